@@ -1,0 +1,40 @@
+# Oui Post: `make run` for a running product, `make test` for a passing suite.
+PYTHON ?= python3
+BIN := .venv/bin
+export OUIPOST_HOME ?= $(CURDIR)/var
+
+.PHONY: setup run test check fast crash
+
+setup: .venv/embedded  ## The virtual environment with what the product runs on.
+
+.venv/embedded: requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make setup PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.venv/development: .venv/embedded requirements-dev.txt requirements-mysql.txt
+	$(BIN)/python tests/services.py headers
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+run: setup  ## Web and worker on this machine, with a demo workspace.
+	$(BIN)/python manage.py serve --demo
+
+check: .venv/development  ## Format, lint, types, layers, Django's own checks.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy .
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	ENVIRONMENT=production SECRET_KEY=$$(printf 'k%.0s' $$(seq 64))0aZ- TOKEN_KEYS=k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
+	  ALLOWED_HOSTS=example.com PUBLIC_BASE_URL=https://example.com $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+fast: .venv/development  ## The suite on SQLite alone, without processes and browsers.
+	$(BIN)/python tests/services.py sqlite -m "not crash and not browser"
+
+test: check  ## Everything: the suite on SQLite, and on MariaDB.
+	$(BIN)/python tests/services.py all
+
+crash: .venv/development  ## Kill the worker at every step, at every fault; prints the numbers.
+	$(BIN)/python -m tests.crash.matrix

@@ -1,0 +1,242 @@
+"""Every setting comes from the environment (or `.env`); `.env.example` has a line for each.
+
+Embedded mode works with none of them. Production refuses to start half-configured.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+import django_stubs_ext
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from ouipost import secrets_file
+
+django_stubs_ext.monkeypatch()  # lets `QuerySet["Post"]` stand in code that runs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+ENVIRONMENT = env("ENVIRONMENT", default="embedded")
+if ENVIRONMENT not in ("embedded", "production"):
+    raise ImproperlyConfigured("ENVIRONMENT must be embedded or production.")
+EMBEDDED = ENVIRONMENT == "embedded"
+DEBUG = env.bool("DEBUG", default=False)
+
+OUIPOST_HOME = Path(env("OUIPOST_HOME", default=str(BASE_DIR / "var"))).absolute()
+if EMBEDDED:
+    (OUIPOST_HOME / "static").mkdir(parents=True, exist_ok=True)
+    secrets_file.load(OUIPOST_HOME)
+
+
+def required(name: str) -> str:
+    """Return a variable that production cannot run without."""
+    value = env.str(name, default="")
+    if not value:
+        raise ImproperlyConfigured(f"{name} must be set when ENVIRONMENT=production.")
+    return value
+
+
+SECRET_KEY = required("SECRET_KEY")
+TOKEN_KEYS = required("TOKEN_KEYS").split(",")
+SIMULATOR = env.bool("SIMULATOR", default=EMBEDDED)
+SIMULATOR_TOKEN = required("SIMULATOR_TOKEN") if SIMULATOR else ""
+if not EMBEDDED and DEBUG:
+    raise ImproperlyConfigured("DEBUG must be off when ENVIRONMENT=production.")
+if len(SECRET_KEY) < 32:
+    raise ImproperlyConfigured("SECRET_KEY must have at least 32 characters.")
+
+PORT = env.int("PORT", default=8000)
+PUBLIC_BASE_URL = env("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if EMBEDDED else [])
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+WEB_THREADS = env.int("WEB_THREADS", default=64 if SIMULATOR else 4)
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "csp",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "ouipost.api",
+    "ouipost.events",
+    "workspaces",
+    "accounts",
+    "posts",
+    "adminapi",
+]
+if SIMULATOR:
+    INSTALLED_APPS.append("ouipost.simulator")
+
+MIDDLEWARE = [
+    "ouipost.api.middleware.RequestIdMiddleware",
+    "ouipost.api.middleware.EnvelopeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "ouipost.urls"
+WSGI_APPLICATION = "ouipost.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+
+def database(url: str) -> "dict[str, object]":
+    """Return Django's settings for this database address, with what the publishing engine relies on.
+
+    READ COMMITTED lets a second claimer see 0 rows instead of an error; full sync keeps an armed mark through a power
+    loss; the session's clock is UTC, because claims compare with the database's own time.
+    """
+    config: dict[str, object] = dict(environ.Env.db_url_config(url))
+    config["CONN_HEALTH_CHECKS"] = True
+    if str(config["ENGINE"]).endswith("sqlite3"):
+        config["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        }
+        config["CONN_MAX_AGE"] = None
+        config["TEST"] = {"NAME": f"{config['NAME']}.test"}  # a file: threads cannot share one in memory
+        return config
+    config["CONN_MAX_AGE"] = 60
+    config["OPTIONS"] = {
+        "charset": "utf8mb4",
+        "isolation_level": "read committed",
+        "init_command": "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES'",
+        "connect_timeout": 5,
+    }
+    return config
+
+
+DATABASES = {"default": database(env("DATABASE_URL", default=f"sqlite:///{OUIPOST_HOME / 'ouipost.sqlite3'}"))}
+if SIMULATOR:
+    DATABASES["simulator"] = database(
+        env("SIMULATOR_DATABASE_URL", default=f"sqlite:///{OUIPOST_HOME / 'simulator.sqlite3'}")
+    )
+DATABASE_ROUTERS = ["ouipost.routers.SimulatorRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "workspaces.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "/console/login/"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = OUIPOST_HOME / "static"
+WHITENOISE_USE_FINDERS = True
+MEDIA_ROOT = OUIPOST_HOME / "media"
+STORAGES = {
+    "default": {"BACKEND": "posts.storage.DurableFileStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+IMAGE_MAX_BYTES = env.int("IMAGE_MAX_BYTES", default=20_000_000)
+IMAGE_MAX_PIXELS = env.int("IMAGE_MAX_PIXELS", default=50_000_000)
+MEDIA_PER_POST = env.int("MEDIA_PER_POST", default=35)
+STORAGE_LIMIT_MB = env.int("STORAGE_LIMIT_MB", default=10_000)
+MEDIA_URL_SECONDS = 3600
+MEDIA_PULL_URL_SECONDS = 24 * 3600
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+SELF, NONE = "'self'", "'none'"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "style-src": [SELF, "'unsafe-inline'"],
+        "img-src": [SELF, "data:", "blob:"],
+        "worker-src": [SELF, "blob:"],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+    }
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["workspaces.authentication.KeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["ouipost.api.permissions.HasPermission"],
+    "DEFAULT_RENDERER_CLASSES": ["ouipost.api.envelope.EnvelopeRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["ouipost.api.parsers.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "rest_framework.negotiation.DefaultContentNegotiation",
+    "DEFAULT_PAGINATION_CLASS": "ouipost.api.pagination.Pages",
+    "DEFAULT_FILTER_BACKENDS": ["ouipost.api.filters.StrictFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "ouipost.api.envelope.answer_error",
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%SZ",
+    "UNAUTHENTICATED_USER": None,
+}
+RATE_LIMITS = {"starter": 60, "professional": 300, "enterprise": 1200}
+RATE_LIMITS |= {tier: int(limit) for tier, limit in env.dict("RATE_LIMITS", default={}).items()}
+
+NETWORK_GATEWAY = env("NETWORK_GATEWAY", default="").rstrip("/")
+OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
+NETWORKS = {
+    name: {
+        "client_id": env(f"{name.upper()}_CLIENT_ID", default=""),
+        "client_secret": env(f"{name.upper()}_CLIENT_SECRET", default=""),
+        "version": env(f"{name.upper()}_API_VERSION", default=""),
+    }
+    for name in ["facebook", "instagram", "twitter", "linkedin", "tiktok", "youtube", "pinterest", "threads", "bluesky"]
+}
+
+ENGINE_SPEED = env.float("ENGINE_SPEED", default=1.0)
+"""Divides the publishing engine's times; for tests only."""
+WORKER_THREADS = env.int("WORKER_THREADS", default=32)
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Oui Post API",
+    "DESCRIPTION": "Write a post once; have it published on nine networks, now or on schedule.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_AGE = int(timedelta(hours=24).total_seconds())
+if not EMBEDDED:
+    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=True)
+    SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=True)
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True

@@ -1,0 +1,128 @@
+"""Runs the suite against real services: those that are named, else private ones, else newly installed ones.
+
+`python tests/services.py headers|sqlite|all [pytest arguments]`. `DATABASE_URL_TEST` names a MariaDB or MySQL server
+whose user may create databases; without it a throw-away server is started from the installed binaries on a free port;
+without those it is installed, as root on Debian or Ubuntu; else the run ends with the name of the missing package.
+"""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60
+
+
+def main(command: str, *arguments: str) -> int:
+    """Run one of the commands and return its exit status."""
+    if command == "headers":
+        need("mariadb_config", "libmariadb-dev", "pkg-config", "gcc", "python3-dev")
+        return 0
+    totals = Path(tempfile.mkdtemp(prefix="ouipost-totals-")) / "totals"
+    status = run_suite("SQLite", "", totals, arguments)
+    if command == "sqlite" or status:
+        return status
+    need("chromium", "chromium")
+    with database() as url:
+        return run_suite("MariaDB", url, totals, arguments)
+
+
+def run_suite(name: str, url: str, totals: Path, arguments: tuple[str, ...]) -> int:
+    """Run pytest on one database; its last line is pytest's own summary."""
+    print(f"\n== The suite on {name}", flush=True)  # noqa: T201
+    environment = os.environ | {"DATABASE_URL_TEST": url, "OUIPOST_TOTALS": str(totals), "OUIPOST_DATABASE": name}
+    environment["OUIPOST_HOME"] = tempfile.mkdtemp(prefix="ouipost-tests-")
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-q", *arguments]
+    try:
+        return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode  # noqa: S603
+    finally:
+        shutil.rmtree(environment["OUIPOST_HOME"], ignore_errors=True)
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """Give the address of a MariaDB or MySQL server for the tests."""
+    named = os.environ.get("DATABASE_URL_TEST", "")
+    if named:
+        yield named
+        return
+    need("mariadbd", "mariadb-server")
+    with tempfile.TemporaryDirectory(prefix="ouipost-mariadb-", ignore_cleanup_errors=True) as folder:
+        server, url = start_mariadb(Path(folder))
+        try:
+            yield url
+        finally:
+            server.terminate()
+            server.wait(timeout=START_SECONDS)
+
+
+def start_mariadb(folder: Path) -> "tuple[subprocess.Popen[bytes], str]":
+    """Start a server of our own in this folder; it commits as durably as production must."""
+    os.chmod(folder, 0o755)  # noqa: S103 (an unprivileged server must enter it)
+    user = server_user(folder)
+    install = [find("mariadb-install-db"), f"--datadir={folder}/data", "--auth-root-authentication-method=normal"]
+    install += ["--skip-test-db", *([f"--user={user}"] if user else [])]
+    subprocess.run(install, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    port = free_port()
+    command = [find("mariadbd"), "--no-defaults", f"--datadir={folder}/data", f"--port={port}", "--bind-address=127.0.0.1"]
+    command += [f"--socket={folder}/socket", f"--pid-file={folder}/pid", "--innodb-buffer-pool-size=256M"]
+    command += [f"--log-error={folder}/log", *([f"--user={user}"] if user else [])]
+    server = subprocess.Popen(command)  # noqa: S603
+    wait_for_port(port, server, folder / "log")
+    return server, f"mysql://root@127.0.0.1:{port}/ouipost"
+
+
+def server_user(folder: Path) -> str:
+    """Return the account that a server started by root must run as; empty where we are not root."""
+    if os.geteuid() != 0:
+        return ""
+    account = pwd.getpwnam("mysql")
+    os.chown(folder, account.pw_uid, account.pw_gid)
+    return account.pw_name
+
+
+def need(binary: str, *packages: str) -> None:
+    """Install the packages where the binary is missing and we may; else end with their names."""
+    if find(binary):
+        return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        print(f"Installing {', '.join(packages)}", flush=True)  # noqa: T201
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["apt-get", "update", "-qq"], check=True, env=environment)  # noqa: S603, S607
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
+        subprocess.run(install, check=True, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
+    if not find(binary):
+        sys.exit(f"{binary} is missing: install {' '.join(packages)} (Debian's names), then run this again.")
+
+
+def find(binary: str) -> str:
+    """Return the path of a program, also of one that only root has in its path."""
+    return shutil.which(binary, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") or ""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(port: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    sys.exit(f"The database server did not start:\n{log.read_text() if log.exists() else ''}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
