@@ -1,0 +1,123 @@
+"""Taking due work exactly once: a row with an indexed `due_at` is due, a worker claims it with a lease and a fence.
+
+A claim that its worker never settles becomes due again when the lease is over: there is nothing to clean up. Every
+write after the claim names the fence; when it changes no row, the worker has lost the claim and must stop.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import connections, models, transaction
+from django.db.models import F, Q
+
+
+class LostClaim(Exception):
+    """Somebody else owns the row now: whoever held it must stop."""
+
+
+class Claimable(models.Model):
+    """Columns of a row that is work: `due_at` is null when there is nothing to do."""
+
+    due_at = models.DateTimeField(null=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    fence = models.PositiveBigIntegerField(default=0, editable=False)
+    claim_count = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+Work = TypeVar("Work", bound=Claimable)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One claimed row; only who names this fence may write to it."""
+
+    pk: Any
+    fence: int
+    deadline: float
+    """On this process's monotonic clock, taken before the claim was made: it can only be early."""
+
+    @property
+    def seconds_left(self) -> float:
+        return self.deadline - time.monotonic()
+
+
+def database_now(using: str = "default") -> datetime:
+    """Return the database's clock: the only one that claims are compared with."""
+    connection = connections[using]
+    statement = (
+        "SELECT UTC_TIMESTAMP(6)" if connection.vendor == "mysql" else "SELECT strftime('%Y-%m-%d %H:%M:%f','now')"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        value = cursor.fetchone()[0]
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return moment.replace(tzinfo=UTC)
+
+
+def engine_time(seconds: float) -> timedelta:
+    """Return a time of the engine; tests shorten all of them by `ENGINE_SPEED`."""
+    return timedelta(seconds=seconds / settings.ENGINE_SPEED)
+
+
+def is_due(now: datetime) -> Q:
+    """Match rows that are due and that nobody holds."""
+    return Q(due_at__lte=now) & (Q(lease_until=None) | Q(lease_until__lte=now))
+
+
+def claim(
+    rows: "models.QuerySet[Work]", pks: Sequence[Any], *, lease: timedelta, now: datetime, **values: Any
+) -> list[Claim]:
+    """Claim those of these rows that are still due, in the caller's transaction, and return the claims.
+
+    `values` are set along with the claim. The condition is repeated in the UPDATE, so that it is right wherever rows
+    cannot be locked; where they can, rows that another worker holds are passed over.
+    """
+    deadline = time.monotonic() + lease.total_seconds()
+    connection = connections[rows.db]
+    due = rows.filter(is_due(now), pk__in=pks)
+    if connection.features.has_select_for_update_skip_locked:
+        due = due.select_for_update(
+            skip_locked=True, of=("self",) if connection.features.has_select_for_update_of else ()
+        )
+    fences = dict(due.values_list("pk", "fence"))
+    taken = []
+    for pk, fence in fences.items():
+        changed = rows.model._default_manager.filter(is_due(now), pk=pk, fence=fence).update(
+            fence=F("fence") + 1, claim_count=F("claim_count") + 1, lease_until=now + lease, **values
+        )
+        if changed:
+            taken.append(Claim(pk=pk, fence=fence + 1, deadline=deadline))
+    return taken
+
+
+def write(model: type[Work], held: Claim, **values: Any) -> bool:
+    """Write to a claimed row; returns False when the claim was lost and nothing was written."""
+    return bool(model._default_manager.filter(pk=held.pk, fence=held.fence).update(**values))
+
+
+def renew(model: type[Work], held: Claim, *, lease: timedelta, now: datetime, **values: Any) -> Claim:
+    """Write to a claimed row and hold it for another lease; raises LostClaim."""
+    deadline = time.monotonic() + lease.total_seconds()
+    if not write(model, held, lease_until=now + lease, **values):
+        raise LostClaim
+    return replace(held, deadline=deadline)
+
+
+def release(model: type[Work], held: Claim, **values: Any) -> bool:
+    """Give a claimed row back, with its next `due_at` among the values; returns False when the claim was lost."""
+    return write(model, held, lease_until=None, **values)
+
+
+@transaction.atomic
+def claim_due(rows: "models.QuerySet[Work]", *, limit: int, lease: timedelta, **values: Any) -> list[Claim]:
+    """Claim up to `limit` due rows, the longest due first."""
+    now = database_now(rows.db)
+    pks = list(rows.filter(is_due(now)).order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
+    return claim(rows, pks, lease=lease, now=now, **values) if pks else []

@@ -1,0 +1,69 @@
+"""Writing the journal: a change calls `record` once, in its own transaction."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from django.db import models
+from django.http import HttpRequest
+from django.utils import timezone
+
+from ouipost.events.models import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor:
+    """Who makes a change: a person, a key, or the product itself."""
+
+    user_id: str = ""
+    user_email: str = ""
+    key_id: str = ""
+    ip_address: str = ""
+    user_agent: str = ""
+
+    @classmethod
+    def from_request(cls, request: HttpRequest) -> "Actor":
+        """Return the person or key behind a request, with its address and agent."""
+        agent = request.META.get("HTTP_USER_AGENT", "")[:300]
+        actor = cls(ip_address=request.META.get("REMOTE_ADDR", ""), user_agent=agent)
+        key = getattr(request, "auth", None)
+        if key is not None:
+            return replace(actor, key_id=key.pk)
+        if request.user is not None and request.user.is_authenticated:
+            return replace(actor, user_id=str(request.user.pk), user_email=request.user.email)
+        return actor
+
+
+SYSTEM = Actor()
+"""The product itself: workers and commands."""
+
+
+class Recordable(Protocol):
+    """A row that the journal can tell of: `journal_name` is its resource type, as in `post.created`."""
+
+    pk: Any
+    journal_name: str
+
+
+def record(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = "", **details: Any) -> Event:
+    """Write `<resource>.<verb>` into the journal, in the caller's transaction."""
+    workspace = workspace_id or getattr(subject, "workspace_id", "")
+    return Event.objects.create(
+        type=f"{subject.journal_name}.{verb}",
+        resource_type=subject.journal_name,
+        resource_id=subject.pk,
+        workspace_id=workspace,
+        user_id=actor.user_id,
+        user_email=actor.user_email,
+        key_id=actor.key_id,
+        ip_address=actor.ip_address,
+        user_agent=actor.user_agent,
+        details=details,
+        created_at=timezone.now(),
+    )
+
+
+def changes(before: dict[str, Any], subject: models.Model) -> dict[str, Any]:
+    """Return `{"before": …, "after": …}` of the fields in `before` that the subject now has otherwise."""
+    after = {name: getattr(subject, name) for name in before}
+    changed = [name for name in before if before[name] != after[name]]
+    return {"before": {name: before[name] for name in changed}, "after": {name: after[name] for name in changed}}
