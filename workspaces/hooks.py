@@ -1,0 +1,11 @@
+"""Where higher apps hang what must happen when a workspace goes: they register in their `AppConfig.ready`."""
+
+from collections.abc import Callable
+
+from workspaces.models import Workspace
+
+on_delete: list[Callable[[Workspace], None]] = []
+"""Called in the transaction that deletes: whatever was still to happen in the workspace shall not happen."""
+
+on_purge: list[Callable[[Workspace], bool]] = []
+"""Called in the background, again and again until each returns True: its part is gone."""

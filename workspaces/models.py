@@ -1,0 +1,203 @@
+"""Who may act, and where: users, workspaces, API keys."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import Q
+
+from ouipost.ids import public_id
+from workspaces.permissions import ROLE_PERMISSIONS, admin_permission, console_permissions
+
+
+class Role(models.TextChoices):
+    ADMIN = "admin"
+    EDITOR = "editor"
+    VIEWER = "viewer"
+
+
+class Mode(models.TextChoices):
+    LIVE = "live"
+    SANDBOX = "sandbox"
+
+
+class Tier(models.TextChoices):
+    STARTER = "starter"
+    PROFESSIONAL = "professional"
+    ENTERPRISE = "enterprise"
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users; names are e-mail addresses, compared without case."""
+
+    def create_user(self, email: str, password: str | None = None, **values: Any) -> "User":
+        """Create a user with a hashed password, or one that cannot log in without."""
+        user = self.model(email=email.strip().lower(), **values)
+        user.set_password(password)
+        user.save()
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **values: Any) -> "User":
+        """Create an administrator: what Django's own createsuperuser calls."""
+        return self.create_user(email, password, **{"role": Role.ADMIN} | values)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(AbstractBaseUser):
+    """A person who works in the console or through the admin API."""
+
+    id = public_id("user")
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=150, blank=True)
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
+    permissions = models.JSONField(
+        null=True, blank=True, help_text="Replaces the role's permissions; empty: the role's."
+    )
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = UserManager()
+    journal_name = "user"
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = self.email.strip().lower()
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the console lets this user in: every active user has some view of it."""
+        return self.is_active
+
+    @property
+    def granted(self) -> frozenset[str]:
+        """The permissions in force: the explicit list, else the role's."""
+        if not self.is_active:
+            return frozenset()
+        return frozenset(ROLE_PERMISSIONS[self.role] if self.permissions is None else self.permissions)
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        """Answer Django's `app.action_model` question from the same permissions as the admin API."""
+        needed = admin_permission(perm)
+        return needed is not None and needed in self.granted
+
+    def has_perms(self, perms: list[str], obj: Any = None) -> bool:
+        return all(self.has_perm(perm, obj) for perm in perms)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return bool(console_permissions(app_label) & self.granted)
+
+
+class WorkspaceQuerySet(models.QuerySet["Workspace"]):
+    def present(self) -> "WorkspaceQuerySet":
+        """Leave out those that were deleted and whose rows are still being removed."""
+        return self.filter(deleted_at=None)
+
+    def visible_to(self, key: "ApiKey") -> "WorkspaceQuerySet":
+        """Keep what this key may see: its list where it has one, sandboxes only for a test key."""
+        workspaces = self.present()
+        if key.mode == KeyMode.TEST:
+            workspaces = workspaces.filter(mode=Mode.SANDBOX)
+        return workspaces.filter(pk__in=key.workspace_ids) if key.workspace_ids else workspaces
+
+
+class Workspace(models.Model):
+    """A tenant: accounts, posts and schedules belong to exactly one."""
+
+    id = public_id("ws")
+    name = models.CharField(max_length=100)
+    description = models.TextField(blank=True)
+    settings = models.JSONField(default=dict, blank=True)
+    mode = models.CharField(max_length=7, choices=Mode.choices, default=Mode.LIVE)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    deleted_at = models.DateTimeField(null=True, editable=False)
+
+    objects = WorkspaceQuerySet.as_manager()
+    journal_name = "workspace"
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["deleted_at", "created_at"], name="workspace_listed")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def timezone(self) -> str:
+        """The zone of times given without one."""
+        return str(self.settings.get("timezone") or "UTC")
+
+    @property
+    def publish_late_up_to_minutes(self) -> int:
+        return int(self.settings.get("publish_late_up_to_minutes", 360))
+
+    @property
+    def is_sandbox(self) -> bool:
+        return self.mode == Mode.SANDBOX
+
+
+class Membership(models.Model):
+    """A user who works in a workspace."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["workspace", "user"], name="one_membership_per_user")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.workspace_id}"
+
+
+class KeyMode(models.TextChoices):
+    LIVE = "live"
+    TEST = "test"
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def holding(self, digest: str, *, now: datetime) -> "ApiKeyQuerySet":
+        """Match the key with this secret, also a rotated one within its grace."""
+        return self.filter(Q(digest=digest) | Q(previous_digest=digest, previous_expires_at__gt=now))
+
+
+class ApiKey(models.Model):
+    """A secret that a program shows; only its SHA-256 is kept."""
+
+    id = public_id("key")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=11, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    previous_digest = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001 (null is not unique)
+    previous_expires_at = models.DateTimeField(null=True, editable=False)
+    mode = models.CharField(max_length=4, choices=KeyMode.choices, default=KeyMode.LIVE)
+    tier = models.CharField(max_length=12, choices=Tier.choices, default=Tier.STARTER)
+    permissions = models.JSONField(default=list, blank=True)
+    workspace_ids = models.JSONField(default=list, blank=True, help_text="Empty: every workspace.")
+    is_active = models.BooleanField(default=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ApiKeyQuerySet.as_manager()
+    journal_name = "api_key"
+
+    class Meta:
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    def has_permission(self, permission: str) -> bool:
+        return permission in self.permissions
+
+    def may_see(self, workspace_id: str) -> bool:
+        """Whether this key's own list has the workspace; an empty list has all."""
+        return not self.workspace_ids or workspace_id in self.workspace_ids

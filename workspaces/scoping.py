@@ -1,0 +1,78 @@
+"""The one place that decides which rows a caller can reach: no view queries without it."""
+
+import re
+from functools import cached_property
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.http import Http404
+from rest_framework.request import Request
+
+from ouipost.api.viewsets import ApiViewSet
+from ouipost.errors import DomainError
+from ouipost.events.journal import Actor
+from ouipost.ids import PATTERN
+from workspaces.models import ApiKey, Workspace
+
+M = TypeVar("M", bound=Model)
+WORKSPACE_ID = re.compile(f"ws_{PATTERN}")
+
+
+class WorkspaceRequired(DomainError):
+    code = "WORKSPACE_REQUIRED"
+    status = 400
+    message = "The X-Workspace-ID header is required."
+
+
+class WorkspaceNotFound(DomainError):
+    code = "WORKSPACE_NOT_FOUND"
+    status = 404
+    message = "There is no such workspace, or the key may not see it."
+
+
+class WorkspaceViewSet(ApiViewSet[M]):
+    """A resource inside the workspace that `X-Workspace-ID` names; rows of others do not exist for it."""
+
+    needs_workspace = True
+    workspace_lookup = "workspace"
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if not request.headers.get("X-Workspace-ID"):
+            raise WorkspaceRequired
+        if self.action != "retrieve":
+            assert self.workspace
+
+    def get_queryset(self) -> QuerySet[M]:
+        """Return the rows of the workspace, in one query with the check that the key may see it."""
+        return super().get_queryset().filter(**{f"{self.workspace_lookup}__in": self._visible()})
+
+    def get_object(self) -> M:
+        try:
+            return super().get_object()
+        except Http404:
+            assert self.workspace
+            raise
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """The workspace of the request; raises WorkspaceNotFound where the key may not see it."""
+        workspace = self._visible().first()
+        if workspace is None:
+            raise WorkspaceNotFound
+        return workspace
+
+    @property
+    def key(self) -> ApiKey:
+        assert isinstance(self.request.auth, ApiKey)
+        return self.request.auth
+
+    @property
+    def actor(self) -> Actor:
+        return Actor.from_request(self.request)
+
+    def _visible(self) -> QuerySet[Workspace]:
+        given = self.request.headers["X-Workspace-ID"]
+        if not WORKSPACE_ID.fullmatch(given):
+            raise WorkspaceNotFound
+        return Workspace.objects.visible_to(self.key).filter(pk=given)

@@ -1,0 +1,90 @@
+"""Workspaces as the API shows and takes them."""
+
+from collections.abc import Collection
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from ouipost.api.inputs import Choice, JsonObject, StrictInput, Text
+from workspaces.models import Mode, Workspace
+from workspaces.settings import check_settings
+
+SHOWN = ("id", "created_at", "updated_at", "accounts_count", "posts_count", "members_count", "accounts", "stats")
+"""What a GET shows and nobody sets."""
+
+
+class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
+    """A workspace in a list."""
+
+    accounts_count = serializers.IntegerField()
+    posts_count = serializers.IntegerField()
+    members_count = serializers.IntegerField()
+
+    class Meta:
+        model = Workspace
+        fields = (
+            "id",
+            "name",
+            "description",
+            "mode",
+            "settings",
+            "created_at",
+            "updated_at",
+            "accounts_count",
+            "posts_count",
+            "members_count",
+        )
+
+
+class WorkspaceWrittenSerializer(serializers.ModelSerializer[Workspace]):
+    """A workspace right after it was created or changed."""
+
+    class Meta:
+        model = Workspace
+        fields = ("id", "name", "description", "mode", "settings", "created_at", "updated_at")
+
+
+class WorkspaceAccountSerializer(serializers.Serializer[Any]):
+    """An account on its workspace's page."""
+
+    id = serializers.CharField()
+    platform = serializers.CharField()
+    name = serializers.CharField()
+    connected_at = serializers.DateTimeField()
+
+
+class WorkspaceStatsSerializer(serializers.Serializer[Workspace]):
+    """How many posts a workspace has."""
+
+    total_posts = serializers.IntegerField(source="posts_count")
+    scheduled_posts = serializers.IntegerField(source="scheduled_count")
+    published_posts = serializers.IntegerField(source="published_count")
+
+
+class WorkspaceDetailSerializer(WorkspaceWrittenSerializer):
+    """A workspace's own page."""
+
+    accounts = WorkspaceAccountSerializer(source="connected_accounts", many=True)
+    stats = WorkspaceStatsSerializer(source="*")
+
+    class Meta(WorkspaceWrittenSerializer.Meta):
+        fields = (*WorkspaceWrittenSerializer.Meta.fields, "accounts", "stats")  # type: ignore[assignment]
+
+
+class WorkspaceInput(StrictInput):
+    """The body that changes a workspace."""
+
+    ignored: ClassVar[Collection[str]] = (*SHOWN, "mode")
+    name = Text(max_length=100)
+    description = Text(required=False, allow_blank=True, max_length=10_000)
+    settings = JsonObject(required=False)
+
+    def validate_settings(self, value: dict[str, Any]) -> dict[str, Any]:
+        return check_settings(value)
+
+
+class NewWorkspaceInput(WorkspaceInput):
+    """The body that creates a workspace."""
+
+    ignored = SHOWN
+    mode = Choice(choices=Mode.values, required=False)

@@ -1,0 +1,40 @@
+"""The settings that a workspace may have; those that we do not know are kept as they are."""
+
+from collections.abc import Callable
+from typing import Any
+from zoneinfo import available_timezones
+
+from rest_framework.serializers import ValidationError
+
+MAX_LATE_MINUTES = 7 * 24 * 60
+
+
+def _is_tags(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(tag, str) and tag.strip("# ") for tag in value)
+
+
+def _is_minutes(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_LATE_MINUTES
+
+
+KNOWN: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "timezone": (
+        lambda value: isinstance(value, str) and value in available_timezones(),
+        "Must be the name of a time zone, such as Europe/Paris.",
+    ),
+    "default_hashtags": (_is_tags, "Must be a list of hashtags."),
+    "auto_hashtags": (lambda value: isinstance(value, bool), "Must be true or false."),
+    "publish_late_up_to_minutes": (_is_minutes, f"Must be a number of minutes, 0 to {MAX_LATE_MINUTES}."),
+}
+
+
+def check_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings as they are; raises ValidationError that names every known one with a wrong value."""
+    problems = {
+        name: [message]
+        for name, (is_right, message) in KNOWN.items()
+        if settings.get(name) is not None and not is_right(settings[name])
+    }
+    if problems:
+        raise ValidationError(problems)
+    return settings

@@ -1,0 +1,81 @@
+"""/api/workspaces."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ouipost.api.viewsets import ApiViewSet
+from ouipost.events.journal import Actor
+from ouipost.ids import PATTERN
+from workspaces import services
+from workspaces.listing import with_counts, with_stats
+from workspaces.models import ApiKey, Workspace
+from workspaces.serializers import (
+    NewWorkspaceInput,
+    WorkspaceDetailSerializer,
+    WorkspaceInput,
+    WorkspaceSerializer,
+    WorkspaceWrittenSerializer,
+)
+
+
+class WorkspaceViewSet(ApiViewSet[Workspace]):
+    """/api/workspaces: the tenants that the key may see."""
+
+    queryset = Workspace.objects.order_by("-created_at", "-pk")
+    lookup_value_regex = f"ws_{PATTERN}"
+    resource, resources, scope = "workspace", "workspaces", "workspaces"
+    serializer_class, detail_class, input_class = WorkspaceSerializer, WorkspaceDetailSerializer, WorkspaceInput
+
+    def get_queryset(self) -> QuerySet[Workspace]:
+        visible = Workspace.objects.visible_to(self.key).order_by("-created_at", "-pk")
+        if self.action == "list":
+            return with_counts(visible)
+        return with_stats(visible) if self.action == "retrieve" else visible
+
+    @property
+    def key(self) -> ApiKey:
+        assert isinstance(self.request.auth, ApiKey)
+        return self.request.auth
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return one workspace with its accounts and numbers."""
+        workspace: Any = self.get_object()
+        workspace.connected_accounts = workspace.accounts.filter(disconnected_at=None).order_by("connected_at", "pk")
+        return self.answered(workspace)
+
+    @extend_schema(request=NewWorkspaceInput, responses={201: WorkspaceWrittenSerializer})
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Create a workspace; a key with a list of workspaces gets it added."""
+        values = self.read(NewWorkspaceInput)
+        actor = Actor.from_request(request)
+        return self.once(lambda: self.created(_written(services.create_workspace(**values, key=self.key, actor=actor))))
+
+    @extend_schema(request=WorkspaceInput, responses=WorkspaceWrittenSerializer)
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change the given fields; settings are merged key by key, null removes one."""
+
+        def work() -> Response:
+            workspace = self.get_object()
+            values = self.read(WorkspaceInput, instance=workspace, partial=True)
+            changed = services.update_workspace(workspace, values=values, actor=Actor.from_request(request))
+            return self.answered(_written(changed))
+
+        return self.once(work)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Delete the workspace with its posts, files, schedules, accounts and analytics."""
+
+        def work() -> Response:
+            services.delete_workspace(self.get_object(), actor=Actor.from_request(request), now=timezone.now())
+            return self.done("Workspace deleted successfully")
+
+        return self.once(work)
+
+
+def _written(workspace: Workspace) -> dict[str, Any]:
+    return {"workspace": WorkspaceWrittenSerializer(workspace).data}
