@@ -1,0 +1,272 @@
+"""Signing in: from an address to send the person to, over the code that comes back, to connected accounts."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+from oauthlib.oauth2 import WebApplicationClient
+
+from accounts import registry
+from accounts.models import AccountStatus, Connection, SocialAccount
+from accounts.platforms.base import (
+    AuthExpired,
+    Candidate,
+    Connector,
+    PasswordConnector,
+    PlatformError,
+    Profile,
+    Rejected,
+    SignIn,
+    Tokens,
+)
+from accounts.tokens import refresh_time
+from ouipost.errors import DomainError, InvalidInput
+from ouipost.events.journal import Actor, record
+from workspaces.models import Workspace
+
+EXPIRES_IN = 600
+
+
+class OAuthStateInvalid(DomainError):
+    code = "OAUTH_STATE_INVALID"
+    status = 422
+    message = "This sign-in is unknown, over, or was used already: start again with POST /api/accounts."
+
+
+class OAuthExchangeFailed(DomainError):
+    code = "OAUTH_EXCHANGE_FAILED"
+    status = 422
+    message = "The network did not complete the sign-in."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """Where to send the person, and the state that comes back with them."""
+
+    auth_url: str
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """Several accounts were granted: the caller chooses."""
+
+    connection: Connection
+    candidates: list[Candidate]
+
+
+def start(
+    workspace: Workspace,
+    *,
+    platform: str,
+    callback_url: str,
+    scopes: Sequence[str] = (),
+    key_id: str,
+    now: datetime,
+    account: SocialAccount | None = None,
+) -> Started:
+    """Open a sign-in that is good for ten minutes; raises PlatformNotConfigured."""
+    connector = registry.connector(platform, workspace)
+    state = secrets.token_urlsafe(32)
+    verifier = secrets.token_urlsafe(64) if connector.uses_pkce else ""
+    asked = list(dict.fromkeys([*connector.scopes, *scopes]))
+    connection = Connection(
+        workspace=workspace,
+        key_id=key_id,
+        platform=platform,
+        account=account,
+        state_digest=_digest(state),
+        callback_url=callback_url,
+        scopes=asked,
+        expires_at=now + timedelta(seconds=EXPIRES_IN),
+    )
+    connection.seal(verifier)
+    connection.save()
+    return Started(auth_url=_consent_url(connector, connection, state=state, verifier=verifier), state=state)
+
+
+def _consent_url(connector: Connector, connection: Connection, *, state: str, verifier: str) -> str:
+    if isinstance(connector, PasswordConnector):
+        page = reverse("connect", args=[connector.id])
+        return f"{settings.PUBLIC_BASE_URL}{page}?{urlencode({'state': state})}"
+    challenge = WebApplicationClient("").create_code_challenge(verifier, "S256") if verifier else ""
+    url = connector.authorize_url(
+        redirect_uri=connection.callback_url, state=state, scopes=connection.scopes, code_challenge=challenge
+    )
+    return registry.session(connection.workspace).public_url(url)
+
+
+def find_by_state(state: str, *, platform: str, now: datetime) -> Connection:
+    """Return the open sign-in of our own sign-in page; raises OAuthStateInvalid."""
+    open_ones = Connection.objects.open(now).filter(platform=platform, exchanged_at=None)
+    connection = open_ones.select_related("workspace").filter(state_digest=_digest(state)).first()
+    if connection is None:
+        raise OAuthStateInvalid
+    return connection
+
+
+def sign_in(connection: Connection, credentials: SignIn, *, now: datetime) -> str:
+    """Check an app password at its network and return the code for the callback; raises PlatformError when refused."""
+    connector = registry.connector(connection.platform, connection.workspace)
+    assert isinstance(connector, PasswordConnector)
+    session = registry.session(connection.workspace)
+    candidates = connector.sign_in(session, credentials, now=now)
+    code = secrets.token_urlsafe(32)
+    connection.code_digest = _digest(code)
+    connection.seal(_dump(candidates))
+    connection.save(update_fields=["code_digest", "sealed"])
+    return code
+
+
+def with_query(url: str, **added: str) -> str:
+    """Return the callback address with these parameters added to its query."""
+    parts = urlsplit(url)
+    query = "&".join(filter(None, [parts.query, urlencode(added)]))
+    return urlunsplit(parts._replace(query=query))
+
+
+def complete(
+    workspace: Workspace, *, state: str, code: str, key_id: str, actor: Actor, now: datetime
+) -> list[SocialAccount] | Pending:
+    """Trade the code for accounts: connects the one that was granted, or returns the candidates to choose from.
+
+    The state is used up whatever the network says. Raises OAuthStateInvalid or OAuthExchangeFailed.
+    """
+    connection = _take(workspace, state=state, key_id=key_id, now=now)
+    candidates = _candidates(connection, code=code, now=now)
+    if connection.account is not None:
+        candidates = [each for each in candidates if each.remote_id == connection.account.remote_id]
+        if not candidates:
+            raise OAuthExchangeFailed("The sign-in opened another account than the one to reconnect.")
+    if not candidates:
+        raise OAuthExchangeFailed("The sign-in opened no account that can be published to: grant at least one.")
+    connection.seal(_dump(candidates))
+    connection.save(update_fields=["sealed"])
+    if len(candidates) == 1:
+        return _connect(connection, candidates, actor=actor, now=now)
+    return Pending(connection=connection, candidates=candidates)
+
+
+def refuse(workspace: Workspace, *, state: str, error: str, key_id: str, now: datetime) -> None:
+    """Use up the state of a sign-in that the person refused; always raises OAuthExchangeFailed."""
+    _take(workspace, state=state, key_id=key_id, now=now)
+    raise OAuthExchangeFailed("The person did not grant access.", reason=error[:200])
+
+
+def select(
+    workspace: Workspace, *, connection_id: str, chosen: list[str] | None, key_id: str, actor: Actor, now: datetime
+) -> list[SocialAccount]:
+    """Connect the chosen candidates of a sign-in (None: all); raises OAuthStateInvalid or InvalidInput."""
+    found = Connection.objects.open(now).filter(pk=connection_id, workspace=workspace, key_id=key_id)
+    connection = found.exclude(exchanged_at=None).first()
+    if connection is None:
+        raise OAuthStateInvalid
+    candidates = _load(connection.unseal())
+    known = {each.remote_id for each in candidates}
+    unknown = sorted(set(chosen or []) - known)
+    if unknown:
+        raise InvalidInput(select=[f"Not among the candidates: {', '.join(unknown)}."])
+    wanted = known if chosen is None else set(chosen)
+    return _connect(connection, [each for each in candidates if each.remote_id in wanted], actor=actor, now=now)
+
+
+def _take(workspace: Workspace, *, state: str, key_id: str, now: datetime) -> Connection:
+    """Claim the state for this one call: a second call with it finds nothing."""
+    found = Connection.objects.open(now).filter(workspace=workspace, key_id=key_id, state_digest=_digest(state))
+    connection = found.filter(exchanged_at=None).select_related("workspace", "account").first()
+    if connection is None or not found.filter(exchanged_at=None).update(exchanged_at=now):
+        raise OAuthStateInvalid
+    return connection
+
+
+def _candidates(connection: Connection, *, code: str, now: datetime) -> list[Candidate]:
+    if connection.code_digest:
+        if not secrets.compare_digest(connection.code_digest, _digest(code)):
+            raise OAuthExchangeFailed("The code is not the one that the sign-in page gave.")
+        return _load(connection.unseal())
+    connector = registry.connector(connection.platform, connection.workspace)
+    session = registry.session(connection.workspace)
+    try:
+        tokens = connector.exchange(
+            session,
+            code=code,
+            redirect_uri=connection.callback_url,
+            code_verifier=connection.unseal(),
+            now=now,
+        )
+        return connector.candidates(session, tokens)
+    except (Rejected, AuthExpired) as error:
+        raise OAuthExchangeFailed(f"The network refused the sign-in: {error.message}") from error
+    except PlatformError as error:
+        raise OAuthExchangeFailed(f"The sign-in could not be completed, start again: {error.message}") from error
+
+
+@transaction.atomic
+def _connect(
+    connection: Connection, candidates: list[Candidate], *, actor: Actor, now: datetime
+) -> list[SocialAccount]:
+    if not Connection.objects.open(now).filter(pk=connection.pk).update(used_at=now, sealed=""):
+        raise OAuthStateInvalid
+    return [
+        connect(connection.workspace, platform=connection.platform, candidate=each, actor=actor, now=now)
+        for each in candidates
+    ]
+
+
+@transaction.atomic
+def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor: Actor, now: datetime) -> SocialAccount:
+    """Connect an account, or take over new tokens for one that is there, which keeps its id and its posts."""
+    Workspace.objects.select_for_update().get(pk=workspace.pk)
+    existing = SocialAccount.objects.filter(workspace=workspace, platform=platform, remote_id=candidate.remote_id)
+    account = existing.select_for_update().first() or SocialAccount(
+        workspace=workspace, platform=platform, remote_id=candidate.remote_id, connected_at=now
+    )
+    if account.disconnected_at is not None:
+        account.connected_at, account.disconnected_at = now, None
+    account.type, account.metadata = candidate.type, dict(candidate.metadata)
+    account.permissions = list(candidate.tokens.scopes)
+    account.status, account.last_error = AccountStatus.ACTIVE, None
+    show(account, candidate.profile, now=now)
+    account.seal(candidate.tokens)
+    account.due_at = refresh_time(account, now=now)
+    if not SocialAccount.objects.filter(workspace=workspace, default_of=platform).exists():
+        account.default_of = platform
+    account.save()
+    record("connected", account, actor=actor, platform=platform, account_name=account.name)
+    return account
+
+
+def show(account: SocialAccount, profile: Profile, *, now: datetime) -> None:
+    """Take over how the network shows the account; a name that was set by hand stays."""
+    if not account.name_is_ours:
+        account.name = profile.name or profile.username or account.remote_id
+    account.username, account.profile_image = profile.username, profile.profile_image
+    account.followers, account.following, account.last_sync = profile.followers, profile.following, now
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _dump(candidates: list[Candidate]) -> str:
+    return json.dumps([asdict(each) for each in candidates], default=lambda moment: moment.isoformat())
+
+
+def _load(text: str) -> list[Candidate]:
+    return [_candidate(each) for each in json.loads(text)] if text.startswith("[") else []
+
+
+def _candidate(values: dict[str, Any]) -> Candidate:
+    tokens = values["tokens"]
+    for moment in ("access_expires_at", "ends_at"):
+        tokens[moment] = datetime.fromisoformat(tokens[moment]) if tokens[moment] else None
+    tokens["scopes"] = tuple(tokens["scopes"])
+    return Candidate(**values | {"tokens": Tokens(**tokens), "profile": Profile(**values["profile"])})

@@ -1,0 +1,15 @@
+"""How the list of accounts can be narrowed."""
+
+from django_filters import rest_framework as filters
+
+from accounts import registry
+from accounts.models import AccountStatus, SocialAccount
+
+
+class AccountFilter(filters.FilterSet):
+    platform = filters.ChoiceFilter(choices=[(name, name) for name in registry.IDS])
+    status = filters.ChoiceFilter(choices=AccountStatus.choices)
+
+    class Meta:
+        model = SocialAccount
+        fields = ("platform", "status")

@@ -1,0 +1,148 @@
+"""Connected accounts and the sign-ins that connect them."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import models
+
+from accounts.platforms import base
+from ouipost import crypto
+from ouipost.claims import Claimable
+from ouipost.ids import public_id
+from workspaces.models import Workspace
+
+
+class AccountStatus(models.TextChoices):
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    ERROR = "error"
+
+
+class SocialAccountQuerySet(models.QuerySet["SocialAccount"]):
+    def connected(self) -> "SocialAccountQuerySet":
+        """Leave out the disconnected, which stay for the posts that they published."""
+        return self.filter(disconnected_at=None)
+
+    def needing_refresh(self) -> "SocialAccountQuerySet":
+        """Keep those whose tokens can be renewed by us: `due_at` says when."""
+        return self.connected().filter(status=AccountStatus.ACTIVE, due_at__isnull=False)
+
+
+class SocialAccount(Claimable):
+    """One account at one network, in one workspace; `due_at` is when its tokens shall be refreshed."""
+
+    id = public_id("acc")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="accounts")
+    platform = models.CharField(max_length=20)
+    type = models.CharField(max_length=20)
+    remote_id = models.CharField(max_length=255)
+    name = models.CharField(max_length=255)
+    name_is_ours = models.BooleanField(
+        default=False, help_text="Set by hand: the network's name no longer replaces it."
+    )
+    username = models.CharField(max_length=255, blank=True)
+    profile_image = models.TextField(blank=True)
+    status = models.CharField(max_length=7, choices=AccountStatus.choices, default=AccountStatus.ACTIVE)
+    default_of = models.CharField(max_length=20, null=True, blank=True)  # noqa: DJ001 (null is not unique)
+    settings = models.JSONField(default=dict, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    permissions = models.JSONField(default=list, blank=True)
+    access_token = models.TextField(blank=True, editable=False)
+    refresh_token = models.TextField(blank=True, editable=False)
+    access_expires_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="When the connection ends unless a person acts.")
+    followers = models.PositiveBigIntegerField(null=True, blank=True)
+    following = models.PositiveBigIntegerField(null=True, blank=True)
+    last_sync = models.DateTimeField(null=True, blank=True)
+    last_error = models.JSONField(null=True, blank=True)
+    connected_at = models.DateTimeField()
+    disconnected_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SocialAccountQuerySet.as_manager()
+    journal_name = "account"
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["workspace", "platform", "remote_id"], name="one_row_per_account"),
+            models.UniqueConstraint(fields=["workspace", "default_of"], name="one_default_per_platform"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["due_at"], name="account_due")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.platform})"
+
+    @property
+    def is_default(self) -> bool:
+        return self.default_of == self.platform
+
+    @property
+    def is_connected(self) -> bool:
+        return self.disconnected_at is None
+
+    def seal(self, tokens: base.Tokens) -> None:
+        """Take over new tokens, encrypted for this row; an empty refresh token keeps the old one."""
+        self.access_token = crypto.encrypt(tokens.access_token, place=self._place("access_token"))
+        if tokens.refresh_token:
+            self.refresh_token = crypto.encrypt(tokens.refresh_token, place=self._place("refresh_token"))
+        self.access_expires_at = tokens.access_expires_at
+        self.expires_at = tokens.ends_at
+
+    def unseal(self) -> base.Account:
+        """Return the account as its network's connector takes it, tokens decrypted."""
+        return base.Account(
+            remote_id=self.remote_id,
+            access_token=self._opened("access_token"),
+            refresh_token=self._opened("refresh_token"),
+            username=self.username,
+            metadata=self.metadata,
+        )
+
+    def _opened(self, column: str) -> str:
+        sealed = getattr(self, column)
+        return crypto.decrypt(sealed, place=self._place(column)) if sealed else ""
+
+    def _place(self, column: str) -> str:
+        return f"accounts_socialaccount.{column}:{self.pk}:{self.workspace_id}"
+
+
+class ConnectionQuerySet(models.QuerySet["Connection"]):
+    def open(self, now: datetime) -> "ConnectionQuerySet":
+        """Keep those that can still be completed."""
+        return self.filter(used_at=None, expires_at__gt=now)
+
+
+class Connection(models.Model):
+    """One sign-in on its way: from the consent page to the accounts that it opens."""
+
+    id = public_id("conn")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="connections")
+    key_id = models.CharField(max_length=45)
+    platform = models.CharField(max_length=20)
+    account = models.ForeignKey(SocialAccount, null=True, on_delete=models.CASCADE, help_text="The one to reconnect.")
+    state_digest = models.CharField(max_length=64, unique=True)
+    code_digest = models.CharField(max_length=64, blank=True, help_text="Of the code that our own sign-in page gave.")
+    callback_url = models.TextField()
+    scopes = models.JSONField(default=list)
+    sealed = models.TextField(blank=True, help_text="PKCE verifier, then tokens and candidates, encrypted.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    exchanged_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)
+
+    objects = ConnectionQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["expires_at"], name="connection_expires")]
+
+    def __str__(self) -> str:
+        return f"{self.platform} for {self.workspace_id}"
+
+    def seal(self, text: str) -> None:
+        self.sealed = crypto.encrypt(text, place=self._place)
+
+    def unseal(self) -> str:
+        return crypto.decrypt(self.sealed, place=self._place) if self.sealed else ""
+
+    @property
+    def _place(self) -> str:
+        return f"accounts_connection.sealed:{self.pk}:{self.workspace_id}"

@@ -1,0 +1,25 @@
+"""The networks. `ALL` is the one list of them: whoever adds a network adds it here, and nowhere else."""
+
+from accounts.platforms.base import Platform
+from accounts.platforms.bluesky import Bluesky
+from accounts.platforms.facebook import Facebook
+from accounts.platforms.instagram import Instagram
+from accounts.platforms.linkedin import LinkedIn
+from accounts.platforms.pinterest import Pinterest
+from accounts.platforms.threads import Threads
+from accounts.platforms.tiktok import TikTok
+from accounts.platforms.twitter import Twitter
+from accounts.platforms.youtube import YouTube
+
+ALL: tuple[type[Platform], ...] = (
+    Facebook,
+    Instagram,
+    Twitter,
+    LinkedIn,
+    TikTok,
+    YouTube,
+    Pinterest,
+    Threads,
+    Bluesky,
+)
+"""In the order in which the API shows them."""

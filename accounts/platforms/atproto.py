@@ -1,0 +1,98 @@
+"""The words of the AT Protocol, without a call: servers, sessions, record keys and records. https://atproto.com/specs"""
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+
+from accounts.platforms.base import Content, Handles, Media, Rejected, Tokens, Unknown
+from accounts.platforms.http import dig_list, dig_text
+from accounts.platforms.text import Span
+from accounts.platforms.uploads import uploaded
+
+COLLECTION = "app.bsky.feed.post"
+CARD = "card"
+"""The upload step of a link card."""
+KEY_ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
+
+
+def service_origin(service: str) -> str:
+    """Return the origin of the server that a person named; raises Rejected where that is none."""
+    service = service.strip()
+    parts = urlsplit(service if "://" in service else f"https://{service}")
+    try:
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        port = ":"
+    beside = (parts.path.strip("/"), parts.query, parts.fragment, parts.username)
+    if parts.scheme not in {"https", "http"} or not parts.hostname or port == ":" or any(beside):
+        raise Rejected("The field service must be a server's address, like https://bsky.social.")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}{port}"
+
+
+def record_key(now: datetime) -> str:
+    """Return a new timestamp identifier: the microseconds and ten random bits, in 13 sortable characters."""
+    microseconds = int(now.timestamp() * 1_000_000)
+    number = microseconds << 10 | secrets.randbelow(1024)
+    return "".join(KEY_ALPHABET[number >> shift & 31] for shift in range(60, -1, -5))
+
+
+def session_tokens(given: Any) -> Tokens:
+    """Return the tokens of a new session; raises Unknown where the answer holds none."""
+    access, refresh = dig_text(given, "accessJwt"), dig_text(given, "refreshJwt")
+    if not (access and refresh and dig_text(given, "did")):
+        raise Unknown("Bluesky answered the sign-in without a session.")
+    return Tokens(
+        access_token=access, refresh_token=refresh, access_expires_at=_end_of(access), ends_at=_end_of(refresh)
+    )
+
+
+def _end_of(token: str) -> datetime | None:
+    """Read, not verified: the token is the server's own, and only for it."""
+    try:
+        claims = jwt.decode(token, options={"verify_signature": False, "verify_exp": False})
+        return datetime.fromtimestamp(claims["exp"], UTC)
+    except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def home_server(given: Any) -> str:
+    """Return the server where the account lives, empty where the session does not say: it need not be the one asked."""
+    for each in dig_list(given, "didDoc", "service"):
+        if dig_text(each, "id").endswith("#atproto_pds"):
+            try:
+                return service_origin(dig_text(each, "serviceEndpoint"))
+            except Rejected:
+                return ""
+    return ""
+
+
+def timestamp(now: datetime) -> str:
+    """Return a time as records write it."""
+    return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def embed(content: Content, handles: Handles) -> dict[str, Any] | None:
+    """Return what the record shows beside its text, from what was uploaded."""
+    if content.media:
+        images = [_image(each, uploaded(handles, each.id)) for each in content.media]
+        return {"$type": "app.bsky.embed.images", "images": images}
+    if content.link:
+        return {"$type": "app.bsky.embed.external", "external": uploaded(handles, CARD)}
+    return None
+
+
+def _image(media: Media, blob: Any) -> dict[str, Any]:
+    image = {"image": blob, "alt": media.alt_text}
+    if media.width and media.height:
+        image["aspectRatio"] = {"width": media.width, "height": media.height}
+    return image
+
+
+def byte_range(text: str, span: Span) -> Mapping[str, int]:
+    """Return where a part of a text is, in bytes of UTF-8, as facets count."""
+    return {"byteStart": len(text[: span.start].encode()), "byteEnd": len(text[: span.end].encode())}

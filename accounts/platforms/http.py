@@ -1,0 +1,144 @@
+"""What every connector needs to read an answer: fields that may be missing, words that can be shown, times to wait."""
+
+import json
+import math
+import re
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from accounts.platforms.base import Answer, Connector, PlatformError, Session, Unavailable, Unknown
+
+LONGEST_WAIT = 86_400.0
+LONGEST_MESSAGE = 500
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+LOOKS_LIKE_A_TOKEN = re.compile(r"[\w.|~+-]{32,}", re.ASCII)
+
+
+def dig(value: Any, *path: str | int) -> Any:
+    """Return what is at this path of a decoded answer, None where the answer has another shape."""
+    for step in path:
+        if isinstance(step, str) and isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(step, int) and isinstance(value, list) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+def dig_list(value: Any, *path: str | int) -> list[Any]:
+    """Return the list at this path, an empty one where there is none."""
+    found = dig(value, *path)
+    return found if isinstance(found, list) else []
+
+
+def dig_text(value: Any, *path: str | int) -> str:
+    """Return the text (or the number, as text) at this path, an empty one where there is none."""
+    found = dig(value, *path)
+    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+
+
+def dig_count(value: Any, *path: str | int) -> int | None:
+    """Return the number at this path, None where the network gave none."""
+    found = dig(value, *path)
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def moment(text: str) -> datetime | None:
+    """Return the time that an ISO 8601 text with an offset names, None where it names none."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the header that carries an access token, so that it stays out of addresses and their logs."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def decoded(answer: Answer) -> Any:
+    """Return the decoded body of an answer that may be anything, None where it is not JSON."""
+    try:
+        return json.loads(answer.body)
+    except ValueError:
+        return None
+
+
+def said(network: str, message: Any, *, otherwise: str) -> str:
+    """Return one line that quotes the network, fit to be stored and shown: no control characters, no tokens."""
+    text = CONTROL_CHARACTERS.sub(" ", message if isinstance(message, str) else "")
+    text = LOOKS_LIKE_A_TOKEN.sub("[…]", " ".join(text.split()))
+    return f"{network} says: {text}"[:LONGEST_MESSAGE] if text else f"{network} {otherwise}"
+
+
+def is_unclear(status: int) -> bool:
+    """Whether this status says neither that the call was done nor that it was refused."""
+    return not 400 <= status < 500 or status == 408
+
+
+def retry_after(answer: Answer) -> float | None:
+    """Return the seconds of Retry-After, a number or a date; None where it is missing or makes no sense."""
+    value = answer.headers.get("Retry-After", "").strip()
+    seconds = _number(value)
+    if seconds is not None:
+        return sane_wait(seconds)
+    try:
+        return sane_wait(parsedate_to_datetime(value).timestamp() - _their_clock(answer))
+    except (ValueError, OverflowError):
+        return None
+
+
+def reset_after(answer: Answer, header: str) -> float | None:
+    """Return the seconds until the unix time in this header; None where it is missing or makes no sense."""
+    reset_at = _number(answer.headers.get(header, ""))
+    return None if reset_at is None else sane_wait(reset_at - _their_clock(answer))
+
+
+def sane_wait(seconds: float) -> float | None:
+    """Return a wait of at most a day, None for one that is no time at all."""
+    return min(seconds, LONGEST_WAIT) if seconds > 0 else None
+
+
+def call_visible(
+    connector: Connector, session: Session, method: str, url: str, *, id_at: Sequence[str], **request: Any
+) -> str:
+    """Send the one call that makes a post visible and return its id, found at `id_at`.
+
+    Only a definite refusal is raised as what it is. A plain Unavailable would be sent again, but the network may have
+    done it: that and an answer without an id are Unknown.
+    """
+    answer = session.request(method, url, **request)
+    if not answer.ok:
+        raise _after_a_visible_call(connector.classify(answer))
+    remote_id = dig_text(answer.json(), *id_at)
+    if not remote_id:
+        raise Unknown(f"{connector.name} took the post and gave no id.", status=answer.status)
+    return remote_id
+
+
+def _after_a_visible_call(error: PlatformError) -> PlatformError:
+    # Subclasses of Unavailable name a cause that rules the act out, like a quota.
+    if type(error) is not Unavailable:
+        return error
+    return Unknown(error.message, status=error.status, network_code=error.network_code)
+
+
+def _their_clock(answer: Answer) -> float:
+    """The network's time counts where it tells it: ours may be wrong."""
+    try:
+        return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+    except ValueError:
+        return time.time()
+
+
+def _number(value: str) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

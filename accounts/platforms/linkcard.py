@@ -1,0 +1,117 @@
+"""The title, description and picture that a web page gives for links to it: https://ogp.me"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from time import monotonic
+from urllib.parse import urljoin
+
+from accounts.platforms.base import Answer, PlatformError, Session
+
+SECONDS_IN_ALL = 8.0
+LARGEST = 1_000_000
+MOST_HOPS = 4
+REDIRECTS = {301, 302, 303, 307, 308}
+IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp")
+LONGEST_TITLE = 300
+LONGEST_DESCRIPTION = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A small image, as it came."""
+
+    mime_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkCard:
+    """How a page shows itself; empty where it says nothing or can't be read."""
+
+    title: str = ""
+    description: str = ""
+    picture: Picture | None = None
+
+
+def fetch_link_card(session: Session, url: str) -> LinkCard:
+    """Read a page's card within eight seconds; returns as much of it as was to be had, and never raises."""
+    visit = _Visit(session, until=monotonic() + SECONDS_IN_ALL)
+    page_url, page = visit.get(url)
+    if page is None or _content_type(page) != "text/html":
+        return LinkCard()
+    head = _Head()
+    head.feed(page.body.decode(errors="replace"))
+    return LinkCard(
+        title=head.first("og:title", "twitter:title", "title")[:LONGEST_TITLE],
+        description=head.first("og:description", "twitter:description", "description")[:LONGEST_DESCRIPTION],
+        picture=_picture(visit, page_url, head),
+    )
+
+
+def _picture(visit: "_Visit", page_url: str, head: "_Head") -> Picture | None:
+    address = head.first("og:image:secure_url", "og:image", "og:image:url", "twitter:image")
+    _, answer = visit.get(urljoin(page_url, address)) if address else ("", None)
+    if answer is None or _content_type(answer) not in IMAGE_TYPES or not 0 < len(answer.body) <= LARGEST:
+        return None
+    return Picture(mime_type=_content_type(answer), content=answer.body)
+
+
+class _Visit:
+    """Requests that share one deadline. Each hop goes through the session, so its address guard sees them all."""
+
+    def __init__(self, session: Session, *, until: float) -> None:
+        self._session = session
+        self._until = until
+
+    def get(self, url: str) -> tuple[str, Answer | None]:
+        """Return where the redirects led and the good answer there, None where there is none in time."""
+        for _ in range(MOST_HOPS):
+            answer = self._ask(url)
+            location = answer.headers.get("Location", "") if answer and answer.status in REDIRECTS else ""
+            if not location:
+                return url, answer if answer and answer.ok else None
+            url = urljoin(url, location)
+        return url, None
+
+    def _ask(self, url: str) -> Answer | None:
+        left = self._until - monotonic()
+        if left <= 0 or not url.lower().startswith(("https://", "http://")):
+            return None
+        try:
+            return self._session.request("GET", url, timeout=left, max_bytes=LARGEST)
+        except PlatformError:
+            return None
+
+
+class _Head(HTMLParser):
+    """Collects what a page's head says about it; the first saying counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._found: dict[str, str] = {}
+        self._in_title = False
+
+    def first(self, *names: str) -> str:
+        texts = (" ".join(self._found.get(name, "").split()) for name in names)
+        return next(filter(None, texts), "")
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._in_title = tag == "title" and "title" not in self._found
+        if tag == "meta":
+            self._remember(dict(attrs))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_title = False
+
+    def handle_data(self, data: str) -> None:
+        if self._in_title:
+            self._found["title"] = self._found.get("title", "") + data
+
+    def _remember(self, attributes: Mapping[str, str | None]) -> None:
+        name = (attributes.get("property") or attributes.get("name") or "").lower()
+        self._found.setdefault(name, attributes.get("content") or "")
+
+
+def _content_type(answer: Answer) -> str:
+    return answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()

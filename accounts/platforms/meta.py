@@ -1,0 +1,113 @@
+"""The errors and limits that Meta's Graph APIs share: https://developers.facebook.com/docs/graph-api/guides/error-handling"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from accounts.platforms.base import (
+    Answer,
+    AuthExpired,
+    Duplicate,
+    PlatformError,
+    RateLimited,
+    Rejected,
+    Unavailable,
+    WhoActs,
+)
+from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said, sane_wait
+
+FIRST_WAIT = 60.0
+AFTER_POSTING_TOO_FAST = 3600.0
+USAGE_HEADERS = ("X-Business-Use-Case-Usage", "X-App-Usage")
+
+TOKEN_IS_OVER = {102, 190}
+WRONG_TOKEN = {1705}
+PERMISSION_MISSING = {10, *range(200, 300)}
+APP_LACKS_THE_CAPABILITY = {3}
+RATE_LIMITED = {4, 17, 32, 341, 613, *range(80_000, 80_100)}
+TRANSIENT = {1, 2}
+BLOCKED = {368}
+DUPLICATE = {506, 1366051}
+BAD_MEDIA = {324, 382, 389, 1366046, 6000}
+RETRYABLE_MEDIA = {6001}
+
+SPAM_BLOCK_SUBCODES = {2207051}
+TOO_FAST_SUBCODES = {1390008}
+ALREADY_POSTED_SUBCODES = {1404082}
+
+
+def classify(network: str, answer: Answer) -> PlatformError:
+    """Return what a refusal of a Graph API means, by its code and subcode rather than its status."""
+    error = dig(decoded(answer), "error")
+    code, subcode = _number(error, "code"), _number(error, "error_subcode")
+    message = dig(error, "error_user_msg") or dig(error, "message")
+    facts: dict[str, Any] = {
+        "message": said(network, message, otherwise=f"answered with status {answer.status}."),
+        "status": answer.status,
+        "network_code": "/".join(str(each) for each in (code, subcode) if each),
+    }
+    if dig(error, "is_transient") is True or code in TRANSIENT | RETRYABLE_MEDIA or is_unclear(answer.status):
+        return Unavailable(**facts)
+    return _blocked(code, subcode, facts) or _waiting(answer, code, facts) or _refused(answer, code, facts)
+
+
+def _blocked(code: int, subcode: int, facts: dict[str, Any]) -> PlatformError | None:
+    if subcode in ALREADY_POSTED_SUBCODES or code in DUPLICATE:
+        return Duplicate(**facts)
+    if subcode in TOO_FAST_SUBCODES:
+        return RateLimited(retry_after=AFTER_POSTING_TOO_FAST, **facts)
+    if code in BLOCKED or subcode in SPAM_BLOCK_SUBCODES:
+        return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+    return None
+
+
+def _waiting(answer: Answer, code: int, facts: dict[str, Any]) -> PlatformError | None:
+    if code not in RATE_LIMITED and answer.status != 429:
+        return None
+    wait = _minutes_to_regain_access(answer) or retry_after(answer) or FIRST_WAIT
+    return RateLimited(retry_after=wait, **facts)
+
+
+def _refused(answer: Answer, code: int, facts: dict[str, Any]) -> PlatformError:
+    if code in TOKEN_IS_OVER | WRONG_TOKEN or (answer.status == 401 and not code):
+        return AuthExpired(**facts)
+    if code in PERMISSION_MISSING:
+        return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+    if code in APP_LACKS_THE_CAPABILITY:
+        return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+    if code in BAD_MEDIA:
+        return Rejected(code="MEDIA_REJECTED", **facts)
+    return Rejected(**facts)
+
+
+def _minutes_to_regain_access(answer: Answer) -> float | None:
+    """Return the longest wait that the usage headers name, in seconds."""
+    minutes = [each for header in USAGE_HEADERS for each in _estimates(answer.headers.get(header, ""))]
+    return sane_wait(60 * max(minutes, default=0))
+
+
+def _estimates(usage: str) -> Iterator[float]:
+    """The header is one object of figures, or lists of them by business."""
+    try:
+        found = json.loads(usage)
+    except ValueError:
+        return
+    lists = found.values() if isinstance(found, dict) else ()
+    for figures in [found, *(each for values in lists if isinstance(values, list) for each in values)]:
+        minutes = dig(figures, "estimated_time_to_regain_access")
+        if isinstance(minutes, int | float):
+            yield minutes
+
+
+def _number(error: Any, key: str) -> int:
+    text = dig_text(error, key)
+    return int(text) if text.lstrip("-").isascii() and text.lstrip("-").isdigit() else 0
+
+
+def app_secret_proof(token: str, secret: str) -> dict[str, str]:
+    """Return the parameter that proves that a call comes from the app's own server; nothing without a secret."""
+    if not secret:
+        return {}
+    return {"appsecret_proof": hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()}

@@ -1,0 +1,131 @@
+"""Sign-in by OAuth 2 (RFC 6749, RFC 7636): oauthlib writes the requests, our session sends them."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl
+
+from oauthlib.oauth2 import WebApplicationClient
+
+from accounts.platforms.base import (
+    Account,
+    Answer,
+    AuthExpired,
+    Connector,
+    PlatformError,
+    RateLimited,
+    Rejected,
+    Session,
+    Tokens,
+    Unavailable,
+    Unknown,
+    WhoActs,
+)
+from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said
+
+OPERATOR_ERRORS = {"invalid_client", "unauthorized_client", "invalid_scope", "unsupported_grant_type"}
+"""Token errors that say that the app is registered or configured wrongly."""
+
+
+class OAuth2Connector(Connector):
+    """A network with a consent page; what differs between networks is named here."""
+
+    authorize_endpoint: ClassVar[str]
+    token_endpoint: ClassVar[str]
+    """Both may hold `{version}`."""
+    scope_separator: ClassVar[str] = " "
+    basic_auth: ClassVar[bool] = False
+    """Whether an app with a secret proves itself in the Authorization header, not in the form."""
+    refresh_lifetime: ClassVar[timedelta | None] = None
+    """How long a refresh token lasts where the network doesn't say it with the token."""
+
+    def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
+        return WebApplicationClient(self.app.client_id).prepare_request_uri(
+            self.authorize_endpoint.format(version=self.version),
+            redirect_uri=redirect_uri,
+            scope=self.scope_separator.join(scopes),
+            state=state,
+            code_challenge=code_challenge or None,
+            code_challenge_method="S256",
+        )
+
+    def exchange(
+        self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""
+    ) -> Tokens:
+        form = WebApplicationClient(self.app.client_id).prepare_request_body(
+            code=code, redirect_uri=redirect_uri, code_verifier=code_verifier or None, include_client_id=False
+        )
+        answer = self.send_form(session, self.token_endpoint, form)
+        if not answer.ok:
+            raise self.classify_token_error(answer, refusal=Rejected)
+        return self.tokens(answer.json(), now=now)
+
+    def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
+        if not account.refresh_token:
+            raise AuthExpired(f"{self.name} gave no refresh token: connect the account again.")
+        form = WebApplicationClient(self.app.client_id).prepare_refresh_body(refresh_token=account.refresh_token)
+        answer = self.send_form(session, self.token_endpoint, form)
+        if not answer.ok:
+            raise self.classify_token_error(answer, refusal=AuthExpired)
+        return self.tokens(answer.json(), now=now)
+
+    def send_form(self, session: Session, url: str, form: str) -> Answer:
+        """Send a form to a token endpoint together with what proves that it comes from this app."""
+        fields = dict(parse_qsl(form, keep_blank_values=True))
+        if self.basic_auth and self.app.client_secret:
+            headers = {"Authorization": basic_credentials(self.app.client_id, self.app.client_secret)}
+            return session.request("POST", url.format(version=self.version), headers=headers, data=fields)
+        fields["client_id"] = self.app.client_id
+        if self.app.client_secret:
+            fields["client_secret"] = self.app.client_secret
+        return session.request("POST", url.format(version=self.version), data=fields)
+
+    def tokens(self, payload: Any, *, now: datetime) -> Tokens:
+        """Return what a token endpoint's answer holds; raises Unknown where it holds no token."""
+        access_token = dig_text(payload, "access_token")
+        if not access_token:
+            raise Unknown(f"{self.name} answered the sign-in without a token.")
+        refresh_token = dig_text(payload, "refresh_token")
+        ends = _after(now, dig(payload, "refresh_token_expires_in"))
+        if ends is None and refresh_token and self.refresh_lifetime:
+            ends = now + self.refresh_lifetime
+        return Tokens(
+            access_token=access_token,
+            refresh_token=refresh_token,
+            access_expires_at=_after(now, dig(payload, "expires_in")),
+            ends_at=ends,
+            scopes=tuple(dig_text(payload, "scope").replace(",", " ").split()),
+        )
+
+    def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
+        """Return what a refused token request means; `refusal` is what a code or token that is not taken means."""
+        error = decoded(answer)
+        name = dig_text(error, "error")
+        otherwise = f"answered the sign-in with status {answer.status}."
+        facts: Mapping[str, Any] = {
+            "message": said(self.name, dig(error, "error_description") or name, otherwise=otherwise),
+            "status": answer.status,
+            "network_code": name,
+        }
+        if answer.status == 429:
+            return RateLimited(retry_after=retry_after(answer), **facts)
+        if is_unclear(answer.status):
+            return Unavailable(retry_after=retry_after(answer), **facts)
+        if name in OPERATOR_ERRORS:
+            return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+        return refusal(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+
+
+def basic_credentials(client_id: str, client_secret: str) -> str:
+    """Return the value of the Authorization header for HTTP Basic."""
+    return "Basic " + base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
+
+
+def _after(now: datetime, seconds: Any) -> datetime | None:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float | str):
+        return None
+    try:
+        return now + timedelta(seconds=float(seconds))
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,135 @@
+"""How networks count and read text: lengths, links, mentions, hashtags."""
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import regex
+from publicsuffixlist import PublicSuffixList
+
+X_LINK_LENGTH = 23
+X_LIGHT_RANGES = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
+"""Code points that X counts as one; it counts all others, and a whole emoji sequence, as two."""
+
+GRAPHEME = regex.compile(r"\X")
+EMOJI = regex.compile(r"\p{Emoji_Presentation}|\p{Emoji}\uFE0F|[0-9#*]\uFE0F?\u20E3")
+# Possessive repeats and the look-behind keep this linear: people paste anything.
+LINK = regex.compile(
+    r"(?<![A-Za-z0-9@\uFF20$#\uFF03_./-])"
+    r"(?P<scheme>https?://)?"
+    r"(?P<host>(?:[a-z0-9][a-z0-9-]*+\.)+(?:xn--[a-z0-9-]+|[a-z]{2,})(?![a-z0-9@])"
+    r"|(?(scheme)(?:[\w-]++\.)+[\w-]{2,}|(?!)))"
+    r"(?P<rest>(?::[0-9]{1,5})?(?:[/?][\p{Latin}\p{Cyrillic}0-9!*';:=+,.$/%#\[\]\-\u2013_~@|&?()]*+)?)",
+    regex.IGNORECASE,
+)
+LINK_ENDS_BEFORE = "!*';:,.$%[]\u2013~@|?("
+MENTION = regex.compile(r"(?<![\w@./-])@(?P<handle>(?:[a-z0-9-]++\.)+[a-z]{2,})(?![\w@])", regex.IGNORECASE)
+HASHTAG = regex.compile(r"(?<![\w&#/])[#\uFF03](?P<tag>[\p{L}\p{M}\p{N}_]*[\p{L}\p{M}_][\p{L}\p{M}\p{N}_]*)")
+TOP_LEVEL_DOMAINS = PublicSuffixList(accept_unknown=False, only_icann=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A part of a text that means something; `value` is the address, the handle or the word without its sign."""
+
+    start: int
+    end: int
+    value: str
+
+
+def length(text: str, counted_as: str) -> int:
+    """Return the length of a text in the unit that `Limits.characters_counted_as` names."""
+    match counted_as:
+        case "unicode_characters":
+            return len(text)
+        case "utf16_units":
+            return len(text.encode("utf-16-le")) // 2
+        case "graphemes":
+            return sum(1 for _ in GRAPHEME.finditer(text))
+        case "x_weighted":
+            return x_weighted_length(text)
+    raise ValueError(f"Text cannot be counted as {counted_as}.")
+
+
+def x_weighted_length(text: str) -> int:
+    """Return the length as X counts it, by the twitter-text configuration of version 3."""
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
+    links = find_links(text)
+    return X_LINK_LENGTH * len(links) + sum(map(_x_weight, GRAPHEME.findall(without(text, links))))
+
+
+def _x_weight(grapheme: str) -> int:
+    if EMOJI.search(grapheme):
+        return 2
+    return sum(1 if _is_light(ord(character)) else 2 for character in grapheme)
+
+
+def _is_light(code_point: int) -> bool:
+    return any(first <= code_point <= last for first, last in X_LIGHT_RANGES)
+
+
+def find_links(text: str) -> list[Span]:
+    """Return the web addresses in a text, also bare domains; the value has a scheme."""
+    return list(_links(text))
+
+
+def _links(text: str) -> Iterator[Span]:
+    for match in LINK.finditer(text):
+        host = _known_host(match["host"])
+        if not host:
+            continue
+        rest = _trimmed(match["rest"]) if host == match["host"] else ""
+        end = match.start("host") + len(host) + len(rest)
+        address = text[match.start() : end]
+        yield Span(start=match.start(), end=end, value=address if match["scheme"] else f"https://{address}")
+
+
+def _known_host(host: str) -> str:
+    """The longest beginning that ends in a real top-level domain: in "example.com.Next" a sentence goes on."""
+    labels = host.split(".")
+    while len(labels) > 1 and not _is_top_level_domain(labels[-1]):
+        labels.pop()
+    return ".".join(labels) if len(labels) > 1 else ""
+
+
+def _is_top_level_domain(label: str) -> bool:
+    try:
+        ascii_label = label.lower().encode("idna").decode()
+    except UnicodeError:
+        return False
+    return TOP_LEVEL_DOMAINS.publicsuffix(f"any.{ascii_label}") is not None
+
+
+def _trimmed(rest: str) -> str:
+    """An address doesn't end in the punctuation of its sentence, nor in a bracket that it didn't open."""
+    surplus = rest.count(")") - rest.count("(")
+    while rest and (rest[-1] in LINK_ENDS_BEFORE or (rest[-1] == ")" and surplus > 0)):
+        surplus += {")": -1, "(": 1}.get(rest[-1], 0)
+        rest = rest[:-1]
+    return rest
+
+
+def find_mentions(text: str) -> list[Span]:
+    """Return the handles that are domain names, as in "@alice.example"."""
+    return [Span(start=each.start(), end=each.end(), value=each["handle"]) for each in MENTION.finditer(text)]
+
+
+def find_hashtags(text: str) -> list[Span]:
+    """Return the hashtags, which hold at least one letter."""
+    return [Span(start=each.start(), end=each.end(), value=each["tag"]) for each in HASHTAG.finditer(text)]
+
+
+def without(text: str, spans: list[Span]) -> str:
+    """Return the text with these parts, which are in order, taken out."""
+    starts = [0, *(span.end for span in spans)]
+    ends = [*(span.start for span in spans), len(text)]
+    return "".join(text[start:end] for start, end in zip(starts, ends, strict=True))
+
+
+def comparable(text: str) -> str:
+    """Return a text such that what a network changes in passing makes no difference: composition, blanks, link form."""
+    text = unicodedata.normalize("NFC", text)
+    for link in reversed(find_links(text)):
+        bare = link.value.split("://", 1)[1].rstrip("/")
+        text = f"{text[: link.start]}{bare}{text[link.end :]}"
+    return " ".join(text.split())

@@ -1,0 +1,48 @@
+"""The networks of this installation: each platform built with its configuration, and the way out to it."""
+
+from django.conf import settings
+
+from accounts import platforms
+from accounts.platforms.base import App, Connector, Platform
+from accounts.session import NetworkSession
+from ouipost.errors import DomainError
+from workspaces.models import Workspace
+
+SANDBOX_APP = App(client_id="sandbox", client_secret="sandbox")  # noqa: S106 (the simulator takes any)
+IDS = tuple(platform.id for platform in platforms.ALL)
+
+
+class PlatformNotConfigured(DomainError):
+    code = "PLATFORM_NOT_CONFIGURED"
+    status = 422
+    message = "This platform cannot be connected on this installation."
+
+
+def get(platform_id: str, *, sandbox: bool = False) -> Platform:
+    """Return a platform with this installation's registration, or the sandbox's own where there is none."""
+    platform = next(each for each in platforms.ALL if each.id == platform_id)
+    app = App(**settings.NETWORKS[platform_id])
+    return platform(SANDBOX_APP if sandbox and not app.client_id else app)
+
+
+def is_configured(platform: Platform) -> bool:
+    """Whether accounts of this platform can be connected: it has a connector, and credentials where it needs them."""
+    return isinstance(platform, Connector) and (not platform.needs_app or bool(platform.app.client_id))
+
+
+def connector(platform_id: str, workspace: Workspace) -> Connector:
+    """Return the connector as this workspace uses it; raises PlatformNotConfigured where there is none."""
+    platform = get(platform_id, sandbox=workspace.is_sandbox)
+    if not isinstance(platform, Connector) or not is_configured(platform):
+        raise PlatformNotConfigured(f"{platform.name} cannot be connected on this installation.", platform=platform_id)
+    return platform
+
+
+def session(workspace: Workspace) -> NetworkSession:
+    """Return the way out for this workspace: to the networks, the gateway, or the built-in simulator."""
+    return NetworkSession(gateway=gateway(workspace))
+
+
+def gateway(workspace: Workspace) -> str:
+    """Return the address that network calls are redirected to; empty for the true hosts."""
+    return f"{settings.PUBLIC_BASE_URL}/sandbox" if workspace.is_sandbox else settings.NETWORK_GATEWAY

@@ -1,0 +1,202 @@
+"""Accounts and platforms as the API shows and takes them."""
+
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from accounts import platforms, registry
+from accounts.models import AccountStatus, SocialAccount
+from accounts.platforms.base import Platform
+from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
+
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+BY_ID = {platform.id: platform for platform in platforms.ALL}
+
+
+def show_platform(platform: Platform) -> dict[str, Any]:
+    """Return a network's facts as `GET /api/platforms` shows them."""
+    limits = platform.limits
+    return {
+        "id": platform.id,
+        "name": platform.name,
+        "supports_images": limits.max_images > 0,
+        "supports_videos": limits.max_videos > 0,
+        "supports_carousel": platform.supports_carousel,
+        "supports_stories": platform.supports_stories,
+        "max_characters": limits.max_characters,
+        "max_images": limits.max_images,
+        "max_video_duration": platform.max_video_duration,
+        "oauth_supported": platform.oauth_supported,
+        "limits": asdict(limits),
+        "account_types": list(platform.account_types),
+        "scopes": list(platform.scopes),
+        "configured": registry.is_configured(platform),
+        "metrics": list(platform.metrics),
+    }
+
+
+class AccountSerializer(serializers.ModelSerializer[SocialAccount]):
+    """A connected account in a list."""
+
+    username = serializers.SerializerMethodField()
+    stats = serializers.SerializerMethodField()
+
+    class Meta:
+        model = SocialAccount
+        fields = (
+            "id",
+            "platform",
+            "type",
+            "name",
+            "username",
+            "profile_image",
+            "status",
+            "is_default",
+            "connected_at",
+            "expires_at",
+            "permissions",
+            "stats",
+        )
+
+    def get_username(self, account: SocialAccount) -> str:
+        prefix = BY_ID[account.platform].username_prefix
+        return f"{prefix}{account.username}" if account.username else ""
+
+    @extend_schema_field({"type": "object", "additionalProperties": {"type": ["integer", "null"]}})
+    def get_stats(self, account: SocialAccount) -> dict[str, int | None]:
+        return {"followers": account.followers, "posts_this_month": getattr(account, "posts_this_month", 0)}
+
+
+class AccountDetailSerializer(AccountSerializer):
+    """A connected account's own page."""
+
+    health = serializers.SerializerMethodField()
+    scopes_missing = serializers.SerializerMethodField()
+
+    class Meta(AccountSerializer.Meta):
+        fields = (*AccountSerializer.Meta.fields, "settings", "metadata", "scopes_missing", "health")  # type: ignore[assignment]
+
+    @extend_schema_field({"type": "object", "additionalProperties": {"type": ["integer", "null"]}})
+    def get_stats(self, account: SocialAccount) -> dict[str, int | None]:
+        return {
+            "followers": account.followers,
+            "following": account.following,
+            "posts_total": getattr(account, "posts_total", 0),
+            "posts_this_month": getattr(account, "posts_this_month", 0),
+        }
+
+    @extend_schema_field({"type": "array", "items": {"type": "string"}})
+    def get_scopes_missing(self, account: SocialAccount) -> list[str]:
+        if not account.permissions:
+            return []
+        return [scope for scope in BY_ID[account.platform].scopes if scope not in account.permissions]
+
+    @extend_schema_field({"type": "object", "additionalProperties": True})
+    def get_health(self, account: SocialAccount) -> dict[str, Any]:
+        ended = account.expires_at is not None and account.expires_at <= timezone.now()
+        return {
+            "token_valid": account.status == AccountStatus.ACTIVE and not ended,
+            "last_sync": serializers.DateTimeField().to_representation(account.last_sync)
+            if account.last_sync
+            else None,
+            "errors": [account.last_error] if account.last_error else [],
+        }
+
+
+class CandidateSerializer(serializers.Serializer[Any]):
+    """An account that a sign-in opened and that can be chosen."""
+
+    id = serializers.CharField(source="remote_id")
+    type = serializers.CharField()
+    name = serializers.CharField(source="profile.name")
+    username = serializers.CharField(source="profile.username")
+    profile_image = serializers.CharField(source="profile.profile_image")
+
+
+class ReconnectInput(StrictInput):
+    """The body that opens a sign-in for an account that is there."""
+
+    callback_url = Text(max_length=2000)
+    scopes = StringList(required=False)
+
+    def validate_callback_url(self, value: str) -> str:
+        if not _is_callback_url(value):
+            raise serializers.ValidationError("Must be an https address, or http on a loopback host.")
+        return value
+
+
+def _is_callback_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or parts.fragment or not value.isascii() or not value.isprintable() or " " in value:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK_HOSTS)
+
+
+class ConnectInput(ReconnectInput):
+    """The body that opens a sign-in."""
+
+    platform = Choice(choices=list(registry.IDS))
+
+
+class CallbackInput(StrictInput):
+    """What came back from the consent page, or the choice among its candidates."""
+
+    state = Text(required=False)
+    code = Text(required=False)
+    error = Text(required=False)
+    connection = Text(required=False)
+    select = serializers.JSONField(required=False)
+
+    def validate_select(self, value: Any) -> list[str] | None:
+        if value == "all":
+            return None
+        if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+            return value
+        raise serializers.ValidationError('Must be a list of candidate ids, or "all".')
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        given = set(attrs)
+        if given not in ({"state", "code"}, {"state", "error"}, {"connection", "select"}):
+            raise serializers.ValidationError(
+                {"state": "Give state and code, or state and error, or connection and select."}
+            )
+        return attrs
+
+
+class AccountInput(StrictInput):
+    """The body that changes an account."""
+
+    ignored = (
+        "id",
+        "platform",
+        "type",
+        "username",
+        "profile_image",
+        "connected_at",
+        "expires_at",
+        "permissions",
+        "metadata",
+        "stats",
+        "health",
+        "scopes_missing",
+        "status",
+    )
+    name = Text(required=False, max_length=255)
+    is_default = Boolean(required=False)
+    settings = JsonObject(required=False)
+
+    def validate_settings(self, value: dict[str, Any]) -> dict[str, Any]:
+        tags = value.get("default_hashtags")
+        if tags is not None and not (isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)):
+            raise serializers.ValidationError({"default_hashtags": ["Must be a list of hashtags."]})
+        if not isinstance(value.get("auto_hashtags", False), bool | None):
+            raise serializers.ValidationError({"auto_hashtags": ["Must be true or false."]})
+        return value

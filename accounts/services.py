@@ -1,0 +1,118 @@
+"""What can be done to connected accounts; each function is one transaction and one line in the journal."""
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import connecting, hooks, registry, tokens
+from accounts.models import Connection, SocialAccount
+from accounts.platforms.base import Account, PlatformError
+from ouipost.errors import InvalidInput
+from ouipost.events.journal import SYSTEM, Actor, changes, record
+from workspaces.models import Workspace
+
+logger = logging.getLogger(__name__)
+
+
+@transaction.atomic
+def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Actor) -> SocialAccount:
+    """Change name, default or settings; `settings` are merged key by key, and null removes one."""
+    Workspace.objects.select_for_update().get(pk=account.workspace_id)
+    locked = SocialAccount.objects.select_for_update().get(pk=account.pk)
+    before = {"name": locked.name, "default_of": locked.default_of, "settings": locked.settings}
+    if "name" in values:
+        locked.name, locked.name_is_ours = values["name"], True
+    if "settings" in values:
+        merged = locked.settings | values["settings"]
+        locked.settings = {name: value for name, value in merged.items() if value is not None}
+    if "is_default" in values:
+        _set_default(locked, values["is_default"])
+    locked.save()
+    record("updated", locked, actor=actor, **changes(before, locked))
+    return locked
+
+
+def _set_default(account: SocialAccount, is_default: bool) -> None:
+    if not is_default and account.is_default:
+        raise InvalidInput(is_default=["Make another account of this platform the default instead."])
+    if is_default:
+        others = SocialAccount.objects.filter(workspace=account.workspace_id, default_of=account.platform)
+        others.update(default_of=None)
+        account.default_of = account.platform
+
+
+@transaction.atomic
+def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> int:
+    """Cancel what the account had not sent, forget its tokens and revoke them; returns how many posts were cancelled.
+
+    The revocation at the network follows the commit, and its failure changes nothing.
+    """
+    workspace = Workspace.objects.select_for_update().get(pk=account.workspace_id)
+    locked = SocialAccount.objects.select_for_update().get(pk=account.pk)
+    revocable = locked.unseal() if locked.access_token and not _shares_its_grant(locked) else None
+    cancelled = sum(hook(locked, actor, now) for hook in hooks.on_disconnect)
+    locked.disconnected_at, locked.due_at, locked.default_of = now, None, None
+    locked.access_token = locked.refresh_token = ""
+    locked.save()
+    _pass_default_on(locked)
+    record("disconnected", locked, actor=actor, platform=locked.platform, account_name=locked.name, cancelled=cancelled)
+    if revocable is not None:
+        transaction.on_commit(lambda: revoke(workspace, locked.platform, revocable))
+    return cancelled
+
+
+def _shares_its_grant(account: SocialAccount) -> bool:
+    """Whether revoking would take the tokens of another connected account: one person's sign-in can open several."""
+    person = account.metadata.get("user_id")
+    others = SocialAccount.objects.connected().filter(platform=account.platform).exclude(pk=account.pk)
+    return person is not None and others.filter(metadata__user_id=person).exists()
+
+
+def _pass_default_on(account: SocialAccount) -> None:
+    """Make the oldest remaining account the default where the default has gone."""
+    remaining = SocialAccount.objects.connected().filter(workspace=account.workspace_id, platform=account.platform)
+    if remaining.exists() and not remaining.exclude(default_of=None).exists():
+        oldest = remaining.order_by("connected_at", "pk")[0]
+        SocialAccount.objects.filter(pk=oldest.pk).update(default_of=account.platform)
+
+
+def revoke(workspace: Workspace, platform: str, account: Account) -> None:
+    """Ask the network to forget the tokens; best effort."""
+    try:
+        registry.connector(platform, workspace).revoke(registry.session(workspace), account)
+    except (PlatformError, registry.PlatformNotConfigured) as error:
+        logger.warning("The tokens of %s at %s were not revoked: %s", account.remote_id, platform, error)
+
+
+def refresh_account(account: SocialAccount, *, now: datetime) -> SocialAccount:
+    """Renew tokens and profile now; what the network refuses shows in the account's health."""
+    tokens.refresh_now(account)
+    account.refresh_from_db()
+    if account.is_connected and account.access_token:
+        _refresh_profile(account, now=now)
+    return account
+
+
+def _refresh_profile(account: SocialAccount, *, now: datetime) -> None:
+    try:
+        connector = registry.connector(account.platform, account.workspace)
+        profile = connector.profile(registry.session(account.workspace), account.unseal())
+    except (PlatformError, registry.PlatformNotConfigured) as error:
+        account.last_error = {"code": getattr(error, "error_code", "PLATFORM_NOT_CONFIGURED"), "message": error.message}
+        account.save(update_fields=["last_error"])
+        return
+    connecting.show(account, profile, now=now)
+    account.last_error = None
+    shown = ["name", "username", "profile_image", "followers", "following", "last_sync", "last_error"]
+    account.save(update_fields=shown)
+
+
+def purge(workspace: Workspace) -> bool:
+    """Revoke what a deleted workspace still holds, one account after the other; returns True when none is left."""
+    for account in SocialAccount.objects.connected().filter(workspace=workspace):
+        disconnect(account, actor=SYSTEM, now=timezone.now())
+    Connection.objects.filter(workspace=workspace).delete()
+    return True

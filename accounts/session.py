@@ -1,0 +1,58 @@
+"""The way out that connectors are handed: `ouipost.outbound`, in the words of the platforms."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from accounts.platforms.base import Answer, Rejected, Unavailable, Unknown
+from ouipost import outbound
+
+
+class NetworkSession:
+    """Implements `accounts.platforms.base.Session`; all its requests together end at `deadline`, a monotonic time."""
+
+    def __init__(self, gateway: str = "", deadline: float = math.inf) -> None:
+        self.gateway = gateway
+        self.deadline = deadline
+        self._client = outbound.Client(gateway=gateway)
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | Sequence[tuple[str, str]] | None = None,
+        data: Mapping[str, Any] | bytes | None = None,
+        json: Any = None,
+        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        timeout: float = 30,
+        max_bytes: int = 1_000_000,
+    ) -> Answer:
+        seconds = min(timeout, self.deadline - time.monotonic())
+        if seconds <= 0:
+            raise Unavailable("No time was left for the request.")
+        try:
+            answer = self._client.request(
+                method,
+                url,
+                headers=headers,
+                params=params,
+                data=data,
+                json=json,
+                files=files,
+                timeout=seconds,
+                max_bytes=max_bytes,
+            )
+        except outbound.Blocked as error:
+            raise Rejected("The address is not allowed.") from error
+        except outbound.NotSent as error:
+            raise Unavailable("The network could not be reached.") from error
+        except outbound.AnswerLost as error:
+            raise Unknown("The network gave no whole answer.") from error
+        return Answer(status=answer.status, headers=answer.headers, body=answer.body)
+
+    def public_url(self, url: str) -> str:
+        """Return where a person finds this page of the network: behind the gateway where there is one."""
+        return outbound.gateway_url(url, self.gateway) if self.gateway and url else url

@@ -1,0 +1,94 @@
+"""Token care: refreshed ahead of their end, one refresh at a time per account, and never lost."""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from accounts import registry
+from accounts.models import AccountStatus, SocialAccount
+from accounts.platforms.base import AuthExpired, PlatformError, Rejected, Tokens
+from ouipost import claims
+from ouipost.claims import Claim
+from ouipost.events.journal import SYSTEM, record
+
+logger = logging.getLogger(__name__)
+
+AHEAD = timedelta(minutes=30)
+TRY_AGAIN_IN = timedelta(minutes=1)
+LEASE_SECONDS = 60
+STALE_WITHIN = timedelta(minutes=1)
+
+
+def refresh_time(account: SocialAccount, *, now: datetime) -> datetime | None:
+    """Return when to refresh: half an hour before the end, for short-lived tokens at half their life; None: never."""
+    ends = account.access_expires_at
+    if ends is None or not account.refresh_token:
+        return None
+    return max(ends - AHEAD, now + (ends - now) / 2)
+
+
+def refresh_due(limit: int = 20) -> int:
+    """Refresh accounts whose time has come; returns how many were taken."""
+    rows = SocialAccount.objects.needing_refresh().filter(workspace__deleted_at=None)
+    held = claims.claim_due(rows, limit=limit, lease=claims.engine_time(LEASE_SECONDS))
+    for claim in held:
+        refresh_claimed(claim)
+    return len(held)
+
+
+def is_stale(account: SocialAccount, *, now: datetime) -> bool:
+    """Whether the access token ends before a publish could use it."""
+    return account.access_expires_at is not None and account.access_expires_at <= now + STALE_WITHIN / 2
+
+
+def refresh_now(account: SocialAccount) -> bool:
+    """Refresh an account out of turn; returns False when somebody else is at it, or nothing can be refreshed."""
+    with transaction.atomic():
+        now = claims.database_now()
+        rows = SocialAccount.objects.connected().filter(pk=account.pk, access_token=account.access_token)
+        rows.exclude(refresh_token="").update(due_at=now)
+        held = claims.claim(rows, [account.pk], lease=claims.engine_time(LEASE_SECONDS), now=now)
+    return bool(held) and refresh_claimed(held[0])
+
+
+def refresh_claimed(claim: Claim) -> bool:
+    """Ask the network for new tokens and store them; only the holder of the claim does, so none is burnt twice."""
+    account = SocialAccount.objects.select_related("workspace").get(pk=claim.pk)
+    now = claims.database_now()
+    try:
+        connector = registry.connector(account.platform, account.workspace)
+        tokens = connector.refresh(registry.session(account.workspace), account.unseal(), now=now)
+    except (AuthExpired, Rejected) as error:
+        expire(account, error, claim=claim)
+        return False
+    except (PlatformError, registry.PlatformNotConfigured) as error:
+        logger.warning("Tokens of %s were not refreshed: %s", account.pk, error)
+        claims.release(SocialAccount, claim, due_at=now + TRY_AGAIN_IN)
+        return False
+    return _keep(account, tokens, claim=claim, now=now)
+
+
+def _keep(account: SocialAccount, tokens: Tokens, *, claim: Claim, now: datetime) -> bool:
+    account.seal(tokens)
+    return claims.release(
+        SocialAccount,
+        claim,
+        access_token=account.access_token,
+        refresh_token=account.refresh_token,
+        access_expires_at=account.access_expires_at,
+        expires_at=account.expires_at,
+        status=AccountStatus.ACTIVE,
+        last_error=None,
+        due_at=refresh_time(account, now=now),
+    )
+
+
+@transaction.atomic
+def expire(account: SocialAccount, error: PlatformError, *, claim: Claim | None = None) -> None:
+    """Mark an account whose owner must sign in again, and tell so once."""
+    rows = SocialAccount.objects.exclude(status=AccountStatus.EXPIRED).filter(pk=account.pk)
+    rows = rows.filter(fence=claim.fence) if claim else rows.filter(access_token=account.access_token)
+    told = {"code": error.error_code, "message": error.message}
+    if rows.update(status=AccountStatus.EXPIRED, due_at=None, lease_until=None, last_error=told):
+        record("expired", account, actor=SYSTEM, platform=account.platform, account_name=account.name, **told)

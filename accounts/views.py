@@ -1,0 +1,200 @@
+"""/api/platforms and /api/accounts, and the sign-in page of networks that have none for apps."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import connecting, registry, services
+from accounts.filters import AccountFilter
+from accounts.models import SocialAccount
+from accounts.platforms.base import PlatformError, SignIn
+from accounts.serializers import (
+    AccountDetailSerializer,
+    AccountInput,
+    AccountSerializer,
+    CallbackInput,
+    CandidateSerializer,
+    ConnectInput,
+    ReconnectInput,
+    show_platform,
+)
+from ouipost.api.viewsets import ApiViewSet
+from ouipost.ids import PATTERN
+from workspaces.models import ApiKey, KeyMode, Mode, Workspace
+from workspaces.scoping import WorkspaceViewSet
+
+
+class PlatformViewSet(ApiViewSet[SocialAccount]):
+    """/api/platforms: the networks, with the very limits that the validator applies."""
+
+    queryset = SocialAccount.objects.none()
+    required_permission = ""
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return all networks; `configured` says whether this installation can connect them."""
+        assert isinstance(request.auth, ApiKey)
+        sandbox = self._in_sandbox(request.auth)
+        return Response({"platforms": [show_platform(registry.get(name, sandbox=sandbox)) for name in registry.IDS]})
+
+    def _in_sandbox(self, key: ApiKey) -> bool:
+        """A test key sees sandboxes only; another may name one in X-Workspace-ID."""
+        if key.mode == KeyMode.TEST:
+            return True
+        named = self.request.headers.get("X-Workspace-ID", "")
+        return Workspace.objects.visible_to(key).filter(pk=named, mode=Mode.SANDBOX).exists()
+
+
+class AccountViewSet(WorkspaceViewSet[SocialAccount]):
+    """/api/accounts: the connected accounts of a workspace."""
+
+    queryset = SocialAccount.objects.connected().order_by("connected_at", "pk")
+    lookup_value_regex = f"acc_{PATTERN}"
+    resource, resources, scope = "account", "accounts", "accounts"
+    serializer_class, detail_class, input_class = AccountSerializer, AccountDetailSerializer, AccountInput
+    filterset_class = AccountFilter
+    paging_optional = True
+
+    def get_queryset(self) -> QuerySet[SocialAccount]:
+        return with_post_counts(super().get_queryset(), now=timezone.now())
+
+    @extend_schema(request=ConnectInput)
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Open a sign-in: send the person to `auth_url`; `state` comes back with them."""
+        values = self.read(ConnectInput)
+        return self.once(lambda: self._start(**values))
+
+    @extend_schema(request=ReconnectInput)
+    @action(detail=True, methods=["post"])
+    def reconnect(self, request: Request, **kwargs: Any) -> Response:
+        """Open a sign-in that keeps this account, its id and its scheduled posts."""
+
+        def work() -> Response:
+            account = self.get_object()
+            return self._start(platform=account.platform, account=account, **self.read(ReconnectInput))
+
+        return self.once(work)
+
+    def _start(self, **values: Any) -> Response:
+        started = connecting.start(self.workspace, **values, key_id=self.key.pk, now=timezone.now())
+        return self.answered(
+            {"auth_url": started.auth_url, "state": started.state, "expires_in": connecting.EXPIRES_IN}
+        )
+
+    @extend_schema(request=CallbackInput)
+    @action(detail=False, methods=["post"])
+    def callback(self, request: Request) -> Response:
+        """Complete a sign-in with the code of the callback, or choose among its candidates."""
+        values = self.read(CallbackInput)
+        return self.once_outside(lambda: self._complete(values, now=timezone.now()))
+
+    def _complete(self, values: dict[str, Any], *, now: datetime) -> Response:
+        caller: dict[str, Any] = {"key_id": self.key.pk, "now": now}
+        if "connection" in values:
+            connection, chosen = values["connection"], values["select"]
+            selected = connecting.select(
+                self.workspace, connection_id=connection, chosen=chosen, actor=self.actor, **caller
+            )
+            return self.created({"accounts": self._shown(selected)})
+        if "error" in values:
+            connecting.refuse(self.workspace, state=values["state"], error=values["error"], **caller)
+        found = connecting.complete(
+            self.workspace, state=values["state"], code=values["code"], actor=self.actor, **caller
+        )
+        if isinstance(found, connecting.Pending):
+            return self.answered(_pending(found, now=now))
+        return self.created({"account": self._shown(found)[0]})
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change name, default or settings."""
+
+        def work() -> Response:
+            account = self.get_object()
+            values = self.read(AccountInput, instance=account, partial=True)
+            services.update_account(account, values=values, actor=self.actor)
+            return self.answered(self.get_object())
+
+        return self.once(work)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Disconnect: tokens are revoked, unsent posts of the account cancelled."""
+
+        def work() -> Response:
+            cancelled = services.disconnect(self.get_object(), actor=self.actor, now=timezone.now())
+            return self.done("Account disconnected successfully", cancelled_posts=cancelled)
+
+        return self.once(work)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def refresh(self, request: Request, **kwargs: Any) -> Response:
+        """Renew tokens and profile now; what the network refuses shows in `health`."""
+
+        def work() -> Response:
+            services.refresh_account(self.get_object(), now=timezone.now())
+            return self.answered(self.get_object())
+
+        return self.once_outside(work)
+
+    def _shown(self, accounts: list[SocialAccount]) -> Any:
+        rows = self.get_queryset().filter(pk__in=[account.pk for account in accounts])
+        return AccountDetailSerializer(rows, many=True).data
+
+
+def _pending(found: connecting.Pending, *, now: datetime) -> dict[str, Any]:
+    return {
+        "connection": found.connection.pk,
+        "candidates": CandidateSerializer(found.candidates, many=True).data,
+        "expires_in": int((found.connection.expires_at - now).total_seconds()),
+    }
+
+
+def with_post_counts(accounts: QuerySet[SocialAccount], *, now: datetime) -> QuerySet[SocialAccount]:
+    """Add posts_total and posts_this_month (UTC): the targets that were published."""
+    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return accounts.annotate(posts_total=_published(Q()), posts_this_month=_published(Q(published_at__gte=month)))
+
+
+def _published(condition: Q) -> Coalesce:
+    target = SocialAccount._meta.get_field("targets").related_model
+    rows = target._default_manager.filter(condition, account=OuterRef("pk"), status="published").order_by()
+    counted = rows.values("account").annotate(total=Count("pk")).values("total")
+    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+
+
+@csrf_exempt  # the state in the form is the proof: whoever has it may complete this sign-in
+@require_http_methods(["GET", "POST"])
+def connect(request: HttpRequest, platform: str) -> HttpResponse:
+    """Ask for handle and app password, check them at the network, and go back to the caller with a code."""
+    state, now = request.POST.get("state") or request.GET.get("state", ""), timezone.now()
+    try:
+        connection = connecting.find_by_state(state, platform=platform, now=now)
+    except connecting.OAuthStateInvalid as error:
+        return render(request, "accounts/connect.html", {"refusal": error.message}, status=422)
+    name = registry.get(platform).name
+    page = {"name": name, "state": state, "workspace": connection.workspace.name, "given": request.POST}
+    if request.method == "GET":
+        return render(request, "accounts/connect.html", page)
+    if request.POST.get("action") == "deny":
+        back = connecting.with_query(connection.callback_url, error="access_denied", state=state)
+        return HttpResponseRedirect(back)
+    credentials = SignIn(
+        identifier=request.POST.get("handle", "").strip(),
+        password=request.POST.get("app_password", ""),
+        service=request.POST.get("service", "").strip(),
+    )
+    try:
+        code = connecting.sign_in(connection, credentials, now=now)
+    except PlatformError as error:
+        return render(request, "accounts/connect.html", page | {"problem": error.message}, status=422)
+    return HttpResponseRedirect(connecting.with_query(connection.callback_url, code=code, state=state))
