@@ -1,0 +1,102 @@
+"""Taking due targets: at most one per account at a time, the longest due first, and never what came too late."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Exists, F, OuterRef
+
+from accounts.platforms.base import WhoActs
+from ouipost import claims
+from ouipost.claims import Claim
+from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
+from posts.services import sync_and_tell
+from posts.slots import too_late
+
+logger = logging.getLogger(__name__)
+
+LEASE_SECONDS = 90
+LOOK_AHEAD = 4
+MAX_UNSETTLED_CLAIMS = 5
+
+
+def claim_targets(limit: int) -> list[Claim]:
+    """Claim up to `limit` due targets for this worker; raises nothing when others are faster."""
+    try:
+        with transaction.atomic():
+            return _claim(limit)
+    except IntegrityError:
+        return []  # another worker took another target of one of these accounts: the next tick sees it
+
+
+def _claim(limit: int) -> list[Claim]:
+    now = claims.database_now()
+    chosen = _choose(_candidates(now), limit=limit, now=now)
+    posts = _lock_posts([target.post_id for target in chosen])
+    ready = [target for target in chosen if target.post_id in posts]
+    missed = [target for target in ready if _is_missed(target, posts[target.post_id], now=now)]
+    crashing = [target for target in ready if target.claim_count >= MAX_UNSETTLED_CLAIMS and target not in missed]
+    _miss(missed, now=now)
+    _park(crashing)
+    held = claims.claim(
+        Target.objects.all(),
+        [target.pk for target in ready if target not in missed and target not in crashing],
+        lease=claims.engine_time(LEASE_SECONDS),
+        now=now,
+        status=TargetStatus.PUBLISHING,
+        in_flight=F("account_id"),
+    )
+    started = Post.objects.filter(targets__in=[claim.pk for claim in held]).exclude(status=PostStatus.PUBLISHING)
+    Post.objects.filter(pk__in=list(started.values_list("pk", flat=True))).update(status=PostStatus.PUBLISHING)
+    for post in {target.post_id: posts[target.post_id] for target in [*missed, *crashing]}.values():
+        sync_and_tell(post)
+    return held
+
+
+def _candidates(now: datetime) -> TargetQuerySet:
+    """Match due targets whose account has nothing else in flight."""
+    busy = Target.objects.filter(in_flight=OuterRef("account_id")).exclude(pk=OuterRef("pk"))
+    return Target.objects.filter(claims.is_due(now), ~Exists(busy)).order_by("due_at", "pk")
+
+
+def _choose(candidates: TargetQuerySet, *, limit: int, now: datetime) -> list[Target]:
+    """Return the first of each account; one whose last claim was never settled comes alone, so that it is found out."""
+    first: dict[str, Target] = {}
+    for target in candidates[: limit * LOOK_AHEAD]:
+        first.setdefault(target.account_id, target)
+    chosen = list(first.values())[:limit]
+    suspects = [target for target in chosen if target.claim_count]
+    return suspects[:1] if suspects else chosen
+
+
+def _lock_posts(pks: Sequence[str]) -> dict[str, Post]:
+    """Lock the posts before their targets, as every change of a post does; those being changed right now wait."""
+    locked = Post.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+    return {post.pk: post for post in locked.filter(pk__in=pks).order_by("pk").prefetch_related("workspace")}
+
+
+def _is_missed(target: Target, post: Post, *, now: datetime) -> bool:
+    """Whether a scheduled target was due while nothing could run, and is later than its workspace allows."""
+    if target.status != TargetStatus.SCHEDULED or target.scheduled_at is None:
+        return False
+    return too_late(target.scheduled_at, now=now, minutes=post.workspace.publish_late_up_to_minutes)
+
+
+def _miss(targets: list[Target], *, now: datetime) -> None:
+    error = _error("MISSED_WINDOW", "It was due while nothing could run, and is too late now.", WhoActs.CALLER)
+    due = Target.objects.filter(claims.is_due(now), pk__in=[target.pk for target in targets])
+    due.update(status=TargetStatus.MISSED, due_at=None, error=error)
+
+
+def _park(targets: list[Target]) -> None:
+    """Stop trying a target that has taken its worker down again and again."""
+    for target in targets:
+        logger.error("Target %s was claimed %s times and never settled", target.pk, target.claim_count)
+        error = _error("WORKER_CRASH_LOOP", "It stopped the worker again and again.", WhoActs.OPERATOR)
+        held = Target.objects.filter(pk=target.pk, fence=target.fence)
+        held.update(status=TargetStatus.NEEDS_REVIEW, due_at=None, lease_until=None, in_flight=None, error=error)
+
+
+def _error(code: str, message: str, who_acts: WhoActs) -> dict[str, object]:
+    return {"code": code, "message": message, "retryable": code == "MISSED_WINDOW", "who_acts": str(who_acts)}

@@ -1,0 +1,60 @@
+"""What each account gets: the post, its overrides, the link and the hashtags made into one text. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from accounts.models import SocialAccount
+from accounts.platforms.base import Connector, Content, Media, Platform
+from posts.fitting import fit
+from posts.models import Post
+
+
+def compose(post: Post, account: SocialAccount, platform: Platform, media: Sequence[Media]) -> Content:
+    """Return the content for one account: its own override, else its network's, else the post's."""
+    chosen = {name: getattr(post, name) for name in ("content", "title", "link", "hashtags")}
+    chosen |= {"options": {}} | overrides(post.platform_content, account)
+    beside = isinstance(platform, Connector) and platform.link_beside_text and not media
+    tags = [*chosen["hashtags"], *default_hashtags(account.workspace.settings, account.settings)]
+    return Content(
+        text=final_text(chosen["content"], link="" if beside else chosen["link"], hashtags=tags),
+        title=chosen["title"],
+        link=chosen["link"] if beside else "",
+        media=tuple(fit(each, platform.limits) for each in media),
+        options=chosen["options"],
+    )
+
+
+def overrides(platform_content: Mapping[str, Any], account: SocialAccount) -> dict[str, Any]:
+    """Return what the post says differently for this account; the account's own entry wins over its network's."""
+    merged: dict[str, Any] = {}
+    for key in (account.platform, account.pk):
+        merged |= platform_content.get(key, {})
+    return merged
+
+
+def final_text(text: str, *, link: str, hashtags: Iterable[str]) -> str:
+    """Return the text, then the link and the hashtags that are not yet in it, joined by blank lines."""
+    parts = [text.strip()]
+    if link and link not in text:
+        parts.append(link)
+    missing = [tag for tag in normal_hashtags(hashtags) if not _has_tag(text, tag)]
+    parts.append(" ".join(missing))
+    return "\n\n".join(part for part in parts if part)
+
+
+def normal_hashtags(tags: Iterable[str]) -> list[str]:
+    """Return the tags with one `#` each, in order, without repeats that differ only in case."""
+    normal = (f"#{tag.strip().lstrip('#')}" for tag in tags if tag.strip().lstrip("#"))
+    return list({tag.casefold(): tag for tag in reversed(list(normal))}.values())[::-1]
+
+
+def _has_tag(text: str, tag: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(tag.casefold())}(?!\w)", text.casefold()) is not None
+
+
+def default_hashtags(workspace: Mapping[str, Any], account: Mapping[str, Any]) -> list[str]:
+    """Return the tags that settings add: where `auto_hashtags` is on, the account's word before the workspace's."""
+    if not account.get("auto_hashtags", workspace.get("auto_hashtags", False)):
+        return []
+    return list(account.get("default_hashtags", workspace.get("default_hashtags", [])))

@@ -1,0 +1,91 @@
+"""Where a post goes: network ids and account ids, made into accounts and targets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from accounts import registry
+from accounts.models import SocialAccount
+from ouipost.errors import DomainError, InvalidInput
+from posts.models import Post, Target
+from workspaces.models import Workspace
+
+
+class AccountNotConnected(DomainError):
+    code = "ACCOUNT_NOT_CONNECTED"
+    status = 422
+    message = "No account is connected for some of the post's platforms."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destinations:
+    """The accounts of a post, its networks in the caller's order, and those networks that have no account yet."""
+
+    accounts: list[SocialAccount]
+    platforms: list[str]
+    missing: list[str]
+
+    @property
+    def warnings(self) -> list[str]:
+        return [
+            f"No {platform} account is connected: the post cannot be scheduled before." for platform in self.missing
+        ]
+
+
+def resolve(workspace: Workspace, given: Sequence[str]) -> Destinations:
+    """Return what the ids stand for: a network id means the workspace's default account there.
+
+    Raises InvalidInput that names every id which is neither a network's nor a connected account's.
+    """
+    connected = SocialAccount.objects.connected().filter(workspace=workspace)
+    accounts = list(connected.filter(pk__in=given) | connected.filter(default_of__in=given))
+    known = {account.pk: account for account in accounts}
+    defaults = {account.default_of: account for account in accounts if account.default_of}
+    unknown = [name for name in given if name not in registry.IDS and name not in known]
+    if unknown:
+        raise InvalidInput(platforms=[f"Neither a platform nor a connected account: {', '.join(unknown)}."])
+    chosen = [defaults.get(name) if name in registry.IDS else known[name] for name in given]
+    networks = [name if name in registry.IDS else known[name].platform for name in given]
+    for account in chosen:
+        if account is not None:
+            account.workspace = workspace
+    return Destinations(
+        accounts=list({account.pk: account for account in chosen if account is not None}.values()),
+        platforms=list(dict.fromkeys(networks)),
+        missing=[name for name in dict.fromkeys(given) if name in registry.IDS and name not in defaults],
+    )
+
+
+def check_overrides(workspace: Workspace, platform_content: Mapping[str, Any]) -> None:
+    """Raise InvalidInput that names every override for no account of the workspace, or with an option it lacks."""
+    accounts = {key for key in platform_content if key not in registry.IDS}
+    if not accounts:
+        return
+    connected = SocialAccount.objects.connected().filter(workspace=workspace, pk__in=accounts)
+    platforms = dict(connected.values_list("pk", "platform"))
+    problems = {f"platform_content.{key}": ["No such connected account."] for key in accounts - set(platforms)}
+    for key, platform in platforms.items():
+        known = registry.get(platform).limits.options
+        unknown = [name for name in platform_content[key].get("options", {}) if name not in known]
+        problems |= {f"platform_content.{key}.options.{name}": ["Unknown option."] for name in unknown}
+    if problems:
+        raise InvalidInput(**problems)
+
+
+def place(post: Post, destinations: Destinations) -> list[Target]:
+    """Make the post's targets those of these accounts, keeping the ones that are there."""
+    present = {target.account_id: target for target in post.targets.all()}
+    wanted = {account.pk for account in destinations.accounts}
+    Target.objects.filter(pk__in=[target.pk for key, target in present.items() if key not in wanted]).delete()
+    Target.objects.bulk_create(
+        Target(post=post, account=account, platform=account.platform)
+        for account in destinations.accounts
+        if account.pk not in present
+    )
+    return list(Target.objects.filter(post=post).order_by("pk"))
+
+
+def require_all(destinations: Destinations) -> None:
+    """Raise AccountNotConnected when a network of the post has no account."""
+    if destinations.missing or not destinations.accounts:
+        raise AccountNotConnected(platforms=destinations.missing)

@@ -1,0 +1,166 @@
+"""The files of a post: rows, bytes, and the flat copy on the post that lists read."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any, BinaryIO, cast
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max, Q, Sum
+
+from accounts.platforms import base
+from ouipost.errors import DomainError, InvalidInput
+from ouipost.events.journal import Actor, changes, record
+from posts import storage
+from posts.images import ProcessedImage
+from posts.media_urls import signed_url
+from posts.models import Media, MediaType, Post, PostStatus
+
+
+class MediaInUse(DomainError):
+    code = "MEDIA_IN_USE"
+    status = 409
+    message = "Media can be added, changed or removed only while the post is a draft or scheduled."
+
+
+class StorageLimitReached(DomainError):
+    code = "STORAGE_LIMIT_REACHED"
+    status = 413
+    message = "The installation's storage is full: remove media, or ask the operator for more."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """A processed image whose bytes are in the storage; no row knows them yet."""
+
+    image: ProcessedImage
+    filename: str
+    name: str
+    thumbnail_name: str
+
+
+def keep(image: ProcessedImage, *, filename: str) -> Stored:
+    """Put the bytes into the storage, ahead of the transaction that makes the row; raises StorageLimitReached."""
+    used = Media.objects.aggregate(used=Sum("size"))["used"] or 0
+    if used + image.size > settings.STORAGE_LIMIT_MB * 1_000_000:
+        raise StorageLimitReached(limit_bytes=settings.STORAGE_LIMIT_MB * 1_000_000)
+    name, thumbnail = storage.new_names(image.mime_type, image.thumbnail_mime_type)
+    storage.store(image.path, name)
+    storage.store(image.thumbnail_path, thumbnail)
+    return Stored(image=image, filename=filename, name=name, thumbnail_name=thumbnail)
+
+
+def discard_unused(stored: Stored) -> None:
+    """Remove the bytes of an upload that got no row."""
+    if not Media.objects.filter(stored_name=stored.name).exists():
+        storage.remove(stored.name, stored.thumbnail_name)
+
+
+@transaction.atomic
+def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor) -> Media:
+    """Add a stored image to a draft or scheduled post, as its last file."""
+    locked = _lock(post)
+    present = Media.objects.filter(post=locked)
+    if present.count() >= settings.MEDIA_PER_POST:
+        raise InvalidInput(file=[f"A post takes at most {settings.MEDIA_PER_POST} files."])
+    media = Media.objects.create(
+        post=locked,
+        type=MediaType.IMAGE,
+        filename=stored.filename,
+        size=stored.image.size,
+        mime_type=stored.image.mime_type,
+        width=stored.image.width,
+        height=stored.image.height,
+        stored_name=stored.name,
+        thumbnail_name=stored.thumbnail_name,
+        alt_text=alt_text,
+        position=(present.aggregate(last=Max("position"))["last"] or 0) + 1,
+    )
+    _copy_to(locked)
+    record("added", media, actor=actor, workspace_id=locked.workspace_id, post=locked.pk, filename=media.filename)
+    return media
+
+
+@transaction.atomic
+def update(media: Media, *, values: dict[str, Any], actor: Actor) -> Media:
+    """Change alt text or position; files with the same position keep the order of their upload."""
+    locked = _lock(media.post)
+    changed = Media.objects.get(pk=media.pk)
+    before = {name: getattr(changed, name) for name in values}
+    for name, value in values.items():
+        setattr(changed, name, value)
+    changed.save()
+    _copy_to(locked)
+    record("updated", changed, actor=actor, workspace_id=locked.workspace_id, **changes(before, changed))
+    return changed
+
+
+@transaction.atomic
+def delete(media: Media, *, actor: Actor) -> None:
+    """Remove a file of a draft or scheduled post, row and bytes."""
+    locked = _lock(media.post)
+    record("deleted", media, actor=actor, workspace_id=locked.workspace_id, post=locked.pk, filename=media.filename)
+    _remove_bytes([media])
+    media.delete()
+    _copy_to(locked)
+
+
+def remove_all(post: Post) -> None:
+    """Remove the bytes of a post that is being deleted, once that is committed."""
+    _remove_bytes(list(post.files.all()))
+
+
+def as_content(post: Post) -> list[base.Media]:
+    """Return the files as connectors take them, in the order of the post."""
+    return [_as_content(media) for media in post.files.order_by("position", "pk")]
+
+
+def _as_content(media: Media) -> base.Media:
+    return base.Media(
+        id=media.pk,
+        type=media.type,
+        mime_type=media.mime_type,
+        size=media.size,
+        width=media.width or 0,
+        height=media.height or 0,
+        alt_text=media.alt_text,
+        filename=media.filename,
+        url=signed_url(media.stored_name, seconds=settings.MEDIA_PULL_URL_SECONDS),
+        open=partial(_open, media.stored_name),
+    )
+
+
+def _open(name: str) -> BinaryIO:
+    return cast("BinaryIO", storage.open_stored(name))
+
+
+def sweep() -> int:
+    """Remove stored files that no row knows, an hour after they came; returns how many."""
+    return storage.sweep_orphans(_known, older_than=timedelta(hours=1))
+
+
+def _known(names: list[str]) -> set[str]:
+    rows = Media.objects.filter(Q(stored_name__in=names) | Q(thumbnail_name__in=names))
+    return {name for pair in rows.values_list("stored_name", "thumbnail_name") for name in pair}
+
+
+def _lock(post: Post) -> Post:
+    locked = Post.objects.select_for_update().get(pk=post.pk)
+    if locked.status not in (PostStatus.DRAFT, PostStatus.SCHEDULED):
+        raise MediaInUse(status=locked.status)
+    return locked
+
+
+def _copy_to(post: Post) -> None:
+    """Keep on the post what a list shows of its files; addresses are signed when they are shown."""
+    post.media = [
+        {"id": media.pk, "type": media.type, "name": media.stored_name, "thumbnail": media.thumbnail_name}
+        for media in Media.objects.filter(post=post).order_by("position", "pk")
+    ]
+    post.save(update_fields=["media", "updated_at"])
+
+
+def _remove_bytes(rows: list[Media]) -> None:
+    names = [name for media in rows for name in (media.stored_name, media.thumbnail_name) if name]
+    transaction.on_commit(lambda: storage.remove(*names))

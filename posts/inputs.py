@@ -1,0 +1,162 @@
+"""The bodies that write posts."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from rest_framework import serializers
+
+from accounts import platforms, registry
+from ouipost.api.inputs import Choice, Instant, Integer, JsonObject, StrictInput, StringList, Text, ZoneName
+from ouipost.ids import PATTERN
+
+ACCOUNT_ID = re.compile(f"acc_{PATTERN}")
+OPTIONS = {platform.id: frozenset(platform.limits.options) for platform in platforms.ALL}
+MAX_CONTENT = 100_000
+
+
+class Link(Text):
+    """An http or https address, or an empty string for none."""
+
+    def to_internal_value(self, data: Any) -> str:
+        value = super().to_internal_value(data)
+        if value and not is_web_address(value):
+            raise serializers.ValidationError("Must be an http or https address.")
+        return value
+
+
+def is_web_address(value: str) -> bool:
+    """Whether this is an absolute http or https address without blanks."""
+    try:
+        parts = urlsplit(value)
+        has_host = bool(parts.hostname)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and has_host and not re.search(r"\s", value)
+
+
+def check_hashtags(tags: list[str]) -> list[str]:
+    """Return the tags; raises ValidationError where one is not one word."""
+    if any(re.search(r"\s", tag.strip()) or not tag.strip("# ") for tag in tags):
+        raise serializers.ValidationError("A hashtag is one word, with or without its #.")
+    return tags
+
+
+class OverrideInput(StrictInput):
+    """What one network or account gets instead of the post's own."""
+
+    content = Text(required=False, allow_blank=True, max_length=MAX_CONTENT)
+    title = Text(required=False, allow_blank=True, max_length=1000)
+    link = Link(required=False, allow_blank=True, max_length=2000)
+    hashtags = StringList(required=False, max_length=100)
+    options = JsonObject(required=False)
+
+    def validate_hashtags(self, value: list[str]) -> list[str]:
+        return check_hashtags(value)
+
+    def validate_options(self, value: dict[str, Any]) -> dict[str, Any]:
+        known = self.context["options"]
+        problems = {name: ["Unknown option."] for name in value if known is not None and name not in known}
+        if problems:
+            raise serializers.ValidationError(problems)
+        return value
+
+
+class PostInput(StrictInput):
+    """The body that changes a post."""
+
+    ignored = (
+        "id",
+        "media",
+        "targets",
+        "published_at",
+        "created_at",
+        "updated_at",
+        "platform_posts",
+        "analytics",
+    )
+    guarded = {
+        "status": "POST /api/posts/{id}/schedule, unschedule or publish",
+        "scheduled_at": "POST /api/posts/{id}/schedule",
+        "scheduled_timezone": "POST /api/posts/{id}/schedule",
+    }
+    content = Text(max_length=MAX_CONTENT, allow_blank=True)
+    platforms = StringList(min_length=1, max_length=100)
+    title = Text(required=False, allow_blank=True, max_length=1000)
+    link = Link(required=False, allow_blank=True, max_length=2000)
+    hashtags = StringList(required=False, max_length=100)
+    platform_content = JsonObject(required=False)
+
+    def validate_platforms(self, value: list[str]) -> list[str]:
+        unknown = [name for name in value if not _is_destination(name)]
+        if unknown:
+            raise serializers.ValidationError(f"Neither a platform nor an account id: {', '.join(unknown)[:500]}.")
+        return value
+
+    def validate_hashtags(self, value: list[str]) -> list[str]:
+        return check_hashtags(value)
+
+    def validate_platform_content(self, value: dict[str, Any]) -> dict[str, Any]:
+        entries = {key: _override(key, entry) for key, entry in value.items()}
+        problems: dict[str, Any] = {key: entry.errors for key, entry in entries.items() if not entry.is_valid()}
+        problems |= {key: ["Neither a platform nor an account id."] for key in value if not _is_destination(key)}
+        if problems:
+            raise serializers.ValidationError(problems)
+        return {key: entry.validated_data for key, entry in entries.items()}
+
+
+def _override(key: str, entry: Any) -> OverrideInput:
+    given = {"content": entry} if isinstance(entry, str) else entry
+    return OverrideInput(data=given, context={"options": OPTIONS.get(key)})
+
+
+def _is_destination(key: str) -> bool:
+    return key in registry.IDS or ACCOUNT_ID.fullmatch(key) is not None
+
+
+class NewPostInput(PostInput):
+    """The body that creates a post, and schedules it where a time is given."""
+
+    guarded = {
+        "status": "POST /api/posts/{id}/schedule or publish",
+        "scheduled_timezone": "`timezone` with `scheduled_at`",
+    }
+    scheduled_at = Instant(local=True, required=False, allow_null=True)
+    timezone = ZoneName(required=False)
+
+
+class ScheduleInput(StrictInput):
+    """The body that schedules a post."""
+
+    scheduled_at = Instant(local=True)
+    timezone = ZoneName(required=False)
+
+
+class ResolveInput(StrictInput):
+    """A person's word on an unknown outcome."""
+
+    outcome = Choice(choices=["published", "not_published"])
+    url = Link(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["outcome"] == "published" and not attrs.get("url"):
+            raise serializers.ValidationError({"url": "The post's address is required."})
+        return attrs
+
+
+class MediaInput(StrictInput):
+    """The body that changes a file."""
+
+    ignored = (
+        "id",
+        "type",
+        "filename",
+        "size",
+        "mime_type",
+        "dimensions",
+        "url",
+        "thumbnail_url",
+        "created_at",
+    )
+    alt_text = Text(required=False, allow_blank=True, max_length=2000)
+    position = Integer(required=False, min_value=0, max_value=1000)

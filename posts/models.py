@@ -1,0 +1,184 @@
+"""Posts, the accounts that they go to, and their files."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from accounts.models import SocialAccount
+from ouipost.claims import Claimable
+from ouipost.ids import public_id
+from workspaces.models import Workspace
+
+
+class PostStatus(models.TextChoices):
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    PUBLISHING = "publishing"
+    PUBLISHED = "published"
+    PARTIALLY_PUBLISHED = "partially_published"
+    FAILED = "failed"
+    NEEDS_REVIEW = "needs_review"
+    MISSED = "missed"
+
+
+class TargetStatus(models.TextChoices):
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    PUBLISHING = "publishing"
+    PUBLISHED = "published"
+    FAILED = "failed"
+    NEEDS_REVIEW = "needs_review"
+    MISSED = "missed"
+    CANCELLED = "cancelled"
+
+
+class Post(models.Model):
+    """What shall be said, and when. `status` and `moment` follow from the targets; `platforms` and `media` are kept
+    beside them, so that a list reads one row per post."""
+
+    id = public_id("post")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="posts")
+    content = models.TextField()
+    title = models.TextField(blank=True)
+    link = models.TextField(blank=True)
+    hashtags = models.JSONField(default=list, blank=True)
+    platform_content = models.JSONField(default=dict, blank=True)
+    destinations = models.JSONField(default=list, help_text="As the caller gave them: networks and account ids mixed.")
+    platforms = models.JSONField(default=list)
+    media = models.JSONField(default=list, blank=True)
+    status = models.CharField(max_length=20, choices=PostStatus.choices, default=PostStatus.DRAFT)
+    scheduled_at = models.DateTimeField(null=True, blank=True)
+    scheduled_timezone = models.CharField(max_length=64, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    moment = models.DateTimeField(help_text="published_at, else scheduled_at, else created_at.")
+    impressions = models.PositiveBigIntegerField(null=True, blank=True)
+    engagement = models.PositiveBigIntegerField(null=True, blank=True)
+    clicks = models.PositiveBigIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField(auto_now=True)
+
+    journal_name = "post"
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["workspace", "-moment", "-id"], name="post_listed"),
+            models.Index(fields=["workspace", "status", "-moment", "-id"], name="post_listed_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return self.content[:60]
+
+    @property
+    def is_editable(self) -> bool:
+        return self.status in (PostStatus.DRAFT, PostStatus.SCHEDULED)
+
+
+class TargetQuerySet(models.QuerySet["Target"]):
+    def active(self) -> "TargetQuerySet":
+        """Leave out the cancelled: they do not count."""
+        return self.exclude(status=TargetStatus.CANCELLED)
+
+    def waiting(self) -> "TargetQuerySet":
+        """Keep those that no worker has started with."""
+        return self.filter(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.MISSED])
+
+
+class Target(Claimable):
+    """One post for one account: what must be published once. `due_at` is when something shall be done about it."""
+
+    id = public_id("tgt")
+    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="targets")
+    account = models.ForeignKey(SocialAccount, on_delete=models.CASCADE, related_name="targets")
+    platform = models.CharField(max_length=20)
+    status = models.CharField(max_length=12, choices=TargetStatus.choices, default=TargetStatus.DRAFT)
+    scheduled_at = models.DateTimeField(null=True, blank=True)
+    give_up_at = models.DateTimeField(null=True, blank=True)
+    in_flight = models.CharField(  # noqa: DJ001 (null is not unique)
+        max_length=45, null=True, unique=True, editable=False, help_text="The account while claimed: one at a time."
+    )
+    attempts = models.PositiveIntegerField(default=0)
+    armed_at = models.DateTimeField(null=True, editable=False, help_text="When the visible call was first allowed.")
+    sends = models.PositiveIntegerField(default=0, editable=False, help_text="How often the visible call was allowed.")
+    outcome_unknown = models.BooleanField(default=False, editable=False)
+    absences = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Looks since the last send that found nothing."
+    )
+    handles = models.JSONField(default=dict, blank=True, editable=False)
+    remote_id = models.CharField(max_length=255, blank=True)
+    url = models.TextField(blank=True)
+    error = models.JSONField(null=True, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    metrics = models.JSONField(null=True, blank=True)
+
+    objects = TargetQuerySet.as_manager()
+    journal_name = "target"
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["post", "account"], name="one_target_per_account")]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at", "id"], name="target_due"),
+            models.Index(fields=["account", "remote_id"], name="target_remote"),
+            models.Index(fields=["account", "published_at"], name="target_published"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.platform} of {self.post_id}"
+
+
+class Attempt(models.Model):
+    """One visible call, or one look for its effect; rows are only ever added."""
+
+    id = public_id("att")
+    target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="attempt_log")
+    number = models.PositiveIntegerField()
+    fence = models.PositiveBigIntegerField()
+    step = models.CharField(max_length=10, help_text="prepare, commit or recover.")
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    outcome = models.CharField(max_length=20)
+    http_status = models.PositiveIntegerField(null=True)
+    code = models.CharField(max_length=40, blank=True)
+    network_code = models.CharField(max_length=80, blank=True)
+    message = models.TextField(blank=True)
+    remote_id = models.CharField(max_length=255, blank=True)
+    url = models.TextField(blank=True)
+    next_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["target", "started_at"], name="attempt_of_target")]
+
+    def __str__(self) -> str:
+        return f"{self.step} {self.number} of {self.target_id}: {self.outcome}"
+
+
+class MediaType(models.TextChoices):
+    IMAGE = "image"
+    VIDEO = "video"
+    DOCUMENT = "document"
+
+
+class Media(models.Model):
+    """A file of a post."""
+
+    id = public_id("media")
+    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="files")
+    type = models.CharField(max_length=8, choices=MediaType.choices)
+    filename = models.CharField(max_length=255)
+    size = models.PositiveBigIntegerField()
+    mime_type = models.CharField(max_length=100)
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    stored_name = models.CharField(max_length=100)
+    thumbnail_name = models.CharField(max_length=100, blank=True)
+    alt_text = models.TextField(blank=True)
+    position = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    journal_name = "media"
+
+    class Meta:
+        verbose_name_plural = "media"
+        indexes: ClassVar = [models.Index(fields=["post", "position", "id"], name="media_of_post")]
+
+    def __str__(self) -> str:
+        return self.filename

@@ -1,0 +1,229 @@
+"""Publishing one claimed target: prepare what nobody sees, arm, make the one visible call, and settle what came of it.
+
+The threads that run this talk to networks; their database work goes through a writer. Before the visible call, "armed"
+is committed; after it there is no failed send, only a known answer or an unknown outcome.
+"""
+
+import logging
+import time
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+from django.db import DatabaseError, close_old_connections
+from django.db.models import F
+
+from accounts import registry, tokens
+from accounts.models import AccountStatus, SocialAccount
+from accounts.platforms.base import (
+    AuthExpired,
+    Connector,
+    Handles,
+    Operation,
+    PlatformError,
+    Published,
+    Recovery,
+    Unavailable,
+    Unknown,
+    WhoActs,
+)
+from accounts.session import NetworkSession
+from ouipost import claims
+from ouipost.claims import Claim, LostClaim, engine_time
+from ouipost.writer import Runs
+from posts import files
+from posts.claiming import LEASE_SECONDS
+from posts.content import compose
+from posts.models import Target
+from posts.settling import VISIBLE_CALL_SECONDS, Absent, Later, Outcome, Report, Undecidable, recovery_time, settle
+
+logger = logging.getLogger(__name__)
+
+GUARD_SECONDS = 5
+LOOKS_BEFORE_ABSENT = 2
+TOKEN_WAIT_SECONDS = 2
+SETTLE_AGAIN_SECONDS = 0.5
+
+
+def publish(claim: Claim, *, writer: Runs) -> None:
+    """Bring one claimed target a step further, and give it back settled or with its next time."""
+    try:
+        Publish(claim, writer=writer).run()
+    except LostClaim:
+        logger.warning("Target %s was taken over by another worker", claim.pk)
+    except DatabaseError:
+        logger.exception("Target %s could not be settled: it is looked into when its lease is over", claim.pk)
+
+
+class Publish:
+    """One claimed target on its way; `step` says how far it came."""
+
+    target: Target
+    account: SocialAccount
+    connector: Connector
+    session: NetworkSession
+    operation: Operation
+    started_at: datetime
+
+    def __init__(self, claim: Claim, *, writer: Runs) -> None:
+        self.claim = claim
+        self.writer = writer
+        self.step = "prepare"
+
+    def run(self) -> None:
+        self.writer.run(self._load)
+        outcome = self._outcome()
+        report = Report(
+            claim=self.claim,
+            step=self.step,
+            outcome=outcome,
+            started_at=self.started_at,
+            recovery=self.connector.recovery,
+            listing_lag=self.connector.listing_lag,
+        )
+        self._surely(report)
+
+    def _load(self) -> None:
+        """Read everything once; the content is that of the moment after the claim, when nobody can edit any more."""
+        self.started_at = claims.database_now()
+        rows = Target.objects.select_related("post__workspace", "account__workspace")
+        self.target = rows.get(pk=self.claim.pk)
+        self.account = self.target.account
+        self.connector = registry.connector(self.account.platform, self.account.workspace)
+        self.session = registry.session(self.account.workspace)
+        content = compose(self.target.post, self.account, self.connector, files.as_content(self.target.post))
+        self.operation = Operation(
+            content=content,
+            account=self.account.unseal(),
+            handles=self.target.handles,
+            now=self.started_at,
+            armed_at=self.target.armed_at,
+        )
+
+    def _outcome(self) -> Outcome:
+        """Try, and turn whatever is raised into an outcome; a bug of ours after arming leaves it unknown, too."""
+        try:
+            return self._attempt()
+        except Unknown as error:
+            if self.step == "prepare":
+                return Unavailable(error.message, status=error.status)  # nobody saw that step: it may be repeated
+            return error
+        except PlatformError as error:
+            return error
+        except (LostClaim, DatabaseError):
+            raise
+        except Exception:
+            logger.exception("Target %s met an error of ours", self.claim.pk)
+            message = "An internal error stopped it; the operator's log has the cause."
+            if self.step == "prepare":
+                return Unavailable(message, who_acts=WhoActs.OPERATOR)
+            return Unknown(message, who_acts=WhoActs.OPERATOR)
+
+    def _attempt(self) -> Outcome:
+        """Find out or send; a token that the network no longer takes is renewed once."""
+        try:
+            self._require_token()
+            return self._find_out() or self._send()
+        except AuthExpired as error:
+            refusal = self._renew_token(error)
+            if refusal is not None:
+                return refusal
+        try:
+            return self._find_out() or self._send()
+        except AuthExpired as error:
+            tokens.expire(self.account, error)
+            raise
+
+    def _find_out(self) -> Outcome | None:
+        """Look whether an earlier send, whose answer is not known, arrived; None: it did not, send."""
+        if not self.target.outcome_unknown or self.connector.recovery == Recovery.KEY:
+            return None
+        self.step = "recover"
+        if self.connector.recovery == Recovery.PARK:
+            return Undecidable(message="The network's answer was lost, and it cannot be asked.")
+        self.session.deadline = self._time_before_arming()
+        found = self.connector.recover(self.session, self.operation)
+        match self.writer.run(partial(self._unlinked, found)):
+            case [one]:
+                return self._with_public_url(one)
+            case [] if self.target.absences + 1 >= LOOKS_BEFORE_ABSENT:
+                self.step = "prepare"
+                return None
+            case []:
+                return Absent()
+        return Undecidable(message="The account has several posts that can be this one.")
+
+    def _unlinked(self, found: list[Published]) -> list[Published]:
+        """Leave out what is known to be another target's."""
+        others = Target.objects.filter(account=self.account, remote_id__in=[each.remote_id for each in found])
+        linked = set(others.exclude(pk=self.target.pk).values_list("remote_id", flat=True))
+        return [each for each in found if each.remote_id not in linked]
+
+    def _send(self) -> Outcome:
+        self.session.deadline = self._time_before_arming()
+        handles = self.connector.prepare(self.session, self.operation, self._save)
+        self.writer.run(partial(self._arm, handles))
+        if self.claim.seconds_left < engine_time(VISIBLE_CALL_SECONDS + GUARD_SECONDS).total_seconds():
+            return Later(seconds=0, message="The worker was held up; nothing was sent.")
+        self.step = "commit"
+        self.session.deadline = time.monotonic() + engine_time(VISIBLE_CALL_SECONDS).total_seconds()
+        return self._with_public_url(self.connector.commit(self.session, replace(self.operation, handles=handles)))
+
+    def _save(self, handles: Handles) -> None:
+        """Keep what must not be done again, and hold the target for another lease."""
+        self.writer.run(partial(self._renew, handles=dict(handles)))
+        self.session.deadline = self._time_before_arming()
+
+    def _arm(self, handles: Handles) -> None:
+        """Allow the visible call: from here on its outcome is unknown until an answer is settled."""
+        now = claims.database_now()
+        self._renew(
+            handles=dict(handles),
+            armed_at=self.operation.armed_at or now,
+            due_at=recovery_time(self.connector.recovery, self.connector.listing_lag, now=now),
+            sends=F("sends") + 1,
+            absences=0,
+            outcome_unknown=True,
+        )
+
+    def _renew(self, **values: object) -> None:
+        lease, now = engine_time(LEASE_SECONDS), claims.database_now()
+        self.claim = claims.renew(Target, self.claim, lease=lease, now=now, **values)
+
+    def _time_before_arming(self) -> float:
+        return self.claim.deadline - engine_time(VISIBLE_CALL_SECONDS + GUARD_SECONDS).total_seconds()
+
+    def _with_public_url(self, published: Published) -> Published:
+        return replace(published, url=self.session.public_url(published.url))
+
+    def _require_token(self) -> None:
+        """Raise AuthExpired where the account has no token, or one that ends before the call could."""
+        if not self.account.access_token:
+            raise AuthExpired("The account is not connected any more.")
+        if self.account.refresh_token and tokens.is_stale(self.account, now=self.started_at):
+            raise AuthExpired("The access token has ended.")
+
+    def _renew_token(self, error: AuthExpired) -> Outcome | None:
+        """Get a new token and take it over; returns what comes of it where there is none to be had."""
+        if not self.account.refresh_token:
+            tokens.expire(self.account, error)
+            return error
+        renewed = tokens.refresh_now(self.account)
+        self.account.refresh_from_db(fields=["access_token", "refresh_token", "access_expires_at", "status"])
+        close_old_connections()
+        if renewed:
+            self.operation = replace(self.operation, account=self.account.unseal())
+            return None
+        if self.account.status == AccountStatus.EXPIRED:
+            return error
+        return Later(seconds=TOKEN_WAIT_SECONDS, message="The account's token is being renewed.")
+
+    def _surely(self, report: Report) -> None:
+        """Settle, and while the database is away try again until the lease is over."""
+        while True:
+            try:
+                return self.writer.run(partial(settle, report))
+            except DatabaseError:
+                if self.claim.seconds_left <= 0:
+                    raise
+                time.sleep(SETTLE_AGAIN_SECONDS)

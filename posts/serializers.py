@@ -1,0 +1,232 @@
+"""Posts and their files as the API shows them."""
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from posts.media_urls import signed_url
+from posts.models import Media, Post, PostStatus, Target, TargetStatus
+
+OBJECT = {"type": "object", "additionalProperties": True}
+RESULTS = {
+    TargetStatus.PUBLISHED: "success",
+    TargetStatus.FAILED: "failed",
+    TargetStatus.MISSED: "failed",
+    TargetStatus.NEEDS_REVIEW: "failed",
+}
+
+
+class PostMediaSerializer(serializers.Serializer[dict[str, str]]):
+    """A file in a list of posts, from the copy that the post keeps."""
+
+    id = serializers.CharField()
+    type = serializers.CharField()
+    url = serializers.SerializerMethodField()
+    thumbnail_url = serializers.SerializerMethodField()
+
+    def get_url(self, media: dict[str, str]) -> str:
+        return signed_url(media["name"], seconds=settings.MEDIA_URL_SECONDS)
+
+    def get_thumbnail_url(self, media: dict[str, str]) -> str | None:
+        return signed_url(media["thumbnail"], seconds=settings.MEDIA_URL_SECONDS) if media["thumbnail"] else None
+
+
+class PostSerializer(serializers.ModelSerializer[Post]):
+    """A post in a list: everything is on its own row."""
+
+    media = PostMediaSerializer(many=True, read_only=True)
+    analytics = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Post
+        fields = (
+            "id",
+            "content",
+            "title",
+            "link",
+            "hashtags",
+            "status",
+            "platforms",
+            "media",
+            "scheduled_at",
+            "published_at",
+            "created_at",
+            "updated_at",
+            "analytics",
+        )
+
+    @extend_schema_field({"type": ["object", "null"], "additionalProperties": {"type": ["integer", "null"]}})
+    def get_analytics(self, post: Post) -> dict[str, int | None] | None:
+        if post.published_at is None:
+            return None
+        return {"impressions": post.impressions, "engagement": post.engagement, "clicks": post.clicks}
+
+
+class TargetSerializer(serializers.ModelSerializer[Target]):
+    """One account that a post goes to."""
+
+    post_id = serializers.SerializerMethodField()
+    url = serializers.SerializerMethodField()
+    next_attempt_at = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Target
+        fields = (
+            "id",
+            "account_id",
+            "platform",
+            "status",
+            "post_id",
+            "url",
+            "published_at",
+            "attempts",
+            "next_attempt_at",
+            "error",
+        )
+
+    def get_post_id(self, target: Target) -> str | None:
+        return target.remote_id or None
+
+    def get_url(self, target: Target) -> str | None:
+        return target.url or None
+
+    @extend_schema_field({"type": ["string", "null"], "format": "date-time"})
+    def get_next_attempt_at(self, target: Target) -> Any:
+        shown = target.due_at if target.status == TargetStatus.PUBLISHING else None
+        return serializers.DateTimeField().to_representation(shown) if shown else None
+
+
+class PlatformPostSerializer(serializers.Serializer[Target]):
+    """What one network has of a post."""
+
+    platform = serializers.CharField()
+    post_id = serializers.SerializerMethodField()
+    url = serializers.SerializerMethodField()
+    status = serializers.CharField()
+
+    get_post_id = TargetSerializer.get_post_id
+    get_url = TargetSerializer.get_url
+
+
+class PlatformResultSerializer(PlatformPostSerializer):
+    """What came of publishing at one network."""
+
+    status = serializers.SerializerMethodField()
+    account_id = serializers.CharField()
+    target_id = serializers.CharField(source="id")
+
+    def get_status(self, target: Target) -> str:
+        return RESULTS.get(TargetStatus(target.status), "pending")
+
+    def to_representation(self, instance: Target) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        return shown | {"error": instance.error} if shown["status"] == "failed" else shown
+
+
+class PostDetailSerializer(PostSerializer):
+    """A post's own page."""
+
+    platform_posts = serializers.SerializerMethodField()
+    targets = serializers.SerializerMethodField()
+
+    class Meta(PostSerializer.Meta):
+        fields = (  # type: ignore[assignment]
+            *PostSerializer.Meta.fields,
+            "platform_content",
+            "scheduled_timezone",
+            "platform_posts",
+            "targets",
+        )
+
+    @extend_schema_field(PlatformPostSerializer(many=True))
+    def get_platform_posts(self, post: Post) -> Any:
+        return [PlatformPostSerializer(target).data for target in counted_targets(post)]
+
+    @extend_schema_field(TargetSerializer(many=True))
+    def get_targets(self, post: Post) -> Any:
+        return [TargetSerializer(target).data for target in post.targets.all()]
+
+    @extend_schema_field(OBJECT)
+    def get_analytics(self, post: Post) -> dict[str, Any] | None:  # type: ignore[override]
+        if post.published_at is None:
+            return None
+        return {
+            "total_impressions": post.impressions,
+            "total_engagement": post.engagement,
+            "total_clicks": post.clicks,
+            "by_platform": _by_platform(post),
+        }
+
+
+def _by_platform(post: Post) -> dict[str, dict[str, int | None]]:
+    """Return the published targets' numbers, summed where a network has several accounts; unknown stays null."""
+    totals: dict[str, dict[str, int | None]] = {}
+    for target in counted_targets(post):
+        if target.status != TargetStatus.PUBLISHED:
+            continue
+        shown = totals.setdefault(target.platform, dict.fromkeys(("impressions", "engagement", "clicks")))
+        for name in shown:
+            value = (target.metrics or {}).get(name)
+            if value is not None:
+                shown[name] = (shown[name] or 0) + value
+    return totals
+
+
+class OutcomeSerializer(PostDetailSerializer):
+    """A post with what came of publishing it."""
+
+    platform_results = serializers.SerializerMethodField()
+
+    class Meta(PostDetailSerializer.Meta):
+        fields = (*PostDetailSerializer.Meta.fields, "platform_results")  # type: ignore[assignment]
+
+    @extend_schema_field(PlatformResultSerializer(many=True))
+    def get_platform_results(self, post: Post) -> Any:
+        return [PlatformResultSerializer(target).data for target in counted_targets(post)]
+
+
+def counted_targets(post: Post) -> list[Target]:
+    """Return the targets that count, from what was prefetched."""
+    return [target for target in post.targets.all() if target.status != TargetStatus.CANCELLED]
+
+
+def is_settled(post: Post) -> bool:
+    """Whether no target is still being worked on."""
+    return post.status != PostStatus.PUBLISHING
+
+
+class MediaSerializer(serializers.ModelSerializer[Media]):
+    """A file of a post."""
+
+    dimensions = serializers.SerializerMethodField()
+    url = serializers.SerializerMethodField()
+    thumbnail_url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Media
+        fields = (
+            "id",
+            "post_id",
+            "type",
+            "filename",
+            "size",
+            "mime_type",
+            "dimensions",
+            "url",
+            "thumbnail_url",
+            "alt_text",
+            "position",
+            "created_at",
+        )
+
+    @extend_schema_field({"type": ["object", "null"], "additionalProperties": {"type": "integer"}})
+    def get_dimensions(self, media: Media) -> dict[str, int | None] | None:
+        return {"width": media.width, "height": media.height} if media.width else None
+
+    def get_url(self, media: Media) -> str:
+        return signed_url(media.stored_name, seconds=settings.MEDIA_URL_SECONDS, download_name=media.filename)
+
+    def get_thumbnail_url(self, media: Media) -> str | None:
+        return signed_url(media.thumbnail_name, seconds=settings.MEDIA_URL_SECONDS) if media.thumbnail_name else None

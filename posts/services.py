@@ -1,0 +1,302 @@
+"""What can be done to posts; each function is one transaction and one line in the journal.
+
+Every function locks the post before it looks at anything, and so do the engine's claim and settlement: a change either
+comes before a publish starts, or is refused.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.models import SocialAccount
+from ouipost.errors import DomainError, InvalidInput
+from ouipost.events.journal import SYSTEM, Actor, changes, record
+from posts import destinations, files, rules
+from posts.content import normal_hashtags
+from posts.models import Post, PostStatus, Target, TargetStatus
+from posts.status import derive
+from workspaces.models import Workspace
+
+GIVE_UP_AFTER = timedelta(hours=6)
+PAST_TOLERANCE = timedelta(seconds=60)
+TEXTS = ("content", "title", "link", "hashtags", "platform_content")
+
+DRAFT, SCHEDULED, MISSED = PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.MISSED
+FAILED, PARTIAL, REVIEW = PostStatus.FAILED, PostStatus.PARTIALLY_PUBLISHED, PostStatus.NEEDS_REVIEW
+
+
+class PostNotEditable(DomainError):
+    code = "POST_NOT_EDITABLE"
+    status = 409
+    message = "Only draft and scheduled posts can be changed."
+
+
+class WrongStatus(DomainError):
+    code = "CONFLICT"
+    status = 409
+    message = "The post's present status does not allow this."
+
+
+def lock(post: Post) -> Post:
+    """Return the post as it is now, locked until the transaction ends."""
+    return Post.objects.select_for_update().select_related("workspace").get(pk=post.pk)
+
+
+def lock_in(post: Post, allowed: Collection[str]) -> Post:
+    """Lock a post that must have one of these statuses; raises WrongStatus."""
+    locked = lock(post)
+    if locked.status not in allowed:
+        raise WrongStatus(f"A post that is {locked.status} cannot be treated so.", status=locked.status)
+    return locked
+
+
+def lock_editable(post: Post) -> Post:
+    """Lock a post that may still be changed; raises PostNotEditable."""
+    locked = lock(post)
+    if not locked.is_editable:
+        raise PostNotEditable(status=locked.status)
+    return locked
+
+
+@transaction.atomic
+def create_post(
+    workspace: Workspace,
+    *,
+    values: dict[str, Any],
+    actor: Actor,
+    now: datetime,
+    scheduled_at: datetime | None = None,
+    zone: str = "",
+) -> tuple[Post, list[str]]:
+    """Create a draft, or a scheduled post when a time is given, and return it with warnings."""
+    found = destinations.resolve(workspace, values["platforms"])
+    destinations.check_overrides(workspace, values.get("platform_content", {}))
+    texts = {name: values[name] for name in TEXTS if name in values}
+    post = Post(workspace=workspace, created_at=now, moment=now, **_normal(texts))
+    post.destinations, post.platforms = values["platforms"], found.platforms
+    post.save(force_insert=True)
+    targets = destinations.place(post, found)
+    record("created", post, actor=actor, platforms=post.platforms)
+    if scheduled_at is not None:
+        _schedule(post, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
+    return post, found.warnings
+
+
+@transaction.atomic
+def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: datetime) -> tuple[Post, list[str]]:
+    """Change the given fields; a scheduled post stays scheduled, and is refused what would make it unpublishable."""
+    locked = lock_editable(post)
+    texts = _normal({name: values[name] for name in TEXTS if name in values})
+    before = {name: getattr(locked, name) for name in [*texts, "destinations"]}
+    for name, value in texts.items():
+        setattr(locked, name, value)
+    locked.destinations = values.get("platforms", locked.destinations)
+    found = destinations.resolve(locked.workspace, locked.destinations)
+    destinations.check_overrides(locked.workspace, texts.get("platform_content", {}))
+    locked.platforms = found.platforms
+    targets = destinations.place(locked, found)
+    if locked.status == SCHEDULED:
+        destinations.require_all(found)
+        rules.check(locked, found.accounts, files.as_content(locked))
+        _set_due(targets, scheduled_at=locked.scheduled_at or now)
+    locked.save()
+    record("updated", locked, actor=actor, **changes(before, locked))
+    return locked, found.warnings
+
+
+def _normal(texts: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a post as they are stored: hashtags with one `#` each."""
+    if "hashtags" in texts:
+        texts["hashtags"] = normal_hashtags(texts["hashtags"])
+    return texts
+
+
+@transaction.atomic
+def delete_post(post: Post, *, actor: Actor) -> None:
+    """Remove a post and its files from here; what is published stays at the networks."""
+    locked = lock(post)
+    if locked.status == PostStatus.PUBLISHING:
+        raise WrongStatus("The post is being published: wait for the outcome.", status=locked.status)
+    files.remove_all(locked)
+    record("deleted", locked, actor=actor, status=locked.status)
+    locked.delete()
+
+
+@transaction.atomic
+def schedule_post(post: Post, *, scheduled_at: datetime, zone: str, actor: Actor, now: datetime) -> Post:
+    """Set the time of a draft, scheduled or missed post; raises when any network would refuse it."""
+    locked = lock_in(post, {DRAFT, SCHEDULED, MISSED})
+    found = destinations.resolve(locked.workspace, locked.destinations)
+    targets = destinations.place(locked, found)
+    _schedule(locked, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
+    return locked
+
+
+def _schedule(
+    post: Post,
+    targets: list[Target],
+    found: destinations.Destinations,
+    *,
+    scheduled_at: datetime,
+    zone: str,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    if scheduled_at < now - PAST_TOLERANCE:
+        raise InvalidInput(scheduled_at=["The time is in the past."])
+    _require_publishable(post, found)
+    _set_due(targets, scheduled_at=scheduled_at)
+    post.scheduled_at, post.scheduled_timezone = scheduled_at, zone
+    sync(post)
+    record("scheduled", post, actor=actor, scheduled_at=scheduled_at.isoformat(), timezone=zone)
+
+
+def _require_publishable(post: Post, found: destinations.Destinations) -> None:
+    destinations.require_all(found)
+    rules.check(post, found.accounts, files.as_content(post))
+
+
+def _set_due(targets: list[Target], *, scheduled_at: datetime) -> None:
+    Target.objects.filter(pk__in=[target.pk for target in targets]).update(
+        status=TargetStatus.SCHEDULED,
+        scheduled_at=scheduled_at,
+        due_at=scheduled_at,
+        give_up_at=scheduled_at + GIVE_UP_AFTER,
+        error=None,
+    )
+
+
+@transaction.atomic
+def unschedule_post(post: Post, *, actor: Actor) -> Post:
+    """Return a post to draft; a failed one only while nothing of it is, or may be, at a network."""
+    locked = lock_in(post, {SCHEDULED, MISSED, FAILED})
+    Target.objects.filter(post=locked).update(
+        status=TargetStatus.DRAFT, scheduled_at=None, due_at=None, give_up_at=None, error=None, attempts=0, handles={}
+    )
+    locked.scheduled_at, locked.scheduled_timezone = None, ""
+    sync(locked)
+    record("unscheduled", locked, actor=actor)
+    return locked
+
+
+@transaction.atomic
+def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
+    """Make a draft, scheduled or missed post due now; any other is returned as it stands, and nothing is sent twice."""
+    locked = lock(post)
+    if locked.status not in (DRAFT, SCHEDULED, MISSED):
+        return locked
+    found = destinations.resolve(locked.workspace, locked.destinations)
+    targets = destinations.place(locked, found)
+    _require_publishable(locked, found)
+    _send_now([target.pk for target in targets], now=now)
+    sync(locked)
+    record("publish_requested", locked, actor=actor)
+    return locked
+
+
+@transaction.atomic
+def retry_post(post: Post, *, actor: Actor, now: datetime) -> Post:
+    """Send the failed targets again, and no others."""
+    locked = lock_in(post, {FAILED, PARTIAL})
+    failed = Target.objects.filter(post=locked, status=TargetStatus.FAILED)
+    accounts = SocialAccount.objects.filter(pk__in=failed.values("account")).select_related("workspace")
+    lost = [account.pk for account in accounts if not account.is_connected]
+    if lost:
+        raise destinations.AccountNotConnected("The account was disconnected.", accounts=lost)
+    rules.check(locked, accounts, files.as_content(locked))
+    _send_now(list(failed.values_list("pk", flat=True)), now=now)
+    sync(locked)
+    record("retried", locked, actor=actor)
+    return locked
+
+
+def _send_now(pks: Collection[str], *, now: datetime) -> None:
+    """Make targets due as if they had never been tried: nothing of them is at a network."""
+    Target.objects.filter(pk__in=pks).update(
+        status=TargetStatus.PUBLISHING,
+        scheduled_at=now,
+        due_at=now,
+        give_up_at=now + GIVE_UP_AFTER,
+        attempts=0,
+        sends=0,
+        absences=0,
+        claim_count=0,
+        armed_at=None,
+        outcome_unknown=False,
+        handles={},
+        error=None,
+    )
+
+
+@transaction.atomic
+def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, now: datetime) -> Post:
+    """Settle an unknown outcome by a person's word: published with its address, or not, and then it is sent again."""
+    post = lock(target.post)
+    locked = Target.objects.select_for_update().get(pk=target.pk)
+    if locked.status != TargetStatus.NEEDS_REVIEW:
+        raise WrongStatus("Only a target that needs review can be resolved.", status=locked.status)
+    if published:
+        locked.status, locked.url, locked.published_at, locked.error = TargetStatus.PUBLISHED, url, now, None
+        locked.outcome_unknown = False
+        locked.save()
+    else:
+        _send_now([locked.pk], now=now)
+    sync(post)
+    record("resolved", post, actor=actor, target=locked.pk, outcome="published" if published else "not_published")
+    return post
+
+
+def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> int:
+    """Cancel what an account that goes had not sent; a post with no other target returns to draft."""
+    unsent = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.MISSED])
+    resting = Q(status=TargetStatus.PUBLISHING, armed_at=None, in_flight=None)
+    mine = Target.objects.filter(unsent | resting, account=account)
+    posts = list(Post.objects.select_for_update().filter(targets__in=mine).distinct().order_by("pk"))
+    touched = [post for post in posts if mine.filter(post=post).exclude(status=TargetStatus.DRAFT).exists()]
+    mine.filter(status=TargetStatus.DRAFT).delete()
+    mine.update(status=TargetStatus.CANCELLED, due_at=None)
+    for post in posts:
+        sync(post)
+    return len(touched)
+
+
+def cancel_workspace(workspace: Workspace) -> None:
+    """Stop everything that has not been sent in a workspace that is being deleted."""
+    waiting = Target.objects.filter(post__workspace=workspace, status__in=[TargetStatus.SCHEDULED, TargetStatus.MISSED])
+    waiting.update(status=TargetStatus.CANCELLED, due_at=None)
+
+
+def purge(workspace: Workspace) -> bool:
+    """Remove the posts and files of a deleted workspace; False while one of them is being published."""
+    gone = Post.objects.filter(workspace=workspace).exclude(targets__status=TargetStatus.PUBLISHING)
+    for post in gone.distinct().order_by("pk")[:500]:
+        with transaction.atomic():
+            files.remove_all(post)
+            post.delete()
+    return not Post.objects.filter(workspace=workspace).exists()
+
+
+def sync(post: Post) -> PostStatus | None:
+    """Bring a locked post in step with its targets and save it; returns the new status if it changed."""
+    targets = list(Target.objects.filter(post=post).values_list("status", "published_at"))
+    before, post.status = post.status, derive([status for status, _ in targets])
+    if post.status == DRAFT:
+        post.scheduled_at = None
+    post.published_at = max((at for _, at in targets if at is not None), default=None)
+    post.moment = post.published_at or post.scheduled_at or post.created_at
+    post.save()
+    return PostStatus(post.status) if post.status != before else None
+
+
+OUTCOMES = (PostStatus.PUBLISHED, PARTIAL, FAILED, REVIEW, MISSED)
+
+
+def sync_and_tell(post: Post) -> None:
+    """Bring a post in step after its targets moved, and tell the journal when that settled it."""
+    changed = sync(post)
+    if changed in OUTCOMES:
+        results = Target.objects.filter(post=post).values("id", "account_id", "platform", "status", "url", "error")
+        record(str(changed.value), post, actor=SYSTEM, targets=list(results))

@@ -1,0 +1,193 @@
+"""/api/posts and /api/media."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ouipost.api import idempotency
+from ouipost.ids import PATTERN
+from posts import files, services, uploads
+from posts.filters import PostFilter
+from posts.inputs import MediaInput, NewPostInput, PostInput, ResolveInput, ScheduleInput
+from posts.models import Media, Post, Target
+from posts.serializers import MediaSerializer, OutcomeSerializer, PostDetailSerializer, PostSerializer, is_settled
+from posts.slots import instant
+from posts.waiting import preferred_seconds, wait_until_settled
+from workspaces.scoping import WorkspaceViewSet
+
+TARGETS = Prefetch("targets", queryset=Target.objects.order_by("pk"))
+
+
+class PostViewSet(WorkspaceViewSet[Post]):
+    """/api/posts: the posts of a workspace."""
+
+    queryset = Post.objects.order_by("-moment", "-pk")
+    lookup_value_regex = f"post_{PATTERN}"
+    resource, resources, scope = "post", "posts", "posts"
+    serializer_class, detail_class, input_class = PostSerializer, PostDetailSerializer, PostInput
+    filterset_class = PostFilter
+
+    def get_queryset(self) -> QuerySet[Post]:
+        posts = super().get_queryset()
+        return posts if self.action == "list" else posts.prefetch_related(TARGETS)
+
+    @extend_schema(request=NewPostInput, responses={201: PostDetailSerializer})
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Create a draft, or with `scheduled_at` a scheduled post: both in one transaction, or neither."""
+        values, now = self.read(NewPostInput), timezone.now()
+        zone = values.pop("timezone", self.workspace.timezone)
+        moment = values.pop("scheduled_at", None)
+        scheduled_at = instant(moment, zone=zone) if moment else None
+
+        def work() -> Response:
+            post, warnings = services.create_post(
+                self.workspace, values=values, actor=self.actor, now=now, scheduled_at=scheduled_at, zone=zone
+            )
+            return self.created(self._present(post), **_beside(warnings))
+
+        return self.once(work)
+
+    @extend_schema(request=PostInput, responses=PostDetailSerializer)
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change the given fields of a draft or scheduled post."""
+
+        def work() -> Response:
+            post = self.get_object()
+            values = self.read(PostInput, instance=post, partial=True)
+            changed, warnings = services.update_post(post, values=values, actor=self.actor, now=timezone.now())
+            return self.answered(self._present(changed), **_beside(warnings))
+
+        return self.once(work)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Remove the post from here; what is published stays at the networks."""
+
+        def work() -> Response:
+            services.delete_post(self.get_object(), actor=self.actor)
+            return self.done("Post deleted successfully")
+
+        return self.once(work)
+
+    @extend_schema(request=ScheduleInput, responses=PostDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def schedule(self, request: Request, **kwargs: Any) -> Response:
+        """Set the time at which the post goes out."""
+        values = self.read(ScheduleInput)
+        zone = values.get("timezone", self.workspace.timezone)
+        when = {"scheduled_at": instant(values["scheduled_at"], zone=zone), "zone": zone}
+        return self._change(lambda post: services.schedule_post(post, **when, actor=self.actor, now=timezone.now()))
+
+    @extend_schema(request=None, responses=PostDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def unschedule(self, request: Request, **kwargs: Any) -> Response:
+        """Return the post to draft."""
+        return self._change(lambda post: services.unschedule_post(post, actor=self.actor))
+
+    @extend_schema(request=None, responses={200: OutcomeSerializer, 202: OutcomeSerializer})
+    @action(detail=True, methods=["post"])
+    def publish(self, request: Request, **kwargs: Any) -> Response:
+        """Publish now and wait for the outcome, as long as `Prefer: wait=N` says; a repeat never sends again."""
+        return self._send(lambda post: services.publish_post(post, actor=self.actor, now=timezone.now()))
+
+    @extend_schema(request=None, responses={200: OutcomeSerializer, 202: OutcomeSerializer})
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, **kwargs: Any) -> Response:
+        """Send the failed targets again, and no others."""
+        return self._send(lambda post: services.retry_post(post, actor=self.actor, now=timezone.now()))
+
+    @extend_schema(request=ResolveInput, responses=PostDetailSerializer)
+    @action(detail=True, methods=["post"], url_path=f"targets/(?P<target>tgt_{PATTERN})/resolve")
+    def resolve(self, request: Request, target: str, **kwargs: Any) -> Response:
+        """Settle a target whose outcome is not known; one that was not published is sent again."""
+        values = self.read(ResolveInput)
+        word = {"published": values["outcome"] == "published", "url": values.get("url", "")}
+
+        def change(post: Post) -> Post:
+            meant = get_object_or_404(Target, pk=target, post=post)
+            return services.resolve_target(meant, **word, actor=self.actor, now=timezone.now())
+
+        return self._change(change)
+
+    @extend_schema(request={"multipart/form-data": uploads.UploadInput}, responses={201: MediaSerializer})
+    @action(detail=True, methods=["post"], parser_classes=[uploads.UploadParser])
+    def media(self, request: Request, **kwargs: Any) -> Response:
+        """Add a file to a draft or scheduled post; the bytes decide what it is."""
+        self.get_object()
+        values = self.read(uploads.UploadInput)
+        with uploads.stored(values) as stored:
+            return self.once(lambda: self._attach(stored, alt_text=values.get("alt_text", "")))
+
+    def _attach(self, stored: files.Stored, *, alt_text: str) -> Response:
+        media = files.attach(self.get_object(), stored, alt_text=alt_text, actor=self.actor)
+        return self.created({"media": MediaSerializer(media).data})
+
+    def _change(self, change: Callable[[Post], Post]) -> Response:
+        return self.once(lambda: self.answered(self._present(change(self.get_object()))))
+
+    def _send(self, command: Callable[[Post], Post]) -> Response:
+        """Take the command once, wait for what comes of it, and show the results as they stand."""
+
+        def work() -> Response:
+            command(self.get_object())
+            return self.answered({"taken": True})
+
+        taken = self.once(work)
+        if taken.exception:
+            return taken
+        outcome = self._outcome()
+        if idempotency.REPLAYED in taken.headers:
+            outcome[idempotency.REPLAYED] = "true"
+        return outcome
+
+    def _outcome(self) -> Response:
+        seconds = preferred_seconds(self.request.headers.get("Prefer", ""))
+        wait_until_settled(self.kwargs["pk"], seconds=seconds)
+        post = self.get_object()
+        answer = Response({"post": OutcomeSerializer(post).data}, status=200 if is_settled(post) else 202)
+        answer["Preference-Applied"] = f"wait={seconds}"
+        return answer
+
+    def _present(self, post: Post) -> Post:
+        """Return the post as it is now, with its targets."""
+        return Post.objects.prefetch_related(TARGETS).get(pk=post.pk)
+
+
+def _beside(warnings: list[str]) -> dict[str, list[str]]:
+    return {"warnings": warnings} if warnings else {}
+
+
+class MediaViewSet(WorkspaceViewSet[Media]):
+    """/api/media: the files of a workspace's posts."""
+
+    queryset = Media.objects.select_related("post").order_by("pk")
+    lookup_value_regex = f"media_{PATTERN}"
+    resource, resources, scope = "media", "media", "posts"
+    serializer_class, input_class = MediaSerializer, MediaInput
+    workspace_lookup = "post__workspace"
+
+    @extend_schema(request=MediaInput, responses=MediaSerializer)
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change alt text or position."""
+
+        def work() -> Response:
+            media = self.get_object()
+            values = self.read(MediaInput, instance=media, partial=True)
+            return self.answered(files.update(media, values=values, actor=self.actor))
+
+        return self.once(work)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Remove the file, its row and its bytes."""
+
+        def work() -> Response:
+            files.delete(self.get_object(), actor=self.actor)
+            return self.done("Media deleted successfully")
+
+        return self.once(work)
