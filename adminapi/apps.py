@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class AdminapiConfig(AppConfig):
+    name = "adminapi"
+    label = "adminapi"

@@ -1,0 +1,115 @@
+"""`manage.py serve`: web and worker on one machine, each restarted when it dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+
+from adminapi import demo
+
+RESTART_SECONDS = 1.0
+STOP_SECONDS = 60
+
+
+@dataclass(kw_only=True)
+class Child:
+    """A process that shall always run."""
+
+    name: str
+    command: list[str]
+    process: "subprocess.Popen[bytes] | None" = None
+    started: float = 0.0
+
+    def ensure(self) -> bool:
+        """Start it where it does not run; returns whether it had died."""
+        if self.process is not None and self.process.poll() is None:
+            return False
+        if time.monotonic() < self.started + RESTART_SECONDS:
+            return False
+        died = self.process is not None
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(self.command)  # noqa: S603 (our own command line)
+        return died
+
+
+class Command(BaseCommand):
+    help = "Run the web server and the worker on this machine until TERM or INT."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--demo", action="store_true", help="fill a sandbox workspace once, and print how to use it"
+        )
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._migrate()
+        self.stopping = False
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, self._stop)
+        children = [
+            Child(name="web", command=web_command(options["host"])),
+            Child(name="worker", command=[sys.executable, "manage.py", "work"]),
+        ]
+        try:
+            self._supervise(children, show_demo=options["demo"])
+        finally:
+            self._end(children)
+
+    def _migrate(self) -> None:
+        for alias in settings.DATABASES:
+            call_command("migrate", database=alias, verbosity=0, interactive=False)
+
+    def _stop(self, *_: Any) -> None:
+        self.stopping = True
+
+    def _supervise(self, children: list[Child], *, show_demo: bool) -> None:
+        while not self.stopping:
+            for child in children:
+                if child.ensure():
+                    self.stderr.write(f"The {child.name} process had died and was started again.")
+            if show_demo and demo.is_ready():
+                demo.show(self.stdout)
+                show_demo = False
+            time.sleep(0.2)
+
+    def _end(self, children: list[Child]) -> None:
+        """Ask all to stop, wait a minute, then insist."""
+        running = [child.process for child in children if child.process is not None]
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in running:
+            try:
+                process.wait(timeout=max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def web_command(host: str) -> list[str]:
+    """Return the command line of the web server: granian, over WSGI."""
+    return [
+        sys.executable,
+        "-m",
+        "granian",
+        "--interface",
+        "wsgi",
+        "--host",
+        host,
+        "--port",
+        str(settings.PORT),
+        "--workers",
+        os.environ.get("WEB_WORKERS", "1"),
+        "--blocking-threads",
+        str(settings.WEB_THREADS),
+        "--no-ws",
+        "--log-level",
+        "error",
+        "ouipost.wsgi:application",
+    ]

@@ -1,0 +1,31 @@
+"""Every address of the product."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from rest_framework.routers import SimpleRouter
+
+from accounts.views import AccountViewSet, PlatformViewSet, connect
+from ouipost.api import health
+from posts.views import MediaViewSet, PostViewSet
+from workspaces.views import WorkspaceViewSet
+
+api = SimpleRouter(trailing_slash=False)
+api.register("platforms", PlatformViewSet, basename="platforms")
+api.register("workspaces", WorkspaceViewSet, basename="workspaces")
+api.register("accounts", AccountViewSet, basename="accounts")
+api.register("posts", PostViewSet, basename="posts")
+api.register("media", MediaViewSet, basename="media")
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", health.index, name="index"),
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+    path("api/", include("ouipost.api.urls")),
+    path("api/", include(api.urls)),
+    path("media/", include("posts.serving")),
+    path("connect/<str:platform>", connect, name="connect"),
+    path("console/", admin.site.urls),
+]
+if settings.SIMULATOR:
+    urlpatterns.append(path("sandbox/", include("ouipost.simulator.urls")))

@@ -1,0 +1,62 @@
+"""The cast of most tests: a workspace, a key that may do everything in it, and a client that shows it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from tests.factories import make_key, make_workspace
+from workspaces.models import Workspace
+
+
+class ApiClient:
+    """Calls the API as a program would, and gives back status and body."""
+
+    def __init__(self, secret: str, workspace_id: str = "") -> None:
+        self.client = Client()
+        self.headers = {"X-API-Key": secret, "X-Workspace-ID": workspace_id}
+
+    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Send a JSON request; header names are written with underscores."""
+        sent = self.headers | {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {name: value for name, value in sent.items() if value}
+        answer = self.client.generic(
+            method, path, self._encoded(body), content_type="application/json", headers=sent
+        )
+        return answer
+
+    def _encoded(self, body: Any) -> bytes:
+        if body is None:
+            return b""
+        return body if isinstance(body, bytes) else json.dumps(body).encode()
+
+    def get(self, path: str, **headers: str) -> Any:
+        return self("GET", path, **headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self("POST", path, body, **headers)
+
+    def put(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self("PUT", path, body, **headers)
+
+    def delete(self, path: str, **headers: str) -> Any:
+        return self("DELETE", path, **headers)
+
+
+@pytest.fixture(autouse=True)
+def private_media(settings: Settings, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path / "media"
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    return make_workspace()
+
+
+@pytest.fixture
+def api(workspace: Workspace) -> ApiClient:
+    _, secret = make_key()
+    return ApiClient(secret, workspace.pk)

@@ -1,0 +1,93 @@
+"""Rows for tests: valid by default, anything can be said otherwise."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from accounts.models import SocialAccount
+from accounts.platforms.base import Tokens
+from ouipost.events.journal import SYSTEM
+from posts.models import Media, Post, Target, TargetStatus
+from posts.services import sync
+from workspaces.keys import create_key
+from workspaces.models import ApiKey, Role, User, Workspace
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+
+
+def make_workspace(**values: Any) -> Workspace:
+    return Workspace.objects.create(**{"name": "Bakery", "mode": "sandbox"} | values)
+
+
+def make_key(**values: Any) -> tuple[ApiKey, str]:
+    return create_key(**{"name": "Test", "tier": "enterprise", "actor": SYSTEM} | values)
+
+
+def make_user(**values: Any) -> User:
+    return User.objects.create_user(
+        **{"email": "admin@example.com", "password": "a long pass phrase", "role": Role.ADMIN} | values
+    )
+
+
+def make_account(workspace: Workspace, **values: Any) -> SocialAccount:
+    """Connect an account by hand; the first of a platform is the default."""
+    tokens = values.pop("tokens", Tokens(access_token="token"))
+    platform = values.setdefault("platform", "facebook")
+    account = SocialAccount(
+        workspace=workspace,
+        **{
+            "type": "page",
+            "remote_id": "1001",
+            "name": "Company Page",
+            "username": "companypage",
+            "connected_at": NOW,
+            "default_of": platform,
+        }
+        | values,
+    )
+    account.seal(tokens)
+    account.save()
+    return account
+
+
+def make_post(workspace: Workspace, *, accounts: list[SocialAccount] | None = None, **values: Any) -> Post:
+    """Write a post with one target per account; `status` and times of the targets follow from the post's."""
+    status = values.pop("status", TargetStatus.DRAFT)
+    at = values.get("scheduled_at")
+    values = {"content": "Fresh bread", "created_at": NOW, "moment": NOW} | values
+    names = [account.platform for account in accounts or []]
+    post = Post.objects.create(workspace=workspace, destinations=names, platforms=names, **values)
+    for account in accounts or []:
+        Target.objects.create(
+            post=post,
+            account=account,
+            platform=account.platform,
+            status=status,
+            scheduled_at=at,
+            due_at=at if status in (TargetStatus.SCHEDULED, TargetStatus.PUBLISHING) else None,
+        )
+    sync(post)
+    return post
+
+
+def make_media(post: Post, **values: Any) -> Media:
+    media = Media.objects.create(
+        post=post,
+        **{
+            "type": "image",
+            "filename": "image.jpg",
+            "size": 245678,
+            "mime_type": "image/jpeg",
+            "width": 1200,
+            "height": 800,
+            "stored_name": "media/aa/" + "a" * 32 + ".jpg",
+            "thumbnail_name": "thumbs/aa/" + "a" * 32 + ".jpg",
+            "alt_text": "Product showcase image",
+        }
+        | values,
+    )
+    post.media = [
+        *post.media,
+        {"id": media.pk, "type": media.type, "name": media.stored_name, "thumbnail": media.thumbnail_name},
+    ]
+    post.save()
+    return media
