@@ -1,0 +1,103 @@
+"""The one way out for HTTP requests."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from ouipost.outbound.errors import AnswerLost, NotSent
+from ouipost.outbound.guard import check_form
+from ouipost.outbound.transport import Call, current_call, session
+
+PIECE_BYTES = 65_536
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One HTTP answer, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Looked up without regard to case."""
+    body: bytes
+    """As it came: never decompressed."""
+
+
+class Client:
+    """Sends requests to their true hosts, or to a gateway that stands for all of them."""
+
+    def __init__(self, gateway: str = "") -> None:
+        self._gateway = gateway
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | Sequence[tuple[str, str]] | None = None,
+        data: Mapping[str, Any] | bytes | None = None,
+        json: Any = None,
+        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        timeout: float = 30.0,
+        max_bytes: int = 1_000_000,
+        truncate: bool = False,
+    ) -> Answer:
+        """Send one request and return its answer; no retries, redirects, proxies or cookies.
+
+        `timeout` is the whole call's, in seconds, by our own clock. An answer of more than `max_bytes` is lost, or
+        cut there with `truncate`. Raises Blocked, NotSent or AnswerLost.
+        """
+        address = gateway_url(check_form(url).url, self._gateway)
+        call = Call(deadline=time.monotonic() + timeout)
+        token = current_call.set(call)
+        try:
+            with session(guarded=not self._gateway).request(
+                method,
+                address,
+                headers=headers,
+                params=params,
+                data=data,
+                json=json,
+                files=files,
+                timeout=timeout,
+                stream=True,
+                allow_redirects=False,
+            ) as response:
+                call.begin_body(max_bytes)
+                body = _read(response, max_bytes=max_bytes, truncate=truncate)
+                return Answer(status=response.status_code, headers=response.headers, body=body)
+        except (OSError, HTTPError, HTTPException):
+            # Not chained: the libraries' messages hold the whole URL, and with it tokens and internal addresses.
+            raise _failure(call) from None
+        finally:
+            current_call.reset(token)
+
+
+def gateway_url(url: str, gateway: str) -> str:
+    """Return the address behind the gateway that stands for this URL, or the URL itself without a gateway."""
+    return f"{gateway.rstrip('/')}/{url.partition('://')[2]}" if gateway else url
+
+
+def _read(response: requests.Response, *, max_bytes: int, truncate: bool) -> bytes:
+    body = bytearray()
+    while len(body) <= max_bytes:
+        piece = response.raw.read(min(PIECE_BYTES, max_bytes + 1 - len(body)), decode_content=False)
+        if not piece:
+            return bytes(body)
+        body += piece
+    if not truncate:
+        raise AnswerLost(f"The answer has more than the {max_bytes} bytes allowed.")
+    return bytes(body[:max_bytes])
+
+
+def _failure(call: Call) -> NotSent | AnswerLost:
+    if not call.has_left:
+        return NotSent("The request could not be sent.")
+    if call.is_over:
+        return AnswerLost("No whole answer came in time.")
+    return AnswerLost("The connection broke before the whole answer was there.")

@@ -1,0 +1,228 @@
+"""Which addresses the product may call: public https hosts, and what the operator's OUTBOUND_ALLOW adds.
+
+A name is resolved here and nowhere else; the transport connects to the addresses that were checked.
+"""
+
+import os
+import re
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import SplitResult, urlsplit
+
+import idna
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from ouipost.outbound.errors import Blocked, NotSent
+
+IPAddress = IPv4Address | IPv6Address
+IPNetwork = IPv4Network | IPv6Network
+
+DNS_SECONDS = 3.0
+DNS_THREADS = 64
+DEFAULT_PORTS = {"https": 443, "http": 80}
+MAX_HOST_CHARACTERS = 253
+FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\\#\ud800-\udfff]")
+NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
+NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
+"""What some resolver somewhere reads as an IPv4 address."""
+
+# Python's is_private and is_global let NAT64, IPv4-compatible, multicast and site-local addresses pass.
+REFUSED = tuple(
+    ip_network(network)
+    for network in (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+        *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24"),
+        *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+        *("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16"),
+        *("3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"),
+    )
+)
+METADATA = frozenset(ip_address(address) for address in ("169.254.169.254", "100.100.100.200", "fd00:ec2::254"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allowed:
+    """What the operator added: exact host names, and networks."""
+
+    names: frozenset[str]
+    networks: tuple[IPNetwork, ...]
+
+    def lists(self, address: IPAddress) -> bool:
+        """Whether a network of the list holds this address; metadata services must be listed one by one."""
+        if address in METADATA:
+            return ip_network(address) in self.networks
+        return any(address in network for network in self.networks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A URL in its parts, from which it is built anew: nobody else's parser sees what was typed."""
+
+    scheme: str
+    host: str
+    """ASCII and lower case; an IPv6 address has no brackets."""
+    port: int
+    path: str
+    """With the query."""
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{self.path}"
+
+    @property
+    def is_ordinary(self) -> bool:
+        return (self.scheme, self.port) == ("https", 443)
+
+
+def check_url(url: str) -> None:
+    """Raise Blocked when the URL's form, or any address that its name resolves to, is refused.
+
+    A name that does not resolve passes: it may exist when something is sent to it.
+    """
+    target = check_form(url)
+    try:
+        checked_addresses(target)
+    except NotSent:
+        return
+
+
+def check_form(url: str) -> Target:
+    """Return the URL's parts, without asking any name server; raises Blocked for what no resolution could save."""
+    target = parse(url)
+    allow = allowed()
+    address = literal(target.host)
+    if address is not None:
+        _check_addresses(target, (address,))
+    elif target.host not in allow.names:
+        is_open = target.is_ordinary or allow.networks  # whether these hold its addresses shows later
+        if "." not in target.host or not is_open:
+            raise Blocked
+    return target
+
+
+def checked_addresses(target: Target, *, timeout: float = DNS_SECONDS) -> tuple[IPAddress, ...]:
+    """Return every address of the host; raises Blocked when one of them is refused, NotSent when there is none."""
+    addresses = resolve(target.host, timeout=timeout)
+    _check_addresses(target, addresses)
+    return addresses
+
+
+def allowed() -> Allowed:
+    """Return what OUTBOUND_ALLOW says at this moment."""
+    return _parse_allowed(tuple(settings.OUTBOUND_ALLOW))
+
+
+def parse(url: str) -> Target:
+    """Split a URL; raises Blocked for every form that two parsers could read in two ways."""
+    if FORBIDDEN.search(url):
+        raise Blocked
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        host = _host(parts)
+    except ValueError:
+        raise Blocked from None
+    if parts.scheme not in DEFAULT_PORTS or port == 0 or re.search("[@%]|:$", parts.netloc):
+        raise Blocked
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(scheme=parts.scheme, host=host, port=port or DEFAULT_PORTS[parts.scheme], path=path)
+
+
+def literal(host: str) -> IPAddress | None:
+    """Return the address that this host is, or None when it is a name."""
+    return _unwrap(ip_address(host)) if ":" in host or NUMERIC.fullmatch(host) else None
+
+
+def resolve(host: str, *, timeout: float = DNS_SECONDS) -> tuple[IPAddress, ...]:
+    """Return all addresses of a host, IPv4 first, unchecked; raises NotSent when there is none in time."""
+    address = literal(host)
+    if address is not None:
+        return (address,)
+    name = f"{host}." if "." in host else host  # the final dot keeps search domains out
+    lookup = _lookups().submit(socket.getaddrinfo, name, None, type=socket.SOCK_STREAM)
+    try:
+        answers = lookup.result(timeout=min(timeout, DNS_SECONDS))
+    except OSError:
+        lookup.cancel()
+        raise NotSent("The host name does not resolve.") from None
+    addresses = {_unwrap(ip_address(answer[4][0])) for answer in answers}
+    return tuple(sorted(addresses, key=lambda address: (address.version, int(address))))
+
+
+def _host(parts: SplitResult) -> str:
+    """Return the host in ASCII; raises ValueError for anything but a plain name or a plain address."""
+    host = parts.hostname or ""
+    if "[" in parts.netloc:
+        return str(IPv6Address(host))
+    if len(host) > MAX_HOST_CHARACTERS:
+        raise ValueError("The host is too long.")
+    encoded = host if host.isascii() else idna.encode(host, uts46=True).decode()
+    if len(encoded) > MAX_HOST_CHARACTERS or not NAME.fullmatch(encoded):
+        raise ValueError("The host is no name.")
+    if NUMERIC.fullmatch(encoded) and str(IPv4Address(encoded)) != host:
+        raise ValueError("The host is a disguised address.")
+    return encoded
+
+
+def _check_addresses(target: Target, addresses: tuple[IPAddress, ...]) -> None:
+    """Raise Blocked when one address is refused: one bad address refuses the whole name."""
+    allow = allowed()
+    named = target.host in allow.names
+    for address in addresses:
+        if allow.lists(address) or (named and address not in METADATA):
+            continue
+        if not target.is_ordinary or _is_refused(address) or _is_own(address):
+            raise Blocked
+
+
+def _is_refused(address: IPAddress) -> bool:
+    return any(address in network for network in REFUSED) or _is_isatap(address)
+
+
+def _is_isatap(address: IPAddress) -> bool:
+    """Whether an IPv4 address is embedded behind the interface identifier 0:5efe or 200:5efe."""
+    return address.version == 6 and int(address) >> 32 & 0xFDFF_FFFF == 0x0000_5EFE
+
+
+def _is_own(address: IPAddress) -> bool:
+    """Whether this machine has the address: the kernel then picks it as the source. No packet is sent."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((str(address), 9))
+            return ip_address(probe.getsockname()[0]) == address
+    except OSError:
+        return False
+
+
+def _unwrap(address: IPAddress) -> IPAddress:
+    """Return an IPv4-mapped address as the IPv4 address that it stands for."""
+    return (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address
+
+
+@lru_cache(maxsize=8)
+def _parse_allowed(entries: tuple[str, ...]) -> Allowed:
+    names, networks = set[str](), list[IPNetwork]()
+    for entry in filter(None, (entry.strip().lower() for entry in entries)):
+        try:
+            networks.append(ip_network(entry, strict=False))
+        except ValueError:
+            if not NAME.fullmatch(entry):
+                raise ImproperlyConfigured(f"OUTBOUND_ALLOW takes host names and CIDRs, not {entry!r}.") from None
+            names.add(entry)
+    return Allowed(names=frozenset(names), networks=tuple(networks))
+
+
+@cache
+def _lookups() -> ThreadPoolExecutor:
+    """Return the threads that ask name servers: getaddrinfo has no time limit of its own."""
+    return ThreadPoolExecutor(max_workers=DNS_THREADS, thread_name_prefix="dns")
+
+
+os.register_at_fork(after_in_child=_lookups.cache_clear)

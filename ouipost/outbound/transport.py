@@ -1,0 +1,228 @@
+"""Connections that go to checked addresses only, and sockets that obey one deadline and one size limit per call."""
+
+import logging
+import os
+import socket
+import ssl
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache, partial
+from http.cookiejar import DefaultCookiePolicy
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import certifi
+import requests
+from requests.adapters import HTTPAdapter
+from requests.cookies import RequestsCookieJar
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
+from urllib3.util.ssl_ import create_urllib3_context
+
+from ouipost import __version__
+from ouipost.outbound import guard
+from ouipost.outbound.errors import AnswerLost, Blocked, NotSent
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+CONNECT_SECONDS = 5.0
+MAX_HEADER_BYTES = 16_384
+POOLS = 128
+CONNECTIONS_PER_POOL = 128
+FRAMING_BYTES = 65_536
+
+logging.getLogger("urllib3").setLevel(logging.ERROR)  # its other lines hold whole URLs, and with them tokens
+
+
+@dataclass
+class Call:
+    """One request on its way: when it ends, how much it may still receive, and whether any of it left."""
+
+    deadline: float
+    """On the monotonic clock."""
+    receivable: int = MAX_HEADER_BYTES
+    has_left: bool = False
+    in_body: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.deadline
+
+    def remaining(self) -> float:
+        """Return the seconds left; raises TimeoutError when there are none."""
+        if self.is_over:
+            raise TimeoutError("The call's time is up.")
+        return max(self.deadline - time.monotonic(), 0.001)
+
+    def begin_body(self, max_bytes: int) -> None:
+        """Allow for a body after the headers, twice over because of chunk framing."""
+        self.receivable = 2 * max_bytes + FRAMING_BYTES
+        self.in_body = True
+
+
+current_call: ContextVar[Call] = ContextVar("current_call")
+
+
+class CallSocket(socket.socket):
+    """Gives every read and write no more than what is left of the current call."""
+
+    def recv_into(self, buffer: "WriteableBuffer", nbytes: int | None = None, flags: int = 0) -> int:
+        call = current_call.get()
+        if call.receivable <= 0:
+            raise AnswerLost("The answer is larger than allowed.")
+        self.settimeout(call.remaining())
+        wanted = nbytes or memoryview(buffer).nbytes
+        received = super().recv_into(buffer, min(wanted, call.receivable), flags)
+        call.receivable -= received
+        if not received and not call.in_body:
+            raise ConnectionError("The headers were cut.")  # http.client takes that for their end
+        return received
+
+    def send(self, data: "ReadableBuffer", flags: int = 0) -> int:
+        call = current_call.get()
+        self.settimeout(call.remaining())
+        sent = super().send(data, flags)
+        call.has_left = True
+        return sent
+
+    def sendall(self, data: "ReadableBuffer", flags: int = 0) -> None:
+        left = memoryview(data).cast("B")
+        while left:
+            left = left[self.send(left, flags) :]
+
+
+class CallTLSSocket(CallSocket, ssl.SSLSocket):
+    """The same over TLS."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        self.settimeout(current_call.get().remaining())
+        super().do_handshake(block)
+
+    def send(self, data: "ReadableBuffer", flags: int = 0) -> int:
+        current_call.get().has_left = True  # a write that fails may have let whole records out
+        return super().send(data, flags)
+
+
+class Connection(HTTPConnection):
+    """Connects to one of its addresses, which somebody checked; the name serves for Host, SNI and certificate."""
+
+    def __init__(self, *args: Any, addresses: tuple[guard.IPAddress, ...], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.addresses = addresses
+
+    def _new_conn(self) -> socket.socket:
+        until = time.monotonic() + CONNECT_SECONDS
+        for left, address in zip(range(len(self.addresses), 0, -1), self.addresses, strict=True):
+            share = max(until - time.monotonic(), 0.001) / left
+            try:
+                return connect(address, self.port, timeout=min(share, current_call.get().remaining()))
+            except OSError:
+                continue
+        raise NotSent("No connection could be made.")
+
+
+class TLSConnection(Connection, HTTPSConnection):
+    """The same over TLS; no request byte is written before the handshake is done."""
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except (OSError, HTTPError):
+            raise NotSent("The TLS handshake failed.") from None
+
+
+class Pool(HTTPConnectionPool):
+    ConnectionCls = Connection
+
+
+class TLSPool(HTTPSConnectionPool):
+    ConnectionCls = TLSConnection
+
+
+def connect(address: guard.IPAddress, port: int, *, timeout: float) -> socket.socket:
+    """Return a socket to this address; raises OSError when there is no connection, Blocked for another peer."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    connection = CallSocket(family, socket.SOCK_STREAM)
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.settimeout(timeout)
+        connection.connect((str(address), port))
+        if ip_address(connection.getpeername()[0]) != address:
+            raise Blocked
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+class Adapter(HTTPAdapter):
+    """Resolves the host of each request, checks what comes out, and pools connections by host and addresses."""
+
+    def __init__(self, *, guarded: bool) -> None:
+        self.guarded = guarded
+        super().__init__(pool_connections=POOLS, pool_maxsize=CONNECTIONS_PER_POOL)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, ssl_context=tls_context(), **options)
+        manager = self.poolmanager
+        manager.pool_classes_by_scheme = {"http": Pool, "https": TLSPool}
+        manager.key_fn_by_scheme = {
+            scheme: partial(pool_key, default) for scheme, default in manager.key_fn_by_scheme.items()
+        }
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+        host, options = super().build_connection_pool_key_attributes(request, verify, cert)
+        timeout = current_call.get().remaining()
+        if self.guarded:
+            addresses = guard.checked_addresses(guard.check_form(request.url), timeout=timeout)
+        else:
+            addresses = guard.resolve(urlsplit(request.url).hostname or "", timeout=timeout)
+        return host, {**options, "addresses": addresses}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leave the authorities to the TLS context, which has read them once; requests would for each connection."""
+        conn.cert_reqs = "CERT_REQUIRED"
+
+
+def pool_key(default: Any, context: dict[str, Any]) -> Any:
+    """Return urllib3's own key of a pool, with the addresses that its connections may go to."""
+    known = {name: value for name, value in context.items() if name != "addresses"}
+    return (context["addresses"], default(known))
+
+
+def tls_context() -> ssl.SSLContext:
+    """Return a context for TLS 1.2 or newer that trusts the bundled authorities and those of the machine."""
+    context = create_urllib3_context(ssl_minimum_version=ssl.TLSVersion.TLSv1_2)
+    context.load_verify_locations(certifi.where())
+    context.load_default_certs()
+    context.sslsocket_class = CallTLSSocket
+    return context
+
+
+class Session(requests.Session):
+    """A session that keeps no cookies, follows no redirects and takes nothing from the environment."""
+
+    def __init__(self, *, guarded: bool) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+        self.headers.update({"User-Agent": f"OuiPost/{__version__}", "Accept-Encoding": "identity"})
+        adapter = Adapter(guarded=guarded)
+        self.mount("http://", adapter)
+        self.mount("https://", adapter)
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Say that there is none: requests would read the body of a redirect, however long, to look ahead."""
+
+
+@cache
+def session(*, guarded: bool) -> Session:
+    """Return this process's session: guarded for hosts that somebody typed, else for the operator's gateway."""
+    return Session(guarded=guarded)
+
+
+os.register_at_fork(after_in_child=session.cache_clear)

@@ -1,0 +1,292 @@
+"""What a request carries, what an answer brings, and where a request may go."""
+
+import json
+import os
+import socket
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+import responses
+from pytest_django import Settings
+
+from ouipost import __version__
+from ouipost.outbound import AnswerLost, Blocked, Client, NotSent, gateway_url, transport
+from tests.outbound.conftest import NameServer, Serve
+from tests.outbound.servers import HELLO, Identity, Server, answering, closing_after, read_request, silent
+
+
+@pytest.mark.usefixtures("loopback")
+def test_an_answer_has_status_headers_and_raw_body(serve: Serve) -> None:
+    server = serve(answering(b"HTTP/1.1 418 Teapot\r\nX-Kind: a\r\nx-kind: b\r\nContent-Length: 3\r\n\r\n\x00\xffx"))
+
+    answer = Client().request("GET", f"{server.url}path?a=1", params={"b": "é"}, headers={"X-Mine": "yes"})
+
+    assert (answer.status, answer.headers["X-KIND"], answer.body) == (418, "a, b", b"\x00\xffx")
+    assert server.requests == [
+        b"GET /path?a=1&b=%C3%A9 HTTP/1.1\r\n"
+        b"Host: 127.0.0.1:" + str(server.port).encode() + b"\r\n"
+        b"User-Agent: OuiPost/" + __version__.encode() + b"\r\n"
+        b"Accept-Encoding: identity\r\nAccept: */*\r\nConnection: keep-alive\r\nX-Mine: yes\r\n\r\n"
+    ]
+
+
+@pytest.mark.usefixtures("loopback")
+def test_bodies_go_out_as_form_json_bytes_or_files(serve: Serve) -> None:
+    server = serve(answering())
+    client = Client()
+
+    client.request("POST", server.url, data={"a": "b c"}, headers={"User-Agent": "Mine"})
+    client.request("POST", server.url, json={"a": ["é"]})
+    client.request("PUT", server.url, data=b"\x00" * 300_000)
+    client.request("POST", server.url, data={"a": "1"}, files={"media": ("x.png", b"png!", "image/png")})
+
+    form, as_json, raw, files = (request.partition(b"\r\n\r\n") for request in server.requests)
+    assert (form[2], b"User-Agent: Mine" in form[0]) == (b"a=b+c", True)
+    assert json.loads(as_json[2]) == {"a": ["é"]}
+    assert raw[2] == b"\x00" * 300_000
+    assert b'name="media"; filename="x.png"\r\nContent-Type: image/png\r\n\r\npng!\r\n' in files[2]
+
+
+@pytest.mark.usefixtures("loopback")
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_an_answer_and_is_not_followed(serve: Serve, status: int) -> None:
+    trap = serve(answering())
+    server = serve(answering(f"HTTP/1.1 {status} Go\r\nLocation: {trap.url}\r\nContent-Length: 2\r\n\r\ngo".encode()))
+
+    answer = Client().request("POST", server.url, data=b"x")
+
+    assert (answer.status, answer.headers["location"], answer.body) == (status, trap.url, b"go")
+    assert trap.connections == 0
+
+
+@pytest.mark.usefixtures("loopback")
+def test_proxies_and_passwords_of_the_environment_are_not_used(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trap, server = serve(answering()), serve(answering())
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password word\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, trap.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+
+    Client().request("GET", server.url)
+
+    assert trap.connections == 0
+    assert b"authorization" not in server.requests[0].lower()
+
+
+@pytest.mark.usefixtures("loopback")
+def test_a_cookie_is_not_kept(serve: Serve) -> None:
+    server = serve(answering(HELLO.replace(b"\r\n", b"\r\nSet-Cookie: a=b; Path=/\r\n", 1)))
+
+    for _ in range(2):
+        Client().request("GET", server.url)
+
+    assert b"cookie" not in b"".join(server.requests).lower()
+
+
+@pytest.mark.usefixtures("loopback")
+def test_a_connection_is_used_again_and_replaced_when_the_server_closed_it(serve: Serve) -> None:
+    kept, closed = serve(answering()), serve(closing_after(HELLO))
+
+    for _ in range(3):
+        Client().request("GET", kept.url)
+    for _ in range(3):
+        closed.hung_up.clear()
+        assert Client().request("GET", closed.url).body == b"hello"
+        assert closed.hung_up.wait(5)
+
+    assert (kept.connections, closed.connections) == (1, 3)
+
+
+@pytest.mark.usefixtures("loopback")
+def test_sixty_four_threads_get_their_own_answers_over_as_many_connections(serve: Serve) -> None:
+    def echo(server: Server, connection: socket.socket) -> None:
+        while request := read_request(connection):
+            path = request.split(b" ", 2)[1]
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(path), path))
+
+    server, client, start = serve(echo), Client(), Barrier(64)
+
+    def work(thread: int) -> list[bytes]:
+        start.wait()
+        return [client.request("GET", f"{server.url}{thread}/{call}").body for call in range(5)]
+
+    with ThreadPoolExecutor(64) as threads:
+        answers = list(threads.map(work, range(64)))
+
+    assert answers == [[f"/{thread}/{call}".encode() for call in range(5)] for thread in range(64)]
+    assert server.connections <= 64
+
+
+@pytest.mark.usefixtures("loopback")
+def test_the_checked_addresses_are_tried_in_turn_with_one_look_up(serve: Serve, names: NameServer) -> None:
+    server = serve(answering(), host="127.0.0.2")
+    names.knows["hooks.example."] = ["127.0.0.2", "127.0.0.1"]
+
+    answer = Client().request("GET", f"http://hooks.example:{server.port}/")
+
+    assert answer.body == b"hello"
+    assert names.asked == ["hooks.example."]
+    assert f"Host: hooks.example:{server.port}\r\n".encode() in server.requests[0]
+
+
+def test_a_name_that_changes_its_address_after_the_check_gains_nothing(
+    serve: Serve, names: NameServer, settings: Settings
+) -> None:
+    settings.OUTBOUND_ALLOW = ["127.0.0.1"]
+    server = serve(answering())
+    trap = serve(answering(), host="127.0.0.2", port=server.port)
+    names.knows["rebind.example."] = [["127.0.0.1"], ["127.0.0.2"], ["127.0.0.2"]]
+    url = f"http://rebind.example:{server.port}/"
+
+    answer = Client().request("GET", url)
+    with pytest.raises(Blocked):
+        Client().request("GET", url)
+
+    assert (answer.body, server.connections, trap.connections) == (b"hello", 1, 0)
+    assert names.asked == ["rebind.example."] * 2
+
+
+@pytest.mark.usefixtures("loopback")
+def test_an_open_connection_serves_only_the_addresses_it_was_made_for(serve: Serve, names: NameServer) -> None:
+    first = serve(answering())
+    second = serve(answering(), host="127.0.0.2", port=first.port)
+    names.knows["hooks.example."] = [["127.0.0.1"], ["127.0.0.2"], ["127.0.0.1"]]
+
+    for _ in range(3):
+        Client().request("GET", f"http://hooks.example:{first.port}/")
+
+    assert (first.connections, len(first.requests)) == (1, 2)
+    assert (second.connections, len(second.requests)) == (1, 1)
+
+
+@pytest.mark.usefixtures("loopback")
+def test_another_peer_than_the_checked_one_is_refused(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve(silent)
+    monkeypatch.setattr(transport.CallSocket, "getpeername", lambda self: ("127.0.0.9", server.port), raising=False)
+
+    with pytest.raises(Blocked):
+        Client().request("GET", server.url)
+
+    assert server.requests == []
+
+
+@pytest.mark.usefixtures("loopback")
+def test_tls_names_the_host_and_checks_its_certificate(serve: Serve, names: NameServer, identity: Identity) -> None:
+    server = serve(identity.over_tls(answering()))
+    names.knows["hooks.example."] = ["127.0.0.1"]
+
+    for _ in range(2):
+        answer = Client().request("POST", f"https://hooks.example:{server.port}/", data=b"x" * 100_000)
+        assert answer.body == b"hello"
+
+    assert server.connections == 1
+    assert server.requests[0].endswith(b"x" * 100_000)
+
+
+def over_gateway(name: str) -> str:
+    return f"https://{name}/v26.0/me"
+
+
+def test_a_gateway_stands_for_every_true_host(serve: Serve, names: NameServer) -> None:
+    server = serve(answering())
+
+    client = Client(gateway=f"{server.url}sandbox/")
+    answer = client.request(
+        "POST", over_gateway("graph.facebook.com"), params={"a": "1"}, data=b"x", headers={"A": "b"}
+    )
+
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert answer.body == b"hello"
+    assert head.startswith(b"POST /sandbox/graph.facebook.com/v26.0/me?a=1 HTTP/1.1\r\n")
+    assert (b"\r\nA: b" in head, body) == (True, b"x")
+    assert names.asked == []
+
+
+def test_behind_a_gateway_the_form_of_a_url_is_still_checked(serve: Serve) -> None:
+    server = serve(answering())
+
+    for url in ("http://graph.facebook.com/", "https://127.0.0.1/", "https://user@graph.facebook.com/", server.url):
+        with pytest.raises(Blocked):
+            Client(gateway=server.url).request("GET", url)
+
+    assert server.connections == 0
+
+
+def test_the_gateways_own_address_is_open_to_its_clients_alone(serve: Serve) -> None:
+    server = serve(answering())
+
+    Client(gateway=server.url).request("GET", over_gateway("graph.facebook.com"))
+    with pytest.raises(Blocked):
+        Client().request("GET", server.url)
+
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "gateway", "expected"),
+    [
+        ("https://a.example/x?y=z#w", "", "https://a.example/x?y=z#w"),
+        ("https://a.example/x?y=z#w", "http://127.0.0.1:9000", "http://127.0.0.1:9000/a.example/x?y=z#w"),
+        ("https://a.example:8443/x", "http://127.0.0.1:9000/", "http://127.0.0.1:9000/a.example:8443/x"),
+        ("https://a.example", "https://post.example/sandbox", "https://post.example/sandbox/a.example"),
+    ],
+)
+def test_a_gateway_url_keeps_all_but_the_scheme(url: str, gateway: str, expected: str) -> None:
+    assert gateway_url(url, gateway) == expected
+
+
+def test_a_test_can_announce_answers_without_servers_or_look_ups(names: NameServer) -> None:
+    with responses.RequestsMock() as mock:
+        mock.post("https://graph.facebook.com/v26.0/me", json={"id": "1"}, status=201)
+        answer = Client().request("POST", over_gateway("graph.facebook.com"), json={})
+
+    assert (answer.status, json.loads(answer.body), names.asked) == (201, {"id": "1"}, [])
+
+
+@pytest.mark.usefixtures("loopback")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_opens_connections_of_its_own() -> None:
+    mine = transport.session(guarded=True)
+
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if transport.session(guarded=True) is not mine else 1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert transport.session(guarded=True) is mine
+
+
+@pytest.mark.usefixtures("loopback")
+@pytest.mark.parametrize("is_up", [True, False])
+def test_a_failure_tells_neither_the_url_nor_the_address(serve: Serve, is_up: bool) -> None:
+    server = serve(silent)
+    if not is_up:
+        server.close()
+
+    url = f"{server.url}?access_token={'secret'}"
+
+    with pytest.raises(AnswerLost if is_up else NotSent) as caught:
+        Client().request("GET", url, timeout=0.2)
+
+    told = "".join(traceback.format_exception(caught.value))
+    assert "secret" not in told
+    assert str(server.port) not in told
+
+
+@pytest.mark.usefixtures("loopback")
+def test_no_log_line_tells_the_url(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    server = serve(closing_after(b"HTTP/1.1 200 OK\r\nno header\r\nContent-Length: 0\r\n\r\n"))
+
+    with caplog.at_level("DEBUG"):
+        Client().request("GET", f"{server.url}?access_token=secret")
+
+    assert "secret" not in caplog.text
