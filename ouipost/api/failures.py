@@ -1,0 +1,161 @@
+"""What each exception means to the caller: one status, one code, nothing internal."""
+
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import singledispatch
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import OperationalError
+from django.http import Http404, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from rest_framework import exceptions
+
+from ouipost.errors import DomainError
+
+logger = logging.getLogger(__name__)
+
+BUSY_SECONDS = 5
+WHOLE_BODY = "body"
+"""The name in `details.fields` of what is wrong with the body as a whole."""
+
+BY_STATUS = {
+    400: ("VALIDATION_ERROR", "The request is malformed, or names a host that is not served here."),
+    401: ("AUTHENTICATION_REQUIRED", "Send a valid credential with the request."),
+    403: ("PERMISSION_DENIED", "This is not allowed."),
+    404: ("NOT_FOUND", "There is nothing at this address."),
+    405: ("METHOD_NOT_ALLOWED", "This address does not take this method; see the Allow header."),
+    406: ("NOT_ACCEPTABLE", "The answer is JSON: accept application/json."),
+    409: ("CONFLICT", "The request conflicts with the present state."),
+    413: ("PAYLOAD_TOO_LARGE", "The body is too large."),
+    415: ("UNSUPPORTED_MEDIA_TYPE", "The body's Content-Type is not one that this address takes."),
+    429: ("RATE_LIMIT_EXCEEDED", "Too many requests; try again after the seconds in Retry-After."),
+    500: ("INTERNAL_ERROR", "Something went wrong on our side. Quote the X-Request-ID when you report it."),
+    503: ("SERVICE_UNAVAILABLE", "The service cannot answer now; try again after the seconds in Retry-After."),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """One failed request, as its caller sees it."""
+
+    status: int
+    code: str
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return error_body(self.code, self.message, self.details)
+
+
+def error_body(code: str, message: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the envelope of a failure."""
+    return {"success": False, "error": {"code": code, "message": message, "details": dict(details)}}
+
+
+def of_status(
+    status: int,
+    *,
+    message: str = "",
+    details: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Failure:
+    """Return the failure that this HTTP status means when nothing more is known."""
+    code, meaning = BY_STATUS.get(status) or BY_STATUS[500 if status >= 500 else 400]
+    return Failure(status=status, code=code, message=message or meaning, details=details or {}, headers=headers or {})
+
+
+@singledispatch
+def describe(error: Exception) -> Failure:
+    """Return what to answer to an exception; one that nobody foresaw is logged with its traceback."""
+    logger.error("Unhandled %s", type(error).__name__, exc_info=error)
+    return of_status(500)
+
+
+@describe.register
+def _(error: DomainError) -> Failure:
+    retry_after = error.details.get("retry_after")
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    return Failure(status=error.status, code=error.code, message=error.message, details=error.details, headers=headers)
+
+
+@describe.register
+def _(error: OperationalError) -> Failure:
+    logger.error("The database refused", exc_info=error)
+    return of_status(503, headers={"Retry-After": str(BUSY_SECONDS)})
+
+
+@describe.register
+def _(error: exceptions.APIException) -> Failure:
+    return of_status(error.status_code)
+
+
+@describe.register(exceptions.MethodNotAllowed)
+@describe.register(exceptions.UnsupportedMediaType)
+def _(error: exceptions.APIException) -> Failure:
+    return of_status(error.status_code, message=str(error.detail))
+
+
+@describe.register(exceptions.NotAuthenticated)
+@describe.register(exceptions.AuthenticationFailed)
+def _(error: exceptions.APIException) -> Failure:
+    return of_status(401)
+
+
+@describe.register
+def _(error: exceptions.ParseError) -> Failure:
+    return Failure(status=400, code="MALFORMED_JSON", message=str(error.detail))
+
+
+@describe.register
+def _(error: exceptions.Throttled) -> Failure:
+    return of_status(429, headers={"Retry-After": str(max(1, math.ceil(getattr(error, "wait", None) or 1)))})
+
+
+@describe.register
+def _(error: exceptions.ValidationError) -> Failure:
+    fields: dict[str, list[str]] = {}
+    for path, message in _messages(error.detail, ()):
+        fields.setdefault(".".join(path) or WHOLE_BODY, []).append(message)
+    return of_status(400, message="The request has invalid values.", details={"fields": fields})
+
+
+@describe.register
+def _(error: Http404) -> Failure:
+    return of_status(404)
+
+
+@describe.register
+def _(error: PermissionDenied) -> Failure:
+    return of_status(403)
+
+
+@describe.register(BadRequest)
+@describe.register(MultiPartParserError)
+@describe.register(SuspiciousOperation)
+@describe.register(UnreadablePostError)
+def _(error: Exception) -> Failure:
+    return of_status(400)
+
+
+@describe.register
+def _(error: RequestDataTooBig) -> Failure:
+    return of_status(413, details={"limit_bytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE})
+
+
+def _messages(detail: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Walk nested errors; what is wrong with an object as a whole is told under the object's own path."""
+    match detail:
+        case dict():
+            for name, inner in detail.items():
+                yield from _messages(inner, path if name == "non_field_errors" else (*path, str(name)))
+        case list():
+            for index, inner in enumerate(detail):
+                yield from _messages(inner, (*path, str(index)) if isinstance(inner, dict | list) else path)
+        case _:
+            yield path, str(detail)

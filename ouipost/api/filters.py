@@ -1,0 +1,97 @@
+"""Query parameters of lists: known ones are checked, others are refused."""
+
+from collections import OrderedDict
+from datetime import UTC, tzinfo
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django_filters import CharFilter, Filter
+from django_filters.rest_framework import DjangoFilterBackend, FilterSet
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from ouipost.api.moments import NotAMoment, parse_bound
+from ouipost.api.pagination import PARAMETERS
+from ouipost.errors import InvalidInput
+
+__all__ = ["BoundedFilterSet", "StrictFilterBackend", "parse_bound", "refuse_unknown"]
+
+UNKNOWN = "Unknown query parameter."
+KEY_IN_ADDRESS = "Send the key in the X-API-Key header: addresses end up in logs."
+
+
+class StrictFilterBackend(DjangoFilterBackend):
+    """Filters a list by the view's `filterset_class`; what it does not take is a 400 that names it."""
+
+    def filter_queryset(self, request: Any, queryset: QuerySet[Any, Any], view: APIView) -> QuerySet[Any, Any]:
+        if getattr(view, "detail", False):
+            return queryset
+        filterset = self.get_filterset(request, queryset, view)
+        if filterset is None:
+            return queryset
+        if not filterset.is_valid():
+            raise InvalidInput(**{name: [str(error) for error in errors] for name, errors in filterset.errors.items()})
+        filtered: QuerySet[Any, Any] = filterset.qs
+        return filtered
+
+
+def refuse_unknown(request: Request, view: Any) -> None:
+    """Refuse every query parameter that the present action does not take.
+
+    A list takes its filters and, where it has pages, `page` and `limit`; any action what `query_parameters` has for it.
+    """
+    action = getattr(view, "action", None) or ""
+    known = set(getattr(view, "query_parameters", {}).get(action, ()))
+    if action == "list":
+        known.update(PARAMETERS if view.pagination_class else ())
+        known.update(getattr(getattr(view, "filterset_class", None), "base_filters", ()))
+    problems = {name: [UNKNOWN] for name in request.query_params if name not in known}
+    if problems:
+        raise ValidationError(problems)  # the names are the caller's
+
+
+def refuse_key_in_address(request: Request) -> None:
+    """Refuse a request that carries `api_key` in its address, whoever sends it."""
+    if "api_key" in request.query_params:
+        raise InvalidInput(api_key=[KEY_IN_ADDRESS])
+
+
+class _BoundsForm(forms.Form):
+    """Reads `from` and `to` after the other filters, so that all problems are told at once."""
+
+    zone: tzinfo = UTC
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        for name, end in (("from", False), ("to", True)):
+            try:
+                cleaned[name] = parse_bound(cleaned[name], zone=self.zone, end=end) if cleaned.get(name) else None
+            except NotAMoment as error:
+                self.add_error(name, str(error))
+        if cleaned.get("from") and cleaned.get("to") and cleaned["from"] > cleaned["to"]:
+            self.add_error("from", "Must not be later than `to`.")
+        return cleaned
+
+
+class BoundedFilterSet(FilterSet):
+    """A filter set with `from` and `to` on the column that `moment` names; both ends are included."""
+
+    moment = "created_at"
+
+    @classmethod
+    def get_filters(cls) -> "OrderedDict[str, Filter]":
+        bounds = {
+            "from": CharFilter(field_name=cls.moment, lookup_expr="gte", label="First moment or day (ISO 8601)"),
+            "to": CharFilter(field_name=cls.moment, lookup_expr="lte", label="Last moment or day (ISO 8601)"),
+        }
+        return OrderedDict(super().get_filters() | bounds)
+
+    def get_form_class(self) -> type[forms.Form]:
+        plain = super().get_form_class()
+        return type(plain.__name__, (_BoundsForm, plain), {"zone": self.zone()})
+
+    def zone(self) -> tzinfo:
+        """Return the zone whose days a bound without a time means."""
+        return UTC

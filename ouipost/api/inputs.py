@@ -1,0 +1,193 @@
+"""What request bodies are checked with: nothing is coerced, nothing is ignored in silence, all problems at once."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar, cast
+from zoneinfo import available_timezones
+
+from django.http import QueryDict
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from ouipost.api.moments import NotAMoment, parse_moment
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
+FORM_INTEGER = re.compile(r"-?[0-9]{1,16}")
+UNKNOWN = "Unknown field."
+MAX_ITEMS = 1000
+
+
+class StrictInput(serializers.Serializer[Any]):
+    """The fields that a body may have; any other is a 400 that names it.
+
+    A changing view passes `partial=True`: only the given fields come out. What is nested is always given whole.
+    """
+
+    read_only: Any = ()
+    """Names of a GET that may come back and are ignored. (Fields have a flag of this name, hence the type.)"""
+    guarded: ClassVar[Mapping[str, str]] = {}
+    """Names of a GET that may come back unchanged, with the action that changes each."""
+
+    default_error_messages = {"invalid": "Must be an object."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if self.parent is not None and getattr(self.root, "partial", False):
+            return type(self)(context=self.context).to_internal_value(data)
+        problems: dict[str, Any] = self._misplaced(data) if isinstance(data, Mapping) else {}
+        try:
+            values: dict[str, Any] = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            problems |= cast("dict[str, Any]", error.detail)
+        if problems:
+            raise serializers.ValidationError(problems)
+        return values
+
+    def _misplaced(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
+        problems = {}
+        for name in data:
+            if name in self.fields or name in type(self).read_only:
+                continue
+            if name not in self.guarded:
+                problems[name] = [UNKNOWN]
+            elif not _is_present(data[name], getattr(self.context.get("instance"), name, None)):
+                problems[name] = [f"Cannot be set here: use {self.guarded[name]}."]
+        return problems
+
+
+class Text(serializers.CharField):
+    """A string in Unicode's composed form, with newlines as the only line ends; spaces are kept."""
+
+    default_error_messages = {
+        "invalid": "Must be a string.",
+        "control": "Control characters other than tab and newline are not allowed.",
+    }
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(trim_whitespace=False, **options)
+
+    def run_validation(self, data: Any = empty) -> Any:
+        if isinstance(data, str) and data.isspace() and not self.allow_blank:
+            self.fail("blank")
+        return super().run_validation(data)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        text = data.replace("\r\n", "\n")
+        if CONTROL.search(text):
+            self.fail("control")
+        return unicodedata.normalize("NFC", text)
+
+
+class ZoneName(Text):
+    """The IANA name of a time zone."""
+
+    default_error_messages = {"zone": "Must be an IANA time zone such as Europe/Paris."}
+
+    def to_internal_value(self, data: Any) -> str:
+        name = super().to_internal_value(data)
+        if name not in available_timezones():
+            self.fail("zone")
+        return name
+
+
+class Choice(serializers.ChoiceField):
+    """One of a few words."""
+
+    default_error_messages = {"invalid_choice": "Must be one of: {choices}."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or data not in self.choice_strings_to_values:
+            self.fail("invalid_choice", choices=", ".join(map(str, self.choices)))
+        return self.choice_strings_to_values[data]
+
+
+class Integer(serializers.IntegerField):
+    """A whole number; in a multipart form, where everything is text, its plain decimal form."""
+
+    default_error_messages = {"invalid": "Must be an integer."}
+
+    def to_internal_value(self, data: Any) -> int:
+        if _from_form(self) and isinstance(data, str) and FORM_INTEGER.fullmatch(data):
+            return int(data)
+        if type(data) is not int:  # a bool is an int to Python, not to the caller
+            self.fail("invalid")
+        return data
+
+
+class Boolean(serializers.BooleanField):
+    """true or false; in a multipart form the same words."""
+
+    default_error_messages = {"invalid": "Must be true or false."}
+    default_empty_form_html = empty
+
+    def to_internal_value(self, data: Any) -> bool:
+        if _from_form(self) and data in ("true", "false"):
+            return bool(data == "true")
+        if data is not True and data is not False:
+            self.fail("invalid")
+        return bool(data)
+
+
+class Items(serializers.ListField):
+    """A list; too many items are refused before any is looked at."""
+
+    default_error_messages = {"not_a_list": "Must be a list."}
+
+    def __init__(self, *, max_length: int = MAX_ITEMS, **options: Any) -> None:
+        super().__init__(max_length=max_length, **options)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return list(super().to_internal_value(data))
+
+
+class StringList(Items):
+    """A list of strings."""
+
+    child = Text()
+
+
+class JsonObject(serializers.DictField):
+    """An object with members of any kind."""
+
+    default_error_messages = {"not_a_dict": "Must be an object."}
+
+
+class Instant(serializers.DateTimeField):
+    """A moment in ISO 8601 with its offset; comes out in UTC.
+
+    With `local=True` the offset may be missing, and the moment comes out without a zone: the view knows which is meant.
+    """
+
+    default_error_messages = {"offset": "Must end in Z or an offset such as +02:00."}
+
+    def __init__(self, *, local: bool = False, **options: Any) -> None:
+        self.local = local
+        super().__init__(**options)
+
+    def to_internal_value(self, data: Any) -> datetime:
+        try:
+            moment = parse_moment(data if isinstance(data, str) else "")
+        except NotAMoment as error:
+            raise serializers.ValidationError(str(error)) from error
+        if moment.tzinfo is None and not self.local:
+            self.fail("offset")
+        return moment.astimezone(UTC) if moment.tzinfo else moment
+
+
+def _from_form(field: serializers.Field[Any, Any, Any, Any]) -> bool:
+    return isinstance(getattr(field.root, "initial_data", None), QueryDict)
+
+
+def _is_present(given: Any, present: Any) -> bool:
+    """Whether a value that came back is the one that a GET shows: moments in whole seconds."""
+    if isinstance(present, datetime) and isinstance(given, str):
+        try:
+            return parse_moment(given) == present.replace(microsecond=0)
+        except NotAMoment:
+            return False
+    return bool(given == present) or (given is None and not present)

@@ -1,0 +1,57 @@
+"""Moments and days as the API writes them: ISO 8601, years 2000 to 2100. Pure functions."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+DAY = r"\d{4}-\d{2}-\d{2}"
+SHAPE = re.compile(
+    rf"(?a:{DAY})(?P<time>[T ](?a:\d{{2}}:\d{{2}}(:\d{{2}}(?P<fraction>\.\d{{1,6}})?)?(Z|[+-]\d{{2}}:\d{{2}})?))?"
+)
+YEARS = range(2000, 2101)
+INSTANT = timedelta(microseconds=1)
+
+
+class NotAMoment(ValueError):
+    """The text is no moment that the API takes; the message says why."""
+
+
+def parse_moment(text: str) -> datetime:
+    """Return the moment, without a zone where the text has no offset."""
+    match = SHAPE.fullmatch(text)
+    if match is None or not match["time"]:
+        raise NotAMoment("Must be an ISO 8601 moment such as 2026-01-31T09:30:00Z.")
+    return _checked(_read(text))
+
+
+def parse_bound(value: str, *, zone: tzinfo, end: bool) -> datetime:
+    """Return the first (or with `end` the last) moment that a bound includes, in UTC.
+
+    A date alone is that whole day in `zone`, a time without an offset is local time there, and a time without a
+    fraction is that whole second: what an answer showed can be sent back and is included.
+    """
+    match = SHAPE.fullmatch(value)
+    if match is None:
+        raise NotAMoment("Must be an ISO 8601 date or moment such as 2026-01-31 or 2026-01-31T09:30:00Z (a + as %2B).")
+    moment = _checked(_read(value))
+    if match["time"]:
+        width = INSTANT if match["fraction"] else timedelta(seconds=1)
+        first = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+        return first.astimezone(UTC) + (width - INSTANT if end else timedelta())
+    return _midnight(moment.date(), zone) if not end else _midnight(moment.date() + timedelta(days=1), zone) - INSTANT
+
+
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def _read(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise NotAMoment(f"There is no such moment ({error}).") from error
+
+
+def _checked(moment: datetime) -> datetime:
+    if moment.year not in YEARS:
+        raise NotAMoment(f"The year must be {YEARS.start} to {YEARS.stop - 1}.")
+    return moment

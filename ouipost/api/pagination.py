@@ -1,0 +1,103 @@
+"""Pages of a list: `page`, `limit`, and what is told about them."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ouipost.errors import InvalidInput
+
+PARAMETERS = ("page", "limit")
+LARGEST_PAGE = 1_000_000
+LARGEST_LIMIT = 100
+DEFAULT_LIMIT = 20
+UNPAGED_LIMIT = 500
+PLAIN_INTEGER = re.compile(r"[0-9]{1,9}")
+PAGINATION_SCHEMA = {
+    "type": "object",
+    "properties": {
+        name: {"type": "integer", "minimum": minimum}
+        for name, minimum in (("current_page", 1), ("total_pages", 1), ("total_items", 0), ("per_page", 1))
+    },
+    "required": ["current_page", "total_pages", "total_items", "per_page"],
+}
+
+
+class Pages(BasePagination):
+    """Answers `{<resources>: […], "pagination": {…}}`.
+
+    A view with `paging_optional` returns everything, up to 500 and without `pagination`, until it is asked for a page.
+    """
+
+    resources = "results"
+    optional = False
+
+    def configure(self, view: Any) -> "Pages":
+        """Take the names from the view."""
+        self.resources = getattr(view, "resources", self.resources)
+        self.optional = getattr(view, "paging_optional", self.optional)
+        return self
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
+        self.configure(view)
+        self.pagination: dict[str, int] | None = None
+        parameters = request.query_params
+        if self.optional and not any(name in parameters for name in PARAMETERS):
+            return list(queryset[:UNPAGED_LIMIT])
+        page, limit = read_page(parameters)
+        total = queryset.count()
+        self.pagination = {
+            "current_page": page,
+            "total_pages": max(1, -(-total // limit)),
+            "total_items": total,
+            "per_page": limit,
+        }
+        first = (page - 1) * limit
+        return list(queryset[first : first + limit]) if first < total else []
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({self.resources: data} | ({"pagination": self.pagination} if self.pagination else {}))
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "properties": {self.resources: schema, "pagination": PAGINATION_SCHEMA},
+            "required": [self.resources] if self.optional else [self.resources, "pagination"],
+        }
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        bounds = {"page": (LARGEST_PAGE, 1), "limit": (LARGEST_LIMIT, DEFAULT_LIMIT)}
+        return [
+            {
+                "name": name,
+                "in": "query",
+                "schema": {"type": "integer", "minimum": 1, "maximum": largest, "default": default},
+            }
+            for name, (largest, default) in bounds.items()
+        ]
+
+
+def read_page(parameters: Mapping[str, str]) -> tuple[int, int]:
+    """Return page and limit; raises with everything that is wrong with either."""
+    problems: dict[str, list[str]] = {}
+    page = _read(parameters, "page", default=1, largest=LARGEST_PAGE, problems=problems)
+    limit = _read(parameters, "limit", default=DEFAULT_LIMIT, largest=LARGEST_LIMIT, problems=problems)
+    if problems:
+        raise InvalidInput(**problems)
+    return page, limit
+
+
+def _read(
+    parameters: Mapping[str, str], name: str, *, default: int, largest: int, problems: dict[str, list[str]]
+) -> int:
+    text = parameters.get(name)
+    if text is None:
+        return default
+    number = int(text) if PLAIN_INTEGER.fullmatch(text) else 0
+    if not 1 <= number <= largest:
+        problems[name] = [f"Must be a whole number from 1 to {largest}."]
+    return number

@@ -1,0 +1,152 @@
+"""What drf-spectacular cannot see: the envelope, the errors, the headers that every address takes."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent, force_instance
+from drf_spectacular.utils import Direction, OpenApiParameter
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.serializers import Serializer
+
+from ouipost.api.failures import BY_STATUS
+
+Schema = dict[str, Any]
+CHANGES = ("update", "partial_update")
+JSON_TYPE = "application/json"
+MESSAGE: Schema = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
+OBJECT: Schema = {"type": "object", "additionalProperties": {}}
+CODES = {
+    422: "Understood, but a rule of the product or of a network refuses it.",
+} | {status: message for status, (_, message) in BY_STATUS.items()}
+ERROR: Schema = {
+    "type": "object",
+    "properties": {
+        "success": {"type": "boolean", "enum": [False]},
+        "error": {
+            "type": "object",
+            "properties": {
+                "code": {"type": "string", "description": "What went wrong, for programs."},
+                "message": {"type": "string", "description": "What went wrong, for people."},
+                "details": {
+                    "type": "object",
+                    "description": "More about it; `fields` names each invalid value by its dotted path.",
+                    "additionalProperties": {},
+                },
+            },
+            "required": ["code", "message", "details"],
+        },
+    },
+    "required": ["success", "error"],
+}
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+    OpenApiParameter.HEADER,
+    description="Any text of your own: the same request sent again with it gets the first answer, for 24 hours.",
+)
+WORKSPACE_ID = OpenApiParameter(
+    "X-Workspace-ID", str, OpenApiParameter.HEADER, required=True, description="The workspace that is meant."
+)
+
+
+class EnvelopeSchema(AutoSchema):
+    """Describes the views of this API; `@extend_schema` still overrides what it names, inside the envelope."""
+
+    def get_override_parameters(self) -> list[Any]:
+        parameters = list(super().get_override_parameters())
+        if getattr(self.view, "needs_workspace", False):
+            parameters.append(WORKSPACE_ID)
+        if self.method not in SAFE_METHODS and self.view.get_authenticators():
+            parameters.append(IDEMPOTENCY_KEY)
+        declared = getattr(self.view, "query_parameters", {})
+        names = declared.get(getattr(self.view, "action", None), ())
+        return parameters + [OpenApiParameter(name, str, OpenApiParameter.QUERY) for name in names]
+
+    def get_request_serializer(self) -> Any:
+        action = getattr(self.view, "action", None)
+        input_class = getattr(self.view, "input_class", None)
+        if input_class is None or action not in ("create", *CHANGES):
+            return None
+        return input_class(partial=action in CHANGES)
+
+    def get_response_serializers(self) -> Any:
+        if self.method == "DELETE":
+            return {"200": MESSAGE}
+        shown = getattr(self.view, "serializer_class", None)
+        if getattr(self.view, "action", None) != "list":
+            shown = getattr(self.view, "detail_class", None) or shown
+        return shown or {"200": OBJECT}
+
+    def _get_paginator(self) -> Any:
+        paginator = super()._get_paginator()  # type: ignore[no-untyped-call]
+        return paginator.configure(self.view) if hasattr(paginator, "configure") else paginator
+
+    def get_paginated_name(self, serializer_name: str) -> str:
+        """Name a page by its list: two lists may show the same rows, one of them without pages."""
+        words = str(getattr(self.view, "resources", serializer_name)).replace("_", " ").title().replace(" ", "")
+        return f"{words}List" if getattr(self.view, "paging_optional", False) else f"{words}Page"
+
+    def _get_response_for_code(
+        self, serializer: Any, status_code: str, media_types: Any = None, direction: Direction = "response"
+    ) -> Schema:
+        response: Schema = super()._get_response_for_code(serializer, status_code, media_types, direction)  # type: ignore[no-untyped-call]
+        content: Schema = response.get("content", {}).get(JSON_TYPE)
+        if content and status_code.startswith("2"):
+            data = content["schema"]
+            resource = self._resource(serializer)
+            if resource:
+                data = {"type": "object", "properties": {resource: data}, "required": [resource]}
+            content["schema"] = {
+                "type": "object",
+                "properties": {"success": {"type": "boolean", "enum": [True]}, "data": data},
+                "required": ["success", "data"],
+            }
+        return response
+
+    def _get_response_bodies(self, direction: Direction = "response") -> Schema:
+        responses: Schema = super()._get_response_bodies(direction)
+        component = ResolvedComponent(name="Error", type=ResolvedComponent.SCHEMA, schema=ERROR, object="Error")  # type: ignore[no-untyped-call]
+        self.registry.register_on_missing(component)
+        for status in self._failures():
+            content = {JSON_TYPE: {"schema": component.ref}}
+            responses.setdefault(str(status), {"description": CODES[status], "content": content})
+        return responses
+
+    def _resource(self, serializer: Any) -> str:
+        """Return the name under which a serializer's row stands; empty where `data` is described as a whole."""
+        shown = force_instance(serializer)  # type: ignore[no-untyped-call]
+        if not isinstance(shown, Serializer) or self._is_list_view(shown):
+            return ""
+        return str(getattr(shown, "resource", None) or getattr(self.view, "resource", ""))
+
+    def _failures(self) -> list[int]:
+        failures = {400, 500}
+        if self.view.get_authenticators():
+            failures |= {401, 403, 429}
+        if "{" in self.path:
+            failures.add(404)
+        if self.method not in SAFE_METHODS:
+            failures |= {409, 415, 422}
+        return sorted(failures)
+
+
+class StrictInputSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Says of every input that it takes no other fields than its own."""
+
+    target_class = "ouipost.api.inputs.StrictInput"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
+        schema: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # type: ignore[no-untyped-call]
+        return {**schema, "additionalProperties": False}
+
+
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """The API key."""
+
+    target_class = "workspaces.authentication.KeyAuthentication"
+    name = "ApiKey"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
+        return {"type": "apiKey", "in": "header", "name": "X-API-Key"}

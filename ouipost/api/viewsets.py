@@ -1,0 +1,111 @@
+"""The base of every resource: a declaration, and the few words its actions are written in."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
+
+from django.db.models import Model
+from rest_framework import status
+from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import GenericViewSet
+
+from ouipost.api import idempotency, limits
+from ouipost.api.filters import refuse_key_in_address, refuse_unknown
+from ouipost.api.inputs import StrictInput
+from ouipost.api.permissions import caller_of
+from ouipost.api.schema import EnvelopeSchema
+
+REPLAYABLE = (400, 404, 409, 422)
+M = TypeVar("M", bound=Model)
+
+
+class ApiViewSet(GenericViewSet[M]):
+    """Lists and shows rows; a subclass writes the actions that change them.
+
+    Checked in this order: credential, rate limit, method, permission, query, body. `scope` (or `required_permission`)
+    says who may, `query_parameters = {action: names}` what an action's address may carry besides a list's filters and
+    pages.
+    """
+
+    resource: ClassVar[str]
+    resources: ClassVar[str]
+    scope: ClassVar[str]
+    detail_class: ClassVar[type[BaseSerializer[Any]] | None] = None
+    """Shows one row; `serializer_class` where it is the same as in a list."""
+    input_class: ClassVar[type[StrictInput] | None] = None
+    query_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    paging_optional = False
+    is_admitted = False
+    needs_workspace = False
+
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+    schema = EnvelopeSchema()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "update" in vars(cls):  # PUT and PATCH are one: both change the fields that they are given
+            cls.partial_update = cls.update  # type: ignore[attr-defined]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        refuse_key_in_address(request)
+        self.perform_authentication(request)
+        limits.enforce(request._request, caller_of(request))
+        if self.action is None:
+            raise MethodNotAllowed(request.method or "")
+        super().initial(request, *args, **kwargs)
+        refuse_unknown(request, self)
+        self.is_admitted = True
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Answer the failure; a repeated request gets its first answer, though what it was about has changed since."""
+        response = super().handle_exception(exc)
+        repeats = self.is_admitted and response.status_code in REPLAYABLE and self.request.method not in SAFE_METHODS
+        return (idempotency.find(self.request) if repeats else None) or response
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return the rows, filtered and in pages."""
+        rows = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self.get_serializer(rows, many=True).data)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return one row."""
+        return self.answered(self.get_object())
+
+    def read(
+        self, input_class: type[StrictInput], *, instance: Model | None = None, partial: bool = False
+    ) -> dict[str, Any]:
+        """Return the body's values as its input allows them; raises with all that is wrong with it."""
+        context = {**self.get_serializer_context(), "instance": instance}
+        given = input_class(data=self.request.data, partial=partial, context=context)
+        given.is_valid(raise_exception=True)
+        values: dict[str, Any] = given.validated_data
+        return values
+
+    def once(self, work: Callable[[], Response]) -> Response:
+        """Run the work in one transaction together with its idempotent answer, again over lost races."""
+        return idempotency.once(self.request, work)
+
+    def once_outside(self, work: Callable[[], Response]) -> Response:
+        """Run work that waits for a network, in no transaction; its idempotent answer is stored after it."""
+        return idempotency.once_outside(self.request, work)
+
+    def created(self, data: M | Mapping[str, Any], **beside: Any) -> Response:
+        """Answer 201 with the row under its resource's name, or with these data."""
+        return Response(self._data(data, beside), status=status.HTTP_201_CREATED)
+
+    def answered(self, data: M | Mapping[str, Any], **beside: Any) -> Response:
+        """Answer 200 with the row under its resource's name, or with these data."""
+        return Response(self._data(data, beside))
+
+    def done(self, message: str, **more: Any) -> Response:
+        """Answer 200 with a message for people, and what a program may want to know with it."""
+        return Response({"message": message, **more})
+
+    def _data(self, data: M | Mapping[str, Any], beside: Mapping[str, Any]) -> dict[str, Any]:
+        if isinstance(data, Mapping):
+            return {**data, **beside}
+        serializer_class = self.detail_class or self.get_serializer_class()
+        return {self.resource: serializer_class(data, context=self.get_serializer_context()).data, **beside}

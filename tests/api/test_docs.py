@@ -1,0 +1,183 @@
+"""The description of the API, its readers, and the pages that need no credential."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+from drf_spectacular.validation import validate_schema
+
+OUTSIDE = re.compile(r"""(?:src|href)=["'](?:https?:)?//|url\((?:https?:)?//|@import|@font-face""")
+INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)|\bon\w+=", re.IGNORECASE)
+
+
+@pytest.fixture
+def schema(client: Client) -> Any:
+    response = client.get("/api/schema")
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
+    return json.loads(response.content)
+
+
+def data_of(operation: Any, status: str, schema: Any) -> Any:
+    envelope = operation["responses"][status]["content"]["application/json"]["schema"]
+    assert (envelope["required"], envelope["properties"]["success"]["enum"]) == (["success", "data"], [True])
+    data = envelope["properties"]["data"]
+    return schema["components"]["schemas"][data["$ref"].rpartition("/")[2]] if "$ref" in data else data
+
+
+def test_the_description_is_valid_openapi_3_1(schema: Any) -> None:
+    validate_schema(schema)  # type: ignore[no-untyped-call]
+
+    assert schema["openapi"] == "3.1.0"
+
+
+def test_a_call_is_made_with_an_api_key(schema: Any) -> None:
+    scheme = schema["components"]["securitySchemes"]["ApiKey"]
+
+    assert scheme == {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+    assert schema["paths"]["/api/notes"]["get"]["security"] == [{"ApiKey": []}]
+
+
+def test_yaml_is_there_for_who_asks(client: Client) -> None:
+    response = client.get("/api/schema", headers={"Accept": "application/yaml"})
+
+    assert response.content.startswith(b"openapi: 3.1.0")
+
+
+def test_each_answer_is_shown_in_its_envelope(schema: Any) -> None:
+    notes, note = schema["paths"]["/api/notes"], schema["paths"]["/api/notes/{digest}"]
+
+    listed = data_of(notes["get"], "200", schema)
+    assert listed["required"] == ["notes", "pagination"]
+    assert listed["properties"]["notes"]["items"] == {"$ref": "#/components/schemas/Note"}
+    for operation, status in ((notes["post"], "201"), (note["get"], "200"), (note["put"], "200")):
+        assert data_of(operation, status, schema)["properties"]["note"] == {"$ref": "#/components/schemas/NoteDetail"}
+    assert list(data_of(note["delete"], "200", schema)["properties"]) == ["message"]
+    assert data_of(schema["paths"]["/api/plain"]["get"], "200", schema)["required"] == ["notes"]
+
+
+def test_failures_are_shown_where_they_can_occur(schema: Any) -> None:
+    notes, note = schema["paths"]["/api/notes"], schema["paths"]["/api/notes/{digest}"]
+
+    failures = {
+        name: {code for code in operation["responses"] if code >= "400"}
+        for name, operation in (("list", notes["get"]), ("create", notes["post"]), ("show", note["get"]))
+    }
+
+    assert failures == {
+        "list": {"400", "401", "403", "429", "500"},
+        "create": {"400", "401", "403", "409", "415", "422", "429", "500"},
+        "show": {"400", "401", "403", "404", "429", "500"},
+    }
+    error = notes["get"]["responses"]["429"]["content"]["application/json"]["schema"]
+    assert error == {"$ref": "#/components/schemas/Error"}
+    assert schema["components"]["schemas"]["Error"]["required"] == ["success", "error"]
+
+
+def parameters(operation: Any) -> dict[str, bool]:
+    return {given["name"]: given.get("required", False) for given in operation["parameters"]}
+
+
+def test_headers_and_query_parameters_are_shown_where_they_are_taken(schema: Any) -> None:
+    notes, note = schema["paths"]["/api/notes"], schema["paths"]["/api/notes/{digest}"]
+
+    listed = {"X-Workspace-ID": True, "status": False, "from": False, "to": False, "page": False, "limit": False}
+    assert parameters(notes["get"]) == listed
+    assert parameters(notes["post"]) == {"X-Workspace-ID": True, "Idempotency-Key": False}
+    assert parameters(note["get"]) == {"X-Workspace-ID": True, "depth": False, "digest": True}
+    assert parameters(schema["paths"]["/api/plain"]["post"]) == {"Idempotency-Key": False}
+
+
+def test_a_create_requires_what_a_change_does_not_and_both_take_nothing_else(schema: Any) -> None:
+    components = schema["components"]["schemas"]
+    notes, note = schema["paths"]["/api/notes"], schema["paths"]["/api/notes/{digest}"]
+
+    def body(operation: Any) -> Any:
+        name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        return components[name]
+
+    assert body(notes["post"])["required"] == ["text"]
+    assert "required" not in body(note["put"])
+    assert body(note["put"]) == body(note["patch"])
+    assert body(notes["post"])["additionalProperties"] is False
+    assert components["SlotInput"]["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("path", ["/", "/api/docs", "/api/docs/redoc"])
+def test_pages_load_nothing_from_elsewhere_and_no_inline_script(client: Client, path: str) -> None:
+    response = client.get(path)
+
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert not OUTSIDE.search(page)
+    assert not INLINE_SCRIPT.search(page)
+
+
+@pytest.mark.parametrize("path", ["/api/docs", "/api/docs/redoc"])
+def test_every_asset_of_the_readers_is_served_from_here(client: Client, path: str) -> None:
+    page = client.get(path).content.decode()
+
+    assets = re.findall(r"""<(?:script|link)[^>]*(?:src|href)=["']([^"']+)["']""", page)
+
+    assert len(assets) >= 2
+    for asset in assets:
+        response = client.get(asset.replace("&amp;", "&"))
+        assert response.status_code == 200, asset
+        response.close()
+
+
+def test_the_script_of_swagger_asks_no_outside_validator(client: Client) -> None:
+    script = client.get("/api/docs?script=").content.decode()
+
+    assert '"validatorUrl": null' in script
+    assert "/api/schema" in script
+
+
+def test_a_wrong_method_on_the_readers_has_the_envelope(client: Client) -> None:
+    response = client.post("/api/docs")
+
+    assert (response.status_code, response.json()["error"]["code"]) == (405, "METHOD_NOT_ALLOWED")
+
+
+def test_alive_needs_no_database(client: Client) -> None:
+    response = client.get("/healthz")
+
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_ready_asks_each_database(client: Client) -> None:
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.json()["status"]) == (200, "ok")
+    assert response.json()["checks"]["default"] == "ok"
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_a_missing_migration_is_not_ready(client: Client) -> None:
+    MigrationRecorder(connection).record_unapplied("api", "0001_initial")
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["status"] == "unavailable"
+    assert response.json()["checks"]["default"] == "migrations pending"
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_a_database_that_does_not_answer_is_not_ready_and_tells_nothing_more(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connection.execute_wrapper(_refuse):
+        response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["checks"]["default"] == "unreachable"
+    assert "secret" not in response.content.decode()
+
+
+def _refuse(*_: Any) -> None:
+    raise OperationalError("secret host")

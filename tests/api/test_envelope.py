@@ -1,0 +1,139 @@
+import logging
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.api.conftest import Keys
+from tests.api.site import make_note
+
+INTERNAL = {
+    "code": "INTERNAL_ERROR",
+    "message": "Something went wrong on our side. Quote the X-Request-ID when you report it.",
+    "details": {},
+}
+
+
+def error_of(response: Any) -> tuple[int, str, dict[str, Any]]:
+    body = response.json()
+    assert (body["success"], body.keys(), body["error"].keys()) == (
+        False,
+        {"success", "error"},
+        {"code", "message", "details"},
+    )
+    assert "secret" not in response.content.decode()
+    return response.status_code, body["error"]["code"], body["error"]["details"]
+
+
+@pytest.mark.django_db
+def test_success_stands_under_data(api: Client) -> None:
+    make_note("a")
+
+    response = api.get("/api/notes/a")
+
+    assert response.json() == {
+        "success": True,
+        "data": {"note": {"id": "a", "text": "a", "status": 1, "created_at": "2026-03-01T12:00:00Z", "owner": "me"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("what", "answer"),
+    [
+        ("closed", (409, "NOTE_CLOSED", {"since": "noon"})),
+        ("missing", (404, "NOT_FOUND", {})),
+        ("forbidden", (403, "PERMISSION_DENIED", {})),
+        ("throttled", (429, "RATE_LIMIT_EXCEEDED", {})),
+        ("odd", (400, "MALFORMED_JSON", {})),
+        ("bad", (400, "VALIDATION_ERROR", {})),
+        ("suspicious", (400, "VALIDATION_ERROR", {})),
+        ("fields", (400, "VALIDATION_ERROR", {})),
+        ("database", (503, "SERVICE_UNAVAILABLE", {})),
+        ("bug", (500, "INTERNAL_ERROR", {})),
+        ("rendering", (500, "INTERNAL_ERROR", {})),
+        ("whole", (400, "VALIDATION_ERROR", {"fields": {"body": ["All wrong."]}})),
+        (
+            "invalid",
+            (
+                400,
+                "VALIDATION_ERROR",
+                {
+                    "fields": {
+                        "slots.1.day": ["No."],
+                        "slots.1": ["Late."],
+                        "tags.3": ["Long."],
+                        "name": ["A.", "B."],
+                    }
+                },
+            ),
+        ),
+    ],
+)
+def test_whatever_a_view_raises_has_its_status_code_and_details(api: Client, what: str, answer: Any) -> None:
+    response = api.get(f"/api/fail/{what}")
+
+    assert error_of(response) == answer
+
+
+@pytest.mark.parametrize(("what", "seconds"), [("throttled", "2"), ("database", "5"), ("busy", "3")])
+def test_a_failure_that_passes_says_when_to_come_back(api: Client, what: str, seconds: str) -> None:
+    response = api.get(f"/api/fail/{what}")
+
+    assert response.headers["Retry-After"] == seconds
+
+
+def test_an_unforeseen_exception_is_logged_with_its_traceback_and_told_without(
+    api: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR, logger="ouipost.api.failures"):
+        response = api.get("/api/fail/bug")
+
+    logged = next(record for record in caplog.records if record.name == "ouipost.api.failures")
+    assert response.json()["error"] == INTERNAL
+    assert logged.exc_info is not None
+    assert str(logged.exc_info[1]) == "secret internals"
+
+
+def test_nobody_is_told_how_to_authenticate(client_of: Keys) -> None:
+    stranger = Client()
+
+    nobody, unknown = stranger.get("/api/notes"), stranger.get("/api/notes", headers={"X-API-Key": "key_gone"})
+
+    for response in (nobody, unknown):
+        assert error_of(response) == (401, "AUTHENTICATION_REQUIRED", {})
+        assert response.headers["WWW-Authenticate"] == "X-API-Key"
+
+
+@pytest.mark.parametrize("method", ["put", "delete", "options", "trace", "propfind"])
+def test_a_method_that_an_address_does_not_take_is_405_with_those_it_takes(api: Client, method: str) -> None:
+    response = api.generic(method.upper(), "/api/notes", b"")
+
+    assert error_of(response) == (405, "METHOD_NOT_ALLOWED", {})
+    assert response.headers["Allow"] == "GET, HEAD, POST"
+
+
+@pytest.mark.django_db
+def test_an_answer_that_the_caller_does_not_accept_is_406_in_json(api: Client) -> None:
+    response = api.get("/api/notes", headers={"Accept": "text/csv"})
+
+    assert error_of(response) == (406, "NOT_ACCEPTABLE", {})
+    assert response.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/json; charset=utf-16", "multipart/form-data"])
+def test_a_body_of_another_type_is_415(api: Client, content_type: str) -> None:
+    response = api.generic("POST", "/api/notes", b'{"text": "hi"}', content_type=content_type)
+
+    assert error_of(response) == (415, "UNSUPPORTED_MEDIA_TYPE", {})
+
+
+def test_a_body_over_the_limit_is_413_with_the_limit(api: Client) -> None:
+    response = api.generic("POST", "/api/notes", b" " * (1024 * 1024 + 1), content_type="application/json")
+
+    assert error_of(response) == (413, "PAYLOAD_TOO_LARGE", {"limit_bytes": 1024 * 1024})
+
+
+def test_an_absurd_content_length_is_refused_before_the_body_is_read(api: Client) -> None:
+    response = api.generic("POST", "/api/notes", b"{}", content_type="application/json", CONTENT_LENGTH=str(10**12))
+
+    assert error_of(response)[:2] == (413, "PAYLOAD_TOO_LARGE")

@@ -1,0 +1,331 @@
+import json
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError, connection, transaction
+from django.test import Client
+
+from ouipost.api import idempotency
+from ouipost.api.models import StoredAnswer
+from ouipost.claims import database_now
+from ouipost.errors import DomainError
+from tests.api.conftest import Keys
+from tests.api.site import NOW, Calls, NoteClosed, make_note
+from tests.api.test_envelope import error_of
+
+JSON = "application/json"
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def post(api: Client, text: str = "hi", *, key: str = "k", path: str = "/api/notes", **headers: str) -> Any:
+    body = json.dumps({"text": text}).encode()
+    return api.generic("POST", path, body, content_type=JSON, headers={"Idempotency-Key": key} | headers)
+
+
+def put(api: Client, **values: Any) -> Any:
+    return api.put("/api/notes/a", values, content_type=JSON, headers={"Idempotency-Key": "k"})
+
+
+def raising(error: Exception) -> Any:
+    def work() -> None:
+        raise error
+
+    return work
+
+
+def kept() -> list[int | None]:
+    return list(StoredAnswer.objects.exclude(owner="me").order_by("created_at").values_list("status", flat=True))
+
+
+def notes() -> int:
+    return StoredAnswer.objects.filter(owner="me").count()
+
+
+def test_a_repeated_request_gets_the_first_answer(api: Client) -> None:
+    first, second = post(api), post(api)
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.content == second.content
+    assert "Idempotent-Replayed" not in first.headers
+    assert second.headers["Idempotent-Replayed"] == "true"
+    assert (Calls.count, notes()) == (1, 1)
+
+
+def test_without_a_key_each_request_does_its_work(api: Client) -> None:
+    for _ in range(2):
+        api.post("/api/notes", {"text": "hi"}, JSON)
+
+    assert (notes(), kept()) == (2, [])
+
+
+def test_another_body_with_the_same_key_is_refused(api: Client) -> None:
+    post(api)
+
+    response = post(api, "other")
+
+    assert error_of(response) == (422, "IDEMPOTENCY_KEY_REUSED", {})
+    assert notes() == 1
+
+
+def test_keys_differ_by_every_character(api: Client) -> None:
+    answers = [post(api, key=key) for key in ("ABC", "abc", "abc ", '"abc"', "a" * 255)]
+
+    assert [answer.status_code for answer in answers] == [201] * 5
+    assert notes() == 5
+
+
+def test_a_key_counts_for_one_caller_workspace_method_path_and_query_only(api: Client, client_of: Keys) -> None:
+    other = client_of("key_other")
+
+    answers = [
+        post(api),
+        post(other),
+        post(api, **{"X-Workspace-ID": "ws_1"}),
+        post(api, **{"X-Workspace-ID": "ws_2"}),
+        post(api, path="/api/plain"),
+        api.delete("/api/notes/note-1", headers={"Idempotency-Key": "k"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [201] * 5 + [200]
+    assert not [answer for answer in answers if "Idempotent-Replayed" in answer.headers]
+
+
+@pytest.mark.parametrize("key", ["", "a" * 256, "tab\tbed", "caf\u00e9"])
+def test_a_key_of_another_form_is_refused(api: Client, key: str) -> None:
+    response = post(api, key=key)
+
+    fields = {"Idempotency-Key": ["Must be 1 to 255 printable ASCII characters."]}
+    assert error_of(response) == (400, "VALIDATION_ERROR", {"fields": fields})
+    assert Calls.count == 0
+
+
+def test_a_delete_is_replayed_though_its_row_has_gone(api: Client) -> None:
+    make_note("a")
+
+    answers = [api.delete("/api/notes/a", headers={"Idempotency-Key": "k"}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == answers[1].json()
+
+
+def test_a_change_is_replayed_though_it_would_be_refused_by_now(api: Client) -> None:
+    note = make_note("a", status=1)
+    first = put(api, status=1)
+    StoredAnswer.objects.filter(pk=note.pk).update(status=2)
+
+    again, other_body = put(api, status=1), put(api, status=3)
+
+    assert (first.status_code, again.status_code, again.content) == (200, 200, first.content)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert error_of(other_body)[:2] == (400, "VALIDATION_ERROR")
+
+
+def test_a_kept_answer_is_not_shown_to_who_may_no_longer_ask(api: Client, client_of: Keys) -> None:
+    make_note("a")
+    api.delete("/api/notes/a", headers={"Idempotency-Key": "k"})
+    client_of(permissions=frozenset({"notes.read"}))
+
+    response = api.delete("/api/notes/a", headers={"Idempotency-Key": "k"})
+
+    assert error_of(response)[:2] == (403, "PERMISSION_DENIED")
+
+
+@pytest.mark.parametrize("path", ["/api/notes", "/api/notes/call"])
+def test_a_refusal_by_a_rule_is_kept_and_its_work_undone(api: Client, path: str) -> None:
+    Calls.work = raising(NoteClosed(since="noon"))
+    first = post(api, path=path)
+    Calls.work = None
+
+    second = post(api, path=path)
+
+    assert error_of(first) == error_of(second) == (409, "NOTE_CLOSED", {"since": "noon"})
+    assert (second.headers["Idempotent-Replayed"], Calls.count, notes()) == ("true", 1, 0)
+
+
+class NotFound(DomainError):
+    code, status = "WORKSPACE_NOT_FOUND", 404
+
+
+@pytest.mark.parametrize("path", ["/api/notes", "/api/notes/call"])
+@pytest.mark.parametrize("error", [RuntimeError("bug"), NotFound(), OperationalError(2006, "gone")])
+def test_any_other_failure_frees_the_key(api: Client, error: Exception, path: str) -> None:
+    Calls.work = raising(error)
+    failed = post(api, path=path)
+    Calls.work = None
+
+    again = post(api, path=path)
+
+    assert failed.status_code in (404, 500, 503)
+    assert again.status_code in (200, 201)
+    assert "Idempotent-Replayed" not in again.headers
+
+
+def test_invalid_input_takes_no_key(api: Client) -> None:
+    refused = post(api, "far too long for this field")
+
+    assert (refused.status_code, kept()) == (400, [])
+    assert post(api).status_code == 201
+
+
+def test_while_the_first_request_runs_the_second_is_told_to_wait(api: Client) -> None:
+    second: list[Any] = []
+    Calls.work = lambda: second.append(post(api, path="/api/notes/call"))
+
+    first = post(api, path="/api/notes/call")
+
+    assert first.status_code == 200
+    assert error_of(second[0]) == (409, "IDEMPOTENCY_IN_PROGRESS", {"retry_after": 1})
+    assert second[0].headers["Retry-After"] == "1"
+
+
+def test_a_request_that_died_leaves_its_key_to_the_retry_when_the_lease_is_over(api: Client) -> None:
+    post(api)
+    lost = StoredAnswer.objects.exclude(owner="me")
+    lost.update(status=None, body="", lease_until=database_now() + timedelta(seconds=30))
+    during = post(api)
+    lost.update(lease_until=database_now() - timedelta(seconds=1))
+
+    after = post(api)
+
+    assert (during.status_code, after.status_code) == (409, 201)
+    assert (notes(), kept()) == (2, [201])
+
+
+def test_work_that_lost_its_lease_is_undone(api: Client) -> None:
+    def take_over() -> None:
+        StoredAnswer.objects.exclude(owner="me").update(owner="thief")
+
+    Calls.work = take_over
+
+    response = post(api)
+
+    assert error_of(response)[:2] == (409, "IDEMPOTENCY_IN_PROGRESS")
+    assert notes() == 0
+
+
+def test_an_answer_is_kept_for_a_day(api: Client) -> None:
+    post(api)
+    StoredAnswer.objects.exclude(owner="me").update(created_at=database_now() - timedelta(hours=24, seconds=1))
+
+    response = post(api, "another body")
+
+    assert (response.status_code, notes(), kept()) == (201, 2, [201])
+
+
+def test_old_answers_are_forgotten_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idempotency, "BATCH", 2)
+    for number in range(5):
+        make_note(f"old-{number}", created_at=NOW - timedelta(hours=24, seconds=1))
+    make_note("young", created_at=NOW - timedelta(hours=23))
+
+    forgotten = idempotency.forget_old(NOW)
+
+    assert forgotten == 5
+    assert StoredAnswer.objects.get().pk == "young"
+
+
+def test_neither_key_nor_workspace_is_stored_in_clear(api: Client) -> None:
+    post(api, key="my-secret-key", **{"X-Workspace-ID": "ws_secret"})
+
+    row = StoredAnswer.objects.exclude(owner="me").values().get()
+
+    assert re.fullmatch("[0-9a-f]{64}", row["digest"])
+    assert "secret" not in json.dumps(row, default=str)
+
+
+def test_an_upload_is_the_same_where_fields_and_bytes_are(api: Client) -> None:
+    def upload(content: bytes, alt: str = "a") -> Any:
+        data = {"file": SimpleUploadedFile("a.png", content), "alt": alt}
+        return api.post("/api/notes/upload", data, headers={"Idempotency-Key": "k"})
+
+    first, same = upload(b"x" * 100_000), upload(b"x" * 100_000)
+    other_file, other_field = upload(b"y" * 100_000), upload(b"x" * 100_000, alt="b")
+
+    assert (first.status_code, same.headers["Idempotent-Replayed"]) == (201, "true")
+    assert (other_file.status_code, other_field.status_code) == (422, 422)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError(1213, "Deadlock found"),
+        OperationalError(1205, "Lock wait timeout exceeded"),
+        OperationalError(1020, "Record has changed"),
+        OperationalError("database is locked"),
+    ],
+)
+@pytest.mark.parametrize("key", [True, False])
+def test_a_lost_race_runs_the_whole_transaction_again(api: Client, error: Exception, key: bool) -> None:
+    failures = iter([error] * 4)
+
+    def lose() -> None:
+        for failure in failures:
+            raise failure
+
+    Calls.work = lose
+
+    response = post(api) if key else api.post("/api/notes", {"text": "hi"}, JSON)
+
+    assert (response.status_code, Calls.count, notes()) == (201, 5, 1)
+
+
+def test_a_race_lost_five_times_is_503(api: Client) -> None:
+    Calls.work = raising(OperationalError(1213, "Deadlock found"))
+
+    response = post(api)
+
+    assert error_of(response) == (503, "SERVICE_UNAVAILABLE", {})
+    assert (Calls.count, notes(), kept()) == (5, 0, [])
+
+
+def test_committed_work_is_neither_run_again_nor_forgotten_when_what_follows_fails(api: Client) -> None:
+    def ring() -> None:
+        raise OperationalError(1213, "Deadlock found")
+
+    Calls.work = lambda: transaction.on_commit(ring)
+    failed = post(api)
+    Calls.work = None
+
+    retried = post(api)
+
+    assert (failed.status_code, retried.status_code) == (503, 201)
+    assert (retried.headers["Idempotent-Replayed"], Calls.count, notes()) == ("true", 1, 1)
+
+
+def test_work_is_in_a_transaction_of_its_own_and_network_work_in_none(api: Client) -> None:
+    inside: list[bool] = []
+    Calls.work = lambda: inside.append(connection.in_atomic_block)
+
+    post(api)
+    post(api, path="/api/notes/call")
+
+    assert inside == [True, False]
+
+
+def test_one_key_from_fifty_threads_at_once_does_the_work_once(client_of: Keys) -> None:
+    api = client_of()
+    barrier = threading.Barrier(50)
+
+    def ask(_: int) -> Any:
+        barrier.wait(timeout=30)
+        try:
+            return post(Client(headers={"X-API-Key": "key_full"}))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(50) as threads:
+        answers = list(threads.map(ask, range(50)))
+
+    first = post(api)
+    created = [answer for answer in answers if answer.status_code == 201]
+    waiting = [error_of(answer)[:2] for answer in answers if answer.status_code != 201]
+    assert created
+    assert {answer.content for answer in created} == {first.content}
+    assert set(waiting) <= {(409, "IDEMPOTENCY_IN_PROGRESS")}
+    assert len([answer for answer in created if "Idempotent-Replayed" not in answer.headers]) == 1
+    assert (Calls.count, notes()) == (1, 1)
