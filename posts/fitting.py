@@ -5,8 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
-from accounts.platforms.base import Limits, Media
-from posts.images import to_jpeg_under
+from accounts.platforms.base import Limits, Media, Rejected
+from posts.images import InvalidMedia, to_jpeg_under
 
 NO_LIMIT = 20_000_000
 
@@ -29,5 +29,8 @@ def _fits(media: Media, limits: Limits) -> bool:
 
 
 def _as_jpeg(media: Media, most: int) -> BinaryIO:
-    with media.open() as file:
-        return io.BytesIO(to_jpeg_under(file, most))
+    try:
+        with media.open() as file:
+            return io.BytesIO(to_jpeg_under(file, most))
+    except InvalidMedia as error:
+        raise Rejected(error.message, code="MEDIA_REJECTED") from error

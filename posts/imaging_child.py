@@ -1,0 +1,298 @@
+"""Decodes one picture in a process of its own and writes it anew from its pixels, within limits on memory and time.
+
+`posts.images` runs this file as a script. It imports nothing of the product: it starts fast and holds no secret.
+"""
+
+import errno
+import json
+import math
+import os
+import resource
+import struct
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import ExifTags, GifImagePlugin, Image, ImageCms, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+
+PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
+"""Imported by name: otherwise Pillow loads all its plugins when it meets a format that it does not know yet."""
+
+MEGABYTE = 1024 * 1024
+MEMORY = 256 * MEGABYTE
+CPU_SECONDS = 10
+MAX_OUTPUT = 100 * MEGABYTE
+MAX_SIDE = 16_000
+MAX_ANIMATION_PIXELS = 200_000_000
+THUMBNAIL_SIDE = 400
+QUALITIES = (90, 82, 74)
+DAMAGED = "The image is damaged or cut short, or too large to be written anew. Export it again."
+
+BYTES_PER_PIXEL = {"JPEG": 10, "PNG": 10, "GIF": 24, "WEBP": 32}
+"""What decoding takes at its peak, measured: two copies of the pixels, or the canvases that animations are drawn on."""
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by its EXIF orientation."""
+
+KEPT_MODES = {"JPEG": ("L", "RGB"), "PNG": ("1", "L", "LA", "P", "RGB", "RGBA"), "WEBP": ("RGB", "RGBA")}
+STILL_OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 90},
+    "PNG": {"compress_level": 4},
+    "WEBP": {"quality": 90, "method": 2},
+}
+
+
+class Refused(Exception):
+    """The picture breaks a limit; the reason is for programs, the message for people."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to do: `renew` writes target and thumbnail, `shrink` a target of at most `max_bytes`."""
+
+    task: str
+    source: str
+    format: str
+    target: str
+    max_pixels: int
+    thumbnail: str = ""
+    max_bytes: int = 0
+
+
+def main() -> None:
+    """Do the job given as JSON in the first argument and print the answer as JSON."""
+    job = Job(**json.loads(sys.argv[1]))
+    sys.stdout.write(json.dumps(answer_to(job)))
+
+
+def answer_to(job: Job) -> dict[str, Any]:
+    """Do the job; whatever goes wrong becomes a reason and a message."""
+    tasks: dict[str, Callable[[Job], dict[str, Any]]] = {"renew": renew, "shrink": shrink}
+    limit_process()
+    try:
+        return tasks[job.task](job)
+    except Refused as refusal:
+        return {"reason": refusal.reason, "message": str(refusal)}
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return {"reason": "too_many_pixels", "message": _pixels_message(job)}
+    except MemoryError:
+        return {"reason": "too_costly", "message": "The image takes too much memory to decode. Make it smaller."}
+    except Exception as error:  # broken bytes lead decoders to raise nearly anything
+        if getattr(error, "errno", None) not in (None, errno.EFBIG):
+            raise  # the machine's trouble, such as a full disk, and not the picture's
+        return {"reason": "damaged", "message": DAMAGED, "detail": f"{type(error).__name__}: {error}"[:300]}
+
+
+def limit_process() -> None:
+    """Bound processor time and output, and have Pillow refuse what is cut short or blown up."""
+    _limit(resource.RLIMIT_CPU, CPU_SECONDS)
+    _limit(resource.RLIMIT_FSIZE, MAX_OUTPUT)
+    _limit(resource.RLIMIT_CORE, 0)
+    warnings.simplefilter("ignore")
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    # Frames that share a palette stay as they are: no colour is lost, and nothing is quantized again.
+    GifImagePlugin.LOADING_STRATEGY = GifImagePlugin.LoadingStrategy.RGB_AFTER_DIFFERENT_PALETTE_ONLY
+
+
+def limit_memory(format_name: str, *, pixels: int, frames: int) -> None:
+    """Allow 256 MB on top of what the process has now, or as much as an image within the limits truly takes."""
+    if not BASELINE:
+        return
+    needed = 64 * MEGABYTE + pixels * BYTES_PER_PIXEL[format_name] + (pixels * frames if frames > 1 else 0)
+    _limit(resource.RLIMIT_AS, BASELINE + max(MEMORY, needed))
+
+
+def _limit(kind: int, value: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
+def _address_space() -> int:
+    """Return the bytes that the process has mapped, or 0 where only Linux could tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+BASELINE = _address_space()
+
+
+def open_checked(job: Job) -> tuple[Image.Image, int]:
+    """Return the picture, its pixels not decoded yet, and its number of frames; raises Refused when over a limit."""
+    Image.MAX_IMAGE_PIXELS = job.max_pixels
+    limit_memory(job.format, pixels=job.max_pixels, frames=1)
+    image = Image.open(job.source, formats=[job.format])
+    pixels = image.width * image.height
+    if max(image.size) > MAX_SIDE or pixels > job.max_pixels:
+        raise Refused("too_many_pixels", _pixels_message(job))
+    frames = getattr(image, "n_frames", 1) if job.format in ("GIF", "WEBP") else 1
+    if frames > 1 and frames * pixels > MAX_ANIMATION_PIXELS:
+        limit = MAX_ANIMATION_PIXELS // 1_000_000
+        raise Refused("too_many_frames", f"The frames of an animation may have {limit} megapixels in all. Shorten it.")
+    limit_memory(job.format, pixels=pixels, frames=frames)
+    return image, frames
+
+
+def _pixels_message(job: Job) -> str:
+    return (
+        f"An image may have {job.max_pixels // 1_000_000} megapixels and {MAX_SIDE:,} pixels a side. Make it smaller."
+    )
+
+
+def renew(job: Job) -> dict[str, Any]:
+    """Write the picture upright, in sRGB and without metadata, and a thumbnail of it."""
+    image, frames = open_checked(job)
+    if frames > 1:
+        thumbnail = save_thumbnail(image.copy(), job.thumbnail)
+        save_animation(image, job)
+    else:
+        image = bare(upright_in_srgb(image), job.format)
+        thumbnail = save_thumbnail(image, job.thumbnail)
+        image.save(job.target, job.format, **STILL_OPTIONS.get(job.format, {}))
+    return {"width": image.width, "height": image.height, "thumbnail_format": thumbnail}
+
+
+def upright_in_srgb(image: Image.Image) -> Image.Image:
+    """Decode the picture and apply its orientation and its colour profile."""
+    image.load()
+    profile = image.info.get("icc_profile")
+    turn = TURNS.get(orientation(image))
+    upright = image if turn is None else image.transpose(turn)
+    return in_srgb(upright, profile) if profile else upright
+
+
+def orientation(image: Image.Image) -> Any:
+    """Return the orientation that EXIF tells, or None; EXIF that cannot be read turns nothing, as in browsers."""
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation)
+    except (SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error):
+        return None
+
+
+def in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Return the picture with its colours converted; a profile that does not fit is ignored, as browsers do."""
+    if image.mode == "P":
+        image = _in_mode(image, "RGBA" if image.has_transparency_data else "RGB")
+    if image.mode not in ("RGB", "RGBA", "CMYK"):
+        return image
+    mode = "RGBA" if image.mode == "RGBA" else "RGB"
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        converted = ImageCms.profileToProfile(
+            image, source, ImageCms.createProfile("sRGB"), outputMode=mode, inPlace=image.mode == mode
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+    return converted or image
+
+
+def bare(image: Image.Image, format_name: str) -> Image.Image:
+    """Return the picture in a mode that the format can hold, with nothing beside the pixels."""
+    kept = KEPT_MODES.get(format_name, ("1", "L", "P", "RGB", "RGBA"))
+    transparent = image.has_transparency_data
+    if image.mode.startswith("I;16"):
+        image = image.convert("L")
+    elif image.mode not in kept or (transparent and image.mode in ("1", "L", "RGB")):
+        image = image.convert("RGBA" if transparent and format_name != "JPEG" else "RGB")
+    image.info = {"transparency": image.info["transparency"]} if "transparency" in image.info else {}
+    return image
+
+
+def save_thumbnail(image: Image.Image, path: str) -> str:
+    """Write a small copy and return its format: PNG where the picture is transparent in places, else JPEG."""
+    scale = min(1.0, THUMBNAIL_SIDE / max(image.size))
+    small = scaled(_in_mode(image, "RGBA" if image.has_transparency_data else "RGB"), scale)
+    small.info = {}
+    if small.mode == "RGBA" and small.getchannel("A").getextrema() != (255, 255):
+        small.save(path, "PNG")
+        return "PNG"
+    small.convert("RGB").save(path, "JPEG", quality=85)
+    return "JPEG"
+
+
+def scaled(image: Image.Image, scale: float) -> Image.Image:
+    """Return the picture with its sides multiplied, at least one pixel each."""
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Return the picture itself where it has the mode: `convert` would copy it."""
+    return image if image.mode == mode else image.convert(mode)
+
+
+def save_animation(image: Image.Image, job: Job) -> None:
+    """Write all frames with their durations, frame by frame."""
+    loop = {"loop": image.info["loop"]} if "loop" in image.info else {}
+    if job.format == "GIF":
+        image.save(job.target, "GIF", save_all=True, comment=b"", **gif_disposal(image), **loop)
+        return
+    durations = []
+    for number in range(image.n_frames):  # type: ignore[attr-defined]  # only pictures with frames have it
+        image.seek(number)
+        image.load()
+        durations.append(image.info.get("duration", 0))
+    image.seek(0)
+    nothing: dict[str, Any] = {"icc_profile": b"", "exif": b"", "xmp": b""}
+    image.save(job.target, "WEBP", save_all=True, duration=durations, quality=90, method=0, **loop, **nothing)
+
+
+def gif_disposal(image: Image.Image) -> dict[str, int]:
+    """Have frames with transparent parts cleared before the next: the last would show through."""
+    return {"disposal": 2} if image.has_transparency_data else {}
+
+
+def shrink(job: Job) -> dict[str, Any]:
+    """Write a JPEG of at most `max_bytes`: by quality first, then by size; transparent parts become white."""
+    image, _ = open_checked(job)
+    image = on_white(upright_in_srgb(image))
+    image.info = {}
+    for quality in QUALITIES:
+        encoded = jpeg(image, quality)
+        if len(encoded) <= job.max_bytes:
+            break
+    while len(encoded) > job.max_bytes:
+        if image.size == (1, 1):
+            raise Refused("too_large", f"The image cannot be made to fit into {job.max_bytes} bytes.")
+        image = scaled(image, min(0.9, math.sqrt(job.max_bytes / len(encoded))))
+        encoded = jpeg(image, QUALITIES[-1])
+    Path(job.target).write_bytes(encoded)
+    return {"width": image.width, "height": image.height}
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return _in_mode(image, "RGB")
+    layer = _in_mode(image, "RGBA")
+    white = Image.new("RGB", image.size, "white")
+    white.paste(layer, mask=layer.getchannel("A"))
+    return white
+
+
+def jpeg(image: Image.Image, quality: int) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    main()

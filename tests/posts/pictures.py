@@ -1,0 +1,81 @@
+"""Pictures made in code: sound ones, and what hostile people send in their place."""
+
+import struct
+import zlib
+from io import BytesIO
+from typing import Any
+
+from PIL import Image, ImageCms
+
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+def encoded(image: Image.Image, format_name: str, **options: Any) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, format_name, **options)
+    return buffer.getvalue()
+
+
+def opened(content: bytes) -> Image.Image:
+    return Image.open(BytesIO(content))
+
+
+def picture(format_name: str = "JPEG", *, size: tuple[int, int] = (60, 40), mode: str = "RGB", **options: Any) -> bytes:
+    """A red picture with a blue left half."""
+    image = Image.new(mode, size, "red")
+    image.paste("blue", (0, 0, size[0] // 2, size[1]))
+    return encoded(image, format_name, **options)
+
+
+def noise(size: tuple[int, int], format_name: str = "PNG") -> bytes:
+    """A picture that compresses badly."""
+    return encoded(Image.effect_noise(size, 100).convert("RGB"), format_name)
+
+
+def phone_photo() -> bytes:
+    """A JPEG as a phone makes it: lying on its side, and telling where, when and with what it was taken."""
+    image = Image.new("RGB", (80, 40), BLUE)
+    image.paste(RED, (0, 0, 40, 40))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "SecretMaker"
+    exif[0xA431] = "SERIAL-12345"
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 29.9), 3: "E", 4: (2.0, 17.0, 40.2)})
+    exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0SecretComment"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    photo = encoded(image, "JPEG", exif=exif, icc_profile=profile, comment=b"SecretNote", quality=95)
+    packet = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta>SecretPlace</x:xmpmeta>"
+    embedded = b"JFXX\0\x10" + picture(size=(16, 8))
+    return photo[:2] + _segment(0xE1, packet) + _segment(0xE0, embedded) + photo[2:]
+
+
+def _segment(marker: int, body: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+
+
+def animation(format_name: str, *, durations: list[int], **options: Any) -> bytes:
+    """A white square that moves over blue, one step a frame."""
+    frames = []
+    for step in range(len(durations)):
+        frame = Image.new("RGB", (60, 40), BLUE)
+        frame.paste("white", (step * 10, 10, step * 10 + 10, 20))
+        frames.append(frame)
+    options |= {"save_all": True, "append_images": frames[1:], "duration": durations}
+    return encoded(frames[0], format_name, **options)
+
+
+def png_header_of(width: int, height: int) -> bytes:
+    """A PNG of these dimensions that has no pixels to speak of."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def gif_of(frames: int, *, width: int, height: int) -> bytes:
+    """A GIF of many frames, each of which changes one pixel of a large canvas."""
+    header = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(RED + BLUE)
+    frame = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    return header + frame * frames + b";"

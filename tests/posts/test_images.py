@@ -1,0 +1,372 @@
+"""Uploads become clean images or are refused, and what decodes them can do no harm."""
+
+import io
+import signal
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image, ImageChops
+from pytest_django import Settings
+
+from posts import images
+from posts.images import FileTooLarge, ImagingBroken, InvalidMedia, clean_filename, process_image, to_jpeg_under
+from tests.posts import pictures
+
+SECRETS = (b"Secret", b"SERIAL", b"Exif", b"ns.adobe", b"JFXX", b"ICC_PROFILE")
+
+
+@pytest.fixture(autouse=True)
+def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where uploads are worked on; whatever a test does, nothing may be left there."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    assert not list(folder.iterdir())
+
+
+def upload(content: bytes, name: str = "picture.jpg", declared: str = "image/jpeg") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, content, content_type=declared)
+
+
+def renewed(content: bytes) -> tuple[bytes, Image.Image]:
+    """Return the bytes that an upload becomes, and the picture in them."""
+    with process_image(upload(content)) as image:
+        new = image.path.read_bytes()
+    return new, pictures.opened(new)
+
+
+def zipped(**files: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "/"), content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("format_name", "mime_type"),
+    [("JPEG", "image/jpeg"), ("PNG", "image/png"), ("GIF", "image/gif"), ("WEBP", "image/webp")],
+)
+def test_an_image_keeps_its_format_and_size_and_gets_a_thumbnail(format_name: str, mime_type: str) -> None:
+    content = pictures.picture(format_name, size=(1000, 500))
+
+    with process_image(upload(content, "x.bin", "application/octet-stream")) as image:
+        thumbnail = pictures.opened(image.thumbnail_path.read_bytes())
+        found = pictures.opened(image.path.read_bytes())
+
+        assert (image.mime_type, image.width, image.height) == (mime_type, 1000, 500)
+        assert (found.format, found.size, image.size) == (format_name, (1000, 500), image.path.stat().st_size)
+        assert (thumbnail.size, thumbnail.format, image.thumbnail_mime_type) == ((400, 200), "JPEG", "image/jpeg")
+
+
+def test_the_bytes_decide_and_not_the_declared_type() -> None:
+    content = pictures.picture("PNG")
+
+    with process_image(upload(content, "holiday.jpg", "image/jpeg")) as image:
+        assert image.mime_type == "image/png"
+
+
+def test_an_upload_that_was_read_before_is_read_from_its_start() -> None:
+    file = upload(pictures.picture())
+    file.read()
+
+    with process_image(file) as image:
+        assert image.width == 60
+
+
+def test_a_file_on_disk_is_taken_like_an_upload(tmp_path: Path) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(pictures.picture())
+
+    with process_image(path) as image:
+        assert image.mime_type == "image/jpeg"
+
+
+def test_a_transparent_image_has_a_transparent_thumbnail() -> None:
+    content = pictures.encoded(Image.new("RGBA", (800, 800), (255, 0, 0, 100)), "PNG")
+
+    with process_image(upload(content)) as image:
+        thumbnail = pictures.opened(image.thumbnail_path.read_bytes())
+        assert (image.thumbnail_mime_type, thumbnail.getpixel((5, 5))) == ("image/png", (255, 0, 0, 100))
+
+
+def test_a_phone_photo_comes_out_upright_and_tells_nothing_of_its_maker() -> None:
+    content = pictures.phone_photo()
+    assert all(secret in content for secret in SECRETS)
+
+    with process_image(upload(content)) as image:
+        files = image.path.read_bytes(), image.thumbnail_path.read_bytes()
+        size = (image.width, image.height)
+
+    assert not [secret for secret in SECRETS for file in files if secret in file]
+    for file in files:
+        found = pictures.opened(file)
+        top, bottom = found.convert("RGB").getpixel((20, 5)), found.convert("RGB").getpixel((20, 75))
+        assert (size, found.size, dict(found.getexif())) == ((40, 80), (40, 80), {})
+        assert isinstance(top, tuple)
+        assert isinstance(bottom, tuple)
+        assert (top[0] > 200, bottom[2] > 200) == (True, True)
+
+
+@pytest.mark.parametrize("format_name", ["GIF", "WEBP"])
+def test_an_animation_keeps_its_frames_durations_and_loops(format_name: str) -> None:
+    durations = [50, 120, 200, 80]
+    before = pictures.animation(format_name, durations=durations, loop=3, comment=b"Secret", xmp=b"<Secret/>")
+
+    after, found = renewed(before)
+
+    original = pictures.opened(before)
+    kept = []
+    for number in range(4):
+        original.seek(number)
+        found.seek(number)
+        difference = ImageChops.difference(original.convert("L"), found.convert("L"))
+        assert not any(difference.histogram()[40:])
+        kept.append(found.info["duration"])
+    assert (kept, found.info["loop"], b"Secret" in after) == (durations, 3, False)
+
+
+def test_of_a_jpeg_with_several_pictures_the_first_is_kept() -> None:
+    second = Image.new("RGB", (30, 30), "green")
+    content = pictures.encoded(Image.new("RGB", (60, 40), "red"), "MPO", save_all=True, append_images=[second])
+
+    new, found = renewed(content)
+
+    assert (found.format, found.size, new.count(b"\xff\xd8\xff")) == ("JPEG", (60, 40), 1)
+
+
+def test_a_zip_behind_a_jpeg_is_gone() -> None:
+    archive = zipped(evil__html=b"<script>alert(1)</script>")
+
+    new, found = renewed(pictures.picture() + archive)
+
+    assert (found.format, b"PK\x03\x04" in new, b"script" in new) == ("JPEG", False, False)
+
+
+def test_a_script_in_a_gif_is_gone() -> None:
+    script = b"*/=1;alert(document.domain)//"
+    content = pictures.picture("GIF", comment=script)
+    assert script in content
+
+    new, _ = renewed(content[:-1] + script + content[-1:])
+
+    assert b"alert" not in new
+
+
+HOSTILE = {
+    "nothing": (b"", "empty"),
+    "SVG": (b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>', "type"),
+    "HTML": (b"<!doctype html><script>alert(1)</script>", "type"),
+    "XML": (b'<?xml version="1.0"?><!DOCTYPE x SYSTEM "http://example.com/x">', "type"),
+    "EPS": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "type"),
+    "TIFF": (pictures.picture("TIFF"), "type"),
+    "BMP": (pictures.picture("BMP"), "type"),
+    "PSD": (b"8BPS\0\1" + bytes(60), "type"),
+    "FITS": (b"SIMPLE  =                    T" + bytes(2880), "type"),
+    "JP2": (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(60), "type"),
+    "AVIF": (b"\0\0\0\x20ftypavif" + bytes(60), "type"),
+    "zip bomb": (zipped(zeros=bytes(5_000_000)), "type"),
+    "gzip": (b"\x1f\x8b\x08" + bytes(60), "type"),
+    "HLS": (b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:1/secret\n", "type"),
+    "only the signature of a JPEG": (b"\xff\xd8\xff", "damaged"),
+    "HTML behind the signature of a GIF": (b"GIF89a/*<script>alert(1)</script>", "damaged"),
+    "half a JPEG": (pictures.noise((200, 200), "JPEG")[:5000], "damaged"),
+    "half a PNG": (pictures.noise((200, 200), "PNG")[:5000], "damaged"),
+    "half a GIF": (pictures.noise((200, 200), "GIF")[:5000], "damaged"),
+    "half a WebP": (pictures.noise((200, 200), "WEBP")[:2000], "damaged"),
+    "PNG of 50,000 x 50,000": (pictures.png_header_of(50_000, 50_000), "too_many_pixels"),
+    "PNG of 60 megapixels": (pictures.png_header_of(10_000, 6_000), "too_many_pixels"),
+    "PNG of 20,000 x 1": (pictures.png_header_of(20_000, 1), "too_many_pixels"),
+    "GIF of 10,000 frames": (pictures.gif_of(10_000, width=200, height=200), "too_many_frames"),
+    "MP4": (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2mp41", "not_supported_yet"),
+    "MOV": (b"\0\0\0\x14ftypqt  \0\0\2\0qt  ", "not_supported_yet"),
+    "WebM": (b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\x82\x84webm", "not_supported_yet"),
+    "PDF": (b"%PDF-1.7\n1 0 obj<</OpenAction<</S/JavaScript>>>>", "not_supported_yet"),
+    "DOCX": (zipped(word__document=b"text"), "not_supported_yet"),
+}
+
+
+@pytest.mark.parametrize(("content", "reason"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_what_is_no_sound_image_is_refused_with_its_reason(content: bytes, reason: str) -> None:
+    with pytest.raises(InvalidMedia) as refused, process_image(upload(content)):
+        pass
+
+    assert refused.value.details == {"field": "file", "reason": reason}
+    assert (refused.value.code, refused.value.status) == ("INVALID_MEDIA", 422)
+
+
+def test_a_gif_of_10_000_small_frames_becomes_a_clean_one() -> None:
+    _, found = renewed(pictures.gif_of(10_000, width=2, height=2))
+
+    assert (found.format, found.size) == ("GIF", (2, 2))
+
+
+def test_a_file_above_the_limit_is_refused_while_it_is_read(settings: Settings) -> None:
+    settings.IMAGE_MAX_BYTES = 200_000
+    file = upload(pictures.picture() + bytes(5_000_000))
+
+    with pytest.raises(FileTooLarge) as refused, process_image(file):
+        pass
+
+    assert (refused.value.status, refused.value.details) == (413, {"limit_bytes": 200_000})
+    assert file.tell() < 300_000
+
+
+def test_a_file_just_at_the_limit_is_taken(settings: Settings) -> None:
+    content = pictures.picture()
+    settings.IMAGE_MAX_BYTES = len(content)
+
+    with process_image(upload(content)) as image:
+        assert image.width == 60
+
+
+def test_the_pixel_limit_is_the_setting(settings: Settings) -> None:
+    settings.IMAGE_MAX_PIXELS = 60 * 40 - 1
+
+    with pytest.raises(InvalidMedia, match="megapixels"), process_image(upload(pictures.picture())):
+        pass
+
+
+def test_this_process_stays_small_while_a_large_image_is_decoded() -> None:
+    content = pictures.encoded(Image.new("L", (6000, 4000), 100), "JPEG")
+    Path("/proc/self/clear_refs").write_text("5")  # starts the high-water mark anew
+    before = _memory("VmRSS")
+
+    with process_image(upload(content)):
+        pass
+
+    assert _memory("VmHWM") - before < 10_000
+
+
+def _memory(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
+
+
+def script(tmp_path: Path, code: str) -> Path:
+    """Return a child of our own making, to take the place of the real one."""
+    path = tmp_path / "child.py"
+    path.write_text(code)
+    return path
+
+
+def test_a_child_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "CHILD", script(tmp_path, "import time; time.sleep(60)"))
+    monkeypatch.setattr(images, "WALL_SECONDS", 0.2)
+
+    with pytest.raises(InvalidMedia, match="too much work"), process_image(upload(pictures.picture())):
+        pass
+
+
+@pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGXCPU, signal.SIGSEGV])
+def test_a_child_that_dies_refuses_its_image_and_no_other(
+    ended_by: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(images, "CHILD", script(tmp_path, f"import os; os.kill(os.getpid(), {ended_by.value})"))
+        with pytest.raises(InvalidMedia, match="too much work"), process_image(upload(pictures.picture())):
+            pass
+
+    with process_image(upload(pictures.picture())) as image:
+        assert image.width == 60
+
+
+def test_trouble_of_the_machine_is_not_blamed_on_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "CHILD", script(tmp_path, "raise OSError(28, 'No space left on device')"))
+
+    with pytest.raises(ImagingBroken, match="No space left"), process_image(upload(pictures.picture())):
+        pass
+
+
+def test_a_child_sees_none_of_our_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = tmp_path / "environment"
+    code = f"import os; open({str(seen)!r}, 'w').write(repr(dict(os.environ))); raise SystemExit(1)"
+    monkeypatch.setattr(images, "CHILD", script(tmp_path, code))
+    monkeypatch.setenv("TOKEN_KEYS", "k1:planted")
+
+    with pytest.raises(ImagingBroken), process_image(upload(pictures.picture())):
+        pass
+
+    assert "PATH" in seen.read_text()
+    assert "planted" not in seen.read_text()
+
+
+@pytest.mark.parametrize("most", [400_000, 40_000, 3_000])
+def test_an_image_is_made_to_fit_a_networks_limit_with_its_proportions(most: int) -> None:
+    content = pictures.noise((1200, 600))
+
+    fitted = to_jpeg_under(io.BytesIO(content), most)
+
+    found = pictures.opened(fitted)
+    assert (found.format, len(fitted) <= most, len(fitted) > most / 4) == ("JPEG", True, True)
+    assert found.width / found.height == pytest.approx(2, rel=0.05)
+
+
+def test_an_image_that_fits_at_full_size_keeps_it() -> None:
+    fitted = to_jpeg_under(io.BytesIO(pictures.noise((300, 200))), 1_000_000)
+
+    assert pictures.opened(fitted).size == (300, 200)
+
+
+def test_a_jpeg_that_fits_already_stays_as_it_is() -> None:
+    content = pictures.picture()
+
+    assert to_jpeg_under(io.BytesIO(content), len(content)) == content
+
+
+def test_a_stored_image_above_the_upload_limit_can_still_be_made_to_fit(settings: Settings) -> None:
+    content = pictures.noise((300, 200))
+    settings.IMAGE_MAX_BYTES = len(content) - 1
+
+    assert len(to_jpeg_under(io.BytesIO(content), 20_000)) <= 20_000
+
+
+def test_what_cannot_be_made_to_fit_is_refused() -> None:
+    with pytest.raises(InvalidMedia) as refused:
+        to_jpeg_under(io.BytesIO(pictures.picture("PNG")), 10)
+
+    assert refused.value.details["reason"] == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("holiday.jpg", "holiday.jpg"),
+        ("../../etc/passwd", "passwd"),
+        ("..\\..\\windows\\win.ini", "win.ini"),
+        ("a\0.jpg", "a.jpg"),
+        ("a\r\nSet-Cookie: x=1.jpg", "aSet-Cookie: x=1.jpg"),
+        ("invoice\u202egpj.exe", "invoicegpj.exe"),
+        ("cafe\u0301.png", "caf\u00e9.png"),
+        ("e\u200b\u0301.png", "\u00e9.png"),
+        ("half\ud800.png", "half.png"),
+        ("..", "file"),
+        ("", "file"),
+        ("folder/", "file"),
+        (" .hidden. ", "hidden"),
+    ],
+)
+def test_a_name_is_shown_without_what_could_deceive(given: str, shown: str) -> None:
+    assert clean_filename(given) == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "length", "ending"),
+    [
+        ("x" * 5000 + ".jpeg", 255, "x.jpeg"),
+        ("\u00e9" * 5000 + ".jpeg", 254, "\u00e9.jpeg"),
+        ("x" * 5000, 255, "xxx"),
+        ("x." + "y" * 5000, 255, "yyy"),
+    ],
+)
+def test_a_long_name_is_cut_to_255_bytes_and_keeps_its_ending(given: str, length: int, ending: str) -> None:
+    shown = clean_filename(given)
+
+    assert len(shown.encode()) in (length, length + 1)
+    assert len(shown.encode()) <= 255
+    assert shown.endswith(ending)

@@ -1,0 +1,231 @@
+"""What the child makes of pixels: its functions are called here, so that single pixels can be looked at."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageCms
+
+from posts import imaging_child
+from posts.imaging_child import Job, answer_to
+from tests.posts import pictures
+
+ORIENTATIONS = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""How a camera that was held so lays down the picture."""
+
+
+@pytest.fixture(autouse=True)
+def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limits would hold for the tests' own process."""
+    monkeypatch.setattr(imaging_child, "_limit", lambda kind, value: None)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+
+
+def job(folder: Path, content: bytes, format_name: str, **values: Any) -> Job:
+    source = folder / "source"
+    source.write_bytes(content)
+    given: dict[str, Any] = {"task": "renew", "target": str(folder / "target"), "max_pixels": 1_000_000}
+    given |= {"source": str(source), "format": format_name, "thumbnail": str(folder / "thumbnail")}
+    return Job(**given | values)
+
+
+def renewed(folder: Path, content: bytes, format_name: str) -> Image.Image:
+    answer = answer_to(job(folder, content, format_name))
+
+    assert "reason" not in answer
+    return pictures.opened((folder / "target").read_bytes())
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_every_orientation_is_turned_upright(orientation: int, tmp_path: Path) -> None:
+    upright = Image.new("RGB", (40, 20), "white")
+    upright.paste("red", (0, 0, 10, 10))
+    turn = ORIENTATIONS[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = pictures.encoded(upright.transpose(turn) if turn is not None else upright, "PNG", exif=exif)
+
+    found = renewed(tmp_path, content, "PNG")
+
+    assert found.size == (40, 20)
+    assert found.tobytes() == upright.tobytes()
+
+
+def test_exif_that_cannot_be_read_turns_nothing(tmp_path: Path) -> None:
+    content = pictures.picture("PNG", exif=b"Exif\0\0nonsense that is no TIFF")
+
+    assert renewed(tmp_path, content, "PNG").size == (60, 40)
+
+
+def test_colours_are_converted_from_their_profile(tmp_path: Path) -> None:
+    content = pictures.picture("PNG", icc_profile=_profile_with_red_and_blue_exchanged())
+
+    found = renewed(tmp_path, content, "PNG")
+
+    left = found.getpixel((5, 5))
+    assert isinstance(left, tuple)
+    assert (left[0] > 200, left[2] < 80, "icc_profile" in found.info) == (True, True, False)
+
+
+def _profile_with_red_and_blue_exchanged() -> bytes:
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, blue = profile.index(b"rXYZ"), profile.index(b"bXYZ")
+    profile[red : red + 4], profile[blue : blue + 4] = b"bXYZ", b"rXYZ"
+    return bytes(profile)
+
+
+def test_a_palette_picture_is_converted_from_its_profile_too(tmp_path: Path) -> None:
+    palette = pictures.opened(pictures.picture("PNG")).convert("P")
+    content = pictures.encoded(palette, "PNG", icc_profile=_profile_with_red_and_blue_exchanged())
+
+    left = renewed(tmp_path, content, "PNG").convert("RGB").getpixel((5, 5))
+
+    assert isinstance(left, tuple)
+    assert (left[0] > 200, left[2] < 80) == (True, True)
+
+
+def test_a_profile_that_makes_no_sense_is_dropped_and_the_colours_stay(tmp_path: Path) -> None:
+    found = renewed(tmp_path, pictures.picture("PNG", icc_profile=b"nonsense"), "PNG")
+
+    assert (found.getpixel((5, 5)), "icc_profile" in found.info) == (pictures.BLUE, False)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_each_kind_of_png_keeps_its_look(mode: str, tmp_path: Path) -> None:
+    image = Image.new("L", (60, 40), 255).convert(mode if mode != "I;16" else "L")
+    if mode == "I;16":
+        image = Image.new("I;16", (60, 40), 65535)
+    content = pictures.encoded(image, "PNG")
+
+    found = renewed(tmp_path, content, "PNG")
+
+    assert found.convert("RGBA").getpixel((5, 5)) == (255, 255, 255, 255)
+
+
+def test_a_colour_that_stands_for_transparency_stays_transparent(tmp_path: Path) -> None:
+    content = pictures.picture("PNG", transparency=pictures.BLUE)
+
+    found = renewed(tmp_path, content, "PNG").convert("RGBA")
+
+    assert [found.getchannel("A").getpixel(point) for point in ((5, 5), (50, 5))] == [0, 255]
+
+
+def test_a_cmyk_jpeg_becomes_rgb(tmp_path: Path) -> None:
+    content = pictures.encoded(Image.new("CMYK", (60, 40), (0, 255, 255, 0)), "JPEG")
+
+    found = renewed(tmp_path, content, "JPEG")
+
+    assert (found.mode, found.size) == ("RGB", (60, 40))
+
+
+def test_transparent_parts_become_white_in_a_jpeg(tmp_path: Path) -> None:
+    content = pictures.encoded(Image.new("RGBA", (60, 40), (255, 0, 0, 0)), "PNG")
+
+    answer_to(job(tmp_path, content, "PNG", task="shrink", max_bytes=10_000))
+
+    assert pictures.opened((tmp_path / "target").read_bytes()).getpixel((5, 5)) == (255, 255, 255)
+
+
+def test_a_jpeg_is_made_smaller_until_it_fits(tmp_path: Path) -> None:
+    content = pictures.noise((400, 200))
+
+    answer = answer_to(job(tmp_path, content, "PNG", task="shrink", max_bytes=5_000))
+
+    found = pictures.opened((tmp_path / "target").read_bytes())
+    assert (tmp_path / "target").stat().st_size <= 5_000
+    assert (answer["width"], answer["height"]) == found.size
+    assert 0 < found.width < 400
+
+
+def test_a_picture_never_grows_to_fill_its_thumbnail(tmp_path: Path) -> None:
+    answer_to(job(tmp_path, pictures.picture(size=(7, 300)), "JPEG"))
+
+    assert pictures.opened((tmp_path / "thumbnail").read_bytes()).size == (7, 300)
+
+
+def test_a_sliver_keeps_one_pixel_in_its_thumbnail(tmp_path: Path) -> None:
+    answer_to(job(tmp_path, pictures.picture(size=(2, 4000)), "JPEG"))
+
+    assert pictures.opened((tmp_path / "thumbnail").read_bytes()).size == (1, 400)
+
+
+def test_a_picture_over_the_pixel_limit_is_refused(tmp_path: Path) -> None:
+    answer = answer_to(job(tmp_path, pictures.picture(), "JPEG", max_pixels=2399))
+
+    assert answer["reason"] == "too_many_pixels"
+
+
+def test_a_format_that_the_bytes_do_not_have_is_refused(tmp_path: Path) -> None:
+    answer = answer_to(job(tmp_path, pictures.picture("PNG"), "JPEG"))
+
+    assert answer["reason"] == "damaged"
+
+
+def test_too_little_memory_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imaging_child, "open_checked", _raises(MemoryError()))
+
+    assert answer_to(job(tmp_path, pictures.picture(), "JPEG"))["reason"] == "too_costly"
+
+
+def test_a_full_disk_is_not_taken_for_a_damaged_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imaging_child, "open_checked", _raises(OSError(28, "No space left on device")))
+
+    with pytest.raises(OSError, match="No space left"):
+        answer_to(job(tmp_path, pictures.picture(), "JPEG"))
+
+
+def _raises(error: Exception) -> Any:
+    def raise_it(job: Job) -> None:
+        raise error
+
+    return raise_it
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "ended_by"), [(200, ""), (300, "MemoryError")], ids=["under the limit", "over the limit"]
+)
+def test_a_child_gets_256_mb_and_no_more(megabytes: int, ended_by: str) -> None:
+    code = f"""
+from posts import imaging_child
+imaging_child.limit_memory("JPEG", pixels=1_000_000, frames=1)
+bytearray({megabytes} * 1024 * 1024)
+"""
+
+    done = _run(code)
+
+    assert (ended_by in done.stderr, done.returncode) == (True, 1 if ended_by else 0)
+
+
+def test_a_child_gets_10_seconds_of_work_and_no_large_files(tmp_path: Path) -> None:
+    code = """
+import resource
+from posts import imaging_child
+imaging_child.limit_process()
+print([resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE)])
+"""
+
+    done = _run(code)
+
+    assert done.stdout.strip() == str([10, 100 * 1024 * 1024, 0])
+
+
+def test_the_child_starts_without_django() -> None:
+    done = _run("import sys; from posts import imaging_child; print('django' in sys.modules)")
+
+    assert done.stdout.strip() == "False"
+
+
+def _run(code: str) -> "subprocess.CompletedProcess[str]":
+    root = Path(imaging_child.__file__).parent.parent
+    return subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)  # noqa: S603 - ours

@@ -1,0 +1,221 @@
+"""Stored files are there whole or not at all, and none stays that no row knows."""
+
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils import timezone
+from pytest_django import Settings
+
+from posts import storage
+from posts.storage import mime_type_of, new_names, open_stored, remove, store, sweep_orphans
+
+HOUR = timedelta(hours=1)
+NAME = "media/ab/abcdef0123456789abcdef0123456789.jpg"
+THUMBNAIL = "thumbs/cd/cdcdef0123456789abcdef0123456789.png"
+
+
+@pytest.fixture(autouse=True)
+def root(settings: Settings, tmp_path: Path) -> Path:
+    settings.STORAGES = {"default": {"BACKEND": "posts.storage.DurableFileStorage"}}
+    settings.MEDIA_ROOT = tmp_path / "stored"
+    return tmp_path / "stored"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "source"
+    path.write_bytes(b"picture" * 20_000)
+    return path
+
+
+def files_in(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def put(root: Path, name: str, *, age: timedelta, now: datetime) -> None:
+    """Lay a file into the storage as if it had been there for so long."""
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    os.utime(path, times=((now - age).timestamp(),) * 2)
+
+
+def test_a_stored_file_is_read_back_whole(root: Path, source: Path) -> None:
+    store(source, NAME)
+
+    with open_stored(NAME) as file:
+        assert file.read() == source.read_bytes()
+    assert files_in(root) == [NAME]
+
+
+def test_only_the_products_own_user_can_read_it(root: Path, source: Path) -> None:
+    store(source, NAME)
+
+    assert (root / NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_names_are_random_and_say_nothing_but_the_type() -> None:
+    names = {new_names("image/jpeg", "image/png") for _ in range(100)}
+
+    assert len(names) == 100
+    media, thumbnail = names.pop()
+    assert default_storage.generate_filename(media) == media
+    assert [mime_type_of(media), mime_type_of(thumbnail)] == ["image/jpeg", "image/png"]
+    folder, shard, file = media.split("/")
+    assert (folder, len(file), file.startswith(shard), thumbnail.split("/")[0]) == ("media", 36, True, "thumbs")
+
+
+def test_an_unknown_ending_is_served_as_bytes() -> None:
+    assert mime_type_of("media/ab/x.html") == "application/octet-stream"
+
+
+def test_bytes_and_name_are_on_disk_before_the_file_counts_as_stored(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(source, THUMBNAIL)
+    store(source, NAME.replace("abcdef", "abffff"))
+    steps: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def watched_fsync(handle: int) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        steps.append(f"sync {'folder' if path.is_dir() else 'file'}")
+        fsync(handle)
+
+    def watched_replace(old: str, new: Path) -> None:
+        steps.append("rename")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(os, "replace", watched_replace)
+
+    store(source, NAME)
+
+    assert steps == ["sync file", "rename", "sync folder"]
+
+
+def test_new_folders_are_on_disk_too(root: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}")))
+
+    store(source, NAME)
+
+    for folder in (root.parent, root, root / "media", root / "media/ab"):
+        assert str(folder) in synced
+
+
+class Broken(ContentFile):  # type: ignore[type-arg]
+    """A source that fails after its first bytes."""
+
+    def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        yield b"half"
+        raise ConnectionResetError
+
+
+def test_a_write_that_breaks_off_leaves_nothing(root: Path) -> None:
+    with pytest.raises(ConnectionResetError):
+        default_storage.save(NAME, Broken(b""))
+
+    assert files_in(root) == []
+
+
+def test_a_name_that_is_taken_is_not_written_over(root: Path, source: Path, tmp_path: Path) -> None:
+    store(source, NAME)
+    other = tmp_path / "other"
+    other.write_bytes(b"other")
+
+    with pytest.raises(FileExistsError, match="abcdef"):
+        store(other, NAME)
+
+    assert files_in(root) == [NAME]
+    assert (root / NAME).read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["../outside.jpg", "media/../../outside.jpg", "/etc/outside.jpg"])
+def test_nothing_is_written_outside_of_the_storage(name: str, root: Path, source: Path) -> None:
+    with pytest.raises(Exception, match=r"outside|traversal|path"):
+        store(source, name)
+
+    assert not list(root.parent.rglob("outside*"))
+
+
+def test_a_missing_file_cannot_be_opened() -> None:
+    with pytest.raises(FileNotFoundError):
+        open_stored(NAME)
+
+
+def test_files_are_removed_and_missing_ones_do_not_matter(root: Path, source: Path) -> None:
+    store(source, NAME)
+    store(source, THUMBNAIL)
+
+    remove(NAME, "", "media/ab/missing.jpg", THUMBNAIL)
+
+    assert files_in(root) == []
+
+
+def test_a_file_that_cannot_be_removed_keeps_no_other_from_it(
+    root: Path, source: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store(source, NAME)
+    store(source, THUMBNAIL)
+    unlink = os.remove
+
+    def stubborn(path: str) -> None:
+        if path.endswith(".jpg"):
+            raise PermissionError(path)
+        unlink(path)
+
+    monkeypatch.setattr(os, "remove", stubborn)
+
+    remove(NAME, THUMBNAIL)
+
+    assert files_in(root) == [NAME]
+    assert NAME in caplog.text
+
+
+def test_the_sweep_removes_old_files_that_no_row_knows_and_no_others(root: Path) -> None:
+    now = timezone.now()
+    put(root, "media/aa/known.jpg", age=2 * HOUR, now=now)
+    put(root, "media/aa/unknown.jpg", age=2 * HOUR, now=now)
+    put(root, "media/aa/.incoming-cut-short", age=2 * HOUR, now=now)
+    put(root, "media/bb/young.jpg", age=HOUR / 2, now=now)
+    put(root, "thumbs/cc/unknown.png", age=2 * HOUR, now=now)
+    put(root, "elsewhere/file", age=2 * HOUR, now=now)
+
+    removed = sweep_orphans(lambda names: {"media/aa/known.jpg"} & set(names), older_than=HOUR, now=now)
+
+    assert removed == 3
+    assert files_in(root) == ["elsewhere/file", "media/aa/known.jpg", "media/bb/young.jpg"]
+
+
+def test_the_sweep_asks_about_few_names_at_a_time(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "SWEEP_BATCH", 4)
+    now = timezone.now()
+    for number in range(10):
+        put(root, f"media/{number % 3}/{number}.jpg", age=2 * HOUR, now=now)
+    asked: list[int] = []
+
+    def known(names: list[str]) -> set[str]:
+        asked.append(len(names))
+        return set(names)
+
+    assert sweep_orphans(known, older_than=HOUR, now=now) == 0
+    assert asked == [4, 4, 2]
+    assert len(files_in(root)) == 10
+
+
+def test_the_sweep_passes_over_a_file_that_goes_meanwhile(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = timezone.now()
+    put(root, "media/aa/a.jpg", age=2 * HOUR, now=now)
+    monkeypatch.setattr(storage.DurableFileStorage, "listdir", lambda self, folder: ([], ["gone.jpg"]))
+
+    assert sweep_orphans(lambda names: set(), older_than=HOUR, now=now) == 0
+
+
+def test_an_empty_storage_has_no_orphans() -> None:
+    assert sweep_orphans(lambda names: set(), older_than=HOUR) == 0
