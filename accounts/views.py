@@ -39,7 +39,8 @@ class PlatformViewSet(ApiViewSet[SocialAccount]):
     """/api/platforms: the networks, with the very limits that the validator applies."""
 
     queryset = SocialAccount.objects.none()
-    required_permission = ""
+    pagination_class = None
+    required_permission = None
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return all networks; `configured` says whether this installation can connect them."""

@@ -87,7 +87,7 @@ def make(output: OutputWrapper) -> Demo:
         tier=Tier.ENTERPRISE,
         key_mode=KeyMode.TEST,
     )
-    client = Client(api_key=made.secret, workspace_id=made.workspace.pk)
+    client = Client(settings.PUBLIC_BASE_URL, api_key=made.secret, workspace_id=made.workspace.pk)
     output.write("Making the demo: three accounts at the simulated networks, and some posts.")
     for platform in ("facebook", "twitter", "bluesky"):
         client.connect(platform)
@@ -106,7 +106,8 @@ def _keep(demo: Demo) -> None:
 class Client:
     """A client of the API, no nearer to the product than any other."""
 
-    def __init__(self, *, api_key: str, workspace_id: str) -> None:
+    def __init__(self, base: str, *, api_key: str, workspace_id: str) -> None:
+        self._base = base
         self._session = requests.Session()
         self._session.trust_env = False
         self._headers = {"X-API-Key": api_key, "X-Workspace-ID": workspace_id}
@@ -114,7 +115,7 @@ class Client:
     def call(self, method: str, address: str, **request: Any) -> dict[str, Any]:
         """Return the data of an answer; raises DemoFailed with what it says instead."""
         answer = self._session.request(
-            method, f"{settings.PUBLIC_BASE_URL}{address}", headers=self._headers, timeout=SECONDS, **request
+            method, f"{self._base}{address}", headers=self._headers, timeout=SECONDS, **request
         )
         body = answer.json()
         if not body["success"]:
@@ -122,20 +123,22 @@ class Client:
         data: dict[str, Any] = body["data"]
         return data
 
-    def connect(self, platform: str) -> None:
-        """Connect an account: go to the consent page, allow, and come back with the code."""
+    def connect(self, platform: str, person: str = "Demo") -> dict[str, Any]:
+        """Connect a person's first account: go to the consent page, allow, and come back with the code."""
         opened = self.call("POST", "/api/accounts", json={"platform": platform, "callback_url": CALLBACK})
-        back = self._allow(opened["auth_url"])
+        back = self._allow(opened["auth_url"], person)
         found = self.call("POST", "/api/accounts/callback", json={"state": back["state"], "code": back["code"]})
         if "candidates" in found:
             chosen = {"connection": found["connection"], "select": [found["candidates"][0]["id"]]}
-            self.call("POST", "/api/accounts/callback", json=chosen)
+            found = self.call("POST", "/api/accounts/callback", json=chosen)
+        account: dict[str, Any] = found["account"] if "account" in found else found["accounts"][0]
+        return account
 
-    def _allow(self, address: str) -> dict[str, str]:
+    def _allow(self, address: str, person: str) -> dict[str, str]:
         """Send each page's one form back with what a person would fill in, until the callback address comes."""
         page = self._session.get(address, timeout=SECONDS)
         for _ in range(5):
-            form = _fields(page.text) | _button(page.text)
+            form = _fields(page.text, person) | _button(page.text)
             page = self._session.post(page.url, data=form, timeout=SECONDS, allow_redirects=False)
             if page.is_redirect:
                 target = urljoin(page.url or address, page.headers["Location"])
@@ -171,9 +174,10 @@ def _attributes(text: str) -> dict[str, str]:
     return {name.lower(): unescape(value) for name, value in ATTRIBUTE.findall(text)}
 
 
-def _fields(page: str) -> dict[str, Any]:
-    """Return the form's fields as they stand, with handle and app password filled in, and every checkbox ticked."""
-    filled = {"handle": "demo.bsky.social", "app_password": "demo-demo-demo-demo"}
+def _fields(page: str, person: str) -> dict[str, Any]:
+    """Return the form's fields as they stand, with the person's own filled in, and every checkbox ticked."""
+    handle = f"{person.lower()}.bsky.social"
+    filled = {"login": person, "handle": handle, "app_password": "demo-demo-demo-demo"}
     fields: dict[str, Any] = {}
     for kind, text in INPUT.findall(page):
         found = _attributes(text)

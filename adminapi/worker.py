@@ -52,7 +52,7 @@ class Worker:
     def __init__(self, threads: int) -> None:
         self._stopping = threading.Event()
         self._writer = Writer()
-        self._running: set[Future[None]] = set()
+        self._running: dict[Future[None], Claim] = {}
         self._threads = threads
 
     def stop(self) -> None:
@@ -77,13 +77,13 @@ class Worker:
         if free <= 0:
             return
         try:
-            held = claim_targets(free)
+            held = claim_targets(free, suspects=not any(claim.unsettled for claim in self._running.values()))
         except DatabaseError:
             logger.exception("Nothing could be claimed")
             close_old_connections()
             self._stopping.wait(PAUSE_AFTER_FAILURE_SECONDS)
             return
-        self._running |= {pool.submit(partial(self._publish, claim)) for claim in held}
+        self._running |= {pool.submit(partial(self._publish, claim)): claim for claim in held}
 
     def _publish(self, claim: Claim) -> None:
         try:
@@ -92,7 +92,7 @@ class Worker:
             logger.exception("Target %s was left to its lease", claim.pk)
 
     def _in_flight(self) -> int:
-        self._running = {future for future in self._running if not future.done()}
+        self._running = {future: claim for future, claim in self._running.items() if not future.done()}
         return len(self._running)
 
     def _do_chores(self) -> None:

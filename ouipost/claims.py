@@ -42,6 +42,8 @@ class Claim:
     fence: int
     deadline: float
     """On this process's monotonic clock, taken before the claim was made: it can only be early."""
+    unsettled: int = 0
+    """How many claims before this one were never settled: their workers died, or hung past their lease."""
 
     @property
     def seconds_left(self) -> float:
@@ -86,14 +88,13 @@ def claim(
         due = due.select_for_update(
             skip_locked=True, of=("self",) if connection.features.has_select_for_update_of else ()
         )
-    fences = dict(due.values_list("pk", "fence"))
     taken = []
-    for pk, fence in fences.items():
+    for pk, fence, unsettled in list(due.values_list("pk", "fence", "claim_count")):
         changed = rows.model._default_manager.filter(is_due(now), pk=pk, fence=fence).update(
             fence=F("fence") + 1, claim_count=F("claim_count") + 1, lease_until=now + lease, **values
         )
         if changed:
-            taken.append(Claim(pk=pk, fence=fence + 1, deadline=deadline))
+            taken.append(Claim(pk=pk, fence=fence + 1, deadline=deadline, unsettled=unsettled))
     return taken
 
 

@@ -23,5 +23,5 @@ class InvalidInput(DomainError):
     status = 400
     message = "The request has invalid values."
 
-    def __init__(self, **fields: list[str]) -> None:
+    def __init__(self, /, **fields: list[str]) -> None:
         super().__init__(fields=fields)

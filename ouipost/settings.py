@@ -203,6 +203,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "ouipost.api.envelope.answer_error",
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%SZ",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
 }
 RATE_LIMITS = {"starter": 60, "professional": 300, "enterprise": 1200}
 RATE_LIMITS |= {tier: int(limit) for tier, limit in env.dict("RATE_LIMITS", default={}).items()}
@@ -228,6 +229,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
+    "REDOC_DIST": "SIDECAR",
 }
 
 X_FRAME_OPTIONS = "DENY"

@@ -21,18 +21,22 @@ LOOK_AHEAD = 4
 MAX_UNSETTLED_CLAIMS = 5
 
 
-def claim_targets(limit: int) -> list[Claim]:
-    """Claim up to `limit` due targets for this worker; raises nothing when others are faster."""
+def claim_targets(limit: int, *, suspects: bool = True) -> list[Claim]:
+    """Claim up to `limit` due targets for this worker; none when others are faster.
+
+    At most one of them has a claim before it that was never settled, and none without `suspects`: a target that takes
+    workers down is found out because no two of them ever run side by side in one.
+    """
     try:
         with transaction.atomic():
-            return _claim(limit)
+            return _claim(limit, suspects=suspects)
     except IntegrityError:
         return []  # another worker took another target of one of these accounts: the next tick sees it
 
 
-def _claim(limit: int) -> list[Claim]:
+def _claim(limit: int, *, suspects: bool) -> list[Claim]:
     now = claims.database_now()
-    chosen = _choose(_candidates(now), limit=limit, now=now)
+    chosen = _choose(_candidates(now, suspects=suspects), limit=limit)
     posts = _lock_posts([target.post_id for target in chosen])
     ready = [target for target in chosen if target.post_id in posts]
     missed = [target for target in ready if _is_missed(target, posts[target.post_id], now=now)]
@@ -54,20 +58,20 @@ def _claim(limit: int) -> list[Claim]:
     return held
 
 
-def _candidates(now: datetime) -> TargetQuerySet:
+def _candidates(now: datetime, *, suspects: bool) -> TargetQuerySet:
     """Match due targets whose account has nothing else in flight."""
     busy = Target.objects.filter(in_flight=OuterRef("account_id")).exclude(pk=OuterRef("pk"))
-    return Target.objects.filter(claims.is_due(now), ~Exists(busy)).order_by("due_at", "pk")
+    due = Target.objects.filter(claims.is_due(now), ~Exists(busy)).order_by("due_at", "pk")
+    return due if suspects else due.filter(claim_count=0)
 
 
-def _choose(candidates: TargetQuerySet, *, limit: int, now: datetime) -> list[Target]:
-    """Return the first of each account; one whose last claim was never settled comes alone, so that it is found out."""
+def _choose(candidates: TargetQuerySet, *, limit: int) -> list[Target]:
+    """Return the first of each account, with at most one whose last claim was never settled."""
     first: dict[str, Target] = {}
     for target in candidates[: limit * LOOK_AHEAD]:
         first.setdefault(target.account_id, target)
-    chosen = list(first.values())[:limit]
-    suspects = [target for target in chosen if target.claim_count]
-    return suspects[:1] if suspects else chosen
+    suspects = [target for target in first.values() if target.claim_count]
+    return [target for target in first.values() if target not in suspects[1:]][:limit]
 
 
 def _lock_posts(pks: Sequence[str]) -> dict[str, Post]:
