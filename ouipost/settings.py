@@ -123,7 +123,7 @@ def database(url: str) -> "dict[str, object]":
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         }
         config["CONN_MAX_AGE"] = None
-        config["TEST"] = {"NAME": f"{config['NAME']}.test"}  # a file: threads cannot share one in memory
+        config["TEST"] = {"NAME": f"{config['NAME']}.test", "DEPENDENCIES": []}  # a file: threads share no memory
         return config
     config["CONN_MAX_AGE"] = 60
     config["OPTIONS"] = {

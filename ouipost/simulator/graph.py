@@ -1,0 +1,190 @@
+"""What Meta's networks share: Graph versions, errors, parameters, fields and usage headers."""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+
+from ouipost.simulator import limits
+from ouipost.simulator.call import Call, Refusal, parse
+
+VERSION_ENDS = {
+    "v26.0": None,
+    "v25.0": datetime(2028, 7, 29, tzinfo=UTC),
+    "v24.0": datetime(2028, 2, 18, tzinfo=UTC),
+    "v23.0": datetime(2027, 10, 8, tzinfo=UTC),
+    "v22.0": datetime(2027, 5, 20, tzinfo=UTC),
+    "v21.0": datetime(2027, 1, 21, tzinfo=UTC),
+}
+CALLS_PER_HOUR = 4800
+FETCH_SECONDS = 20
+Fields = dict[str, "Fields"]
+
+
+def error(message: str, code: int, subcode: int = 0, *, status: int = 400, **more: Any) -> Refusal:
+    """Return a refusal in Graph's form."""
+    body: dict[str, Any] = {"message": message, "type": "OAuthException", "code": code}
+    if subcode:
+        body["error_subcode"] = subcode
+    return Refusal(status, {"error": body | more | {"fbtrace_id": secrets.token_urlsafe(8)}})
+
+
+def missing(call: Call) -> Refusal:
+    """Return the refusal for an object that is not there, or not this token's to see."""
+    return error(
+        f"Unsupported {call.method.lower()} request. The object of {call.path} does not exist, "
+        "cannot be loaded due to missing permissions, or does not support this operation.",
+        100,
+        33,
+    )
+
+
+def unknown_path(call: Call) -> Refusal:
+    """Return the refusal for a path that is none of the Graph's."""
+    return error(f"Unknown path components: {call.path}", 2500)
+
+
+def invalid(message: str) -> Refusal:
+    """Return the refusal for a parameter that is wrong."""
+    return error(f"(#100) {message}", 100)
+
+
+def check_version(call: Call, version: str) -> None:
+    """Refuse a Graph version that does not exist, or does not work any more."""
+    end = VERSION_ENDS.get(version, datetime.min.replace(tzinfo=UTC))
+    if end is not None and end <= call.now:
+        raise error(f"Unknown path components: /{version} (this version is not available)", 2500)
+
+
+def structure(call: Call, name: str) -> Any:
+    """Return a nested parameter: from a JSON body, JSON text in a form, or the form's `name[0]` spelling."""
+    value = call.params.get(name)
+    if isinstance(value, str):
+        return parse(value)
+    if value is not None:
+        return value
+    indexed = sorted((key, call.text(key)) for key in call.params if key.startswith(f"{name}["))
+    return [parse(text) for _, text in indexed] if indexed else None
+
+
+def fields_of(text: str) -> Fields:
+    """Read a `fields` parameter: names with nested braces; modifiers such as `.limit(0)` are passed over."""
+    parsed: Fields = {}
+    for item in split(text):
+        head, _, nested = item.partition("{")
+        name = head.split(".")[0].split("(")[0].strip()
+        if name:
+            parsed[name] = fields_of(nested.rstrip().removesuffix("}"))
+    return parsed
+
+
+def split(text: str) -> list[str]:
+    """Split at the commas that are outside of braces and parentheses."""
+    parts, depth, start = [], 0, 0
+    for position, character in enumerate(text):
+        depth += (character in "{(") - (character in "})")
+        if character == "," and depth == 0:
+            parts.append(text[start:position])
+            start = position + 1
+    return [*parts, text[start:]]
+
+
+def pick(node: Mapping[str, Any], fields: Fields, kind: str) -> dict[str, Any]:
+    """Return the asked fields of a node, and its id; values of None are left out as the Graph does."""
+    for name in fields:
+        if name not in node:
+            raise invalid(f"Tried accessing nonexisting field ({name}) on node type ({kind})")
+    chosen = {name: narrowed(node[name], fields[name], name) for name in fields if node[name] is not None}
+    return chosen | ({"id": node["id"]} if "id" in node else {})
+
+
+def narrowed(value: Any, fields: Fields, kind: str) -> Any:
+    """Return a nested value with only the asked fields, also inside of `data`."""
+    if not fields:
+        return value
+    if isinstance(value, list):
+        return [narrowed(item, fields, kind) for item in value]
+    if isinstance(value, dict) and "data" in value:
+        return value | {"data": narrowed(value["data"], fields, kind)}
+    return {name: narrowed(value[name], fields[name], name) for name in fields if name in value}
+
+
+def page_of(call: Call, nodes: Sequence[dict[str, Any]], *, default: int = 25, most: int = 100) -> dict[str, Any]:
+    """Return one page of an edge, with cursors, and a `next` address where there is more."""
+    limit = integer(call, "limit", default)
+    if not 0 <= limit <= most:
+        raise invalid(f"Param limit must be a number from 0 to {most}")
+    start = integer(call, "after", 0)
+    chosen = nodes[start : start + limit]
+    if not chosen:
+        return {"data": []}
+    end = start + len(chosen)
+    paging: dict[str, Any] = {"cursors": {"before": str(start), "after": str(end)}}
+    if end < len(nodes):
+        query = urlencode(call.params | {"after": end})
+        paging["next"] = f"https://{call.host}{call.path}?{query}"
+    return {"data": chosen, "paging": paging}
+
+
+def integer(call: Call, name: str, default: int) -> int:
+    """Return a parameter that is a whole number."""
+    text = call.text(name) or str(default)
+    if not text.isascii() or not text.removeprefix("-").isdigit():
+        raise invalid(f"Param {name} must be an integer")
+    return int(text)
+
+
+def moment(call: Call, name: str) -> datetime | None:
+    """Return a parameter that is a Unix time or an ISO 8601 date."""
+    text = call.text(name)
+    if not text:
+        return None
+    try:
+        if text.isdigit():
+            return datetime.fromtimestamp(int(text), tz=UTC)
+        parsed = datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as wrong:
+        raise invalid(f"Param {name} must be a Unix time") from wrong
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def count(key: str, call: Call) -> None:
+    """Count a call against its hour, with Meta's usage headers; refuse when the hour is used up."""
+    usage = limits.take(key, limit=CALLS_PER_HOUR, window=timedelta(hours=1), now=call.now)
+    percent = min(100 * usage.used // usage.limit, 100)
+    minutes = max(int((usage.resets_at - call.now).total_seconds()) // 60, 1) if usage.exceeded else 0
+    numbers = {"call_count": percent, "total_cputime": percent // 2, "total_time": percent // 2}
+    entry = {"type": "pages"} | numbers | {"estimated_time_to_regain_access": minutes}
+    call.headers |= {
+        "X-App-Usage": json.dumps(numbers),
+        "X-Business-Use-Case-Usage": json.dumps({call.account or "0": [entry]}),
+    }
+    if usage.exceeded:
+        raise error("(#32) Page request limit reached", 32)
+
+
+def fetch(address: str, *, most: int) -> bytes:
+    """Fetch a file as Meta's crawler would: only from PUBLIC_BASE_URL, for the simulator talks to nobody else."""
+    own = getattr(settings, "PUBLIC_BASE_URL", "")
+    if not own or not address.startswith(f"{own}/"):
+        raise error("(#324) Missing or invalid image file", 324, error_user_msg="The file could not be fetched.")
+    parts = urlsplit(address)
+    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = connect(parts.hostname or "", parts.port, timeout=FETCH_SECONDS)
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    try:
+        connection.request("GET", target, headers={"User-Agent": "facebookexternalhit/1.1"})
+        response = connection.getresponse()
+        content = response.read(most + 1)
+    except (OSError, HTTPException) as failure:
+        raise error("(#324) Missing or invalid image file", 324) from failure
+    finally:
+        connection.close()
+    if response.status != 200:
+        raise error(f"(#324) Missing or invalid image file (it answered {response.status})", 324)
+    return content

@@ -1,0 +1,72 @@
+"""Who may do what on Facebook: scopes, and the state of the token that came."""
+
+from datetime import datetime
+
+from ouipost.simulator import tokens
+from ouipost.simulator.call import Call
+from ouipost.simulator.graph import error
+from ouipost.simulator.models import Token
+
+ID = "facebook"
+SCOPES = (
+    "public_profile",
+    "email",
+    "business_management",
+    "pages_show_list",
+    "pages_manage_posts",
+    "pages_read_engagement",
+    "pages_manage_engagement",
+    "pages_read_user_content",
+    "pages_manage_metadata",
+    "read_insights",
+    "publish_video",
+)
+PAGE_TASKS = ("ANALYZE", "ADVERTISE", "MODERATE", "CREATE_CONTENT", "MANAGE")
+
+
+def identify(call: Call) -> str:
+    """Find the call's token, and return its account: a page, or a person."""
+    call.token = tokens.find(ID, call.credential, "user", "page")
+    source = call.token or tokens.find(ID, call.text("code") or call.text("fb_exchange_token"), "code", "user")
+    return source.account if source else ""
+
+
+def revoke(token: Token, now: datetime) -> None:
+    """Remove the app from the person's account: all its tokens die, those of pages too."""
+    of_app = Token.objects.filter(network=ID, client_id=token.client_id, person=token.person)
+    of_app.filter(revoked_at=None).update(revoked_at=now)
+
+
+def authorized(call: Call, *scopes: str) -> Token:
+    """Return the living token with these scopes that the call came with, or refuse."""
+    token = call.token
+    if token is None and not call.credential:
+        raise error("An active access token must be used to query information about the current user.", 2500)
+    if token is None:
+        raise error("Invalid OAuth access token - Cannot parse access token", 190)
+    if token.revoked_at:
+        raise error("Error validating access token: The user has not authorized application.", 190, 458)
+    if token.expired(call.now):
+        raise error("Error validating access token: Session has expired.", 190, 463)
+    for scope in scopes:
+        if scope not in token.scopes:
+            raise error(f"(#200) Requires {scope} permission to manage the object", 200)
+    return token
+
+
+def user_token(call: Call, *scopes: str) -> Token:
+    """Return the living token of a person, or refuse."""
+    token = authorized(call, *scopes)
+    if token.kind != "user":
+        raise error("(#100) This call needs a user access token", 100)
+    return token
+
+
+def page_token(call: Call, page: str, *scopes: str) -> Token:
+    """Return the living token of this page, or refuse."""
+    token = authorized(call, *scopes)
+    if token.kind != "page":
+        raise error("User Access Token Is Not Supported: a Page access token is required.", 190, 2069032)
+    if page not in ("me", token.account):
+        raise error("(#200) The user hasn't authorized the application to perform this action", 200)
+    return token

@@ -1,0 +1,340 @@
+"""What Facebook pages publish: posts, photos and comments, and their numbers."""
+
+import time
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.http import HttpResponse, JsonResponse
+
+from ouipost.simulator import graph, growth, media, publishing
+from ouipost.simulator.call import Call
+from ouipost.simulator.graph import error, invalid
+from ouipost.simulator.models import Account, Media, Post, atomic
+from ouipost.simulator.networks.facebook_access import ID, authorized, page_token
+
+WRITE = ("pages_manage_posts", "pages_read_engagement")
+MAX_MESSAGE = 63_206
+MAX_PHOTOS = 10
+MAX_PHOTO_BYTES = 10 * 1024 * 1024
+PHOTO_FORMATS = ("JPEG", "MPO", "BMP", "PNG", "GIF", "TIFF")
+UNPUBLISHED_LIFETIME = timedelta(hours=24)
+REACTIONS = {
+    "post_reactions_like_total": 60,
+    "post_reactions_love_total": 20,
+    "post_reactions_wow_total": 8,
+    "post_reactions_haha_total": 8,
+    "post_reactions_sorry_total": 4,
+    "post_reactions_anger_total": 2,
+}
+
+
+def create(call: Call, version: str, page: str) -> HttpResponse:
+    """Publish a text, a link, or photos that were uploaded before."""
+    token = page_token(call, page, *WRITE)
+    if not call.flag("published", default=True) or call.text("scheduled_publish_time"):
+        raise invalid("The simulator publishes at once; leave out published and scheduled_publish_time")
+    message, link = call.text("message"), call.text("link")
+    photo_ids = attached(call)
+    check_message(message)
+    if not (message or link or photo_ids):
+        raise invalid("You must provide one of message, link or attached_media")
+    if link and not is_address(link):
+        raise error("(#1609005) There was a problem scraping data from the provided link.", 1609005)
+    with atomic():
+        # the lock makes "identical to the last post" true for calls that come at the same time
+        Account.objects.select_for_update().get(network=ID, external_id=token.account)
+        refuse_repetition(token.account, message, link, photo_ids)
+        photos = [take_photo(call, token.account, photo_id) for photo_id in photo_ids]
+        post = publish(call, token.account, message, photos, link=link)
+    return JsonResponse({"id": post.external_id})
+
+
+def check_message(message: str) -> None:
+    """Refuse a text that is too long for a post."""
+    if len(message) > MAX_MESSAGE:
+        raise invalid(f"Param message must be at most {MAX_MESSAGE} characters long")
+
+
+def is_address(link: str) -> bool:
+    """Return whether this is a web address that could be scraped."""
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and "." in (parts.hostname or "") and " " not in link
+
+
+def attached(call: Call) -> list[str]:
+    """Return the photo ids of attached_media, in any of the spellings that Graph takes."""
+    value = graph.structure(call, "attached_media")
+    if value is None and not call.text("attached_media"):
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, dict) and item.get("media_fbid") for item in value):
+        raise invalid("Param attached_media must be an array of {media_fbid}")
+    if len(value) > MAX_PHOTOS:
+        raise invalid(f"Param attached_media must have at most {MAX_PHOTOS} entries")
+    return [str(item["media_fbid"]) for item in value]
+
+
+def refuse_repetition(account: str, message: str, link: str, photo_ids: list[str]) -> None:
+    """Refuse what says the same as the page's last post."""
+    last = Post.objects.alive().of(ID, account).filter(kind=Post.POST).order_by("-created_at", "-pk").first()
+    if last is None or photo_ids or last.media or not message:
+        return
+    if (last.text, last.data.get("link", "")) == (message, link):
+        raise error(
+            "Duplicate status message",
+            506,
+            1455006,
+            error_user_title="Duplicate Status Update",
+            error_user_msg="This status update is identical to the last one you posted. Try posting something "
+            "different, or delete your previous update.",
+        )
+
+
+def take_photo(call: Call, account: str, photo_id: str) -> Media:
+    """Return an unpublished photo of this page and mark it used, or refuse."""
+    photo = media.usable(ID, account, photo_id, call.now)
+    if photo is None:
+        raise error(f"(#100) Invalid parameter: photo {photo_id} does not exist", 100, 33)
+    if not Media.objects.filter(pk=photo.pk, used=False).update(used=True):
+        raise error("(#100) Photos were already posted.", 100, 1366051)
+    return photo
+
+
+def publish(call: Call, account: str, text: str, photos: list[Media], link: str = "") -> Post:
+    """Make a post of the page visible."""
+    external_id = f"{account}_{publishing.snowflake(call.now)}"
+    return publishing.publish(
+        now=call.now,
+        lag=call.seconds("list_lag"),
+        network=ID,
+        account=account,
+        external_id=external_id,
+        text=text,
+        media=[{"id": photo.external_id, "alt": photo.alt_text} for photo in photos],
+        url=f"https://www.facebook.com/{external_id}",
+        data={"link": link},
+    )
+
+
+def add_photo(call: Call, version: str, page: str) -> HttpResponse:
+    """Take a photo, and publish it with its caption unless it is kept for a later post."""
+    token = page_token(call, page, *WRITE)
+    check_message(call.text("caption"))
+    content = photo_bytes(call)
+    picture = examine(call, content)
+    time.sleep(call.seconds("slow_processing"))
+    published = call.flag("published", default=True)
+    with atomic():
+        photo = media.keep(
+            publishing.snowflake(call.now),
+            content,
+            network=ID,
+            account=token.account,
+            now=call.now,
+            lifetime=UNPUBLISHED_LIFETIME,
+            picture=picture,
+            alt_text=call.text("alt_text_custom"),
+            used=published,
+        )
+        if not published:
+            return JsonResponse({"id": photo.external_id})
+        post = publish(call, token.account, call.text("caption"), [photo])
+    return JsonResponse({"id": photo.external_id, "post_id": post.external_id})
+
+
+def photo_bytes(call: Call) -> bytes:
+    """Return the file that was sent, or fetched from the address that was sent."""
+    if "source" in call.files:
+        return call.files["source"]
+    if not call.text("url"):
+        raise error("(#324) Requires upload file", 324)
+    return graph.fetch(call.text("url"), most=MAX_PHOTO_BYTES)
+
+
+def examine(call: Call, content: bytes) -> media.Picture:
+    """Return the facts of a photo that Facebook takes, or refuse it."""
+    if len(content) > MAX_PHOTO_BYTES:
+        raise error("(#324) Your photos couldn't be uploaded: the file is larger than 10 MB.", 324, 1366046)
+    try:
+        picture = media.look_at(content)
+    except media.NotAnImage:
+        raise error("(#324) Missing or invalid image file", 324) from None
+    if picture.format not in PHOTO_FORMATS or "processing_failed" in call.effects:
+        raise error("(#324) Your photos couldn't be uploaded: use JPEG, BMP, PNG, GIF or TIFF.", 324, 1366046)
+    return picture
+
+
+def published(call: Call, version: str, page: str) -> HttpResponse:
+    """List what the page published, newest first."""
+    token = page_token(call, page, "pages_read_engagement")
+    posts = Post.objects.of(ID, token.account).listed(call.now, call.seconds("list_lag")).filter(kind=Post.POST)
+    if since := graph.moment(call, "since"):
+        posts = posts.filter(created_at__gte=since)
+    if until := graph.moment(call, "until"):
+        posts = posts.filter(created_at__lte=until)
+    fields = graph.fields_of(call.text("fields") or "id,message,created_time")
+    nodes = [graph.pick(post_node(call, post), fields, "Post") for post in posts.order_by("-created_at", "-pk")]
+    return JsonResponse(graph.page_of(call, nodes))
+
+
+def existing(call: Call, external_id: str) -> Post:
+    """Return a living post or comment, or refuse."""
+    post = Post.objects.alive().filter(network=ID, external_id=external_id).first()
+    if post is None:
+        raise graph.missing(call)
+    return post
+
+
+def show(call: Call, node_id: str) -> HttpResponse:
+    """Show the asked fields of a post, comment or photo."""
+    authorized(call, "pages_read_engagement")
+    photo = Media.objects.defer("content").filter(network=ID, external_id=node_id).first()
+    if photo is not None:
+        if not photo.used and photo.expires_at <= call.now:
+            raise graph.missing(call)
+        fields = graph.fields_of(call.text("fields") or "id,created_time")
+        return JsonResponse(graph.pick(photo_node(photo), fields, "Photo"))
+    post = existing(call, node_id)
+    fields = graph.fields_of(call.text("fields") or "id,message,created_time")
+    if post.kind == Post.COMMENT:
+        return JsonResponse(graph.pick(comment_node(post), fields, "Comment"))
+    return JsonResponse(graph.pick(post_node(call, post), fields, "Post"))
+
+
+def photo_node(photo: Media) -> dict[str, Any]:
+    """Return the fields of a photo."""
+    return {
+        "id": photo.external_id,
+        "created_time": stamp(photo.created_at),
+        "width": photo.width,
+        "height": photo.height,
+        "alt_text_custom": photo.alt_text or None,
+    }
+
+
+def post_node(call: Call, post: Post) -> dict[str, Any]:
+    """Return the fields of a post."""
+    shares = counted(call, post, "shares", 12)
+    own_comments = Post.objects.alive().filter(network=ID, root=post.external_id).count()
+    return {
+        "id": post.external_id,
+        "message": post.text or None,
+        "created_time": stamp(post.created_at),
+        "updated_time": stamp(post.created_at),
+        "permalink_url": post.url,
+        "is_published": True,
+        "status_type": "added_photos" if post.media else "mobile_status_update",
+        "from": author(post),
+        "attachments": attachments(post),
+        "shares": {"count": shares} if shares else None,
+        "comments": summary(counted(call, post, "comments", 15) + own_comments),
+        "reactions": summary(sum(counted(call, post, name, most) for name, most in REACTIONS.items())),
+    }
+
+
+def counted(call: Call, post: Post, metric: str, most: int) -> int:
+    """Return a number of the post as it stands now."""
+    return growth.grown(post.external_id, metric, since=post.created_at, now=call.now, most=most)
+
+
+def summary(total: int) -> dict[str, Any]:
+    """Return an edge that tells only its size."""
+    return {"data": [], "summary": {"total_count": total}}
+
+
+def author(post: Post) -> dict[str, str]:
+    """Return who published."""
+    account = Account.objects.get(network=ID, external_id=post.account)
+    return {"id": account.external_id, "name": account.name}
+
+
+def attachments(post: Post) -> dict[str, Any] | None:
+    """Return what hangs on a post: its photos, or its link."""
+    photos = [
+        {
+            "media_type": "photo",
+            "target": {"id": item["id"], "url": f"https://www.facebook.com/photo/?fbid={item['id']}"},
+            "url": f"https://www.facebook.com/photo/?fbid={item['id']}",
+        }
+        for item in post.media
+    ]
+    link = post.data.get("link")
+    links = [{"media_type": "link", "target": {"url": link}, "url": link}] if link else []
+    return {"data": photos + links} if photos or links else None
+
+
+def stamp(at: datetime) -> str:
+    """Return a time as Graph writes it."""
+    return f"{at:%Y-%m-%dT%H:%M:%S}+0000"
+
+
+def comment(call: Call, version: str, post_id: str) -> HttpResponse:
+    """Comment as the page."""
+    post = existing(call, post_id)
+    token = page_token(call, "me", "pages_manage_engagement")
+    message = call.text("message")
+    if not message:
+        raise invalid("Param message must be non-empty")
+    external_id = f"{post.external_id.rpartition('_')[2]}_{publishing.snowflake(call.now)}"
+    publishing.publish(
+        now=call.now,
+        lag=call.seconds("list_lag"),
+        network=ID,
+        account=token.account,
+        external_id=external_id,
+        kind=Post.COMMENT,
+        root=post.root or post.external_id,
+        parent=post.external_id,
+        text=message,
+        url=f"https://www.facebook.com/{post.root or post.external_id}?comment_id={external_id}",
+    )
+    return JsonResponse({"id": external_id})
+
+
+def comments(call: Call, version: str, post_id: str) -> HttpResponse:
+    """List the comments of a post."""
+    authorized(call, "pages_read_engagement")
+    post = existing(call, post_id)
+    found = Post.objects.listed(call.now, call.seconds("list_lag")).filter(network=ID, parent=post.external_id)
+    newest_first = call.text("order") == "reverse_chronological"
+    ordered = found.order_by("-created_at", "-pk") if newest_first else found.order_by("created_at", "pk")
+    fields = graph.fields_of(call.text("fields") or "id,message,from,created_time")
+    return JsonResponse(graph.page_of(call, [graph.pick(comment_node(item), fields, "Comment") for item in ordered]))
+
+
+def comment_node(post: Post) -> dict[str, Any]:
+    """Return the fields of a comment."""
+    return {
+        "id": post.external_id,
+        "message": post.text,
+        "from": author(post),
+        "created_time": stamp(post.created_at),
+        "permalink_url": post.url,
+    }
+
+
+def edit(call: Call, version: str, post_id: str) -> HttpResponse:
+    """Change the text of a post of the token's page."""
+    post = existing(call, post_id)
+    page_token(call, post.account, "pages_manage_posts")
+    message = call.text("message")
+    check_message(message)
+    if not message:
+        raise invalid("Param message must be non-empty")
+    Post.objects.filter(pk=post.pk).update(text=message)
+    return JsonResponse({"success": True})
+
+
+def delete(call: Call, version: str, post_id: str) -> HttpResponse:
+    """Delete a post with its comments, or a comment, of the token's page."""
+    post = existing(call, post_id)
+    scope = "pages_manage_engagement" if post.kind == Post.COMMENT else "pages_manage_posts"
+    page_token(call, post.account, scope)
+    with atomic():
+        gone = Post.objects.alive().filter(network=ID)
+        gone.filter(root=post.external_id).update(deleted_at=call.now)
+        gone.filter(pk=post.pk).update(deleted_at=call.now)
+    return JsonResponse({"success": True})

@@ -1,0 +1,92 @@
+"""X's errors, scopes and field lists."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ouipost.simulator import tokens
+from ouipost.simulator.call import Call, Refusal
+from ouipost.simulator.models import Token
+
+ID = "twitter"
+SCOPES = (
+    "tweet.read",
+    "tweet.write",
+    "users.read",
+    "media.write",
+    "offline.access",
+    "tweet.moderate.write",
+    "follows.read",
+    "like.read",
+    "like.write",
+    "users.email",
+)
+PROBLEMS = "https://api.x.com/2/problems/"
+
+
+def problem(status: int, title: str, detail: str, kind: str = "", **more: Any) -> Refusal:
+    """Return a refusal as a problem document."""
+    kind = f"{PROBLEMS}{kind}" if kind else "about:blank"
+    return Refusal(status, {"title": title, "detail": detail, "type": kind, "status": status} | more)
+
+
+def invalid(message: str, parameter: str, value: str = "") -> Refusal:
+    """Return the refusal for a request that is wrong in itself."""
+    errors = [{"message": message, "parameters": {parameter: [value]}}]
+    return problem(
+        400,
+        "Invalid Request",
+        f"One or more parameters to your request was invalid. {message}",
+        "invalid-request",
+        errors=errors,
+    )
+
+
+def invalid_request(description: str) -> Refusal:
+    """Return the refusal of the token endpoint."""
+    return Refusal(400, {"error": "invalid_request", "error_description": description})
+
+
+def missing_path(call: Call) -> Refusal:
+    """Return the refusal for an address that X does not have."""
+    return problem(404, "Not Found", "Not Found")
+
+
+def not_found(kind: str, value: str, parameter: str = "id") -> dict[str, Any]:
+    """Return the error entry for a thing that is not there."""
+    return {
+        "value": value,
+        "detail": f"Could not find {kind} with {parameter}: [{value}].",
+        "title": "Not Found Error",
+        "resource_type": kind,
+        "parameter": parameter,
+        "resource_id": value,
+        "type": f"{PROBLEMS}resource-not-found",
+    }
+
+
+def identify(call: Call) -> str:
+    """Find the call's token, also one that is being refreshed, and return its user."""
+    call.token = tokens.find(ID, call.credential, "access")
+    sent = call.text("refresh_token") or call.text("token")
+    call.token = call.token or tokens.find(ID, sent, "refresh", "access")
+    source = call.token or tokens.find(ID, call.text("code"), "code")
+    return source.account if source else ""
+
+
+def authorized(call: Call, *scopes: str) -> Token:
+    """Return the living access token with these scopes that the call came with, or refuse."""
+    token = call.token
+    if token is None or token.kind != "access" or token.revoked_at or token.expired(call.now):
+        raise problem(401, "Unauthorized", "Unauthorized")
+    for scope in scopes:
+        if scope not in token.scopes:
+            raise problem(403, "Forbidden", "You are not permitted to perform this action.")
+    return token
+
+
+def chosen_fields(call: Call, parameter: str, known: Sequence[str]) -> set[str]:
+    """Return the fields that were asked for, or refuse one that does not exist."""
+    names = {name for name in call.text(parameter).split(",") if name}
+    for name in sorted(names - set(known)):
+        raise invalid(f"The `{parameter}` query parameter value [{name}] is not one of {list(known)}", parameter, name)
+    return names

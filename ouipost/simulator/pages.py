@@ -1,0 +1,93 @@
+"""What a person sees in a browser: consent pages, and posts at their permalinks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from django.http import HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+
+from ouipost.simulator import people
+from ouipost.simulator.call import Call
+from ouipost.simulator.models import Account, Media, Post
+
+ALLOWING = ("allow", "continue", "connect")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How a network's pages look, and its word for yes."""
+
+    name: str
+    colour: str
+    allow: str = "allow"
+    allow_label: str = "Allow"
+
+
+def consent(call: Call, look: Look, *, scopes: Sequence[str], pages: Sequence[tuple[str, str]] = ()) -> HttpResponse:
+    """Ask the person for consent: one plain form that posts back to the same address."""
+    context = {
+        "look": look,
+        "client_id": call.text("client_id"),
+        "login": people.DEFAULT_LOGIN,
+        "scopes": scopes,
+        "pages": pages,
+    }
+    return HttpResponse(render_to_string("simulator/consent.html", context))
+
+
+def allowed(call: Call) -> bool:
+    """Return whether the person pressed the button that continues."""
+    return call.text("decision") in ALLOWING
+
+
+def is_redirect_uri(address: str) -> bool:
+    """Return whether a browser can be sent back to this address."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.fragment
+
+
+def send_back(call: Call, **values: str) -> HttpResponse:
+    """Send the browser back to the application with these values and the state it came with."""
+    if "state" in call.params:
+        values["state"] = call.text("state")
+    address = call.text("redirect_uri")
+    return HttpResponseRedirect(f"{address}{'&' if '?' in address else '?'}{urlencode(values)}")
+
+
+def problem(look: Look, message: str, status: int = 400) -> HttpResponse:
+    """Tell the person what is wrong."""
+    return HttpResponse(render_to_string("simulator/problem.html", {"look": look, "message": message}), status=status)
+
+
+def permalink(call: Call, look: Look, network: str, external_id: str) -> HttpResponse:
+    """Show a post with its pictures and what follows it, or say that it isn't there."""
+    post = Post.objects.alive().filter(network=network, external_id=external_id).exclude(kind=Post.RECORD).first()
+    if post is None:
+        return problem(look, "This post does not exist, or was deleted.", status=404)
+    account = Account.objects.get(network=network, external_id=post.account)
+    replies = Post.objects.alive().filter(network=network, root=post.external_id).order_by("created_at", "pk")
+    context = {
+        "look": look,
+        "account": account,
+        "avatar": people.avatar(call.prefix, account),
+        "entry": entry(call, post),
+        "replies": [entry(call, reply) for reply in replies],
+    }
+    return HttpResponse(render_to_string("simulator/post.html", context))
+
+
+def entry(call: Call, post: Post) -> dict[str, Any]:
+    """Return what the page shows of one post."""
+    files = Media.objects.defer("content").filter(network=post.network, account=post.account)
+    found = {file.external_id: file for file in files.filter(external_id__in=[item["id"] for item in post.media])}
+    media = [
+        {"src": f"{call.prefix}/_media/{found[item['id']].pk}", "alt": item["alt"]}
+        for item in post.media
+        if item["id"] in found
+    ]
+    return {"text": post.text, "media": media, "link": post.data.get("link", ""), "at": post.created_at}

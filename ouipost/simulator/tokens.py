@@ -1,0 +1,56 @@
+"""Codes and tokens: issued, found, used once, revoked; the same for every network."""
+
+import base64
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.crypto import constant_time_compare
+
+from ouipost.simulator.models import App, Token, atomic
+
+
+def digest(value: str) -> str:
+    """Return the SHA-256 that a secret value is kept and found by."""
+    return hashlib.sha256(value.encode()).hexdigest()
+
+
+def issue(value: str, *, like: Token | None = None, now: datetime, lifetime: timedelta | None, **values: Any) -> str:
+    """Keep a token for this value, taking what is not given from another of its grant, and return the value."""
+    for name in ("network", "grant", "client_id", "person", "account", "scopes") if like else ():
+        values.setdefault(name, getattr(like, name))
+    values.setdefault("grant", secrets.token_hex(16))
+    values |= {"issued_at": now, "expires_at": now + lifetime if lifetime else None}
+    Token.objects.get_or_create(digest=digest(value), defaults=values)
+    return value
+
+
+def find(network: str, value: str, *kinds: str) -> Token | None:
+    """Return the token with this value, dead or alive."""
+    return Token.objects.filter(network=network, digest=digest(value), kind__in=kinds).first() if value else None
+
+
+def spend(token: Token, now: datetime) -> bool:
+    """Take a token that works once, and return whether this caller was the first."""
+    return bool(Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now))
+
+
+def revoke_grant(token: Token, now: datetime) -> None:
+    """Revoke every token that came from the same consent."""
+    Token.objects.filter(network=token.network, grant=token.grant, revoked_at=None).update(revoked_at=now)
+
+
+def secret_fits(network: str, client_id: str, secret: str) -> bool:
+    """Return whether this is the secret that the client id came with first; none at all is fine too."""
+    if not secret:
+        return True
+    with atomic():
+        app, _ = App.objects.get_or_create(network=network, client_id=client_id, defaults={"secret": digest(secret)})
+    return constant_time_compare(app.secret, digest(secret))
+
+
+def verifier_fits(challenge: str, verifier: str) -> bool:
+    """Return whether the PKCE verifier hashes (S256) to the challenge."""
+    hashed = hashlib.sha256(verifier.encode()).digest()
+    return constant_time_compare(base64.urlsafe_b64encode(hashed).rstrip(b"=").decode(), challenge)

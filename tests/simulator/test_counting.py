@@ -1,0 +1,58 @@
+"""Lengths as X and Bluesky count them."""
+
+import pytest
+
+from ouipost.simulator.counting import graphemes, urls, weighted_length
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("", 0),
+        ("abc", 3),
+        ("café", 4),
+        ("cafe\u0301", 4),
+        ("字", 2),
+        ("“quoted”", 8),
+        ("€", 2),
+        ("😀", 2),
+        ("👍🏽", 2),
+        ("👨‍👩‍👧‍👦", 2),
+        ("🇫🇷", 2),
+        ("1️⃣", 2),
+        ("❤️", 2),
+        ("see https://example.com/" + "x" * 200, 27),
+        ("see example.com", 27),
+        ("see example.com.", 28),
+        ("a.b@example.com", 15),
+        ("file.txt2", 9),
+        ("(https://example.com)", 25),
+        ("https://example.com https://example.org", 47),
+    ],
+)
+def test_a_text_weighs_what_x_says(text: str, length: int) -> None:
+    assert weighted_length(text) == length
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 0),
+        ("abc", 3),
+        ("e\u0301", 1),
+        ("👨‍👩‍👧‍👦", 1),
+        ("🇫🇷🇩🇪", 2),
+        ("👍🏽", 1),
+        ("\r\n", 1),
+        ("각", 1),
+        ("\u1100\u1161\u11a8", 1),
+    ],
+)
+def test_graphemes_are_what_a_reader_sees(text: str, count: int) -> None:
+    assert graphemes(text) == count
+
+
+def test_an_address_ends_before_the_punctuation_around_it() -> None:
+    found = urls("See https://example.com/a_(b)?c=d#e, or sub.example.co.uk/path. Not 1.5 or e.g")
+
+    assert [url.text for url in found] == ["https://example.com/a_(b)?c=d#e", "sub.example.co.uk/path"]
