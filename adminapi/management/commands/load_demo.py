@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from adminapi import demo
+from adminapi.client import ClientError
 
 
 class Command(BaseCommand):
@@ -22,5 +23,5 @@ class Command(BaseCommand):
             raise CommandError(f"Nothing answers at {settings.PUBLIC_BASE_URL}/readyz: start `manage.py serve` first.")
         try:
             demo.show(self.stdout)
-        except demo.DemoFailed as error:
+        except ClientError as error:
             raise CommandError(str(error)) from error

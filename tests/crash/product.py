@@ -1,0 +1,154 @@
+"""A product of real processes for crash tests: web with the simulator, and workers that can be killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+
+from adminapi.client import Client
+from tests.services import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+NETWORKS = ("facebook", "twitter", "bluesky")
+SPEED = 10
+Value = TypeVar("Value")
+
+
+def wait_for(look: Callable[[], Value], *, seconds: float, what: str) -> Value:
+    """Return what `look` finds as soon as it finds something; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"Waited {seconds} s for {what}.")
+
+
+@dataclass(kw_only=True)
+class Product:
+    """One installation in a folder of its own."""
+
+    home: Path
+    database_url: str
+    port: int = field(default_factory=free_port)
+    processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {
+            "OUIPOST_HOME": str(self.home),
+            "DATABASE_URL": self.database_url,
+            "SIMULATOR_DATABASE_URL": f"sqlite:///{self.home}/simulator.sqlite3",
+            "PORT": str(self.port),
+            "PUBLIC_BASE_URL": self.base,
+            "ENGINE_SPEED": str(SPEED),
+            "PYTHONPATH": str(ROOT),
+            "DJANGO_SETTINGS_MODULE": "ouipost.settings",
+        }
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command to its end and return what it printed."""
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
+    def start(self, *command: str) -> "subprocess.Popen[bytes]":
+        """Start a process of this product; its output goes to a file in the home."""
+        with (self.home / "log").open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603
+                [sys.executable, *command], cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            )
+        self.processes.append(process)
+        return process
+
+    def set_up(self) -> "Product":
+        """Migrate, start the web process, and make a sandbox workspace with a key."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.manage("migrate", "--verbosity=0")
+        self.manage("migrate", "--verbosity=0", "--database=simulator")
+        arguments = ["--email=admin@example.com", "--password=a long pass phrase", "--workspace=Crash"]
+        made = json.loads(self.manage("bootstrap", *arguments, "--mode=sandbox", "--json"))
+        self.start("-m", "granian", "--interface", "wsgi", "--port", str(self.port), "--blocking-threads", "64",
+                   "--no-ws", "--log-level", "error", "ouipost.wsgi:application")  # fmt: skip
+        wait_for(self._is_ready, seconds=30, what="the web process")
+        self.control = {"Authorization": f"Bearer {made['simulator_token']}"}
+        self.client = Client(self.base, api_key=made["api_key"], workspace_id=made["workspace_id"])
+        return self
+
+    def _is_ready(self) -> bool:
+        try:
+            return requests.get(f"{self.base}/readyz", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+    def connect(self, person: str) -> dict[str, dict[str, Any]]:
+        """Connect one account per network and return them by network."""
+        return {network: self.client.connect(network, person) for network in NETWORKS}
+
+    def worker(self, kill_at: str = "", kills: int = 0) -> "subprocess.Popen[bytes]":
+        """Start a worker; with `kill_at` it kills itself at that step, once per target, `kills` times in all."""
+        return self.start("-m", "tests.crash.worker", kill_at, str(kills), str(self.home / "killed"))
+
+    def order(self, **fault: Any) -> None:
+        """Order a fault at the simulator."""
+        answer = requests.post(f"{self.base}/sandbox/_control/faults", json=fault, headers=self.control, timeout=10)
+        assert answer.status_code == 201, answer.text
+
+    def copies(self) -> list[dict[str, Any]]:
+        """Return every visible copy at the networks."""
+        answer = requests.get(f"{self.base}/sandbox/_control/posts", headers=self.control, timeout=10)
+        copies: list[dict[str, Any]] = answer.json()["posts"]
+        return copies
+
+    def requests(self, **query: str) -> list[dict[str, Any]]:
+        """Return the requests that reached the networks."""
+        address = f"{self.base}/sandbox/_control/requests"
+        answer = requests.get(address, params=query, headers=self.control, timeout=10)
+        found: list[dict[str, Any]] = answer.json()["requests"]
+        return found
+
+    def post(self, post_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.client.call("GET", f"/api/posts/{post_id}")["post"]
+        return found
+
+    def stop(self) -> None:
+        """End every process that was started, by its id."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def running(home: Path, database_url: str) -> Iterator[Product]:
+    """Give a product that runs, without a worker, and end it after the block."""
+    product = Product(home=home, database_url=database_url)
+    try:
+        yield product.set_up()
+    finally:
+        product.stop()
