@@ -1,0 +1,361 @@
+"""What every connector must do, and a network on paper: calls announced one by one, compared to the letter."""
+
+import io
+import json as json_module
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import pytest
+from requests.structures import CaseInsensitiveDict
+
+from accounts.platforms.base import (
+    Account,
+    Answer,
+    AuthExpired,
+    Candidate,
+    Connector,
+    Content,
+    Handles,
+    Media,
+    Operation,
+    PlatformError,
+    Profile,
+    Published,
+    RateLimited,
+    Rejected,
+    Tokens,
+    Unavailable,
+    Unknown,
+    WhoActs,
+)
+from accounts.platforms.oauth2 import OAuth2Connector
+
+NOW = datetime(2026, 11, 24, 10, 0, 0, tzinfo=UTC)
+NOW_HEADER = "Tue, 24 Nov 2026 10:00:00 GMT"
+LOST = Unknown("The network gave no whole answer.")
+NOT_SENT = Unavailable("The network could not be reached.")
+
+
+def make_answer(status: int = 200, json: Any = None, *, body: bytes | None = None, **headers: str) -> Answer:
+    written = {name.replace("_", "-"): value for name, value in headers.items()}
+    content = body if body is not None else b"" if json is None else json_module.dumps(json).encode()
+    return Answer(status=status, headers=CaseInsensitiveDict({"Date": NOW_HEADER} | written), body=content)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call that a test expects: what is sent, to the letter, and what comes back."""
+
+    method: str
+    url: str
+    sends: Mapping[str, Any] = field(default_factory=dict)
+    gets: Answer | PlatformError = field(default_factory=make_answer)
+
+
+class FakeSession:
+    """Answers the announced calls in their order; any other call fails the test."""
+
+    def __init__(self, *calls: Call) -> None:
+        self.calls = list(calls)
+        self.timeouts: list[float] = []
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | Sequence[tuple[str, str]] | None = None,
+        data: Mapping[str, Any] | bytes | None = None,
+        json: Any = None,
+        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        timeout: float = 30,
+        max_bytes: int = 1_000_000,
+    ) -> Answer:
+        parts = {"headers": headers, "params": params, "data": data, "json": json, "files": files}
+        sent = {name: value for name, value in parts.items() if value}
+        assert self.calls, f"Nobody announced {method} {url}"
+        call = self.calls.pop(0)
+        assert (method, url, sent) == (call.method, call.url, call.sends)
+        self.timeouts.append(timeout)
+        if isinstance(call.gets, PlatformError):
+            raise call.gets
+        return call.gets
+
+    def assert_done(self) -> None:
+        assert not self.calls, f"Not called: {self.calls}"
+
+
+def make_image(media_id: str = "media_1", **values: Any) -> Media:
+    content = f"bytes of {media_id}".encode()
+    facts: dict[str, Any] = {
+        "type": "image",
+        "mime_type": "image/jpeg",
+        "size": len(content),
+        "width": 800,
+        "height": 600,
+        "filename": f"{media_id}.jpg",
+        "open": lambda: io.BytesIO(content),
+    }
+    return Media(id=media_id, **facts | values)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A content, and all the calls that make it a post."""
+
+    content: Content
+    prepares: tuple[Call, ...]
+    commits: tuple[Call, ...]
+    published: Published
+
+
+class PlatformCase:
+    """Inherited by the tests of each connector, which give the calls."""
+
+    connector: ClassVar[Connector]
+    account: ClassVar[Account]
+    candidate_calls: ClassVar[tuple[Call, ...]]
+    candidates: ClassVar[list[Candidate]]
+    refresh_calls: ClassVar[tuple[Call, ...]]
+    refreshed: ClassVar[Tokens]
+    revoke_calls: ClassVar[tuple[Call, ...]]
+    profile_calls: ClassVar[tuple[Call, ...]]
+    profile: ClassVar[Profile]
+    text: ClassVar[Publication]
+    link: ClassVar[Publication]
+    image: ClassVar[Publication]
+    images: ClassVar[Publication]
+    recover_call: ClassVar[Call]
+    """Finds the post of `text`."""
+    nothing_found: ClassVar[Answer]
+    refused: ClassVar[Answer]
+    """A definite refusal of the content."""
+    over_quota: ClassVar[Answer]
+    """Asks to wait for two minutes."""
+    token_over: ClassVar[Answer]
+
+    def operation(self, content: Content, **values: Any) -> Operation:
+        return Operation(content=content, account=self.account, now=NOW, **values)
+
+    def prepared(
+        self, publication: Publication, *, save: Callable[[Handles], None] = lambda handles: None
+    ) -> Operation:
+        session = FakeSession(*publication.prepares)
+        operation = self.operation(publication.content)
+        handles = self.connector.prepare(session, operation, save)
+        session.assert_done()
+        return replace(operation, handles=json_module.loads(json_module.dumps(handles)), armed_at=NOW)
+
+    def commit(self, publication: Publication, gets: Answer | PlatformError) -> Published:
+        """Commit with another answer to the visible call."""
+        call = replace(publication.commits[0], gets=gets)
+        return self.connector.commit(FakeSession(call), self.prepared(publication))
+
+    @pytest.mark.parametrize("kind", ["text", "link", "image", "images"])
+    def test_it_publishes(self, kind: str) -> None:
+        publication: Publication = getattr(self, kind)
+        operation = self.prepared(publication)
+        session = FakeSession(*publication.commits)
+
+        published = self.connector.commit(session, operation)
+
+        assert published == publication.published
+        session.assert_done()
+
+    @pytest.mark.parametrize("kind", ["text", "link", "image", "images"])
+    def test_what_it_publishes_is_valid(self, kind: str) -> None:
+        assert self.connector.validate(getattr(self, kind).content) == []
+
+    def test_what_is_prepared_is_not_prepared_again(self) -> None:
+        saved: list[Handles] = []
+        operation = self.prepared(self.images, save=saved.append)
+
+        handles = self.connector.prepare(FakeSession(), replace(operation, armed_at=None), saved.append)
+
+        assert handles == operation.handles == saved[-1]
+
+    def test_a_preparation_goes_on_after_the_last_saved_step(self) -> None:
+        saved: list[Handles] = []
+        first, *rest = self.images.prepares
+        operation = self.operation(self.images.content)
+        broken = FakeSession(first, replace(rest[0], gets=LOST))
+        with pytest.raises(Unknown):
+            self.connector.prepare(broken, operation, saved.append)
+
+        session = FakeSession(*rest)
+        self.connector.prepare(session, replace(operation, handles=saved[-1]), saved.append)
+
+        session.assert_done()
+
+    def test_an_overloaded_network_took_no_upload(self) -> None:
+        session = FakeSession(replace(self.images.prepares[0], gets=make_answer(503)))
+
+        with pytest.raises(Unavailable) as caught:
+            self.connector.prepare(session, self.operation(self.images.content), lambda handles: None)
+
+        assert type(caught.value) is Unavailable
+
+    def test_an_upload_without_an_id_is_made_again(self) -> None:
+        session = FakeSession(replace(self.images.prepares[0], gets=make_answer(200, {})))
+
+        with pytest.raises(Unavailable):
+            self.connector.prepare(session, self.operation(self.images.content), lambda handles: None)
+
+    def test_a_refused_post_is_rejected_with_the_networks_words(self) -> None:
+        with pytest.raises(Rejected) as caught:
+            self.commit(self.text, self.refused)
+
+        assert (caught.value.error_code, caught.value.acts) == ("CONTENT_REJECTED", WhoActs.CALLER)
+        assert "says: " in caught.value.message
+
+    def test_a_dead_token_is_told_from_a_refused_post(self) -> None:
+        with pytest.raises(AuthExpired) as caught:
+            self.commit(self.text, self.token_over)
+
+        assert (caught.value.error_code, caught.value.acts) == ("TOKEN_REVOKED", WhoActs.ACCOUNT_OWNER)
+
+    def test_a_401_without_words_is_a_dead_token(self) -> None:
+        with pytest.raises(AuthExpired):
+            self.commit(self.text, make_answer(401))
+
+    def test_a_quota_says_how_long_to_wait(self) -> None:
+        with pytest.raises(RateLimited) as caught:
+            self.commit(self.text, self.over_quota)
+
+        assert caught.value.retry_after == 120
+        assert caught.value.error_code == "RATE_LIMITED_BY_PLATFORM"
+
+    @pytest.mark.parametrize(
+        "gets",
+        [
+            make_answer(500),
+            make_answer(502, body=b"<html>"),
+            make_answer(408),
+            make_answer(302, Location="https://elsewhere.example"),
+            make_answer(200, body=b'{"data": {"id": "1'),
+            make_answer(200, body=b""),
+            make_answer(200, {}),
+            make_answer(200, [1]),
+            make_answer(201, {"data": None, "errors": [{}]}),
+            LOST,
+        ],
+        ids=lambda gets: str(getattr(gets, "status", "lost")),
+    )
+    def test_an_answer_that_says_nothing_leaves_the_outcome_unknown(self, gets: Answer | PlatformError) -> None:
+        with pytest.raises(Unknown):
+            self.commit(self.text, gets)
+
+    def test_a_post_that_never_left_may_be_sent_again(self) -> None:
+        with pytest.raises(Unavailable):
+            self.commit(self.text, NOT_SENT)
+
+    def test_it_finds_its_post_after_a_lost_answer(self) -> None:
+        operation = self.prepared(self.text)
+
+        found = self.connector.recover(FakeSession(self.recover_call), operation)
+
+        assert found == [self.text.published]
+
+    def test_it_finds_nothing_where_nothing_was_posted(self) -> None:
+        operation = self.prepared(self.text)
+
+        found = self.connector.recover(FakeSession(replace(self.recover_call, gets=self.nothing_found)), operation)
+
+        assert found == []
+
+    def test_a_search_that_failed_is_not_an_absence(self) -> None:
+        operation = self.prepared(self.text)
+
+        with pytest.raises(Unavailable):
+            self.connector.recover(FakeSession(replace(self.recover_call, gets=make_answer(503))), operation)
+
+    def test_it_refreshes_the_tokens(self) -> None:
+        session = FakeSession(*self.refresh_calls)
+
+        assert self.connector.refresh(session, self.account, now=NOW) == self.refreshed
+        session.assert_done()
+
+    def test_a_refresh_at_an_overloaded_network_is_tried_again(self) -> None:
+        with pytest.raises(Unavailable):
+            self.connector.refresh(
+                FakeSession(replace(self.refresh_calls[0], gets=make_answer(503))), self.account, now=NOW
+            )
+
+    def test_it_makes_the_network_forget_the_tokens(self) -> None:
+        session = FakeSession(*self.revoke_calls)
+
+        self.connector.revoke(session, self.account)
+
+        session.assert_done()
+
+    def test_it_reads_how_the_account_shows_itself(self) -> None:
+        session = FakeSession(*self.profile_calls)
+
+        assert self.connector.profile(session, self.account) == self.profile
+        session.assert_done()
+
+    @pytest.mark.parametrize("status", [400, 403, 404, 410, 418, 429, 500, 503])
+    def test_any_status_without_words_is_told_in_a_sentence(self, status: int) -> None:
+        error = self.connector.classify(make_answer(status))
+
+        assert str(status) in error.message
+        assert error.status == status
+
+
+class OAuth2Case(PlatformCase):
+    """Inherited where the network has a consent page."""
+
+    connector: ClassVar[OAuth2Connector]
+    consent_url: ClassVar[str]
+    exchange_calls: ClassVar[tuple[Call, ...]]
+    exchanged: ClassVar[Tokens]
+    code_refused: ClassVar[Answer]
+
+    def exchange(self, session: FakeSession) -> Tokens:
+        return self.connector.exchange(
+            session,
+            code="CODE",
+            redirect_uri="https://app.example/back",
+            code_verifier="VERIFIER" if self.connector.uses_pkce else "",
+            now=NOW,
+        )
+
+    def test_it_sends_the_person_to_the_consent_page(self) -> None:
+        challenge = "CHALLENGE" if self.connector.uses_pkce else ""
+
+        url = self.connector.authorize_url(
+            redirect_uri="https://app.example/back", state="STATE", scopes=("one", "two"), code_challenge=challenge
+        )
+
+        assert url == self.consent_url
+
+    def test_it_trades_the_code_for_tokens(self) -> None:
+        session = FakeSession(*self.exchange_calls)
+
+        assert self.exchange(session) == self.exchanged
+        session.assert_done()
+
+    def test_a_code_that_is_not_taken_is_rejected(self) -> None:
+        with pytest.raises(Rejected):
+            self.exchange(FakeSession(replace(self.exchange_calls[0], gets=self.code_refused)))
+
+    def test_a_sign_in_without_a_token_is_unknown(self) -> None:
+        with pytest.raises(Unknown):
+            self.exchange(FakeSession(replace(self.exchange_calls[0], gets=make_answer(200, {"token_type": "bearer"}))))
+
+    def test_it_offers_the_accounts_that_were_granted(self) -> None:
+        session = FakeSession(*self.candidate_calls)
+
+        assert self.connector.candidates(session, self.exchanged) == self.candidates
+        session.assert_done()
+
+    def test_without_a_refresh_token_only_the_owner_can_help(self) -> None:
+        with pytest.raises(AuthExpired):
+            self.connector.refresh(FakeSession(), replace(self.account, refresh_token=""), now=NOW)
+
+
+def later(**values: float) -> datetime:
+    return NOW + timedelta(**values)

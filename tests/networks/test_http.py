@@ -1,0 +1,144 @@
+"""Reading answers that may hold anything."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.platforms.http import (
+    LONGEST_WAIT,
+    bearer,
+    decoded,
+    dig,
+    dig_count,
+    dig_list,
+    dig_text,
+    is_unclear,
+    moment,
+    reset_after,
+    retry_after,
+    said,
+)
+from tests.networks.platform_case import NOW, make_answer
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2),
+)
+PATHS = st.lists(st.sampled_from(["a", "b", 0, 1]), max_size=4)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120),
+        ("0.5", 0.5),
+        (" 7 ", 7),
+        ("Tue, 24 Nov 2026 10:05:00 GMT", 300),
+        ("Tue, 24 Nov 2026 10:05:00 -0000", 300),
+        ("Tue, 24 Nov 2026 09:00:00 GMT", None),
+        ("Fri, 01 Jan 2199 00:00:00 GMT", LONGEST_WAIT),
+        ("999999999", LONGEST_WAIT),
+        ("0", None),
+        ("-5", None),
+        ("nan", None),
+        ("inf", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_a_wait_is_a_number_or_a_date_and_at_most_a_day(
+    value: str, seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+
+    assert retry_after(make_answer(429, Retry_After=value)) == seconds
+
+
+@given(st.text(max_size=40))
+def test_no_header_upsets_the_reading(value: str) -> None:
+    for wait in (retry_after(make_answer(429, Retry_After=value)), reset_after(make_answer(Reset=value), "Reset")):
+        assert wait is None or 0 < wait <= LONGEST_WAIT
+
+
+def test_a_reset_is_measured_on_the_networks_clock() -> None:
+    assert reset_after(make_answer(429, Reset=str(NOW.timestamp() + 60)), "Reset") == 60
+    assert reset_after(make_answer(429), "Reset") is None
+
+
+def test_without_their_clock_ours_has_to_do() -> None:
+    in_a_minute = datetime.now(UTC) + timedelta(seconds=60)
+    answer = make_answer(429, Reset=str(in_a_minute.timestamp()), Date="no date")
+
+    wait = reset_after(answer, "Reset")
+
+    assert wait is not None
+    assert 50 < wait <= 60
+
+
+@pytest.mark.parametrize("status", [100, 204, 301, 408, 500, 503, 599])
+def test_some_statuses_leave_it_open_what_happened(status: int) -> None:
+    assert is_unclear(status)
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 429, 499])
+def test_others_are_a_refusal(status: int) -> None:
+    assert not is_unclear(status)
+
+
+def test_words_of_a_network_are_one_clean_line() -> None:
+    told = said("X", "Bad\x00 \n\u2028text   with EAAB" + "x" * 40, otherwise="is silent.")
+
+    assert told == "X says: Bad text with […]"
+
+
+def test_a_long_speech_is_cut() -> None:
+    assert len(said("X", "very " * 500, otherwise="")) == 500
+
+
+@pytest.mark.parametrize("nothing", [None, "", "\n", 7, {}])
+def test_a_silent_network_is_spoken_for(nothing: Any) -> None:
+    assert said("X", nothing, otherwise="answered with status 400.") == "X answered with status 400."
+
+
+@given(JSON, PATHS)
+def test_any_answer_can_be_dug_into(value: Any, path: list[str | int]) -> None:
+    assert isinstance(dig_list(value, *path), list)
+    assert isinstance(dig_text(value, *path), str)
+    assert dig_count(value, *path) is None or isinstance(dig_count(value, *path), int)
+
+
+def test_what_is_there_is_found() -> None:
+    value = {"a": [{"b": "text", "n": 7, "yes": True}]}
+
+    assert dig(value, "a", 0, "b") == "text"
+    assert dig(value, "a", 1, "b") is None
+    assert dig_text(value, "a", 0, "n") == "7"
+    assert dig_text(value, "a", 0, "yes") == ""
+    assert dig_count(value, "a", 0, "n") == 7
+    assert dig_count(value, "a", 0, "yes") is None
+    assert dig_list(value, "a") == [{"b": "text", "n": 7, "yes": True}]
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"a": ', b"\xff\xfe"])
+def test_a_body_that_is_no_json_holds_nothing(body: bytes) -> None:
+    assert decoded(make_answer(500, body=body)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2026-11-24T10:00:00.000Z", NOW),
+        ("2026-11-24T10:00:00+0000", NOW),
+        ("2026-11-24T10:00:00", None),
+        ("today", None),
+    ],
+)
+def test_a_moment_has_an_offset(text: str, found: datetime | None) -> None:
+    assert moment(text) == found
+
+
+def test_a_token_goes_into_a_header() -> None:
+    assert bearer("AT") == {"Authorization": "Bearer AT"}

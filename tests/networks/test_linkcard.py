@@ -1,0 +1,101 @@
+"""Cards for links, from pages as they are found on the web."""
+
+import pytest
+
+from accounts.platforms import linkcard
+from accounts.platforms.base import Answer, PlatformError, Rejected
+from accounts.platforms.linkcard import LinkCard, Picture, fetch_link_card
+from tests.networks.platform_case import LOST, Call, FakeSession, make_answer
+
+URL = "https://example.com/rye"
+
+
+def html(text: str, content_type: str = "text/html; charset=utf-8") -> Answer:
+    return make_answer(200, body=text.encode(), Content_Type=content_type)
+
+
+def image(content: bytes = b"picture", content_type: str = "image/png") -> Answer:
+    return make_answer(200, body=content, Content_Type=content_type)
+
+
+def card(*visits: tuple[str, Answer | PlatformError]) -> LinkCard:
+    session = FakeSession(*(Call("GET", url, {}, gets) for url, gets in visits))
+    found = fetch_link_card(session, URL)
+    session.assert_done()
+    return found
+
+
+def test_a_page_is_shown_as_it_asks_to_be() -> None:
+    page = """<meta property="og:title" content="Rye &amp; wheat"><meta property="og:title" content="Second">
+    <meta name="description" content="Plain"><meta property="og:description" content=" How
+    to bake "><meta property="og:image" content="//cdn.example/rye.png">"""
+
+    found = card((URL, html(page)), ("https://cdn.example/rye.png", image()))
+
+    assert found == LinkCard(
+        title="Rye & wheat",
+        description="How to bake",
+        picture=Picture(mime_type="image/png", content=b"picture"),
+    )
+
+
+def test_a_page_without_a_wish_is_shown_by_its_title() -> None:
+    page = "<title>Rye\n &amp; bread</title><svg><title>Icon</title></svg><meta name=description content=Bake><meta>"
+
+    assert card((URL, html(page))) == LinkCard(title="Rye & bread", description="Bake")
+
+
+def test_redirects_are_followed_one_request_at_a_time() -> None:
+    moved = make_answer(301, Location="/new")
+
+    assert card((URL, moved), ("https://example.com/new", html("<title>New</title>"))).title == "New"
+
+
+def test_a_circle_of_redirects_ends() -> None:
+    circle = make_answer(302, Location=URL)
+
+    assert card(*[(URL, circle)] * linkcard.MOST_HOPS) == LinkCard()
+
+
+@pytest.mark.parametrize(
+    "gets",
+    [
+        LOST,
+        Rejected("The address is not allowed."),
+        make_answer(404),
+        make_answer(301),
+        make_answer(302, Location="ftp://example.com/"),
+        html("<title>Data</title>", "application/json"),
+    ],
+)
+def test_what_is_no_page_has_no_card(gets: Answer | PlatformError) -> None:
+    assert card((URL, gets)) == LinkCard()
+
+
+@pytest.mark.parametrize(
+    "gets", [LOST, make_answer(404), image(b""), image(content_type="image/svg+xml"), image(b"x" * 1_000_001)]
+)
+def test_a_picture_that_is_of_no_use_is_left_out(gets: Answer | PlatformError) -> None:
+    page = html('<title>Rye</title><meta property="og:image" content="https://example.com/rye.png">')
+
+    assert card((URL, page), ("https://example.com/rye.png", gets)) == LinkCard(title="Rye")
+
+
+def test_all_requests_share_eight_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 100.0, 105.0])
+    monkeypatch.setattr("accounts.platforms.linkcard.monotonic", lambda: next(clock))
+    page = html('<meta property="og:image" content="https://example.com/rye.png">')
+    session = FakeSession(Call("GET", URL, {}, page), Call("GET", "https://example.com/rye.png", {}, image()))
+
+    fetch_link_card(session, URL)
+
+    assert session.timeouts == [8.0, 3.0]
+
+
+def test_nothing_is_asked_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 100.0, 108.0])
+    monkeypatch.setattr("accounts.platforms.linkcard.monotonic", lambda: next(clock))
+
+    page = html('<title>Rye</title><meta property="og:image" content="https://example.com/rye.png">')
+
+    assert card((URL, page)) == LinkCard(title="Rye")

@@ -1,0 +1,85 @@
+"""The nine networks, and what the API reference shows of them."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from accounts import platforms
+from accounts.platforms.base import App, Connector, Platform, Recovery
+from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.text import length
+
+
+def test_the_networks_are_in_the_contracts_order() -> None:
+    names = [(each.id, each.name) for each in platforms.ALL]
+
+    assert names == [
+        ("facebook", "Facebook"),
+        ("instagram", "Instagram"),
+        ("twitter", "Twitter/X"),
+        ("linkedin", "LinkedIn"),
+        ("tiktok", "TikTok"),
+        ("youtube", "YouTube"),
+        ("pinterest", "Pinterest"),
+        ("threads", "Threads"),
+        ("bluesky", "Bluesky"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("platform", "facts"),
+    [
+        ("facebook", (True, True, True, True, 63206, 10, 240, True)),
+        ("instagram", (True, True, True, True, 2200, 10, 60, True)),
+        ("twitter", (True, True, False, False, 280, 4, 140, True)),
+    ],
+)
+def test_three_are_as_the_api_reference_shows_them(platform: str, facts: tuple[object, ...]) -> None:
+    shown = next(each for each in platforms.ALL if each.id == platform)
+
+    assert facts == (
+        shown.limits.max_images > 0,
+        shown.limits.max_videos > 0,
+        shown.supports_carousel,
+        shown.supports_stories,
+        shown.limits.max_characters,
+        shown.limits.max_images,
+        shown.max_video_duration,
+        shown.oauth_supported,
+    )
+
+
+@pytest.mark.parametrize("platform", platforms.ALL, ids=lambda each: each.id)
+def test_a_network_states_all_its_facts(platform: type[Platform]) -> None:
+    limits = platform.limits
+
+    assert platform.account_types
+    assert platform.metrics
+    assert platform.max_video_duration > 0
+    assert bool(limits.max_images) == bool(limits.image_mime_types)
+    assert bool(limits.max_videos) == bool(limits.video_mime_types)
+    assert length("a", limits.characters_counted_as) == 1
+    assert platform(App(version="v99")).version == "v99"
+    assert platform(App()).version == platform.default_version
+
+
+@pytest.mark.parametrize("platform", [each for each in platforms.ALL if issubclass(each, Connector)])
+def test_a_connector_says_how_a_lost_answer_is_cleared_up(platform: type[Connector]) -> None:
+    assert platform.recovery in {Recovery.KEY, Recovery.LOOK}
+    assert (platform.listing_lag > 0) == (platform.recovery == Recovery.LOOK)
+    assert platform.needs_app == issubclass(platform, OAuth2Connector)
+
+
+@pytest.mark.parametrize("path", sorted(Path(platforms.__path__[0]).glob("*.py")), ids=lambda each: each.stem)
+def test_a_network_is_plain_python(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+
+    ours = {
+        each for each in imported if each.split(".")[0] in {"accounts", "posts", "workspaces", "adminapi", "ouipost"}
+    }
+
+    assert all(each.startswith("accounts.platforms") for each in ours)
+    assert not imported & {"django", "rest_framework", "celery", "requests"}

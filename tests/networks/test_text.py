@@ -1,0 +1,178 @@
+"""How texts are counted and read, on vectors made from the networks' published rules."""
+
+import string
+import time
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.platforms.text import (
+    comparable,
+    find_hashtags,
+    find_links,
+    find_mentions,
+    length,
+    without,
+    x_weighted_length,
+)
+
+FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
+TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=80)
+WORDS = st.text(alphabet=string.ascii_letters + " ,\n", max_size=300)
+
+
+@pytest.mark.parametrize(
+    ("text", "weight"),
+    [
+        ("", 0),
+        ("Hello", 5),
+        ("a\r\nb", 3),
+        ("\u65e5\u672c", 4),
+        ("caf\u00e9", 4),
+        ("cafe\u0301", 4),
+        ("\u201cquoted\u201d \u2026", 11),
+        ("\u20ac", 2),
+        (FAMILY, 2),
+        ("\U0001f44d\U0001f3fd", 2),
+        ("\U0001f1eb\U0001f1f7", 2),
+        ("1\ufe0f\u20e3", 2),
+        ("\u2764\ufe0f", 2),
+        ("\u00a9", 1),
+        ("\u00a9\ufe0f", 2),
+        ("example.com", 23),
+        ("https://example.com/" + "a" * 200, 23),
+        ("see example.com.", 28),
+        ("go to foo.dev, bar.app", 6 + 23 + 2 + 23),
+        ("http://twitter.com/\u3053\u308c example.com\u4e2d", 23 + 4 + 1 + 23 + 2),
+        ("joe@example.com", 15),
+        ("no.notatld", 10),
+        ("https://localhost:8000", 22),
+    ],
+)
+def test_x_weighs_a_text(text: str, weight: int) -> None:
+    assert x_weighted_length(text) == weight
+
+
+@given(WORDS)
+def test_x_counts_plain_words_as_they_are(text: str) -> None:
+    assert x_weighted_length(text) == len(text)
+
+
+@given(TEXTS)
+def test_x_counts_composed_and_decomposed_text_alike(text: str) -> None:
+    assert x_weighted_length(unicodedata.normalize("NFD", text)) == x_weighted_length(text)
+
+
+@given(WORDS, WORDS)
+def test_any_address_between_blanks_adds_23(before: str, after: str) -> None:
+    address = "https://example.com/a/very/long/path?with=a&long=query"
+
+    assert x_weighted_length(f"{before} {address} {after}") == len(before) + len(after) + 25
+
+
+@pytest.mark.parametrize(
+    ("unit", "count"), [("unicode_characters", 9), ("utf16_units", 13), ("graphemes", 3), ("x_weighted", 4)]
+)
+def test_a_text_is_counted_in_the_unit_of_the_network(unit: str, count: int) -> None:
+    assert length(f"a{FAMILY}b", unit) == count
+
+
+def test_an_unknown_unit_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="furlongs"):
+        length("a", "furlongs")
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("see https://example.com/a?b=c#d, now", ["https://example.com/a?b=c#d"]),
+        ("(https://en.wikipedia.org/wiki/Oui_(film))", ["https://en.wikipedia.org/wiki/Oui_(film)"]),
+        ("https://example.com/a(b", ["https://example.com/a(b"]),
+        ("https://example.com/((", ["https://example.com/"]),
+        ("EXAMPLE.COM", ["https://EXAMPLE.COM"]),
+        ("http://example.com:8080/x", ["http://example.com:8080/x"]),
+        ("https://b\u00fccher.de/\u00e9t\u00e9", ["https://b\u00fccher.de/\u00e9t\u00e9"]),
+        ("https://xn--e1afmkfd.xn--p1ai", ["https://xn--e1afmkfd.xn--p1ai"]),
+        ("End of example.com.Then more", ["https://example.com"]),
+        ("tag #example.com, user @example.com, me@example.com", []),
+        ("https://foo.notatld/x", []),
+        ("https://" + "a" * 70 + "\u00e9." + "\u00e9" * 70, []),
+        ("1.2.3 and 10.5", []),
+    ],
+)
+def test_addresses_are_found(text: str, addresses: list[str]) -> None:
+    assert [each.value for each in find_links(text)] == addresses
+
+
+@given(TEXTS)
+def test_parts_are_in_order_and_inside_the_text(text: str) -> None:
+    for find in (find_links, find_mentions, find_hashtags):
+        places = [place for span in find(text) for place in (span.start, span.end)]
+
+        assert places == sorted(places)
+        assert all(0 <= each <= len(text) for each in places)
+
+
+@given(WORDS)
+def test_what_is_left_and_what_is_taken_out_make_the_text(words: str) -> None:
+    text = f"{words} example.com {words} example.org"
+    links = find_links(text)
+
+    assert len(without(text, links)) + sum(each.end - each.start for each in links) == len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "handles"),
+    [
+        ("hi @alice.bsky.social!", ["alice.bsky.social"]),
+        ("(@a-b.example.com)", ["a-b.example.com"]),
+        ("@alice is no domain", []),
+        ("mail joe@example.com", []),
+        ("https://x.com/@alice.example", []),
+    ],
+)
+def test_handles_are_found(text: str, handles: list[str]) -> None:
+    assert [each.value for each in find_mentions(text)] == handles
+
+
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        ("#one, #two_2 \uff03\u65e5\u672c", ["one", "two_2", "\u65e5\u672c"]),
+        ("#1 is a number, #1st is not", ["1st"]),
+        ("a#b &#39; https://x.com/#c ##", []),
+    ],
+)
+def test_hashtags_are_found(text: str, tags: list[str]) -> None:
+    assert [each.value for each in find_hashtags(text)] == tags
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Cafe\u0301 ", "Caf\u00e9"),
+        ("a\r\n\r\nb", "a\n\nb"),
+        ("see example.com now", "see http://example.com/ now"),
+    ],
+)
+def test_what_a_network_changes_in_passing_makes_no_difference(one: str, other: str) -> None:
+    assert comparable(one) == comparable(other)
+
+
+@given(TEXTS)
+def test_other_words_do_make_a_difference(text: str) -> None:
+    assert comparable(f"Hello {text}") != comparable(f"Goodbye {text}")
+
+
+@pytest.mark.parametrize("unit", ["aa.", "a.", "\u00e9a", "#1", "@a.", "http://", "x.com ", "(", "https://x.com/)"])
+def test_a_hostile_text_takes_no_time(unit: str) -> None:
+    text = unit * 10_000
+    started = time.process_time()
+
+    x_weighted_length(text)
+    find_mentions(text)
+    find_hashtags(text)
+
+    assert time.process_time() - started < 2
