@@ -29,7 +29,7 @@ from accounts.serializers import (
     ReconnectInput,
     show_platform,
 )
-from ouipost.api.viewsets import ApiViewSet
+from ouipost.api.viewsets import ApiViewSet, Lists, Retrieves
 from ouipost.ids import PATTERN
 from workspaces.models import ApiKey, KeyMode, Mode, Workspace
 from workspaces.scoping import WorkspaceViewSet
@@ -56,7 +56,7 @@ class PlatformViewSet(ApiViewSet[SocialAccount]):
         return Workspace.objects.visible_to(key).filter(pk=named, mode=Mode.SANDBOX).exists()
 
 
-class AccountViewSet(WorkspaceViewSet[SocialAccount]):
+class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceViewSet[SocialAccount]):
     """/api/accounts: the connected accounts of a workspace."""
 
     queryset = SocialAccount.objects.connected().order_by("connected_at", "pk")

@@ -26,11 +26,11 @@ def _create(path: Path) -> None:
         f"SIMULATOR_TOKEN={secrets.token_urlsafe(24)}",
     ]
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".secrets-")
-    with os.fdopen(handle, "w") as file:
-        file.write("\n".join(lines) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
     try:
+        with os.fdopen(handle, "w") as file:
+            file.write("\n".join(lines) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         os.link(temporary, path)
     except FileExistsError:
         pass

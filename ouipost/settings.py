@@ -11,6 +11,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from ouipost import secrets_file
+from ouipost.databases import database
+from ouipost.logs import logging_config
 
 django_stubs_ext.monkeypatch()  # lets `QuerySet["Post"]` stand in code that runs
 
@@ -82,6 +84,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "adminapi.middleware.ConsolePolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -89,6 +92,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+
+LOGGING = logging_config(env("LOG_FORMAT", default="text" if EMBEDDED else "json"))
 
 ROOT_URLCONF = "ouipost.urls"
 WSGI_APPLICATION = "ouipost.wsgi.application"
@@ -106,33 +111,6 @@ TEMPLATES = [
         },
     }
 ]
-
-
-def database(url: str) -> "dict[str, object]":
-    """Return Django's settings for this database address, with what the publishing engine relies on.
-
-    READ COMMITTED lets a second claimer see 0 rows instead of an error; full sync keeps an armed mark through a power
-    loss; the session's clock is UTC, because claims compare with the database's own time.
-    """
-    config: dict[str, object] = dict(environ.Env.db_url_config(url))
-    config["CONN_HEALTH_CHECKS"] = True
-    if str(config["ENGINE"]).endswith("sqlite3"):
-        config["OPTIONS"] = {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-        }
-        config["CONN_MAX_AGE"] = None
-        config["TEST"] = {"NAME": f"{config['NAME']}.test", "DEPENDENCIES": []}  # a file: threads share no memory
-        return config
-    config["CONN_MAX_AGE"] = 60
-    config["OPTIONS"] = {
-        "charset": "utf8mb4",
-        "isolation_level": "read committed",
-        "init_command": "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES'",
-        "connect_timeout": 5,
-    }
-    return config
 
 
 DATABASES = {"default": database(env("DATABASE_URL", default=f"sqlite:///{OUIPOST_HOME / 'ouipost.sqlite3'}"))}
@@ -222,6 +200,8 @@ NETWORKS = {
 ENGINE_SPEED = env.float("ENGINE_SPEED", default=1.0)
 """Divides the publishing engine's times; for tests only."""
 WORKER_THREADS = env.int("WORKER_THREADS", default=32)
+
+UNFOLD = {"SITE_TITLE": "Oui Post", "SITE_HEADER": "Oui Post", "SITE_URL": "/"}
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Oui Post API",

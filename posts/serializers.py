@@ -98,19 +98,24 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
         return serializers.DateTimeField().to_representation(shown) if shown else None
 
 
-class PlatformPostSerializer(serializers.Serializer[Target]):
-    """What one network has of a post."""
+class AtNetworkSerializer(serializers.Serializer[Target]):
+    """Where a post is at one network."""
 
     platform = serializers.CharField()
     post_id = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()
-    status = serializers.CharField()
 
     get_post_id = TargetSerializer.get_post_id
     get_url = TargetSerializer.get_url
 
 
-class PlatformResultSerializer(PlatformPostSerializer):
+class PlatformPostSerializer(AtNetworkSerializer):
+    """What one network has of a post."""
+
+    status = serializers.CharField()
+
+
+class PlatformResultSerializer(AtNetworkSerializer):
     """What came of publishing at one network."""
 
     status = serializers.SerializerMethodField()
@@ -149,7 +154,7 @@ class PostDetailSerializer(PostSerializer):
         return [TargetSerializer(target).data for target in post.targets.all()]
 
     @extend_schema_field(OBJECT)
-    def get_analytics(self, post: Post) -> dict[str, Any] | None:  # type: ignore[override]
+    def get_analytics(self, post: Post) -> dict[str, Any] | None:
         if post.published_at is None:
             return None
         return {

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ouipost.api import idempotency
+from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.ids import PATTERN
 from posts import files, services, uploads
 from posts.filters import PostFilter
@@ -25,7 +26,7 @@ from workspaces.scoping import WorkspaceViewSet
 TARGETS = Prefetch("targets", queryset=Target.objects.order_by("pk"))
 
 
-class PostViewSet(WorkspaceViewSet[Post]):
+class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceViewSet[Post]):
     """/api/posts: the posts of a workspace."""
 
     queryset = Post.objects.order_by("-moment", "-pk")
@@ -163,7 +164,7 @@ def _beside(warnings: list[str]) -> dict[str, list[str]]:
     return {"warnings": warnings} if warnings else {}
 
 
-class MediaViewSet(WorkspaceViewSet[Media]):
+class MediaViewSet(Retrieves[Media], WorkspaceViewSet[Media]):
     """/api/media: the files of a workspace's posts."""
 
     queryset = Media.objects.select_related("post").order_by("pk")

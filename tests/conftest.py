@@ -23,10 +23,7 @@ class ApiClient:
         """Send a JSON request; header names are written with underscores."""
         sent = self.headers | {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {name: value for name, value in sent.items() if value}
-        answer = self.client.generic(
-            method, path, self._encoded(body), content_type="application/json", headers=sent
-        )
-        return answer
+        return self.client.generic(method, path, self._encoded(body), content_type="application/json", headers=sent)
 
     def _encoded(self, body: Any) -> bytes:
         if body is None:

@@ -19,7 +19,8 @@ def make_workspace(**values: Any) -> Workspace:
 
 
 def make_key(**values: Any) -> tuple[ApiKey, str]:
-    return create_key(**{"name": "Test", "tier": "enterprise", "actor": SYSTEM} | values)
+    named: dict[str, Any] = {"name": "Test", "tier": "enterprise", "actor": SYSTEM} | values
+    return create_key(**named)
 
 
 def make_user(**values: Any) -> User:

@@ -72,8 +72,13 @@ def start_mariadb(folder: Path) -> "tuple[subprocess.Popen[bytes], str]":
     install += ["--skip-test-db", *([f"--user={user}"] if user else [])]
     subprocess.run(install, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
     port = free_port()
-    command = [find("mariadbd"), "--no-defaults", f"--datadir={folder}/data", f"--port={port}", "--bind-address=127.0.0.1"]
-    command += [f"--socket={folder}/socket", f"--pid-file={folder}/pid", "--innodb-buffer-pool-size=256M"]
+    command = [find("mariadbd"), "--no-defaults", f"--datadir={folder}/data", f"--port={port}"]
+    command += [
+        "--bind-address=127.0.0.1",
+        f"--socket={folder}/socket",
+        f"--pid-file={folder}/pid",
+        "--innodb-buffer-pool-size=256M",
+    ]
     command += [f"--log-error={folder}/log", *([f"--user={user}"] if user else [])]
     server = subprocess.Popen(command)  # noqa: S603
     wait_for_port(port, server, folder / "log")
@@ -96,7 +101,7 @@ def need(binary: str, *packages: str) -> None:
     if os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"Installing {', '.join(packages)}", flush=True)  # noqa: T201
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update", "-qq"], check=True, env=environment)  # noqa: S603, S607
+        subprocess.run(["apt-get", "update", "-qq"], check=True, env=environment)  # noqa: S607
         install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
         subprocess.run(install, check=True, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
     if not find(binary):

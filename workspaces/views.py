@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ouipost.api.viewsets import ApiViewSet
+from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.events.journal import Actor
 from ouipost.ids import PATTERN
 from workspaces import services
@@ -23,7 +23,7 @@ from workspaces.serializers import (
 )
 
 
-class WorkspaceViewSet(ApiViewSet[Workspace]):
+class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace]):
     """/api/workspaces: the tenants that the key may see."""
 
     queryset = Workspace.objects.order_by("-created_at", "-pk")

@@ -22,7 +22,7 @@ CODES = {
 ERROR: Schema = {
     "type": "object",
     "properties": {
-        "success": {"type": "boolean", "enum": [False]},
+        "success": {"type": "boolean", "const": False},
         "error": {
             "type": "object",
             "properties": {
@@ -99,7 +99,7 @@ class EnvelopeSchema(AutoSchema):
                 data = {"type": "object", "properties": {resource: data}, "required": [resource]}
             content["schema"] = {
                 "type": "object",
-                "properties": {"success": {"type": "boolean", "enum": [True]}, "data": data},
+                "properties": {"success": {"type": "boolean", "const": True}, "data": data},
                 "required": ["success", "data"],
             }
         return response

@@ -23,7 +23,7 @@ M = TypeVar("M", bound=Model)
 
 
 class ApiViewSet(GenericViewSet[M]):
-    """Lists and shows rows; a subclass writes the actions that change them.
+    """A resource; `Lists` and `Retrieves` add what reads it, and a subclass writes the actions that change it.
 
     Checked in this order: credential, rate limit, method, permission, query, body. `scope` (or `required_permission`)
     says who may, `query_parameters = {action: names}` what an action's address may carry besides a list's filters and
@@ -65,15 +65,6 @@ class ApiViewSet(GenericViewSet[M]):
         repeats = self.is_admitted and response.status_code in REPLAYABLE and self.request.method not in SAFE_METHODS
         return (idempotency.find(self.request) if repeats else None) or response
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Return the rows, filtered and in pages."""
-        rows = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(self.get_serializer(rows, many=True).data)
-
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Return one row."""
-        return self.answered(self.get_object())
-
     def read(
         self, input_class: type[StrictInput], *, instance: Model | None = None, partial: bool = False
     ) -> dict[str, Any]:
@@ -109,3 +100,20 @@ class ApiViewSet(GenericViewSet[M]):
             return {**data, **beside}
         serializer_class = self.detail_class or self.get_serializer_class()
         return {self.resource: serializer_class(data, context=self.get_serializer_context()).data, **beside}
+
+
+class Lists(ApiViewSet[M]):
+    """GET of the collection."""
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return the rows, filtered and in pages."""
+        rows = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self.get_serializer(rows, many=True).data)
+
+
+class Retrieves(ApiViewSet[M]):
+    """GET of one row."""
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return one row."""
+        return self.answered(self.get_object())

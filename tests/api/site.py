@@ -24,7 +24,7 @@ from ouipost.api.filters import BoundedFilterSet
 from ouipost.api.inputs import Integer, Items, StrictInput, Text
 from ouipost.api.models import StoredAnswer
 from ouipost.api.schema import KeyScheme
-from ouipost.api.viewsets import ApiViewSet
+from ouipost.api.viewsets import ApiViewSet, Lists, Retrieves
 from ouipost.errors import DomainError
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -111,7 +111,7 @@ def make_note(pk: str, **values: Any) -> StoredAnswer:
     return StoredAnswer.objects.create(pk=pk, **filled | values)
 
 
-class NoteViewSet(ApiViewSet[StoredAnswer]):
+class NoteViewSet(Lists[StoredAnswer], Retrieves[StoredAnswer]):
     """/api/notes."""
 
     authentication_classes = [FakeKeyAuthentication]

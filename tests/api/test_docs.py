@@ -23,7 +23,7 @@ def schema(client: Client) -> Any:
 
 def data_of(operation: Any, status: str, schema: Any) -> Any:
     envelope = operation["responses"][status]["content"]["application/json"]["schema"]
-    assert (envelope["required"], envelope["properties"]["success"]["enum"]) == (["success", "data"], [True])
+    assert (envelope["required"], envelope["properties"]["success"]["const"]) == (["success", "data"], True)
     data = envelope["properties"]["data"]
     return schema["components"]["schemas"][data["$ref"].rpartition("/")[2]] if "$ref" in data else data
 

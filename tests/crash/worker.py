@@ -32,12 +32,14 @@ class Switch:
     def __init__(self, kills: int, file: Path) -> None:
         self.kills = kills
         self.file = file
+        self.is_thrown = False
 
     def hit(self, pk: str, after: float = 0) -> None:
         with _lock:
             known = self.file.read_text().split() if self.file.exists() else []
-            if pk in known or len(known) >= self.kills:
+            if self.is_thrown or pk in known or len(known) >= self.kills:
                 return
+            self.is_thrown = True
             with self.file.open("a") as file:
                 file.write(f"{pk}\n")
                 file.flush()

@@ -1,0 +1,35 @@
+"""How the logs look: lines for people, or JSON for machines; both carry the request's id."""
+
+from typing import Any
+
+import structlog
+
+SHARED = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
+def logging_config(form: str) -> dict[str, Any]:
+    """Return Django's LOGGING for `text` or `json`."""
+    as_json = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    as_text = [structlog.dev.ConsoleRenderer(colors=False)]
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "lines": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": SHARED,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *(as_json if form == "json" else as_text),
+                ],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+        "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
+    }
