@@ -1,6 +1,7 @@
 """The cast of most tests: a workspace, a key that may do everything in it, and a client that shows it."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -57,3 +58,16 @@ def workspace(db: None) -> Workspace:
 def api(workspace: Workspace) -> ApiClient:
     _, secret = make_key()
     return ApiClient(secret, workspace.pk)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the figures that tests recorded, and how many tests ran on which database."""
+    passed = terminalreporter.stats.get("passed", [])
+    figures = [value for report in passed for name, value in report.user_properties if name == "numbers"]
+    for line in sorted(set(figures)):
+        terminalreporter.write_line(line)
+    totals = os.environ.get("OUIPOST_TOTALS")
+    if totals:
+        with Path(totals).open("a") as file:
+            file.write(f"{os.environ['OUIPOST_DATABASE']}: {len(passed)} tests passed\n")
+        terminalreporter.write_line(Path(totals).read_text().rstrip())

@@ -4,7 +4,9 @@ import os
 import tempfile
 
 os.environ.setdefault("OUIPOST_HOME", tempfile.mkdtemp(prefix="ouipost-tests-"))
-os.environ["DATABASE_URL"] = os.environ.get("DATABASE_URL_TEST") or f"sqlite:///{os.environ['OUIPOST_HOME']}/test.sqlite3"
+os.environ["DATABASE_URL"] = (
+    os.environ.get("DATABASE_URL_TEST") or f"sqlite:///{os.environ['OUIPOST_HOME']}/test.sqlite3"
+)
 os.environ["ENVIRONMENT"] = "embedded"
 os.environ["PUBLIC_BASE_URL"] = "http://testserver"
 os.environ["NETWORK_GATEWAY"] = ""

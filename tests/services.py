@@ -73,13 +73,9 @@ def start_mariadb(folder: Path) -> "tuple[subprocess.Popen[bytes], str]":
     subprocess.run(install, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
     port = free_port()
     command = [find("mariadbd"), "--no-defaults", f"--datadir={folder}/data", f"--port={port}"]
-    command += [
-        "--bind-address=127.0.0.1",
-        f"--socket={folder}/socket",
-        f"--pid-file={folder}/pid",
-        "--innodb-buffer-pool-size=256M",
-    ]
-    command += [f"--log-error={folder}/log", *([f"--user={user}"] if user else [])]
+    command += ["--bind-address=127.0.0.1", f"--socket={folder}/socket", f"--pid-file={folder}/pid"]
+    command += ["--innodb-buffer-pool-size=256M", f"--log-error={folder}/log"]
+    command += [f"--user={user}"] if user else []
     server = subprocess.Popen(command)  # noqa: S603
     wait_for_port(port, server, folder / "log")
     return server, f"mysql://root@127.0.0.1:{port}/ouipost"

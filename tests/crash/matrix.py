@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.crash.product import NETWORKS, Product, running, wait_for
 from tests.crash.steps import STEPS
+from tests.databases import fresh_database
+from tests.product import NETWORKS, Product, running, wait_for
 from tests.services import database
 
 KILLS = 5
@@ -124,22 +125,21 @@ def _is_lost(target: dict[str, Any], copies: int) -> bool:
 def main() -> int:
     """Run every step on both databases; exits 1 when a copy was doubled, lost, or parked without need."""
     bad = 0
-    for name, url in (("SQLite", ""), ("MariaDB", "mariadb")):
-        for step in STEPS:
-            with tempfile.TemporaryDirectory(prefix="ouipost-crash-") as folder:
-                numbers = run_in(Path(folder), step, url)
-            print(f"{name:8} {step:11} {numbers}", flush=True)  # noqa: T201
-            bad += numbers.doubled + numbers.lost + numbers.needs_review
+    with database() as server:
+        for name, url in (("SQLite", ""), ("MariaDB", server)):
+            for step in STEPS:
+                numbers = run_in_a_folder_of_its_own(step, url)
+                print(f"{name:8} {step:11} {numbers}", flush=True)  # noqa: T201
+                bad += numbers.doubled + numbers.lost + numbers.needs_review
     return int(bad > 0)
 
 
-def run_in(folder: Path, step: str, url: str) -> Numbers:
-    """Run one step in a product of its own."""
-    if not url:
-        with running(folder, f"sqlite:///{folder}/ouipost.sqlite3") as product:
+def run_in_a_folder_of_its_own(step: str, server: str) -> Numbers:
+    """Run one step in a new product."""
+    with tempfile.TemporaryDirectory(prefix="ouipost-crash-") as name:
+        folder = Path(name)
+        with fresh_database(folder, server) as url, running(folder, url) as product:
             return run_step(product, step)
-    with database() as server, running(folder, server) as product:
-        return run_step(product, step)
 
 
 if __name__ == "__main__":

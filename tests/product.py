@@ -17,7 +17,7 @@ import requests
 from adminapi.client import Client
 from tests.services import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = ("facebook", "twitter", "bluesky")
 SPEED = 10
 Value = TypeVar("Value")
@@ -71,6 +71,10 @@ class Product:
             text=True,
         )
         return done.stdout
+
+    def serve(self) -> "subprocess.Popen[bytes]":
+        """Start web and worker as an operator does."""
+        return self.start("manage.py", "serve")
 
     def start(self, *command: str) -> "subprocess.Popen[bytes]":
         """Start a process of this product; its output goes to a file in the home."""
