@@ -25,14 +25,14 @@ class Client:
         self._base = base
         self._session = requests.Session()
         self._session.trust_env = False
-        self._headers = {"X-API-Key": api_key, "X-Workspace-ID": workspace_id}
+        self.headers = {"X-API-Key": api_key, "X-Workspace-ID": workspace_id}
 
     def call(
         self, method: str, address: str, *, headers: dict[str, str] | None = None, **request: Any
     ) -> dict[str, Any]:
         """Return the data of an answer; raises ClientError with what it says instead."""
         answer = self._session.request(
-            method, f"{self._base}{address}", headers=self._headers | (headers or {}), timeout=SECONDS, **request
+            method, f"{self._base}{address}", headers=self.headers | (headers or {}), timeout=SECONDS, **request
         )
         body = answer.json()
         if not body["success"]:

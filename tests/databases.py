@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -27,7 +28,7 @@ def _execute(server: str, statement: str) -> None:
     import MySQLdb  # only where there is a server
 
     parts = urlsplit(server)
-    connection = MySQLdb.connect(
+    connection: Any = MySQLdb.connect(
         host=parts.hostname, port=parts.port or 3306, user=parts.username, password=parts.password or ""
     )
     try:

@@ -5,14 +5,17 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import requests
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from adminapi import demo
+from adminapi.client import ClientError
 
 RESTART_SECONDS = 1.0
 STOP_SECONDS = 60
@@ -20,7 +23,7 @@ STOP_SECONDS = 60
 
 @dataclass(kw_only=True)
 class Child:
-    """A process that shall always run."""
+    """A process that shall always run, with whatever it starts itself: they are one process group."""
 
     name: str
     command: list[str]
@@ -34,9 +37,27 @@ class Child:
         if time.monotonic() < self.started + RESTART_SECONDS:
             return False
         died = self.process is not None
+        self.kill()
         self.started = time.monotonic()
-        self.process = subprocess.Popen(self.command)  # noqa: S603 (our own command line)
+        self.process = subprocess.Popen(self.command, start_new_session=True)  # noqa: S603 (our own command line)
         return died
+
+    def ask_to_stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, and then end whatever is left of it."""
+        if self.process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=max(0.0, seconds))
+        self.kill()
+
+    def kill(self) -> None:
+        """End the whole group: what a dead process had started would hold its port."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
 
 
 class Command(BaseCommand):
@@ -75,21 +96,24 @@ class Command(BaseCommand):
                 if child.ensure():
                     self.stderr.write(f"The {child.name} process had died and was started again.")
             if show_demo and demo.is_ready():
-                demo.show(self.stdout)
+                self._show_demo()
                 show_demo = False
             time.sleep(0.2)
 
+    def _show_demo(self) -> None:
+        """Show the demo; where it cannot be made, say so and go on serving."""
+        try:
+            demo.show(self.stdout)
+        except (ClientError, requests.RequestException) as error:
+            self.stderr.write(f"The demo could not be made: {error}")
+
     def _end(self, children: list[Child]) -> None:
         """Ask all to stop, wait a minute, then insist."""
-        running = [child.process for child in children if child.process is not None]
-        for process in running:
-            process.send_signal(signal.SIGTERM)
+        for child in children:
+            child.ask_to_stop()
         deadline = time.monotonic() + STOP_SECONDS
-        for process in running:
-            try:
-                process.wait(timeout=max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
+        for child in children:
+            child.wait(deadline - time.monotonic())
 
 
 def web_command(host: str) -> list[str]:

@@ -16,5 +16,6 @@ class Command(BaseCommand):
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: worker.stop())
         self.stdout.write("The worker runs.")
+        self.stdout.flush()
         worker.run()
         self.stdout.write("The worker has stopped.")

@@ -1,0 +1,71 @@
+"""`manage.py serve`: web and worker together, restarted when they die, stopped cleanly."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.databases import fresh_database
+from tests.product import Product, wait_for
+
+pytestmark = pytest.mark.crash
+
+
+def children(pid: int) -> dict[str, int]:
+    """Return the process ids of the children of serve, by what they run."""
+    found = {}
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        command = Path(f"/proc/{child}/cmdline").read_text()
+        found["worker" if "work" in command.split("\0")[-2:] else "web"] = int(child)
+    return found
+
+
+def answers(product: Product) -> bool:
+    try:
+        return requests.get(f"{product.base}/readyz", timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+def test_serve_restarts_what_dies_and_stops_on_term(tmp_path: Path) -> None:
+    with fresh_database(tmp_path) as url:
+        product = Product(home=tmp_path, database_url=url)
+        serve = product.serve()
+        try:
+            wait_for(lambda: answers(product), seconds=30, what="the product to answer")
+            before = children(serve.pid)
+
+            for pid in before.values():
+                os.kill(pid, signal.SIGKILL)
+            after = wait_for(
+                lambda: now if len(now := children(serve.pid)) == 2 and now != before else None,
+                seconds=15,
+                what="both to be started again",
+            )
+            wait_for(lambda: answers(product), seconds=30, what="the product to answer again")
+            serve.send_signal(signal.SIGTERM)
+            status = serve.wait(timeout=30)
+
+            assert (status, set(after), set(after.values()) & set(before.values())) == (0, {"web", "worker"}, set())
+            assert not any(Path(f"/proc/{pid}").exists() for pid in after.values())
+        finally:
+            product.stop()
+
+
+def test_the_demo_is_made_once(tmp_path: Path) -> None:
+    product = Product(home=tmp_path, database_url=f"sqlite:///{tmp_path}/ouipost.sqlite3")
+    demo = tmp_path / "demo.json"
+    try:
+        for _ in range(2):
+            serve = product.start("manage.py", "serve", "--demo")
+            wait_for(lambda: "Workspace   ws_" in (tmp_path / "log").read_text(), seconds=60, what="the demo")
+            first = demo.read_text()
+            serve.send_signal(signal.SIGTERM)
+            assert serve.wait(timeout=30) == 0
+            (tmp_path / "log").unlink()
+
+        assert (demo.read_text(), oct(demo.stat().st_mode & 0o777)) == (first, "0o600")
+    finally:
+        product.stop()
