@@ -33,6 +33,7 @@ from ouipost.events.journal import Actor, record
 from workspaces.models import Workspace
 
 EXPIRES_IN = 600
+NAME_LENGTH = 255
 
 
 class OAuthStateInvalid(DomainError):
@@ -106,7 +107,7 @@ def _consent_url(connector: Connector, connection: Connection, *, state: str, ve
 
 def find_by_state(state: str, *, platform: str, now: datetime) -> Connection:
     """Return the open sign-in of our own sign-in page; raises OAuthStateInvalid."""
-    open_ones = Connection.objects.open(now).filter(platform=platform, exchanged_at=None)
+    open_ones = Connection.objects.open(now).filter(platform=platform, exchanged_at=None, workspace__deleted_at=None)
     connection = open_ones.select_related("workspace").filter(state_digest=_digest(state)).first()
     if connection is None:
         raise OAuthStateInvalid
@@ -188,11 +189,11 @@ def _take(workspace: Workspace, *, state: str, key_id: str, now: datetime) -> Co
 
 
 def _candidates(connection: Connection, *, code: str, now: datetime) -> list[Candidate]:
-    if connection.code_digest:
+    connector = registry.connector(connection.platform, connection.workspace)
+    if isinstance(connector, PasswordConnector):
         if not secrets.compare_digest(connection.code_digest, _digest(code)):
             raise OAuthExchangeFailed("The code is not the one that the sign-in page gave.")
         return _load(connection.unseal())
-    connector = registry.connector(connection.platform, connection.workspace)
     session = registry.session(connection.workspace)
     try:
         tokens = connector.exchange(
@@ -236,7 +237,8 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
     account.status, account.last_error = AccountStatus.ACTIVE, None
     show(account, candidate.profile, now=now)
     account.seal(candidate.tokens)
-    account.due_at = refresh_time(account, now=now)
+    account.due_at, account.lease_until = refresh_time(account, now=now), None
+    account.fence += 1  # a refresh that is under way has lost its claim: the new tokens stay
     if not SocialAccount.objects.filter(workspace=workspace, default_of=platform).exists():
         account.default_of = platform
     account.save()
@@ -247,9 +249,14 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
 def show(account: SocialAccount, profile: Profile, *, now: datetime) -> None:
     """Take over how the network shows the account; a name that was set by hand stays."""
     if not account.name_is_ours:
-        account.name = profile.name or profile.username or account.remote_id
+        account.name = (profile.name or profile.username or account.remote_id)[:NAME_LENGTH]
     account.username, account.profile_image = profile.username, profile.profile_image
     account.followers, account.following, account.last_sync = profile.followers, profile.following, now
+
+
+def forget_old(now: datetime) -> int:
+    """Remove the sign-ins that are over, with what they still held of tokens; returns how many."""
+    return Connection.objects.filter(expires_at__lte=now).delete()[0]
 
 
 def _digest(secret: str) -> str:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
-from accounts import tokens
+from accounts import connecting, tokens
 from ouipost.api import idempotency
 from ouipost.claims import Claim, engine_time
 from ouipost.writer import Writer
@@ -41,6 +41,7 @@ class Chore:
 CHORES = (
     Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due),
     Chore(name="remove deleted workspaces", every=timedelta(seconds=5), work=workspaces.purge_deleted),
+    Chore(name="forget old sign-ins", every=timedelta(hours=1), work=lambda: connecting.forget_old(timezone.now())),
     Chore(name="forget old answers", every=timedelta(hours=1), work=lambda: idempotency.forget_old(timezone.now())),
     Chore(name="sweep orphaned files", every=timedelta(hours=1), work=files.sweep),
 )

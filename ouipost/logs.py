@@ -15,7 +15,8 @@ SHARED = [
 def logging_config(form: str) -> dict[str, Any]:
     """Return Django's LOGGING for `text` or `json`."""
     as_json = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    as_text = [structlog.dev.ConsoleRenderer(colors=False)]
+    # A plain traceback: a richer one would print local variables, and so tokens.
+    as_text = [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     return {
         "version": 1,
         "disable_existing_loggers": False,

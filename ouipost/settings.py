@@ -79,6 +79,7 @@ if SIMULATOR:
     INSTALLED_APPS.append("ouipost.simulator")
 
 MIDDLEWARE = [
+    "ouipost.api.middleware.TrustedProxiesMiddleware",
     "ouipost.api.middleware.RequestIdMiddleware",
     "ouipost.api.middleware.EnvelopeMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -201,7 +202,12 @@ ENGINE_SPEED = env.float("ENGINE_SPEED", default=1.0)
 """Divides the publishing engine's times; for tests only."""
 WORKER_THREADS = env.int("WORKER_THREADS", default=32)
 
-UNFOLD = {"SITE_TITLE": "Oui Post", "SITE_HEADER": "Oui Post", "SITE_URL": "/"}
+UNFOLD = {
+    "SITE_TITLE": "Oui Post",
+    "SITE_HEADER": "Oui Post",
+    "SITE_URL": "/",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: "/static/api/icon.svg"}],
+}
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Oui Post API",
@@ -209,6 +215,13 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "PostStatus": "posts.models.PostStatus",
+        "TargetStatus": "posts.models.TargetStatus",
+        "AccountStatus": "accounts.models.AccountStatus",
+        "WorkspaceMode": "workspaces.models.Mode",
+        "MediaType": "posts.models.MediaType",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
@@ -219,6 +232,12 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_AGE = int(timedelta(hours=24).total_seconds())
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = (
+        "HTTP_X_FORWARDED_PROTO",
+        "https",
+    )  # only of trusted proxies: the middleware drops others
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$"]
 if not EMBEDDED:
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
     SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)

@@ -1,10 +1,12 @@
 """What happens around every request: its id, and the envelope of failures that no view answered."""
 
+import ipaddress
 import re
 import uuid
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 
@@ -14,6 +16,7 @@ from ouipost.api.failures import Failure, describe, of_status
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 API = re.compile(r"/(api|admin)(/|$)")
+MAX_ADDRESS = 45
 KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
@@ -33,6 +36,33 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response.headers["X-Request-ID"] = request_id
         return response
+
+
+class TrustedProxiesMiddleware:
+    """Takes the caller's address and scheme from trusted proxies, and from nobody else.
+
+    `TRUSTED_PROXIES` is a list of addresses and networks. The caller is the rightmost hop that is none of them.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.trusted = [ipaddress.ip_network(each, strict=False) for each in settings.TRUSTED_PROXIES]
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not self._is_trusted(request.META.get("REMOTE_ADDR", "")):
+            request.META.pop("HTTP_X_FORWARDED_PROTO", None)
+            return self.get_response(request)
+        hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+        caller = next((hop for hop in reversed(hops) if not self._is_trusted(hop)), None)
+        if caller is not None:
+            request.META["REMOTE_ADDR"] = caller[:MAX_ADDRESS]
+        return self.get_response(request)
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            return any(ipaddress.ip_address(address) in network for network in self.trusted)
+        except ValueError:
+            return False
 
 
 class EnvelopeMiddleware:

@@ -1,0 +1,57 @@
+"""A real browser (Debian's Chromium) against a product of real processes with its demo."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Page, Request
+
+from tests.product import Product, wait_for
+
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@dataclass(kw_only=True)
+class Demo:
+    """The running demo, and what opens it."""
+
+    base: str
+    api_key: str
+    workspace_id: str
+    email: str
+    password: str
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, object]:
+    return {"executable_path": shutil.which("chromium"), "args": QUIET}
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    home = tmp_path_factory.mktemp("demo")
+    product = Product(home=home, database_url=f"sqlite:///{home}/ouipost.sqlite3")
+    product.start("manage.py", "serve", "--demo")
+    try:
+        made = home / "demo.json"
+        wait_for(lambda: made.exists() and made.read_text(), seconds=60, what="the demo")
+        yield Demo(base=product.base, **json.loads(made.read_text()))
+    finally:
+        product.stop()
+
+
+@pytest.fixture
+def outside(page: Page, demo: Demo) -> list[str]:
+    """Every address that the page asks for outside of the product, and every error that its console shows."""
+    found: list[str] = []
+
+    def note(request: Request) -> None:
+        if not request.url.startswith((demo.base, "data:", "blob:")):
+            found.append(request.url)
+
+    page.on("request", note)
+    page.on("response", lambda answer: found.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
+    page.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
+    return found
