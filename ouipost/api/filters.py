@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from ouipost.api.moments import NotAMoment, parse_bound
-from ouipost.api.pagination import PARAMETERS
+from ouipost.api.pagination import PARAMETERS, page_problems
 from ouipost.errors import InvalidInput
 
 __all__ = ["BoundedFilterSet", "StrictFilterBackend", "parse_bound", "refuse_unknown"]
@@ -23,22 +23,30 @@ KEY_IN_ADDRESS = "Send the key in the X-API-Key header: addresses end up in logs
 
 
 class StrictFilterBackend(DjangoFilterBackend):
-    """Filters a list by the view's `filterset_class`; what it does not take is a 400 that names it."""
+    """Filters a list by the view's `filterset_class`; all that is wrong with its query is told in one 400."""
 
     def filter_queryset(self, request: Any, queryset: QuerySet[Any, Any], view: APIView) -> QuerySet[Any, Any]:
         if getattr(view, "detail", False):
             return queryset
         filterset = self.get_filterset(request, queryset, view)
-        if filterset is None:
-            return queryset
-        if not filterset.is_valid():
-            raise InvalidInput(**{name: [str(error) for error in errors] for name, errors in filterset.errors.items()})
-        filtered: QuerySet[Any, Any] = filterset.qs
+        problems = unknown_parameters(request, view) | page_problems(request.query_params)
+        if filterset is not None and not filterset.is_valid():
+            problems |= {name: [str(error) for error in errors] for name, errors in filterset.errors.items()}
+        if problems:
+            raise ValidationError(problems)
+        filtered: QuerySet[Any, Any] = queryset if filterset is None else filterset.qs
         return filtered
 
 
 def refuse_unknown(request: Request, view: Any) -> None:
-    """Refuse every query parameter that the present action does not take.
+    """Refuse every query parameter that the present action does not take."""
+    problems = unknown_parameters(request, view)
+    if problems:
+        raise ValidationError(problems)  # the names are the caller's
+
+
+def unknown_parameters(request: Request, view: Any) -> dict[str, list[str]]:
+    """Return what is wrong with the query's names.
 
     A list takes its filters and, where it has pages, `page` and `limit`; any action what `query_parameters` has for it.
     """
@@ -47,9 +55,7 @@ def refuse_unknown(request: Request, view: Any) -> None:
     if action == "list":
         known.update(PARAMETERS if view.pagination_class else ())
         known.update(getattr(getattr(view, "filterset_class", None), "base_filters", ()))
-    problems = {name: [UNKNOWN] for name in request.query_params if name not in known}
-    if problems:
-        raise ValidationError(problems)  # the names are the caller's
+    return {name: [UNKNOWN] for name in request.query_params if name not in known}
 
 
 def refuse_key_in_address(request: Request) -> None:

@@ -83,21 +83,20 @@ class Pages(BasePagination):
 
 def read_page(parameters: Mapping[str, str]) -> tuple[int, int]:
     """Return page and limit; raises with everything that is wrong with either."""
-    problems: dict[str, list[str]] = {}
-    page = _read(parameters, "page", default=1, largest=LARGEST_PAGE, problems=problems)
-    limit = _read(parameters, "limit", default=DEFAULT_LIMIT, largest=LARGEST_LIMIT, problems=problems)
+    problems = page_problems(parameters)
     if problems:
         raise InvalidInput(**problems)
-    return page, limit
+    return int(parameters.get("page", 1)), int(parameters.get("limit", DEFAULT_LIMIT))
 
 
-def _read(
-    parameters: Mapping[str, str], name: str, *, default: int, largest: int, problems: dict[str, list[str]]
-) -> int:
-    text = parameters.get(name)
-    if text is None:
-        return default
-    number = int(text) if PLAIN_INTEGER.fullmatch(text) else 0
-    if not 1 <= number <= largest:
-        problems[name] = [f"Must be a whole number from 1 to {largest}."]
-    return number
+def page_problems(parameters: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return what is wrong with `page` and `limit`, where they are given."""
+    return {
+        name: [f"Must be a whole number from 1 to {largest}."]
+        for name, largest in (("page", LARGEST_PAGE), ("limit", LARGEST_LIMIT))
+        if name in parameters and not _is_within(parameters[name], largest)
+    }
+
+
+def _is_within(text: str, largest: int) -> bool:
+    return PLAIN_INTEGER.fullmatch(text) is not None and 1 <= int(text) <= largest

@@ -56,7 +56,8 @@ class ApiViewSet(GenericViewSet[M]):
         if self.action is None:
             raise MethodNotAllowed(request.method or "")
         super().initial(request, *args, **kwargs)
-        refuse_unknown(request, self)
+        if self.action != "list" or self.pagination_class is None:
+            refuse_unknown(request, self)  # a list's filters and pages are checked together with the names
         self.is_admitted = True
 
     def handle_exception(self, exc: Exception) -> Response:

@@ -54,6 +54,12 @@ def test_a_page_has_its_rows_and_tells_where_it_stands(api: Client) -> None:
     assert past["pagination"] == {"current_page": 1_000_000, "total_pages": 1, "total_items": 5, "per_page": 100}
 
 
+def test_everything_that_is_wrong_with_a_query_is_told_at_once(api: Client) -> None:
+    problems = fields(api, "/api/notes?limit=101&page=0&colour=red&from=yesterday")
+
+    assert sorted(problems) == ["colour", "from", "limit", "page"]
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "101", "1e3", "ten", "%201", "", "1.0", "+1", "%D9%A1", "9" * 30])
 def test_a_limit_out_of_range_is_a_400_that_names_it(api: Client, value: str) -> None:
     assert fields(api, f"/api/notes?limit={value}") == {"limit": ["Must be a whole number from 1 to 100."]}
