@@ -12,7 +12,10 @@ from accounts import platforms, registry
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms.base import Platform
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
+from workspaces.settings import check_settings
 
+HASHTAG_SETTINGS = ("auto_hashtags", "default_hashtags")
+"""What an account may say differently from its workspace."""
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 BY_ID = {platform.id: platform for platform in platforms.ALL}
 
@@ -175,7 +178,7 @@ class CallbackInput(StrictInput):
 class AccountInput(StrictInput):
     """The body that changes an account."""
 
-    ignored = (
+    read_only = (
         "id",
         "platform",
         "type",
@@ -189,16 +192,12 @@ class AccountInput(StrictInput):
         "stats",
         "health",
         "scopes_missing",
-        "status",
     )
+    guarded = {"status": "POST /api/accounts/{id}/refresh or reconnect"}
     name = Text(required=False, max_length=255)
     is_default = Boolean(required=False)
     settings = JsonObject(required=False)
 
     def validate_settings(self, value: dict[str, Any]) -> dict[str, Any]:
-        tags = value.get("default_hashtags")
-        if tags is not None and not (isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)):
-            raise serializers.ValidationError({"default_hashtags": ["Must be a list of hashtags."]})
-        if not isinstance(value.get("auto_hashtags", False), bool | None):
-            raise serializers.ValidationError({"auto_hashtags": ["Must be true or false."]})
+        check_settings({name: value[name] for name in HASHTAG_SETTINGS if name in value})
         return value

@@ -15,6 +15,8 @@ from PIL import Image, ImageDraw
 
 from adminapi.bootstrap import bootstrap
 from adminapi.client import Client
+from ouipost.events.journal import SYSTEM
+from workspaces.keys import create_key
 from workspaces.models import KeyMode, Mode, Tier
 
 EMAIL, WORKSPACE = "demo@example.com", "Demo"
@@ -75,12 +77,15 @@ def make(output: OutputWrapper) -> Demo:
         tier=Tier.ENTERPRISE,
         key_mode=KeyMode.TEST,
     )
-    client = Client(settings.PUBLIC_BASE_URL, api_key=made.secret, workspace_id=made.workspace.pk)
+    secret = made.secret or create_key(name="Demo again", tier=Tier.ENTERPRISE, mode=KeyMode.TEST, actor=SYSTEM)[1]
+    made.admin.set_password(password)  # an earlier demo that came to no end may have set another
+    made.admin.save()
+    client = Client(settings.PUBLIC_BASE_URL, api_key=secret, workspace_id=made.workspace.pk)
     output.write("Making the demo: three accounts at the simulated networks, and some posts.")
     for platform in ("facebook", "twitter", "bluesky"):
         client.connect(platform)
     write_posts(client)
-    demo = Demo(api_key=made.secret, workspace_id=made.workspace.pk, email=EMAIL, password=password)
+    demo = Demo(api_key=secret, workspace_id=made.workspace.pk, email=EMAIL, password=password)
     _keep(demo)
     return demo
 

@@ -112,8 +112,11 @@ def renew(model: type[Work], held: Claim, *, lease: timedelta, now: datetime, **
 
 
 def release(model: type[Work], held: Claim, **values: Any) -> bool:
-    """Give a claimed row back, with its next `due_at` among the values; returns False when the claim was lost."""
-    return write(model, held, lease_until=None, **values)
+    """Give a claimed row back, with its next `due_at` among the values; returns False when the claim was lost.
+
+    The claim is over then: to give the same row back again changes nothing.
+    """
+    return write(model, held, lease_until=None, fence=F("fence") + 1, **values)
 
 
 @transaction.atomic

@@ -2,11 +2,12 @@
 
 from django.conf import settings
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from rest_framework.routers import SimpleRouter
 
 from accounts.views import AccountViewSet, PlatformViewSet, connect
 from ouipost.api import health
+from ouipost.api.unknown import UnknownAddress
 from posts.views import MediaViewSet, PostViewSet
 from workspaces.views import WorkspaceViewSet
 
@@ -23,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.ready, name="readyz"),
     path("api/", include("ouipost.api.urls")),
     path("api/", include(api.urls)),
+    re_path(r"^api(?:/|$)", UnknownAddress.as_view()),
     path("media/", include("posts.serving")),
     path("connect/<str:platform>", connect, name="connect"),
     path("console/", admin.site.urls),

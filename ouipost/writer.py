@@ -10,11 +10,12 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
-from django.db import DatabaseError, close_old_connections, transaction
+from django.db import DatabaseError, OperationalError, close_old_connections, transaction
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 BATCH = 100
+TRIES = 3
 
 
 class Runs(Protocol):
@@ -46,19 +47,23 @@ class Writer:
     def serve(self, timeout: float) -> bool:
         """Commit what has gathered, waiting up to `timeout` seconds for the first piece; returns if there was any."""
         batch = self._gather(timeout)
-        if not batch:
-            return False
-        settled: list[Callable[[], None]] = []
+        for tell in self._commit(batch) if batch else []:
+            tell()
+        return bool(batch)
+
+    def _commit(
+        self, batch: list[tuple[Callable[[], Any], "Future[Any]"]], tries: int = TRIES
+    ) -> list[Callable[[], None]]:
+        """Commit a batch and return how to tell its threads; a race lost to another process only costs a try."""
         try:
             with transaction.atomic():
-                settled = [self._attempt(work, future) for work, future in batch]
+                return [self._attempt(work, future) for work, future in batch]
         except Exception as error:
-            logger.exception("A batch of %s writes was not committed", len(batch))
             close_old_connections()
-            settled = [_fails(future, error) for _, future in batch]
-        for settle in settled:
-            settle()
-        return True
+            if isinstance(error, OperationalError) and tries > 1:
+                return self._commit(batch, tries - 1)
+            logger.exception("A batch of %s writes was not committed", len(batch))
+            return [_fails(future, error) for _, future in batch]
 
     def _gather(self, timeout: float) -> list[tuple[Callable[[], Any], "Future[Any]"]]:
         batch: list[tuple[Callable[[], Any], Future[Any]]] = []

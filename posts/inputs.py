@@ -13,6 +13,7 @@ from ouipost.ids import PATTERN
 ACCOUNT_ID = re.compile(f"acc_{PATTERN}")
 OPTIONS = {platform.id: frozenset(platform.limits.options) for platform in platforms.ALL}
 MAX_CONTENT = 100_000
+MAX_DESTINATIONS = 100
 
 
 class Link(Text):
@@ -65,7 +66,7 @@ class OverrideInput(StrictInput):
 class PostInput(StrictInput):
     """The body that changes a post."""
 
-    ignored = (
+    read_only = (
         "id",
         "media",
         "targets",
@@ -81,7 +82,7 @@ class PostInput(StrictInput):
         "scheduled_timezone": "POST /api/posts/{id}/schedule",
     }
     content = Text(max_length=MAX_CONTENT, allow_blank=True)
-    platforms = StringList(min_length=1, max_length=100)
+    platforms = StringList(min_length=1, max_length=MAX_DESTINATIONS)
     title = Text(required=False, allow_blank=True, max_length=1000)
     link = Link(required=False, allow_blank=True, max_length=2000)
     hashtags = StringList(required=False, max_length=100)
@@ -90,16 +91,19 @@ class PostInput(StrictInput):
     def validate_platforms(self, value: list[str]) -> list[str]:
         unknown = [name for name in value if not _is_destination(name)]
         if unknown:
-            raise serializers.ValidationError(f"Neither a platform nor an account id: {', '.join(unknown)[:500]}.")
+            told = f"Neither a platform nor a connected account: {', '.join(unknown)[:500]}."
+            raise serializers.ValidationError(told)
         return value
 
     def validate_hashtags(self, value: list[str]) -> list[str]:
         return check_hashtags(value)
 
     def validate_platform_content(self, value: dict[str, Any]) -> dict[str, Any]:
+        if len(value) > MAX_DESTINATIONS:
+            raise serializers.ValidationError(f"At most {MAX_DESTINATIONS} platforms and accounts can be named.")
         entries = {key: _override(key, entry) for key, entry in value.items()}
         problems: dict[str, Any] = {key: entry.errors for key, entry in entries.items() if not entry.is_valid()}
-        problems |= {key: ["Neither a platform nor an account id."] for key in value if not _is_destination(key)}
+        problems |= {key: [_unknown_override(key)] for key in value if not _is_destination(key)}
         if problems:
             raise serializers.ValidationError(problems)
         return {key: entry.validated_data for key, entry in entries.items()}
@@ -112,6 +116,12 @@ def _override(key: str, entry: Any) -> OverrideInput:
 
 def _is_destination(key: str) -> bool:
     return key in registry.IDS or ACCOUNT_ID.fullmatch(key) is not None
+
+
+def _unknown_override(key: str) -> str:
+    """Return what is wrong with this key; an id in the wrong form is told as one that is not there."""
+    is_meant_as_id = key.casefold().startswith("acc_")
+    return "No such connected account." if is_meant_as_id else "Neither a platform nor a connected account."
 
 
 class NewPostInput(PostInput):
@@ -147,8 +157,9 @@ class ResolveInput(StrictInput):
 class MediaInput(StrictInput):
     """The body that changes a file."""
 
-    ignored = (
+    read_only = (
         "id",
+        "post_id",
         "type",
         "filename",
         "size",

@@ -1,7 +1,6 @@
 """Workspaces as the API shows and takes them."""
 
-from collections.abc import Collection
-from typing import Any, ClassVar
+from typing import Any
 
 from rest_framework import serializers
 
@@ -74,7 +73,7 @@ class WorkspaceDetailSerializer(WorkspaceWrittenSerializer):
 class WorkspaceInput(StrictInput):
     """The body that changes a workspace."""
 
-    ignored: ClassVar[Collection[str]] = (*SHOWN, "mode")
+    read_only: Any = (*SHOWN, "mode")
     name = Text(max_length=100)
     description = Text(required=False, allow_blank=True, max_length=10_000)
     settings = JsonObject(required=False)
@@ -86,5 +85,5 @@ class WorkspaceInput(StrictInput):
 class NewWorkspaceInput(WorkspaceInput):
     """The body that creates a workspace."""
 
-    ignored = SHOWN
+    read_only = SHOWN
     mode = Choice(choices=Mode.values, required=False)

@@ -1,0 +1,23 @@
+"""What is not there."""
+
+from typing import Any
+
+from django.http import Http404
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from ouipost.api import limits
+from ouipost.api.filters import refuse_key_in_address
+from ouipost.api.permissions import caller_of
+
+
+class UnknownAddress(APIView):
+    """Any other address below /api: 404, told to a known key together with its allowance."""
+
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        refuse_key_in_address(request)
+        self.perform_authentication(request)
+        limits.enforce(request._request, caller_of(request))
+        raise Http404

@@ -1,0 +1,222 @@
+"""Bodies that no client should send: each is refused in its own words, at once, and leaves nothing behind."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from ouipost.events.models import Event
+from posts.models import Post
+from tests.conftest import ApiClient
+from tests.contract.world import CALLBACK, error_of
+from tests.factories import make_account, make_post, make_workspace
+from workspaces.models import Workspace
+
+MEGABYTE = 1024 * 1024
+
+
+def nested(opening: bytes, closing: bytes, depth: int) -> bytes:
+    return b'{"content": ' + opening * depth + closing * depth + b"}"
+
+
+MALFORMED: dict[str, bytes] = {
+    "a word": b"hello",
+    "a form": b"content=x&platforms=facebook",
+    "half an object": b'{"content": "x"',
+    "half a string": b'{"content": "x',
+    "a string that ends in a backslash": b'{"content": "\\',
+    "a trailing comma": b'{"content": "x",}',
+    "single quotes": b"{'content': 'x'}",
+    "a comment": b'{"content": "x" /* y */}',
+    "two objects": b'{"content": "x"}{"content": "y"}',
+    "an array": b"[]",
+    "an array of objects": b'[{"content": "x"}]',
+    "a string": b'"content"',
+    "a number": b"1",
+    "null": b"null",
+    "true": b"true",
+    "a bare NUL": b'{"content": "\x00"}',
+    "an escaped NUL": b'{"content": "\\u0000"}',
+    "a NUL in a key": b'{"a\\u0000": 1}',
+    "a byte order mark": b'\xef\xbb\xbf{"content": "x"}',
+    "UTF-16": '{"content": "x"}'.encode("utf-16"),
+    "UTF-16 without mark": '{"content": "x"}'.encode("utf-16-le"),
+    "UTF-32": '{"content": "x"}'.encode("utf-32"),
+    "Latin-1": '{"content": "é"}'.encode("latin-1"),
+    "overlong UTF-8": b'{"content": "\xc0\xaf"}',
+    "an encoded surrogate": b'{"content": "\xed\xa0\x80"}',
+    "a lone high surrogate": b'{"content": "\\ud800"}',
+    "a lone low surrogate": b'{"content": "\\udfff"}',
+    "surrogates the wrong way round": b'{"content": "\\udc00\\ud800"}',
+    "a surrogate in a key": b'{"\\ud800": 1}',
+    "NaN": b'{"content": NaN}',
+    "Infinity": b'{"content": Infinity}',
+    "minus Infinity": b'{"content": -Infinity}',
+    "1e400": b'{"content": 1e400}',
+    "2^63": b'{"content": 9223372036854775808}',
+    "-2^63": b'{"content": -9223372036854775808}',
+    "2^53 + 1": b'{"content": 9007199254740993}',
+    "a number of 5,000 digits": b'{"content": ' + b"9" * 5000 + b"}",
+    "a leading zero": b'{"content": 012}',
+    "a plus": b'{"content": +1}',
+    "hexadecimal": b'{"content": 0x10}',
+    "a raw newline in a string": b'{"content": "a\nb"}',
+    "duplicate keys": b'{"content": "a", "content": "b"}',
+    "duplicate keys inside": b'{"settings": {"a": 1, "a": 2}}',
+    "duplicate keys, one escaped": b'{"content": "a", "\\u0063ontent": "b"}',
+    "arrays 21 deep": nested(b"[", b"]", 21),
+    "arrays 10,000 deep": nested(b"[", b"]", 10_000),
+    "objects 10,000 deep": nested(b'{"a":', b"}", 10_000),
+    "half a million opening brackets": b"[" * 500_000,
+    "half a million opening braces": b'{"":' * 125_000,
+    "a million quotes": b'"' * 1_000_000,
+    "a million backslashes": b'{"content": "' + b"\\" * 1_000_000,
+    "more than a megabyte": b'{"content": "' + b"x" * MEGABYTE + b'"}',
+    "a million hashtags": json.dumps(
+        {"content": "x", "platforms": ["facebook"], "hashtags": ["a"] * 1_000_000}
+    ).encode(),
+    "1,001 platforms": json.dumps({"content": "x", "platforms": ["facebook"] * 1001}).encode(),
+    "20,000 unknown fields": json.dumps({f"f{number}": 1 for number in range(20_000)}).encode(),
+}
+ENDPOINTS = {
+    "create a post": ("POST", "/api/posts"),
+    "change a post": ("PUT", "/api/posts/{post}"),
+    "schedule a post": ("POST", "/api/posts/{post}/schedule"),
+    "create a workspace": ("POST", "/api/workspaces"),
+    "connect an account": ("POST", "/api/accounts"),
+}
+GOOD: dict[str, dict[str, Any]] = {
+    "create a post": {"content": "x", "platforms": ["facebook"]},
+    "change a post": {"content": "x"},
+    "schedule a post": {"scheduled_at": "2027-01-01T00:00:00Z"},
+    "create a workspace": {"name": "x"},
+    "connect an account": {"platform": "facebook", "callback_url": CALLBACK},
+}
+TEXTS = {
+    "create a post": ["content", "title", "link"],
+    "change a post": ["content", "title", "link"],
+    "schedule a post": ["scheduled_at", "timezone"],
+    "create a workspace": ["name", "description", "mode"],
+    "connect an account": ["platform", "callback_url"],
+}
+LISTS = {"create a post": ["platforms", "hashtags"], "change a post": ["platforms", "hashtags"]}
+OBJECTS = {"create a post": ["platform_content"], "create a workspace": ["settings"]}
+NO_TEXTS = [0, -0.0, 1.5, True, [], ["x"], {}, {"x": "y"}, "\x01", "a\x1bb"]
+NO_LISTS = ["facebook", 1, True, {}, {"0": "facebook"}, None, [1], [None], [["facebook"]], [{"id": "facebook"}]]
+NO_OBJECTS = ["x", 1, True, [], [{}], None]
+
+
+def wrong_values() -> list[tuple[str, dict[str, Any]]]:
+    """Return bodies that are right but for one value of the wrong type."""
+    tables = ((TEXTS, NO_TEXTS), (LISTS, NO_LISTS), (OBJECTS, NO_OBJECTS))
+    return [
+        (endpoint, GOOD[endpoint] | {name: value})
+        for fields, values in tables
+        for endpoint, names in fields.items()
+        for name in names
+        for value in values
+    ]
+
+
+@pytest.fixture
+def paths(workspace: Workspace) -> dict[str, str]:
+    return {"post": make_post(workspace, accounts=[make_account(workspace)]).pk}
+
+
+def refused(api: ApiClient, endpoint: str, paths: dict[str, str], body: Any) -> tuple[int, str]:
+    """Send a bad body; the refusal must come at once and must have changed nothing."""
+    before = (Event.objects.count(), Post.objects.count(), Workspace.objects.count())
+    method, path = ENDPOINTS[endpoint]
+    started = time.process_time()
+    response = api(method, path.format(**paths), body)
+    assert time.process_time() - started < 1
+    assert (Event.objects.count(), Post.objects.count(), Workspace.objects.count()) == before
+    return error_of(response)
+
+
+def test_there_are_more_than_two_hundred_of_them() -> None:
+    assert len(MALFORMED) * len(ENDPOINTS) + len(wrong_values()) > 200
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_malformed_body_is_refused(api: ApiClient, paths: dict[str, str], endpoint: str, name: str) -> None:
+    status, code = refused(api, endpoint, paths, MALFORMED[name])
+
+    assert (status, code) in {
+        (400, "MALFORMED_JSON"),
+        (400, "VALIDATION_ERROR"),
+        (413, "PAYLOAD_TOO_LARGE"),
+    }
+    assert (status == 413) is (len(MALFORMED[name]) > MEGABYTE)
+
+
+@pytest.mark.parametrize(("endpoint", "body"), wrong_values())
+def test_a_value_of_the_wrong_type_is_refused_and_never_coerced(
+    api: ApiClient, paths: dict[str, str], endpoint: str, body: dict[str, Any]
+) -> None:
+    assert refused(api, endpoint, paths, body) == (400, "VALIDATION_ERROR")
+
+
+def test_a_body_that_is_announced_as_a_hundred_megabytes_is_refused_before_it_is_read(api: ApiClient) -> None:
+    """The test's own stream raises when more is read than it holds."""
+    announced: Any = {"CONTENT_LENGTH": str(100 * MEGABYTE), "content_type": "application/json"}
+
+    response = api.client.generic("POST", "/api/posts", b"{", headers=api.headers, **announced)
+
+    assert error_of(response) == (413, "PAYLOAD_TOO_LARGE")
+
+
+def test_a_body_that_is_too_large_is_refused_with_an_idempotency_key_too(api: ApiClient) -> None:
+    response = api.post("/api/posts", b" " * (MEGABYTE + 1), Idempotency_Key="k")
+
+    assert error_of(response) == (413, "PAYLOAD_TOO_LARGE")
+    assert response.json()["error"]["details"] == {"limit_bytes": MEGABYTE}
+
+
+@pytest.mark.parametrize("key", ["k{}", "acc_019a2b3c-4d5e-7f00-8a1b-{:012}"])
+@pytest.mark.parametrize("endpoint", ["create a post", "change a post"])
+def test_overrides_for_thousands_are_refused_before_each_is_looked_at(
+    api: ApiClient, paths: dict[str, str], endpoint: str, key: str
+) -> None:
+    overrides = {key.format(number): {"content": "x"} for number in range(14_000)}
+
+    assert refused(api, endpoint, paths, {"platform_content": overrides}) == (400, "VALIDATION_ERROR")
+
+
+def test_text_of_any_script_comes_back_as_it_was_sent(api: ApiClient, workspace: Workspace) -> None:
+    make_account(workspace)
+    text = "Grüße 👩‍👩‍👧‍👦 שלום 你好\tx\n\n  y "
+
+    body = {"content": text, "platforms": ["facebook"]}
+    post = api.post("/api/posts", body).json()["data"]["post"]
+
+    assert post["content"] == text
+
+
+def test_a_twentieth_level_is_still_read(api: ApiClient) -> None:
+    deep: Any = "x"
+    for _ in range(18):
+        deep = [deep]
+
+    response = api.post("/api/workspaces", {"name": "Deep", "settings": {"deep": deep}})
+
+    assert response.json()["data"]["workspace"]["settings"] == {"deep": deep}
+
+
+@pytest.mark.django_db
+def test_ids_and_times_in_a_body_that_creates_change_nothing(api: ApiClient, workspace: Workspace) -> None:
+    make_account(workspace)
+    other = make_workspace()
+    planted = {"id": "post_1", "published_at": "2001-01-01T00:00:00Z", "created_at": "2001-01-01T00:00:00Z"}
+
+    ignored = api.post("/api/posts", {"content": "x", "platforms": ["facebook"]} | planted)
+    refused = api.post("/api/posts", {"content": "x", "platforms": ["facebook"], "workspace_id": other.pk})
+
+    post = Post.objects.get()
+    assert ignored.status_code == 201
+    assert (post.workspace_id, post.published_at) == (workspace.pk, None)
+    assert post.pk != "post_1"
+    assert post.created_at.year > 2001
+    assert set(refused.json()["error"]["details"]["fields"]) == {"workspace_id"}

@@ -1,0 +1,318 @@
+"""Connecting an account: POST /api/accounts, the callback, and what is refused on the way."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import time_machine
+
+from accounts.models import SocialAccount
+from accounts.platforms.base import Candidate, PlatformError, Profile, Rejected, Tokens, Unavailable, Unknown
+from accounts.platforms.facebook import Facebook
+from tests.conftest import ApiClient
+from tests.contract.seed import assert_matches
+from tests.contract.world import CALLBACK, error_of, fields_of
+from tests.factories import NOW, make_account, make_key, make_post, make_workspace
+from workspaces.models import Workspace
+
+INVALID_STATE = (422, "OAUTH_STATE_INVALID")
+Grants = Callable[..., None]
+
+
+@pytest.fixture
+def facebook(monkeypatch: pytest.MonkeyPatch) -> Grants:
+    """Say which pages the network opens for a code, or how it refuses."""
+
+    def grant(*pages: str, error: PlatformError | None = None) -> None:
+        def exchange(*_: Any, **__: Any) -> Tokens:
+            if error is not None:
+                raise error
+            return Tokens(access_token="of the person")
+
+        candidates = [
+            Candidate(
+                remote_id=page,
+                type="page",
+                profile=Profile(name=f"Page {page}", username=f"page{page}", profile_image="https://pic.example/1"),
+                tokens=Tokens(access_token=f"of {page}", scopes=("pages_show_list",)),
+            )
+            for page in pages
+        ]
+        monkeypatch.setattr(Facebook, "exchange", exchange)
+        monkeypatch.setattr(Facebook, "candidates", lambda *_: candidates)
+
+    grant("1")
+    return grant
+
+
+def started(api: ApiClient, platform: str = "facebook") -> str:
+    body = {"platform": platform, "callback_url": CALLBACK}
+    state: str = api.post("/api/accounts", body).json()["data"]["state"]
+    return state
+
+
+def call_back(api: ApiClient, **body: Any) -> Any:
+    return api.post("/api/accounts/callback", body)
+
+
+def test_a_sign_in_is_opened_as_in_the_reference(api: ApiClient) -> None:
+    response = api.post("/api/accounts", {"platform": "facebook", "callback_url": CALLBACK})
+
+    assert_matches(response, "POST /api/accounts", made=("auth_url", "state"))
+    data = response.json()["data"]
+    address = urlsplit(data["auth_url"])
+    query = parse_qs(address.query)
+    assert "www.facebook.com" in data["auth_url"]
+    assert address.path.endswith("/dialog/oauth")
+    assert (query["state"], query["redirect_uri"]) == ([data["state"]], [CALLBACK])
+    assert len(data["state"]) >= 32
+
+
+def test_scopes_are_asked_for_beside_the_required_ones(api: ApiClient) -> None:
+    body = {"platform": "facebook", "callback_url": CALLBACK, "scopes": ["pages_show_list", "ads_read"]}
+
+    address = api.post("/api/accounts", body).json()["data"]["auth_url"]
+
+    asked = parse_qs(urlsplit(address).query)["scope"][0].split(",")
+    assert asked == ["pages_show_list", "pages_manage_posts", "pages_read_engagement", "read_insights", "ads_read"]
+
+
+@pytest.mark.parametrize("platform", ["instagram", "linkedin", "tiktok", "youtube", "pinterest", "threads"])
+def test_a_platform_without_connector_cannot_be_connected(api: ApiClient, platform: str) -> None:
+    response = api.post("/api/accounts", {"platform": platform, "callback_url": CALLBACK})
+
+    assert error_of(response) == (422, "PLATFORM_NOT_CONFIGURED")
+
+
+@pytest.mark.django_db
+def test_without_credentials_a_live_workspace_cannot_connect_but_bluesky_needs_none() -> None:
+    _, secret = make_key()
+    api = ApiClient(secret, make_workspace(mode="live").pk)
+
+    answers = {
+        name: api.post("/api/accounts", {"platform": name, "callback_url": CALLBACK})
+        for name in ("facebook", "bluesky")
+    }
+
+    assert error_of(answers["facebook"]) == (422, "PLATFORM_NOT_CONFIGURED")
+    assert answers["bluesky"].json()["data"]["auth_url"].startswith("http://testserver/connect/bluesky?state=")
+
+
+GOOD = ["https://a.example/cb?x=1", "http://localhost:3000/cb", "http://127.0.0.1/cb", "http://[::1]:8080/cb"]
+BAD = [
+    "http://a.example/cb",
+    "http://127.0.0.1.a.example/cb",
+    "http://localhost.a.example",
+    "ftp://a.example",
+    "https:///cb",
+    "//a.example/cb",
+    "/cb",
+    "a.example",
+    "javascript:alert(1)",
+    "https://a.example/#part",
+    "https://a.example/a b",
+    "https://a.example:port/",
+    "https://[::1/",
+    "",
+    "https://a.example/" + "x" * 2000,
+]
+
+
+@pytest.mark.parametrize("address", GOOD)
+def test_a_callback_is_https_or_on_a_loopback_host(api: ApiClient, address: str) -> None:
+    assert api.post("/api/accounts", {"platform": "facebook", "callback_url": address}).status_code == 200
+
+
+@pytest.mark.parametrize("address", BAD)
+def test_another_callback_is_refused(api: ApiClient, workspace: Workspace, address: str) -> None:
+    account = make_account(workspace)
+
+    opened = api.post("/api/accounts", {"platform": "facebook", "callback_url": address})
+    again = api.post(f"/api/accounts/{account.pk}/reconnect", {"callback_url": address})
+
+    assert [set(fields_of(answer)) for answer in (opened, again)] == [{"callback_url"}] * 2
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ({}, {"platform", "callback_url"}),
+        ({"platform": "myspace", "callback_url": 1, "scopes": "all"}, {"platform", "callback_url", "scopes"}),
+        ({"platform": "facebook", "callback_url": CALLBACK, "state": "mine"}, {"state"}),
+        ({"platform": "facebook", "callback_url": CALLBACK, "scopes": [1]}, {"scopes.0"}),
+    ],
+)
+def test_everything_that_is_wrong_is_named_at_once(api: ApiClient, body: Any, names: set[str]) -> None:
+    assert set(fields_of(api.post("/api/accounts", body))) == names
+
+
+def test_one_granted_account_is_connected_with_201(api: ApiClient, facebook: Grants) -> None:
+    response = call_back(api, state=started(api), code="good")
+
+    shown = response.json()["data"]["account"]
+    assert response.status_code == 201
+    assert (shown["name"], shown["username"], shown["status"]) == ("Page 1", "page1", "active")
+    assert shown["is_default"] is True
+    assert shown == api.get(f"/api/accounts/{shown['id']}").json()["data"]["account"]
+
+
+def test_the_first_account_of_a_network_is_the_default_and_the_next_is_not(api: ApiClient, facebook: Grants) -> None:
+    first = call_back(api, state=started(api), code="good").json()["data"]["account"]
+    facebook("2")
+    second = call_back(api, state=started(api), code="good").json()["data"]["account"]
+
+    assert (first["is_default"], second["is_default"]) == (True, False)
+
+
+@pytest.mark.parametrize(("select", "names"), [(["2"], ["Page 2"]), ("all", ["Page 1", "Page 2", "Page 3"])])
+def test_of_several_the_caller_chooses(api: ApiClient, facebook: Grants, select: Any, names: list[str]) -> None:
+    facebook("1", "2", "3")
+    offered = call_back(api, state=started(api), code="good")
+    data = offered.json()["data"]
+
+    chosen = call_back(api, connection=data["connection"], select=select)
+
+    assert offered.status_code == 200
+    assert set(data) == {"connection", "candidates", "expires_in"}
+    assert data["connection"].startswith("conn_")
+    assert 0 < data["expires_in"] <= 600
+    picture = "https://pic.example/1"
+    assert data["candidates"][0] == {
+        "id": "1", "type": "page", "name": "Page 1", "username": "page1", "profile_image": picture,
+    }  # fmt: skip
+    assert chosen.status_code == 201
+    assert sorted(each["name"] for each in chosen.json()["data"]["accounts"]) == names
+    again = call_back(api, connection=data["connection"], select="all")
+    assert error_of(again) == INVALID_STATE
+
+
+def test_a_candidate_that_was_not_offered_is_named_and_nothing_is_connected(api: ApiClient, facebook: Grants) -> None:
+    facebook("1", "2")
+    connection = call_back(api, state=started(api), code="good").json()["data"]["connection"]
+
+    told = fields_of(call_back(api, connection=connection, select=["1", "9"]))
+
+    assert set(told) == {"select"}
+    assert "9" in told["select"][0]
+    assert not SocialAccount.objects.exists()
+    assert call_back(api, connection=connection, select=["1"]).status_code == 201
+
+
+def test_connecting_what_is_there_keeps_its_id_and_its_scheduled_posts(
+    api: ApiClient, workspace: Workspace, facebook: Grants
+) -> None:
+    account = make_account(workspace, remote_id="1", status="expired")
+    post = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW)
+
+    shown = call_back(api, state=started(api), code="good").json()["data"]["account"]
+
+    assert (shown["id"], shown["status"]) == (account.pk, "active")
+    assert [target.status for target in post.targets.all()] == ["scheduled"]
+
+
+def test_a_state_is_taken_once(api: ApiClient, facebook: Grants) -> None:
+    state = started(api)
+
+    first, second = call_back(api, state=state, code="good"), call_back(api, state=state, code="good")
+
+    assert first.status_code == 201
+    assert error_of(second) == INVALID_STATE
+
+
+def test_a_state_of_nobody_another_key_or_another_workspace_is_the_same_to_the_caller(
+    api: ApiClient, workspace: Workspace, facebook: Grants
+) -> None:
+    _, secret = make_key()
+    elsewhere = ApiClient(secret, make_workspace().pk)
+    other_key = ApiClient(secret, workspace.pk)
+    same_key = ApiClient(api.headers["X-API-Key"], elsewhere.headers["X-Workspace-ID"])
+    states = ["unknown", started(other_key), started(elsewhere), started(same_key)]
+
+    answers = [call_back(api, state=state, code="good") for state in states]
+
+    assert [error_of(answer) for answer in answers] == [INVALID_STATE] * 4
+    assert len({answer.content for answer in answers}) == 1
+    assert not SocialAccount.objects.exists()
+    assert call_back(other_key, state=states[1], code="good").status_code == 201
+
+
+def test_a_state_is_good_for_ten_minutes(api: ApiClient, facebook: Grants) -> None:
+    with time_machine.travel(NOW, tick=False) as clock:
+        in_time, late = started(api), started(api)
+        clock.shift(timedelta(seconds=599))
+        first = call_back(api, state=in_time, code="good")
+        clock.shift(timedelta(seconds=1))
+        second = call_back(api, state=late, code="good")
+
+    assert first.status_code == 201
+    assert error_of(second) == INVALID_STATE
+
+
+@pytest.mark.parametrize("error", [Rejected("Bad code."), Unavailable("Down."), Unknown("Cut off.")])
+def test_a_code_that_the_network_does_not_take_uses_up_the_state(
+    api: ApiClient, facebook: Grants, error: PlatformError
+) -> None:
+    facebook(error=error)
+    state = started(api)
+
+    refused, again = call_back(api, state=state, code="bad"), call_back(api, state=state, code="good")
+
+    assert error_of(refused) == (422, "OAUTH_EXCHANGE_FAILED")
+    assert error_of(again) == INVALID_STATE
+    assert not SocialAccount.objects.exists()
+
+
+def test_a_sign_in_that_opens_nothing_or_that_the_person_refused_has_failed(api: ApiClient, facebook: Grants) -> None:
+    facebook()
+    nothing = call_back(api, state=started(api), code="good")
+    state = started(api)
+    refused, again = call_back(api, state=state, error="access_denied"), call_back(api, state=state, code="good")
+
+    assert error_of(nothing) == (422, "OAUTH_EXCHANGE_FAILED")
+    assert error_of(refused) == (422, "OAUTH_EXCHANGE_FAILED")
+    assert refused.json()["error"]["details"] == {"reason": "access_denied"}
+    assert error_of(again) == INVALID_STATE
+
+
+def test_reconnecting_keeps_the_account_and_takes_no_other(
+    api: ApiClient, workspace: Workspace, facebook: Grants
+) -> None:
+    account = make_account(workspace, remote_id="1", status="expired")
+
+    def reconnected(page: str) -> Any:
+        facebook(page)
+        opened = api.post(f"/api/accounts/{account.pk}/reconnect", {"callback_url": CALLBACK}).json()["data"]
+        assert set(opened) == {"auth_url", "state", "expires_in"}
+        return call_back(api, state=opened["state"], code="good")
+
+    assert error_of(reconnected("2")) == (422, "OAUTH_EXCHANGE_FAILED")
+    assert reconnected("1").json()["data"]["account"]["id"] == account.pk
+    assert SocialAccount.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"state": "s"},
+        {"code": "c"},
+        {"state": "s", "code": "c", "error": "e"},
+        {"connection": "conn_1"},
+        {"state": "s", "code": "c", "connection": "conn_1", "select": "all"},
+        {"connection": "conn_1", "select": "some"},
+        {"connection": "conn_1", "select": []},
+        {"connection": "conn_1", "select": [1]},
+        {"state": 1, "code": ["c"]},
+        {"state": "s", "code": "c", "extra": 1},
+    ],
+)
+def test_half_a_callback_is_a_400(api: ApiClient, body: dict[str, Any]) -> None:
+    assert fields_of(call_back(api, **body))
+
+
+def test_the_code_of_our_own_page_is_checked(api: ApiClient) -> None:
+    response = call_back(api, state=started(api, "bluesky"), code="made up")
+
+    assert error_of(response) == (422, "OAUTH_EXCHANGE_FAILED")

@@ -1,0 +1,167 @@
+"""What holds for every answer: envelope, credentials, workspace, limits, ids, methods."""
+
+import time
+from typing import Any
+
+import pytest
+
+from ouipost.ids import new_id
+from tests.conftest import ApiClient
+from tests.contract.seed import SAMPLES, differences
+from tests.contract.world import error_of, fill
+from tests.factories import make_account, make_key, make_post, make_workspace
+from workspaces.models import ApiKey, Workspace
+
+UNKNOWN_KEY = "pk_live_" + "a" * 32
+
+
+def test_a_failure_has_the_envelope_of_the_reference(api: ApiClient) -> None:
+    body = api.get(f"/api/posts/{new_id('post')}").json()
+
+    made = ("error.code", "error.message")
+    assert list(differences(body, SAMPLES["responses"]["error"], made=made)) == []
+    assert set(body) == {"success", "error"}
+    assert set(body["error"]) == {"code", "message", "details"}
+
+
+@pytest.mark.parametrize(
+    ("call", "refusal"),
+    [
+        (("GET", "/api/nothing"), (404, "NOT_FOUND")),
+        (("GET", "/api"), (404, "NOT_FOUND")),
+        (("GET", "/api/posts/"), (404, "NOT_FOUND")),
+        (("GET", "/api/posts/1"), (404, "NOT_FOUND")),
+        (("PUT", "/api/posts", {}), (405, "METHOD_NOT_ALLOWED")),
+        (("POST", "/api/platforms", {}), (405, "METHOD_NOT_ALLOWED")),
+        (("TRACE", "/api/posts"), (405, "METHOD_NOT_ALLOWED")),
+        (("POST", "/api/posts", b"{"), (400, "MALFORMED_JSON")),
+        (("POST", "/api/posts", b"[]"), (400, "VALIDATION_ERROR")),
+        (("POST", "/api/posts", b" " * 1_048_577), (413, "PAYLOAD_TOO_LARGE")),
+    ],
+)
+def test_whatever_fails_is_answered_in_json(api: ApiClient, call: tuple[Any, ...], refusal: tuple[int, str]) -> None:
+    response = api(*call)
+
+    assert error_of(response) == refusal
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["X-Request-ID"]
+
+
+def test_a_body_of_another_type_is_415_and_an_answer_of_another_type_406(api: ApiClient) -> None:
+    form = api.client.post("/api/posts", {"content": "x"}, headers=api.headers)
+
+    assert error_of(form) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert error_of(api.get("/api/posts", Accept="text/html")) == (406, "NOT_ACCEPTABLE")
+
+
+def test_the_callers_request_id_comes_back_where_it_is_sane(api: ApiClient) -> None:
+    sane = api.get("/api/posts", X_Request_ID="mine-1").headers["X-Request-ID"]
+    insane = api.get("/api/posts", X_Request_ID="a b\tc").headers["X-Request-ID"]
+
+    assert (sane, len(insane)) == ("mine-1", 36)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("secret", "refusal"),
+    [
+        ("", (401, "AUTHENTICATION_REQUIRED")),
+        ("nonsense", (401, "INVALID_API_KEY")),
+        (UNKNOWN_KEY, (401, "INVALID_API_KEY")),
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/platforms", "/api/workspaces", "/api/posts", "/api/accounts"])
+def test_without_a_good_key_there_is_nothing(path: str, secret: str, refusal: tuple[int, str]) -> None:
+    response = ApiClient(secret, make_workspace().pk).get(path)
+
+    assert error_of(response) == refusal
+    assert response.headers["WWW-Authenticate"] == "X-API-Key"
+    assert "X-RateLimit-Limit" not in response.headers
+
+
+def test_a_key_that_is_over_or_off_is_refused(workspace: Workspace) -> None:
+    expired, secret = make_key()
+    ApiKey.objects.filter(pk=expired.pk).update(expires_at="2020-01-01T00:00:00Z")
+    revoked, other = make_key()
+    ApiKey.objects.filter(pk=revoked.pk).update(is_active=False)
+
+    assert error_of(ApiClient(secret, workspace.pk).get("/api/posts")) == (401, "API_KEY_EXPIRED")
+    assert error_of(ApiClient(other, workspace.pk).get("/api/posts")) == (401, "INVALID_API_KEY")
+
+
+def test_a_key_in_the_address_is_refused_whoever_sends_it(api: ApiClient) -> None:
+    response = api.get(f"/api/posts?api_key={api.headers['X-API-Key']}")
+
+    assert error_of(response) == (400, "VALIDATION_ERROR")
+    assert api.headers["X-API-Key"].encode() not in response.content
+
+
+@pytest.mark.parametrize("call", [("GET", "/api/posts"), ("POST", "/api/posts", {}), ("GET", "/api/accounts")])
+def test_the_workspace_is_required_where_the_path_does_not_name_it(api: ApiClient, call: tuple[Any, ...]) -> None:
+    api.headers["X-Workspace-ID"] = ""
+
+    assert error_of(api(*call)) == (400, "WORKSPACE_REQUIRED")
+    assert api.get("/api/workspaces").status_code == 200
+    assert api.get("/api/platforms").status_code == 200
+
+
+@pytest.mark.parametrize("action", ["", "/schedule", "/publish"])
+def test_it_is_required_for_one_post_too(api: ApiClient, workspace: Workspace, action: str) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    api.headers["X-Workspace-ID"] = ""
+
+    response = api.post(f"/api/posts/{post.pk}{action}", {}) if action else api.get(f"/api/posts/{post.pk}")
+
+    assert error_of(response) == (400, "WORKSPACE_REQUIRED")
+
+
+def test_the_allowance_counts_down_and_then_the_answer_is_429(workspace: Workspace, settings: Any) -> None:
+    settings.RATE_LIMITS = {"starter": 3}
+    _, secret = make_key(tier="starter")
+    api = ApiClient(secret, workspace.pk)
+    answers = [api.get(path) for path in ("/api/posts", f"/api/posts/{new_id('post')}", "/api/posts?x=1")]
+
+    refused = api.get("/api/posts")
+
+    names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+    shown = [tuple(int(answer.headers[name]) for name in names) for answer in [*answers, refused]]
+    assert [limits[:2] for limits in shown] == [(3, 2), (3, 1), (3, 0), (3, 0)]
+    assert all(time.time() < reset <= time.time() + 61 for _, _, reset in shown)
+    assert error_of(refused) == (429, "RATE_LIMIT_EXCEEDED")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 61
+
+
+@pytest.mark.parametrize(("tier", "limit"), [("starter", "60"), ("professional", "300"), ("enterprise", "1200")])
+def test_each_tier_has_its_limit_and_each_key_its_own_count(workspace: Workspace, tier: str, limit: str) -> None:
+    clients = [ApiClient(make_key(tier=tier)[1], workspace.pk) for _ in range(2)]
+
+    answers = [client.get("/api/posts") for client in clients]
+
+    assert [answer.headers["X-RateLimit-Limit"] for answer in answers] == [limit] * 2
+    assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == [str(int(limit) - 1)] * 2
+
+
+@pytest.mark.parametrize("path", ["/api/nothing", "/api/posts/1", "/api/posts/"])
+def test_a_known_key_hears_of_its_allowance_also_at_an_unknown_path(api: ApiClient, path: str) -> None:
+    response = api.get(path)
+
+    assert response.status_code == 404
+    assert response.headers["X-RateLimit-Remaining"] == "1199"
+
+
+def test_moments_are_whole_seconds_in_utc(api: ApiClient, workspace: Workspace) -> None:
+    fill(workspace, 1)
+
+    row = api.get("/api/posts").json()["data"]["posts"][0]
+
+    assert (row["created_at"], row["updated_at"][-1], len(row["updated_at"])) == ("2026-11-25T12:00:00Z", "Z", 20)
+
+
+def test_ids_have_their_prefix_and_a_uuid_of_version_seven(api: ApiClient, workspace: Workspace) -> None:
+    account = make_account(workspace)
+    post = api.post("/api/posts", {"content": "x", "platforms": [account.pk]}).json()["data"]["post"]
+
+    ids = [workspace.pk, account.pk, post["id"], post["targets"][0]["id"]]
+
+    assert [each.partition("_")[0] for each in ids] == ["ws", "acc", "post", "tgt"]
+    assert all(each.partition("_")[2][14] == "7" and len(each.partition("_")[2]) == 36 for each in ids)

@@ -1,0 +1,188 @@
+"""Idempotency-Key at the real endpoints: the work is done once, and the first answer is kept."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from ouipost.api.models import StoredAnswer
+from ouipost.events.models import Event
+from posts.models import Post
+from tests.conftest import ApiClient
+from tests.contract.world import CALLBACK, error_of, fields_of
+from tests.factories import NOW, make_account, make_key, make_media, make_post, make_workspace
+from workspaces.models import Workspace
+
+BODY = {"content": "Hi", "platforms": ["facebook"]}
+AT_ONCE = 50
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_key_from_fifty_threads_at_once_makes_one_post(api: ApiClient, workspace: Workspace) -> None:
+    make_account(workspace)
+    api.get("/api/platforms")
+    together = threading.Barrier(AT_ONCE)
+
+    def create(_: int) -> Any:
+        client = ApiClient(api.headers["X-API-Key"], workspace.pk)
+        together.wait(timeout=30)
+        try:
+            return client.post("/api/posts", BODY, Idempotency_Key="once")
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        answers = list(threads.map(create, range(AT_ONCE)))
+
+    created = [answer for answer in answers if answer.status_code == 201]
+    others = [error_of(answer) for answer in answers if answer.status_code != 201]
+    assert (Post.objects.count(), Event.objects.filter(type="post.created").count()) == (1, 1)
+    assert set(others) <= {(409, "IDEMPOTENCY_IN_PROGRESS")}
+    assert len([answer for answer in created if "Idempotent-Replayed" not in answer.headers]) == 1
+    assert len({answer.content for answer in created}) == 1
+    assert all(answer.headers["Retry-After"] == "1" for answer in answers if answer.status_code == 409)
+
+
+def test_the_same_key_with_another_body_is_422(api: ApiClient, workspace: Workspace) -> None:
+    make_account(workspace)
+    first = api.post("/api/posts", BODY, Idempotency_Key="k")
+
+    other = api.post("/api/posts", BODY | {"content": "Other"}, Idempotency_Key="k")
+
+    assert first.status_code == 201
+    assert error_of(other) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert Post.objects.count() == 1
+
+
+def test_keys_are_told_apart_to_the_letter_and_the_space(api: ApiClient, workspace: Workspace) -> None:
+    make_account(workspace)
+
+    answers = [api.post("/api/posts", BODY, Idempotency_Key=key) for key in ("ABC", "abc", "abc ", "àbc"[1:])]
+
+    assert [answer.status_code for answer in answers] == [201] * 4
+    assert len({answer.json()["data"]["post"]["id"] for answer in answers}) == 4
+
+
+def test_a_key_means_nothing_to_another_caller_workspace_method_or_path(api: ApiClient, workspace: Workspace) -> None:
+    elsewhere = make_workspace()
+    for each in (workspace, elsewhere):
+        make_account(each)
+    clients = [api, ApiClient(make_key()[1], workspace.pk), ApiClient(api.headers["X-API-Key"], elsewhere.pk)]
+    post = make_post(workspace)
+
+    created = [client.post("/api/posts", BODY, Idempotency_Key="k") for client in clients]
+    changed = [
+        api(method, f"/api/posts/{post.pk}", {"content": "x"}, Idempotency_Key="k") for method in ("PUT", "PATCH")
+    ]
+
+    assert [answer.status_code for answer in [*created, *changed]] == [201] * 3 + [200] * 2
+    assert not any("Idempotent-Replayed" in answer.headers for answer in [*created, *changed])
+
+
+@pytest.mark.parametrize("key", ["x" * 256, "clé", "tab\tin"])
+def test_a_key_is_printable_and_not_too_long(api: ApiClient, workspace: Workspace, key: str) -> None:
+    make_account(workspace)
+
+    told = fields_of(api.post("/api/posts", BODY, Idempotency_Key=key))
+
+    assert set(told) == {"Idempotency-Key"}
+    assert not Post.objects.exists()
+
+
+def test_a_key_of_255_characters_is_taken(api: ApiClient, workspace: Workspace) -> None:
+    make_account(workspace)
+
+    assert api.post("/api/posts", BODY, Idempotency_Key="~" * 255).status_code == 201
+
+
+Call = tuple[str, str, dict[str, Any]]
+CALLS: list[Callable[[dict[str, str]], Call]] = [
+    lambda ids: ("POST", "/api/workspaces", {"name": "New"}),
+    lambda ids: ("PUT", "/api/workspaces/{workspace}".format(**ids), {"name": "Other"}),
+    lambda ids: ("PATCH", "/api/workspaces/{workspace}".format(**ids), {"name": "Other"}),
+    lambda ids: ("DELETE", "/api/workspaces/{workspace}".format(**ids), {}),
+    lambda ids: ("POST", "/api/posts", BODY),
+    lambda ids: ("PUT", "/api/posts/{draft}".format(**ids), {"content": "Other"}),
+    lambda ids: ("DELETE", "/api/posts/{draft}".format(**ids), {}),
+    lambda ids: ("POST", "/api/posts/{draft}/schedule".format(**ids), {"scheduled_at": "2027-01-01T00:00:00Z"}),
+    lambda ids: ("POST", "/api/posts/{scheduled}/unschedule".format(**ids), {}),
+    lambda ids: ("PUT", "/api/media/{media}".format(**ids), {"alt_text": "Other"}),
+    lambda ids: ("DELETE", "/api/media/{media}".format(**ids), {}),
+    lambda ids: ("POST", "/api/accounts", {"platform": "facebook", "callback_url": CALLBACK}),
+    lambda ids: ("POST", "/api/accounts/{account}/reconnect".format(**ids), {"callback_url": CALLBACK}),
+    lambda ids: ("PUT", "/api/accounts/{account}".format(**ids), {"name": "Other"}),
+    lambda ids: ("DELETE", "/api/accounts/{account}".format(**ids), {}),
+]
+
+
+@pytest.fixture
+def ids(workspace: Workspace) -> dict[str, str]:
+    account = make_account(workspace)
+    draft = make_post(workspace, accounts=[account])
+    scheduled = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW)
+    return {
+        "workspace": workspace.pk,
+        "account": account.pk,
+        "draft": draft.pk,
+        "scheduled": scheduled.pk,
+        "media": make_media(draft).pk,
+    }
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_repeat_gets_the_first_answer_and_changes_nothing(
+    api: ApiClient, ids: dict[str, str], call: Callable[[dict[str, str]], Call]
+) -> None:
+    first = api(*call(ids), Idempotency_Key="again")
+    recorded = Event.objects.count()
+
+    again = api(*call(ids), Idempotency_Key="again")
+
+    assert first.status_code in (200, 201), first.content
+    assert "Idempotent-Replayed" not in first.headers
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert Event.objects.count() == recorded
+
+
+def test_what_a_business_rule_refused_is_kept(api: ApiClient, workspace: Workspace) -> None:
+    account = make_account(workspace)
+    post = make_post(workspace, accounts=[account], status="published")
+    long = make_post(workspace, accounts=[account], content="x" * 70_000)
+    calls = [
+        ("PUT", f"/api/posts/{post.pk}", {"content": "Other"}),
+        ("POST", f"/api/posts/{long.pk}/schedule", {"scheduled_at": "2027-01-01T00:00:00Z"}),
+    ]
+    refused = [api(*call, Idempotency_Key="k") for call in calls]
+    Post.objects.update(status="draft", content="Fine")
+
+    again = [api(*call, Idempotency_Key="k") for call in calls]
+
+    assert [answer.status_code for answer in refused] == [409, 422]
+    assert [answer.content for answer in again] == [answer.content for answer in refused]
+    assert [answer.headers["Idempotent-Replayed"] for answer in again] == ["true", "true"]
+
+
+def test_what_was_only_wrong_is_not_kept(api: ApiClient, workspace: Workspace) -> None:
+    make_account(workspace)
+    wrong = api.post("/api/posts", {"content": "Hi", "platforms": ["myspace"]}, Idempotency_Key="k")
+    nowhere = api.post("/api/posts/" + "x", BODY, Idempotency_Key="k")
+
+    right = api.post("/api/posts", BODY, Idempotency_Key="k")
+
+    assert (wrong.status_code, nowhere.status_code, right.status_code) == (400, 404, 201)
+    assert StoredAnswer.objects.count() == 1
+
+
+def test_reading_takes_no_key(api: ApiClient, workspace: Workspace) -> None:
+    before = api.get("/api/posts", Idempotency_Key="k").json()
+    make_post(workspace)
+
+    after = api.get("/api/posts", Idempotency_Key="k").json()
+
+    assert before["data"]["pagination"]["total_items"] == 0
+    assert after["data"]["pagination"]["total_items"] == 1
+    assert not StoredAnswer.objects.exists()

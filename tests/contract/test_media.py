@@ -1,0 +1,207 @@
+"""/api/posts/{id}/media and /api/media: uploads, against the reference and the contract."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import time_machine
+
+from posts.models import Media, Post
+from tests.conftest import ApiClient
+from tests.contract.seed import assert_matches, sample
+from tests.contract.world import error_of, fields_of, upload
+from tests.factories import make_account, make_media, make_post
+from tests.posts.pictures import opened, picture
+from workspaces.models import Workspace
+
+MADE = ("media.size", "media.url", "media.thumbnail_url")
+
+
+@pytest.fixture
+def post(workspace: Workspace) -> Post:
+    return make_post(workspace, accounts=[make_account(workspace)])
+
+
+def fetched(api: ApiClient, url: str) -> Any:
+    """Ask for a signed address as anybody would: without a key."""
+    parts = urlsplit(url)
+    return api.client.get(f"{parts.path}?{parts.query}")
+
+
+def test_an_upload_answers_201_as_in_the_reference(api: ApiClient, post: Post) -> None:
+    alt_text = sample("POST /api/posts/{id}/media")["media"]["alt_text"]
+
+    with time_machine.travel("2024-01-22T10:30:00Z", tick=False):
+        response = upload(api, post, picture(size=(1200, 800)), type="image", alt_text=alt_text)
+
+    assert_matches(response, "POST /api/posts/{id}/media", status=201, made=MADE)
+
+
+def test_its_addresses_open_without_a_key_and_hold_the_picture(api: ApiClient, post: Post) -> None:
+    media = upload(api, post, picture(size=(1200, 800))).json()["data"]["media"]
+
+    whole, thumbnail = fetched(api, media["url"]), fetched(api, media["thumbnail_url"])
+
+    content = whole.getvalue()
+    assert (whole.status_code, thumbnail.status_code) == (200, 200)
+    assert (len(content), opened(content).size) == (media["size"], (1200, 800))
+    assert max(opened(thumbnail.getvalue()).size) < 1200
+
+
+@pytest.mark.parametrize("change", [("expires=", "expires=9"), ("signature=", "signature=0"), (".jpg", ".png")])
+def test_an_altered_address_is_403(api: ApiClient, post: Post, change: tuple[str, str]) -> None:
+    media = upload(api, post, picture()).json()["data"]["media"]
+
+    assert error_of(fetched(api, media["url"].replace(*change, 1))) == (403, "PERMISSION_DENIED")
+
+
+def test_an_address_expires_after_an_hour(api: ApiClient, post: Post) -> None:
+    with time_machine.travel("2026-11-25T12:00:00Z", tick=False) as clock:
+        url = upload(api, post, picture()).json()["data"]["media"]["url"]
+        clock.shift(3599)
+        in_time = fetched(api, url)
+        in_time.close()
+        clock.shift(1)
+        late = fetched(api, url)
+
+    assert (in_time.status_code, late.status_code) == (200, 403)
+
+
+def test_what_an_upload_answers_is_what_a_get_shows_and_the_post_has_it(api: ApiClient, post: Post) -> None:
+    media = upload(api, post, picture()).json()["data"]["media"]
+
+    alone = api.get(f"/api/media/{media['id']}").json()["data"]["media"]
+    on_post = api.get(f"/api/posts/{post.pk}").json()["data"]["post"]["media"]
+    in_list = api.get("/api/posts").json()["data"]["posts"][0]["media"]
+
+    addresses = {"url": "", "thumbnail_url": ""}
+    assert alone | addresses == media | addresses
+    assert [(each["id"], each["type"]) for each in on_post] == [(media["id"], "image")]
+    assert [each["id"] for each in in_list] == [media["id"]]
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_alt_text_and_position_can_be_changed_alone_or_together(api: ApiClient, post: Post, method: str) -> None:
+    first, second = make_media(post, position=1), make_media(post, position=2)
+
+    changed = api(method, f"/api/media/{first.pk}", {"position": 3}).json()["data"]["media"]
+    api(method, f"/api/media/{second.pk}", {"alt_text": ""})
+
+    order = [each["id"] for each in api.get(f"/api/posts/{post.pk}").json()["data"]["post"]["media"]]
+    assert (changed["position"], changed["alt_text"]) == (3, "Product showcase image")
+    assert order == [second.pk, first.pk]
+    assert Media.objects.get(pk=second.pk).alt_text == ""
+
+
+def test_the_whole_of_a_get_can_be_sent_back_and_changes_nothing(api: ApiClient, post: Post) -> None:
+    media = make_media(post)
+    before = api.get(f"/api/media/{media.pk}").json()["data"]["media"]
+
+    response = api.put(f"/api/media/{media.pk}", before | {"id": "x", "size": 1, "type": "video", "post_id": "post_x"})
+
+    after = response.json()["data"]["media"]
+    addresses = {"url": "", "thumbnail_url": ""}
+    assert response.status_code == 200, response.content
+    assert after | addresses == before | addresses
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ({"position": -1}, {"position"}),
+        ({"position": True, "alt_text": 1, "caption": "x"}, {"position", "alt_text", "caption"}),
+        ({"position": "1", "alt_text": None}, {"position", "alt_text"}),
+        ({"alt_text": "x" * 2001}, {"alt_text"}),
+    ],
+)
+def test_everything_that_is_wrong_is_named_at_once(api: ApiClient, post: Post, body: Any, names: set[str]) -> None:
+    assert set(fields_of(api.put(f"/api/media/{make_media(post).pk}", body))) == names
+
+
+def test_deleting_says_so_and_the_file_is_gone(api: ApiClient, post: Post) -> None:
+    media = make_media(post)
+
+    response = api.delete(f"/api/media/{media.pk}")
+
+    assert_matches(response, "DELETE /api/media/{id}")
+    assert error_of(api.get(f"/api/media/{media.pk}")) == (404, "NOT_FOUND")
+    assert api.get(f"/api/posts/{post.pk}").json()["data"]["post"]["media"] == []
+
+
+@pytest.mark.parametrize("status", ["publishing", "published", "failed", "missed", "needs_review"])
+def test_media_stay_as_they_are_unless_the_post_is_a_draft_or_scheduled(
+    api: ApiClient, workspace: Workspace, status: str
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status=status)
+    media = make_media(post)
+
+    answers = [
+        upload(api, post, picture()),
+        api.put(f"/api/media/{media.pk}", {"alt_text": "x"}),
+        api.delete(f"/api/media/{media.pk}"),
+    ]
+
+    assert [error_of(answer) for answer in answers] == [(409, "MEDIA_IN_USE")] * 3
+    assert [each.alt_text for each in post.files.all()] == ["Product showcase image"]
+
+
+@pytest.mark.parametrize(
+    ("content", "filename", "fields", "refusal"),
+    [
+        (b"", "empty.jpg", {}, (422, "INVALID_MEDIA")),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "a.svg", {}, (422, "INVALID_MEDIA")),
+        (b"<html><script>1</script></html>", "a.jpg", {}, (422, "INVALID_MEDIA")),
+        (picture()[:200], "cut.jpg", {}, (422, "INVALID_MEDIA")),
+        (picture(), "a.jpg", {"type": "video"}, (422, "INVALID_MEDIA")),
+        (picture(), "a.jpg", {"type": "picture"}, (400, "VALIDATION_ERROR")),
+        (picture(), "a.jpg", {"alt": "x"}, (400, "VALIDATION_ERROR")),
+    ],
+)
+def test_what_is_no_good_file_leaves_nothing(
+    api: ApiClient, post: Post, content: bytes, filename: str, fields: dict[str, str], refusal: tuple[int, str]
+) -> None:
+    response = upload(api, post, content, filename=filename, **fields)
+
+    assert error_of(response) == refusal
+    assert not Media.objects.exists()
+
+
+def test_the_bytes_decide_and_not_the_name(api: ApiClient, post: Post) -> None:
+    media = upload(api, post, picture("PNG"), filename="photo.jpg").json()["data"]["media"]
+
+    assert (media["mime_type"], media["type"]) == ("image/png", "image")
+
+
+def test_json_is_not_what_an_upload_takes_and_a_form_needs_its_file(api: ApiClient, post: Post) -> None:
+    as_json = api.post(f"/api/posts/{post.pk}/media", {"file": "x"})
+    without = api.client.post(f"/api/posts/{post.pk}/media", {"alt_text": "x"}, headers=api.headers)
+    as_text = api.client.post(f"/api/posts/{post.pk}/media", {"file": "x"}, headers=api.headers)
+
+    assert error_of(as_json) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert [set(fields_of(answer)) for answer in (without, as_text)] == [{"file"}, {"file"}]
+
+
+def test_a_file_over_the_limit_is_413_with_the_limit(api: ApiClient, post: Post, settings: Any) -> None:
+    settings.IMAGE_MAX_BYTES = 1000
+
+    response = upload(api, post, b"\xff\xd8\xff" + b"x" * 5000)
+
+    assert error_of(response) == (413, "PAYLOAD_TOO_LARGE")
+    assert response.json()["error"]["details"] == {"limit_bytes": 1000}
+
+
+def test_a_post_takes_so_many_files_and_no_more(api: ApiClient, post: Post, settings: Any) -> None:
+    settings.MEDIA_PER_POST = 1
+    make_media(post)
+
+    assert set(fields_of(upload(api, post, picture()))) == {"file"}
+
+
+def test_the_same_upload_with_the_same_key_is_one_file(api: ApiClient, post: Post) -> None:
+    api.headers["Idempotency-Key"] = "upload"
+    first, again, other = (upload(api, post, picture(size=size)) for size in ((60, 40), (60, 40), (80, 40)))
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert (again.content, again.headers["Idempotent-Replayed"]) == (first.content, "true")
+    assert error_of(other) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert Media.objects.count() == 1

@@ -1,0 +1,103 @@
+"""Who may: each route with and without its permission, test keys, and keys that are limited to workspaces."""
+
+from typing import Any
+
+import pytest
+
+from ouipost.ids import new_id
+from tests.conftest import ApiClient
+from tests.contract.routes import Route, api_routes
+from tests.contract.world import CALLBACK, error_of
+from tests.factories import make_account, make_key, make_workspace
+from workspaces.models import Workspace
+from workspaces.permissions import KEY_PERMISSIONS
+
+SCOPES = {
+    "workspaces": "workspaces",
+    "posts": "posts",
+    "media": "posts",
+    "accounts": "accounts",
+    "schedules": "schedules",
+}
+"""By the contract: posts and media share a scope; platforms need none; analytics can only be read."""
+PREFIXES = {"workspaces": "ws", "posts": "post", "media": "media", "accounts": "acc", "schedules": "sched"}
+GUARDED = [route for route in api_routes() if route.resource != "platforms"]
+
+
+def required_for(route: Route) -> str:
+    if "analytics" in route.template:
+        return "analytics.read"
+    return f"{SCOPES[route.resource]}.{'read' if route.method == 'GET' else 'write'}"
+
+
+def asked(api: ApiClient, route: Route) -> Any:
+    ids = {"pk": new_id(PREFIXES.get(route.resource, "x")), "target": new_id("tgt")}
+    return api(route.method, route.template.format(**ids), None if route.method == "GET" else {})
+
+
+def client_with(workspace: Workspace, permissions: list[str]) -> ApiClient:
+    return ApiClient(make_key(permissions=permissions)[1], workspace.pk)
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=str)
+def test_a_route_refuses_the_key_that_lacks_its_permission(workspace: Workspace, route: Route) -> None:
+    required = required_for(route)
+    api = client_with(workspace, [each for each in KEY_PERMISSIONS if each != required])
+
+    response = asked(api, route)
+
+    assert error_of(response) == (403, "PERMISSION_DENIED")
+    assert response.json()["error"]["details"] == {"required": required}
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=str)
+def test_a_route_needs_no_other_permission(workspace: Workspace, route: Route) -> None:
+    response = asked(client_with(workspace, [required_for(route)]), route)
+
+    assert response.status_code not in (401, 403, 405, 500)
+
+
+def test_a_missing_permission_is_told_before_anything_about_rows_or_bodies(workspace: Workspace) -> None:
+    api = client_with(workspace, ["posts.read"])
+
+    answers = [api.post("/api/posts", b"{"), api.post("/api/posts?x=1", {}), api.delete(f"/api/posts/{new_id('post')}")]
+
+    assert [error_of(answer) for answer in answers] == [(403, "PERMISSION_DENIED")] * 3
+
+
+@pytest.mark.django_db
+def test_a_test_key_sees_and_creates_sandboxes_only() -> None:
+    live, sandbox = make_workspace(mode="live"), make_workspace(mode="sandbox")
+    secret = make_key(mode="test")[1]
+    api = ApiClient(secret)
+
+    created = api.post("/api/workspaces", {"name": "Mine"}).json()["data"]["workspace"]
+    refused = api.post("/api/workspaces", {"name": "Mine", "mode": "live"})
+
+    seen = [each["id"] for each in api.get("/api/workspaces").json()["data"]["workspaces"]]
+    assert (secret[:8], created["mode"], seen) == ("pk_test_", "sandbox", [created["id"], sandbox.pk])
+    assert set(refused.json()["error"]["details"]["fields"]) == {"mode"}
+    assert error_of(api.get(f"/api/workspaces/{live.pk}")) == (404, "NOT_FOUND")
+    assert error_of(api.put(f"/api/workspaces/{live.pk}", {"name": "x"})) == (404, "NOT_FOUND")
+    assert error_of(ApiClient(secret, live.pk).get("/api/posts")) == (404, "WORKSPACE_NOT_FOUND")
+    assert ApiClient(secret, sandbox.pk).get("/api/posts").status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_limited_key_has_its_workspaces_and_no_others() -> None:
+    mine, other = make_workspace(), make_workspace()
+    secret = make_key(workspace_ids=[mine.pk])[1]
+    account = make_account(other)
+
+    seen = [each["id"] for each in ApiClient(secret).get("/api/workspaces").json()["data"]["workspaces"]]
+
+    assert seen == [mine.pk]
+    body = {"content": "x", "platforms": [account.pk]}
+    connecting = {"platform": "facebook", "callback_url": CALLBACK}
+    refused = [
+        ApiClient(secret, other.pk).get("/api/accounts"),
+        ApiClient(secret, other.pk).get(f"/api/accounts/{account.pk}"),
+        ApiClient(secret, other.pk).post("/api/posts", body),
+        ApiClient(secret, other.pk).post("/api/accounts", connecting),
+    ]
+    assert [error_of(answer) for answer in refused] == [(404, "WORKSPACE_NOT_FOUND")] * 4

@@ -1,0 +1,53 @@
+"""GET /api/platforms."""
+
+import pytest
+
+from tests.conftest import ApiClient
+from tests.contract.seed import differences, sample
+from tests.factories import make_key
+from workspaces.models import Workspace
+
+IDS = ["facebook", "instagram", "twitter", "linkedin", "tiktok", "youtube", "pinterest", "threads", "bluesky"]
+OURS = {"limits": dict, "account_types": list, "scopes": list, "configured": bool, "metrics": list}
+
+
+def test_the_platforms_of_the_reference_are_answered_as_it_shows_them(api: ApiClient) -> None:
+    response = api.get("/api/platforms")
+
+    shown = {platform["id"]: platform for platform in response.json()["data"]["platforms"]}
+    assert response.status_code == 200
+    for expected in sample("GET /api/platforms")["platforms"]:
+        assert list(differences(shown[expected["id"]], expected)) == []
+
+
+def test_all_nine_are_there_in_their_order_with_the_same_fields(api: ApiClient) -> None:
+    platforms = api.get("/api/platforms").json()["data"]["platforms"]
+
+    expected = sample("GET /api/platforms")["platforms"][0]
+    types = {name: type(value) for name, value in expected.items()} | OURS
+    assert [platform["id"] for platform in platforms] == IDS
+    assert [{name: type(value) for name, value in platform.items()} for platform in platforms] == [types] * 9
+
+
+def test_a_connector_is_configured_in_a_sandbox_and_without_credentials_not_in_a_live_workspace(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    _, live = make_key()
+
+    in_sandbox = api.get("/api/platforms").json()["data"]["platforms"]
+    elsewhere = ApiClient(live).get("/api/platforms").json()["data"]["platforms"]
+
+    assert [each["id"] for each in in_sandbox if each["configured"]] == ["facebook", "twitter", "bluesky"]
+    assert [each["id"] for each in elsewhere if each["configured"]] == ["bluesky"]
+
+
+@pytest.mark.django_db
+def test_a_key_without_any_permission_may_ask_for_them() -> None:
+    _, secret = make_key(permissions=[])
+
+    assert ApiClient(secret).get("/api/platforms").status_code == 200
+
+
+def test_there_is_no_platform_to_ask_for_alone_and_none_to_write(api: ApiClient) -> None:
+    assert api.get("/api/platforms/facebook").status_code == 404
+    assert api.post("/api/platforms", {}).status_code == 405

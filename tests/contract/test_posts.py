@@ -1,0 +1,247 @@
+"""/api/posts: creating, showing, changing and deleting, against the reference and the contract."""
+
+from typing import Any
+
+import pytest
+import time_machine
+
+from posts.models import Post
+from tests.conftest import ApiClient
+from tests.contract.seed import assert_matches, request_body, sample
+from tests.contract.world import at, connect_all, error_of, fields_of, make_published
+from tests.factories import NOW, make_account, make_media, make_post
+from workspaces.models import Workspace
+
+GIVEN = ("content", "platforms", "link", "hashtags")
+ADDRESSES = ("post.media.*.url", "post.media.*.thumbnail_url")
+
+
+def published_sample(workspace: Workspace) -> Post:
+    """Write the post that the reference shows, with a file and its numbers."""
+    shown = sample("GET /api/posts/{id}")["post"]
+    numbers = shown["analytics"]
+    results = {
+        each["platform"]: {
+            "remote_id": each["post_id"],
+            "url": each["url"],
+            "published_at": at(shown["published_at"]),
+            "metrics": numbers["by_platform"][each["platform"]],
+        }
+        for each in shown["platform_posts"]
+    }
+    post = make_published(workspace, connect_all(workspace, *results), results=results, content=shown["content"])
+    post.impressions, post.engagement = numbers["total_impressions"], numbers["total_engagement"]
+    post.clicks = numbers["total_clicks"]
+    make_media(post)
+    return post
+
+
+def test_a_published_post_is_as_in_the_reference(api: ApiClient, workspace: Workspace) -> None:
+    post = published_sample(workspace)
+
+    response = api.get(f"/api/posts/{post.pk}")
+
+    assert_matches(response, "GET /api/posts/{id}", made=ADDRESSES)
+
+
+def test_its_targets_name_the_accounts(api: ApiClient, workspace: Workspace) -> None:
+    post = published_sample(workspace)
+
+    shown = api.get(f"/api/posts/{post.pk}").json()["data"]["post"]["targets"]
+
+    rows = post.targets.order_by("pk")
+    assert [(each["id"], each["account_id"], each["platform"], each["status"]) for each in shown] == [
+        (row.pk, row.account_id, row.platform, "published") for row in rows
+    ]
+
+
+@time_machine.travel("2024-01-22T10:00:00Z", tick=False)
+def test_creating_answers_201_with_a_draft_as_in_the_reference(api: ApiClient, workspace: Workspace) -> None:
+    connect_all(workspace, "facebook", "twitter", "linkedin")
+    shown = sample("POST /api/posts")["post"]
+
+    response = api.post("/api/posts", {name: shown[name] for name in GIVEN})
+
+    assert_matches(response, "POST /api/posts", status=201)
+    assert "warnings" not in response.json()["data"]
+
+
+def test_what_creating_answers_is_what_a_get_shows(api: ApiClient, workspace: Workspace) -> None:
+    make_account(workspace)
+    created = api.post("/api/posts", {"content": "Hi", "platforms": ["facebook"]}).json()["data"]["post"]
+
+    assert api.get(f"/api/posts/{created['id']}").json()["data"]["post"] == created
+
+
+@time_machine.travel("2024-01-22T11:00:00Z", tick=False)
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_changing_answers_as_in_the_reference(api: ApiClient, workspace: Workspace, method: str) -> None:
+    accounts = connect_all(workspace, "facebook", "instagram", "twitter")
+    post = make_post(workspace, accounts=[accounts[0], accounts[2]], title="Kept", link="https://example.com/kept")
+
+    response = api(method, f"/api/posts/{post.pk}", request_body("PUT /api/posts/{id}"))
+
+    assert_matches(response, "PUT /api/posts/{id}")
+    changed = response.json()["data"]["post"]
+    assert (changed["platforms"], changed["hashtags"]) == (["facebook", "instagram"], ["#updated", "#content"])
+    assert (changed["title"], changed["link"]) == ("Kept", "https://example.com/kept")
+    assert [target["platform"] for target in changed["targets"]] == ["facebook", "instagram"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_fields_that_are_not_given_stay(api: ApiClient, workspace: Workspace, method: str) -> None:
+    values = {"title": "T", "link": "https://example.com", "hashtags": ["#a"], "platform_content": {"facebook": {}}}
+    post = make_post(workspace, accounts=[make_account(workspace)], **values)
+
+    changed = api(method, f"/api/posts/{post.pk}", {"content": "New"}).json()["data"]["post"]
+
+    assert {name: changed[name] for name in values} == values
+    assert (changed["content"], changed["platforms"]) == ("New", ["facebook"])
+
+
+def test_lists_and_platform_content_are_replaced_whole(api: ApiClient, workspace: Workspace) -> None:
+    before = {"hashtags": ["#a", "#b"], "platform_content": {"facebook": {"content": "F"}, "twitter": {"content": "T"}}}
+    post = make_post(workspace, accounts=[make_account(workspace)], **before)
+
+    body = {"hashtags": ["#c"], "platform_content": {"twitter": "Short"}}
+    changed = api.put(f"/api/posts/{post.pk}", body).json()["data"]["post"]
+
+    assert (changed["hashtags"], changed["platform_content"]) == (["#c"], {"twitter": {"content": "Short"}})
+
+
+def test_deleting_says_so_and_the_post_is_gone(api: ApiClient, workspace: Workspace) -> None:
+    post = published_sample(workspace)
+
+    response = api.delete(f"/api/posts/{post.pk}")
+
+    assert_matches(response, "DELETE /api/posts/{id}")
+    assert error_of(api.get(f"/api/posts/{post.pk}")) == (404, "NOT_FOUND")
+
+
+def test_the_whole_of_a_get_can_be_sent_back_and_changes_nothing(api: ApiClient, workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="scheduled", scheduled_at=NOW)
+    make_media(post)
+    before = api.get(f"/api/posts/{post.pk}").json()["data"]["post"]
+    other = {"id": "x", "media": [], "targets": [], "analytics": {"total_clicks": 1}, "published_at": "2001-01-01"}
+
+    response = api.put(f"/api/posts/{post.pk}", before | other | {"created_at": None, "platform_posts": 1})
+
+    after = api.get(f"/api/posts/{post.pk}").json()["data"]["post"]
+    addresses = {"updated_at": "", "media": []}
+    assert response.status_code == 200, response.content
+    assert after | addresses == before | addresses
+    assert [each["id"] for each in after["media"]] == [each["id"] for each in before["media"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("status", "published"),
+        ("status", "scheduled"),
+        ("status", None),
+        ("scheduled_at", "2026-12-01T10:00:00Z"),
+        ("scheduled_timezone", "Europe/Paris"),
+    ],
+)
+def test_what_an_action_changes_is_refused_with_the_name_of_the_action(
+    api: ApiClient, workspace: Workspace, name: str, value: Any
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
+
+    told = fields_of(api.put(f"/api/posts/{post.pk}", {name: value, "content": "Changed"}))
+
+    assert set(told) == {name}
+    assert "/api/posts/{id}/schedule" in told[name][0]
+    post.refresh_from_db()
+    assert (post.status, post.content) == ("draft", "Fresh bread")
+
+
+def test_the_present_status_and_time_may_come_back(api: ApiClient, workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="scheduled", scheduled_at=NOW)
+    body = {"status": "scheduled", "scheduled_at": "2026-11-25T13:00:00+01:00", "scheduled_timezone": ""}
+
+    assert api.put(f"/api/posts/{post.pk}", body).status_code == 200
+
+
+INVALID: list[tuple[dict[str, Any], set[str]]] = [
+    ({}, {"content", "platforms"}),
+    ({"content": 1, "platforms": "facebook", "title": 2, "link": 3, "hashtags": {}, "platform_content": []},
+     {"content", "platforms", "title", "link", "hashtags", "platform_content"}),
+    ({"content": "x", "platforms": []}, {"platforms"}),
+    ({"content": "x", "platforms": ["myspace", "orkut"]}, {"platforms"}),
+    ({"content": "x", "platforms": ["facebook", 7, None]}, {"platforms.1", "platforms.2"}),
+    ({"content": "x", "platforms": ["facebook"], "schedule_at": "2027-01-01T00:00:00Z"}, {"schedule_at"}),
+    ({"content": "x", "platforms": ["facebook"], "link": "javascript:alert(1)", "color": 1}, {"link", "color"}),
+    ({"content": "x", "platforms": ["facebook"], "hashtags": ["two words"]}, {"hashtags"}),
+    ({"content": "x", "platforms": ["facebook"], "platform_content": {"myspace": {}, "twitter": {"text": "x"}}},
+     {"platform_content.myspace", "platform_content.twitter.text"}),
+    ({"content": "x", "platforms": ["facebook"], "platform_content": {"twitter": {"options": {"shiny": 1}}}},
+     {"platform_content.twitter.options.shiny"}),
+    ({"content": "x", "platforms": ["facebook"], "platform_content": {"twitter": 5, "facebook": {"content": 5}}},
+     {"platform_content.twitter", "platform_content.facebook.content"}),
+    ({"content": "x", "platforms": ["facebook"], "scheduled_at": "tomorrow", "timezone": "CET/Moon"},
+     {"scheduled_at", "timezone"}),
+    ({"content": "x", "platforms": ["facebook"], "status": "published"}, {"status"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "names"), INVALID)
+def test_everything_that_is_wrong_is_named_at_once(
+    api: ApiClient, workspace: Workspace, body: dict[str, Any], names: set[str]
+) -> None:
+    make_account(workspace)
+
+    told = fields_of(api.post("/api/posts", body))
+
+    assert set(told) == names
+    assert not Post.objects.exists()
+
+
+def test_a_field_that_posts_do_not_have_is_named_when_changing_too(api: ApiClient, workspace: Workspace) -> None:
+    post = make_post(workspace)
+
+    told = fields_of(api.put(f"/api/posts/{post.pk}", {"schedule_at": "2027-01-01T00:00:00Z", "role": "admin"}))
+
+    assert told == {"schedule_at": ["Unknown field."], "role": ["Unknown field."]}
+
+
+def test_a_draft_for_a_platform_without_account_is_saved_with_a_warning(api: ApiClient, workspace: Workspace) -> None:
+    make_account(workspace)
+
+    response = api.post("/api/posts", {"content": "Hi", "platforms": ["facebook", "bluesky"]})
+
+    data = response.json()["data"]
+    assert response.status_code == 201
+    assert data["post"]["platforms"] == ["facebook", "bluesky"]
+    assert [target["platform"] for target in data["post"]["targets"]] == ["facebook"]
+    assert ["bluesky" in warning for warning in data["warnings"]] == [True]
+
+
+def test_networks_and_account_ids_mix_and_an_account_is_never_taken_twice(api: ApiClient, workspace: Workspace) -> None:
+    default = make_account(workspace)
+    second = make_account(workspace, remote_id="2", default_of=None)
+
+    body = {"content": "Hi", "platforms": ["facebook", second.pk, default.pk]}
+    post = api.post("/api/posts", body).json()["data"]["post"]
+
+    assert post["platforms"] == ["facebook"]
+    assert sorted(target["account_id"] for target in post["targets"]) == sorted([default.pk, second.pk])
+
+
+@pytest.mark.parametrize("status", ["publishing", "published", "failed", "missed", "needs_review"])
+def test_only_drafts_and_scheduled_posts_can_be_changed(api: ApiClient, workspace: Workspace, status: str) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status=status)
+
+    response = api.put(f"/api/posts/{post.pk}", {"content": "Other"})
+
+    assert error_of(response) == (409, "POST_NOT_EDITABLE")
+    assert response.json()["error"]["details"] == {"status": status}
+
+
+def test_a_post_that_is_being_published_is_not_deleted(api: ApiClient, workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="publishing")
+
+    response = api.delete(f"/api/posts/{post.pk}")
+
+    assert error_of(response) == (409, "CONFLICT")
+    assert response.json()["error"]["details"] == {"status": "publishing"}

@@ -1,0 +1,170 @@
+"""POST /api/posts/{id}/publish, retry and resolve: what they answer, and that a repeat takes nothing twice."""
+
+from typing import Any
+
+import pytest
+
+from ouipost.events.models import Event
+from posts.models import Target
+from tests.conftest import ApiClient
+from tests.contract.seed import assert_matches, sample
+from tests.contract.world import at, connect_all, error_of, fields_of, make_published
+from tests.factories import NOW, make_account, make_post
+from workspaces.models import Workspace
+
+FAILURE = {"code": "CONTENT_REJECTED", "message": "No.", "retryable": False, "who_acts": "caller"}
+
+
+def test_a_published_post_answers_its_results_as_in_the_reference(api: ApiClient, workspace: Workspace) -> None:
+    shown = sample("POST /api/posts/{id}/publish")["post"]
+    results = {
+        each["platform"]: {
+            "remote_id": each["post_id"],
+            "url": each["url"],
+            "published_at": at(shown["published_at"]),
+        }
+        for each in shown["platform_results"]
+    }
+    post = make_published(workspace, connect_all(workspace, *results), results=results)
+
+    response = api.post(f"/api/posts/{post.pk}/publish")
+
+    assert_matches(response, "POST /api/posts/{id}/publish")
+    assert [target.sends for target in post.targets.all()] == [0, 0]
+
+
+@pytest.mark.parametrize("prefer", ["wait=0", "respond-async", "wait=0, handling=lenient"])
+@pytest.mark.parametrize("status", ["draft", "scheduled", "missed"])
+def test_what_is_still_running_is_202_with_pending_results(
+    api: ApiClient, workspace: Workspace, status: str, prefer: str
+) -> None:
+    accounts = connect_all(workspace, "facebook", "twitter")
+    post = make_post(workspace, accounts=accounts, status=status, scheduled_at=NOW)
+
+    response = api.post(f"/api/posts/{post.pk}/publish", Prefer=prefer)
+
+    shown = response.json()["data"]["post"]
+    assert response.status_code == 202
+    assert (shown["id"], shown["status"], shown["published_at"]) == (post.pk, "publishing", None)
+    assert [(each["platform"], each["status"]) for each in shown["platform_results"]] == [
+        ("facebook", "pending"),
+        ("twitter", "pending"),
+    ]
+
+
+def test_publishing_again_shows_how_it_stands_and_takes_nothing(api: ApiClient, workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    first = api.post(f"/api/posts/{post.pk}/publish", Prefer="wait=0")
+    due = Target.objects.get(post=post).due_at
+
+    again = api.post(f"/api/posts/{post.pk}/publish", Prefer="wait=0")
+
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert first.json() == again.json()
+    assert Target.objects.get(post=post).due_at == due
+    assert Event.objects.filter(type="post.publish_requested").count() == 1
+
+
+def test_a_failed_target_tells_why_and_who_must_act(api: ApiClient, workspace: Workspace) -> None:
+    facebook, twitter = connect_all(workspace, "facebook", "twitter")
+    post = make_published(workspace, [facebook, twitter], results={"facebook": {"published_at": NOW}})
+    Target.objects.filter(post=post, platform="twitter").update(status="failed", error=FAILURE)
+
+    shown = api.post(f"/api/posts/{post.pk}/publish").json()["data"]["post"]
+
+    by_platform = {each["platform"]: each for each in shown["platform_results"]}
+    assert (by_platform["twitter"]["status"], by_platform["twitter"]["error"]) == ("failed", FAILURE)
+    assert by_platform["facebook"]["status"] == "success"
+    assert "error" not in by_platform["facebook"]
+
+
+@pytest.mark.parametrize(
+    ("content", "platform", "refusal"),
+    [("x" * 70_000, "facebook", (422, "POST_NOT_PUBLISHABLE")), ("Hi", "twitter", (422, "ACCOUNT_NOT_CONNECTED"))],
+)
+def test_what_cannot_go_out_is_not_taken(
+    api: ApiClient, workspace: Workspace, content: str, platform: str, refusal: tuple[int, str]
+) -> None:
+    make_account(workspace)
+    body = {"content": content, "platforms": [platform]}
+    created = api.post("/api/posts", body).json()["data"]["post"]
+
+    response = api.post(f"/api/posts/{created['id']}/publish", Prefer="wait=0")
+
+    assert error_of(response) == refusal
+    assert api.get(f"/api/posts/{created['id']}").json()["data"]["post"]["status"] == "draft"
+
+
+def test_a_repeated_command_replays_as_taken_and_shows_the_results_as_they_stand(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    headers = {"Idempotency_Key": "once", "Prefer": "wait=0"}
+    first = api.post(f"/api/posts/{post.pk}/publish", **headers)
+    Target.objects.filter(post=post).update(status="published", published_at=NOW)
+    type(post).objects.filter(pk=post.pk).update(status="published", published_at=NOW)
+
+    again = api.post(f"/api/posts/{post.pk}/publish", **headers)
+
+    assert (first.status_code, again.status_code) == (202, 200)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.json()["data"]["post"]["platform_results"][0]["status"] == "success"
+
+
+def test_retry_sends_the_failed_targets_and_no_others(api: ApiClient, workspace: Workspace) -> None:
+    facebook, twitter = connect_all(workspace, "facebook", "twitter")
+    post = make_post(workspace, accounts=[facebook, twitter], status="failed")
+    published = Target.objects.filter(post=post, platform="facebook")
+    published.update(status="published", published_at=NOW)
+    type(post).objects.filter(pk=post.pk).update(status="partially_published")
+
+    response = api.post(f"/api/posts/{post.pk}/retry", Prefer="wait=0")
+
+    shown = response.json()["data"]["post"]
+    assert response.status_code == 202
+    assert {each["platform"]: each["status"] for each in shown["platform_results"]} == {
+        "facebook": "success",
+        "twitter": "pending",
+    }
+    assert published.get().due_at is None
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"outcome": "published", "url": "https://www.facebook.com/1"}, "published"),
+        ({"outcome": "not_published"}, "publishing"),
+    ],
+)
+def test_a_persons_word_settles_an_unknown_outcome(
+    api: ApiClient, workspace: Workspace, body: dict[str, str], status: str
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="needs_review")
+    target = Target.objects.get(post=post)
+
+    response = api.post(f"/api/posts/{post.pk}/targets/{target.pk}/resolve", body)
+
+    shown = response.json()["data"]["post"]
+    assert response.status_code == 200
+    assert (shown["status"], shown["targets"][0]["url"]) == (status, body.get("url"))
+    again = api.post(f"/api/posts/{post.pk}/targets/{target.pk}/resolve", body)
+    assert error_of(again) == (409, "CONFLICT")
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ({}, {"outcome"}),
+        ({"outcome": "maybe"}, {"outcome"}),
+        ({"outcome": "published"}, {"url"}),
+        ({"outcome": "published", "url": "ftp://x"}, {"url"}),
+        ({"outcome": 1, "url": 2, "why": 3}, {"outcome", "url", "why"}),
+    ],
+)
+def test_a_word_that_settles_nothing_is_refused(
+    api: ApiClient, workspace: Workspace, body: Any, names: set[str]
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="needs_review")
+    target = Target.objects.get(post=post)
+
+    assert set(fields_of(api.post(f"/api/posts/{post.pk}/targets/{target.pk}/resolve", body))) == names

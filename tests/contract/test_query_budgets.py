@@ -1,0 +1,134 @@
+"""What reading costs: a number of queries that does not grow with the rows."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+
+from accounts.models import SocialAccount
+from posts.models import Post
+from tests.conftest import ApiClient
+from tests.contract.world import connect_all
+from tests.factories import make_account, make_media, make_post, make_workspace
+from workspaces.models import Workspace
+
+Budget = Callable[..., AbstractContextManager[Any]]
+
+
+@pytest.fixture
+def accounts(workspace: Workspace) -> list[SocialAccount]:
+    return connect_all(workspace, "facebook", "twitter", "bluesky")
+
+
+@pytest.fixture
+def warm(api: ApiClient) -> ApiClient:
+    """The client after its first request, which notes once a minute that the key is used."""
+    api.get("/api/platforms")
+    return api
+
+
+def write_posts(workspace: Workspace, accounts: list[SocialAccount], count: int) -> list[Post]:
+    posts = [make_post(workspace, accounts=accounts) for _ in range(count)]
+    for post in posts:
+        make_media(post)
+        make_media(post, position=1)
+    return posts
+
+
+@pytest.mark.parametrize("limit", [1, 20, 60])
+@pytest.mark.parametrize("query", ["", "&status=draft&platform=twitter&from=2026-01-01&to=2026-12-31"])
+def test_a_list_of_posts_costs_four_queries_whatever_its_page(
+    warm: ApiClient,
+    workspace: Workspace,
+    accounts: list[SocialAccount],
+    django_assert_max_num_queries: Budget,
+    limit: int,
+    query: str,
+) -> None:
+    write_posts(workspace, accounts, limit)
+
+    with django_assert_max_num_queries(4):
+        response = warm.get(f"/api/posts?limit={limit}{query}")
+
+    rows = response.json()["data"]["posts"]
+    assert len(rows) == limit
+    assert all(len(row["media"]) == 2 and len(row["platforms"]) == 3 for row in rows)
+
+
+def test_one_post_costs_three_queries(
+    warm: ApiClient,
+    workspace: Workspace,
+    accounts: list[SocialAccount],
+    django_assert_max_num_queries: Budget,
+) -> None:
+    post, *_ = write_posts(workspace, accounts, 2)
+
+    with django_assert_max_num_queries(3):
+        response = warm.get(f"/api/posts/{post.pk}")
+
+    assert len(response.json()["data"]["post"]["targets"]) == 3
+
+
+@pytest.mark.parametrize("count", [1, 50])
+def test_a_list_of_workspaces_costs_three_queries(
+    warm: ApiClient, django_assert_max_num_queries: Budget, count: int
+) -> None:
+    for number in range(count):
+        make_account(make_workspace(name=str(number)))
+
+    with django_assert_max_num_queries(3):
+        response = warm.get(f"/api/workspaces?limit={count}")
+
+    assert len(response.json()["data"]["workspaces"]) == count
+
+
+@pytest.mark.parametrize("count", [1, 50])
+@pytest.mark.parametrize(("query", "budget"), [("", 3), ("?limit=100", 4)])
+def test_a_list_of_accounts_costs_the_same_for_one_or_fifty(
+    warm: ApiClient,
+    workspace: Workspace,
+    django_assert_max_num_queries: Budget,
+    count: int,
+    query: str,
+    budget: int,
+) -> None:
+    for number in range(count):
+        make_account(workspace, remote_id=str(number), default_of=None)
+
+    with django_assert_max_num_queries(budget):
+        response = warm.get(f"/api/accounts{query}")
+
+    assert len(response.json()["data"]["accounts"]) == count
+
+
+@pytest.mark.parametrize("count", [1, 50])
+def test_one_workspace_costs_three_queries(
+    warm: ApiClient, workspace: Workspace, django_assert_max_num_queries: Budget, count: int
+) -> None:
+    for number in range(count):
+        make_account(workspace, remote_id=str(number), default_of=None)
+
+    with django_assert_max_num_queries(3):
+        response = warm.get(f"/api/workspaces/{workspace.pk}")
+
+    assert len(response.json()["data"]["workspace"]["accounts"]) == count
+
+
+def test_one_account_or_file_costs_two_queries_and_the_platforms_none_but_the_key(
+    warm: ApiClient, workspace: Workspace, accounts: list[SocialAccount], django_assert_max_num_queries: Budget
+) -> None:
+    media = make_media(make_post(workspace, accounts=accounts))
+
+    for path in (f"/api/accounts/{accounts[0].pk}", f"/api/media/{media.pk}", "/api/platforms"):
+        with django_assert_max_num_queries(2):
+            assert warm.get(path).status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("secret", ["", "pk_live_short", "pk_live_" + "é" * 32, "x" * 40])
+def test_a_key_of_the_wrong_form_costs_none(secret: str, django_assert_max_num_queries: Budget) -> None:
+    client = ApiClient(secret.encode().decode("latin-1"))
+
+    with django_assert_max_num_queries(0):
+        assert client.get("/api/posts").status_code == 401

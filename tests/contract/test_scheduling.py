@@ -1,0 +1,214 @@
+"""POST /api/posts/{id}/schedule and unschedule, and scheduling at creation."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+
+from ouipost.events.models import Event
+from posts.models import Post
+from tests.conftest import ApiClient
+from tests.contract.seed import assert_matches
+from tests.contract.world import at, connect_all, error_of, fields_of
+from tests.factories import NOW, make_account, make_post
+from workspaces.models import Workspace
+
+FUTURE = "2027-02-01T09:00:00Z"
+SPRING_GAP, AUTUMN_FOLD = "2027-03-28T02:30:00", "2027-10-31T02:30:00"
+
+
+@pytest.fixture
+def paris(workspace: Workspace) -> Workspace:
+    workspace.settings = {"timezone": "Europe/Paris"}
+    workspace.save()
+    return workspace
+
+
+@pytest.fixture
+def post(paris: Workspace) -> Post:
+    return make_post(paris, accounts=[make_account(paris)])
+
+
+@time_machine.travel("2024-01-22T12:00:00Z", tick=False)
+def test_scheduling_answers_as_in_the_reference(api: ApiClient, post: Post) -> None:
+    response = api.post(f"/api/posts/{post.pk}/schedule", {"scheduled_at": "2024-01-25T10:00:00"})
+
+    assert_matches(response, "POST /api/posts/{id}/schedule")
+
+
+@pytest.mark.parametrize(
+    ("body", "instant", "zone"),
+    [
+        ({"scheduled_at": "2027-02-01T09:00:00Z"}, "2027-02-01T09:00:00Z", "Europe/Paris"),
+        ({"scheduled_at": "2027-02-01T09:00:00-05:00"}, "2027-02-01T14:00:00Z", "Europe/Paris"),
+        ({"scheduled_at": "2027-02-01T09:00:00"}, "2027-02-01T08:00:00Z", "Europe/Paris"),
+        ({"scheduled_at": "2027-02-01T09:00:00", "timezone": "Asia/Tokyo"}, "2027-02-01T00:00:00Z", "Asia/Tokyo"),
+        ({"scheduled_at": "2027-02-01T09:00:00Z", "timezone": "Asia/Tokyo"}, "2027-02-01T09:00:00Z", "Asia/Tokyo"),
+        ({"scheduled_at": f"{AUTUMN_FOLD}+02:00"}, "2027-10-31T00:30:00Z", "Europe/Paris"),
+    ],
+)
+def test_an_offset_makes_an_instant_and_without_one_it_is_local_time(
+    api: ApiClient, post: Post, body: dict[str, str], instant: str, zone: str
+) -> None:
+    shown = api.post(f"/api/posts/{post.pk}/schedule", body).json()["data"]["post"]
+
+    assert (shown["status"], shown["scheduled_at"], shown["scheduled_timezone"]) == ("scheduled", instant, zone)
+    assert [target.due_at for target in post.targets.all()] == [at(instant)]
+
+
+@pytest.mark.parametrize(
+    ("moment", "candidates"),
+    [
+        (SPRING_GAP, ["2027-03-28T03:30:00+02:00", "2027-03-28T01:30:00+01:00"]),
+        (AUTUMN_FOLD, ["2027-10-31T02:30:00+02:00", "2027-10-31T02:30:00+01:00"]),
+    ],
+)
+def test_a_local_time_that_is_not_there_once_is_refused_with_both_candidates(
+    api: ApiClient, post: Post, moment: str, candidates: list[str]
+) -> None:
+    told = fields_of(api.post(f"/api/posts/{post.pk}/schedule", {"scheduled_at": moment}))
+
+    assert set(told) == {"scheduled_at"}
+    assert all(candidate in told["scheduled_at"][0] for candidate in candidates)
+
+
+@time_machine.travel(NOW, tick=False)
+@pytest.mark.parametrize(("late", "status"), [(61, 400), (60, 200)])
+def test_the_past_is_refused_from_a_minute_on(api: ApiClient, post: Post, late: int, status: int) -> None:
+    moment = (NOW - timedelta(seconds=late)).isoformat()
+
+    response = api.post(f"/api/posts/{post.pk}/schedule", {"scheduled_at": moment})
+
+    assert response.status_code == status
+    assert status == 200 or set(fields_of(response)) == {"scheduled_at"}
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ({}, {"scheduled_at"}),
+        ({"schedule_at": FUTURE}, {"scheduled_at", "schedule_at"}),
+        ({"scheduled_at": 1800000000, "timezone": 5}, {"scheduled_at", "timezone"}),
+        ({"scheduled_at": None}, {"scheduled_at"}),
+        ({"scheduled_at": "99999-01-01T00:00:00Z"}, {"scheduled_at"}),
+        ({"scheduled_at": "2027-02-01"}, {"scheduled_at"}),
+        ({"scheduled_at": "2027-02-30T09:00:00Z", "timezone": "Paris"}, {"scheduled_at", "timezone"}),
+    ],
+)
+def test_what_is_wrong_with_the_time_is_named(api: ApiClient, post: Post, body: Any, names: set[str]) -> None:
+    assert set(fields_of(api.post(f"/api/posts/{post.pk}/schedule", body))) == names
+
+
+def test_what_a_network_would_refuse_is_422_with_all_issues(api: ApiClient, paris: Workspace) -> None:
+    facebook, twitter = connect_all(paris, "facebook", "twitter")
+    post = make_post(paris, accounts=[facebook, twitter], content="x" * 70_000)
+
+    response = api.post(f"/api/posts/{post.pk}/schedule", {"scheduled_at": FUTURE})
+
+    issues = response.json()["error"]["details"]["issues"]
+    keys = {"rule", "platform", "account_id", "field", "message", "limit", "actual", "severity", "fix"}
+    assert error_of(response) == (422, "POST_NOT_PUBLISHABLE")
+    assert [set(issue) for issue in issues] == [keys] * 2
+    assert {issue["platform"]: issue["account_id"] for issue in issues} == {
+        "facebook": facebook.pk,
+        "twitter": twitter.pk,
+    }
+    post.refresh_from_db()
+    assert (post.status, post.scheduled_at) == ("draft", None)
+
+
+def test_without_an_account_scheduling_is_422(api: ApiClient, paris: Workspace) -> None:
+    created = api.post("/api/posts", {"content": "Hi", "platforms": ["bluesky"]}).json()["data"]["post"]
+
+    response = api.post(f"/api/posts/{created['id']}/schedule", {"scheduled_at": FUTURE})
+
+    assert error_of(response) == (422, "ACCOUNT_NOT_CONNECTED")
+
+
+def test_a_post_is_created_and_scheduled_at_once(api: ApiClient, paris: Workspace) -> None:
+    make_account(paris)
+    body = {"content": "Hi", "platforms": ["facebook"], "scheduled_at": "2027-02-01T10:00:00", "timezone": "Asia/Tokyo"}
+
+    response = api.post("/api/posts", body)
+
+    shown = response.json()["data"]["post"]
+    assert response.status_code == 201
+    assert (shown["status"], shown["scheduled_at"]) == ("scheduled", "2027-02-01T01:00:00Z")
+    assert shown["scheduled_timezone"] == "Asia/Tokyo"
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({"scheduled_at": "2020-01-01T00:00:00Z"}, (400, "VALIDATION_ERROR")),
+        ({"scheduled_at": SPRING_GAP}, (400, "VALIDATION_ERROR")),
+        ({"platforms": ["twitter"]}, (422, "ACCOUNT_NOT_CONNECTED")),
+        ({"content": "x" * 70_000}, (422, "POST_NOT_PUBLISHABLE")),
+    ],
+)
+def test_what_cannot_be_scheduled_is_not_created_either(
+    api: ApiClient, paris: Workspace, change: dict[str, Any], refusal: tuple[int, str]
+) -> None:
+    make_account(paris)
+    body = {"content": "Hi", "platforms": ["facebook"], "scheduled_at": FUTURE} | change
+
+    response = api.post("/api/posts", body)
+
+    assert error_of(response) == refusal
+    assert (Post.objects.count(), Event.objects.filter(resource_type="post").count()) == (0, 0)
+
+
+def test_an_edit_keeps_a_scheduled_post_scheduled_unless_it_makes_it_unpublishable(api: ApiClient, post: Post) -> None:
+    api.post(f"/api/posts/{post.pk}/schedule", {"scheduled_at": FUTURE})
+
+    edited = api.put(f"/api/posts/{post.pk}", {"content": "Better"})
+    too_long = api.put(f"/api/posts/{post.pk}", {"content": "x" * 70_000})
+    nowhere = api.put(f"/api/posts/{post.pk}", {"platforms": ["bluesky"]})
+
+    shown = edited.json()["data"]["post"]
+    assert (shown["status"], shown["scheduled_at"]) == ("scheduled", FUTURE)
+    assert error_of(too_long) == (422, "POST_NOT_PUBLISHABLE")
+    assert error_of(nowhere) == (422, "ACCOUNT_NOT_CONNECTED")
+    assert api.get(f"/api/posts/{post.pk}").json()["data"]["post"]["content"] == "Better"
+
+
+def test_an_account_added_to_a_scheduled_post_is_scheduled_with_it(api: ApiClient, post: Post) -> None:
+    api.post(f"/api/posts/{post.pk}/schedule", {"scheduled_at": FUTURE})
+    make_account(post.workspace, platform="twitter", remote_id="t")
+
+    api.put(f"/api/posts/{post.pk}", {"platforms": ["facebook", "twitter"]})
+
+    assert [target.due_at for target in post.targets.all()] == [at(FUTURE)] * 2
+
+
+@pytest.mark.parametrize("status", ["scheduled", "missed", "failed"])
+def test_unscheduling_returns_a_post_to_draft(api: ApiClient, paris: Workspace, status: str) -> None:
+    post = make_post(paris, accounts=[make_account(paris)], status=status, scheduled_at=NOW)
+
+    shown = api.post(f"/api/posts/{post.pk}/unschedule").json()["data"]["post"]
+
+    assert (shown["status"], shown["scheduled_at"]) == ("draft", None)
+    assert [(target.status, target.due_at) for target in post.targets.all()] == [("draft", None)]
+
+
+NOT_ALLOWED = [
+    ("schedule", {"publishing", "published", "failed", "needs_review"}),
+    ("unschedule", {"draft", "publishing", "published", "needs_review"}),
+    ("retry", {"draft", "scheduled", "publishing", "published", "missed", "needs_review"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("action", "status"), [(name, each) for name, all_of in NOT_ALLOWED for each in sorted(all_of)]
+)
+def test_what_a_status_does_not_allow_is_a_conflict_that_names_it(
+    api: ApiClient, paris: Workspace, action: str, status: str
+) -> None:
+    post = make_post(paris, accounts=[make_account(paris)], status=status, scheduled_at=NOW)
+
+    body = {"scheduled_at": FUTURE} if action == "schedule" else {}
+    response = api.post(f"/api/posts/{post.pk}/{action}", body)
+
+    assert error_of(response) == (409, "CONFLICT")
+    assert response.json()["error"]["details"] == {"status": status}

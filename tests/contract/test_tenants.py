@@ -1,0 +1,233 @@
+"""Whatever a caller may not see is answered as if it did not exist: every route, every place for an id."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.apps import apps
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from accounts.models import Connection
+from ouipost.ids import new_id
+from posts.models import Target
+from tests.conftest import ApiClient
+from tests.contract.routes import Route, api_routes
+from tests.contract.world import CALLBACK, error_of
+from tests.factories import NOW, make_account, make_key, make_media, make_post, make_workspace
+from tests.posts.pictures import picture
+from workspaces.models import Workspace
+
+KINDS = ["other", "absent", "deleted", "case", "space"]
+PREFIXES = {"workspaces": "ws", "accounts": "acc", "posts": "post", "media": "media", "target": "tgt"}
+BODIES: dict[str, dict[str, Any]] = {
+    "workspaces": {"name": "Taken over"},
+    "accounts": {"name": "Taken over"},
+    "posts": {"content": "Taken over"},
+    "media": {"alt_text": "Taken over"},
+    "schedule": {"scheduled_at": "2027-01-01T00:00:00Z"},
+    "reconnect": {"callback_url": CALLBACK},
+    "resolve": {"outcome": "not_published"},
+}
+"""A body that is right, by action or else by resource: only the id keeps the request from doing its work."""
+OUR_APPS = ("workspaces", "accounts", "posts", "events", "api")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tenant:
+    """A workspace with one row of everything."""
+
+    workspace: Workspace
+    ids: dict[str, str]
+
+
+def tenant(*, gone: bool = False) -> Tenant:
+    """Make a tenant; one that is gone has lost every row but its workspace, and then that too."""
+    workspace = make_workspace()
+    account = make_account(workspace)
+    post = make_post(workspace, accounts=[account], status="needs_review")
+    media, target = make_media(post), Target.objects.get(post=post)
+    ids = {"workspaces": workspace.pk, "accounts": account.pk, "posts": post.pk, "media": media.pk, "target": target.pk}
+    if gone:
+        post.delete()
+        type(account).objects.filter(pk=account.pk).update(disconnected_at=NOW, default_of=None)
+        Workspace.objects.filter(pk=workspace.pk).update(deleted_at=NOW)
+    return Tenant(workspace=workspace, ids=ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """A caller with one workspace, beside another's."""
+
+    api: ApiClient
+    mine: Tenant
+    other: Tenant
+    deleted: dict[str, str]
+
+    def id_of(self, what: str, kind: str) -> str:
+        """Return an id of a row that the caller may not reach, of this kind."""
+        own = self.mine.ids[what]
+        return {
+            "other": self.other.ids[what],
+            "absent": new_id(PREFIXES[what]),
+            "deleted": self.deleted[what],
+            "case": own.swapcase(),
+            "space": f"{own} ",
+        }[kind]
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    mine, other, gone = tenant(), tenant(), tenant(gone=True)
+    Workspace.objects.filter(pk=gone.workspace.pk).update(name="Gone")
+    listed = [mine.workspace.pk, gone.workspace.pk]
+    api = ApiClient(make_key(workspace_ids=listed)[1], mine.workspace.pk)
+    api.get("/api/platforms")  # from now on the key's last use is not written for a minute
+    return World(api=api, mine=mine, other=other, deleted=gone.ids | _deleted_in(mine.workspace))
+
+
+def _deleted_in(workspace: Workspace) -> dict[str, str]:
+    """Make rows in the caller's own workspace and delete them."""
+    account = make_account(workspace, remote_id="gone", default_of=None, disconnected_at=NOW)
+    post = make_post(workspace, accounts=[account])
+    ids = {
+        "accounts": account.pk,
+        "posts": post.pk,
+        "media": make_media(post).pk,
+        "target": Target.objects.get(post=post).pk,
+    }
+    post.delete()
+    return ids
+
+
+def rows() -> dict[str, list[Any]]:
+    """Return every row of ours, as it is."""
+    models = [model for label in OUR_APPS for model in apps.get_app_config(label).get_models()]
+    return {model.__name__: list(model._default_manager.order_by("pk").values_list()) for model in models}
+
+
+def asked(api: ApiClient, route: Route, **ids: str) -> Any:
+    """Send what would do the route's work, were it not for an id."""
+    path = route.template.format(**{name: quote(value) for name, value in ids.items()})
+    if route.template.endswith("/media"):
+        return api.client.post(path, {"file": SimpleUploadedFile("a.jpg", picture())}, headers=api.headers)
+    body = BODIES.get(route.action, BODIES.get(route.resource, {}) if route.method in ("PUT", "PATCH") else {})
+    return api(route.method, path, None if route.method == "GET" else body)
+
+
+def what_stands_at(route: Route, place: str) -> str:
+    return route.resource if place == "pk" else place
+
+
+PLACES = [(route, place) for route in api_routes() for place in route.places]
+IN_HEADER = [route for route in api_routes() if route.takes_workspace_header]
+
+
+def in_path(world: World, route: Route, place: str, kind: str) -> Any:
+    what = what_stands_at(route, place)
+    owner = world.other if kind == "other" and place == "pk" else world.mine
+    ids = {each: owner.ids[what_stands_at(route, each)] for each in route.places}
+    return asked(world.api, route, **ids | {place: world.id_of(what, kind)})
+
+
+@pytest.mark.parametrize(("route", "place"), PLACES, ids=str)
+def test_an_id_in_the_path_is_not_found_whatever_is_behind_it(world: World, route: Route, place: str) -> None:
+    before = rows()
+
+    answers = {kind: in_path(world, route, place, kind) for kind in KINDS}
+
+    assert {kind: error_of(answer) for kind, answer in answers.items()} == dict.fromkeys(KINDS, (404, "NOT_FOUND"))
+    assert len({answer.content for answer in answers.values()}) == 1, answers
+    assert rows() == before
+
+
+@pytest.mark.parametrize("route", IN_HEADER, ids=str)
+def test_a_workspace_in_the_header_is_not_found_whatever_is_behind_it(world: World, route: Route) -> None:
+    before = rows()
+    ids = {place: world.mine.ids[what_stands_at(route, place)] for place in route.places}
+
+    answers = []
+    for kind in KINDS:
+        world.api.headers["X-Workspace-ID"] = world.id_of("workspaces", kind)
+        answers.append(asked(world.api, route, **ids))
+
+    assert [error_of(answer) for answer in answers] == [(404, "WORKSPACE_NOT_FOUND")] * len(KINDS)
+    assert len({answer.content for answer in answers}) == 1
+    assert rows() == before
+
+
+@pytest.mark.parametrize(("route", "place"), PLACES, ids=str)
+def test_the_requests_of_these_tests_reach_what_is_the_callers_own(world: World, route: Route, place: str) -> None:
+    ids = {each: world.mine.ids[what_stands_at(route, each)] for each in route.places}
+
+    answer = asked(world.api, route, **ids)
+
+    assert answer.status_code not in (400, 404, 405, 415, 500), answer.content
+
+
+Body = Callable[[str], dict[str, Any]]
+IN_BODIES: list[tuple[str, str, Body]] = [
+    ("POST", "/api/posts", lambda id: {"content": "x", "platforms": [id]}),
+    ("POST", "/api/posts", lambda id: {"content": "x", "platforms": ["facebook", id]}),
+    ("POST", "/api/posts", lambda id: {"content": "x", "platforms": ["facebook"], "platform_content": {id: "y"}}),
+    ("PUT", "/api/posts/{draft}", lambda id: {"platforms": [id]}),
+    ("PATCH", "/api/posts/{draft}", lambda id: {"platform_content": {id: {"content": "y"}}}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), IN_BODIES)
+def test_an_account_in_a_body_is_unknown_whatever_is_behind_it(
+    world: World, method: str, path: str, body: Body
+) -> None:
+    draft = make_post(world.mine.workspace)
+    before = rows()
+
+    told = {}
+    for kind in KINDS:
+        given = world.id_of("accounts", kind)
+        answer = world.api(method, path.format(draft=draft.pk), body(given))
+        assert error_of(answer) == (400, "VALIDATION_ERROR")
+        told[kind] = answer.content.replace(given.encode(), b"<id>")
+
+    assert len(set(told.values())) == 1, told
+    assert rows() == before
+
+
+def connections(world: World) -> Iterator[str]:
+    """Open sign-ins that have candidates but are not the caller's, and ids of none."""
+    values = {"platform": "facebook", "callback_url": CALLBACK, "exchanged_at": NOW, "expires_at": "2100-01-01T00:00Z"}
+    mine, key_id = world.mine.workspace, make_key()[0].pk
+    for number, workspace in enumerate([world.other.workspace, mine]):
+        yield Connection.objects.create(workspace=workspace, key_id=key_id, state_digest=str(number), **values).pk
+    yield new_id("conn")
+    yield "conn_"
+    yield ""
+
+
+def test_a_sign_in_of_another_is_unknown_whatever_is_behind_it(world: World) -> None:
+    given = list(connections(world))
+    before = rows()
+
+    answers = [
+        world.api.post("/api/accounts/callback", {"connection": each, "select": "all"}) for each in given if each
+    ]
+
+    assert [error_of(answer) for answer in answers] == [(422, "OAUTH_STATE_INVALID")] * 4
+    assert len({answer.content for answer in answers}) == 1
+    assert rows() == before
+
+
+def test_lists_and_counts_have_no_row_of_another(world: World) -> None:
+    paths = ("/api/workspaces", "/api/posts", "/api/accounts", f"/api/workspaces/{world.mine.workspace.pk}")
+
+    answers = [world.api.get(path) for path in paths]
+
+    shown = b"".join(answer.content for answer in answers)
+    assert all(
+        each.encode() in shown for each in (world.mine.ids[name] for name in ("workspaces", "accounts", "posts"))
+    )
+    assert all(each.encode() not in shown for each in world.other.ids.values())
+    row = answers[0].json()["data"]["workspaces"]
+    assert [(each["posts_count"], each["accounts_count"]) for each in row] == [(1, 1)]
+    assert answers[1].json()["data"]["pagination"]["total_items"] == 1

@@ -1,0 +1,88 @@
+"""Worlds in which the product can answer what the reference's samples say."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils.dateparse import parse_datetime
+
+from accounts.models import SocialAccount
+from posts.models import Post, Target, TargetStatus
+from posts.services import sync
+from tests.conftest import ApiClient
+from tests.factories import NOW, make_account, make_post
+from workspaces.models import Workspace
+
+CALLBACK = "https://client.example/callback"
+
+
+def at(text: str) -> datetime:
+    """Return the moment that a sample writes."""
+    moment = parse_datetime(text)
+    assert moment is not None
+    return moment
+
+
+def connect_all(workspace: Workspace, *platforms: str) -> list[SocialAccount]:
+    """Connect one account of each platform."""
+    return [make_account(workspace, platform=name, remote_id=f"at-{name}") for name in platforms]
+
+
+def make_published(
+    workspace: Workspace, accounts: Sequence[SocialAccount], *, results: Mapping[str, Mapping[str, Any]], **values: Any
+) -> Post:
+    """Write a post that is published everywhere; `results` has, by platform, what its network gave for it."""
+    post = make_post(workspace, accounts=list(accounts), status=TargetStatus.PUBLISHED, **values)
+    for platform, result in results.items():
+        Target.objects.filter(post=post, platform=platform).update(**result)
+    sync(post)
+    return post
+
+
+def fill(workspace: Workspace, count: int, *, status: str = "draft", **values: Any) -> list[Post]:
+    """Write many plain posts at once."""
+    filled = {"content": "One of many", "created_at": NOW, "moment": NOW, "status": status} | values
+    return Post.objects.bulk_create(Post(workspace=workspace, **filled) for _ in range(count))
+
+
+def fill_published(account: SocialAccount, count: int, *, published_at: datetime) -> None:
+    """Write many posts that this account has published."""
+    posts = fill(account.workspace, count, status="published", published_at=published_at, moment=published_at)
+    Target.objects.bulk_create(
+        Target(
+            post=post,
+            account=account,
+            platform=account.platform,
+            status=TargetStatus.PUBLISHED,
+            published_at=published_at,
+        )
+        for post in posts
+    )
+
+
+def upload(api: ApiClient, post: Post, content: bytes, *, filename: str = "image.jpg", **fields: str) -> Any:
+    """Send a file as a browser's form would."""
+    file = SimpleUploadedFile(filename, content)
+    return api.client.post(f"/api/posts/{post.pk}/media", {"file": file, **fields}, headers=api.headers)
+
+
+def fields_of(response: Any) -> dict[str, list[str]]:
+    """Return what a refused request is told, by field; the answer must be the contract's whole envelope for it."""
+    body = response.json()
+    assert response.status_code == 400, body
+    assert body["success"] is False
+    assert body["error"]["code"] == "VALIDATION_ERROR"
+    fields: dict[str, list[str]] = body["error"]["details"]["fields"]
+    return fields
+
+
+def error_of(response: Any) -> tuple[int, str]:
+    """Return status and code of a failed request; the answer must be the contract's envelope."""
+    body = response.json()
+    assert set(body) == {"success", "error"}
+    assert body["success"] is False
+    assert set(body["error"]) == {"code", "message", "details"}
+    assert body["error"]["message"]
+    assert isinstance(body["error"]["details"], dict)
+    return response.status_code, body["error"]["code"]
