@@ -1,5 +1,7 @@
 """The networks of this installation: each platform built with its configuration, and the way out to it."""
 
+import math
+
 from django.conf import settings
 
 from accounts import platforms
@@ -38,9 +40,9 @@ def connector(platform_id: str, workspace: Workspace) -> Connector:
     return platform
 
 
-def session(workspace: Workspace) -> NetworkSession:
+def session(workspace: Workspace, *, deadline: float = math.inf) -> NetworkSession:
     """Return the way out for this workspace: to the networks, the gateway, or the built-in simulator."""
-    return NetworkSession(gateway=gateway(workspace))
+    return NetworkSession(gateway=gateway(workspace), deadline=deadline)
 
 
 def gateway(workspace: Workspace) -> str:

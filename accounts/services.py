@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts import connecting, hooks, registry, tokens
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import Account, PlatformError
+from ouipost.crypto import CannotDecrypt
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, record
 from workspaces.models import Workspace
@@ -52,16 +53,30 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> int:
     """
     workspace = Workspace.objects.select_for_update().get(pk=account.workspace_id)
     locked = SocialAccount.objects.select_for_update().get(pk=account.pk)
-    revocable = locked.unseal() if locked.access_token and not _shares_its_grant(locked) else None
+    if not locked.is_connected:
+        return 0  # another call was first
+    revocable = _revocable(locked)
     cancelled = sum(hook(locked, actor, now) for hook in hooks.on_disconnect)
     locked.disconnected_at, locked.due_at, locked.default_of = now, None, None
     locked.access_token = locked.refresh_token = ""
+    locked.fence += 1  # a refresh that is under way has lost its claim: it must not bring tokens back
     locked.save()
     _pass_default_on(locked)
     record("disconnected", locked, actor=actor, platform=locked.platform, account_name=locked.name, cancelled=cancelled)
     if revocable is not None:
-        transaction.on_commit(lambda: revoke(workspace, locked.platform, revocable))
+        transaction.on_commit(lambda: revoke(workspace, locked.platform, revocable), robust=True)
     return cancelled
+
+
+def _revocable(account: SocialAccount) -> Account | None:
+    """Return the account with tokens that the network can forget; None where there are none of its own."""
+    if not account.access_token or _shares_its_grant(account):
+        return None
+    try:
+        return account.unseal()
+    except CannotDecrypt as error:
+        logger.warning("The tokens of %s cannot be revoked: %s", account.pk, error)
+        return None
 
 
 def _shares_its_grant(account: SocialAccount) -> bool:

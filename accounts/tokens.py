@@ -7,17 +7,18 @@ from django.db import transaction
 
 from accounts import registry
 from accounts.models import AccountStatus, SocialAccount
-from accounts.platforms.base import AuthExpired, PlatformError, Rejected, Tokens
+from accounts.platforms.base import AuthExpired, PlatformError, Rejected, Tokens, WhoActs
 from ouipost import claims
 from ouipost.claims import Claim
+from ouipost.crypto import CannotDecrypt
 from ouipost.events.journal import SYSTEM, record
 
 logger = logging.getLogger(__name__)
 
 AHEAD = timedelta(minutes=30)
-TRY_AGAIN_IN = timedelta(minutes=1)
+TRY_AGAIN_SECONDS = 30
 LEASE_SECONDS = 60
-STALE_WITHIN = timedelta(minutes=1)
+STALE_WITHIN = timedelta(seconds=30)
 
 
 def refresh_time(account: SocialAccount, *, now: datetime) -> datetime | None:
@@ -29,17 +30,28 @@ def refresh_time(account: SocialAccount, *, now: datetime) -> datetime | None:
 
 
 def refresh_due(limit: int = 20) -> int:
-    """Refresh accounts whose time has come; returns how many were taken."""
-    rows = SocialAccount.objects.needing_refresh().filter(workspace__deleted_at=None)
-    held = claims.claim_due(rows, limit=limit, lease=claims.engine_time(LEASE_SECONDS))
-    for claim in held:
-        refresh_claimed(claim)
-    return len(held)
+    """Refresh accounts whose time has come, one after the other; returns how many were taken.
+
+    Each is claimed right before its call, so that it has a whole lease for it.
+    """
+    for taken in range(limit):
+        held = claims.claim_due(SocialAccount.objects.needing_refresh(), limit=1, lease=_lease())
+        if not held:
+            return taken
+        try:
+            refresh_claimed(held[0])
+        except Exception:  # one account that meets an error of ours must not keep the others waiting
+            logger.exception("The tokens of %s were left to their lease", held[0].pk)
+    return limit
+
+
+def _lease() -> timedelta:
+    return claims.engine_time(LEASE_SECONDS)
 
 
 def is_stale(account: SocialAccount, *, now: datetime) -> bool:
     """Whether the access token ends before a publish could use it."""
-    return account.access_expires_at is not None and account.access_expires_at <= now + STALE_WITHIN / 2
+    return account.access_expires_at is not None and account.access_expires_at <= now + STALE_WITHIN
 
 
 def refresh_now(account: SocialAccount) -> bool:
@@ -48,7 +60,7 @@ def refresh_now(account: SocialAccount) -> bool:
         now = claims.database_now()
         rows = SocialAccount.objects.connected().filter(pk=account.pk, access_token=account.access_token)
         rows.exclude(refresh_token="").update(due_at=now)
-        held = claims.claim(rows, [account.pk], lease=claims.engine_time(LEASE_SECONDS), now=now)
+        held = claims.claim(rows, [account.pk], lease=_lease(), now=now)
     return bool(held) and refresh_claimed(held[0])
 
 
@@ -58,15 +70,22 @@ def refresh_claimed(claim: Claim) -> bool:
     now = claims.database_now()
     try:
         connector = registry.connector(account.platform, account.workspace)
-        tokens = connector.refresh(registry.session(account.workspace), account.unseal(), now=now)
-    except (AuthExpired, Rejected) as error:
-        expire(account, error, claim=claim)
-        return False
-    except (PlatformError, registry.PlatformNotConfigured) as error:
-        logger.warning("Tokens of %s were not refreshed: %s", account.pk, error)
-        claims.release(SocialAccount, claim, due_at=now + TRY_AGAIN_IN)
+        session = registry.session(account.workspace, deadline=claim.deadline)
+        tokens = connector.refresh(session, account.unseal(), now=now)
+    except (PlatformError, registry.PlatformNotConfigured, CannotDecrypt) as error:
+        if isinstance(error, AuthExpired | Rejected) and error.acts != WhoActs.OPERATOR:
+            expire(account, error, claim=claim)
+        else:
+            _try_again(account, error, claim=claim, now=now)
         return False
     return _keep(account, tokens, claim=claim, now=now)
+
+
+def _try_again(account: SocialAccount, error: Exception, *, claim: Claim, now: datetime) -> None:
+    """Let the next try wait; the lease goes on until then, so that nobody asks in the meantime."""
+    logger.warning("Tokens of %s were not refreshed: %s", account.pk, error)
+    at = now + claims.engine_time(TRY_AGAIN_SECONDS)
+    claims.write(SocialAccount, claim, due_at=at, lease_until=at)
 
 
 def _keep(account: SocialAccount, tokens: Tokens, *, claim: Claim, now: datetime) -> bool:

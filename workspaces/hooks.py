@@ -8,4 +8,4 @@ on_delete: list[Callable[[Workspace], None]] = []
 """Called in the transaction that deletes: whatever was still to happen in the workspace shall not happen."""
 
 on_purge: list[Callable[[Workspace], bool]] = []
-"""Called in the background, again and again until each returns True: its part is gone."""
+"""Called in the background, the last one first, again and again until each returns True: its part is gone."""

@@ -5,6 +5,8 @@ import secrets
 import string
 from datetime import datetime
 
+from django.db import transaction
+
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
 from workspaces.models import ApiKey, KeyMode, Tier
@@ -27,6 +29,7 @@ class ApiKeyExpired(DomainError):
     message = "The API key has expired."
 
 
+@transaction.atomic
 def create_key(
     *,
     name: str,

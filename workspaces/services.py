@@ -6,9 +6,10 @@ from typing import Any
 
 from django.db import transaction
 
+from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor, changes, record
 from workspaces import hooks
-from workspaces.models import ApiKey, Mode, Workspace
+from workspaces.models import ApiKey, KeyMode, Mode, Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -20,18 +21,33 @@ def create_workspace(
     actor: Actor,
     description: str = "",
     settings: dict[str, Any] | None = None,
-    mode: str = Mode.LIVE,
+    mode: str = "",
     key: ApiKey | None = None,
 ) -> Workspace:
-    """Create a workspace; a key that is limited to some workspaces gets it added to its list."""
+    """Create a workspace, a live one unless said otherwise; the key that creates it can see it afterwards."""
+    mode = _allowed_mode(key, mode)
     kept = {name: value for name, value in (settings or {}).items() if value is not None}
     workspace = Workspace.objects.create(name=name, description=description, settings=kept, mode=mode)
-    if key is not None and key.workspace_ids:
-        locked = ApiKey.objects.select_for_update().get(pk=key.pk)
-        locked.workspace_ids = [*locked.workspace_ids, workspace.pk]
-        locked.save(update_fields=["workspace_ids"])
+    if key is not None:
+        _let_see(key, workspace)
     record("created", workspace, actor=actor, workspace_id=workspace.pk, name=name, mode=mode)
     return workspace
+
+
+def _allowed_mode(key: ApiKey | None, mode: str) -> str:
+    if key is None or key.mode != KeyMode.TEST:
+        return mode or Mode.LIVE
+    if mode == Mode.LIVE:
+        raise InvalidInput(mode=["A test key creates sandbox workspaces only."])
+    return Mode.SANDBOX
+
+
+def _let_see(key: ApiKey, workspace: Workspace) -> None:
+    """Add the workspace to the list of a key that has one."""
+    locked = ApiKey.objects.select_for_update().get(pk=key.pk)
+    if locked.workspace_ids:
+        locked.workspace_ids = [*locked.workspace_ids, workspace.pk]
+        locked.save(update_fields=["workspace_ids"])
 
 
 @transaction.atomic
@@ -52,18 +68,23 @@ def update_workspace(workspace: Workspace, *, values: dict[str, Any], actor: Act
 @transaction.atomic
 def delete_workspace(workspace: Workspace, *, actor: Actor, now: datetime) -> None:
     """Take the workspace away from every caller at once; its rows and files go in the background."""
+    if not Workspace.objects.present().filter(pk=workspace.pk).update(deleted_at=now):
+        return  # another call was first
     for hook in hooks.on_delete:
         hook(workspace)
-    Workspace.objects.filter(pk=workspace.pk).update(deleted_at=now)
     record("deleted", workspace, actor=actor, workspace_id=workspace.pk, name=workspace.name)
 
 
-def purge_deleted() -> bool:
-    """Remove what deleted workspaces left, one step of each; returns whether anything was removed for good."""
-    removed = False
-    for workspace in Workspace.objects.exclude(deleted_at=None).order_by("deleted_at", "pk")[:10]:
-        if all(hook(workspace) for hook in hooks.on_purge):
-            workspace.delete()
-            logger.info("Workspace %s was removed", workspace.pk)
-            removed = True
-    return removed
+def purge_deleted() -> int:
+    """Remove what deleted workspaces left, one step of each; returns how many are gone for good."""
+    deleted = Workspace.objects.exclude(deleted_at=None).order_by("deleted_at", "pk")
+    return sum(_purge(workspace) for workspace in deleted[:10])
+
+
+def _purge(workspace: Workspace) -> bool:
+    """Let each app remove its part, the highest first: an account stays connected while a post of it is under way."""
+    if not all(hook(workspace) for hook in reversed(hooks.on_purge)):
+        return False
+    Workspace.objects.filter(pk=workspace.pk).delete()
+    logger.info("Workspace %s was removed", workspace.pk)
+    return True

@@ -10,78 +10,143 @@ import ouipost.ids
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('id', models.CharField(default=functools.partial(ouipost.ids.new_id, *('user',)), editable=False, max_length=45, primary_key=True, serialize=False)),
-                ('email', models.EmailField(max_length=254, unique=True)),
-                ('name', models.CharField(blank=True, max_length=150)),
-                ('role', models.CharField(choices=[('admin', 'Admin'), ('editor', 'Editor'), ('viewer', 'Viewer')], default='viewer', max_length=10)),
-                ('permissions', models.JSONField(blank=True, help_text="Replaces the role's permissions; empty: the role's.", null=True)),
-                ('is_active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(ouipost.ids.new_id, *("user",)),
+                        editable=False,
+                        max_length=45,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("email", models.EmailField(max_length=254, unique=True)),
+                ("name", models.CharField(blank=True, max_length=150)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("admin", "Admin"), ("editor", "Editor"), ("viewer", "Viewer")],
+                        default="viewer",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "permissions",
+                    models.JSONField(
+                        blank=True, help_text="Replaces the role's permissions; empty: the role's.", null=True
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.CharField(default=functools.partial(ouipost.ids.new_id, *('key',)), editable=False, max_length=45, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=100)),
-                ('prefix', models.CharField(editable=False, max_length=11)),
-                ('digest', models.CharField(editable=False, max_length=64, unique=True)),
-                ('previous_digest', models.CharField(editable=False, max_length=64, null=True, unique=True)),
-                ('previous_expires_at', models.DateTimeField(editable=False, null=True)),
-                ('mode', models.CharField(choices=[('live', 'Live'), ('test', 'Test')], default='live', max_length=4)),
-                ('tier', models.CharField(choices=[('starter', 'Starter'), ('professional', 'Professional'), ('enterprise', 'Enterprise')], default='starter', max_length=12)),
-                ('permissions', models.JSONField(blank=True, default=list)),
-                ('workspace_ids', models.JSONField(blank=True, default=list, help_text='Empty: every workspace.')),
-                ('is_active', models.BooleanField(default=True)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('last_used_at', models.DateTimeField(editable=False, null=True)),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(ouipost.ids.new_id, *("key",)),
+                        editable=False,
+                        max_length=45,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("prefix", models.CharField(editable=False, max_length=11)),
+                ("digest", models.CharField(editable=False, max_length=64, unique=True)),
+                ("previous_digest", models.CharField(editable=False, max_length=64, null=True, unique=True)),
+                ("previous_expires_at", models.DateTimeField(editable=False, null=True)),
+                ("mode", models.CharField(choices=[("live", "Live"), ("test", "Test")], default="live", max_length=4)),
+                (
+                    "tier",
+                    models.CharField(
+                        choices=[
+                            ("starter", "Starter"),
+                            ("professional", "Professional"),
+                            ("enterprise", "Enterprise"),
+                        ],
+                        default="starter",
+                        max_length=12,
+                    ),
+                ),
+                ("permissions", models.JSONField(blank=True, default=list)),
+                ("workspace_ids", models.JSONField(blank=True, default=list, help_text="Empty: every workspace.")),
+                ("is_active", models.BooleanField(default=True)),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("last_used_at", models.DateTimeField(editable=False, null=True)),
             ],
             options={
-                'verbose_name': 'API key',
+                "verbose_name": "API key",
             },
         ),
         migrations.CreateModel(
-            name='Workspace',
+            name="Workspace",
             fields=[
-                ('id', models.CharField(default=functools.partial(ouipost.ids.new_id, *('ws',)), editable=False, max_length=45, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=100)),
-                ('description', models.TextField(blank=True)),
-                ('settings', models.JSONField(blank=True, default=dict)),
-                ('mode', models.CharField(choices=[('live', 'Live'), ('sandbox', 'Sandbox')], default='live', max_length=7)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('deleted_at', models.DateTimeField(editable=False, null=True)),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(ouipost.ids.new_id, *("ws",)),
+                        editable=False,
+                        max_length=45,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("description", models.TextField(blank=True)),
+                ("settings", models.JSONField(blank=True, default=dict)),
+                (
+                    "mode",
+                    models.CharField(choices=[("live", "Live"), ("sandbox", "Sandbox")], default="live", max_length=7),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("deleted_at", models.DateTimeField(editable=False, null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['deleted_at', 'created_at'], name='workspace_listed')],
+                "indexes": [models.Index(fields=["deleted_at", "created_at"], name="workspace_listed")],
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='workspaces.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="workspaces.workspace",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('workspace', 'user'), name='one_membership_per_user')],
+                "constraints": [models.UniqueConstraint(fields=("workspace", "user"), name="one_membership_per_user")],
             },
         ),
     ]

@@ -1,0 +1,101 @@
+"""A network on paper: it answers what the test says, and remembers what it was asked."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from accounts.platforms.base import (
+    Account,
+    App,
+    Candidate,
+    Connector,
+    PasswordConnector,
+    Profile,
+    Session,
+    SignIn,
+    Tokens,
+)
+
+PAGE_TOKENS = Tokens(access_token="page-token", refresh_token="person-token", scopes=("read", "write"))
+PROFILE = Profile(name="Company Page", username="companypage", profile_image="https://p.example/1", followers=15420)
+
+
+def make_candidate(remote_id: str = "1001", **values: Any) -> Candidate:
+    given: dict[str, Any] = {"type": "page", "profile": PROFILE, "tokens": PAGE_TOKENS, "metadata": {"page_id": "1"}}
+    return Candidate(remote_id=remote_id, **given | values)
+
+
+def answer(said: Any) -> Any:
+    """Return what the test announced, raise it, or call it."""
+    if isinstance(said, Exception):
+        raise said
+    return said() if isinstance(said, Callable) else said  # type: ignore[arg-type]
+
+
+class FakeNetwork(Connector):
+    """A network with a consent page; `exchanged`, `granted`, … say how it answers."""
+
+    id = "facebook"
+    name = "Facebook"
+    scopes = ("read", "write")
+    uses_pkce = True
+
+    def __init__(self) -> None:
+        super().__init__(App())
+        self.calls: list[tuple[Any, ...]] = []
+        self.sessions: list[Session] = []
+        self.exchanged: Any = Tokens(access_token="person-token")
+        self.granted: Any = [make_candidate()]
+        self.refreshed: Any = Tokens(access_token="new-token")
+        self.revoked: Any = None
+        self.shown: Any = PROFILE
+
+    def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
+        asked = {"redirect_uri": redirect_uri, "state": state, "scope": " ".join(scopes), "challenge": code_challenge}
+        return f"https://network.example/consent?{urlencode(asked)}"
+
+    def exchange(
+        self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""
+    ) -> Tokens:
+        self.calls.append(("exchange", code, redirect_uri, code_verifier))
+        tokens: Tokens = answer(self.exchanged)
+        return tokens
+
+    def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
+        self.calls.append(("candidates", tokens.access_token))
+        found: list[Candidate] = answer(self.granted)
+        return found
+
+    def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
+        self.sessions.append(session)
+        self.calls.append(("refresh", account.remote_id, account.refresh_token))
+        tokens: Tokens = answer(self.refreshed)
+        return tokens
+
+    def revoke(self, session: Session, account: Account) -> None:
+        self.calls.append(("revoke", account.remote_id, account.access_token))
+        answer(self.revoked)
+
+    def profile(self, session: Session, account: Account) -> Profile:
+        self.calls.append(("profile", account.remote_id, account.access_token))
+        shown: Profile = answer(self.shown)
+        return shown
+
+
+class FakePasswordNetwork(PasswordConnector):
+    """A network without a consent page for apps."""
+
+    id = "bluesky"
+    name = "Bluesky"
+    scopes = ()
+
+    def __init__(self) -> None:
+        super().__init__(App())
+        self.credentials: list[SignIn] = []
+        self.opened: Any = [make_candidate("did:plc:1", type="profile", metadata={"service": "https://pds.example"})]
+
+    def sign_in(self, session: Session, credentials: SignIn, *, now: datetime) -> list[Candidate]:
+        self.credentials.append(credentials)
+        found: list[Candidate] = answer(self.opened)
+        return found

@@ -1,0 +1,151 @@
+"""/connect/bluesky: the sign-in page of a network that has none for apps."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import time_machine
+from django.test import Client
+
+from accounts.models import Connection, SocialAccount
+from accounts.platforms.base import Rejected, SignIn, Unavailable
+from tests.accounts.fakes import FakePasswordNetwork
+from workspaces.models import Workspace
+
+PASSWORD = "aaaa-bbbb-cccc-dddd"
+FORM = {"handle": " alice.bsky.social ", "app_password": PASSWORD, "service": ""}
+CALLBACK = "https://app.example/callback?kept=1"
+pytestmark = pytest.mark.usefixtures("password_network")
+
+
+@pytest.fixture
+def state(api: Any) -> str:
+    """Begin a sign-in as a program would, and return its state."""
+    answer = api.post("/api/accounts", {"platform": "bluesky", "callback_url": CALLBACK})
+    began = answer.json()["data"]
+    assert began["auth_url"] == f"http://testserver/connect/bluesky?state={began['state']}"
+    return str(began["state"])
+
+
+@pytest.fixture
+def browser() -> Client:
+    """A browser that checks forms as strictly as browsers' servers do."""
+    return Client(enforce_csrf_checks=True)
+
+
+def post(browser: Client, state: str, **values: str) -> Any:
+    return browser.post("/connect/bluesky", FORM | {"state": state, "action": "connect"} | values)
+
+
+def went_back_with(answer: Any) -> dict[str, str]:
+    assert answer.status_code == 302
+    assert answer["Location"].startswith(CALLBACK)
+    return {name: values[0] for name, values in parse_qs(urlsplit(answer["Location"]).query).items()}
+
+
+def test_the_page_asks_for_handle_and_app_password(browser: Client, state: str, workspace: Workspace) -> None:
+    Workspace.objects.update(name="<b>Bakery</b>")
+
+    answer = browser.get(f"/connect/bluesky?state={state}")
+
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert "Connect Bluesky to &lt;b&gt;Bakery&lt;/b&gt;" in page
+    assert f'<input type="hidden" name="state" value="{state}">' in page
+    assert all(f'name="{name}"' in page for name in ("handle", "app_password", "service"))
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize("query", ["?state=wrong", "", "?state=%00%ff"])
+def test_an_unknown_state_is_turned_away(browser: Client, state: str, query: str) -> None:
+    answer = browser.get(f"/connect/bluesky{query}")
+
+    assert answer.status_code == 422
+    assert "unknown, over, or was used already" in answer.content.decode()
+    assert "<form" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("platform", ["facebook", "nowhere"])
+def test_a_state_opens_its_own_networks_page_only(browser: Client, state: str, platform: str) -> None:
+    assert browser.get(f"/connect/{platform}?state={state}").status_code == 422
+
+
+def test_a_state_is_good_for_ten_minutes(browser: Client, state: str) -> None:
+    began = Connection.objects.get()
+    with time_machine.travel(began.expires_at, tick=False):
+        assert browser.get(f"/connect/bluesky?state={state}").status_code == 422
+        assert post(browser, state).status_code == 422
+
+
+def test_the_right_password_leads_back_with_code_and_state(
+    browser: Client, state: str, api: Any, password_network: FakePasswordNetwork
+) -> None:
+    back = went_back_with(post(browser, state))
+
+    assert (back["kept"], back["state"]) == ("1", state)
+    assert password_network.credentials == [SignIn(identifier="alice.bsky.social", password=PASSWORD)]
+    answer = api.post("/api/accounts/callback", {"state": state, "code": back["code"]})
+    assert answer.status_code == 201
+    assert answer.json()["data"]["account"]["id"] == SocialAccount.objects.get().pk
+
+
+def test_a_server_of_ones_own_can_be_named(browser: Client, state: str, password_network: FakePasswordNetwork) -> None:
+    post(browser, state, service=" https://pds.example ")
+
+    assert password_network.credentials[0].service == "https://pds.example"
+
+
+@pytest.mark.parametrize("error", [Rejected("Wrong handle or <app> password."), Unavailable("Wrong <app> server.")])
+def test_a_refused_password_shows_the_problem(
+    browser: Client, state: str, password_network: FakePasswordNetwork, error: Exception
+) -> None:
+    password_network.opened = error
+
+    answer = post(browser, state)
+
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert 'role="alert">Wrong' in page
+    assert "&lt;app&gt;" in page
+    assert 'value=" alice.bsky.social "' in page
+    assert PASSWORD not in page
+
+
+def test_after_a_refused_password_the_person_may_try_again(
+    browser: Client, state: str, password_network: FakePasswordNetwork
+) -> None:
+    right, password_network.opened = password_network.opened, Rejected("Wrong.")
+    post(browser, state)
+
+    password_network.opened = right
+    assert went_back_with(post(browser, state))["code"]
+
+
+def test_a_person_who_denies_goes_back_with_that(
+    browser: Client, state: str, api: Any, password_network: FakePasswordNetwork
+) -> None:
+    back = went_back_with(post(browser, state, action="deny", handle="", app_password=""))
+
+    assert back == {"kept": "1", "error": "access_denied", "state": state}
+    assert password_network.credentials == []
+    answer = api.post("/api/accounts/callback", {"state": state, "error": back["error"]})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "OAUTH_EXCHANGE_FAILED")
+
+
+def test_a_completed_sign_in_closes_its_page(browser: Client, state: str, api: Any) -> None:
+    back = went_back_with(post(browser, state))
+    api.post("/api/accounts/callback", {"state": state, "code": back["code"]})
+
+    assert browser.get(f"/connect/bluesky?state={state}").status_code == 422
+    assert post(browser, state).status_code == 422
+
+
+def test_other_methods_are_not_taken(browser: Client, state: str) -> None:
+    assert browser.put(f"/connect/bluesky?state={state}").status_code == 405
+
+
+def test_the_page_may_not_be_framed_and_loads_nothing_from_elsewhere(browser: Client, state: str) -> None:
+    answer = browser.get(f"/connect/bluesky?state={state}")
+
+    assert answer["X-Frame-Options"] == "DENY"
+    assert "default-src 'self'" in answer["Content-Security-Policy"]

@@ -1,0 +1,509 @@
+"""Signing in: a state is good once, for ten minutes, for whoever began; what it opens becomes accounts."""
+
+import base64
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from accounts import connecting, registry
+from accounts.connecting import OAuthExchangeFailed, OAuthStateInvalid, Pending, Started
+from accounts.models import Connection, SocialAccount
+from accounts.platforms.base import (
+    AuthExpired,
+    PlatformError,
+    Profile,
+    Rejected,
+    SignIn,
+    Tokens,
+    Unavailable,
+    Unknown,
+)
+from ouipost.claims import claim_due, database_now
+from ouipost.errors import InvalidInput
+from ouipost.events.journal import Actor
+from ouipost.events.models import Event
+from posts.models import Target
+from tests.accounts.fakes import PAGE_TOKENS, FakeNetwork, FakePasswordNetwork, make_candidate
+from tests.factories import NOW, make_account, make_post, make_workspace
+from tests.foundation.threads import at_once
+from workspaces.models import Workspace
+
+CALLBACK = "https://app.example/callback?kept=1"
+ACTOR = Actor(key_id="key_1")
+MINUTE = timedelta(minutes=1)
+
+
+def start(workspace: Workspace, *, account: SocialAccount | None = None, **values: Any) -> Started:
+    given: dict[str, Any] = {"platform": "facebook", "callback_url": CALLBACK, "key_id": "key_1", "now": NOW}
+    return connecting.start(workspace, account=account, **given | values)
+
+
+def complete(
+    workspace: Workspace, state: str, *, code: str = "code", key_id: str = "key_1", now: datetime = NOW
+) -> Any:
+    return connecting.complete(workspace, state=state, code=code, key_id=key_id, actor=ACTOR, now=now)
+
+
+def select(workspace: Workspace, pending: Pending, chosen: list[str] | None, **values: Any) -> list[SocialAccount]:
+    given: dict[str, Any] = {"key_id": "key_1", "actor": ACTOR, "now": NOW} | values
+    return connecting.select(workspace, connection_id=pending.connection.pk, chosen=chosen, **given)
+
+
+def connect(workspace: Workspace, network: FakeNetwork, *candidates: Any, **values: Any) -> Any:
+    network.granted = list(candidates) or network.granted
+    return complete(workspace, start(workspace, **values).state)
+
+
+def asked(started: Started) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(started.auth_url).query).items()}
+
+
+def test_a_sign_in_begins_at_the_networks_consent_page(workspace: Workspace, network: FakeNetwork) -> None:
+    started = start(workspace, scopes=["insights", "read"])
+
+    sent, row = asked(started), Connection.objects.get()
+    proof = base64.urlsafe_b64encode(hashlib.sha256(row.unseal().encode()).digest()).rstrip(b"=").decode()
+    assert started.auth_url.startswith("http://testserver/sandbox/network.example/consent?")
+    assert sent == {
+        "redirect_uri": CALLBACK,
+        "state": started.state,
+        "scope": "read write insights",
+        "challenge": proof,
+    }
+    assert (row.platform, row.key_id, row.callback_url) == ("facebook", "key_1", CALLBACK)
+    assert row.expires_at == NOW + timedelta(minutes=10)
+
+
+@pytest.mark.django_db
+def test_a_live_workspace_meets_the_true_network(network: FakeNetwork) -> None:
+    started = start(make_workspace(mode="live"))
+
+    assert started.auth_url.startswith("https://network.example/consent?")
+
+
+def test_a_network_without_pkce_gets_none(workspace: Workspace, network: FakeNetwork) -> None:
+    network.uses_pkce = False  # type: ignore[misc]
+
+    assert "challenge" not in asked(start(workspace))
+    assert Connection.objects.get().unseal() == ""
+
+
+def test_neither_state_nor_verifier_is_stored_in_the_clear(workspace: Workspace, network: FakeNetwork) -> None:
+    started = start(workspace)
+
+    row = Connection.objects.get()
+    stored = str(Connection.objects.values().get())
+    assert len(started.state) >= 43
+    assert started.state not in stored
+    assert row.unseal() not in stored
+
+
+def test_a_network_without_a_connector_cannot_be_connected(workspace: Workspace) -> None:
+    with pytest.raises(registry.PlatformNotConfigured):
+        start(workspace, platform="tiktok")
+
+    assert not Connection.objects.exists()
+
+
+def test_the_one_account_that_was_granted_is_connected(workspace: Workspace, network: FakeNetwork) -> None:
+    started = start(workspace)
+    verifier = Connection.objects.get().unseal()
+
+    [account] = complete(workspace, started.state)
+
+    row = SocialAccount.objects.get()
+    assert network.calls == [("exchange", "code", CALLBACK, verifier), ("candidates", "person-token")]
+    assert (row.pk, row.workspace, row.platform, row.remote_id) == (account.pk, workspace, "facebook", "1001")
+    assert (row.type, row.name, row.username, row.followers) == ("page", "Company Page", "companypage", 15420)
+    assert (row.status, row.permissions, row.metadata) == ("active", ["read", "write"], {"page_id": "1"})
+    assert (row.connected_at, row.last_sync, row.is_default, row.due_at) == (NOW, NOW, True, None)
+    assert (row.unseal().access_token, row.unseal().refresh_token) == ("page-token", "person-token")
+    told = Event.objects.values_list("type", "resource_id", "workspace_id", "key_id", "details").get()
+    about = {"platform": "facebook", "account_name": "Company Page"}
+    assert told == ("account.connected", row.pk, workspace.pk, "key_1", about)
+
+
+def test_a_token_that_ends_is_refreshed_before(workspace: Workspace, network: FakeNetwork) -> None:
+    ends, over = NOW + timedelta(hours=2), NOW + timedelta(days=90)
+    tokens = Tokens(access_token="a", refresh_token="r", access_expires_at=ends, ends_at=over)
+
+    connect(workspace, network, make_candidate(tokens=tokens))
+
+    row = SocialAccount.objects.get()
+    assert (row.access_expires_at, row.expires_at) == (ends, over)
+    assert row.due_at == ends - timedelta(minutes=30)
+
+
+def test_of_several_accounts_the_caller_chooses(workspace: Workspace, network: FakeNetwork) -> None:
+    pending = connect(workspace, network, *[make_candidate(each) for each in ("1", "2", "3")])
+    assert [each.remote_id for each in pending.candidates] == ["1", "2", "3"]
+    assert not SocialAccount.objects.exists()
+
+    chosen = select(workspace, pending, ["3", "1"])
+
+    assert [each.remote_id for each in chosen] == ["1", "3"]
+    assert list(SocialAccount.objects.order_by("pk").values_list("remote_id", "default_of")) == [
+        ("1", "facebook"),
+        ("3", None),
+    ]
+    assert Connection.objects.get().sealed == ""
+
+
+def test_all_of_them_may_be_chosen(workspace: Workspace, network: FakeNetwork) -> None:
+    tokens = Tokens(access_token="a", access_expires_at=NOW + MINUTE, ends_at=NOW + 9 * MINUTE, scopes=("read",))
+    given = make_candidate("2", tokens=tokens, profile=Profile(name="Two"), metadata={"nested": {"a": [1]}})
+    pending = connect(workspace, network, make_candidate("1"), given)
+
+    select(workspace, pending, None)
+
+    row = SocialAccount.objects.get(remote_id="2")
+    assert (row.name, row.metadata, row.permissions) == ("Two", {"nested": {"a": [1]}}, ["read"])
+    assert (row.access_expires_at, row.expires_at) == (NOW + MINUTE, NOW + 9 * MINUTE)
+    assert SocialAccount.objects.count() == 2
+
+
+def test_a_choice_that_was_not_offered_is_named(workspace: Workspace, network: FakeNetwork) -> None:
+    pending = connect(workspace, network, make_candidate("1"), make_candidate("2"))
+
+    with pytest.raises(InvalidInput) as raised:
+        select(workspace, pending, ["1", "9", "8"])
+
+    assert raised.value.details == {"fields": {"select": ["Not among the candidates: 8, 9."]}}
+    assert not SocialAccount.objects.exists()
+    assert len(select(workspace, pending, ["2"])) == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"key_id": "key_2"}, {"now": NOW + 10 * MINUTE}, {"workspace": True}],
+    ids=["another key", "too late", "another workspace"],
+)
+def test_a_choice_is_the_callers_own(workspace: Workspace, network: FakeNetwork, values: dict[str, Any]) -> None:
+    pending = connect(workspace, network, make_candidate("1"), make_candidate("2"))
+    where = make_workspace() if values.pop("workspace", False) else workspace
+
+    with pytest.raises(OAuthStateInvalid):
+        select(where, pending, None, **values)
+
+
+def test_a_choice_is_made_once(workspace: Workspace, network: FakeNetwork) -> None:
+    pending = connect(workspace, network, make_candidate("1"), make_candidate("2"))
+    select(workspace, pending, ["1"])
+
+    with pytest.raises(OAuthStateInvalid):
+        select(workspace, pending, ["2"])
+
+    assert SocialAccount.objects.count() == 1
+
+
+def test_a_sign_in_that_was_not_completed_offers_no_choice(workspace: Workspace, network: FakeNetwork) -> None:
+    start(workspace)
+
+    with pytest.raises(OAuthStateInvalid):
+        select(workspace, Pending(connection=Connection.objects.get(), candidates=[]), None)
+
+
+def test_a_sign_in_that_opened_nothing_is_refused(workspace: Workspace, network: FakeNetwork) -> None:
+    network.granted = []
+
+    with pytest.raises(OAuthExchangeFailed, match="grant at least one"):
+        complete(workspace, start(workspace).state)
+
+
+def test_a_state_is_good_once(workspace: Workspace, network: FakeNetwork) -> None:
+    state = start(workspace).state
+    complete(workspace, state)
+
+    with pytest.raises(OAuthStateInvalid):
+        complete(workspace, state)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"state": "wrong"}, {"key_id": "key_2"}, {"now": NOW + 10 * MINUTE}, {"workspace": True}],
+    ids=["unknown", "another key", "too late", "another workspace"],
+)
+def test_a_state_is_whose_it_was_given_to(workspace: Workspace, network: FakeNetwork, values: dict[str, Any]) -> None:
+    state = start(workspace).state
+    where = make_workspace() if values.pop("workspace", False) else workspace
+
+    with pytest.raises(OAuthStateInvalid):
+        complete(where, **{"state": state} | values)
+
+    assert network.calls == []
+    assert complete(workspace, state, now=NOW + 9 * MINUTE)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_calls_with_one_state_one_goes_to_the_network(network: FakeNetwork) -> None:
+    workspace = make_workspace()
+    state = start(workspace).state
+
+    ended = at_once(*[lambda: complete(workspace, state)] * 2)
+
+    assert [type(each) for each in ended if isinstance(each, Exception)] == [OAuthStateInvalid]
+    assert [call[0] for call in network.calls] == ["exchange", "candidates"]
+    assert SocialAccount.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_choices_at_once_one_is_made(network: FakeNetwork) -> None:
+    workspace = make_workspace()
+    pending = connect(workspace, network, make_candidate("1"), make_candidate("2"))
+
+    ended = at_once(lambda: select(workspace, pending, ["1"]), lambda: select(workspace, pending, ["2"]))
+
+    assert [type(each) for each in ended if isinstance(each, Exception)] == [OAuthStateInvalid]
+    assert SocialAccount.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (Rejected("The code is over."), "The network refused the sign-in: The code is over."),
+        (AuthExpired("No."), "The network refused the sign-in: No."),
+        (Unavailable("Down."), "The sign-in could not be completed, start again: Down."),
+        (Unknown("Lost."), "The sign-in could not be completed, start again: Lost."),
+    ],
+)
+@pytest.mark.parametrize("step", ["exchanged", "granted"])
+def test_what_the_network_refuses_is_told_and_uses_up_the_state(
+    workspace: Workspace, network: FakeNetwork, error: PlatformError, words: str, step: str
+) -> None:
+    state = start(workspace).state
+    setattr(network, step, error)
+
+    with pytest.raises(OAuthExchangeFailed) as raised:
+        complete(workspace, state)
+
+    assert raised.value.message == words
+    with pytest.raises(OAuthStateInvalid):
+        complete(workspace, state)
+
+
+def test_a_refusal_by_the_person_uses_up_the_state(workspace: Workspace, network: FakeNetwork) -> None:
+    state = start(workspace).state
+
+    with pytest.raises(OAuthExchangeFailed) as raised:
+        connecting.refuse(workspace, state=state, error="access_denied" + "x" * 500, key_id="key_1", now=NOW)
+
+    assert raised.value.details["reason"].startswith("access_denied")
+    assert len(raised.value.details["reason"]) == 200
+    with pytest.raises(OAuthStateInvalid):
+        complete(workspace, state)
+
+
+def test_an_account_that_is_there_keeps_its_id_and_its_posts(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_account(workspace, status="expired", last_error={"code": "TOKEN_REVOKED"}, name="Old")
+    make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW + MINUTE)
+
+    [again] = connect(workspace, network)
+
+    row = SocialAccount.objects.get()
+    assert again.pk == row.pk == account.pk
+    assert (row.status, row.last_error, row.name, row.unseal().access_token) == (
+        "active",
+        None,
+        "Company Page",
+        "page-token",
+    )
+    assert Target.objects.values_list("account", "status").get() == (account.pk, "scheduled")
+
+
+def test_a_name_that_was_set_by_hand_stays(workspace: Workspace, network: FakeNetwork) -> None:
+    make_account(workspace, name="Our page", name_is_ours=True, username="old")
+
+    connect(workspace, network)
+
+    row = SocialAccount.objects.get()
+    assert (row.name, row.username) == ("Our page", "companypage")
+
+
+@pytest.mark.parametrize(
+    ("profile", "name"),
+    [
+        (Profile(name="", username="handle"), "handle"),
+        (Profile(name="", username=""), "1001"),
+        (Profile(name="n" * 300), "n" * 255),
+    ],
+    ids=["username", "id", "too long"],
+)
+def test_every_account_has_a_name(workspace: Workspace, network: FakeNetwork, profile: Profile, name: str) -> None:
+    connect(workspace, network, make_candidate(profile=profile))
+
+    assert SocialAccount.objects.get().name == name
+
+
+def test_the_same_account_in_another_workspace_is_another_row(workspace: Workspace, network: FakeNetwork) -> None:
+    make_account(make_workspace())
+
+    connect(workspace, network)
+
+    assert SocialAccount.objects.filter(remote_id="1001", default_of="facebook").count() == 2
+
+
+def test_a_disconnected_account_comes_back(workspace: Workspace, network: FakeNetwork) -> None:
+    gone = make_account(workspace, disconnected_at=NOW - MINUTE, connected_at=NOW - 2 * MINUTE, default_of=None)
+
+    connect(workspace, network)
+
+    row = SocialAccount.objects.get()
+    assert (row.pk, row.disconnected_at, row.connected_at, row.is_default) == (gone.pk, None, NOW, True)
+
+
+def test_a_second_account_leaves_the_default_alone(workspace: Workspace, network: FakeNetwork) -> None:
+    first = make_account(workspace, remote_id="1")
+
+    connect(workspace, network, make_candidate("2"))
+
+    assert [each.pk for each in SocialAccount.objects.exclude(default_of=None)] == [first.pk]
+
+
+def test_a_reconnect_takes_its_account_out_of_all_that_were_granted(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_account(workspace, remote_id="2", status="expired")
+
+    [again] = connect(workspace, network, make_candidate("1"), make_candidate("2"), account=account)
+
+    assert again.pk == account.pk
+    assert SocialAccount.objects.values_list("remote_id", "status").get() == ("2", "active")
+
+
+def test_a_reconnect_to_another_account_is_refused(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_account(workspace, remote_id="2", status="expired")
+
+    with pytest.raises(OAuthExchangeFailed, match="another account than the one to reconnect"):
+        connect(workspace, network, make_candidate("1"), account=account)
+
+    assert SocialAccount.objects.values_list("remote_id", "status").get() == ("2", "expired")
+
+
+def test_new_tokens_win_over_a_refresh_that_is_under_way(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_account(workspace, due_at=database_now() - MINUTE, tokens=PAGE_TOKENS)
+    [held] = claim_due(SocialAccount.objects.all(), limit=1, lease=MINUTE)
+
+    connect(workspace, network)
+
+    row = SocialAccount.objects.get(pk=account.pk)
+    assert (row.fence, row.lease_until) == (held.fence + 1, None)
+
+
+def sign_in(connection: Connection) -> str:
+    credentials = SignIn(identifier="alice.example", password="aaaa-bbbb-cccc-dddd")
+    return connecting.sign_in(connection, credentials, now=NOW)
+
+
+def find(state: str, *, platform: str = "bluesky", now: datetime = NOW) -> Connection:
+    return connecting.find_by_state(state, platform=platform, now=now)
+
+
+def test_a_network_without_consent_page_begins_at_ours(
+    workspace: Workspace, password_network: FakePasswordNetwork
+) -> None:
+    started = start(workspace, platform="bluesky")
+
+    assert started.auth_url == f"http://testserver/connect/bluesky?state={started.state}"
+    assert find(started.state).workspace == workspace
+
+
+def test_the_code_of_our_page_completes_the_sign_in(
+    workspace: Workspace, password_network: FakePasswordNetwork
+) -> None:
+    state = start(workspace, platform="bluesky").state
+    code = sign_in(find(state))
+
+    [account] = complete(workspace, state, code=code)
+
+    assert password_network.credentials[0].password == "aaaa-bbbb-cccc-dddd"
+    assert (account.platform, account.remote_id, account.metadata) == (
+        "bluesky",
+        "did:plc:1",
+        {"service": "https://pds.example"},
+    )
+    assert account.unseal().access_token == "page-token"
+
+
+def test_another_code_does_not(workspace: Workspace, password_network: FakePasswordNetwork) -> None:
+    state = start(workspace, platform="bluesky").state
+    sign_in(find(state))
+
+    with pytest.raises(OAuthExchangeFailed, match="not the one that the sign-in page gave"):
+        complete(workspace, state, code="guess")
+
+
+def test_before_anyone_signed_in_every_code_is_refused(
+    workspace: Workspace, password_network: FakePasswordNetwork
+) -> None:
+    state = start(workspace, platform="bluesky").state
+
+    with pytest.raises(OAuthExchangeFailed, match="not the one that the sign-in page gave"):
+        complete(workspace, state, code="guess")
+
+
+def test_the_latest_code_counts(workspace: Workspace, password_network: FakePasswordNetwork) -> None:
+    state = start(workspace, platform="bluesky").state
+    sign_in(find(state))
+
+    assert complete(workspace, state, code=sign_in(find(state)))
+
+
+def test_neither_code_nor_tokens_are_stored_in_the_clear(
+    workspace: Workspace, password_network: FakePasswordNetwork
+) -> None:
+    code = sign_in(find(start(workspace, platform="bluesky").state))
+
+    stored = str(Connection.objects.values().get())
+    assert [secret for secret in (code, "page-token", "person-token", "aaaa-bbbb") if secret in stored] == []
+
+
+def test_our_page_opens_for_an_open_sign_in_only(workspace: Workspace, password_network: FakePasswordNetwork) -> None:
+    state = start(workspace, platform="bluesky").state
+
+    refused: list[dict[str, Any]] = [{"platform": "facebook"}, {"now": NOW + 10 * MINUTE}, {"state": "wrong"}]
+    for values in refused:
+        with pytest.raises(OAuthStateInvalid):
+            find(**{"state": state} | values)
+
+
+def test_our_page_is_closed_once_the_sign_in_is_completed(
+    workspace: Workspace, password_network: FakePasswordNetwork
+) -> None:
+    state = start(workspace, platform="bluesky").state
+    complete(workspace, state, code=sign_in(find(state)))
+
+    with pytest.raises(OAuthStateInvalid):
+        find(state)
+
+
+def test_our_page_is_closed_for_a_workspace_that_is_gone(
+    workspace: Workspace, password_network: FakePasswordNetwork
+) -> None:
+    state = start(workspace, platform="bluesky").state
+    Workspace.objects.update(deleted_at=NOW)
+
+    with pytest.raises(OAuthStateInvalid):
+        find(state)
+
+
+def test_sign_ins_that_are_over_are_forgotten(workspace: Workspace, network: FakeNetwork) -> None:
+    over, still_open = start(workspace), start(workspace, now=NOW + MINUTE)
+
+    assert connecting.forget_old(NOW + 10 * MINUTE) == 1
+
+    with pytest.raises(OAuthStateInvalid):
+        complete(workspace, over.state)
+    assert complete(workspace, still_open.state)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://a.example/back", "https://a.example/back?code=c%26d&state=s"),
+        ("https://a.example/back?kept=1", "https://a.example/back?kept=1&code=c%26d&state=s"),
+        ("http://[::1]:8000", "http://[::1]:8000?code=c%26d&state=s"),
+    ],
+)
+def test_the_callback_keeps_its_own_query(url: str, expected: str) -> None:
+    assert connecting.with_query(url, code="c&d", state="s") == expected

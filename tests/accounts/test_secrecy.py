@@ -1,0 +1,116 @@
+"""Tokens open in their own row alone, and show nowhere."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from accounts import services, tokens
+from accounts.models import Connection, SocialAccount
+from accounts.platforms.base import AuthExpired, Tokens
+from ouipost.claims import database_now
+from ouipost.crypto import CannotDecrypt
+from ouipost.events.journal import SYSTEM
+from ouipost.events.models import Event
+from tests.accounts.fakes import FakeNetwork, make_candidate
+from tests.factories import NOW, make_account, make_workspace
+from workspaces.models import Workspace
+
+SECRETS = ("access-secret", "refresh-secret")
+PAIR = Tokens(access_token=SECRETS[0], refresh_token=SECRETS[1])
+
+
+def shown_secrets(*shown: object) -> list[str]:
+    return [secret for secret in SECRETS if secret in " ".join(map(str, shown))]
+
+
+def make_pair(workspace: Workspace, **values: Any) -> tuple[SocialAccount, SocialAccount]:
+    there = values.pop("there", workspace)
+    return make_account(workspace, tokens=PAIR), make_account(there, remote_id="2", default_of=None)
+
+
+@pytest.mark.parametrize("column", ["access_token", "refresh_token"])
+def test_a_ciphertext_in_another_row_does_not_open(workspace: Workspace, column: str) -> None:
+    mine, other = make_pair(workspace)
+    SocialAccount.objects.filter(pk=other.pk).update(**{column: getattr(mine, column)})
+
+    with pytest.raises(CannotDecrypt):
+        SocialAccount.objects.get(pk=other.pk).unseal()
+
+
+def test_a_ciphertext_in_another_column_does_not_open(workspace: Workspace) -> None:
+    account = make_account(workspace, tokens=PAIR)
+    account.access_token = account.refresh_token
+
+    with pytest.raises(CannotDecrypt):
+        account.unseal()
+
+
+def test_a_row_that_is_moved_to_another_workspace_does_not_open(workspace: Workspace) -> None:
+    account = make_account(workspace, tokens=PAIR)
+    SocialAccount.objects.update(workspace=make_workspace())
+
+    with pytest.raises(CannotDecrypt):
+        SocialAccount.objects.get(pk=account.pk).unseal()
+
+
+def test_what_a_sign_in_holds_does_not_open_in_another(workspace: Workspace) -> None:
+    first, second = [Connection(workspace=workspace, state_digest=each) for each in "ab"]
+    first.seal(SECRETS[0])
+    second.sealed = first.sealed
+
+    assert first.unseal() == SECRETS[0]
+    with pytest.raises(CannotDecrypt):
+        second.unseal()
+
+
+def test_nothing_that_is_printed_shows_a_token(workspace: Workspace) -> None:
+    account = make_account(workspace, tokens=PAIR)
+    candidate = make_candidate(tokens=PAIR)
+
+    shown = [account, repr(account), account.unseal(), repr(PAIR), candidate, SocialAccount.objects.values().get()]
+
+    assert shown_secrets(*shown) == []
+
+
+def test_no_answer_of_the_api_shows_a_token(workspace: Workspace, api: Any, network: FakeNetwork) -> None:
+    network.exchanged, network.refreshed = PAIR, PAIR
+    network.granted = [make_candidate("1", tokens=PAIR), make_candidate("2", tokens=PAIR)]
+    began = api.post("/api/accounts", {"platform": "facebook", "callback_url": "https://app.example/back"})
+    state = began.json()["data"]["state"]
+
+    offered = api.post("/api/accounts/callback", {"state": state, "code": "code"})
+    choice = {"connection": offered.json()["data"]["connection"], "select": "all"}
+    connected = api.post("/api/accounts/callback", choice)
+    path = f"/api/accounts/{connected.json()['data']['accounts'][0]['id']}"
+    answers = [
+        began,
+        offered,
+        connected,
+        api.get("/api/accounts"),
+        api.get(path),
+        api.put(path, {"name": "New"}),
+        api.post(f"{path}/refresh"),
+        api.get(f"/api/workspaces/{workspace.pk}"),
+        api.delete(path),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 201, 200, 200, 200, 200, 200, 200]
+    assert shown_secrets(*[answer.content.decode() for answer in answers]) == []
+    assert shown_secrets(*Event.objects.values()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_neither_journal_nor_log_shows_a_token(network: FakeNetwork, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    workspace = make_workspace()
+    account = make_account(workspace, tokens=PAIR, due_at=database_now())
+    network.refreshed, network.revoked = AuthExpired("Over."), AuthExpired("Over.")
+
+    tokens.refresh_due()
+    services.update_account(account, values={"name": "New"}, actor=SYSTEM)
+    services.disconnect(account, actor=SYSTEM, now=NOW)
+
+    told = list(Event.objects.values())
+    assert [event["type"] for event in told] == ["account.expired", "account.updated", "account.disconnected"]
+    assert shown_secrets(*told, caplog.text) == []

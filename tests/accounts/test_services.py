@@ -1,0 +1,328 @@
+"""What can be done to connected accounts: changed, refreshed, disconnected."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from pytest_django import Settings
+
+from accounts import hooks, registry, services
+from accounts.models import Connection, SocialAccount
+from accounts.platforms.base import Profile, Rejected, Tokens, Unavailable
+from ouipost.errors import InvalidInput
+from ouipost.events.journal import SYSTEM, Actor
+from ouipost.events.models import Event
+from posts.models import Post, Target
+from tests.accounts.fakes import FakeNetwork
+from tests.factories import NOW, make_account, make_post, make_workspace
+from tests.foundation.threads import at_once
+from workspaces.models import Workspace
+
+ACTOR = Actor(key_id="key_1")
+PAIR = Tokens(access_token="access", refresh_token="refresh")
+MINUTE = timedelta(minutes=1)
+
+
+def update(account: SocialAccount, **values: Any) -> SocialAccount:
+    services.update_account(account, values=values, actor=ACTOR)
+    return SocialAccount.objects.get(pk=account.pk)
+
+
+def disconnect(account: SocialAccount) -> int:
+    return services.disconnect(account, actor=ACTOR, now=NOW)
+
+
+def defaults() -> list[str]:
+    return [account.remote_id for account in SocialAccount.objects.exclude(default_of=None)]
+
+
+def told() -> list[tuple[str, Any]]:
+    return list(Event.objects.order_by("pk").values_list("type", "details"))
+
+
+def test_a_name_that_is_set_is_kept_and_told(workspace: Workspace) -> None:
+    row = update(make_account(workspace), name="Our page")
+
+    assert (row.name, row.name_is_ours) == ("Our page", True)
+    assert told() == [("account.updated", {"before": {"name": "Company Page"}, "after": {"name": "Our page"}})]
+
+
+def test_settings_are_merged_and_null_removes_one(workspace: Workspace) -> None:
+    account = make_account(workspace, settings={"auto_hashtags": True, "default_hashtags": ["#a"]})
+
+    row = update(account, settings={"auto_hashtags": None, "note": "x"})
+
+    assert (row.settings, row.name_is_ours) == ({"default_hashtags": ["#a"], "note": "x"}, False)
+
+
+def test_the_default_moves(workspace: Workspace) -> None:
+    make_account(workspace, remote_id="1")
+    second = make_account(workspace, remote_id="2", default_of=None)
+    make_account(workspace, remote_id="3", platform="twitter")
+
+    update(second, is_default=True)
+
+    assert sorted(defaults()) == ["2", "3"]
+
+
+def test_making_the_default_the_default_changes_nothing(workspace: Workspace) -> None:
+    update(make_account(workspace, remote_id="1"), is_default=True)
+
+    assert defaults() == ["1"]
+
+
+def test_there_is_always_a_default(workspace: Workspace) -> None:
+    account = make_account(workspace, remote_id="1")
+
+    with pytest.raises(InvalidInput) as raised:
+        update(account, is_default=False)
+
+    assert list(raised.value.details["fields"]) == ["is_default"]
+    assert defaults() == ["1"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_accounts_that_become_default_at_once_do_not_collide() -> None:
+    workspace = make_workspace()
+    make_account(workspace, remote_id="1")
+    second, third = [make_account(workspace, remote_id=each, default_of=None) for each in ("2", "3")]
+
+    ended = at_once(lambda: update(second, is_default=True), lambda: update(third, is_default=True))
+
+    assert [each for each in ended if isinstance(each, Exception)] == []
+    assert defaults() in (["2"], ["3"])
+
+
+def test_a_disconnected_account_holds_no_tokens(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_account(workspace, tokens=PAIR, due_at=NOW)
+
+    disconnect(account)
+
+    row = SocialAccount.objects.get()
+    assert (row.access_token, row.refresh_token, row.due_at, row.default_of) == ("", "", None, None)
+    assert (row.disconnected_at, row.is_connected) == (NOW, False)
+    about = {"platform": "facebook", "account_name": "Company Page", "cancelled": 0}
+    assert told() == [("account.disconnected", about)]
+
+
+def test_what_it_had_not_sent_is_cancelled_and_counted(workspace: Workspace, network: FakeNetwork) -> None:
+    going, staying = make_account(workspace), make_account(workspace, platform="twitter", remote_id="2")
+    both = make_post(workspace, accounts=[going, staying], status="scheduled", scheduled_at=NOW + MINUTE)
+    alone = make_post(workspace, accounts=[going], status="scheduled", scheduled_at=NOW + MINUTE)
+    sent = make_post(workspace, accounts=[going], status="published")
+
+    assert disconnect(going) == 2
+
+    states = {post.pk: post.status for post in Post.objects.all()}
+    assert states == {both.pk: "scheduled", alone.pk: "draft", sent.pk: "published"}
+    assert set(Target.objects.filter(account=going).values_list("status", flat=True)) == {"cancelled", "published"}
+    assert Target.objects.get(account=staying).status == "scheduled"
+
+
+def test_the_oldest_remaining_account_becomes_the_default(workspace: Workspace, network: FakeNetwork) -> None:
+    first = make_account(workspace, remote_id="1", connected_at=NOW - 9 * MINUTE)
+    make_account(workspace, remote_id="2", connected_at=NOW, default_of=None)
+    make_account(workspace, remote_id="3", connected_at=NOW - MINUTE, default_of=None)
+    make_account(workspace, remote_id="4", connected_at=NOW - 5 * MINUTE, default_of=None, disconnected_at=NOW)
+    make_account(make_workspace(), remote_id="5", connected_at=NOW - 5 * MINUTE, default_of=None)
+
+    disconnect(first)
+
+    assert defaults() == ["3"]
+
+
+def test_a_default_that_stays_stays(workspace: Workspace, network: FakeNetwork) -> None:
+    make_account(workspace, remote_id="1", connected_at=NOW)
+    other = make_account(workspace, remote_id="2", connected_at=NOW - MINUTE, default_of=None)
+
+    disconnect(other)
+
+    assert defaults() == ["1"]
+
+
+def test_disconnecting_twice_does_nothing_more(
+    workspace: Workspace, network: FakeNetwork, django_capture_on_commit_callbacks: Any
+) -> None:
+    account = make_account(workspace, tokens=PAIR)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        disconnect(account)
+        assert services.disconnect(account, actor=ACTOR, now=NOW + MINUTE) == 0
+
+    assert len(network.calls) == len(told()) == 1
+    assert SocialAccount.objects.get().disconnected_at == NOW
+
+
+def test_the_network_is_asked_to_forget_after_the_commit(
+    workspace: Workspace, network: FakeNetwork, django_capture_on_commit_callbacks: Any
+) -> None:
+    account = make_account(workspace, tokens=PAIR)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        disconnect(account)
+        assert network.calls == []
+
+    assert network.calls == [("revoke", "1001", "access")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_disconnect_that_is_rolled_back_revokes_nothing(network: FakeNetwork) -> None:
+    account = make_account(make_workspace(), tokens=PAIR)
+
+    with transaction.atomic():
+        disconnect(account)
+        transaction.set_rollback(True)
+
+    assert network.calls == []
+    assert SocialAccount.objects.get().unseal().access_token == "access"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unavailable("Down."),
+        Rejected("No."),
+        registry.PlatformNotConfigured("No credentials."),
+        ZeroDivisionError("bug"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.django_db(transaction=True)
+def test_a_revocation_that_fails_changes_nothing(
+    network: FakeNetwork, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    account = make_account(make_workspace(), tokens=PAIR)
+    network.revoked = error
+
+    disconnect(account)
+
+    assert network.calls == [("revoke", "1001", "access")]
+    assert not SocialAccount.objects.get().is_connected
+    assert str(error) in caplog.text
+
+
+def test_tokens_that_do_not_open_are_forgotten_all_the_same(
+    workspace: Workspace, network: FakeNetwork, settings: Settings, django_capture_on_commit_callbacks: Any
+) -> None:
+    account = make_account(workspace, tokens=PAIR)
+    settings.TOKEN_KEYS = ["other:" + "A" * 43 + "="]
+
+    with django_capture_on_commit_callbacks(execute=True):
+        disconnect(account)
+
+    assert network.calls == []
+    assert SocialAccount.objects.get().access_token == ""
+
+
+@pytest.mark.parametrize(
+    ("other", "revoked"),
+    [
+        ({"metadata": {"user_id": "7"}}, False),
+        ({"metadata": {"user_id": "8"}}, True),
+        ({"metadata": {}}, True),
+        ({"metadata": {"user_id": "7"}, "platform": "instagram"}, True),
+        ({"metadata": {"user_id": "7"}, "disconnected_at": NOW}, True),
+    ],
+    ids=["same person", "another person", "nobody's", "another network", "disconnected"],
+)
+def test_a_grant_that_another_account_lives_on_is_not_revoked(
+    network: FakeNetwork, other: dict[str, Any], revoked: bool, django_capture_on_commit_callbacks: Any, db: None
+) -> None:
+    account = make_account(make_workspace(), tokens=PAIR, metadata={"user_id": "7"})
+    make_account(make_workspace(), remote_id="2", tokens=PAIR, **other)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        disconnect(account)
+
+    assert bool(network.calls) is revoked
+    assert SocialAccount.objects.get(pk=account.pk).access_token == ""
+
+
+def test_accounts_of_no_known_person_are_revoked_each(
+    workspace: Workspace, network: FakeNetwork, django_capture_on_commit_callbacks: Any
+) -> None:
+    account = make_account(workspace, tokens=PAIR)
+    make_account(workspace, remote_id="2", default_of=None)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        disconnect(account)
+
+    assert network.calls == [("revoke", "1001", "access")]
+
+
+def test_every_hook_hears_of_it_and_may_cancel(
+    workspace: Workspace, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Any] = []
+    answers = [lambda *about: heard.append(about) or 2, lambda *about: 3]  # type: ignore[func-returns-value]
+    monkeypatch.setattr(hooks, "on_disconnect", answers)
+    account = make_account(workspace)
+
+    assert disconnect(account) == 5
+
+    assert heard == [(account, ACTOR, NOW)]
+
+
+def test_a_refresh_renews_tokens_and_profile(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_account(workspace, tokens=PAIR, last_error={"code": "OLD"})
+    network.shown = Profile(name="New name", username="new", followers=7, following=8)
+
+    services.refresh_account(account, now=NOW)
+
+    row = SocialAccount.objects.get()
+    assert network.calls == [("refresh", "1001", "refresh"), ("profile", "1001", "new-token")]
+    assert (row.name, row.username, row.followers, row.following) == ("New name", "new", 7, 8)
+    assert (row.last_sync, row.last_error, row.unseal().access_token) == (NOW, None, "new-token")
+
+
+def test_without_a_refresh_token_the_profile_alone_is_renewed(workspace: Workspace, network: FakeNetwork) -> None:
+    services.refresh_account(make_account(workspace), now=NOW)
+
+    assert network.calls == [("profile", "1001", "token")]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Rejected("No such page."), "CONTENT_REJECTED"),
+        (registry.PlatformNotConfigured("No credentials."), "PLATFORM_NOT_CONFIGURED"),
+    ],
+)
+def test_a_profile_that_is_refused_shows_in_the_health(
+    workspace: Workspace, network: FakeNetwork, error: Any, code: str
+) -> None:
+    network.shown = error
+
+    services.refresh_account(make_account(workspace), now=NOW)
+
+    row = SocialAccount.objects.get()
+    assert row.last_error == {"code": code, "message": error.message}
+    assert (row.name, row.last_sync) == ("Company Page", None)
+
+
+def test_a_disconnected_account_is_not_asked_for(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_account(workspace, tokens=PAIR)
+    disconnect(account)
+
+    services.refresh_account(account, now=NOW)
+
+    assert [call for call in network.calls if call[0] != "revoke"] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_purge_revokes_every_account_and_drops_the_sign_ins(network: FakeNetwork) -> None:
+    workspace, other = make_workspace(), make_workspace()
+    make_account(workspace, remote_id="1", tokens=PAIR)
+    make_account(workspace, remote_id="2", tokens=PAIR, platform="twitter")
+    make_account(workspace, remote_id="3", tokens=PAIR, default_of=None, disconnected_at=NOW)
+    make_account(other, remote_id="4", tokens=PAIR)
+    for number, each in enumerate((workspace, other)):
+        Connection.objects.create(workspace=each, platform="facebook", state_digest=str(number), expires_at=NOW)
+
+    assert services.purge(workspace)
+
+    assert sorted(call[1] for call in network.calls) == ["1", "2"]
+    assert [account.remote_id for account in SocialAccount.objects.connected()] == ["4"]
+    assert [connection.workspace for connection in Connection.objects.all()] == [other]
+    assert set(Event.objects.values_list("key_id", flat=True)) == {SYSTEM.key_id}

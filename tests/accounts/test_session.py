@@ -1,0 +1,156 @@
+"""The way out: a network's own words for what happened, and one deadline for all requests together."""
+
+import math
+import time
+from typing import Any
+
+import pytest
+from requests.structures import CaseInsensitiveDict
+
+from accounts import registry
+from accounts.platforms.base import Answer, Rejected, Unavailable, Unknown
+from accounts.registry import PlatformNotConfigured
+from accounts.session import NetworkSession
+from ouipost import outbound
+from tests.factories import make_workspace
+from workspaces.models import Workspace
+
+
+class FakeClient:
+    """Remembers what it was asked to send, and answers as told."""
+
+    def __init__(self, said: Any) -> None:
+        self.said = said
+        self.sent: dict[str, Any] = {}
+
+    def request(self, method: str, url: str, **sent: Any) -> Any:
+        self.sent = {"method": method, "url": url} | sent
+        if isinstance(self.said, Exception):
+            raise self.said
+        return self.said
+
+
+def make_session(said: Any, **values: Any) -> tuple[NetworkSession, FakeClient]:
+    session, client = NetworkSession(**values), FakeClient(said)
+    session._client = client  # type: ignore[assignment]
+    return session, client
+
+
+OK = outbound.Answer(status=200, headers=CaseInsensitiveDict({"X": "1"}), body=b"{}")
+
+
+def test_a_request_is_handed_on_whole() -> None:
+    session, client = make_session(OK)
+
+    answer = session.request("POST", "https://a.example", headers={"A": "1"}, json={"b": 2}, timeout=5, max_bytes=9)
+
+    assert answer == Answer(status=200, headers={"X": "1"}, body=b"{}")
+    assert {name: value for name, value in client.sent.items() if value is not None} == {
+        "method": "POST",
+        "url": "https://a.example",
+        "headers": {"A": "1"},
+        "json": {"b": 2},
+        "timeout": 5,
+        "max_bytes": 9,
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "meaning"),
+    [
+        (outbound.Blocked(), Rejected),
+        (outbound.NotSent("internal"), Unavailable),
+        (outbound.AnswerLost("internal"), Unknown),
+    ],
+)
+def test_a_failure_says_whether_the_network_may_have_acted(error: Exception, meaning: type[Exception]) -> None:
+    session, _ = make_session(error)
+
+    with pytest.raises(meaning) as raised:
+        session.request("GET", "https://a.example")
+
+    assert type(raised.value) is meaning
+    assert "internal" not in str(raised.value)
+
+
+def test_a_request_has_no_longer_than_the_session() -> None:
+    session, client = make_session(OK, deadline=time.monotonic() + 5)
+
+    session.request("GET", "https://a.example", timeout=30)
+
+    assert 4 < client.sent["timeout"] <= 5
+
+
+def test_after_the_deadline_nothing_leaves() -> None:
+    session, client = make_session(OK, deadline=time.monotonic() - 1)
+
+    with pytest.raises(Unavailable):
+        session.request("GET", "https://a.example")
+
+    assert client.sent == {}
+
+
+def test_people_find_pages_where_our_requests_go() -> None:
+    page = "https://www.facebook.com/1?a=b"
+
+    assert NetworkSession().public_url(page) == page
+    assert NetworkSession(gateway="http://gw").public_url(page) == "http://gw/www.facebook.com/1?a=b"
+    assert NetworkSession(gateway="http://gw").public_url("") == ""
+
+
+@pytest.mark.parametrize(
+    ("mode", "gateway", "expected"),
+    [
+        ("live", "", ""),
+        ("live", "http://gw", "http://gw"),
+        ("sandbox", "", "http://testserver/sandbox"),
+        ("sandbox", "http://gw", "http://testserver/sandbox"),
+    ],
+)
+def test_a_sandbox_never_leaves_this_installation(mode: str, gateway: str, expected: str, settings: Any) -> None:
+    settings.NETWORK_GATEWAY = gateway
+
+    session = registry.session(Workspace(mode=mode))
+
+    assert (session.gateway, session.deadline) == (expected, math.inf)
+    assert registry.session(Workspace(mode=mode), deadline=7).deadline == 7
+
+
+REGISTERED = {"client_id": "id", "client_secret": "word", "version": "v27.0"}
+UNREGISTERED = {"client_id": "", "client_secret": "", "version": ""}
+
+
+@pytest.mark.parametrize(
+    ("mode", "app", "client_id"),
+    [("live", REGISTERED, "id"), ("sandbox", REGISTERED, "id"), ("sandbox", UNREGISTERED, "sandbox")],
+)
+@pytest.mark.django_db
+def test_a_connector_has_this_installations_registration(
+    settings: Any, mode: str, app: dict[str, str], client_id: str
+) -> None:
+    settings.NETWORKS = settings.NETWORKS | {"facebook": app}
+
+    connector = registry.connector("facebook", make_workspace(mode=mode))
+
+    assert (connector.id, connector.app.client_id) == ("facebook", client_id)
+    assert app["client_secret"] not in repr(connector.app) or not app["client_secret"]
+
+
+@pytest.mark.parametrize(
+    ("platform", "mode"), [("facebook", "live"), ("tiktok", "live"), ("tiktok", "sandbox")], ids=lambda value: value
+)
+@pytest.mark.django_db
+def test_a_network_that_is_not_configured_is_named(settings: Any, platform: str, mode: str) -> None:
+    settings.NETWORKS = dict.fromkeys(settings.NETWORKS, UNREGISTERED)
+
+    with pytest.raises(PlatformNotConfigured) as raised:
+        registry.connector(platform, make_workspace(mode=mode))
+
+    assert raised.value.details == {"platform": platform}
+
+
+@pytest.mark.django_db
+def test_a_network_that_needs_no_registration_can_always_be_connected(settings: Any) -> None:
+    settings.NETWORKS = dict.fromkeys(settings.NETWORKS, UNREGISTERED)
+
+    assert registry.connector("bluesky", make_workspace(mode="live")).id == "bluesky"

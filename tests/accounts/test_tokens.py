@@ -1,0 +1,382 @@
+"""Tokens are renewed ahead of their end, once, and what comes back is never lost."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from pytest_django import Settings
+
+from accounts import connecting, registry, services
+from accounts.models import SocialAccount
+from accounts.platforms.base import (
+    AuthExpired,
+    PlatformError,
+    RateLimited,
+    Rejected,
+    Tokens,
+    Unavailable,
+    Unknown,
+    WhoActs,
+)
+from accounts.session import NetworkSession
+from accounts.tokens import expire, is_stale, refresh_due, refresh_now, refresh_time
+from ouipost.claims import claim_due, database_now
+from ouipost.events.journal import SYSTEM
+from ouipost.events.models import Event
+from tests.accounts.fakes import FakeNetwork, make_candidate
+from tests.factories import NOW, make_account, make_workspace
+from tests.foundation.threads import PATIENCE_SECONDS, at_once
+from workspaces.models import Workspace
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+PAIR = Tokens(access_token="old-access", refresh_token="old-refresh")
+NEW_PAIR = Tokens(access_token="new-access", refresh_token="new-refresh")
+REVOKED = AuthExpired("The person took it back.")
+
+
+def make_due(workspace: Workspace, remote_id: str = "1001", **values: Any) -> SocialAccount:
+    """Connect an account whose time to be refreshed came a minute ago."""
+    given = {"due_at": database_now() - MINUTE, "tokens": PAIR, "default_of": None, "remote_id": remote_id}
+    return make_account(workspace, **given | values)
+
+
+def held_tokens(account: SocialAccount) -> tuple[str, str]:
+    opened = SocialAccount.objects.get(pk=account.pk).unseal()
+    return opened.access_token, opened.refresh_token
+
+
+def told() -> list[str]:
+    return list(Event.objects.order_by("pk").values_list("type", flat=True))
+
+
+@pytest.mark.parametrize(
+    ("ends_in", "refresh_in"),
+    [
+        (timedelta(days=60), timedelta(days=60) - 30 * MINUTE),
+        (2 * HOUR, 90 * MINUTE),
+        (HOUR, 30 * MINUTE),
+        (10 * MINUTE, 5 * MINUTE),
+        (timedelta(0), timedelta(0)),
+        (-HOUR, -30 * MINUTE),
+    ],
+)
+def test_tokens_are_refreshed_well_before_their_end(ends_in: timedelta, refresh_in: timedelta) -> None:
+    account = SocialAccount(access_expires_at=NOW + ends_in, refresh_token="sealed")
+
+    assert refresh_time(account, now=NOW) == NOW + refresh_in
+
+
+@pytest.mark.parametrize("account", [SocialAccount(refresh_token="x"), SocialAccount(access_expires_at=NOW)])
+def test_without_an_end_or_a_refresh_token_there_is_nothing_to_refresh(account: SocialAccount) -> None:
+    assert refresh_time(account, now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("ends_at", "stale"),
+    [(None, False), (NOW + 31 * timedelta(seconds=1), False), (NOW + timedelta(seconds=30), True), (NOW, True)],
+)
+def test_a_token_is_stale_when_it_ends_before_a_call_could(ends_at: datetime | None, stale: bool) -> None:
+    assert is_stale(SocialAccount(access_expires_at=ends_at), now=NOW) is stale
+
+
+def test_a_due_account_gets_new_tokens(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_due(workspace, last_error={"code": "OLD"})
+    ends, over = database_now() + 2 * HOUR, datetime(2027, 1, 1, tzinfo=UTC)
+    network.refreshed = Tokens(
+        access_token="new-access", refresh_token="new-refresh", access_expires_at=ends, ends_at=over
+    )
+
+    assert refresh_due() == 1
+
+    row = SocialAccount.objects.get()
+    assert network.calls == [("refresh", "1001", "old-refresh")]
+    assert held_tokens(account) == ("new-access", "new-refresh")
+    assert (row.access_expires_at, row.expires_at, row.status, row.last_error) == (ends, over, "active", None)
+    assert (row.lease_until, row.due_at) == (None, ends - 30 * MINUTE)
+    assert told() == []
+    assert refresh_due() == 0
+
+
+def test_the_old_refresh_token_stays_where_the_network_sends_none(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_due(workspace)
+
+    refresh_due()
+
+    assert held_tokens(account) == ("new-token", "old-refresh")
+
+
+def test_the_call_has_as_long_as_the_lease(workspace: Workspace, network: FakeNetwork, settings: Settings) -> None:
+    settings.ENGINE_SPEED = 0.5
+    make_due(workspace)
+    before = time.monotonic()
+
+    refresh_due()
+
+    session = cast("NetworkSession", network.sessions[0])
+    assert before + 119 < session.deadline < before + 125
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"due_at": None}, {"due_at": database_now}, {"status": "expired"}, {"status": "error"}, {"disconnected_at": NOW}],
+    ids=["nothing to do", "later", "expired", "error", "disconnected"],
+)
+def test_others_are_left_alone(workspace: Workspace, network: FakeNetwork, values: dict[str, Any]) -> None:
+    given = {name: value() + HOUR if callable(value) else value for name, value in values.items()}
+    make_due(workspace, **given)
+
+    assert refresh_due() == 0
+    assert network.calls == []
+
+
+def test_as_many_are_refreshed_as_are_asked_for(workspace: Workspace, network: FakeNetwork) -> None:
+    for number in range(3):
+        make_due(workspace, str(number))
+
+    assert [refresh_due(limit=2), refresh_due(limit=2)] == [2, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_workers_one_asks_the_network(network: FakeNetwork) -> None:
+    account = make_due(make_workspace())
+    other_is_done = threading.Event()
+
+    def slow_answer() -> Tokens:
+        assert other_is_done.wait(PATIENCE_SECONDS)
+        return NEW_PAIR
+
+    def work() -> int:
+        taken = refresh_due()
+        other_is_done.set()
+        return taken
+
+    network.refreshed = slow_answer
+    ended = at_once(work, work)
+
+    assert sorted(ended) == [0, 1]
+    assert network.calls == [("refresh", "1001", "old-refresh")]
+    assert held_tokens(account) == ("new-access", "new-refresh")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_publishers_that_meet_one_dead_token_one_asks_the_network(network: FakeNetwork) -> None:
+    account = make_account(make_workspace(), tokens=PAIR)
+    network.refreshed = NEW_PAIR
+
+    ended = at_once(*[lambda: refresh_now(account)] * 4)
+
+    assert sorted(ended) == [False, False, False, True]
+    assert network.calls == [("refresh", "1001", "old-refresh")]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [REVOKED, Rejected("The person took it back.", code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER)],
+    ids=["expired", "rejected"],
+)
+def test_an_account_that_only_its_owner_can_mend_expires(
+    workspace: Workspace, network: FakeNetwork, error: PlatformError
+) -> None:
+    account = make_due(workspace)
+    network.refreshed = error
+
+    assert refresh_due() == 1
+
+    row = SocialAccount.objects.get()
+    said = {"code": "TOKEN_REVOKED", "message": "The person took it back."}
+    assert (row.status, row.due_at, row.lease_until, row.last_error) == ("expired", None, None, said)
+    event = Event.objects.values_list("type", "resource_id", "workspace_id", "details").get()
+    about = {"platform": "facebook", "account_name": "Company Page"}
+    assert event == ("account.expired", account.pk, workspace.pk, about | said)
+    assert refresh_due() == 0
+
+
+def test_an_expired_account_is_told_of_once(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_due(workspace)
+    network.refreshed = REVOKED
+    refresh_due()
+
+    refresh_now(account)
+    expire(account, REVOKED)
+
+    assert told() == ["account.expired"]
+
+
+TRY_AGAIN: list[Exception] = [
+    Unavailable("Down."),
+    RateLimited("Slow down."),
+    Unknown("Lost."),
+    Rejected("Unknown client.", who_acts=WhoActs.OPERATOR),
+    AuthExpired("Unknown client.", who_acts=WhoActs.OPERATOR),
+    registry.PlatformNotConfigured("No credentials."),
+]
+
+
+@pytest.mark.parametrize("error", TRY_AGAIN, ids=lambda error: type(error).__name__)
+def test_what_the_owner_cannot_mend_is_tried_again(
+    workspace: Workspace, network: FakeNetwork, error: Exception
+) -> None:
+    account, before = make_due(workspace), database_now()
+    network.refreshed = error
+
+    assert refresh_due() == 1
+
+    row = SocialAccount.objects.get()
+    assert (row.status, told(), held_tokens(account)) == ("active", [], ("old-access", "old-refresh"))
+    assert row.due_at is not None
+    assert before + timedelta(seconds=30) <= row.due_at <= database_now() + timedelta(seconds=30)
+
+
+def test_nobody_asks_again_before_that(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_due(workspace)
+    network.refreshed = Unavailable("Down.")
+    refresh_due()
+
+    assert (refresh_due(), refresh_now(account)) == (0, False)
+    assert len(network.calls) == 1
+
+    network.refreshed = NEW_PAIR
+    SocialAccount.objects.update(due_at=database_now(), lease_until=database_now())
+    assert refresh_due() == 1
+    assert held_tokens(account) == ("new-access", "new-refresh")
+
+
+def test_tokens_that_do_not_open_wait_for_their_key(
+    workspace: Workspace, network: FakeNetwork, settings: Settings
+) -> None:
+    account, ring = make_due(workspace), settings.TOKEN_KEYS
+    settings.TOKEN_KEYS = ["other:" + "A" * 43 + "="]
+
+    assert refresh_due() == 1
+    assert network.calls == []
+
+    settings.TOKEN_KEYS = ring
+    SocialAccount.objects.update(due_at=database_now(), lease_until=None)
+    assert refresh_due() == 1
+    assert held_tokens(account)[0] == "new-token"
+
+
+def test_an_account_that_meets_an_error_of_ours_holds_up_no_other(
+    workspace: Workspace, network: FakeNetwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers: Iterator[Tokens | Exception] = iter([ZeroDivisionError("bug"), NEW_PAIR])
+    bad, good = make_due(workspace, "1", due_at=database_now() - HOUR), make_due(workspace, "2")
+
+    def say() -> Tokens:
+        said = next(answers)
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    network.refreshed = say
+    assert refresh_due() == 2
+
+    assert (held_tokens(bad)[0], held_tokens(good)[0]) == ("old-access", "new-access")
+    assert f"The tokens of {bad.pk} were left to their lease" in caplog.text
+    assert refresh_due() == 0
+
+
+def test_an_account_can_be_refreshed_out_of_turn(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_due(workspace, due_at=None, status="expired")
+    network.refreshed = NEW_PAIR
+
+    assert refresh_now(account)
+
+    assert held_tokens(account) == ("new-access", "new-refresh")
+    assert SocialAccount.objects.get().status == "active"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"tokens": Tokens(access_token="only")}, {"disconnected_at": NOW}],
+    ids=["no refresh token", "disconnected"],
+)
+def test_what_cannot_be_refreshed_is_not(workspace: Workspace, network: FakeNetwork, values: dict[str, Any]) -> None:
+    account = make_due(workspace, due_at=None, **values)
+
+    assert not refresh_now(account)
+    assert network.calls == []
+
+
+def test_whoever_comes_after_a_refresh_does_not_repeat_it(workspace: Workspace, network: FakeNetwork) -> None:
+    seen_before = make_due(workspace)
+    network.refreshed = NEW_PAIR
+    refresh_due()
+
+    assert not refresh_now(seen_before)
+    assert len(network.calls) == 1
+
+
+def test_a_refresh_under_way_is_not_repeated(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_due(workspace)
+    claim_due(SocialAccount.objects.all(), limit=1, lease=MINUTE)
+
+    assert not refresh_now(account)
+    assert network.calls == []
+
+
+def during_the_refresh(network: FakeNetwork, happens: Callable[[], object], then: Any = NEW_PAIR) -> None:
+    """Let something happen while the network thinks, before it answers."""
+
+    def slow_answer() -> Tokens:
+        network.refreshed = then
+        happens()
+        if isinstance(then, Exception):
+            raise then
+        return cast("Tokens", then)
+
+    network.refreshed = slow_answer
+
+
+def test_a_refresh_brings_no_tokens_back_to_a_disconnected_account(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_due(workspace)
+    during_the_refresh(network, lambda: services.disconnect(account, actor=SYSTEM, now=NOW))
+
+    refresh_due()
+
+    row = SocialAccount.objects.get()
+    assert (row.access_token, row.refresh_token, row.due_at, row.is_connected) == ("", "", None, False)
+
+
+@pytest.mark.parametrize("then", [NEW_PAIR, REVOKED], ids=["tokens", "refusal"])
+def test_a_refresh_does_not_disturb_a_sign_in_that_was_faster(
+    workspace: Workspace, network: FakeNetwork, then: Any
+) -> None:
+    account = make_due(workspace)
+
+    def sign_in() -> None:
+        connecting.connect(workspace, platform="facebook", candidate=make_candidate(), actor=SYSTEM, now=NOW)
+
+    during_the_refresh(network, sign_in, then)
+    refresh_due()
+
+    assert held_tokens(account) == ("page-token", "person-token")
+    assert SocialAccount.objects.get().status == "active"
+    assert told() == ["account.connected"]
+
+
+def test_a_publisher_expires_an_account_only_for_the_token_that_was_refused(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    seen_before = make_due(workspace)
+    network.refreshed = NEW_PAIR
+    refresh_due()
+
+    expire(seen_before, REVOKED)
+    assert (SocialAccount.objects.get().status, told()) == ("active", [])
+
+    expire(SocialAccount.objects.get(), REVOKED)
+    assert (SocialAccount.objects.get().status, told()) == ("expired", ["account.expired"])
+
+
+def test_a_deleted_workspace_keeps_its_tokens_fresh_until_it_is_removed(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    make_due(workspace)
+    Workspace.objects.update(deleted_at=NOW)
+
+    assert refresh_due() == 1

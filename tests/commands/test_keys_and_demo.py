@@ -1,0 +1,102 @@
+"""`createapikey` shows a key once; `load_demo` says first what it would do."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from adminapi import demo
+from adminapi.client import ClientError
+from tests.factories import make_workspace
+from workspaces.keys import find_key
+from workspaces.models import ApiKey, Workspace
+from workspaces.permissions import KEY_PERMISSIONS
+
+pytestmark = pytest.mark.django_db
+
+
+def run(command: str, *arguments: str) -> str:
+    output = StringIO()
+    call_command(command, *arguments, stdout=output)
+    return output.getvalue()
+
+
+def create(*arguments: str) -> tuple[ApiKey, str]:
+    """Create a key and return it with the secret that was printed."""
+    shown = json.loads(run("createapikey", "Shop", "--json", *arguments))
+    assert set(shown) == {"id", "api_key"}
+    return ApiKey.objects.get(pk=shown["id"]), shown["api_key"]
+
+
+def test_a_new_key_works() -> None:
+    key, secret = create()
+
+    assert find_key(secret, now=timezone.now()) == key
+    assert secret.startswith("pk_live_")
+    assert (key.name, key.tier, key.permissions, key.workspace_ids) == ("Shop", "starter", list(KEY_PERMISSIONS), [])
+
+
+def test_a_key_can_be_limited() -> None:
+    one, two = make_workspace(), make_workspace()
+
+    key, secret = create(
+        *("--mode", "test", "--tier", "enterprise"),
+        *("--workspace", one.pk, "--workspace", two.pk),
+        *("--permission", "posts.read", "--permission", "posts.write"),
+    )
+
+    assert secret.startswith("pk_test_")
+    assert (key.mode, key.tier) == ("test", "enterprise")
+    assert key.workspace_ids == [one.pk, two.pk]
+    assert key.permissions == ["posts.read", "posts.write"]
+
+
+def test_people_are_told_to_store_it() -> None:
+    printed = run("createapikey", "Shop")
+
+    assert f"{ApiKey.objects.get().pk}: pk_live_" in printed
+    assert "it cannot be shown again" in printed
+
+
+def test_a_workspace_that_is_not_there_is_named() -> None:
+    gone = make_workspace(deleted_at=timezone.now())
+
+    with pytest.raises(CommandError, match=f"There is no workspace {gone.pk}, ws_none"):
+        run("createapikey", "Shop", "--workspace", gone.pk, "--workspace", "ws_none")
+
+    assert not ApiKey.objects.exists()
+
+
+def test_an_unknown_permission_is_refused() -> None:
+    with pytest.raises(CommandError, match="invalid choice: 'posts"):
+        run("createapikey", "Shop", "--permission", "posts.fly")
+
+
+def test_a_dry_run_makes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(demo, "is_ready")
+
+    printed = run("load_demo", "--dry-run")
+
+    assert "Would make one sandbox workspace" in printed
+    assert (Workspace.objects.count(), ApiKey.objects.count()) == (0, 0)
+
+
+def test_the_demo_needs_the_running_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "is_ready", lambda: False)
+
+    with pytest.raises(CommandError, match="serve` first"):
+        run("load_demo")
+
+
+def test_what_the_product_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Any) -> None:
+        raise ClientError("POST /api/accounts: no")
+
+    monkeypatch.setattr(demo, "is_ready", lambda: True)
+    monkeypatch.setattr(demo, "show", fail)
+
+    with pytest.raises(CommandError, match="POST /api/accounts: no"):
+        run("load_demo")

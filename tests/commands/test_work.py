@@ -1,0 +1,104 @@
+"""`work` runs until it is told to stop, and `serve` goes on when the demo does not."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from adminapi import demo
+from adminapi.client import ClientError
+from adminapi.management.commands import serve
+from tests.foundation.threads import PATIENCE_SECONDS
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A home of its own with a migrated database."""
+    values = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(tmp_path)}
+    for database in ("default", "simulator"):
+        manage(values, "migrate", "--database", database, "--verbosity", "0").check_returncode()
+    return values
+
+
+def manage(environment: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False)  # noqa: S603
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_the_worker_stops_when_it_is_asked_to(
+    environment: dict[str, str], tmp_path: Path, sent: signal.Signals
+) -> None:
+    command = [sys.executable, "manage.py", "work"]
+    with subprocess.Popen(  # noqa: S603
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as worker:
+        try:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == "The worker runs.\n"
+            worker.send_signal(sent)
+            output, errors = worker.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            worker.kill()
+
+    assert (worker.returncode, output, errors) == (0, "The worker has stopped.\n", "")
+    with sqlite3.connect(tmp_path / "ouipost.sqlite3") as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()
+
+
+@pytest.mark.parametrize("error", [ClientError("refused"), requests.ConnectionError("refused")])
+def test_a_demo_that_cannot_be_made_does_not_end_the_serving(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(_: Any) -> None:
+        command.stopping = True
+        raise error
+
+    told = StringIO()
+    command = serve.Command(stderr=told)
+    command.stopping = False
+    monkeypatch.setattr(demo, "is_ready", lambda: True)
+    monkeypatch.setattr(demo, "show", fail)
+
+    command._supervise([], show_demo=True)
+
+    assert "The demo could not be made: refused" in told.getvalue()
+
+
+def test_a_child_that_died_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([100.0, 100.0, 100.5, 101.0, 101.0])
+    monkeypatch.setattr("adminapi.management.commands.serve.time.monotonic", lambda: next(moments))
+    child = serve.Child(name="quick", command=[sys.executable, "-c", ""])
+
+    assert not child.ensure()
+    assert child.process is not None
+    first = child.process
+    first.wait(PATIENCE_SECONDS)
+    assert (child.ensure(), child.process) == (False, first)  # not within a second
+    assert child.ensure()
+
+    assert child.process is not first
+    child.process.wait(PATIENCE_SECONDS)
+
+
+def test_a_child_that_runs_is_left_alone() -> None:
+    child = serve.Child(name="steady", command=[sys.executable, "-c", "import signal; signal.pause()"])
+    child.ensure()
+    process = child.process
+    assert process is not None
+
+    try:
+        assert (child.ensure(), child.process) == (False, process)
+        serve.Command()._end([child])
+        assert process.returncode == -signal.SIGTERM
+    finally:
+        process.kill()
+        process.wait(PATIENCE_SECONDS)

@@ -1,0 +1,219 @@
+"""Due work is taken once: by condition, under a fence, for as long as a lease lasts."""
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from pytest_django import Settings
+
+from accounts.models import SocialAccount
+from ouipost import claims
+from ouipost.claims import Claim, LostClaim, claim, claim_due, database_now, engine_time, release, renew, write
+from ouipost.ids import new_id
+from tests.factories import make_account, make_workspace
+from tests.foundation.threads import PATIENCE_SECONDS, at_once
+from workspaces.models import Workspace
+
+LEASE = timedelta(seconds=60)
+OVER = timedelta(0)
+
+
+def make_work(workspace: Workspace, *, due: timedelta | None = timedelta(seconds=-1), **values: object) -> str:
+    """Return the id of a row that fell due a second ago."""
+    due_at = None if due is None else database_now() + due
+    return str(make_account(workspace, remote_id=new_id("x"), default_of=None, due_at=due_at, **values).pk)
+
+
+def claim_one(lease: timedelta = LEASE) -> Claim:
+    [held] = claim_due(SocialAccount.objects.all(), limit=1, lease=lease)
+    return held
+
+
+def test_a_due_row_is_claimed_with_a_fence_and_a_lease(workspace: Workspace) -> None:
+    pk, before = make_work(workspace), database_now()
+
+    held = claim_one()
+
+    row = SocialAccount.objects.get(pk=pk)
+    assert (held.pk, held.fence) == (pk, 1)
+    assert (row.fence, row.claim_count) == (1, 1)
+    assert row.lease_until is not None
+    assert before + LEASE <= row.lease_until <= database_now() + LEASE
+    assert row.due_at is not None
+    assert row.due_at < before
+
+
+def test_the_values_are_set_with_the_claim(workspace: Workspace) -> None:
+    pk = make_work(workspace)
+
+    claim_due(SocialAccount.objects.all(), limit=1, lease=LEASE, status="error")
+
+    assert SocialAccount.objects.get(pk=pk).status == "error"
+
+
+@pytest.mark.parametrize("due", [None, timedelta(minutes=1)], ids=["nothing to do", "later"])
+def test_what_is_not_due_is_left_alone(workspace: Workspace, due: timedelta | None) -> None:
+    make_work(workspace, due=due)
+
+    assert claim_due(SocialAccount.objects.all(), limit=5, lease=LEASE) == []
+
+
+def test_a_held_row_is_nobody_elses(workspace: Workspace) -> None:
+    make_work(workspace)
+    claim_one()
+
+    assert claim_due(SocialAccount.objects.all(), limit=5, lease=LEASE) == []
+
+
+def test_rows_outside_the_query_are_not_claimed(workspace: Workspace) -> None:
+    make_work(workspace, platform="twitter")
+
+    assert claim_due(SocialAccount.objects.filter(platform="facebook"), limit=5, lease=LEASE) == []
+
+
+def test_the_longest_due_come_first_up_to_the_limit(workspace: Workspace) -> None:
+    late = make_work(workspace, due=timedelta(minutes=-1))
+    latest = make_work(workspace, due=timedelta(minutes=-9))
+    make_work(workspace)
+
+    held = claim_due(SocialAccount.objects.all(), limit=2, lease=LEASE)
+
+    assert {each.pk for each in held} == {late, latest}
+
+
+def test_a_row_that_was_settled_since_it_was_seen_is_not_claimed(workspace: Workspace) -> None:
+    seen = make_work(workspace)
+    SocialAccount.objects.filter(pk=seen).update(due_at=None)
+
+    assert claim(SocialAccount.objects.all(), [seen], lease=LEASE, now=database_now()) == []
+    assert SocialAccount.objects.get(pk=seen).fence == 0
+
+
+def test_the_update_believes_nothing_that_was_read_before(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pk, real = make_work(workspace), claims.is_due
+    looks = iter([lambda now: real(now + timedelta(hours=1)), real])  # the first look is an hour behind
+    SocialAccount.objects.filter(pk=pk).update(due_at=database_now() + timedelta(minutes=5))
+    monkeypatch.setattr(claims, "is_due", lambda now: next(looks)(now))
+
+    assert claim(SocialAccount.objects.all(), [pk], lease=LEASE, now=database_now()) == []
+
+
+def test_a_lease_that_is_over_makes_the_row_due_again(workspace: Workspace) -> None:
+    pk = make_work(workspace)
+    claim_one(OVER)
+
+    again = claim_one()
+
+    assert (again.pk, again.fence, SocialAccount.objects.get(pk=pk).claim_count) == (pk, 2, 2)
+
+
+def test_whoever_lost_the_claim_writes_nothing(workspace: Workspace) -> None:
+    pk = make_work(workspace)
+    lost, held = claim_one(OVER), claim_one()
+
+    assert not write(SocialAccount, lost, name="stale")
+    assert not release(SocialAccount, lost, due_at=None)
+    with pytest.raises(LostClaim):
+        renew(SocialAccount, lost, lease=LEASE, now=database_now(), name="stale")
+
+    row = SocialAccount.objects.get(pk=pk)
+    assert (row.name, row.fence, row.lease_until is None) == ("Company Page", held.fence, False)
+
+
+def test_the_holder_writes(workspace: Workspace) -> None:
+    pk = make_work(workspace)
+    held = claim_one()
+
+    assert write(SocialAccount, held, name="New")
+
+    assert SocialAccount.objects.get(pk=pk).name == "New"
+
+
+def test_the_holder_may_hold_on_for_another_lease(workspace: Workspace) -> None:
+    pk, held = make_work(workspace), claim_one(timedelta(seconds=5))
+
+    longer = renew(SocialAccount, held, lease=LEASE, now=database_now(), name="New")
+
+    row = SocialAccount.objects.get(pk=pk)
+    assert (longer.pk, longer.fence) == (held.pk, held.fence)
+    assert held.seconds_left <= 5 < longer.seconds_left <= 60
+    assert row.name == "New"
+    assert row.lease_until is not None
+    assert row.lease_until > database_now() + timedelta(seconds=50)
+
+
+def test_a_released_row_is_due_at_its_next_time(workspace: Workspace) -> None:
+    pk, held = make_work(workspace), claim_one()
+    later = database_now() + timedelta(minutes=5)
+
+    assert release(SocialAccount, held, due_at=later)
+
+    row = SocialAccount.objects.get(pk=pk)
+    assert (row.lease_until, row.due_at) == (None, later)
+    assert claim_due(SocialAccount.objects.all(), limit=5, lease=LEASE) == []
+
+
+def test_a_released_claim_is_over(workspace: Workspace) -> None:
+    pk, held = make_work(workspace), claim_one()
+    release(SocialAccount, held, due_at=None)
+
+    assert not release(SocialAccount, held, due_at=database_now())
+    assert not write(SocialAccount, held, name="New")
+
+    row = SocialAccount.objects.get(pk=pk)
+    assert (row.due_at, row.name) == (None, "Company Page")
+
+
+def test_a_holder_knows_how_long_it_has(workspace: Workspace) -> None:
+    make_work(workspace)
+
+    held = claim_one()
+
+    assert 50 < held.seconds_left <= 60
+    assert replace(held, deadline=0).seconds_left < 0
+
+
+@pytest.mark.django_db
+def test_the_database_tells_the_time_and_this_machine_does_not() -> None:
+    true = datetime.now(UTC)
+
+    with time_machine.travel(datetime(2031, 1, 1, tzinfo=UTC)):
+        told = database_now()
+
+    assert abs(told - true) < timedelta(seconds=5)
+    assert told.tzinfo is UTC
+
+
+def test_the_engine_runs_faster_when_it_is_told_to(settings: Settings) -> None:
+    settings.ENGINE_SPEED = 20
+
+    assert engine_time(60) == timedelta(seconds=3)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_claimers_side_by_side_never_share_a_row() -> None:
+    workspace = make_workspace()
+    work = {make_work(workspace) for _ in range(60)}
+    taken: list[str] = []
+    all_taken = threading.Event()
+
+    def claim_some() -> None:
+        while not all_taken.wait(0.001):
+            held = claim_due(SocialAccount.objects.all(), limit=7, lease=timedelta(minutes=10))
+            taken.extend(each.pk for each in held)
+            if len(taken) >= len(work):
+                all_taken.set()
+
+    def watch() -> None:
+        all_taken.wait(PATIENCE_SECONDS)
+        all_taken.set()
+
+    ended = at_once(*[claim_some] * 4, watch)
+
+    assert [each for each in ended if isinstance(each, Exception)] == []
+    assert sorted(taken) == sorted(work)
+    assert set(SocialAccount.objects.values_list("fence", "claim_count")) == {(1, 1)}

@@ -1,0 +1,88 @@
+"""Ids sort by the time they were made at, and no two are the same."""
+
+import re
+import time
+import uuid
+
+import pytest
+
+from accounts.models import Connection, SocialAccount
+from ouipost import ids
+from ouipost.ids import MAX_LENGTH, PATTERN, new_id, public_id, uuid7
+from posts.models import Media, Post, Target
+from tests.foundation.threads import at_once
+from workspaces.models import ApiKey, User, Workspace
+
+
+def test_an_id_is_its_prefix_and_a_uuid_of_version_7() -> None:
+    made = new_id("post")
+
+    assert re.fullmatch(f"post_{PATTERN}", made)
+    parsed = uuid.UUID(made.removeprefix("post_"))
+    assert (parsed.version, parsed.variant) == (7, uuid.RFC_4122)
+
+
+def test_an_id_begins_with_the_milliseconds_of_its_making() -> None:
+    before = time.time_ns() // 1_000_000
+
+    milliseconds = uuid7().int >> 80
+
+    assert before <= milliseconds <= time.time_ns() // 1_000_000 + 50
+
+
+def test_ids_made_one_after_the_other_sort_in_that_order() -> None:
+    made = [new_id("post") for _ in range(20_000)]
+
+    assert made == sorted(made)
+    assert len(set(made)) == len(made)
+
+
+def test_ids_of_several_threads_are_all_different_and_in_order_within_each() -> None:
+    made = at_once(*[lambda: [new_id("post") for _ in range(2_000)] for _ in range(4)])
+
+    assert all(each == sorted(each) for each in made)
+    assert len({one for each in made for one in each}) == 8_000
+
+
+def test_a_clock_that_is_set_back_does_not_disturb_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = uuid7()
+    monkeypatch.setattr("ouipost.ids.time.time_ns", lambda: 1)
+
+    second, third = uuid7(), uuid7()
+
+    assert first < second < third
+
+
+def test_two_ids_of_one_tick_differ_in_62_random_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ids, "_clock", ids._Clock())
+    monkeypatch.setattr(ids._clock, "tick", lambda: 1)
+
+    assert uuid7() != uuid7()
+
+
+def test_a_public_id_field_fills_itself() -> None:
+    field = public_id("ws")
+
+    assert field.primary_key
+    assert re.fullmatch(f"ws_{PATTERN}", field.get_default())
+    assert field.get_default() != field.get_default()
+
+
+@pytest.mark.parametrize(
+    ("model", "prefix"),
+    [
+        (User, "user"),
+        (Workspace, "ws"),
+        (ApiKey, "key"),
+        (SocialAccount, "acc"),
+        (Connection, "conn"),
+        (Post, "post"),
+        (Target, "tgt"),
+        (Media, "media"),
+    ],
+)
+def test_every_shown_model_has_its_prefix(model: type, prefix: str) -> None:
+    made = model().pk
+
+    assert made.startswith(f"{prefix}_")
+    assert len(made) <= MAX_LENGTH

@@ -1,0 +1,118 @@
+"""Embedded mode starts with nothing; production refuses to start half-configured."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "0123456789" * 5,
+    "TOKEN_KEYS": "k1:" + "A" * 43 + "=",
+    "ALLOWED_HOSTS": "example.com",
+    "PUBLIC_BASE_URL": "https://example.com/",
+    "DATABASE_URL": "mysql://user:word@db.example:3306/ouipost",
+}
+SHOW = """
+import json
+from ouipost import settings
+names = [name for name in dir(settings) if name.isupper()]
+print(json.dumps({name: getattr(settings, name) for name in names}, default=str))
+"""
+
+
+def start(home: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(home)} | variables
+    command = [sys.executable, "-c", SHOW]
+    return subprocess.run(  # noqa: S603 (our own program)
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def started(home: Path, **variables: str) -> dict[str, object]:
+    done = start(home, **variables)
+    assert done.returncode == 0, done.stderr
+    values: dict[str, object] = json.loads(done.stdout)
+    return values
+
+
+def refusal(home: Path, **variables: str) -> str:
+    done = start(home, **variables)
+    assert done.returncode != 0
+    return done.stderr.splitlines()[-1]
+
+
+def test_embedded_mode_needs_no_variable(tmp_path: Path) -> None:
+    shown = started(tmp_path / "home")
+
+    databases = shown["DATABASES"]
+    assert isinstance(databases, dict)
+    assert (tmp_path / "home" / "secrets.env").exists()
+    assert set(databases) == {"default", "simulator"}
+    assert databases["default"]["NAME"] == str(tmp_path / "home" / "ouipost.sqlite3")
+    assert databases["default"]["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+    assert "synchronous=FULL" in databases["default"]["OPTIONS"]["init_command"]
+    assert (shown["SIMULATOR"], shown["DEBUG"], shown["WEB_THREADS"]) == (True, False, 64)
+    assert shown["PUBLIC_BASE_URL"] == "http://127.0.0.1:8000"
+
+
+def test_production_starts_when_it_is_configured(tmp_path: Path) -> None:
+    shown = started(tmp_path, **PRODUCTION)
+
+    databases = shown["DATABASES"]
+    assert isinstance(databases, dict)
+    assert list(databases) == ["default"]
+    assert databases["default"]["OPTIONS"]["isolation_level"] == "read committed"
+    assert "time_zone = '+00:00'" in databases["default"]["OPTIONS"]["init_command"]
+    assert (shown["SIMULATOR"], shown["SIMULATOR_TOKEN"], shown["WEB_THREADS"]) == (False, "", 4)
+    assert (shown["PUBLIC_BASE_URL"], shown["ALLOWED_HOSTS"]) == ("https://example.com", ["example.com"])
+    secure = ["SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_HSTS_PRELOAD"]
+    assert all(shown[name] is True for name in secure)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "TOKEN_KEYS"])
+def test_production_refuses_to_start_without_a_secret(tmp_path: Path, name: str) -> None:
+    assert f"{name} must be set when ENVIRONMENT=production" in refusal(tmp_path, **PRODUCTION | {name: ""})
+
+
+def test_production_refuses_a_simulator_that_anyone_can_control(tmp_path: Path) -> None:
+    assert "SIMULATOR_TOKEN must be set" in refusal(tmp_path, **PRODUCTION, SIMULATOR="1")
+
+
+def test_production_may_have_a_simulator(tmp_path: Path) -> None:
+    shown = started(tmp_path, **PRODUCTION, SIMULATOR="1", SIMULATOR_TOKEN="token")
+
+    assert (shown["SIMULATOR"], shown["SIMULATOR_TOKEN"]) == (True, "token")
+
+
+def test_production_refuses_to_start_with_debug(tmp_path: Path) -> None:
+    assert "DEBUG must be off when ENVIRONMENT=production" in refusal(tmp_path, **PRODUCTION, DEBUG="1")
+
+
+def test_a_short_secret_key_is_refused(tmp_path: Path) -> None:
+    assert "SECRET_KEY must have at least 32 characters" in refusal(tmp_path, **PRODUCTION | {"SECRET_KEY": "short"})
+
+
+def test_an_unknown_environment_is_refused(tmp_path: Path) -> None:
+    assert "ENVIRONMENT must be embedded or production" in refusal(tmp_path, ENVIRONMENT="staging")
+
+
+def test_rate_limits_are_overridden_tier_by_tier(tmp_path: Path) -> None:
+    shown = started(tmp_path, RATE_LIMITS="starter=5")
+
+    assert shown["RATE_LIMITS"] == {"starter": 5, "professional": 300, "enterprise": 1200}
+
+
+def test_a_network_takes_its_registration_from_the_environment(tmp_path: Path) -> None:
+    shown = started(tmp_path, FACEBOOK_CLIENT_ID="id", FACEBOOK_CLIENT_SECRET="word", FACEBOOK_API_VERSION="v27.0")
+
+    networks = shown["NETWORKS"]
+    assert isinstance(networks, dict)
+    assert networks["facebook"] == {"client_id": "id", "client_secret": "word", "version": "v27.0"}
+    assert networks["twitter"] == {"client_id": "", "client_secret": "", "version": ""}
+    assert len(networks) == 9

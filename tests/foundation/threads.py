@@ -1,0 +1,36 @@
+"""Several threads that start together, each with a database connection of its own."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from django.db import connections
+
+PATIENCE_SECONDS = 20
+
+
+def at_once(*works: Callable[[], Any]) -> list[Any]:
+    """Run the pieces in threads that start together; returns what each returned or raised."""
+    start = threading.Barrier(len(works))
+
+    def run(work: Callable[[], Any]) -> Any:
+        try:
+            start.wait(PATIENCE_SECONDS)
+            return work()
+        except Exception as error:
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(run, works))
+
+
+def wait_until(happened: Callable[[], object]) -> None:
+    """Return as soon as it has happened; fails when it does not."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not happened():
+        assert time.monotonic() < deadline, "It did not happen in time."
+        time.sleep(0.005)

@@ -1,0 +1,185 @@
+"""A key is found by its secret, of which only a digest is kept."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import OperationalError
+from pytest_django import DjangoAssertNumQueries
+
+from ouipost.events.journal import SYSTEM
+from ouipost.events.models import Event
+from tests.factories import NOW, make_key
+from workspaces.keys import (
+    BASE62,
+    ApiKeyExpired,
+    InvalidApiKey,
+    create_key,
+    digest,
+    find_key,
+    looks_like_a_key,
+)
+from workspaces.models import ApiKey
+from workspaces.permissions import KEY_PERMISSIONS
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(hours=24)
+
+
+@pytest.mark.parametrize(("mode", "prefix"), [("live", "pk_live_"), ("test", "pk_test_")])
+def test_a_secret_is_a_prefix_and_32_characters_of_base62(mode: str, prefix: str) -> None:
+    key, secret = make_key(mode=mode)
+
+    assert secret.startswith(prefix)
+    assert len(secret) == len(prefix) + 32
+    assert set(secret.removeprefix(prefix)) <= set(BASE62)
+    assert (key.prefix, key.mode) == (secret[:11], mode)
+
+
+def test_the_secret_is_not_kept() -> None:
+    key, secret = make_key()
+
+    [row] = ApiKey.objects.values()
+    assert row["digest"] == digest(secret)
+    assert secret not in str(row)
+    assert secret not in str(list(Event.objects.values()))
+    assert secret not in f"{key} {key!r}"
+
+
+def test_a_key_may_do_everything_everywhere_unless_said_otherwise() -> None:
+    key, _ = create_key(name="Shop", actor=SYSTEM)
+
+    assert (key.mode, key.tier, key.workspace_ids) == ("live", "starter", [])
+    assert key.permissions == list(KEY_PERMISSIONS)
+    assert key.may_see("ws_any")
+
+
+def test_a_key_can_be_limited() -> None:
+    key, _ = make_key(permissions=["posts.read"], workspace_ids=["ws_1"])
+
+    assert (key.has_permission("posts.read"), key.has_permission("posts.write")) == (True, False)
+    assert (key.may_see("ws_1"), key.may_see("ws_2")) == (True, False)
+
+
+def test_an_empty_list_of_permissions_is_none_of_them() -> None:
+    key, _ = make_key(permissions=[])
+
+    assert not any(key.has_permission(each) for each in KEY_PERMISSIONS)
+
+
+def test_a_new_key_is_told_to_the_journal_or_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    key, _ = make_key(name="Shop")
+    told = Event.objects.get()
+    assert (told.type, told.resource_id, told.details) == (
+        "api_key.created",
+        key.pk,
+        {"key_name": "Shop", "tier": "enterprise"},
+    )
+
+    def fail(*_: object, **__: object) -> None:
+        raise OperationalError("disk full")
+
+    monkeypatch.setattr("workspaces.keys.record", fail)
+    with pytest.raises(OperationalError):
+        make_key()
+    assert ApiKey.objects.count() == 1
+
+
+def test_a_key_is_found_by_its_secret() -> None:
+    make_key()
+    key, secret = make_key()
+
+    assert find_key(secret, now=NOW) == key
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "",
+        "pk_live_",
+        "pk_live_" + "a" * 31,
+        "pk_live_" + "a" * 33,
+        "pk_live_" + "a" * 31 + "-",
+        "pk_live_" + "a" * 31 + " ",
+        "pk_live_" + "é" * 32,
+        "pk_prod_" + "a" * 32,
+        "PK_LIVE_" + "a" * 32,
+        " pk_live_" + "a" * 32,
+        "pk_live_pk_test_" + "a" * 24,
+    ],
+)
+def test_what_does_not_look_like_a_key_costs_no_query(
+    secret: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(0), pytest.raises(InvalidApiKey):
+        find_key(secret, now=NOW)
+
+
+def test_a_key_of_the_right_form_that_nobody_has_is_refused() -> None:
+    _, secret = make_key()
+    almost = secret[:-1] + ("a" if secret[-1] != "a" else "b")
+
+    assert looks_like_a_key(almost)
+    with pytest.raises(InvalidApiKey):
+        find_key(almost, now=NOW)
+
+
+def test_case_matters() -> None:
+    _, secret = make_key()
+
+    with pytest.raises(InvalidApiKey):
+        find_key(secret[:8] + secret[8:].swapcase(), now=NOW)
+
+
+def test_the_digest_opens_nothing() -> None:
+    key, _ = make_key()
+
+    with pytest.raises(InvalidApiKey):
+        find_key("pk_live_" + key.digest[:32], now=NOW)
+
+
+def test_a_key_that_was_switched_off_is_refused() -> None:
+    key, secret = make_key()
+    ApiKey.objects.filter(pk=key.pk).update(is_active=False)
+
+    with pytest.raises(InvalidApiKey):
+        find_key(secret, now=NOW)
+
+
+@pytest.mark.parametrize("expires_at", [NOW, NOW - DAY], ids=["this moment", "yesterday"])
+def test_an_expired_key_is_refused_as_expired(expires_at: datetime) -> None:
+    key, secret = make_key()
+    ApiKey.objects.filter(pk=key.pk).update(expires_at=expires_at)
+
+    with pytest.raises(ApiKeyExpired) as raised:
+        find_key(secret, now=NOW)
+
+    assert (raised.value.status, raised.value.code) == (401, "API_KEY_EXPIRED")
+
+
+def test_an_expired_key_that_was_switched_off_is_just_invalid() -> None:
+    key, secret = make_key()
+    ApiKey.objects.filter(pk=key.pk).update(expires_at=NOW - DAY, is_active=False)
+
+    with pytest.raises(InvalidApiKey):
+        find_key(secret, now=NOW)
+
+
+def test_a_key_that_expires_later_works() -> None:
+    key, secret = make_key()
+    ApiKey.objects.filter(pk=key.pk).update(expires_at=NOW + timedelta(seconds=1))
+
+    assert find_key(secret, now=NOW) == key
+
+
+def test_a_rotated_key_works_with_both_secrets_until_its_grace_is_over() -> None:
+    key, old = make_key()
+    new = "pk_live_" + "n" * 32
+    ApiKey.objects.filter(pk=key.pk).update(
+        digest=digest(new), previous_digest=digest(old), previous_expires_at=NOW + DAY
+    )
+
+    for moment in (NOW, NOW + DAY - timedelta(seconds=1)):
+        assert find_key(old, now=moment) == find_key(new, now=moment) == key
+    assert find_key(new, now=NOW + DAY) == key
+    with pytest.raises(InvalidApiKey):
+        find_key(old, now=NOW + DAY)

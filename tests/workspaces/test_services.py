@@ -1,0 +1,295 @@
+"""What can be done to workspaces: made, changed, and deleted at once and bit by bit."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from accounts import services as account_services
+from accounts.models import Connection, SocialAccount
+from accounts.platforms.base import Account
+from ouipost.errors import InvalidInput
+from ouipost.events.journal import Actor
+from ouipost.events.models import Event
+from posts.models import Media, Post, Target
+from tests.factories import NOW, make_account, make_key, make_media, make_post, make_workspace
+from workspaces import hooks, services
+from workspaces.models import ApiKey, Workspace
+
+ACTOR = Actor(key_id="key_1")
+
+
+@pytest.fixture
+def revoked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Keep network calls away, and return the ids of the accounts that would be revoked."""
+    asked: list[str] = []
+
+    def revoke(workspace: Workspace, platform: str, account: Account) -> None:
+        asked.append(account.remote_id)
+
+    monkeypatch.setattr(account_services, "revoke", revoke)
+    return asked
+
+
+def create(**values: Any) -> Workspace:
+    given: dict[str, Any] = {"name": "Bakery", "actor": ACTOR} | values
+    return services.create_workspace(**given)
+
+
+def update(workspace: Workspace, **values: Any) -> Workspace:
+    services.update_workspace(workspace, values=values, actor=ACTOR)
+    return Workspace.objects.get(pk=workspace.pk)
+
+
+def delete(workspace: Workspace) -> None:
+    services.delete_workspace(workspace, actor=ACTOR, now=NOW)
+
+
+def told() -> list[tuple[str, str, str, Any]]:
+    rows = Event.objects.order_by("pk").values_list("type", "workspace_id", "key_id", "details")
+    return [row for row in rows if row[0].startswith("workspace.")]
+
+
+@pytest.mark.django_db
+def test_a_new_workspace_is_live_and_told_to_the_journal() -> None:
+    workspace = create(description="Bread", settings={"timezone": "Europe/Paris", "default_hashtags": None})
+
+    row = Workspace.objects.get()
+    assert (row.pk, row.name, row.description, row.mode) == (workspace.pk, "Bakery", "Bread", "live")
+    assert (row.settings, row.timezone) == ({"timezone": "Europe/Paris"}, "Europe/Paris")
+    assert told() == [("workspace.created", row.pk, "key_1", {"name": "Bakery", "mode": "live"})]
+
+
+@pytest.mark.django_db
+def test_a_workspace_has_a_zone_and_a_patience_of_its_own_accord() -> None:
+    workspace = create()
+
+    assert (workspace.timezone, workspace.publish_late_up_to_minutes, workspace.is_sandbox) == ("UTC", 360, False)
+
+
+@pytest.mark.django_db
+def test_a_limited_key_sees_the_workspace_that_it_made(workspace: Workspace) -> None:
+    key, _ = make_key(workspace_ids=[workspace.pk])
+
+    made = create(key=key)
+
+    assert ApiKey.objects.get().workspace_ids == [workspace.pk, made.pk]
+    assert made in Workspace.objects.visible_to(ApiKey.objects.get())
+
+
+@pytest.mark.django_db
+def test_an_unlimited_key_stays_unlimited(workspace: Workspace) -> None:
+    key, _ = make_key(workspace_ids=["ws_gone"])
+    ApiKey.objects.update(workspace_ids=[])  # since the request read it
+
+    create(key=key)
+
+    assert ApiKey.objects.get().workspace_ids == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("given", [{}, {"mode": "sandbox"}])
+def test_a_test_key_makes_sandboxes(given: dict[str, str]) -> None:
+    key, _ = make_key(mode="test")
+
+    made = create(key=key, **given)
+
+    assert made.mode == "sandbox"
+    assert made in Workspace.objects.visible_to(key)
+
+
+@pytest.mark.django_db
+def test_a_test_key_makes_no_live_workspace() -> None:
+    key, _ = make_key(mode="test")
+
+    with pytest.raises(InvalidInput) as raised:
+        create(key=key, mode="live")
+
+    assert raised.value.details == {"fields": {"mode": ["A test key creates sandbox workspaces only."]}}
+    assert not Workspace.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_key_sees_what_its_list_and_its_mode_allow() -> None:
+    live, sandbox, other = create(), create(mode="sandbox"), create()
+    deleted = create()
+    delete(deleted)
+
+    def seen(**values: Any) -> set[Workspace]:
+        return set(Workspace.objects.visible_to(make_key(**values)[0]))
+
+    assert seen() == {live, sandbox, other}
+    assert seen(mode="test") == {sandbox}
+    assert seen(workspace_ids=[live.pk, sandbox.pk, deleted.pk]) == {live, sandbox}
+    assert seen(workspace_ids=[live.pk], mode="test") == set()
+
+
+@pytest.mark.django_db
+def test_settings_are_merged_key_by_key_and_null_removes_one() -> None:
+    workspace = create(settings={"timezone": "Europe/Paris", "auto_hashtags": True, "colour": "red"})
+
+    changed = update(workspace, settings={"timezone": "UTC", "auto_hashtags": None, "new": {"a": 1}, "no": None})
+
+    assert changed.settings == {"timezone": "UTC", "colour": "red", "new": {"a": 1}}
+
+
+@pytest.mark.django_db
+def test_only_what_is_given_changes_and_only_what_changed_is_told() -> None:
+    workspace = create(description="Bread", settings={"timezone": "UTC"})
+
+    changed = update(workspace, name="Pastry", description="Bread")
+
+    assert (changed.name, changed.description, changed.settings) == ("Pastry", "Bread", {"timezone": "UTC"})
+    assert changed.updated_at > workspace.updated_at
+    assert told()[-1] == (
+        "workspace.updated",
+        workspace.pk,
+        "key_1",
+        {"before": {"name": "Bakery"}, "after": {"name": "Pastry"}},
+    )
+
+
+@pytest.mark.django_db
+def test_a_change_starts_from_the_row_as_it_is_now() -> None:
+    workspace = create(settings={"a": 1})
+    update(Workspace.objects.get(), settings={"b": 2})
+
+    assert update(workspace, settings={"c": 3}).settings == {"a": 1, "b": 2, "c": 3}
+
+
+@pytest.mark.django_db
+def test_a_deleted_workspace_is_gone_for_every_caller_at_once(workspace: Workspace, api: Any) -> None:
+    account = make_account(workspace)
+    post = make_post(workspace, accounts=[account])
+
+    delete(workspace)
+
+    paths = [f"/api/workspaces/{workspace.pk}", f"/api/posts/{post.pk}", f"/api/accounts/{account.pk}", "/api/posts"]
+    assert [api.get(path).status_code for path in paths] == [404] * 4
+    assert api.get("/api/workspaces").json()["data"]["workspaces"] == []
+    assert told()[-1] == ("workspace.deleted", workspace.pk, "key_1", {"name": "Bakery"})
+
+
+@pytest.mark.django_db
+def test_what_a_deleted_workspace_had_scheduled_is_not_sent(workspace: Workspace) -> None:
+    make_post(workspace, accounts=[make_account(workspace)], status="scheduled", scheduled_at=NOW)
+    kept = make_workspace(name="Other")
+    make_post(kept, accounts=[make_account(kept)], status="scheduled", scheduled_at=NOW)
+
+    delete(workspace)
+
+    states = Target.objects.values_list("post__workspace", "status", "due_at")
+    assert set(states) == {(workspace.pk, "cancelled", None), (kept.pk, "scheduled", NOW)}
+
+
+@pytest.mark.django_db
+def test_deleting_twice_is_told_once(workspace: Workspace) -> None:
+    delete(workspace)
+
+    services.delete_workspace(workspace, actor=ACTOR, now=NOW + timedelta(hours=1))
+
+    assert [each[0] for each in told()] == ["workspace.deleted"]
+    assert Workspace.objects.get().deleted_at == NOW
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[str]]]:
+    """Replace what the apps hang here by steps that answer as told, and return the list that they write into."""
+
+    def replace(**answers: bool) -> list[str]:
+        called: list[str] = []
+
+        def make(name: str) -> Callable[[Workspace], bool]:
+            return lambda workspace: (called.append(f"{name} {workspace.name}"), answers[name])[1]  # type: ignore[func-returns-value]
+
+        monkeypatch.setattr(hooks, "on_purge", [make(name) for name in answers])
+        return called
+
+    return replace  # type: ignore[return-value]
+
+
+@pytest.mark.django_db
+def test_the_highest_app_removes_its_part_first(workspace: Workspace, steps: Any) -> None:
+    called = steps(low=True, high=True)
+    delete(workspace)
+
+    assert services.purge_deleted() == 1
+
+    assert called == ["high Bakery", "low Bakery"]
+    assert not Workspace.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_part_that_is_not_gone_yet_keeps_the_rest_waiting(workspace: Workspace, steps: Any) -> None:
+    called = steps(low=True, high=False)
+    delete(workspace)
+
+    assert services.purge_deleted() == 0
+
+    assert called == ["high Bakery"]
+    assert Workspace.objects.exists()
+
+
+@pytest.mark.django_db
+def test_one_that_waits_does_not_hold_up_another(steps: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks, "on_purge", [lambda workspace: workspace.name == "Ready"])
+    for name in ("Waiting", "Ready"):
+        delete(make_workspace(name=name))
+
+    assert services.purge_deleted() == 1
+
+    assert [each.name for each in Workspace.objects.all()] == ["Waiting"]
+
+
+@pytest.mark.django_db
+def test_a_present_workspace_is_not_touched(workspace: Workspace, steps: Any) -> None:
+    called = steps(only=True)
+
+    assert services.purge_deleted() == 0
+
+    assert called == []
+    assert Workspace.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_background_removes_everything_and_tells_the_networks(
+    workspace: Workspace, revoked: list[str], django_capture_on_commit_callbacks: Any
+) -> None:
+    account = make_account(workspace)
+    make_media(make_post(workspace, accounts=[account]))
+    make_post(workspace, accounts=[account], status="published")
+    Connection.objects.create(workspace=workspace, platform="facebook", state_digest="a", expires_at=NOW)
+    kept = make_workspace(name="Other")
+    make_post(kept, accounts=[make_account(kept)])
+    delete(workspace)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert services.purge_deleted() == 1
+
+    assert revoked == ["1001"]
+    left = [model.objects.count() for model in (Workspace, SocialAccount, Post, Target, Media, Connection)]
+    assert left == [1, 1, 1, 1, 0, 0]
+    assert services.purge_deleted() == 0
+
+
+@pytest.mark.django_db
+def test_the_background_waits_while_a_post_is_being_published(
+    workspace: Workspace, revoked: list[str], django_capture_on_commit_callbacks: Any
+) -> None:
+    account = make_account(workspace)
+    make_post(workspace, accounts=[account], status="publishing", scheduled_at=NOW)
+    make_post(workspace, accounts=[account])
+    delete(workspace)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert services.purge_deleted() == 0
+    assert revoked == []
+    assert [post.status for post in Post.objects.all()] == ["publishing"]
+    assert SocialAccount.objects.get().access_token
+
+    Target.objects.update(status="published")
+    with django_capture_on_commit_callbacks(execute=True):
+        assert services.purge_deleted() == 1
+    assert revoked == ["1001"]
+    assert not Workspace.objects.exists()
