@@ -60,7 +60,7 @@ def refresh_now(account: SocialAccount) -> bool:
         now = claims.database_now()
         rows = SocialAccount.objects.connected().filter(pk=account.pk, access_token=account.access_token)
         rows.exclude(refresh_token="").update(due_at=now)
-        held = claims.claim(rows, [account.pk], lease=_lease(), now=now)
+        held = claims.claim(rows, [account.pk], lease=_lease())
     return bool(held) and refresh_claimed(held[0])
 
 

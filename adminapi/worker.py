@@ -71,6 +71,7 @@ class Worker:
             deadline = time.monotonic() + DRAIN_SECONDS
             while self._in_flight() and time.monotonic() < deadline:
                 self._writer.serve(TICK_SECONDS)
+            self._writer.close()  # what is still out is looked into when its lease is over
         chores.join(timeout=1)
 
     def _claim(self, pool: ThreadPoolExecutor) -> None:

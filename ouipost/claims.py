@@ -73,15 +73,14 @@ def is_due(now: datetime) -> Q:
     return Q(due_at__lte=now) & (Q(lease_until=None) | Q(lease_until__lte=now))
 
 
-def claim(
-    rows: "models.QuerySet[Work]", pks: Sequence[Any], *, lease: timedelta, now: datetime, **values: Any
-) -> list[Claim]:
+def claim(rows: "models.QuerySet[Work]", pks: Sequence[Any], *, lease: timedelta, **values: Any) -> list[Claim]:
     """Claim those of these rows that are still due, in the caller's transaction, and return the claims.
 
     `values` are set along with the claim. The condition is repeated in the UPDATE, so that it is right wherever rows
     cannot be locked; where they can, rows that another worker holds are passed over.
     """
     deadline = time.monotonic() + lease.total_seconds()
+    now = database_now(rows.db)
     connection = connections[rows.db]
     due = rows.filter(is_due(now), pk__in=pks)
     if connection.features.has_select_for_update_skip_locked:
@@ -103,10 +102,10 @@ def write(model: type[Work], held: Claim, **values: Any) -> bool:
     return bool(model._default_manager.filter(pk=held.pk, fence=held.fence).update(**values))
 
 
-def renew(model: type[Work], held: Claim, *, lease: timedelta, now: datetime, **values: Any) -> Claim:
+def renew(model: type[Work], held: Claim, *, lease: timedelta, **values: Any) -> Claim:
     """Write to a claimed row and hold it for another lease; raises LostClaim."""
     deadline = time.monotonic() + lease.total_seconds()
-    if not write(model, held, lease_until=now + lease, **values):
+    if not write(model, held, lease_until=database_now() + lease, **values):
         raise LostClaim
     return replace(held, deadline=deadline)
 
@@ -124,4 +123,4 @@ def claim_due(rows: "models.QuerySet[Work]", *, limit: int, lease: timedelta, **
     """Claim up to `limit` due rows, the longest due first."""
     now = database_now(rows.db)
     pks = list(rows.filter(is_due(now)).order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
-    return claim(rows, pks, lease=lease, now=now, **values) if pks else []
+    return claim(rows, pks, lease=lease, **values) if pks else []

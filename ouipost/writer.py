@@ -5,6 +5,7 @@ undo the others. The threads hold no database connection while they wait for a n
 """
 
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
@@ -16,6 +17,10 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 BATCH = 100
 TRIES = 3
+
+
+class WriterClosed(Exception):
+    """Nobody commits any more: the process is about to end."""
 
 
 class Runs(Protocol):
@@ -37,12 +42,25 @@ class Writer:
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
+        self._closed = threading.Event()
 
     def run(self, work: Callable[[], Result]) -> Result:
-        """Hand in the work and wait; raises what the work or its commit raised."""
+        """Hand in the work and wait; raises what the work or its commit raised, or WriterClosed."""
         future: Future[Result] = Future()
         self._queue.put((work, future))
+        if self._closed.is_set():
+            self._refuse()
         return future.result()
+
+    def close(self) -> None:
+        """Serve nobody any more: those who wait, and those who come, get WriterClosed."""
+        self._closed.set()
+        self._refuse()
+
+    def _refuse(self) -> None:
+        while batch := self._gather(timeout=0):
+            for _, future in batch:
+                future.set_exception(WriterClosed())
 
     def serve(self, timeout: float) -> bool:
         """Commit what has gathered, waiting up to `timeout` seconds for the first piece; returns if there was any."""

@@ -99,7 +99,7 @@ def test_the_update_believes_nothing_that_was_read_before(
     SocialAccount.objects.filter(pk=pk).update(due_at=database_now() + timedelta(minutes=5))
     monkeypatch.setattr(claims, "is_due", lambda now: next(looks)(now))
 
-    assert claim(SocialAccount.objects.all(), [pk], lease=LEASE, now=database_now()) == []
+    assert claim(SocialAccount.objects.all(), [pk], lease=LEASE) == []
 
 
 def test_a_lease_that_is_over_makes_the_row_due_again(workspace: Workspace) -> None:
@@ -118,7 +118,7 @@ def test_whoever_lost_the_claim_writes_nothing(workspace: Workspace) -> None:
     assert not write(SocialAccount, lost, name="stale")
     assert not release(SocialAccount, lost, due_at=None)
     with pytest.raises(LostClaim):
-        renew(SocialAccount, lost, lease=LEASE, now=database_now(), name="stale")
+        renew(SocialAccount, lost, lease=LEASE, name="stale")
 
     row = SocialAccount.objects.get(pk=pk)
     assert (row.name, row.fence, row.lease_until is None) == ("Company Page", held.fence, False)
@@ -136,7 +136,7 @@ def test_the_holder_writes(workspace: Workspace) -> None:
 def test_the_holder_may_hold_on_for_another_lease(workspace: Workspace) -> None:
     pk, held = make_work(workspace), claim_one(timedelta(seconds=5))
 
-    longer = renew(SocialAccount, held, lease=LEASE, now=database_now(), name="New")
+    longer = renew(SocialAccount, held, lease=LEASE, name="New")
 
     row = SocialAccount.objects.get(pk=pk)
     assert (longer.pk, longer.fence) == (held.pk, held.fence)

@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 
 from ouipost import writer as writer_module
-from ouipost.writer import Inline, Writer
+from ouipost.writer import Inline, Writer, WriterClosed
 from tests.foundation.threads import PATIENCE_SECONDS, wait_until
 from workspaces.models import Workspace
 
@@ -203,3 +203,13 @@ def test_inline_work_that_fails_leaves_nothing() -> None:
         Inline().run(bad)
 
     assert names() == set()
+
+
+def test_a_closed_writer_refuses_those_who_wait_and_those_who_come(writer: Writer, hand_in: HandIn) -> None:
+    [waiting] = hand_in(lambda: "never")
+
+    writer.close()
+
+    assert isinstance(outcome(waiting), WriterClosed)
+    with pytest.raises(WriterClosed):
+        writer.run(lambda: "never")
