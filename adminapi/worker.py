@@ -17,7 +17,7 @@ from accounts import connecting, tokens
 from ouipost.api import idempotency
 from ouipost.claims import Claim, engine_time
 from ouipost.writer import Writer
-from posts import files
+from posts import answers, files
 from posts.claiming import claim_targets
 from posts.publishing import publish
 from workspaces import services as workspaces
@@ -40,6 +40,7 @@ class Chore:
 
 CHORES = (
     Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due),
+    Chore(name="settle kept answers", every=engine_time(10), work=answers.replay),
     Chore(name="remove deleted workspaces", every=timedelta(seconds=5), work=workspaces.purge_deleted),
     Chore(name="forget old sign-ins", every=timedelta(hours=1), work=lambda: connecting.forget_old(timezone.now())),
     Chore(name="forget old answers", every=timedelta(hours=1), work=lambda: idempotency.forget_old(timezone.now())),

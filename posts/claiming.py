@@ -4,11 +4,12 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef
 
 from accounts.platforms.base import WhoActs
 from ouipost import claims
+from ouipost.api.transactions import is_lock_error
 from ouipost.claims import Claim
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.services import sync_and_tell
@@ -32,27 +33,31 @@ def claim_targets(limit: int, *, suspects: bool = True) -> list[Claim]:
             return _claim(limit, suspects=suspects)
     except IntegrityError:
         return []  # another worker took another target of one of these accounts: the next tick sees it
+    except OperationalError as error:
+        if is_lock_error(error):
+            return []
+        raise
 
 
 def _claim(limit: int, *, suspects: bool) -> list[Claim]:
     now = claims.database_now()
-    chosen = _choose(_candidates(now, suspects=suspects), limit=limit)
+    candidates = _candidates(now, suspects=suspects)
+    chosen = _choose(candidates, limit=limit)
     posts = _lock_posts([target.post_id for target in chosen])
-    ready = [target for target in chosen if target.post_id in posts]
+    ready = list(candidates.filter(pk__in=[target.pk for target in chosen], post__in=posts))  # as it is under the lock
     missed = [target for target in ready if _is_missed(target, posts[target.post_id], now=now)]
     crashing = [target for target in ready if target.claim_count >= MAX_UNSETTLED_CLAIMS and target not in missed]
     _miss(missed, now=now)
     _park(crashing)
+    taken = [target for target in ready if target not in missed and target not in crashing]
     held = claims.claim(
         Target.objects.all(),
-        [target.pk for target in ready if target not in missed and target not in crashing],
+        [target.pk for target in taken],
         lease=claims.engine_time(LEASE_SECONDS),
-        now=now,
-        status=TargetStatus.PUBLISHING,
         in_flight=F("account_id"),
     )
-    started = Post.objects.filter(targets__in=[claim.pk for claim in held]).exclude(status=PostStatus.PUBLISHING)
-    Post.objects.filter(pk__in=list(started.values_list("pk", flat=True))).update(status=PostStatus.PUBLISHING)
+    claimed = {claim.pk for claim in held}
+    _start({target.post_id for target in taken if target.pk in claimed}, now=now)
     for post in {target.post_id: posts[target.post_id] for target in [*missed, *crashing]}.values():
         sync_and_tell(post)
     return held
@@ -80,6 +85,13 @@ def _lock_posts(pks: Sequence[str]) -> dict[str, Post]:
     return {post.pk: post for post in locked.filter(pk__in=pks).order_by("pk").prefetch_related("workspace")}
 
 
+def _start(posts: set[str], *, now: datetime) -> None:
+    """Begin to publish posts, with all of their targets that are due: none of them is too late any more."""
+    due = Target.objects.filter(post__in=posts, status=TargetStatus.SCHEDULED, due_at__lte=now)
+    due.update(status=TargetStatus.PUBLISHING)
+    Post.objects.filter(pk__in=posts).exclude(status=PostStatus.PUBLISHING).update(status=PostStatus.PUBLISHING)
+
+
 def _is_missed(target: Target, post: Post, *, now: datetime) -> bool:
     """Whether a scheduled target was due while nothing could run, and is later than its workspace allows."""
     if target.status != TargetStatus.SCHEDULED or target.scheduled_at is None:
@@ -99,7 +111,14 @@ def _park(targets: list[Target]) -> None:
         logger.error("Target %s was claimed %s times and never settled", target.pk, target.claim_count)
         error = _error("WORKER_CRASH_LOOP", "It stopped the worker again and again.", WhoActs.OPERATOR)
         held = Target.objects.filter(pk=target.pk, fence=target.fence)
-        held.update(status=TargetStatus.NEEDS_REVIEW, due_at=None, lease_until=None, in_flight=None, error=error)
+        held.update(
+            status=TargetStatus.NEEDS_REVIEW,
+            fence=F("fence") + 1,  # should one of those workers only be slow, it has lost its claim
+            due_at=None,
+            lease_until=None,
+            in_flight=None,
+            error=error,
+        )
 
 
 def _error(code: str, message: str, who_acts: WhoActs) -> dict[str, object]:

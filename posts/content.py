@@ -36,17 +36,24 @@ def overrides(platform_content: Mapping[str, Any], account: SocialAccount) -> di
 def final_text(text: str, *, link: str, hashtags: Iterable[str]) -> str:
     """Return the text, then the link and the hashtags that are not yet in it, joined by blank lines."""
     parts = [text.strip()]
-    if link and link not in text:
+    if link and not _has_link(text, link):
         parts.append(link)
     missing = [tag for tag in normal_hashtags(hashtags) if not _has_tag(text, tag)]
     parts.append(" ".join(missing))
     return "\n\n".join(part for part in parts if part)
 
 
+def _has_link(text: str, link: str) -> bool:
+    """Whether the link itself is in the text, and not only the start of a longer one."""
+    return re.search(rf"{re.escape(link)}(?=$|[\s\"'<>()\[\]]|[.,;:!?](?:\s|$))", text) is not None
+
+
 def normal_hashtags(tags: Iterable[str]) -> list[str]:
     """Return the tags with one `#` each, in order, without repeats that differ only in case."""
-    normal = (f"#{tag.strip().lstrip('#')}" for tag in tags if tag.strip().lstrip("#"))
-    return list({tag.casefold(): tag for tag in reversed(list(normal))}.values())[::-1]
+    first: dict[str, str] = {}
+    for tag in (f"#{tag.strip().lstrip('#')}" for tag in tags if tag.strip().lstrip("#")):
+        first.setdefault(tag.casefold(), tag)
+    return list(first.values())
 
 
 def _has_tag(text: str, tag: str) -> bool:

@@ -32,35 +32,48 @@ class Destinations:
         ]
 
 
-def resolve(workspace: Workspace, given: Sequence[str]) -> Destinations:
+def resolve(
+    workspace: Workspace, given: Sequence[str], *, overrides: Mapping[str, Any] | None = None, kept: bool = False
+) -> Destinations:
     """Return what the ids stand for: a network id means the workspace's default account there.
 
-    Raises InvalidInput that names every id which is neither a network's nor a connected account's.
+    Raises InvalidInput that names every id which is neither a network's nor a connected account's, in the ids and in
+    the overrides. Ids that a post has `kept` were known once: an account of them that was disconnected is missing.
     """
     connected = SocialAccount.objects.connected().filter(workspace=workspace)
     accounts = list(connected.filter(pk__in=given) | connected.filter(default_of__in=given))
     known = {account.pk: account for account in accounts}
     defaults = {account.default_of: account for account in accounts if account.default_of}
-    unknown = [name for name in given if name not in registry.IDS and name not in known]
+    gone = _disconnected(workspace, given) if kept else {}
+    unknown = [name for name in given if name not in {*registry.IDS, *known, *gone}]
+    problems = override_problems(workspace, overrides or {})
     if unknown:
-        raise InvalidInput(platforms=[f"Neither a platform nor a connected account: {', '.join(unknown)}."])
-    chosen = [defaults.get(name) if name in registry.IDS else known[name] for name in given]
-    networks = [name if name in registry.IDS else known[name].platform for name in given]
+        problems["platforms"] = [f"Neither a platform nor a connected account: {', '.join(unknown)}."]
+    if problems:
+        raise InvalidInput(**problems)
+    chosen = [defaults.get(name) or known.get(name) for name in given]
+    networks = [known[name].platform if name in known else gone.get(name, name) for name in given]
     for account in chosen:
         if account is not None:
             account.workspace = workspace
     return Destinations(
         accounts=list({account.pk: account for account in chosen if account is not None}.values()),
         platforms=list(dict.fromkeys(networks)),
-        missing=[name for name in dict.fromkeys(given) if name in registry.IDS and name not in defaults],
+        missing=[name for name in dict.fromkeys(given) if name not in defaults and name not in known],
     )
 
 
-def check_overrides(workspace: Workspace, platform_content: Mapping[str, Any]) -> None:
-    """Raise InvalidInput that names every override for no account of the workspace, or with an option it lacks."""
+def _disconnected(workspace: Workspace, given: Sequence[str]) -> dict[str, str]:
+    """Return the networks of those accounts that were disconnected."""
+    accounts = SocialAccount.objects.filter(workspace=workspace, pk__in=given).exclude(disconnected_at=None)
+    return dict(accounts.values_list("pk", "platform"))
+
+
+def override_problems(workspace: Workspace, platform_content: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return, by field, every override that is for no account of the workspace, or has an option that it lacks."""
     accounts = {key for key in platform_content if key not in registry.IDS}
     if not accounts:
-        return
+        return {}
     connected = SocialAccount.objects.connected().filter(workspace=workspace, pk__in=accounts)
     platforms = dict(connected.values_list("pk", "platform"))
     problems = {f"platform_content.{key}": ["No such connected account."] for key in accounts - set(platforms)}
@@ -68,8 +81,7 @@ def check_overrides(workspace: Workspace, platform_content: Mapping[str, Any]) -
         known = registry.get(platform).limits.options
         unknown = [name for name in platform_content[key].get("options", {}) if name not in known]
         problems |= {f"platform_content.{key}.options.{name}": ["Unknown option."] for name in unknown}
-    if problems:
-        raise InvalidInput(**problems)
+    return problems
 
 
 def place(post: Post, destinations: Destinations) -> list[Target]:

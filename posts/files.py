@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, cast
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, Q, Sum
+from django.shortcuts import get_object_or_404
 
 from accounts.platforms import base
 from ouipost.errors import DomainError, InvalidInput
@@ -86,7 +87,7 @@ def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor) -> Media:
 def update(media: Media, *, values: dict[str, Any], actor: Actor) -> Media:
     """Change alt text or position; files with the same position keep the order of their upload."""
     locked = _lock(media.post)
-    changed = Media.objects.get(pk=media.pk)
+    changed = get_object_or_404(Media, pk=media.pk)
     before = {name: getattr(changed, name) for name in values}
     for name, value in values.items():
         setattr(changed, name, value)
@@ -146,7 +147,7 @@ def _known(names: list[str]) -> set[str]:
 
 
 def _lock(post: Post) -> Post:
-    locked = Post.objects.select_for_update().get(pk=post.pk)
+    locked = get_object_or_404(Post.objects.select_for_update(), pk=post.pk)
     if locked.status not in (PostStatus.DRAFT, PostStatus.SCHEDULED):
         raise MediaInUse(status=locked.status)
     return locked

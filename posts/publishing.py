@@ -18,7 +18,9 @@ from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms.base import (
     AuthExpired,
     Connector,
+    Duplicate,
     Handles,
+    Media,
     Operation,
     PlatformError,
     Published,
@@ -30,17 +32,29 @@ from accounts.platforms.base import (
 from accounts.session import NetworkSession
 from ouipost import claims
 from ouipost.claims import Claim, LostClaim, engine_time
-from ouipost.writer import Runs
-from posts import files
+from ouipost.writer import Runs, WriterClosed
+from posts import answers, files
 from posts.claiming import LEASE_SECONDS
 from posts.content import compose
 from posts.models import Target
-from posts.settling import VISIBLE_CALL_SECONDS, Absent, Later, Outcome, Report, Undecidable, recovery_time, settle
+from posts.settling import (
+    VISIBLE_CALL_SECONDS,
+    Absent,
+    Later,
+    Outcome,
+    Report,
+    Undecidable,
+    gave_up,
+    recovery_time,
+    settle,
+)
 
 logger = logging.getLogger(__name__)
 
 GUARD_SECONDS = 5
 LOOKS_BEFORE_ABSENT = 2
+SENT_TEXT = "sent_text"
+"""Our own entry beside the connector's handles."""
 TOKEN_WAIT_SECONDS = 2
 SETTLE_AGAIN_SECONDS = 0.5
 
@@ -51,16 +65,22 @@ def publish(claim: Claim, *, writer: Runs) -> None:
         Publish(claim, writer=writer).run()
     except LostClaim:
         logger.warning("Target %s was taken over by another worker", claim.pk)
+    except WriterClosed:
+        logger.warning("Target %s is left to its lease: the worker has to end", claim.pk)
     except DatabaseError:
         logger.exception("Target %s could not be settled: it is looked into when its lease is over", claim.pk)
 
 
 class Publish:
-    """One claimed target on its way; `step` says how far it came."""
+    """One claimed target on its way.
+
+    `step` says how far it came, `unresolved` whether an earlier send may have arrived and that is not cleared up yet.
+    """
 
     target: Target
     account: SocialAccount
     connector: Connector
+    media: list[Media]
     session: NetworkSession
     operation: Operation
     started_at: datetime
@@ -69,6 +89,7 @@ class Publish:
         self.claim = claim
         self.writer = writer
         self.step = "prepare"
+        self.unresolved = False
 
     def run(self) -> None:
         self.writer.run(self._load)
@@ -77,6 +98,7 @@ class Publish:
             claim=self.claim,
             step=self.step,
             outcome=outcome,
+            unresolved=self.unresolved,
             started_at=self.started_at,
             recovery=self.connector.recovery,
             listing_lag=self.connector.listing_lag,
@@ -84,14 +106,26 @@ class Publish:
         self._surely(report)
 
     def _load(self) -> None:
-        """Read everything once; the content is that of the moment after the claim, when nobody can edit any more."""
+        """Read everything once, right after the claim: from then on nobody can edit any more."""
         self.started_at = claims.database_now()
         rows = Target.objects.select_related("post__workspace", "account__workspace")
         self.target = rows.get(pk=self.claim.pk)
+        self.unresolved = self.target.outcome_unknown
         self.account = self.target.account
-        self.connector = registry.connector(self.account.platform, self.account.workspace)
+        platform = registry.get(self.account.platform, sandbox=self.account.workspace.is_sandbox)
+        assert isinstance(platform, Connector)  # no others have accounts
+        self.connector = platform
+        self.media = files.as_content(self.target.post)
+
+    def _compose(self) -> None:
+        """Put together what to send, and the way out; raises Unavailable while the operator has no registration."""
+        if not registry.is_configured(self.connector):
+            message = f"This installation has no credentials for {self.connector.name}."
+            raise Unavailable(message, who_acts=WhoActs.OPERATOR)
         self.session = registry.session(self.account.workspace)
-        content = compose(self.target.post, self.account, self.connector, files.as_content(self.target.post))
+        content = compose(self.target.post, self.account, self.connector, self.media)
+        if self.unresolved:  # what is looked for is what was sent, whatever the settings say by now
+            content = replace(content, text=self.target.handles.get(SENT_TEXT, content.text))
         self.operation = Operation(
             content=content,
             account=self.account.unseal(),
@@ -110,7 +144,7 @@ class Publish:
             return error
         except PlatformError as error:
             return error
-        except (LostClaim, DatabaseError):
+        except (LostClaim, DatabaseError, WriterClosed):
             raise
         except Exception:
             logger.exception("Target %s met an error of ours", self.claim.pk)
@@ -121,6 +155,7 @@ class Publish:
 
     def _attempt(self) -> Outcome:
         """Find out or send; a token that the network no longer takes is renewed once."""
+        self._compose()
         try:
             self._require_token()
             return self._find_out() or self._send()
@@ -136,7 +171,7 @@ class Publish:
 
     def _find_out(self) -> Outcome | None:
         """Look whether an earlier send, whose answer is not known, arrived; None: it did not, send."""
-        if not self.target.outcome_unknown or self.connector.recovery == Recovery.KEY:
+        if not self.unresolved or self.connector.recovery == Recovery.KEY:
             return None
         self.step = "recover"
         if self.connector.recovery == Recovery.PARK:
@@ -144,14 +179,22 @@ class Publish:
         self.session.deadline = self._time_before_arming()
         found = self.connector.recover(self.session, self.operation)
         match self.writer.run(partial(self._unlinked, found)):
+            case []:
+                return self._absent()
             case [one]:
                 return self._with_public_url(one)
-            case [] if self.target.absences + 1 >= LOOKS_BEFORE_ABSENT:
-                self.step = "prepare"
-                return None
-            case []:
-                return Absent()
         return Undecidable(message="The account has several posts that can be this one.")
+
+    def _absent(self) -> Outcome | None:
+        """Return what it means that the look found nothing; None: it certainly did not arrive, send again."""
+        if self.target.absences + 1 < LOOKS_BEFORE_ABSENT:
+            return Absent()
+        if self.target.error and self.target.error["code"] == Duplicate.code:
+            return Undecidable(message="The network says that it has this post, but the account does not show it.")
+        self.unresolved = False
+        if gave_up(self.target, now=self.started_at):
+            return Unavailable("It did not arrive, and the time for trying is over.")
+        return None
 
     def _unlinked(self, found: list[Published]) -> list[Published]:
         """Leave out what is known to be another target's."""
@@ -160,6 +203,7 @@ class Publish:
         return [each for each in found if each.remote_id not in linked]
 
     def _send(self) -> Outcome:
+        self.step = "prepare"
         self.session.deadline = self._time_before_arming()
         handles = self.connector.prepare(self.session, self.operation, self._save)
         self.writer.run(partial(self._arm, handles))
@@ -178,7 +222,7 @@ class Publish:
         """Allow the visible call: from here on its outcome is unknown until an answer is settled."""
         now = claims.database_now()
         self._renew(
-            handles=dict(handles),
+            handles={**handles, SENT_TEXT: self.operation.content.text},
             armed_at=self.operation.armed_at or now,
             due_at=recovery_time(self.connector.recovery, self.connector.listing_lag, now=now),
             sends=F("sends") + 1,
@@ -187,8 +231,7 @@ class Publish:
         )
 
     def _renew(self, **values: object) -> None:
-        lease, now = engine_time(LEASE_SECONDS), claims.database_now()
-        self.claim = claims.renew(Target, self.claim, lease=lease, now=now, **values)
+        self.claim = claims.renew(Target, self.claim, lease=engine_time(LEASE_SECONDS), **values)
 
     def _time_before_arming(self) -> float:
         return self.claim.deadline - engine_time(VISIBLE_CALL_SECONDS + GUARD_SECONDS).total_seconds()
@@ -206,11 +249,12 @@ class Publish:
     def _renew_token(self, error: AuthExpired) -> Outcome | None:
         """Get a new token and take it over; returns what comes of it where there is none to be had."""
         if not self.account.refresh_token:
-            tokens.expire(self.account, error)
+            if self.account.access_token:  # else it was disconnected: nobody is to be asked to sign in again
+                tokens.expire(self.account, error)
             return error
+        close_old_connections()  # this thread's own may be from long ago
         renewed = tokens.refresh_now(self.account)
         self.account.refresh_from_db(fields=["access_token", "refresh_token", "access_expires_at", "status"])
-        close_old_connections()
         if renewed:
             self.operation = replace(self.operation, account=self.account.unseal())
             return None
@@ -219,11 +263,15 @@ class Publish:
         return Later(seconds=TOKEN_WAIT_SECONDS, message="The account's token is being renewed.")
 
     def _surely(self, report: Report) -> None:
-        """Settle, and while the database is away try again until the lease is over."""
+        """Settle, and while the database is away note down what was published and try until the lease is over."""
+        is_kept = not isinstance(report.outcome, Published)
         while True:
             try:
                 return self.writer.run(partial(settle, report))
-            except DatabaseError:
-                if self.claim.seconds_left <= 0:
+            except (DatabaseError, WriterClosed) as error:
+                if not is_kept:
+                    answers.keep(report)
+                    is_kept = True
+                if isinstance(error, WriterClosed) or self.claim.seconds_left <= 0:
                     raise
                 time.sleep(SETTLE_AGAIN_SECONDS)

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
+from django.shortcuts import get_object_or_404
 
 from accounts.models import SocialAccount
 from ouipost.errors import DomainError, InvalidInput
@@ -23,6 +24,17 @@ from workspaces.models import Workspace
 GIVE_UP_AFTER = timedelta(hours=6)
 PAST_TOLERANCE = timedelta(seconds=60)
 TEXTS = ("content", "title", "link", "hashtags", "platform_content")
+UNTRIED: dict[str, Any] = {
+    "attempts": 0,
+    "sends": 0,
+    "absences": 0,
+    "claim_count": 0,
+    "armed_at": None,
+    "outcome_unknown": False,
+    "handles": {},
+    "error": None,
+}
+"""The columns of a target of which nothing is, or may be, at a network."""
 
 DRAFT, SCHEDULED, MISSED = PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.MISSED
 FAILED, PARTIAL, REVIEW = PostStatus.FAILED, PostStatus.PARTIALLY_PUBLISHED, PostStatus.NEEDS_REVIEW
@@ -41,8 +53,8 @@ class WrongStatus(DomainError):
 
 
 def lock(post: Post) -> Post:
-    """Return the post as it is now, locked until the transaction ends."""
-    return Post.objects.select_for_update().select_related("workspace").get(pk=post.pk)
+    """Return the post as it is now, locked until the transaction ends; raises Http404 if it was just deleted."""
+    return get_object_or_404(Post.objects.select_for_update(), pk=post.pk)
 
 
 def lock_in(post: Post, allowed: Collection[str]) -> Post:
@@ -72,8 +84,7 @@ def create_post(
     zone: str = "",
 ) -> tuple[Post, list[str]]:
     """Create a draft, or a scheduled post when a time is given, and return it with warnings."""
-    found = destinations.resolve(workspace, values["platforms"])
-    destinations.check_overrides(workspace, values.get("platform_content", {}))
+    found = destinations.resolve(workspace, values["platforms"], overrides=values.get("platform_content"))
     texts = {name: values[name] for name in TEXTS if name in values}
     post = Post(workspace=workspace, created_at=now, moment=now, **_normal(texts))
     post.destinations, post.platforms = values["platforms"], found.platforms
@@ -94,8 +105,12 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     for name, value in texts.items():
         setattr(locked, name, value)
     locked.destinations = values.get("platforms", locked.destinations)
-    found = destinations.resolve(locked.workspace, locked.destinations)
-    destinations.check_overrides(locked.workspace, texts.get("platform_content", {}))
+    found = destinations.resolve(
+        locked.workspace,
+        locked.destinations,
+        overrides=texts.get("platform_content"),
+        kept="platforms" not in values,
+    )
     locked.platforms = found.platforms
     targets = destinations.place(locked, found)
     if locked.status == SCHEDULED:
@@ -129,7 +144,7 @@ def delete_post(post: Post, *, actor: Actor) -> None:
 def schedule_post(post: Post, *, scheduled_at: datetime, zone: str, actor: Actor, now: datetime) -> Post:
     """Set the time of a draft, scheduled or missed post; raises when any network would refuse it."""
     locked = lock_in(post, {DRAFT, SCHEDULED, MISSED})
-    found = destinations.resolve(locked.workspace, locked.destinations)
+    found = destinations.resolve(locked.workspace, locked.destinations, kept=True)
     targets = destinations.place(locked, found)
     _schedule(locked, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
     return locked
@@ -165,7 +180,7 @@ def _set_due(targets: list[Target], *, scheduled_at: datetime) -> None:
         scheduled_at=scheduled_at,
         due_at=scheduled_at,
         give_up_at=scheduled_at + GIVE_UP_AFTER,
-        error=None,
+        **UNTRIED,
     )
 
 
@@ -173,10 +188,9 @@ def _set_due(targets: list[Target], *, scheduled_at: datetime) -> None:
 def unschedule_post(post: Post, *, actor: Actor) -> Post:
     """Return a post to draft; a failed one only while nothing of it is, or may be, at a network."""
     locked = lock_in(post, {SCHEDULED, MISSED, FAILED})
-    Target.objects.filter(post=locked).update(
-        status=TargetStatus.DRAFT, scheduled_at=None, due_at=None, give_up_at=None, error=None, attempts=0, handles={}
+    Target.objects.active().filter(post=locked).update(
+        status=TargetStatus.DRAFT, scheduled_at=None, due_at=None, give_up_at=None, **UNTRIED
     )
-    locked.scheduled_at, locked.scheduled_timezone = None, ""
     sync(locked)
     record("unscheduled", locked, actor=actor)
     return locked
@@ -188,7 +202,7 @@ def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     locked = lock(post)
     if locked.status not in (DRAFT, SCHEDULED, MISSED):
         return locked
-    found = destinations.resolve(locked.workspace, locked.destinations)
+    found = destinations.resolve(locked.workspace, locked.destinations, kept=True)
     targets = destinations.place(locked, found)
     _require_publishable(locked, found)
     _send_now([target.pk for target in targets], now=now)
@@ -220,24 +234,17 @@ def _send_now(pks: Collection[str], *, now: datetime) -> None:
         scheduled_at=now,
         due_at=now,
         give_up_at=now + GIVE_UP_AFTER,
-        attempts=0,
-        sends=0,
-        absences=0,
-        claim_count=0,
-        armed_at=None,
-        outcome_unknown=False,
-        handles={},
-        error=None,
+        **UNTRIED,
     )
 
 
 @transaction.atomic
 def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, now: datetime) -> Post:
     """Settle an unknown outcome by a person's word: published with its address, or not, and then it is sent again."""
-    post = lock(target.post)
-    locked = Target.objects.select_for_update().get(pk=target.pk)
+    post = lock_in(target.post, {REVIEW})
+    locked = get_object_or_404(Target, pk=target.pk)
     if locked.status != TargetStatus.NEEDS_REVIEW:
-        raise WrongStatus("Only a target that needs review can be resolved.", status=locked.status)
+        raise WrongStatus(f"The target is {locked.status}: there is nothing to resolve.", status=post.status)
     if published:
         locked.status, locked.url, locked.published_at, locked.error = TargetStatus.PUBLISHED, url, now, None
         locked.outcome_unknown = False
@@ -254,18 +261,21 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> i
     unsent = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.MISSED])
     resting = Q(status=TargetStatus.PUBLISHING, armed_at=None, in_flight=None)
     mine = Target.objects.filter(unsent | resting, account=account)
-    posts = list(Post.objects.select_for_update().filter(targets__in=mine).distinct().order_by("pk"))
+    found = list(mine.values_list("post", flat=True))  # first, so that posts are locked before any target is
+    posts = list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk"))
+    mine = mine.filter(post__in=posts)
     touched = [post for post in posts if mine.filter(post=post).exclude(status=TargetStatus.DRAFT).exists()]
     mine.filter(status=TargetStatus.DRAFT).delete()
     mine.update(status=TargetStatus.CANCELLED, due_at=None)
     for post in posts:
-        sync(post)
+        sync_and_tell(post)
     return len(touched)
 
 
 def cancel_workspace(workspace: Workspace) -> None:
     """Stop everything that has not been sent in a workspace that is being deleted."""
-    waiting = Target.objects.filter(post__workspace=workspace, status__in=[TargetStatus.SCHEDULED, TargetStatus.MISSED])
+    posts = Post.objects.filter(workspace=workspace)  # no join: MariaDB would look for the rows before it changes them
+    waiting = Target.objects.filter(post__in=posts, status__in=[TargetStatus.SCHEDULED, TargetStatus.MISSED])
     waiting.update(status=TargetStatus.CANCELLED, due_at=None)
 
 
@@ -284,7 +294,7 @@ def sync(post: Post) -> PostStatus | None:
     targets = list(Target.objects.filter(post=post).values_list("status", "published_at"))
     before, post.status = post.status, derive([status for status, _ in targets])
     if post.status == DRAFT:
-        post.scheduled_at = None
+        post.scheduled_at, post.scheduled_timezone = None, ""
     post.published_at = max((at for _, at in targets if at is not None), default=None)
     post.moment = post.published_at or post.scheduled_at or post.created_at
     post.save()

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import ObjectDoesNotExist
+
 from accounts.platforms.base import (
     Duplicate,
     PlatformError,
@@ -16,7 +18,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from ouipost import claims
-from ouipost.claims import Claim, engine_time
+from ouipost.claims import Claim, LostClaim, engine_time
 from posts.models import Attempt, Post, Target, TargetStatus
 from posts.services import sync_and_tell
 
@@ -26,6 +28,9 @@ RESEND_SECONDS = 5
 RETRY_SECONDS = (30, 120, 600, 1800, 3600, 7200)
 RATE_LIMIT_SECONDS = 60
 JITTER = 0.2
+LATE = "late"
+NOTHING_THERE: dict[str, Any] = {"outcome_unknown": False, "armed_at": None, "absences": 0}
+"""The visible call certainly did nothing: what was armed is over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +63,8 @@ class Report:
     claim: Claim
     step: str
     outcome: Outcome
+    unresolved: bool
+    """Whether an earlier send may have arrived, and this outcome alone does not tell."""
     started_at: datetime
     recovery: Recovery
     listing_lag: float
@@ -69,38 +76,61 @@ def recovery_time(recovery: Recovery, listing_lag: float, *, now: datetime) -> d
     Where the network keeps one copy per key, that is when the call must have ended; elsewhere later, so that no old
     request can still be on its way and the account's list surely shows it.
     """
-    patience = RESEND_SECONDS if recovery == Recovery.KEY else SETTLE_SECONDS + listing_lag
-    return now + engine_time(VISIBLE_CALL_SECONDS + patience)
+    return now + engine_time(VISIBLE_CALL_SECONDS + _patience(recovery, listing_lag))
+
+
+def _patience(recovery: Recovery, listing_lag: float) -> float:
+    return RESEND_SECONDS if recovery == Recovery.KEY else SETTLE_SECONDS + listing_lag
 
 
 def settle(report: Report) -> None:
     """Write the outcome, in the caller's transaction: target, attempt, post and journal, or only the late answer."""
     now = claims.database_now()
-    post = Post.objects.select_for_update().get(targets=report.claim.pk)
-    target = Target.objects.get(pk=report.claim.pk)
+    post, target = _lock(report.claim)
     values = next_state(target, report, now=now)
+    if "status" in values:
+        values = {"attempts": target.attempts + 1} | values
+    if values.get("status") == TargetStatus.NEEDS_REVIEW:
+        values |= _told_late(target, now=now)
     if not claims.release(Target, report.claim, in_flight=None, claim_count=0, **values):
-        _note_late(target, report, now=now)
+        _note_late(post, target, report, now=now)
         return
+    if isinstance(report.outcome, RateLimited) and values["due_at"]:
+        _hold_account(target, until=values["due_at"])
     _log(target, report, now=now, outcome=_word(report.outcome), next_at=values["due_at"])
     sync_and_tell(post)
 
 
+def _lock(claim: Claim) -> tuple[Post, Target]:
+    """Lock the post before its target is read or written, as every change does; raises LostClaim if they are gone."""
+    try:
+        post_id = Target.objects.values_list("post_id", flat=True).get(pk=claim.pk)
+        return Post.objects.select_for_update().get(pk=post_id), Target.objects.get(pk=claim.pk)
+    except ObjectDoesNotExist as error:
+        raise LostClaim from error
+
+
+def _hold_account(target: Target, *, until: datetime) -> None:
+    """Let all that would go to the same account earlier wait as long: its network would refuse that, too."""
+    waiting = Target.objects.filter(account=target.account_id, in_flight=None, due_at__lt=until)
+    waiting.exclude(pk=target.pk).update(due_at=until)
+
+
 def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
     """Return the columns that the outcome sets."""
-    if report.step == "recover" and not isinstance(report.outcome, Published):
+    if report.unresolved and not isinstance(report.outcome, Published):
         return _still_unknown(target, report, now=now)
     match report.outcome:
         case Published(remote_id=remote_id, url=url):
             return _published(remote_id, url, now=now)
         case Unknown() | Duplicate() as error if _may_be_there(target, error):
             return _unknown(target, error, report, now=now)
-        case Later(seconds=seconds):
-            return _nothing_there(target) | {"due_at": now + engine_time(seconds)}
+        case Later() as later:
+            return NOTHING_THERE | _later(target, later, now=now)
         case Unavailable() as error:
-            return _nothing_there(target) | _again(target, error, now=now)
+            return NOTHING_THERE | _again(target, error, now=now)
         case PlatformError() as error:
-            return _nothing_there(target) | _failed(error)
+            return NOTHING_THERE | _failed(error)
         case Undecidable(message=message):
             return _review(message)
     raise TypeError(report.outcome)
@@ -123,22 +153,24 @@ def _published(remote_id: str, url: str, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def _nothing_there(target: Target) -> dict[str, Any]:
-    """The visible call certainly did nothing: what was armed is over."""
-    return {"outcome_unknown": False, "armed_at": None, "absences": 0}
+def _later(target: Target, later: Later, *, now: datetime) -> dict[str, Any]:
+    if gave_up(target, now=now):
+        return _failed(Unavailable(later.message), retryable=True)
+    return {"due_at": now + engine_time(later.seconds)}
 
 
 def _again(target: Target, error: Unavailable, *, now: datetime) -> dict[str, Any]:
-    counts = not isinstance(error, RateLimited)
-    due_at = now + _delay(target.attempts, error)
-    if target.give_up_at is not None and due_at > target.give_up_at:
+    wait = _delay(target.attempts, error)
+    if gave_up(target, now=now + wait):
         return _failed(error, retryable=True)
-    return {"due_at": due_at, "attempts": target.attempts + counts, "error": _shown(error, retryable=True)}
+    return _asked_again(target, error, wait=wait, now=now)
 
 
 def _delay(attempts: int, error: Unavailable) -> timedelta:
-    """Return how long to wait: the network's own word is a floor, else longer after each attempt, with jitter."""
-    own = RATE_LIMIT_SECONDS if isinstance(error, RateLimited) else RETRY_SECONDS[min(attempts, len(RETRY_SECONDS) - 1)]
+    """Return how long to wait: a quota's own time, else longer after each attempt; the network's word is a floor."""
+    own = RETRY_SECONDS[min(attempts, len(RETRY_SECONDS) - 1)]
+    if isinstance(error, RateLimited):
+        own = RATE_LIMIT_SECONDS if error.retry_after is None else 0
     wait = engine_time(own * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 (spreads load, guards nothing)
     return max(wait, timedelta(seconds=error.retry_after or 0))
 
@@ -149,11 +181,10 @@ def _failed(error: PlatformError, *, retryable: bool = False) -> dict[str, Any]:
 
 def _unknown(target: Target, error: PlatformError, report: Report, *, now: datetime) -> dict[str, Any]:
     """The network may have it: wait until that can be found out, or leave it to a person where it cannot."""
-    if report.recovery == Recovery.PARK or _gave_up(target, now=now):
+    if report.recovery == Recovery.PARK:
         return _review(error.message)
-    wait = RESEND_SECONDS if report.recovery == Recovery.KEY else SETTLE_SECONDS + report.listing_lag
     return {
-        "due_at": now + engine_time(wait),
+        "due_at": now + engine_time(_patience(report.recovery, report.listing_lag)),
         "outcome_unknown": True,
         "absences": 0,
         "attempts": target.attempts + 1,
@@ -162,23 +193,31 @@ def _unknown(target: Target, error: PlatformError, report: Report, *, now: datet
 
 
 def _still_unknown(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
-    """A look that did not find it: look again, until a person must."""
+    """It was not found out whether an earlier send arrived: ask again, until a person must."""
     match report.outcome:
         case Absent():
             return {"due_at": now + engine_time(SETTLE_SECONDS), "absences": target.absences + 1}
-        case Later(seconds=seconds):
-            return {"due_at": now + engine_time(seconds)}
-        case Unavailable() | Unknown() as error if not _gave_up(target, now=now):
-            wait = _delay(target.attempts, error) if isinstance(error, Unavailable) else engine_time(SETTLE_SECONDS)
-            return {"due_at": now + wait, "attempts": target.attempts + 1, "error": _shown(error, retryable=True)}
-        case PlatformError() as error:
-            return _review(f"Whether it was published could not be looked up: {error.message}")
         case Undecidable(message=message):
             return _review(message)
+        case Later(seconds=seconds) if not gave_up(target, now=now):
+            return {"due_at": now + engine_time(seconds)}
+        case Unavailable() as error if not gave_up(target, now=now):
+            return _asked_again(target, error, wait=_delay(target.attempts, error), now=now)
+        case Unknown() as error if not gave_up(target, now=now):
+            wait = engine_time(_patience(report.recovery, report.listing_lag))
+            return _asked_again(target, error, wait=wait, now=now)
+        case Later() | PlatformError() as error:
+            return _review(f"Whether it was published could not be found out: {error.message}")
     raise TypeError(report.outcome)
 
 
-def _gave_up(target: Target, *, now: datetime) -> bool:
+def _asked_again(target: Target, error: PlatformError, *, wait: timedelta, now: datetime) -> dict[str, Any]:
+    counts = not isinstance(error, RateLimited)
+    return {"due_at": now + wait, "attempts": target.attempts + counts, "error": _shown(error, retryable=True)}
+
+
+def gave_up(target: Target, *, now: datetime) -> bool:
+    """Whether the time for trying is over."""
     return target.give_up_at is not None and now >= target.give_up_at
 
 
@@ -203,16 +242,22 @@ def _word(outcome: Outcome) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
-def _note_late(target: Target, report: Report, *, now: datetime) -> None:
+def _told_late(target: Target, *, now: datetime) -> dict[str, Any]:
+    """Return the columns of the one post that late answers told of; none where they told of no post, or of several."""
+    late = Attempt.objects.filter(target=target, outcome=LATE).exclude(remote_id="")
+    match list(dict(late.values_list("remote_id", "url")).items()):
+        case [(remote_id, url)]:
+            return _published(remote_id, url, now=now)
+    return {}
+
+
+def _note_late(post: Post, target: Target, report: Report, *, now: datetime) -> None:
     """Keep an answer that came after the claim was lost; the one late id of a parked target settles it."""
-    _log(target, report, now=now, outcome="late", next_at=None)
-    if target.status != TargetStatus.NEEDS_REVIEW or not isinstance(report.outcome, Published):
-        return
-    late = Attempt.objects.filter(target=target, outcome="late").exclude(remote_id="").values("remote_id").distinct()
-    if late.count() == 1:
-        values = _published(report.outcome.remote_id, report.outcome.url, now=now)
+    _log(target, report, now=now, outcome=LATE, next_at=None)
+    values = _told_late(target, now=now)
+    if target.status == TargetStatus.NEEDS_REVIEW and values:
         Target.objects.filter(pk=target.pk, fence=target.fence).update(**values)
-        sync_and_tell(Post.objects.get(pk=target.post_id))
+        sync_and_tell(post)
 
 
 def _log(target: Target, report: Report, *, now: datetime, outcome: str, next_at: datetime | None) -> None:

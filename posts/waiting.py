@@ -10,18 +10,18 @@ from posts.models import Post, PostStatus
 
 DEFAULT_SECONDS, MAX_SECONDS = 25, 60
 LOOK_EVERY_SECONDS = 0.1
-WAIT = re.compile(r"(?:^|,|;)\s*wait\s*=\s*\"?(\d{1,4})\"?\s*(?:$|,|;)")
+WAIT = re.compile(r"(?:^|,|;)\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|,|;)", re.IGNORECASE)
 
 _places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 4))
 """Waiting requests never hold more than a quarter of the server's threads."""
 
 
 def preferred_seconds(header: str) -> int:
-    """Return how long a `Prefer` header wants to wait, 0 to 60 s; 25 s where it does not say."""
-    if "respond-async" in header:
-        return 0
+    """Return how long a `Prefer` header wants to wait, 0 to 60 s; without one 25 s, 0 if asynchronously."""
     given = WAIT.search(header)
-    return min(int(given[1]), MAX_SECONDS) if given else DEFAULT_SECONDS
+    if given:
+        return min(int(given[1]), MAX_SECONDS)
+    return 0 if "respond-async" in header.lower() else DEFAULT_SECONDS
 
 
 def wait_until_settled(pk: str, *, seconds: float) -> None:

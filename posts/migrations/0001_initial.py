@@ -9,139 +9,265 @@ import ouipost.ids
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('workspaces', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("workspaces", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Post',
+            name="Post",
             fields=[
-                ('id', models.CharField(default=functools.partial(ouipost.ids.new_id, *('post',)), editable=False, max_length=45, primary_key=True, serialize=False)),
-                ('content', models.TextField()),
-                ('title', models.TextField(blank=True)),
-                ('link', models.TextField(blank=True)),
-                ('hashtags', models.JSONField(blank=True, default=list)),
-                ('platform_content', models.JSONField(blank=True, default=dict)),
-                ('destinations', models.JSONField(default=list, help_text='As the caller gave them: networks and account ids mixed.')),
-                ('platforms', models.JSONField(default=list)),
-                ('media', models.JSONField(blank=True, default=list)),
-                ('status', models.CharField(choices=[('draft', 'Draft'), ('scheduled', 'Scheduled'), ('publishing', 'Publishing'), ('published', 'Published'), ('partially_published', 'Partially Published'), ('failed', 'Failed'), ('needs_review', 'Needs Review'), ('missed', 'Missed')], default='draft', max_length=20)),
-                ('scheduled_at', models.DateTimeField(blank=True, null=True)),
-                ('scheduled_timezone', models.CharField(blank=True, max_length=64)),
-                ('published_at', models.DateTimeField(blank=True, null=True)),
-                ('moment', models.DateTimeField(help_text='published_at, else scheduled_at, else created_at.')),
-                ('impressions', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('engagement', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('clicks', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='posts', to='workspaces.workspace')),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(ouipost.ids.new_id, *("post",)),
+                        editable=False,
+                        max_length=45,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("content", models.TextField()),
+                ("title", models.TextField(blank=True)),
+                ("link", models.TextField(blank=True)),
+                ("hashtags", models.JSONField(blank=True, default=list)),
+                ("platform_content", models.JSONField(blank=True, default=dict)),
+                (
+                    "destinations",
+                    models.JSONField(
+                        default=list, help_text="As the caller gave them: networks and account ids mixed."
+                    ),
+                ),
+                ("platforms", models.JSONField(default=list)),
+                ("media", models.JSONField(blank=True, default=list)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("scheduled", "Scheduled"),
+                            ("publishing", "Publishing"),
+                            ("published", "Published"),
+                            ("partially_published", "Partially Published"),
+                            ("failed", "Failed"),
+                            ("needs_review", "Needs Review"),
+                            ("missed", "Missed"),
+                        ],
+                        default="draft",
+                        max_length=20,
+                    ),
+                ),
+                ("scheduled_at", models.DateTimeField(blank=True, null=True)),
+                ("scheduled_timezone", models.CharField(blank=True, max_length=64)),
+                ("published_at", models.DateTimeField(blank=True, null=True)),
+                ("moment", models.DateTimeField(help_text="published_at, else scheduled_at, else created_at.")),
+                ("impressions", models.PositiveBigIntegerField(blank=True, null=True)),
+                ("engagement", models.PositiveBigIntegerField(blank=True, null=True)),
+                ("clicks", models.PositiveBigIntegerField(blank=True, null=True)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="posts", to="workspaces.workspace"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Media',
+            name="Media",
             fields=[
-                ('id', models.CharField(default=functools.partial(ouipost.ids.new_id, *('media',)), editable=False, max_length=45, primary_key=True, serialize=False)),
-                ('type', models.CharField(choices=[('image', 'Image'), ('video', 'Video'), ('document', 'Document')], max_length=8)),
-                ('filename', models.CharField(max_length=255)),
-                ('size', models.PositiveBigIntegerField()),
-                ('mime_type', models.CharField(max_length=100)),
-                ('width', models.PositiveIntegerField(null=True)),
-                ('height', models.PositiveIntegerField(null=True)),
-                ('stored_name', models.CharField(max_length=100)),
-                ('thumbnail_name', models.CharField(blank=True, max_length=100)),
-                ('alt_text', models.TextField(blank=True)),
-                ('position', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('post', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='files', to='posts.post')),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(ouipost.ids.new_id, *("media",)),
+                        editable=False,
+                        max_length=45,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[("image", "Image"), ("video", "Video"), ("document", "Document")], max_length=8
+                    ),
+                ),
+                ("filename", models.CharField(max_length=255)),
+                ("size", models.PositiveBigIntegerField()),
+                ("mime_type", models.CharField(max_length=100)),
+                ("width", models.PositiveIntegerField(null=True)),
+                ("height", models.PositiveIntegerField(null=True)),
+                ("stored_name", models.CharField(max_length=100)),
+                ("thumbnail_name", models.CharField(blank=True, max_length=100)),
+                ("alt_text", models.TextField(blank=True)),
+                ("position", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "post",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="files", to="posts.post"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'media',
+                "verbose_name_plural": "media",
             },
         ),
         migrations.CreateModel(
-            name='Target',
+            name="Target",
             fields=[
-                ('due_at', models.DateTimeField(editable=False, null=True)),
-                ('lease_until', models.DateTimeField(editable=False, null=True)),
-                ('fence', models.PositiveBigIntegerField(default=0, editable=False)),
-                ('claim_count', models.PositiveIntegerField(default=0, editable=False)),
-                ('id', models.CharField(default=functools.partial(ouipost.ids.new_id, *('tgt',)), editable=False, max_length=45, primary_key=True, serialize=False)),
-                ('platform', models.CharField(max_length=20)),
-                ('status', models.CharField(choices=[('draft', 'Draft'), ('scheduled', 'Scheduled'), ('publishing', 'Publishing'), ('published', 'Published'), ('failed', 'Failed'), ('needs_review', 'Needs Review'), ('missed', 'Missed'), ('cancelled', 'Cancelled')], default='draft', max_length=12)),
-                ('scheduled_at', models.DateTimeField(blank=True, null=True)),
-                ('give_up_at', models.DateTimeField(blank=True, null=True)),
-                ('in_flight', models.CharField(editable=False, help_text='The account while claimed: one at a time.', max_length=45, null=True, unique=True)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('armed_at', models.DateTimeField(editable=False, help_text='When the visible call was first allowed.', null=True)),
-                ('sends', models.PositiveIntegerField(default=0, editable=False, help_text='How often the visible call was allowed.')),
-                ('outcome_unknown', models.BooleanField(default=False, editable=False)),
-                ('absences', models.PositiveIntegerField(default=0, editable=False, help_text='Looks since the last send that found nothing.')),
-                ('handles', models.JSONField(blank=True, default=dict, editable=False)),
-                ('remote_id', models.CharField(blank=True, max_length=255)),
-                ('url', models.TextField(blank=True)),
-                ('error', models.JSONField(blank=True, null=True)),
-                ('published_at', models.DateTimeField(blank=True, null=True)),
-                ('metrics', models.JSONField(blank=True, null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='targets', to='accounts.socialaccount')),
-                ('post', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='targets', to='posts.post')),
+                ("due_at", models.DateTimeField(editable=False, null=True)),
+                ("lease_until", models.DateTimeField(editable=False, null=True)),
+                ("fence", models.PositiveBigIntegerField(default=0, editable=False)),
+                ("claim_count", models.PositiveIntegerField(default=0, editable=False)),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(ouipost.ids.new_id, *("tgt",)),
+                        editable=False,
+                        max_length=45,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("platform", models.CharField(max_length=20)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("scheduled", "Scheduled"),
+                            ("publishing", "Publishing"),
+                            ("published", "Published"),
+                            ("failed", "Failed"),
+                            ("needs_review", "Needs Review"),
+                            ("missed", "Missed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="draft",
+                        max_length=12,
+                    ),
+                ),
+                ("scheduled_at", models.DateTimeField(blank=True, null=True)),
+                ("give_up_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "in_flight",
+                    models.CharField(
+                        editable=False,
+                        help_text="The account while claimed: one at a time.",
+                        max_length=45,
+                        null=True,
+                        unique=True,
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                (
+                    "armed_at",
+                    models.DateTimeField(
+                        editable=False, help_text="When the visible call was first allowed.", null=True
+                    ),
+                ),
+                (
+                    "sends",
+                    models.PositiveIntegerField(
+                        default=0, editable=False, help_text="How often the visible call was allowed."
+                    ),
+                ),
+                ("outcome_unknown", models.BooleanField(default=False, editable=False)),
+                (
+                    "absences",
+                    models.PositiveIntegerField(
+                        default=0, editable=False, help_text="Looks since the last send that found nothing."
+                    ),
+                ),
+                ("handles", models.JSONField(blank=True, default=dict, editable=False)),
+                ("remote_id", models.CharField(blank=True, max_length=255)),
+                ("url", models.TextField(blank=True)),
+                ("error", models.JSONField(blank=True, null=True)),
+                ("published_at", models.DateTimeField(blank=True, null=True)),
+                ("metrics", models.JSONField(blank=True, null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="targets", to="accounts.socialaccount"
+                    ),
+                ),
+                (
+                    "post",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="targets", to="posts.post"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.CharField(default=functools.partial(ouipost.ids.new_id, *('att',)), editable=False, max_length=45, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('fence', models.PositiveBigIntegerField()),
-                ('step', models.CharField(help_text='prepare, commit or recover.', max_length=10)),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField()),
-                ('outcome', models.CharField(max_length=20)),
-                ('http_status', models.PositiveIntegerField(null=True)),
-                ('code', models.CharField(blank=True, max_length=40)),
-                ('network_code', models.CharField(blank=True, max_length=80)),
-                ('message', models.TextField(blank=True)),
-                ('remote_id', models.CharField(blank=True, max_length=255)),
-                ('url', models.TextField(blank=True)),
-                ('next_at', models.DateTimeField(null=True)),
-                ('target', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempt_log', to='posts.target')),
+                (
+                    "id",
+                    models.CharField(
+                        default=functools.partial(ouipost.ids.new_id, *("att",)),
+                        editable=False,
+                        max_length=45,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("fence", models.PositiveBigIntegerField()),
+                ("step", models.CharField(help_text="prepare, commit or recover.", max_length=10)),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField()),
+                ("outcome", models.CharField(max_length=20)),
+                ("http_status", models.PositiveIntegerField(null=True)),
+                ("code", models.CharField(blank=True, max_length=40)),
+                ("network_code", models.CharField(blank=True, max_length=80)),
+                ("message", models.TextField(blank=True)),
+                ("remote_id", models.CharField(blank=True, max_length=255)),
+                ("url", models.TextField(blank=True)),
+                ("next_at", models.DateTimeField(null=True)),
+                (
+                    "target",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="attempt_log", to="posts.target"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='post',
-            index=models.Index(fields=['workspace', '-moment', '-id'], name='post_listed'),
+            model_name="post",
+            index=models.Index(fields=["workspace", "-moment", "-id"], name="post_listed"),
         ),
         migrations.AddIndex(
-            model_name='post',
-            index=models.Index(fields=['workspace', 'status', '-moment', '-id'], name='post_listed_by_status'),
+            model_name="post",
+            index=models.Index(fields=["workspace", "status", "-moment", "-id"], name="post_listed_by_status"),
         ),
         migrations.AddIndex(
-            model_name='media',
-            index=models.Index(fields=['post', 'position', 'id'], name='media_of_post'),
+            model_name="media",
+            index=models.Index(fields=["post", "position", "id"], name="media_of_post"),
         ),
         migrations.AddIndex(
-            model_name='target',
-            index=models.Index(fields=['due_at', 'id'], name='target_due'),
+            model_name="target",
+            index=models.Index(fields=["due_at", "id"], name="target_due"),
         ),
         migrations.AddIndex(
-            model_name='target',
-            index=models.Index(fields=['account', 'remote_id'], name='target_remote'),
+            model_name="target",
+            index=models.Index(fields=["account", "remote_id"], name="target_remote"),
         ),
         migrations.AddIndex(
-            model_name='target',
-            index=models.Index(fields=['account', 'published_at'], name='target_published'),
+            model_name="target",
+            index=models.Index(fields=["account", "published_at"], name="target_published"),
         ),
         migrations.AddConstraint(
-            model_name='target',
-            constraint=models.UniqueConstraint(fields=('post', 'account'), name='one_target_per_account'),
+            model_name="target",
+            constraint=models.UniqueConstraint(fields=("post", "account"), name="one_target_per_account"),
         ),
         migrations.AddIndex(
-            model_name='attempt',
-            index=models.Index(fields=['target', 'started_at'], name='attempt_of_target'),
+            model_name="attempt",
+            index=models.Index(fields=["target", "started_at"], name="attempt_of_target"),
         ),
     ]

@@ -1,0 +1,45 @@
+"""A network on paper in the place of the real ones."""
+
+import pytest
+
+from accounts import registry
+from accounts.models import SocialAccount
+from posts import publishing
+from tests.factories import make_account
+from tests.posts.fakes import KeyedNetwork, OpaqueNetwork, ScriptedNetwork
+from workspaces.models import Workspace
+
+
+@pytest.fixture(autouse=True)
+def keep_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the transaction that a test runs in go on where a worker's thread would look after its connection."""
+    monkeypatch.setattr(publishing, "close_old_connections", lambda: None)
+
+
+def install(monkeypatch: pytest.MonkeyPatch, network: ScriptedNetwork) -> ScriptedNetwork:
+    monkeypatch.setattr(registry, "get", lambda platform, *, sandbox=False: network)
+    return network
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> ScriptedNetwork:
+    """A network that must be searched for a post whose answer was lost."""
+    return install(monkeypatch, ScriptedNetwork())
+
+
+@pytest.fixture
+def keyed(monkeypatch: pytest.MonkeyPatch) -> ScriptedNetwork:
+    """A network that keeps one copy per key."""
+    return install(monkeypatch, KeyedNetwork())
+
+
+@pytest.fixture
+def opaque(monkeypatch: pytest.MonkeyPatch) -> ScriptedNetwork:
+    """A network that tells nothing about what it has."""
+    return install(monkeypatch, OpaqueNetwork())
+
+
+@pytest.fixture
+def accounts(workspace: Workspace) -> list[SocialAccount]:
+    """A Facebook page and an X account."""
+    return [make_account(workspace), make_account(workspace, platform="twitter", remote_id="2")]

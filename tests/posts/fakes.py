@@ -1,0 +1,209 @@
+"""A network on paper that follows a script, and the few words that most tests of the engine begin with."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from accounts.models import SocialAccount
+from accounts.platforms.base import (
+    Account,
+    App,
+    AuthExpired,
+    Connector,
+    Content,
+    Handles,
+    Issue,
+    Limits,
+    Operation,
+    Published,
+    Recovery,
+    Session,
+    Tokens,
+    Unknown,
+)
+from accounts.platforms.rules import check
+from accounts.session import NetworkSession
+from ouipost.claims import Claim, database_now
+from ouipost.events.journal import Actor
+from ouipost.events.models import Event
+from ouipost.writer import Inline
+from posts import publishing
+from posts.claiming import claim_targets
+from posts.models import Attempt, Media, Post, Target, TargetStatus
+from posts.services import sync
+from posts.settling import Outcome, Report
+from tests.accounts.fakes import answer
+from tests.factories import NOW, make_account, make_media, make_post
+from workspaces.models import Workspace
+
+ACTOR = Actor(key_id="key_1")
+LAG = 15
+LOST = Unknown("The answer was lost.", status=502)
+REVOKED = AuthExpired("The token was revoked.")
+HERE = Published(remote_id="42", url="https://network.example/42")
+
+
+class ScriptedNetwork(Connector):
+    """Answers each call with the next entry of its script, the last one again and again, and remembers them all."""
+
+    id = "facebook"
+    name = "Paper"
+    limits = Limits(max_characters=40, image_mime_types=("image/jpeg",), max_images=2, max_image_bytes=1000)
+    recovery = Recovery.LOOK
+
+    def __init__(self) -> None:
+        super().__init__(App(client_id="app"))
+        self.calls: list[str] = []
+        self.operations: list[Operation] = []
+        self.sent: list[Operation] = []
+        self.sessions: list[NetworkSession] = []
+        self.saved: list[dict[str, Any]] = []
+        self.prepared: list[Any] = [{}]
+        self.committed: list[Any] = [HERE]
+        self.found: list[Any] = [[]]
+        self.refreshed: list[Any] = [Tokens(access_token="renewed", refresh_token="refresh")]
+
+    def validate(self, content: Content) -> list[Issue]:
+        return check(content, self.limits)
+
+    def prepare(self, session: Session, operation: Operation, save: Callable[[Handles], None]) -> Handles:
+        self._note("prepare", session, operation)
+        handles: Handles = operation.handles
+        for step in self.saved:
+            handles = {**handles, **step}
+            save(handles)
+        given: Handles = _next(self.prepared)
+        return {**handles, **given}
+
+    def commit(self, session: Session, operation: Operation) -> Published:
+        self._note("commit", session, operation)
+        self.sent.append(operation)
+        published: Published = _next(self.committed)
+        return published
+
+    def recover(self, session: Session, operation: Operation) -> list[Published]:
+        self._note("recover", session, operation)
+        found: list[Published] = _next(self.found)
+        return found
+
+    def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
+        self.calls.append("refresh")
+        tokens: Tokens = _next(self.refreshed)
+        return tokens
+
+    def forget(self) -> None:
+        """Forget what was asked so far."""
+        for noted in (self.calls, self.operations, self.sent, self.sessions):
+            noted.clear()
+
+    def _note(self, call: str, session: Any, operation: Operation) -> None:
+        self.calls.append(call)
+        self.sessions.append(session)
+        self.operations.append(operation)
+
+
+class KeyedNetwork(ScriptedNetwork):
+    recovery = Recovery.KEY
+
+
+class OpaqueNetwork(ScriptedNetwork):
+    recovery = Recovery.PARK
+
+
+def _next(script: list[Any]) -> Any:
+    return answer(script.pop(0) if len(script) > 1 else script[0])
+
+
+def make_due(workspace: Workspace, account: SocialAccount | None = None, **values: Any) -> Target:
+    """Write a post whose one target is due right now, as a publish makes it."""
+    account = account or make_account(workspace)
+    now = database_now()
+    given = {"status": TargetStatus.PUBLISHING, "scheduled_at": now - timedelta(seconds=1)}
+    post = make_post(workspace, accounts=[account], **given | values)
+    Target.objects.filter(post=post).update(give_up_at=now + timedelta(hours=6))
+    return Target.objects.get(post=post)
+
+
+def bring_forward(target: Target, **values: Any) -> None:
+    """Make a waiting target due now, as if the time had passed."""
+    given = {"due_at": database_now() - timedelta(milliseconds=1), "lease_until": None}
+    Target.objects.filter(pk=target.pk).update(**given | values)
+
+
+def claim(target: Target) -> Claim:
+    """Claim what is due; the target must be it."""
+    [held] = claim_targets(1)
+    assert held.pk == target.pk
+    return held
+
+
+def publish(target: Target) -> Target:
+    """Claim the target when its time has come, take it one step further and return what became of it."""
+    bring_forward(target)
+    publishing.publish(claim(target), writer=Inline())
+    return Target.objects.select_related("post").get(pk=target.pk)
+
+
+def expired(held: Claim) -> Claim:
+    """Return the claim as its worker sees it once it was frozen past its lease."""
+    return replace(held, deadline=held.deadline - 1000)
+
+
+def send_into_the_dark(target: Target, network: ScriptedNetwork) -> Target:
+    """Publish with a lost answer; what the network was asked until then is forgotten."""
+    network.committed = [LOST, HERE]
+    unknown = publish(target)
+    network.forget()
+    return unknown
+
+
+def outcomes(target: Target) -> list[tuple[str, str]]:
+    return list(Attempt.objects.filter(target=target).order_by("number").values_list("step", "outcome"))
+
+
+def error_of(target: Target) -> dict[str, Any]:
+    """Return the error that the target shows; it must have one."""
+    assert target.error is not None
+    return dict(target.error)
+
+
+def make_report(held: Claim, outcome: Outcome, **values: Any) -> Report:
+    given: dict[str, Any] = {"step": "commit", "unresolved": False, "started_at": NOW}
+    return Report(claim=held, outcome=outcome, **given | {"recovery": Recovery.LOOK, "listing_lag": LAG} | values)
+
+
+def status_of(post: Post) -> str:
+    return str(Post.objects.get(pk=post.pk).status)
+
+
+def make_mixed(workspace: Workspace, accounts: list[SocialAccount], *statuses: str, **values: Any) -> Post:
+    """Write a post whose targets have these statuses and traces of earlier tries, with a file."""
+    post = make_post(workspace, accounts=accounts[: len(statuses)])
+    for target, status in zip(post.targets.order_by("pk"), statuses, strict=True):
+        target.status = status
+        target.scheduled_at = target.due_at = NOW if status in ("scheduled", "publishing") else None
+        target.attempts, target.sends, target.handles = 3, 3, {"upload": "old"}
+        target.save()
+    make_media(post, size=500)
+    for name, value in values.items():
+        setattr(post, name, value)
+    sync(post)
+    return post
+
+
+def states(post: Post) -> list[str]:
+    return list(Target.objects.filter(post=post).order_by("pk").values_list("status", flat=True))
+
+
+def snapshot(post: Post) -> list[Any]:
+    """Return everything about a post that a refused command must leave alone."""
+    return [
+        list(Post.objects.filter(pk=post.pk).values("content", "status", "scheduled_at", "moment")),
+        list(Target.objects.filter(post=post).order_by("pk").values()),
+        list(Media.objects.filter(post=post).values("alt_text")),
+    ]
+
+
+def told() -> list[str]:
+    return list(Event.objects.order_by("pk").values_list("type", flat=True))

@@ -1,0 +1,164 @@
+"""Each account gets one text: the post, what is said differently for it, the link and the hashtags."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts import registry
+from accounts.models import SocialAccount
+from accounts.platforms.base import Content, Media
+from posts.content import compose, default_hashtags, final_text, normal_hashtags, overrides
+from posts.models import Post
+from tests.networks.platform_case import make_image
+from workspaces.models import Workspace
+
+WORDS = st.text(alphabet="abcÄß #é1_-", max_size=12)
+TAGS = st.lists(st.text(alphabet="abcABCÄß#1_ ", max_size=6), max_size=8)
+
+
+def make_page(platform: str = "facebook", *, workspace: dict[str, Any] | None = None, **settings: Any) -> SocialAccount:
+    return SocialAccount(
+        pk="acc_1", platform=platform, workspace=Workspace(settings=workspace or {}), settings=settings, name="Page"
+    )
+
+
+def composed(post: Post, account: SocialAccount, *media: Media) -> Content:
+    return compose(post, account, registry.get(account.platform), media)
+
+
+def test_without_overrides_an_account_gets_the_post() -> None:
+    post = Post(content="Fresh bread", title="Bread", hashtags=["#food"])
+
+    content = composed(post, make_page())
+
+    assert (content.text, content.title, content.options) == ("Fresh bread\n\n#food", "Bread", {})
+
+
+def test_an_accounts_word_wins_over_its_networks_and_that_over_the_posts() -> None:
+    post = Post(content="all", title="all", link="https://all.example/", hashtags=["#all"])
+    post.platform_content = {
+        "facebook": {"content": "network", "title": "network", "options": {"post_type": "feed"}},
+        "acc_1": {"content": "account", "hashtags": ["#account"]},
+        "twitter": {"content": "another network"},
+        "acc_2": {"content": "another account"},
+    }
+
+    merged = overrides(post.platform_content, make_page())
+    content = composed(post, make_page())
+
+    assert merged == {
+        "content": "account",
+        "title": "network",
+        "hashtags": ["#account"],
+        "options": {"post_type": "feed"},
+    }
+    assert (content.text, content.title) == ("account\n\n#account", "network")
+    assert content.options == {"post_type": "feed"}
+
+
+def test_an_override_may_empty_what_the_post_says() -> None:
+    post = Post(content="Bread", link="https://bread.example/", hashtags=["#food"])
+    post.platform_content = {"twitter": {"link": "", "hashtags": []}}
+
+    assert composed(post, make_page("twitter")).text == "Bread"
+
+
+def test_a_link_goes_beside_the_text_where_the_network_takes_one_and_there_are_no_files() -> None:
+    post = Post(content="Bread", link="https://bread.example/")
+
+    beside = composed(post, make_page("facebook"))
+    within = composed(post, make_page("facebook"), make_image("one"))
+    never_beside = composed(post, make_page("twitter"))
+
+    assert (beside.text, beside.link) == ("Bread", "https://bread.example/")
+    assert (within.text, within.link) == ("Bread\n\nhttps://bread.example/", "")
+    assert (never_beside.text, never_beside.link) == ("Bread\n\nhttps://bread.example/", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "link", "tags", "expected"),
+    [
+        ("Bread", "", [], "Bread"),
+        (" Bread \n", "", ["food"], "Bread\n\n#food"),
+        ("Bread", "https://b.example/a", ["#one", "two"], "Bread\n\nhttps://b.example/a\n\n#one #two"),
+        ("", "https://b.example/a", [], "https://b.example/a"),
+        ("See https://b.example/a.", "https://b.example/a", [], "See https://b.example/a."),
+        ("(https://b.example/a)", "https://b.example/a", [], "(https://b.example/a)"),
+        ("See https://b.example/abc", "https://b.example/a", [], "See https://b.example/abc\n\nhttps://b.example/a"),
+        (
+            "See https://b.example/a?x=1",
+            "https://b.example/a",
+            [],
+            "See https://b.example/a?x=1\n\nhttps://b.example/a",
+        ),
+        ("I like #Food", "", ["food", "new"], "I like #Food\n\n#new"),
+        ("I like #foodies", "", ["food"], "I like #foodies\n\n#food"),
+        ("x#food", "", ["food"], "x#food\n\n#food"),
+        ("#STRASSE", "", ["straße"], "#STRASSE"),
+        ("Bread", "", ["Food", "food", "#FOOD", "", " # "], "Bread\n\n#Food"),
+    ],
+)
+def test_the_final_text_has_what_is_not_yet_in_it(text: str, link: str, tags: list[str], expected: str) -> None:
+    assert final_text(text, link=link, hashtags=tags) == expected
+
+
+@given(text=WORDS, tags=TAGS)
+def test_making_the_text_final_again_changes_nothing(text: str, tags: list[str]) -> None:
+    once = final_text(text, link="https://b.example/a", hashtags=tags)
+
+    assert final_text(once, link="https://b.example/a", hashtags=tags) == once
+    assert once.startswith(text.strip())
+
+
+@given(text=WORDS, tags=TAGS)
+def test_every_tag_is_in_the_final_text(text: str, tags: list[str]) -> None:
+    final = final_text(text, link="", hashtags=tags).casefold()
+
+    assert all(tag.casefold() in final for tag in normal_hashtags(tags))
+
+
+@given(tags=TAGS)
+def test_normal_hashtags_are_the_first_of_each_in_order_with_one_sign(tags: list[str]) -> None:
+    normal = normal_hashtags(tags)
+
+    folded = [tag.casefold() for tag in normal]
+    first_seen = list(dict.fromkeys(f"#{tag.strip().lstrip('#')}".casefold() for tag in tags if tag.strip(" #")))
+    assert normal_hashtags(normal) == normal
+    assert [len(tag) - len(tag.lstrip("#")) for tag in normal] == [1] * len(normal)
+    assert folded == [tag for tag in first_seen if tag in folded]
+    assert len(set(folded)) == len(folded)
+
+
+@pytest.mark.parametrize(
+    ("workspace", "account", "expected"),
+    [
+        ({"default_hashtags": ["#bread"]}, {}, []),
+        ({"default_hashtags": ["#bread"], "auto_hashtags": True}, {}, ["#bread"]),
+        ({"default_hashtags": ["#bread"], "auto_hashtags": True}, {"auto_hashtags": False}, []),
+        ({"default_hashtags": ["#bread"]}, {"auto_hashtags": True}, ["#bread"]),
+        ({"default_hashtags": ["#bread"], "auto_hashtags": True}, {"default_hashtags": ["#own"]}, ["#own"]),
+        ({"auto_hashtags": True}, {}, []),
+    ],
+)
+def test_default_hashtags_come_where_they_are_switched_on(
+    workspace: dict[str, Any], account: dict[str, Any], expected: list[str]
+) -> None:
+    assert default_hashtags(workspace, account) == expected
+
+
+def test_default_hashtags_follow_the_posts_own() -> None:
+    account = make_page(workspace={"auto_hashtags": True, "default_hashtags": ["#bread", "#Food"]})
+
+    content = composed(Post(content="Rolls", hashtags=["#food"]), account)
+
+    assert content.text == "Rolls\n\n#food #bread"
+
+
+def test_files_are_made_fit_for_the_network() -> None:
+    heavy = make_image("one", mime_type="image/gif", size=9_000_000)
+
+    [media] = composed(Post(content="Rolls"), make_page("bluesky"), heavy).media
+
+    assert (media.mime_type, media.size) == ("image/jpeg", 1_000_000)

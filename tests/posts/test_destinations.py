@@ -1,0 +1,122 @@
+"""Network ids and account ids become accounts and targets."""
+
+from typing import Any
+
+import pytest
+
+from ouipost.errors import InvalidInput
+from posts.destinations import AccountNotConnected, override_problems, place, require_all, resolve
+from posts.models import Post, Target
+from tests.factories import NOW, make_account, make_post, make_workspace
+from workspaces.models import Workspace
+
+
+def accounts_of(post: Post) -> set[str]:
+    return set(Target.objects.filter(post=post).values_list("account_id", flat=True))
+
+
+def test_a_network_means_its_default_account(workspace: Workspace) -> None:
+    default = make_account(workspace)
+    make_account(workspace, remote_id="2", default_of=None)
+
+    found = resolve(workspace, ["facebook"])
+
+    assert [account.pk for account in found.accounts] == [default.pk]
+    assert (found.platforms, found.missing, found.warnings) == (["facebook"], [], [])
+
+
+def test_networks_and_accounts_are_mixed_and_none_comes_twice(workspace: Workspace) -> None:
+    page, second = make_account(workspace), make_account(workspace, remote_id="2", default_of=None)
+    bird = make_account(workspace, platform="twitter", remote_id="3")
+
+    found = resolve(workspace, [bird.pk, second.pk, "facebook", page.pk, "twitter"])
+
+    assert [account.pk for account in found.accounts] == [bird.pk, second.pk, page.pk]
+    assert found.platforms == ["twitter", "facebook"]
+
+
+def test_a_network_without_an_account_is_a_warning(workspace: Workspace) -> None:
+    make_account(workspace)
+
+    found = resolve(workspace, ["facebook", "twitter", "twitter"])
+
+    assert (found.platforms, found.missing) == (["facebook", "twitter"], ["twitter"])
+    assert found.warnings == ["No twitter account is connected: the post cannot be scheduled before."]
+
+
+def test_every_unknown_id_is_named(workspace: Workspace) -> None:
+    foreign = make_account(make_workspace())
+    gone = make_account(workspace, disconnected_at=NOW, default_of=None)
+
+    with pytest.raises(InvalidInput) as refused:
+        resolve(workspace, ["myspace", foreign.pk, gone.pk, "facebook"])
+
+    told = f"Neither a platform nor a connected account: myspace, {foreign.pk}, {gone.pk}."
+    assert refused.value.details == {"fields": {"platforms": [told]}}
+
+
+def test_an_account_that_a_post_has_kept_and_that_went_is_missing(workspace: Workspace) -> None:
+    gone = make_account(workspace, disconnected_at=NOW, default_of=None)
+
+    found = resolve(workspace, [gone.pk], kept=True)
+
+    assert (found.accounts, found.platforms, found.missing) == ([], ["facebook"], [gone.pk])
+
+
+def test_a_disconnected_default_is_no_default(workspace: Workspace) -> None:
+    make_account(workspace, disconnected_at=NOW)
+
+    assert resolve(workspace, ["facebook"]).missing == ["facebook"]
+
+
+@pytest.mark.parametrize("given", [["facebook", "twitter"], ["twitter"], []])
+def test_all_networks_of_a_post_need_an_account(workspace: Workspace, given: list[str]) -> None:
+    make_account(workspace)
+
+    with pytest.raises(AccountNotConnected) as refused:
+        require_all(resolve(workspace, given))
+
+    assert refused.value.details == {"platforms": [name for name in given if name == "twitter"]}
+    assert (refused.value.code, refused.value.status) == ("ACCOUNT_NOT_CONNECTED", 422)
+
+
+def test_placing_keeps_what_stays_adds_what_comes_and_removes_what_goes(workspace: Workspace) -> None:
+    stays, goes = make_account(workspace), make_account(workspace, platform="twitter", remote_id="2")
+    comes = make_account(workspace, platform="bluesky", remote_id="3")
+    post = make_post(workspace, accounts=[stays, goes])
+    kept = Target.objects.get(account=stays)
+
+    placed = place(post, resolve(workspace, ["bluesky", "facebook"]))
+
+    assert accounts_of(post) == {stays.pk, comes.pk}
+    assert [target.pk for target in placed] == list(
+        Target.objects.filter(post=post).order_by("pk").values_list("pk", flat=True)
+    )
+    assert Target.objects.filter(pk=kept.pk).exists()
+    assert Target.objects.get(account=comes).platform == "bluesky"
+
+
+@pytest.mark.parametrize(
+    ("content", "fields"),
+    [
+        ({"facebook": {"content": "x"}}, {}),
+        ({"page": {"content": "x", "options": {"post_type": "feed"}}}, {}),
+        ({"page": {"options": {"langs": ["en"]}}}, {"platform_content.page.options.langs": ["Unknown option."]}),
+        ({"acc_none": {"content": "x"}}, {"platform_content.acc_none": ["No such connected account."]}),
+    ],
+)
+def test_overrides_are_for_accounts_of_the_workspace_and_with_their_options(
+    workspace: Workspace, content: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    page = make_account(workspace)
+    given = {key.replace("page", page.pk): entry for key, entry in content.items()}
+    expected = {key.replace("page", page.pk): told for key, told in fields.items()}
+
+    assert override_problems(workspace, given) == expected
+
+
+def test_an_unknown_id_hides_no_unknown_override(workspace: Workspace) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        resolve(workspace, ["acc_none"], overrides={"acc_other": {"content": "x"}})
+
+    assert sorted(refused.value.details["fields"]) == ["platform_content.acc_other", "platforms"]

@@ -1,0 +1,233 @@
+"""The files of a post: rows, bytes, and the copy on the post, always in step."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.http import Http404
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+
+from ouipost.errors import InvalidInput
+from ouipost.events.models import Event
+from posts import files, services, storage
+from posts.files import MediaInUse, StorageLimitReached, Stored
+from posts.images import ProcessedImage
+from posts.models import Media, Post
+from tests.factories import make_account, make_media, make_post
+from tests.posts.fakes import ACTOR, told
+from workspaces.models import Workspace
+
+LOCKED = ["publishing", "published", "failed", "needs_review", "missed"]
+
+
+@pytest.fixture
+def post(workspace: Workspace) -> Post:
+    return make_post(workspace, accounts=[make_account(workspace)])
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> ProcessedImage:
+    path, thumbnail = tmp_path / "image", tmp_path / "thumbnail"
+    path.write_bytes(b"picture")
+    thumbnail.write_bytes(b"small")
+    return ProcessedImage(
+        path=path,
+        mime_type="image/png",
+        size=7,
+        width=30,
+        height=20,
+        thumbnail_path=thumbnail,
+        thumbnail_mime_type="image/jpeg",
+    )
+
+
+def add(post: Post, image: ProcessedImage, **values: Any) -> Media:
+    kept = files.keep(image, filename=values.get("filename", "bread.png"))
+    return files.attach(post, kept, alt_text=values.get("alt_text", ""), actor=ACTOR)
+
+
+def stored_files() -> list[str]:
+    root = Path(django_settings.MEDIA_ROOT)
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def copy_on(post: Post) -> list[str]:
+    return [each["id"] for each in Post.objects.get(pk=post.pk).media]
+
+
+def test_an_image_is_attached_with_all_that_is_known_of_it(post: Post, image: ProcessedImage) -> None:
+    media = add(post, image, alt_text="Bread")
+
+    stored = Media.objects.get()
+    assert (stored.pk, stored.post_id, stored.type, stored.filename) == (media.pk, post.pk, "image", "bread.png")
+    assert (stored.size, stored.mime_type, stored.width, stored.height) == (7, "image/png", 30, 20)
+    assert (stored.alt_text, stored.position) == ("Bread", 1)
+    assert stored_files() == sorted([stored.stored_name, stored.thumbnail_name])
+    assert Post.objects.get(pk=post.pk).media == [
+        {"id": media.pk, "type": "image", "name": stored.stored_name, "thumbnail": stored.thumbnail_name}
+    ]
+    assert (told(), Event.objects.get().details) == (["media.added"], {"post": post.pk, "filename": "bread.png"})
+
+
+def test_files_come_in_the_order_of_their_upload_until_moved(post: Post, image: ProcessedImage) -> None:
+    first, second, third = (add(post, image) for _ in range(3))
+    uploaded = copy_on(post)
+
+    files.update(third, values={"position": 1}, actor=ACTOR)
+    equal = copy_on(post)
+    files.update(third, values={"position": 0}, actor=ACTOR)
+
+    assert uploaded == [first.pk, second.pk, third.pk]
+    assert equal == [first.pk, third.pk, second.pk]
+    assert copy_on(post) == [third.pk, first.pk, second.pk]
+    assert [each.id for each in files.as_content(post)] == [third.pk, first.pk, second.pk]
+
+
+def test_a_file_that_is_added_after_a_move_is_still_the_last(post: Post, image: ProcessedImage) -> None:
+    first = add(post, image)
+    files.update(first, values={"position": 9}, actor=ACTOR)
+
+    second = add(post, image)
+
+    assert copy_on(post) == [first.pk, second.pk]
+
+
+def test_a_change_tells_what_it_was_and_is(post: Post, image: ProcessedImage) -> None:
+    media = add(post, image, alt_text="Bread")
+
+    changed = files.update(media, values={"alt_text": "Rolls", "position": 1}, actor=ACTOR)
+
+    event = Event.objects.get(type="media.updated")
+    assert (changed.alt_text, Media.objects.get().alt_text) == ("Rolls", "Rolls")
+    assert event.details == {"before": {"alt_text": "Bread"}, "after": {"alt_text": "Rolls"}}
+    assert event.workspace_id == post.workspace_id
+
+
+def test_connectors_get_the_bytes_and_an_address_for_networks_that_pull(post: Post, image: ProcessedImage) -> None:
+    media = add(post, image, alt_text="Bread")
+
+    [content] = files.as_content(post)
+
+    assert (content.id, content.read(), content.alt_text, content.width) == (media.pk, b"picture", "Bread", 30)
+    assert content.url.startswith("http://testserver/")
+    assert media.stored_name in content.url
+
+
+def test_a_post_takes_so_many_files_and_no_more(post: Post, image: ProcessedImage, settings: Settings) -> None:
+    settings.MEDIA_PER_POST = 2
+    add(post, image)
+    add(post, image)
+
+    with pytest.raises(InvalidInput) as refused:
+        add(post, image)
+
+    assert refused.value.details == {"fields": {"file": ["A post takes at most 2 files."]}}
+    assert len(copy_on(post)) == 2
+
+
+@pytest.mark.parametrize("status", LOCKED)
+def test_a_post_that_started_keeps_the_files_that_it_has(post: Post, image: ProcessedImage, status: str) -> None:
+    media = add(post, image)
+    kept = files.keep(image, filename="late.png")
+    Post.objects.filter(pk=post.pk).update(status=status)
+
+    for change in (
+        lambda: files.attach(post, kept, alt_text="", actor=ACTOR),
+        lambda: files.update(media, values={"position": 5}, actor=ACTOR),
+        lambda: files.delete(media, actor=ACTOR),
+    ):
+        with pytest.raises(MediaInUse) as refused:
+            change()
+        assert refused.value.details == {"status": status}
+
+    assert (copy_on(post), told()) == ([media.pk], ["media.added"])
+
+
+def test_deleting_removes_row_copy_and_bytes(
+    post: Post, image: ProcessedImage, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    gone, stays = add(post, image), add(post, image)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        files.delete(gone, actor=ACTOR)
+
+    assert (copy_on(post), Media.objects.get().pk) == ([stays.pk], stays.pk)
+    assert stored_files() == sorted([stays.stored_name, stays.thumbnail_name])
+    assert told()[-1] == "media.deleted"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_delete_that_is_rolled_back_removes_no_bytes(post: Post, image: ProcessedImage) -> None:
+    pk = add(post, image).pk
+
+    with transaction.atomic():
+        files.delete(Media.objects.get(pk=pk), actor=ACTOR)
+        transaction.set_rollback(True)
+
+    assert copy_on(post) == [pk]
+    assert default_storage.exists(Media.objects.get(pk=pk).stored_name)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_bytes_of_a_deleted_post_go_with_it(post: Post, image: ProcessedImage) -> None:
+    add(post, image)
+
+    services.delete_post(post, actor=ACTOR)
+
+    assert (Media.objects.count(), stored_files()) == (0, [])
+
+
+def test_the_bytes_of_an_upload_that_got_no_row_go_again(post: Post, image: ProcessedImage) -> None:
+    unused, used = files.keep(image, filename="a.png"), files.keep(image, filename="b.png")
+    files.attach(post, used, alt_text="", actor=ACTOR)
+
+    for stored in (unused, used):
+        files.discard_unused(stored)
+
+    assert stored_files() == sorted([used.name, used.thumbnail_name])
+
+
+def test_the_storage_has_an_end(workspace: Workspace, image: ProcessedImage, settings: Settings) -> None:
+    settings.STORAGE_LIMIT_MB = 1
+    make_media(make_post(workspace), size=999_993)
+    fits = files.keep(image, filename="fits.png")
+    Media.objects.update(size=999_994)
+
+    with pytest.raises(StorageLimitReached) as refused:
+        files.keep(image, filename="too much.png")
+
+    assert refused.value.details == {"limit_bytes": 1_000_000}
+    assert (refused.value.code, refused.value.status) == ("STORAGE_LIMIT_REACHED", 413)
+    assert isinstance(fits, Stored)
+
+
+def test_what_no_row_knows_is_swept_up_and_the_rest_stays(
+    post: Post, image: ProcessedImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media, orphan = add(post, image), files.keep(image, filename="orphan.png")
+    asked: list[str] = []
+
+    def sweep_orphans(known: Any, *, older_than: Any) -> int:
+        asked.extend([media.stored_name, media.thumbnail_name, orphan.name, orphan.thumbnail_name])
+        return len(set(asked) - known(asked))
+
+    monkeypatch.setattr(storage, "sweep_orphans", sweep_orphans)
+
+    assert files.sweep() == 2
+
+
+def test_a_file_or_post_that_was_just_deleted_is_not_found(post: Post, image: ProcessedImage) -> None:
+    media, kept = add(post, image), files.keep(image, filename="late.png")
+    Media.objects.all().delete()
+
+    with pytest.raises(Http404):
+        files.update(media, values={"position": 5}, actor=ACTOR)
+
+    Post.objects.filter(pk=post.pk).delete()
+    with pytest.raises(Http404):
+        files.attach(post, kept, alt_text="", actor=ACTOR)
+    with pytest.raises(Http404):
+        services.delete_post(post, actor=ACTOR)

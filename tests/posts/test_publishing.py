@@ -1,0 +1,287 @@
+"""One claimed target on its way: nothing is sent before "armed" is stored, nor when the lease is nearly over."""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection
+
+from accounts.models import SocialAccount
+from accounts.platforms.base import App, Published, Rejected, Unavailable
+from ouipost.claims import database_now
+from ouipost.events.models import Event
+from ouipost.writer import Inline
+from posts import claiming, publishing, settling
+from posts.models import Target
+from tests.factories import make_account, make_workspace
+from tests.posts.fakes import (
+    HERE,
+    LOST,
+    ScriptedNetwork,
+    bring_forward,
+    claim,
+    error_of,
+    expired,
+    make_due,
+    outcomes,
+    publish,
+)
+from workspaces.models import Workspace
+
+SHOWN = "http://testserver/sandbox/network.example/42"
+
+
+def test_what_is_prepared_is_armed_and_sent_once(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.prepared = [{"upload": "1"}]
+    target = make_due(workspace, content="Fresh bread")
+
+    settled = publish(target)
+
+    assert network.calls == ["prepare", "commit"]
+    assert network.operations[1].content.text == "Fresh bread"
+    assert network.operations[1].handles == {"upload": "1"}
+    assert (settled.status, settled.remote_id, settled.url) == ("published", "42", SHOWN)
+    assert outcomes(target) == [("commit", "published")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_armed_is_committed_before_the_visible_call_and_no_transaction_is_open_during_it(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    seen: list[Any] = []
+
+    def look() -> Published:
+        assert not connection.in_atomic_block
+        seen.append(Target.objects.values("outcome_unknown", "sends", "handles", "due_at", "armed_at").get())
+        return HERE
+
+    network.prepared, network.committed = [{"container": "9"}], [look]
+    before = database_now()
+
+    publish(make_due(workspace, content="Bread"))
+
+    [row] = seen
+    assert (row["outcome_unknown"], row["sends"]) == (True, 1)
+    assert row["handles"] == {"container": "9", "sent_text": "Bread"}
+    assert row["armed_at"] >= before
+    assert row["due_at"] >= row["armed_at"] + timedelta(seconds=60)
+
+
+def test_nothing_is_sent_when_armed_cannot_be_stored(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise DatabaseError("read-only")
+
+    monkeypatch.setattr(publishing.Publish, "_arm", refuse)
+    target = make_due(workspace)
+
+    left = publish(target)
+
+    assert network.calls == ["prepare"]
+    assert (left.status, left.sends, left.outcome_unknown) == ("publishing", 0, False)
+    assert outcomes(target) == []
+
+
+def test_saved_handles_survive_a_failure_and_are_used_again(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.saved = [{"upload": "1"}]
+    network.prepared = [Unavailable("away"), {}]
+    target = make_due(workspace)
+
+    waiting = publish(target)
+    network.saved = []
+    publish(target)
+
+    assert waiting.handles == {"upload": "1"}
+    assert network.operations[1].handles == {"upload": "1"}
+
+
+def test_each_saved_step_gets_a_whole_lease(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.saved = [{"upload": "1"}]
+    target = make_due(workspace)
+    bring_forward(target)
+    way = publishing.Publish(claim(target), writer=Inline())
+    way.claim = expired(way.claim)
+
+    way.run()
+
+    assert network.calls == ["prepare", "commit"]
+    assert way.claim.seconds_left > 80
+
+
+def test_a_lost_answer_while_nothing_is_visible_may_be_repeated(workspace: Workspace, opaque: ScriptedNetwork) -> None:
+    opaque.prepared = [LOST, {}]
+    target = make_due(workspace)
+
+    waiting = publish(target)
+    settled = publish(target)
+
+    assert (waiting.status, waiting.outcome_unknown, waiting.attempts) == ("publishing", False, 1)
+    assert settled.status == "published"
+    assert opaque.calls == ["prepare", "prepare", "commit"]
+
+
+def test_a_refusal_fails_the_target(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.committed = [Rejected("Not so.", status=400, network_code="100")]
+    target = make_due(workspace)
+
+    settled = publish(target)
+
+    assert (settled.status, settled.due_at, settled.post.status) == ("failed", None, "failed")
+    assert settled.error == {
+        "code": "CONTENT_REJECTED",
+        "message": "Not so.",
+        "retryable": False,
+        "who_acts": "caller",
+        "network_code": "100",
+    }
+    assert list(Event.objects.values_list("type", flat=True)) == ["post.failed"]
+
+
+def test_outside_the_sandbox_the_networks_own_address_is_stored(network: ScriptedNetwork, db: None) -> None:
+    assert publish(make_due(make_workspace(mode="live"))).url == HERE.url
+
+
+def test_a_bug_of_ours_before_the_visible_call_is_tried_again(
+    workspace: Workspace, network: ScriptedNetwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    network.prepared = [KeyError("bug"), {}]
+    target = make_due(workspace)
+
+    waiting = publish(target)
+    settled = publish(target)
+
+    assert (waiting.status, error_of(waiting)["who_acts"]) == ("publishing", "operator")
+    assert "bug" not in error_of(waiting)["message"]
+    assert "KeyError" in caplog.text
+    assert settled.status == "published"
+
+
+def test_a_bug_of_ours_after_arming_leaves_the_outcome_unknown(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.committed = [KeyError("bug")]
+    target = make_due(workspace)
+
+    unknown = publish(target)
+
+    assert (unknown.status, unknown.outcome_unknown) == ("publishing", True)
+    assert outcomes(target) == [("commit", "unknown")]
+
+
+def test_tokens_that_cannot_be_read_are_the_operators_and_wait(workspace: Workspace, network: ScriptedNetwork) -> None:
+    account = make_account(workspace)
+    SocialAccount.objects.filter(pk=account.pk).update(access_token="v1.gone.x.y")
+
+    waiting = publish(make_due(workspace, account))
+
+    assert network.calls == []
+    assert (waiting.status, waiting.claim_count, error_of(waiting)["who_acts"]) == ("publishing", 0, "operator")
+
+
+def test_a_registration_that_was_taken_away_is_the_operators_and_waits(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    network.app = App()
+
+    waiting = publish(make_due(workspace))
+
+    assert network.calls == []
+    assert waiting.error == {
+        "code": "PLATFORM_UNAVAILABLE",
+        "message": "This installation has no credentials for Paper.",
+        "retryable": True,
+        "who_acts": "operator",
+        "network_code": "",
+    }
+
+
+def test_nothing_is_sent_when_the_lease_is_nearly_over(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = make_due(workspace)
+    arm = publishing.Publish._arm
+
+    def slowly(way: publishing.Publish, handles: Any) -> None:
+        arm(way, handles)
+        way.claim = expired(way.claim)
+
+    monkeypatch.setattr(publishing.Publish, "_arm", slowly)
+
+    left = publish(target)
+
+    assert network.calls == ["prepare"]
+    assert (left.status, left.outcome_unknown, left.attempts) == ("publishing", False, 0)
+    assert left.due_at is not None
+    assert left.due_at <= database_now()
+
+
+def test_every_call_ends_within_the_lease(workspace: Workspace, network: ScriptedNetwork) -> None:
+    seen: list[float] = []
+    target = make_due(workspace)
+
+    def note(answered: Any) -> Any:
+        seen.append(network.sessions[-1].deadline - time.monotonic())
+        return answered
+
+    network.prepared, network.committed = [lambda: note({})], [lambda: note(HERE)]
+
+    publish(target)
+
+    before_arming, visible = seen
+    assert 45 < before_arming <= claiming.LEASE_SECONDS - settling.VISIBLE_CALL_SECONDS - publishing.GUARD_SECONDS
+    assert 25 < visible <= settling.VISIBLE_CALL_SECONDS
+
+
+def test_a_worker_that_lost_its_claim_stops_before_the_visible_call(
+    workspace: Workspace, network: ScriptedNetwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    target = make_due(workspace)
+
+    def lose() -> Any:
+        Target.objects.filter(pk=target.pk).update(fence=99)
+        return {}
+
+    network.prepared = [lose]
+    left = publish(target)
+
+    assert network.calls == ["prepare"]
+    assert (left.status, left.sends) == ("publishing", 0)
+    assert "taken over" in caplog.text
+
+
+def test_an_outcome_is_settled_as_soon_as_the_database_is_back(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [DatabaseError("gone away"), DatabaseError("gone away")]
+
+    def settle_when_back(report: settling.Report) -> None:
+        if failures:
+            raise failures.pop()
+        settling.settle(report)
+
+    monkeypatch.setattr(publishing, "settle", settle_when_back)
+    monkeypatch.setattr(publishing, "SETTLE_AGAIN_SECONDS", 0.001)
+
+    settled = publish(make_due(workspace))
+
+    assert settled.status == "published"
+    assert network.calls == ["prepare", "commit"]
+
+
+def test_an_outcome_that_cannot_be_settled_is_left_to_the_look(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    target = make_due(workspace)
+    bring_forward(target)
+    way = publishing.Publish(claim(target), writer=Inline())
+
+    def never(report: settling.Report) -> None:
+        way.claim = expired(way.claim)
+        raise DatabaseError("gone away")
+
+    monkeypatch.setattr(publishing, "settle", never)
+    with pytest.raises(DatabaseError):
+        way.run()
+
+    left = Target.objects.get(pk=target.pk)
+    assert (left.status, left.outcome_unknown, left.remote_id) == ("publishing", True, "")

@@ -1,0 +1,72 @@
+"""What any network would refuse is told of every account at once."""
+
+import pytest
+
+from accounts.models import SocialAccount
+from posts.content import compose
+from posts.models import Post
+from posts.rules import PostNotPublishable, check, find_issues
+from tests.factories import make_account
+from tests.networks.platform_case import make_image
+from tests.posts.fakes import ScriptedNetwork
+from workspaces.models import Workspace
+
+
+def pages(workspace: Workspace) -> list[SocialAccount]:
+    return [make_account(workspace, remote_id=str(number), default_of=None) for number in range(2)]
+
+
+def test_a_sound_post_has_no_issues(workspace: Workspace, network: ScriptedNetwork) -> None:
+    accounts = pages(workspace)
+
+    check(Post(content="Bread"), accounts, [])
+
+    assert find_issues(Post(content="Bread"), accounts, []) == []
+
+
+def test_every_issue_of_every_account_is_told_at_once(workspace: Workspace, network: ScriptedNetwork) -> None:
+    first, second = pages(workspace)
+    post = Post(content="x" * 41, platform_content={second.pk: {"content": "", "options": {"unheard_of": 1}}})
+    images = [make_image(str(number)) for number in range(3)]
+
+    with pytest.raises(PostNotPublishable) as refused:
+        check(post, [first, second], images)
+
+    issues = refused.value.details["issues"]
+    assert [(issue["account_id"], issue["rule"]) for issue in issues] == [
+        (first.pk, "text_too_long"),
+        (first.pk, "too_many_images"),
+        (second.pk, "too_many_images"),
+        (second.pk, "option_unknown"),
+    ]
+    assert issues[0] == {
+        "rule": "text_too_long",
+        "platform": "facebook",
+        "account_id": first.pk,
+        "field": "content",
+        "message": issues[0]["message"],
+        "limit": 40,
+        "actual": 41,
+        "severity": "error",
+        "fix": issues[0]["fix"],
+    }
+    assert (refused.value.code, refused.value.status) == ("POST_NOT_PUBLISHABLE", 422)
+
+
+def test_what_is_checked_is_the_very_text_that_would_be_sent(workspace: Workspace, network: ScriptedNetwork) -> None:
+    account = make_account(workspace)
+    post = Post(content="x" * 30, link="https://bread.example/")
+
+    [issue] = find_issues(post, [account], [])
+
+    assert issue["actual"] == len(compose(post, account, network, []).text)
+
+
+def test_an_account_that_must_be_reconnected_is_a_warning_only(workspace: Workspace, network: ScriptedNetwork) -> None:
+    account = make_account(workspace, status="expired")
+
+    check(Post(content="Bread"), [account], [])
+    [issue] = find_issues(Post(content="Bread"), [account], [])
+
+    assert (issue["rule"], issue["severity"]) == ("account_expired", "warning")
+    assert issue["fix"] == f"POST /api/accounts/{account.pk}/reconnect"

@@ -1,0 +1,394 @@
+"""What each command on a post leaves behind, and what it refuses."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from accounts.models import SocialAccount
+from accounts.services import disconnect
+from ouipost.errors import DomainError, InvalidInput
+from ouipost.events.journal import SYSTEM
+from ouipost.events.models import Event
+from posts import services
+from posts.destinations import AccountNotConnected
+from posts.models import Media, Post, Target
+from posts.rules import PostNotPublishable
+from tests.factories import NOW, make_account
+from tests.posts.fakes import ACTOR, ScriptedNetwork, make_due, make_mixed, publish, snapshot, states, told
+from workspaces.models import Workspace
+
+SOON = NOW + timedelta(hours=1)
+COMMANDS: dict[str, Callable[[Post], Post]] = {
+    "schedule": lambda post: schedule(post, SOON),
+    "publish": lambda post: services.publish_post(post, actor=ACTOR, now=NOW),
+}
+
+
+@pytest.fixture(autouse=True)
+def _(network: ScriptedNetwork) -> None:
+    """All accounts are the paper network's."""
+
+
+def schedule(post: Post, at: datetime, *, zone: str = "UTC") -> Post:
+    return services.schedule_post(post, scheduled_at=at, zone=zone, actor=ACTOR, now=NOW)
+
+
+FRESH: dict[str, Any] = {
+    "attempts": 0,
+    "sends": 0,
+    "absences": 0,
+    "claim_count": 0,
+    "armed_at": None,
+    "outcome_unknown": False,
+    "handles": {},
+    "error": None,
+}
+
+
+def facts(target: Target, *names: str) -> dict[str, Any]:
+    return {name: getattr(target, name) for name in names}
+
+
+@pytest.mark.parametrize("status", ["draft", "scheduled", "missed"])
+def test_publishing_makes_every_target_due_now_as_if_it_was_never_tried(
+    workspace: Workspace, accounts: list[SocialAccount], status: str
+) -> None:
+    post = make_mixed(workspace, accounts, status, status)
+
+    services.publish_post(post, actor=ACTOR, now=NOW)
+
+    wanted = FRESH | {
+        "status": "publishing",
+        "due_at": NOW,
+        "scheduled_at": NOW,
+        "give_up_at": NOW + timedelta(hours=6),
+    }
+    assert [facts(target, *wanted) for target in Target.objects.filter(post=post)] == [wanted] * 2
+    assert told() == ["post.publish_requested"]
+
+
+def test_a_retry_sends_the_failed_targets_and_no_others(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    post = make_mixed(workspace, accounts, "published", "failed")
+    first = Target.objects.order_by("pk").values().first()
+
+    services.retry_post(post, actor=ACTOR, now=NOW)
+
+    sent = Target.objects.order_by("pk").last()
+    assert Target.objects.order_by("pk").values().first() == first
+    assert sent is not None
+    assert facts(sent, "status", "due_at", *FRESH) == {"status": "publishing", "due_at": NOW} | FRESH
+    assert told() == ["post.retried"]
+
+
+def test_a_retry_for_an_account_that_went_is_refused(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    post = make_mixed(workspace, accounts, "published", "failed")
+    SocialAccount.objects.filter(pk=accounts[1].pk).update(disconnected_at=NOW)
+
+    with pytest.raises(AccountNotConnected) as refused:
+        services.retry_post(post, actor=ACTOR, now=NOW)
+
+    assert refused.value.details == {"accounts": [accounts[1].pk]}
+    assert states(post) == ["published", "failed"]
+
+
+def test_scheduling_gives_every_target_its_time(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    post = make_mixed(workspace, accounts, "missed", "missed")
+
+    scheduled = schedule(post, SOON, zone="Europe/Paris")
+
+    wanted = FRESH | {"status": "scheduled", "due_at": SOON, "scheduled_at": SOON}
+    stored = Post.objects.get(pk=post.pk)
+    assert [facts(target, *wanted) for target in Target.objects.filter(post=post)] == [wanted] * 2
+    assert (stored.status, stored.scheduled_at, stored.moment) == ("scheduled", SOON, SOON)
+    assert (scheduled.scheduled_timezone, stored.scheduled_timezone) == ("Europe/Paris", "Europe/Paris")
+    assert Event.objects.get().details == {"scheduled_at": SOON.isoformat(), "timezone": "Europe/Paris"}
+
+
+def test_a_minute_ago_is_still_taken_for_now(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    post = make_mixed(workspace, accounts, "draft", "draft")
+
+    with pytest.raises(InvalidInput) as refused:
+        schedule(post, NOW - timedelta(seconds=61))
+    schedule(post, NOW - timedelta(seconds=60))
+
+    assert refused.value.details == {"fields": {"scheduled_at": ["The time is in the past."]}}
+    assert states(post) == ["scheduled"] * 2
+
+
+@pytest.mark.parametrize("action", ["schedule", "publish"])
+def test_what_a_network_would_refuse_is_not_taken(
+    workspace: Workspace, accounts: list[SocialAccount], action: str
+) -> None:
+    post = make_mixed(workspace, accounts, "draft", "draft", content="x" * 41)
+
+    with pytest.raises(PostNotPublishable) as refused:
+        COMMANDS[action](post)
+
+    assert {issue["account_id"] for issue in refused.value.details["issues"]} == {account.pk for account in accounts}
+    assert states(post) == ["draft", "draft"]
+
+
+@pytest.mark.parametrize("action", ["schedule", "publish"])
+@pytest.mark.parametrize("kept", ["twitter", "account id"])
+def test_a_post_whose_account_went_cannot_go_out(
+    workspace: Workspace, accounts: list[SocialAccount], action: str, kept: str
+) -> None:
+    named = "twitter" if kept == "twitter" else accounts[1].pk
+    post = make_mixed(workspace, accounts, "draft", "draft")
+    Post.objects.filter(pk=post.pk).update(destinations=["facebook", named])
+    disconnect(accounts[1], actor=SYSTEM, now=NOW)
+
+    with pytest.raises(AccountNotConnected) as refused:
+        COMMANDS[action](post)
+
+    assert refused.value.details == {"platforms": [named]}
+
+
+def test_a_draft_whose_account_went_can_still_be_edited(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    post = make_mixed(workspace, accounts, "draft")
+    Post.objects.filter(pk=post.pk).update(destinations=[accounts[0].pk])
+    disconnect(accounts[0], actor=SYSTEM, now=NOW)
+
+    edited, warnings = services.update_post(post, values={"content": "New"}, actor=ACTOR, now=NOW)
+
+    assert (edited.content, states(post)) == ("New", [])
+    assert warnings == [f"No {accounts[0].pk} account is connected: the post cannot be scheduled before."]
+
+
+def test_unscheduling_leaves_nothing_of_the_plan(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    post = make_mixed(workspace, accounts, "failed", "failed", scheduled_at=NOW, scheduled_timezone="Europe/Paris")
+
+    services.unschedule_post(post, actor=ACTOR)
+
+    stored = Post.objects.get(pk=post.pk)
+    wanted = FRESH | {"status": "draft", "due_at": None, "scheduled_at": None, "give_up_at": None}
+    assert [facts(target, *wanted) for target in Target.objects.filter(post=post)] == [wanted] * 2
+    assert (stored.status, stored.scheduled_at, stored.scheduled_timezone) == ("draft", None, "")
+    assert stored.moment == stored.created_at
+
+
+def test_unscheduling_does_not_bring_back_what_was_cancelled(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    post = make_mixed(workspace, accounts, "scheduled", "cancelled")
+
+    services.unschedule_post(post, actor=ACTOR)
+
+    assert states(post) == ["draft", "cancelled"]
+
+
+VALUES = {"content": "Bread", "platforms": ["facebook", "twitter"], "hashtags": ["food", "#Food", "new"]}
+
+
+def create(workspace: Workspace, **values: Any) -> tuple[Post, list[str]]:
+    given = {key: values.pop(key) for key in ("scheduled_at", "zone") if key in values}
+    return services.create_post(workspace, values=VALUES | values, actor=ACTOR, now=NOW, **given)
+
+
+def test_a_post_is_created_as_a_draft(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    post, warnings = create(workspace)
+
+    stored = Post.objects.get()
+    assert (stored.status, stored.hashtags, stored.platforms) == ("draft", ["#food", "#new"], ["facebook", "twitter"])
+    assert (stored.created_at, stored.moment, warnings) == (NOW, NOW, [])
+    assert (states(post), told()) == (["draft", "draft"], ["post.created"])
+
+
+def test_a_draft_for_a_network_without_an_account_is_kept_with_a_warning(workspace: Workspace) -> None:
+    post, warnings = create(workspace, platforms=["twitter"])
+
+    assert (post.status, post.platforms, states(post), len(warnings)) == ("draft", ["twitter"], [], 1)
+
+
+def test_a_post_is_created_and_scheduled_together(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    post, _ = create(workspace, scheduled_at=SOON, zone="UTC")
+
+    assert (Post.objects.get().status, states(post)) == ("scheduled", ["scheduled"] * 2)
+    assert told() == ["post.created", "post.scheduled"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"content": "x" * 41}, {"platforms": ["facebook", "bluesky"]}, {"scheduled_at": NOW - timedelta(hours=1)}],
+    ids=["refused by the network", "no account", "in the past"],
+)
+def test_a_post_that_cannot_be_scheduled_is_not_created_either(
+    workspace: Workspace, accounts: list[SocialAccount], values: dict[str, Any]
+) -> None:
+    with pytest.raises(DomainError):
+        create(workspace, **{"scheduled_at": SOON, "zone": "UTC"} | values)
+
+    assert (Post.objects.count(), Target.objects.count(), told()) == (0, 0, [])
+
+
+def test_an_edit_changes_the_given_fields_and_tells_which(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    post = make_mixed(workspace, accounts, "draft", "draft", title="Title")
+
+    services.update_post(post, values={"content": "New", "hashtags": ["a"]}, actor=ACTOR, now=NOW)
+
+    stored, event = Post.objects.get(pk=post.pk), Event.objects.get()
+    assert (stored.content, stored.title, stored.hashtags) == ("New", "Title", ["#a"])
+    assert event.details == {
+        "before": {"content": "Fresh bread", "hashtags": []},
+        "after": {"content": "New", "hashtags": ["#a"]},
+    }
+
+
+def test_an_edit_keeps_a_scheduled_post_scheduled_with_all_its_accounts(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    third = make_account(workspace, remote_id="3", default_of=None)
+    post = make_mixed(
+        workspace, accounts, "scheduled", "scheduled", scheduled_at=NOW, scheduled_timezone="Europe/Paris"
+    )
+
+    services.update_post(post, values={"platforms": ["facebook", third.pk]}, actor=ACTOR, now=NOW)
+
+    targets = Target.objects.filter(post=post)
+    stored = Post.objects.get(pk=post.pk)
+    assert {target.account_id for target in targets} == {accounts[0].pk, third.pk}
+    assert {(target.status, target.due_at, target.scheduled_at) for target in targets} == {("scheduled", NOW, NOW)}
+    assert (stored.status, stored.scheduled_timezone, stored.platforms) == ("scheduled", "Europe/Paris", ["facebook"])
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"content": "x" * 41}, "POST_NOT_PUBLISHABLE"),
+        ({"platforms": ["facebook", "bluesky"]}, "ACCOUNT_NOT_CONNECTED"),
+        ({"platforms": ["acc_none"]}, "VALIDATION_ERROR"),
+    ],
+)
+def test_an_edit_that_makes_a_scheduled_post_unpublishable_changes_nothing(
+    workspace: Workspace, accounts: list[SocialAccount], values: dict[str, Any], code: str
+) -> None:
+    post = make_mixed(workspace, accounts, "scheduled", "scheduled", scheduled_at=NOW)
+    before = snapshot(post)
+
+    with pytest.raises(DomainError) as refused:
+        services.update_post(post, values=values, actor=ACTOR, now=NOW)
+
+    assert refused.value.code == code
+    assert (snapshot(post), told()) == (before, [])
+
+
+def test_a_draft_may_be_as_long_as_it_likes(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    post = make_mixed(workspace, accounts, "draft", "draft")
+
+    services.update_post(post, values={"content": "x" * 41}, actor=ACTOR, now=NOW)
+
+    assert len(Post.objects.get(pk=post.pk).content) == 41
+
+
+def test_what_a_person_says_is_published_is_sent_no_more(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace, status="needs_review")
+    Target.objects.filter(pk=target.pk).update(due_at=None, outcome_unknown=True, error={"code": "OUTCOME_UNKNOWN"})
+
+    post = services.resolve_target(target, published=True, url="https://f.example/1", actor=ACTOR, now=NOW)
+
+    settled, event = Target.objects.get(pk=target.pk), Event.objects.get()
+    assert (settled.status, settled.url, settled.published_at) == ("published", "https://f.example/1", NOW)
+    assert (settled.due_at, settled.outcome_unknown, settled.error) == (None, False, None)
+    assert (post.status, post.published_at) == ("published", NOW)
+    assert (event.type, event.details) == ("post.resolved", {"target": target.pk, "outcome": "published"})
+    assert network.calls == []
+
+
+def test_what_a_person_says_is_not_published_is_sent_once(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace, status="needs_review")
+    Target.objects.filter(pk=target.pk).update(due_at=None, outcome_unknown=True, sends=2, armed_at=NOW)
+
+    services.resolve_target(target, published=False, url="", actor=ACTOR, now=NOW)
+    settled = publish(target)
+
+    assert network.calls == ["prepare", "commit"]
+    assert settled.status == "published"
+    assert Event.objects.get(type="post.resolved").details["outcome"] == "not_published"
+
+
+def test_only_the_target_that_needs_it_is_resolved(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    post = make_mixed(workspace, accounts, "needs_review", "failed")
+    failed = Target.objects.get(post=post, status="failed")
+
+    with pytest.raises(services.WrongStatus) as refused:
+        services.resolve_target(failed, published=True, url="https://f.example/1", actor=ACTOR, now=NOW)
+
+    assert refused.value.details == {"status": "needs_review"}
+    assert states(post) == ["needs_review", "failed"]
+
+
+def test_disconnecting_cancels_what_was_not_sent_and_counts_the_posts(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    account, other = accounts
+    alone = [make_mixed(workspace, [account], "scheduled", scheduled_at=NOW) for _ in range(2)]
+    missed = make_mixed(workspace, [account], "missed")
+    shared = make_mixed(workspace, [account, other], "scheduled", "scheduled", scheduled_at=NOW)
+    draft = make_mixed(workspace, [account], "draft")
+    resting = make_mixed(workspace, [account], "publishing")
+    published = make_mixed(workspace, [account], "published")
+    failed = make_mixed(workspace, [account], "failed")
+
+    count = disconnect(account, actor=ACTOR, now=NOW)
+
+    assert count == 5
+    assert [states(post) for post in (*alone, missed, resting)] == [["cancelled"]] * 4
+    assert [Post.objects.get(pk=post.pk).status for post in (*alone, missed, resting, draft)] == ["draft"] * 5
+    assert (states(shared), Post.objects.get(pk=shared.pk).status) == (["cancelled", "scheduled"], "scheduled")
+    assert (states(draft), states(published), states(failed)) == ([], ["published"], ["failed"])
+    assert not Target.objects.filter(status="cancelled", due_at__isnull=False).exists()
+
+
+@pytest.mark.parametrize("on_its_way", [{"in_flight": "acc_1"}, {"armed_at": NOW, "outcome_unknown": True}])
+def test_disconnecting_leaves_alone_what_may_be_at_the_network(
+    workspace: Workspace, accounts: list[SocialAccount], on_its_way: dict[str, Any]
+) -> None:
+    post = make_mixed(workspace, accounts, "publishing")
+    Target.objects.filter(post=post).update(**on_its_way)
+
+    assert disconnect(accounts[0], actor=ACTOR, now=NOW) == 0
+    assert states(post) == ["publishing"]
+
+
+def test_a_post_whose_last_open_target_is_cancelled_is_told_of(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    post = make_mixed(workspace, accounts, "published", "publishing")
+
+    disconnect(accounts[1], actor=ACTOR, now=NOW)
+
+    assert Post.objects.get(pk=post.pk).status == "published"
+    assert "post.published" in told()
+
+
+def test_a_workspace_that_goes_sends_no_more(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    post = make_mixed(workspace, accounts, "scheduled", "missed")
+    busy = make_mixed(workspace, accounts, "publishing")
+
+    services.cancel_workspace(workspace)
+
+    assert (states(post), states(busy)) == (["cancelled", "cancelled"], ["publishing"])
+
+
+def test_purging_waits_for_what_is_being_published(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    make_mixed(workspace, accounts, "cancelled", "published")
+    busy = make_mixed(workspace, accounts, "publishing")
+
+    first = services.purge(workspace)
+    left = list(Post.objects.values_list("pk", flat=True))
+    Target.objects.filter(post=busy).update(status="published")
+
+    assert (first, left) == (False, [busy.pk])
+    assert services.purge(workspace) is True
+    assert Post.objects.count() == 0
+
+
+def test_deleting_takes_targets_and_files_along(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    post = make_mixed(workspace, accounts, "published", "failed")
+
+    services.delete_post(post, actor=ACTOR)
+
+    assert (Post.objects.count(), Target.objects.count(), Media.objects.count()) == (0, 0, 0)
+    assert Event.objects.get().details == {"status": "partially_published"}

@@ -1,0 +1,184 @@
+"""Settling writes target, attempt, post and journal together, or only keeps what came too late."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from accounts.platforms.base import (
+    Published,
+    RateLimited,
+    Recovery,
+    Rejected,
+    Unavailable,
+)
+from ouipost.claims import Claim, LostClaim, database_now
+from ouipost.events.models import Event
+from posts.models import Attempt, Post, Target
+from posts.settling import (
+    Absent,
+    Outcome,
+    Undecidable,
+    settle,
+)
+from tests.factories import NOW, make_account, make_post
+from tests.posts.fakes import HERE, bring_forward, claim, make_due, make_report, status_of
+from workspaces.models import Workspace
+
+
+def test_settling_gives_the_target_back_and_writes_attempt_post_and_journal(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    held = claim(target)
+
+    settle(make_report(held, HERE))
+
+    settled, post = Target.objects.get(pk=target.pk), Post.objects.get(targets=target)
+    attempt = Attempt.objects.get(target=target)
+    event = Event.objects.get(type="post.published")
+    assert (settled.status, settled.remote_id, settled.in_flight, settled.lease_until) == (
+        "published",
+        "42",
+        None,
+        None,
+    )
+    assert settled.claim_count == 0
+    assert (post.status, post.published_at, post.moment) == ("published", settled.published_at, settled.published_at)
+    assert (attempt.number, attempt.step, attempt.outcome, attempt.remote_id) == (1, "commit", "published", "42")
+    assert (event.resource_id, event.details["targets"][0]["url"]) == (post.pk, HERE.url)
+
+
+def test_attempts_are_numbered_and_tell_what_was_answered(workspace: Workspace) -> None:
+    target = make_due(workspace)
+
+    for outcome in (RateLimited("slow", status=429, network_code="88", retry_after=1), Absent()):
+        bring_forward(target)
+        settle(make_report(claim(target), outcome, unresolved=isinstance(outcome, Absent)))
+
+    first, second = Attempt.objects.filter(target=target).order_by("number")
+    assert (first.number, first.outcome, first.http_status, first.network_code) == (1, "rate_limited", 429, "88")
+    assert (first.code, first.message, first.next_at is None) == ("RATE_LIMITED_BY_PLATFORM", "slow", False)
+    assert (second.number, second.outcome, second.http_status) == (2, "absent", None)
+
+
+def test_a_post_is_told_of_once_when_its_last_target_settles(workspace: Workspace) -> None:
+    accounts = [make_account(workspace, remote_id=str(number), default_of=None) for number in range(2)]
+    post = make_post(workspace, accounts=accounts, status="publishing", scheduled_at=NOW)
+
+    outcomes: list[Outcome] = [HERE, Rejected("no")]
+    for target, outcome in zip(post.targets.order_by("pk"), outcomes, strict=True):
+        bring_forward(target)
+        settle(make_report(claim(target), outcome))
+
+    assert status_of(post) == "partially_published"
+    assert list(Event.objects.values_list("type", flat=True)) == ["post.partially_published"]
+
+
+def test_a_rate_limit_holds_back_all_that_would_go_to_the_same_account(workspace: Workspace) -> None:
+    account = make_account(workspace)
+    other = make_due(workspace, make_account(workspace, remote_id="2", default_of=None))
+    limited, waiting = make_due(workspace, account), make_due(workspace, account)
+    bring_forward(limited, due_at=NOW - timedelta(days=900))
+    tomorrow = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW + timedelta(days=900))
+    held = claim(limited)
+
+    settle(make_report(held, RateLimited("slow", retry_after=370)))
+
+    due: dict[str, Any] = dict(Target.objects.values_list("pk", "due_at"))
+    assert due[waiting.pk] == due[limited.pk] > database_now() + timedelta(seconds=360)
+    assert due[other.pk] == other.due_at
+    assert due[tomorrow.targets.get().pk] == NOW + timedelta(days=900)
+
+
+def lost_claim(target: Target) -> Claim:
+    """Return a claim that another worker has taken over since."""
+    held = claim(target)
+    Target.objects.filter(pk=target.pk).update(lease_until=NOW - timedelta(days=900))
+    bring_forward(target)
+    claim(target)
+    return held
+
+
+def test_an_answer_after_the_claim_was_lost_changes_nothing_but_is_kept(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    held = lost_claim(target)
+
+    settle(make_report(held, HERE))
+
+    attempt = Attempt.objects.get(target=target)
+    assert Target.objects.get(pk=target.pk).status == "publishing"
+    assert (attempt.outcome, attempt.remote_id, attempt.fence) == ("late", "42", held.fence)
+
+
+def park(target: Target) -> None:
+    Target.objects.filter(pk=target.pk).update(status="needs_review", due_at=None, in_flight=None, lease_until=None)
+
+
+def test_the_one_late_id_settles_a_parked_target_once(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    held = lost_claim(target)
+    park(target)
+
+    settle(make_report(held, HERE))
+    settle(make_report(held, Published(remote_id="43", url="")))
+
+    settled = Target.objects.get(pk=target.pk)
+    assert (settled.status, settled.remote_id, settled.url) == ("published", "42", HERE.url)
+    assert list(Event.objects.values_list("type", flat=True)) == ["post.published"]
+
+
+def test_a_late_id_that_came_first_settles_a_target_that_would_be_parked(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    settle(make_report(lost_claim(target), HERE))
+    bring_forward(target)
+
+    settle(make_report(claim(target), Undecidable(message="nobody can tell"), recovery=Recovery.PARK, unresolved=True))
+
+    settled = Target.objects.get(pk=target.pk)
+    assert (settled.status, settled.remote_id, settled.error) == ("published", "42", None)
+
+
+def test_several_late_ids_are_left_to_a_person(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    first, second = lost_claim(target), None
+    bring_forward(target)
+    second = lost_claim(target)
+    park(target)
+    Attempt.objects.create(
+        target=target, number=1, fence=1, step="commit", started_at=NOW, ended_at=NOW, outcome="late", remote_id="41"
+    )
+
+    settle(make_report(first, HERE))
+    settle(make_report(second, HERE))
+
+    assert Target.objects.get(pk=target.pk).status == "needs_review"
+
+
+def test_a_late_refusal_settles_nothing(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    held = lost_claim(target)
+    park(target)
+
+    settle(make_report(held, Rejected("no")))
+
+    assert Target.objects.get(pk=target.pk).status == "needs_review"
+
+
+def test_settling_twice_changes_nothing_the_second_time(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    held = claim(target)
+    settle(make_report(held, Unavailable("away")))
+    settled = Target.objects.get(pk=target.pk)
+
+    settle(make_report(held, Unavailable("away")))
+
+    again = Target.objects.get(pk=target.pk)
+    assert (again.attempts, again.due_at) == (settled.attempts, settled.due_at) == (1, settled.due_at)
+
+
+def test_a_post_that_was_deleted_in_the_meantime_ends_the_claim(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    held = claim(target)
+    Post.objects.get(targets=target).delete()
+
+    with pytest.raises(LostClaim):
+        settle(make_report(held, HERE))

@@ -1,0 +1,144 @@
+"""Tokens that end while a post is on its way are renewed once, and never lose what may be at the network."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from accounts.models import AccountStatus, SocialAccount
+from accounts.platforms.base import Tokens
+from ouipost.claims import database_now
+from ouipost.events.models import Event
+from tests.factories import make_account
+from tests.posts.fakes import (
+    HERE,
+    LOST,
+    REVOKED,
+    ScriptedNetwork,
+    error_of,
+    make_due,
+    outcomes,
+    publish,
+    send_into_the_dark,
+)
+from workspaces.models import Workspace
+
+GRANT = Tokens(access_token="old", refresh_token="refresh")
+
+
+def test_a_token_that_the_network_refuses_is_renewed_once(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.prepared = [REVOKED, {}]
+
+    settled = publish(make_due(workspace, make_account(workspace, tokens=GRANT)))
+
+    assert network.calls == ["prepare", "refresh", "prepare", "commit"]
+    assert [each.account.access_token for each in network.operations] == ["old", "renewed", "renewed"]
+    assert settled.status == "published"
+
+
+def test_a_token_that_has_ended_is_renewed_before_anything_is_sent(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    ended = Tokens(access_token="old", refresh_token="refresh", access_expires_at=database_now())
+
+    publish(make_due(workspace, make_account(workspace, tokens=ended)))
+
+    assert network.calls == ["refresh", "prepare", "commit"]
+
+
+@pytest.mark.parametrize("refreshed", [REVOKED, Tokens(access_token="renewed", refresh_token="refresh")])
+def test_a_token_that_only_the_owner_can_renew_ends_account_and_target(
+    workspace: Workspace, network: ScriptedNetwork, refreshed: Any
+) -> None:
+    network.committed, network.refreshed = [REVOKED], [refreshed]
+    account = make_account(workspace, tokens=GRANT)
+
+    settled = publish(make_due(workspace, account))
+
+    assert network.calls.count("refresh") == 1
+    assert (settled.status, settled.due_at, error_of(settled)["code"]) == ("failed", None, "TOKEN_REVOKED")
+    assert SocialAccount.objects.get(pk=account.pk).status == AccountStatus.EXPIRED
+    assert sorted(Event.objects.values_list("type", flat=True)) == ["account.expired", "post.failed"]
+
+
+def test_a_token_that_cannot_be_renewed_at_all_ends_account_and_target(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    network.committed = [REVOKED]
+    account = make_account(workspace)
+
+    settled = publish(make_due(workspace, account))
+
+    assert network.calls == ["prepare", "commit"]
+    assert error_of(settled)["code"] == "TOKEN_REVOKED"
+    assert SocialAccount.objects.get(pk=account.pk).status == AccountStatus.EXPIRED
+
+
+def test_nobody_is_asked_to_sign_in_again_for_an_account_that_was_disconnected(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    account = make_account(workspace)
+    target = make_due(workspace, account)
+    SocialAccount.objects.filter(pk=account.pk).update(access_token="", disconnected_at=database_now())
+
+    settled = publish(target)
+
+    assert network.calls == []
+    assert error_of(settled)["code"] == "TOKEN_REVOKED"
+    assert list(Event.objects.values_list("type", flat=True)) == ["post.failed"]
+
+
+def being_renewed(account: SocialAccount) -> None:
+    """Let another worker hold the account for its refresh."""
+    soon = database_now() + timedelta(seconds=30)
+    SocialAccount.objects.filter(pk=account.pk).update(due_at=database_now(), lease_until=soon, fence=7)
+
+
+def test_a_token_that_another_worker_renews_is_waited_for(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.committed = [REVOKED, HERE]
+    account = make_account(workspace, tokens=GRANT)
+    being_renewed(account)
+    target = make_due(workspace, account)
+
+    waiting = publish(target)
+
+    assert network.calls == ["prepare", "commit"]
+    assert (waiting.status, waiting.attempts, waiting.outcome_unknown) == ("publishing", 0, False)
+    assert outcomes(target) == [("commit", "later")]
+
+
+@pytest.mark.parametrize("trouble", ["renewed elsewhere", "revoked", "unreadable"])
+@pytest.mark.parametrize("kind", ["network", "keyed"])
+def test_trouble_with_the_token_never_makes_an_unknown_send_a_failed_one(
+    workspace: Workspace, request: pytest.FixtureRequest, kind: str, trouble: str
+) -> None:
+    network: ScriptedNetwork = request.getfixturevalue(kind)
+    account = make_account(workspace, tokens=GRANT)
+    target = make_due(workspace, account)
+    send_into_the_dark(target, network)
+    ended = {"access_expires_at": database_now() - timedelta(hours=1)}
+    SocialAccount.objects.filter(pk=account.pk).update(**ended)
+    if trouble == "renewed elsewhere":
+        being_renewed(account)
+    elif trouble == "revoked":
+        network.refreshed = [REVOKED]
+    else:
+        SocialAccount.objects.filter(pk=account.pk).update(access_token="v1.gone.x.y")
+
+    settled = publish(target)
+
+    assert "commit" not in network.calls
+    assert settled.status in ("publishing", "needs_review")
+    assert settled.outcome_unknown
+
+
+def test_a_token_that_ends_between_two_sends_counts_as_nothing_visible_again(
+    workspace: Workspace, opaque: ScriptedNetwork
+) -> None:
+    opaque.prepared = [{}, LOST]
+    opaque.committed = [REVOKED]
+
+    waiting = publish(make_due(workspace, make_account(workspace, tokens=GRANT)))
+
+    assert opaque.calls == ["prepare", "commit", "refresh", "prepare"]
+    assert (waiting.status, waiting.outcome_unknown) == ("publishing", False)

@@ -1,0 +1,98 @@
+"""An upload through the API leaves its file and row, or nothing at all."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from pytest_django import Settings
+from rest_framework.parsers import MultiPartParser
+
+from posts import uploads
+from posts.models import Media, Post
+from tests.conftest import ApiClient
+from tests.factories import make_account, make_post
+from tests.posts.pictures import picture
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def post(workspace: Workspace) -> Post:
+    return make_post(workspace, accounts=[make_account(workspace)])
+
+
+def upload(api: ApiClient, post: Post, content: bytes, **values: str) -> Any:
+    form = {"file": SimpleUploadedFile("bread.jpg", content, content_type="image/jpeg")} | values
+    return api.client.post(f"/api/posts/{post.pk}/media", form, headers=api.headers)
+
+
+def refusal(response: Any) -> tuple[int, str]:
+    return response.status_code, response.json()["error"]["code"]
+
+
+def stored_files() -> list[Path]:
+    return [path for path in Path(django_settings.MEDIA_ROOT).rglob("*") if path.is_file()]
+
+
+def test_an_upload_is_a_row_and_two_files(api: ApiClient, post: Post) -> None:
+    response = upload(api, post, picture(), alt_text="Bread")
+
+    media = Media.objects.get()
+    assert response.status_code == 201
+    assert (media.filename, media.alt_text, media.mime_type) == ("bread.jpg", "Bread", "image/jpeg")
+    assert len(stored_files()) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "form", "expected"),
+    [
+        (b"", {}, (422, "INVALID_MEDIA")),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", {}, (422, "INVALID_MEDIA")),
+        (picture()[:200], {}, (422, "INVALID_MEDIA")),
+        (picture(), {"type": "video"}, (422, "INVALID_MEDIA")),
+        (picture(), {"type": "hologram"}, (400, "VALIDATION_ERROR")),
+        (picture(), {"colour": "red"}, (400, "VALIDATION_ERROR")),
+    ],
+    ids=["empty", "svg", "cut", "not what it says", "no such type", "unknown field"],
+)
+def test_what_is_refused_leaves_nothing(
+    api: ApiClient, post: Post, content: bytes, form: dict[str, str], expected: tuple[int, str]
+) -> None:
+    assert refusal(upload(api, post, content, **form)) == expected
+    assert (Media.objects.count(), stored_files()) == (0, [])
+
+
+def test_a_post_that_started_takes_no_file_and_its_bytes_go_again(api: ApiClient, post: Post) -> None:
+    Post.objects.filter(pk=post.pk).update(status="publishing")
+
+    response = upload(api, post, picture())
+
+    assert refusal(response) == (409, "MEDIA_IN_USE")
+    assert response.json()["error"]["details"] == {"status": "publishing"}
+    assert (Media.objects.count(), stored_files()) == (0, [])
+
+
+def test_a_full_storage_is_413(api: ApiClient, post: Post, settings: Settings) -> None:
+    settings.STORAGE_LIMIT_MB = 0
+
+    response = upload(api, post, picture())
+
+    assert refusal(response) == (413, "STORAGE_LIMIT_REACHED")
+    assert response.json()["error"]["details"] == {"limit_bytes": 0}
+    assert stored_files() == []
+
+
+def test_a_form_that_is_announced_as_too_large_is_not_read(
+    api: ApiClient, post: Post, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.IMAGE_MAX_BYTES = 100
+    monkeypatch.setattr(uploads, "FORM_BYTES", 0)
+    monkeypatch.setattr(MultiPartParser, "parse", lambda *_, **__: pytest.fail("It was read."))
+
+    response = upload(api, post, picture())
+
+    assert refusal(response) == (413, "PAYLOAD_TOO_LARGE")
+    assert response.json()["error"]["details"] == {"limit_bytes": 100}

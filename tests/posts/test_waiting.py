@@ -1,0 +1,107 @@
+"""A request that waits for a publish only looks, and never too many of them do."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from posts import waiting
+from posts.models import Post
+from posts.waiting import preferred_seconds, wait_until_settled
+from tests.factories import make_account, make_post
+from tests.foundation.threads import at_once
+from workspaces.models import Workspace
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("", 25),
+        ("wait=7", 7),
+        ("Wait=7", 7),
+        ("wait=0", 0),
+        ("wait=60", 60),
+        ("wait=61", 60),
+        ("wait=123456", 60),
+        ('wait="5"', 5),
+        ("return=minimal, wait = 5 ", 5),
+        ("wait=5; priority=1", 5),
+        ("respond-async", 0),
+        ("respond-async, wait=5", 5),
+        ("wait=-5", 25),
+        ("wait=5.5", 25),
+        ("wait=soon", 25),
+        ("await=5", 25),
+        ("handling=lenient", 25),
+    ],
+)
+def test_prefer_says_how_long_to_wait(header: str, seconds: int) -> None:
+    assert preferred_seconds(header) == seconds
+
+
+@pytest.fixture
+def post(workspace: Workspace) -> Post:
+    return make_post(workspace, accounts=[make_account(workspace)], status="publishing")
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Sleeps take no time, but are remembered; the clock goes on by them."""
+    taken: list[float] = []
+    monkeypatch.setattr(time, "sleep", taken.append)
+    monkeypatch.setattr(time, "monotonic", lambda: sum(taken))
+    return taken
+
+
+def test_it_waits_until_the_post_is_settled(post: Post, naps: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 3:
+            Post.objects.filter(pk=post.pk).update(status="published")
+
+    monkeypatch.setattr(time, "sleep", sleep)
+
+    wait_until_settled(post.pk, seconds=25)
+
+    assert naps == [0.1] * 3
+
+
+def test_it_waits_no_longer_than_was_asked(post: Post, naps: list[float]) -> None:
+    wait_until_settled(post.pk, seconds=2)
+
+    assert sum(naps) == pytest.approx(2, abs=0.11)
+
+
+def test_it_does_not_look_when_it_shall_not_wait(post: Post, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        wait_until_settled(post.pk, seconds=0)
+
+
+def test_at_most_a_quarter_of_the_threads_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = max(1, settings.WEB_THREADS // 4)
+    answered, settled = threading.Semaphore(0), threading.Event()
+    monkeypatch.setattr(waiting, "_is_publishing", lambda pk: not settled.wait(20))
+
+    def request() -> str:
+        wait_until_settled("post_1", seconds=60)
+        answered.release()
+        return "waited" if settled.is_set() else "answered at once"
+
+    def settle_after_three_answers() -> bool:
+        all_came = all(answered.acquire(timeout=20) for _ in range(3))
+        settled.set()
+        return all_came
+
+    all_came, *outcomes = at_once(settle_after_three_answers, *[request] * (places + 3))
+
+    assert all_came
+    assert sorted(outcomes) == ["answered at once"] * 3 + ["waited"] * places
+
+
+def test_a_place_is_free_again_afterwards(post: Post, naps: list[float]) -> None:
+    for _ in range(settings.WEB_THREADS):
+        wait_until_settled(post.pk, seconds=0.1)
+
+    assert len(naps) >= settings.WEB_THREADS
