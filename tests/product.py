@@ -23,7 +23,7 @@ SPEED = 10
 Value = TypeVar("Value")
 
 
-def wait_for(look: Callable[[], Value], *, seconds: float, what: str) -> Value:
+def wait_for(look: Callable[[], Value | None], *, seconds: float, what: str) -> Value:
     """Return what `look` finds as soon as it finds something; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -58,6 +58,16 @@ def test_only_what_was_absent_twice_is_sent_again(workspace: Workspace, network:
     assert (settled.status, settled.sends) == ("published", 2)
 
 
+def test_a_look_goes_back_to_the_first_of_all_sends(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    first = send_into_the_dark(target, network)
+    publish(target)
+
+    again = send_into_the_dark(target, network)
+
+    assert (again.sends, again.outcome_unknown, again.armed_at) == (2, True, first.armed_at)
+
+
 def test_several_posts_that_can_be_it_are_left_to_a_person(workspace: Workspace, network: ScriptedNetwork) -> None:
     target = make_due(workspace)
     send_into_the_dark(target, network)
