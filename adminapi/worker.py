@@ -93,6 +93,8 @@ class Worker:
             publish(claim, writer=self._writer)
         except Exception:
             logger.exception("Target %s was left to its lease", claim.pk)
+        finally:
+            close_old_connections()  # a renewed token may have opened one
 
     def _in_flight(self) -> int:
         self._running = {future: claim for future, claim in self._running.items() if not future.done()}

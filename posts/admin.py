@@ -5,8 +5,8 @@ from collections.abc import Callable
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
+from ouipost.claims import database_now
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.events.operator import ReadOnlyAdmin, ReadOnlyInline
@@ -56,13 +56,13 @@ class PostAdmin(ReadOnlyAdmin[Post]):
 
     @admin.action(description="Publish now")
     def publish_now(self, request: HttpRequest, posts: QuerySet[Post]) -> None:
-        actor, now = Actor.from_request(request), timezone.now()
+        actor, now = Actor.from_request(request), database_now()
         for post in posts:
             self._try(request, post, lambda post: services.publish_post(post, actor=actor, now=now))
 
     @admin.action(description="Retry what failed")
     def retry_failed(self, request: HttpRequest, posts: QuerySet[Post]) -> None:
-        actor, now = Actor.from_request(request), timezone.now()
+        actor, now = Actor.from_request(request), database_now()
         for post in posts:
             self._try(request, post, lambda post: services.retry_post(post, actor=actor, now=now))
 

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from ouipost.api import idempotency
 from ouipost.api.viewsets import Lists, Retrieves
+from ouipost.claims import database_now
 from ouipost.ids import PATTERN
 from posts import files, services, uploads
 from posts.filters import PostFilter
@@ -95,13 +96,13 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceViewSet[Post]):
     @action(detail=True, methods=["post"])
     def publish(self, request: Request, **kwargs: Any) -> Response:
         """Publish now and wait for the outcome, as long as `Prefer: wait=N` says; a repeat never sends again."""
-        return self._send(lambda post: services.publish_post(post, actor=self.actor, now=timezone.now()))
+        return self._send(lambda post: services.publish_post(post, actor=self.actor, now=database_now()))
 
     @extend_schema(request=None, responses={200: OutcomeSerializer, 202: OutcomeSerializer})
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, **kwargs: Any) -> Response:
         """Send the failed targets again, and no others."""
-        return self._send(lambda post: services.retry_post(post, actor=self.actor, now=timezone.now()))
+        return self._send(lambda post: services.retry_post(post, actor=self.actor, now=database_now()))
 
     @extend_schema(request=ResolveInput, responses=PostDetailSerializer)
     @action(detail=True, methods=["post"], url_path=f"targets/(?P<target>tgt_{PATTERN})/resolve")
@@ -112,7 +113,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceViewSet[Post]):
 
         def change(post: Post) -> Post:
             meant = get_object_or_404(Target, pk=target, post=post)
-            return services.resolve_target(meant, **word, actor=self.actor, now=timezone.now())
+            return services.resolve_target(meant, **word, actor=self.actor, now=database_now())
 
         return self._change(change)
 

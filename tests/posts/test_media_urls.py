@@ -13,6 +13,7 @@ from pytest_django import Settings
 from posts.media_urls import signed_url
 from posts.storage import store
 
+pytestmark = pytest.mark.django_db  # closing an answer looks after open connections
 NAME = "media/ab/abcdef0123456789abcdef0123456789.jpg"
 CONTENT = bytes(range(256)) * 1000
 

@@ -1,0 +1,84 @@
+"""An account or workspace that goes takes along what was not sent, and nothing else."""
+
+from typing import Any
+
+import pytest
+
+from accounts.models import SocialAccount
+from accounts.services import disconnect
+from posts import services
+from posts.models import Post, Target
+from tests.factories import NOW
+from tests.posts.fakes import ACTOR, ScriptedNetwork, make_mixed, states, told
+from workspaces.models import Workspace
+
+
+@pytest.fixture(autouse=True)
+def _(network: ScriptedNetwork) -> None:
+    """All accounts are the paper network's."""
+
+
+def test_disconnecting_cancels_what_was_not_sent_and_counts_the_posts(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    account, other = accounts
+    alone = [make_mixed(workspace, [account], "scheduled", scheduled_at=NOW) for _ in range(2)]
+    missed = make_mixed(workspace, [account], "missed")
+    shared = make_mixed(workspace, [account, other], "scheduled", "scheduled", scheduled_at=NOW)
+    draft = make_mixed(workspace, [account], "draft")
+    resting = make_mixed(workspace, [account], "publishing")
+    published = make_mixed(workspace, [account], "published")
+    failed = make_mixed(workspace, [account], "failed")
+
+    count = disconnect(account, actor=ACTOR, now=NOW)
+
+    assert count == 5
+    assert [states(post) for post in (*alone, missed, resting)] == [["cancelled"]] * 4
+    assert [Post.objects.get(pk=post.pk).status for post in (*alone, missed, resting, draft)] == ["draft"] * 5
+    assert (states(shared), Post.objects.get(pk=shared.pk).status) == (["cancelled", "scheduled"], "scheduled")
+    assert (states(draft), states(published), states(failed)) == ([], ["published"], ["failed"])
+    assert not Target.objects.filter(status="cancelled", due_at__isnull=False).exists()
+
+
+@pytest.mark.parametrize("on_its_way", [{"in_flight": "acc_1"}, {"armed_at": NOW, "outcome_unknown": True}])
+def test_disconnecting_leaves_alone_what_may_be_at_the_network(
+    workspace: Workspace, accounts: list[SocialAccount], on_its_way: dict[str, Any]
+) -> None:
+    post = make_mixed(workspace, accounts, "publishing")
+    Target.objects.filter(post=post).update(**on_its_way)
+
+    assert disconnect(accounts[0], actor=ACTOR, now=NOW) == 0
+    assert states(post) == ["publishing"]
+
+
+def test_a_post_whose_last_open_target_is_cancelled_is_told_of(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    post = make_mixed(workspace, accounts, "published", "publishing")
+
+    disconnect(accounts[1], actor=ACTOR, now=NOW)
+
+    assert Post.objects.get(pk=post.pk).status == "published"
+    assert "post.published" in told()
+
+
+def test_a_workspace_that_goes_sends_no_more(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    post = make_mixed(workspace, accounts, "scheduled", "missed")
+    busy = make_mixed(workspace, accounts, "publishing")
+
+    services.cancel_workspace(workspace)
+
+    assert (states(post), states(busy)) == (["cancelled", "cancelled"], ["publishing"])
+
+
+def test_purging_waits_for_what_is_being_published(workspace: Workspace, accounts: list[SocialAccount]) -> None:
+    make_mixed(workspace, accounts, "cancelled", "published")
+    busy = make_mixed(workspace, accounts, "publishing")
+
+    first = services.purge(workspace)
+    left = list(Post.objects.values_list("pk", flat=True))
+    Target.objects.filter(post=busy).update(status="published")
+
+    assert (first, left) == (False, [busy.pk])
+    assert services.purge(workspace) is True
+    assert Post.objects.count() == 0
