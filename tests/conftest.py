@@ -60,8 +60,10 @@ def api(workspace: Workspace) -> ApiClient:
     return ApiClient(secret, workspace.pk)
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print the figures that tests recorded, and how many tests ran on which database."""
+    if hasattr(config, "workerinput"):
+        return  # the process that started the workers tells
     passed = terminalreporter.stats.get("passed", [])
     figures = [value for report in passed for name, value in report.user_properties if name == "numbers"]
     for line in sorted(set(figures)):

@@ -27,12 +27,16 @@ def main(command: str, *arguments: str) -> int:
         need("mariadb_config", "libmariadb-dev", "pkg-config", "gcc", "python3-dev")
         return 0
     totals = Path(tempfile.mkdtemp(prefix="ouipost-totals-")) / "totals"
-    status = run_suite("SQLite", "", totals, arguments)
+    status = run_suite("SQLite", "", totals, ("-m", "not browser", *arguments))
     if command == "sqlite" or status:
         return status
     need("chromium", "chromium")
+    # In processes of their own: the browser's event loop would stay in the way of every later database test.
+    status = run_suite("SQLite, in a browser", "", totals, ("-m", "browser", *arguments))
+    if status:
+        return status
     with database() as url:
-        return run_suite("MariaDB", url, totals, arguments)
+        return run_suite("MariaDB", url, totals, ("-m", "not browser", *arguments))
 
 
 def run_suite(name: str, url: str, totals: Path, arguments: tuple[str, ...]) -> int:
