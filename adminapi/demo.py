@@ -67,7 +67,7 @@ def load() -> Demo | None:
 
 
 def make(output: OutputWrapper) -> Demo:
-    """Create key and workspace, connect three accounts, write some posts; raises ClientError."""
+    """Create key and workspace, connect an account at each network, write some posts; raises ClientError."""
     password = os.urandom(9).hex()
     made = bootstrap(
         email=EMAIL,
@@ -81,10 +81,11 @@ def make(output: OutputWrapper) -> Demo:
     made.admin.set_password(password)  # an earlier demo that came to no end may have set another
     made.admin.save()
     client = Client(settings.PUBLIC_BASE_URL, api_key=secret, workspace_id=made.workspace.pk)
-    output.write("Making the demo: three accounts at the simulated networks, and some posts.")
-    for platform in ("facebook", "twitter", "bluesky"):
+    output.write("Making the demo: an account at each simulated network, and some posts.")
+    platforms = [each["id"] for each in client.call("GET", "/api/platforms")["platforms"] if each["configured"]]
+    for platform in platforms:
         client.connect(platform)
-    write_posts(client)
+    write_posts(client, platforms)
     demo = Demo(api_key=secret, workspace_id=made.workspace.pk, email=EMAIL, password=password)
     _keep(demo)
     return demo
@@ -96,10 +97,9 @@ def _keep(demo: Demo) -> None:
         json.dump(demo.__dict__, file)
 
 
-def write_posts(client: Client) -> None:
+def write_posts(client: Client, everywhere: list[str]) -> None:
     """Write a draft, a scheduled post and one that is published at once, with a picture."""
     now = timezone.now()
-    everywhere = ["facebook", "twitter", "bluesky"]
     client.call("POST", "/api/posts", json={"content": "An idea for later.", "platforms": everywhere})
     tomorrow = {
         "content": "Fresh bread from seven o'clock on. #bakery",

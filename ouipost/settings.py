@@ -10,6 +10,7 @@ import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts import platforms
 from ouipost import secrets_file
 from ouipost.databases import database
 from ouipost.logs import logging_config
@@ -190,12 +191,12 @@ RATE_LIMITS |= {tier: int(limit) for tier, limit in env.dict("RATE_LIMITS", defa
 NETWORK_GATEWAY = env("NETWORK_GATEWAY", default="").rstrip("/")
 OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
 NETWORKS = {
-    name: {
-        "client_id": env(f"{name.upper()}_CLIENT_ID", default=""),
-        "client_secret": env(f"{name.upper()}_CLIENT_SECRET", default=""),
-        "version": env(f"{name.upper()}_API_VERSION", default=""),
+    platform.id: {
+        "client_id": env(f"{platform.id.upper()}_CLIENT_ID", default=""),
+        "client_secret": env(f"{platform.id.upper()}_CLIENT_SECRET", default=""),
+        "version": env(f"{platform.id.upper()}_API_VERSION", default=""),
     }
-    for name in ["facebook", "instagram", "twitter", "linkedin", "tiktok", "youtube", "pinterest", "threads", "bluesky"]
+    for platform in platforms.ALL
 }
 
 ENGINE_SPEED = env.float("ENGINE_SPEED", default=1.0)
