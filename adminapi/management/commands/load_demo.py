@@ -17,9 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["dry_run"]:
-            self.stdout.write(
-                "Would make a sandbox workspace, a test key, an account at each network and three posts."
-            )
+            self.stdout.write("Would make a sandbox workspace, a test key, an account at each network and three posts.")
             return
         if not demo.is_ready():
             raise CommandError(f"Nothing answers at {settings.PUBLIC_BASE_URL}/readyz: start `manage.py serve` first.")
