@@ -80,7 +80,7 @@ def test_a_dry_run_makes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     printed = run("load_demo", "--dry-run")
 
-    assert "Would make one sandbox workspace" in printed
+    assert "Would make a sandbox workspace" in printed
     assert (Workspace.objects.count(), ApiKey.objects.count()) == (0, 0)
 
 
