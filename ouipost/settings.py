@@ -120,6 +120,10 @@ if SIMULATOR:
     DATABASES["simulator"] = database(
         env("SIMULATOR_DATABASE_URL", default=f"sqlite:///{OUIPOST_HOME / 'simulator.sqlite3'}")
     )
+REDIS_URL = env("REDIS_URL", default="")
+"""Where keys, limits and usage are shared between processes; empty: each process has its own."""
+CELERY_BROKER_URL = env("CELERY_BROKER_URL", default=REDIS_URL)
+"""Where doorbells ring; empty: workers only look at the database."""
 DATABASE_ROUTERS = ["ouipost.routers.SimulatorRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

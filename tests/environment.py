@@ -7,6 +7,7 @@ os.environ.setdefault("OUIPOST_HOME", tempfile.mkdtemp(prefix="ouipost-tests-"))
 os.environ["DATABASE_URL"] = (
     os.environ.get("DATABASE_URL_TEST") or f"sqlite:///{os.environ['OUIPOST_HOME']}/test.sqlite3"
 )
+os.environ["REDIS_URL"] = os.environ["CELERY_BROKER_URL"] = ""  # tests that are about them name `REDIS_URL_TEST`
 os.environ["ENVIRONMENT"] = "embedded"
 os.environ["PUBLIC_BASE_URL"] = "http://testserver"
 os.environ["NETWORK_GATEWAY"] = ""

@@ -1,8 +1,9 @@
 """Runs the suite against real services: those that are named, else private ones, else newly installed ones.
 
 `python tests/services.py headers|sqlite|all [pytest arguments]`. `DATABASE_URL_TEST` names a MariaDB or MySQL server
-whose user may create databases; without it a throw-away server is started from the installed binaries on a free port;
-without those it is installed, as root on Debian or Ubuntu; else the run ends with the name of the missing package.
+whose user may create databases, `REDIS_URL_TEST` a Redis server whose databases may be flushed; without them
+throw-away servers are started from the installed binaries on free ports; without those they are installed, as root on
+Debian or Ubuntu; else the run ends with the name of the missing package.
 """
 
 import os
@@ -27,6 +28,13 @@ def main(command: str, *arguments: str) -> int:
         need("mariadb_config", "libmariadb-dev", "pkg-config", "gcc", "python3-dev")
         return 0
     totals = Path(tempfile.mkdtemp(prefix="ouipost-totals-")) / "totals"
+    with redis() as redis_url:
+        os.environ["REDIS_URL_TEST"] = redis_url
+        return run_suites(command, totals, arguments)
+
+
+def run_suites(command: str, totals: Path, arguments: tuple[str, ...]) -> int:
+    """Run the suite on SQLite, and for `all` in a browser and on MariaDB; returns the first bad exit status."""
     status = run_suite("SQLite", "", totals, ("-m", "not browser", *arguments))
     if command == "sqlite" or status:
         return status
@@ -85,6 +93,31 @@ def start_mariadb(folder: Path) -> "tuple[subprocess.Popen[bytes], str]":
     return server, f"mysql://root@127.0.0.1:{port}/ouipost"
 
 
+@contextmanager
+def redis() -> Iterator[str]:
+    """Give the address of a Redis server for the tests."""
+    named = os.environ.get("REDIS_URL_TEST", "")
+    if named:
+        yield named
+        return
+    need("redis-server", "redis-server")
+    port = free_port()
+    server = start_redis(port)
+    try:
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        server.terminate()
+        server.wait(timeout=START_SECONDS)
+
+
+def start_redis(port: int) -> "subprocess.Popen[bytes]":
+    """Start a server of our own on this port; it keeps nothing on disk."""
+    command = [find("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603
+    wait_for_port(port, server)
+    return server
+
+
 def server_user(folder: Path) -> str:
     """Return the account that a server started by root must run as; empty where we are not root."""
     if os.geteuid() != 0:
@@ -119,14 +152,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for_port(port: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
+def wait_for_port(port: int, server: "subprocess.Popen[bytes]", log: Path | None = None) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.1)
-    sys.exit(f"The database server did not start:\n{log.read_text() if log.exists() else ''}")
+    sys.exit(f"A server did not start:\n{log.read_text() if log and log.exists() else ''}")
 
 
 if __name__ == "__main__":
