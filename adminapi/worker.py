@@ -4,29 +4,21 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import close_old_connections
 from django.utils import timezone
 
 from accounts import connecting, tokens
 from ouipost.api import idempotency
-from ouipost.claims import Claim, engine_time
-from ouipost.writer import Writer
+from ouipost.claims import engine_time
 from posts import answers, files
-from posts.claiming import claim_targets
-from posts.publishing import publish
+from posts.publisher import TICK_SECONDS, Publisher
 from workspaces import services as workspaces
 
 logger = logging.getLogger(__name__)
-
-TICK_SECONDS = 0.25
-PAUSE_AFTER_FAILURE_SECONDS = 1.0
-DRAIN_SECONDS = 45
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,56 +41,23 @@ CHORES = (
 
 
 class Worker:
-    """One process's share of the work: one thread writes, up to `threads` others talk to networks."""
+    """All the work of one process: publishing with up to `threads` threads, and the chores beside it."""
 
     def __init__(self, threads: int) -> None:
+        self._publisher = Publisher(threads)
         self._stopping = threading.Event()
-        self._writer = Writer()
-        self._running: dict[Future[None], Claim] = {}
-        self._threads = threads
 
     def stop(self) -> None:
-        """Claim nothing more; `run` returns when what is in flight has ended."""
+        """Take nothing more; `run` returns when what is in flight has ended."""
         self._stopping.set()
+        self._publisher.stop()
 
     def run(self) -> None:
         """Work until `stop`, then let what is in flight end, up to 45 s."""
         chores = threading.Thread(target=self._do_chores, name="chores", daemon=True)
         chores.start()
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="publish") as pool:
-            while not self._stopping.is_set():
-                self._claim(pool)
-                self._writer.serve(TICK_SECONDS)
-            deadline = time.monotonic() + DRAIN_SECONDS
-            while self._in_flight() and time.monotonic() < deadline:
-                self._writer.serve(TICK_SECONDS)
-            self._writer.close()  # what is still out is looked into when its lease is over
+        self._publisher.run()
         chores.join(timeout=1)
-
-    def _claim(self, pool: ThreadPoolExecutor) -> None:
-        free = self._threads - self._in_flight()
-        if free <= 0:
-            return
-        try:
-            held = claim_targets(free, suspects=not any(claim.unsettled for claim in self._running.values()))
-        except DatabaseError:
-            logger.exception("Nothing could be claimed")
-            close_old_connections()
-            self._stopping.wait(PAUSE_AFTER_FAILURE_SECONDS)
-            return
-        self._running |= {pool.submit(partial(self._publish, claim)): claim for claim in held}
-
-    def _publish(self, claim: Claim) -> None:
-        try:
-            publish(claim, writer=self._writer)
-        except Exception:
-            logger.exception("Target %s was left to its lease", claim.pk)
-        finally:
-            close_old_connections()  # a renewed token may have opened one
-
-    def _in_flight(self) -> int:
-        self._running = {future: claim for future, claim in self._running.items() if not future.done()}
-        return len(self._running)
 
     def _do_chores(self) -> None:
         due = {chore: time.monotonic() for chore in CHORES}
