@@ -18,6 +18,28 @@ class AccountStatus(models.TextChoices):
     ERROR = "error"
 
 
+class Guarded(models.Model):
+    """Columns of what can be asked too often: nothing goes out before `held_until`."""
+
+    held_until = models.DateTimeField(null=True, blank=True, editable=False)
+    recent_calls = models.CharField(
+        max_length=20, blank=True, default="", editable=False, help_text="The last calls: + was answered, - was not."
+    )
+    recent_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class Network(Guarded):
+    """What is known of a network's health; there is no row while nothing is wrong with it."""
+
+    id = models.CharField(primary_key=True, max_length=20)
+
+    def __str__(self) -> str:
+        return self.id
+
+
 class SocialAccountQuerySet(models.QuerySet["SocialAccount"]):
     def connected(self) -> "SocialAccountQuerySet":
         """Leave out the disconnected, which stay for the posts that they published."""
@@ -28,7 +50,7 @@ class SocialAccountQuerySet(models.QuerySet["SocialAccount"]):
         return self.connected().filter(status=AccountStatus.ACTIVE, due_at__isnull=False)
 
 
-class SocialAccount(Claimable):
+class SocialAccount(Claimable, Guarded):
     """One account at one network, in one workspace; `due_at` is when its tokens shall be refreshed."""
 
     id = public_id("acc")
@@ -55,6 +77,9 @@ class SocialAccount(Claimable):
     following = models.PositiveBigIntegerField(null=True, blank=True)
     last_sync = models.DateTimeField(null=True, blank=True)
     last_error = models.JSONField(null=True, blank=True)
+    paced_at = models.DateTimeField(
+        null=True, editable=False, help_text="Until when posts already sent use up the network's quota."
+    )
     connected_at = models.DateTimeField()
     disconnected_at = models.DateTimeField(null=True, blank=True)
 

@@ -11,6 +11,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts import platforms
+from accounts.platforms.base import Pace, Platform
 from ouipost import secrets_file
 from ouipost.databases import database
 from ouipost.logs import logging_config
@@ -54,6 +55,9 @@ PORT = env.int("PORT", default=8000)
 PUBLIC_BASE_URL = env("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if EMBEDDED else [])
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+WEB_WORKERS = env.int("WEB_WORKERS", default=1)
+if WEB_WORKERS < 1:
+    raise ImproperlyConfigured("WEB_WORKERS must be at least 1.")
 WEB_THREADS = env.int("WEB_THREADS", default=64 if SIMULATOR else 4)
 
 INSTALLED_APPS = [
@@ -122,6 +126,8 @@ if SIMULATOR:
     )
 REDIS_URL = env("REDIS_URL", default="")
 """Where keys, limits and usage are shared between processes; empty: each process has its own."""
+REDIS_TIMEOUT = env.float("REDIS_TIMEOUT", default=0.05)
+"""Seconds that one call may take, connecting included, before the product goes on without Redis."""
 CELERY_BROKER_URL = env("CELERY_BROKER_URL", default=REDIS_URL)
 """Where doorbells ring; empty: workers only look at the database."""
 DATABASE_ROUTERS = ["ouipost.routers.SimulatorRouter"]
@@ -202,6 +208,26 @@ NETWORKS = {
     }
     for platform in platforms.ALL
 }
+
+
+
+def pace(platform: type[Platform]) -> Pace | None:
+    """Return how fast an account of this network may post: `<NETWORK>_PACE`, as `posts/seconds`, else its own."""
+    name = f"{platform.id.upper()}_PACE"
+    given = env.str(name, default="")
+    if not given:
+        return platform.pace
+    posts, _, seconds = given.partition("/")
+    if not (posts.isdecimal() and seconds.isdecimal() and int(posts) and int(seconds)):
+        raise ImproperlyConfigured(f"{name} must be posts/seconds, such as 50/86400.")
+    return Pace(posts=int(posts), seconds=int(seconds))
+
+
+NETWORK_PACE = {platform.id: pace(platform) for platform in platforms.ALL}
+NETWORK_MAX_IN_FLIGHT = {
+    platform.id: env.int(f"{platform.id.upper()}_MAX_IN_FLIGHT", default=48) for platform in platforms.ALL
+}
+"""Calls at the same time, of all workers together: one network that hangs must not hold all threads."""
 
 ENGINE_SPEED = env.float("ENGINE_SPEED", default=1.0)
 """Divides the publishing engine's times; for tests only."""

@@ -1,20 +1,26 @@
 """Group commit: threads that talk to networks hand their database work to one writer and wait for its commit.
 
-What has gathered is committed in one transaction, each piece in a savepoint of its own, so that one bad row does not
-undo the others. The threads hold no database connection while they wait for a network.
+What has gathered is committed in one transaction: items for the same work go to it together, in one savepoint, so that
+many rows cost a few statements. Where that fails each item is tried alone, so that one bad row does not undo the
+others. The threads hold no database connection while they wait for a network.
 """
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from django.db import DatabaseError, OperationalError, close_old_connections, transaction
 
 logger = logging.getLogger(__name__)
+Item = TypeVar("Item")
 Result = TypeVar("Result")
+Work = Callable[[Sequence[Item]], Sequence[Result]]
+"""Database work for many items at once; returns the results in their order."""
+Tell = Callable[[], None]
 BATCH = 100
 TRIES = 3
 
@@ -24,33 +30,49 @@ class WriterClosed(Exception):
 
 
 class Runs(Protocol):
-    """Runs a piece of database work and returns its result once that is committed."""
+    """Runs database work for an item and returns its result once that is committed."""
 
-    def run(self, work: Callable[[], Result]) -> Result: ...
+    def run(self, work: Work[Item, Result], item: Item) -> Result: ...
 
 
 class Inline:
     """Runs the work here and now, in a transaction of its own."""
 
-    def run(self, work: Callable[[], Result]) -> Result:
+    def run(self, work: Work[Item, Result], item: Item) -> Result:
         with transaction.atomic():
-            return work()
+            return work([item])[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """An item that waits for its commit."""
+
+    work: Work[Any, Any]
+    item: Any
+    future: "Future[Any]" = field(default_factory=Future)
+
+    def succeeds(self, result: Any) -> Tell:
+        return lambda: self.future.set_result(result)
+
+    def fails(self, error: BaseException) -> Tell:
+        return lambda: self.future.set_exception(error)
 
 
 class Writer:
     """Runs the work of many threads in the thread that calls `serve`."""
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
+        self._queue: SimpleQueue[Entry] = SimpleQueue()
         self._closed = threading.Event()
 
-    def run(self, work: Callable[[], Result]) -> Result:
-        """Hand in the work and wait; raises what the work or its commit raised, or WriterClosed."""
-        future: Future[Result] = Future()
-        self._queue.put((work, future))
+    def run(self, work: Work[Item, Result], item: Item) -> Result:
+        """Hand in an item and wait; raises what the work or its commit raised, or WriterClosed."""
+        entry = Entry(work=work, item=item)
+        self._queue.put(entry)
         if self._closed.is_set():
             self._refuse()
-        return future.result()
+        result: Result = entry.future.result()
+        return result
 
     def close(self) -> None:
         """Serve nobody any more: those who wait, and those who come, get WriterClosed."""
@@ -59,32 +81,18 @@ class Writer:
 
     def _refuse(self) -> None:
         while batch := self._gather(timeout=0):
-            for _, future in batch:
-                future.set_exception(WriterClosed())
+            for entry in batch:
+                entry.future.set_exception(WriterClosed())
 
     def serve(self, timeout: float) -> bool:
-        """Commit what has gathered, waiting up to `timeout` seconds for the first piece; returns if there was any."""
+        """Commit what has gathered, waiting up to `timeout` seconds for the first item; returns if there was any."""
         batch = self._gather(timeout)
         for tell in self._commit(batch) if batch else []:
             tell()
         return bool(batch)
 
-    def _commit(
-        self, batch: list[tuple[Callable[[], Any], "Future[Any]"]], tries: int = TRIES
-    ) -> list[Callable[[], None]]:
-        """Commit a batch and return how to tell its threads; a race lost to another process only costs a try."""
-        try:
-            with transaction.atomic():
-                return [self._attempt(work, future) for work, future in batch]
-        except Exception as error:
-            close_old_connections()
-            if isinstance(error, OperationalError) and tries > 1:
-                return self._commit(batch, tries - 1)
-            logger.exception("A batch of %s writes was not committed", len(batch))
-            return [_fails(future, error) for _, future in batch]
-
-    def _gather(self, timeout: float) -> list[tuple[Callable[[], Any], "Future[Any]"]]:
-        batch: list[tuple[Callable[[], Any], Future[Any]]] = []
+    def _gather(self, timeout: float) -> list[Entry]:
+        batch: list[Entry] = []
         try:
             batch.append(self._queue.get(timeout=timeout))
             while len(batch) < BATCH:
@@ -93,19 +101,31 @@ class Writer:
             pass
         return batch
 
-    def _attempt(self, work: Callable[[], Any], future: "Future[Any]") -> Callable[[], None]:
-        """Run one piece in its savepoint and return how to tell its thread, to be called after the commit."""
+    def _commit(self, batch: list[Entry], tries: int = TRIES) -> list[Tell]:
+        """Commit a batch and return how to tell its threads; a race lost to another process only costs a try."""
+        groups: dict[Work[Any, Any], list[Entry]] = {}
+        for entry in batch:
+            groups.setdefault(entry.work, []).append(entry)
         try:
             with transaction.atomic():
-                result = work()
-        except DatabaseError as error:
-            if transaction.get_connection().needs_rollback:
-                raise
-            return _fails(future, error)
+                return [tell for group in groups.values() for tell in _attempt(group)]
         except Exception as error:
-            return _fails(future, error)
-        return lambda: future.set_result(result)
+            close_old_connections()
+            if isinstance(error, OperationalError) and tries > 1:
+                return self._commit(batch, tries - 1)
+            logger.exception("A batch of %s writes was not committed", len(batch))
+            return [entry.fails(error) for entry in batch]
 
 
-def _fails(future: "Future[Any]", error: BaseException) -> Callable[[], None]:
-    return lambda: future.set_exception(error)
+def _attempt(group: list[Entry]) -> list[Tell]:
+    """Run the work for a group in a savepoint and return how to tell its threads, to be called after the commit."""
+    try:
+        with transaction.atomic():
+            results = group[0].work([entry.item for entry in group])
+    except Exception as error:
+        if isinstance(error, DatabaseError) and transaction.get_connection().needs_rollback:
+            raise
+        if len(group) == 1:
+            return [group[0].fails(error)]
+        return [tell for entry in group for tell in _attempt([entry])]
+    return [entry.succeeds(result) for entry, result in zip(group, results, strict=True)]

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from django.conf import settings
-from django.db import transaction
 
 from accounts.platforms.base import Published, Recovery
-from ouipost.claims import Claim, LostClaim
+from ouipost.claims import Claim
+from ouipost.writer import Inline
 from posts.models import Target
-from posts.settling import Report, settle
+from posts.settling import Report, settle_all
 
 logger = logging.getLogger(__name__)
 
@@ -59,10 +59,7 @@ def _settle(report: Report) -> None:
     known = Target.objects.filter(pk=report.claim.pk, remote_id=report.outcome.remote_id)
     if known.exists():
         return
-    try:
-        with transaction.atomic():
-            settle(report)
-    except LostClaim:
+    if not Inline().run(settle_all, report):
         logger.warning("The post of target %s is gone: its late answer is forgotten", report.claim.pk)
 
 

@@ -1,16 +1,20 @@
 """Taking due targets: at most one per account at a time, the longest due first, and never what came too late."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import IntegrityError, OperationalError, connection, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Count, Exists, F, OuterRef
 
+from accounts import traffic
+from accounts.models import SocialAccount
 from accounts.platforms.base import WhoActs
 from ouipost import claims
 from ouipost.api.transactions import is_lock_error
-from ouipost.claims import Claim
+from ouipost.claims import Claim, LostClaim
+from posts.holding import hold_account
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.services import sync_and_tell
 from posts.slots import too_late
@@ -18,8 +22,19 @@ from posts.slots import too_late
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 90
-LOOK_AHEAD = 4
+LOOK_AHEAD = 2
+LOOKS = 4
 MAX_UNSETTLED_CLAIMS = 5
+
+
+class Candidate(NamedTuple):
+    """What a choice is made by."""
+
+    pk: str
+    post_id: str
+    account_id: str
+    platform: str
+    claim_count: int
 
 
 def claim_targets(limit: int, *, suspects: bool = True) -> list[Claim]:
@@ -31,7 +46,7 @@ def claim_targets(limit: int, *, suspects: bool = True) -> list[Claim]:
     try:
         with transaction.atomic():
             return _claim(limit, suspects=suspects)
-    except IntegrityError:
+    except (IntegrityError, LostClaim):
         return []  # another worker took another target of one of these accounts: the next tick sees it
     except OperationalError as error:
         if is_lock_error(error):
@@ -41,48 +56,100 @@ def claim_targets(limit: int, *, suspects: bool = True) -> list[Claim]:
 
 def _claim(limit: int, *, suspects: bool) -> list[Claim]:
     now = claims.database_now()
-    candidates = _candidates(now, suspects=suspects)
-    chosen = _choose(candidates, limit=limit)
-    posts = _lock_posts([target.post_id for target in chosen])
-    ready = list(candidates.filter(pk__in=[target.pk for target in chosen], post__in=posts))  # as it is under the lock
+    due = _due(now, suspects=suspects)
+    if not due.exists():
+        return []
+    chosen = _choose(due, limit=limit, room=_room(now))
+    posts = _lock_posts([candidate.post_id for candidate in chosen])
+    accounts = _lock_accounts([candidate.account_id for candidate in chosen])
+    ready = list(due.filter(pk__in=[each.pk for each in chosen], post__in=posts, account__in=accounts))  # as locked
     missed = [target for target in ready if _is_missed(target, posts[target.post_id], now=now)]
     crashing = [target for target in ready if target.claim_count >= MAX_UNSETTLED_CLAIMS and target not in missed]
     _miss(missed, now=now)
     _park(crashing)
-    taken = [target for target in ready if target not in missed and target not in crashing]
-    held = claims.claim(
-        Target.objects.all(),
-        [target.pk for target in taken],
-        lease=claims.engine_time(LEASE_SECONDS),
-        in_flight=F("account_id"),
-    )
-    claimed = {claim.pk for claim in held}
-    _start({target.post_id for target in taken if target.pk in claimed}, now=now)
-    for post in {target.post_id: posts[target.post_id] for target in [*missed, *crashing]}.values():
-        sync_and_tell(post)
+    sound = [target for target in ready if target not in missed and target not in crashing]
+    held = _take(_let_wait(sound, accounts, now=now), accounts, now=now)
+    for post_id in {target.post_id for target in [*missed, *crashing]}:
+        sync_and_tell(Post.objects.get(pk=post_id))
     return held
 
 
-def _candidates(now: datetime, *, suspects: bool) -> TargetQuerySet:
-    """Match due targets whose account has nothing else in flight."""
+def _due(now: datetime, *, suspects: bool) -> TargetQuerySet:
+    """Match due targets whose account has nothing else in flight, the longest due first."""
     busy = Target.objects.filter(in_flight=OuterRef("account_id")).exclude(pk=OuterRef("pk"))
     due = Target.objects.filter(claims.is_due(now), ~Exists(busy)).order_by("due_at", "pk")
     return due if suspects else due.filter(claim_count=0)
 
 
-def _choose(candidates: TargetQuerySet, *, limit: int) -> list[Target]:
-    """Return the first of each account, with at most one whose last claim was never settled."""
-    first: dict[str, Target] = {}
-    for target in candidates[: limit * LOOK_AHEAD]:
-        first.setdefault(target.account_id, target)
-    suspects = [target for target in first.values() if target.claim_count]
-    return [target for target in first.values() if target not in suspects[1:]][:limit]
+def _room(now: datetime) -> dict[str, int]:
+    """Return how many more targets of each network may be in flight."""
+    shares = traffic.shares(now)
+    in_flight = Target.objects.filter(in_flight__isnull=False, lease_until__gt=now).values_list("platform")
+    counts = dict(in_flight.annotate(count=Count("pk")).order_by())
+    return {platform: share - counts.get(platform, 0) for platform, share in shares.items()}
+
+
+def _choose(due: TargetQuerySet, *, limit: int, room: dict[str, int]) -> list[Candidate]:
+    """Return the first of each account, as far as its network has room, with at most one unsettled before.
+
+    Where one account or network has so much due that it fills what is looked at, the look goes on behind it.
+    """
+    chosen: dict[str, Candidate] = {}
+    seen: set[str] = set()
+    for _ in range(LOOKS):
+        full = [platform for platform, places in room.items() if places <= 0]
+        columns = due.exclude(account__in=seen).exclude(platform__in=full).values_list(*Candidate._fields)
+        found = [Candidate(*row) for row in columns[: limit * LOOK_AHEAD]]
+        for candidate in found:
+            is_second_suspect = candidate.claim_count and any(each.claim_count for each in chosen.values())
+            if candidate.account_id in seen or room[candidate.platform] <= 0 or is_second_suspect:
+                continue
+            seen.add(candidate.account_id)
+            chosen[candidate.account_id] = candidate
+            room[candidate.platform] -= 1
+            if len(chosen) == limit:
+                return list(chosen.values())
+        if len(found) < limit * LOOK_AHEAD:
+            break
+    return list(chosen.values())
 
 
 def _lock_posts(pks: Sequence[str]) -> dict[str, Post]:
     """Lock the posts before their targets, as every change of a post does; those being changed right now wait."""
     locked = Post.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-    return {post.pk: post for post in locked.filter(pk__in=pks).order_by("pk").prefetch_related("workspace")}
+    rows = locked.filter(pk__in=pks).order_by("pk").only("workspace_id").prefetch_related("workspace")
+    return {post.pk: post for post in rows}
+
+
+def _lock_accounts(pks: Sequence[str]) -> dict[str, SocialAccount]:
+    """Lock the accounts, whose pace is counted here; one whose tokens are being renewed right now waits."""
+    locked = SocialAccount.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+    rows = locked.filter(pk__in=pks).order_by("pk").only("platform", "held_until", "paced_at")
+    return {account.pk: account for account in rows}
+
+
+def _let_wait(targets: Sequence[Target], accounts: Mapping[str, SocialAccount], *, now: datetime) -> list[Target]:
+    """Push what its account may not send yet to when it may, and return the others."""
+    waits = {target.account_id: traffic.wait(accounts[target.account_id], now=now) for target in targets}
+    for account_id, until in waits.items():
+        if until is not None:
+            hold_account(account_id, until=until)
+    return [target for target in targets if waits[target.account_id] is None]
+
+
+def _take(targets: Sequence[Target], accounts: Mapping[str, SocialAccount], *, now: datetime) -> list[Claim]:
+    """Claim the targets, start their posts, and count what they use of their accounts' pace."""
+    lease = claims.engine_time(LEASE_SECONDS)
+    pks = [target.pk for target in targets]
+    held = claims.claim(Target.objects.all(), pks, lease=lease, in_flight=F("account_id"))
+    claimed = {claim.pk for claim in held}
+    taken = [target for target in targets if target.pk in claimed]
+    _start({target.post_id for target in taken}, now=now)
+    sending = [accounts[target.account_id] for target in taken if not target.outcome_unknown]
+    spent = {account.pk: {"paced_at": at} for account in sending if (at := traffic.spent(account, now=now))}
+    if spent:
+        claims.update_each(SocialAccount, spent)
+    return held
 
 
 def _start(posts: set[str], *, now: datetime) -> None:

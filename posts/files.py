@@ -1,5 +1,6 @@
 """The files of a post: rows, bytes, and the flat copy on the post that lists read."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -114,7 +115,15 @@ def remove_all(post: Post) -> None:
 
 def as_content(post: Post) -> list[base.Media]:
     """Return the files as connectors take them, in the order of the post."""
-    return [_as_content(media) for media in post.files.order_by("position", "pk")]
+    return as_contents([post])[post.pk]
+
+
+def as_contents(posts: Iterable[Post]) -> dict[str, list[base.Media]]:
+    """Return the files of each of these posts as connectors take them, in the order of the post."""
+    contents: dict[str, list[base.Media]] = {post.pk: [] for post in posts}
+    for media in Media.objects.filter(post__in=contents).order_by("position", "pk"):
+        contents[media.post_id].append(_as_content(media))
+    return contents
 
 
 def _as_content(media: Media) -> base.Media:

@@ -104,6 +104,7 @@ class Target(Claimable):
         default=0, editable=False, help_text="Looks since the last send that found nothing."
     )
     handles = models.JSONField(default=dict, blank=True, editable=False)
+    sent_text = models.TextField(blank=True, default="", editable=False)
     remote_id = models.CharField(max_length=255, blank=True)
     url = models.TextField(blank=True)
     error = models.JSONField(null=True, blank=True)
@@ -116,7 +117,7 @@ class Target(Claimable):
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["post", "account"], name="one_target_per_account")]
         indexes: ClassVar = [
-            models.Index(fields=["due_at", "id"], name="target_due"),
+            models.Index(fields=["due_at", "id", "account", "platform"], name="target_due"),
             models.Index(fields=["account", "remote_id"], name="target_remote"),
             models.Index(fields=["account", "published_at"], name="target_published"),
         ]

@@ -8,10 +8,8 @@ import logging
 import time
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 
 from django.db import DatabaseError, close_old_connections
-from django.db.models import F
 
 from accounts import registry, tokens
 from accounts.models import AccountStatus, SocialAccount
@@ -30,11 +28,9 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.session import NetworkSession
-from ouipost import claims
 from ouipost.claims import Claim, LostClaim, engine_time
 from ouipost.writer import Runs, WriterClosed
-from posts import answers, files
-from posts.claiming import LEASE_SECONDS
+from posts import answers
 from posts.content import compose
 from posts.models import Target
 from posts.settling import (
@@ -45,16 +41,14 @@ from posts.settling import (
     Report,
     Undecidable,
     gave_up,
-    recovery_time,
-    settle,
+    settle_all,
 )
+from posts.steps import Arming, Saving, Search, arm_all, load_all, others, save_all
 
 logger = logging.getLogger(__name__)
 
 GUARD_SECONDS = 5
 LOOKS_BEFORE_ABSENT = 2
-SENT_TEXT = "sent_text"
-"""Our own entry beside the connector's handles."""
 TOKEN_WAIT_SECONDS = 2
 SETTLE_AGAIN_SECONDS = 0.5
 
@@ -92,7 +86,7 @@ class Publish:
         self.unresolved = False
 
     def run(self) -> None:
-        self.writer.run(self._load)
+        self._load()
         outcome = self._outcome()
         report = Report(
             claim=self.claim,
@@ -107,15 +101,15 @@ class Publish:
 
     def _load(self) -> None:
         """Read everything once, right after the claim: from then on nobody can edit any more."""
-        self.started_at = claims.database_now()
-        rows = Target.objects.select_related("post__workspace", "account__workspace")
-        self.target = rows.get(pk=self.claim.pk)
-        self.unresolved = self.target.outcome_unknown
+        loaded = self.writer.run(load_all, self.claim)
+        if loaded is None:
+            raise LostClaim
+        self.started_at, self.target, self.media = loaded.at, loaded.target, loaded.media
+        self.unresolved, self.sends = self.target.outcome_unknown, self.target.sends
         self.account = self.target.account
         platform = registry.get(self.account.platform, sandbox=self.account.workspace.is_sandbox)
         assert isinstance(platform, Connector)  # no others have accounts
         self.connector = platform
-        self.media = files.as_content(self.target.post)
 
     def _compose(self) -> None:
         """Put together what to send, and the way out; raises Unavailable while the operator has no registration."""
@@ -125,7 +119,7 @@ class Publish:
         self.session = registry.session(self.account.workspace)
         content = compose(self.target.post, self.account, self.connector, self.media)
         if self.unresolved:  # what is looked for is what was sent, whatever the settings say by now
-            content = replace(content, text=self.target.handles.get(SENT_TEXT, content.text))
+            content = replace(content, text=self.target.sent_text)
         self.operation = Operation(
             content=content,
             account=self.account.unseal(),
@@ -177,8 +171,7 @@ class Publish:
         if self.connector.recovery == Recovery.PARK:
             return Undecidable(message="The network's answer was lost, and it cannot be asked.")
         self.session.deadline = self._time_before_arming()
-        found = self.connector.recover(self.session, self.operation)
-        match self.writer.run(partial(self._unlinked, found)):
+        match self._unlinked(self.connector.recover(self.session, self.operation)):
             case []:
                 return self._absent()
             case [one]:
@@ -198,15 +191,16 @@ class Publish:
 
     def _unlinked(self, found: list[Published]) -> list[Published]:
         """Leave out what is known to be another target's."""
-        others = Target.objects.filter(account=self.account, remote_id__in=[each.remote_id for each in found])
-        linked = set(others.exclude(pk=self.target.pk).values_list("remote_id", flat=True))
+        ids = [each.remote_id for each in found]
+        search = Search(target_id=self.target.pk, account_id=self.account.pk, remote_ids=ids)
+        linked = self.writer.run(others, search)
         return [each for each in found if each.remote_id not in linked]
 
     def _send(self) -> Outcome:
         self.step = "prepare"
         self.session.deadline = self._time_before_arming()
         handles = self.connector.prepare(self.session, self.operation, self._save)
-        self.writer.run(partial(self._arm, handles))
+        self._arm(handles)
         if self.claim.seconds_left < engine_time(VISIBLE_CALL_SECONDS + GUARD_SECONDS).total_seconds():
             return Later(seconds=0, message="The worker was held up; nothing was sent.")
         self.step = "commit"
@@ -215,23 +209,27 @@ class Publish:
 
     def _save(self, handles: Handles) -> None:
         """Keep what must not be done again, and hold the target for another lease."""
-        self.writer.run(partial(self._renew, handles=dict(handles)))
+        self._take_over(self.writer.run(save_all, Saving(claim=self.claim, handles=handles)))
         self.session.deadline = self._time_before_arming()
 
     def _arm(self, handles: Handles) -> None:
         """Allow the visible call: from here on its outcome is unknown until an answer is settled."""
-        now = claims.database_now()
-        self._renew(
-            handles={**handles, SENT_TEXT: self.operation.content.text},
-            armed_at=self.operation.armed_at or now,
-            due_at=recovery_time(self.connector.recovery, self.connector.listing_lag, now=now),
-            sends=F("sends") + 1,
-            absences=0,
-            outcome_unknown=True,
+        self.sends += 1
+        arming = Arming(
+            claim=self.claim,
+            handles=handles,
+            sent_text=self.operation.content.text,
+            armed_at=self.operation.armed_at,
+            sends=self.sends,
+            recovery=self.connector.recovery,
+            listing_lag=self.connector.listing_lag,
         )
+        self._take_over(self.writer.run(arm_all, arming))
 
-    def _renew(self, **values: object) -> None:
-        self.claim = claims.renew(Target, self.claim, lease=engine_time(LEASE_SECONDS), **values)
+    def _take_over(self, renewed: Claim | None) -> None:
+        if renewed is None:
+            raise LostClaim
+        self.claim = renewed
 
     def _time_before_arming(self) -> float:
         return self.claim.deadline - engine_time(VISIBLE_CALL_SECONDS + GUARD_SECONDS).total_seconds()
@@ -267,7 +265,8 @@ class Publish:
         is_kept = not isinstance(report.outcome, Published)
         while True:
             try:
-                return self.writer.run(partial(settle, report))
+                self.writer.run(settle_all, report)
+                return
             except (DatabaseError, WriterClosed) as error:
                 if not is_kept:
                     answers.keep(report)

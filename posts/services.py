@@ -4,7 +4,7 @@ Every function locks the post before it looks at anything, and so do the engine'
 comes before a publish starts, or is refused.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,10 +14,11 @@ from django.shortcuts import get_object_or_404
 
 from accounts.models import SocialAccount
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.events.journal import SYSTEM, Actor, changes, record
-from posts import destinations, files, rules
+from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
+from ouipost.events.models import Event
+from posts import destinations, doorbell, files, rules
 from posts.content import normal_hashtags
-from posts.models import Post, PostStatus, Target, TargetStatus
+from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
 from posts.status import derive
 from workspaces.models import Workspace
 
@@ -32,6 +33,7 @@ UNTRIED: dict[str, Any] = {
     "armed_at": None,
     "outcome_unknown": False,
     "handles": {},
+    "sent_text": "",
     "error": None,
 }
 """The columns of a target of which nothing is, or may be, at a network."""
@@ -85,8 +87,7 @@ def create_post(
 ) -> tuple[Post, list[str]]:
     """Create a draft, or a scheduled post when a time is given, and return it with warnings."""
     found = destinations.resolve(workspace, values["platforms"], overrides=values.get("platform_content"))
-    texts = {name: values[name] for name in TEXTS if name in values}
-    post = Post(workspace=workspace, created_at=now, moment=now, **_normal(texts))
+    post = unsaved_post(workspace, values=values, now=now)
     post.destinations, post.platforms = values["platforms"], found.platforms
     post.save(force_insert=True)
     targets = destinations.place(post, found)
@@ -94,6 +95,12 @@ def create_post(
     if scheduled_at is not None:
         _schedule(post, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
     return post, found.warnings
+
+
+def unsaved_post(workspace: Workspace, *, values: dict[str, Any], now: datetime) -> Post:
+    """Return a new draft that says this; it goes nowhere yet, and is not stored."""
+    texts = {name: values[name] for name in TEXTS if name in values}
+    return Post(workspace=workspace, created_at=now, moment=now, **_normal(texts))
 
 
 @transaction.atomic
@@ -160,13 +167,20 @@ def _schedule(
     actor: Actor,
     now: datetime,
 ) -> None:
-    if scheduled_at < now - PAST_TOLERANCE:
-        raise InvalidInput(scheduled_at=["The time is in the past."])
+    require_future(scheduled_at, now=now)
     _require_publishable(post, found)
     _set_due(targets, scheduled_at=scheduled_at)
+    if scheduled_at <= now:
+        transaction.on_commit(doorbell.ring, robust=True)
     post.scheduled_at, post.scheduled_timezone = scheduled_at, zone
     sync(post)
     record("scheduled", post, actor=actor, scheduled_at=scheduled_at.isoformat(), timezone=zone)
+
+
+def require_future(scheduled_at: datetime, *, now: datetime) -> None:
+    """Raise InvalidInput for a time that is more than a minute ago."""
+    if scheduled_at < now - PAST_TOLERANCE:
+        raise InvalidInput(scheduled_at=["The time is in the past."])
 
 
 def _require_publishable(post: Post, found: destinations.Destinations) -> None:
@@ -236,6 +250,7 @@ def _send_now(pks: Collection[str], *, now: datetime) -> None:
         give_up_at=now + GIVE_UP_AFTER,
         **UNTRIED,
     )
+    transaction.on_commit(doorbell.ring, robust=True)
 
 
 @transaction.atomic
@@ -254,6 +269,38 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
     sync(post)
     record("resolved", post, actor=actor, target=locked.pk, outcome="published" if published else "not_published")
     return post
+
+
+@transaction.atomic
+def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
+    """Have the network asked once more about an unknown outcome: what is there is published, what surely is not fails.
+
+    The time for trying is over, so nothing is sent again, except where the network keeps one copy per key. What was
+    never sent needs no asking and fails at once.
+    """
+    post = lock(target.post)
+    locked = get_object_or_404(Target, pk=target.pk)
+    if locked.status != TargetStatus.NEEDS_REVIEW:
+        raise WrongStatus(f"The target is {locked.status}: there is nothing to ask.", status=post.status)
+    values = _asked_about(locked, now=now) if locked.outcome_unknown else _never_sent(locked)
+    Target.objects.filter(pk=locked.pk).update(claim_count=0, **values)
+    record("reconcile_requested", post, actor=actor, target=locked.pk)
+    sync_and_tell(post)
+    return post
+
+
+def _asked_about(target: Target, *, now: datetime) -> dict[str, Any]:
+    values = {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": now, "absences": 0}
+    doubled = Attempt.objects.filter(target=target, outcome="duplicate").order_by("number").last()
+    if doubled is None:
+        return values
+    # The engine takes no absence for an answer while the error is the network's word that it has the post.
+    return values | {"error": {**(target.error or {}), "code": doubled.code, "message": doubled.message}}
+
+
+def _never_sent(target: Target) -> dict[str, Any]:
+    message = "It was set aside before anything was sent."
+    return {"status": TargetStatus.FAILED, "error": {**(target.error or {}), "message": message, "retryable": True}}
 
 
 def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> int:
@@ -292,13 +339,26 @@ def purge(workspace: Workspace) -> bool:
 def sync(post: Post) -> PostStatus | None:
     """Bring a locked post in step with its targets and save it; returns the new status if it changed."""
     targets = list(Target.objects.filter(post=post).values_list("status", "published_at"))
-    before, post.status = post.status, derive([status for status, _ in targets])
-    if post.status == DRAFT:
-        post.scheduled_at, post.scheduled_timezone = None, ""
-    post.published_at = max((at for _, at in targets if at is not None), default=None)
-    post.moment = post.published_at or post.scheduled_at or post.created_at
+    before = post.status
+    for name, value in in_step(post, targets).items():
+        setattr(post, name, value)
     post.save()
     return PostStatus(post.status) if post.status != before else None
+
+
+def in_step(post: Post, targets: Iterable[tuple[str, datetime | None]]) -> dict[str, Any]:
+    """Return the columns of a post that follow from its targets, given as their statuses and times of publishing."""
+    states = list(targets)
+    status = derive([status for status, _ in states])
+    scheduled_at, zone = (None, "") if status == DRAFT else (post.scheduled_at, post.scheduled_timezone)
+    published_at = max((at for _, at in states if at is not None), default=None)
+    return {
+        "status": status,
+        "scheduled_at": scheduled_at,
+        "scheduled_timezone": zone,
+        "published_at": published_at,
+        "moment": published_at or scheduled_at or post.created_at,
+    }
 
 
 OUTCOMES = (PostStatus.PUBLISHED, PARTIAL, FAILED, REVIEW, MISSED)
@@ -306,7 +366,14 @@ OUTCOMES = (PostStatus.PUBLISHED, PARTIAL, FAILED, REVIEW, MISSED)
 
 def sync_and_tell(post: Post) -> None:
     """Bring a post in step after its targets moved, and tell the journal when that settled it."""
-    changed = sync(post)
-    if changed in OUTCOMES:
-        results = Target.objects.filter(post=post).values("id", "account_id", "platform", "status", "url", "error")
-        record(str(changed.value), post, actor=SYSTEM, targets=list(results))
+    if told := outcome(post, sync(post), Target.objects.filter(post=post)):
+        record_all([told])
+
+
+def outcome(post: Post, changed: PostStatus | None, targets: Iterable[Target]) -> Event | None:
+    """Return the journal's entry on a post whose status changed to one that is an outcome."""
+    if changed not in OUTCOMES:
+        return None
+    names = ("id", "account_id", "platform", "status", "url", "error")
+    results = [{name: getattr(target, name) for name in names} for target in targets]
+    return entry(changed.value, post, actor=SYSTEM, targets=results)

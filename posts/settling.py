@@ -1,12 +1,15 @@
 """What becomes of a target after a step: the one place that turns outcomes into states."""
 
 import random
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import Count
 
+from accounts import traffic
+from accounts.models import SocialAccount
 from accounts.platforms.base import (
     Duplicate,
     PlatformError,
@@ -17,10 +20,13 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
+from accounts.traffic import Call
 from ouipost import claims
-from ouipost.claims import Claim, LostClaim, engine_time
+from ouipost.claims import Claim, engine_time
+from ouipost.events.journal import record_all
+from posts.holding import hold_account
 from posts.models import Attempt, Post, Target, TargetStatus
-from posts.services import sync_and_tell
+from posts.services import in_step, outcome
 
 VISIBLE_CALL_SECONDS = 30
 SETTLE_SECONDS = 30
@@ -29,6 +35,8 @@ RETRY_SECONDS = (30, 120, 600, 1800, 3600, 7200)
 RATE_LIMIT_SECONDS = 60
 JITTER = 0.2
 LATE = "late"
+FOLLOWING = ("status", "scheduled_at", "scheduled_timezone", "published_at", "moment")
+"""The columns of a post that follow from its targets."""
 NOTHING_THERE: dict[str, Any] = {"outcome_unknown": False, "armed_at": None, "absences": 0}
 """The visible call certainly did nothing: what was armed is over."""
 
@@ -83,37 +91,90 @@ def _patience(recovery: Recovery, listing_lag: float) -> float:
     return RESEND_SECONDS if recovery == Recovery.KEY else SETTLE_SECONDS + listing_lag
 
 
-def settle(report: Report) -> None:
-    """Write the outcome, in the caller's transaction: target, attempt, post and journal, or only the late answer."""
+def settle_all(reports: Sequence[Report]) -> list[bool]:
+    """Write the outcomes, in the caller's transaction: targets, attempts, posts and journal, or only late answers.
+
+    Returns, for each, whether its post is still there. The cost in statements does not grow with the reports.
+    """
     now = claims.database_now()
-    post, target = _lock(report.claim)
-    values = next_state(target, report, now=now)
-    if "status" in values:
-        values = {"attempts": target.attempts + 1} | values
-    if values.get("status") == TargetStatus.NEEDS_REVIEW:
-        values |= _told_late(target, now=now)
-    if not claims.release(Target, report.claim, in_flight=None, claim_count=0, **values):
-        _note_late(post, target, report, now=now)
-        return
-    if isinstance(report.outcome, RateLimited) and values["due_at"]:
-        _hold_account(target, until=values["due_at"])
-    _log(target, report, now=now, outcome=_word(report.outcome), next_at=values["due_at"])
-    sync_and_tell(post)
+    posts = _lock_posts(reports)
+    targets = {target.pk: target for target in Target.objects.filter(post__in=posts).order_by("pk")}
+    there = [report for report in reports if report.claim.pk in targets]
+    settled = [report for report in there if targets[report.claim.pk].fence == report.claim.fence]
+    late = [report for report in there if report not in settled]
+    next_at = _release(settled, targets, now=now)
+    _log([*((report, word(report.outcome), next_at[report.claim.pk]) for report in settled),
+          *((report, LATE, None) for report in late)], now=now)  # fmt: skip
+    _adopt_late([targets[report.claim.pk] for report in late], now=now)
+    _keep_in_step(posts, targets.values(), now=now)
+    _leave_alone(settled, targets, next_at, now=now)
+    return [report.claim.pk in targets for report in reports]
 
 
-def _lock(claim: Claim) -> tuple[Post, Target]:
-    """Lock the post before its target is read or written, as every change does; raises LostClaim if they are gone."""
-    try:
-        post_id = Target.objects.values_list("post_id", flat=True).get(pk=claim.pk)
-        return Post.objects.select_for_update().get(pk=post_id), Target.objects.get(pk=claim.pk)
-    except ObjectDoesNotExist as error:
-        raise LostClaim from error
+def _lock_posts(reports: Sequence[Report]) -> dict[str, Post]:
+    """Lock the posts before their targets are read or written, as every change does."""
+    pks = Target.objects.filter(pk__in=[report.claim.pk for report in reports]).values_list("post_id", flat=True)
+    rows = Post.objects.select_for_update().filter(pk__in=set(pks)).order_by("pk")
+    return {post.pk: post for post in rows.only("workspace_id", "created_at", *FOLLOWING)}
 
 
-def _hold_account(target: Target, *, until: datetime) -> None:
-    """Let all that would go to the same account earlier wait as long: its network would refuse that, too."""
-    waiting = Target.objects.filter(account=target.account_id, in_flight=None, due_at__lt=until)
-    waiting.exclude(pk=target.pk).update(due_at=until)
+def _release(reports: Sequence[Report], targets: Mapping[str, Target], *, now: datetime) -> dict[str, datetime | None]:
+    """Give the targets back, each in its next state; returns when each is due again."""
+    rows = []
+    for report in reports:
+        target = targets[report.claim.pk]
+        values = next_state(target, report, now=now)
+        if "status" in values:
+            values = {"attempts": target.attempts + 1} | values
+        if values.get("status") == TargetStatus.NEEDS_REVIEW:
+            values |= _told_late(target, now=now)
+        rows.append((target, values))
+    for target, values in rows:
+        for name, value in values.items():
+            setattr(target, name, value)
+        values |= {"in_flight": None, "claim_count": 0, "lease_until": None, "fence": target.fence + 1}
+    claims.write_each(Target, [(report.claim, values) for report, (_, values) in zip(reports, rows, strict=True)])
+    return {target.pk: target.due_at for target, _ in rows}
+
+
+def _keep_in_step(posts: Mapping[str, Post], targets: Iterable[Target], *, now: datetime) -> None:
+    """Let the posts follow from their targets, and tell the journal of those that this settled."""
+    families: dict[str, list[Target]] = {pk: [] for pk in posts}
+    for target in targets:
+        families[target.post_id].append(target)
+    changed, told = {}, []
+    for pk, post in posts.items():
+        columns = in_step(post, [(target.status, target.published_at) for target in families[pk]])
+        if any(getattr(post, name) != value for name, value in columns.items()):
+            changed[pk] = columns | {"updated_at": now}
+        if columns["status"] != post.status:
+            told.append(outcome(post, columns["status"], families[pk]))
+    if changed:
+        claims.update_each(Post, changed)
+    record_all([event for event in told if event])
+
+
+def _leave_alone(
+    reports: Sequence[Report],
+    targets: Mapping[str, Target],
+    next_at: Mapping[str, datetime | None],
+    *,
+    now: datetime,
+) -> None:
+    """Let all that would go to an account wait as long as its network said, or as its breaker is open."""
+    calls = [
+        Call(account_id=target.account_id, platform=target.platform, mark=traffic.mark(report.outcome))
+        for report in reports
+        if (target := targets[report.claim.pk])
+    ]
+    held = traffic.note(calls, now=now)
+    for report in reports:
+        account_id, until = targets[report.claim.pk].account_id, next_at[report.claim.pk]
+        if isinstance(report.outcome, RateLimited) and until:
+            held[account_id] = until
+            SocialAccount.objects.filter(pk=account_id).update(held_until=until)
+    for account_id, until in held.items():
+        hold_account(account_id, until=until)
 
 
 def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
@@ -236,7 +297,7 @@ def _shown(error: PlatformError, *, retryable: bool = False) -> dict[str, Any]:
     }
 
 
-def _word(outcome: Outcome) -> str:
+def word(outcome: Outcome) -> str:
     """Return the name of an outcome as attempts show it: `rate_limited`, `published`, …"""
     name = type(outcome).__name__
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
@@ -251,27 +312,40 @@ def _told_late(target: Target, *, now: datetime) -> dict[str, Any]:
     return {}
 
 
-def _note_late(post: Post, target: Target, report: Report, *, now: datetime) -> None:
-    """Keep an answer that came after the claim was lost; the one late id of a parked target settles it."""
-    _log(target, report, now=now, outcome=LATE, next_at=None)
-    values = _told_late(target, now=now)
-    if target.status == TargetStatus.NEEDS_REVIEW and values:
-        Target.objects.filter(pk=target.pk, fence=target.fence).update(**values)
-        sync_and_tell(post)
+def _adopt_late(targets: Iterable[Target], *, now: datetime) -> None:
+    """Settle parked targets by the one id that answers after a lost claim told of; others only have it in their log."""
+    for target in targets:
+        values = _told_late(target, now=now)
+        if target.status == TargetStatus.NEEDS_REVIEW and values:
+            Target.objects.filter(pk=target.pk, fence=target.fence).update(**values)
+            for name, value in values.items():
+                setattr(target, name, value)
 
 
-def _log(target: Target, report: Report, *, now: datetime, outcome: str, next_at: datetime | None) -> None:
+def _log(entries: Sequence[tuple[Report, str, datetime | None]], *, now: datetime) -> None:
+    """Add an attempt for each report, with its outcome's name and when the target is due again."""
+    pks = [report.claim.pk for report, _, _ in entries]
+    counts = Attempt.objects.filter(target__in=pks).values_list("target").annotate(count=Count("pk"))
+    numbers = dict(counts.order_by())
+    attempts = []
+    for report, word, next_at in entries:
+        numbers[report.claim.pk] = numbers.get(report.claim.pk, 0) + 1
+        attempts.append(_attempt(report, number=numbers[report.claim.pk], word=word, next_at=next_at, now=now))
+    Attempt.objects.bulk_create(attempts)
+
+
+def _attempt(report: Report, *, number: int, word: str, next_at: datetime | None, now: datetime) -> Attempt:
     error = report.outcome if isinstance(report.outcome, PlatformError) else None
     published = report.outcome if isinstance(report.outcome, Published) else None
     told = error or report.outcome
-    Attempt.objects.create(
-        target=target,
-        number=target.attempt_log.count() + 1,
+    return Attempt(
+        target_id=report.claim.pk,
+        number=number,
         fence=report.claim.fence,
         step=report.step,
         started_at=report.started_at,
         ended_at=now,
-        outcome=outcome,
+        outcome=word,
         http_status=error.status if error else None,
         code=error.error_code if error else "",
         network_code=error.network_code if error else "",

@@ -274,6 +274,14 @@ class Limits:
     """The keys of `platform_content.<network>.options` that it takes."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How many posts an account may send in a moving window of `seconds`."""
+
+    posts: int
+    seconds: int
+
+
 class Platform:
     """A network's facts. One that is no Connector cannot be connected yet."""
 
@@ -286,6 +294,8 @@ class Platform:
     """Written before the username where people see it."""
     limits: ClassVar[Limits]
     metrics: ClassVar[tuple[str, ...]]
+    pace: ClassVar[Pace | None] = None
+    """None: its quota is not documented, or too wide to be met; the operator's `<NETWORK>_PACE` wins."""
     supports_carousel: ClassVar[bool] = False
     supports_stories: ClassVar[bool] = False
     max_video_duration: ClassVar[int]

@@ -28,6 +28,7 @@ from accounts.platforms.base import (
     Limits,
     Media,
     Operation,
+    Pace,
     PasswordConnector,
     PlatformError,
     Profile,
@@ -79,6 +80,8 @@ class Bluesky(PasswordConnector):
     name = "Bluesky"
     account_types = ("profile",)
     scopes = ()
+    pace = Pace(posts=1666, seconds=3600)
+    """5,000 points an hour, at most 3 a post, https://docs.bsky.app/docs/advanced-guides/rate-limits."""
     limits = Limits(
         max_characters=300,
         characters_counted_as="graphemes",

@@ -22,6 +22,7 @@ from accounts.platforms.base import (
     Limits,
     Media,
     Operation,
+    Pace,
     PlatformError,
     Profile,
     Published,
@@ -68,6 +69,8 @@ class Twitter(OAuth2Connector):
     account_types = ("profile",)
     username_prefix = "@"
     scopes = ("tweet.read", "tweet.write", "users.read", "media.write", "offline.access")
+    pace = Pace(posts=100, seconds=900)
+    """`POST /2/tweets`: 100 per user in 15 minutes, https://docs.x.com/x-api/fundamentals/rate-limits."""
     limits = Limits(
         max_characters=280,
         characters_counted_as="x_weighted",

@@ -1,5 +1,6 @@
 """Writing the journal: a change calls `record` once, in its own transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -46,8 +47,20 @@ class Recordable(Protocol):
 
 def record(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = "", **details: Any) -> Event:
     """Write `<resource>.<verb>` into the journal, in the caller's transaction."""
+    event = entry(verb, subject, actor=actor, workspace_id=workspace_id, **details)
+    record_all([event])
+    return event
+
+
+def record_all(events: Sequence[Event]) -> None:
+    """Write entries into the journal, in the caller's transaction."""
+    Event.objects.bulk_create(events)
+
+
+def entry(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = "", **details: Any) -> Event:
+    """Return `<resource>.<verb>` as the journal has it; nothing is written yet."""
     workspace = workspace_id or getattr(subject, "workspace_id", "")
-    return Event.objects.create(
+    return Event(
         type=f"{subject.journal_name}.{verb}",
         resource_type=subject.journal_name,
         resource_id=subject.pk,

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.db import transaction
 from pytest_django import Settings
 
 from accounts.models import SocialAccount
 from ouipost import claims
-from ouipost.claims import Claim, LostClaim, claim, claim_due, database_now, engine_time, release, renew, write
+from ouipost.claims import Claim, LostClaim, claim, claim_due, database_now, engine_time, release, renew_each, write
 from ouipost.ids import new_id
 from tests.factories import make_account, make_workspace
 from tests.foundation.threads import PATIENCE_SECONDS, at_once
@@ -87,7 +88,7 @@ def test_a_row_that_was_settled_since_it_was_seen_is_not_claimed(workspace: Work
     seen = make_work(workspace)
     SocialAccount.objects.filter(pk=seen).update(due_at=None)
 
-    assert claim(SocialAccount.objects.all(), [seen], lease=LEASE, now=database_now()) == []
+    assert claim(SocialAccount.objects.all(), [seen], lease=LEASE) == []
     assert SocialAccount.objects.get(pk=seen).fence == 0
 
 
@@ -99,7 +100,8 @@ def test_the_update_believes_nothing_that_was_read_before(
     SocialAccount.objects.filter(pk=pk).update(due_at=database_now() + timedelta(minutes=5))
     monkeypatch.setattr(claims, "is_due", lambda now: next(looks)(now))
 
-    assert claim(SocialAccount.objects.all(), [pk], lease=LEASE) == []
+    with pytest.raises(LostClaim), transaction.atomic():
+        claim(SocialAccount.objects.all(), [pk], lease=LEASE)
 
 
 def test_a_lease_that_is_over_makes_the_row_due_again(workspace: Workspace) -> None:
@@ -117,8 +119,7 @@ def test_whoever_lost_the_claim_writes_nothing(workspace: Workspace) -> None:
 
     assert not write(SocialAccount, lost, name="stale")
     assert not release(SocialAccount, lost, due_at=None)
-    with pytest.raises(LostClaim):
-        renew(SocialAccount, lost, lease=LEASE, name="stale")
+    assert renew_each(SocialAccount, [(lost, {"name": "stale"})], lease=LEASE) == [None]
 
     row = SocialAccount.objects.get(pk=pk)
     assert (row.name, row.fence, row.lease_until is None) == ("Company Page", held.fence, False)
@@ -136,8 +137,9 @@ def test_the_holder_writes(workspace: Workspace) -> None:
 def test_the_holder_may_hold_on_for_another_lease(workspace: Workspace) -> None:
     pk, held = make_work(workspace), claim_one(timedelta(seconds=5))
 
-    longer = renew(SocialAccount, held, lease=LEASE, name="New")
+    [longer] = renew_each(SocialAccount, [(held, {"name": "New"})], lease=LEASE)
 
+    assert longer is not None
     row = SocialAccount.objects.get(pk=pk)
     assert (longer.pk, longer.fence) == (held.pk, held.fence)
     assert held.seconds_left <= 5 < longer.seconds_left <= 60

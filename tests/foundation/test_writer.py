@@ -1,6 +1,6 @@
 """Many threads' writes are one commit, and each thread hears how its own ended."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -30,11 +30,16 @@ def hand_in(writer: Writer) -> Iterator[HandIn]:
         def submit(*works: Callable[[], Any]) -> list[Future[Any]]:
             futures = []
             for count, work in enumerate(works, start=1):
-                futures.append(pool.submit(writer.run, work))
+                futures.append(pool.submit(writer.run, call, work))
                 wait_until(lambda count=count: writer._queue.qsize() == count)  # type: ignore[misc]
             return futures
 
         yield submit
+
+
+def call(works: Sequence[Callable[[], Any]]) -> list[Any]:
+    """The work whose items are pieces of work themselves."""
+    return [work() for work in works]
 
 
 def create(name: str) -> Callable[[], str]:
@@ -190,7 +195,7 @@ def test_the_writer_goes_on_after_a_failed_batch(
 
 
 def test_inline_work_is_committed_when_it_returns() -> None:
-    assert Inline().run(create("one")) == "one"
+    assert Inline().run(call, create("one")) == "one"
     assert names() == {"one"}
 
 
@@ -200,7 +205,7 @@ def test_inline_work_that_fails_leaves_nothing() -> None:
         raise ValueError("bug")
 
     with pytest.raises(ValueError, match="bug"):
-        Inline().run(bad)
+        Inline().run(call, bad)
 
     assert names() == set()
 
@@ -212,4 +217,4 @@ def test_a_closed_writer_refuses_those_who_wait_and_those_who_come(writer: Write
 
     assert isinstance(outcome(waiting), WriterClosed)
     with pytest.raises(WriterClosed):
-        writer.run(lambda: "never")
+        writer.run(call, lambda: "never")

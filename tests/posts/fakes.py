@@ -127,6 +127,7 @@ def make_due(workspace: Workspace, account: SocialAccount | None = None, **value
 
 def bring_forward(target: Target, **values: Any) -> None:
     """Make a waiting target due now, as if the time had passed."""
+    SocialAccount.objects.filter(pk=target.account_id).update(held_until=None)
     given = {"due_at": database_now() - timedelta(milliseconds=1), "lease_until": None}
     Target.objects.filter(pk=target.pk).update(**given | values)
 

@@ -1,5 +1,6 @@
 """An answer that the database could not take is on this machine's disk until it is settled."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,12 @@ def publish_while_the_database_is_away(target: Target, monkeypatch: pytest.Monke
     bring_forward(target)
     way = publishing.Publish(claim(target), writer=Inline())
 
-    def never(report: settling.Report) -> None:
+    def never(reports: Sequence[settling.Report]) -> list[bool]:
         way.claim = expired(way.claim)
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, "settle", never)
+        patch.setattr(publishing, "settle_all", never)
         with pytest.raises(type(error)):
             way.run()
 
@@ -65,7 +66,7 @@ def test_an_answer_that_was_settled_after_all_changes_nothing(workspace: Workspa
     bring_forward(target)
     held = claim(target)
     answers.keep(make_report(held, HERE))
-    settling.settle(make_report(held, HERE))
+    settling.settle_all([make_report(held, HERE)])
 
     answers.replay()
 

@@ -1,7 +1,7 @@
 """The engine's writes are committed in groups; a group that loses a race is committed again."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -24,10 +24,14 @@ def committed(*works: Callable[[], Any]) -> list[Any]:
     writer, futures = Writer(), []
     with ThreadPoolExecutor(len(works)) as pool:
         for work in works:
-            futures.append(pool.submit(writer.run, work))
+            futures.append(pool.submit(writer.run, call, work))
             wait_until(lambda: writer._queue.qsize() == len(futures))
         writer.serve(timeout=PATIENCE_SECONDS)
     return [_outcome(future) for future in futures]
+
+
+def call(works: Sequence[Callable[[], Any]]) -> list[Any]:
+    return [work() for work in works]
 
 
 def _outcome(future: "Future[Any]") -> Any:

@@ -3,8 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from accounts.platforms.base import (
     Published,
     RateLimited,
@@ -12,14 +10,14 @@ from accounts.platforms.base import (
     Rejected,
     Unavailable,
 )
-from ouipost.claims import Claim, LostClaim, database_now
+from ouipost.claims import Claim, database_now
 from ouipost.events.models import Event
 from posts.models import Attempt, Post, Target
 from posts.settling import (
     Absent,
     Outcome,
     Undecidable,
-    settle,
+    settle_all,
 )
 from tests.factories import NOW, make_account, make_post
 from tests.posts.fakes import HERE, bring_forward, claim, make_due, make_report, status_of
@@ -30,7 +28,7 @@ def test_settling_gives_the_target_back_and_writes_attempt_post_and_journal(work
     target = make_due(workspace)
     held = claim(target)
 
-    settle(make_report(held, HERE))
+    settle_all([make_report(held, HERE)])
 
     settled, post = Target.objects.get(pk=target.pk), Post.objects.get(targets=target)
     attempt = Attempt.objects.get(target=target)
@@ -52,7 +50,7 @@ def test_attempts_are_numbered_and_tell_what_was_answered(workspace: Workspace) 
 
     for outcome in (RateLimited("slow", status=429, network_code="88", retry_after=1), Absent()):
         bring_forward(target)
-        settle(make_report(claim(target), outcome, unresolved=isinstance(outcome, Absent)))
+        settle_all([make_report(claim(target), outcome, unresolved=isinstance(outcome, Absent))])
 
     first, second = Attempt.objects.filter(target=target).order_by("number")
     assert (first.number, first.outcome, first.http_status, first.network_code) == (1, "rate_limited", 429, "88")
@@ -67,7 +65,7 @@ def test_a_post_is_told_of_once_when_its_last_target_settles(workspace: Workspac
     outcomes: list[Outcome] = [HERE, Rejected("no")]
     for target, outcome in zip(post.targets.order_by("pk"), outcomes, strict=True):
         bring_forward(target)
-        settle(make_report(claim(target), outcome))
+        settle_all([make_report(claim(target), outcome)])
 
     assert status_of(post) == "partially_published"
     assert list(Event.objects.values_list("type", flat=True)) == ["post.partially_published"]
@@ -81,7 +79,7 @@ def test_a_rate_limit_holds_back_all_that_would_go_to_the_same_account(workspace
     tomorrow = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW + timedelta(days=900))
     held = claim(limited)
 
-    settle(make_report(held, RateLimited("slow", retry_after=370)))
+    settle_all([make_report(held, RateLimited("slow", retry_after=370))])
 
     due: dict[str, Any] = dict(Target.objects.values_list("pk", "due_at"))
     assert due[waiting.pk] == due[limited.pk] > database_now() + timedelta(seconds=360)
@@ -102,7 +100,7 @@ def test_an_answer_after_the_claim_was_lost_changes_nothing_but_is_kept(workspac
     target = make_due(workspace)
     held = lost_claim(target)
 
-    settle(make_report(held, HERE))
+    settle_all([make_report(held, HERE)])
 
     attempt = Attempt.objects.get(target=target)
     assert Target.objects.get(pk=target.pk).status == "publishing"
@@ -118,8 +116,8 @@ def test_the_one_late_id_settles_a_parked_target_once(workspace: Workspace) -> N
     held = lost_claim(target)
     park(target)
 
-    settle(make_report(held, HERE))
-    settle(make_report(held, Published(remote_id="43", url="")))
+    settle_all([make_report(held, HERE)])
+    settle_all([make_report(held, Published(remote_id="43", url=""))])
 
     settled = Target.objects.get(pk=target.pk)
     assert (settled.status, settled.remote_id, settled.url) == ("published", "42", HERE.url)
@@ -128,10 +126,11 @@ def test_the_one_late_id_settles_a_parked_target_once(workspace: Workspace) -> N
 
 def test_a_late_id_that_came_first_settles_a_target_that_would_be_parked(workspace: Workspace) -> None:
     target = make_due(workspace)
-    settle(make_report(lost_claim(target), HERE))
+    settle_all([make_report(lost_claim(target), HERE)])
     bring_forward(target)
 
-    settle(make_report(claim(target), Undecidable(message="nobody can tell"), recovery=Recovery.PARK, unresolved=True))
+    undecidable = Undecidable(message="nobody can tell")
+    settle_all([make_report(claim(target), undecidable, recovery=Recovery.PARK, unresolved=True)])
 
     settled = Target.objects.get(pk=target.pk)
     assert (settled.status, settled.remote_id, settled.error) == ("published", "42", None)
@@ -147,8 +146,8 @@ def test_several_late_ids_are_left_to_a_person(workspace: Workspace) -> None:
         target=target, number=1, fence=1, step="commit", started_at=NOW, ended_at=NOW, outcome="late", remote_id="41"
     )
 
-    settle(make_report(first, HERE))
-    settle(make_report(second, HERE))
+    settle_all([make_report(first, HERE)])
+    settle_all([make_report(second, HERE)])
 
     assert Target.objects.get(pk=target.pk).status == "needs_review"
 
@@ -158,7 +157,7 @@ def test_a_late_refusal_settles_nothing(workspace: Workspace) -> None:
     held = lost_claim(target)
     park(target)
 
-    settle(make_report(held, Rejected("no")))
+    settle_all([make_report(held, Rejected("no"))])
 
     assert Target.objects.get(pk=target.pk).status == "needs_review"
 
@@ -166,10 +165,10 @@ def test_a_late_refusal_settles_nothing(workspace: Workspace) -> None:
 def test_settling_twice_changes_nothing_the_second_time(workspace: Workspace) -> None:
     target = make_due(workspace)
     held = claim(target)
-    settle(make_report(held, Unavailable("away")))
+    settle_all([make_report(held, Unavailable("away"))])
     settled = Target.objects.get(pk=target.pk)
 
-    settle(make_report(held, Unavailable("away")))
+    settle_all([make_report(held, Unavailable("away"))])
 
     again = Target.objects.get(pk=target.pk)
     assert (again.attempts, again.due_at) == (settled.attempts, settled.due_at) == (1, settled.due_at)
@@ -180,5 +179,5 @@ def test_a_post_that_was_deleted_in_the_meantime_ends_the_claim(workspace: Works
     held = claim(target)
     Post.objects.get(targets=target).delete()
 
-    with pytest.raises(LostClaim):
-        settle(make_report(held, HERE))
+    assert settle_all([make_report(held, HERE)]) == [False]
+    assert not Attempt.objects.exists()

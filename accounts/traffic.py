@@ -1,0 +1,145 @@
+"""What may go out now: an account's pace, a network's share, and breakers that leave alone what does not answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, models
+from django.db.models import Q
+
+from accounts.models import Guarded, Network, SocialAccount
+from accounts.platforms.base import Pace, PlatformError, RateLimited, Unavailable, Unknown, WhoActs
+from ouipost import claims
+from ouipost.claims import engine_time
+
+LEAST_CALLS = 10
+MOST_CALLS = 20
+WINDOW_SECONDS = 300
+BROKEN_SHARE = 0.7
+OPEN_SECONDS = 30
+ANSWERED, FAILED = "+", "-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call to a network, by how it ended: `ANSWERED` or `FAILED`."""
+
+    account_id: str
+    platform: str
+    mark: str
+
+
+def mark(outcome: object) -> str:
+    """Return what an outcome says of the network's health; nothing for quotas and for troubles of our own."""
+    if not isinstance(outcome, PlatformError):
+        return ANSWERED
+    if isinstance(outcome, RateLimited) or outcome.acts == WhoActs.OPERATOR:
+        return ""
+    return FAILED if isinstance(outcome, Unavailable | Unknown) else ANSWERED
+
+
+def note(calls: Sequence[Call], *, now: datetime) -> dict[str, datetime]:
+    """Keep how calls ended, in the caller's transaction; returns the accounts to leave alone from now on, until when.
+
+    What goes well costs two queries: a row is written only while something failed lately.
+    """
+    Network.objects.bulk_create(
+        [Network(pk=platform) for platform in sorted({call.platform for call in calls if call.mark == FAILED})],
+        ignore_conflicts=True,
+    )
+    _note(Network.objects.all(), [(call.platform, call.mark) for call in calls], now=now)
+    return _note(SocialAccount.objects.all(), [(call.account_id, call.mark) for call in calls], now=now)
+
+
+def _note(
+    rows: "models.QuerySet[Any, Any]", marked: Sequence[tuple[str, str]], *, now: datetime
+) -> dict[str, datetime]:
+    marks: dict[str, str] = {}
+    for pk, mark in marked:
+        marks[pk] = marks.get(pk, "") + mark
+    failed = [pk for pk, told in marks.items() if FAILED in told]
+    watched = Q(pk__in=failed) | Q(pk__in=marks) & (Q(held_until__isnull=False) | ~Q(recent_calls=""))
+    changed = {
+        row.pk: columns
+        for row in rows.filter(watched).select_for_update().order_by("pk")
+        if (columns := after_calls(row, marks[row.pk], now=now))
+    }
+    if changed:
+        claims.update_each(rows.model, changed)
+    return {pk: columns["held_until"] for pk, columns in changed.items() if columns["held_until"]}
+
+
+def after_calls(guarded: Guarded, marks: str, *, now: datetime) -> dict[str, Any]:
+    """Return the columns after these calls; none where they change nothing.
+
+    Ten calls or more of the last twenty, within five minutes, of which 70 % failed, open the breaker for half a
+    minute. The first call after that closes it, or opens it again.
+    """
+    if not marks or (guarded.held_until is not None and guarded.held_until > now):
+        return {}
+    if guarded.held_until is not None:
+        return _columns(held_until=_opened(now) if marks[0] == FAILED else None)
+    is_old = guarded.recent_at is None or guarded.recent_at < now - engine_time(WINDOW_SECONDS)
+    recent = (("" if is_old else guarded.recent_calls) + marks)[-MOST_CALLS:]
+    if len(recent) >= LEAST_CALLS and recent.count(FAILED) >= BROKEN_SHARE * len(recent):
+        return _columns(held_until=_opened(now))
+    return _columns(recent_calls=recent, recent_at=now) if FAILED in recent else _columns()
+
+
+def _columns(
+    *, held_until: datetime | None = None, recent_calls: str = "", recent_at: datetime | None = None
+) -> dict[str, Any]:
+    return {"held_until": held_until, "recent_calls": recent_calls, "recent_at": recent_at}
+
+
+def _opened(now: datetime) -> datetime:
+    return now + engine_time(OPEN_SECONDS)
+
+
+def shares(now: datetime) -> dict[str, int]:
+    """Return how many calls each network may have at once: none while its breaker is open, one to try it again.
+
+    Whoever tries a network again holds its row until the caller's transaction ends: no two try at once.
+    """
+    shares = dict(settings.NETWORK_MAX_IN_FLIGHT)
+    held = Network.objects.exclude(held_until=None)
+    shares |= dict.fromkeys(held.values_list("pk", flat=True), 0)
+    tried = held.filter(held_until__lte=now, pk__in=[pk for pk, share in shares.items() if not share])
+    ours = tried.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+    return shares | dict.fromkeys(ours.order_by("pk").values_list("pk", flat=True), 1)
+
+
+def wait(account: SocialAccount, *, now: datetime) -> datetime | None:
+    """Return when the account may send again; None: now."""
+    if account.held_until is not None and account.held_until > now:
+        return account.held_until
+    pace = pace_of(account.platform)
+    if pace is None or account.paced_at is None:
+        return None
+    free = account.paced_at - (_burst(pace) - 1) * interval(pace)
+    return free if free > now else None
+
+
+def spent(account: SocialAccount, *, now: datetime) -> datetime | None:
+    """Return the account's `paced_at` after one more post; None where its network has no pace."""
+    pace = pace_of(account.platform)
+    return max(account.paced_at or now, now) + interval(pace) if pace else None
+
+
+def interval(pace: Pace) -> timedelta:
+    """Return the time between two posts of an account whose burst is used up.
+
+    Half of what a window allows may go at once, the other half is spread over it: no window ever has more.
+    """
+    return engine_time(pace.seconds / max(1, pace.posts - _burst(pace)))
+
+
+def _burst(pace: Pace) -> int:
+    return (pace.posts + 1) // 2
+
+
+def pace_of(platform_id: str) -> Pace | None:
+    """Return how fast an account of this network may post; None: as fast as it takes them."""
+    return settings.NETWORK_PACE[platform_id]

@@ -1,0 +1,104 @@
+"""The engine's database work on the way to the network: many targets at once, each under its own fence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from accounts.platforms.base import Handles, Media, Recovery
+from ouipost import claims
+from ouipost.claims import Claim, engine_time
+from posts import files
+from posts.claiming import LEASE_SECONDS
+from posts.models import Target
+from posts.settling import recovery_time
+from workspaces.models import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A claimed target as it stays until it is settled: from the claim on nobody can edit."""
+
+    target: Target
+    media: list[Media]
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saving:
+    """Handles that are worth keeping before the visible call is armed."""
+
+    claim: Claim
+    handles: Handles
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arming:
+    """The permission for one visible call, with all that is needed to find out about it later."""
+
+    claim: Claim
+    handles: Handles
+    sent_text: str
+    armed_at: datetime | None
+    """When an earlier visible call of this target was armed."""
+    sends: int
+    recovery: Recovery
+    listing_lag: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """Ids that a look for a target found at its account."""
+
+    target_id: str
+    account_id: str
+    remote_ids: Sequence[str]
+
+
+def load_all(held: Sequence[Claim]) -> list[Loaded | None]:
+    """Read what is needed to publish; None for what is gone."""
+    now = claims.database_now()
+    targets = Target.objects.select_related("post", "account").in_bulk([claim.pk for claim in held])
+    workspaces = Workspace.objects.in_bulk({target.account.workspace_id for target in targets.values()})
+    for target in targets.values():
+        target.post.workspace = target.account.workspace = workspaces[target.account.workspace_id]
+    media = files.as_contents([target.post for target in targets.values()])
+    found = {pk: Loaded(target=target, media=media[target.post_id], at=now) for pk, target in targets.items()}
+    return [found.get(claim.pk) for claim in held]
+
+
+def save_all(savings: Sequence[Saving]) -> list[Claim | None]:
+    """Keep what must not be done again, and hold each target for another lease; None for a lost claim."""
+    rows = [(saving.claim, {"handles": dict(saving.handles)}) for saving in savings]
+    return claims.renew_each(Target, rows, lease=engine_time(LEASE_SECONDS))
+
+
+def arm_all(armings: Sequence[Arming]) -> list[Claim | None]:
+    """Allow the visible calls: from here on each outcome is unknown until it is settled; None for a lost claim."""
+    now = claims.database_now()
+    rows = [(arming.claim, _armed(arming, now=now)) for arming in armings]
+    return claims.renew_each(Target, rows, lease=engine_time(LEASE_SECONDS))
+
+
+def _armed(arming: Arming, *, now: datetime) -> dict[str, Any]:
+    return {
+        "handles": dict(arming.handles),
+        "sent_text": arming.sent_text,
+        "armed_at": arming.armed_at or now,
+        "due_at": recovery_time(arming.recovery, arming.listing_lag, now=now),
+        "sends": arming.sends,
+        "absences": 0,
+        "outcome_unknown": True,
+    }
+
+
+def others(searches: Sequence[Search]) -> list[set[str]]:
+    """Return, of the posts that a look found at each account, those that are known to be another target's."""
+    return [set(_linked(search)) for search in searches]
+
+
+def _linked(search: Search) -> "QuerySet[Target, str]":
+    linked = Target.objects.filter(account=search.account_id, remote_id__in=search.remote_ids)
+    return linked.exclude(pk=search.target_id).values_list("remote_id", flat=True)
