@@ -61,7 +61,7 @@ def _claim(limit: int, *, suspects: bool) -> list[Claim]:
         return []
     chosen = _choose(due, limit=limit, room=_room(now))
     posts = _lock_posts([candidate.post_id for candidate in chosen])
-    accounts = _lock_accounts([candidate.account_id for candidate in chosen])
+    accounts = _lock_accounts([candidate.account_id for candidate in chosen if candidate.post_id in posts])
     ready = list(due.filter(pk__in=[each.pk for each in chosen], post__in=posts, account__in=accounts))  # as locked
     missed = [target for target in ready if _is_missed(target, posts[target.post_id], now=now)]
     crashing = [target for target in ready if target.claim_count >= MAX_UNSETTLED_CLAIMS and target not in missed]
