@@ -16,7 +16,7 @@ from accounts.models import SocialAccount
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
 from ouipost.events.models import Event
-from posts import destinations, doorbell, files, rules
+from posts import counts, destinations, doorbell, files, rules
 from posts.content import normal_hashtags
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
 from posts.status import derive
@@ -90,10 +90,11 @@ def create_post(
     post = unsaved_post(workspace, values=values, now=now)
     post.destinations, post.platforms = values["platforms"], found.platforms
     post.save(force_insert=True)
-    targets = destinations.place(post, found)
+    targets = destinations.place_new(post, found)
     record("created", post, actor=actor, platforms=post.platforms)
     if scheduled_at is not None:
         _schedule(post, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
+    counts.changed(workspace.pk, +1)
     return post, found.warnings
 
 
@@ -145,6 +146,7 @@ def delete_post(post: Post, *, actor: Actor) -> None:
     files.remove_all(locked)
     record("deleted", locked, actor=actor, status=locked.status)
     locked.delete()
+    counts.changed(locked.workspace_id, -1)
 
 
 @transaction.atomic
@@ -284,6 +286,7 @@ def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
         raise WrongStatus(f"The target is {locked.status}: there is nothing to ask.", status=post.status)
     values = _asked_about(locked, now=now) if locked.outcome_unknown else _never_sent(locked)
     Target.objects.filter(pk=locked.pk).update(claim_count=0, **values)
+    transaction.on_commit(doorbell.ring, robust=True)
     record("reconcile_requested", post, actor=actor, target=locked.pk)
     sync_and_tell(post)
     return post
@@ -300,7 +303,7 @@ def _asked_about(target: Target, *, now: datetime) -> dict[str, Any]:
 
 def _never_sent(target: Target) -> dict[str, Any]:
     message = "It was set aside before anything was sent."
-    return {"status": TargetStatus.FAILED, "error": {**(target.error or {}), "message": message, "retryable": True}}
+    return {"status": TargetStatus.FAILED, "error": {**(target.error or {}), "message": message}}
 
 
 def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> int:

@@ -1,0 +1,75 @@
+"""`manage.py stuck`: what is not where it should be, and who must do what about it."""
+
+import json
+import sys
+from collections import Counter
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from adminapi.arguments import require_between, require_workspace
+from ouipost.claims import database_now
+from posts.findings import Finding
+from posts.stuck import Search, Stuck
+
+OLDER_THAN = 300
+A_YEAR = 31_536_000
+
+
+class Command(BaseCommand):
+    help = "List what is late, in doubt, or cannot go out, each with the next step; exits 1 if there is anything."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--older-than",
+            type=int,
+            default=OLDER_THAN,
+            metavar="SECONDS",
+            help="how old trouble must be (default 300)",
+        )
+        parser.add_argument("--workspace", default="", metavar="ID", help="look into one workspace")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        require_between("--older-than", options["older_than"], least=0, most=A_YEAR)
+        require_workspace(options["workspace"])
+        now = database_now()
+        cutoff = now - timedelta(seconds=options["older_than"])
+        stuck = Search(now=now, cutoff=cutoff, workspace_id=options["workspace"]).run()
+        if options["json"]:
+            self.stdout.write(json.dumps({"stuck": [_row(each) for each in stuck.findings], "more": stuck.more}))
+        else:
+            self._tell(stuck)
+        if stuck.findings:
+            sys.exit(1)
+
+    def _tell(self, stuck: Stuck) -> None:
+        for finding in stuck.findings:
+            self.stdout.write(f"{_text(finding)}\n")
+        kinds = Counter(finding.kind for finding in stuck.findings)
+        counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+        more = f", and {stuck.more} more that are not shown" if stuck.more else ""
+        self.stdout.write(f"Stuck: {counted}{more}." if counted else "Nothing is stuck.")
+
+
+def _row(finding: Finding) -> dict[str, Any]:
+    return asdict(finding) | {"since": _moment(finding.since), "until": finding.until and _moment(finding.until)}
+
+
+def _text(finding: Finding) -> str:
+    subject = finding.target_id or finding.account_id
+    post = f" of {finding.post_id}" if finding.post_id else ""
+    until = f", until {_moment(finding.until)}" if finding.until else ""
+    return (
+        f"{finding.kind}: {subject}{post} in {finding.workspace_id} ({finding.platform})\n"
+        f"  since     {_moment(finding.since)}{until}\n"
+        f"  cause     {finding.cause}\n"
+        f"  who acts  {finding.who_acts}; sending it again is {'safe' if finding.retry_safe else 'not safe'}\n"
+        f"  next      {finding.next_step}"
+    )
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,73 @@
+"""What can be asked about a target in doubt: how its network would tell, and what came of the question."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from accounts import registry
+from accounts.models import AccountStatus
+from accounts.platforms.base import Connector, Recovery
+from posts.models import Target, TargetStatus
+
+WAYS = {
+    Recovery.LOOK: "looked for in the account's posts, and half a minute later again if it is not there",
+    Recovery.KEY: "sent again under its own key, of which the network keeps one copy",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """How a target in doubt is cleared up; `obstacle` says why that cannot be, empty where it can."""
+
+    way: str = ""
+    obstacle: str = ""
+
+
+def question(target: Target) -> Question:
+    """Return how it would be found out whether this target is out."""
+    if not target.outcome_unknown:
+        return Question(way="failed at once: it was set aside before anything was sent")
+    platform = registry.get(target.platform, sandbox=target.post.workspace.is_sandbox)
+    if not target.account.is_connected:
+        return Question(obstacle="its account was disconnected")
+    if target.account.status == AccountStatus.EXPIRED:
+        return Question(obstacle="its account must be connected again first")
+    if not isinstance(platform, Connector) or not registry.is_configured(platform):
+        return Question(obstacle="this installation has no credentials for the network")
+    if platform.recovery not in WAYS:
+        return Question(obstacle="its network cannot be asked")
+    return Question(way=WAYS[platform.recovery])
+
+
+def told(target: Target) -> str:
+    """Return what the question has led to, and what may be done now; empty while it is open."""
+    error = str((target.error or {}).get("message", "")).rstrip(".")
+    match target.status:
+        case TargetStatus.PUBLISHING:
+            return ""
+        case TargetStatus.PUBLISHED:
+            return f"published, {target.url or target.remote_id}"
+        case TargetStatus.FAILED:
+            return f"failed: {error}. POST /api/posts/{target.post_id}/retry sends it"
+        case TargetStatus.NEEDS_REVIEW:
+            return f"still in doubt: {error}. POST /api/posts/{target.post_id}/targets/{target.pk}/resolve settles it"
+    return f"{target.status} meanwhile"
+
+
+class Pending:
+    """Targets that were asked about and have no answer yet."""
+
+    def __init__(self, targets: Iterable[Target]) -> None:
+        self._fences = {target.pk: target.fence for target in targets}
+        self.was_taken_up = False
+
+    def __len__(self) -> int:
+        return len(self._fences)
+
+    def answered(self) -> Iterator[tuple[str, Target | None]]:
+        """Give each target that has its answer by now, once; None for one that was deleted."""
+        rows = {target.pk: target for target in Target.objects.filter(pk__in=list(self._fences))}
+        self.was_taken_up |= any(row.fence != self._fences[pk] for pk, row in rows.items())
+        for pk in list(self._fences):
+            if pk not in rows or told(rows[pk]):
+                del self._fences[pk]
+                yield pk, rows.get(pk)
