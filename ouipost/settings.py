@@ -210,7 +210,6 @@ NETWORKS = {
 }
 
 
-
 def pace(platform: type[Platform]) -> Pace | None:
     """Return how fast an account of this network may post: `<NETWORK>_PACE`, as `posts/seconds`, else its own."""
     name = f"{platform.id.upper()}_PACE"
@@ -223,15 +222,22 @@ def pace(platform: type[Platform]) -> Pace | None:
     return Pace(posts=int(posts), seconds=int(seconds))
 
 
+def max_in_flight(platform: type[Platform]) -> int:
+    """Return how many calls a network may have at once: `<NETWORK>_MAX_IN_FLIGHT`."""
+    name = f"{platform.id.upper()}_MAX_IN_FLIGHT"
+    given = env.str(name, default="48")
+    if not given.isdecimal() or not int(given):
+        raise ImproperlyConfigured(f"{name} must be a whole number, at least 1.")
+    return int(given)
+
+
 NETWORK_PACE = {platform.id: pace(platform) for platform in platforms.ALL}
-NETWORK_MAX_IN_FLIGHT = {
-    platform.id: env.int(f"{platform.id.upper()}_MAX_IN_FLIGHT", default=48) for platform in platforms.ALL
-}
+NETWORK_MAX_IN_FLIGHT = {platform.id: max_in_flight(platform) for platform in platforms.ALL}
 """Calls at the same time, of all workers together: one network that hangs must not hold all threads."""
 
 ENGINE_SPEED = env.float("ENGINE_SPEED", default=1.0)
 """Divides the publishing engine's times; for tests only."""
-WORKER_THREADS = env.int("WORKER_THREADS", default=32)
+WORKER_THREADS = env.int("WORKER_THREADS", default=64)
 
 UNFOLD = {
     "SITE_TITLE": "Oui Post",
