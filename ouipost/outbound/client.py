@@ -7,13 +7,21 @@ from http.client import HTTPException
 from typing import Any
 
 import requests
+from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
+from ouipost import __version__
 from ouipost.outbound.errors import AnswerLost, NotSent
 from ouipost.outbound.guard import check_form
-from ouipost.outbound.transport import Call, current_call, session
+from ouipost.outbound.transport import Call, adapter, current_call
 
 PIECE_BYTES = 65_536
+HEADERS = {
+    "User-Agent": f"OuiPost/{__version__}",
+    "Accept-Encoding": "identity",
+    "Accept": "*/*",
+    "Connection": "keep-alive",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,18 +64,18 @@ class Client:
         call = Call(deadline=time.monotonic() + timeout)
         token = current_call.set(call)
         try:
-            with session(guarded=not self._gateway).request(
+            # Without the library's session: what it would merge into each request is what we do not want.
+            request = requests.Request(
                 method,
                 address,
-                headers=headers,
+                headers=CaseInsensitiveDict(HEADERS | dict(headers or {})),
                 params=params,
                 data=data,
                 json=json,
                 files=files,
-                timeout=timeout,
-                stream=True,
-                allow_redirects=False,
-            ) as response:
+            )
+            way = adapter(guarded=not self._gateway)
+            with way.send(request.prepare(), stream=True, timeout=timeout) as response:
                 call.begin_body(max_bytes)
                 body = _read(response, max_bytes=max_bytes, truncate=truncate)
                 return Answer(status=response.status_code, headers=response.headers, body=body)

@@ -8,21 +8,17 @@ import time
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, partial
-from http.cookiejar import DefaultCookiePolicy
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import certifi
-import requests
 from requests.adapters import HTTPAdapter
-from requests.cookies import RequestsCookieJar
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
-from ouipost import __version__
 from ouipost.outbound import guard
 from ouipost.outbound.errors import AnswerLost, Blocked, NotSent
 
@@ -203,26 +199,10 @@ def tls_context() -> ssl.SSLContext:
     return context
 
 
-class Session(requests.Session):
-    """A session that keeps no cookies, follows no redirects and takes nothing from the environment."""
-
-    def __init__(self, *, guarded: bool) -> None:
-        super().__init__()
-        self.trust_env = False
-        self.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
-        self.headers.update({"User-Agent": f"OuiPost/{__version__}", "Accept-Encoding": "identity"})
-        adapter = Adapter(guarded=guarded)
-        self.mount("http://", adapter)
-        self.mount("https://", adapter)
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Say that there is none: requests would read the body of a redirect, however long, to look ahead."""
-
-
 @cache
-def session(*, guarded: bool) -> Session:
-    """Return this process's session: guarded for hosts that somebody typed, else for the operator's gateway."""
-    return Session(guarded=guarded)
+def adapter(*, guarded: bool) -> Adapter:
+    """Return this process's way out: guarded for hosts that somebody typed, else for the operator's gateway."""
+    return Adapter(guarded=guarded)
 
 
-os.register_at_fork(after_in_child=session.cache_clear)
+os.register_at_fork(after_in_child=adapter.cache_clear)

@@ -53,7 +53,7 @@ def serve() -> Iterator[Serve]:
 
     yield start
     for guarded in (True, False):
-        transport.session(guarded=guarded).close()
+        transport.adapter(guarded=guarded).close()
     for server in servers:
         server.close()
 
@@ -69,6 +69,6 @@ def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Identi
     """The certificate of hooks.example, which this machine trusts."""
     identity = make_identity(tmp_path, "hooks.example")
     monkeypatch.setenv("SSL_CERT_FILE", str(identity.path))
-    transport.session.cache_clear()
+    transport.adapter.cache_clear()
     yield identity
-    transport.session.cache_clear()
+    transport.adapter.cache_clear()

@@ -255,14 +255,14 @@ def test_a_test_can_announce_answers_without_servers_or_look_ups(names: NameServ
 @pytest.mark.usefixtures("loopback")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_process_opens_connections_of_its_own() -> None:
-    mine = transport.session(guarded=True)
+    mine = transport.adapter(guarded=True)
 
     child = os.fork()
     if child == 0:
-        os._exit(0 if transport.session(guarded=True) is not mine else 1)
+        os._exit(0 if transport.adapter(guarded=True) is not mine else 1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert transport.session(guarded=True) is mine
+    assert transport.adapter(guarded=True) is mine
 
 
 @pytest.mark.usefixtures("loopback")
