@@ -1,8 +1,10 @@
 """Where a post goes: network ids and account ids, made into accounts and targets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from django.db.models import Q
 
 from accounts import registry
 from accounts.models import SocialAccount
@@ -19,11 +21,12 @@ class AccountNotConnected(DomainError):
 
 @dataclass(frozen=True, kw_only=True)
 class Destinations:
-    """The accounts of a post, its networks in the caller's order, and those networks that have no account yet."""
+    """The accounts of a post, its networks in the caller's order, and which of the ids stand for no account."""
 
     accounts: list[SocialAccount]
     platforms: list[str]
-    missing: list[str]
+    missing: dict[str, str]
+    """The network of each id that has no account, or none any more."""
 
     @property
     def warnings(self) -> list[str]:
@@ -40,8 +43,8 @@ def resolve(
     Raises InvalidInput that names every id which is neither a network's nor a connected account's, in the ids and in
     the overrides. Ids that a post has `kept` were known once: an account of them that was disconnected is missing.
     """
-    connected = SocialAccount.objects.connected().filter(workspace=workspace)
-    accounts = list(connected.filter(pk__in=given) | connected.filter(default_of__in=given))
+    named = Q(pk__in=given) | Q(default_of__in=given)
+    accounts = list(SocialAccount.objects.connected().filter(named, workspace=workspace))
     known = {account.pk: account for account in accounts}
     defaults = {account.default_of: account for account in accounts if account.default_of}
     gone = _disconnected(workspace, given) if kept else {}
@@ -59,7 +62,11 @@ def resolve(
     return Destinations(
         accounts=list({account.pk: account for account in chosen if account is not None}.values()),
         platforms=list(dict.fromkeys(networks)),
-        missing=[name for name in dict.fromkeys(given) if name not in defaults and name not in known],
+        missing={
+            name: platform
+            for name, platform in zip(given, networks, strict=True)
+            if name not in defaults and name not in known
+        },
     )
 
 
@@ -89,15 +96,22 @@ def place(post: Post, destinations: Destinations) -> list[Target]:
     present = {target.account_id: target for target in post.targets.all()}
     wanted = {account.pk for account in destinations.accounts}
     Target.objects.filter(pk__in=[target.pk for key, target in present.items() if key not in wanted]).delete()
-    Target.objects.bulk_create(
-        Target(post=post, account=account, platform=account.platform)
-        for account in destinations.accounts
-        if account.pk not in present
-    )
+    _add(post, [account for account in destinations.accounts if account.pk not in present])
     return list(Target.objects.filter(post=post).order_by("pk"))
+
+
+def place_new(post: Post, destinations: Destinations) -> list[Target]:
+    """Give a post that was just made its targets."""
+    return _add(post, destinations.accounts)
+
+
+def _add(post: Post, accounts: Iterable[SocialAccount]) -> list[Target]:
+    return Target.objects.bulk_create(
+        Target(post=post, account=account, platform=account.platform) for account in accounts
+    )
 
 
 def require_all(destinations: Destinations) -> None:
     """Raise AccountNotConnected when a network of the post has no account."""
     if destinations.missing or not destinations.accounts:
-        raise AccountNotConnected(platforms=destinations.missing)
+        raise AccountNotConnected(platforms=list(destinations.missing))

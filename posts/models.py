@@ -72,6 +72,20 @@ class Post(models.Model):
     def is_editable(self) -> bool:
         return self.status in (PostStatus.DRAFT, PostStatus.SCHEDULED)
 
+    def keep_targets(self, targets: "list[Target]") -> None:
+        """Take these for all its targets, as if they had been prefetched."""
+        self._prefetched_objects_cache = {"targets": targets}
+
+
+class PostCount(models.Model):
+    """How many posts a workspace has; one without a row has to be counted. `posts.counts` keeps it."""
+
+    workspace = models.OneToOneField(Workspace, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    total = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.total} in {self.workspace_id}"
+
 
 class TargetQuerySet(models.QuerySet["Target"]):
     def active(self) -> "TargetQuerySet":

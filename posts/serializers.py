@@ -6,8 +6,14 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts import registry
+from accounts.platforms import base
+from ouipost.api.showing import shown
+from posts.history import Cause, Entry
 from posts.media_urls import signed_url
 from posts.models import Media, Post, PostStatus, Target, TargetStatus
+from posts.previews import Preview
+from posts.timeline import KINDS
 
 OBJECT = {"type": "object", "additionalProperties": True}
 RESULTS = {
@@ -126,8 +132,8 @@ class PlatformResultSerializer(AtNetworkSerializer):
         return RESULTS.get(TargetStatus(target.status), "pending")
 
     def to_representation(self, instance: Target) -> dict[str, Any]:
-        shown = super().to_representation(instance)
-        return shown | {"error": instance.error} if shown["status"] == "failed" else shown
+        result = super().to_representation(instance)
+        return result | {"error": instance.error} if result["status"] == "failed" else result
 
 
 class PostDetailSerializer(PostSerializer):
@@ -147,11 +153,11 @@ class PostDetailSerializer(PostSerializer):
 
     @extend_schema_field(PlatformPostSerializer(many=True))
     def get_platform_posts(self, post: Post) -> Any:
-        return [PlatformPostSerializer(target).data for target in counted_targets(post)]
+        return [shown(PlatformPostSerializer, target) for target in counted_targets(post)]
 
     @extend_schema_field(TargetSerializer(many=True))
     def get_targets(self, post: Post) -> Any:
-        return [TargetSerializer(target).data for target in post.targets.all()]
+        return [shown(TargetSerializer, target) for target in post.targets.all()]
 
     @extend_schema_field(OBJECT)
     def get_analytics(self, post: Post) -> dict[str, Any] | None:
@@ -189,7 +195,7 @@ class OutcomeSerializer(PostDetailSerializer):
 
     @extend_schema_field(PlatformResultSerializer(many=True))
     def get_platform_results(self, post: Post) -> Any:
-        return [PlatformResultSerializer(target).data for target in counted_targets(post)]
+        return [shown(PlatformResultSerializer, target) for target in counted_targets(post)]
 
 
 def counted_targets(post: Post) -> list[Target]:
@@ -235,3 +241,98 @@ class MediaSerializer(serializers.ModelSerializer[Media]):
 
     def get_thumbnail_url(self, media: Media) -> str | None:
         return signed_url(media.thumbnail_name, seconds=settings.MEDIA_URL_SECONDS) if media.thumbnail_name else None
+
+
+class IssueSerializer(serializers.Serializer[dict[str, Any]]):
+    """What a network would refuse (`severity` error) or change (warning), and how to mend it."""
+
+    rule = serializers.CharField()
+    platform = serializers.ChoiceField(choices=registry.IDS)
+    account_id = serializers.CharField(allow_null=True)
+    field = serializers.CharField()
+    message = serializers.CharField()
+    limit = serializers.JSONField()
+    actual = serializers.JSONField()
+    severity = serializers.ChoiceField(choices=["error", "warning"])
+    fix = serializers.CharField()
+
+
+class ValidationSerializer(serializers.Serializer[dict[str, Any]]):
+    """Whether a post could be scheduled as it is."""
+
+    resource = ""
+    valid = serializers.BooleanField()
+    issues = IssueSerializer(many=True)
+
+
+class PreviewMediaSerializer(serializers.Serializer[base.Media]):
+    """A file as one network gets it; its address is that of the file as it was uploaded."""
+
+    id = serializers.CharField()
+    type = serializers.CharField()
+    mime_type = serializers.CharField()
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+    size = serializers.IntegerField()
+    alt_text = serializers.CharField()
+    url = serializers.SerializerMethodField()
+
+    def get_url(self, media: base.Media) -> str | None:
+        names = {each["id"]: each["name"] for each in self.context["post"].media}
+        # A file that came just now, after the post was read, has an address the next time.
+        return signed_url(names[media.id], seconds=settings.MEDIA_URL_SECONDS) if media.id in names else None
+
+
+class PreviewSerializer(serializers.Serializer[Preview]):
+    """What one target gets."""
+
+    target_id = serializers.CharField(allow_null=True)
+    account_id = serializers.CharField(allow_null=True)
+    platform = serializers.CharField(source="platform.id")
+    text = serializers.CharField(source="content.text")
+    length = serializers.IntegerField()
+    max_length = serializers.IntegerField(source="platform.limits.max_characters")
+    link = serializers.SerializerMethodField()
+    options = serializers.DictField(source="content.options")
+    media = PreviewMediaSerializer(source="content.media", many=True)
+    issues = IssueSerializer(many=True)
+
+    def get_link(self, preview: Preview) -> str | None:
+        return preview.content.link or None
+
+
+class PreviewsSerializer(serializers.Serializer[dict[str, Any]]):
+    """What each target gets."""
+
+    resource = ""
+    targets = PreviewSerializer(many=True)
+
+
+class CauseSerializer(serializers.Serializer[Cause]):
+    """Why something did not work; `network_code` and `message` are the network's own where it gave them."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    network_code = serializers.CharField()
+    http_status = serializers.IntegerField(allow_null=True)
+
+
+class TimelineEntrySerializer(serializers.Serializer[Entry]):
+    """One step, attempt or wait."""
+
+    at = serializers.DateTimeField()
+    kind = serializers.ChoiceField(choices=KINDS)
+    target_id = serializers.CharField(allow_null=True)
+    platform = serializers.CharField(allow_null=True)
+    message = serializers.CharField()
+    cause = CauseSerializer(allow_null=True)
+    who_acts = serializers.ChoiceField(choices=[str(each) for each in base.WhoActs], allow_null=True)
+    retry_safe = serializers.BooleanField(allow_null=True)
+    next_attempt_at = serializers.DateTimeField(allow_null=True)
+
+
+class TimelineSerializer(serializers.Serializer[dict[str, Any]]):
+    """What happened to a post, oldest first, and what it waits for."""
+
+    resource = ""
+    timeline = TimelineEntrySerializer(many=True)

@@ -92,7 +92,9 @@ def create_post(
     post.save(force_insert=True)
     targets = destinations.place_new(post, found)
     record("created", post, actor=actor, platforms=post.platforms)
-    if scheduled_at is not None:
+    if scheduled_at is None:
+        post.keep_targets(targets)  # nothing has changed them since
+    else:
         _schedule(post, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
     counts.changed(workspace.pk, +1)
     return post, found.warnings
@@ -277,8 +279,7 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
 def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
     """Have the network asked once more about an unknown outcome: what is there is published, what surely is not fails.
 
-    The time for trying is over, so nothing is sent again, except where the network keeps one copy per key. What was
-    never sent needs no asking and fails at once.
+    The time for trying is over, so nothing is sent again. What was never sent needs no asking and fails at once.
     """
     post = lock(target.post)
     locked = get_object_or_404(Target, pk=target.pk)
@@ -377,6 +378,6 @@ def outcome(post: Post, changed: PostStatus | None, targets: Iterable[Target]) -
     """Return the journal's entry on a post whose status changed to one that is an outcome."""
     if changed not in OUTCOMES:
         return None
-    names = ("id", "account_id", "platform", "status", "url", "error")
+    names = ("id", "account_id", "platform", "status", "url", "error", "outcome_unknown")
     results = [{name: getattr(target, name) for name in names} for target in targets]
     return entry(changed.value, post, actor=SYSTEM, targets=results)

@@ -3,28 +3,42 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ouipost.api import idempotency
+from ouipost.api.pagination import asks_for_a_page_only, read_page
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.claims import database_now
 from ouipost.ids import PATTERN
-from posts import files, services, uploads
+from posts import files, listing, previews, rules, services, uploads
 from posts.filters import PostFilter
 from posts.inputs import MediaInput, NewPostInput, PostInput, ResolveInput, ScheduleInput
 from posts.models import Media, Post, Target
-from posts.serializers import MediaSerializer, OutcomeSerializer, PostDetailSerializer, PostSerializer, is_settled
+from posts.serializers import (
+    MediaSerializer,
+    OutcomeSerializer,
+    PostDetailSerializer,
+    PostSerializer,
+    PreviewsSerializer,
+    TimelineSerializer,
+    ValidationSerializer,
+    is_settled,
+)
 from posts.slots import instant
+from posts.timeline import timeline
 from posts.waiting import preferred_seconds, wait_until_settled
 from workspaces.scoping import WorkspaceViewSet
 
 TARGETS = Prefetch("targets", queryset=Target.objects.order_by("pk"))
+READ_THEIR_OWN = ("list", "preview", "timeline")
+"""Actions that need no targets, or need them with their accounts."""
 
 
 class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceViewSet[Post]):
@@ -35,26 +49,61 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceViewSet[Post]):
     resource, resources, scope = "post", "posts", "posts"
     serializer_class, detail_class, input_class = PostSerializer, PostDetailSerializer, PostInput
     filterset_class = PostFilter
+    finds_workspace_with_rows = ("retrieve", "list")
+
+    @property
+    def required_permission(self) -> str:
+        return "posts.read" if self.request.method in SAFE_METHODS or self.action == "validate" else "posts.write"
 
     def get_queryset(self) -> QuerySet[Post]:
         posts = super().get_queryset()
-        return posts if self.action == "list" else posts.prefetch_related(TARGETS)
+        return posts if self.action in READ_THEIR_OWN else posts.prefetch_related(TARGETS)
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return the posts, newest moment first, filtered and in pages."""
+        found, parameters = None, request.query_params
+        if asks_for_a_page_only(parameters):
+            page, limit = read_page(parameters)
+            found = listing.newest(self.key, self.workspace_id, page=page, limit=limit)
+        if found is None:
+            assert self.workspace  # one that is not there comes before whatever is wrong with the query
+            posts = self.filter_queryset(self.get_queryset())
+            page, limit = read_page(parameters)
+            found = listing.filtered(posts, page=page, limit=limit)
+        return Response(found)
 
     @extend_schema(request=NewPostInput, responses={201: PostDetailSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Create a draft, or with `scheduled_at` a scheduled post: both in one transaction, or neither."""
-        values, now = self.read(NewPostInput), timezone.now()
-        zone = values.pop("timezone", self.workspace.timezone)
-        moment = values.pop("scheduled_at", None)
-        scheduled_at = instant(moment, zone=zone) if moment else None
+        values, when = self._read_new()
 
         def work() -> Response:
             post, warnings = services.create_post(
-                self.workspace, values=values, actor=self.actor, now=now, scheduled_at=scheduled_at, zone=zone
+                self.workspace, values=values, actor=self.actor, now=timezone.now(), **when
             )
             return self.created(self._present(post), **_beside(warnings))
 
         return self.once(work)
+
+    @extend_schema(request=NewPostInput, responses=ValidationSerializer)
+    @action(detail=False, methods=["post"])
+    def validate(self, request: Request, **kwargs: Any) -> Response:
+        """Say what scheduling such a post would be refused for; nothing is stored, and reading is all it takes."""
+        values, when = self._read_new()
+
+        def work() -> Response:
+            issues = previews.validate(
+                self.workspace, values=values, scheduled_at=when["scheduled_at"], now=timezone.now()
+            )
+            return self.answered(ValidationSerializer({"valid": rules.passes(issues), "issues": issues}).data)
+
+        return self.once_outside(work)
+
+    def _read_new(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what a new post says, and when it shall go out: `scheduled_at`, None for a draft, and `zone`."""
+        values = self.read(NewPostInput)
+        zone, moment = values.pop("timezone", self.workspace.timezone), values.pop("scheduled_at", None)
+        return values, {"scheduled_at": instant(moment, zone=zone) if moment else None, "zone": zone}
 
     @extend_schema(request=PostInput, responses=PostDetailSerializer)
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -103,6 +152,20 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceViewSet[Post]):
     def retry(self, request: Request, **kwargs: Any) -> Response:
         """Send the failed targets again, and no others."""
         return self._send(lambda post: services.retry_post(post, actor=self.actor, now=database_now()))
+
+    @extend_schema(responses=PreviewsSerializer)
+    @action(detail=True)
+    def preview(self, request: Request, **kwargs: Any) -> Response:
+        """Show what each target gets: text, files, and what its network would refuse."""
+        post = self.get_object()
+        return self.answered(PreviewsSerializer({"targets": previews.preview(post)}, context={"post": post}).data)
+
+    @extend_schema(responses=TimelineSerializer)
+    @action(detail=True)
+    def timeline(self, request: Request, **kwargs: Any) -> Response:
+        """Tell every step of the post, oldest first, and what it waits for."""
+        entries = timeline(self.get_object(), now=database_now())
+        return self.answered(TimelineSerializer({"timeline": entries}).data)
 
     @extend_schema(request=ResolveInput, responses=PostDetailSerializer)
     @action(detail=True, methods=["post"], url_path=f"targets/(?P<target>tgt_{PATTERN})/resolve")
@@ -157,8 +220,9 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceViewSet[Post]):
         return answer
 
     def _present(self, post: Post) -> Post:
-        """Return the post as it is now, with its targets."""
-        return Post.objects.prefetch_related(TARGETS).get(pk=post.pk)
+        """Return the post, which a service has just locked or made, with its targets as they are now."""
+        prefetch_related_objects([post], TARGETS)
+        return post
 
 
 def _beside(warnings: list[str]) -> dict[str, list[str]]:

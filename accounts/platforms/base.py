@@ -119,7 +119,8 @@ class Session(Protocol):
         """Send one request and return its answer, whatever its status; no retries, no redirects, no cookies.
 
         `timeout` is the whole call's, in seconds, by our own clock. Raises Unavailable when the request certainly did
-        not leave, Rejected when the address guard forbids it, Unknown when it left and the answer was lost.
+        not leave (for the operator to mend where the address guard forbids it), Unknown when it left and the answer
+        was lost.
         """
 
 
@@ -316,7 +317,7 @@ class Recovery(StrEnum):
     """How a lost answer is cleared up."""
 
     KEY = "key"
-    """Send the same again: the network knows our key and keeps one copy."""
+    """Send the same again: the network knows our key and keeps one copy. When it would be too late for that, look."""
     LOOK = "look"
     """Search the account's recent posts; send again only after it was absent twice."""
     PARK = "park"
@@ -405,6 +406,10 @@ class PasswordConnector(Connector):
 
     oauth_supported = True
     needs_app = False
+    identifier_example: ClassVar[str] = ""
+    """As our sign-in page shows what belongs into its fields; empty: no hint."""
+    password_example: ClassVar[str] = ""
+    service_example: ClassVar[str] = ""
 
     def sign_in(self, session: Session, credentials: SignIn, *, now: datetime) -> list[Candidate]:
         """Return the accounts that these credentials open; raises Rejected, in words for the person, when refused."""

@@ -66,7 +66,7 @@ BLOB_LIVES = timedelta(hours=1)
 """Servers drop a blob that no record names after some hours."""
 NO_PROFILES = {"InvalidRequest", "MethodNotImplemented"}
 """What a server says to app.bsky calls without Bluesky's own service beside it."""
-LONGEST_TAG = 64
+LONGEST_TAG, LONGEST_TAG_BYTES = 64, 640
 TOKEN_IS_OVER = {"ExpiredToken", "InvalidToken"}
 PERMISSION_MISSING = {"AccountNotFound", "ScopeMissingError"}
 
@@ -100,6 +100,9 @@ class Bluesky(PasswordConnector):
     max_video_duration = 600
     recovery = Recovery.KEY
     link_beside_text = True
+    identifier_example = "alice.bsky.social"
+    password_example = "xxxx-xxxx-xxxx-xxxx"  # noqa: S105 (nobody's)
+    service_example = DEFAULT_SERVICE
 
     def sign_in(self, session: Session, credentials: SignIn, *, now: datetime) -> list[Candidate]:
         service = service_origin(credentials.service or DEFAULT_SERVICE)
@@ -236,7 +239,7 @@ class Bluesky(PasswordConnector):
         return {"$type": "app.bsky.richtext.facet#mention", "did": did} if did else None
 
     def _tag(self, word: str) -> Feature:
-        is_short = length(word, "graphemes") <= LONGEST_TAG
+        is_short = length(word, "graphemes") <= LONGEST_TAG and len(word.encode()) <= LONGEST_TAG_BYTES
         return {"$type": "app.bsky.richtext.facet#tag", "tag": word} if is_short else None
 
     def commit(self, session: Session, operation: Operation) -> Published:

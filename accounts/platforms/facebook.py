@@ -1,7 +1,7 @@
 """Facebook Pages: https://developers.facebook.com/docs/pages-api/posts"""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -27,8 +27,19 @@ from accounts.platforms.base import (
     Session,
     Tokens,
     Unavailable,
+    Unknown,
 )
-from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text, moment
+from accounts.platforms.http import (
+    MOST_PAGES,
+    bearer,
+    call_visible,
+    dig,
+    dig_count,
+    dig_list,
+    dig_text,
+    moment,
+    paged,
+)
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
@@ -100,17 +111,9 @@ class Facebook(OAuth2Connector):
 
     def _pages(self, session: Session, token: str) -> list[Mapping[str, Any]]:
         """The Pages that this person may publish to; others are of no use to anyone here."""
-        pages: list[Mapping[str, Any]] = []
-        params: dict[str, Any] = {"fields": PAGE_FIELDS, "limit": 100}
-        for _ in range(MOST_LISTS):
-            answer = self._get(session, token, "me/accounts", **params)
-            pages += [each for each in dig_list(answer, "data") if MAY_PUBLISH in dig_list(each, "tasks")]
-            # Only the cursor is taken: the token must not follow an address that an answer names.
-            after = parse_qs(urlsplit(dig_text(answer, "paging", "next")).query).get("after")
-            if not after:
-                break
-            params["after"] = after[0]
-        return [each for each in pages if dig_text(each, "access_token")]
+        pages = self._edge(session, token, "me/accounts", most=MOST_LISTS, fields=PAGE_FIELDS)
+        mine = [each for each in pages if MAY_PUBLISH in dig_list(each, "tasks")]
+        return [each for each in mine if dig_text(each, "access_token")]
 
     def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
         """Read the Page's token anew: it has no end of its own, and the person's token gives the present one."""
@@ -131,7 +134,7 @@ class Facebook(OAuth2Connector):
         return _profile(self._get(session, account.access_token, account.remote_id, fields=PROFILE_FIELDS))
 
     def validate(self, content: Content) -> list[Issue]:
-        return rules.check(content, self.limits)
+        return [*rules.check(content, self.limits), *_unreachable(content.link)]
 
     def prepare(self, session: Session, operation: Operation, save: Callable[[Handles], None]) -> Handles:
         media = operation.content.media
@@ -187,9 +190,10 @@ class Facebook(OAuth2Connector):
         armed_at = operation.armed_at or operation.now
         since = int((armed_at - LISTED_BEFORE).timestamp())
         edge = f"{account.remote_id}/published_posts"
-        answer = self._get(session, account.access_token, edge, fields=POST_FIELDS, since=since, limit=100)
-        posts = [each for each in dig_list(answer, "data") if _is_it(each, operation, since=armed_at - ARMED_BEFORE)]
-        return [Published(remote_id=dig_text(each, "id"), url=_post_url(dig_text(each, "id"), each)) for each in posts]
+        posts = self._edge(session, account.access_token, edge, fields=POST_FIELDS, since=since)
+        found = [each for each in posts if _is_it(each, operation, since=armed_at - ARMED_BEFORE)]
+        by_id = {dig_text(each, "id"): each for each in found}
+        return [Published(remote_id=post_id, url=_post_url(post_id, each)) for post_id, each in by_id.items()]
 
     def classify(self, answer: Answer) -> PlatformError:
         return meta.classify(self.name, answer)
@@ -203,9 +207,44 @@ class Facebook(OAuth2Connector):
     def _proof(self, token: str) -> dict[str, str]:
         return meta.app_secret_proof(token, self.app.client_secret)
 
+    def _edge(
+        self, session: Session, token: str, path: str, *, most: int = MOST_PAGES, **params: Any
+    ) -> Iterator[Mapping[str, Any]]:
+        """Read all entries of an edge, in as many lists as it takes."""
+
+        def read(after: str) -> Any:
+            cursor: dict[str, Any] = {"after": after} if after else {}
+            return self._get(session, token, path, limit=100, **params, **cursor)
+
+        for answer in paged(read, cursor_of=_cursor, most=most):
+            if not isinstance(dig(answer, "data"), list):
+                raise Unknown("Facebook answered without the list that was asked for.")
+            yield from dig_list(answer, "data")
+
     def _get(self, session: Session, token: str, path: str, *, timeout: float = 30, **params: Any) -> Any:
         params |= self._proof(token)
         return self.call(session, "GET", self._url(path), headers=bearer(token), params=params, timeout=timeout)
+
+
+def _cursor(answer: Any) -> str:
+    """Only the cursor is taken: the token must not follow an address that an answer names."""
+    address = dig_text(answer, "paging", "next")
+    after = parse_qs(address.partition("?")[2]).get("after", [""])[0]
+    if address and not after:
+        raise Unknown("Facebook did not say how its list goes on.")
+    return after
+
+
+def _unreachable(link: str) -> Iterator[Issue]:
+    """Facebook reads the page behind a link, and refuses the post where it cannot."""
+    if link and "." not in (urlsplit(link).hostname or ""):
+        yield Issue(
+            rule="link_unreachable",
+            field="link",
+            message="Facebook cannot reach this address: its host is no public name.",
+            actual=link,
+            fix="Use the page's public address, or remove the link.",
+        )
 
 
 def _feed_fields(content: Content, handles: Handles) -> dict[str, str]:

@@ -4,7 +4,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -13,6 +13,7 @@ from accounts.platforms.base import Answer, Connector, PlatformError, Session, U
 
 LONGEST_WAIT = 86_400.0
 LONGEST_MESSAGE = 500
+MOST_PAGES = 10
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 LOOKS_LIKE_A_TOKEN = re.compile(r"[\w.|~+-]{32,}", re.ASCII)
 
@@ -119,6 +120,21 @@ def call_visible(
     if not remote_id:
         raise Unknown(f"{connector.name} took the post and gave no id.", status=answer.status)
     return remote_id
+
+
+def paged(read: Callable[[str], Any], *, cursor_of: Callable[[Any], str], most: int = MOST_PAGES) -> Iterator[Any]:
+    """Give a list page by page: `read` takes the cursor that `cursor_of` found on the page before, "" for the first.
+
+    Raises Unknown where the list goes on behind `most` pages: what was not read may be there.
+    """
+    cursor = ""
+    for _ in range(most):
+        page = read(cursor)
+        yield page
+        cursor = cursor_of(page)
+        if not cursor:
+            return
+    raise Unknown("The network's list is too long to be read to its end.")
 
 
 def _after_a_visible_call(error: PlatformError) -> PlatformError:

@@ -15,16 +15,19 @@ GRAPHEME = regex.compile(r"\X")
 EMOJI = regex.compile(r"\p{Emoji_Presentation}|\p{Emoji}\uFE0F|[0-9#*]\uFE0F?\u20E3")
 # Possessive repeats and the look-behind keep this linear: people paste anything.
 LINK = regex.compile(
-    r"(?<![A-Za-z0-9@\uFF20$#\uFF03_./-])"
-    r"(?P<scheme>https?://)?"
-    r"(?P<host>(?:[a-z0-9][a-z0-9-]*+\.)+(?:xn--[a-z0-9-]+|[a-z]{2,})(?![a-z0-9@])"
-    r"|(?(scheme)(?:[\w-]++\.)+[\w-]{2,}|(?!)))"
-    r"(?P<rest>(?::[0-9]{1,5})?(?:[/?][\p{Latin}\p{Cyrillic}0-9!*';:=+,.$/%#\[\]\-\u2013_~@|&?()]*+)?)",
+    r"(?<![A-Za-z0-9@\uFF20$#\uFF03])"
+    r"(?:(?P<scheme>https?://)|(?<![_./-]))"
+    r"(?P<host>(?:[a-z0-9][a-z0-9_-]*+\.)*[a-z0-9][a-z0-9-]*+\.(?:xn--[a-z0-9-]+|[a-z]{2,})(?![a-z0-9@+-])"
+    r"|(?(scheme)(?:[\w-]++\.)+[\w-]{2,}|(?!)))",
     regex.IGNORECASE,
+)
+LINK_REST = regex.compile(
+    r"(?::[0-9]{1,5})?(?:[/?][\p{Latin}\p{Cyrillic}0-9!*';:=+,.$/%#\[\]\-\u2013_~@|&?()]*+)?", regex.IGNORECASE
 )
 LINK_ENDS_BEFORE = "!*';:,.$%[]\u2013~@|?("
 MENTION = regex.compile(r"(?<![\w@./-])@(?P<handle>(?:[a-z0-9-]++\.)+[a-z]{2,})(?![\w@])", regex.IGNORECASE)
 HASHTAG = regex.compile(r"(?<![\w&#/])[#\uFF03](?P<tag>[\p{L}\p{M}\p{N}_]*[\p{L}\p{M}_][\p{L}\p{M}\p{N}_]*)")
+CASHTAG = regex.compile(r"(?<![\w$])\$(?P<tag>[a-z]{1,6}(?:[._][a-z]{1,2})?)(?!\w)", regex.IGNORECASE)
 TOP_LEVEL_DOMAINS = PublicSuffixList(accept_unknown=False, only_icann=True)
 
 
@@ -55,7 +58,8 @@ def x_weighted_length(text: str) -> int:
     """Return the length as X counts it, by the twitter-text configuration of version 3."""
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
     links = find_links(text)
-    return X_LINK_LENGTH * len(links) + sum(map(_x_weight, GRAPHEME.findall(without(text, links))))
+    graphemes = (each for part in between(text, links) for each in GRAPHEME.findall(part))
+    return X_LINK_LENGTH * len(links) + sum(map(_x_weight, graphemes))
 
 
 def _x_weight(grapheme: str) -> int:
@@ -74,14 +78,16 @@ def find_links(text: str) -> list[Span]:
 
 
 def _links(text: str) -> Iterator[Span]:
-    for match in LINK.finditer(text):
+    position = 0
+    while match := LINK.search(text, position):
         host = _known_host(match["host"])
         if not host:
+            position = match.end() - len(match["host"].rpartition(".")[2])  # in "Bread.https://…" it is a link's scheme
             continue
-        rest = _trimmed(match["rest"]) if host == match["host"] else ""
-        end = match.start("host") + len(host) + len(rest)
-        address = text[match.start() : end]
-        yield Span(start=match.start(), end=end, value=address if match["scheme"] else f"https://{address}")
+        rest = LINK_REST.match(text, match.end()) if host == match["host"] else None
+        position = match.start("host") + len(host) + len(_trimmed(rest[0]) if rest else "")
+        address = text[match.start() : position]
+        yield Span(start=match.start(), end=position, value=address if match["scheme"] else f"https://{address}")
 
 
 def _known_host(host: str) -> str:
@@ -119,11 +125,16 @@ def find_hashtags(text: str) -> list[Span]:
     return [Span(start=each.start(), end=each.end(), value=each["tag"]) for each in HASHTAG.finditer(text)]
 
 
-def without(text: str, spans: list[Span]) -> str:
-    """Return the text with these parts, which are in order, taken out."""
+def find_cashtags(text: str) -> list[Span]:
+    """Return the stock symbols that X links, as in "$TSLA"."""
+    return [Span(start=each.start(), end=each.end(), value=each["tag"]) for each in CASHTAG.finditer(text)]
+
+
+def between(text: str, spans: list[Span]) -> list[str]:
+    """Return what stands before, between and after these parts of a text, which are in order."""
     starts = [0, *(span.end for span in spans)]
     ends = [*(span.start for span in spans), len(text)]
-    return "".join(text[start:end] for start, end in zip(starts, ends, strict=True))
+    return [text[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
 def comparable(text: str) -> str:

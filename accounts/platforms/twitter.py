@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -45,12 +45,13 @@ from accounts.platforms.http import (
     dig_text,
     is_unclear,
     moment,
+    paged,
     reset_after,
     retry_after,
     said,
 )
 from accounts.platforms.oauth2 import OAuth2Connector
-from accounts.platforms.text import comparable
+from accounts.platforms.text import comparable, find_cashtags
 from accounts.platforms.uploads import upload_missing, uploaded
 
 API = "https://api.x.com/2"
@@ -120,18 +121,7 @@ class Twitter(OAuth2Connector):
                 raise self.classify_token_error(answer, refusal=Rejected)
 
     def validate(self, content: Content) -> list[Issue]:
-        issues = rules.check(content, self.limits)
-        images = [each for each in content.media if each.type == "image"]
-        if len(images) > 1 and any(each.mime_type == "image/gif" for each in images):
-            issues.append(
-                Issue(
-                    rule="gif_not_alone",
-                    field="media",
-                    message="X takes a GIF only as the one file of a post.",
-                    fix="Keep the GIF, or the other images.",
-                )
-            )
-        return issues
+        return [*rules.check(content, self.limits), *_beside_the_limits(content)]
 
     def prepare(self, session: Session, operation: Operation, save: Callable[[Handles], None]) -> Handles:
         token = operation.account.access_token
@@ -175,16 +165,24 @@ class Twitter(OAuth2Connector):
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         account = operation.account
         since = (operation.armed_at or operation.now) - ARMED_BEFORE
+        pages = paged(partial(self._newest, session, account, since), cursor_of=_next_token)
+        posts = [each for page in pages for each in dig_list(page, "data")]
+        found = [dig_text(each, "id") for each in posts if _is_it(each, operation.content, since=since)]
+        return [_published(account, post_id) for post_id in dict.fromkeys(found)]
+
+    def _newest(self, session: Session, account: Account, since: datetime, cursor: str) -> Any:
         params = {
             "max_results": 100,
             "start_time": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "exclude": "replies,retweets",
             "tweet.fields": POST_FIELDS,
         }
+        params |= {"pagination_token": cursor} if cursor else {}
         url = f"{API}/users/{account.remote_id}/tweets"
-        answer = self.call(session, "GET", url, headers=bearer(account.access_token), params=params)
-        posts = [each for each in dig_list(answer, "data") if _is_it(each, operation.content, since=since)]
-        return [_published(account, dig_text(each, "id")) for each in posts]
+        page = self.call(session, "GET", url, headers=bearer(account.access_token), params=params)
+        if dig_count(page, "meta", "result_count") is None:
+            raise Unknown("X did not list the account's posts.")
+        return page
 
     def classify(self, answer: Answer) -> PlatformError:
         problem = Problem.of(answer)
@@ -194,6 +192,31 @@ class Twitter(OAuth2Connector):
             "network_code": problem.code,
         }
         return _spent(answer, problem, facts) or _refused(answer, problem, facts)
+
+
+def _next_token(page: Any) -> str:
+    return dig_text(page, "meta", "next_token")
+
+
+def _beside_the_limits(content: Content) -> Iterator[Issue]:
+    images = [each for each in content.media if each.type == "image"]
+    if len(images) > 1 and any(each.mime_type == "image/gif" for each in images):
+        yield Issue(
+            rule="gif_not_alone",
+            field="media",
+            message="X takes a GIF only as the one file of a post.",
+            fix="Keep the GIF, or the other images.",
+        )
+    cashtags = find_cashtags(content.text)
+    if len(cashtags) > 1:
+        yield Issue(
+            rule="too_many_cashtags",
+            field="content",
+            message=f"The text has {len(cashtags)} cashtags, such as ${cashtags[0].value}; X takes one in a post.",
+            limit=1,
+            actual=len(cashtags),
+            fix=f"Take away at least {len(cashtags) - 1}.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

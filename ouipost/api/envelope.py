@@ -3,12 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
+from rest_framework.utils.encoders import JSONEncoder
 
 from ouipost.api.failures import describe, error_body
 
 __all__ = ["EnvelopeRenderer", "answer_error", "error_body"]
+
+OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
+_encode = JSONEncoder().default
+"""Writes what JSON has no form for, as REST framework does."""
 
 
 class EnvelopeRenderer(JSONRenderer):
@@ -23,7 +29,9 @@ class EnvelopeRenderer(JSONRenderer):
         response = (renderer_context or {}).get("response")
         if response is None or not response.exception:
             data = {"success": True, "data": {} if data is None else data}
-        return super().render(data, accepted_media_type, renderer_context)
+        if data is None or self.get_indent(accepted_media_type or "", renderer_context or {}):
+            return super().render(data, accepted_media_type, renderer_context)
+        return orjson.dumps(data, _encode, OPTIONS)
 
 
 def answer_error(error: Exception, context: Mapping[str, Any]) -> Response:

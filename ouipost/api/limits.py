@@ -7,21 +7,31 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.http import HttpRequest
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage, storage_from_string
-from limits.strategies import FixedWindowRateLimiter
+from limits.storage import MemoryStorage
 
 from ouipost.api.permissions import Caller
 from ouipost.errors import DomainError
 
-LIMITERS: dict[str, FixedWindowRateLimiter] = {}
-_making = threading.Lock()
+WINDOW_SECONDS = 60
 
 
 class RateLimitExceeded(DomainError):
     code = "RATE_LIMIT_EXCEEDED"
     status = 429
     message = "This key has used up its requests; try again after the seconds in Retry-After."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """The minute that a request was counted in: it begins with the first one."""
+
+    requests: int
+    """How many there have been, this one included."""
+    seconds_left: float
+    ends_at: int
+    """Unix seconds by the clock of whoever counted, rounded up."""
+    is_shared: bool
+    """Whether the requests of all processes are in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,40 +61,46 @@ class AtomicMemory(MemoryStorage):
         with self._counting:
             return super().get(key)
 
+    def _MemoryStorage__expire_events(self) -> None:  # noqa: N802 (the library's name for its sweep)
+        with self._counting:
+            super()._MemoryStorage__expire_events()  # type: ignore[misc]  # private to the library, and in need of the lock
 
-def storage_uri() -> str:
-    """Return where the counters live: in this process, unless settings name another place."""
-    return str(getattr(settings, "RATE_LIMIT_STORAGE", "atomic+memory://"))
-
-
-def limiter(uri: str) -> FixedWindowRateLimiter:
-    """Return the limiter over this storage; there is exactly one for each in a process."""
-    with _making:
-        if uri not in LIMITERS:
-            LIMITERS[uri] = FixedWindowRateLimiter(storage_from_string(uri))
-        return LIMITERS[uri]
+    def count(self, key: str) -> Window:
+        """Count one under this name in its present minute, and return that minute."""
+        with self._counting:
+            requests, ends_at = self.incr(key, WINDOW_SECONDS), self.get_expiry(key)
+        left = ends_at - time.time()
+        return Window(requests=requests, seconds_left=left, ends_at=math.ceil(ends_at), is_shared=False)
 
 
-def take(caller: Caller) -> tuple[Allowance, bool]:
-    """Count one request of this caller; returns what is left and whether the request may go on."""
-    item = RateLimitItemPerMinute(settings.RATE_LIMITS[caller.tier])
-    counter = limiter(storage_uri())
-    allowed = counter.hit(item, caller.pk)
-    window = counter.get_window_stats(item, caller.pk)
-    return Allowance(limit=item.amount, remaining=window.remaining, reset=math.ceil(window.reset_time)), allowed
+IN_PROCESS = AtomicMemory()
+"""What this process counts by itself: everything in embedded mode, else what could not be counted together."""
+
+
+def note(request: HttpRequest, window: Window) -> None:
+    """Tell that this request has been counted together with those of other processes."""
+    request.window = window  # type: ignore[attr-defined]  # it goes with the request, whichever view it meets
 
 
 def enforce(request: HttpRequest, caller: Caller | None) -> None:
-    """Count the request and note the allowance on it for `headers`; raises when nothing is left.
+    """Count the request if nobody did, and note the allowance on it for `headers`; raises when nothing is left.
 
     Nobody, and a caller without a tier, is not limited here.
     """
     if caller is None or not caller.tier:
         return
-    allowance, allowed = take(caller)
+    window: Window = getattr(request, "window", None) or IN_PROCESS.count(f"requests/{caller.pk}")
+    limit = limit_of(caller, window)
+    allowance = Allowance(limit=limit, remaining=max(0, limit - window.requests), reset=window.ends_at)
     request.allowance = allowance  # type: ignore[attr-defined]  # the middleware reads it, whatever became of the view
-    if not allowed:
-        raise RateLimitExceeded(limit=allowance.limit, retry_after=max(1, allowance.reset - math.floor(time.time())))
+    if window.requests > limit:
+        raise RateLimitExceeded(limit=limit, retry_after=max(1, math.ceil(window.seconds_left)))
+
+
+def limit_of(caller: Caller, window: Window) -> int:
+    """Return the requests that the tier has in this window; a process that counts alone gives out its share of them."""
+    limit: int = settings.RATE_LIMITS[caller.tier]
+    return limit if window.is_shared else max(1, limit // settings.WEB_WORKERS)
 
 
 def headers(request: HttpRequest) -> dict[str, str]:

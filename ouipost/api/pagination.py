@@ -50,12 +50,7 @@ class Pages(BasePagination):
             return list(queryset[:UNPAGED_LIMIT])
         page, limit = read_page(parameters)
         total = queryset.count()
-        self.pagination = {
-            "current_page": page,
-            "total_pages": max(1, -(-total // limit)),
-            "total_items": total,
-            "per_page": limit,
-        }
+        self.pagination = pagination(page=page, limit=limit, total=total)
         first = (page - 1) * limit
         return list(queryset[first : first + limit]) if first < total else []
 
@@ -79,6 +74,21 @@ class Pages(BasePagination):
             }
             for name, (largest, default) in bounds.items()
         ]
+
+
+def pagination(*, page: int, limit: int, total: int) -> dict[str, int]:
+    """Return what a list tells of its pages; there is at least one."""
+    return {
+        "current_page": page,
+        "total_pages": max(1, -(-total // limit)),
+        "total_items": total,
+        "per_page": limit,
+    }
+
+
+def asks_for_a_page_only(parameters: Mapping[str, str]) -> bool:
+    """Whether nothing but `page` and `limit` is given, and nothing is wrong with them."""
+    return parameters.keys() <= set(PARAMETERS) and not page_problems(parameters)
 
 
 def read_page(parameters: Mapping[str, str]) -> tuple[int, int]:

@@ -118,7 +118,8 @@ class EnvelopeSchema(AutoSchema):
         shown = force_instance(serializer)  # type: ignore[no-untyped-call]
         if not isinstance(shown, Serializer) or self._is_list_view(shown):
             return ""
-        return str(getattr(shown, "resource", None) or getattr(self.view, "resource", ""))
+        named = getattr(shown, "resource", None)
+        return str(getattr(self.view, "resource", "") if named is None else named)
 
     def _failures(self) -> list[int]:
         failures = {400, 500}

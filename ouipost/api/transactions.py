@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from django.db import OperationalError, transaction
 
+from ouipost.databases import is_lock_error
+
 Result = TypeVar("Result")
 ATTEMPTS = 5
-LOCK_ERRORS = (1213, 1205, 1020)
-"""MySQL's deadlock, lock wait timeout, and record changed since last read."""
 
 
 def in_transaction(work: Callable[[], Result]) -> Result:
@@ -31,8 +31,3 @@ def in_transaction(work: Callable[[], Result]) -> Result:
                 raise
         time.sleep(secrets.randbelow(20 << attempt) / 1000)
         attempt += 1
-
-
-def is_lock_error(error: OperationalError) -> bool:
-    """Whether the database only lost a race, so that the same work may succeed now."""
-    return any(code in LOCK_ERRORS for code in error.args[:1]) or "is locked" in str(error)

@@ -17,6 +17,7 @@ from ouipost.api.filters import refuse_key_in_address, refuse_unknown
 from ouipost.api.inputs import StrictInput
 from ouipost.api.permissions import caller_of
 from ouipost.api.schema import EnvelopeSchema
+from ouipost.api.showing import shown
 
 REPLAYABLE = (400, 404, 409, 422)
 M = TypeVar("M", bound=Model)
@@ -99,8 +100,7 @@ class ApiViewSet(GenericViewSet[M]):
     def _data(self, data: M | Mapping[str, Any], beside: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(data, Mapping):
             return {**data, **beside}
-        serializer_class = self.detail_class or self.get_serializer_class()
-        return {self.resource: serializer_class(data, context=self.get_serializer_context()).data, **beside}
+        return {self.resource: shown(self.detail_class or self.get_serializer_class(), data), **beside}
 
 
 class Lists(ApiViewSet[M]):
@@ -109,7 +109,7 @@ class Lists(ApiViewSet[M]):
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return the rows, filtered and in pages."""
         rows = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(self.get_serializer(rows, many=True).data)
+        return self.get_paginated_response([shown(self.get_serializer_class(), row) for row in rows or ()])
 
 
 class Retrieves(ApiViewSet[M]):

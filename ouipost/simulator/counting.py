@@ -4,23 +4,20 @@ import unicodedata
 from dataclasses import dataclass
 
 import regex
+from publicsuffixlist import PublicSuffixList
 
 URL_WEIGHT = 23
 LIGHT_RANGES = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
-TOP_LEVEL_DOMAINS = (
-    "com|org|net|edu|gov|mil|int|info|biz|name|pro|aero|coop|museum|mobi|jobs|travel|asia|cat|tel|post|xxx|app|dev|page|"
-    "blog|shop|store|online|site|website|tech|cloud|news|media|social|xyz|club|live|life|world|today|email|agency|studio|"
-    "design|digital|company|group|team|work|works|tools|space|zone|link|click|wiki|art|bar|cafe|bio|eco|fun|games|guru|"
-    "health|host|house|land|love|money|music|ninja|photo|photos|pizza|press|report|rocks|school|science|show|software|"
-    "solutions|support|systems|tours|training|video|vip|wine|academy|events|finance|london|paris|berlin|nyc|[a-z]{2}"
-)
-URL = regex.compile(
-    r"(?<![\p{L}\p{N}@#$_./-])"
-    r"(?:https?://(?:[\p{L}\p{N}](?:[\p{L}\p{N}_-]*[\p{L}\p{N}])?\.)+\p{L}[\p{L}\p{N}-]*"
-    rf"|(?:[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?\.)+(?:{TOP_LEVEL_DOMAINS})(?![\p{{L}}\p{{N}}@.-]*@|[\p{{L}}\p{{N}}]))"
-    r"(?::[0-9]+)?(?:/[^\s<>\"]*[^\s<>\".,;:!?'()\[\]{}]|/)?(?:\?[^\s<>\"]*[^\s<>\".,;:!?'()\[\]{}])?"
-    r"(?:\#[^\s<>\"]*[^\s<>\".,;:!?'()\[\]{}])?",
+DOMAINS = PublicSuffixList(accept_unknown=False, only_icann=True)
+HOST = regex.compile(
+    r"(?<![A-Za-z0-9@\uFF20$#\uFF03])(?:(?P<scheme>https?://)|(?<![_./-]))"
+    r"(?P<host>(?:(?(scheme)[\p{L}\p{N}](?:[\p{L}\p{N}_-]*[\p{L}\p{N}])?|[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?)\.)+"
+    r"(?:xn--[a-z0-9-]+|[a-z]{2,}|(?(scheme)\p{L}{2,}|(?!)))(?![A-Za-z0-9@+-]))",
     regex.IGNORECASE,
+)
+REST = regex.compile(
+    r"(?::[0-9]+)?(?:/[^\s<>\"]*[^\s<>\".,;:!?'()\[\]{}]|/)?(?:\?[^\s<>\"]*[^\s<>\".,;:!?'()\[\]{}])?"
+    r"(?:\#[^\s<>\"]*[^\s<>\".,;:!?'()\[\]{}])?"
 )
 EMOJI = regex.compile(r"[\p{Emoji_Presentation}\p{Regional_Indicator}]|\p{Emoji}\N{VARIATION SELECTOR-16}|\u20e3")
 
@@ -41,7 +38,27 @@ class Url:
 
 def urls(text: str) -> list[Url]:
     """Return the addresses that X would shorten, with or without scheme, in order."""
-    return [Url(start=found.start(), end=found.end(), text=found.group()) for found in URL.finditer(text)]
+    found, position = [], 0
+    while host := HOST.search(text, position):
+        labels = host["host"].split(".")
+        while len(labels) > 1 and not is_top_level(labels[-1]):
+            labels.pop()
+        if len(labels) == 1 or "_" in labels[-2]:
+            position = host.end() - len(host["host"].rpartition(".")[2])  # the last label may be another one's scheme
+            continue
+        end = host.start("host") + len(".".join(labels))
+        rest = REST.match(text, end) if end == host.end() else None
+        position = rest.end() if rest else end
+        found.append(Url(start=host.start(), end=position, text=text[host.start() : position]))
+    return found
+
+
+def is_top_level(label: str) -> bool:
+    """Return whether domains can end so."""
+    try:
+        return DOMAINS.publicsuffix(f"any.{label.encode('idna').decode()}") is not None
+    except UnicodeError:
+        return False
 
 
 def weighted_length(text: str) -> int:

@@ -105,6 +105,7 @@ CALLS: list[Callable[[dict[str, str]], Call]] = [
     lambda ids: ("PATCH", "/api/workspaces/{workspace}".format(**ids), {"name": "Other"}),
     lambda ids: ("DELETE", "/api/workspaces/{workspace}".format(**ids), {}),
     lambda ids: ("POST", "/api/posts", BODY),
+    lambda ids: ("POST", "/api/posts/validate", BODY),
     lambda ids: ("PUT", "/api/posts/{draft}".format(**ids), {"content": "Other"}),
     lambda ids: ("DELETE", "/api/posts/{draft}".format(**ids), {}),
     lambda ids: ("POST", "/api/posts/{draft}/schedule".format(**ids), {"scheduled_at": "2027-01-01T00:00:00Z"}),

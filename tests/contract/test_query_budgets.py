@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from accounts.models import SocialAccount
-from posts.models import Post
+from ouipost.events.journal import SYSTEM, record
+from posts import counts
+from posts.models import Attempt, Post
 from tests.conftest import ApiClient
 from tests.contract.world import connect_all
-from tests.factories import make_account, make_media, make_post, make_workspace
+from tests.factories import NOW, make_account, make_media, make_post, make_workspace
 from workspaces.models import Workspace
 
 Budget = Callable[..., AbstractContextManager[Any]]
@@ -56,6 +58,19 @@ def test_a_list_of_posts_costs_four_queries_whatever_its_page(
     assert all(len(row["media"]) == 2 and len(row["platforms"]) == 3 for row in rows)
 
 
+def test_a_plain_page_of_posts_costs_the_key_and_one_query(
+    warm: ApiClient, workspace: Workspace, accounts: list[SocialAccount], django_assert_num_queries: Budget
+) -> None:
+    write_posts(workspace, accounts, 3)
+    counts.changed(workspace.pk, 0)
+
+    with django_assert_num_queries(2):
+        response = warm.get("/api/posts?limit=2")
+
+    data = response.json()["data"]
+    assert (len(data["posts"]), data["pagination"]["total_items"]) == (2, 3)
+
+
 def test_one_post_costs_three_queries(
     warm: ApiClient,
     workspace: Workspace,
@@ -68,6 +83,47 @@ def test_one_post_costs_three_queries(
         response = warm.get(f"/api/posts/{post.pk}")
 
     assert len(response.json()["data"]["post"]["targets"]) == 3
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_a_preview_costs_the_same_for_one_file_or_twenty(
+    warm: ApiClient,
+    workspace: Workspace,
+    accounts: list[SocialAccount],
+    django_assert_max_num_queries: Budget,
+    count: int,
+) -> None:
+    post = make_post(workspace, accounts=accounts)
+    for position in range(count):
+        make_media(post, position=position)
+
+    with django_assert_max_num_queries(8):
+        response = warm.get(f"/api/posts/{post.pk}/preview")
+
+    assert [len(target["media"]) for target in response.json()["data"]["targets"]] == [count] * 3
+
+
+@pytest.mark.parametrize("count", [1, 200])
+def test_a_timeline_costs_the_same_for_one_attempt_or_two_hundred(
+    warm: ApiClient,
+    workspace: Workspace,
+    accounts: list[SocialAccount],
+    django_assert_max_num_queries: Budget,
+    count: int,
+) -> None:
+    post = make_post(workspace, accounts=accounts, status="publishing", scheduled_at=NOW)
+    Attempt.objects.bulk_create(
+        Attempt(target=target, number=number, fence=1, step="commit", started_at=NOW, ended_at=NOW, outcome="later")
+        for target in post.targets.all()
+        for number in range(count)
+    )
+    for _ in range(count):
+        record("updated", post, actor=SYSTEM)
+
+    with django_assert_max_num_queries(8):
+        response = warm.get(f"/api/posts/{post.pk}/timeline")
+
+    assert len(response.json()["data"]["timeline"]) == 4 * count + 3
 
 
 @pytest.mark.parametrize("count", [1, 50])

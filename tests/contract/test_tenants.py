@@ -171,6 +171,8 @@ IN_BODIES: list[tuple[str, str, Body]] = [
     ("POST", "/api/posts", lambda id: {"content": "x", "platforms": [id]}),
     ("POST", "/api/posts", lambda id: {"content": "x", "platforms": ["facebook", id]}),
     ("POST", "/api/posts", lambda id: {"content": "x", "platforms": ["facebook"], "platform_content": {id: "y"}}),
+    ("POST", "/api/posts/validate", lambda id: {"content": "x", "platforms": [id]}),
+    ("POST", "/api/posts/validate", lambda id: {"content": "", "platforms": ["tiktok"], "platform_content": {id: ""}}),
     ("PUT", "/api/posts/{draft}", lambda id: {"platforms": [id]}),
     ("PATCH", "/api/posts/{draft}", lambda id: {"platform_content": {id: {"content": "y"}}}),
 ]

@@ -5,6 +5,7 @@ import json as json_module
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import pytest
@@ -303,6 +304,68 @@ class PlatformCase:
 
         assert str(status) in error.message
         assert error.status == status
+
+
+class LookCase(PlatformCase):
+    """Inherited where a lost answer is cleared up by a search among the account's posts, which come in pages."""
+
+    own: ClassVar[Mapping[str, Any]]
+    """The post of `text` as the list shows it."""
+    other: ClassVar[Mapping[str, Any]]
+
+    def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+        """Return the call that reads these posts behind one cursor, and is told another one for what follows."""
+        raise NotImplementedError
+
+    def search(self, *pages: Sequence[Mapping[str, Any]], ends: bool = True) -> list[Call]:
+        cursors = ["", *(f"c{number}" for number in range(1, len(pages))), "" if ends else "more"]
+        return [
+            self.page(*posts, after=after, then=then)
+            for posts, (after, then) in zip(pages, pairwise(cursors), strict=True)
+        ]
+
+    def recovered(self, *calls: Call) -> list[Published]:
+        session = FakeSession(*calls)
+        found = self.connector.recover(session, self.prepared(self.text))
+        session.assert_done()
+        return found
+
+    def test_a_post_behind_more_than_one_page_of_newer_posts_is_found(self) -> None:
+        newer = [self.other] * 100
+
+        assert self.recovered(*self.search(newer, [], newer, [self.own])) == [self.text.published]
+
+    def test_all_pages_are_searched_before_a_post_is_called_absent(self) -> None:
+        assert self.recovered(*self.search(*[[self.other]] * 10)) == []
+
+    def test_the_search_goes_on_behind_what_it_found(self) -> None:
+        twin = {**self.own, "id": "9"}
+
+        found = self.recovered(*self.search([twin], [self.own]))
+
+        assert [each.remote_id for each in found] == ["9", self.text.published.remote_id]
+
+    def test_a_post_that_slid_to_the_next_page_meanwhile_is_one_post(self) -> None:
+        assert self.recovered(*self.search([self.own], [self.own])) == [self.text.published]
+
+    @pytest.mark.parametrize("found", [False, True])
+    def test_a_list_without_an_end_leaves_it_unknown(self, found: bool) -> None:
+        pages = [[self.own if found else self.other]] * 10
+
+        with pytest.raises(Unknown):
+            self.recovered(*self.search(*pages, ends=False))
+
+    @pytest.mark.parametrize("gets", [make_answer(503), LOST, NOT_SENT], ids=["overloaded", "lost", "not sent"])
+    def test_a_page_that_cannot_be_read_leaves_it_unknown(self, gets: Answer | PlatformError) -> None:
+        first, second = self.search([self.other], [self.other])
+
+        with pytest.raises((Unavailable, Unknown)):
+            self.recovered(first, replace(second, gets=gets))
+
+    @pytest.mark.parametrize("said", [{}, [1], {"errors": [{"title": "Not Found Error"}]}, {"data": None}])
+    def test_an_answer_without_a_list_leaves_it_unknown(self, said: Any) -> None:
+        with pytest.raises(Unknown):
+            self.recovered(replace(self.recover_call, gets=make_answer(200, said)))
 
 
 class OAuth2Case(PlatformCase):

@@ -298,6 +298,8 @@ class TestBluesky(PlatformCase):
 
     def test_a_hashtag_that_is_too_long_stays_text(self) -> None:
         assert "facets" not in self.record(Content(text="#" + "a" * 65))
+        assert "facets" not in self.record(Content(text="#a" + "\u0301" * 320))
+        assert "facets" in self.record(Content(text="#" + "a" * 64))
 
     @pytest.mark.parametrize(
         "calls",

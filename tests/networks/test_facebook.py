@@ -1,5 +1,6 @@
 """Facebook Pages, against what Meta's documentation says is sent and answered."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from accounts.platforms.base import (
     Rejected,
     Tokens,
     Unavailable,
+    Unknown,
 )
 from accounts.platforms.facebook import Facebook
 from tests.networks.platform_case import (
@@ -26,6 +28,7 @@ from tests.networks.platform_case import (
     NOW,
     Call,
     FakeSession,
+    LookCase,
     OAuth2Case,
     Publication,
     later,
@@ -93,10 +96,14 @@ def published(post_id: str) -> Published:
     return Published(remote_id=post_id, url=f"https://www.facebook.com/bakery/posts/{post_id}")
 
 
-def listing(*posts: dict[str, Any]) -> Call:
+def listing(*posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
     fields = "id,message,created_time,permalink_url,status_type,attachments{media_type,target{id},url}"
     since = int(later(minutes=-5).timestamp())
-    return read("1001/published_posts", {"data": list(posts)}, fields=fields, since=since, limit=100)
+    following = f"{GRAPH}/1001/published_posts?access_token=X&limit=100&after={then}"
+    paging = {"cursors": {"before": "b", "after": "z"}} | ({"next": following} if then else {})
+    answer = {"data": list(posts)} | ({"paging": paging} if posts or then else {})
+    cursor: dict[str, Any] = {"after": after} if after else {}
+    return read("1001/published_posts", answer, fields=fields, since=since, limit=100, **cursor)
 
 
 def listed(message: str, *attachments: tuple[str, str], **fields: Any) -> dict[str, Any]:
@@ -115,7 +122,7 @@ def graph_error(code: int, subcode: int = 0, status: int = 400, **fields: Any) -
     return make_answer(status, {"error": error | fields})
 
 
-class TestFacebook(OAuth2Case):
+class TestFacebook(LookCase, OAuth2Case):
     connector = Facebook(App(client_id="id", client_secret="secret"))
     account = Account(
         remote_id="1001",
@@ -238,7 +245,8 @@ class TestFacebook(OAuth2Case):
         ),
         published("1001_555"),
     )
-    recover_call = listing(listed("Hello"), listed("Something else", id="1001_9"))
+    own, other = listed("Hello"), listed("Something else", id="1001_9")
+    recover_call = listing(own, other)
     nothing_found = make_answer(200, {"data": []})
     refused = graph_error(100)
     over_quota = make_answer(
@@ -247,6 +255,21 @@ class TestFacebook(OAuth2Case):
         X_Business_Use_Case_Usage='{"1001": [{"call_count": 100, "estimated_time_to_regain_access": 2}]}',
     )
     token_over = graph_error(190, 463)
+
+    def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+        return listing(*posts, after=after, then=then)
+
+    def test_a_list_that_goes_on_in_a_way_that_is_not_known_leaves_it_unknown(self) -> None:
+        following = {"data": [], "paging": {"next": f"{GRAPH}/1001/published_posts?until=1700000000"}}
+
+        with pytest.raises(Unknown):
+            self.recovered(replace(self.recover_call, gets=make_answer(200, following)))
+
+    def test_an_answer_without_the_pages_expires_nobody(self) -> None:
+        with pytest.raises(Unknown):
+            self.connector.refresh(
+                FakeSession(replace(self.refresh_calls[0], gets=make_answer(200, {}))), self.account, now=NOW
+            )
 
     def test_a_permalink_that_cannot_be_read_does_not_undo_the_post(self) -> None:
         post, look = self.text.commits
@@ -360,6 +383,13 @@ class TestFacebook(OAuth2Case):
         error = self.connector.classify(answer)
 
         assert (type(error), error.error_code, error.acts) == meaning
+
+    @pytest.mark.parametrize("link", ["http://bakery/", "https://localhost:8000/rye", "http://[::1]/"])
+    def test_a_link_that_facebook_cannot_reach_is_told_beforehand(self, link: str) -> None:
+        [issue] = self.connector.validate(Content(text="Rye", link=link))
+
+        assert (issue.rule, issue.field, issue.actual) == ("link_unreachable", "link", link)
+        assert self.connector.validate(Content(text="Rye", link="https://bakery.example/rye")) == []
 
     def test_an_error_keeps_the_networks_code_and_its_words_for_people(self) -> None:
         error = self.connector.classify(graph_error(190, 463, error_user_msg="Please log in\nagain."))

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.platforms.text import (
+    between,
     comparable,
     find_hashtags,
     find_links,
     find_mentions,
     length,
-    without,
     x_weighted_length,
 )
 
@@ -46,6 +46,7 @@ WORDS = st.text(alphabet=string.ascii_letters + " ,\n", max_size=300)
         ("see example.com.", 28),
         ("go to foo.dev, bar.app", 6 + 23 + 2 + 23),
         ("http://twitter.com/\u3053\u308c example.com\u4e2d", 23 + 4 + 1 + 23 + 2),
+        ("\u2122example.com\ufe0f", 2 + 23 + 2),
         ("joe@example.com", 15),
         ("no.notatld", 10),
         ("https://localhost:8000", 22),
@@ -100,6 +101,15 @@ def test_an_unknown_unit_is_a_mistake() -> None:
         ("https://foo.notatld/x", []),
         ("https://" + "a" * 70 + "\u00e9." + "\u00e9" * 70, []),
         ("1.2.3 and 10.5", []),
+        ("node.js is none, Node.com is", ["https://Node.com"]),
+        (
+            "Bread.https://example.com, _https://example.org, /example.net",
+            ["https://example.com", "https://example.org"],
+        ),
+        ("\u5b57https://example.com", ["https://example.com"]),
+        ("sub_domain.example.com and do_main.com", ["https://sub_domain.example.com"]),
+        ("example.com- and example.com+", []),
+        ("https://foo.notatld/example.com?https://example.org", ["https://example.org"]),
     ],
 )
 def test_addresses_are_found(text: str, addresses: list[str]) -> None:
@@ -120,7 +130,7 @@ def test_what_is_left_and_what_is_taken_out_make_the_text(words: str) -> None:
     text = f"{words} example.com {words} example.org"
     links = find_links(text)
 
-    assert len(without(text, links)) + sum(each.end - each.start for each in links) == len(text)
+    assert len("".join(between(text, links))) + sum(each.end - each.start for each in links) == len(text)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """X, against what docs.x.com says is sent and answered."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +23,17 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.twitter import Twitter
-from tests.networks.platform_case import NOW, Call, FakeSession, OAuth2Case, Publication, later, make_answer, make_image
+from tests.networks.platform_case import (
+    NOW,
+    Call,
+    FakeSession,
+    LookCase,
+    OAuth2Case,
+    Publication,
+    later,
+    make_answer,
+    make_image,
+)
 
 API = "https://api.x.com/2"
 PROBLEMS = "https://api.x.com/2/problems/"
@@ -74,14 +85,16 @@ def post(**fields: Any) -> Call:
     return Call("POST", f"{API}/tweets", {"headers": BEARER, "json": fields}, answer)
 
 
-def listing(*posts: dict[str, Any]) -> Call:
+def listing(*posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
     params = {
         "max_results": 100,
         "start_time": "2026-11-24T09:59:55Z",
         "exclude": "replies,retweets",
         "tweet.fields": "created_at,text,entities,attachments",
     }
-    answer = make_answer(200, {"data": list(posts)} if posts else {"meta": {"result_count": 0}})
+    params |= {"pagination_token": after} if after else {}
+    meta = {"result_count": len(posts)} | ({"next_token": then} if then else {})
+    answer = make_answer(200, ({"data": list(posts)} if posts else {}) | {"meta": meta})
     return Call("GET", f"{API}/users/42/tweets", {"headers": BEARER, "params": params}, answer)
 
 
@@ -89,7 +102,7 @@ def listed(text: str, **fields: Any) -> dict[str, Any]:
     return {"id": "1234", "text": text, "created_at": "2026-11-24T10:00:01.000Z"} | fields
 
 
-class TestTwitter(OAuth2Case):
+class TestTwitter(LookCase, OAuth2Case):
     connector = Twitter(App(client_id="id", client_secret="secret"))
     account = Account(remote_id="42", access_token="AT", refresh_token="RT", username="bakery")
     consent_url = (
@@ -169,7 +182,8 @@ class TestTwitter(OAuth2Case):
         (post(media={"media_ids": ["900", "901"]}),),
         published,
     )
-    recover_call = listing(listed("Hello"))
+    own, other = listed("Hello"), listed("Something else", id="7")
+    recover_call = listing(own)
     nothing_found = make_answer(200, {"meta": {"result_count": 0}})
     refused = make_answer(
         400,
@@ -188,6 +202,9 @@ class TestTwitter(OAuth2Case):
         x_user_limit_24hour_reset=str(int(later(hours=20).timestamp())),
     )
     token_over = make_answer(401, {"title": "Unauthorized", "type": "about:blank", "detail": "Unauthorized"})
+
+    def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+        return listing(*posts, after=after, then=then)
 
     def test_an_app_without_a_secret_names_itself_in_the_form(self) -> None:
         public = Twitter(App(client_id="id"))
@@ -379,6 +396,12 @@ class TestTwitter(OAuth2Case):
 
         assert [each.rule for each in issues] == ["gif_not_alone"]
         assert self.connector.validate(Content(text="", media=(gif,))) == []
+
+    def test_one_cashtag_is_taken(self) -> None:
+        [issue] = self.connector.validate(Content(text="$RYE, $brk.b and $10, US$BUN, $$, $LONGNAME"))
+
+        assert (issue.rule, issue.limit, issue.actual) == ("too_many_cashtags", 1, 2)
+        assert self.connector.validate(Content(text="$RYE for $10")) == []
 
     def test_a_long_address_counts_as_23(self) -> None:
         address = "https://example.com/" + "a" * 300

@@ -22,7 +22,7 @@ def test_a_network_means_its_default_account(workspace: Workspace) -> None:
     found = resolve(workspace, ["facebook"])
 
     assert [account.pk for account in found.accounts] == [default.pk]
-    assert (found.platforms, found.missing, found.warnings) == (["facebook"], [], [])
+    assert (found.platforms, found.missing, found.warnings) == (["facebook"], {}, [])
 
 
 def test_networks_and_accounts_are_mixed_and_none_comes_twice(workspace: Workspace) -> None:
@@ -40,7 +40,7 @@ def test_a_network_without_an_account_is_a_warning(workspace: Workspace) -> None
 
     found = resolve(workspace, ["facebook", "twitter", "twitter"])
 
-    assert (found.platforms, found.missing) == (["facebook", "twitter"], ["twitter"])
+    assert (found.platforms, found.missing) == (["facebook", "twitter"], {"twitter": "twitter"})
     assert found.warnings == ["No twitter account is connected: the post cannot be scheduled before."]
 
 
@@ -60,13 +60,13 @@ def test_an_account_that_a_post_has_kept_and_that_went_is_missing(workspace: Wor
 
     found = resolve(workspace, [gone.pk], kept=True)
 
-    assert (found.accounts, found.platforms, found.missing) == ([], ["facebook"], [gone.pk])
+    assert (found.accounts, found.platforms, found.missing) == ([], ["facebook"], {gone.pk: "facebook"})
 
 
 def test_a_disconnected_default_is_no_default(workspace: Workspace) -> None:
     make_account(workspace, disconnected_at=NOW)
 
-    assert resolve(workspace, ["facebook"]).missing == ["facebook"]
+    assert resolve(workspace, ["facebook"]).missing == {"facebook": "facebook"}
 
 
 @pytest.mark.parametrize("given", [["facebook", "twitter"], ["twitter"], []])

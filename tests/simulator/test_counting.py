@@ -27,6 +27,12 @@ from ouipost.simulator.counting import graphemes, urls, weighted_length
         ("a.b@example.com", 15),
         ("file.txt2", 9),
         ("(https://example.com)", 25),
+        ("node.js", 7),
+        ("https://foo.notatld/" + "x" * 30, 50),
+        ("Bread.https://example.com", 29),
+        ("\u5b57https://example.com/" + "x" * 200, 25),
+        ("example.com-shop", 16),
+        ("example.com.Then", 28),
         ("https://example.com https://example.org", 47),
     ],
 )

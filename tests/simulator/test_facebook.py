@@ -298,6 +298,21 @@ def test_posts_are_listed_within_a_time(net: Net, page: Page) -> None:
         assert error(net.get(f"{GRAPH}/{page.id}/published_posts", page.token, **wrong)) == (400, 100, None)
 
 
+def test_a_page_of_posts_goes_on_where_the_last_one_ended_whatever_was_posted_meanwhile(net: Net, page: Page) -> None:
+    for number in range(5):
+        net.form(f"{GRAPH}/{page.id}/feed", page.token, message=f"Post {number}")
+
+    first = body(net.get(f"{GRAPH}/{page.id}/published_posts", page.token, limit=3))
+    net.form(f"{GRAPH}/{page.id}/feed", page.token, message="Newer")
+    rest = body(net.get(first["paging"]["next"].removeprefix("https://"), page.token))
+
+    assert [post["message"] for post in first["data"]] == ["Post 4", "Post 3", "Post 2"]
+    assert [post["message"] for post in rest["data"]] == ["Post 1", "Post 0"]
+    assert "next" not in rest["paging"]
+    wrong = net.get(f"{GRAPH}/{page.id}/published_posts", page.token, after="x")
+    assert error(wrong) == (400, 100, None)
+
+
 def test_comments_are_parts_of_their_post(net: Net, page: Page) -> None:
     post_id = body(net.form(f"{GRAPH}/{page.id}/feed", page.token, message="Post"))["id"]
     for message in ("first", "second"):

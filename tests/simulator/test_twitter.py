@@ -433,6 +433,24 @@ def test_the_timeline_is_paged_and_narrowed(net: Net, user: User, tweet: Tweet) 
     assert net.get(f"{X}/tweets", user.token, ids="x").status_code == 400
 
 
+def test_a_page_goes_on_where_the_last_one_ended_whatever_was_posted_or_deleted_meanwhile(
+    net: Net, user: User, tweet: Tweet
+) -> None:
+    ids = [body(tweet(f"Post {number}"))["data"]["id"] for number in range(8)]
+
+    first = body(net.get(f"{X}/users/{user.id}/tweets", user.token, max_results=5))
+    tweet("Newer")
+    net.call("DELETE", f"{X}/tweets/{ids[3]}", user.token)
+    token = first["meta"]["next_token"]
+    rest = body(net.get(f"{X}/users/{user.id}/tweets", user.token, max_results=5, pagination_token=token))
+
+    assert [post["text"] for post in first["data"]] == [f"Post {n}" for n in (7, 6, 5, 4, 3)]
+    assert [post["text"] for post in rest["data"]] == [f"Post {n}" for n in (2, 1, 0)]
+    assert rest["meta"] == {"result_count": 3, "newest_id": ids[2], "oldest_id": ids[0]}
+    wrong = net.get(f"{X}/users/{user.id}/tweets", user.token, pagination_token="x")
+    assert wrong.status_code == 400
+
+
 def test_a_used_up_limit_answers_429_until_its_reset(net: Net, user: User) -> None:
     answers = [net.get(f"{X}/users/me", user.token) for _ in range(75)]
 

@@ -1,0 +1,35 @@
+"""What a failure means for those who are told of it: who must act, and whether sending again is safe. Pure."""
+
+from dataclasses import dataclass
+
+from accounts.platforms.base import WhoActs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advice:
+    """Who can mend it, and whether sending again surely makes no second copy."""
+
+    who_acts: WhoActs
+    retry_safe: bool
+
+
+BY_CODE = {
+    "CONTENT_REJECTED": Advice(who_acts=WhoActs.CALLER, retry_safe=True),
+    "MEDIA_REJECTED": Advice(who_acts=WhoActs.CALLER, retry_safe=True),
+    "TOKEN_REVOKED": Advice(who_acts=WhoActs.ACCOUNT_OWNER, retry_safe=True),
+    "RATE_LIMITED_BY_PLATFORM": Advice(who_acts=WhoActs.NETWORK, retry_safe=True),
+    "PLATFORM_UNAVAILABLE": Advice(who_acts=WhoActs.NETWORK, retry_safe=True),
+    "OUTCOME_UNKNOWN": Advice(who_acts=WhoActs.CALLER, retry_safe=False),
+    "MISSED_WINDOW": Advice(who_acts=WhoActs.CALLER, retry_safe=True),
+    "WORKER_CRASH_LOOP": Advice(who_acts=WhoActs.OPERATOR, retry_safe=True),
+}
+"""By the code of a target's error. A platform's own word on who acts goes before this table."""
+
+
+def advise(code: str, *, who_acts: str | None = None, outcome_unknown: bool = False) -> Advice:
+    """Return what the code means; nothing is safe to send again while an earlier send may have arrived."""
+    known = BY_CODE.get(code, BY_CODE["PLATFORM_UNAVAILABLE"])
+    return Advice(
+        who_acts=WhoActs(who_acts) if who_acts else known.who_acts,
+        retry_safe=known.retry_safe and not outcome_unknown,
+    )

@@ -1,0 +1,136 @@
+"""The list of posts: one flat row per post, shown as `PostSerializer` would, at a fifth of its cost.
+
+The ORM says which rows; what it compiles is run as it stands, and the answer is built by hand.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.db import connection
+from django.db.models import QuerySet, Subquery
+
+from ouipost.api.pagination import pagination
+from posts.media_urls import signed_url
+from posts.models import Post, PostCount
+from workspaces.models import ApiKey, Workspace
+
+COLUMNS = (
+    "id",
+    "content",
+    "title",
+    "link",
+    "hashtags",
+    "status",
+    "platforms",
+    "media",
+    "scheduled_at",
+    "published_at",
+    "created_at",
+    "updated_at",
+    "impressions",
+    "engagement",
+    "clicks",
+)
+REMEMBERED = 256
+Statement = tuple[str, tuple[Any, ...]]
+Answer = dict[str, Any]
+
+
+def newest(key: ApiKey, workspace_id: str, *, page: int, limit: int) -> Answer | None:
+    """Return a page of all posts of the workspace, in one query.
+
+    None where the page is empty: there are no more, or the workspace is not for this key to see.
+    """
+    rows = _fetch(_all_posts(key.mode, tuple(key.workspace_ids), workspace_id), page=page, limit=limit)
+    if not rows:
+        return None
+    kept = rows[0][-1]
+    total = Post.objects.filter(workspace=workspace_id).count() if kept is None else kept
+    return _answer(rows, pagination(page=page, limit=limit, total=total))
+
+
+def filtered(posts: QuerySet[Post], *, page: int, limit: int) -> Answer:
+    """Return a page of these posts, in the order that they have."""
+    total = posts.count()
+    rows = _fetch(_compiled(posts, *COLUMNS), page=page, limit=limit) if (page - 1) * limit < total else []
+    return _answer(rows, pagination(page=page, limit=limit, total=total))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _all_posts(mode: str, workspace_ids: tuple[str, ...], workspace_id: str) -> Statement:
+    """Return the query for what such a key sees in the workspace: to compile it costs more than to run it."""
+    visible = Workspace.objects.visible_to(ApiKey(mode=mode, workspace_ids=list(workspace_ids)))
+    posts = Post.objects.filter(workspace__in=visible.filter(pk=workspace_id)).order_by("-moment", "-pk")
+    total = Subquery(PostCount.objects.filter(pk=workspace_id).values("total"))
+    return _compiled(posts.annotate(total=total), *COLUMNS, "total")
+
+
+def _compiled(posts: QuerySet[Post], *columns: str) -> Statement:
+    return posts.values_list(*columns).query.sql_with_params()
+
+
+def _fetch(statement: Statement, *, page: int, limit: int) -> list[tuple[Any, ...]]:
+    sql, parameters = statement
+    with connection.cursor() as cursor:
+        cursor.execute(f"{sql} LIMIT %s OFFSET %s", [*parameters, limit, (page - 1) * limit])
+        return list(cursor.fetchall())
+
+
+def _answer(rows: list[tuple[Any, ...]], pages: Mapping[str, int]) -> Answer:
+    return {"posts": [_shown(*row[: len(COLUMNS)]) for row in rows], "pagination": pages}
+
+
+def _shown(
+    pk: str,
+    content: str,
+    title: str,
+    link: str,
+    hashtags: str,
+    status: str,
+    platforms: str,
+    media: str,
+    scheduled_at: Any,
+    published_at: Any,
+    created_at: Any,
+    updated_at: Any,
+    impressions: int | None,
+    engagement: int | None,
+    clicks: int | None,
+) -> Answer:
+    """Return one row as it is shown; the names are those of `COLUMNS`."""
+    numbers = {"impressions": impressions, "engagement": engagement, "clicks": clicks}
+    return {
+        "id": pk,
+        "content": content,
+        "title": title,
+        "link": link,
+        "hashtags": orjson.loads(hashtags),
+        "status": status,
+        "platforms": orjson.loads(platforms),
+        "media": [_file(each) for each in orjson.loads(media)],
+        "scheduled_at": _moment(scheduled_at),
+        "published_at": _moment(published_at),
+        "created_at": _moment(created_at),
+        "updated_at": _moment(updated_at),
+        "analytics": None if published_at is None else numbers,
+    }
+
+
+def _file(media: Mapping[str, str]) -> Answer:
+    seconds = settings.MEDIA_URL_SECONDS
+    thumbnail = media["thumbnail"]
+    return {
+        "id": media["id"],
+        "type": media["type"],
+        "url": signed_url(media["name"], seconds=seconds),
+        "thumbnail_url": signed_url(thumbnail, seconds=seconds) if thumbnail else None,
+    }
+
+
+def _moment(value: Any) -> str | None:
+    """Write a moment from a row: MariaDB gives naive UTC datetimes, SQLite their text."""
+    text = str(value)
+    return None if value is None else f"{text[:10]}T{text[11:19]}Z"

@@ -1,0 +1,93 @@
+"""What each account would get of a post, and what its network would say to it; nothing here is stored."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from accounts import registry
+from accounts.models import SocialAccount
+from accounts.platforms import text
+from accounts.platforms.base import Content, Media, Platform
+from posts import destinations, files, rules, services
+from posts.content import compose
+from posts.models import Post, PostStatus, Target, TargetStatus
+from workspaces.models import Workspace
+
+PLACED_ANEW = (PostStatus.DRAFT, PostStatus.MISSED)
+"""Scheduling or publishing such a post looks up its accounts once more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """One recipient of a post; without a target while nothing is scheduled, without an account while there is none."""
+
+    target_id: str | None
+    account_id: str | None
+    platform: Platform
+    content: Content
+    issues: list[dict[str, Any]]
+
+    @property
+    def length(self) -> int:
+        """The text's length as its network counts it."""
+        return text.length(self.content.text, self.platform.limits.characters_counted_as)
+
+
+def validate(
+    workspace: Workspace, *, values: dict[str, Any], scheduled_at: datetime | None, now: datetime
+) -> list[dict[str, Any]]:
+    """Return all that scheduling a new post with these values would be refused for; raises as creating it would."""
+    found = destinations.resolve(workspace, values["platforms"], overrides=values.get("platform_content"))
+    if scheduled_at is not None:
+        services.require_future(scheduled_at, now=now)
+    post = services.unsaved_post(workspace, values=values, now=now)
+    return rules.find_issues(post, [*found.accounts, *_stand_ins(workspace, found.missing.values())], [])
+
+
+def preview(post: Post) -> list[Preview]:
+    """Return what each target gets: what was sent where it is out, else what would be sent now."""
+    media = files.as_content(post)
+    return [_preview(post, account, target, media) for account, target in _recipients(post)]
+
+
+def _recipients(post: Post) -> list[tuple[SocialAccount, Target | None]]:
+    targets = list(Target.objects.filter(post=post).select_related("account").order_by("pk"))
+    if post.status in PLACED_ANEW:
+        present = {target.account_id: target for target in targets}
+        found = destinations.resolve(post.workspace, post.destinations, kept=True)
+        accounts = [*found.accounts, *_stand_ins(post.workspace, found.missing.values())]
+        return [(account, present.get(account.pk)) for account in accounts]
+    for target in targets:
+        target.account.workspace = post.workspace
+    return [(target.account, target) for target in targets if target.status != TargetStatus.CANCELLED]
+
+
+def _stand_ins(workspace: Workspace, platforms: Iterable[str]) -> list[SocialAccount]:
+    """Return, for networks without an account, rows that are never stored: what they would get can be told already."""
+    return [_stand_in(workspace, platform) for platform in dict.fromkeys(platforms)]
+
+
+def _stand_in(workspace: Workspace, platform: str) -> SocialAccount:
+    account = SocialAccount(workspace=workspace, platform=platform)
+    account.pk = None
+    return account
+
+
+def _preview(post: Post, account: SocialAccount, target: Target | None, media: list[Media]) -> Preview:
+    platform = registry.get(account.platform)
+    content = compose(post, account, platform, media)
+    if target is not None and target.sent_text and _may_be_out(target):
+        content = replace(content, text=target.sent_text)
+    is_out = target is not None and target.status == TargetStatus.PUBLISHED
+    return Preview(
+        target_id=target.pk if target else None,
+        account_id=account.pk,
+        platform=platform,
+        content=content,
+        issues=[] if is_out else rules.issues_of(account, content),
+    )
+
+
+def _may_be_out(target: Target) -> bool:
+    return target.status == TargetStatus.PUBLISHED or target.outcome_unknown

@@ -1,0 +1,206 @@
+"""What happened to a post, oldest first, and what its targets wait for: from the journal, the attempts and the rows."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Case, JSONField, Q, Value, When
+
+from accounts.platforms.base import WhoActs
+from ouipost.events.models import Event
+from posts.advice import advise
+from posts.history import NAMES, WORDS, Entry, Fate, Past, cause_of, tell_attempts
+from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
+from posts.standing import present
+
+COMMANDS = {
+    "post.created": "The post was created.",
+    "post.updated": "The post was changed.",
+    "post.scheduled": "The post was scheduled for {moment}.",
+    "post.unscheduled": "The post was returned to draft.",
+    "post.publish_requested": "The post was to be published at once.",
+    "post.retried": "What had failed was to be sent again.",
+    "post.resolved": "A person said that {name} {has} it.",
+    "post.reconcile_requested": "{name} was to be asked once more whether it has the post.",
+    "media.added": "The file {filename} was added.",
+    "media.updated": "A file got another alt text or position.",
+}
+ABOUT_ACCOUNTS = {
+    "account.connected": "The account {account_name} was connected.",
+    "account.expired": "{name} no longer takes the token of {account_name}: the account must be reconnected.",
+    "account.disconnected": "The account {account_name} was disconnected, and what it had not sent was cancelled.",
+}
+OUTCOMES = {
+    TargetStatus.PUBLISHED: "published on",
+    TargetStatus.FAILED: "failed on",
+    TargetStatus.NEEDS_REVIEW: "unknown on",
+    TargetStatus.MISSED: "missed on",
+}
+"""How a settled target stands, in words; others are left out."""
+NO_ATTEMPT = {
+    "MISSED_WINDOW": ("missed", "Its time for {name} came while nothing could run, and it is too late now."),
+    "WORKER_CRASH_LOOP": ("set_aside", "It stopped the worker again and again: nothing more is tried on {name}."),
+}
+"""What can end a target although nothing was tried, by the code of its error."""
+OPEN = (PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.PUBLISHING, PostStatus.MISSED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line of the journal, without what may be large."""
+
+    at: datetime
+    type: str
+    resource_id: str
+    details: Mapping[str, Any]
+
+
+def timeline(post: Post, *, now: datetime) -> list[Entry]:
+    """Return what happened in the order of time, then what each target waits for at present."""
+    rows = Target.objects.filter(post=post).select_related("account").order_by("pk")
+    targets = {target.pk: target for target in rows}
+    journal = _journal(post, targets.values())
+    settled = [line for line in journal if "targets" in line.details]
+    commands = [_command(line, targets) for line in journal if line.type in COMMANDS]
+    steps = [*_attempts(targets.values(), settled, now=now), *_outcomes(settled)]
+    until = max((entry.at for entry in [*commands, *steps]), default=now)
+    past = [*commands, *_about_accounts(post, journal, targets.values(), until=until), *steps]
+    return [*sorted(past, key=_moment), *present(targets.values(), now=now)]
+
+
+def _moment(entry: Entry) -> datetime:
+    """Return the time to the millisecond, which is all that one of the databases has: what led to it comes first."""
+    return entry.at.replace(microsecond=entry.at.microsecond // 1000 * 1000)
+
+
+def _journal(post: Post, targets: Iterable[Target]) -> list[Line]:
+    """Return what the journal has on the post, on its files, and on its accounts since it was there.
+
+    The texts of an edit, before and after, are left in the database: there may be many, and none is shown.
+    """
+    own = Q(resource_id__in=[post.pk, *(media["id"] for media in post.media)])
+    accounts = Q(
+        resource_id__in=[target.account_id for target in targets],
+        type__in=list(ABOUT_ACCOUNTS),
+        created_at__gte=post.created_at,
+    )
+    details = Case(When(type__endswith=".updated", then=Value(None)), default="details", output_field=JSONField())
+    rows = Event.objects.filter(own | accounts).annotate(small=details).order_by("created_at", "pk")
+    return [
+        Line(at=at, type=kind, resource_id=resource_id, details=small or {})
+        for at, kind, resource_id, small in rows.values_list("created_at", "type", "resource_id", "small")
+    ]
+
+
+def _command(line: Line, targets: Mapping[str, Target]) -> Entry:
+    target, scheduled_at = targets.get(line.details.get("target", "")), line.details.get("scheduled_at")
+    moment = datetime.fromisoformat(scheduled_at) if scheduled_at else None
+    words = {
+        "name": NAMES[target.platform] if target else "The network",
+        "has": "has" if line.details.get("outcome") == "published" else "does not have",
+        "filename": line.details.get("filename", ""),
+        "moment": f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else "",
+    }
+    return Entry(
+        at=line.at,
+        kind=_kind(line.type),
+        message=COMMANDS[line.type].format_map(words),
+        target_id=target.pk if target else None,
+        platform=target.platform if target else None,
+        next_attempt_at=moment,
+    )
+
+
+def _kind(event_type: str) -> str:
+    return event_type.removeprefix("post.").replace(".", "_")
+
+
+def _attempts(targets: Collection[Target], settled: Sequence[Line], *, now: datetime) -> Iterator[Entry]:
+    found: dict[str, list[Attempt]] = {target.pk: [] for target in targets}
+    for attempt in Attempt.objects.filter(target__in=list(found)).order_by("ended_at", "number", "pk"):
+        found[attempt.target_id].append(attempt)
+    for target in targets:
+        yield from tell_attempts(found[target.pk], _past(target, settled, now=now))
+
+
+def _past(target: Target, settled: Sequence[Line], *, now: datetime) -> Past:
+    results = [(line.at, each) for line in settled for each in line.details["targets"] if each["id"] == target.pk]
+    errors = [target.error, *(each["error"] for _, each in results)]
+    return Past(
+        target_id=target.pk,
+        platform=target.platform,
+        fates=[*(Fate(at=at, status=each["status"]) for at, each in results), Fate(at=now, status=target.status)],
+        errors=[error for error in errors if error],
+    )
+
+
+def _outcomes(settled: Sequence[Line]) -> Iterator[Entry]:
+    """Tell how the post came out, each time it did, and before that what ended a target without an attempt."""
+    known: dict[str, Any] = {}
+    for line in settled:
+        for each in line.details["targets"]:
+            if known.get(each["id"]) != each["error"] and (each["error"] or {}).get("code") in NO_ATTEMPT:
+                yield _ended(line, each)
+            known[each["id"]] = each["error"]
+        yield Entry(at=line.at, kind=_kind(line.type), message=_summary(line.details["targets"]))
+
+
+def _ended(line: Line, result: Mapping[str, Any]) -> Entry:
+    error = result["error"]
+    kind, words = NO_ATTEMPT[error["code"]]
+    is_open = result.get("outcome_unknown", result["status"] == TargetStatus.NEEDS_REVIEW)  # older lines do not say
+    advice = advise(error["code"], who_acts=error["who_acts"], outcome_unknown=is_open)
+    return Entry(
+        at=line.at,
+        kind=kind,
+        message=words.format(name=NAMES[result["platform"]]),
+        target_id=result["id"],
+        platform=result["platform"],
+        cause=cause_of(error),
+        who_acts=advice.who_acts,
+        retry_safe=advice.retry_safe,
+    )
+
+
+def _summary(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return how the targets stand, as in "Published on Facebook, Bluesky; failed on Twitter/X."."""
+    parts = []
+    for status, words in OUTCOMES.items():
+        names = [NAMES[each["platform"]] for each in results if each["status"] == status]
+        parts += [f"{words} {', '.join(names)}"] if names else []
+    told = "; ".join(parts)
+    return f"{told[:1].upper()}{told[1:]}."
+
+
+def _about_accounts(
+    post: Post, journal: Sequence[Line], targets: Iterable[Target], *, until: datetime
+) -> Iterator[Entry]:
+    """Tell what befell the accounts; once all is settled, what comes later is no longer this post's concern."""
+    by_account = {target.account_id: target for target in targets}
+    for line in journal:
+        if line.type not in ABOUT_ACCOUNTS or (post.status not in OPEN and line.at > until):
+            continue
+        target = by_account[line.resource_id]
+        words = {"name": NAMES[target.platform], "account_name": line.details["account_name"]}
+        yield Entry(
+            at=line.at,
+            kind=_kind(line.type),
+            message=ABOUT_ACCOUNTS[line.type].format_map(words),
+            target_id=target.pk,
+            platform=target.platform,
+            who_acts=WhoActs.ACCOUNT_OWNER if line.type == "account.expired" else None,
+        )
+
+
+KINDS = (
+    *map(_kind, COMMANDS),
+    *map(_kind, ABOUT_ACCOUNTS),
+    *WORDS,
+    *map(str, OUTCOMES),
+    PostStatus.PARTIALLY_PUBLISHED.value,
+    "set_aside",
+    "sending",
+    "waiting",
+)
+"""Every kind that an entry can be of."""

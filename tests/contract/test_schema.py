@@ -1,0 +1,83 @@
+"""/api/schema: an answer is what the description says it is."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it comes without types
+
+from ouipost.events.journal import SYSTEM, record
+from posts.models import Attempt, Target
+from tests.conftest import ApiClient
+from tests.contract.world import connect_all
+from tests.factories import NOW, make_media, make_post
+from workspaces.models import Workspace
+
+FAILURE = {"code": "PLATFORM_UNAVAILABLE", "message": "Away.", "retryable": True, "who_acts": "network"}
+
+
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    return Client().get("/api/schema").json()
+
+
+def assert_described(response: Any, schema: Any, method: str, path: str) -> None:
+    """Fail where an answer has another shape than the one that the schema gives for it."""
+    answers = schema["paths"][path][method]["responses"]
+    described = answers[str(response.status_code)]["content"]["application/json"]["schema"]
+    validator = Draft202012Validator(described | {"components": schema["components"]})
+    assert [error.message for error in validator.iter_errors(response.json())] == []
+
+
+def test_what_validate_preview_and_timeline_answer_is_described(
+    api: ApiClient, workspace: Workspace, schema: Any
+) -> None:
+    accounts = connect_all(workspace, "facebook", "twitter")
+    post = make_post(workspace, accounts=accounts, status="publishing", scheduled_at=NOW, link="https://bread.com")
+    make_media(post)
+    Target.objects.filter(post=post, platform="twitter").update(error=FAILURE)
+    record("scheduled", post, actor=SYSTEM, scheduled_at=NOW.isoformat(), timezone="UTC")
+    Attempt.objects.create(
+        target=post.targets.all()[0], number=1, fence=1, step="commit", started_at=NOW, ended_at=NOW, outcome="rejected"
+    )
+
+    validated = api.post("/api/posts/validate", {"content": "x" * 301, "platforms": ["twitter", "bluesky"]})
+    shown = {name: api.get(f"/api/posts/{post.pk}/{name}") for name in ("preview", "timeline")}
+
+    assert_described(validated, schema, "post", "/api/posts/validate")
+    for name, response in shown.items():
+        assert_described(response, schema, "get", f"/api/posts/{{id}}/{name}")
+        assert response.status_code == 200
+
+
+def test_the_description_of_the_three_is_exact(schema: Any) -> None:
+    def data_of(method: str, path: str) -> Any:
+        described = schema["paths"][path][method]["responses"]["200"]["content"]["application/json"]["schema"]
+        return described["properties"]["data"]
+
+    assert data_of("post", "/api/posts/validate") == {"$ref": "#/components/schemas/Validation"}
+    assert data_of("get", "/api/posts/{id}/preview") == {"$ref": "#/components/schemas/Previews"}
+    assert data_of("get", "/api/posts/{id}/timeline") == {"$ref": "#/components/schemas/Timeline"}
+    components = schema["components"]["schemas"]
+    assert list(components["Issue"]["properties"]) == [
+        "rule",
+        "platform",
+        "account_id",
+        "field",
+        "message",
+        "limit",
+        "actual",
+        "severity",
+        "fix",
+    ]
+    assert set(components["TimelineEntry"]["required"]) == {
+        "at",
+        "kind",
+        "target_id",
+        "platform",
+        "message",
+        "cause",
+        "who_acts",
+        "retry_safe",
+        "next_attempt_at",
+    }

@@ -1,0 +1,211 @@
+"""POST /api/posts/validate: the answer that scheduling would give, with nothing stored."""
+
+from typing import Any
+
+import pytest
+import time_machine
+
+from accounts.models import SocialAccount
+from ouipost.api.models import StoredAnswer
+from ouipost.events.models import Event
+from posts.models import Post, Target
+from tests.conftest import ApiClient
+from tests.contract.world import connect_all, error_of, fields_of
+from tests.factories import NOW, make_account, make_key
+from workspaces.models import Workspace
+
+PATH = "/api/posts/validate"
+FUTURE = "2027-02-01T09:00:00Z"
+
+
+def stored() -> list[int]:
+    """Count what creating a post writes."""
+    return [Post.objects.count(), Target.objects.count(), Event.objects.filter(resource_type="post").count()]
+
+
+def data_of(response: Any) -> dict[str, Any]:
+    assert response.status_code == 200, response.content
+    data: dict[str, Any] = response.json()["data"]
+    return data
+
+
+def rules_of(data: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(issue["platform"], issue["rule"]) for issue in data["issues"]]
+
+
+def test_a_sound_post_is_valid_and_is_not_stored(api: ApiClient, workspace: Workspace) -> None:
+    connect_all(workspace, "facebook", "twitter", "bluesky")
+
+    response = api.post(PATH, {"content": "Hi", "platforms": ["facebook", "twitter", "bluesky"]})
+
+    assert data_of(response) == {"valid": True, "issues": []}
+    assert stored() == [0, 0, 0]
+
+
+def test_an_issue_says_what_is_wrong_where_and_how_to_mend_it(api: ApiClient, workspace: Workspace) -> None:
+    twitter = make_account(workspace, platform="twitter")
+
+    response = api.post(PATH, {"content": "x" * 281, "platforms": ["twitter"]})
+
+    assert data_of(response) == {
+        "valid": False,
+        "issues": [
+            {
+                "rule": "text_too_long",
+                "platform": "twitter",
+                "account_id": twitter.pk,
+                "field": "content",
+                "message": "The text has 281 characters by X's own count; this network takes at most 280.",
+                "limit": 280,
+                "actual": 281,
+                "severity": "error",
+                "fix": "Take away at least 1.",
+            }
+        ],
+    }
+    assert stored() == [0, 0, 0]
+
+
+def test_a_network_without_an_account_is_an_issue_beside_those_of_its_content(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    data = data_of(api.post(PATH, {"content": "x" * 301, "platforms": ["bluesky"]}))
+
+    too_long, unconnected = data["issues"]
+    assert rules_of(data) == [("bluesky", "text_too_long"), ("bluesky", "account_not_connected")]
+    assert (too_long["account_id"], too_long["actual"], too_long["limit"]) == (None, 301, 300)
+    assert unconnected == {
+        "rule": "account_not_connected",
+        "platform": "bluesky",
+        "account_id": None,
+        "field": "platforms",
+        "message": "No account is connected for Bluesky.",
+        "limit": None,
+        "actual": None,
+        "severity": "error",
+        "fix": 'POST /api/accounts {"platform": "bluesky"}',
+    }
+    assert (data["valid"], SocialAccount.objects.exists()) == (False, False)
+
+
+def test_a_network_that_cannot_be_connected_yet_is_checked_by_its_limits(api: ApiClient, workspace: Workspace) -> None:
+    data = data_of(api.post(PATH, {"content": "x" * 3001, "platforms": ["linkedin", "instagram"]}))
+
+    assert rules_of(data) == [
+        ("linkedin", "text_too_long"),
+        ("linkedin", "account_not_connected"),
+        ("instagram", "text_too_long"),
+        ("instagram", "media_required"),
+        ("instagram", "account_not_connected"),
+    ]
+    assert data["issues"][1]["fix"] == "LinkedIn cannot be connected yet: take it out of the platforms."
+
+
+def test_a_warning_leaves_a_post_valid(api: ApiClient, workspace: Workspace) -> None:
+    account = make_account(workspace, status="expired")
+
+    data = data_of(api.post(PATH, {"content": "Hi", "platforms": [account.pk]}))
+
+    assert (data["valid"], rules_of(data)) == (True, [("facebook", "account_expired")])
+
+
+def test_overrides_links_and_hashtags_are_checked_as_they_would_be_sent(api: ApiClient, workspace: Workspace) -> None:
+    twitter = make_account(
+        workspace, platform="twitter", settings={"auto_hashtags": True, "default_hashtags": ["#bread"]}
+    )
+    body = {"platforms": ["twitter"], "link": "https://bread.com/", "hashtags": ["rye"], "content": "Short"}
+    taken = 23 + len("\n\n") + len("\n\n#rye #bread")
+
+    fits = api.post(PATH, body | {"platform_content": {twitter.pk: "x" * (280 - taken)}})
+    too_long = api.post(PATH, body | {"platform_content": {twitter.pk: "x" * (281 - taken)}})
+
+    assert data_of(fits) == {"valid": True, "issues": []}
+    assert [(each["rule"], each["actual"]) for each in data_of(too_long)["issues"]] == [("text_too_long", 281)]
+
+
+REFUSED: list[dict[str, Any]] = [
+    {"content": None},
+    {"content": 5, "platforms": []},
+    {"platforms": ["myspace"]},
+    {"platforms": ["acc_00000000-0000-7000-8000-000000000000"]},
+    {"platform_content": {"bluesky": {"options": {"board_id": "1"}}}},
+    {"platform_content": {"acc_00000000-0000-7000-8000-000000000000": "Hi"}},
+    {"status": "scheduled"},
+    {"unheard_of": 1},
+    {"scheduled_at": "2020-01-01T00:00:00Z"},
+    {"scheduled_at": "2027-03-28T02:30:00", "timezone": "Europe/Paris"},
+    {"scheduled_at": "2027-10-31T02:30:00", "timezone": "Europe/Paris"},
+    {"scheduled_at": "soon", "timezone": "Paris"},
+    {"scheduled_at": "2020-01-01T00:00:00Z", "platforms": ["acc_00000000-0000-7000-8000-000000000000"]},
+]
+
+
+@pytest.mark.parametrize("change", REFUSED)
+def test_what_creating_refuses_is_refused_in_the_same_words(
+    api: ApiClient, workspace: Workspace, change: dict[str, Any]
+) -> None:
+    make_account(workspace)
+    body = {"content": "Hi", "platforms": ["facebook"]} | change
+
+    validated, created = api.post(PATH, body), api.post("/api/posts", body)
+
+    assert fields_of(validated)
+    assert validated.json() == created.json()
+    assert stored() == [0, 0, 0]
+
+
+@time_machine.travel(NOW, tick=False)
+def test_a_time_that_creating_takes_is_taken(api: ApiClient, workspace: Workspace) -> None:
+    make_account(workspace)
+
+    for scheduled_at in (None, FUTURE, "2026-11-25T11:59:00Z"):
+        body = {"content": "Hi", "platforms": ["facebook"], "scheduled_at": scheduled_at}
+        assert data_of(api.post(PATH, body))["valid"] is True
+
+
+def test_its_issues_are_those_that_scheduling_would_raise(api: ApiClient, workspace: Workspace) -> None:
+    connect_all(workspace, "facebook", "twitter", "bluesky")
+    body = {
+        "content": "x" * 70_000,
+        "platforms": ["twitter", "facebook", "bluesky"],
+        "platform_content": {"bluesky": {"content": "", "options": {"langs": "en", "post_type": "reel"}}},
+    }
+
+    validated = data_of(api.post(PATH, body))
+    scheduled = api.post("/api/posts", body | {"scheduled_at": FUTURE})
+
+    assert error_of(scheduled) == (422, "POST_NOT_PUBLISHABLE")
+    assert len(validated["issues"]) > 4
+    assert validated["issues"] == scheduled.json()["error"]["details"]["issues"]
+
+
+def test_whoever_may_read_posts_may_validate(workspace: Workspace) -> None:
+    body = {"content": "Hi", "platforms": ["facebook"]}
+    reader, writer = (
+        ApiClient(make_key(permissions=[each])[1], workspace.pk) for each in ("posts.read", "posts.write")
+    )
+
+    assert reader.post(PATH, body).status_code == 200
+    assert error_of(reader.post("/api/posts", body)) == (403, "PERMISSION_DENIED")
+    assert error_of(writer.post(PATH, body)) == (403, "PERMISSION_DENIED")
+
+
+def test_a_repeat_under_the_same_key_gets_the_first_answer(api: ApiClient, workspace: Workspace) -> None:
+    body = {"content": "Hi", "platforms": ["facebook"]}
+    first = api.post(PATH, body, Idempotency_Key="k")
+    make_account(workspace)
+
+    again, other = (
+        api.post(PATH, body, Idempotency_Key="k"),
+        api.post(PATH, body | {"content": "x"}, Idempotency_Key="k"),
+    )
+
+    assert (data_of(first)["valid"], data_of(again)["valid"]) == (False, False)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert error_of(other) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert StoredAnswer.objects.count() == 1
+
+
+def test_only_posting_to_it_is_known(api: ApiClient) -> None:
+    assert error_of(api.get(PATH)) == (405, "METHOD_NOT_ALLOWED")
+    assert error_of(api.post(f"{PATH}?strict=1", {})) == (400, "VALIDATION_ERROR")

@@ -1,0 +1,244 @@
+"""What validate and preview let through is never refused by a network for its content: tried at every limit's edge."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts import registry
+from accounts.models import SocialAccount
+from accounts.platforms.base import Operation
+from adminapi.client import Client
+from ouipost.claims import database_now
+from ouipost.simulator import models as networks
+from ouipost.writer import Inline
+from posts import publishing
+from posts.claiming import claim_targets
+from posts.content import compose
+from posts.models import Post, Target
+from posts.rules import issues_of, passes
+from tests.conftest import ApiClient
+from tests.contract.world import upload
+from tests.in_process import BASE, in_process
+from tests.posts.pictures import animation, noise, picture
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+FAMILY = "👨‍👩‍👧‍👦"
+ACCENT = "\u0301"
+LONG_LINK = f"https://bread.com/{'x' * 200}"
+SMALL = picture(size=(40, 30))
+MOVING = animation("GIF", durations=[100, 100])
+
+
+@pytest.fixture
+def client(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """A client of the product, which finds the networks in this process."""
+    with in_process(monkeypatch):
+        yield Client(BASE, api_key=api.headers["X-API-Key"], workspace_id=api.headers["X-Workspace-ID"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A post for one network, and the rule that it breaks, if any."""
+
+    platform: str
+    breaks: str = ""
+    files: Sequence[bytes] = ()
+    alt_text: str = ""
+    body: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        told = {name: f"{str(value)[:12]}…{len(value)}" for name, value in self.body.items()}
+        return f"{self.platform} {told} {len(self.files)} files {self.breaks}"
+
+
+def text(platform: str, content: str, breaks: str = "", **body: Any) -> Case:
+    return Case(platform=platform, breaks=breaks, body={"content": content, **body})
+
+
+def files(platform: str, *given: bytes, breaks: str = "", alt_text: str = "", content: str = "Bread") -> Case:
+    return Case(platform=platform, breaks=breaks, files=given, alt_text=alt_text, body={"content": content})
+
+
+CASES = [
+    text("twitter", "x" * 280),
+    text("twitter", "x" * 281, "text_too_long"),
+    text("twitter", "字" * 140),
+    text("twitter", "字" * 141, "text_too_long"),
+    text("twitter", FAMILY * 140),
+    text("twitter", FAMILY * 141, "text_too_long"),
+    text("twitter", f"{'x' * 256} {LONG_LINK}"),
+    text("twitter", f"{'x' * 257} {LONG_LINK}", "text_too_long"),
+    text("twitter", f"{'字' * 128}{LONG_LINK}"),
+    text("twitter", f"{'x' * 256}.{LONG_LINK}"),
+    text("twitter", f"{'x' * 272} node.js"),
+    text("twitter", f"{'x' * 256} bread.kitchen/{'x' * 100}"),
+    text("twitter", "x" * 255, link=LONG_LINK),
+    text("twitter", "x" * 256, "text_too_long", link=LONG_LINK),
+    text("twitter", "x" * 274, hashtags=["rye"]),
+    text("twitter", "x" * 275, "text_too_long", hashtags=["rye"]),
+    text("twitter", "Up goes $RYE"),
+    text("twitter", "Up go $RYE and $BUN", "too_many_cashtags"),
+    text("twitter", "", "text_or_media_required"),
+    text("twitter", " \n ", "text_or_media_required"),
+    files("twitter", *[SMALL] * 4),
+    files("twitter", *[SMALL] * 5, breaks="too_many_images"),
+    files("twitter", MOVING),
+    files("twitter", MOVING, SMALL, breaks="gif_not_alone"),
+    files("twitter", picture("WEBP"), picture("PNG"), content=""),
+    files("twitter", SMALL, alt_text="x" * 1000),
+    files("twitter", SMALL, alt_text="x" * 1001, breaks="alt_text_too_long"),
+    files("twitter", noise((1400, 1400))),
+    text("bluesky", "x" * 300),
+    text("bluesky", "x" * 301, "text_too_long"),
+    text("bluesky", "é" * 300),
+    text("bluesky", FAMILY * 120),
+    text("bluesky", FAMILY * 121, "text_too_many_bytes"),
+    text("bluesky", f"{'x' * 281} {LONG_LINK[:18]}"),
+    text("bluesky", "x" * 300, link=LONG_LINK),
+    text("bluesky", "", link="http://bakery"),
+    text("bluesky", "", "text_or_media_required"),
+    text("bluesky", "x" * 294, hashtags=["rye"]),
+    text("bluesky", "x" * 295, "text_too_long", hashtags=["rye"]),
+    text("bluesky", f"#{'x' * 64} #{'y' * 65} #z{ACCENT * 700}"),
+    text("bluesky", "Salut @alice.bsky.social @nobody.invalid @bob"),
+    text("bluesky", "Hi", platform_content={"bluesky": {"options": {"langs": ["en", "fr", "de"]}}}),
+    text("bluesky", "Hi", "langs_invalid", platform_content={"bluesky": {"options": {"langs": ["en"] * 4}}}),
+    files("bluesky", *[SMALL] * 4),
+    files("bluesky", *[SMALL] * 5, breaks="too_many_images"),
+    files("bluesky", MOVING, picture("WEBP"), picture("PNG"), content=""),
+    files("bluesky", SMALL, alt_text="x" * 2000),
+    files("bluesky", noise((700, 700))),
+    text("facebook", "x" * 63_206),
+    text("facebook", "x" * 63_207, "text_too_long"),
+    text("facebook", FAMILY * 9_029),
+    text("facebook", FAMILY * 9_030, "text_too_long"),
+    text("facebook", "", link=LONG_LINK),
+    text("facebook", "x" * 63_206, link=LONG_LINK),
+    text("facebook", "Hi", "link_unreachable", link="http://bakery/"),
+    text("facebook", "", "text_or_media_required"),
+    text("facebook", "x" * 63_200, hashtags=["rye"]),
+    text("facebook", "x" * 63_201, "text_too_long", hashtags=["rye"]),
+    files("facebook", *[SMALL] * 10),
+    files("facebook", *[SMALL] * 11, breaks="too_many_images"),
+    files("facebook", picture("WEBP"), MOVING, picture("PNG"), content=""),
+    files("facebook", picture("WEBP"), content="x" * 63_206),
+    files("facebook", noise((1950, 1950))),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_what_passes_is_published_and_what_does_not_is_stopped_here(client: Client, api: ApiClient, case: Case) -> None:
+    account = client.connect(case.platform)
+    post = _write(client, api, case)
+
+    [shown] = client.call("GET", f"/api/posts/{post.pk}/preview")["targets"]
+    published = api.post(f"/api/posts/{post.pk}/publish", Prefer="wait=0")
+    for claim in claim_targets(10):
+        publishing.publish(claim, writer=Inline())
+
+    target = Target.objects.get(post=post)
+    copies = list(networks.Post.objects.filter(account=account["remote_id"]).values_list("text", flat=True))
+    assert [issue["rule"] for issue in shown["issues"]] == ([case.breaks] if case.breaks else [])
+    assert (published.status_code, target.status) == ((422, "draft") if case.breaks else (202, "published")), (
+        target.error
+    )
+    assert copies == ([] if case.breaks else [shown["text"]])
+
+
+def _write(client: Client, api: ApiClient, case: Case) -> Post:
+    body = {"platforms": [case.platform]} | case.body
+    validated = client.call("POST", "/api/posts/validate", json=body)
+    post = Post.objects.get(pk=client.call("POST", "/api/posts", json=body)["post"]["id"])
+    for content in case.files:
+        assert upload(api, post, content, alt_text=case.alt_text).status_code == 201
+    if not case.files:
+        assert validated["valid"] is not bool(case.breaks)
+    return post
+
+
+WORDS = st.sampled_from(
+    [
+        "bread",
+        "Brötchen",
+        "麵包",
+        "хлеб",
+        "e\u0301clair",
+        FAMILY,
+        "🇫🇷",
+        "1️⃣",
+        "❤️",
+        "…",
+        "“so”",
+        "R&B",
+        "<b>",
+        "$RYE",
+        "#rye",
+        "#麵包",
+        "@alice",
+        "@alice.bsky.social",
+        "bob@bread.com",
+        "bread.com",
+        "www.bread.co.uk/rye",
+        "bread.com.Then",
+        "node.js",
+        "1.5",
+        "e.g.",
+        "http://bread.com",
+        "(https://bread.com/a_(b)?c=d&e=f#g)",
+        "https://bread.com/brötchen",
+        "https://münchen.de/хлеб",
+        "https://bread.example/not-a-link-for-x",
+        "https://sub_domain.bread.com:8080/",
+        LONG_LINK,
+    ]
+)
+GLUE = st.sampled_from([" ", "\n", "\n\n", ", ", ". ", "! ", " — ", "… "])
+LIMITS = {"twitter": 280, "bluesky": 300, "facebook": 63_206}
+
+
+@st.composite
+def near_the_limit(draw: st.DrawFn) -> str:
+    """A text of anything, filled up until it is about as long as X or Bluesky take."""
+    parts = draw(st.lists(st.tuples(WORDS, GLUE), max_size=12))
+    written = "".join(word + glue for word, glue in parts)
+    filler = draw(st.sampled_from(["x", "é", "字", FAMILY]))
+    return written + filler * draw(st.integers(0, 300))
+
+
+def test_no_text_that_passes_is_refused(client: Client, workspace: Workspace) -> None:
+    for platform in LIMITS:
+        client.connect(platform)
+    accounts = list(SocialAccount.objects.select_related("workspace"))
+    taken = dict.fromkeys(LIMITS, 0)
+
+    @settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(near_the_limit())
+    def publish(content: str) -> None:
+        for account in accounts:
+            taken[account.platform] += _publish(Post(workspace=workspace, content=content), account)
+
+    publish()
+
+    assert all(count > 5 for count in taken.values()), taken
+
+
+def _publish(post: Post, account: SocialAccount) -> bool:
+    """Send the post straight to its network where it passes, and return whether it did."""
+    connector = registry.connector(account.platform, account.workspace)
+    content = compose(post, account, connector, [])
+    if not passes(issues_of(account, content)):
+        return False
+    networks.Post.objects.all().delete()  # the same text again would be refused for another reason
+    networks.Counter.objects.all().delete()
+    session = registry.session(account.workspace)
+    operation = Operation(content=content, account=account.unseal(), now=database_now())
+    handles = connector.prepare(session, operation, lambda handles: None)
+    connector.commit(session, replace(operation, handles=handles))
+    assert networks.Post.objects.get().text == content.text.strip()
+    return True
