@@ -2,14 +2,19 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from ouipost import redis
+from ouipost.api import limits
 from tests.factories import make_key, make_workspace
+from workspaces import guesses, usage
 from workspaces.models import Workspace
 
 
@@ -47,6 +52,32 @@ class ApiClient:
 @pytest.fixture(autouse=True)
 def private_media(settings: Settings, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path / "media"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No earlier test's requests count, and nothing is flushed by itself while a test looks at the database."""
+    limits.IN_PROCESS.reset()
+    guesses.HELD.clear()
+    monkeypatch.setattr(guesses, "TRIES", guesses.Tries())
+    usage.IN_PROCESS.start_anew()
+    monkeypatch.setattr(usage.FLUSHER, "flush_soon", lambda: None)
+
+
+@pytest.fixture
+def redis_url(settings: Settings) -> Iterator[str]:
+    """An empty Redis database, of this test process alone, in use by the product."""
+    named = os.environ.get("REDIS_URL_TEST", "")
+    assert named, "REDIS_URL_TEST must name a Redis whose databases may be emptied; `make test` starts one."
+    parts = urlsplit(named)
+    number = int(parts.path.strip("/") or 0) + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    settings.REDIS_URL = urlunsplit(parts._replace(path=f"/{number}"))
+    settings.REDIS_TIMEOUT = 5.0  # a busy machine is not what these tests are about
+    server = redis.server()
+    assert server is not None
+    server.run(redis.Script("redis.call('FLUSHDB')"))
+    yield settings.REDIS_URL
+    server.close()
 
 
 @pytest.fixture

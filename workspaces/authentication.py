@@ -1,17 +1,18 @@
 """Who calls the API: the key in `X-API-Key`."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from workspaces.keys import find_key
+from ouipost.api import limits
+from ouipost.api.limits import Window
+from workspaces import admission, guesses, usage
+from workspaces.admission import Known, Unknown
+from workspaces.keys import Found, InvalidApiKey, digest, from_record, look_up, looks_like_a_key, to_record
 from workspaces.models import ApiKey
-
-USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 
 class KeyAuthentication(BaseAuthentication):
@@ -22,17 +23,50 @@ class KeyAuthentication(BaseAuthentication):
         if secret is None:
             return None
         now = timezone.now()
-        key = find_key(secret, now=now)
-        note_use(key, now=now)
+        key, window = identify(secret, address=request.META.get("REMOTE_ADDR", ""), now=now)
+        if window is None:
+            usage.count_here(key.pk, now=now)
+        else:
+            limits.note(request._request, window)
         return AnonymousUser(), key
 
     def authenticate_header(self, request: Request) -> str:
         return "X-API-Key"
 
 
-def note_use(key: ApiKey, *, now: datetime) -> None:
-    """Keep `last_used_at` true to a minute, with a write a minute at most."""
-    if key.last_used_at is not None and now - key.last_used_at < USE_IS_NOTED_EVERY:
-        return
-    stale = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_IS_NOTED_EVERY)
-    ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+def identify(secret: str, *, address: str, now: datetime) -> tuple[ApiKey, Window | None]:
+    """Return the key with this secret, and the minute that Redis counted the request in, where it did.
+
+    Raises InvalidApiKey or ApiKeyExpired. One trip to Redis and no query for a key that Redis knows.
+    """
+    if not looks_like_a_key(secret):
+        raise InvalidApiKey
+    shown = digest(secret)
+    if not guesses.may_look_up(shown, address):
+        raise InvalidApiKey
+    match admission.ask(shown):
+        case Known(record=record, window=window):
+            key = from_record(record).valid_key(now)
+            guesses.note_held(shown)
+            return key, window
+        case Unknown() as miss:
+            found = _look_up(shown, address=address, now=now)
+            return found.key, _admit(miss, found, now=now)
+    return _look_up(shown, address=address, now=now).key, None
+
+
+def _look_up(shown: str, *, address: str, now: datetime) -> Found:
+    """Return the key that the database says holds now; raises as `identify` does."""
+    try:
+        found = look_up(shown)
+        found.valid_key(now)
+    except InvalidApiKey:
+        guesses.note_missed(shown, address)
+        raise
+    guesses.note_held(shown)
+    return found
+
+
+def _admit(miss: Unknown, found: Found, *, now: datetime) -> Window | None:
+    left = found.milliseconds_left(now)
+    return admission.admit(miss, key_id=found.key.pk, record=to_record(found), milliseconds=left)

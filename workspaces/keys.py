@@ -3,9 +3,12 @@
 import hashlib
 import secrets
 import string
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-from django.db import transaction
+import orjson
+from django.db import models, transaction
 
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
@@ -15,6 +18,11 @@ from workspaces.permissions import KEY_PERMISSIONS
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 SECRET_LENGTH = 32
 PREFIXES = {KeyMode.LIVE: "pk_live_", KeyMode.TEST: "pk_test_"}
+COLUMNS = [field for field in ApiKey._meta.concrete_fields if field.name not in ("digest", "previous_digest")]
+RECORDED = [field.attname for field in COLUMNS]
+MOMENTS = {field.attname for field in COLUMNS if isinstance(field, models.DateTimeField)}
+DAY = timedelta(days=1)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 class InvalidApiKey(DomainError):
@@ -58,12 +66,59 @@ def find_key(secret: str, *, now: datetime) -> ApiKey:
     """Return the key with this secret; raises InvalidApiKey, without asking the database where the form is wrong."""
     if not looks_like_a_key(secret):
         raise InvalidApiKey
-    key = ApiKey.objects.holding(digest(secret), now=now).first()
-    if key is None or not key.is_active:
+    return look_up(digest(secret)).valid_key(now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A key as one of its secrets found it; nothing is said yet of the present moment."""
+
+    key: ApiKey
+    grace_until: datetime | None
+    """When this secret ends, where it is the one from before a rotation."""
+
+    def valid_key(self, now: datetime) -> ApiKey:
+        """Return the key; raises InvalidApiKey or ApiKeyExpired where it does not hold now."""
+        if not self.key.is_active or (self.grace_until is not None and self.grace_until <= now):
+            raise InvalidApiKey
+        if self.key.expires_at is not None and self.key.expires_at <= now:
+            raise ApiKeyExpired
+        return self.key
+
+    def milliseconds_left(self, now: datetime) -> int:
+        """Return how long a key that holds now will hold by itself, at most a day."""
+        ends = [moment for moment in (self.grace_until, self.key.expires_at) if moment is not None]
+        return max(1, int(min((moment - now for moment in ends), default=DAY) / MILLISECOND))
+
+
+def look_up(shown: str) -> Found:
+    """Return the key with this digest from the database; raises InvalidApiKey."""
+    key = ApiKey.objects.holding(shown).first()
+    if key is None:
         raise InvalidApiKey
-    if key.expires_at is not None and key.expires_at <= now:
-        raise ApiKeyExpired
-    return key
+    return Found(key=key, grace_until=None if key.digest == shown else key.previous_expires_at)
+
+
+def to_record(found: Found) -> bytes:
+    """Write down what is needed to answer as this key; no secret, and no digest of one, is in it."""
+    values = {name: getattr(found.key, name) for name in RECORDED}
+    return orjson.dumps({"key": values, "grace_until": found.grace_until})
+
+
+def from_record(record: bytes) -> Found:
+    """Rebuild the key that was written down, without a query; what was not, is read when it is asked for."""
+    stored = orjson.loads(record)
+    names = [name for name in RECORDED if name in stored["key"]]
+    values = [_value(name, stored["key"][name]) for name in names]
+    return Found(key=ApiKey.from_db("default", names, values), grace_until=_moment(stored["grace_until"]))
+
+
+def _value(name: str, value: Any) -> Any:
+    return _moment(value) if name in MOMENTS else value
+
+
+def _moment(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)
 
 
 def looks_like_a_key(secret: str) -> bool:

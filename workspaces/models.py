@@ -1,13 +1,13 @@
 """Who may act, and where: users, workspaces, API keys."""
 
-from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 
 from ouipost.ids import public_id
+from workspaces import admission
 from workspaces.permissions import ROLE_PERMISSIONS, admin_permission, console_permissions
 
 
@@ -163,9 +163,17 @@ class KeyMode(models.TextChoices):
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    def holding(self, digest: str, *, now: datetime) -> "ApiKeyQuerySet":
-        """Match the key with this secret, also a rotated one within its grace."""
-        return self.filter(Q(digest=digest) | Q(previous_digest=digest, previous_expires_at__gt=now))
+    def holding(self, digest: str) -> "ApiKeyQuerySet":
+        """Match the key that has this secret, or had it before its rotation."""
+        return self.filter(Q(digest=digest) | Q(previous_digest=digest))
+
+    @transaction.atomic
+    def update(self, **values: Any) -> int:
+        """Change the rows; whatever is remembered of these keys ends with it, as when one is saved or deleted."""
+        if values.keys() == {"last_used_at"}:
+            return super().update(**values)
+        admission.forget(*self.select_for_update().values_list("pk", flat=True))
+        return super().update(**values)
 
 
 class ApiKey(models.Model):
@@ -201,3 +209,27 @@ class ApiKey(models.Model):
     def may_see(self, workspace_id: str) -> bool:
         """Whether this key's own list has the workspace; an empty list has all."""
         return not self.workspace_ids or workspace_id in self.workspace_ids
+
+
+class KeyUsage(models.Model):
+    """How many requests a key made on a day, in UTC."""
+
+    key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="usage_days")
+    day = models.DateField()
+    requests = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["key", "day"], name="one_usage_per_key_and_day")]
+
+    def __str__(self) -> str:
+        return f"{self.key_id} on {self.day}: {self.requests}"
+
+
+class UsageBatch(models.Model):
+    """Counts that are in KeyUsage by now, so that the same ones are never added again."""
+
+    id = models.CharField(primary_key=True, max_length=32)
+    written_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.id

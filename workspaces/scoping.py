@@ -2,7 +2,7 @@
 
 import re
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import Http404
@@ -35,12 +35,14 @@ class WorkspaceViewSet(ApiViewSet[M]):
 
     needs_workspace = True
     workspace_lookup = "workspace"
+    finds_workspace_with_rows: ClassVar[tuple[str, ...]] = ("retrieve",)
+    """Actions that look at the workspace by themselves: in the query for their rows, or where that finds none."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if not request.headers.get("X-Workspace-ID"):
             raise WorkspaceRequired
-        if self.action != "retrieve":
+        if self.action not in self.finds_workspace_with_rows:
             assert self.workspace
 
     def get_queryset(self) -> QuerySet[M]:
@@ -71,8 +73,13 @@ class WorkspaceViewSet(ApiViewSet[M]):
     def actor(self) -> Actor:
         return Actor.from_request(self.request)
 
-    def _visible(self) -> QuerySet[Workspace]:
+    @property
+    def workspace_id(self) -> str:
+        """The id that the request gives; raises WorkspaceNotFound where it cannot be one."""
         given = self.request.headers["X-Workspace-ID"]
         if not WORKSPACE_ID.fullmatch(given):
             raise WorkspaceNotFound
-        return Workspace.objects.visible_to(self.key).filter(pk=given)
+        return given
+
+    def _visible(self) -> QuerySet[Workspace]:
+        return Workspace.objects.visible_to(self.key).filter(pk=self.workspace_id)

@@ -190,7 +190,7 @@ class FailingViewSet(ApiViewSet[StoredAnswer]):
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         if kwargs["pk"] == "rendering":
-            return Response({"number": float("nan")})
+            return Response({"thing": object()})
         raise FAILURES[kwargs["pk"]]
 
 

@@ -1,3 +1,4 @@
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -5,9 +6,11 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.http import HttpRequest
 from django.test import Client
 
 from ouipost.api import limits
+from ouipost.api.limits import Allowance, Window
 from tests.api.conftest import Keys
 from tests.api.site import FakeKey
 from tests.api.test_envelope import error_of
@@ -81,17 +84,44 @@ def test_a_caller_without_a_tier_is_not_limited(client_of: Keys, settings: Any) 
     assert "X-RateLimit-Limit" not in answers[0].headers
 
 
+def ask(key: FakeKey) -> Allowance | None:
+    """Ask once; None where it was refused."""
+    request = HttpRequest()
+    try:
+        limits.enforce(request, key)
+    except limits.RateLimitExceeded:
+        return None
+    allowance: Allowance = request.allowance  # type: ignore[attr-defined]
+    return allowance
+
+
 def test_the_next_window_begins_anew(settings: Any) -> None:
     settings.RATE_LIMITS = {"starter": 1}
     key = FakeKey(pk="key_a", tier="starter")
 
     with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False) as clock:
-        first, second = limits.take(key), limits.take(key)
-        clock.shift(61)
-        third = limits.take(key)
+        first, second = ask(key), ask(key)
+        clock.shift(60)
+        third = ask(key)
 
-    assert [allowed for _, allowed in (first, second, third)] == [True, False, True]
-    assert third[0].reset - first[0].reset == 61
+    assert first is not None
+    assert third is not None
+    assert (first.remaining, second, third.remaining) == (0, None, 0)
+    assert third.reset - first.reset == 60
+
+
+def test_who_comes_back_when_told_is_let_in(settings: Any) -> None:
+    settings.RATE_LIMITS = {"starter": 1}
+    key = FakeKey(pk="key_a", tier="starter")
+
+    with time_machine.travel(datetime(2026, 3, 1, 12, 0, 0, 700_000, tzinfo=UTC), tick=False) as clock:
+        limits.enforce(HttpRequest(), key)
+        clock.shift(12.5)
+        with pytest.raises(limits.RateLimitExceeded) as refused:
+            limits.enforce(HttpRequest(), key)
+        clock.shift(refused.value.details["retry_after"])
+
+        assert ask(key) is not None
 
 
 def test_sixty_four_threads_get_exactly_what_the_limit_allows(settings: Any) -> None:
@@ -100,6 +130,49 @@ def test_sixty_four_threads_get_exactly_what_the_limit_allows(settings: Any) -> 
     for round_number in range(5):
         key = FakeKey(pk=f"key_{round_number}", tier="starter")
         with ThreadPoolExecutor(64) as threads:
-            answers = list(threads.map(lambda _, key=key: limits.take(key)[1], range(64 * 5)))
+            answers = list(threads.map(lambda _, key=key: ask(key), range(64 * 5)))
 
-        assert answers.count(True) == 60
+        left = [answer.remaining for answer in answers if answer is not None]
+        assert sorted(left, reverse=True) == list(range(59, -1, -1))
+
+
+@pytest.mark.parametrize(("workers", "share"), [(1, 60), (4, 15), (100, 1)])
+def test_a_process_that_counts_alone_gives_out_its_share(settings: Any, workers: int, share: int) -> None:
+    settings.RATE_LIMITS, settings.WEB_WORKERS = {"starter": 60}, workers
+    key = FakeKey(pk="key_a", tier="starter")
+
+    answers = [ask(key) for _ in range(61)]
+
+    told = [(answer.limit, answer.remaining) for answer in answers if answer is not None]
+    assert told == [(share, share - number) for number in range(1, share + 1)]
+
+
+def test_a_request_that_all_processes_counted_is_not_counted_again(settings: Any) -> None:
+    settings.RATE_LIMITS, settings.WEB_WORKERS = {"starter": 60}, 4
+    request, key = HttpRequest(), FakeKey(pk="key_a", tier="starter")
+    limits.note(request, Window(requests=17, seconds_left=3.2, ends_at=1_700_000_000, is_shared=True))
+
+    limits.enforce(request, key)
+
+    assert limits.headers(request) == {
+        "X-RateLimit-Limit": "60",
+        "X-RateLimit-Remaining": "43",
+        "X-RateLimit-Reset": "1700000000",
+    }
+    alone = ask(key)
+    assert alone is not None
+    assert alone.remaining == 14
+
+
+def test_the_sweep_of_old_windows_takes_no_count_away() -> None:
+    memory = limits.AtomicMemory()
+    memory._counting.acquire()
+    sweep = threading.Thread(target=memory._MemoryStorage__expire_events)
+    sweep.start()
+
+    sweep.join(timeout=0.05)
+    waits = sweep.is_alive()
+    memory._counting.release()
+    sweep.join()
+
+    assert waits

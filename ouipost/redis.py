@@ -1,0 +1,180 @@
+"""The process's way to Redis: every call is short, and a Redis that does not answer is soon no longer asked.
+
+Nothing depends on Redis being there. Who calls catches `Unavailable` and goes on with the database or with this
+process's own memory.
+"""
+
+import hashlib
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from typing import Any, Protocol, cast
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+logger = logging.getLogger(__name__)
+
+FAILURES = 3
+PAUSE_SECONDS = 5.0
+LOG_SECONDS = 10.0
+STEPS_OF_A_NEW_CONNECTION = 4
+"""Connect, say who we are, choose the database, ask: they share the time of one call."""
+
+Argument = str | bytes | int
+
+
+class Unavailable(Exception):
+    """Redis did not answer, or is not asked for the moment; what was asked may have happened nevertheless."""
+
+
+class Connection(Protocol):
+    """What we use of the library's connection, which has no types."""
+
+    def connect(self) -> None: ...
+    def disconnect(self) -> None: ...
+    def send_command(self, *arguments: Argument) -> None: ...
+    def read_response(self, *, timeout: float) -> Any: ...
+
+
+class Script:
+    """A Lua script, which a server knows by its digest."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+class Breaker:
+    """After three failures in a row says no for 5 s, then lets one caller try."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._pause_until = 0.0
+        self._told_at = float("-inf")
+
+    @property
+    def is_healthy(self) -> bool:
+        return self._failures < FAILURES
+
+    def allows(self) -> bool:
+        """Whether to try now; who is let through after a pause holds the others off until it is known how it went."""
+        if self.is_healthy:
+            return True
+        with self._lock:
+            now = time.monotonic()
+            if now < self._pause_until:
+                return False
+            self._pause_until = now + PAUSE_SECONDS
+            return True
+
+    def succeeded(self) -> None:
+        if self._failures:
+            with self._lock:
+                was_away, self._failures = not self.is_healthy, 0
+            if was_away:
+                logger.info("Redis answers again")
+
+    def failed(self, error: Exception) -> None:
+        """Count a failure, and tell the log of it once in 10 s."""
+        with self._lock:
+            now = time.monotonic()
+            self._failures += 1
+            self._pause_until = now + PAUSE_SECONDS
+            if now < self._told_at + LOG_SECONDS:
+                return
+            self._told_at = now
+        logger.warning("Redis does not answer: %s", error)
+
+
+class Server:
+    """One Redis server, as this process sees it; threads may share it."""
+
+    def __init__(self, url: str, *, timeout: float) -> None:
+        from redis import ConnectionPool, exceptions  # 20 MB that embedded mode has no use for
+
+        self._exceptions = exceptions
+        self._timeout = timeout
+        step = timeout / STEPS_OF_A_NEW_CONNECTION
+        # The library's pool only reads the address for us: its way of lending costs as much as the call.
+        self._address = ConnectionPool.from_url(
+            url, protocol=2, driver_info=None, socket_timeout=step, socket_connect_timeout=step
+        )
+        self._idle: deque[Connection] = deque()
+        self._breaker = Breaker()
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether Redis answered lately, or has not been asked."""
+        return self._breaker.is_healthy
+
+    def run(
+        self,
+        script: Script,
+        keys: Sequence[Argument] = (),
+        args: Sequence[Argument] = (),
+        *,
+        timeout: float | None = None,
+        insist: bool = False,
+    ) -> Any:
+        """Run the script in one trip of `timeout` seconds, `REDIS_TIMEOUT` if not given; raises Unavailable.
+
+        With `insist` a Redis that is left alone for the moment is asked as well.
+        """
+        if not (insist or self._breaker.allows()):
+            raise Unavailable("Redis did not answer before and is left alone for some seconds.")
+        try:
+            result = self._ask(script, [len(keys), *keys, *args], timeout or self._timeout)
+        except self._exceptions.RedisError as error:
+            self._breaker.failed(error)
+            self.close()  # connections from before a restart would fail one by one
+            raise Unavailable(str(error)) from error
+        self._breaker.succeeded()
+        return result
+
+    def close(self) -> None:
+        """Close the connections that nobody uses at the moment."""
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().disconnect()
+
+    def _ask(self, script: Script, arguments: list[Argument], timeout: float) -> Any:
+        connection, timeout = self._connection(timeout)
+        try:
+            connection.send_command("EVALSHA", script.digest, *arguments)
+            result = connection.read_response(timeout=timeout)
+        except self._exceptions.NoScriptError:
+            connection.send_command("EVAL", script.text, *arguments)
+            result = connection.read_response(timeout=timeout)
+        self._idle.append(connection)
+        return result
+
+    def _connection(self, timeout: float) -> tuple[Connection, float]:
+        """Return a connection, and how long it may take to answer: less where connecting took its part."""
+        with suppress(IndexError):
+            return self._idle.pop(), timeout
+        connection = cast(Connection, self._address.connection_class(**self._address.connection_kwargs))
+        connection.connect()
+        return connection, timeout / STEPS_OF_A_NEW_CONNECTION
+
+
+def server() -> Server | None:
+    """Return the Redis that `REDIS_URL` names; None in embedded mode."""
+    return _server(settings.REDIS_URL, settings.REDIS_TIMEOUT) if settings.REDIS_URL else None
+
+
+@cache
+def _server(url: str, timeout: float) -> Server:
+    try:
+        return Server(url, timeout=timeout)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"REDIS_URL: {error}") from error
+
+
+os.register_at_fork(after_in_child=_server.cache_clear)  # a connection belongs to one process

@@ -1,0 +1,137 @@
+"""What Redis does for a request in one trip: it knows the key, counts the key's minute, and counts its use.
+
+A record is what the database said of a key, kept for seconds. A changed key is marked, and while it is marked no
+record of it is used or stored: see `docs/decisions/0013-one-trip-to-redis-admits-a-request.md`.
+"""
+
+import math
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models, transaction
+
+from ouipost.api.limits import WINDOW_SECONDS, Window
+from ouipost.redis import Script, Unavailable, server
+
+RECORD_SECONDS = 5
+STORE_SECONDS = 5
+"""How long after its miss a process may still store what it read."""
+MARK_SECONDS = 12
+"""Longer than the two together: whatever was read before the change is gone when the mark is."""
+USE = "ouipost:use"
+"""Hash of what was not flushed yet: `<key id> <day>` is a number of requests, `<key id> at` the last one's time."""
+
+COUNT = f"""
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local store_within = {STORE_SECONDS * 1000}
+
+local function count(id)
+  local window = 'ouipost:requests:' .. id
+  local requests = redis.call('INCR', window)
+  if requests == 1 then redis.call('EXPIRE', window, {WINDOW_SECONDS}) end
+  redis.call('HINCRBY', '{USE}', id .. ' ' .. math.floor(time[1] / 86400), 1)
+  redis.call('HSET', '{USE}', id .. ' at', now)
+  return requests, redis.call('PTTL', window)
+end
+
+local function is_changed(id)
+  return redis.call('EXISTS', 'ouipost:changed:' .. id) == 1
+end
+"""
+ASK = Script(
+    COUNT
+    + """
+local kept = redis.call('GET', KEYS[1])
+if not kept then return {now} end
+local space = string.find(kept, ' ', 1, true)
+local id = string.sub(kept, 1, space - 1)
+if is_changed(id) then return {now} end
+local requests, left = count(id)
+return {now, requests, left, string.sub(kept, space + 1)}
+"""
+)
+ADMIT = Script(
+    COUNT
+    + """
+local id, record, milliseconds, asked_at = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+if now - asked_at < store_within and not is_changed(id) then
+  redis.call('SET', KEYS[1], id .. ' ' .. record, 'PX', milliseconds)
+end
+local requests, left = count(id)
+return {now, requests, left}
+"""
+)
+MARK = Script(f"for _, key in ipairs(KEYS) do redis.call('SET', key, 1, 'EX', {MARK_SECONDS}) end")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """Redis has a record of the key, and has counted the request."""
+
+    record: bytes
+    window: Window
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown:
+    """Redis has nothing: the database must be asked. Nothing was counted."""
+
+    name: str
+    asked_at: int
+    """Milliseconds on Redis' clock."""
+
+
+def ask(digest: str) -> Known | Unknown | None:
+    """Return what Redis knows of the key with this digest; None where Redis cannot be asked."""
+    redis, name = server(), f"ouipost:key:{digest}"
+    if redis is None:
+        return None
+    with suppress(Unavailable):
+        match redis.run(ASK, [name]):
+            case [now]:
+                return Unknown(name=name, asked_at=now)
+            case [now, requests, left, record]:
+                return Known(record=record, window=_window(now, requests, left))
+    return None
+
+
+def admit(miss: Unknown, *, key_id: str, record: bytes, milliseconds: int) -> Window | None:
+    """Count a request that the database has admitted, and keep the record for as long, at most 5 s.
+
+    None where Redis cannot be asked.
+    """
+    redis = server()
+    kept = min(milliseconds, RECORD_SECONDS * 1000)
+    with suppress(Unavailable):
+        if redis is not None:
+            return _window(*redis.run(ADMIT, [miss.name], [key_id, record, kept, miss.asked_at]))
+    return None
+
+
+def _window(now: int, requests: int, left: int) -> Window:
+    """Return the minute from the script's milliseconds."""
+    return Window(requests=requests, seconds_left=left / 1000, ends_at=math.ceil((now + left) / 1000), is_shared=True)
+
+
+def forget_changed(instance: models.Model, **_: Any) -> None:
+    """Forget a key that is saved or deleted: the receiver of Django's signals."""
+    forget(instance.pk)
+
+
+def forget(*key_ids: str) -> None:
+    """Have every process read these keys anew, as from now and again when the present transaction is committed.
+
+    Called before a change, it holds although this process may die right after its commit.
+    """
+    _mark(key_ids)
+    transaction.on_commit(lambda: _mark(key_ids))
+
+
+def _mark(key_ids: tuple[str, ...]) -> None:
+    redis = server()
+    if redis is None or not key_ids:
+        return
+    with suppress(Unavailable):  # then a record lives on for its 5 s at most
+        redis.run(MARK, [f"ouipost:changed:{key_id}" for key_id in key_ids], insist=True)

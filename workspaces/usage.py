@@ -1,0 +1,171 @@
+"""How much keys are used: every request is counted in memory, and flushed into the database with many others.
+
+A batch is dropped from memory only when it is in the database together with its name. So it is written once, however
+often its flusher dies, or does not hear that its commit went through.
+"""
+
+import logging
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from multiprocessing.util import Finalize
+
+from django.db import DatabaseError, connections, transaction
+from django.utils import timezone
+
+from ouipost.redis import Unavailable
+from workspaces.counting import Batch, InProcess, InRedis, Source
+from workspaces.models import ApiKey, KeyUsage, UsageBatch
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 10
+NAMES_KEPT = timedelta(days=7)
+ROWS = 500
+
+IN_PROCESS = InProcess()
+IN_REDIS = InRedis()
+SOURCES: tuple[Source, ...] = (IN_PROCESS, IN_REDIS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """The requests of a key, on days in UTC."""
+
+    requests_today: int
+    requests_this_month: int
+
+
+def usage_of(key_ids: Iterable[str], *, now: datetime) -> dict[str, Usage]:
+    """Return the usage of each of these keys, counting what Redis or this process has and did not write yet."""
+    today = now.astimezone(UTC).date()
+    wanted = set(key_ids)
+    days: Counter[tuple[str, date]] = Counter()
+    for batch in _unwritten():
+        days.update(batch.requests)
+    rows = KeyUsage.objects.filter(key__in=wanted, day__gte=today.replace(day=1), day__lte=today)
+    days.update({(row.key_id, row.day): row.requests for row in rows})
+    return {key_id: _usage(key_id, days, today) for key_id in wanted}
+
+
+def _usage(key_id: str, days: Counter[tuple[str, date]], today: date) -> Usage:
+    month = [today.replace(day=number + 1) for number in range(today.day)]
+    return Usage(requests_today=days[key_id, today], requests_this_month=sum(days[key_id, day] for day in month))
+
+
+def _unwritten() -> list[Batch]:
+    """Return what is counted and not written; a batch may be written and not dropped yet."""
+    pending: list[Batch] = []
+    for source in SOURCES:
+        with suppress(Unavailable):
+            pending += source.pending()
+    written = set(UsageBatch.objects.filter(pk__in=[batch.name for batch in pending]).values_list("pk", flat=True))
+    return [batch for batch in pending if batch.name not in written]
+
+
+def flush_shared() -> int:
+    """Write what was counted in Redis, if it is there; returns how many requests."""
+    with suppress(Unavailable):
+        return flush(IN_REDIS)
+    return 0
+
+
+def flush(source: Source) -> int:
+    """Write one batch of what was counted there, and return how many requests were in it."""
+    batch = source.take()
+    if batch is None:
+        return 0
+    write(batch, now=timezone.now())
+    source.drop(batch.name)
+    return batch.requests.total()
+
+
+@transaction.atomic
+def write(batch: Batch, *, now: datetime) -> None:
+    """Add these counts to the days of their keys, unless they were added before; keys that are gone are left out."""
+    _, is_new = UsageBatch.objects.get_or_create(pk=batch.name, defaults={"written_at": now})
+    if not is_new:
+        return
+    UsageBatch.objects.filter(written_at__lt=now - NAMES_KEPT).delete()
+    keys = ApiKey.objects.select_for_update().filter(pk__in=batch.last_used).order_by("pk").in_bulk()
+    _add_requests(batch, keys)
+    _note_last_use(batch, keys)
+
+
+def _add_requests(batch: Batch, keys: dict[str, ApiKey]) -> None:
+    """Add to the rows of these keys, which are locked: nobody else adds at the same time."""
+    days = {day for _, day in batch.requests}
+    rows = {(row.key_id, row.day): row for row in KeyUsage.objects.filter(key__in=keys, day__in=days)}
+    new = [KeyUsage(key_id=key, day=day) for key, day in batch.requests if key in keys and (key, day) not in rows]
+    for row in (*rows.values(), *new):
+        row.requests += batch.requests[row.key_id, row.day]
+    KeyUsage.objects.bulk_create(new, batch_size=ROWS)
+    KeyUsage.objects.bulk_update(rows.values(), ["requests"], batch_size=ROWS)
+
+
+def _note_last_use(batch: Batch, keys: dict[str, ApiKey]) -> None:
+    later = [key for key in keys.values() if key.last_used_at is None or key.last_used_at < batch.last_used[key.pk]]
+    for key in later:
+        key.last_used_at = batch.last_used[key.pk]
+    ApiKey.objects.bulk_update(later, ["last_used_at"], batch_size=ROWS)
+
+
+class Flusher:
+    """Writes what this process counted alone: 10 s after a request, and when the process ends."""
+
+    def __init__(self) -> None:
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """Forget that anything is waiting: a forked process has none of its parent's threads."""
+        self._lock = threading.Lock()
+        self._is_waiting = self._knows_the_end = False
+
+    def flush_soon(self) -> None:
+        """See to it that what is counted by now is written before long; threads may call this at once."""
+        if self._is_waiting:
+            return
+        with self._lock:
+            if not self._is_waiting:
+                self._is_waiting = True
+                self._start()
+
+    def _start(self) -> None:
+        timer = threading.Timer(FLUSH_SECONDS, self._flush)
+        timer.daemon = True
+        timer.start()
+        if not self._knows_the_end:
+            self._knows_the_end = True
+            Finalize(None, self._flush, exitpriority=0)  # unlike atexit, it is called in a web server's children too
+
+    def _flush(self) -> None:
+        """Write what was counted; what cannot be written is kept for the next time."""
+        self._is_waiting = False
+        try:
+            while flush(IN_PROCESS):
+                pass
+        except DatabaseError:
+            logger.warning("The use of keys could not be written; it is kept", exc_info=True)
+        finally:
+            connections.close_all()  # this thread ends here
+
+
+FLUSHER = Flusher()
+
+
+def count_here(key_id: str, *, now: datetime) -> None:
+    """Count a request that could not be counted in Redis."""
+    IN_PROCESS.count(key_id, now=now)
+    FLUSHER.flush_soon()
+
+
+def _after_fork() -> None:
+    IN_PROCESS.start_anew()
+    FLUSHER.start_anew()
+
+
+os.register_at_fork(after_in_child=_after_fork)
