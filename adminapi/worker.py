@@ -17,6 +17,7 @@ from ouipost.claims import engine_time
 from posts import answers, files
 from posts.publisher import TICK_SECONDS, Publisher
 from workspaces import services as workspaces
+from workspaces import usage
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ CHORES = (
     Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due),
     Chore(name="settle kept answers", every=engine_time(10), work=answers.replay),
     Chore(name="remove deleted workspaces", every=timedelta(seconds=5), work=workspaces.purge_deleted),
+    Chore(name="write the use of keys", every=timedelta(seconds=30), work=usage.flush_shared),
     Chore(name="forget old sign-ins", every=timedelta(hours=1), work=lambda: connecting.forget_old(timezone.now())),
     Chore(name="forget old answers", every=timedelta(hours=1), work=lambda: idempotency.forget_old(timezone.now())),
     Chore(name="sweep orphaned files", every=timedelta(hours=1), work=files.sweep),

@@ -7,6 +7,7 @@ others. The threads hold no database connection while they wait for a network.
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -84,17 +85,21 @@ class Writer:
             for entry in batch:
                 entry.future.set_exception(WriterClosed())
 
-    def serve(self, timeout: float) -> bool:
-        """Commit what has gathered, waiting up to `timeout` seconds for the first item; returns if there was any."""
-        batch = self._gather(timeout)
+    def serve(self, timeout: float, *, gather: float = 0) -> bool:
+        """Commit what has gathered, waiting up to `timeout` seconds for the first item; returns if there was any.
+
+        `gather` seconds after the first the batch is taken as it is by then.
+        """
+        batch = self._gather(timeout, gather)
         for tell in self._commit(batch) if batch else []:
             tell()
         return bool(batch)
 
-    def _gather(self, timeout: float) -> list[Entry]:
+    def _gather(self, timeout: float, gather: float = 0) -> list[Entry]:
         batch: list[Entry] = []
         try:
             batch.append(self._queue.get(timeout=timeout))
+            time.sleep(gather)
             while len(batch) < BATCH:
                 batch.append(self._queue.get_nowait())
         except Empty:

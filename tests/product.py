@@ -40,6 +40,8 @@ class Product:
 
     home: Path
     database_url: str
+    redis_url: str = ""
+    speed: int = SPEED
     port: int = field(default_factory=free_port)
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
@@ -53,9 +55,11 @@ class Product:
             "OUIPOST_HOME": str(self.home),
             "DATABASE_URL": self.database_url,
             "SIMULATOR_DATABASE_URL": f"sqlite:///{self.home}/simulator.sqlite3",
+            "REDIS_URL": self.redis_url,
+            "CELERY_BROKER_URL": self.redis_url,
             "PORT": str(self.port),
             "PUBLIC_BASE_URL": self.base,
-            "ENGINE_SPEED": str(SPEED),
+            "ENGINE_SPEED": str(self.speed),
             "PYTHONPATH": str(ROOT),
             "DJANGO_SETTINGS_MODULE": "ouipost.settings",
         }
@@ -76,11 +80,16 @@ class Product:
         """Start web and worker as an operator does."""
         return self.start("manage.py", "serve")
 
-    def start(self, *command: str) -> "subprocess.Popen[bytes]":
+    def start(self, *command: str, own_group: bool = False) -> "subprocess.Popen[bytes]":
         """Start a process of this product; its output goes to a file in the home."""
         with (self.home / "log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603
-                [sys.executable, *command], cwd=ROOT, env=self.environment, stdout=log, stderr=log
+                [sys.executable, *command],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=own_group,
             )
         self.processes.append(process)
         return process
@@ -112,6 +121,19 @@ class Product:
     def worker(self, kill_at: str = "", kills: int = 0) -> "subprocess.Popen[bytes]":
         """Start a worker; with `kill_at` it kills itself at that step, once per target, `kills` times in all."""
         return self.start("-m", "tests.crash.worker", kill_at, str(kills), str(self.home / "killed"))
+
+    def celery(self, *options: str) -> "subprocess.Popen[bytes]":
+        """Start a Celery worker node, in a process group of its own, as a service manager does."""
+        queues = ("-Q", "publish,webhooks,default")
+        return self.start("-m", "celery", "-A", "ouipost", "worker", *queues, *options, own_group=True)
+
+    def beat(self) -> "subprocess.Popen[bytes]":
+        """Start a beat."""
+        return self.start("-m", "celery", "-A", "ouipost", "beat")
+
+    def log(self) -> str:
+        """Return what the processes wrote until now."""
+        return (self.home / "log").read_text()
 
     def order(self, **fault: Any) -> None:
         """Order a fault at the simulator."""
@@ -149,9 +171,9 @@ class Product:
 
 
 @contextmanager
-def running(home: Path, database_url: str) -> Iterator[Product]:
+def running(home: Path, database_url: str, *, redis_url: str = "", speed: int = SPEED) -> Iterator[Product]:
     """Give a product that runs, without a worker, and end it after the block."""
-    product = Product(home=home, database_url=database_url)
+    product = Product(home=home, database_url=database_url, redis_url=redis_url, speed=speed)
     try:
         yield product.set_up()
     finally:

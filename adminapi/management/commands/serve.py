@@ -129,7 +129,7 @@ def web_command(host: str) -> list[str]:
         "--port",
         str(settings.PORT),
         "--workers",
-        os.environ.get("WEB_WORKERS", "1"),
+        str(settings.WEB_WORKERS),
         "--blocking-threads",
         str(settings.WEB_THREADS),
         "--no-ws",

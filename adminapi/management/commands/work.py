@@ -1,21 +1,38 @@
 """`manage.py work`: the worker alone, straight from the database, without a broker."""
 
+import os
 import signal
+import threading
+import time
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
-from adminapi.worker import default_worker
+from adminapi.worker import Worker, default_worker
+
+PARENT_LOOK_SECONDS = 1
 
 
 class Command(BaseCommand):
     help = "Publish what is due and care for tokens, until TERM or INT; run as many of these as you like."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--parent", type=int, metavar="PID", help="stop also when this parent process is gone")
+
     def handle(self, *args: Any, **options: Any) -> None:
         worker = default_worker()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: worker.stop())
+        if options["parent"]:
+            threading.Thread(target=stop_with, args=(options["parent"], worker), daemon=True).start()
         self.stdout.write("The worker runs.")
         self.stdout.flush()
         worker.run()
         self.stdout.write("The worker has stopped.")
+
+
+def stop_with(parent: int, worker: Worker) -> None:
+    """Stop the worker once this process is not its parent any more: a killed parent can't ask it to."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_LOOK_SECONDS)
+    worker.stop()

@@ -1,0 +1,114 @@
+"""The watchdog of a Celery node: while beat, the broker or the workers are silent, it publishes from the database.
+
+It starts `manage.py work`, the same worker that runs without Celery, and ends it once ticks come through again.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+from celery import bootsteps
+from django.conf import settings
+from django.db import DatabaseError, connections
+
+from adminapi.models import Heartbeat
+from ouipost.claims import engine_time
+from posts import answers
+from posts.tasks import last_turn
+
+logger = logging.getLogger(__name__)
+
+TICK = "tick"
+SILENCE = engine_time(30)
+LOOK_EVERY = engine_time(3)
+STOP_SECONDS = 60
+
+
+class Watchdog:
+    """Looks after one node until `stop`."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._started = time.monotonic()
+        self._spare: subprocess.Popen[bytes] | None = None
+
+    def stop(self) -> None:
+        """Look no more; `run` returns when the spare worker, if there is one, has ended."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Look every few seconds until `stop`."""
+        while not self._stopping.wait(LOOK_EVERY.total_seconds()):
+            self._look()
+        self._dismiss()
+
+    def _look(self) -> None:
+        try:
+            answers.replay()  # they are kept by each machine
+            is_silent = self._is_silent()
+        except (DatabaseError, OSError) as error:
+            logger.warning("The watchdog cannot look: %s", error)
+            return
+        finally:
+            connections.close_all()  # none may be open in this process when it forks
+        if is_silent:
+            self._ensure()
+        elif self._spare is not None:
+            logger.warning("Ticks come through again: the spare worker ends")
+            self._dismiss()
+
+    def _is_silent(self) -> bool:
+        """Whether neither a tick nor the turn of a long run was seen for half a minute, anywhere."""
+        now = time.monotonic()
+        if now - last_turn() < 2 * LOOK_EVERY.total_seconds():
+            Heartbeat.objects.beat(TICK)  # all processes may be at it, and the ticks wait
+            return False
+        silence = Heartbeat.objects.silence(TICK)
+        return now - self._started > SILENCE.total_seconds() and (silence is None or silence > SILENCE)
+
+    def _ensure(self) -> None:
+        if self._spare is not None and self._spare.poll() is None:
+            return
+        logger.warning("No tick has come through: a spare worker publishes straight from the database")
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "work", "--parent", str(os.getpid())]
+        self._spare = subprocess.Popen(command)  # noqa: S603 (our own command line)
+
+    def _dismiss(self) -> None:
+        """Ask the spare worker to stop, wait a minute, then insist."""
+        spare, self._spare = self._spare, None
+        if spare is None:
+            return
+        spare.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            spare.wait(timeout=STOP_SECONDS)
+        spare.kill()
+        spare.wait()
+
+
+class WatchdogStep(bootsteps.StartStopStep):
+    """Keeps a watchdog in the parent process of a Celery worker, whether the broker can be reached or not."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, worker: Any, **options: Any) -> None:
+        super().__init__(worker, **options)
+        self._watchdog = Watchdog()
+        self._thread = threading.Thread(target=self._watchdog.run, name="watchdog", daemon=True)
+
+    def start(self, parent: Any) -> None:
+        self._thread.start()
+
+    def close(self, parent: Any) -> None:
+        """Ask the spare worker to stop along with the pool, so that neither waits for the other."""
+        self._watchdog.stop()
+
+    def stop(self, parent: Any) -> None:
+        self._watchdog.stop()
+        self._thread.join(STOP_SECONDS)
+
+    terminate = stop

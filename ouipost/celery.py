@@ -1,0 +1,76 @@
+"""The Celery app: `celery -A ouipost worker -Q publish,webhooks,default` and `celery -A ouipost beat`.
+
+Its messages are doorbells. They carry nothing: what is due stands in the database, so that any of them may be lost,
+late or doubled.
+"""
+
+import logging
+import os
+import sys
+from typing import Any
+
+from celery import Celery
+from celery.signals import beat_init, celeryd_init, setup_logging
+from django.conf import settings
+from kombu import Exchange, Producer, Queue
+from kombu.exceptions import ChannelError
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ouipost.settings")
+
+PUBLISH, WEBHOOKS, DEFAULT = "publish", "webhooks", "default"
+UNHEARD = 100
+"""When so many messages wait in a queue, nobody takes them, and no more are sent: Redis would fill up."""
+TALKATIVE = ("celery.app.trace", "celery.worker.strategy", "celery.worker.request", "celery.beat")
+
+app = Celery("ouipost", include=["adminapi.tasks"])
+app.conf.update(
+    broker_url=settings.CELERY_BROKER_URL,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={
+        "visibility_timeout": 600,  # above the longest that a task may run
+        "unacked_restore_throttle": 1,
+        "socket_connect_timeout": 5,
+        "socket_timeout": 5,  # the default waits for ever on a broker that does not answer
+        "socket_keepalive": True,
+    },
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in (PUBLISH, WEBHOOKS, DEFAULT)],
+    task_default_queue=DEFAULT,
+    task_create_missing_queues=False,
+    task_routes={"posts.tasks.*": {"queue": PUBLISH}, "adminapi.tasks.tick": {"queue": PUBLISH}},
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_time_limit=540,
+    task_soft_time_limit=500,
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    worker_prefetch_multiplier=1,
+    worker_soft_shutdown_timeout=45,
+    worker_cancel_long_running_tasks_on_connection_loss=False,  # what publishes needs no broker
+    worker_redirect_stdouts=False,
+    beat_scheduler="ouipost.beat:Beat",
+)
+
+
+def waiting(producer: Producer, queue: str) -> int:
+    """Return how many messages wait in this queue; raises what the broker raises."""
+    channel: Any = producer.channel
+    try:
+        return int(channel.queue_declare(queue, passive=True).message_count)
+    except ChannelError:  # an empty queue does not exist
+        return 0
+
+
+@setup_logging.connect
+def _keep_logging(**_: Any) -> None:
+    """Leave the logs as Django has set them up, but for the lines that Celery writes for each message."""
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@celeryd_init.connect
+@beat_init.connect
+def _require_broker(**_: Any) -> None:
+    if not settings.CELERY_BROKER_URL:
+        sys.exit("CELERY_BROKER_URL and REDIS_URL are empty. Without a broker, run `manage.py work` instead.")

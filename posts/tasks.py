@@ -1,0 +1,96 @@
+"""Celery's part in publishing: a message says that something may be due, and a process publishes until nothing is."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import RawValue
+from typing import Any
+
+from celery.signals import worker_shutting_down
+from django.conf import settings
+
+from ouipost.celery import PUBLISH, UNHEARD, app, waiting
+from ouipost.claims import engine_time
+from posts import doorbell
+from posts.publisher import Publisher
+
+RUN_SECONDS = 60
+"""After this long a process takes another message: publishing is not all that Celery does."""
+LONG_RUN = engine_time(5)
+DOORBELL_SECONDS = 30
+"""A doorbell that nobody answered for so long is forgotten; beat has rung again since."""
+
+# Shared by the processes of this node, which are forked after this; without locks, since any of them may be killed.
+_leaving = RawValue("b", 0)
+_last_turn = RawValue("d", float("-inf"))
+
+
+@worker_shutting_down.connect
+def _leave(how: str, **_: Any) -> None:
+    """Tell the pool's processes, which Celery does not, that the node was asked to stop."""
+    if how == "Warm":
+        _leaving.value = 1
+
+
+def last_turn() -> float:
+    """Return when, on the monotonic clock, a run of this node looked for work that had gone on for a while by then."""
+    return float(_last_turn.value)
+
+
+class NodeStops(threading.Event):
+    """Is set when somebody sets it, or when the whole node was asked to stop.
+
+    The publisher looks at it at every turn; that a long run still does is noted for the watchdog.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._long_after = time.monotonic() + LONG_RUN.total_seconds()
+
+    def is_set(self) -> bool:
+        if time.monotonic() > self._long_after:
+            _last_turn.value = time.monotonic()
+        return super().is_set() or bool(_leaving.value)
+
+
+@app.task(expires=DOORBELL_SECONDS)
+def publish_due() -> None:
+    """Publish until nothing is due, for a minute or until the node stops, and let what is in flight end."""
+    publisher = Publisher(settings.WORKER_THREADS, stopping=NodeStops())
+    ends = time.monotonic() + RUN_SECONDS
+    with _stopped_by_term(publisher):
+        publisher.run_until_idle(seconds=RUN_SECONDS)
+    if time.monotonic() >= ends:
+        doorbell.ring()
+
+
+def send() -> None:
+    """Send the message, unless many of them wait unheard; raises what the broker raises."""
+    with app.producer_or_acquire() as producer:
+        if waiting(producer, PUBLISH) < UNHEARD:
+            publish_due.apply_async(producer=producer, retry=False)
+
+
+@contextmanager
+def _stopped_by_term(publisher: Publisher) -> Iterator[None]:
+    """Let a process that gets TERM end what it has in flight before it goes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = []
+
+    def stop(number: int, _: Any) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        asked.append(number)
+        publisher.stop()
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if asked and not _leaving.value:  # else the node itself ends this process, once it has its answer
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,144 @@
+"""What beat rings: the tick, which proves that beat, broker and worker live, and every chore of the embedded worker."""
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+from kombu import Exchange, Queue
+
+from adminapi import tasks
+from adminapi.models import Heartbeat
+from adminapi.watchdog import TICK
+from adminapi.worker import CHORES
+from ouipost.beat import Beat
+from ouipost.celery import UNHEARD, app, waiting
+from posts import tasks as publishing
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LOAD_ALL_ELSE = """
+import sys
+import ouipost.wsgi
+from django.core.management import get_commands, load_command_class
+from django.urls import get_resolver
+get_resolver().url_patterns
+for name, app in get_commands().items():
+    if app == "adminapi":
+        load_command_class(app, name)
+print([name for name in sys.modules if name.partition(".")[0] in ("celery", "kombu")])
+"""
+
+
+def start(home: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+    environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(home)}
+    return subprocess.run(  # noqa: S603 (our own program)
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def ringing() -> Iterator[Beat]:
+    """A beat on a broker in memory that nobody listens to."""
+    private = Celery("private", broker="memory://", set_as_current=False)
+    private.conf.task_queues = [Queue("publish", Exchange("publish"), routing_key="publish")]
+    entry = {"task": "tick", "schedule": timedelta(seconds=1), "options": {"queue": "publish"}}
+    private.conf.beat_schedule = {"tick": entry}
+    beat = Beat(private)
+    yield beat
+    private.control.purge()  # the memory is the process's
+    beat.close()
+    private.close()
+
+
+def ring(beat: Beat) -> None:
+    beat.apply_entry(beat.schedule["tick"], producer=beat.producer)
+
+
+@pytest.mark.django_db
+def test_a_tick_is_noted_before_it_publishes(monkeypatch: pytest.MonkeyPatch) -> None:
+    silences: list[Any] = []
+    monkeypatch.setattr(tasks, "publish_due", lambda: silences.append(Heartbeat.objects.silence(TICK)))
+
+    tasks.tick()
+    tasks.tick()
+
+    assert [silence < timedelta(seconds=20) for silence in silences] == [True, True]
+    assert Heartbeat.objects.count() == 1
+
+
+def test_every_chore_is_rung_as_often_as_the_embedded_worker_does_it() -> None:
+    rung = tasks.schedule()
+
+    expected = {chore.name: (chore.every, "default") for chore in CHORES} | {"tick": (timedelta(seconds=1), "publish")}
+    assert {name: (entry["schedule"], entry["options"]["queue"]) for name, entry in rung.items()} == expected
+    assert {entry["task"] for entry in rung.values()} <= set(app.tasks)
+
+
+def test_a_chore_of_celery_is_the_chore(monkeypatch: pytest.MonkeyPatch) -> None:
+    for chore in CHORES:
+        done: list[bool] = []
+        monkeypatch.setitem(chore.__dict__, "work", lambda done=done: done.append(True))
+
+        app.tasks[tasks.task_name(chore)]()
+
+        assert done == [True]
+
+
+def test_doorbells_that_nobody_hears_do_not_pile_up(ringing: Beat) -> None:
+    for _ in range(UNHEARD + 50):
+        ring(ringing)
+
+    assert waiting(ringing.producer, "publish") == UNHEARD
+
+
+def test_rings_that_nobody_hears_do_not_pile_up(ringing: Beat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "producer_or_acquire", lambda producer=None: nullcontext(producer or ringing.producer))
+
+    for _ in range(UNHEARD + 50):
+        publishing.send()
+
+    assert waiting(ringing.producer, "publish") == UNHEARD
+
+
+def test_a_broker_that_is_away_is_told_of_once(
+    ringing: Beat, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise ConnectionError("refused")
+
+    with caplog.at_level(logging.INFO, logger="ouipost.beat"):
+        with monkeypatch.context() as patch:
+            patch.setattr(ringing, "apply_async", fail)
+            ring(ringing)
+            ring(ringing)
+        ring(ringing)
+        ring(ringing)
+
+    assert caplog.messages == ["The broker does not answer, nothing is rung: refused", "The broker answers again"]
+
+
+def test_only_celery_loads_celery(tmp_path: Path) -> None:
+    ended = start(tmp_path, "-c", LOAD_ALL_ELSE)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "[]\n", "")
+
+
+@pytest.mark.parametrize("command", [("worker", "-Q", "publish"), ("beat",)])
+def test_celery_refuses_to_start_without_a_broker(command: tuple[str, ...], tmp_path: Path) -> None:
+    ended = start(tmp_path, "-m", "celery", "-A", "ouipost", *command)
+
+    assert ended.returncode == 1
+    assert "run `manage.py work` instead" in ended.stderr

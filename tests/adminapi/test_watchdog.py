@@ -1,0 +1,142 @@
+"""The watchdog has a spare worker publish while nobody rings, and no longer than that."""
+
+import logging
+import subprocess
+import time
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+
+from adminapi import watchdog
+from adminapi.models import Heartbeat
+from adminapi.watchdog import SILENCE, TICK, Watchdog
+from ouipost.claims import database_now
+from posts import answers
+
+pytestmark = pytest.mark.django_db
+
+
+class FakeProcess:
+    """A spare worker on paper."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.command = command
+        self.calls: list[str] = []
+        self.ended = False
+
+    def poll(self) -> int | None:
+        return 0 if self.ended else None
+
+    def terminate(self) -> None:
+        self.calls.append("terminate")
+
+    def kill(self) -> None:
+        self.calls.append("kill")
+
+    def wait(self, timeout: float | None = None) -> None:
+        self.calls.append("wait")
+
+
+@pytest.fixture(autouse=True)
+def spares(monkeypatch: pytest.MonkeyPatch) -> list[FakeProcess]:
+    """The spare workers that were started; the test's own connection is left open, and no kept answers are there."""
+    started: list[FakeProcess] = []
+
+    def start(command: list[str]) -> FakeProcess:
+        started.append(FakeProcess(command))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    monkeypatch.setattr(watchdog, "connections", SimpleNamespace(close_all=lambda: None))
+    monkeypatch.setattr(answers, "replay", lambda: 0)
+    monkeypatch.setattr(watchdog, "last_turn", lambda: float("-inf"))
+    return started
+
+
+@pytest.fixture
+def dog() -> Watchdog:
+    """A watchdog that has been there for an hour."""
+    found = Watchdog()
+    found._started = time.monotonic() - 3600
+    return found
+
+
+def heard(ago: timedelta) -> None:
+    Heartbeat.objects.update_or_create(pk=TICK, defaults={"at": database_now() - ago})
+
+
+@pytest.mark.parametrize(("ago", "count"), [(SILENCE - timedelta(seconds=5), 0), (SILENCE + timedelta(seconds=1), 1)])
+def test_a_spare_worker_is_started_after_half_a_minute_of_silence(
+    dog: Watchdog, spares: list[FakeProcess], ago: timedelta, count: int
+) -> None:
+    heard(ago)
+
+    dog._look()
+    dog._look()
+
+    assert [spare.command[2] for spare in spares] == ["work"] * count
+
+
+def test_a_beat_that_was_never_heard_is_silent_too(dog: Watchdog, spares: list[FakeProcess]) -> None:
+    dog._look()
+
+    assert len(spares) == 1
+
+
+def test_a_node_that_has_just_started_waits_for_the_first_tick(spares: list[FakeProcess]) -> None:
+    heard(timedelta(days=1))
+
+    Watchdog()._look()
+
+    assert spares == []
+
+
+def test_a_long_run_is_a_sign_of_life(
+    dog: Watchdog, spares: list[FakeProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard(timedelta(days=1))
+    monkeypatch.setattr(watchdog, "last_turn", time.monotonic)
+
+    dog._look()
+
+    silence = Heartbeat.objects.silence(TICK)
+    assert silence is not None
+    assert (spares, silence < timedelta(seconds=20)) == ([], True)
+
+
+def test_a_spare_worker_that_died_is_started_again(dog: Watchdog, spares: list[FakeProcess]) -> None:
+    dog._look()
+    spares[0].ended = True
+
+    dog._look()
+
+    assert len(spares) == 2
+
+
+def test_the_spare_worker_ends_when_a_tick_is_heard(dog: Watchdog, spares: list[FakeProcess]) -> None:
+    dog._look()
+    Heartbeat.objects.beat(TICK)
+
+    dog._look()
+    dog._look()
+
+    assert [spare.calls for spare in spares] == [["terminate", "wait", "kill", "wait"]]
+
+
+def test_a_database_that_is_away_changes_nothing(
+    dog: Watchdog, spares: list[FakeProcess], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> None:
+        raise DatabaseError("gone away")
+
+    dog._look()
+    monkeypatch.setattr(Heartbeat.objects, "silence", fail)
+
+    with caplog.at_level(logging.WARNING, logger="adminapi.watchdog"):
+        dog._look()
+
+    assert [spare.calls for spare in spares] == [[]]
+    assert caplog.messages[-1] == "The watchdog cannot look: gone away"

@@ -1,0 +1,361 @@
+"""Takes Celery's parts away while posts are due, and counts copies at the networks.
+
+Each scenario works on a product with a broker of its own and says what it saw; `python -m tests.crash.broker` runs all
+of them at full size, on SQLite and on MariaDB, and prints the numbers.
+"""
+
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import requests
+
+from tests.databases import fresh_database
+from tests.product import NETWORKS, SPEED, Product, running, wait_for
+from tests.services import START_SECONDS, database, free_port, start_redis
+
+OUT_WITHIN_SECONDS = 300
+STOP_SECONDS = 60
+PEOPLE = 4
+
+
+@dataclass(kw_only=True)
+class Broker:
+    """A Redis of the product's own, which can be taken away and come back on the same port."""
+
+    port: int = field(default_factory=free_port)
+    server: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        self.server = start_redis(self.port)
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.server is not None
+        self.server.send_signal(number)
+
+    def kill(self) -> None:
+        """End it at once, with all that it holds."""
+        self.signal(signal.SIGKILL)
+        assert self.server is not None
+        self.server.wait(timeout=START_SECONDS)
+
+    def flush(self) -> None:
+        """Have it forget everything."""
+        import redis
+
+        with redis.Redis.from_url(self.url) as client:
+            client.flushall()
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """A product with its broker, and accounts at all networks."""
+
+    product: Product
+    broker: Broker
+    accounts: list[str]
+
+
+@contextmanager
+def stage(home: Path, database_url: str, *, speed: int = SPEED) -> Iterator[Stage]:
+    """Give a product that runs, without a worker, and end all of it after the block."""
+    broker = Broker()
+    broker.start()
+    try:
+        with running(home, database_url, redis_url=broker.url, speed=speed) as product:
+            people = [product.connect(f"Person{number}") for number in range(PEOPLE)]
+            accounts = [account["id"] for person in people for account in person.values()]
+            yield Stage(product=product, broker=broker, accounts=accounts)
+    finally:
+        broker.kill()
+
+
+@dataclass(kw_only=True)
+class Seen:
+    """What one scenario showed."""
+
+    posts: int
+    out: int
+    doubled: int
+    needs_review: int
+    refused: int
+    """Answers of the API that were no 2xx."""
+    slowest_answer: float
+    p95_answer: float
+    seconds: float
+    """From the moment that the last post was due until the last copy was there."""
+
+    @property
+    def is_good(self) -> bool:
+        return (self.out, self.doubled, self.needs_review, self.refused) == (self.posts, 0, 0, 0)
+
+    def __str__(self) -> str:
+        return (
+            f"posts {self.posts}  out {self.out}  copies above 1: {self.doubled}  needs_review {self.needs_review}  "
+            f"last {self.seconds:.1f} s after it was due  API: refused {self.refused}, "
+            f"p95 {self.p95_answer * 1000:.0f} ms, slowest {self.slowest_answer * 1000:.0f} ms"
+        )
+
+
+class Batch:
+    """Posts to one account each, which fall due together or are published now."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.product = stage.product
+        self.word = uuid4().hex[:8]
+        self.count = 0
+        self.answers: list[requests.Response] = []
+
+    def schedule(self, count: int, *, at: datetime) -> None:
+        for _ in range(count):
+            self._write(scheduled_at=at.isoformat())
+
+    def publish_now(self, count: int) -> None:
+        for post in [self._write() for _ in range(count)]:
+            self._call(f"/api/posts/{post}/publish")
+
+    def _write(self, **values: Any) -> str:
+        account = self.stage.accounts[self.count % len(self.stage.accounts)]
+        self.count += 1
+        body = {"content": f"Post {self.count} {self.word}", "platforms": [account]} | values
+        written: str = self._call("/api/posts", **body)["post"]["id"]
+        return written
+
+    def _call(self, path: str, **body: Any) -> dict[str, Any]:
+        """Call the API as a client would, and keep the answer."""
+        headers = self.product.client.headers | {"Prefer": "wait=0"}
+        answer = requests.post(f"{self.product.base}{path}", json=body, headers=headers, timeout=30)
+        self.answers.append(answer)
+        data: dict[str, Any] = answer.json()["data"]
+        return data
+
+    def copies(self) -> Counter[str]:
+        """Count the visible copies of each post."""
+        return Counter(copy["text"] for copy in self.product.copies() if self.word in copy["text"])
+
+    def wait(self, *, due: float, seconds: float = OUT_WITHIN_SECONDS) -> Seen:
+        """Wait until every post is out, and then for another moment, in which none may come out again."""
+        with suppress(AssertionError):
+            wait_for(lambda: len(self.copies()) == self.count, seconds=seconds, what="all posts")
+        took = time.monotonic() - due
+        time.sleep(1)
+        copies = self.copies()
+        times = [answer.elapsed.total_seconds() for answer in self.answers]
+        parked = self.product.client.call("GET", "/api/posts?status=needs_review&limit=100")["posts"]
+        return Seen(
+            posts=self.count,
+            out=len(copies),
+            doubled=sum(count > 1 for count in copies.values()),
+            needs_review=sum(self.word in post["content"] for post in parked),
+            refused=sum(not answer.ok for answer in self.answers),
+            slowest_answer=max(times),
+            p95_answer=statistics.quantiles(times, n=20, method="inclusive")[-1],
+            seconds=took,
+        )
+
+
+def soon(seconds: float) -> tuple[datetime, float]:
+    """Return a time of day that comes in so many seconds, and the same on the monotonic clock."""
+    return datetime.now(UTC) + timedelta(seconds=seconds), time.monotonic() + seconds
+
+
+@dataclass(kw_only=True)
+class Node:
+    """A Celery worker with its beats."""
+
+    product: Product
+    worker: "subprocess.Popen[bytes]"
+    beats: list["subprocess.Popen[bytes]"]
+    log_from: int
+
+    def says(self, words: str, *, seconds: float = START_SECONDS) -> None:
+        """Wait until somebody has written these words to the log since the node was started."""
+
+        def look() -> bool:
+            assert self.worker.poll() is None, self.product.log()[-4000:]
+            return words in self.product.log()[self.log_from :]
+
+        wait_for(look, seconds=seconds, what=f"{words!r} in the log")
+
+    def spare(self) -> int:
+        """Wait for the worker that the watchdog starts, and return its process id."""
+        return wait_for(lambda: next(iter(self._spares()), 0), seconds=START_SECONDS, what="a spare worker")
+
+    def _spares(self) -> list[int]:
+        tasks = Path(f"/proc/{self.worker.pid}/task").glob("*/children")
+        children = [child for each in tasks for child in each.read_text().split()]
+        return [int(child) for child in children if b"manage.py\0work" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+@contextmanager
+def node(product: Product, *, beats: int = 1) -> Iterator[Node]:
+    """Give a Celery node that is ready, and end it and its beats after the block."""
+    began = len(product.log())
+    started = Node(
+        product=product,
+        worker=product.celery("-c", "2"),
+        beats=[product.beat() for _ in range(beats)],
+        log_from=began,
+    )
+    try:
+        started.says("ready.")
+        yield started
+    finally:
+        end(started.worker, *started.beats)
+
+
+def end(*processes: "subprocess.Popen[bytes]") -> float:
+    """Ask processes to stop and return how many seconds it took; fails after a minute."""
+    began = time.monotonic()
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+    for process in processes:
+        process.wait(timeout=STOP_SECONDS)
+    return time.monotonic() - began
+
+
+def two_beats_and_a_shell(stage: Stage, *, posts: int, seconds: float) -> Seen:
+    """Ring three times as often as needed while posts fall due one after the other."""
+    batch = Batch(stage)
+    with node(stage.product, beats=2):
+        first, due = soon(1)
+        for number in range(posts):
+            batch.schedule(1, at=first + timedelta(seconds=seconds * number / posts))
+        while time.monotonic() < due + seconds:
+            shell = stage.product.start("-m", "celery", "-A", "ouipost", "call", "adminapi.tasks.tick")
+            shell.wait(timeout=START_SECONDS)
+        return batch.wait(due=due + seconds)
+
+
+def beat_dies(stage: Stage, *, posts: int) -> Seen:
+    """Kill beat for good before posts fall due."""
+    batch = Batch(stage)
+    with node(stage.product) as started:
+        kill(started.beats[0])
+        at, due = soon(1)
+        batch.schedule(posts, at=at)
+        return batch.wait(due=due)
+
+
+def broker_forgets(stage: Stage, *, posts: int) -> Seen:
+    """Flush Redis again and again while posts fall due."""
+    batch = Batch(stage)
+    with node(stage.product):
+        at, due = soon(1 + posts / 20)
+        batch.schedule(posts, at=at)
+        while time.monotonic() < due + 2:
+            stage.broker.flush()
+            time.sleep(0.1)
+        return batch.wait(due=due)
+
+
+def broker_stops(stage: Stage, *, posts: int, now: int) -> Seen:
+    """Kill Redis; posts fall due and others are published now, and all must be out before it comes back."""
+    with node(stage.product):
+        stage.broker.kill()
+        try:
+            return _in_trouble(stage, posts=posts, now=now)
+        finally:
+            stage.broker.start()
+
+
+def broker_falls_silent(stage: Stage, *, posts: int, now: int) -> Seen:
+    """Freeze Redis, which then takes connections and never answers."""
+    with node(stage.product):
+        stage.broker.signal(signal.SIGSTOP)
+        try:
+            return _in_trouble(stage, posts=posts, now=now)
+        finally:
+            stage.broker.signal(signal.SIGCONT)
+
+
+def _in_trouble(stage: Stage, *, posts: int, now: int) -> Seen:
+    batch = Batch(stage)
+    at, due = soon(1 + posts / 20)
+    batch.schedule(posts, at=at)
+    batch.publish_now(now)
+    return batch.wait(due=max(due, time.monotonic()))
+
+
+@dataclass(kw_only=True)
+class Stopped:
+    """How a node stopped that had work left."""
+
+    seconds: float
+    left: int
+    abandoned: int
+    """Calls that were out and did not end in good order."""
+    seen: Seen
+    """After another node had done the rest."""
+
+
+def node_is_stopped(stage: Stage, *, rounds: int, group: bool) -> Stopped:
+    """Stop a node, or all of its processes at once, while every account has a call out and more posts to come."""
+    batch = Batch(stage)
+    with node(stage.product) as first:
+        for network in NETWORKS:
+            stage.product.order(network=network, effect="drip", interval=0.003, times=PEOPLE)
+        batch.publish_now(rounds * len(stage.accounts))
+        wait_for(batch.copies, seconds=OUT_WITHIN_SECONDS, what="the first copy")
+        if group:
+            os.killpg(first.worker.pid, signal.SIGTERM)
+        seconds = end(first.worker)
+        left = batch.count - len(batch.copies())
+        abandoned = stage.product.log()[first.log_from :].count("left to its lease")
+    with node(stage.product):
+        seen = batch.wait(due=time.monotonic())
+    return Stopped(seconds=seconds, left=left, abandoned=abandoned, seen=seen)
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    process.kill()
+    process.wait(timeout=START_SECONDS)
+
+
+def main() -> int:
+    """Run every scenario at full size and true speed on both databases; exits 1 when one went wrong."""
+    bad = 0
+    with database() as server:
+        for name, url in (("SQLite", ""), ("MariaDB", server)):
+            for scenario, seen in full_size(url):
+                print(f"{name:8} {scenario:24} {seen}", flush=True)  # noqa: T201
+                bad += not seen.is_good
+    return int(bad > 0)
+
+
+def full_size(server: str) -> Iterator[tuple[str, Seen]]:
+    """Run every scenario at full size, one after the other, in one new product."""
+    with (
+        tempfile.TemporaryDirectory(prefix="ouipost-broker-") as name,
+        fresh_database(Path(name), server) as url,
+        stage(Path(name), url, speed=1) as staged,
+    ):
+        yield "two beats and a shell", two_beats_and_a_shell(staged, posts=300, seconds=300)
+        yield "beat is killed", beat_dies(staged, posts=20)
+        yield "Redis is flushed", broker_forgets(staged, posts=500)
+        yield "Redis is stopped", broker_stops(staged, posts=200, now=50)
+        yield "Redis falls silent", broker_falls_silent(staged, posts=200, now=50)
+        yield "the node gets TERM", node_is_stopped(staged, rounds=8, group=False).seen
+        yield "all processes get TERM", node_is_stopped(staged, rounds=8, group=True).seen
+
+
+if __name__ == "__main__":
+    sys.exit(main())
