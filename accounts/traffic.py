@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection, models
-from django.db.models import Q
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models.functions import Concat
 
 from accounts.models import Guarded, Network, SocialAccount
 from accounts.platforms.base import Pace, PlatformError, RateLimited, Unavailable, Unknown, WhoActs
 from ouipost import claims
 from ouipost.claims import engine_time
+from workspaces.models import Mode
 
 LEAST_CALLS = 10
 MOST_CALLS = 20
@@ -20,6 +22,15 @@ WINDOW_SECONDS = 300
 BROKEN_SHARE = 0.7
 OPEN_SECONDS = 30
 ANSWERED, FAILED = "+", "-"
+SANDBOX = "sandbox:"
+"""The simulated networks are others than the true ones: neither holds up the other."""
+TROUBLED = Q(held_until__isnull=False) | ~Q(recent_calls="")
+SANDBOXED = SocialAccount.objects.filter(workspace__mode=Mode.SANDBOX)
+NETWORK = Case(
+    When(Exists(SANDBOXED.filter(pk=OuterRef("account"))), then=Concat(Value(SANDBOX), F("platform"))),
+    default=F("platform"),
+)
+"""The network of a row that has an account and a platform, by the key of its health."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +54,25 @@ def mark(outcome: object) -> str:
 def note(calls: Sequence[Call], *, now: datetime) -> dict[str, datetime]:
     """Keep how calls ended, in the caller's transaction; returns the accounts to leave alone from now on, until when.
 
-    What goes well costs two queries: a row is written only while something failed lately.
+    What goes well costs two queries and no lock: a row is written only while something failed lately.
     """
-    Network.objects.bulk_create(
-        [Network(pk=platform) for platform in sorted({call.platform for call in calls if call.mark == FAILED})],
-        ignore_conflicts=True,
-    )
-    _note(Network.objects.all(), [(call.platform, call.mark) for call in calls], now=now)
-    return _note(SocialAccount.objects.all(), [(call.account_id, call.mark) for call in calls], now=now)
+    held = _note(SocialAccount.objects.all(), [(call.account_id, call.mark) for call in calls], now=now)
+    if any(call.mark == FAILED for call in calls) or Network.objects.filter(TROUBLED).exists():
+        _note(Network.objects.all(), _of_networks(calls), now=now)
+    return held
+
+
+def _of_networks(calls: Sequence[Call]) -> list[tuple[str, str]]:
+    """Return each call's network and mark, and make the rows of networks that fail for the first time."""
+    accounts = [call.account_id for call in calls]
+    sandboxed = set(SANDBOXED.filter(pk__in=accounts).values_list("pk", flat=True))
+    marked = [(f"{SANDBOX if call.account_id in sandboxed else ''}{call.platform}", call.mark) for call in calls]
+    failed = {pk for pk, mark in marked if mark == FAILED}
+    known = set(Network.objects.filter(pk__in=failed).values_list("pk", flat=True))
+    # Only what is missing: to insert what is there locks it, and two that do so would wait for each other.
+    missing = [Network(pk=pk) for pk in sorted(failed - known)]
+    Network.objects.bulk_create(missing, ignore_conflicts=True)
+    return marked
 
 
 def _note(
@@ -60,10 +82,11 @@ def _note(
     for pk, mark in marked:
         marks[pk] = marks.get(pk, "") + mark
     failed = [pk for pk, told in marks.items() if FAILED in told]
-    watched = Q(pk__in=failed) | Q(pk__in=marks) & (Q(held_until__isnull=False) | ~Q(recent_calls=""))
+    watched = rows.filter(Q(pk__in=failed) | Q(pk__in=marks) & TROUBLED)
+    pks = list(watched.values_list("pk", flat=True))
     changed = {
         row.pk: columns
-        for row in rows.filter(watched).select_for_update().order_by("pk")
+        for row in rows.filter(pk__in=pks).select_for_update().order_by("pk")
         if (columns := after_calls(row, marks[row.pk], now=now))
     }
     if changed:
@@ -74,8 +97,8 @@ def _note(
 def after_calls(guarded: Guarded, marks: str, *, now: datetime) -> dict[str, Any]:
     """Return the columns after these calls; none where they change nothing.
 
-    Ten calls or more of the last twenty, within five minutes, of which 70 % failed, open the breaker for half a
-    minute. The first call after that closes it, or opens it again.
+    Ten calls or more of the last twenty, with no pause of five minutes between them, of which 70 % failed, open the
+    breaker for half a minute. The first call after that closes it, or opens it again.
     """
     if not marks or (guarded.held_until is not None and guarded.held_until > now):
         return {}
@@ -103,26 +126,35 @@ def shares(now: datetime) -> dict[str, int]:
 
     Whoever tries a network again holds its row until the caller's transaction ends: no two try at once.
     """
-    shares = dict(settings.NETWORK_MAX_IN_FLIGHT)
+    limits = settings.NETWORK_MAX_IN_FLIGHT
+    shares = {f"{mode}{platform}": share for platform, share in limits.items() for mode in ("", SANDBOX)}
     held = Network.objects.exclude(held_until=None)
-    shares |= dict.fromkeys(held.values_list("pk", flat=True), 0)
-    tried = held.filter(held_until__lte=now, pk__in=[pk for pk, share in shares.items() if not share])
+    resting = list(held.values_list("pk", flat=True))
+    tried = held.filter(pk__in=resting, held_until__lte=now)
     ours = tried.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-    return shares | dict.fromkeys(ours.order_by("pk").values_list("pk", flat=True), 1)
+    return shares | dict.fromkeys(resting, 0) | dict.fromkeys(ours.order_by("pk").values_list("pk", flat=True), 1)
 
 
-def wait(account: SocialAccount, *, now: datetime) -> datetime | None:
-    """Return when the account may send again; None: now."""
+class Breath(NamedTuple):
+    """What an account's next post depends on."""
+
+    platform: str
+    held_until: datetime | None
+    paced_at: datetime | None
+
+
+def wait(account: Breath | SocialAccount, *, sends: bool = True, now: datetime) -> datetime | None:
+    """Return when the account may send again, or, where nothing new is sent, may be asked again; None: now."""
     if account.held_until is not None and account.held_until > now:
         return account.held_until
     pace = pace_of(account.platform)
-    if pace is None or account.paced_at is None:
+    if not sends or pace is None or account.paced_at is None:
         return None
     free = account.paced_at - (_burst(pace) - 1) * interval(pace)
     return free if free > now else None
 
 
-def spent(account: SocialAccount, *, now: datetime) -> datetime | None:
+def spent(account: Breath | SocialAccount, *, now: datetime) -> datetime | None:
     """Return the account's `paced_at` after one more post; None where its network has no pace."""
     pace = pace_of(account.platform)
     return max(account.paced_at or now, now) + interval(pace) if pace else None

@@ -4,7 +4,10 @@ from typing import Any
 
 import environ
 from django.apps import AppConfig
-from django.db import connections
+from django.db import OperationalError, connections
+
+LOCK_ERRORS = (1213, 1205, 1020)
+"""MySQL's deadlock, lock wait timeout, and record changed since last read."""
 
 
 def database(url: str) -> dict[str, Any]:
@@ -43,3 +46,8 @@ def compare_byte_by_byte(sender: AppConfig, using: str, **kwargs: Any) -> None:
     collation = "utf8mb4_nopad_bin" if getattr(connection, "mysql_is_mariadb", False) else "utf8mb4_0900_bin"
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER DATABASE CHARACTER SET utf8mb4 COLLATE {collation}")
+
+
+def is_lock_error(error: OperationalError) -> bool:
+    """Whether the database only lost a race, so that the same work may succeed now."""
+    return any(code in LOCK_ERRORS for code in error.args[:1]) or "is locked" in str(error)

@@ -1,30 +1,47 @@
 """Taking due targets: at most one per account at a time, the longest due first, and never what came too late."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from django.db import IntegrityError, OperationalError, connection, transaction
-from django.db.models import Count, Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef
 
 from accounts import traffic
 from accounts.models import SocialAccount
 from accounts.platforms.base import WhoActs
+from accounts.traffic import Breath
 from ouipost import claims
-from ouipost.api.transactions import is_lock_error
 from ouipost.claims import Claim, LostClaim
-from posts.holding import hold_account
+from ouipost.databases import is_lock_error
+from posts.holding import hold_account, pace_account
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.services import sync_and_tell
 from posts.slots import too_late
+from workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 90
 LOOK_AHEAD = 2
 LOOKS = 4
+ROUNDS = 4
 MAX_UNSETTLED_CLAIMS = 5
+
+
+class Ready(NamedTuple):
+    """A target that can be claimed, as it is under its locks."""
+
+    pk: str
+    post_id: str
+    account_id: str
+    status: str
+    scheduled_at: datetime | None
+    claim_count: int
+    fence: int
+    outcome_unknown: bool
 
 
 class Candidate(NamedTuple):
@@ -33,7 +50,7 @@ class Candidate(NamedTuple):
     pk: str
     post_id: str
     account_id: str
-    platform: str
+    network: str
     claim_count: int
 
 
@@ -44,17 +61,21 @@ def claim_targets(limit: int, *, suspects: bool = True) -> list[Claim]:
     workers down is found out because no two of them ever run side by side in one.
     """
     try:
-        with transaction.atomic():
-            return _claim(limit, suspects=suspects)
+        for _ in range(ROUNDS):
+            with transaction.atomic():
+                held = _claim(limit, suspects=suspects)
+            if held is not None:
+                return held
     except (IntegrityError, LostClaim):
-        return []  # another worker took another target of one of these accounts: the next tick sees it
+        pass  # another worker took another target of one of these accounts: the next tick sees it
     except OperationalError as error:
-        if is_lock_error(error):
-            return []
-        raise
+        if not is_lock_error(error):
+            raise
+    return []
 
 
-def _claim(limit: int, *, suspects: bool) -> list[Claim]:
+def _claim(limit: int, *, suspects: bool) -> list[Claim] | None:
+    """Claim what may go now; None when all that was found had to be put off or given up, and more may be behind it."""
     now = claims.database_now()
     due = _due(now, suspects=suspects)
     if not due.exists():
@@ -62,7 +83,7 @@ def _claim(limit: int, *, suspects: bool) -> list[Claim]:
     chosen = _choose(due, limit=limit, room=_room(now))
     posts = _lock_posts([candidate.post_id for candidate in chosen])
     accounts = _lock_accounts([candidate.account_id for candidate in chosen if candidate.post_id in posts])
-    ready = list(due.filter(pk__in=[each.pk for each in chosen], post__in=posts, account__in=accounts))  # as locked
+    ready = _as_locked(due, chosen, posts, accounts)
     missed = [target for target in ready if _is_missed(target, posts[target.post_id], now=now)]
     crashing = [target for target in ready if target.claim_count >= MAX_UNSETTLED_CLAIMS and target not in missed]
     _miss(missed, now=now)
@@ -71,7 +92,7 @@ def _claim(limit: int, *, suspects: bool) -> list[Claim]:
     held = _take(_let_wait(sound, accounts, now=now), accounts, now=now)
     for post_id in {target.post_id for target in [*missed, *crashing]}:
         sync_and_tell(Post.objects.get(pk=post_id))
-    return held
+    return held if held or not ready else None
 
 
 def _due(now: datetime, *, suspects: bool) -> TargetQuerySet:
@@ -84,9 +105,9 @@ def _due(now: datetime, *, suspects: bool) -> TargetQuerySet:
 def _room(now: datetime) -> dict[str, int]:
     """Return how many more targets of each network may be in flight."""
     shares = traffic.shares(now)
-    in_flight = Target.objects.filter(in_flight__isnull=False, lease_until__gt=now).values_list("platform")
-    counts = dict(in_flight.annotate(count=Count("pk")).order_by())
-    return {platform: share - counts.get(platform, 0) for platform, share in shares.items()}
+    in_flight = Target.objects.filter(in_flight__isnull=False, lease_until__gt=now).annotate(network=traffic.NETWORK)
+    counts = Counter(in_flight.values_list("network", flat=True))
+    return {network: share - counts[network] for network, share in shares.items()}
 
 
 def _choose(due: TargetQuerySet, *, limit: int, room: dict[str, int]) -> list[Candidate]:
@@ -95,49 +116,74 @@ def _choose(due: TargetQuerySet, *, limit: int, room: dict[str, int]) -> list[Ca
     Where one account or network has so much due that it fills what is looked at, the look goes on behind it.
     """
     chosen: dict[str, Candidate] = {}
-    seen: set[str] = set()
+    looked = due.annotate(network=traffic.NETWORK)
     for _ in range(LOOKS):
-        full = [platform for platform, places in room.items() if places <= 0]
-        columns = due.exclude(account__in=seen).exclude(platform__in=full).values_list(*Candidate._fields)
-        found = [Candidate(*row) for row in columns[: limit * LOOK_AHEAD]]
+        full = [network for network, places in room.items() if places <= 0]
+        rows = looked.exclude(account__in=chosen).exclude(network__in=full).values_list(*Candidate._fields)
+        found = [Candidate(*row) for row in rows[: limit * LOOK_AHEAD]]
         for candidate in found:
             is_second_suspect = candidate.claim_count and any(each.claim_count for each in chosen.values())
-            if candidate.account_id in seen or room[candidate.platform] <= 0 or is_second_suspect:
+            if candidate.account_id in chosen or room[candidate.network] <= 0 or is_second_suspect:
                 continue
-            seen.add(candidate.account_id)
             chosen[candidate.account_id] = candidate
-            room[candidate.platform] -= 1
+            room[candidate.network] -= 1
             if len(chosen) == limit:
                 return list(chosen.values())
         if len(found) < limit * LOOK_AHEAD:
             break
+        if any(each.claim_count for each in chosen.values()):
+            looked = looked.filter(claim_count=0)
     return list(chosen.values())
 
 
-def _lock_posts(pks: Sequence[str]) -> dict[str, Post]:
-    """Lock the posts before their targets, as every change of a post does; those being changed right now wait."""
+def _lock_posts(pks: Sequence[str]) -> dict[str, Workspace]:
+    """Lock the posts before their targets, as every change of a post does; returns the workspace of each.
+
+    Those that somebody is changing right now wait.
+    """
     locked = Post.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-    rows = locked.filter(pk__in=pks).order_by("pk").only("workspace_id").prefetch_related("workspace")
-    return {post.pk: post for post in rows}
+    rows = dict(locked.filter(pk__in=pks).order_by("pk").values_list("pk", "workspace_id"))
+    workspaces = Workspace.objects.in_bulk(set(rows.values()))
+    return {pk: workspaces[workspace_id] for pk, workspace_id in rows.items()}
 
 
-def _lock_accounts(pks: Sequence[str]) -> dict[str, SocialAccount]:
+def _lock_accounts(pks: Sequence[str]) -> dict[str, Breath]:
     """Lock the accounts, whose pace is counted here; one whose tokens are being renewed right now waits."""
     locked = SocialAccount.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-    rows = locked.filter(pk__in=pks).order_by("pk").only("platform", "held_until", "paced_at")
-    return {account.pk: account for account in rows}
+    rows = locked.filter(pk__in=pks).order_by("pk").values_list("pk", *Breath._fields)
+    return {pk: Breath(*columns) for pk, *columns in rows}
 
 
-def _let_wait(targets: Sequence[Target], accounts: Mapping[str, SocialAccount], *, now: datetime) -> list[Target]:
+def _as_locked(
+    due: TargetQuerySet, chosen: Sequence[Candidate], posts: Collection[str], accounts: Collection[str]
+) -> list[Ready]:
+    """Read the chosen targets again, now that nobody else can change them."""
+    still = due.filter(pk__in=[each.pk for each in chosen], post__in=posts, account__in=accounts)
+    return [Ready(*row) for row in still.order_by().values_list(*Ready._fields)]
+
+
+def _let_wait(targets: Sequence[Ready], accounts: Mapping[str, Breath], *, now: datetime) -> list[Ready]:
     """Push what its account may not send yet to when it may, and return the others."""
-    waits = {target.account_id: traffic.wait(accounts[target.account_id], now=now) for target in targets}
-    for account_id, until in waits.items():
-        if until is not None:
-            hold_account(account_id, until=until)
-    return [target for target in targets if waits[target.account_id] is None]
+    free = []
+    for target in targets:
+        account = accounts[target.account_id]
+        until = traffic.wait(account, sends=_is_new_send(target), now=now)
+        pace = traffic.pace_of(account.platform)
+        if until is None:
+            free.append(target)
+        elif until == account.held_until or pace is None:
+            hold_account(target.account_id, until=until, now=now)
+        else:
+            pace_account(target.account_id, until=until, spacing=traffic.interval(pace), now=now)
+    return free
 
 
-def _take(targets: Sequence[Target], accounts: Mapping[str, SocialAccount], *, now: datetime) -> list[Claim]:
+def _is_new_send(target: Ready) -> bool:
+    """Whether the pace has to count it: it neither only looks for an earlier send, nor was counted before."""
+    return not target.outcome_unknown and not target.claim_count
+
+
+def _take(targets: Sequence[Ready], accounts: Mapping[str, Breath], *, now: datetime) -> list[Claim]:
     """Claim the targets, start their posts, and count what they use of their accounts' pace."""
     lease = claims.engine_time(LEASE_SECONDS)
     pks = [target.pk for target in targets]
@@ -145,34 +191,34 @@ def _take(targets: Sequence[Target], accounts: Mapping[str, SocialAccount], *, n
     claimed = {claim.pk for claim in held}
     taken = [target for target in targets if target.pk in claimed]
     _start({target.post_id for target in taken}, now=now)
-    sending = [accounts[target.account_id] for target in taken if not target.outcome_unknown]
-    spent = {account.pk: {"paced_at": at} for account in sending if (at := traffic.spent(account, now=now))}
+    sending = [target.account_id for target in taken if _is_new_send(target)]
+    spent = {pk: {"paced_at": at} for pk in sending if (at := traffic.spent(accounts[pk], now=now))}
     if spent:
         claims.update_each(SocialAccount, spent)
     return held
 
 
 def _start(posts: set[str], *, now: datetime) -> None:
-    """Begin to publish posts, with all of their targets that are due: none of them is too late any more."""
-    due = Target.objects.filter(post__in=posts, status=TargetStatus.SCHEDULED, due_at__lte=now)
+    """Begin to publish posts, with all of their targets whose time has come: none of them is too late any more."""
+    due = Target.objects.filter(post__in=posts, status=TargetStatus.SCHEDULED, scheduled_at__lte=now)
     due.update(status=TargetStatus.PUBLISHING)
     Post.objects.filter(pk__in=posts).exclude(status=PostStatus.PUBLISHING).update(status=PostStatus.PUBLISHING)
 
 
-def _is_missed(target: Target, post: Post, *, now: datetime) -> bool:
+def _is_missed(target: Ready, workspace: Workspace, *, now: datetime) -> bool:
     """Whether a scheduled target was due while nothing could run, and is later than its workspace allows."""
     if target.status != TargetStatus.SCHEDULED or target.scheduled_at is None:
         return False
-    return too_late(target.scheduled_at, now=now, minutes=post.workspace.publish_late_up_to_minutes)
+    return too_late(target.scheduled_at, now=now, minutes=workspace.publish_late_up_to_minutes)
 
 
-def _miss(targets: list[Target], *, now: datetime) -> None:
+def _miss(targets: list[Ready], *, now: datetime) -> None:
     error = _error("MISSED_WINDOW", "It was due while nothing could run, and is too late now.", WhoActs.CALLER)
     due = Target.objects.filter(claims.is_due(now), pk__in=[target.pk for target in targets])
     due.update(status=TargetStatus.MISSED, due_at=None, error=error)
 
 
-def _park(targets: list[Target]) -> None:
+def _park(targets: list[Ready]) -> None:
     """Stop trying a target that has taken its worker down again and again."""
     for target in targets:
         logger.error("Target %s was claimed %s times and never settled", target.pk, target.claim_count)

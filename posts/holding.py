@@ -2,18 +2,45 @@
 
 from datetime import datetime, timedelta
 
+from django.db import connection
+from django.db.models import Q
+
 from ouipost import claims
-from posts.models import Target
+from posts.models import Target, TargetQuerySet
 
-MOST_AT_ONCE = 500
+AT_ONCE = 500
+NEXT = timedelta(milliseconds=1)
 
 
-def hold_account(account_id: str, *, until: datetime, spacing: timedelta = timedelta(milliseconds=1)) -> None:
-    """Let what would go to the account before `until` wait, one `spacing` apart, so that the order stays.
+def hold_account(account_id: str, *, until: datetime, now: datetime) -> None:
+    """Let all that would go to the account before `until` go right after it, in its order.
 
     What is in flight goes on. The call belongs into a transaction that settles or claims.
     """
-    waiting = Target.objects.filter(account=account_id, in_flight=None, due_at__lt=until).order_by("due_at", "pk")
-    pks = list(waiting.values_list("pk", flat=True)[:MOST_AT_ONCE])
-    if pks:
-        claims.update_each(Target, {pk: {"due_at": until + place * spacing} for place, pk in enumerate(pks)})
+    _put_off(Target.objects.filter(account=account_id), first=until + NEXT, spacing=NEXT, before=until, now=now)
+
+
+def pace_account(account_id: str, *, until: datetime, spacing: timedelta, now: datetime) -> None:
+    """Give all that the account would send before `until` its next free places from then on, in its order.
+
+    What was counted before, or only looks for an earlier send, needs none. The call belongs into a transaction that
+    holds the account.
+    """
+    sends = Target.objects.filter(account=account_id, outcome_unknown=False, claim_count=0)
+    _put_off(sends, first=until, spacing=spacing, before=until, now=now)
+
+
+def _put_off(rows: TargetQuerySet, *, first: datetime, spacing: timedelta, before: datetime, now: datetime) -> None:
+    waiting = rows.filter(Q(in_flight=None) | Q(lease_until__lte=now), due_at__lt=before)
+    pks = list(waiting.order_by("due_at", "pk").values_list("pk", flat=True))
+    places = {pk: first + place * spacing for place, pk in enumerate(pks)}
+    for start in range(0, len(pks), AT_ONCE):
+        _move(waiting.filter(pk__in=pks[start : start + AT_ONCE]), places)
+
+
+def _move(waiting: TargetQuerySet, places: dict[str, datetime]) -> None:
+    """Move what still waits; what somebody is changing right now is left to them, and to the next claim."""
+    locked = waiting.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+    ours = list(locked.values_list("pk", flat=True))
+    if ours:
+        claims.update_each(Target, {pk: {"due_at": places[pk]} for pk in ours})

@@ -43,7 +43,7 @@ from posts.settling import (
     gave_up,
     settle_all,
 )
-from posts.steps import Arming, Saving, Search, arm_all, load_all, others, save_all
+from posts.steps import Arming, Loaded, Saving, Search, arm_all, load_all, others, save_all
 
 logger = logging.getLogger(__name__)
 
@@ -53,10 +53,13 @@ TOKEN_WAIT_SECONDS = 2
 SETTLE_AGAIN_SECONDS = 0.5
 
 
-def publish(claim: Claim, *, writer: Runs) -> None:
-    """Bring one claimed target a step further, and give it back settled or with its next time."""
+def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None = None) -> None:
+    """Bring one claimed target a step further, and give it back settled or with its next time.
+
+    `loaded` is the target as it was read right after the claim, where that was done for many at once.
+    """
     try:
-        Publish(claim, writer=writer).run()
+        Publish(claim, writer=writer, loaded=loaded).run()
     except LostClaim:
         logger.warning("Target %s was taken over by another worker", claim.pk)
     except WriterClosed:
@@ -79,9 +82,10 @@ class Publish:
     operation: Operation
     started_at: datetime
 
-    def __init__(self, claim: Claim, *, writer: Runs) -> None:
+    def __init__(self, claim: Claim, *, writer: Runs, loaded: Loaded | None = None) -> None:
         self.claim = claim
         self.writer = writer
+        self.loaded = loaded
         self.step = "prepare"
         self.unresolved = False
 
@@ -101,7 +105,7 @@ class Publish:
 
     def _load(self) -> None:
         """Read everything once, right after the claim: from then on nobody can edit any more."""
-        loaded = self.writer.run(load_all, self.claim)
+        loaded = self.loaded or self.writer.run(load_all, self.claim)
         if loaded is None:
             raise LostClaim
         self.started_at, self.target, self.media = loaded.at, loaded.target, loaded.media
@@ -164,8 +168,8 @@ class Publish:
             raise
 
     def _find_out(self) -> Outcome | None:
-        """Look whether an earlier send, whose answer is not known, arrived; None: it did not, send."""
-        if not self.unresolved or self.connector.recovery == Recovery.KEY:
+        """Look whether an earlier send, whose answer is not known, arrived; None: it did not, or sending will tell."""
+        if not self.unresolved or self._asks_by_sending():
             return None
         self.step = "recover"
         if self.connector.recovery == Recovery.PARK:
@@ -177,6 +181,10 @@ class Publish:
             case [one]:
                 return self._with_public_url(one)
         return Undecidable(message="The account has several posts that can be this one.")
+
+    def _asks_by_sending(self) -> bool:
+        """Whether the same is sent again under its key; not when the time for trying is over: it would go out late."""
+        return self.connector.recovery == Recovery.KEY and not gave_up(self.target, now=self.started_at)
 
     def _absent(self) -> Outcome | None:
         """Return what it means that the look found nothing; None: it certainly did not arrive, send again."""
@@ -245,7 +253,10 @@ class Publish:
             raise AuthExpired("The access token has ended.")
 
     def _renew_token(self, error: AuthExpired) -> Outcome | None:
-        """Get a new token and take it over; returns what comes of it where there is none to be had."""
+        """Get a new token and take it over; returns what comes of it where there is none to be had.
+
+        Raises Unavailable where the network, or something that the operator must mend, keeps it from being renewed.
+        """
         if not self.account.refresh_token:
             if self.account.access_token:  # else it was disconnected: nobody is to be asked to sign in again
                 tokens.expire(self.account, error)

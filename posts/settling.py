@@ -37,6 +37,11 @@ JITTER = 0.2
 LATE = "late"
 FOLLOWING = ("status", "scheduled_at", "scheduled_timezone", "published_at", "moment")
 """The columns of a post that follow from its targets."""
+READ = (
+    *("post_id", "account_id", "platform", "status", "fence", "due_at", "give_up_at", "attempts", "sends", "absences"),
+    *("remote_id", "url", "error", "published_at", "outcome_unknown", "armed_at"),
+)
+"""The columns of a target that its next state, its post and the journal depend on."""
 NOTHING_THERE: dict[str, Any] = {"outcome_unknown": False, "armed_at": None, "absences": 0}
 """The visible call certainly did nothing: what was armed is over."""
 
@@ -98,12 +103,14 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     """
     now = claims.database_now()
     posts = _lock_posts(reports)
-    targets = {target.pk: target for target in Target.objects.filter(post__in=posts).order_by("pk")}
+    targets = {target.pk: target for target in Target.objects.filter(post__in=posts).order_by("pk").only(*READ)}
     there = [report for report in reports if report.claim.pk in targets]
     settled = [report for report in there if targets[report.claim.pk].fence == report.claim.fence]
-    late = [report for report in there if report not in settled]
+    late = [report for report in there if targets[report.claim.pk].fence != report.claim.fence]
     next_at = _release(settled, targets, now=now)
-    _log([*((report, word(report.outcome), next_at[report.claim.pk]) for report in settled),
+    # What is put off for a moment has no line of its own: while a token is renewed, there would be one every 2 seconds.
+    tried = [each for each in settled if not isinstance(each.outcome, Later) or next_at[each.claim.pk] is None]
+    _log([*((report, word(report.outcome), next_at[report.claim.pk]) for report in tried),
           *((report, LATE, None) for report in late)], now=now)  # fmt: skip
     _adopt_late([targets[report.claim.pk] for report in late], now=now)
     _keep_in_step(posts, targets.values(), now=now)
@@ -130,9 +137,9 @@ def _release(reports: Sequence[Report], targets: Mapping[str, Target], *, now: d
             values |= _told_late(target, now=now)
         rows.append((target, values))
     for target, values in rows:
+        values |= {"in_flight": None, "claim_count": 0, "lease_until": None, "fence": target.fence + 1}
         for name, value in values.items():
             setattr(target, name, value)
-        values |= {"in_flight": None, "claim_count": 0, "lease_until": None, "fence": target.fence + 1}
     claims.write_each(Target, [(report.claim, values) for report, (_, values) in zip(reports, rows, strict=True)])
     return {target.pk: target.due_at for target, _ in rows}
 
@@ -165,7 +172,7 @@ def _leave_alone(
     calls = [
         Call(account_id=target.account_id, platform=target.platform, mark=traffic.mark(report.outcome))
         for report in reports
-        if (target := targets[report.claim.pk])
+        if (target := targets[report.claim.pk]) and not isinstance(report.outcome, Later)
     ]
     held = traffic.note(calls, now=now)
     for report in reports:
@@ -174,7 +181,7 @@ def _leave_alone(
             held[account_id] = until
             SocialAccount.objects.filter(pk=account_id).update(held_until=until)
     for account_id, until in held.items():
-        hold_account(account_id, until=until)
+        hold_account(account_id, until=until, now=now)
 
 
 def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """The engine's database work on the way to the network: many targets at once, each under its own fence."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import DatabaseError
 from django.db.models import QuerySet
 
 from accounts.platforms.base import Handles, Media, Recovery
@@ -15,6 +17,17 @@ from posts.claiming import LEASE_SECONDS
 from posts.models import Target
 from posts.settling import recovery_time
 from workspaces.models import Workspace
+
+logger = logging.getLogger(__name__)
+
+NEEDED = (
+    *("platform", "outcome_unknown", "sends", "absences", "give_up_at", "error", "handles", "sent_text", "armed_at"),
+    *("post__content", "post__title", "post__link", "post__hashtags", "post__platform_content", "post__workspace"),
+    *("account__workspace", "account__platform", "account__remote_id", "account__username", "account__name"),
+    *("account__settings", "account__metadata", "account__status", "account__access_token", "account__refresh_token"),
+    "account__access_expires_at",
+)
+"""What is read of a target, its post and its account: there are many more columns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +73,25 @@ class Search:
 def load_all(held: Sequence[Claim]) -> list[Loaded | None]:
     """Read what is needed to publish; None for what is gone."""
     now = claims.database_now()
-    targets = Target.objects.select_related("post", "account").in_bulk([claim.pk for claim in held])
+    rows = Target.objects.select_related("post", "account").only(*NEEDED)
+    targets = rows.in_bulk([claim.pk for claim in held])
     workspaces = Workspace.objects.in_bulk({target.account.workspace_id for target in targets.values()})
     for target in targets.values():
         target.post.workspace = target.account.workspace = workspaces[target.account.workspace_id]
     media = files.as_contents([target.post for target in targets.values()])
     found = {pk: Loaded(target=target, media=media[target.post_id], at=now) for pk, target in targets.items()}
     return [found.get(claim.pk) for claim in held]
+
+
+def load_ahead(held: Sequence[Claim]) -> dict[str, Loaded]:
+    """Read claimed targets right after their claim, by id; one that cannot be read keeps no other from going out."""
+    try:
+        return {claim.pk: loaded for claim, loaded in zip(held, load_all(held), strict=True) if loaded}
+    except DatabaseError:
+        raise
+    except Exception:
+        logger.exception("Not all of %s claimed targets could be read ahead", len(held))
+        return {}
 
 
 def save_all(savings: Sequence[Saving]) -> list[Claim | None]:

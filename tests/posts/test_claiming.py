@@ -1,10 +1,11 @@
 """Due targets are taken once: the longest due first, one per account, and never what came too late."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import IntegrityError, OperationalError
 
 from accounts.models import SocialAccount
@@ -55,6 +56,17 @@ def test_what_is_not_due_yet_is_left(workspace: Workspace) -> None:
 
     assert claim_targets(5) == []
     assert status_of(target.post) == "scheduled"
+
+
+def test_a_clock_that_is_hours_ahead_makes_nothing_due_and_ends_no_lease(workspace: Workspace) -> None:
+    [target] = make_scheduled(workspace, make_account(workspace))
+    make_scheduled(workspace, make_account(workspace, remote_id="2", default_of=None), scheduled_at=ago(hours=-1))
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=6)):
+        [held] = claim_targets(5)
+
+        assert claim_targets(5) == []
+
+    assert held.pk == target.pk
 
 
 def test_the_longest_due_come_first(workspace: Workspace) -> None:

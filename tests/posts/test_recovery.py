@@ -179,6 +179,19 @@ def test_the_same_key_is_sent_again_where_the_network_keeps_one_copy(
     assert settled.status == "published"
 
 
+def test_nothing_is_sent_under_its_key_after_the_end_of_trying(workspace: Workspace, keyed: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    send_into_the_dark(target, keyed)
+    Target.objects.filter(pk=target.pk).update(give_up_at=database_now())
+
+    waiting = publish(target)
+    settled = publish(target)
+
+    assert keyed.calls == ["recover", "recover"]
+    assert (waiting.status, waiting.absences) == ("publishing", 1)
+    assert (settled.status, error_of(settled)["retryable"], settled.outcome_unknown) == ("failed", True, False)
+
+
 def test_a_network_that_tells_nothing_leaves_a_lost_answer_to_a_person(
     workspace: Workspace, opaque: ScriptedNetwork
 ) -> None:

@@ -1,14 +1,23 @@
 """Tokens that end while a post is on its way are renewed once, and never lose what may be at the network."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from accounts.models import AccountStatus, SocialAccount
-from accounts.platforms.base import Tokens
+from accounts.platforms.base import (
+    PlatformError,
+    RateLimited,
+    Rejected,
+    Tokens,
+    Unavailable,
+    Unknown,
+    WhoActs,
+)
 from ouipost.claims import database_now
 from ouipost.events.models import Event
+from posts.models import Target
 from tests.factories import make_account
 from tests.posts.fakes import (
     HERE,
@@ -88,6 +97,11 @@ def test_nobody_is_asked_to_sign_in_again_for_an_account_that_was_disconnected(
     assert list(Event.objects.values_list("type", flat=True)) == ["post.failed"]
 
 
+def seconds_until(moment: datetime | None) -> float:
+    assert moment is not None
+    return (moment - database_now()).total_seconds()
+
+
 def being_renewed(account: SocialAccount) -> None:
     """Let another worker hold the account for its refresh."""
     soon = database_now() + timedelta(seconds=30)
@@ -104,7 +118,78 @@ def test_a_token_that_another_worker_renews_is_waited_for(workspace: Workspace, 
 
     assert network.calls == ["prepare", "commit"]
     assert (waiting.status, waiting.attempts, waiting.outcome_unknown) == ("publishing", 0, False)
+    assert outcomes(target) == []
+
+
+def test_a_wait_for_a_token_that_outlasts_the_time_for_trying_is_told(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    network.committed = [REVOKED]
+    account = make_account(workspace, tokens=GRANT)
+    being_renewed(account)
+    target = make_due(workspace, account)
+    Target.objects.filter(pk=target.pk).update(give_up_at=database_now())
+
+    failed = publish(target)
+
+    assert (failed.status, error_of(failed)["retryable"]) == ("failed", True)
     assert outcomes(target) == [("commit", "later")]
+
+
+WRONG_SECRET = Rejected("Unknown client.", code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR)
+
+
+def test_a_token_that_only_the_operator_can_have_renewed_is_asked_for_at_the_ordinary_times_until_it_is(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    network.prepared, network.refreshed = [REVOKED], [WRONG_SECRET]
+    account = make_account(workspace, tokens=GRANT)
+    target = make_due(workspace, account)
+
+    waits = []
+    for _ in range(3):
+        waiting = publish(target)
+        waits.append(seconds_until(waiting.due_at))
+    told = error_of(waiting)
+    network.prepared, network.refreshed = [REVOKED, {}], [Tokens(access_token="renewed")]
+    SocialAccount.objects.filter(pk=account.pk).update(due_at=database_now(), lease_until=None)
+    sent = publish(target)
+
+    assert told == {
+        "code": "PLATFORM_UNAVAILABLE",
+        "message": "Unknown client.",
+        "retryable": True,
+        "who_acts": "operator",
+        "network_code": "",
+    }
+    assert all(0.7 * own < wait < 1.3 * own for wait, own in zip(waits, (30, 120, 600), strict=True))
+    assert (sent.status, sent.error) == ("published", None)
+    assert outcomes(target) == [*[("prepare", "unavailable")] * 3, ("commit", "published")]
+
+
+@pytest.mark.parametrize("refused", [Unavailable("Down."), Unknown("Lost."), RateLimited("Slow.", retry_after=60)])
+def test_a_network_that_does_not_renew_the_token_now_has_surely_not_taken_the_post(
+    workspace: Workspace, network: ScriptedNetwork, refused: PlatformError
+) -> None:
+    network.committed, network.refreshed = [REVOKED], [refused]
+
+    waiting = publish(make_due(workspace, make_account(workspace, tokens=GRANT)))
+
+    assert (waiting.status, waiting.outcome_unknown, error_of(waiting)["who_acts"]) == ("publishing", False, "network")
+    assert seconds_until(waiting.due_at) > 20
+
+
+def test_a_lost_answer_that_the_operator_keeps_from_being_cleared_up_stays_unknown(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target = make_due(workspace, make_account(workspace, tokens=GRANT))
+    send_into_the_dark(target, network)
+    network.found, network.refreshed = [REVOKED], [WRONG_SECRET]
+
+    waiting = publish(target)
+
+    assert (waiting.status, waiting.outcome_unknown, error_of(waiting)["who_acts"]) == ("publishing", True, "operator")
+    assert network.calls == ["recover", "refresh"]
 
 
 @pytest.mark.parametrize("trouble", ["renewed elsewhere", "revoked", "unreadable"])
