@@ -26,6 +26,7 @@ from accounts.platforms.base import (
     Rejected,
     SignIn,
     Tokens,
+    WhoActs,
 )
 from accounts.tokens import refresh_time
 from ouipost.errors import DomainError, InvalidInput
@@ -109,7 +110,7 @@ def find_by_state(state: str, *, platform: str, now: datetime) -> Connection:
     """Return the open sign-in of our own sign-in page; raises OAuthStateInvalid."""
     open_ones = Connection.objects.open(now).filter(platform=platform, exchanged_at=None, workspace__deleted_at=None)
     connection = open_ones.select_related("workspace").filter(state_digest=_digest(state)).first()
-    if connection is None:
+    if connection is None or not isinstance(registry.get(platform), PasswordConnector):
         raise OAuthStateInvalid
     return connection
 
@@ -204,10 +205,16 @@ def _candidates(connection: Connection, *, code: str, now: datetime) -> list[Can
             now=now,
         )
         return connector.candidates(session, tokens)
-    except (Rejected, AuthExpired) as error:
-        raise OAuthExchangeFailed(f"The network refused the sign-in: {error.message}") from error
     except PlatformError as error:
-        raise OAuthExchangeFailed(f"The sign-in could not be completed, start again: {error.message}") from error
+        raise OAuthExchangeFailed(f"{_verdict(error)}: {error.message}") from error
+
+
+def _verdict(error: PlatformError) -> str:
+    if error.acts == WhoActs.OPERATOR:
+        return "The sign-in needs this installation's operator first"
+    if isinstance(error, Rejected | AuthExpired):
+        return "The network refused the sign-in"
+    return "The sign-in could not be completed, start again"
 
 
 @transaction.atomic

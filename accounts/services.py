@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts import connecting, hooks, registry, tokens
 from accounts.models import Connection, SocialAccount
-from accounts.platforms.base import Account, PlatformError
+from accounts.platforms.base import Account, PlatformError, Unavailable
 from ouipost.crypto import CannotDecrypt
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, record
@@ -104,14 +104,23 @@ def revoke(workspace: Workspace, platform: str, account: Account) -> None:
 
 def refresh_account(account: SocialAccount, *, now: datetime) -> SocialAccount:
     """Renew tokens and profile now; what the network refuses shows in the account's health."""
-    tokens.refresh_now(account)
+    is_held_up = _is_held_up(account)
     account.refresh_from_db()
     if account.is_connected and account.access_token:
-        _refresh_profile(account, now=now)
+        _refresh_profile(account, is_held_up=is_held_up, now=now)
     return account
 
 
-def _refresh_profile(account: SocialAccount, *, now: datetime) -> None:
+def _is_held_up(account: SocialAccount) -> bool:
+    """Renew the tokens, and return whether something that shows in the account's health came between."""
+    try:
+        tokens.refresh_now(account)
+    except Unavailable:
+        return True
+    return False
+
+
+def _refresh_profile(account: SocialAccount, *, is_held_up: bool, now: datetime) -> None:
     try:
         connector = registry.connector(account.platform, account.workspace)
         profile = connector.profile(registry.session(account.workspace), account.unseal())
@@ -120,7 +129,7 @@ def _refresh_profile(account: SocialAccount, *, now: datetime) -> None:
         account.save(update_fields=["last_error"])
         return
     connecting.show(account, profile, now=now)
-    account.last_error = None
+    account.last_error = account.last_error if is_held_up else None
     shown = ["name", "username", "profile_image", "followers", "following", "last_sync", "last_error"]
     account.save(update_fields=shown)
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from accounts.platforms.base import Answer, Rejected, Unavailable, Unknown
+from accounts.platforms.base import Answer, Unavailable, Unknown, WhoActs
 from ouipost import outbound
 
 
@@ -46,7 +46,8 @@ class NetworkSession:
                 max_bytes=max_bytes,
             )
         except outbound.Blocked as error:
-            raise Rejected("The address is not allowed.") from error
+            message = "This installation does not allow the address; its operator can allow it."
+            raise Unavailable(message, who_acts=WhoActs.OPERATOR) from error
         except outbound.NotSent as error:
             raise Unavailable("The network could not be reached.") from error
         except outbound.AnswerLost as error:

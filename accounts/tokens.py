@@ -4,10 +4,11 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts import registry
-from accounts.models import AccountStatus, SocialAccount
-from accounts.platforms.base import AuthExpired, PlatformError, Rejected, Tokens, WhoActs
+from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
+from accounts.platforms.base import AuthExpired, PlatformError, Rejected, Tokens, Unavailable, Unknown, WhoActs
 from ouipost import claims
 from ouipost.claims import Claim
 from ouipost.crypto import CannotDecrypt
@@ -39,7 +40,9 @@ def refresh_due(limit: int = 20) -> int:
         if not held:
             return taken
         try:
-            refresh_claimed(held[0])
+            _refresh(held[0])
+        except Unavailable:
+            continue  # its cause is in the log and in the account's health
         except Exception:  # one account that meets an error of ours must not keep the others waiting
             logger.exception("The tokens of %s were left to their lease", held[0].pk)
     return limit
@@ -55,17 +58,36 @@ def is_stale(account: SocialAccount, *, now: datetime) -> bool:
 
 
 def refresh_now(account: SocialAccount) -> bool:
-    """Refresh an account out of turn; returns False when somebody else is at it, or nothing can be refreshed."""
+    """Refresh an account out of turn; returns False when somebody else is at it, or nothing can be refreshed.
+
+    Raises Unavailable, with the cause, where that failed and is tried again, or the operator must mend what made it
+    fail less than half a minute ago.
+    """
     with transaction.atomic():
         now = claims.database_now()
         rows = SocialAccount.objects.connected().filter(pk=account.pk, access_token=account.access_token)
-        rows.exclude(refresh_token="").update(due_at=now)
+        free = rows.filter(Q(lease_until=None) | Q(lease_until__lte=now))
+        free.exclude(refresh_token="").update(due_at=now)
         held = claims.claim(rows, [account.pk], lease=_lease())
-    return bool(held) and refresh_claimed(held[0])
+    if held:
+        return _refresh(held[0])
+    _raise_what_the_operator_must_mend(rows, now=now)
+    return False
 
 
-def refresh_claimed(claim: Claim) -> bool:
-    """Ask the network for new tokens and store them; only the holder of the claim does, so none is burnt twice."""
+def _raise_what_the_operator_must_mend(rows: SocialAccountQuerySet, *, now: datetime) -> None:
+    """Raise Unavailable while an account waits for its next try because of the installation."""
+    error = rows.filter(due_at__gt=now, lease_until__gt=now).values_list("last_error", flat=True).first()
+    if error and error.get("who_acts") == WhoActs.OPERATOR:
+        raise Unavailable(error["message"], code=error["code"], who_acts=WhoActs.OPERATOR)
+
+
+def _refresh(claim: Claim) -> bool:
+    """Ask the network for new tokens and store them; only the holder of the claim does, so none is burnt twice.
+
+    Returns False when the claim was lost meanwhile, or the account is expired now; raises Unavailable when it is tried
+    again.
+    """
     account = SocialAccount.objects.select_related("workspace").get(pk=claim.pk)
     now = claims.database_now()
     try:
@@ -75,17 +97,34 @@ def refresh_claimed(claim: Claim) -> bool:
     except (PlatformError, registry.PlatformNotConfigured, CannotDecrypt) as error:
         if isinstance(error, AuthExpired | Rejected) and error.acts != WhoActs.OPERATOR:
             expire(account, error, claim=claim)
-        else:
-            _try_again(account, error, claim=claim, now=now)
-        return False
+            return False
+        logger.warning("Tokens of %s were not refreshed: %s", account.pk, error)
+        obstacle = _obstacle(error)
+        _try_again(obstacle, claim=claim, now=now)
+        raise obstacle from error
     return _keep(account, tokens, claim=claim, now=now)
 
 
-def _try_again(account: SocialAccount, error: Exception, *, claim: Claim, now: datetime) -> None:
+def _obstacle(error: Exception) -> Unavailable:
+    """Return what came between as what it means for whoever needs the tokens: nothing was done, try again."""
+    if isinstance(error, Unavailable):
+        return error
+    if isinstance(error, registry.PlatformNotConfigured):
+        return Unavailable(error.message, who_acts=WhoActs.OPERATOR)
+    if not isinstance(error, PlatformError):
+        message = "The stored tokens cannot be opened; the operator's log has the cause."
+        return Unavailable(message, who_acts=WhoActs.OPERATOR)
+    code = None if isinstance(error, Unknown) else error.error_code
+    return Unavailable(
+        error.message, code=code, who_acts=error.acts, status=error.status, network_code=error.network_code
+    )
+
+
+def _try_again(obstacle: Unavailable, *, claim: Claim, now: datetime) -> None:
     """Let the next try wait; the lease goes on until then, so that nobody asks in the meantime."""
-    logger.warning("Tokens of %s were not refreshed: %s", account.pk, error)
     at = now + claims.engine_time(TRY_AGAIN_SECONDS)
-    claims.write(SocialAccount, claim, due_at=at, lease_until=at)
+    told = {"code": obstacle.error_code, "message": obstacle.message, "who_acts": str(obstacle.acts)}
+    claims.write(SocialAccount, claim, due_at=at, lease_until=at, last_error=told)
 
 
 def _keep(account: SocialAccount, tokens: Tokens, *, claim: Claim, now: datetime) -> bool:

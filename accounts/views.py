@@ -182,8 +182,8 @@ def connect(request: HttpRequest, platform: str) -> HttpResponse:
         connection = connecting.find_by_state(state, platform=platform, now=now)
     except connecting.OAuthStateInvalid as error:
         return render(request, "accounts/connect.html", {"refusal": error.message}, status=422)
-    name = registry.get(platform).name
-    page = {"name": name, "state": state, "workspace": connection.workspace.name, "given": request.POST}
+    network = registry.get(platform)
+    page = {"network": network, "state": state, "workspace": connection.workspace.name, "given": request.POST}
     if request.method == "GET":
         return render(request, "accounts/connect.html", page)
     if request.POST.get("action") == "deny":

@@ -10,7 +10,7 @@ from posts.models import Target, TargetStatus
 
 WAYS = {
     Recovery.LOOK: "looked for in the account's posts, and half a minute later again if it is not there",
-    Recovery.KEY: "sent again under its own key, of which the network keeps one copy",
+    Recovery.KEY: "looked for under its own key, and half a minute later again if it is not there",
 }
 
 

@@ -2,16 +2,17 @@
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 
 from ouipost.simulator import limits
 from ouipost.simulator.call import Call, Refusal, parse
+from ouipost.simulator.models import Account, Post
 
 VERSION_ENDS = {
     "v26.0": None,
@@ -24,6 +25,7 @@ VERSION_ENDS = {
 CALLS_PER_HOUR = 4800
 FETCH_SECONDS = 20
 Fields = dict[str, "Fields"]
+Row = TypeVar("Row", Account, Post)
 
 
 def error(message: str, code: int, subcode: int = 0, *, status: int = 400, **more: Any) -> Refusal:
@@ -114,21 +116,28 @@ def narrowed(value: Any, fields: Fields, kind: str) -> Any:
     return {name: narrowed(value[name], fields[name], name) for name in fields if name in value}
 
 
-def page_of(call: Call, nodes: Sequence[dict[str, Any]], *, default: int = 25, most: int = 100) -> dict[str, Any]:
-    """Return one page of an edge, with cursors, and a `next` address where there is more."""
-    limit = integer(call, "limit", default)
+def page_of(
+    call: Call, rows: Sequence[Row], show: Callable[[Row], dict[str, Any]], *, default: int = 25, most: int = 100
+) -> dict[str, Any]:
+    """Return one page of an edge, with cursors, and a `next` address where there is more.
+
+    A cursor names the entry that a page ended with, so that what is added in front shifts nothing.
+    """
+    limit, after = integer(call, "limit", default), call.text("after")
     if not 0 <= limit <= most:
         raise invalid(f"Param limit must be a number from 0 to {most}")
-    start = integer(call, "after", 0)
-    chosen = nodes[start : start + limit]
+    ids = [row.external_id for row in rows]
+    if after and after not in ids:
+        raise invalid("Invalid cursors values")
+    start = ids.index(after) + 1 if after else 0
+    chosen = rows[start : start + limit]
     if not chosen:
         return {"data": []}
-    end = start + len(chosen)
-    paging: dict[str, Any] = {"cursors": {"before": str(start), "after": str(end)}}
-    if end < len(nodes):
-        query = urlencode(call.params | {"after": end})
+    paging: dict[str, Any] = {"cursors": {"before": chosen[0].external_id, "after": chosen[-1].external_id}}
+    if start + limit < len(rows):
+        query = urlencode(call.params | {"after": chosen[-1].external_id})
         paging["next"] = f"https://{call.host}{call.path}?{query}"
-    return {"data": chosen, "paging": paging}
+    return {"data": [show(row) for row in chosen], "paging": paging}
 
 
 def integer(call: Call, name: str, default: int) -> int:

@@ -119,6 +119,11 @@ class PostQuerySet(models.QuerySet["Post"]):
         from_start = self.alive().filter(listed_at__lte=now)
         return from_start.filter(created_at__lte=now - timedelta(seconds=lag)) if lag else from_start
 
+    def older_than(self, post: "Post") -> "PostQuerySet":
+        """Keep what a list that begins with the newest shows behind this post."""
+        same_time = models.Q(created_at=post.created_at, pk__lt=post.pk)
+        return self.filter(models.Q(created_at__lt=post.created_at) | same_time)
+
 
 class Post(models.Model):
     """Something published: a post, a reply or comment, or another record of a repository."""

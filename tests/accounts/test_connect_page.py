@@ -7,6 +7,7 @@ import pytest
 import time_machine
 from django.test import Client
 
+from accounts import registry
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import Rejected, SignIn, Unavailable
 from tests.accounts.fakes import FakePasswordNetwork
@@ -53,7 +54,23 @@ def test_the_page_asks_for_handle_and_app_password(browser: Client, state: str, 
     assert "Connect Bluesky to &lt;b&gt;Bakery&lt;/b&gt;" in page
     assert f'<input type="hidden" name="state" value="{state}">' in page
     assert all(f'name="{name}"' in page for name in ("handle", "app_password", "service"))
+    assert ">Handle <small>such as alice.bsky.social</small><" in page
+    assert ">App password <small>xxxx-xxxx-xxxx-xxxx</small><" in page
+    assert 'placeholder="https://bsky.social"' in page
     assert "<script" not in page
+
+
+def test_a_network_without_examples_shows_none(
+    browser: Client, state: str, password_network: FakePasswordNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "get", lambda platform: password_network)
+
+    page = browser.get(f"/connect/bluesky?state={state}").content.decode()
+
+    assert ">Handle<" in page
+    assert ">App password<" in page
+    assert 'placeholder=""' in page
+    assert "bsky.social" not in page
 
 
 @pytest.mark.parametrize("query", ["?state=wrong", "", "?state=%00%ff"])
@@ -68,6 +85,13 @@ def test_an_unknown_state_is_turned_away(browser: Client, state: str, query: str
 @pytest.mark.parametrize("platform", ["facebook", "nowhere"])
 def test_a_state_opens_its_own_networks_page_only(browser: Client, state: str, platform: str) -> None:
     assert browser.get(f"/connect/{platform}?state={state}").status_code == 422
+
+
+def test_a_network_with_a_consent_page_of_its_own_has_none_here(browser: Client, api: Any) -> None:
+    began = api.post("/api/accounts", {"platform": "facebook", "callback_url": CALLBACK}).json()["data"]
+
+    assert browser.get(f"/connect/facebook?state={began['state']}").status_code == 422
+    assert browser.post("/connect/facebook", FORM | {"state": began["state"]}).status_code == 422
 
 
 def test_a_state_is_good_for_ten_minutes(browser: Client, state: str) -> None:

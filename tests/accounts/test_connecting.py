@@ -20,6 +20,7 @@ from accounts.platforms.base import (
     Tokens,
     Unavailable,
     Unknown,
+    WhoActs,
 )
 from ouipost.claims import claim_due, database_now
 from ouipost.errors import InvalidInput
@@ -267,6 +268,14 @@ def test_of_two_choices_at_once_one_is_made(network: FakeNetwork) -> None:
         (AuthExpired("No."), "The network refused the sign-in: No."),
         (Unavailable("Down."), "The sign-in could not be completed, start again: Down."),
         (Unknown("Lost."), "The sign-in could not be completed, start again: Lost."),
+        (
+            Rejected("Wrong secret.", who_acts=WhoActs.OPERATOR),
+            "The sign-in needs this installation's operator first: Wrong secret.",
+        ),
+        (
+            Unavailable("The address is closed.", who_acts=WhoActs.OPERATOR),
+            "The sign-in needs this installation's operator first: The address is closed.",
+        ),
     ],
 )
 @pytest.mark.parametrize("step", ["exchanged", "granted"])

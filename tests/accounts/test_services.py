@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from accounts import hooks, registry, services
 from accounts.models import Connection, SocialAccount
-from accounts.platforms.base import Profile, Rejected, Tokens, Unavailable
+from accounts.platforms.base import Profile, Rejected, Tokens, Unavailable, WhoActs
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.models import Event
@@ -274,6 +274,19 @@ def test_a_refresh_renews_tokens_and_profile(workspace: Workspace, network: Fake
     assert network.calls == [("refresh", "1001", "refresh"), ("profile", "1001", "new-token")]
     assert (row.name, row.username, row.followers, row.following) == ("New name", "new", 7, 8)
     assert (row.last_sync, row.last_error, row.unseal().access_token) == (NOW, None, "new-token")
+
+
+def test_a_profile_that_can_be_read_does_not_hide_why_the_tokens_were_not_renewed(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    network.refreshed = Rejected("Wrong secret.", code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR)
+
+    services.refresh_account(make_account(workspace, tokens=PAIR), now=NOW)
+
+    row = SocialAccount.objects.get()
+    assert [call[0] for call in network.calls] == ["refresh", "profile"]
+    assert row.last_error == {"code": "PLATFORM_UNAVAILABLE", "message": "Wrong secret.", "who_acts": "operator"}
+    assert row.last_sync == NOW
 
 
 def test_without_a_refresh_token_the_profile_alone_is_renewed(workspace: Workspace, network: FakeNetwork) -> None:

@@ -8,7 +8,7 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from accounts import registry
-from accounts.platforms.base import Answer, Rejected, Unavailable, Unknown
+from accounts.platforms.base import Answer, Unavailable, Unknown, WhoActs
 from accounts.registry import PlatformNotConfigured
 from accounts.session import NetworkSession
 from ouipost import outbound
@@ -58,7 +58,7 @@ def test_a_request_is_handed_on_whole() -> None:
 @pytest.mark.parametrize(
     ("error", "meaning"),
     [
-        (outbound.Blocked(), Rejected),
+        (outbound.Blocked(), Unavailable),
         (outbound.NotSent("internal"), Unavailable),
         (outbound.AnswerLost("internal"), Unknown),
     ],
@@ -71,6 +71,15 @@ def test_a_failure_says_whether_the_network_may_have_acted(error: Exception, mea
 
     assert type(raised.value) is meaning
     assert "internal" not in str(raised.value)
+
+
+def test_an_address_that_the_guard_forbids_is_the_operators_to_allow() -> None:
+    session, _ = make_session(outbound.Blocked())
+
+    with pytest.raises(Unavailable) as caught:
+        session.request("GET", "https://a.example")
+
+    assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", WhoActs.OPERATOR)
 
 
 def test_a_request_has_no_longer_than_the_session() -> None:

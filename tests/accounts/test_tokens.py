@@ -206,19 +206,20 @@ def test_an_expired_account_is_told_of_once(workspace: Workspace, network: FakeN
     assert told() == ["account.expired"]
 
 
-TRY_AGAIN: list[Exception] = [
-    Unavailable("Down."),
-    RateLimited("Slow down."),
-    Unknown("Lost."),
-    Rejected("Unknown client.", who_acts=WhoActs.OPERATOR),
-    AuthExpired("Unknown client.", who_acts=WhoActs.OPERATOR),
-    registry.PlatformNotConfigured("No credentials."),
+AWAY, OPERATOR = ("PLATFORM_UNAVAILABLE", "network"), ("PLATFORM_UNAVAILABLE", "operator")
+TRY_AGAIN: list[tuple[Exception, tuple[str, str]]] = [
+    (Unavailable("No."), AWAY),
+    (RateLimited("No."), ("RATE_LIMITED_BY_PLATFORM", "network")),
+    (Unknown("No."), AWAY),
+    (Rejected("No.", code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR), OPERATOR),
+    (AuthExpired("No.", code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR), OPERATOR),
+    (registry.PlatformNotConfigured("No."), OPERATOR),
 ]
 
 
-@pytest.mark.parametrize("error", TRY_AGAIN, ids=lambda error: type(error).__name__)
-def test_what_the_owner_cannot_mend_is_tried_again(
-    workspace: Workspace, network: FakeNetwork, error: Exception
+@pytest.mark.parametrize(("error", "cause"), TRY_AGAIN, ids=lambda value: type(value).__name__)
+def test_what_the_owner_cannot_mend_is_tried_again_and_its_cause_shown(
+    workspace: Workspace, network: FakeNetwork, error: Exception, cause: tuple[str, str]
 ) -> None:
     account, before = make_due(workspace), database_now()
     network.refreshed = error
@@ -229,6 +230,54 @@ def test_what_the_owner_cannot_mend_is_tried_again(
     assert (row.status, told(), held_tokens(account)) == ("active", [], ("old-access", "old-refresh"))
     assert row.due_at is not None
     assert before + timedelta(seconds=30) <= row.due_at <= database_now() + timedelta(seconds=30)
+    assert row.last_error == {"code": cause[0], "message": "No.", "who_acts": cause[1]}
+
+
+@pytest.mark.parametrize(("error", "cause"), TRY_AGAIN, ids=lambda value: type(value).__name__)
+def test_who_needs_the_token_now_is_told_the_cause(
+    workspace: Workspace, network: FakeNetwork, error: Exception, cause: tuple[str, str]
+) -> None:
+    account = make_account(workspace, tokens=PAIR)
+    network.refreshed = error
+
+    with pytest.raises(Unavailable) as caught:
+        refresh_now(account)
+
+    assert (caught.value.message, caught.value.error_code, caught.value.acts) == ("No.", *cause)
+    assert isinstance(caught.value, RateLimited) == isinstance(error, RateLimited)
+
+
+def test_what_the_operator_must_mend_is_told_to_all_who_need_the_token_with_one_call(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    account = make_due(workspace)
+    network.refreshed = Rejected("Unknown client.", code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR)
+    refresh_due()
+
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="Unknown client") as caught:
+            refresh_now(account)
+        assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", WhoActs.OPERATOR)
+
+    assert len(network.calls) == 1
+    SocialAccount.objects.update(due_at=database_now(), lease_until=database_now())
+    network.refreshed = NEW_PAIR
+    assert refresh_now(account)
+    assert SocialAccount.objects.get().last_error is None
+
+
+@pytest.mark.django_db
+def test_a_server_that_the_operator_no_longer_allows_expires_no_account() -> None:
+    server = {"service": "https://10.1.2.3"}
+    account = make_due(make_workspace(mode="live"), "did:plc:1", platform="bluesky", metadata=server)
+
+    with pytest.raises(Unavailable, match="does not allow the address"):
+        refresh_now(account)
+
+    row = SocialAccount.objects.get()
+    assert (row.status, told(), held_tokens(account)) == ("active", [], ("old-access", "old-refresh"))
+    assert row.last_error is not None
+    assert (row.last_error["code"], row.last_error["who_acts"]) == OPERATOR
 
 
 def test_nobody_asks_again_before_that(workspace: Workspace, network: FakeNetwork) -> None:

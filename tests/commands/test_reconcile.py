@@ -131,7 +131,10 @@ def test_a_dry_run_says_how_each_would_be_cleared_up_and_asks_nobody(
 @pytest.mark.parametrize(
     ("kind", "how"),
     [
-        (KeyedNetwork, "would be sent again under its own key, of which the network keeps one copy"),
+        (
+            KeyedNetwork,
+            "would be looked for under its own key, and half a minute later again if it is not there",
+        ),
         (OpaqueNetwork, "cannot be asked about: its network cannot be asked"),
     ],
 )
@@ -172,9 +175,11 @@ def test_what_is_there_is_adopted_and_its_address_printed(workspace: Workspace, 
 
 
 @pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("kind", [ScriptedNetwork, KeyedNetwork])
 def test_what_is_not_there_fails_and_the_call_that_sends_it_is_printed(
-    workspace: Workspace, network: ScriptedNetwork
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, kind: type[ScriptedNetwork]
 ) -> None:
+    network = install(monkeypatch, kind())
     target = make_doubtful(workspace)
 
     status, lines = run()

@@ -192,8 +192,11 @@ def my_accounts(call: Call, version: str) -> HttpResponse:
     token = user_token(call, "pages_show_list")
     fields = graph.fields_of(call.text("fields") or "access_token,category,name,id,tasks")
     found = Account.objects.filter(network=ID, external_id__in=token.data["pages"]).order_by("pk")
-    nodes = [graph.pick(page_node(call, page, page_token(call, token, page)), fields, "Page") for page in found]
-    return JsonResponse(graph.page_of(call, nodes))
+
+    def shown(page: Account) -> dict[str, Any]:
+        return graph.pick(page_node(call, page, page_token(call, token, page)), fields, "Page")
+
+    return JsonResponse(graph.page_of(call, list(found), shown))
 
 
 def page_token(call: Call, user: Token, page: Account) -> str:

@@ -176,8 +176,11 @@ def published(call: Call, version: str, page: str) -> HttpResponse:
     if until := graph.moment(call, "until"):
         posts = posts.filter(created_at__lte=until)
     fields = graph.fields_of(call.text("fields") or "id,message,created_time")
-    nodes = [graph.pick(post_node(call, post), fields, "Post") for post in posts.order_by("-created_at", "-pk")]
-    return JsonResponse(graph.page_of(call, nodes))
+
+    def shown(post: Post) -> dict[str, Any]:
+        return graph.pick(post_node(call, post), fields, "Post")
+
+    return JsonResponse(graph.page_of(call, list(posts.order_by("-created_at", "-pk")), shown))
 
 
 def existing(call: Call, external_id: str) -> Post:
@@ -302,7 +305,11 @@ def comments(call: Call, version: str, post_id: str) -> HttpResponse:
     newest_first = call.text("order") == "reverse_chronological"
     ordered = found.order_by("-created_at", "-pk") if newest_first else found.order_by("created_at", "pk")
     fields = graph.fields_of(call.text("fields") or "id,message,from,created_time")
-    return JsonResponse(graph.page_of(call, [graph.pick(comment_node(item), fields, "Comment") for item in ordered]))
+
+    def shown(item: Post) -> dict[str, Any]:
+        return graph.pick(comment_node(item), fields, "Comment")
+
+    return JsonResponse(graph.page_of(call, list(ordered), shown))
 
 
 def comment_node(post: Post) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from ouipost.simulator.networks.twitter_access import (
     missing_path,
     problem,
 )
+from ouipost.simulator.networks.twitter_timeline import timeline
 
 API = ("api.x.com", "api.twitter.com")
 WEB = ("x.com", "twitter.com")
@@ -40,7 +41,7 @@ LIMITS = {
     posts.delete: 50,
     posts.lookup: 5000,
     posts.show: 900,
-    posts.timeline: 900,
+    timeline: 900,
 }
 USER_FIELDS = (
     "id",
@@ -352,6 +353,6 @@ NETWORK = Network(
         Route(method="GET", hosts=API, pattern="/2/tweets", handler=posts.lookup),
         Route(method="GET", hosts=API, pattern=POST, handler=posts.show),
         Route(method="DELETE", hosts=API, pattern=POST, handler=posts.delete),
-        Route(method="GET", hosts=API, pattern=r"/2/users/(?P<user_id>\d+)/tweets", handler=posts.timeline),
+        Route(method="GET", hosts=API, pattern=r"/2/users/(?P<user_id>\d+)/tweets", handler=timeline),
     ),
 )

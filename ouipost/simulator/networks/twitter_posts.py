@@ -9,8 +9,8 @@ import regex
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import counting, growth, media, publishing
-from ouipost.simulator.call import Call, parse
-from ouipost.simulator.models import Account, Media, Post, PostQuerySet, Token, atomic
+from ouipost.simulator.call import Call
+from ouipost.simulator.models import Account, Media, Post, Token, atomic
 from ouipost.simulator.networks.twitter_access import (
     ID,
     PROBLEMS,
@@ -324,60 +324,6 @@ def show(call: Call, post_id: str) -> HttpResponse:
         return JsonResponse(answer(None, [not_found("tweet", post_id)]))
     errors = [forbidden_field(post, name) for name in forbidden(call, post, fields)]
     return JsonResponse(answer(shown(call, post, fields), errors))
-
-
-def timeline(call: Call, user_id: str) -> HttpResponse:
-    """List a user's posts, newest first."""
-    authorized(call, "tweet.read", "users.read")
-    fields = fields_of(call)
-    size, start = number(call, "max_results", 10, 5, 100), number(call, "pagination_token", 0, 0, 10**9)
-    if not Account.objects.filter(network=ID, external_id=user_id).exists():
-        return JsonResponse({"errors": [not_found("user", user_id)]})
-    posts = list(narrowed(call, user_id).order_by("-created_at", "-pk")[start : start + size + 1])
-    page = posts[:size]
-    meta: dict[str, Any] = {"result_count": len(page)}
-    if page:
-        meta |= {"newest_id": page[0].external_id, "oldest_id": page[-1].external_id}
-    if len(posts) > size:
-        meta["next_token"] = str(start + size)
-    return JsonResponse(answer([shown(call, post, fields) for post in page], []) | {"meta": meta})
-
-
-def narrowed(call: Call, user_id: str) -> PostQuerySet:
-    """Return the user's posts within the asked times and kinds."""
-    posts = Post.objects.of(ID, user_id).listed(call.now, call.seconds("list_lag"))
-    exclude = set(filter(None, call.text("exclude").split(",")))
-    if exclude - {"replies", "retweets"}:
-        raise invalid("exclude must be of replies and retweets.", "exclude", call.text("exclude"))
-    if "replies" in exclude:
-        posts = posts.filter(parent="")
-    if start := moment(call, "start_time"):
-        posts = posts.filter(created_at__gte=start)
-    if end := moment(call, "end_time"):
-        posts = posts.filter(created_at__lt=end)
-    return posts
-
-
-def number(call: Call, name: str, default: int, least: int, most: int) -> int:
-    """Return a parameter that is a number within bounds, or refuse."""
-    value = parse(call.text(name) or str(default))
-    if type(value) is not int or not least <= value <= most:
-        raise invalid(f"{name} must be a number from {least} to {most}.", name, call.text(name))
-    return value
-
-
-def moment(call: Call, name: str) -> datetime | None:
-    """Return a parameter that is a time in ISO 8601 with its zone, or refuse."""
-    text = call.text(name)
-    if not text:
-        return None
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        parsed = None
-    if parsed is None or parsed.tzinfo is None:
-        raise invalid(f"{name} must be an ISO 8601 time such as 2026-01-31T12:00:00Z.", name, text)
-    return parsed
 
 
 def delete(call: Call, post_id: str) -> HttpResponse:
