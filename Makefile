@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OUIPOST_HOME ?= $(CURDIR)/var
 
-.PHONY: setup run test check fast crash
+.PHONY: setup run test check fast crash bench
 
 setup: .venv/embedded  ## The virtual environment with what the product runs on.
 
@@ -38,3 +38,6 @@ test: check  ## Everything: the suite on SQLite, and on MariaDB.
 
 crash: .venv/development  ## Kill the worker at every step, at every fault; prints the numbers.
 	$(BIN)/python -m tests.crash.matrix
+
+bench: .venv/development  ## Figures beside their baselines; see docs/performance.md.
+	$(BIN)/python -m bench

@@ -1,0 +1,28 @@
+"""`python -m bench [subject …]`: measures the product beside its baselines and prints each goal with its figure."""
+
+import importlib
+import sys
+
+from bench.goals import Goal, table
+from bench.world import prepared
+
+SUBJECTS = ("http", "claims", "publishing", "lateness", "memory")
+"""Modules of this package; each has `run() -> list[Goal]` and is imported when Django is set up."""
+
+
+def main(*names: str) -> int:
+    """Run these subjects, or all, and return 1 when a goal was missed."""
+    unknown = [name for name in names if name not in SUBJECTS]
+    if unknown:
+        sys.exit(f"There is no bench {', '.join(unknown)}; there are {', '.join(SUBJECTS)}.")
+    goals: list[Goal] = []
+    with prepared():
+        for name in names or SUBJECTS:
+            print(f"Measuring {name}", flush=True)
+            goals += importlib.import_module(f"bench.{name}").run()
+    print(f"\n{table(goals)}")
+    return int(not all(goal.holds for goal in goals))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
