@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -11,7 +12,19 @@ from pytest_django import Settings
 
 from accounts.models import SocialAccount
 from ouipost import claims
-from ouipost.claims import Claim, LostClaim, claim, claim_due, database_now, engine_time, release, renew_each, write
+from ouipost.claims import (
+    Claim,
+    LostClaim,
+    claim,
+    claim_due,
+    database_now,
+    engine_time,
+    release,
+    renew_each,
+    update_each,
+    write,
+    write_each,
+)
 from ouipost.ids import new_id
 from tests.factories import make_account, make_workspace
 from tests.foundation.threads import PATIENCE_SECONDS, at_once
@@ -146,6 +159,113 @@ def test_the_holder_may_hold_on_for_another_lease(workspace: Workspace) -> None:
     assert row.name == "New"
     assert row.lease_until is not None
     assert row.lease_until > database_now() + timedelta(seconds=50)
+
+
+def claim_all(lease: timedelta = LEASE) -> dict[str, Claim]:
+    return {held.pk: held for held in claim_due(SocialAccount.objects.all(), limit=100, lease=lease)}
+
+
+def stored(*columns: str) -> dict[str, tuple[Any, ...]]:
+    return {pk: tuple(values) for pk, *values in SocialAccount.objects.order_by("pk").values_list("pk", *columns)}
+
+
+VALUES: dict[str, list[Any]] = {
+    "settings": [{"link": "https://a.example/?b=1&c=%s", "é": ["🥖", None, 1.5, True]}, {}, {"quote": "'\"\\;--"}],
+    "last_error": [{"code": "X"}, None, {"code": None}],
+    "name": ["Fresh bread 🥖", "", "O'Hara \\ %s"],
+    "name_is_ours": [True, False, True],
+    "held_until": [datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC), None, datetime(1999, 1, 1, tzinfo=UTC)],
+    "followers": [2**40, None, 0],
+}
+"""Three values of each kind of column."""
+
+
+@pytest.mark.parametrize("column", VALUES)
+@pytest.mark.parametrize("count", [1, 3])
+def test_each_row_gets_its_own_value(workspace: Workspace, column: str, count: int) -> None:
+    pks = [make_work(workspace) for _ in range(count)]
+    other = make_work(workspace)
+    before = stored(column)[other]
+
+    update_each(SocialAccount, {pk: {column: value} for pk, value in zip(pks, VALUES[column], strict=False)})
+
+    wanted = {pk: (value,) for pk, value in zip(pks, VALUES[column], strict=False)}
+    assert stored(column) == wanted | {other: before}
+
+
+@pytest.mark.parametrize("column", VALUES)
+def test_rows_may_get_the_same_value(workspace: Workspace, column: str) -> None:
+    pks = [make_work(workspace) for _ in range(3)]
+
+    update_each(SocialAccount, {pk: {column: VALUES[column][0]} for pk in pks})
+
+    assert stored(column) == dict.fromkeys(pks, (VALUES[column][0],))
+
+
+def test_many_rows_and_columns_are_one_statement(workspace: Workspace, django_assert_num_queries: Any) -> None:
+    pks = [make_work(workspace) for _ in range(30)]
+    rows = {pk: {name: values[number % 3] for name, values in VALUES.items()} for number, pk in enumerate(pks)}
+
+    with django_assert_num_queries(1):
+        update_each(SocialAccount, rows)
+
+    assert stored(*VALUES) == {pk: tuple(columns.values()) for pk, columns in rows.items()}
+
+
+def test_holders_write_to_each_row_its_own_and_the_lost_ones_nothing(workspace: Workspace) -> None:
+    pks = [make_work(workspace) for _ in range(3)]
+    lost = claim_all(OVER)[pks[0]]
+    held = claim_all()
+
+    written = write_each(
+        SocialAccount,
+        [(lost, {"name": "stale"}), (held[pks[1]], {"name": "New"}), (held[pks[2]], {"followers": 3, "name": "Z"})],
+    )
+
+    assert written == {pks[1], pks[2]}
+
+    assert stored("name", "followers", "fence") == {
+        pks[0]: ("Company Page", None, 2),
+        pks[1]: ("New", None, 2),
+        pks[2]: ("Z", 3, 2),
+    }
+
+
+def test_writing_costs_a_lock_and_a_statement_for_each_set_of_columns(
+    workspace: Workspace, django_assert_num_queries: Any
+) -> None:
+    for _ in range(20):
+        make_work(workspace)
+    sets: list[dict[str, Any]] = [{"name": "One"}, {"name": "Two", "followers": 2}]
+    rows = [(held, sets[number % 2]) for number, held in enumerate(claim_all().values())]
+
+    with django_assert_num_queries(3):
+        write_each(SocialAccount, rows)
+
+    assert sorted(set(stored("name", "followers").values())) == [("One", None), ("Two", 2)]
+
+
+def test_nothing_to_write_costs_nothing(workspace: Workspace, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        assert write_each(SocialAccount, []) == set()
+
+
+def test_holders_hold_on_together_and_the_lost_ones_are_told(workspace: Workspace) -> None:
+    pks = [make_work(workspace) for _ in range(3)]
+    lost = claim_all(OVER)[pks[0]]
+    held = claim_all(timedelta(seconds=5))
+
+    renewed = renew_each(
+        SocialAccount,
+        [(held[pks[2]], {"settings": {"a": 1}}), (lost, {"settings": {}}), (held[pks[1]], {"name": "New"})],
+        lease=LEASE,
+    )
+
+    leases = {pk: lease for pk, (lease,) in stored("lease_until").items()}
+    assert [each and each.pk for each in renewed] == [pks[2], None, pks[1]]
+    assert all(50 < each.seconds_left <= 60 for each in renewed if each)
+    assert leases[pks[1]] == leases[pks[2]] > database_now() + timedelta(seconds=50) > leases[pks[0]]
+    assert stored("name", "settings")[pks[2]] == ("Company Page", {"a": 1})
 
 
 def test_a_released_row_is_due_at_its_next_time(workspace: Workspace) -> None:
