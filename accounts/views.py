@@ -53,7 +53,7 @@ class PlatformViewSet(ApiViewSet[SocialAccount]):
         if key.mode == KeyMode.TEST:
             return True
         named = self.request.headers.get("X-Workspace-ID", "")
-        return Workspace.objects.visible_to(key).filter(pk=named, mode=Mode.SANDBOX).exists()
+        return bool(named) and Workspace.objects.visible_to(key).filter(pk=named, mode=Mode.SANDBOX).exists()
 
 
 class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceViewSet[SocialAccount]):

@@ -6,18 +6,17 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import requests
 from django.conf import settings
 from django.db import connection
-from redis import Redis
 
 from bench import data
 from bench.goals import Goal, aligned, shown
 from bench.load import Round, Subject, compare
 from bench.processes import web
+from bench.services import service_pids
 from tests.services import need
 
 ROUNDS, SECONDS = 5, 2
@@ -81,8 +80,8 @@ def run() -> list[Goal]:
     with web("bench.settings") as (product, pid):
         os.environ["BENCH_CONSTANT"] = _keep(requests.get(f"{product}/api/posts", headers=reading, timeout=10))
         with web("bench.baselines.settings") as (plain, plain_pid):
-            ours = _ours(product, loaded, reading, [pid, *_services()])
-            theirs = _theirs(plain, loaded, reading, [plain_pid, *_services()])
+            ours = _ours(product, loaded, reading, [pid, *service_pids()])
+            theirs = _theirs(plain, loaded, reading, [plain_pid, *service_pids()])
             _require_same(ours, theirs)
             measured = compare([*ours.values(), *theirs.values()], rounds=ROUNDS, seconds=SECONDS)
             print(_costs(measured))
@@ -118,17 +117,6 @@ def _subjects(processes: list[int], *requested: tuple[str, str, Mapping[str, str
         name: Subject(name=name, url=url, headers=headers, body=body, processes=processes)
         for name, url, headers, body in requested
     }
-
-
-def _services() -> list[int]:
-    """Return the processes of the database and of Redis, where they run on this machine."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT @@pid_file, @@datadir")
-        name, folder = cursor.fetchone()
-    kept = Path(folder, name)
-    database = int(kept.read_text()) if kept.exists() else 0
-    cache = int(Redis.from_url(settings.REDIS_URL).info("server")["process_id"])
-    return [pid for pid in (database, cache) if Path(f"/proc/{pid}").exists()]
 
 
 def _keep(answer: requests.Response) -> str:

@@ -4,10 +4,11 @@ import logging
 import os
 import socket
 import ssl
+import threading
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -199,10 +200,24 @@ def tls_context() -> ssl.SSLContext:
     return context
 
 
-@cache
+_adapters: dict[bool, Adapter] = {}
+_building = threading.Lock()
+
+
 def adapter(*, guarded: bool) -> Adapter:
     """Return this process's way out: guarded for hosts that somebody typed, else for the operator's gateway."""
-    return Adapter(guarded=guarded)
+    found = _adapters.get(guarded)
+    if found is None:
+        with _building:  # reading the authorities takes 10 ms: many threads that begin at once must not all do it
+            found = _adapters.get(guarded) or _adapters.setdefault(guarded, Adapter(guarded=guarded))
+    return found
 
 
-os.register_at_fork(after_in_child=adapter.cache_clear)
+def _start_anew() -> None:
+    """Give a forked process connections of its own."""
+    global _building
+    _building = threading.Lock()
+    _adapters.clear()
+
+
+os.register_at_fork(after_in_child=_start_anew)

@@ -25,7 +25,7 @@ def accounts(workspace: Workspace) -> list[SocialAccount]:
 
 @pytest.fixture
 def warm(api: ApiClient) -> ApiClient:
-    """The client after its first request, which notes once a minute that the key is used."""
+    """The client after its first request, which builds what later ones use again."""
     api.get("/api/platforms")
     return api
 

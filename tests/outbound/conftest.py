@@ -69,6 +69,6 @@ def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Identi
     """The certificate of hooks.example, which this machine trusts."""
     identity = make_identity(tmp_path, "hooks.example")
     monkeypatch.setenv("SSL_CERT_FILE", str(identity.path))
-    transport.adapter.cache_clear()
+    transport._adapters.clear()
     yield identity
-    transport.adapter.cache_clear()
+    transport._adapters.clear()

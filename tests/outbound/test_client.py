@@ -3,6 +3,9 @@
 import json
 import os
 import socket
+import ssl
+import threading
+import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +17,7 @@ from pytest_django import Settings
 
 from ouipost import __version__
 from ouipost.outbound import AnswerLost, Blocked, Client, NotSent, gateway_url, transport
+from tests.foundation.threads import at_once
 from tests.outbound.conftest import NameServer, Serve
 from tests.outbound.servers import HELLO, Identity, Server, answering, closing_after, read_request, silent
 
@@ -263,6 +267,24 @@ def test_a_forked_process_opens_connections_of_its_own() -> None:
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert transport.adapter(guarded=True) is mine
+
+
+def test_threads_that_begin_together_share_one_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+
+    def slowly() -> ssl.SSLContext:
+        built.append(threading.get_ident())
+        time.sleep(0.02)
+        return original()
+
+    original = transport.tls_context
+    monkeypatch.setattr(transport, "tls_context", slowly)
+    monkeypatch.setattr(transport, "_adapters", {})
+
+    ways = at_once(*[lambda: transport.adapter(guarded=True)] * 8)
+
+    assert len(built) == 1
+    assert all(way is ways[0] for way in ways)
 
 
 @pytest.mark.usefixtures("loopback")
