@@ -15,6 +15,7 @@ PARENT_LOOK_SECONDS = 1
 
 class Command(BaseCommand):
     help = "Publish what is due and care for tokens, until TERM or INT; run as many of these as you like."
+    requires_system_checks = ()  # they load every view, which stay in memory for nothing
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--parent", type=int, metavar="PID", help="stop also when this parent process is gone")
