@@ -36,8 +36,8 @@ fast: .venv/development  ## The suite on SQLite alone, without processes and bro
 test: check  ## Everything: the suite on SQLite, and on MariaDB.
 	$(BIN)/python tests/services.py all
 
-crash: .venv/development  ## Kill the worker at every step, at every fault; prints the numbers.
-	$(BIN)/python -m tests.crash.matrix
+crash: .venv/development  ## Every kill, loss and outage at full size, about 100 minutes; prints the numbers. See docs/reliability.md.
+	$(BIN)/python -m tests.crash
 
 bench: .venv/development  ## Figures beside their baselines; see docs/performance.md.
 	$(BIN)/python -m bench

@@ -27,6 +27,12 @@ TICK = "tick"
 SILENCE = engine_time(30)
 LOOK_EVERY = engine_time(3)
 STOP_SECONDS = 60
+_in_database = threading.Lock()
+"""Held while the watchdog uses the database. A process that is forked meanwhile would inherit the locks that the
+database's library holds just then, and wait for them for ever: so a fork waits."""
+os.register_at_fork(
+    before=_in_database.acquire, after_in_parent=_in_database.release, after_in_child=_in_database.release
+)
 
 
 class Watchdog:
@@ -49,18 +55,23 @@ class Watchdog:
 
     def _look(self) -> None:
         try:
-            answers.replay()  # they are kept by each machine
-            is_silent = self._is_silent()
+            is_silent = self._ask()
         except (DatabaseError, OSError) as error:
             logger.warning("The watchdog cannot look: %s", error)
             return
-        finally:
-            connections.close_all()  # none may be open in this process when it forks
         if is_silent:
             self._ensure()
         elif self._spare is not None:
             logger.warning("Ticks come through again: the spare worker ends")
             self._dismiss()
+
+    def _ask(self) -> bool:
+        with _in_database:
+            try:
+                answers.replay()  # they are kept by each machine
+                return self._is_silent()
+            finally:
+                connections.close_all()  # none may be open in this process when it forks
 
     def _is_silent(self) -> bool:
         """Whether neither a tick nor the turn of a long run was seen for half a minute, anywhere."""

@@ -1,32 +1,28 @@
 """Takes Celery's parts away while posts are due, and counts copies at the networks.
 
-Each scenario works on a product with a broker of its own and says what it saw; `python -m tests.crash.broker` runs all
-of them at full size, on SQLite and on MariaDB, and prints the numbers.
+Each scenario works on a product with a broker of its own and says what it saw.
 """
 
 import os
 import signal
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import requests
 
-from tests.databases import fresh_database
+from tests.crash.campaign import Campaign, Result
 from tests.product import NETWORKS, SPEED, Product, running, wait_for
-from tests.services import START_SECONDS, database, free_port, start_redis
+from tests.services import START_SECONDS, free_port, start_redis
 
 OUT_WITHIN_SECONDS = 300
+LAST_SECONDS = 60
 STOP_SECONDS = 60
 PEOPLE = 4
 
@@ -69,7 +65,7 @@ class Stage:
 
     product: Product
     broker: Broker
-    accounts: list[str]
+    accounts: list[dict[str, Any]]
 
 
 @contextmanager
@@ -80,20 +76,18 @@ def stage(home: Path, database_url: str, *, speed: int = SPEED) -> Iterator[Stag
     try:
         with running(home, database_url, redis_url=broker.url, speed=speed) as product:
             people = [product.connect(f"Person{number}") for number in range(PEOPLE)]
-            accounts = [account["id"] for person in people for account in person.values()]
+            accounts = [account for person in people for account in person.values()]
             yield Stage(product=product, broker=broker, accounts=accounts)
     finally:
         broker.kill()
 
 
-@dataclass(kw_only=True)
-class Seen:
-    """What one scenario showed."""
+@dataclass(frozen=True, kw_only=True)
+class Seen(Result):
+    """What one scenario showed, and how the API answered meanwhile."""
 
-    posts: int
-    out: int
-    doubled: int
-    needs_review: int
+    is_out: bool
+    """Whether all copies were there before what was taken away came back."""
     refused: int
     """Answers of the API that were no 2xx."""
     slowest_answer: float
@@ -103,14 +97,7 @@ class Seen:
 
     @property
     def is_good(self) -> bool:
-        return (self.out, self.doubled, self.needs_review, self.refused) == (self.posts, 0, 0, 0)
-
-    def __str__(self) -> str:
-        return (
-            f"posts {self.posts}  out {self.out}  copies above 1: {self.doubled}  needs_review {self.needs_review}  "
-            f"last {self.seconds:.1f} s after it was due  API: refused {self.refused}, "
-            f"p95 {self.p95_answer * 1000:.0f} ms, slowest {self.slowest_answer * 1000:.0f} ms"
-        )
+        return self.numbers.is_good and self.is_out and not self.refused
 
 
 class Batch:
@@ -119,24 +106,23 @@ class Batch:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.product = stage.product
-        self.word = uuid4().hex[:8]
-        self.count = 0
+        self.campaign = Campaign(stage.product)
         self.answers: list[requests.Response] = []
 
-    def schedule(self, count: int, *, at: datetime) -> None:
-        for _ in range(count):
-            self._write(scheduled_at=at.isoformat())
+    def schedule(self, count: int, *, at: datetime, over: float = 0) -> None:
+        """Write posts that fall due at one time, or one after the other over so many seconds."""
+        for number in range(count):
+            self._write(scheduled_at=(at + timedelta(seconds=over * number / count)).isoformat())
 
     def publish_now(self, count: int) -> None:
         for post in [self._write() for _ in range(count)]:
             self._call(f"/api/posts/{post}/publish")
 
     def _write(self, **values: Any) -> str:
-        account = self.stage.accounts[self.count % len(self.stage.accounts)]
-        self.count += 1
-        body = {"content": f"Post {self.count} {self.word}", "platforms": [account]} | values
-        written: str = self._call("/api/posts", **body)["post"]["id"]
-        return written
+        posts = self.campaign.posts
+        account = self.stage.accounts[len(posts) % len(self.stage.accounts)]
+        posts.append(self._call("/api/posts", **self.campaign.body([account], **values))["post"]["id"])
+        return posts[-1]
 
     def _call(self, path: str, **body: Any) -> dict[str, Any]:
         """Call the API as a client would, and keep the answer."""
@@ -146,24 +132,22 @@ class Batch:
         data: dict[str, Any] = answer.json()["data"]
         return data
 
-    def copies(self) -> Counter[str]:
-        """Count the visible copies of each post."""
-        return Counter(copy["text"] for copy in self.product.copies() if self.word in copy["text"])
+    @property
+    def left(self) -> int:
+        """How many posts have no copy yet."""
+        return len(self.campaign.posts) - len({copy["text"] for copy in self.campaign.copies()})
 
     def wait(self, *, due: float, seconds: float = OUT_WITHIN_SECONDS) -> Seen:
-        """Wait until every post is out, and then for another moment, in which none may come out again."""
+        """Wait until every post is out and settled, and then for another moment, in which none may come out again."""
         with suppress(AssertionError):
-            wait_for(lambda: len(self.copies()) == self.count, seconds=seconds, what="all posts")
-        took = time.monotonic() - due
+            wait_for(lambda: not self.left, seconds=seconds, what="all posts")
+        is_out, took = not self.left, time.monotonic() - due
+        self.campaign.wait(seconds=seconds)
         time.sleep(1)
-        copies = self.copies()
         times = [answer.elapsed.total_seconds() for answer in self.answers]
-        parked = self.product.client.call("GET", "/api/posts?status=needs_review&limit=100")["posts"]
         return Seen(
-            posts=self.count,
-            out=len(copies),
-            doubled=sum(count > 1 for count in copies.values()),
-            needs_review=sum(self.word in post["content"] for post in parked),
+            numbers=self.campaign.numbers(),
+            is_out=is_out,
             refused=sum(not answer.ok for answer in self.answers),
             slowest_answer=max(times),
             p95_answer=statistics.quantiles(times, n=20, method="inclusive")[-1],
@@ -237,20 +221,19 @@ def two_beats_and_a_shell(stage: Stage, *, posts: int, seconds: float) -> Seen:
     batch = Batch(stage)
     with node(stage.product, beats=2):
         first, due = soon(1)
-        for number in range(posts):
-            batch.schedule(1, at=first + timedelta(seconds=seconds * number / posts))
+        batch.schedule(posts, at=first, over=seconds)
         while time.monotonic() < due + seconds:
             shell = stage.product.start("-m", "celery", "-A", "ouipost", "call", "adminapi.tasks.tick")
             shell.wait(timeout=START_SECONDS)
         return batch.wait(due=due + seconds)
 
 
-def beat_dies(stage: Stage, *, posts: int) -> Seen:
-    """Kill beat for good before posts fall due."""
+def beat_dies(stage: Stage, *, posts: int, after: float = 1) -> Seen:
+    """Kill beat for good before posts fall due, which they do after so many seconds."""
     batch = Batch(stage)
     with node(stage.product) as started:
         kill(started.beats[0])
-        at, due = soon(1)
+        at, due = soon(after)
         batch.schedule(posts, at=at)
         return batch.wait(due=due)
 
@@ -267,12 +250,18 @@ def broker_forgets(stage: Stage, *, posts: int) -> Seen:
         return batch.wait(due=due)
 
 
-def broker_stops(stage: Stage, *, posts: int, now: int) -> Seen:
-    """Kill Redis; posts fall due and others are published now, and all must be out before it comes back."""
+def broker_stops(stage: Stage, *, posts: int, now: int, seconds: float = 0) -> Seen:
+    """Kill Redis; posts fall due and others are published now, and all must be out before it comes back.
+
+    It stays away for so many seconds, in which posts fall due but for the last minute.
+    """
     with node(stage.product):
         stage.broker.kill()
+        back = time.monotonic() + seconds
         try:
-            return _in_trouble(stage, posts=posts, now=now)
+            seen = _in_trouble(stage, posts=posts, now=now, over=max(0, seconds - LAST_SECONDS))
+            time.sleep(max(0, back - time.monotonic()))
+            return seen
         finally:
             stage.broker.start()
 
@@ -287,12 +276,12 @@ def broker_falls_silent(stage: Stage, *, posts: int, now: int) -> Seen:
             stage.broker.signal(signal.SIGCONT)
 
 
-def _in_trouble(stage: Stage, *, posts: int, now: int) -> Seen:
+def _in_trouble(stage: Stage, *, posts: int, now: int, over: float = 0) -> Seen:
     batch = Batch(stage)
     at, due = soon(1 + posts / 20)
-    batch.schedule(posts, at=at)
+    batch.schedule(posts, at=at, over=over)
     batch.publish_now(now)
-    return batch.wait(due=max(due, time.monotonic()))
+    return batch.wait(due=max(due + over, time.monotonic()), seconds=over + OUT_WITHIN_SECONDS)
 
 
 @dataclass(kw_only=True)
@@ -314,11 +303,11 @@ def node_is_stopped(stage: Stage, *, rounds: int, group: bool) -> Stopped:
         for network in NETWORKS:
             stage.product.order(network=network, effect="drip", interval=0.003, times=PEOPLE)
         batch.publish_now(rounds * len(stage.accounts))
-        wait_for(batch.copies, seconds=OUT_WITHIN_SECONDS, what="the first copy")
+        wait_for(batch.campaign.copies, seconds=OUT_WITHIN_SECONDS, what="the first copy")
         if group:
             os.killpg(first.worker.pid, signal.SIGTERM)
         seconds = end(first.worker)
-        left = batch.count - len(batch.copies())
+        left = batch.left
         abandoned = stage.product.log()[first.log_from :].count("left to its lease")
     with node(stage.product):
         seen = batch.wait(due=time.monotonic())
@@ -328,34 +317,3 @@ def node_is_stopped(stage: Stage, *, rounds: int, group: bool) -> Stopped:
 def kill(process: "subprocess.Popen[bytes]") -> None:
     process.kill()
     process.wait(timeout=START_SECONDS)
-
-
-def main() -> int:
-    """Run every scenario at full size and true speed on both databases; exits 1 when one went wrong."""
-    bad = 0
-    with database() as server:
-        for name, url in (("SQLite", ""), ("MariaDB", server)):
-            for scenario, seen in full_size(url):
-                print(f"{name:8} {scenario:24} {seen}", flush=True)  # noqa: T201
-                bad += not seen.is_good
-    return int(bad > 0)
-
-
-def full_size(server: str) -> Iterator[tuple[str, Seen]]:
-    """Run every scenario at full size, one after the other, in one new product."""
-    with (
-        tempfile.TemporaryDirectory(prefix="ouipost-broker-") as name,
-        fresh_database(Path(name), server) as url,
-        stage(Path(name), url, speed=1) as staged,
-    ):
-        yield "two beats and a shell", two_beats_and_a_shell(staged, posts=300, seconds=300)
-        yield "beat is killed", beat_dies(staged, posts=20)
-        yield "Redis is flushed", broker_forgets(staged, posts=500)
-        yield "Redis is stopped", broker_stops(staged, posts=200, now=50)
-        yield "Redis falls silent", broker_falls_silent(staged, posts=200, now=50)
-        yield "the node gets TERM", node_is_stopped(staged, rounds=8, group=False).seen
-        yield "all processes get TERM", node_is_stopped(staged, rounds=8, group=True).seen
-
-
-if __name__ == "__main__":
-    sys.exit(main())

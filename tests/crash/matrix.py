@@ -1,146 +1,180 @@
-"""Kills the worker at a step of the engine while the networks misbehave, and counts copies at the networks.
+"""Strikes workers at a step of the engine while the networks misbehave, and counts copies at the networks."""
 
-`python -m tests.crash.matrix` runs every step on SQLite and on MariaDB and prints the numbers.
-"""
-
+import os
 import signal
-import sys
-import tempfile
+import subprocess
 import time
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.crash.steps import STEPS
+from tests.crash.broker import Broker
+from tests.crash.campaign import LOOK_SECONDS, Campaign, Numbers
+from tests.crash.steps import WINDOW
 from tests.databases import fresh_database
-from tests.product import NETWORKS, Product, running, wait_for
-from tests.services import database
+from tests.product import NETWORKS, SPEED, Product, running
 
-KILLS = 5
-SETTLED_WITHIN_SECONDS = 120
+HITS = 3
+THREADS = 4
+SETTLED_WITHIN_SECONDS = 150
+STOP_SECONDS = 60
+LEASES = 1.5
+LEASE_SECONDS = 90
 FAULTS: tuple[dict[str, Any], ...] = (
     {},
     {"effect": "timeout_after_accept", "hold": 6},
+    {"effect": "timeout_before_accept", "hold": 6},
     {"effect": "status", "status": 502, "after_accept": True},
+    {"effect": "status", "status": 500, "after_accept": True},
+    {"effect": "status", "status": 503},
+    {"effect": "reset"},
     {"effect": "reset", "after_accept": True},
     {"effect": "cut_json"},
+    {"effect": "drip", "interval": 0.002},
 )
-OPEN = ("scheduled", "publishing")
+"""What befalls the visible call of one post at each of the three networks; the first has no trouble."""
+BLOWS = {
+    "work": ("kill", "stop", "term"),
+    "celery": ("kill", "stop", "term", "kill-node", "term-node"),
+}
+"""By how the product runs, what can strike it: a process that publishes, or the Celery node of such processes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One blow, so many times at each of these steps."""
+
+    blow: str
+    steps: Sequence[str]
+    hits: int = HITS
+
+    def __str__(self) -> str:
+        return f"{self.blow} {', '.join(self.steps)}"
+
+    @property
+    def networks(self) -> Sequence[str]:
+        """The networks of which nothing may come out twice.
+
+        Where a frozen process is between its last look at the lease and the last byte, that is only those that know our
+        key; nobody can stop it from sending late.
+        """
+        return ("bluesky",) if self.blow == "stop" and set(WINDOW) & set(self.steps) else NETWORKS
 
 
 @dataclass(kw_only=True)
-class Numbers:
-    """What one run showed."""
+class Stage:
+    """A product without a worker; with a broker and a beat where Celery runs it."""
 
-    posts: int
-    kills: int
-    faults: int
-    requests: int
-    doubled: int
-    lost: int
-    needs_review: int
-    settled_after: float
-
-    def __str__(self) -> str:
-        return (
-            f"posts {self.posts}  kills {self.kills}  faults {self.faults}  requests {self.requests}  "
-            f"copies above 1: {self.doubled}  lost {self.lost}  needs_review {self.needs_review}  "
-            f"settled {self.settled_after:.0f} s after the last kill"
-        )
+    product: Product
+    runner: str
 
 
-def run_step(product: Product, step: str, *, kills: int = KILLS) -> Numbers:
-    """Publish one post per fault to three networks while workers die at this step, and count what is there."""
-    posts = [_write(product, number, fault) for number, fault in enumerate(FAULTS)]
-    for post in posts:
-        product.client.call("POST", f"/api/posts/{post}/publish", headers={"Prefer": "wait=0"})
-    killed = _kill(product, step, kills)
-    clean, last_kill = product.worker(), time.monotonic()
-    settled = wait_for(
-        lambda: _settled(product, posts),
-        seconds=SETTLED_WITHIN_SECONDS,
-        what=f"all posts to be settled after {killed} kills at {step}",
-    )
-    after = time.monotonic() - last_kill
-    clean.send_signal(signal.SIGTERM)
-    clean.wait(timeout=60)
-    return _count(product, settled, killed=killed, settled_after=after)
+@contextmanager
+def stage(home: Path, server: str | None, runner: str, *, speed: int = SPEED) -> Iterator[Stage]:
+    """Give a product of its own that waits for workers, and end all of it after the block."""
+    broker = Broker() if runner == "celery" else None
+    if broker:
+        broker.start()
+    try:
+        with (
+            fresh_database(home, server) as url,
+            running(home, url, redis_url=broker.url if broker else "", speed=speed) as product,
+        ):
+            if broker:
+                product.beat()
+            yield Stage(product=product, runner=runner)
+    finally:
+        if broker:
+            broker.kill()
 
 
-def _write(product: Product, number: int, fault: dict[str, Any]) -> str:
-    """Write a post to a person's three accounts, whose networks misbehave once."""
-    accounts = product.connect(f"Person{number}")
-    if fault:
-        for network in NETWORKS:
-            product.order(network=network, account=accounts[network]["remote_id"], **fault)
-    body = {"content": f"Post number {number}", "platforms": [account["id"] for account in accounts.values()]}
-    written: str = product.client.call("POST", "/api/posts", json=body)["post"]["id"]
-    return written
+@dataclass(kw_only=True)
+class Strikers:
+    """Processes that publish, and strike themselves at a step of the engine."""
+
+    stage: Stage
+    cell: Cell
+    file: Path
+    process: "subprocess.Popen[bytes] | None" = None
+    since: dict[int, float] = field(default_factory=dict)
+
+    def ensure(self) -> None:
+        """Start them, or start them anew where all of them are gone."""
+        if self.process is not None and self.process.poll() is None:
+            return
+        blow, _, node = self.cell.blow.partition("-")
+        steps = (",".join(self.cell.steps), str(self.cell.hits), str(self.file))
+        options = ["--blow", blow, *(["--node"] if node else [])]
+        if blow == "stop":  # each has one call out, so that none is frozen in the middle of what another does
+            options += ["--threads", "1"]
+            size = self.cell.hits + 1
+        else:
+            options += ["--threads", str(THREADS)]
+            size = 2
+        options += ["--herd" if self.stage.runner == "work" else "--celery", str(size)]
+        self.process = self.stage.product.start("-m", "tests.crash.worker", *steps, *options, own_group=True)
+
+    @property
+    def hits(self) -> int:
+        return len(self._lines())
+
+    def thaw(self, *, after: float = 0) -> None:
+        """Let those go on that have been frozen for so many seconds."""
+        for pid in {int(line.split()[1]) for line in self._lines()}:
+            if is_frozen(pid):
+                self.since.setdefault(pid, time.monotonic())
+                if time.monotonic() - self.since[pid] >= after:
+                    os.kill(pid, signal.SIGCONT)
+
+    def end(self) -> int:
+        """Ask all to stop, and return the exit status; they are killed when they take longer than a minute."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            return -1
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    def _lines(self) -> list[str]:
+        return self.file.read_text().splitlines() if self.file.exists() else []
 
 
-def _kill(product: Product, step: str, kills: int) -> int:
-    """Start one worker after the other until they have died so often, or nothing comes by that step any more."""
-    died = 0
-    idle_until = time.monotonic() + SETTLED_WITHIN_SECONDS
-    worker = product.worker(step, kills)
-    while died < kills and time.monotonic() < idle_until:
-        if worker.poll() is None:
-            time.sleep(0.05)
-            continue
-        assert worker.returncode == -signal.SIGKILL, (product.home / "log").read_text()[-4000:]
-        died += 1
-        worker = product.worker(step, kills)
-    worker.send_signal(signal.SIGTERM)
-    worker.wait(timeout=60)
-    return died
+def is_frozen(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except FileNotFoundError:
+        return False
 
 
-def _settled(product: Product, posts: list[str]) -> list[dict[str, Any]]:
-    """Return the posts once none of them is open any more."""
-    found = [product.post(post) for post in posts]
-    return [] if any(post["status"] in OPEN for post in found) else found
+def run_cell(stage: Stage, cell: Cell, *, faults: Sequence[dict[str, Any]] = FAULTS) -> Numbers:
+    """Publish one post per fault while processes are struck at this step, and count what is there in the end.
 
-
-def _count(product: Product, posts: list[dict[str, Any]], *, killed: int, settled_after: float) -> Numbers:
-    copies = Counter((copy["network"], copy["text"]) for copy in product.copies())
-    targets = [(target, copies[target["platform"], post["content"]]) for post in posts for target in post["targets"]]
-    return Numbers(
-        posts=len(posts),
-        kills=killed,
-        faults=(len(FAULTS) - 1) * len(NETWORKS),
-        requests=len(product.requests()),
-        doubled=sum(count > 1 for count in copies.values()),
-        lost=sum(_is_lost(target, seen) for target, seen in targets),
-        needs_review=sum(target["status"] == "needs_review" for target, _ in targets),
-        settled_after=settled_after,
-    )
-
-
-def _is_lost(target: dict[str, Any], copies: int) -> bool:
-    """Whether a target failed though nothing was wrong with it, or is said to be published and is not."""
-    return target["status"] == "failed" or (target["status"] == "published" and not copies)
-
-
-def main() -> int:
-    """Run every step on both databases; exits 1 when a copy was doubled, lost, or parked without need."""
-    bad = 0
-    with database() as server:
-        for name, url in (("SQLite", ""), ("MariaDB", server)):
-            for step in STEPS:
-                numbers = run_in_a_folder_of_its_own(step, url)
-                print(f"{name:8} {step:11} {numbers}", flush=True)  # noqa: T201
-                bad += numbers.doubled + numbers.lost + numbers.needs_review
-    return int(bad > 0)
-
-
-def run_in_a_folder_of_its_own(step: str, server: str) -> Numbers:
-    """Run one step in a new product."""
-    with tempfile.TemporaryDirectory(prefix="ouipost-crash-") as name:
-        folder = Path(name)
-        with fresh_database(folder, server) as url, running(folder, url) as product:
-            return run_step(product, step)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    Fails when the processes do not stop in time, or end otherwise than they were told to.
+    """
+    campaign = Campaign(stage.product)
+    for number, fault in enumerate(faults):
+        accounts = {
+            network: stage.product.client.connect(network, f"P{number}{campaign.word}") for network in cell.networks
+        }
+        for network, account in accounts.items() if fault else ():
+            stage.product.order(network=network, account=account["remote_id"], **fault)
+        campaign.write(accounts.values())
+    strikers = Strikers(stage=stage, cell=cell, file=stage.product.home / f"hits-{campaign.word}")
+    strikers.ensure()
+    campaign.publish()
+    until = time.monotonic() + SETTLED_WITHIN_SECONDS
+    while not campaign.is_settled() and time.monotonic() < until:
+        strikers.ensure()
+        if cell.steps == ("settling",):  # it holds locks: nobody can settle in its stead
+            strikers.thaw(after=LEASES * LEASE_SECONDS / stage.product.speed)
+        time.sleep(LOOK_SECONDS)
+    strikers.thaw()
+    strikers.ensure()  # the last one may have been hit after everything was settled
+    status = strikers.end()
+    assert status == 0, f"{cell} ended with {status}:\n{stage.product.log()[-4000:]}"
+    return campaign.numbers(kills=strikers.hits)

@@ -1,4 +1,4 @@
-"""The steps of the engine at which a worker can be killed; `worker.py` says where each is."""
+"""Where processes can be struck: workers at steps of the engine (`worker.py`), the web (`web.py`) in a request."""
 
 STEPS = (
     "claimed",
@@ -12,3 +12,14 @@ STEPS = (
     "settled",
     "recovering",
 )
+WINDOW = ("first_byte",)
+"""Steps between the last look at the lease and the last byte: who freezes here past the lease sends late."""
+
+POISON = "poison"
+"""What a post says that takes its worker down (`odd_worker.py`)."""
+
+POINTS = ("begun", "written", "answered", "committed")
+"""Of a request that changes something: its key is taken; its work is done, and its answer kept, none of it committed;
+all is committed, and the answer has not left."""
+UPLOAD_POINTS = ("kept", "written", "answered", "committed")
+"""Of an upload: its bytes are in the storage and no row knows them; then as above."""

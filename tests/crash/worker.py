@@ -1,14 +1,18 @@
-"""A worker that kills itself at a step of the engine: `python -m tests.crash.worker STEP KILLS FILE`.
+"""Workers that are struck at steps of the engine: `python -m tests.crash.worker [STEP,STEP... HITS FILE] [options]`.
 
-The file remembers the targets that were hit, so that each is hit once and all workers together die `KILLS` times.
+The file remembers the targets that were hit, and whose process was, so that each target is hit once and all workers
+together are struck `HITS` times at each step.
 """
 
+import argparse
+import fcntl
 import functools
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,101 +20,220 @@ import django
 
 django.setup()
 
+from django.conf import settings  # noqa: E402
+from django.db import connection  # noqa: E402
+
+from accounts import platforms  # noqa: E402
+from accounts.platforms.base import Connector, Recovery  # noqa: E402
 from adminapi.worker import default_worker  # noqa: E402
+from ouipost.outbound import Client  # noqa: E402
+from ouipost.outbound.transport import CallSocket  # noqa: E402
+from ouipost.writer import Writer  # noqa: E402
 from posts import publishing  # noqa: E402
+from posts.publisher import Publisher  # noqa: E402
 from posts.publishing import Publish  # noqa: E402
 from posts.settling import Report  # noqa: E402
+from tests.crash.wrapping import wrap  # noqa: E402
 
-FIRST_BYTE_SECONDS = 0.001
+BLOWS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "term": signal.SIGTERM}
 OUT_SECONDS = 0.15
+LOOK_SECONDS = 0.02
 _lock = threading.Lock()
+_here = threading.local()
 
 
 class Switch:
-    """Kills this process when a target comes by that no worker was killed for."""
+    """Strikes this process, or the Celery node that forked it, when a target comes by that nobody was struck for."""
 
-    def __init__(self, kills: int, file: Path) -> None:
-        self.kills = kills
+    is_thrown = False
+    """Whether this process is struck already, by whichever switch."""
+
+    def __init__(self, step: str, *, hits: int, file: Path, blow: str, strikes_node: bool) -> None:
+        self.step = step
+        self.hits = hits
         self.file = file
-        self.is_thrown = False
+        self.blow = BLOWS[blow]
+        self.strikes_node = strikes_node
+        self.node = os.getpid()
 
     def hit(self, pk: str, after: float = 0) -> None:
+        """Strike once, `after` seconds from now; the process goes no further before that."""
         with _lock:
-            known = self.file.read_text().split() if self.file.exists() else []
-            if self.is_thrown or pk in known or len(known) >= self.kills:
+            if self.is_thrown or (self.strikes_node and os.getppid() != self.node) or not self._note(pk):
                 return
-            self.is_thrown = True
-            with self.file.open("a") as file:
-                file.write(f"{pk}\n")
-                file.flush()
-                os.fsync(file.fileno())
-        if after:
-            threading.Timer(after, die).start()
-        else:
-            die()
+            Switch.is_thrown = True
+        time.sleep(after)
+        os.kill(self.node if self.strikes_node else os.getpid(), self.blow)
+        time.sleep(LOOK_SECONDS)  # so that this thread, too, is stopped here and not a little later
+
+    def _note(self, pk: str) -> bool:
+        with self.file.open("a+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            known = [line.split() for line in file]
+            if any(pk == hit for hit, _, _ in known) or sum(step == self.step for _, _, step in known) >= self.hits:
+                return False
+            file.write(f"{pk} {os.getpid()} {self.step}\n")
+            file.flush()
+            os.fsync(file.fileno())
+            return True
 
 
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def install(step: str, switch: Switch) -> None:
-    """Wrap the engine's own functions so that the switch is hit at this step."""
+def install(switch: Switch) -> None:
+    """Wrap the engine's own functions so that the switch is hit at its step."""
 
     def hit(publish: Publish, *_: Any) -> None:
         switch.hit(publish.claim.pk)
 
-    def hit_soon(publish: Publish, *_: Any) -> None:
-        switch.hit(publish.claim.pk, after=FIRST_BYTE_SECONDS if step == "first_byte" else OUT_SECONDS)
+    def hit_all(reports: Sequence[Report]) -> None:
+        for report in reports:
+            switch.hit(report.claim.pk)
 
-    def hit_settled(report: Report) -> None:
-        switch.hit(report.claim.pk)
+    def hit_sender(*_: Any, after: float = 0) -> None:
+        publish = getattr(_here, "publish", None)
+        if publish is not None and publish.step == "commit":
+            switch.hit(publish.claim.pk, after)
 
+    def remember(publish: Publish) -> None:
+        _here.publish = publish
+
+    hit_receiver = functools.partial(hit_sender, after=OUT_SECONDS)
     installers: dict[str, Callable[[], None]] = {
         "claimed": lambda: wrap(Publish, "run", before=hit),
         "loaded": lambda: wrap(Publish, "_outcome", before=hit),
         "prepared": lambda: wrap(Publish, "_arm", before=hit),
-        "armed": lambda: wrap_commit(hit),
-        "first_byte": lambda: wrap_commit(hit_soon),
-        "sent": lambda: wrap_commit(hit_soon),
+        "armed": lambda: wrap(Publish, "_arm", after=hit),
+        "first_byte": lambda: wrap(CallSocket, "send", after=hit_sender),  # the head is out, the body is not
+        "sent": lambda: wrap(CallSocket, "recv_into", before=hit_receiver),
         "answered": lambda: wrap(Publish, "_surely", before=hit),
-        "settling": lambda: wrap(publishing, "settle", after=hit_settled),
+        "settling": lambda: wrap(publishing, "settle_all", after=hit_all),  # in the transaction
         "settled": lambda: wrap(Publish, "_surely", after=hit),
         "recovering": lambda: wrap(Publish, "_unlinked", before=hit),
     }
-    installers[step]()
+    wrap(Publish, "run", before=remember)
+    installers[switch.step]()
 
 
-def nothing(*_: Any) -> None:
-    """Do nothing."""
+def make_opaque(networks: Sequence[str]) -> None:
+    """Forget that these networks can be asked what became of a lost answer."""
+    for platform in platforms.ALL:
+        if platform.id in networks and issubclass(platform, Connector):
+            platform.recovery = Recovery.PARK
 
 
-def wrap(owner: Any, name: str, *, before: Callable[..., None] = nothing, after: Callable[..., None] = nothing) -> None:
-    """Call these around a function, with its arguments."""
-    original = getattr(owner, name)
+def move_away(seconds: float) -> None:
+    """Let every call to a network take so much longer: half of it on the way there, half on the way back."""
 
-    @functools.wraps(original)
-    def wrapped(*arguments: Any, **named: Any) -> Any:
-        before(*arguments)
-        result = original(*arguments, **named)
-        after(*arguments)
-        return result
+    def travel(*_: Any) -> None:
+        time.sleep(seconds / 2)
 
-    setattr(owner, name, wrapped)
+    wrap(Client, "request", before=travel, after=travel)
 
 
-def wrap_commit(hit: Callable[[Publish], None]) -> None:
-    """Hit right before the visible call: once the target is armed, its connector's commit is wrapped."""
-    wrap(Publish, "_arm", after=lambda publish, _: wrap(publish.connector, "commit", before=lambda *_: hit(publish)))
+def refuse_writes_while(flag: Path) -> None:
+    """Have SQLite refuse whatever this process's publisher writes while there is such a file."""
+
+    def look(*_: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA query_only = {int(flag.exists())}")
+
+    wrap(Publisher, "_claim", before=look)
+    wrap(Writer, "_commit", before=look)
 
 
-def main(step: str, kills: str, file: str) -> None:
-    if step:
-        install(step, Switch(int(kills), Path(file)))
+def work() -> None:
+    """Run one worker until TERM."""
     worker = default_worker()
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     worker.run()
 
 
+class Herd:
+    """Keeps so many workers alive, each forked from this process, which has loaded all that they need."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.pids: set[int] = set()
+        self.stopping = False
+        self.bad = 0
+
+    def run(self) -> int:
+        """Keep them alive until TERM, then ask them to stop; returns how many ended as nobody asked them to."""
+        signal.signal(signal.SIGTERM, self._stop)
+        while not self.stopping:
+            while len(self.pids) < self.size:
+                self.pids.add(_fork())
+            self._bury(os.WNOHANG)
+            time.sleep(LOOK_SECONDS)
+        for pid in self.pids:
+            os.kill(pid, signal.SIGTERM)
+        while self.pids:
+            self._bury(0)
+        return self.bad
+
+    def _stop(self, *_: Any) -> None:
+        self.stopping = True
+
+    def _bury(self, options: int) -> None:
+        pid, status = os.waitpid(-1, options)
+        if not pid:
+            return
+        self.pids.discard(pid)
+        code = os.waitstatus_to_exitcode(status)
+        if code not in (0, -signal.SIGKILL):
+            self.bad += 1
+            sys.stderr.write(f"A worker ended with {code}\n")
+
+
+def _fork() -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        work()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def run_node(pool: int) -> None:
+    """Run a Celery node, whose pool of so many processes is forked from this one."""
+    from ouipost.celery import app
+
+    app.worker_main(["worker", "-Q", "publish,webhooks,default", "-c", str(pool)])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("steps", nargs="?", default="")
+    parser.add_argument("hits", nargs="?", type=int, default=0)
+    parser.add_argument("file", nargs="?", type=Path)
+    parser.add_argument("--blow", choices=BLOWS, default="kill")
+    parser.add_argument("--node", action="store_true", help="strike the Celery node, not the process that publishes")
+    parser.add_argument("--threads", type=int, default=settings.WORKER_THREADS)
+    parser.add_argument("--herd", type=int, metavar="WORKERS")
+    parser.add_argument("--celery", type=int, metavar="POOL")
+    parser.add_argument("--latency", type=float, default=0, metavar="SECONDS")
+    parser.add_argument("--read-only", type=Path, metavar="FLAG")
+    parser.add_argument("--opaque", nargs="*", default=[], metavar="NETWORK")
+    options = parser.parse_args()
+    settings.WORKER_THREADS = options.threads
+    make_opaque(options.opaque)
+    if options.read_only:
+        refuse_writes_while(options.read_only)
+    if options.latency:
+        move_away(options.latency)
+    for step in filter(None, options.steps.split(",")):
+        install(Switch(step, hits=options.hits, file=options.file, blow=options.blow, strikes_node=options.node))
+    if options.celery:
+        run_node(options.celery)
+    elif options.herd:
+        return Herd(options.herd).run()
+    else:
+        work()
+    return 0
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(main())

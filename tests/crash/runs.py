@@ -1,0 +1,264 @@
+"""The runs of `python -m tests.crash`: each scenario at the size that the acceptance tests name.
+
+Where nothing else is said the engine's clock runs ten times as fast: a lease lasts nine seconds. What is about the
+seconds themselves runs at true speed.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from tests.crash import broker, deaths, matrix, read_only, scenarios, storms
+from tests.crash.campaign import Numbers, Result
+from tests.crash.matrix import Cell, run_cell
+from tests.crash.steps import STEPS
+from tests.databases import fresh_database
+from tests.product import NETWORKS, ROOT, SPEED, Product
+
+DATABASES = ("sqlite", "mariadb")
+TRUE_SPEED = 1
+FROZEN = 2
+HOSTS = (("sqlite", "work"), ("mariadb", "work"), ("mariadb", "celery"))
+Place = Callable[[Path, str], AbstractContextManager[Any]]
+Where = dict[str, Any]
+
+
+def fine(_: Any) -> bool:
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One scenario at full size; as text, the beginning of its line."""
+
+    tests: str
+    """Numbers of acceptance tests."""
+    name: str
+    database: str
+    runner: str
+    place: Place
+    work: Callable[[Any], Result]
+    """What to do there."""
+    holds: Callable[[Any], bool] = fine
+    """What else must be true of the result."""
+    group: str = ""
+    """Runs of one group that follow each other share a place."""
+    is_patient: bool = False
+    """Whether it mostly waits, and may do so beside others."""
+    is_alone: bool = False
+    """Whether nothing may run beside it: it is about seconds that others would take from it."""
+
+    def __str__(self) -> str:
+        return f"{self.tests:10}{self.name:38}{self.database:8}{self.runner:7}"
+
+    def is_good(self, result: Result) -> bool:
+        return result.is_good and self.holds(result)
+
+
+def all_runs() -> list[Run]:
+    """Return every run; those that share a place stand together."""
+    makers = (of_storms, of_deaths, of_read_only, of_claims, of_broker, of_scenarios, of_matrix)
+    return [run for maker in makers for run in maker()]
+
+
+def staged(runner: str, *, speed: int = SPEED) -> Place:
+    return partial(matrix.stage, runner=runner, speed=speed)
+
+
+def of_matrix() -> Iterator[Run]:
+    """Every step under every blow."""
+    for database, runner in product(DATABASES, matrix.BLOWS):
+        for blow, step in product(matrix.BLOWS[runner], STEPS):
+            cell = Cell(blow=blow, steps=(step,), hits=FROZEN if blow == "stop" else matrix.HITS)
+            yield Run(
+                tests="5",
+                name=f"matrix: {cell}",
+                database=database,
+                runner=runner,
+                place=staged(runner),
+                work=partial(_cell, cell=cell),
+                group=f"{database} {runner} {blow}",
+            )
+
+
+def _cell(stage: matrix.Stage, *, cell: Cell) -> Result:
+    return Result(numbers=run_cell(stage, cell))
+
+
+def of_storms() -> Iterator[Run]:
+    """Many posts at once, killed workers, lost answers."""
+    for database, runner in HOSTS:
+        host: Where = {"database": database, "runner": runner}
+        where: Where = host | {"place": staged(runner)}
+        too = ", 19" if database == "sqlite" else ""
+        due = partial(storms.all_due_at_once, publications=1000, accounts=100)
+        place = staged(runner, speed=TRUE_SPEED)
+        yield Run(tests="1", name="storm: 1,000 due at once", work=due, **host, place=place, is_alone=True)
+        for test, network, opaque in KILLED:
+            name = f"storm: kills, {'a network never asked' if opaque else network}"
+            work = partial(_kills, network=network, opaque=opaque)
+            yield Run(tests=f"{test}{too}", name=name, work=work, **where)
+        yield Run(
+            tests="7", name="storm: lost answers", work=partial(storms.lost_answers, accounts=5, rounds=10), **where
+        )
+        stop = partial(storms.stop_all, publications=100, accounts=20)
+        yield Run(tests="37", name="storm: TERM to all workers", work=stop, **where)
+
+
+def _kills(stage: matrix.Stage, *, network: str, opaque: bool) -> Result:
+    return storms.random_kills(stage, network, publications=300, seconds=120, opaque=opaque)
+
+
+KILLED = (("2", "bluesky", False), ("3", "twitter", False), ("3", "facebook", False), ("4", "twitter", True))
+
+
+def of_deaths() -> Iterator[Run]:
+    """Web processes that die."""
+    for database in DATABASES:
+        where: Where = {"database": database, "runner": "web", "place": staged("work")}
+        asked, uploaded = partial(deaths.ask_again, kills=100), partial(deaths.upload_and_die, kills=100)
+        yield Run(tests="57", name="web killed, asked again", work=_with_product(asked), **where)
+        yield Run(tests="81", name="web killed in an upload", work=_with_product(uploaded), **where)
+
+
+def _with_product(work: Callable[[Product], Result]) -> Callable[[matrix.Stage], Result]:
+    return lambda stage: work(stage.product)
+
+
+def of_read_only() -> Iterator[Run]:
+    """A database that takes no writes."""
+    places = (lambda home, _: read_only.sqlite(home), lambda home, _: read_only.mariadb(home))
+    for database, place in zip(DATABASES, places, strict=True):
+        work = partial(read_only.nothing_can_be_armed, posts=20, seconds=20)
+        yield Run(tests="17", name="read-only when arming", database=database, runner="work", place=place, work=work)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said(Result):
+    """How a program of its own ended, and its last line."""
+
+    status: int
+    last: str
+
+    @property
+    def is_good(self) -> bool:
+        return self.status == 0
+
+
+@contextmanager
+def environment(home: Path, server: str) -> Iterator[dict[str, str]]:
+    yield os.environ | {"DATABASE_URL_TEST": server, "OUIPOST_HOME": str(home)}
+
+
+def of_claims() -> Iterator[Run]:
+    """The claim from a large table."""
+    where: Where = {"database": "mariadb", "runner": "", "place": environment, "group": "claims"}
+    yield Run(tests="20", name="claims of 200,000 rows", work=_module("tests.crash.claims"), **where)
+    inserts = _module("pytest", "-q", "tests/posts/test_scale.py")
+    yield Run(tests="21", name="inserts during a claim", work=inserts, **where)
+
+
+def _module(*command: str) -> Callable[[dict[str, str]], Result]:
+    def run(environment: dict[str, str]) -> Result:
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        print(done.stdout, done.stderr, file=sys.stderr)  # noqa: T201
+        lines = done.stdout.splitlines() or [""]
+        return Said(numbers=Numbers(), status=done.returncode, last=lines[-1])
+
+    return run
+
+
+def of_broker() -> Iterator[Run]:
+    """Parts of Celery that are taken away, at true speed."""
+    for database in DATABASES:
+        where: Where = {"database": database, "runner": "celery", "place": brokered}
+        rung = partial(broker.two_beats_and_a_shell, posts=1200, seconds=600)
+        yield Run(tests="11", name="Celery: two beats and a shell", work=rung, **where, is_patient=True)
+        away = partial(broker.broker_stops, posts=200, now=50, seconds=600)
+        yield Run(tests="14", name="Celery: Redis is stopped", work=away, holds=in_3_seconds, **where, is_patient=True)
+        shared: Where = where | {"group": f"broker {database}"}
+        dead = partial(broker.beat_dies, posts=20, after=10)
+        yield Run(tests="12", name="Celery: beat is killed", work=dead, holds=within_45_seconds, **shared)
+        yield Run(tests="13", name="Celery: Redis is flushed", work=partial(broker.broker_forgets, posts=500), **shared)
+        silent = partial(broker.broker_falls_silent, posts=200, now=50)
+        yield Run(tests="15", name="Celery: Redis falls silent", work=silent, holds=without_waiting, **shared)
+        for group, who in ((False, "the node"), (True, "all its processes")):
+            stopped = partial(_stopped, group=group)
+            yield Run(tests="37", name=f"Celery: TERM to {who}", work=stopped, **shared)
+
+
+@contextmanager
+def brokered(home: Path, server: str) -> Iterator[broker.Stage]:
+    with fresh_database(home, server) as url, broker.stage(home, url, speed=TRUE_SPEED) as stage:
+        yield stage
+
+
+def within_45_seconds(seen: broker.Seen) -> bool:
+    return seen.seconds <= 45
+
+
+def in_3_seconds(seen: broker.Seen) -> bool:
+    return seen.slowest_answer <= 3
+
+
+def without_waiting(seen: broker.Seen) -> bool:
+    return seen.p95_answer <= 0.5
+
+
+def _stopped(stage: broker.Stage, *, group: bool) -> Result:
+    return broker.node_is_stopped(stage, rounds=8, group=group).seen
+
+
+def of_scenarios() -> Iterator[Run]:
+    """Troubles with networks, accounts and workers."""
+    for database in DATABASES:
+        where: Where = {"database": database, "runner": "work"}
+        shared: Where = where | {"place": staged("work"), "group": f"scenarios {database}"}
+        for test, name, work in QUICK:
+            yield Run(tests=test, name=name, work=_with_product(work), **shared)
+        slow: Where = where | {"place": staged("work", speed=TRUE_SPEED), "is_patient": True}
+        for network, form in product(("bluesky", "twitter"), ("seconds", "date")):
+            work = partial(_left_alone, network=network, form=form)
+            name = f"429, {network}, {form}"
+            yield Run(tests="26", name=name, work=_with_product(work), **slow, group=f"waits {database}")
+        for value, at_least, end in NONSENSE:
+            work = partial(scenarios.quota, network="twitter", retry_after=value, at_least=at_least, end=end)
+            name = f"429, Retry-After: {value}"
+            yield Run(tests="27", name=name, work=_with_product(work), **slow, group=f"waits {database}")
+        yield Run(tests="30", name="a network fails for 5 minutes", work=_with_product(OUTAGE), **slow)
+
+
+QUICK: list[tuple[str, str, Callable[[Product], Result]]] = [
+    *(
+        (
+            "9",
+            f"same text, {network}, {minutes} min",
+            partial(scenarios.identical_texts, network=network, minutes=minutes),
+        )
+        for network, minutes in product(NETWORKS, (0, 10))
+    ),
+    ("22", "a clock 6 h ahead", partial(scenarios.clock_ahead, posts=60, seconds=15)),
+    ("34", "8 workers, one ended token", partial(scenarios.one_expired_token, workers=8, posts=16)),
+    ("35", "a revoked token", partial(scenarios.revoked_token, network="twitter", posts=10)),
+    ("36", "a post that aborts its worker", partial(scenarios.poison, posts=100, accounts=20, workers=2)),
+]
+NONSENSE = (("999999", 0, "failed"), ("-5", 48, "published"), ("soon", 48, "published"))
+OUTAGE = partial(scenarios.outage, network="bluesky", accounts=50, per_second=5, normal=60, patience=60, failing=240)
+
+
+def _left_alone(place: Product, *, network: str, form: str) -> Result:
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=37), usegmt=True)
+    return scenarios.quota(
+        place, network, retry_after="37" if form == "seconds" else until, at_least=37 if form == "seconds" else 25
+    )
