@@ -12,8 +12,8 @@ from django.db.models.functions import Concat
 
 from accounts.models import Guarded, Network, SocialAccount
 from accounts.platforms.base import Pace, PlatformError, RateLimited, Unavailable, Unknown, WhoActs
-from ouipost import claims
 from ouipost.claims import engine_time
+from ouipost.rows import update_each
 from workspaces.models import Mode
 
 LEAST_CALLS = 10
@@ -89,8 +89,7 @@ def _note(
         for row in rows.filter(pk__in=pks).select_for_update().order_by("pk")
         if (columns := after_calls(row, marks[row.pk], now=now))
     }
-    if changed:
-        claims.update_each(rows.model, changed)
+    update_each(rows.model, changed)
     return {pk: columns["held_until"] for pk, columns in changed.items() if columns["held_until"]}
 
 

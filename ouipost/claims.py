@@ -11,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import connections, models, router, transaction
+from django.db import connections, models, transaction
 from django.db.models import F, Q
+
+from ouipost.rows import update_each
 
 
 class LostClaim(Exception):
@@ -113,32 +115,6 @@ def write_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any]]
     for group in groups.values():
         update_each(model, group)
     return ours
-
-
-def update_each(model: type[models.Model], rows: Mapping[Any, Mapping[str, Any]]) -> None:
-    """Set the columns of many rows, each to its own values, in one statement; all rows name the same columns.
-
-    By hand, since the ORM's `bulk_update` costs more to compile than the database needs to run it.
-    """
-    connection = connections[router.db_for_write(model)]
-    quote = connection.ops.quote_name
-    table, key = quote(model._meta.db_table), quote(str(model._meta.pk.column))
-    assignments, parameters = [], []
-    for name in next(iter(rows.values())):
-        field = model._meta.get_field(name)
-        assert isinstance(field, models.Field)  # and no relation from elsewhere
-        values = {pk: field.get_db_prep_save(row[name], connection) for pk, row in rows.items()}
-        column, first = quote(str(field.column)), next(iter(values.values()))
-        if all(value == first for value in values.values()):
-            assignments.append(f"{column} = %s")
-            parameters.append(first)
-        else:
-            assignments.append(f"{column} = CASE {key} {'WHEN %s THEN %s ' * len(values)}END")
-            parameters += [each for pair in values.items() for each in pair]
-    places = ", ".join(["%s"] * len(rows))
-    statement = f"UPDATE {table} SET {', '.join(assignments)} WHERE {key} IN ({places})"  # noqa: S608 (names are ours)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*parameters, *rows])
 
 
 def renew_each(

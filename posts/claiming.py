@@ -16,6 +16,7 @@ from accounts.traffic import Breath
 from ouipost import claims
 from ouipost.claims import Claim, LostClaim
 from ouipost.databases import is_lock_error
+from ouipost.rows import update_each
 from posts.holding import hold_account, pace_account
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.services import sync_and_tell
@@ -193,8 +194,7 @@ def _take(targets: Sequence[Ready], accounts: Mapping[str, Breath], *, now: date
     _start({target.post_id for target in taken}, now=now)
     sending = [target.account_id for target in taken if _is_new_send(target)]
     spent = {pk: {"paced_at": at} for pk in sending if (at := traffic.spent(accounts[pk], now=now))}
-    if spent:
-        claims.update_each(SocialAccount, spent)
+    update_each(SocialAccount, spent)
     return held
 
 

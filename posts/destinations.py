@@ -9,6 +9,7 @@ from django.db.models import Q
 from accounts import registry
 from accounts.models import SocialAccount
 from ouipost.errors import DomainError, InvalidInput
+from ouipost.rows import insert_each
 from posts.models import Post, Target
 from workspaces.models import Workspace
 
@@ -106,9 +107,9 @@ def place_new(post: Post, destinations: Destinations) -> list[Target]:
 
 
 def _add(post: Post, accounts: Iterable[SocialAccount]) -> list[Target]:
-    return Target.objects.bulk_create(
-        Target(post=post, account=account, platform=account.platform) for account in accounts
-    )
+    targets = [Target(post=post, account=account, platform=account.platform) for account in accounts]
+    insert_each(targets)
+    return targets
 
 
 def require_all(destinations: Destinations) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.db.models import Q
 
-from ouipost import claims
+from ouipost.rows import update_each
 from posts.models import Target, TargetQuerySet
 
 AT_ONCE = 500
@@ -42,5 +42,4 @@ def _move(waiting: TargetQuerySet, places: dict[str, datetime]) -> None:
     """Move what still waits; what somebody is changing right now is left to them, and to the next claim."""
     locked = waiting.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
     ours = list(locked.values_list("pk", flat=True))
-    if ours:
-        claims.update_each(Target, {pk: {"due_at": places[pk]} for pk in ours})
+    update_each(Target, {pk: {"due_at": places[pk]} for pk in ours})

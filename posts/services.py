@@ -16,6 +16,7 @@ from accounts.models import SocialAccount
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
 from ouipost.events.models import Event
+from ouipost.rows import insert_each
 from posts import counts, destinations, doorbell, files, rules
 from posts.content import normal_hashtags
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
@@ -89,7 +90,7 @@ def create_post(
     found = destinations.resolve(workspace, values["platforms"], overrides=values.get("platform_content"))
     post = unsaved_post(workspace, values=values, now=now)
     post.destinations, post.platforms = values["platforms"], found.platforms
-    post.save(force_insert=True)
+    insert_each([post])
     targets = destinations.place_new(post, found)
     record("created", post, actor=actor, platforms=post.platforms)
     if scheduled_at is None:

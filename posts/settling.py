@@ -24,6 +24,7 @@ from accounts.traffic import Call
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
 from ouipost.events.journal import record_all
+from ouipost.rows import insert_each, update_each
 from posts.holding import hold_account
 from posts.models import Attempt, Post, Target, TargetStatus
 from posts.services import in_step, outcome
@@ -156,8 +157,7 @@ def _keep_in_step(posts: Mapping[str, Post], targets: Iterable[Target], *, now: 
             changed[pk] = columns | {"updated_at": now}
         if columns["status"] != post.status:
             told.append(outcome(post, columns["status"], families[pk]))
-    if changed:
-        claims.update_each(Post, changed)
+    update_each(Post, changed)
     record_all([event for event in told if event])
 
 
@@ -338,7 +338,7 @@ def _log(entries: Sequence[tuple[Report, str, datetime | None]], *, now: datetim
     for report, word, next_at in entries:
         numbers[report.claim.pk] = numbers.get(report.claim.pk, 0) + 1
         attempts.append(_attempt(report, number=numbers[report.claim.pk], word=word, next_at=next_at, now=now))
-    Attempt.objects.bulk_create(attempts)
+    insert_each(attempts)
 
 
 def _attempt(report: Report, *, number: int, word: str, next_at: datetime | None, now: datetime) -> Attempt:

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from ouipost.events.models import Event
+from ouipost.rows import insert_each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ def record(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = 
 
 def record_all(events: Sequence[Event]) -> None:
     """Write entries into the journal, in the caller's transaction."""
-    Event.objects.bulk_create(events)
+    insert_each(events)
 
 
 def entry(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = "", **details: Any) -> Event:

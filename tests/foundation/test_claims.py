@@ -21,7 +21,6 @@ from ouipost.claims import (
     engine_time,
     release,
     renew_each,
-    update_each,
     write,
     write_each,
 )
@@ -167,49 +166,6 @@ def claim_all(lease: timedelta = LEASE) -> dict[str, Claim]:
 
 def stored(*columns: str) -> dict[str, tuple[Any, ...]]:
     return {pk: tuple(values) for pk, *values in SocialAccount.objects.order_by("pk").values_list("pk", *columns)}
-
-
-VALUES: dict[str, list[Any]] = {
-    "settings": [{"link": "https://a.example/?b=1&c=%s", "é": ["🥖", None, 1.5, True]}, {}, {"quote": "'\"\\;--"}],
-    "last_error": [{"code": "X"}, None, {"code": None}],
-    "name": ["Fresh bread 🥖", "", "O'Hara \\ %s"],
-    "name_is_ours": [True, False, True],
-    "held_until": [datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC), None, datetime(1999, 1, 1, tzinfo=UTC)],
-    "followers": [2**40, None, 0],
-}
-"""Three values of each kind of column."""
-
-
-@pytest.mark.parametrize("column", VALUES)
-@pytest.mark.parametrize("count", [1, 3])
-def test_each_row_gets_its_own_value(workspace: Workspace, column: str, count: int) -> None:
-    pks = [make_work(workspace) for _ in range(count)]
-    other = make_work(workspace)
-    before = stored(column)[other]
-
-    update_each(SocialAccount, {pk: {column: value} for pk, value in zip(pks, VALUES[column], strict=False)})
-
-    wanted = {pk: (value,) for pk, value in zip(pks, VALUES[column], strict=False)}
-    assert stored(column) == wanted | {other: before}
-
-
-@pytest.mark.parametrize("column", VALUES)
-def test_rows_may_get_the_same_value(workspace: Workspace, column: str) -> None:
-    pks = [make_work(workspace) for _ in range(3)]
-
-    update_each(SocialAccount, {pk: {column: VALUES[column][0]} for pk in pks})
-
-    assert stored(column) == dict.fromkeys(pks, (VALUES[column][0],))
-
-
-def test_many_rows_and_columns_are_one_statement(workspace: Workspace, django_assert_num_queries: Any) -> None:
-    pks = [make_work(workspace) for _ in range(30)]
-    rows = {pk: {name: values[number % 3] for name, values in VALUES.items()} for number, pk in enumerate(pks)}
-
-    with django_assert_num_queries(1):
-        update_each(SocialAccount, rows)
-
-    assert stored(*VALUES) == {pk: tuple(columns.values()) for pk, columns in rows.items()}
 
 
 def test_holders_write_to_each_row_its_own_and_the_lost_ones_nothing(workspace: Workspace) -> None:
