@@ -27,7 +27,7 @@ from workspaces.models import Workspace
 TARGETS = 3000
 ACCOUNTS = 600
 WORKERS = 2
-THREADS = 128
+THREADS = 256
 TEXT = "Post number {} says something of a usual length, about as long as such posts are."
 SETTLED_WITHIN_SECONDS = 120
 LOOK_EVERY_SECONDS = 0.02

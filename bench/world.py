@@ -13,6 +13,8 @@ from tests.databases import fresh_database
 
 SECRET = "of no worth: the bench's database is dropped when it is through"
 UNLIMITED = 100_000_000
+POOL = "2G"
+"""Of a database whose two million rows are in memory, as a production's are."""
 
 
 @contextmanager
@@ -20,7 +22,7 @@ def prepared() -> Iterator[None]:
     """Set up a migrated product of production's kind; what is started in the block inherits its environment."""
     with (
         tempfile.TemporaryDirectory(prefix="ouipost-bench-", ignore_cleanup_errors=True) as home,
-        services.database() as server,
+        services.database(pool=POOL) as server,
         services.redis() as redis_url,
         fresh_database(Path(home), server) as database_url,
     ):

@@ -1,10 +1,25 @@
-"""Many rows in one statement, written by hand: the ORM compiles it anew each time, which costs more than running it."""
+"""Statements that the ORM would compile anew each time, which costs more than running them."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connections, models, router
+
+Statement = tuple[str, tuple[Any, ...]]
+Row = TypeVar("Row", bound=models.Model)
+REMEMBERED = 1024
+"""How many statements of a kind a process keeps, each for one set of values."""
+
+
+def compiled(rows: "models.QuerySet[Any, Any]") -> Statement:
+    """Return the statement of a query, which may be kept and run again."""
+    return rows.query.sql_with_params()
+
+
+def fetch(model: type[Row], statement: Statement) -> list[Row]:
+    """Run the kept statement of a query for whole rows of this model."""
+    return list(model._default_manager.raw(*statement))
 
 
 def insert_each(rows: Sequence[models.Model]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Q
@@ -9,7 +10,7 @@ from django.db.models import Q
 from accounts import registry
 from accounts.models import SocialAccount
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.rows import insert_each
+from ouipost.rows import REMEMBERED, Statement, compiled, fetch, insert_each
 from posts.models import Post, Target
 from workspaces.models import Workspace
 
@@ -44,8 +45,7 @@ def resolve(
     Raises InvalidInput that names every id which is neither a network's nor a connected account's, in the ids and in
     the overrides. Ids that a post has `kept` were known once: an account of them that was disconnected is missing.
     """
-    named = Q(pk__in=given) | Q(default_of__in=given)
-    accounts = list(SocialAccount.objects.connected().filter(named, workspace=workspace))
+    accounts = fetch(SocialAccount, _named(workspace.pk, tuple(given))) if given else []
     known = {account.pk: account for account in accounts}
     defaults = {account.default_of: account for account in accounts if account.default_of}
     gone = _disconnected(workspace, given) if kept else {}
@@ -69,6 +69,13 @@ def resolve(
             if name not in defaults and name not in known
         },
     )
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _named(workspace_id: str, given: tuple[str, ...]) -> Statement:
+    """Return the query for the connected accounts that these ids stand for."""
+    named = Q(pk__in=given) | Q(default_of__in=given)
+    return compiled(SocialAccount.objects.connected().filter(named, workspace=workspace_id))
 
 
 def _disconnected(workspace: Workspace, given: Sequence[str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import QuerySet, Subquery
 
 from ouipost.api.pagination import pagination
+from ouipost.rows import REMEMBERED, Statement, compiled
 from posts.media_urls import signed_url
 from posts.models import Post, PostCount
 from workspaces.models import ApiKey, Workspace
@@ -34,8 +35,6 @@ COLUMNS = (
     "engagement",
     "clicks",
 )
-REMEMBERED = 256
-Statement = tuple[str, tuple[Any, ...]]
 Answer = dict[str, Any]
 
 
@@ -55,7 +54,7 @@ def newest(key: ApiKey, workspace_id: str, *, page: int, limit: int) -> Answer |
 def filtered(posts: QuerySet[Post], *, page: int, limit: int) -> Answer:
     """Return a page of these posts, in the order that they have."""
     total = posts.count()
-    rows = _fetch(_compiled(posts, *COLUMNS), page=page, limit=limit) if (page - 1) * limit < total else []
+    rows = _fetch(compiled(posts.values_list(*COLUMNS)), page=page, limit=limit) if (page - 1) * limit < total else []
     return _answer(rows, pagination(page=page, limit=limit, total=total))
 
 
@@ -65,11 +64,7 @@ def _all_posts(mode: str, workspace_ids: tuple[str, ...], workspace_id: str) -> 
     visible = Workspace.objects.visible_to(ApiKey(mode=mode, workspace_ids=list(workspace_ids)))
     posts = Post.objects.filter(workspace__in=visible.filter(pk=workspace_id)).order_by("-moment", "-pk")
     total = Subquery(PostCount.objects.filter(pk=workspace_id).values("total"))
-    return _compiled(posts.annotate(total=total), *COLUMNS, "total")
-
-
-def _compiled(posts: QuerySet[Post], *columns: str) -> Statement:
-    return posts.values_list(*columns).query.sql_with_params()
+    return compiled(posts.annotate(total=total).values_list(*COLUMNS, "total"))
 
 
 def _fetch(statement: Statement, *, page: int, limit: int) -> list[tuple[Any, ...]]:

@@ -1,7 +1,7 @@
 """The one place that decides which rows a caller can reach: no view queries without it."""
 
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -12,6 +12,7 @@ from ouipost.api.viewsets import ApiViewSet
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.ids import PATTERN
+from ouipost.rows import REMEMBERED, Statement, compiled, fetch
 from workspaces.models import ApiKey, Workspace
 
 M = TypeVar("M", bound=Model)
@@ -59,10 +60,10 @@ class WorkspaceViewSet(ApiViewSet[M]):
     @cached_property
     def workspace(self) -> Workspace:
         """The workspace of the request; raises WorkspaceNotFound where the key may not see it."""
-        workspace = self._visible().first()
-        if workspace is None:
+        found = fetch(Workspace, _visible(self.key.mode, tuple(self.key.workspace_ids), self.workspace_id))
+        if not found:
             raise WorkspaceNotFound
-        return workspace
+        return found[0]
 
     @property
     def key(self) -> ApiKey:
@@ -83,3 +84,10 @@ class WorkspaceViewSet(ApiViewSet[M]):
 
     def _visible(self) -> QuerySet[Workspace]:
         return Workspace.objects.visible_to(self.key).filter(pk=self.workspace_id)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _visible(mode: str, workspace_ids: tuple[str, ...], workspace_id: str) -> Statement:
+    """Return the query for the workspace, if a key with this mode and list may see it."""
+    key = ApiKey(mode=mode, workspace_ids=list(workspace_ids))
+    return compiled(Workspace.objects.visible_to(key).filter(pk=workspace_id))
