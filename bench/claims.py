@@ -24,7 +24,7 @@ STEP = 1_000
 
 
 class Work(Claimable):
-    """A row with the columns of what can be claimed; its key is a number, so that 256 MiB hold the large table."""
+    """A row with the columns of what can be claimed; its key is a number, which keeps the large table small."""
 
     id = models.BigAutoField(primary_key=True)
 
