@@ -44,7 +44,7 @@ def run_suites(command: str, totals: Path, arguments: tuple[str, ...]) -> int:
     if status:
         return status
     with database() as url:
-        return run_suite("MariaDB", url, totals, ("-m", "not browser", *arguments))
+        return run_suite("MariaDB", url, totals, ("-m", "not browser and not any_database", *arguments))
 
 
 def run_suite(name: str, url: str, totals: Path, arguments: tuple[str, ...]) -> int:

@@ -8,7 +8,7 @@ import pytest
 from tests.crash import scenarios
 from tests.product import Product
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.any_database]
 
 
 @pytest.mark.parametrize("minutes", [0, 10])
