@@ -69,13 +69,13 @@ class Stage:
 
 
 @contextmanager
-def stage(home: Path, database_url: str, *, speed: int = SPEED) -> Iterator[Stage]:
+def stage(home: Path, database_url: str, *, speed: int = SPEED, people: int = PEOPLE) -> Iterator[Stage]:
     """Give a product that runs, without a worker, and end all of it after the block."""
     broker = Broker()
     broker.start()
     try:
         with running(home, database_url, redis_url=broker.url, speed=speed) as product:
-            people = [product.connect(f"Person{number}") for number in range(PEOPLE)]
+            people = [product.connect(f"Person{number}") for number in range(people)]
             accounts = [account for person in people for account in person.values()]
             yield Stage(product=product, broker=broker, accounts=accounts)
     finally:

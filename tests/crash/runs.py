@@ -30,6 +30,8 @@ KILLS_SPEED = 3
 """With leases of 30 s no post can lose its worker five times within two minutes: that alone would set it aside."""
 FROZEN = 2
 HOSTS = (("sqlite", "work"), ("mariadb", "work"), ("mariadb", "celery"))
+PEOPLE = 16
+"""Each with three accounts: so many that none has to keep to its pace."""
 Place = Callable[[Path, str], AbstractContextManager[Any]]
 Where = dict[str, Any]
 
@@ -203,7 +205,7 @@ def of_broker() -> Iterator[Run]:
 
 @contextmanager
 def brokered(home: Path, server: str) -> Iterator[broker.Stage]:
-    with fresh_database(home, server) as url, broker.stage(home, url, speed=TRUE_SPEED) as stage:
+    with fresh_database(home, server) as url, broker.stage(home, url, speed=TRUE_SPEED, people=PEOPLE) as stage:
         yield stage
 
 
