@@ -75,7 +75,7 @@ def stage(home: Path, database_url: str, *, speed: int = SPEED, people: int = PE
     broker.start()
     try:
         with running(home, database_url, redis_url=broker.url, speed=speed) as product:
-            people = [product.connect(f"Person{number}") for number in range(people)]
+            persons = [product.connect(f"Person{number}") for number in range(people)]
             accounts = [account for person in people for account in person.values()]
             yield Stage(product=product, broker=broker, accounts=accounts)
     finally:
