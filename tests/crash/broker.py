@@ -76,7 +76,7 @@ def stage(home: Path, database_url: str, *, speed: int = SPEED, people: int = PE
     try:
         with running(home, database_url, redis_url=broker.url, speed=speed) as product:
             persons = [product.connect(f"Person{number}") for number in range(people)]
-            accounts = [account for person in people for account in person.values()]
+            accounts = [account for person in persons for account in person.values()]
             yield Stage(product=product, broker=broker, accounts=accounts)
     finally:
         broker.kill()
