@@ -188,7 +188,8 @@ def _take(targets: Sequence[Ready], accounts: Mapping[str, Breath], *, now: date
     """Claim the targets, start their posts, and count what they use of their accounts' pace."""
     lease = claims.engine_time(LEASE_SECONDS)
     pks = [target.pk for target in targets]
-    held = claims.claim(Target.objects.all(), pks, lease=lease, in_flight=F("account_id"))
+    values = {"in_flight": F("account_id"), "status": TargetStatus.PUBLISHING}
+    held = claims.claim(Target.objects.all(), pks, lease=lease, **values)
     claimed = {claim.pk for claim in held}
     taken = [target for target in targets if target.pk in claimed]
     _start({target.post_id for target in taken}, now=now)
@@ -199,7 +200,7 @@ def _take(targets: Sequence[Ready], accounts: Mapping[str, Breath], *, now: date
 
 
 def _start(posts: set[str], *, now: datetime) -> None:
-    """Begin to publish posts, with all of their targets whose time has come: none of them is too late any more."""
+    """Begin to publish posts, with all their other targets whose time has come: none of them is too late any more."""
     due = Target.objects.filter(post__in=posts, status=TargetStatus.SCHEDULED, scheduled_at__lte=now)
     due.update(status=TargetStatus.PUBLISHING)
     Post.objects.filter(pk__in=posts).exclude(status=PostStatus.PUBLISHING).update(status=PostStatus.PUBLISHING)
