@@ -31,7 +31,7 @@ def insert_each(rows: Sequence[models.Model]) -> None:
     connection = connections[using]
     fields = model._meta.local_concrete_fields
     places = ", ".join([f"({', '.join(['%s'] * len(fields))})"] * len(rows))
-    values = [field.get_db_prep_save(field.pre_save(row, add=True), connection) for row in rows for field in fields]
+    values = [_stored(field, field.pre_save(row, add=True), connection) for row in rows for field in fields]
     with connection.cursor() as cursor:
         cursor.execute(_insert(model, using) + places, values)
     for row in rows:
@@ -56,7 +56,7 @@ def update_each(model: type[models.Model], rows: Mapping[Any, Mapping[str, Any]]
     for name in next(iter(rows.values())):
         field = model._meta.get_field(name)
         assert isinstance(field, models.Field)  # and no relation from elsewhere
-        values = {pk: field.get_db_prep_save(row[name], connection) for pk, row in rows.items()}
+        values = {pk: _stored(field, row[name], connection) for pk, row in rows.items()}
         column, first = quote(str(field.column)), next(iter(values.values()))
         if all(value == first for value in values.values()):
             assignments.append(f"{column} = %s")
@@ -68,3 +68,8 @@ def update_each(model: type[models.Model], rows: Mapping[Any, Mapping[str, Any]]
     statement = f"UPDATE {table} SET {', '.join(assignments)} WHERE {key} IN ({places})"  # noqa: S608 (names are ours)
     with connection.cursor() as cursor:
         cursor.execute(statement, [*parameters, *rows])
+
+
+def _stored(field: "models.Field[Any, Any]", value: Any, connection: Any) -> Any:
+    """Return a value as the database takes it: nothing is nothing in every column, the rest the field knows."""
+    return None if value is None else field.get_db_prep_save(value, connection)
