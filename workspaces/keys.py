@@ -62,13 +62,6 @@ def create_key(
     return key, secret
 
 
-def find_key(secret: str, *, now: datetime) -> ApiKey:
-    """Return the key with this secret; raises InvalidApiKey, without asking the database where the form is wrong."""
-    if not looks_like_a_key(secret):
-        raise InvalidApiKey
-    return look_up(digest(secret)).valid_key(now)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """A key as one of its secrets found it; nothing is said yet of the present moment."""

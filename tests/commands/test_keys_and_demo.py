@@ -11,7 +11,7 @@ from django.utils import timezone
 from adminapi import demo
 from adminapi.client import ClientError
 from tests.factories import make_workspace
-from workspaces.keys import find_key
+from workspaces.authentication import identify
 from workspaces.models import ApiKey, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 
@@ -34,7 +34,7 @@ def create(*arguments: str) -> tuple[ApiKey, str]:
 def test_a_new_key_works() -> None:
     key, secret = create()
 
-    assert find_key(secret, now=timezone.now()) == key
+    assert identify(secret, address="192.0.2.1", now=timezone.now())[0] == key
     assert secret.startswith("pk_live_")
     assert (key.name, key.tier, key.permissions, key.workspace_ids) == ("Shop", "starter", list(KEY_PERMISSIONS), [])
 

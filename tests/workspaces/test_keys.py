@@ -9,13 +9,13 @@ from pytest_django import DjangoAssertNumQueries
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from tests.factories import NOW, make_key
+from workspaces.authentication import identify
 from workspaces.keys import (
     BASE62,
     ApiKeyExpired,
     InvalidApiKey,
     create_key,
     digest,
-    find_key,
     looks_like_a_key,
 )
 from workspaces.models import ApiKey
@@ -23,6 +23,11 @@ from workspaces.permissions import KEY_PERMISSIONS
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(hours=24)
+
+
+def find_key(secret: str, *, now: datetime) -> ApiKey:
+    key, _ = identify(secret, address="192.0.2.1", now=now)
+    return key
 
 
 @pytest.mark.parametrize(("mode", "prefix"), [("live", "pk_live_"), ("test", "pk_test_")])
