@@ -13,8 +13,8 @@ from tests.databases import fresh_database
 
 SECRET = "of no worth: the bench's database is dropped when it is through"
 UNLIMITED = 100_000_000
-POOL = "2G"
-"""Of a database whose two million rows are in memory, as a production's are."""
+DATABASE = ("--innodb-buffer-pool-size=2G", "--innodb-log-file-size=1G")
+"""Two million rows in memory and room for their changes, as a production has."""
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def prepared() -> Iterator[None]:
     """Set up a migrated product of production's kind; what is started in the block inherits its environment."""
     with (
         tempfile.TemporaryDirectory(prefix="ouipost-bench-", ignore_cleanup_errors=True) as home,
-        services.database(pool=POOL) as server,
+        services.database(*DATABASE) as server,
         services.redis() as redis_url,
         fresh_database(Path(home), server) as database_url,
     ):

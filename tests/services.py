@@ -60,15 +60,15 @@ def run_suite(name: str, url: str, totals: Path, arguments: tuple[str, ...]) -> 
 
 
 @contextmanager
-def database(*, pool: str = "256M") -> Iterator[str]:
-    """Give the address of a MariaDB or MySQL server for the tests; one of our own keeps so much of it in memory."""
+def database(*options: str) -> Iterator[str]:
+    """Give the address of a MariaDB or MySQL server for the tests; one of our own is started with these options."""
     named = os.environ.get("DATABASE_URL_TEST", "")
     if named:
         yield named
         return
     need("mariadbd", "mariadb-server")
     with tempfile.TemporaryDirectory(prefix="ouipost-mariadb-", ignore_cleanup_errors=True) as folder:
-        server, url = start_mariadb(Path(folder), pool=pool)
+        server, url = start_mariadb(Path(folder), *options)
         try:
             yield url
         finally:
@@ -76,7 +76,7 @@ def database(*, pool: str = "256M") -> Iterator[str]:
             server.wait(timeout=START_SECONDS)
 
 
-def start_mariadb(folder: Path, *, pool: str = "256M") -> "tuple[subprocess.Popen[bytes], str]":
+def start_mariadb(folder: Path, *options: str) -> "tuple[subprocess.Popen[bytes], str]":
     """Start a server of our own in this folder; it commits as durably as production must."""
     os.chmod(folder, 0o755)  # noqa: S103 (an unprivileged server must enter it)
     user = server_user(folder)
@@ -86,7 +86,7 @@ def start_mariadb(folder: Path, *, pool: str = "256M") -> "tuple[subprocess.Pope
     port = free_port()
     command = [find("mariadbd"), "--no-defaults", f"--datadir={folder}/data", f"--port={port}"]
     command += ["--bind-address=127.0.0.1", f"--socket={folder}/socket", f"--pid-file={folder}/pid"]
-    command += [f"--innodb-buffer-pool-size={pool}", f"--log-error={folder}/log"]
+    command += ["--innodb-buffer-pool-size=256M", f"--log-error={folder}/log", *options]
     command += [f"--user={user}"] if user else []
     server = subprocess.Popen(command)  # noqa: S603
     wait_for_port(port, server, folder / "log")
