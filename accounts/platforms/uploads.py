@@ -1,17 +1,17 @@
 """Invisible steps that are done once: each is saved after it, and done again only when the network has dropped it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from accounts.platforms.base import Handles, Operation
+from accounts.platforms.base import Handles, Media, Operation, Save
 
 UPLOADS = "uploads"
 
 
 def upload_missing(
     operation: Operation,
-    save: Callable[[Handles], None],
+    save: Save,
     steps: Mapping[str, Callable[[], Any]],
     *,
     not_before: datetime,
@@ -31,3 +31,12 @@ def upload_missing(
 def uploaded(handles: Handles, key: str) -> Any:
     """Return what the network gave for this step."""
     return handles[UPLOADS][key]["given"]
+
+
+def pieces(media: Media, size: int, *, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Give a file from this byte on in pieces of at most `size` bytes, each with the offset of its first byte."""
+    with media.open() as file:
+        file.seek(start)
+        while piece := file.read(size):
+            yield start, piece
+            start += len(piece)

@@ -21,6 +21,7 @@ from ouipost.simulator.models import (
     Counter,
     Fault,
     Media,
+    Piece,
     Post,
     Request,
     Token,
@@ -246,6 +247,6 @@ def set_clock(moment: str) -> JsonResponse:
 def reset_view(request: HttpRequest) -> JsonResponse:
     """Forget everything: accounts, tokens, posts, faults, log, and the moved clock."""
     with atomic():
-        for model in (Account, App, Clock, Counter, Fault, Media, Post, Request, Token):
+        for model in (Account, App, Clock, Counter, Fault, Media, Piece, Post, Request, Token):
             model._default_manager.all().delete()
     return JsonResponse({"reset": True})

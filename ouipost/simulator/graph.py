@@ -4,13 +4,10 @@ import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
-from django.conf import settings
-
-from ouipost.simulator import limits
+from ouipost.simulator import limits, pulling
 from ouipost.simulator.call import Call, Refusal, parse
 from ouipost.simulator.models import Account, Post
 
@@ -23,7 +20,6 @@ VERSION_ENDS = {
     "v21.0": datetime(2027, 1, 21, tzinfo=UTC),
 }
 CALLS_PER_HOUR = 4800
-FETCH_SECONDS = 20
 Fields = dict[str, "Fields"]
 Row = TypeVar("Row", Account, Post)
 
@@ -178,22 +174,9 @@ def count(key: str, call: Call) -> None:
 
 
 def fetch(address: str, *, most: int) -> bytes:
-    """Fetch a file as Meta's crawler would: only from PUBLIC_BASE_URL, for the simulator talks to nobody else."""
-    own = getattr(settings, "PUBLIC_BASE_URL", "")
-    if not own or not address.startswith(f"{own}/"):
-        raise error("(#324) Missing or invalid image file", 324, error_user_msg="The file could not be fetched.")
-    parts = urlsplit(address)
-    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = connect(parts.hostname or "", parts.port, timeout=FETCH_SECONDS)
-    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    """Fetch a file as Meta's crawler would."""
     try:
-        connection.request("GET", target, headers={"User-Agent": "facebookexternalhit/1.1"})
-        response = connection.getresponse()
-        content = response.read(most + 1)
-    except (OSError, HTTPException) as failure:
-        raise error("(#324) Missing or invalid image file", 324) from failure
-    finally:
-        connection.close()
-    if response.status != 200:
-        raise error(f"(#324) Missing or invalid image file (it answered {response.status})", 324)
-    return content
+        return pulling.fetch(address, most=most, agent="facebookexternalhit/1.1")
+    except pulling.Unreachable as failure:
+        told = f"The file could not be fetched: {failure}"
+        raise error("(#324) Missing or invalid image file", 324, error_user_msg=told) from failure

@@ -1,13 +1,18 @@
-"""Uploaded files: read by Pillow, kept while they live."""
+"""Uploaded files: looked into, kept while they live, and put together where they come in parts."""
 
 import io
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models.functions import Length
 from PIL import Image, UnidentifiedImageError
 
-from ouipost.simulator.models import Media
+from ouipost.simulator.clips import Clip
+from ouipost.simulator.models import Media, Piece
+
+KEPT_BYTES = 50_000_000
+"""Of a larger file only the facts are kept: nobody needs to see it here."""
 
 
 class NotAnImage(Exception):
@@ -50,19 +55,60 @@ def keep(
     account: str,
     now: datetime,
     lifetime: timedelta,
-    picture: Picture | None,
+    picture: Picture | Clip | None,
     **values: Any,
 ) -> Media:
     """Keep a file for an account; the same id again replaces it and lives anew."""
     values.setdefault("mime", picture.mime if picture else "application/octet-stream")
     values.setdefault("ready_at", now)
     if picture:
-        values |= {"width": picture.width, "height": picture.height, "animated": picture.animated}
-    values |= {"content": content, "size": len(content), "created_at": now, "expires_at": now + lifetime}
+        values |= {"width": picture.width, "height": picture.height}
+    if isinstance(picture, Picture):
+        values["animated"] = picture.animated
+    if isinstance(picture, Clip):
+        values["data"] = {"seconds": picture.seconds} | values.get("data", {})
+    kept = content if len(content) <= KEPT_BYTES else b""
+    values |= {"content": kept, "size": len(content), "created_at": now, "expires_at": now + lifetime}
     media, _ = Media.objects.update_or_create(
         network=network, account=account, external_id=external_id, defaults=values
     )
     return media
+
+
+def add_piece(network: str, upload: str, start: int, content: bytes) -> int:
+    """Keep a part of a file that comes in several requests, and return how many bytes are there without a gap.
+
+    The same part again changes nothing.
+    """
+    Piece.objects.get_or_create(network=network, upload=upload, start=start, defaults={"content": content})
+    return received(network, upload)
+
+
+def received(network: str, upload: str) -> int:
+    """Return how many bytes of a file are there, counted from its beginning to the first gap."""
+    end = 0
+    for start, size in _pieces(network, upload):
+        if start > end:
+            break
+        end = max(end, start + size)
+    return end
+
+
+def _pieces(network: str, upload: str) -> list[tuple[int, int]]:
+    rows = Piece.objects.filter(network=network, upload=upload).annotate(size=Length("content"))
+    return list(rows.order_by("start").values_list("start", "size"))
+
+
+def whole(network: str, upload: str) -> bytes:
+    """Return the file that came in parts, from its beginning to the first gap, and forget the parts."""
+    parts = Piece.objects.filter(network=network, upload=upload).order_by("start")
+    content = bytearray()
+    for part in parts.iterator(chunk_size=1):
+        if part.start > len(content):
+            break
+        content[part.start : part.start + len(part.content)] = part.content
+    parts.delete()
+    return bytes(content)
 
 
 def usable(network: str, account: str, external_id: str, now: datetime) -> Media | None:

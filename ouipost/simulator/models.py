@@ -97,12 +97,28 @@ class Media(models.Model):
     ready_at = models.DateTimeField()
     failed = models.BooleanField(default=False)
     used = models.BooleanField(default=False)
+    data = models.JSONField(default=dict)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["network", "account", "external_id"], name="simulator_one_file")]
 
     def __str__(self) -> str:
         return f"{self.network} {self.external_id}"
+
+
+class Piece(models.Model):
+    """A part of a file that comes in several requests, until the file is whole."""
+
+    network = models.CharField(max_length=20)
+    upload = models.CharField(max_length=100)
+    start = models.PositiveBigIntegerField()
+    content = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["network", "upload", "start"], name="simulator_one_piece")]
+
+    def __str__(self) -> str:
+        return f"{self.network} {self.upload} from {self.start}"
 
 
 class PostQuerySet(models.QuerySet["Post"]):

@@ -1,0 +1,97 @@
+"""What can go wrong at a network: each error says whether asking again can help, and who can mend it."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, ClassVar
+
+
+class WhoActs(StrEnum):
+    """Who can mend a failure."""
+
+    CALLER = "caller"
+    ACCOUNT_OWNER = "account_owner"
+    OPERATOR = "operator"
+    NETWORK = "network"
+
+
+class PlatformError(Exception):
+    """A call to a network did not do what it should; the subclass says whether asking again can help."""
+
+    code: ClassVar[str] = "PLATFORM_UNAVAILABLE"
+    who_acts: ClassVar[WhoActs] = WhoActs.NETWORK
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        who_acts: WhoActs | None = None,
+        status: int | None = None,
+        network_code: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.error_code = code or self.code
+        self.acts = who_acts or self.who_acts
+        self.status = status
+        self.network_code = network_code
+
+
+class Rejected(PlatformError):
+    """Refused as it stands: asking again cannot help."""
+
+    code = "CONTENT_REJECTED"
+    who_acts = WhoActs.CALLER
+
+
+class Duplicate(Rejected):
+    """Refused because the account has posted the same before: after a lost answer this may be our own post."""
+
+
+class AuthExpired(PlatformError):
+    """The token is no longer taken: a refresh may help once, then only the account's owner can."""
+
+    code = "TOKEN_REVOKED"
+    who_acts = WhoActs.ACCOUNT_OWNER
+
+
+class Unavailable(PlatformError):
+    """Certainly not taken: ask again, not before `retry_after` seconds if that is given."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.retry_after = retry_after
+
+
+class RateLimited(Unavailable):
+    """Certainly not taken, because of a quota: does not count as an attempt."""
+
+    code = "RATE_LIMITED_BY_PLATFORM"
+
+
+class StillWorking(Unavailable):
+    """The network is at work on what it was given: ask again after `retry_after` seconds. No attempt is counted.
+
+    From `prepare` nothing is visible yet. From `commit` and `recover` the network has taken the post and will show it,
+    or say that it failed; `handles` replace those of the operation where the visible call itself gave new ones.
+    """
+
+    retry_after: float
+
+    def __init__(
+        self, message: str, *, retry_after: float, handles: "Mapping[str, Any] | None" = None, **facts: Any
+    ) -> None:
+        super().__init__(message, retry_after=retry_after, **facts)
+        self.handles = handles
+
+
+class ProcessingFailed(Rejected):
+    """The network took the post and gave it up: there is none, and sending the same again cannot help."""
+
+    code = "MEDIA_REJECTED"
+
+
+class Unknown(PlatformError):
+    """The answer was lost or says nothing: the network may or may not have done it."""
+
+    code = "OUTCOME_UNKNOWN"

@@ -1,0 +1,96 @@
+"""What a network takes, as data: the numbers that the validator applies, and what it says of what is beyond them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Issue:
+    """What a network would refuse (`severity` error) or change (warning), and how to mend it."""
+
+    rule: str
+    field: str
+    message: str
+    limit: Any = None
+    actual: Any = None
+    severity: str = "error"
+    fix: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One key of `platform_content.<network>.options`."""
+
+    name: str
+    kind: str = "text"
+    """text, texts (a list of them), flag, integer."""
+    choices: tuple[str, ...] = ()
+    """All values that it takes; empty: any of its kind."""
+    required: bool = False
+    max_characters: int | None = None
+    """Of a text, or of each of several, counted as the network counts its posts."""
+    max_items: int | None = None
+    choices_from: str = ""
+    """The key of the account's metadata that lists the values that it takes: `[value, …]` or `[{id, name}, …]`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The rules that the validator applies, in numbers; None: no such limit, 0: not supported."""
+
+    max_characters: int
+    characters_counted_as: str = "unicode_characters"
+    """unicode_characters, utf16_units, utf8_bytes, graphemes, x_weighted (X's own weights), or emoji_as_bytes."""
+    max_text_bytes: int | None = None
+    max_hashtags: int | None = None
+    max_mentions: int | None = None
+    max_links: int | None = None
+    forbidden_characters: str = ""
+    """In text and title."""
+    title_required: bool = False
+    max_title_characters: int | None = None
+    text_required_without_media: bool = True
+    media_required: bool = False
+    min_media: int | None = None
+    max_media: int | None = None
+    """Files in all, where that is less than the kinds together."""
+    image_mime_types: tuple[str, ...] = ()
+    max_images: int = 0
+    max_image_bytes: int | None = None
+    min_image_ratio: float | None = None
+    """Width by height. Images beyond get bars at their sides; nothing is cut off."""
+    max_image_ratio: float | None = None
+    max_image_side: int | None = None
+    """Pixels. Larger images are made smaller."""
+    max_image_short_side: int | None = None
+    animated_image_alone: bool = False
+    max_alt_text_characters: int | None = None
+    video_mime_types: tuple[str, ...] = ()
+    max_videos: int = 0
+    max_video_bytes: int | None = None
+    min_video_duration_seconds: float | None = None
+    max_video_duration_seconds: float | None = None
+    min_video_ratio: float | None = None
+    max_video_ratio: float | None = None
+    min_video_side: int | None = None
+    max_video_side: int | None = None
+    min_video_fps: float | None = None
+    max_video_fps: float | None = None
+    video_codecs: tuple[str, ...] = ()
+    """Empty: any."""
+    audio_codecs: tuple[str, ...] = ()
+    mixes_images_and_videos: bool = False
+    document_mime_types: tuple[str, ...] = ()
+    max_documents: int = 0
+    max_document_bytes: int | None = None
+    max_document_pages: int | None = None
+    options: tuple[Option, ...] = ()
+    """What it takes besides; `post_type` is always there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How many posts an account may send in a moving window of `seconds`."""
+
+    posts: int
+    seconds: int

@@ -1,0 +1,225 @@
+"""What crosses the line between a network and the rest of the product: frozen, and never a model."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, BinaryIO
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """This installation's registration at a network."""
+
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    version: str = ""
+    product: str = ""
+    """Which of a network's products it is registered for, where that decides what it may do; empty: the usual one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """What a sign-in or a refresh gave; `refresh_token` and `scopes` are empty where the network sent none."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(default="", repr=False)
+    access_expires_at: datetime | None = None
+    """None: unknown, or never."""
+    ends_at: datetime | None = None
+    """When the connection ends unless a person acts; None: unknown, or never."""
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """How an account shows itself."""
+
+    name: str
+    username: str = ""
+    profile_image: str = ""
+    followers: int | None = None
+    following: int | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """What this reading adds to the account's metadata, or changes in it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One account that a sign-in opened, with the tokens to act for it."""
+
+    remote_id: str
+    type: str
+    profile: Profile
+    tokens: Tokens
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """A connected account as its network knows it."""
+
+    remote_id: str
+    access_token: str = field(repr=False)
+    refresh_token: str = field(default="", repr=False)
+    username: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Media:
+    """One file of a post, in the order of the post."""
+
+    id: str
+    type: str
+    """image, video or document."""
+    mime_type: str
+    size: int
+    width: int = 0
+    height: int = 0
+    seconds: float = 0
+    """How long a video runs."""
+    fps: float = 0
+    video_codec: str = ""
+    """h264, hevc, vp8, vp9, av1, … as FFmpeg names them."""
+    audio_codec: str = ""
+    """Empty: no sound."""
+    pages: int = 0
+    """Of a document; 0: not known."""
+    animated: bool = False
+    alt_text: str = ""
+    filename: str = ""
+    converted: str = ""
+    """What was done to make it fit the network, in words; empty: nothing."""
+    open: Callable[[], BinaryIO] = field(repr=False, compare=False)
+    pull_url: Callable[[], str] = field(default=str, repr=False, compare=False)
+    """Gives a signed address that is good for 24 h: for networks that pull. Opens nothing in the network's name."""
+
+    @property
+    def ratio(self) -> float:
+        """Return width by height, 0 where they are not known."""
+        return self.width / self.height if self.height else 0
+
+    def read(self) -> bytes:
+        with self.open() as file:
+            return file.read()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What one account shall publish."""
+
+    text: str
+    """Final: link (where it belongs into the text) and hashtags are in it."""
+    title: str = ""
+    link: str = ""
+    """Set only where the network takes a link beside the text."""
+    media: tuple[Media, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """As the caller gave them, `post_type`, `thread` and `first_comment` among them."""
+
+    @property
+    def post_type(self) -> str:
+        return str(self.options.get("post_type", FEED))
+
+    @property
+    def replies(self) -> tuple["Reply", ...]:
+        """Return what follows the post, in order: the rest of a thread, then the first comment."""
+        thread = [Reply(text=text, is_comment=False) for text in self.options.get("thread", ())]
+        comment = self.options.get("first_comment", "")
+        return (*thread, *([Reply(text=comment, is_comment=True)] if comment else []))
+
+
+FEED = "feed"
+"""The `post_type` of a usual post."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """One text that the account adds to its own post: the next part of a thread, or the first comment."""
+
+    text: str
+    is_comment: bool
+
+
+Handles = Mapping[str, Any]
+"""What must be remembered between the steps of one publish, as JSON: media ids, a chosen record key, the record."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """The network has it."""
+
+    remote_id: str
+    url: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What else replies to it need, as JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One visible call for one account, across all its attempts: the post, or one of its replies."""
+
+    content: Content
+    account: Account
+    handles: Handles = field(default_factory=dict)
+    """Of this call alone."""
+    now: datetime
+    armed_at: datetime | None = None
+    """When the visible call was first allowed to start; None before that."""
+    out: tuple[Published, ...] = ()
+    """The post and those of its replies that are published already."""
+
+    @property
+    def reply(self) -> Reply | None:
+        """Return the reply that this operation is about, None for the post itself."""
+        return self.content.replies[len(self.out) - 1] if self.out else None
+
+    @property
+    def root(self) -> Published:
+        """Return the post that a reply belongs to."""
+        return self.out[0]
+
+    @property
+    def parent(self) -> Published:
+        """Return what a reply answers: the part of the thread before it; for a comment the post."""
+        return self.out[0] if self.reply is None or self.reply.is_comment else self.out[-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostNumbers:
+    """How a post did so far; None: the network does not say."""
+
+    impressions: int | None = None
+    reach: int | None = None
+    engagement: int | None = None
+    """Reactions, comments and shares together; clicks are not in it."""
+    clicks: int | None = None
+    own: Mapping[str, int] = field(default_factory=dict)
+    """By the network's own names as `Platform.metrics` lists them: likes, retweets, …"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demographics:
+    """Who follows, in whole percent of those whom the network knows something of; empty where it says nothing."""
+
+    age_groups: Mapping[str, int] = field(default_factory=dict)
+    """By 18-24, 25-34, … as the network cuts them."""
+    countries: Mapping[str, int] = field(default_factory=dict)
+    """By ISO 3166 code."""
+    cities: Mapping[str, int] = field(default_factory=dict)
+    genders: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountNumbers:
+    """How an account stands; what a network counts by day is that of the last whole day (UTC)."""
+
+    followers: int | None = None
+    following: int | None = None
+    posts: int | None = None
+    impressions: int | None = None
+    reach: int | None = None
+    engagement: int | None = None
+    clicks: int | None = None
+    profile_views: int | None = None
+    demographics: Demographics = field(default_factory=Demographics)

@@ -1,0 +1,63 @@
+"""What a network sees in a video file, read by FFmpeg's libraries."""
+
+import io
+from dataclasses import dataclass
+from typing import IO
+
+import av
+
+CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2": "video/mp4", "matroska,webm": "video/webm"}
+"""FFmpeg's names of the containers that are looked into; a file of any other is no video here."""
+
+
+class NotAVideo(Exception):
+    """These bytes are no video that can be opened."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """The facts of a video file; sizes are as it is shown, after its rotation."""
+
+    mime: str
+    video_codec: str
+    audio_codec: str
+    """Empty: it has no sound."""
+    width: int
+    height: int
+    seconds: float
+    fps: float
+
+    @property
+    def ratio(self) -> float:
+        """Return width by height."""
+        return self.width / self.height
+
+
+def look_at_clip(content: bytes | IO[bytes]) -> Clip:
+    """Return the facts of a video, after decoding its first frame; raises NotAVideo."""
+    source = io.BytesIO(content) if isinstance(content, bytes) else content
+    try:
+        with av.open(source, mode="r", options={"protocol_whitelist": "file"}) as container:
+            name = container.format.name
+            if name not in CONTAINERS or not container.streams.video:
+                raise NotAVideo
+            stream = container.streams.video[0]
+            frame = next(container.decode(stream))
+            turned = abs(frame.rotation) in (90, 270)
+            sides = (frame.height, frame.width) if turned else (frame.width, frame.height)
+            sound = container.streams.audio[0].codec_context.name if container.streams.audio else ""
+            return Clip(
+                mime=_mime(name, container.metadata.get("major_brand", "")),
+                video_codec=stream.codec_context.name,
+                audio_codec=sound,
+                width=sides[0],
+                height=sides[1],
+                seconds=(container.duration or 0) / av.time_base,
+                fps=float(stream.average_rate or 0),
+            )
+    except (av.error.FFmpegError, StopIteration, ValueError, OSError, EOFError) as error:
+        raise NotAVideo from error
+
+
+def _mime(container: str, brand: str) -> str:
+    return "video/quicktime" if brand.strip() == "qt" else CONTAINERS[container]
