@@ -2,11 +2,11 @@
 
 import io
 import json as json_module
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 import pytest
 from requests.structures import CaseInsensitiveDict
@@ -26,6 +26,8 @@ from accounts.platforms.base import (
     Published,
     RateLimited,
     Rejected,
+    Save,
+    StillWorking,
     Tokens,
     Unavailable,
     Unknown,
@@ -69,12 +71,16 @@ class FakeSession:
         *,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, Any] | Sequence[tuple[str, str]] | None = None,
-        data: Mapping[str, Any] | bytes | None = None,
+        data: Mapping[str, Any] | bytes | BinaryIO | None = None,
         json: Any = None,
-        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        files: Mapping[str, tuple[str, bytes | BinaryIO, str]] | None = None,
         timeout: float = 30,
         max_bytes: int = 1_000_000,
     ) -> Answer:
+        if isinstance(data, io.IOBase):
+            data = data.read()
+        if files:
+            files = {name: (title, _read(content), kind) for name, (title, content, kind) in files.items()}
         parts = {"headers": headers, "params": params, "data": data, "json": json, "files": files}
         sent = {name: value for name, value in parts.items() if value}
         assert self.calls, f"Nobody announced {method} {url}"
@@ -89,28 +95,54 @@ class FakeSession:
         assert not self.calls, f"Not called: {self.calls}"
 
 
-def make_image(media_id: str = "media_1", **values: Any) -> Media:
-    content = f"bytes of {media_id}".encode()
+def _read(content: bytes | BinaryIO) -> bytes:
+    return content if isinstance(content, bytes) else content.read()
+
+
+def make_media(media_id: str, content: bytes, extension: str, **values: Any) -> Media:
     facts: dict[str, Any] = {
-        "type": "image",
-        "mime_type": "image/jpeg",
         "size": len(content),
-        "width": 800,
-        "height": 600,
-        "filename": f"{media_id}.jpg",
+        "filename": f"{media_id}.{extension}",
         "open": lambda: io.BytesIO(content),
+        "pull_url": lambda: f"https://ours.example/media/{media_id}",
     }
     return Media(id=media_id, **facts | values)
 
 
+def make_image(media_id: str = "media_1", **values: Any) -> Media:
+    facts: dict[str, Any] = {"type": "image", "mime_type": "image/jpeg", "width": 800, "height": 600}
+    return make_media(media_id, f"bytes of {media_id}".encode(), "jpg", **facts | values)
+
+
+def make_video(media_id: str = "media_1", content: bytes | None = None, **values: Any) -> Media:
+    """A video that every network takes as a short upright one."""
+    facts: dict[str, Any] = {"type": "video", "mime_type": "video/mp4", "width": 720, "height": 1280, "seconds": 20.0}
+    facts |= {"fps": 30.0, "video_codec": "h264", "audio_codec": "aac"}
+    written = f"bytes of {media_id}".encode() if content is None else content
+    return make_media(media_id, written, "mp4", **facts | values)
+
+
+def make_document(media_id: str = "media_1", **values: Any) -> Media:
+    facts: dict[str, Any] = {"type": "document", "mime_type": "application/pdf", "pages": 3}
+    return make_media(media_id, f"bytes of {media_id}".encode(), "pdf", **facts | values)
+
+
 @dataclass(frozen=True)
 class Publication:
-    """A content, and all the calls that make it a post."""
+    """A content, and all the calls that make it a post, or, behind what is out already, a reply."""
 
     content: Content
     prepares: tuple[Call, ...]
     commits: tuple[Call, ...]
+    """The visible call first, then what reads its result."""
     published: Published
+    out: tuple[Published, ...] = ()
+    shows: tuple[Call, ...] = ()
+    """What asks until it is shown, where the network has only taken it after `commits`."""
+
+
+def no_save(handles: Handles, *, seconds: float = 0) -> None:
+    """Keep nothing."""
 
 
 class PlatformCase:
@@ -125,27 +157,32 @@ class PlatformCase:
     revoke_calls: ClassVar[tuple[Call, ...]]
     profile_calls: ClassVar[tuple[Call, ...]]
     profile: ClassVar[Profile]
-    text: ClassVar[Publication]
-    link: ClassVar[Publication]
-    image: ClassVar[Publication]
-    images: ClassVar[Publication]
-    recover_call: ClassVar[Call]
-    """Finds the post of `text`."""
+    publications: ClassVar[Mapping[str, Publication]]
+    """Every kind of post and reply, by a name for it."""
+    usual: ClassVar[str] = "text"
+    """The kind that meets every answer of the network: its first commit call is the visible one."""
+    uploading: ClassVar[str] = "images"
+    """A kind with at least two prepare calls, each of which is saved."""
+    recover_calls: ClassVar[tuple[Call, ...]]
+    """Find the usual post."""
     nothing_found: ClassVar[Answer]
+    """The answer to the first of them that means that there is no such post."""
     refused: ClassVar[Answer]
     """A definite refusal of the content."""
     over_quota: ClassVar[Answer]
     """Asks to wait for two minutes."""
     token_over: ClassVar[Answer]
 
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if "kind" in metafunc.fixturenames:
+            metafunc.parametrize("kind", list(self.publications))
+
     def operation(self, content: Content, **values: Any) -> Operation:
         return Operation(content=content, account=self.account, now=NOW, **values)
 
-    def prepared(
-        self, publication: Publication, *, save: Callable[[Handles], None] = lambda handles: None
-    ) -> Operation:
+    def prepared(self, publication: Publication, *, save: Save = no_save) -> Operation:
         session = FakeSession(*publication.prepares)
-        operation = self.operation(publication.content)
+        operation = self.operation(publication.content, out=publication.out)
         handles = self.connector.prepare(session, operation, save)
         session.assert_done()
         return replace(operation, handles=json_module.loads(json_module.dumps(handles)), armed_at=NOW)
@@ -155,76 +192,96 @@ class PlatformCase:
         call = replace(publication.commits[0], gets=gets)
         return self.connector.commit(FakeSession(call), self.prepared(publication))
 
-    @pytest.mark.parametrize("kind", ["text", "link", "image", "images"])
+    @property
+    def first(self) -> Publication:
+        return self.publications[self.usual]
+
+    @property
+    def steps(self) -> Publication:
+        return self.publications[self.uploading]
+
     def test_it_publishes(self, kind: str) -> None:
-        publication: Publication = getattr(self, kind)
+        publication = self.publications[kind]
         operation = self.prepared(publication)
         session = FakeSession(*publication.commits)
 
-        published = self.connector.commit(session, operation)
+        if publication.shows:
+            with pytest.raises(StillWorking) as taken:
+                self.connector.commit(session, operation)
+            session.assert_done()
+            session = FakeSession(*publication.shows)
+            told = operation.handles if taken.value.handles is None else taken.value.handles
+            [published] = self.connector.recover(session, replace(operation, handles=told))
+        else:
+            published = self.connector.commit(session, operation)
 
         assert published == publication.published
         session.assert_done()
 
-    @pytest.mark.parametrize("kind", ["text", "link", "image", "images"])
     def test_what_it_publishes_is_valid(self, kind: str) -> None:
-        assert self.connector.validate(getattr(self, kind).content) == []
+        issues = self.connector.validate(self.publications[kind].content, self.account.metadata)
+
+        assert [issue for issue in issues if issue.severity == "error"] == []
 
     def test_what_is_prepared_is_not_prepared_again(self) -> None:
         saved: list[Handles] = []
-        operation = self.prepared(self.images, save=saved.append)
+        operation = self.prepared(self.steps, save=lambda handles, *, seconds=0: saved.append(handles))
 
-        handles = self.connector.prepare(FakeSession(), replace(operation, armed_at=None), saved.append)
+        handles = self.connector.prepare(FakeSession(), replace(operation, armed_at=None), no_save)
 
         assert handles == operation.handles == saved[-1]
 
     def test_a_preparation_goes_on_after_the_last_saved_step(self) -> None:
         saved: list[Handles] = []
-        first, *rest = self.images.prepares
-        operation = self.operation(self.images.content)
+
+        def save(handles: Handles, *, seconds: float = 0) -> None:
+            saved.append(handles)
+
+        first, *rest = self.steps.prepares
+        operation = self.operation(self.steps.content)
         broken = FakeSession(first, replace(rest[0], gets=LOST))
         with pytest.raises(Unknown):
-            self.connector.prepare(broken, operation, saved.append)
+            self.connector.prepare(broken, operation, save)
 
         session = FakeSession(*rest)
-        self.connector.prepare(session, replace(operation, handles=saved[-1]), saved.append)
+        self.connector.prepare(session, replace(operation, handles=saved[-1]), save)
 
         session.assert_done()
 
     def test_an_overloaded_network_took_no_upload(self) -> None:
-        session = FakeSession(replace(self.images.prepares[0], gets=make_answer(503)))
+        session = FakeSession(replace(self.steps.prepares[0], gets=make_answer(503)))
 
         with pytest.raises(Unavailable) as caught:
-            self.connector.prepare(session, self.operation(self.images.content), lambda handles: None)
+            self.connector.prepare(session, self.operation(self.steps.content), no_save)
 
         assert type(caught.value) is Unavailable
 
     def test_an_upload_without_an_id_is_made_again(self) -> None:
-        session = FakeSession(replace(self.images.prepares[0], gets=make_answer(200, {})))
+        session = FakeSession(replace(self.steps.prepares[0], gets=make_answer(200, {})))
 
         with pytest.raises(Unavailable):
-            self.connector.prepare(session, self.operation(self.images.content), lambda handles: None)
+            self.connector.prepare(session, self.operation(self.steps.content), no_save)
 
     def test_a_refused_post_is_rejected_with_the_networks_words(self) -> None:
         with pytest.raises(Rejected) as caught:
-            self.commit(self.text, self.refused)
+            self.commit(self.first, self.refused)
 
         assert (caught.value.error_code, caught.value.acts) == ("CONTENT_REJECTED", WhoActs.CALLER)
         assert "says: " in caught.value.message
 
     def test_a_dead_token_is_told_from_a_refused_post(self) -> None:
         with pytest.raises(AuthExpired) as caught:
-            self.commit(self.text, self.token_over)
+            self.commit(self.first, self.token_over)
 
         assert (caught.value.error_code, caught.value.acts) == ("TOKEN_REVOKED", WhoActs.ACCOUNT_OWNER)
 
     def test_a_401_without_words_is_a_dead_token(self) -> None:
         with pytest.raises(AuthExpired):
-            self.commit(self.text, make_answer(401))
+            self.commit(self.first, make_answer(401))
 
     def test_a_quota_says_how_long_to_wait(self) -> None:
         with pytest.raises(RateLimited) as caught:
-            self.commit(self.text, self.over_quota)
+            self.commit(self.first, self.over_quota)
 
         assert caught.value.retry_after == 120
         assert caught.value.error_code == "RATE_LIMITED_BY_PLATFORM"
@@ -247,31 +304,33 @@ class PlatformCase:
     )
     def test_an_answer_that_says_nothing_leaves_the_outcome_unknown(self, gets: Answer | PlatformError) -> None:
         with pytest.raises(Unknown):
-            self.commit(self.text, gets)
+            self.commit(self.first, gets)
 
     def test_a_post_that_never_left_may_be_sent_again(self) -> None:
         with pytest.raises(Unavailable):
-            self.commit(self.text, NOT_SENT)
+            self.commit(self.first, NOT_SENT)
 
     def test_it_finds_its_post_after_a_lost_answer(self) -> None:
-        operation = self.prepared(self.text)
+        operation = self.prepared(self.first)
 
-        found = self.connector.recover(FakeSession(self.recover_call), operation)
+        session = FakeSession(*self.recover_calls)
+        found = self.connector.recover(session, operation)
+        session.assert_done()
 
-        assert found == [self.text.published]
+        assert found == [self.first.published]
 
     def test_it_finds_nothing_where_nothing_was_posted(self) -> None:
-        operation = self.prepared(self.text)
+        operation = self.prepared(self.first)
 
-        found = self.connector.recover(FakeSession(replace(self.recover_call, gets=self.nothing_found)), operation)
+        found = self.connector.recover(FakeSession(replace(self.recover_calls[0], gets=self.nothing_found)), operation)
 
         assert found == []
 
     def test_a_search_that_failed_is_not_an_absence(self) -> None:
-        operation = self.prepared(self.text)
+        operation = self.prepared(self.first)
 
         with pytest.raises(Unavailable):
-            self.connector.recover(FakeSession(replace(self.recover_call, gets=make_answer(503))), operation)
+            self.connector.recover(FakeSession(replace(self.recover_calls[0], gets=make_answer(503))), operation)
 
     def test_it_refreshes_the_tokens(self) -> None:
         session = FakeSession(*self.refresh_calls)
@@ -310,7 +369,7 @@ class LookCase(PlatformCase):
     """Inherited where a lost answer is cleared up by a search among the account's posts, which come in pages."""
 
     own: ClassVar[Mapping[str, Any]]
-    """The post of `text` as the list shows it."""
+    """The usual post as the list shows it."""
     other: ClassVar[Mapping[str, Any]]
 
     def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
@@ -326,14 +385,14 @@ class LookCase(PlatformCase):
 
     def recovered(self, *calls: Call) -> list[Published]:
         session = FakeSession(*calls)
-        found = self.connector.recover(session, self.prepared(self.text))
+        found = self.connector.recover(session, self.prepared(self.first))
         session.assert_done()
         return found
 
     def test_a_post_behind_more_than_one_page_of_newer_posts_is_found(self) -> None:
         newer = [self.other] * 100
 
-        assert self.recovered(*self.search(newer, [], newer, [self.own])) == [self.text.published]
+        assert self.recovered(*self.search(newer, [], newer, [self.own])) == [self.first.published]
 
     def test_all_pages_are_searched_before_a_post_is_called_absent(self) -> None:
         assert self.recovered(*self.search(*[[self.other]] * 10)) == []
@@ -343,10 +402,10 @@ class LookCase(PlatformCase):
 
         found = self.recovered(*self.search([twin], [self.own]))
 
-        assert [each.remote_id for each in found] == ["9", self.text.published.remote_id]
+        assert [each.remote_id for each in found] == ["9", self.first.published.remote_id]
 
     def test_a_post_that_slid_to_the_next_page_meanwhile_is_one_post(self) -> None:
-        assert self.recovered(*self.search([self.own], [self.own])) == [self.text.published]
+        assert self.recovered(*self.search([self.own], [self.own])) == [self.first.published]
 
     @pytest.mark.parametrize("found", [False, True])
     def test_a_list_without_an_end_leaves_it_unknown(self, found: bool) -> None:
@@ -365,7 +424,7 @@ class LookCase(PlatformCase):
     @pytest.mark.parametrize("said", [{}, [1], {"errors": [{"title": "Not Found Error"}]}, {"data": None}])
     def test_an_answer_without_a_list_leaves_it_unknown(self, said: Any) -> None:
         with pytest.raises(Unknown):
-            self.recovered(replace(self.recover_call, gets=make_answer(200, said)))
+            self.recovered(replace(self.recover_calls[0], gets=make_answer(200, said)))
 
 
 class OAuth2Case(PlatformCase):
