@@ -94,3 +94,15 @@ class Pace:
 
     posts: int
     seconds: int
+
+
+def above(rule: str, field: str, told: str, limit: int, actual: int) -> Issue:
+    """Return the issue of a count that is too large."""
+    return Issue(
+        rule=rule,
+        field=field,
+        message=f"{told}; this network takes at most {limit}.",
+        limit=limit,
+        actual=actual,
+        fix=f"Take away at least {actual - limit}.",
+    )

@@ -1,38 +1,104 @@
 """What a network would refuse, read off its limits alone. Every problem is named, not only the first."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from accounts.platforms.base import Content, Issue, Limits, Media
-from accounts.platforms.text import length
+from accounts.platforms import file_rules, option_rules
+from accounts.platforms.limits import Issue, Limits, above
+from accounts.platforms.shapes import FEED, Content
+from accounts.platforms.text import find_hashtags, find_links, find_names, length
 
 UNITS = {
     "unicode_characters": "characters",
     "utf16_units": "characters (UTF-16 units)",
+    "utf8_bytes": "bytes",
     "graphemes": "characters",
     "x_weighted": "characters by X's own count",
+    "emoji_as_bytes": "characters, an emoji counted by its bytes,",
 }
-LATER_KINDS = {"video": "videos", "document": "documents"}
-LATER_OPTIONS = ("first_comment", "thread")
 
 
-def check(content: Content, limits: Limits) -> list[Issue]:
-    """Return all that these limits refuse in this content."""
-    return [*_text(content, limits), *_presence(content, limits), *_media(content, limits), *_options(content, limits)]
+def check(content: Content, limits: Limits, account: Mapping[str, Any] | None = None) -> list[Issue]:
+    """Return all that these limits refuse in this content; the account's metadata has what its options choose from."""
+    return [
+        *_text(content, limits),
+        *_title(content, limits),
+        *_presence(content, limits),
+        *file_rules.check(content.media, limits),
+        *option_rules.check(content, limits, account or {}),
+        *_replies(content, limits),
+    ]
+
+
+def check_type(content: Content, known: tuple[str, ...]) -> Iterator[Issue]:
+    """Name a `post_type` that the network does not have."""
+    if content.post_type not in known:
+        told = ", ".join(known)
+        yield Issue(
+            rule="post_type_unsupported",
+            field="options.post_type",
+            message=f"This network has no posts of the type {content.post_type!r}.",
+            limit=list(known),
+            actual=content.post_type,
+            fix=f"Use one of: {told}." if known != (FEED,) else "Remove the option.",
+        )
 
 
 def _text(content: Content, limits: Limits) -> Iterator[Issue]:
-    count = length(content.text, limits.characters_counted_as)
+    yield from _length(content.text, limits, "content", "The text")
+    if found := sorted(set(limits.forbidden_characters) & set(content.text)):
+        yield _forbidden("content", "text", found)
+    for rule, field, spans, most in (
+        ("too_many_hashtags", "hashtags", find_hashtags(content.text), limits.max_hashtags),
+        ("too_many_mentions", "mentions", find_names(content.text), limits.max_mentions),
+        ("too_many_links", "links", _distinct_links(content), limits.max_links),
+    ):
+        if most is not None and len(spans) > most:
+            yield above(rule, "content", f"The text has {len(spans)} {field}", most, len(spans))
+
+
+def _distinct_links(content: Content) -> list[str]:
+    links = [span.value for span in find_links(content.text)]
+    return list(dict.fromkeys([*links, *filter(None, [content.link])]))
+
+
+def _length(text: str, limits: Limits, field: str, what: str) -> Iterator[Issue]:
+    count = length(text, limits.characters_counted_as)
     if count > limits.max_characters:
         unit = UNITS[limits.characters_counted_as]
-        yield _above("text_too_long", "content", f"The text has {count} {unit}", limits.max_characters, count)
-    size = len(content.text.encode())
+        yield above("text_too_long", field, f"{what} has {count} {unit}", limits.max_characters, count)
+    size = len(text.encode())
     if limits.max_text_bytes is not None and size > limits.max_text_bytes:
-        yield _above("text_too_many_bytes", "content", f"The text has {size} bytes", limits.max_text_bytes, size)
-    count = len(content.title)
+        yield above("text_too_many_bytes", field, f"{what} has {size} bytes", limits.max_text_bytes, size)
+
+
+def _title(content: Content, limits: Limits) -> Iterator[Issue]:
+    if limits.title_required and not content.title.strip():
+        yield Issue(
+            rule="title_required",
+            field="title",
+            message="This network takes no post of this kind without a title.",
+            fix="Write a title.",
+        )
+    unit = "utf16_units" if limits.characters_counted_as == "utf16_units" else "unicode_characters"
+    count = length(content.title, unit)
     if limits.max_title_characters is not None and count > limits.max_title_characters:
         told = f"The title has {count} characters"
-        yield _above("title_too_long", "title", told, limits.max_title_characters, count)
+        yield above("title_too_long", "title", told, limits.max_title_characters, count)
+    if found := sorted(set(limits.forbidden_characters) & set(content.title)):
+        yield _forbidden("title", "title", found)
+
+
+def _forbidden(field: str, what: str, found: list[str]) -> Issue:
+    shown = " and ".join(found)
+    return Issue(
+        rule=f"{what}_forbidden_characters",
+        field=field,
+        message=f"The {what} has {shown}, which this network does not take.",
+        actual="".join(found),
+        fix=f"Remove {shown}.",
+    )
 
 
 def _presence(content: Content, limits: Limits) -> Iterator[Issue]:
@@ -42,8 +108,8 @@ def _presence(content: Content, limits: Limits) -> Iterator[Issue]:
         yield Issue(
             rule="media_required",
             field="media",
-            message="This network takes no post without a file.",
-            fix="Add an image or a video.",
+            message="This network takes no post of this kind without a file.",
+            fix=f"Add {_what_it_takes(limits)}.",
         )
     elif limits.text_required_without_media and not content.text.strip() and not content.link:
         yield Issue(
@@ -54,85 +120,15 @@ def _presence(content: Content, limits: Limits) -> Iterator[Issue]:
         )
 
 
-def _media(content: Content, limits: Limits) -> Iterator[Issue]:
-    kinds = Counter(each.type for each in content.media)
-    if kinds["image"] > limits.max_images:
-        told = f"The post has {kinds['image']} images"
-        yield _above("too_many_images", "media", told, limits.max_images, kinds["image"])
-    if kinds["image"] and kinds["video"] and not limits.mixes_images_and_videos:
-        yield Issue(
-            rule="images_and_videos_mixed",
-            field="media",
-            message="This network takes images or a video in one post, not both.",
-            fix="Remove the video, or the images.",
-        )
-    for position, media in enumerate(content.media):
-        field = f"media.{position}"
-        yield from _image(media, field, limits) if media.type == "image" else _later(media, field)
+def _what_it_takes(limits: Limits) -> str:
+    kinds = Counter(an_image=limits.max_images, a_video=limits.max_videos, a_document=limits.max_documents)
+    return " or ".join(name.replace("_", " ") for name, most in kinds.items() if most)
 
 
-def _image(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
-    if media.mime_type not in limits.image_mime_types:
-        taken = ", ".join(limits.image_mime_types)
-        yield Issue(
-            rule="image_type_unsupported",
-            field=field,
-            message=f"This network doesn't take images of the type {media.mime_type}.",
-            limit=list(limits.image_mime_types),
-            actual=media.mime_type,
-            fix=f"Use one of: {taken}." if taken else "Remove the image.",
-        )
-    if limits.max_image_bytes is not None and media.size > limits.max_image_bytes:
-        yield _above("image_too_large", field, f"The image has {media.size} bytes", limits.max_image_bytes, media.size)
-    count = len(media.alt_text)
-    if limits.max_alt_text_characters is not None and count > limits.max_alt_text_characters:
-        told = f"The alt text has {count} characters"
-        yield _above("alt_text_too_long", f"{field}.alt_text", told, limits.max_alt_text_characters, count)
-
-
-def _later(media: Media, field: str) -> Iterator[Issue]:
-    kind = LATER_KINDS.get(media.type, "files of this kind")
-    yield Issue(
-        rule=f"{LATER_KINDS.get(media.type, 'files')}_not_supported_yet",
-        field=field,
-        message=f"Publishing {kind} to this network is not supported yet.",
-        actual=media.type,
-        fix="Remove the file.",
-    )
-
-
-def _options(content: Content, limits: Limits) -> Iterator[Issue]:
-    for key, value in content.options.items():
-        if key == "post_type" and value != "feed":
-            yield _option_later(key, f"Publishing posts of the type {value!r}")
-        elif key in LATER_OPTIONS and key not in limits.options:
-            yield _option_later(key, f"The option {key}")
-        elif key != "post_type" and key not in limits.options:
-            yield Issue(
-                rule="option_unknown",
-                field=f"options.{key}",
-                message=f"This network has no option {key!r}.",
-                limit=list(limits.options),
-                actual=key,
-                fix="Remove the option.",
-            )
-
-
-def _option_later(key: str, what: str) -> Issue:
-    return Issue(
-        rule=f"{key}_not_supported_yet",
-        field=f"options.{key}",
-        message=f"{what} is not supported yet on this network.",
-        fix="Remove the option.",
-    )
-
-
-def _above(rule: str, field: str, told: str, limit: int, actual: int) -> Issue:
-    return Issue(
-        rule=rule,
-        field=field,
-        message=f"{told}; this network takes at most {limit}.",
-        limit=limit,
-        actual=actual,
-        fix=f"Take away at least {actual - limit}.",
-    )
+def _replies(content: Content, limits: Limits) -> Iterator[Issue]:
+    """The parts of a thread are posts like the first; a comment has a limit of its own where the network has one."""
+    if "thread" not in {option.name for option in limits.options}:
+        return
+    for position, reply in enumerate(each for each in content.replies if not each.is_comment):
+        field = f"options.thread.{position}"
+        yield from _length(reply.text, limits, field, "This part of the thread")

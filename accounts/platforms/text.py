@@ -26,6 +26,7 @@ LINK_REST = regex.compile(
 )
 LINK_ENDS_BEFORE = "!*';:,.$%[]\u2013~@|?("
 MENTION = regex.compile(r"(?<![\w@./-])@(?P<handle>(?:[a-z0-9-]++\.)+[a-z]{2,})(?![\w@])", regex.IGNORECASE)
+NAME = regex.compile(r"(?<![\w@./-])@(?P<name>[A-Za-z0-9_][A-Za-z0-9_.]*)")
 HASHTAG = regex.compile(r"(?<![\w&#/])[#\uFF03](?P<tag>[\p{L}\p{M}\p{N}_]*[\p{L}\p{M}_][\p{L}\p{M}\p{N}_]*)")
 CASHTAG = regex.compile(r"(?<![\w$])\$(?P<tag>[a-z]{1,6}(?:[._][a-z]{1,2})?)(?!\w)", regex.IGNORECASE)
 TOP_LEVEL_DOMAINS = PublicSuffixList(accept_unknown=False, only_icann=True)
@@ -49,8 +50,12 @@ def length(text: str, counted_as: str) -> int:
             return len(text.encode("utf-16-le")) // 2
         case "graphemes":
             return sum(1 for _ in GRAPHEME.finditer(text))
+        case "utf8_bytes":
+            return len(text.encode())
         case "x_weighted":
             return x_weighted_length(text)
+        case "emoji_as_bytes":
+            return sum(len(each.encode()) if EMOJI.search(each) else len(each) for each in GRAPHEME.findall(text))
     raise ValueError(f"Text cannot be counted as {counted_as}.")
 
 
@@ -118,6 +123,11 @@ def _trimmed(rest: str) -> str:
 def find_mentions(text: str) -> list[Span]:
     """Return the handles that are domain names, as in "@alice.example"."""
     return [Span(start=each.start(), end=each.end(), value=each["handle"]) for each in MENTION.finditer(text)]
+
+
+def find_names(text: str) -> list[Span]:
+    """Return the names that networks without domain names take for mentions, as in "@alice"."""
+    return [Span(start=each.start(), end=each.end(), value=each["name"]) for each in NAME.finditer(text)]
 
 
 def find_hashtags(text: str) -> list[Span]:

@@ -1,0 +1,93 @@
+"""The keys of `platform_content.<network>.options`, each checked against what the network says of it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from accounts.platforms.limits import Issue, Limits, Option, above
+from accounts.platforms.shapes import Content
+from accounts.platforms.text import length
+
+KINDS = {"text": "a text", "texts": "a list of texts", "flag": "true or false", "integer": "a whole number"}
+
+
+def check(content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterator[Issue]:
+    """Name every option that the network does not have, misses, or would not take as it is."""
+    known = {option.name: option for option in limits.options}
+    for name, value in content.options.items():
+        if name in known:
+            yield from _value(known[name], value, limits, account)
+        elif name != "post_type":
+            yield _unknown(name, limits)
+    for option in limits.options:
+        if option.required and option.name not in content.options:
+            yield _missing(option, account)
+
+
+def _value(option: Option, value: Any, limits: Limits, account: Mapping[str, Any]) -> Iterator[Issue]:
+    if not _is_of_kind(option, value):
+        yield _issue(option, "option_invalid", f"must be {KINDS[option.kind]}", value, f"Send {KINDS[option.kind]}.")
+        return
+    choices = _choices(option, account)
+    if choices and value not in choices:
+        shown = ", ".join(choices)
+        yield _issue(option, "option_invalid", f"must be one of {shown}", value, f"Use one of: {shown}.")
+    texts = value if option.kind == "texts" else [value] if option.kind == "text" else []
+    if option.max_items is not None and len(texts) > option.max_items:
+        told = f"The option {option.name} has {len(texts)} entries"
+        yield above("too_many_entries", f"options.{option.name}", told, option.max_items, len(texts))
+    for position, text in enumerate(texts):
+        field = f"options.{option.name}.{position}" if option.kind == "texts" else f"options.{option.name}"
+        yield from _text(option, text, field, limits)
+
+
+def _text(option: Option, text: str, field: str, limits: Limits) -> Iterator[Issue]:
+    if not text.strip():
+        yield Issue(rule="option_empty", field=field, message="The text is empty.", fix="Write it, or take it away.")
+    count = length(text, limits.characters_counted_as)
+    if option.max_characters is not None and count > option.max_characters:
+        yield above("option_too_long", field, f"The text has {count} characters", option.max_characters, count)
+
+
+def _is_of_kind(option: Option, value: Any) -> bool:
+    match option.kind:
+        case "texts":
+            return isinstance(value, list) and all(isinstance(each, str) for each in value)
+        case "flag":
+            return isinstance(value, bool)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, str)
+
+
+def _choices(option: Option, account: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is chosen from: the network's own values, or those of the account, unknown while none is connected."""
+    listed = account.get(option.choices_from, []) if option.choices_from else []
+    return option.choices or tuple(str(each["id"] if isinstance(each, dict) else each) for each in listed)
+
+
+def _missing(option: Option, account: Mapping[str, Any]) -> Issue:
+    choices = _choices(option, account)
+    return _issue(
+        option,
+        "option_required",
+        "is required",
+        None,
+        f"Set it to one of: {', '.join(choices)}." if choices else "Set it.",
+    )
+
+
+def _issue(option: Option, rule: str, what: str, actual: Any, fix: str) -> Issue:
+    limit = list(option.choices) or None
+    message = f"The option {option.name} {what}."
+    return Issue(rule=rule, field=f"options.{option.name}", message=message, limit=limit, actual=actual, fix=fix)
+
+
+def _unknown(name: str, limits: Limits) -> Issue:
+    return Issue(
+        rule="option_unknown",
+        field=f"options.{name}",
+        message=f"This network has no option {name!r} for posts of this type.",
+        limit=[option.name for option in limits.options],
+        actual=name,
+        fix="Remove the option.",
+    )
