@@ -25,14 +25,20 @@ class Look:
     allow_label: str = "Allow"
 
 
-def consent(call: Call, look: Look, *, scopes: Sequence[str], pages: Sequence[tuple[str, str]] = ()) -> HttpResponse:
-    """Ask the person for consent: one plain form that posts back to the same address."""
+def consent(
+    call: Call, look: Look, *, scopes: Sequence[str], pages: Sequence[tuple[str, str]] = (), choosable: bool = False
+) -> HttpResponse:
+    """Ask the person for consent: one plain form that posts back to the same address.
+
+    Where the scopes are `choosable`, each can be left out.
+    """
     context = {
         "look": look,
         "client_id": call.text("client_id"),
         "login": people.DEFAULT_LOGIN,
         "scopes": scopes,
         "pages": pages,
+        "choosable": choosable,
     }
     return HttpResponse(render_to_string("simulator/consent.html", context))
 
@@ -40,6 +46,12 @@ def consent(call: Call, look: Look, *, scopes: Sequence[str], pages: Sequence[tu
 def allowed(call: Call) -> bool:
     """Return whether the person pressed the button that continues."""
     return call.text("decision") in ALLOWING
+
+
+def granted(call: Call, scopes: Sequence[str]) -> list[str]:
+    """Return the scopes that the person left ticked; all where none of them could be left out."""
+    ticked = call.request.POST.getlist("scopes")
+    return [scope for scope in scopes if scope in ticked or "choosing" not in call.request.POST]
 
 
 def is_redirect_uri(address: str) -> bool:
