@@ -23,6 +23,10 @@ from tests.simulator.conftest import (
 )
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
+SCOPES = (
+    "pages_show_list,pages_manage_posts,pages_read_engagement,pages_manage_engagement,pages_read_user_content,"
+    "read_insights"
+)
 DIALOG = "www.facebook.com/v26.0/dialog/oauth"
 QUERY = {"client_id": "app", "redirect_uri": CALLBACK, "state": "s1", "scope": "pages_show_list"}
 
@@ -30,6 +34,13 @@ QUERY = {"client_id": "app", "redirect_uri": CALLBACK, "state": "s1", "scope": "
 def error(response: Any) -> tuple[int, int, int | None]:
     problem = body(response)["error"]
     return response.status_code, problem["code"], problem.get("error_subcode")
+
+
+@pytest.fixture
+def page(net: Net) -> Page:
+    user = facebook_user(net, scope=SCOPES)
+    first = body(net.get(f"{GRAPH}/me/accounts", user))["data"][0]
+    return Page(first["id"], first["access_token"], user)
 
 
 def photo(net: Net, page: Page, **values: Any) -> Any:
@@ -267,7 +278,7 @@ def test_a_bad_image_file_is_refused(net: Net, page: Page, source: io.BytesIO, s
 def test_a_photo_is_pulled_only_from_our_own_address(net: Net, page: Page, settings: Settings) -> None:
     settings.PUBLIC_BASE_URL = "http://127.0.0.1:1"
 
-    with patch("ouipost.simulator.graph.HTTPConnection", autospec=True) as connection:
+    with patch("ouipost.simulator.pulling.HTTPConnection", autospec=True) as connection:
         connection.return_value.getresponse.return_value.status = 200
         connection.return_value.getresponse.return_value.read.return_value = png().read()
         own = net.form(f"{GRAPH}/{page.id}/photos", page.token, url="http://127.0.0.1:1/media/1?signature=2")
@@ -426,13 +437,76 @@ def test_numbers_grow_with_time_and_never_fall(net: Net, page: Page) -> None:
 
 
 def test_insights_need_known_metrics_and_the_scope(net: Net, page: Page) -> None:
-    def ask(token: str, metric: str) -> Any:
-        return net.get(f"{GRAPH}/{page.id}/insights", token, metric=metric, period="day")
+    def ask(token: str, metric: str, **values: Any) -> Any:
+        return net.get(f"{GRAPH}/{page.id}/insights", token, metric=metric, **{"period": "day"} | values)
 
     blind = facebook_user(net, scope="pages_show_list,pages_read_engagement")
     token = body(net.get(f"{GRAPH}/me/accounts", blind))["data"][0]["access_token"]
 
     assert body(ask(page.token, "page_follows"))["data"][0]["name"] == "page_follows"
     assert error(ask(page.token, "page_follows,page_fans")) == (400, 100, None)
+    assert "must be a valid insights metric" in body(ask(page.token, "page_fans"))["error"]["message"]
     assert error(ask(page.token, "")) == (400, 3001, 1504028)
+    assert error(ask(page.token, "page_follows", period="year")) == (400, 100, None)
     assert body(ask(token, "page_follows")) == {"data": []}
+
+
+def test_the_numbers_of_a_page_are_told_day_by_day(net: Net, page: Page) -> None:
+    net.control("POST", "clock", {"set": "2026-11-24T10:00:00Z"})
+    user = facebook_user(net, scope=SCOPES)
+    token = body(net.get(f"{GRAPH}/me/accounts", user))["data"][0]["access_token"]
+
+    def days(**values: Any) -> Any:
+        metrics = "page_media_view,page_follows_country"
+        return net.get(f"{GRAPH}/{page.id}/insights", token, metric=metrics, period="day", **values)
+
+    views, countries = body(days(since="2026-11-22", until="2026-11-24"))["data"]
+
+    assert [each["end_time"] for each in views["values"]] == ["2026-11-23T00:00:00+0000", "2026-11-24T00:00:00+0000"]
+    assert all(each["value"] > 0 for each in views["values"])
+    assert countries["values"][0]["value"].keys() == {"FR", "DE", "GB"}
+    for wrong in ({"since": "2026-01-01", "until": "2026-06-01"}, {"since": "2020-01-01", "until": "2020-01-02"}):
+        assert error(days(**wrong)) == (400, 100, None)
+
+
+def test_what_people_did_with_a_post_is_counted_by_kind(net: Net, page: Page) -> None:
+    post_id = body(net.form(f"{GRAPH}/{page.id}/feed", page.token, message="Post"))["id"]
+    net.form(f"{GRAPH}/{post_id}/comments", page.token, message="Mine")
+    metrics = "post_activity_by_action_type,post_clicks_by_type,post_video_views"
+
+    activity, clicks, plays = body(net.get(f"{GRAPH}/{post_id}/insights", page.token, metric=metrics))["data"]
+
+    assert activity["values"] == [{"value": {"comment": 1}}]
+    assert clicks["values"] == [{"value": {"link clicks": 0, "other clicks": 0}}]
+    assert plays["values"] == [{"value": 0}]
+
+
+def test_only_who_may_read_what_visitors_write_sees_counts_of_comments(net: Net) -> None:
+    user = facebook_user(net)
+    mine = body(net.get(f"{GRAPH}/me/accounts", user))["data"][0]
+    token = mine["access_token"]
+    post_id = body(net.form(f"{GRAPH}/me/feed", token, message="Post"))["id"]
+    net.form(f"{GRAPH}/{post_id}/comments", token, message="Mine")
+
+    for fields in ("comments.limit(0).summary(true)", "reactions.limit(0).summary(true)"):
+        assert error(net.get(f"{GRAPH}/{post_id}", token, fields=fields)) == (400, 200, None)
+    assert error(net.get(f"{GRAPH}/{mine['id']}/feed", token)) == (400, 200, None)
+    assert [each["message"] for each in body(net.get(f"{GRAPH}/{post_id}/comments", token))["data"]] == ["Mine"]
+
+
+def test_pages_are_reached_through_a_business_with_its_permission(net: Net, page: Page) -> None:
+    user = facebook_user(net, scope=f"{SCOPES},business_management")
+    [business] = body(net.get(f"{GRAPH}/me/businesses", user, fields="id,name"))["data"]
+
+    def reached(edge: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = body(net.get(f"{GRAPH}/{business['id']}/{edge}", user))["data"]
+        return found
+
+    assert [each["name"] for edge in ("owned_pages", "client_pages") for each in reached(edge)] == [
+        "Demo Garden",
+        "Demo Market",
+    ]
+    token = reached("owned_pages")[0]["access_token"]
+    assert net.form(f"{GRAPH}/me/feed", token, message="Roses").status_code == 200
+    assert error(net.get(f"{GRAPH}/me/businesses", page.user)) == (400, 200, None)
+    assert error(net.get(f"{GRAPH}/1/owned_pages", user)) == (400, 100, 33)

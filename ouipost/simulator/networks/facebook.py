@@ -1,4 +1,4 @@
-"""Facebook Pages on the Graph API: login, tokens, pages; publishing is in `facebook_posts`."""
+"""Facebook Pages on the Graph API: login, tokens, and the paths of all that is in the modules beside it."""
 
 import secrets
 from datetime import timedelta
@@ -6,15 +6,19 @@ from typing import Any
 
 from django.http import HttpResponse, JsonResponse
 
-from ouipost.simulator import graph, growth, pages, people, tokens
+from ouipost.simulator import graph, pages, people, tokens
 from ouipost.simulator.call import Call, Network, Route
 from ouipost.simulator.graph import error, invalid
 from ouipost.simulator.models import Account, Token
+from ouipost.simulator.networks import facebook_comments as comments
 from ouipost.simulator.networks import facebook_insights as insights
+from ouipost.simulator.networks import facebook_nodes as nodes
+from ouipost.simulator.networks import facebook_pages as own_pages
 from ouipost.simulator.networks import facebook_posts as posts
+from ouipost.simulator.networks import facebook_stories as stories
+from ouipost.simulator.networks import facebook_videos as videos
 from ouipost.simulator.networks.facebook_access import (
     ID,
-    PAGE_TASKS,
     SCOPES,
     authorized,
     identify,
@@ -23,10 +27,12 @@ from ouipost.simulator.networks.facebook_access import (
 )
 
 GRAPH = ("graph.facebook.com",)
+VIDEO = ("graph-video.facebook.com",)
+UPLOAD = ("rupload.facebook.com",)
+UPLOAD_PATH = "/video-upload/"
 WWW = ("www.facebook.com",)
 V = r"/(?P<version>v\d+\.\d+)"
 LOOK = pages.Look(name="Facebook", colour="#1877f2", allow="continue", allow_label="Continue")
-PAGE_KINDS = ("Bakery", "Books")
 CODE_LIFETIME = timedelta(minutes=10)
 SHORT_LIFETIME = timedelta(hours=1, minutes=30)
 LONG_LIFETIME = timedelta(days=60)
@@ -35,7 +41,7 @@ DATA_ACCESS = timedelta(days=90)
 
 def admit(call: Call, route: Route) -> None:
     """Refuse dead versions, and count calls of the Graph against the account's hour."""
-    if call.host in GRAPH:
+    if call.host in GRAPH + VIDEO:
         graph.check_version(call, call.path.split("/")[1])
         graph.count(f"{ID}:{call.account or 'app'}", call)
 
@@ -52,7 +58,7 @@ def dialog(call: Call, version: str) -> HttpResponse:
         return pages.problem(LOOK, f"Invalid Scopes: {', '.join(unknown)}.")
     scopes = scopes or list(SCOPES if call.text("config_id") else ("public_profile",))
     if call.method == "GET":
-        choices = [(str(index), f"{people.DEFAULT_LOGIN} {kind}") for index, kind in enumerate(PAGE_KINDS)]
+        choices = [(str(index), f"{people.DEFAULT_LOGIN} {kind}") for index, kind in enumerate(own_pages.KINDS)]
         return pages.consent(call, LOOK, scopes=scopes, pages=choices)
     if not pages.allowed(call):
         return pages.send_back(
@@ -66,7 +72,8 @@ def grant_code(call: Call, scopes: list[str]) -> str:
     someone = people.person(call.text("client_id"), call.text("login"))
     external_id = str(people.number(ID, someone.key))
     people.keep(ID, external_id, username=someone.handle, name=someone.name, kind="person")
-    chosen = [page_of(someone, int(index)).external_id for index in call.request.POST.getlist("pages") if index in "01"]
+    ticked = call.request.POST.getlist("pages")
+    chosen = [kind for index, kind in enumerate(own_pages.KINDS) if str(index) in ticked]
     return tokens.issue(
         f"AQ{secrets.token_urlsafe(48)}",
         now=call.now,
@@ -77,16 +84,8 @@ def grant_code(call: Call, scopes: list[str]) -> str:
         person=external_id,
         account=external_id,
         scopes=list(dict.fromkeys(["public_profile", *scopes])),
-        data={"redirect_uri": call.text("redirect_uri"), "pages": chosen},
+        data={"redirect_uri": call.text("redirect_uri")} | own_pages.reached(someone, chosen),
     )
-
-
-def page_of(someone: people.Person, index: int) -> Account:
-    """Return one of the pages that this person manages."""
-    kind = PAGE_KINDS[index]
-    external_id = str(people.number(ID, someone.key, kind))
-    username = f"{someone.handle}{kind.lower()}"
-    return people.keep(ID, external_id, username=username, name=f"{someone.name} {kind}", kind="page", category=kind)
 
 
 def access_token(call: Call, version: str) -> HttpResponse:
@@ -142,76 +141,17 @@ def user_token_answer(call: Call, source: Token, lifetime: timedelta, *, long: b
         now=call.now,
         lifetime=lifetime,
         kind="user",
-        data={"pages": source.data["pages"], "long": long},
+        data={name: source.data[name] for name in own_pages.EDGES} | {"long": long},
     )
     return JsonResponse({"access_token": value, "token_type": "bearer", "expires_in": int(lifetime.total_seconds())})
 
 
-def me(call: Call, version: str) -> HttpResponse:
-    """Show whom the token stands for: a person, or a page."""
-    token = authorized(call)
-    return JsonResponse(account_node(call, token.account))
-
-
-def account_node(call: Call, external_id: str) -> dict[str, Any]:
-    """Return the asked fields of a person or page."""
-    account = Account.objects.filter(network=ID, external_id=external_id).first()
-    if account is None:
-        raise graph.missing(call)
-    fields = graph.fields_of(call.text("fields") or "id,name")
-    if account.data["kind"] == "page":
-        return graph.pick(page_node(call, account), fields, "Page")
-    node = {"id": account.external_id, "name": account.name, "picture": picture(call, account)}
-    return graph.pick(node, fields, "User")
-
-
-def page_node(call: Call, page: Account, token: str | None = None) -> dict[str, Any]:
-    """Return all fields of a page; its access token is there only when asked by a person."""
-    followers = growth.followers(page.external_id, call.now)
-    return {
-        "id": page.external_id,
-        "name": page.name,
-        "username": page.username,
-        "access_token": token,
-        "category": page.data["category"],
-        "link": f"https://www.facebook.com/{page.username}",
-        "picture": picture(call, page),
-        "followers_count": followers,
-        "fan_count": followers * 9 // 10,
-        "tasks": list(PAGE_TASKS) if token else None,
-    }
-
-
-def picture(call: Call, account: Account) -> dict[str, Any]:
-    """Return a picture in Graph's nesting."""
-    return {"data": {"url": people.avatar(call.base, account), "height": 120, "width": 120, "is_silhouette": False}}
-
-
-def my_accounts(call: Call, version: str) -> HttpResponse:
-    """List the pages that the person chose, each with its own token."""
-    token = user_token(call, "pages_show_list")
-    fields = graph.fields_of(call.text("fields") or "access_token,category,name,id,tasks")
-    found = Account.objects.filter(network=ID, external_id__in=token.data["pages"]).order_by("pk")
-
-    def shown(page: Account) -> dict[str, Any]:
-        return graph.pick(page_node(call, page, page_token(call, token, page)), fields, "Page")
-
-    return JsonResponse(graph.page_of(call, list(found), shown))
-
-
-def page_token(call: Call, user: Token, page: Account) -> str:
-    """Return the page's token of this user token: always the same, endless if the user token is long-lived."""
-    rest = None if user.data["long"] or user.expires_at is None else user.expires_at - call.now
-    value = f"EAAP{tokens.digest(user.digest + page.external_id)}{tokens.digest(page.external_id + user.digest)}"
-    return tokens.issue(value, like=user, now=call.now, lifetime=rest, kind="page", account=page.external_id)
-
-
 def node(call: Call, version: str, node_id: str) -> HttpResponse:
-    """Show a person, page, post, comment or photo by its id."""
+    """Show a person, page, post, comment, photo or video by its id."""
     authorized(call)
     if Account.objects.filter(network=ID, external_id=node_id).exists():
-        return JsonResponse(account_node(call, node_id))
-    return posts.show(call, node_id)
+        return JsonResponse(own_pages.account_node(call, node_id))
+    return nodes.show(call, node_id)
 
 
 def permissions(call: Call, version: str) -> HttpResponse:
@@ -264,51 +204,96 @@ def token_facts(call: Call, token: Token) -> dict[str, Any]:
 
 
 def permalink(call: Call, post_id: str) -> HttpResponse:
-    """Show a post to anybody."""
+    """Show a post or a story to anybody."""
     return pages.permalink(call, LOOK, ID, post_id)
+
+
+def reel(call: Call, video_id: str) -> HttpResponse:
+    """Show a reel to anybody."""
+    return pages.permalink(call, LOOK, ID, stories.reel_post(video_id))
 
 
 PAGE = V + r"/(?P<page>me|\d+)"
 POST = V + r"/(?P<post_id>\d+_\d+)"
+POST_OR_VIDEO = V + r"/(?P<post_id>\d+(?:_\d+)?)"
+BUSINESS = V + r"/(?P<business>\d+)/(?P<edge>owned_pages|client_pages)"
+PERMISSIONS = V + r"/(?P<user>me|\d+)/permissions(?:/(?P<permission>\w+))?"
+SIGN_IN = (
+    Route(method="GET", hosts=WWW, pattern=V + "/dialog/oauth", handler=dialog),
+    Route(method="POST", hosts=WWW, pattern=V + "/dialog/oauth", handler=dialog),
+    Route(method="GET", hosts=GRAPH, pattern=V + "/oauth/access_token", handler=access_token),
+    Route(method="POST", hosts=GRAPH, pattern=V + "/oauth/access_token", handler=access_token),
+    Route(method="GET", hosts=GRAPH, pattern=V + "/debug_token", handler=debug_token),
+    Route(method="GET", hosts=GRAPH, pattern=V + "/me", handler=own_pages.me),
+    Route(method="GET", hosts=GRAPH, pattern=V + "/me/accounts", handler=own_pages.my_accounts),
+    Route(method="GET", hosts=GRAPH, pattern=V + "/me/businesses", handler=own_pages.businesses),
+    Route(method="GET", hosts=GRAPH, pattern=BUSINESS, handler=own_pages.business_pages),
+    Route(method="GET", hosts=GRAPH, pattern=V + "/me/permissions", handler=permissions),
+    Route(method="DELETE", hosts=GRAPH, pattern=PERMISSIONS, handler=revoke_permissions),
+)
+PUBLISHING = (
+    Route(method="POST", hosts=GRAPH, pattern=PAGE + "/feed", handler=posts.create, visible=True),
+    Route(
+        method="POST",
+        hosts=GRAPH,
+        pattern=PAGE + "/photos",
+        handler=posts.add_photo,
+        visible=lambda call: call.flag("published", default=True),
+        upload=True,
+    ),
+    Route(
+        method="POST",
+        hosts=GRAPH + VIDEO,
+        pattern=PAGE + "/videos",
+        handler=videos.add_video,
+        visible=videos.publishes_video,
+        upload=videos.brings_video,
+    ),
+    Route(
+        method="POST",
+        hosts=GRAPH,
+        pattern=PAGE + "/video_reels",
+        handler=videos.add_reel,
+        visible=videos.is_finish,
+    ),
+    Route(
+        method="POST",
+        hosts=GRAPH,
+        pattern=PAGE + "/video_stories",
+        handler=videos.add_video_story,
+        visible=videos.is_finish,
+    ),
+    Route(
+        method="POST",
+        hosts=UPLOAD,
+        pattern=UPLOAD_PATH + r"(?P<version>v\d+\.\d+)/(?P<video_id>\d+)",
+        handler=videos.receive,
+        upload=True,
+    ),
+    Route(method="POST", hosts=GRAPH, pattern=PAGE + "/photo_stories", handler=stories.add_photo_story, visible=True),
+    Route(method="POST", hosts=GRAPH, pattern=POST_OR_VIDEO + "/comments", handler=comments.comment, visible=True),
+)
+READING = (
+    Route(method="GET", hosts=WWW, pattern=r"/(?P<post_id>\d+_\d+)/?", handler=permalink),
+    Route(method="GET", hosts=WWW, pattern=r"/reel/(?P<video_id>\d+)/?", handler=reel),
+    Route(method="GET", hosts=GRAPH, pattern=PAGE + "/(?:published_posts|posts)", handler=nodes.published),
+    Route(method="GET", hosts=GRAPH, pattern=PAGE + "/feed", handler=nodes.feed),
+    Route(method="GET", hosts=GRAPH, pattern=PAGE + "/stories", handler=stories.stories),
+    Route(method="GET", hosts=GRAPH, pattern=PAGE + "/video_reels", handler=stories.reels),
+    Route(method="GET", hosts=GRAPH, pattern=PAGE + "/insights", handler=insights.of_page),
+    Route(method="GET", hosts=GRAPH, pattern=POST + "/insights", handler=insights.of_post),
+    Route(method="GET", hosts=GRAPH, pattern=POST_OR_VIDEO + "/comments", handler=comments.comments),
+    Route(method="POST", hosts=GRAPH, pattern=POST, handler=posts.edit),
+    Route(method="DELETE", hosts=GRAPH, pattern=POST_OR_VIDEO, handler=posts.delete),
+    Route(method="GET", hosts=GRAPH, pattern=V + r"/(?P<node_id>\d+(?:_\d+)?)", handler=node),
+)
 NETWORK = Network(
     id=ID,
-    hosts=GRAPH + WWW,
+    hosts=GRAPH + VIDEO + WWW,
+    any_host_under=UPLOAD_PATH,
     not_found=graph.unknown_path,
     identify=identify,
     revoke=revoke,
     admit=admit,
-    routes=(
-        Route(method="GET", hosts=WWW, pattern=V + "/dialog/oauth", handler=dialog),
-        Route(method="POST", hosts=WWW, pattern=V + "/dialog/oauth", handler=dialog),
-        Route(method="GET", hosts=WWW, pattern=r"/(?P<post_id>\d+_\d+)/?", handler=permalink),
-        Route(method="GET", hosts=GRAPH, pattern=V + "/oauth/access_token", handler=access_token),
-        Route(method="POST", hosts=GRAPH, pattern=V + "/oauth/access_token", handler=access_token),
-        Route(method="GET", hosts=GRAPH, pattern=V + "/debug_token", handler=debug_token),
-        Route(method="GET", hosts=GRAPH, pattern=V + "/me", handler=me),
-        Route(method="GET", hosts=GRAPH, pattern=V + "/me/accounts", handler=my_accounts),
-        Route(method="GET", hosts=GRAPH, pattern=V + "/me/permissions", handler=permissions),
-        Route(
-            method="DELETE",
-            hosts=GRAPH,
-            pattern=V + r"/(?P<user>me|\d+)/permissions(?:/(?P<permission>\w+))?",
-            handler=revoke_permissions,
-        ),
-        Route(method="POST", hosts=GRAPH, pattern=PAGE + "/feed", handler=posts.create, visible=True),
-        Route(
-            method="POST",
-            hosts=GRAPH,
-            pattern=PAGE + "/photos",
-            handler=posts.add_photo,
-            visible=lambda call: call.flag("published", default=True),
-            upload=True,
-        ),
-        Route(method="GET", hosts=GRAPH, pattern=PAGE + "/(?:published_posts|posts|feed)", handler=posts.published),
-        Route(method="GET", hosts=GRAPH, pattern=PAGE + "/insights", handler=insights.of_page),
-        Route(method="GET", hosts=GRAPH, pattern=POST + "/insights", handler=insights.of_post),
-        Route(method="POST", hosts=GRAPH, pattern=POST + "/comments", handler=posts.comment, visible=True),
-        Route(method="GET", hosts=GRAPH, pattern=POST + "/comments", handler=posts.comments),
-        Route(method="POST", hosts=GRAPH, pattern=POST, handler=posts.edit),
-        Route(method="DELETE", hosts=GRAPH, pattern=POST, handler=posts.delete),
-        Route(method="GET", hosts=GRAPH, pattern=V + r"/(?P<node_id>\d+(?:_\d+)?)", handler=node),
-    ),
+    routes=SIGN_IN + PUBLISHING + READING,
 )

@@ -20,15 +20,27 @@ SCOPES = (
     "pages_manage_metadata",
     "read_insights",
     "publish_video",
+    "instagram_basic",
+    "instagram_content_publish",
+    "instagram_manage_comments",
+    "instagram_manage_insights",
+    "instagram_manage_contents",
 )
+WRITE = ("pages_manage_posts", "pages_read_engagement")
 PAGE_TASKS = ("ANALYZE", "ADVERTISE", "MODERATE", "CREATE_CONTENT", "MANAGE")
 
 
 def identify(call: Call) -> str:
     """Find the call's token, and return its account: a page, or a person."""
-    call.token = tokens.find(ID, call.credential, "user", "page")
+    call.token = tokens.find(ID, credential(call), "user", "page")
     source = call.token or tokens.find(ID, call.text("code") or call.text("fb_exchange_token"), "code", "user")
     return source.account if source else ""
+
+
+def credential(call: Call) -> str:
+    """Return the token that came with the call; the upload host wants it behind the word OAuth."""
+    scheme, _, value = call.request.headers.get("Authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "oauth" else call.credential
 
 
 def revoke(token: Token, now: datetime) -> None:
@@ -40,7 +52,7 @@ def revoke(token: Token, now: datetime) -> None:
 def authorized(call: Call, *scopes: str) -> Token:
     """Return the living token with these scopes that the call came with, or refuse."""
     token = call.token
-    if token is None and not call.credential:
+    if token is None and not credential(call):
         raise error("An active access token must be used to query information about the current user.", 2500)
     if token is None:
         raise error("Invalid OAuth access token - Cannot parse access token", 190)

@@ -1,32 +1,24 @@
-"""What Facebook pages publish: posts, photos and comments, and their numbers."""
+"""What Facebook pages publish: texts, links and photos; and how it is changed and deleted."""
 
 import time
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.http import HttpResponse, JsonResponse
 
-from ouipost.simulator import graph, growth, media, publishing
+from ouipost.simulator import graph, media, publishing
 from ouipost.simulator.call import Call
 from ouipost.simulator.graph import error, invalid
 from ouipost.simulator.models import Account, Media, Post, atomic
-from ouipost.simulator.networks.facebook_access import ID, authorized, page_token
+from ouipost.simulator.networks import facebook_processing as processing
+from ouipost.simulator.networks.facebook_access import ID, WRITE, page_token
+from ouipost.simulator.networks.facebook_nodes import existing
 
-WRITE = ("pages_manage_posts", "pages_read_engagement")
 MAX_MESSAGE = 63_206
 MAX_PHOTOS = 10
 MAX_PHOTO_BYTES = 10 * 1024 * 1024
 PHOTO_FORMATS = ("JPEG", "MPO", "BMP", "PNG", "GIF", "TIFF")
 UNPUBLISHED_LIFETIME = timedelta(hours=24)
-REACTIONS = {
-    "post_reactions_like_total": 60,
-    "post_reactions_love_total": 20,
-    "post_reactions_wow_total": 8,
-    "post_reactions_haha_total": 8,
-    "post_reactions_sorry_total": 4,
-    "post_reactions_anger_total": 2,
-}
 
 
 def create(call: Call, version: str, page: str) -> HttpResponse:
@@ -103,8 +95,8 @@ def take_photo(call: Call, account: str, photo_id: str) -> Media:
     return photo
 
 
-def publish(call: Call, account: str, text: str, photos: list[Media], link: str = "") -> Post:
-    """Make a post of the page visible."""
+def publish(call: Call, account: str, text: str, photos: list[Media], *, link: str = "", kind: str = Post.POST) -> Post:
+    """Make a post or a story of the page visible."""
     external_id = f"{account}_{publishing.snowflake(call.now)}"
     return publishing.publish(
         now=call.now,
@@ -112,10 +104,11 @@ def publish(call: Call, account: str, text: str, photos: list[Media], link: str 
         network=ID,
         account=account,
         external_id=external_id,
+        kind=kind,
         text=text,
         media=[{"id": photo.external_id, "alt": photo.alt_text} for photo in photos],
         url=f"https://www.facebook.com/{external_id}",
-        data={"link": link},
+        data={"link": link, "kind": "photo" if photos else ""},
     )
 
 
@@ -167,162 +160,6 @@ def examine(call: Call, content: bytes) -> media.Picture:
     return picture
 
 
-def published(call: Call, version: str, page: str) -> HttpResponse:
-    """List what the page published, newest first."""
-    token = page_token(call, page, "pages_read_engagement")
-    posts = Post.objects.of(ID, token.account).listed(call.now, call.seconds("list_lag")).filter(kind=Post.POST)
-    if since := graph.moment(call, "since"):
-        posts = posts.filter(created_at__gte=since)
-    if until := graph.moment(call, "until"):
-        posts = posts.filter(created_at__lte=until)
-    fields = graph.fields_of(call.text("fields") or "id,message,created_time")
-
-    def shown(post: Post) -> dict[str, Any]:
-        return graph.pick(post_node(call, post), fields, "Post")
-
-    return JsonResponse(graph.page_of(call, list(posts.order_by("-created_at", "-pk")), shown))
-
-
-def existing(call: Call, external_id: str) -> Post:
-    """Return a living post or comment, or refuse."""
-    post = Post.objects.alive().filter(network=ID, external_id=external_id).first()
-    if post is None:
-        raise graph.missing(call)
-    return post
-
-
-def show(call: Call, node_id: str) -> HttpResponse:
-    """Show the asked fields of a post, comment or photo."""
-    authorized(call, "pages_read_engagement")
-    photo = Media.objects.defer("content").filter(network=ID, external_id=node_id).first()
-    if photo is not None:
-        if not photo.used and photo.expires_at <= call.now:
-            raise graph.missing(call)
-        fields = graph.fields_of(call.text("fields") or "id,created_time")
-        return JsonResponse(graph.pick(photo_node(photo), fields, "Photo"))
-    post = existing(call, node_id)
-    fields = graph.fields_of(call.text("fields") or "id,message,created_time")
-    if post.kind == Post.COMMENT:
-        return JsonResponse(graph.pick(comment_node(post), fields, "Comment"))
-    return JsonResponse(graph.pick(post_node(call, post), fields, "Post"))
-
-
-def photo_node(photo: Media) -> dict[str, Any]:
-    """Return the fields of a photo."""
-    return {
-        "id": photo.external_id,
-        "created_time": stamp(photo.created_at),
-        "width": photo.width,
-        "height": photo.height,
-        "alt_text_custom": photo.alt_text or None,
-    }
-
-
-def post_node(call: Call, post: Post) -> dict[str, Any]:
-    """Return the fields of a post."""
-    shares = counted(call, post, "shares", 12)
-    own_comments = Post.objects.alive().filter(network=ID, root=post.external_id).count()
-    return {
-        "id": post.external_id,
-        "message": post.text or None,
-        "created_time": stamp(post.created_at),
-        "updated_time": stamp(post.created_at),
-        "permalink_url": post.url,
-        "is_published": True,
-        "status_type": "added_photos" if post.media else "mobile_status_update",
-        "from": author(post),
-        "attachments": attachments(post),
-        "shares": {"count": shares} if shares else None,
-        "comments": summary(counted(call, post, "comments", 15) + own_comments),
-        "reactions": summary(sum(counted(call, post, name, most) for name, most in REACTIONS.items())),
-    }
-
-
-def counted(call: Call, post: Post, metric: str, most: int) -> int:
-    """Return a number of the post as it stands now."""
-    return growth.grown(post.external_id, metric, since=post.created_at, now=call.now, most=most)
-
-
-def summary(total: int) -> dict[str, Any]:
-    """Return an edge that tells only its size."""
-    return {"data": [], "summary": {"total_count": total}}
-
-
-def author(post: Post) -> dict[str, str]:
-    """Return who published."""
-    account = Account.objects.get(network=ID, external_id=post.account)
-    return {"id": account.external_id, "name": account.name}
-
-
-def attachments(post: Post) -> dict[str, Any] | None:
-    """Return what hangs on a post: its photos, or its link."""
-    photos = [
-        {
-            "media_type": "photo",
-            "target": {"id": item["id"], "url": f"https://www.facebook.com/photo/?fbid={item['id']}"},
-            "url": f"https://www.facebook.com/photo/?fbid={item['id']}",
-        }
-        for item in post.media
-    ]
-    link = post.data.get("link")
-    links = [{"media_type": "link", "target": {"url": link}, "url": link}] if link else []
-    return {"data": photos + links} if photos or links else None
-
-
-def stamp(at: datetime) -> str:
-    """Return a time as Graph writes it."""
-    return f"{at:%Y-%m-%dT%H:%M:%S}+0000"
-
-
-def comment(call: Call, version: str, post_id: str) -> HttpResponse:
-    """Comment as the page."""
-    post = existing(call, post_id)
-    token = page_token(call, "me", "pages_manage_engagement")
-    message = call.text("message")
-    if not message:
-        raise invalid("Param message must be non-empty")
-    external_id = f"{post.external_id.rpartition('_')[2]}_{publishing.snowflake(call.now)}"
-    publishing.publish(
-        now=call.now,
-        lag=call.seconds("list_lag"),
-        network=ID,
-        account=token.account,
-        external_id=external_id,
-        kind=Post.COMMENT,
-        root=post.root or post.external_id,
-        parent=post.external_id,
-        text=message,
-        url=f"https://www.facebook.com/{post.root or post.external_id}?comment_id={external_id}",
-    )
-    return JsonResponse({"id": external_id})
-
-
-def comments(call: Call, version: str, post_id: str) -> HttpResponse:
-    """List the comments of a post."""
-    authorized(call, "pages_read_engagement")
-    post = existing(call, post_id)
-    found = Post.objects.listed(call.now, call.seconds("list_lag")).filter(network=ID, parent=post.external_id)
-    newest_first = call.text("order") == "reverse_chronological"
-    ordered = found.order_by("-created_at", "-pk") if newest_first else found.order_by("created_at", "pk")
-    fields = graph.fields_of(call.text("fields") or "id,message,from,created_time")
-
-    def shown(item: Post) -> dict[str, Any]:
-        return graph.pick(comment_node(item), fields, "Comment")
-
-    return JsonResponse(graph.page_of(call, list(ordered), shown))
-
-
-def comment_node(post: Post) -> dict[str, Any]:
-    """Return the fields of a comment."""
-    return {
-        "id": post.external_id,
-        "message": post.text,
-        "from": author(post),
-        "created_time": stamp(post.created_at),
-        "permalink_url": post.url,
-    }
-
-
 def edit(call: Call, version: str, post_id: str) -> HttpResponse:
     """Change the text of a post of the token's page."""
     post = existing(call, post_id)
@@ -336,7 +173,9 @@ def edit(call: Call, version: str, post_id: str) -> HttpResponse:
 
 
 def delete(call: Call, version: str, post_id: str) -> HttpResponse:
-    """Delete a post with its comments, or a comment, of the token's page."""
+    """Delete a post with its comments, a comment, or a video with its post, of the token's page."""
+    if (video := processing.find(post_id)) and video.data["post"]:
+        post_id = video.data["post"]
     post = existing(call, post_id)
     scope = "pages_manage_engagement" if post.kind == Post.COMMENT else "pages_manage_posts"
     page_token(call, post.account, scope)
