@@ -1,9 +1,9 @@
 """The one list of simulated networks."""
 
 from ouipost.simulator.call import Network
-from ouipost.simulator.networks import bluesky, facebook, twitter
+from ouipost.simulator.networks import bluesky, facebook, pinterest, twitter
 
-ALL: tuple[Network, ...] = (facebook.NETWORK, twitter.NETWORK, bluesky.NETWORK)
+ALL: tuple[Network, ...] = (facebook.NETWORK, twitter.NETWORK, pinterest.NETWORK, bluesky.NETWORK)
 
 
 def serving(host: str, path: str) -> Network | None:
