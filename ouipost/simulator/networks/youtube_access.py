@@ -1,0 +1,228 @@
+"""Google's sign-in as YouTube uses it: consent, codes, tokens, scopes, and the errors of its APIs."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+
+from ouipost.simulator import pages, people, tokens
+from ouipost.simulator.call import FORMS, Call, Refusal
+from ouipost.simulator.models import Media, Token
+
+ID = "youtube"
+AUTH = "https://www.googleapis.com/auth/"
+UPLOAD, READ, FORCE_SSL = f"{AUTH}youtube.upload", f"{AUTH}youtube.readonly", f"{AUTH}youtube.force-ssl"
+MANAGE, ANALYTICS = f"{AUTH}youtube", f"{AUTH}yt-analytics.readonly"
+SCOPES = (UPLOAD, READ, FORCE_SSL, MANAGE, ANALYTICS)
+LOOK = pages.Look(name="YouTube", colour="#c00", allow_label="Continue")
+CODE_LIFETIME = timedelta(minutes=10)
+ACCESS_LIFETIME = timedelta(seconds=3599)
+REFRESH_UNUSED = timedelta(days=182)
+"""A refresh token dies when it was not used for six months."""
+NO_CHANNEL = "No Channel"
+"""Who logs in by this name has a Google account and nothing on YouTube."""
+
+
+def refusal(status: int, reason: str, message: str, *, domain: str = "youtube", word: str = "") -> Refusal:
+    """Return a refusal in the form of Google's APIs, which say what they mean in `reason`."""
+    error: dict[str, Any] = {
+        "code": status,
+        "message": message,
+        "errors": [{"message": message, "domain": domain, "reason": reason}],
+    }
+    return Refusal(status, {"error": error | ({"status": word} if word else {})})
+
+
+def invalid(reason: str, message: str) -> Refusal:
+    """Return the refusal of a request that is wrong in itself."""
+    return refusal(400, reason, message, domain="youtube.video")
+
+
+def missing_path(call: Call) -> Refusal:
+    """Return the refusal for an address that Google does not have."""
+    return refusal(404, "notFound", "Not Found", domain="global")
+
+
+def identify(call: Call) -> str:
+    """Find the call's token, and return the channel that it is for; an upload session knows its own."""
+    call.token = tokens.find(ID, call.credential, "access")
+    sent = call.text("refresh_token") or call.text("token")
+    call.token = call.token or tokens.find(ID, sent, "refresh", "access")
+    source = call.token or tokens.find(ID, call.text("code"), "code")
+    if source:
+        return source.account
+    session = Media.objects.filter(network=ID, external_id=call.text("upload_id") or "-").first()
+    return session.account if session else ""
+
+
+def authorized(call: Call, *scopes: str) -> Token:
+    """Return the living access token, with one of these scopes, that the call came with, or refuse."""
+    token = living(call)
+    if not set(scopes) & set(token.scopes):
+        message = "Request had insufficient authentication scopes."
+        raise refusal(403, "insufficientPermissions", message, domain="global", word="PERMISSION_DENIED")
+    return token
+
+
+def living(call: Call) -> Token:
+    """Return the living access token that the call came with, or refuse."""
+    token = call.token
+    if token is None or token.kind != "access" or token.revoked_at or token.expired(call.now):
+        message = "Request had invalid authentication credentials."
+        raise refusal(401, "authError", message, domain="global", word="UNAUTHENTICATED")
+    return token
+
+
+def writing(call: Call, *scopes: str) -> Token:
+    """Return the token of a call that changes something, for which there must be a channel."""
+    token = authorized(call, *scopes)
+    if not token.account:
+        raise refusal(401, "youtubeSignupRequired", "The user has no YouTube channel.", domain="youtube.header")
+    return token
+
+
+def authorize(call: Call) -> HttpResponse:
+    """Show the consent page, and send the person back with a code or a refusal."""
+    scopes = call.text("scope").split()
+    challenge, method = call.text("code_challenge"), call.text("code_challenge_method")
+    wrong = {
+        "client_id": not call.text("client_id"),
+        "redirect_uri": not pages.is_redirect_uri(call.text("redirect_uri")),
+        "response_type": call.text("response_type") != "code",
+        "scope": not scopes or any(scope not in SCOPES for scope in scopes),
+        "access_type": call.text("access_type") not in ("", "online", "offline"),
+        "code_challenge": bool(challenge) and (len(challenge) != 43 or method != "S256"),
+    }
+    if names := [name for name, is_wrong in wrong.items() if is_wrong]:
+        return pages.problem(LOOK, f"Error 400: invalid_request. Check {', '.join(names)}.")
+    if call.method == "GET":
+        someone = people.person(call.text("client_id"), "")
+        channels = [(str(place), name) for place, (_, name, _) in enumerate(channels_of(someone))]
+        return pages.consent(call, LOOK, scopes=scopes, pages=channels, choosable=True)
+    if not pages.allowed(call):
+        return pages.send_back(call, error="access_denied")
+    return pages.send_back(call, code=grant_code(call, pages.granted(call, scopes)))
+
+
+def channels_of(someone: people.Person) -> list[tuple[str, str, str]]:
+    """Return the channels of a person, their own and a brand's: id, name, handle."""
+    if someone.name == NO_CHANNEL:
+        return []
+    named = [(someone.name, someone.handle), (f"{someone.name} Bakery", f"{someone.handle}bakery")]
+    return [
+        (f"UC{people.number(ID, someone.key, str(place)):022x}", name, handle)
+        for place, (name, handle) in enumerate(named)
+    ]
+
+
+def chosen_channel(call: Call, someone: people.Person) -> str:
+    """Return the one channel that the token is for: the first that was ticked; empty for a person who has none."""
+    channels = channels_of(someone)
+    ticked = [int(place) for place in call.request.POST.getlist("pages") if place.isdigit()]
+    place = min((place for place in ticked if place < len(channels)), default=0)
+    if not channels:
+        return ""
+    channel, name, handle = channels[place]
+    people.keep(ID, channel, username=handle, name=name)
+    return channel
+
+
+def grant_code(call: Call, scopes: Sequence[str]) -> str:
+    """Return a code for the channel that was picked."""
+    someone = people.person(call.text("client_id"), call.text("login"))
+    return tokens.issue(
+        f"4/{secrets.token_urlsafe(48)}",
+        now=call.now,
+        lifetime=CODE_LIFETIME,
+        network=ID,
+        kind="code",
+        client_id=call.text("client_id"),
+        person=str(people.number(ID, someone.key)),
+        account=chosen_channel(call, someone),
+        scopes=list(scopes),
+        data={
+            "redirect_uri": call.text("redirect_uri"),
+            "challenge": call.text("code_challenge"),
+            "offline": call.text("access_type") == "offline",
+            "asked": "consent" in call.text("prompt").split(),
+        },
+    )
+
+
+def oauth_error(status: int, error: str, description: str) -> Refusal:
+    """Return the refusal of the token endpoint."""
+    return Refusal(status, {"error": error, "error_description": description})
+
+
+def token(call: Call) -> HttpResponse:
+    """Give tokens for a code, or an access token for a refresh token, which stays as it is."""
+    if call.content_type != FORMS[0] or not call.text("client_id"):
+        raise oauth_error(400, "invalid_request", "Could not determine client ID from request.")
+    if not tokens.secret_fits(ID, call.text("client_id"), call.text("client_secret")):
+        raise oauth_error(401, "invalid_client", "The provided client secret is invalid.")
+    match call.text("grant_type"):
+        case "authorization_code":
+            return first_tokens(call, spent_code(call))
+        case "refresh_token":
+            return JsonResponse(access(call, used_refresh_token(call)))
+        case _:
+            raise oauth_error(400, "unsupported_grant_type", "Invalid grant_type.")
+
+
+def spent_code(call: Call) -> Token:
+    """Return the code that was sent, used up now, or refuse it."""
+    code = tokens.find(ID, call.text("code"), "code")
+    if code is None or code.client_id != call.text("client_id") or code.expired(call.now):
+        raise oauth_error(400, "invalid_grant", "Malformed auth code.")
+    if call.text("redirect_uri") != code.data["redirect_uri"]:
+        raise oauth_error(400, "redirect_uri_mismatch", "Bad Request")
+    challenge = code.data["challenge"]
+    if challenge and not tokens.verifier_fits(challenge, call.text("code_verifier")):
+        raise oauth_error(400, "invalid_grant", "Invalid code verifier.")
+    if not tokens.spend(code, call.now):
+        raise oauth_error(400, "invalid_grant", "Bad Request")
+    return code
+
+
+def used_refresh_token(call: Call) -> Token:
+    """Return the refresh token that was sent, good for another six months, or refuse it."""
+    found = tokens.find(ID, call.text("refresh_token"), "refresh")
+    if found is None or found.client_id != call.text("client_id") or found.revoked_at or found.expired(call.now):
+        raise oauth_error(400, "invalid_grant", "Token has been expired or revoked.")
+    Token.objects.filter(pk=found.pk).update(expires_at=call.now + REFRESH_UNUSED)
+    return found
+
+
+def first_tokens(call: Call, code: Token) -> HttpResponse:
+    """Answer a code; a refresh token comes where it was asked for, again only when consent was asked for anew."""
+    answer = access(call, code)
+    earlier = Token.objects.filter(
+        network=ID, kind="refresh", client_id=code.client_id, person=code.person, revoked_at=None
+    )
+    if code.data["offline"] and (code.data["asked"] or not earlier.exists()):
+        answer["refresh_token"] = tokens.issue(
+            f"1//{secrets.token_urlsafe(64)}", like=code, now=call.now, lifetime=REFRESH_UNUSED, kind="refresh"
+        )
+    return JsonResponse(answer)
+
+
+def access(call: Call, source: Token) -> dict[str, Any]:
+    """Return the answer with a new access token."""
+    value = f"ya29.{secrets.token_urlsafe(64)}"
+    return {
+        "access_token": tokens.issue(value, like=source, now=call.now, lifetime=ACCESS_LIFETIME, kind="access"),
+        "expires_in": int(ACCESS_LIFETIME.total_seconds()),
+        "scope": " ".join(source.scopes),
+        "token_type": "Bearer",
+    }
+
+
+def revoke(call: Call) -> HttpResponse:
+    """Revoke a token and all others of its consent."""
+    found = tokens.find(ID, call.text("token"), "access", "refresh")
+    if found is None or found.revoked_at:
+        raise oauth_error(400, "invalid_token", "Token expired or revoked")
+    tokens.revoke_grant(found, call.now)
+    return JsonResponse({})
