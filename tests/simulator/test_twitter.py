@@ -464,3 +464,69 @@ def test_a_used_up_limit_answers_429_until_its_reset(net: Net, user: User) -> No
 
 def test_an_unknown_path_is_not_found(net: Net) -> None:
     assert detail(net.get(f"{X}/nothing")) == (404, "Not Found")
+
+
+def test_a_premium_user_writes_long_posts_whose_list_entry_is_cut(net: Net) -> None:
+    token = x_tokens(net, login="Ada Premium")["access_token"]
+    me = body(net.get(f"{X}/users/me", token, **{"user.fields": "subscription_type,verified_type"}))["data"]
+    text = "R&D " * 100 + "https://example.com/a"
+
+    post_id = body(net.json(f"{X}/tweets", token, {"text": text}))["data"]["id"]
+    fields = {"tweet.fields": "note_tweet"}
+    shown = body(net.get(f"{X}/tweets/{post_id}", token, **fields))["data"]
+    short = body(net.json(f"{X}/tweets", token, {"text": "short"}))["data"]["id"]
+
+    assert (me["subscription_type"], me["verified_type"]) == ("Premium", "blue")
+    assert shown["text"].endswith("…")
+    assert shown["note_tweet"]["text"].startswith("R&amp;D R&amp;D ")
+    assert shown["note_tweet"]["entities"]["urls"][0]["expanded_url"] == "https://example.com/a"
+    assert "note_tweet" not in body(net.get(f"{X}/tweets/{short}", token, **fields))["data"]
+    assert net.json(f"{X}/tweets", token, {"text": "x" * 25_001}).status_code == 400
+
+
+def test_new_field_names_reach_into_numbers_replies_and_notes(net: Net) -> None:
+    token = x_tokens(net, login="Ada Premium")["access_token"]
+    first = body(net.json(f"{X}/tweets", token, {"text": "x" * 300}))["data"]["id"]
+    data = {"text": "y" * 300, "reply": {"in_reply_to_tweet_id": first}}
+    post_id = body(net.json(f"{X}/tweets", token, data))["data"]["id"]
+
+    new = {"post.fields": "public_metrics,referenced_posts,note_post,edit_history_post_ids"}
+    shown = body(net.get(f"{X}/tweets/{post_id}", token, **new))["data"]
+
+    assert set(shown) == {
+        "id",
+        "text",
+        "public_metrics",
+        "referenced_posts",
+        "note_post",
+        "edit_history_post_ids",
+    }
+    assert "repost_count" in shown["public_metrics"]
+    assert shown["referenced_posts"] == [{"type": "replied_to", "id": first}]
+
+
+def test_a_post_keeps_who_may_reply_and_what_it_discloses(net: Net, user: User, tweet: Tweet) -> None:
+    post_id = body(tweet("Mine", reply_settings="following", made_with_ai=True))["data"]["id"]
+
+    shown = body(net.get(f"{X}/tweets/{post_id}", user.token, **{"tweet.fields": "reply_settings"}))["data"]
+
+    assert shown["reply_settings"] == "following"
+    assert tweet("Other", made_with_ai="yes").status_code == 400
+
+
+def test_posts_have_a_quota_of_a_day_beside_that_of_a_quarter_hour(net: Net, user: User, tweet: Tweet) -> None:
+    first = tweet("1")
+    with patch("ouipost.simulator.networks.twitter.POSTS_A_DAY", 1):
+        second = tweet("2")
+
+    assert [first[f"x-{name}-limit"] for name in ("rate-limit", "user-limit-24hour", "app-limit-24hour")] == [
+        "100",
+        "2400",
+        "10000",
+    ]
+    assert second.status_code == 429
+    assert second["x-rate-limit-remaining"] == "98"
+    assert second["x-user-limit-24hour-remaining"] == "0"
+    net.wait(86_400)
+    fresh = x_tokens(net)["access_token"]
+    assert net.json(f"{X}/tweets", fresh, {"text": "2"}).status_code == 201

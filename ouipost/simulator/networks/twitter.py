@@ -1,4 +1,4 @@
-"""X: login with PKCE, rotating tokens, uploads; posts are in `twitter_posts`."""
+"""X: login with PKCE, rotating tokens, quotas, users; posts are in `twitter_posts`, files in `twitter_media`."""
 
 import base64
 import binascii
@@ -8,20 +8,22 @@ from typing import Any
 
 from django.http import HttpResponse, JsonResponse
 
-from ouipost.simulator import growth, limits, media, pages, people, publishing, tokens
+from ouipost.simulator import growth, limits, pages, people, tokens
 from ouipost.simulator.call import FORMS, Call, Network, Refusal, Route
 from ouipost.simulator.models import Account, Media, Post, Token
+from ouipost.simulator.networks import twitter_media as files
 from ouipost.simulator.networks import twitter_posts as posts
+from ouipost.simulator.networks import twitter_views as views
 from ouipost.simulator.networks.twitter_access import (
     ID,
     SCOPES,
     authorized,
     chosen_fields,
     identify,
-    invalid,
     invalid_request,
     missing_path,
     problem,
+    subscription,
 )
 from ouipost.simulator.networks.twitter_timeline import timeline
 
@@ -31,18 +33,8 @@ LOOK = pages.Look(name="X", colour="#0f1419", allow_label="Authorize app")
 CODE_LIFETIME = timedelta(seconds=30)
 ACCESS_LIFETIME = timedelta(hours=2)
 REFRESH_LIFETIME = timedelta(days=182)
-MEDIA_LIFETIME = timedelta(days=1)
-MAX_IMAGE_BYTES = 5 * 1024 * 1024
-IMAGE_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP")
-MAX_ALT_TEXT = 1000
-WINDOW = timedelta(minutes=15)
-LIMITS = {
-    posts.create: 100,
-    posts.delete: 50,
-    posts.lookup: 5000,
-    posts.show: 900,
-    timeline: 900,
-}
+WINDOW, DAY = timedelta(minutes=15), timedelta(days=1)
+POSTS_A_DAY, POSTS_A_DAY_OF_AN_APP = 2400, 10_000
 USER_FIELDS = (
     "id",
     "name",
@@ -58,16 +50,23 @@ USER_FIELDS = (
 
 
 def admit(call: Call, route: Route) -> None:
-    """Count the call against its limit of 15 minutes, with X's headers; refuse what is too much."""
-    most = ALL_LIMITS.get(route.handler)
+    """Count the call against its limit of 15 minutes, and posts against those of a day; refuse what is too much."""
+    most = LIMITS.get(route.handler)
     if most is None or not call.account:
         return
-    key = f"{ID}:{call.account}:{route.method} {route.handler.__name__}"
-    usage = limits.take(key, limit=most, window=WINDOW, now=call.now)
+    count(call, "x-rate-limit", f"{call.account}:{route.method} {route.handler.__name__}", most, WINDOW)
+    if route.handler is posts.create and call.token is not None:
+        count(call, "x-user-limit-24hour", f"{call.account}:posts", POSTS_A_DAY, DAY)
+        count(call, "x-app-limit-24hour", f"app {call.token.client_id}:posts", POSTS_A_DAY_OF_AN_APP, DAY)
+
+
+def count(call: Call, header: str, key: str, most: int, window: timedelta) -> None:
+    """Take one from a quota, with its headers; refuse when it is used up."""
+    usage = limits.take(f"{ID}:{key}", limit=most, window=window, now=call.now)
     call.headers |= {
-        "x-rate-limit-limit": str(usage.limit),
-        "x-rate-limit-remaining": str(usage.remaining),
-        "x-rate-limit-reset": str(int(usage.resets_at.timestamp())),
+        f"{header}-limit": str(usage.limit),
+        f"{header}-remaining": str(usage.remaining),
+        f"{header}-reset": str(int(usage.resets_at.timestamp())),
     }
     if usage.exceeded:
         raise problem(429, "Too Many Requests", "Too Many Requests")
@@ -98,7 +97,8 @@ def grant_code(call: Call, scopes: list[str]) -> str:
     """Return a code, good for 30 seconds, for the person who logged in."""
     someone = people.person(call.text("client_id"), call.text("login"))
     external_id = str(people.number(ID, someone.key))
-    people.keep(ID, external_id, username=someone.handle, name=someone.name)
+    paid = subscription(someone.name)
+    people.keep(ID, external_id, username=someone.handle, name=someone.name, subscription_type=paid)
     return tokens.issue(
         secrets.token_urlsafe(64),
         now=call.now,
@@ -203,7 +203,7 @@ def me(call: Call) -> HttpResponse:
 
 def user(call: Call, account: Account) -> dict[str, Any]:
     """Return all fields of a user."""
-    count = Post.objects.alive().of(ID, account.external_id).count()
+    paid = account.data.get("subscription_type", "None")
     return {
         "id": account.external_id,
         "name": account.name,
@@ -212,117 +212,17 @@ def user(call: Call, account: Account) -> dict[str, Any]:
         "public_metrics": {
             "followers_count": growth.followers(account.external_id, call.now),
             "following_count": 2,
-            "tweet_count": count,
+            "tweet_count": Post.objects.alive().of(ID, account.external_id).count(),
             "listed_count": 0,
             "like_count": 0,
             "media_count": Media.objects.filter(network=ID, account=account.external_id, used=True).count(),
         },
-        "verified": False,
-        "verified_type": "none",
-        "subscription_type": "None",
+        "verified": paid != "None",
+        "verified_type": "none" if paid == "None" else "blue",
+        "subscription_type": paid,
         "created_at": "2026-01-01T00:00:00.000Z",
         "description": "",
     }
-
-
-def upload(call: Call) -> HttpResponse:
-    """Take an image in one shot, as a multipart file or as base64 in JSON."""
-    token = authorized(call, "media.write")
-    category = call.text("media_category")
-    if category not in ("tweet_image", "dm_image"):
-        raise invalid("media_category must be tweet_image: other kinds are uploaded in chunks.", "media_category")
-    content = uploaded_bytes(call)
-    picture = examine(content)
-    kept = media.keep(
-        publishing.snowflake(call.now),
-        content,
-        network=ID,
-        account=token.account,
-        now=call.now,
-        lifetime=MEDIA_LIFETIME,
-        picture=picture,
-        ready_at=call.now + timedelta(seconds=call.seconds("slow_processing")),
-        failed="processing_failed" in call.effects,
-    )
-    return JsonResponse({"data": media_facts(call, kept)})
-
-
-def uploaded_bytes(call: Call) -> bytes:
-    """Return the file, or refuse a call without one."""
-    if "media" in call.files:
-        return call.files["media"]
-    try:
-        content = base64.b64decode(call.text("media"), validate=True)
-    except (binascii.Error, ValueError):
-        content = b""
-    if not content:
-        raise invalid("media is missing.", "media")
-    return content
-
-
-def examine(content: bytes) -> media.Picture:
-    """Return the facts of an image that X takes, or refuse it."""
-    if len(content) > MAX_IMAGE_BYTES:
-        raise invalid(f"File size exceeds {MAX_IMAGE_BYTES} bytes.", "media")
-    try:
-        picture = media.look_at(content)
-    except media.NotAnImage:
-        raise invalid("The media could not be read: it is no image.", "media") from None
-    if picture.format not in IMAGE_FORMATS:
-        raise invalid("The type of the media is not one of JPG, PNG, GIF and WEBP.", "media")
-    return picture
-
-
-def media_facts(call: Call, kept: Media) -> dict[str, Any]:
-    """Return what X tells about an upload; without processing_info it is ready."""
-    left = int((kept.ready_at - call.now).total_seconds())
-    facts: dict[str, Any] = {
-        "id": kept.external_id,
-        "media_key": f"3_{kept.external_id}",
-        "size": kept.size,
-        "expires_after_secs": max(int((kept.expires_at - call.now).total_seconds()), 0),
-        "image": {"image_type": kept.mime, "w": kept.width, "h": kept.height},
-    }
-    if left > 0:
-        facts["processing_info"] = {"state": "pending", "check_after_secs": min(left, 5), "progress_percent": 0}
-    elif kept.failed:
-        failure = {"code": 1, "name": "InvalidMedia", "message": "The media could not be processed."}
-        facts["processing_info"] = {"state": "failed", "error": failure}
-    elif kept.ready_at > kept.created_at:
-        facts["processing_info"] = {"state": "succeeded", "progress_percent": 100}
-    return facts
-
-
-def upload_status(call: Call) -> HttpResponse:
-    """Tell how far the processing of an upload is."""
-    token = authorized(call, "media.write")
-    if call.text("command") != "STATUS":
-        raise invalid("command must be STATUS.", "command")
-    return JsonResponse({"data": media_facts(call, own_media(call, token, call.text("media_id")))})
-
-
-def own_media(call: Call, token: Token, media_id: str) -> Media:
-    """Return a living upload of this user, or refuse."""
-    owned = Media.objects.defer("content").filter(network=ID, account=token.account, external_id=media_id)
-    found = owned.filter(expires_at__gt=call.now).first()
-    if found is None:
-        raise invalid("The media id was not found, or it has expired.", "id")
-    return found
-
-
-def metadata(call: Call) -> HttpResponse:
-    """Keep the alt text of an upload."""
-    token = authorized(call, "media.write")
-    match call.json:
-        case {"id": str() as media_id, "metadata": {"alt_text": {"text": str() as text}}}:
-            pass
-        case _:
-            raise invalid('Send {"id": ..., "metadata": {"alt_text": {"text": ...}}}.', "metadata")
-    if not 0 < len(text) <= MAX_ALT_TEXT:
-        raise invalid(f"alt_text must have 1 to {MAX_ALT_TEXT} characters.", "metadata")
-    found = own_media(call, token, media_id)
-    Media.objects.filter(pk=found.pk).update(alt_text=text)
-    return JsonResponse({"data": {"id": media_id, "associated_metadata": {"alt_text": {"text": text}}}})
 
 
 def permalink(call: Call, post_id: str) -> HttpResponse:
@@ -330,8 +230,22 @@ def permalink(call: Call, post_id: str) -> HttpResponse:
     return pages.permalink(call, LOOK, ID, post_id)
 
 
-ALL_LIMITS = LIMITS | {me: 75, upload: 500, upload_status: 1000, metadata: 500}
+LIMITS = {
+    posts.create: 100,
+    posts.delete: 50,
+    views.lookup: 5000,
+    views.show: 900,
+    timeline: 900,
+    me: 75,
+    files.upload: 500,
+    files.status: 1000,
+    files.metadata: 500,
+    files.initialize: 1875,
+    files.append: 1875,
+    files.finalize: 1875,
+}
 POST = r"/2/tweets/(?P<post_id>\d+)"
+UPLOAD = r"/2/media/upload/(?P<media_id>\d+)"
 NETWORK = Network(
     id=ID,
     hosts=API + WEB,
@@ -346,12 +260,15 @@ NETWORK = Network(
         Route(method="POST", hosts=API, pattern="/2/oauth2/token", handler=token),
         Route(method="POST", hosts=API, pattern="/2/oauth2/revoke", handler=revoke),
         Route(method="GET", hosts=API, pattern="/2/users/me", handler=me),
-        Route(method="POST", hosts=API, pattern="/2/media/upload", handler=upload, upload=True),
-        Route(method="GET", hosts=API, pattern="/2/media/upload", handler=upload_status),
-        Route(method="POST", hosts=API, pattern="/2/media/metadata", handler=metadata),
+        Route(method="POST", hosts=API, pattern="/2/media/upload", handler=files.upload, upload=True),
+        Route(method="GET", hosts=API, pattern="/2/media/upload", handler=files.status),
+        Route(method="POST", hosts=API, pattern="/2/media/upload/initialize", handler=files.initialize),
+        Route(method="POST", hosts=API, pattern=f"{UPLOAD}/append", handler=files.append),
+        Route(method="POST", hosts=API, pattern=f"{UPLOAD}/finalize", handler=files.finalize, upload=True),
+        Route(method="POST", hosts=API, pattern="/2/media/metadata", handler=files.metadata),
         Route(method="POST", hosts=API, pattern="/2/tweets", handler=posts.create, visible=True),
-        Route(method="GET", hosts=API, pattern="/2/tweets", handler=posts.lookup),
-        Route(method="GET", hosts=API, pattern=POST, handler=posts.show),
+        Route(method="GET", hosts=API, pattern="/2/tweets", handler=views.lookup),
+        Route(method="GET", hosts=API, pattern=POST, handler=views.show),
         Route(method="DELETE", hosts=API, pattern=POST, handler=posts.delete),
         Route(method="GET", hosts=API, pattern=r"/2/users/(?P<user_id>\d+)/tweets", handler=timeline),
     ),

@@ -5,7 +5,7 @@ from typing import Any
 
 from ouipost.simulator import tokens
 from ouipost.simulator.call import Call, Refusal
-from ouipost.simulator.models import Token
+from ouipost.simulator.models import Account, Token
 
 ID = "twitter"
 SCOPES = (
@@ -21,6 +21,9 @@ SCOPES = (
     "users.email",
 )
 PROBLEMS = "https://api.x.com/2/problems/"
+SUBSCRIPTIONS = ("None", "Basic", "Premium", "PremiumPlus")
+PAYING = ("Premium", "PremiumPlus")
+"""May write long posts and show long videos. Whether Basic may is not known."""
 
 
 def problem(status: int, title: str, detail: str, kind: str = "", **more: Any) -> Refusal:
@@ -82,6 +85,17 @@ def authorized(call: Call, *scopes: str) -> Token:
         if scope not in token.scopes:
             raise problem(403, "Forbidden", "You are not permitted to perform this action.")
     return token
+
+
+def subscription(name: str) -> str:
+    """Return what a new person has subscribed to: the last word of the name may say it, as in "Ada Premium"."""
+    last = name.rpartition(" ")[2]
+    return last if last in SUBSCRIPTIONS else "None"
+
+
+def is_premium(account: Account) -> bool:
+    """Return whether this user may write long posts and show long videos."""
+    return account.data.get("subscription_type") in PAYING
 
 
 def chosen_fields(call: Call, parameter: str, known: Sequence[str]) -> set[str]:

@@ -8,7 +8,7 @@ from django.http import HttpResponse, JsonResponse
 from ouipost.simulator.call import Call, parse
 from ouipost.simulator.models import Account, Post, PostQuerySet
 from ouipost.simulator.networks.twitter_access import ID, authorized, invalid, not_found
-from ouipost.simulator.networks.twitter_posts import answer, fields_of, shown
+from ouipost.simulator.networks.twitter_views import answer, fields_of, shown
 
 TOKEN_PREFIX = "7140dibdnow9c7btw"  # noqa: S105 (of a page, not of an account)
 

@@ -1,0 +1,52 @@
+"""Small films for uploads, encoded here."""
+
+import io
+from fractions import Fraction
+from functools import cache
+
+import av
+from av.audio.stream import AudioStream
+from av.video.stream import VideoStream
+
+RATE = 48_000
+
+
+@cache
+def film(
+    width: int = 64,
+    height: int = 64,
+    *,
+    seconds: float = 1,
+    fps: int = 10,
+    codec: str = "libx264",
+    audio: str = "aac",
+    container: str = "mp4",
+) -> bytes:
+    """Return a video file of one colour, with silence where it has sound."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container) as output:
+        pictures = output.add_stream(codec, rate=fps)
+        assert isinstance(pictures, VideoStream)
+        pictures.width, pictures.height, pictures.pix_fmt = width, height, "yuv420p"
+        sound = output.add_stream(audio, rate=RATE) if audio else None
+        for number in range(max(int(seconds * fps), 1)):
+            frame = av.VideoFrame(width, height, "yuv420p")
+            for plane in frame.planes:
+                plane.update(bytes(plane.buffer_size))
+            frame.pts, frame.time_base = number, Fraction(1, fps)
+            output.mux(pictures.encode(frame))
+        output.mux(pictures.encode(None))
+        if sound is not None:
+            assert isinstance(sound, AudioStream)
+            _silence(output, sound, seconds)
+    return buffer.getvalue()
+
+
+def _silence(output: av.container.OutputContainer, sound: AudioStream, seconds: float) -> None:
+    for number in range(max(int(seconds * RATE) // 1024, 1)):
+        frame = av.AudioFrame("fltp", "stereo", 1024)
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        frame.sample_rate, frame.pts = RATE, number * 1024
+        output.mux(sound.encode(frame))
+    output.mux(sound.encode(None))
