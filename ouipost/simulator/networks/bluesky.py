@@ -11,6 +11,7 @@ from ouipost.simulator import atproto, growth, media, pages, people, tokens
 from ouipost.simulator.call import Call, Network, Route
 from ouipost.simulator.models import Account, Post, Token, atomic
 from ouipost.simulator.networks import bluesky_records as records
+from ouipost.simulator.networks import bluesky_video as video
 from ouipost.simulator.networks.bluesky_access import (
     ID,
     did_of,
@@ -242,9 +243,16 @@ def permalink(call: Call, actor: str, rkey: str) -> HttpResponse:
     return pages.permalink(call, LOOK, ID, uri)
 
 
-def xrpc(method: str, name: str, handler: Any, *, visible: bool = False, upload: bool = False) -> Route:
-    """Return the route of an XRPC method."""
-    return Route(method=method, pattern=f"/xrpc/{re.escape(name)}", handler=handler, visible=visible, upload=upload)
+def xrpc(method: str, name: str, handler: Any, *, visible: bool = False, upload: bool = False, host: str = "") -> Route:
+    """Return the route of an XRPC method, on any host where none is named."""
+    return Route(
+        method=method,
+        pattern=f"/xrpc/{re.escape(name)}",
+        handler=handler,
+        hosts=(host,) if host else (),
+        visible=visible,
+        upload=upload,
+    )
 
 
 NETWORK = Network(
@@ -261,6 +269,10 @@ NETWORK = Network(
         xrpc("POST", "com.atproto.server.refreshSession", refresh_session),
         xrpc("GET", "com.atproto.server.getSession", get_session),
         xrpc("POST", "com.atproto.server.deleteSession", delete_session),
+        xrpc("GET", "com.atproto.server.getServiceAuth", video.get_service_auth),
+        xrpc("GET", video.LIMITS_METHOD, video.get_upload_limits, host=video.HOST),
+        xrpc("POST", "app.bsky.video.uploadVideo", video.upload_video, host=video.HOST, upload=True),
+        xrpc("GET", "app.bsky.video.getJobStatus", video.get_job_status, host=video.HOST),
         xrpc("POST", "com.atproto.repo.uploadBlob", upload_blob, upload=True),
         xrpc("POST", "com.atproto.repo.putRecord", records.put, visible=True),
         xrpc("POST", "com.atproto.repo.createRecord", records.create, visible=True),

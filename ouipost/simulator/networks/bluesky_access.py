@@ -26,7 +26,7 @@ def unknown_method(call: Call) -> Refusal:
 
 def identify(call: Call) -> str:
     """Find the call's session token, and return its DID; of a login, the DID that logs in."""
-    call.token = tokens.find(ID, call.credential, "access", "refresh")
+    call.token = tokens.find(ID, call.credential, "access", "refresh", "service")
     if call.token is not None:
         return call.token.account
     if call.path.endswith("createSession"):

@@ -12,7 +12,8 @@ from ouipost.simulator.networks.bluesky_access import invalid
 
 MAX_GRAPHEMES, MAX_BYTES = 300, 3000
 MAX_TAG_GRAPHEMES, MAX_TAG_BYTES = 64, 640
-MAX_LANGUAGES, MAX_TAGS, MAX_IMAGES = 3, 8, 4
+MAX_LANGUAGES, MAX_TAGS, MAX_IMAGES, MAX_CAPTIONS = 3, 8, 4, 20
+MAX_CAPTION_BYTES = 20_000
 MAX_IMAGE_BYTES, MAX_THUMB_BYTES, MAX_VIDEO_BYTES = 2_000_000, 1_000_000, 300_000_000
 
 
@@ -141,7 +142,7 @@ def check_embed(embed: Any, path: str) -> None:
         case "app.bsky.embed.external":
             check_external(need(embed, "external", dict, path), f"{path}.external")
         case "app.bsky.embed.video":
-            check_blob(need(embed, "video", dict, path), "video/mp4", MAX_VIDEO_BYTES, f"{path}.video")
+            check_video(embed, path)
         case "app.bsky.embed.record":
             check_reference(need(embed, "record", dict, path), f"{path}.record")
         case "app.bsky.embed.recordWithMedia":
@@ -159,6 +160,21 @@ def check_images(images: list[Any], path: str) -> None:
         need(image, "alt", str, f"{path}[{index}]")
         if "aspectRatio" in image:
             check_ratio(image["aspectRatio"], f"{path}[{index}].aspectRatio")
+
+
+def check_video(video: dict[str, Any], path: str) -> None:
+    """Refuse a video without file, or with a ratio, alt text or captions that make no sense."""
+    check_blob(need(video, "video", dict, path), "video/mp4", MAX_VIDEO_BYTES, f"{path}.video")
+    if "alt" in video:
+        need(video, "alt", str, path)
+    if "aspectRatio" in video:
+        check_ratio(video["aspectRatio"], f"{path}.aspectRatio")
+    captions = need(video, "captions", list, path) if "captions" in video else []
+    check_count(captions, MAX_CAPTIONS, f"{path}.captions")
+    for index, caption in enumerate(captions):
+        need(caption, "lang", str, f"{path}.captions[{index}]")
+        file = need(caption, "file", dict, f"{path}.captions[{index}]")
+        check_blob(file, "text/vtt", MAX_CAPTION_BYTES, f"{path}.captions[{index}].file")
 
 
 def check_ratio(ratio: Any, path: str) -> None:

@@ -123,7 +123,8 @@ def write(call: Call, did: str, collection: str, rkey: str, record: dict[str, An
 def stored(call: Call, did: str, blob: lexicon.Blob) -> Media:
     """Return the uploaded file that a record refers to, or refuse one that is gone or described wrongly."""
     file = Media.objects.defer("content").filter(network=ID, account=did, external_id=blob.cid).first()
-    if file is None or not (file.used or file.expires_at > call.now):
+    ready = file is not None and file.ready_at <= call.now and not file.failed
+    if file is None or not ready or not (file.used or file.expires_at > call.now):
         raise error(400, "BlobNotFound", f"Could not find blob: {blob.cid}")
     if file.mime != blob.mime:
         raise error(400, "InvalidMimeType", f"Referenced MimeType does not match stored blob: {blob.mime}")

@@ -1,0 +1,195 @@
+"""Bluesky's video service as the facts describe it: a server's word, a job, and a blob for the post."""
+
+import time
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from ouipost.simulator import atproto
+from tests.simulator.clip import film
+from tests.simulator.conftest import POSTS, RKEY, XRPC, Net, Session, body, record, tags
+
+pytestmark = pytest.mark.django_db(databases=["simulator"])
+VIDEO = "video.bsky.app/xrpc/app.bsky.video"
+PDS = "did:web:bsky.social"
+UPLOAD, LIMITS = "com.atproto.repo.uploadBlob", "app.bsky.video.getUploadLimits"
+
+
+def auth(net: Net, session: Session, method: str = UPLOAD, audience: str = PDS, **more: Any) -> Any:
+    return net.get(f"{XRPC}/com.atproto.server.getServiceAuth", session.access, aud=audience, lxm=method, **more)
+
+
+def authority(net: Net, session: Session, method: str = UPLOAD, audience: str = PDS) -> str:
+    token: str = body(auth(net, session, method, audience))["token"]
+    return token
+
+
+def upload(net: Net, session: Session, content: bytes, *, mime: str = "video/mp4", token: str = "") -> Any:
+    token = token or authority(net, session)
+    return net.call("POST", f"{VIDEO}.uploadVideo?did={session.did}&name=film.mp4", token, content, mime)
+
+
+def job(net: Net, job_id: str) -> Any:
+    return body(net.get(f"{VIDEO}.getJobStatus", jobId=job_id))["jobStatus"]
+
+
+def error(response: Any) -> tuple[int, str]:
+    return response.status_code, body(response)["error"]
+
+
+def test_a_video_becomes_a_blob_that_a_post_shows(net: Net, session: Session) -> None:
+    content = film()
+
+    done = body(upload(net, session, content))
+    embed = {
+        "$type": "app.bsky.embed.video",
+        "video": done["blob"],
+        "alt": "A red box",
+        "aspectRatio": {"width": 64, "height": 64},
+    }
+    data = {"repo": session.did, "collection": POSTS, "rkey": RKEY, "record": record("Look", embed=embed)}
+    put = net.json(f"{XRPC}/com.atproto.repo.putRecord", session.access, data)
+
+    assert (done["state"], done["did"], done["progress"]) == ("JOB_STATE_COMPLETED", session.did, 100)
+    assert (done["blob"]["mimeType"], done["blob"]["size"]) == ("video/mp4", len(content))
+    assert job(net, done["jobId"]) == done
+    assert put.status_code == 200
+    assert [post["media_count"] for post in net.posts()] == [1]
+    shown = net.get(f"bsky.app/profile/{session.did}/post/{RKEY}")
+    assert any('alt="A red box"' in tag for tag in tags(shown, "img"))
+
+
+def test_the_blob_is_there_once_the_work_is_done(net: Net, session: Session) -> None:
+    net.fault("bluesky", "slow_processing", seconds=10)
+
+    begun = body(upload(net, session, film()))
+
+    assert (begun["state"], "blob" in begun) == ("JOB_STATE_CREATED", False)
+    again = upload(net, session, film())
+    assert error(again) == (409, "already_exists")
+    assert body(again)["jobId"] == begun["jobId"]
+    net.wait(5)
+    assert job(net, begun["jobId"])["state"] == "JOB_STATE_ENCODING"
+    net.wait(6)
+    assert job(net, begun["jobId"])["state"] == "JOB_STATE_COMPLETED"
+
+
+def test_a_video_that_is_known_already_still_gives_its_blob(net: Net, session: Session) -> None:
+    first = body(upload(net, session, film()))
+
+    again = upload(net, session, film())
+
+    assert error(again) == (409, "already_exists")
+    assert body(again)["blob"] == first["blob"]
+
+
+def test_a_blob_of_unfinished_or_failed_work_cannot_be_posted(net: Net, session: Session) -> None:
+    def put(content: bytes) -> Any:
+        ref = {"$link": atproto.cid(content, atproto.RAW)}
+        blob = {"$type": "blob", "ref": ref, "mimeType": "video/mp4", "size": len(content)}
+        value = record(embed={"$type": "app.bsky.embed.video", "video": blob})
+        data = {"repo": session.did, "collection": POSTS, "rkey": RKEY, "record": value}
+        return net.json(f"{XRPC}/com.atproto.repo.putRecord", session.access, data)
+
+    net.fault("bluesky", "slow_processing", seconds=10)
+    upload(net, session, film())
+    net.fault("bluesky", "processing_failed")
+    failed = body(upload(net, session, film(seconds=2)))
+
+    assert (failed["state"], failed["failureCode"]) == ("JOB_STATE_FAILED", "processing_failed")
+    assert [error(put(film(seconds=seconds))) for seconds in (1, 2)] == [(400, "BlobNotFound")] * 2
+    assert body(upload(net, session, film(seconds=2)))["state"] == "JOB_STATE_COMPLETED"
+    assert put(film(seconds=2)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"noise", "no video"),
+        (film(container="mov"), "no MP4"),
+        (film(seconds=601, fps=1, audio=""), "600 seconds"),
+    ],
+    ids=["noise", "mov", "long"],
+)
+def test_a_file_that_cannot_be_shown_fails(net: Net, session: Session, content: bytes, words: str) -> None:
+    answer = body(upload(net, session, content))
+
+    assert answer["state"] == "JOB_STATE_FAILED"
+    assert words in answer["message"]
+
+
+def test_a_service_token_is_for_one_method_and_some_minutes(net: Net, session: Session) -> None:
+    token = authority(net, session)
+
+    assert error(net.get(f"{VIDEO}.getUploadLimits", token)) == (401, "AuthenticationRequired")
+    assert error(net.get(f"{VIDEO}.getUploadLimits", session.access)) == (401, "AuthenticationRequired")
+    assert error(net.get(f"{XRPC}/com.atproto.server.getSession", token)) == (400, "InvalidToken")
+    net.wait(61)
+    assert error(upload(net, session, film(), token=token)) == (401, "AuthenticationRequired")
+
+
+@pytest.mark.parametrize(
+    ("values", "answer"),
+    [
+        ({"audience": "bsky.social"}, (400, "InvalidRequest")),
+        ({"exp": "soon"}, (400, "InvalidRequest")),
+        ({"exp": int(time.time()) - 5}, (400, "BadExpiration")),
+        ({"exp": int(time.time()) + 3600}, (400, "BadExpiration")),
+    ],
+)
+def test_a_server_gives_no_token_for_just_anything(
+    net: Net, session: Session, values: dict[str, Any], answer: tuple[int, str]
+) -> None:
+    assert error(auth(net, session, **values)) == answer
+    assert auth(net, session, exp=int(time.time()) + 1500).status_code == 200
+
+
+def test_wrong_uploads_are_refused(net: Net, session: Session) -> None:
+    token = authority(net, session)
+    other = Session("did:plc:other", session.access, session.refresh)
+
+    assert error(upload(net, other, film(), token=token)) == (401, "AuthenticationRequired")
+    assert error(upload(net, session, b"", token=token)) == (400, "InvalidRequest")
+    assert error(upload(net, session, film(), mime="video/webm", token=token)) == (400, "InvalidRequest")
+    with patch("ouipost.simulator.networks.bluesky_video.MAX_BYTES", 100):
+        assert error(upload(net, session, film(), token=token)) == (413, "PayloadTooLarge")
+    assert error(net.get(f"{VIDEO}.getJobStatus", jobId="none")) == (400, "InvalidRequest")
+    assert error(net.get(f"{VIDEO}.getJobStatus")) == (400, "InvalidRequest")
+
+
+def test_a_day_has_a_number_of_videos(net: Net, session: Session) -> None:
+    def limits() -> Any:
+        return body(net.get(f"{VIDEO}.getUploadLimits", authority(net, session, LIMITS, "did:web:video.bsky.app")))
+
+    before = limits()
+    upload(net, session, film())
+    after = limits()
+    with patch("ouipost.simulator.networks.bluesky_video.VIDEOS_A_DAY", 1):
+        over = limits()
+        refused = upload(net, session, film(seconds=2))
+
+    assert before == {"canUpload": True, "remainingDailyVideos": 25, "remainingDailyBytes": 10_000_000_000}
+    assert (after["remainingDailyVideos"], after["remainingDailyBytes"]) == (24, 10_000_000_000 - len(film()))
+    assert (over["canUpload"], over["remainingDailyVideos"]) == (False, 0)
+    assert "daily" in over["message"]
+    assert error(refused) == (429, "RateLimitExceeded")
+
+
+@pytest.mark.parametrize(
+    ("embed", "message"),
+    [
+        ({"aspectRatio": {"width": 0, "height": 1}}, "integer too small"),
+        ({"alt": 5}, "at $.record.embed.alt"),
+        ({"captions": [{"lang": "en"}] * 21}, "array too big (maximum 20, got 21)"),
+        ({"captions": [{"lang": "en"}]}, 'Missing required key "file"'),
+    ],
+)
+def test_a_video_embed_keeps_its_schema(net: Net, session: Session, embed: dict[str, Any], message: str) -> None:
+    blob = body(upload(net, session, film()))["blob"]
+    value = record(embed={"$type": "app.bsky.embed.video", "video": blob} | embed)
+    data = {"repo": session.did, "collection": POSTS, "rkey": RKEY, "record": value}
+
+    answer = net.json(f"{XRPC}/com.atproto.repo.putRecord", session.access, data)
+
+    assert message in body(answer)["message"]
