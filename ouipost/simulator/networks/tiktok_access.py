@@ -1,0 +1,226 @@
+"""TikTok's errors, consent page and tokens; people whose name says so have a private account, or other settings."""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.http import HttpResponse, JsonResponse
+
+from ouipost.simulator import pages, people, tokens
+from ouipost.simulator.call import FORMS, Call, Refusal
+from ouipost.simulator.models import Account, Media, Token
+
+ID = "tiktok"
+UPLOAD_HOST = "open-upload.tiktokapis.com"
+LOOK = pages.Look(name="TikTok", colour="#fe2c55", allow_label="Continue")
+BASIC, PROFILE, STATS = "user.info.basic", "user.info.profile", "user.info.stats"
+LIST, PUBLISH, UPLOAD = "video.list", "video.publish", "video.upload"
+SCOPES = (BASIC, PROFILE, STATS, LIST, PUBLISH, UPLOAD)
+CODE_LIFETIME = timedelta(minutes=10)
+"""Not documented."""
+ACCESS_LIFETIME = timedelta(hours=2)
+REFRESH_LIFETIME = timedelta(days=180)
+LONGEST_REDIRECT_URI = 511
+LOCAL_HOSTS = ("localhost", "127.0.0.1")
+VIDEO_ID, INBOX_ID = "v_pub_file~v2-1.", "v_inbox_file~v2."
+
+MESSAGES = {
+    "access_token_invalid": "The access token is invalid or not found in the request.",
+    "scope_not_authorized": "The user did not authorize the scope required for completing this request.",
+    "rate_limit_exceeded": "The API rate limit was exceeded.",
+    "spam_risk_too_many_posts": "The daily post cap from the API is reached for the current user.",
+    "spam_risk_too_many_pending_share": "There may be at most 5 pending shares within any 24-hour period.",
+    "privacy_level_option_mismatch": "The privacy level is not one of the options of this creator.",
+    "url_ownership_unverified": "The domain or the URL prefix of the address is not verified by this app.",
+    "invalid_publish_id": "The publish_id does not exist.",
+    "token_not_authorized_for_specified_publish_id": "The publish_id belongs to another user or app.",
+    "publish_not_cancellable": "The post can no longer be cancelled.",
+}
+
+
+def answer(**data: Any) -> JsonResponse:
+    """Return an answer with this data, in the envelope that all have."""
+    return JsonResponse({"data": data, "error": {"code": "ok", "message": "", "log_id": log_id()}})
+
+
+def error(status: int, code: str, message: str = "") -> Refusal:
+    """Return a refusal by its code, which counts more than the status."""
+    told = {"code": code, "message": message or MESSAGES[code], "log_id": log_id()}
+    return Refusal(status, {"data": {}, "error": told} if status == 200 else {"error": told})
+
+
+def invalid(message: str) -> Refusal:
+    """Return the refusal for a request that is wrong in itself."""
+    return error(400, "invalid_params", message)
+
+
+def token_error(status: int, name: str, description: str) -> Refusal:
+    """Return a refusal of the token endpoints, which are flat."""
+    return Refusal(status, {"error": name, "error_description": description, "log_id": log_id()})
+
+
+def log_id() -> str:
+    """Return a new id that TikTok's support would ask for."""
+    return secrets.token_hex(17).upper()
+
+
+def missing_path(call: Call) -> Refusal:
+    """Return the refusal for an address that TikTok does not have."""
+    return error(404, "unsupported_path", "Unsupported path(Janus).")
+
+
+def identify(call: Call) -> str:
+    """Find the call's token, also one that is being refreshed, and return its account; uploads name none."""
+    if call.host == UPLOAD_HOST:
+        upload = find_upload(call)
+        return upload.account if upload else ""
+    call.token = tokens.find(ID, call.credential, "access")
+    sent = call.text("refresh_token") or call.text("token")
+    call.token = call.token or tokens.find(ID, sent, "refresh", "access")
+    source = call.token or tokens.find(ID, call.text("code"), "code")
+    return source.account if source else ""
+
+
+def find_upload(call: Call) -> Media | None:
+    """Return the post, or draft, whose upload address was called."""
+    number = call.text("upload_id")
+    ids = [f"{VIDEO_ID}{number}", f"{INBOX_ID}{number}"]
+    return Media.objects.defer("content").filter(network=ID, external_id__in=ids).first() if number else None
+
+
+def authorized(call: Call, *scopes: str) -> Token:
+    """Return the living access token with one of these scopes that the call came with, or refuse."""
+    token = call.token
+    if token is None or token.kind != "access" or token.revoked_at or token.expired(call.now):
+        raise error(401, "access_token_invalid")
+    if scopes and not set(scopes) & set(token.scopes):
+        raise error(401, "scope_not_authorized")
+    return token
+
+
+def account_of(token: Token) -> Account:
+    """Return the account of a token."""
+    return Account.objects.get(network=ID, external_id=token.account)
+
+
+def authorize(call: Call) -> HttpResponse:
+    """Show the consent page, and send the person back with a code or a refusal."""
+    scopes = [scope for scope in call.text("scope").split(",") if scope]
+    wrong = {
+        "client_key": not call.text("client_key"),
+        "redirect_uri": not is_redirect_uri(call.text("redirect_uri")),
+        "response_type": call.text("response_type") != "code",
+        "state": not call.text("state"),
+        "scope": not scopes or any(scope not in SCOPES for scope in scopes),
+    }
+    if names := [name for name, is_wrong in wrong.items() if is_wrong]:
+        return pages.problem(LOOK, f"We couldn't log in with TikTok. Correct the following: {', '.join(names)}.")
+    call.params["client_id"] = call.text("client_key")
+    if call.method == "GET":
+        return pages.consent(call, LOOK, scopes=scopes, choosable=True)
+    if not pages.allowed(call):
+        return pages.send_back(call, error="access_denied")
+    chosen = pages.granted(call, scopes)
+    return pages.send_back(call, code=grant_code(call, [scope for scope in scopes if scope in {BASIC, *chosen}]))
+
+
+def is_redirect_uri(address: str) -> bool:
+    """Return whether TikTok would let an app register this address: static, short and over TLS."""
+    if not pages.is_redirect_uri(address) or len(address) > LONGEST_REDIRECT_URI:
+        return False
+    parts = urlsplit(address)
+    return not parts.query and (parts.scheme == "https" or parts.hostname in LOCAL_HOSTS)
+
+
+def grant_code(call: Call, scopes: list[str]) -> str:
+    """Return a code for the person who logged in; an open_id is of one person and one app."""
+    someone = people.person(call.text("client_key"), call.text("login"))
+    open_id = f"-000{people.number(ID, call.text('client_key'), someone.key)}"
+    people.keep(ID, open_id, username=someone.handle, name=someone.name)
+    return tokens.issue(
+        secrets.token_urlsafe(48),
+        now=call.now,
+        lifetime=CODE_LIFETIME,
+        network=ID,
+        kind="code",
+        client_id=call.text("client_key"),
+        person=str(people.number(ID, someone.key)),
+        account=open_id,
+        scopes=scopes,
+        data={"redirect_uri": call.text("redirect_uri")},
+    )
+
+
+def token(call: Call) -> HttpResponse:
+    """Give tokens for a code, or for a refresh token, which dies at once."""
+    client_key = client_of(call)
+    match call.text("grant_type"):
+        case "authorization_code":
+            return pair(call, spent_code(call, client_key))
+        case "refresh_token":
+            told = "Refresh token is invalid or expired."
+            return pair(call, spent(call, client_key, call.text("refresh_token"), "refresh", told))
+        case _:
+            raise token_error(400, "unsupported_grant_type", "The grant type is not supported.")
+
+
+def client_of(call: Call) -> str:
+    """Return the app that calls a token endpoint with its secret."""
+    if call.content_type != FORMS[0]:
+        raise token_error(400, "invalid_request", "Only `application/x-www-form-urlencoded` is supported.")
+    client_key, secret = call.text("client_key"), call.text("client_secret")
+    if not client_key or not secret or not tokens.secret_fits(ID, client_key, secret):
+        raise token_error(401, "invalid_client", "Client key or secret is incorrect.")
+    return client_key
+
+
+def spent_code(call: Call, client_key: str) -> Token:
+    """Return the code that was sent, used up now, or refuse it."""
+    told = "Authorization code is invalid or expired."
+    code = tokens.find(ID, call.text("code"), "code")
+    if code is not None and call.text("redirect_uri") != code.data["redirect_uri"]:
+        raise token_error(400, "invalid_request", "Redirect_uri is not matched with the uri when requesting code.")
+    return spent(call, client_key, call.text("code"), "code", told)
+
+
+def spent(call: Call, client_key: str, value: str, kind: str, told: str) -> Token:
+    """Return a code or refresh token, used up now; what is not taken is told with status 200."""
+    found = tokens.find(ID, value, kind)
+    if found is None or found.client_id != client_key or found.expired(call.now) or not tokens.spend(found, call.now):
+        raise token_error(200, "invalid_grant", told)
+    return found
+
+
+def pair(call: Call, source: Token) -> HttpResponse:
+    """Issue an access token and a refresh token."""
+    values = {
+        kind: tokens.issue(f"{begins}{secrets.token_urlsafe(48)}", like=source, now=call.now, lifetime=lives, kind=kind)
+        for kind, begins, lives in (("access", "act.", ACCESS_LIFETIME), ("refresh", "rft.", REFRESH_LIFETIME))
+    }
+    return JsonResponse(
+        {
+            "access_token": values["access"],
+            "expires_in": seconds(ACCESS_LIFETIME),
+            "open_id": source.account,
+            "refresh_expires_in": seconds(REFRESH_LIFETIME),
+            "refresh_token": values["refresh"],
+            "scope": ",".join(source.scopes),
+            "token_type": "Bearer",
+        }
+    )
+
+
+def seconds(lifetime: timedelta) -> int:
+    """Return a lifetime in whole seconds."""
+    return int(lifetime.total_seconds())
+
+
+def revoke(call: Call) -> HttpResponse:
+    """Revoke a token and all others of its consent."""
+    client_key = client_of(call)
+    found = tokens.find(ID, call.text("token"), "access", "refresh")
+    if found is None or found.client_id != client_key:
+        raise token_error(400, "invalid_request", "The token is invalid.")
+    tokens.revoke_grant(found, call.now)
+    return JsonResponse({})
