@@ -259,6 +259,7 @@ def show(account: SocialAccount, profile: Profile, *, now: datetime) -> None:
         account.name = (profile.name or profile.username or account.remote_id)[:NAME_LENGTH]
     account.username, account.profile_image = profile.username, profile.profile_image
     account.followers, account.following, account.last_sync = profile.followers, profile.following, now
+    account.metadata = account.metadata | dict(profile.metadata)
 
 
 def forget_old(now: datetime) -> int:

@@ -27,7 +27,7 @@ def show_platform(platform: Platform) -> dict[str, Any]:
         "id": platform.id,
         "name": platform.name,
         "supports_images": limits.max_images > 0,
-        "supports_videos": limits.max_videos > 0,
+        "supports_videos": any(platform.limits_of(name).max_videos for name in platform.post_types),
         "supports_carousel": platform.supports_carousel,
         "supports_stories": platform.supports_stories,
         "max_characters": limits.max_characters,
@@ -35,6 +35,7 @@ def show_platform(platform: Platform) -> dict[str, Any]:
         "max_video_duration": platform.max_video_duration,
         "oauth_supported": platform.oauth_supported,
         "limits": asdict(limits),
+        "post_types": {name: asdict(platform.limits_of(name)) for name in platform.post_types},
         "account_types": list(platform.account_types),
         "scopes": list(platform.scopes),
         "configured": registry.is_configured(platform),
@@ -97,7 +98,8 @@ class AccountDetailSerializer(AccountSerializer):
     def get_scopes_missing(self, account: SocialAccount) -> list[str]:
         if not account.permissions:
             return []
-        return [scope for scope in BY_ID[account.platform].scopes if scope not in account.permissions]
+        platform = registry.get(account.platform, sandbox=account.workspace.is_sandbox)
+        return [scope for scope in platform.scopes if scope not in account.permissions]
 
     @extend_schema_field({"type": "object", "additionalProperties": True})
     def get_health(self, account: SocialAccount) -> dict[str, Any]:

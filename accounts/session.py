@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from accounts.platforms.base import Answer, Unavailable, Unknown, WhoActs
 from ouipost import outbound
@@ -24,9 +24,9 @@ class NetworkSession:
         *,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, Any] | Sequence[tuple[str, str]] | None = None,
-        data: Mapping[str, Any] | bytes | None = None,
+        data: Mapping[str, Any] | bytes | BinaryIO | None = None,
         json: Any = None,
-        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        files: Mapping[str, tuple[str, bytes | BinaryIO, str]] | None = None,
         timeout: float = 30,
         max_bytes: int = 1_000_000,
     ) -> Answer:

@@ -11,7 +11,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Concat
 
 from accounts.models import Guarded, Network, SocialAccount
-from accounts.platforms.base import Pace, PlatformError, RateLimited, Unavailable, Unknown, WhoActs
+from accounts.platforms.base import Pace, PlatformError, RateLimited, StillWorking, Unavailable, Unknown, WhoActs
 from ouipost.claims import engine_time
 from ouipost.rows import update_each
 from workspaces.models import Mode
@@ -45,6 +45,8 @@ class Call:
 def mark(outcome: object) -> str:
     """Return what an outcome says of the network's health; nothing for quotas and for troubles of our own."""
     if not isinstance(outcome, PlatformError):
+        return ANSWERED
+    if isinstance(outcome, StillWorking):
         return ANSWERED
     if isinstance(outcome, RateLimited) or outcome.acts == WhoActs.OPERATOR:
         return ""

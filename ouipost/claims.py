@@ -117,14 +117,12 @@ def write_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any]]
     return ours
 
 
-def renew_each(
-    model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any]]], *, lease: timedelta
-) -> list[Claim | None]:
-    """Write to claimed rows, to each its own values, and hold them for another lease; None for a lost claim."""
-    deadline = time.monotonic() + lease.total_seconds()
-    until = database_now() + lease
-    ours = write_each(model, [(held, {**values, "lease_until": until}) for held, values in rows])
-    return [replace(held, deadline=deadline) if held.pk in ours else None for held, _ in rows]
+def renew_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any], timedelta]]) -> list[Claim | None]:
+    """Write to claimed rows, to each its own values, and hold each for its own lease; None for a lost claim."""
+    start, now = time.monotonic(), database_now()
+    ours = write_each(model, [(held, {**values, "lease_until": now + lease}) for held, values, lease in rows])
+    renewed = [(held, start + lease.total_seconds()) for held, _, lease in rows]
+    return [replace(held, deadline=deadline) if held.pk in ours else None for held, deadline in renewed]
 
 
 def release(model: type[Work], held: Claim, **values: Any) -> bool:

@@ -160,6 +160,8 @@ STORAGES = {
 }
 
 IMAGE_MAX_BYTES = env.int("IMAGE_MAX_BYTES", default=20_000_000)
+VIDEO_MAX_BYTES = env.int("VIDEO_MAX_BYTES", default=1_000_000_000)
+DOCUMENT_MAX_BYTES = env.int("DOCUMENT_MAX_BYTES", default=100_000_000)
 IMAGE_MAX_PIXELS = env.int("IMAGE_MAX_PIXELS", default=50_000_000)
 MEDIA_PER_POST = env.int("MEDIA_PER_POST", default=35)
 STORAGE_LIMIT_MB = env.int("STORAGE_LIMIT_MB", default=10_000)
@@ -205,6 +207,7 @@ NETWORKS = {
         "client_id": env(f"{platform.id.upper()}_CLIENT_ID", default=""),
         "client_secret": env(f"{platform.id.upper()}_CLIENT_SECRET", default=""),
         "version": env(f"{platform.id.upper()}_API_VERSION", default=""),
+        "product": env(f"{platform.id.upper()}_PRODUCT", default=""),
     }
     for platform in platforms.ALL
 }

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import Connector, Content, Media, Platform
+from accounts.platforms.base import FEED, Connector, Content, Media, Platform
 from posts.fitting import fit
 from posts.models import Post
 
@@ -15,12 +15,13 @@ def compose(post: Post, account: SocialAccount, platform: Platform, media: Seque
     chosen = {name: getattr(post, name) for name in ("content", "title", "link", "hashtags")}
     chosen |= {"options": {}} | overrides(post.platform_content, account)
     beside = isinstance(platform, Connector) and platform.link_beside_text and not media
+    limits = platform.limits_of(str(chosen["options"].get("post_type", FEED)))
     tags = [*chosen["hashtags"], *default_hashtags(account.workspace.settings, account.settings)]
     return Content(
         text=final_text(chosen["content"], link="" if beside else chosen["link"], hashtags=tags),
         title=chosen["title"],
         link=chosen["link"] if beside else "",
-        media=tuple(fit(each, platform.limits) for each in media),
+        media=tuple(fit(each, limits) for each in media),
         options=chosen["options"],
     )
 

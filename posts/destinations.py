@@ -93,7 +93,7 @@ def override_problems(workspace: Workspace, platform_content: Mapping[str, Any])
     platforms = dict(connected.values_list("pk", "platform"))
     problems = {f"platform_content.{key}": ["No such connected account."] for key in accounts - set(platforms)}
     for key, platform in platforms.items():
-        known = registry.get(platform).limits.options
+        known = registry.get(platform).option_names()
         unknown = [name for name in platform_content[key].get("options", {}) if name not in known]
         problems |= {f"platform_content.{key}.options.{name}": ["Unknown option."] for name in unknown}
     return problems

@@ -13,9 +13,20 @@ IMAGES = {
     "GIF": re.compile(rb"GIF8[79]a"),
     "WEBP": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
 }
-OTHERS = {
-    "video": re.compile(rb".{4}ftyp(iso|mp4|avc|M4V|qt|dash|mmp4|MSNV)|\x1aE\xdf\xa3.{0,64}webm", re.DOTALL),
-    "document": re.compile(rb"%PDF-|PK\x03\x04.{0,4000}(\[Content_Types\]\.xml|word/|ppt/)", re.DOTALL),
+VIDEO_TYPES = {
+    "video/quicktime": re.compile(rb".{4}ftypqt  ", re.DOTALL),
+    "video/mp4": re.compile(rb".{4}ftyp(iso|mp4|avc|M4V|dash|mmp4|MSNV|f4v|3gp)", re.DOTALL),
+    "video/webm": re.compile(rb"\x1aE\xdf\xa3.{0,64}webm", re.DOTALL),
+}
+DOCUMENT_TYPES = {
+    "pdf": "application/pdf",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+}
+DOCUMENTS = {
+    "pdf": re.compile(rb"%PDF-"),
+    "docx": re.compile(rb"PK\x03\x04.{0,4000}word/", re.DOTALL),
+    "pptx": re.compile(rb"PK\x03\x04.{0,4000}ppt/", re.DOTALL),
 }
 
 
@@ -24,9 +35,14 @@ def image_format(head: bytes) -> str:
     return _first_match(IMAGES, head)
 
 
-def other_kind(head: bytes) -> str:
-    """Return `video` or `document` for a file of those kinds, or an empty string."""
-    return _first_match(OTHERS, head)
+def video_type(head: bytes) -> str:
+    """Return the type of the video that starts with these bytes, or an empty string."""
+    return _first_match(VIDEO_TYPES, head)
+
+
+def document_kind(head: bytes) -> str:
+    """Return `pdf`, `docx` or `pptx` for a file that starts as these do, or an empty string."""
+    return _first_match(DOCUMENTS, head)
 
 
 def _first_match(patterns: dict[str, re.Pattern[bytes]], head: bytes) -> str:

@@ -15,9 +15,9 @@ from accounts.platforms import base
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, changes, record
 from posts import storage
-from posts.images import ProcessedImage
+from posts.intake import Processed
 from posts.media_urls import signed_url
-from posts.models import Media, MediaType, Post, PostStatus
+from posts.models import Media, Post, PostStatus
 
 
 class MediaInUse(DomainError):
@@ -34,23 +34,24 @@ class StorageLimitReached(DomainError):
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """A processed image whose bytes are in the storage; no row knows them yet."""
+    """A processed file whose bytes are in the storage; no row knows them yet."""
 
-    image: ProcessedImage
+    file: Processed
     filename: str
     name: str
     thumbnail_name: str
 
 
-def keep(image: ProcessedImage, *, filename: str) -> Stored:
+def keep(file: Processed, *, filename: str) -> Stored:
     """Put the bytes into the storage, ahead of the transaction that makes the row; raises StorageLimitReached."""
     used = Media.objects.aggregate(used=Sum("size"))["used"] or 0
-    if used + image.size > settings.STORAGE_LIMIT_MB * 1_000_000:
+    if used + file.size > settings.STORAGE_LIMIT_MB * 1_000_000:
         raise StorageLimitReached(limit_bytes=settings.STORAGE_LIMIT_MB * 1_000_000)
-    name, thumbnail = storage.new_names(image.mime_type, image.thumbnail_mime_type)
-    storage.store(image.path, name)
-    storage.store(image.thumbnail_path, thumbnail)
-    return Stored(image=image, filename=filename, name=name, thumbnail_name=thumbnail)
+    name, thumbnail = storage.new_names(file.mime_type, file.thumbnail_mime_type)
+    storage.store(file.path, name)
+    if file.thumbnail_path:
+        storage.store(file.thumbnail_path, thumbnail)
+    return Stored(file=file, filename=filename, name=name, thumbnail_name=thumbnail)
 
 
 def discard_unused(stored: Stored) -> None:
@@ -61,19 +62,20 @@ def discard_unused(stored: Stored) -> None:
 
 @transaction.atomic
 def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor) -> Media:
-    """Add a stored image to a draft or scheduled post, as its last file."""
+    """Add a stored file to a draft or scheduled post, as its last file."""
     locked = _lock(post)
     present = Media.objects.filter(post=locked)
     if present.count() >= settings.MEDIA_PER_POST:
         raise InvalidInput(file=[f"A post takes at most {settings.MEDIA_PER_POST} files."])
     media = Media.objects.create(
         post=locked,
-        type=MediaType.IMAGE,
+        type=stored.file.type,
         filename=stored.filename,
-        size=stored.image.size,
-        mime_type=stored.image.mime_type,
-        width=stored.image.width,
-        height=stored.image.height,
+        size=stored.file.size,
+        mime_type=stored.file.mime_type,
+        width=stored.file.width,
+        height=stored.file.height,
+        facts=stored.file.facts,
         stored_name=stored.name,
         thumbnail_name=stored.thumbnail_name,
         alt_text=alt_text,
@@ -134,10 +136,16 @@ def _as_content(media: Media) -> base.Media:
         size=media.size,
         width=media.width or 0,
         height=media.height or 0,
+        seconds=media.facts.get("seconds", 0),
+        fps=media.facts.get("fps", 0),
+        video_codec=media.facts.get("video_codec", ""),
+        audio_codec=media.facts.get("audio_codec", ""),
+        pages=media.facts.get("pages", 0),
+        animated=media.facts.get("animated", False),
         alt_text=media.alt_text,
         filename=media.filename,
-        url=signed_url(media.stored_name, seconds=settings.MEDIA_PULL_URL_SECONDS),
         open=partial(_open, media.stored_name),
+        pull_url=partial(signed_url, media.stored_name, seconds=settings.MEDIA_PULL_URL_SECONDS),
     )
 
 

@@ -1,36 +1,103 @@
-"""Making an image fit what a network takes: never cropped, only written as a smaller JPEG."""
+"""Making an image fit what a network takes: never cropped, only written as a JPEG, smaller or with bars at its sides.
 
+What a network pulls is kept in the storage for as long as its address is good.
+"""
+
+import hashlib
 import io
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
+from django.conf import settings
+
 from accounts.platforms.base import Limits, Media, Rejected
-from posts.images import InvalidMedia, to_jpeg_under
+from posts import storage
+from posts.images import Shape, to_jpeg
+from posts.intake import InvalidMedia
+from posts.media_urls import signed_url
 
 NO_LIMIT = 20_000_000
+JPEG = "image/jpeg"
 
 
 def fit(media: Media, limits: Limits) -> Media:
-    """Return the file as this network gets it: an image that is too heavy, or of a kind it refuses, becomes a JPEG.
+    """Return the file as this network gets it: an image that it would refuse becomes a JPEG that it takes.
 
-    The work is done when the bytes are read; until then only what the network will see is known.
+    The work is done when the bytes are read or pulled; until then only what the network will see is known.
     """
-    if media.type != "image" or not limits.image_mime_types or _fits(media, limits):
+    if media.type != "image" or not limits.image_mime_types or JPEG not in limits.image_mime_types:
         return media
-    most = limits.max_image_bytes or NO_LIMIT
-    opened = partial(_as_jpeg, media, most)
-    return replace(media, mime_type="image/jpeg", size=min(media.size, most), open=opened)
+    reasons = list(_reasons(media, limits))
+    if not reasons:
+        return media
+    shape = _shape(limits)
+    width, height = _size(media, shape)
+    return replace(
+        media,
+        mime_type=JPEG,
+        size=min(media.size, shape.max_bytes),
+        width=width,
+        height=height,
+        animated=False,
+        converted=", ".join(reasons),
+        open=partial(_as_jpeg, media, shape),
+        pull_url=partial(_pull_url, media, shape),
+    )
 
 
-def _fits(media: Media, limits: Limits) -> bool:
-    light = limits.max_image_bytes is None or media.size <= limits.max_image_bytes
-    return light and media.mime_type in limits.image_mime_types
+def _reasons(media: Media, limits: Limits) -> Iterator[str]:
+    if media.mime_type not in limits.image_mime_types:
+        yield "written as a JPEG"
+    if limits.max_image_bytes is not None and media.size > limits.max_image_bytes:
+        yield f"compressed to {limits.max_image_bytes:,} bytes"
+    if not media.ratio:
+        return
+    if limits.min_image_ratio and media.ratio < limits.min_image_ratio:
+        yield "bars added at its left and right"
+    if limits.max_image_ratio and media.ratio > limits.max_image_ratio:
+        yield "bars added above and below"
+    long, short = max(media.width, media.height), min(media.width, media.height)
+    if (limits.max_image_side or long) < long or (limits.max_image_short_side or short) < short:
+        yield "made smaller"
 
 
-def _as_jpeg(media: Media, most: int) -> BinaryIO:
+def _shape(limits: Limits) -> Shape:
+    return Shape(
+        max_bytes=limits.max_image_bytes or NO_LIMIT,
+        min_ratio=limits.min_image_ratio or 0,
+        max_ratio=limits.max_image_ratio or 0,
+        max_side=limits.max_image_side or 0,
+        max_short_side=limits.max_image_short_side or 0,
+    )
+
+
+def _size(media: Media, shape: Shape) -> tuple[int, int]:
+    """Return about how large the JPEG will be: its bytes may make it smaller still."""
+    width, height = media.width, media.height
+    if shape.min_ratio and media.ratio < shape.min_ratio:
+        width = round(height * shape.min_ratio)
+    if shape.max_ratio and media.ratio > shape.max_ratio:
+        height = round(width / shape.max_ratio)
+    sides = [1.0]
+    sides += [shape.max_side / max(width, height)] if shape.max_side and width else []
+    sides += [shape.max_short_side / min(width, height)] if shape.max_short_side and width else []
+    return round(width * min(sides)), round(height * min(sides))
+
+
+def _as_jpeg(media: Media, shape: Shape) -> BinaryIO:
     try:
         with media.open() as file:
-            return io.BytesIO(to_jpeg_under(file, most))
+            return io.BytesIO(to_jpeg(file, shape))
     except InvalidMedia as error:
         raise Rejected(error.message, code="MEDIA_REJECTED") from error
+
+
+def _pull_url(media: Media, shape: Shape) -> str:
+    """Keep the JPEG where its address leads to; the same again is the same file."""
+    digest = hashlib.sha256(f"{media.id} {shape}".encode()).hexdigest()[:32]
+    name = storage.rendition_name(digest, JPEG)
+    if not storage.exists(name):
+        storage.store_bytes(_as_jpeg(media, shape), name)
+    return signed_url(name, seconds=settings.MEDIA_PULL_URL_SECONDS)

@@ -17,10 +17,11 @@ from posts.models import Attempt
 NAMES = {platform.id: platform.name for platform in platforms.ALL}
 KEYED = {each.id for each in platforms.ALL if issubclass(each, Connector) and each.recovery == Recovery.KEY}
 """Networks that are asked by sending again: an open question stays open until they take it."""
-TROUBLE_FREE = ("published", "late", "absent", "later")
-DEFINITE = ("rejected", "duplicate", "auth_expired")
+TROUBLE_FREE = ("published", "late", "absent", "later", "still_working")
+DEFINITE = ("rejected", "duplicate", "auth_expired", "processing_failed")
 WORDS = {
     "sent": "{name} has published it.",
+    "taken": "{name} has taken it, and is at work on it.",
     "found": "{name} had published it: what was sent before has arrived.",
     "not_found": "{name} does not show it yet. It is looked for once more before anything is sent again.",
     "unknown": "Whether {name} has it is not known. That is found out before anything is sent again.",
@@ -113,7 +114,7 @@ def _leaves_open(attempt: Attempt, past: Past, *, before: bool) -> bool:
             return False
         case _, "failed" | "needs_review" as fate:
             return fate == "needs_review"
-        case "unknown" | "undecidable" | "absent", _:
+        case "unknown" | "undecidable" | "absent" | "still_working", _:
             return True
         case "duplicate", _ if attempt.next_at is not None:
             return True
@@ -126,6 +127,8 @@ def _kind(attempt: Attempt, *, is_open: bool) -> str:
             return "found" if attempt.step == "recover" else "sent"
         case "absent":
             return "not_found"
+        case "still_working" if attempt.next_at is not None:
+            return "taken"
         case _ if is_open:
             return "undecided" if attempt.next_at is None else "unknown"
         case _ if attempt.next_at is not None:
@@ -154,7 +157,7 @@ def _advice(attempt: Attempt, past: Past, *, kind: str, is_open: bool) -> Advice
     match kind:
         case "sent" | "found" | "late_answer":
             return None
-        case "not_found" | "unknown":
+        case "not_found" | "unknown" | "taken":
             return advise("OUTCOME_UNKNOWN", who_acts=WhoActs.NETWORK)
         case "undecided":
             return advise("OUTCOME_UNKNOWN")

@@ -64,7 +64,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What to do: `renew` writes target and thumbnail, `shrink` a target of at most `max_bytes`."""
+    """What to do: `renew` writes target and thumbnail, `shape` a JPEG within these limits."""
 
     task: str
     source: str
@@ -73,6 +73,10 @@ class Job:
     max_pixels: int
     thumbnail: str = ""
     max_bytes: int = 0
+    min_ratio: float = 0
+    max_ratio: float = 0
+    max_side: int = 0
+    max_short_side: int = 0
 
 
 def main() -> None:
@@ -83,7 +87,7 @@ def main() -> None:
 
 def answer_to(job: Job) -> dict[str, Any]:
     """Do the job; whatever goes wrong becomes a reason and a message."""
-    tasks: dict[str, Callable[[Job], dict[str, Any]]] = {"renew": renew, "shrink": shrink}
+    tasks: dict[str, Callable[[Job], dict[str, Any]]] = {"renew": renew, "shape": shape}
     limit_process()
     try:
         return tasks[job.task](job)
@@ -168,7 +172,7 @@ def renew(job: Job) -> dict[str, Any]:
         image = bare(upright_in_srgb(image), job.format)
         thumbnail = save_thumbnail(image, job.thumbnail)
         image.save(job.target, job.format, **STILL_OPTIONS.get(job.format, {}))
-    return {"width": image.width, "height": image.height, "thumbnail_format": thumbnail}
+    return {"width": image.width, "height": image.height, "frames": frames, "thumbnail_format": thumbnail}
 
 
 def upright_in_srgb(image: Image.Image) -> Image.Image:
@@ -261,11 +265,12 @@ def gif_disposal(image: Image.Image) -> dict[str, int]:
     return {"disposal": 2} if image.has_transparency_data else {}
 
 
-def shrink(job: Job) -> dict[str, Any]:
-    """Write a JPEG of at most `max_bytes`: by quality first, then by size; transparent parts become white."""
+def shape(job: Job) -> dict[str, Any]:
+    """Write a JPEG within the limits: bars for its ratio, quality first for its bytes; what is transparent is white."""
     image, _ = open_checked(job)
-    image = on_white(upright_in_srgb(image))
+    image = with_bars(on_white(upright_in_srgb(image)), job)
     image.info = {}
+    image = within_sides(image, job)
     for quality in QUALITIES:
         encoded = jpeg(image, quality)
         if len(encoded) <= job.max_bytes:
@@ -277,6 +282,29 @@ def shrink(job: Job) -> dict[str, Any]:
         encoded = jpeg(image, QUALITIES[-1])
     Path(job.target).write_bytes(encoded)
     return {"width": image.width, "height": image.height}
+
+
+def with_bars(image: Image.Image, job: Job) -> Image.Image:
+    """Return the picture in the middle of a white one whose width by height is within the limits."""
+    ratio = image.width / image.height
+    width, height = image.size
+    if job.min_ratio and ratio < job.min_ratio:
+        width = math.ceil(image.height * job.min_ratio)
+    if job.max_ratio and ratio > job.max_ratio:
+        height = math.ceil(image.width / job.max_ratio)
+    if (width, height) == image.size:
+        return image
+    canvas = Image.new("RGB", (width, height), "white")
+    canvas.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
+    return canvas
+
+
+def within_sides(image: Image.Image, job: Job) -> Image.Image:
+    """Return the picture made small enough for the limits of its sides."""
+    scales = [1.0]
+    scales += [job.max_side / max(image.size)] if job.max_side else []
+    scales += [job.max_short_side / min(image.size)] if job.max_short_side else []
+    return image if min(scales) >= 1 else scaled(image, min(scales))
 
 
 def on_white(image: Image.Image) -> Image.Image:

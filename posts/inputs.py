@@ -11,7 +11,7 @@ from ouipost.api.inputs import Choice, Instant, Integer, JsonObject, StrictInput
 from ouipost.ids import PATTERN
 
 ACCOUNT_ID = re.compile(f"acc_{PATTERN}")
-OPTIONS = {platform.id: frozenset(platform.limits.options) for platform in platforms.ALL}
+OPTIONS = {platform.id: platform.option_names() for platform in platforms.ALL}
 MAX_CONTENT = 100_000
 MAX_DESTINATIONS = 100
 
@@ -165,6 +165,9 @@ class MediaInput(StrictInput):
         "size",
         "mime_type",
         "dimensions",
+        "duration_seconds",
+        "video",
+        "pages",
         "url",
         "thumbnail_url",
         "created_at",

@@ -4,10 +4,13 @@ import hmac
 import time
 from datetime import datetime
 from functools import lru_cache
-from urllib.parse import quote
+from ipaddress import ip_address
+from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 from django.utils.crypto import constant_time_compare, salted_hmac
+
+PRIVATE_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".test", ".invalid")
 
 
 def signed_url(name: str, *, seconds: int, now: datetime | None = None, download_name: str = "") -> str:
@@ -17,6 +20,17 @@ def signed_url(name: str, *, seconds: int, now: datetime | None = None, download
     if download_name:
         query += f"&download={quote(download_name, safe='')}"
     return f"{settings.PUBLIC_BASE_URL}/media/{name}?{query}"
+
+
+def is_public(address: str) -> bool:
+    """Whether others can reach this address, as far as its form tells: https, and no private name or number."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    try:
+        is_reachable = ip_address(host).is_global
+    except ValueError:
+        is_reachable = "." in host and not host.endswith(PRIVATE_NAMES)
+    return parts.scheme == "https" and is_reachable
 
 
 def is_signed(name: str, *, expires: str, download_name: str, given: str) -> bool:

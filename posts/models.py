@@ -117,7 +117,18 @@ class Target(Claimable):
     absences = models.PositiveIntegerField(
         default=0, editable=False, help_text="Looks since the last send that found nothing."
     )
-    handles = models.JSONField(default=dict, blank=True, editable=False)
+    handles = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="Of the visible call that is next, or under way."
+    )
+    parts = models.JSONField(
+        default=list, blank=True, editable=False, help_text="What is out: the post, then its replies, in order."
+    )
+    replies = models.PositiveIntegerField(
+        default=0, editable=False, help_text="How many replies follow the post: the rest of a thread, a comment."
+    )
+    waits_for = models.TextField(
+        blank=True, default="", editable=False, help_text="What the network is at work on, while it is."
+    )
     sent_text = models.TextField(blank=True, default="", editable=False)
     remote_id = models.CharField(max_length=255, blank=True)
     url = models.TextField(blank=True)
@@ -183,6 +194,7 @@ class Media(models.Model):
     mime_type = models.CharField(max_length=100)
     width = models.PositiveIntegerField(null=True)
     height = models.PositiveIntegerField(null=True)
+    facts = models.JSONField(default=dict, blank=True, help_text="What else is known of the file: seconds, fps, pages.")
     stored_name = models.CharField(max_length=100)
     thumbnail_name = models.CharField(max_length=100, blank=True)
     alt_text = models.TextField(blank=True)

@@ -8,7 +8,7 @@ from typing import Any
 from accounts import registry
 from accounts.models import SocialAccount
 from accounts.platforms import text
-from accounts.platforms.base import Content, Media, Platform
+from accounts.platforms.base import Content, Limits, Media, Platform
 from posts import destinations, files, rules, services
 from posts.content import compose
 from posts.models import Post, PostStatus, Target, TargetStatus
@@ -29,9 +29,14 @@ class Preview:
     issues: list[dict[str, Any]]
 
     @property
+    def limits(self) -> Limits:
+        """The limits of a post of this type."""
+        return self.platform.limits_of(self.content.post_type)
+
+    @property
     def length(self) -> int:
         """The text's length as its network counts it."""
-        return text.length(self.content.text, self.platform.limits.characters_counted_as)
+        return text.length(self.content.text, self.limits.characters_counted_as)
 
 
 def validate(

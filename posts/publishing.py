@@ -23,6 +23,7 @@ from accounts.platforms.base import (
     PlatformError,
     Published,
     Recovery,
+    StillWorking,
     Unavailable,
     Unknown,
     WhoActs,
@@ -31,6 +32,7 @@ from accounts.session import NetworkSession
 from ouipost.claims import Claim, LostClaim, engine_time
 from ouipost.writer import Runs, WriterClosed
 from posts import answers
+from posts.claiming import LEASE_SECONDS
 from posts.content import compose
 from posts.models import Target
 from posts.settling import (
@@ -88,6 +90,7 @@ class Publish:
         self.loaded = loaded
         self.step = "prepare"
         self.unresolved = False
+        self.recovery = Recovery.PARK
 
     def run(self) -> None:
         self._load()
@@ -98,7 +101,7 @@ class Publish:
             outcome=outcome,
             unresolved=self.unresolved,
             started_at=self.started_at,
-            recovery=self.connector.recovery,
+            recovery=self.recovery,
             listing_lag=self.connector.listing_lag,
         )
         self._surely(report)
@@ -114,6 +117,7 @@ class Publish:
         platform = registry.get(self.account.platform, sandbox=self.account.workspace.is_sandbox)
         assert isinstance(platform, Connector)  # no others have accounts
         self.connector = platform
+        self.recovery = platform.recovery
 
     def _compose(self) -> None:
         """Put together what to send, and the way out; raises Unavailable while the operator has no registration."""
@@ -122,7 +126,7 @@ class Publish:
             raise Unavailable(message, who_acts=WhoActs.OPERATOR)
         self.session = registry.session(self.account.workspace)
         content = compose(self.target.post, self.account, self.connector, self.media)
-        if self.unresolved:  # what is looked for is what was sent, whatever the settings say by now
+        if self.unresolved or self.target.parts:  # it is what was sent, whatever the settings say by now
             content = replace(content, text=self.target.sent_text)
         self.operation = Operation(
             content=content,
@@ -130,12 +134,16 @@ class Publish:
             handles=self.target.handles,
             now=self.started_at,
             armed_at=self.target.armed_at,
+            out=tuple(Published(**part) for part in self.target.parts),
         )
+        self.recovery = self.connector.recovery_of(self.operation)
 
     def _outcome(self) -> Outcome:
         """Try, and turn whatever is raised into an outcome; a bug of ours after arming leaves it unknown, too."""
         try:
             return self._attempt()
+        except StillWorking as error:
+            return Later(seconds=error.retry_after, message=error.message) if self.step == "prepare" else error
         except Unknown as error:
             if self.step == "prepare":
                 return Unavailable(error.message, status=error.status)  # nobody saw that step: it may be repeated
@@ -172,7 +180,7 @@ class Publish:
         if not self.unresolved or self._asks_by_sending():
             return None
         self.step = "recover"
-        if self.connector.recovery == Recovery.PARK:
+        if self.recovery == Recovery.PARK:
             return Undecidable(message="The network's answer was lost, and it cannot be asked.")
         self.session.deadline = self._time_before_arming()
         match self._unlinked(self.connector.recover(self.session, self.operation)):
@@ -184,11 +192,11 @@ class Publish:
 
     def _asks_by_sending(self) -> bool:
         """Whether the same is sent again under its key; not when the time for trying is over: it would go out late."""
-        return self.connector.recovery == Recovery.KEY and not gave_up(self.target, now=self.started_at)
+        return self.recovery == Recovery.KEY and not gave_up(self.target, now=self.started_at)
 
     def _absent(self) -> Outcome | None:
         """Return what it means that the look found nothing; None: it certainly did not arrive, send again."""
-        if self.target.absences + 1 < LOOKS_BEFORE_ABSENT:
+        if self.recovery != Recovery.HANDLE and self.target.absences + 1 < LOOKS_BEFORE_ABSENT:
             return Absent()
         if self.target.error and self.target.error["code"] == Duplicate.code:
             return Undecidable(message="The network says that it has this post, but the account does not show it.")
@@ -215,9 +223,10 @@ class Publish:
         self.session.deadline = time.monotonic() + engine_time(VISIBLE_CALL_SECONDS).total_seconds()
         return self._with_public_url(self.connector.commit(self.session, replace(self.operation, handles=handles)))
 
-    def _save(self, handles: Handles) -> None:
-        """Keep what must not be done again, and hold the target for another lease."""
-        self._take_over(self.writer.run(save_all, Saving(claim=self.claim, handles=handles)))
+    def _save(self, handles: Handles, *, seconds: float = 0) -> None:
+        """Keep what must not be done again, and hold the target for another lease, or longer for a long call."""
+        held = max(LEASE_SECONDS, seconds + VISIBLE_CALL_SECONDS + GUARD_SECONDS)
+        self._take_over(self.writer.run(save_all, Saving(claim=self.claim, handles=handles, seconds=held)))
         self.session.deadline = self._time_before_arming()
 
     def _arm(self, handles: Handles) -> None:
@@ -229,7 +238,8 @@ class Publish:
             sent_text=self.operation.content.text,
             armed_at=self.operation.armed_at,
             sends=self.sends,
-            recovery=self.connector.recovery,
+            replies=len(self.operation.content.replies),
+            recovery=self.recovery,
             listing_lag=self.connector.listing_lag,
         )
         self._take_over(self.writer.run(arm_all, arming))

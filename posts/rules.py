@@ -4,12 +4,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from django.conf import settings
+
 from accounts import registry
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms import rules
 from accounts.platforms.base import Connector, Content, Issue, Media, Platform
 from ouipost.errors import DomainError
 from posts.content import compose
+from posts.media_urls import is_public
 from posts.models import Post
 
 
@@ -46,11 +49,32 @@ def issues_of(account: SocialAccount, content: Content) -> list[dict[str, Any]]:
     An account without an id stands for one that is yet to be connected: the network's rules hold all the same.
     """
     platform = registry.get(account.platform)
-    found = platform.validate(content) if isinstance(platform, Connector) else rules.check(content, platform.limits)
-    return [
-        asdict(issue) | {"platform": account.platform, "account_id": account.pk}
-        for issue in [*found, *_of_connection(account, platform)]
+    found = [
+        *rules.check_type(content, platform.post_types),
+        *_of_content(content, account, platform),
+        *_of_reach(content, account, platform),
+        *_of_connection(account, platform),
     ]
+    return [asdict(issue) | {"platform": account.platform, "account_id": account.pk} for issue in found]
+
+
+def _of_content(content: Content, account: SocialAccount, platform: Platform) -> list[Issue]:
+    if isinstance(platform, Connector):
+        return platform.validate(content, account.metadata)
+    return rules.check(content, platform.limits_of(content.post_type))
+
+
+def _of_reach(content: Content, account: SocialAccount, platform: Platform) -> Iterator[Issue]:
+    """A network that fetches files itself must be able to: not where a gateway stands for it, or in a sandbox."""
+    pulls = isinstance(platform, Connector) and any(each.type in platform.pulls_media for each in content.media)
+    if pulls and not registry.gateway(account.workspace) and not is_public(settings.PUBLIC_BASE_URL):
+        yield Issue(
+            rule="public_address_needed",
+            field="media",
+            message=f"{platform.name} fetches files from this installation, and cannot reach its address from outside.",
+            actual=settings.PUBLIC_BASE_URL,
+            fix="The operator sets PUBLIC_BASE_URL to an https address that the internet can reach.",
+        )
 
 
 def _of_connection(account: SocialAccount, platform: Platform) -> Iterator[Issue]:

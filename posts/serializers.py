@@ -11,7 +11,7 @@ from accounts.platforms import base
 from ouipost.api.showing import shown
 from posts.history import Cause, Entry
 from posts.media_urls import signed_url
-from posts.models import Media, Post, PostStatus, Target, TargetStatus
+from posts.models import Media, MediaType, Post, PostStatus, Target, TargetStatus
 from posts.previews import Preview
 from posts.timeline import KINDS
 
@@ -212,6 +212,9 @@ class MediaSerializer(serializers.ModelSerializer[Media]):
     """A file of a post."""
 
     dimensions = serializers.SerializerMethodField()
+    duration_seconds = serializers.SerializerMethodField()
+    video = serializers.SerializerMethodField()
+    pages = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()
     thumbnail_url = serializers.SerializerMethodField()
 
@@ -225,6 +228,9 @@ class MediaSerializer(serializers.ModelSerializer[Media]):
             "size",
             "mime_type",
             "dimensions",
+            "duration_seconds",
+            "video",
+            "pages",
             "url",
             "thumbnail_url",
             "alt_text",
@@ -235,6 +241,25 @@ class MediaSerializer(serializers.ModelSerializer[Media]):
     @extend_schema_field({"type": ["object", "null"], "additionalProperties": {"type": "integer"}})
     def get_dimensions(self, media: Media) -> dict[str, int | None] | None:
         return {"width": media.width, "height": media.height} if media.width else None
+
+    def get_duration_seconds(self, media: Media) -> float | None:
+        seconds: float | None = media.facts.get("seconds")
+        return seconds
+
+    @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
+    def get_video(self, media: Media) -> dict[str, Any] | None:
+        if media.type != MediaType.VIDEO:
+            return None
+        facts = media.facts
+        return {
+            "codec": facts.get("video_codec"),
+            "audio_codec": facts.get("audio_codec") or None,
+            "fps": facts.get("fps"),
+            "bitrate": facts.get("bit_rate"),
+        }
+
+    def get_pages(self, media: Media) -> int | None:
+        return media.facts.get("pages") or None
 
     def get_url(self, media: Media) -> str:
         return signed_url(media.stored_name, seconds=settings.MEDIA_URL_SECONDS, download_name=media.filename)
@@ -275,6 +300,7 @@ class PreviewMediaSerializer(serializers.Serializer[base.Media]):
     height = serializers.IntegerField()
     size = serializers.IntegerField()
     alt_text = serializers.CharField()
+    converted = serializers.CharField()
     url = serializers.SerializerMethodField()
 
     def get_url(self, media: base.Media) -> str | None:
@@ -291,7 +317,7 @@ class PreviewSerializer(serializers.Serializer[Preview]):
     platform = serializers.CharField(source="platform.id")
     text = serializers.CharField(source="content.text")
     length = serializers.IntegerField()
-    max_length = serializers.IntegerField(source="platform.limits.max_characters")
+    max_length = serializers.IntegerField(source="limits.max_characters")
     link = serializers.SerializerMethodField()
     options = serializers.DictField(source="content.options")
     media = PreviewMediaSerializer(source="content.media", many=True)

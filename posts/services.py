@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.shortcuts import get_object_or_404
 
 from accounts.models import SocialAccount
+from accounts.platforms.base import WhoActs
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
 from ouipost.events.models import Event
@@ -34,10 +35,17 @@ UNTRIED: dict[str, Any] = {
     "armed_at": None,
     "outcome_unknown": False,
     "handles": {},
-    "sent_text": "",
+    "waits_for": "",
     "error": None,
 }
-"""The columns of a target of which nothing is, or may be, at a network."""
+"""The columns of a target as they are before its next visible call was tried."""
+REST_UNSENT = {
+    "code": "OUTCOME_UNKNOWN",
+    "message": "The post was settled by hand, and what follows it was not sent: a reply needs the network's own id.",
+    "retryable": False,
+    "who_acts": str(WhoActs.CALLER),
+    "network_code": "",
+}
 
 DRAFT, SCHEDULED, MISSED = PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.MISSED
 FAILED, PARTIAL, REVIEW = PostStatus.FAILED, PostStatus.PARTIALLY_PUBLISHED, PostStatus.NEEDS_REVIEW
@@ -266,7 +274,8 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
     if locked.status != TargetStatus.NEEDS_REVIEW:
         raise WrongStatus(f"The target is {locked.status}: there is nothing to resolve.", status=post.status)
     if published:
-        locked.status, locked.url, locked.published_at, locked.error = TargetStatus.PUBLISHED, url, now, None
+        locked.status, locked.url, locked.published_at = TargetStatus.PUBLISHED, locked.url or url, now
+        locked.error = REST_UNSENT if len(locked.parts) < locked.replies else None
         locked.outcome_unknown = False
         locked.save()
     else:
@@ -311,7 +320,7 @@ def _never_sent(target: Target) -> dict[str, Any]:
 def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> int:
     """Cancel what an account that goes had not sent; a post with no other target returns to draft."""
     unsent = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.MISSED])
-    resting = Q(status=TargetStatus.PUBLISHING, armed_at=None, in_flight=None)
+    resting = Q(status=TargetStatus.PUBLISHING, armed_at=None, in_flight=None, remote_id="")
     mine = Target.objects.filter(unsent | resting, account=account)
     found = list(mine.values_list("post", flat=True))  # first, so that posts are locked before any target is
     posts = list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk"))

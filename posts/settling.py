@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,9 +13,11 @@ from accounts.models import SocialAccount
 from accounts.platforms.base import (
     Duplicate,
     PlatformError,
+    ProcessingFailed,
     Published,
     RateLimited,
     Recovery,
+    StillWorking,
     Unavailable,
     Unknown,
     WhoActs,
@@ -36,11 +38,13 @@ RETRY_SECONDS = (30, 120, 600, 1800, 3600, 7200)
 RATE_LIMIT_SECONDS = 60
 JITTER = 0.2
 LATE = "late"
+SAFE_TO_REPEAT = (Recovery.KEY, Recovery.HANDLE)
+"""An old request that is still on its way does no harm beside a new one."""
 FOLLOWING = ("status", "scheduled_at", "scheduled_timezone", "published_at", "moment")
 """The columns of a post that follow from its targets."""
 READ = (
     *("post_id", "account_id", "platform", "status", "fence", "due_at", "give_up_at", "attempts", "sends", "absences"),
-    *("remote_id", "url", "error", "published_at", "outcome_unknown", "armed_at"),
+    *("remote_id", "url", "error", "published_at", "outcome_unknown", "armed_at", "parts", "replies", "waits_for"),
 )
 """The columns of a target that its next state, its post and the journal depend on."""
 NOTHING_THERE: dict[str, Any] = {"outcome_unknown": False, "armed_at": None, "absences": 0}
@@ -94,7 +98,7 @@ def recovery_time(recovery: Recovery, listing_lag: float, *, now: datetime) -> d
 
 
 def _patience(recovery: Recovery, listing_lag: float) -> float:
-    return RESEND_SECONDS if recovery == Recovery.KEY else SETTLE_SECONDS + listing_lag
+    return RESEND_SECONDS if recovery in SAFE_TO_REPEAT else SETTLE_SECONDS + listing_lag
 
 
 def settle_all(reports: Sequence[Report]) -> list[bool]:
@@ -110,13 +114,19 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     late = [report for report in there if targets[report.claim.pk].fence != report.claim.fence]
     next_at = _release(settled, targets, now=now)
     # What is put off for a moment has no line of its own: while a token is renewed, there would be one every 2 seconds.
-    tried = [each for each in settled if not isinstance(each.outcome, Later) or next_at[each.claim.pk] is None]
+    tried = [each for each in settled if not _is_put_off(each) or next_at[each.claim.pk] is None]
     _log([*((report, word(report.outcome), next_at[report.claim.pk]) for report in tried),
           *((report, LATE, None) for report in late)], now=now)  # fmt: skip
     _adopt_late([targets[report.claim.pk] for report in late], now=now)
     _keep_in_step(posts, targets.values(), now=now)
     _leave_alone(settled, targets, next_at, now=now)
     return [report.claim.pk in targets for report in reports]
+
+
+def _is_put_off(report: Report) -> bool:
+    """Whether nothing was tried: another time comes, or the network is still at work on what it took before."""
+    is_asked_again = isinstance(report.outcome, StillWorking) and report.step == "recover"
+    return isinstance(report.outcome, Later) or is_asked_again
 
 
 def _lock_posts(reports: Sequence[Report]) -> dict[str, Post]:
@@ -139,6 +149,7 @@ def _release(reports: Sequence[Report], targets: Mapping[str, Target], *, now: d
         rows.append((target, values))
     for target, values in rows:
         values |= {"in_flight": None, "claim_count": 0, "lease_until": None, "fence": target.fence + 1}
+        values.setdefault("waits_for", "")
         for name, value in values.items():
             setattr(target, name, value)
     claims.write_each(Target, [(report.claim, values) for report, (_, values) in zip(reports, rows, strict=True)])
@@ -186,11 +197,19 @@ def _leave_alone(
 
 def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
     """Return the columns that the outcome sets."""
-    if report.unresolved and not isinstance(report.outcome, Published):
-        return _still_unknown(target, report, now=now)
     match report.outcome:
-        case Published(remote_id=remote_id, url=url):
-            return _published(remote_id, url, now=now)
+        case Published() as published:
+            return _out(target, published, now=now)
+        case ProcessingFailed() as gave_it_up:
+            return NOTHING_THERE | _failed(target, gave_it_up, now=now)
+        case StillWorking() as working:  # from `prepare` it is a Later
+            return _taken(target, working, now=now)
+    return _still_unknown(target, report, now=now) if report.unresolved else _answered(target, report, now=now)
+
+
+def _answered(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
+    """It was tried, and nothing from before is open."""
+    match report.outcome:
         case Unknown() | Duplicate() as error if _may_be_there(target, error):
             return _unknown(target, error, report, now=now)
         case Later() as later:
@@ -198,7 +217,7 @@ def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, An
         case Unavailable() as error:
             return NOTHING_THERE | _again(target, error, now=now)
         case PlatformError() as error:
-            return NOTHING_THERE | _failed(error)
+            return NOTHING_THERE | _failed(target, error, now=now)
         case Undecidable(message=message):
             return _review(message)
     raise TypeError(report.outcome)
@@ -207,6 +226,24 @@ def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, An
 def _may_be_there(target: Target, error: PlatformError) -> bool:
     """Whether the network may have the post: the answer was lost, or it says to have one like it and we sent before."""
     return isinstance(error, Unknown) or target.sends > 1
+
+
+def _out(target: Target, published: Published, *, now: datetime) -> dict[str, Any]:
+    """The post, or one of its replies, is out: the next one is due at once, or all is published."""
+    parts = [*target.parts, asdict(published)]
+    if len(parts) > target.replies:
+        return _published(parts[0]["remote_id"], parts[0]["url"], now=now) | ({"parts": parts} if parts[1:] else {})
+    following = {"parts": parts, "remote_id": parts[0]["remote_id"], "url": parts[0]["url"]}
+    return NOTHING_THERE | following | {"handles": {}, "sends": 0, "error": None, "due_at": now}
+
+
+def _taken(target: Target, error: StillWorking, *, now: datetime) -> dict[str, Any]:
+    """The network has taken it and does not show it yet: ask again, until a person must."""
+    if gave_up(target, now=now):
+        return _review(f"The network has taken it and has not shown it: {error.message}")
+    values = {"due_at": now + engine_time(error.retry_after), "outcome_unknown": True, "absences": 0, "error": None}
+    given = {} if error.handles is None else {"handles": dict(error.handles)}
+    return values | given | {"waits_for": error.message}
 
 
 def _published(remote_id: str, url: str, *, now: datetime) -> dict[str, Any]:
@@ -223,14 +260,14 @@ def _published(remote_id: str, url: str, *, now: datetime) -> dict[str, Any]:
 
 def _later(target: Target, later: Later, *, now: datetime) -> dict[str, Any]:
     if gave_up(target, now=now):
-        return _failed(Unavailable(later.message), retryable=True)
-    return {"due_at": now + engine_time(later.seconds)}
+        return _failed(target, Unavailable(later.message), now=now, retryable=True)
+    return {"due_at": now + engine_time(later.seconds), "waits_for": later.message}
 
 
 def _again(target: Target, error: Unavailable, *, now: datetime) -> dict[str, Any]:
     wait = _delay(target.attempts, error)
     if gave_up(target, now=now + wait):
-        return _failed(error, retryable=True)
+        return _failed(target, error, now=now, retryable=True)
     return _asked_again(target, error, wait=wait, now=now)
 
 
@@ -243,8 +280,13 @@ def _delay(attempts: int, error: Unavailable) -> timedelta:
     return max(wait, timedelta(seconds=error.retry_after or 0))
 
 
-def _failed(error: PlatformError, *, retryable: bool = False) -> dict[str, Any]:
-    return {"status": TargetStatus.FAILED, "due_at": None, "error": _shown(error, retryable=retryable)}
+def _failed(target: Target, error: PlatformError, *, now: datetime, retryable: bool = False) -> dict[str, Any]:
+    """It is not published; a reply that is not leaves the post before it out, with the reason why the rest is not."""
+    if not target.parts:
+        return {"status": TargetStatus.FAILED, "due_at": None, "error": _shown(error, retryable=retryable)}
+    told = f"{len(target.parts)} of {target.replies + 1} parts are out; the next was not taken. {error.message}"
+    first = _published(target.remote_id, target.url, now=now)
+    return first | {"error": _shown(error, retryable=False) | {"message": told}}
 
 
 def _unknown(target: Target, error: PlatformError, report: Report, *, now: datetime) -> dict[str, Any]:
@@ -312,6 +354,8 @@ def word(outcome: Outcome) -> str:
 
 def _told_late(target: Target, *, now: datetime) -> dict[str, Any]:
     """Return the columns of the one post that late answers told of; none where they told of no post, or of several."""
+    if target.replies:
+        return {}  # they do not say which of the parts they told of
     late = Attempt.objects.filter(target=target, outcome=LATE).exclude(remote_id="")
     match list(dict(late.values_list("remote_id", "url")).items()):
         case [(remote_id, url)]:

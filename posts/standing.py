@@ -61,6 +61,8 @@ def _reason(
         return f"{name} has not answered of late: nothing goes there until then, and then one post to try."
     if account_until and account_until >= due_at - SPACING:
         return f"The account has to wait: {name} has set it a limit, or has not answered it of late."
+    if target.waits_for:
+        return f"{target.waits_for} It is asked again then."
     if target.outcome_unknown:
         return f"Whether {name} has it is found out then."
     if due_at <= now:

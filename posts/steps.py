@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 NEEDED = (
     *("platform", "outcome_unknown", "sends", "absences", "give_up_at", "error", "handles", "sent_text", "armed_at"),
+    "parts",
     *("post__content", "post__title", "post__link", "post__hashtags", "post__platform_content", "post__workspace"),
     *("account__workspace", "account__platform", "account__remote_id", "account__username", "account__name"),
     *("account__settings", "account__metadata", "account__status", "account__access_token", "account__refresh_token"),
@@ -45,6 +46,8 @@ class Saving:
 
     claim: Claim
     handles: Handles
+    seconds: float = LEASE_SECONDS
+    """How long the claim is held from then on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,7 @@ class Arming:
     armed_at: datetime | None
     """When an earlier visible call of this target was armed."""
     sends: int
+    replies: int
     recovery: Recovery
     listing_lag: float
 
@@ -96,15 +100,15 @@ def load_ahead(held: Sequence[Claim]) -> dict[str, Loaded]:
 
 def save_all(savings: Sequence[Saving]) -> list[Claim | None]:
     """Keep what must not be done again, and hold each target for another lease; None for a lost claim."""
-    rows = [(saving.claim, {"handles": dict(saving.handles)}) for saving in savings]
-    return claims.renew_each(Target, rows, lease=engine_time(LEASE_SECONDS))
+    rows = [(each.claim, {"handles": dict(each.handles)}, engine_time(each.seconds)) for each in savings]
+    return claims.renew_each(Target, rows)
 
 
 def arm_all(armings: Sequence[Arming]) -> list[Claim | None]:
     """Allow the visible calls: from here on each outcome is unknown until it is settled; None for a lost claim."""
     now = claims.database_now()
-    rows = [(arming.claim, _armed(arming, now=now)) for arming in armings]
-    return claims.renew_each(Target, rows, lease=engine_time(LEASE_SECONDS))
+    rows = [(arming.claim, _armed(arming, now=now), engine_time(LEASE_SECONDS)) for arming in armings]
+    return claims.renew_each(Target, rows)
 
 
 def _armed(arming: Arming, *, now: datetime) -> dict[str, Any]:
@@ -114,6 +118,8 @@ def _armed(arming: Arming, *, now: datetime) -> dict[str, Any]:
         "armed_at": arming.armed_at or now,
         "due_at": recovery_time(arming.recovery, arming.listing_lag, now=now),
         "sends": arming.sends,
+        "replies": arming.replies,
+        "waits_for": "",
         "absences": 0,
         "outcome_unknown": True,
     }

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, default_storage
@@ -19,8 +19,21 @@ from django.utils import timezone
 
 logger = logging.getLogger(__name__)
 
-EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/gif": "gif", "image/webp": "webp"}
-MEDIA, THUMBNAILS = "media", "thumbs"
+EXTENSIONS = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/gif": "gif",
+    "image/webp": "webp",
+    "video/mp4": "mp4",
+    "video/quicktime": "mov",
+    "video/webm": "webm",
+    "application/pdf": "pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
+}
+MEDIA, THUMBNAILS, RENDITIONS = "media", "thumbs", "renditions"
+RENDITIONS_LIVE = timedelta(hours=48)
+"""Twice as long as the addresses that lead to them."""
 SWEEP_BATCH = 500
 
 
@@ -66,13 +79,30 @@ def _sync_folder(folder: Path) -> None:
 
 
 def new_names(mime_type: str, thumbnail_mime_type: str) -> tuple[str, str]:
-    """Return random names for a file and its thumbnail; nothing of what the uploader said is in them."""
-    return _new_name(MEDIA, mime_type), _new_name(THUMBNAILS, thumbnail_mime_type)
+    """Return random names for a file and its thumbnail, if it has one; nothing of what the uploader said is in them."""
+    return _new_name(MEDIA, mime_type), _new_name(THUMBNAILS, thumbnail_mime_type) if thumbnail_mime_type else ""
 
 
 def _new_name(folder: str, mime_type: str) -> str:
     token = secrets.token_hex(16)
     return f"{folder}/{token[:2]}/{token}.{EXTENSIONS[mime_type]}"
+
+
+def rendition_name(digest: str, mime_type: str) -> str:
+    """Return the name of a file as one network takes it, made from what tells it from all others."""
+    return f"{RENDITIONS}/{digest[:2]}/{digest}.{EXTENSIONS[mime_type]}"
+
+
+def exists(name: str) -> bool:
+    """Whether this file is in the storage."""
+    return default_storage.exists(name)
+
+
+def store_bytes(content: BinaryIO, name: str) -> None:
+    """Keep this file under this name; where another was faster, its copy stays."""
+    saved = default_storage.save(name, File(content))
+    if saved != name:
+        remove(saved)
 
 
 def mime_type_of(name: str) -> str:
@@ -118,7 +148,14 @@ def sweep_orphans(known: Callable[[list[str]], set[str]], *, older_than: timedel
         orphans = sorted(set(batch) - known(batch))
         remove(*orphans)
         removed += len(orphans)
-    return removed
+    return removed + _sweep_renditions((now or timezone.now()) - RENDITIONS_LIVE)
+
+
+def _sweep_renditions(before: datetime) -> int:
+    """Remove what networks pulled: it is made again where it is needed once more."""
+    old = [name for name in _files_in(RENDITIONS) if _is_older(name, before)]
+    remove(*old)
+    return len(old)
 
 
 def _files_in(folder: str) -> Iterator[str]:

@@ -1,19 +1,25 @@
 """Reading an upload: its form, its file, and what the file is."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import IO, Any
 
 from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from rest_framework import serializers
 from rest_framework.parsers import DataAndFiles, MultiPartParser
 
 from ouipost.api.inputs import Choice, StrictInput, Text
 from posts import files
-from posts.images import FileTooLarge, InvalidMedia, clean_filename, process_image
+from posts.documents import process_document
+from posts.file_types import HEAD_BYTES, document_kind, image_format, video_type
+from posts.images import process_image
+from posts.intake import FileTooLarge, InvalidMedia, Processed, clean_filename
 from posts.models import MediaType
+from posts.videos import process_video
 
 FORM_BYTES = 100_000
+NO_TYPE = "The file is no JPEG, PNG, GIF, WebP, MP4, MOV, WebM, PDF, DOCX or PPTX. Convert it to one of those."
 
 
 class UploadParser(MultiPartParser):
@@ -23,8 +29,9 @@ class UploadParser(MultiPartParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> "DataAndFiles[Any, Any]":
         announced = int((parser_context or {})["request"].META.get("CONTENT_LENGTH") or 0)
-        if announced > settings.IMAGE_MAX_BYTES + FORM_BYTES:
-            raise FileTooLarge(limit_bytes=settings.IMAGE_MAX_BYTES)
+        most = max(settings.IMAGE_MAX_BYTES, settings.VIDEO_MAX_BYTES, settings.DOCUMENT_MAX_BYTES)
+        if announced > most + FORM_BYTES:
+            raise FileTooLarge(limit_bytes=most)
         return super().parse(stream, media_type, parser_context)
 
 
@@ -40,11 +47,29 @@ class UploadInput(StrictInput):
 def stored(values: Mapping[str, Any]) -> Iterator[files.Stored]:
     """Look into an upload and keep what it is; the bytes go again where the block gives them no row."""
     upload = values["file"]
-    with process_image(upload) as image:
-        if values.get("type", MediaType.IMAGE) != MediaType.IMAGE:
-            raise InvalidMedia(f"The file is an image, not a {values['type']}.", reason="type")
-        kept = files.keep(image, filename=clean_filename(upload.name or ""))
+    with _processed(upload) as processed:
+        declared = values.get("type", processed.type)
+        if declared != processed.type:
+            raise InvalidMedia(f"The file is {_named(processed.type)}, not {_named(declared)}.", reason="type")
+        kept = files.keep(processed, filename=clean_filename(upload.name or ""))
     try:
         yield kept
     finally:
         files.discard_unused(kept)
+
+
+def _processed(upload: "UploadedFile[bytes]") -> AbstractContextManager[Processed]:
+    """Have the file looked into by what its first bytes say that it is."""
+    upload.seek(0)
+    head = upload.read(HEAD_BYTES)
+    if mime_type := video_type(head):
+        return process_video(upload, mime_type)
+    if kind := document_kind(head):
+        return process_document(upload, kind)
+    if head and not image_format(head):
+        raise InvalidMedia(NO_TYPE, reason="type")
+    return process_image(upload)
+
+
+def _named(kind: str) -> str:
+    return f"an {kind}" if kind == "image" else f"a {kind}"

@@ -180,6 +180,12 @@ class Platform:
     def post_types(self) -> tuple[str, ...]:
         return (FEED, *self.other_types)
 
+    @classmethod
+    def option_names(cls) -> frozenset[str]:
+        """Return all keys of options that posts of any type take."""
+        limits = (cls.limits, *cls.other_types.values())
+        return frozenset({"post_type"} | {option.name for each in limits for option in each.options})
+
 
 class Recovery(StrEnum):
     """How a lost answer is cleared up."""
@@ -204,8 +210,8 @@ class Connector(Platform):
     """Whether a post without media takes its link in a field of its own."""
     needs_app: ClassVar[bool] = True
     uses_pkce: ClassVar[bool] = False
-    pulls_media: ClassVar[bool] = False
-    """Whether it fetches files from our public address, which it must be able to reach."""
+    pulls_media: ClassVar[tuple[str, ...]] = ()
+    """The types of files that it fetches from our public address, which it must be able to reach."""
 
     def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
         """Return the address of the network's consent page."""

@@ -1,6 +1,6 @@
 """Bluesky, and any other server of the AT Protocol: https://docs.bsky.app/docs/advanced-guides/posts"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -28,6 +28,7 @@ from accounts.platforms.base import (
     Limits,
     Media,
     Operation,
+    Option,
     Pace,
     PasswordConnector,
     PlatformError,
@@ -36,6 +37,7 @@ from accounts.platforms.base import (
     RateLimited,
     Recovery,
     Rejected,
+    Save,
     Session,
     SignIn,
     Tokens,
@@ -94,7 +96,7 @@ class Bluesky(PasswordConnector):
         max_videos=1,
         max_video_bytes=300_000_000,
         max_video_duration_seconds=600,
-        options=("post_type", "langs"),
+        options=(Option(name="langs", kind="texts", max_items=3),),
     )
     metrics = ("engagement", "likes", "reposts", "replies", "quotes", "bookmarks")
     max_video_duration = 600
@@ -146,8 +148,8 @@ class Bluesky(PasswordConnector):
             following=dig_count(shown, "followsCount"),
         )
 
-    def validate(self, content: Content) -> list[Issue]:
-        issues = rules.check(content, self.limits)
+    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
+        issues = rules.check(content, self.limits_of(content.post_type), account)
         if not _are_languages(content.options.get("langs", [])):
             issues.append(
                 Issue(
@@ -160,7 +162,7 @@ class Bluesky(PasswordConnector):
             )
         return issues
 
-    def prepare(self, session: Session, operation: Operation, save: Callable[[Handles], None]) -> Handles:
+    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         """Upload, then write the record and choose its key, both of which every further try repeats."""
         handles = upload_missing(
             operation, save, self._uploads(session, operation), not_before=_uploads_count_from(operation)

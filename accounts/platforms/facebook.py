@@ -1,7 +1,7 @@
 """Facebook Pages: https://developers.facebook.com/docs/pages-api/posts"""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -24,6 +24,7 @@ from accounts.platforms.base import (
     Published,
     Recovery,
     Rejected,
+    Save,
     Session,
     Tokens,
     Unavailable,
@@ -70,7 +71,6 @@ class Facebook(OAuth2Connector):
         max_videos=1,
         max_video_bytes=1_000_000_000,
         max_video_duration_seconds=1200,
-        options=("post_type",),
     )
     metrics = ("impressions", "reach", "engagement", "reactions", "comments", "shares", "clicks")
     supports_carousel = True
@@ -133,10 +133,10 @@ class Facebook(OAuth2Connector):
     def profile(self, session: Session, account: Account) -> Profile:
         return _profile(self._get(session, account.access_token, account.remote_id, fields=PROFILE_FIELDS))
 
-    def validate(self, content: Content) -> list[Issue]:
-        return [*rules.check(content, self.limits), *_unreachable(content.link)]
+    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
+        return [*rules.check(content, self.limits_of(content.post_type), account), *_unreachable(content.link)]
 
-    def prepare(self, session: Session, operation: Operation, save: Callable[[Handles], None]) -> Handles:
+    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         media = operation.content.media
         if len(media) < 2:
             return operation.handles

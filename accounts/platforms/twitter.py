@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -29,6 +29,7 @@ from accounts.platforms.base import (
     RateLimited,
     Recovery,
     Rejected,
+    Save,
     Session,
     Tokens,
     Unavailable,
@@ -83,7 +84,6 @@ class Twitter(OAuth2Connector):
         max_videos=1,
         max_video_bytes=8_000_000_000,
         max_video_duration_seconds=1200,
-        options=("post_type",),
     )
     metrics = ("impressions", "engagement", "likes", "retweets", "replies", "quotes", "bookmarks", "clicks")
     max_video_duration = 140
@@ -120,10 +120,10 @@ class Twitter(OAuth2Connector):
             if not answer.ok:
                 raise self.classify_token_error(answer, refusal=Rejected)
 
-    def validate(self, content: Content) -> list[Issue]:
-        return [*rules.check(content, self.limits), *_beside_the_limits(content)]
+    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
+        return [*rules.check(content, self.limits_of(content.post_type), account), *_beside_the_limits(content)]
 
-    def prepare(self, session: Session, operation: Operation, save: Callable[[Handles], None]) -> Handles:
+    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         token = operation.account.access_token
         steps = {each.id: partial(self._upload, session, token, each) for each in operation.content.media}
         return upload_missing(operation, save, steps, not_before=operation.now - MEDIA_LIVES)

@@ -4,10 +4,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import Any
+from typing import Any, BinaryIO
 
 import requests
 from requests.structures import CaseInsensitiveDict
+from requests_toolbelt import MultipartEncoder
 from urllib3.exceptions import HTTPError
 
 from ouipost import __version__
@@ -48,42 +49,51 @@ class Client:
         *,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, Any] | Sequence[tuple[str, str]] | None = None,
-        data: Mapping[str, Any] | bytes | None = None,
+        data: Mapping[str, Any] | bytes | BinaryIO | None = None,
         json: Any = None,
-        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        files: Mapping[str, tuple[str, bytes | BinaryIO, str]] | None = None,
         timeout: float = 30.0,
         max_bytes: int = 1_000_000,
         truncate: bool = False,
     ) -> Answer:
         """Send one request and return its answer; no retries, redirects, proxies or cookies.
 
-        `timeout` is the whole call's, in seconds, by our own clock. An answer of more than `max_bytes` is lost, or
-        cut there with `truncate`. Raises Blocked, NotSent or AnswerLost.
+        Open files are sent piece by piece. `timeout` is the whole call's, in seconds, by our own clock. An answer of
+        more than `max_bytes` is lost, or cut there with `truncate`. Raises Blocked, NotSent or AnswerLost.
         """
         address = gateway_url(check_form(url).url, self._gateway)
         call = Call(deadline=time.monotonic() + timeout)
+        body, form_type = _body(data, files)
         token = current_call.set(call)
         try:
             # Without the library's session: what it would merge into each request is what we do not want.
             request = requests.Request(
                 method,
                 address,
-                headers=CaseInsensitiveDict(HEADERS | dict(headers or {})),
+                headers=CaseInsensitiveDict(HEADERS | form_type | dict(headers or {})),
                 params=params,
-                data=data,
+                data=body,
                 json=json,
-                files=files,
+                files=None if form_type else files,
             )
             way = adapter(guarded=not self._gateway)
             with way.send(request.prepare(), stream=True, timeout=timeout) as response:
                 call.begin_body(max_bytes)
-                body = _read(response, max_bytes=max_bytes, truncate=truncate)
-                return Answer(status=response.status_code, headers=response.headers, body=body)
+                content = _read(response, max_bytes=max_bytes, truncate=truncate)
+                return Answer(status=response.status_code, headers=response.headers, body=content)
         except (OSError, HTTPError, HTTPException):
             # Not chained: the libraries' messages hold the whole URL, and with it tokens and internal addresses.
             raise _failure(call) from None
         finally:
             current_call.reset(token)
+
+
+def _body(data: Any, files: Mapping[str, tuple[str, Any, str]] | None) -> tuple[Any, dict[str, str]]:
+    """Return what to send: a form that has open files is read from them while it is sent, fields first."""
+    if not files or all(isinstance(content, bytes) for _, content, _ in files.values()):
+        return data, {}
+    form = MultipartEncoder({name: str(value) for name, value in (data or {}).items()} | dict(files))
+    return form, {"Content-Type": form.content_type}
 
 
 def gateway_url(url: str, gateway: str) -> str:

@@ -131,7 +131,7 @@ def test_whoever_lost_the_claim_writes_nothing(workspace: Workspace) -> None:
 
     assert not write(SocialAccount, lost, name="stale")
     assert not release(SocialAccount, lost, due_at=None)
-    assert renew_each(SocialAccount, [(lost, {"name": "stale"})], lease=LEASE) == [None]
+    assert renew_each(SocialAccount, [(lost, {"name": "stale"}, LEASE)]) == [None]
 
     row = SocialAccount.objects.get(pk=pk)
     assert (row.name, row.fence, row.lease_until is None) == ("Company Page", held.fence, False)
@@ -149,7 +149,7 @@ def test_the_holder_writes(workspace: Workspace) -> None:
 def test_the_holder_may_hold_on_for_another_lease(workspace: Workspace) -> None:
     pk, held = make_work(workspace), claim_one(timedelta(seconds=5))
 
-    [longer] = renew_each(SocialAccount, [(held, {"name": "New"})], lease=LEASE)
+    [longer] = renew_each(SocialAccount, [(held, {"name": "New"}, LEASE)])
 
     assert longer is not None
     row = SocialAccount.objects.get(pk=pk)
@@ -213,8 +213,11 @@ def test_holders_hold_on_together_and_the_lost_ones_are_told(workspace: Workspac
 
     renewed = renew_each(
         SocialAccount,
-        [(held[pks[2]], {"settings": {"a": 1}}), (lost, {"settings": {}}), (held[pks[1]], {"name": "New"})],
-        lease=LEASE,
+        [
+            (held[pks[2]], {"settings": {"a": 1}}, LEASE),
+            (lost, {"settings": {}}, LEASE),
+            (held[pks[1]], {"name": "New"}, LEASE),
+        ],
     )
 
     leases = {pk: lease for pk, (lease,) in stored("lease_until").items()}

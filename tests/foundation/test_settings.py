@@ -113,6 +113,6 @@ def test_a_network_takes_its_registration_from_the_environment(tmp_path: Path) -
 
     networks = shown["NETWORKS"]
     assert isinstance(networks, dict)
-    assert networks["facebook"] == {"client_id": "id", "client_secret": "word", "version": "v27.0"}
-    assert networks["twitter"] == {"client_id": "", "client_secret": "", "version": ""}
+    assert networks["facebook"] == {"client_id": "id", "client_secret": "word", "version": "v27.0", "product": ""}
+    assert networks["twitter"] == {"client_id": "", "client_secret": "", "version": "", "product": ""}
     assert len(networks) == 9

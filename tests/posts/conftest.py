@@ -6,7 +6,7 @@ from accounts import registry
 from accounts.models import SocialAccount
 from posts import publishing
 from tests.factories import make_account
-from tests.posts.fakes import KeyedNetwork, OpaqueNetwork, ScriptedNetwork
+from tests.posts.fakes import HandledNetwork, KeyedNetwork, OpaqueNetwork, ScriptedNetwork
 from workspaces.models import Workspace
 
 
@@ -31,6 +31,12 @@ def network(monkeypatch: pytest.MonkeyPatch) -> ScriptedNetwork:
 def keyed(monkeypatch: pytest.MonkeyPatch) -> ScriptedNetwork:
     """A network that keeps one copy per key."""
     return install(monkeypatch, KeyedNetwork())
+
+
+@pytest.fixture
+def handled(monkeypatch: pytest.MonkeyPatch) -> ScriptedNetwork:
+    """A network that tells what became of what it gave before the visible call."""
+    return install(monkeypatch, HandledNetwork())
 
 
 @pytest.fixture

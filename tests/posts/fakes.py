@@ -1,6 +1,6 @@
 """A network on paper that follows a script, and the few words that most tests of the engine begin with."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,8 +16,10 @@ from accounts.platforms.base import (
     Issue,
     Limits,
     Operation,
+    Option,
     Published,
     Recovery,
+    Save,
     Session,
     Tokens,
     Unknown,
@@ -49,7 +51,13 @@ class ScriptedNetwork(Connector):
 
     id = "facebook"
     name = "Paper"
-    limits = Limits(max_characters=40, image_mime_types=("image/jpeg",), max_images=2, max_image_bytes=1000)
+    limits = Limits(
+        max_characters=40,
+        image_mime_types=("image/jpeg",),
+        max_images=2,
+        max_image_bytes=1000,
+        options=(Option(name="thread", kind="texts"), Option(name="first_comment")),
+    )
     recovery = Recovery.LOOK
 
     def __init__(self) -> None:
@@ -59,20 +67,21 @@ class ScriptedNetwork(Connector):
         self.sent: list[Operation] = []
         self.sessions: list[NetworkSession] = []
         self.saved: list[dict[str, Any]] = []
+        self.save_seconds = 0.0
         self.prepared: list[Any] = [{}]
         self.committed: list[Any] = [HERE]
         self.found: list[Any] = [[]]
         self.refreshed: list[Any] = [Tokens(access_token="renewed", refresh_token="refresh")]
 
-    def validate(self, content: Content) -> list[Issue]:
+    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
         return check(content, self.limits)
 
-    def prepare(self, session: Session, operation: Operation, save: Callable[[Handles], None]) -> Handles:
+    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         self._note("prepare", session, operation)
         handles: Handles = operation.handles
         for step in self.saved:
             handles = {**handles, **step}
-            save(handles)
+            save(handles, seconds=self.save_seconds)
         given: Handles = _next(self.prepared)
         return {**handles, **given}
 
@@ -105,6 +114,10 @@ class ScriptedNetwork(Connector):
 
 class KeyedNetwork(ScriptedNetwork):
     recovery = Recovery.KEY
+
+
+class HandledNetwork(ScriptedNetwork):
+    recovery = Recovery.HANDLE
 
 
 class OpaqueNetwork(ScriptedNetwork):

@@ -14,7 +14,7 @@ from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
 from posts import files, services, storage
 from posts.files import MediaInUse, StorageLimitReached, Stored
-from posts.images import ProcessedImage
+from posts.intake import Processed
 from posts.models import Media, Post
 from tests.factories import make_account, make_media, make_post
 from tests.posts.fakes import ACTOR, told
@@ -29,11 +29,12 @@ def post(workspace: Workspace) -> Post:
 
 
 @pytest.fixture
-def image(tmp_path: Path) -> ProcessedImage:
+def image(tmp_path: Path) -> Processed:
     path, thumbnail = tmp_path / "image", tmp_path / "thumbnail"
     path.write_bytes(b"picture")
     thumbnail.write_bytes(b"small")
-    return ProcessedImage(
+    return Processed(
+        type="image",
         path=path,
         mime_type="image/png",
         size=7,
@@ -44,7 +45,7 @@ def image(tmp_path: Path) -> ProcessedImage:
     )
 
 
-def add(post: Post, image: ProcessedImage, **values: Any) -> Media:
+def add(post: Post, image: Processed, **values: Any) -> Media:
     kept = files.keep(image, filename=values.get("filename", "bread.png"))
     return files.attach(post, kept, alt_text=values.get("alt_text", ""), actor=ACTOR)
 
@@ -58,7 +59,7 @@ def copy_on(post: Post) -> list[str]:
     return [each["id"] for each in Post.objects.get(pk=post.pk).media]
 
 
-def test_an_image_is_attached_with_all_that_is_known_of_it(post: Post, image: ProcessedImage) -> None:
+def test_an_image_is_attached_with_all_that_is_known_of_it(post: Post, image: Processed) -> None:
     media = add(post, image, alt_text="Bread")
 
     stored = Media.objects.get()
@@ -72,7 +73,7 @@ def test_an_image_is_attached_with_all_that_is_known_of_it(post: Post, image: Pr
     assert (told(), Event.objects.get().details) == (["media.added"], {"post": post.pk, "filename": "bread.png"})
 
 
-def test_files_come_in_the_order_of_their_upload_until_moved(post: Post, image: ProcessedImage) -> None:
+def test_files_come_in_the_order_of_their_upload_until_moved(post: Post, image: Processed) -> None:
     first, second, third = (add(post, image) for _ in range(3))
     uploaded = copy_on(post)
 
@@ -86,7 +87,7 @@ def test_files_come_in_the_order_of_their_upload_until_moved(post: Post, image: 
     assert [each.id for each in files.as_content(post)] == [third.pk, first.pk, second.pk]
 
 
-def test_a_file_that_is_added_after_a_move_is_still_the_last(post: Post, image: ProcessedImage) -> None:
+def test_a_file_that_is_added_after_a_move_is_still_the_last(post: Post, image: Processed) -> None:
     first = add(post, image)
     files.update(first, values={"position": 9}, actor=ACTOR)
 
@@ -95,7 +96,7 @@ def test_a_file_that_is_added_after_a_move_is_still_the_last(post: Post, image: 
     assert copy_on(post) == [first.pk, second.pk]
 
 
-def test_a_change_tells_what_it_was_and_is(post: Post, image: ProcessedImage) -> None:
+def test_a_change_tells_what_it_was_and_is(post: Post, image: Processed) -> None:
     media = add(post, image, alt_text="Bread")
 
     changed = files.update(media, values={"alt_text": "Rolls", "position": 1}, actor=ACTOR)
@@ -106,17 +107,17 @@ def test_a_change_tells_what_it_was_and_is(post: Post, image: ProcessedImage) ->
     assert event.workspace_id == post.workspace_id
 
 
-def test_connectors_get_the_bytes_and_an_address_for_networks_that_pull(post: Post, image: ProcessedImage) -> None:
+def test_connectors_get_the_bytes_and_an_address_for_networks_that_pull(post: Post, image: Processed) -> None:
     media = add(post, image, alt_text="Bread")
 
     [content] = files.as_content(post)
 
     assert (content.id, content.read(), content.alt_text, content.width) == (media.pk, b"picture", "Bread", 30)
-    assert content.url.startswith("http://testserver/")
-    assert media.stored_name in content.url
+    assert content.pull_url().startswith("http://testserver/")
+    assert media.stored_name in content.pull_url()
 
 
-def test_a_post_takes_so_many_files_and_no_more(post: Post, image: ProcessedImage, settings: Settings) -> None:
+def test_a_post_takes_so_many_files_and_no_more(post: Post, image: Processed, settings: Settings) -> None:
     settings.MEDIA_PER_POST = 2
     add(post, image)
     add(post, image)
@@ -129,7 +130,7 @@ def test_a_post_takes_so_many_files_and_no_more(post: Post, image: ProcessedImag
 
 
 @pytest.mark.parametrize("status", LOCKED)
-def test_a_post_that_started_keeps_the_files_that_it_has(post: Post, image: ProcessedImage, status: str) -> None:
+def test_a_post_that_started_keeps_the_files_that_it_has(post: Post, image: Processed, status: str) -> None:
     media = add(post, image)
     kept = files.keep(image, filename="late.png")
     Post.objects.filter(pk=post.pk).update(status=status)
@@ -147,7 +148,7 @@ def test_a_post_that_started_keeps_the_files_that_it_has(post: Post, image: Proc
 
 
 def test_deleting_removes_row_copy_and_bytes(
-    post: Post, image: ProcessedImage, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+    post: Post, image: Processed, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     gone, stays = add(post, image), add(post, image)
 
@@ -160,7 +161,7 @@ def test_deleting_removes_row_copy_and_bytes(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_delete_that_is_rolled_back_removes_no_bytes(post: Post, image: ProcessedImage) -> None:
+def test_a_delete_that_is_rolled_back_removes_no_bytes(post: Post, image: Processed) -> None:
     pk = add(post, image).pk
 
     with transaction.atomic():
@@ -172,7 +173,7 @@ def test_a_delete_that_is_rolled_back_removes_no_bytes(post: Post, image: Proces
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_bytes_of_a_deleted_post_go_with_it(post: Post, image: ProcessedImage) -> None:
+def test_the_bytes_of_a_deleted_post_go_with_it(post: Post, image: Processed) -> None:
     add(post, image)
 
     services.delete_post(post, actor=ACTOR)
@@ -180,7 +181,7 @@ def test_the_bytes_of_a_deleted_post_go_with_it(post: Post, image: ProcessedImag
     assert (Media.objects.count(), stored_files()) == (0, [])
 
 
-def test_the_bytes_of_an_upload_that_got_no_row_go_again(post: Post, image: ProcessedImage) -> None:
+def test_the_bytes_of_an_upload_that_got_no_row_go_again(post: Post, image: Processed) -> None:
     unused, used = files.keep(image, filename="a.png"), files.keep(image, filename="b.png")
     files.attach(post, used, alt_text="", actor=ACTOR)
 
@@ -190,7 +191,7 @@ def test_the_bytes_of_an_upload_that_got_no_row_go_again(post: Post, image: Proc
     assert stored_files() == sorted([used.name, used.thumbnail_name])
 
 
-def test_the_storage_has_an_end(workspace: Workspace, image: ProcessedImage, settings: Settings) -> None:
+def test_the_storage_has_an_end(workspace: Workspace, image: Processed, settings: Settings) -> None:
     settings.STORAGE_LIMIT_MB = 1
     make_media(make_post(workspace), size=999_993)
     fits = files.keep(image, filename="fits.png")
@@ -205,7 +206,7 @@ def test_the_storage_has_an_end(workspace: Workspace, image: ProcessedImage, set
 
 
 def test_what_no_row_knows_is_swept_up_and_the_rest_stays(
-    post: Post, image: ProcessedImage, monkeypatch: pytest.MonkeyPatch
+    post: Post, image: Processed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media, orphan = add(post, image), files.keep(image, filename="orphan.png")
     asked: list[str] = []
@@ -219,7 +220,7 @@ def test_what_no_row_knows_is_swept_up_and_the_rest_stays(
     assert files.sweep() == 2
 
 
-def test_a_file_or_post_that_was_just_deleted_is_not_found(post: Post, image: ProcessedImage) -> None:
+def test_a_file_or_post_that_was_just_deleted_is_not_found(post: Post, image: Processed) -> None:
     media, kept = add(post, image), files.keep(image, filename="late.png")
     Media.objects.all().delete()
 

@@ -13,7 +13,9 @@ from PIL import Image, ImageChops
 from pytest_django import Settings
 
 from posts import images
-from posts.images import FileTooLarge, ImagingBroken, InvalidMedia, clean_filename, process_image, to_jpeg_under
+from posts.children import ChildBroken
+from posts.images import Shape, process_image, to_jpeg
+from posts.intake import FileTooLarge, InvalidMedia, clean_filename
 from tests.posts import pictures
 
 SECRETS = (b"Secret", b"SERIAL", b"Exif", b"ns.adobe", b"JFXX", b"ICC_PROFILE")
@@ -183,11 +185,11 @@ HOSTILE = {
     "PNG of 60 megapixels": (pictures.png_header_of(10_000, 6_000), "too_many_pixels"),
     "PNG of 20,000 x 1": (pictures.png_header_of(20_000, 1), "too_many_pixels"),
     "GIF of 10,000 frames": (pictures.gif_of(10_000, width=200, height=200), "too_many_frames"),
-    "MP4": (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2mp41", "not_supported_yet"),
-    "MOV": (b"\0\0\0\x14ftypqt  \0\0\2\0qt  ", "not_supported_yet"),
-    "WebM": (b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\x82\x84webm", "not_supported_yet"),
-    "PDF": (b"%PDF-1.7\n1 0 obj<</OpenAction<</S/JavaScript>>>>", "not_supported_yet"),
-    "DOCX": (zipped(word__document=b"text"), "not_supported_yet"),
+    "MP4": (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2mp41", "type"),
+    "MOV": (b"\0\0\0\x14ftypqt  \0\0\2\0qt  ", "type"),
+    "WebM": (b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\x82\x84webm", "type"),
+    "PDF": (b"%PDF-1.7\n1 0 obj<</OpenAction<</S/JavaScript>>>>", "type"),
+    "DOCX": (zipped(word__document=b"text"), "type"),
 }
 
 
@@ -279,7 +281,7 @@ def test_a_child_that_dies_refuses_its_image_and_no_other(
 def test_trouble_of_the_machine_is_not_blamed_on_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "CHILD", script(tmp_path, "raise OSError(28, 'No space left on device')"))
 
-    with pytest.raises(ImagingBroken, match="No space left"), process_image(upload(pictures.picture())):
+    with pytest.raises(ChildBroken, match="No space left"), process_image(upload(pictures.picture())):
         pass
 
 
@@ -289,7 +291,7 @@ def test_a_child_sees_none_of_our_secrets(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(images, "CHILD", script(tmp_path, code))
     monkeypatch.setenv("TOKEN_KEYS", "k1:planted")
 
-    with pytest.raises(ImagingBroken), process_image(upload(pictures.picture())):
+    with pytest.raises(ChildBroken), process_image(upload(pictures.picture())):
         pass
 
     assert "PATH" in seen.read_text()
@@ -300,7 +302,7 @@ def test_a_child_sees_none_of_our_secrets(tmp_path: Path, monkeypatch: pytest.Mo
 def test_an_image_is_made_to_fit_a_networks_limit_with_its_proportions(most: int) -> None:
     content = pictures.noise((1200, 600))
 
-    fitted = to_jpeg_under(io.BytesIO(content), most)
+    fitted = to_jpeg(io.BytesIO(content), Shape(max_bytes=most))
 
     found = pictures.opened(fitted)
     assert (found.format, len(fitted) <= most, len(fitted) > most / 4) == ("JPEG", True, True)
@@ -308,27 +310,21 @@ def test_an_image_is_made_to_fit_a_networks_limit_with_its_proportions(most: int
 
 
 def test_an_image_that_fits_at_full_size_keeps_it() -> None:
-    fitted = to_jpeg_under(io.BytesIO(pictures.noise((300, 200))), 1_000_000)
+    fitted = to_jpeg(io.BytesIO(pictures.noise((300, 200))), Shape(max_bytes=1_000_000))
 
     assert pictures.opened(fitted).size == (300, 200)
-
-
-def test_a_jpeg_that_fits_already_stays_as_it_is() -> None:
-    content = pictures.picture()
-
-    assert to_jpeg_under(io.BytesIO(content), len(content)) == content
 
 
 def test_a_stored_image_above_the_upload_limit_can_still_be_made_to_fit(settings: Settings) -> None:
     content = pictures.noise((300, 200))
     settings.IMAGE_MAX_BYTES = len(content) - 1
 
-    assert len(to_jpeg_under(io.BytesIO(content), 20_000)) <= 20_000
+    assert len(to_jpeg(io.BytesIO(content), Shape(max_bytes=20_000))) <= 20_000
 
 
 def test_what_cannot_be_made_to_fit_is_refused() -> None:
     with pytest.raises(InvalidMedia) as refused:
-        to_jpeg_under(io.BytesIO(pictures.picture("PNG")), 10)
+        to_jpeg(io.BytesIO(pictures.picture("PNG")), Shape(max_bytes=10))
 
     assert refused.value.details["reason"] == "too_large"
 

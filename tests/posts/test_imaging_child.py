@@ -132,7 +132,7 @@ def test_a_cmyk_jpeg_becomes_rgb(tmp_path: Path) -> None:
 def test_transparent_parts_become_white_in_a_jpeg(tmp_path: Path) -> None:
     content = pictures.encoded(Image.new("RGBA", (60, 40), (255, 0, 0, 0)), "PNG")
 
-    answer_to(job(tmp_path, content, "PNG", task="shrink", max_bytes=10_000))
+    answer_to(job(tmp_path, content, "PNG", task="shape", max_bytes=10_000))
 
     assert pictures.opened((tmp_path / "target").read_bytes()).getpixel((5, 5)) == (255, 255, 255)
 
@@ -140,7 +140,7 @@ def test_transparent_parts_become_white_in_a_jpeg(tmp_path: Path) -> None:
 def test_a_jpeg_is_made_smaller_until_it_fits(tmp_path: Path) -> None:
     content = pictures.noise((400, 200))
 
-    answer = answer_to(job(tmp_path, content, "PNG", task="shrink", max_bytes=5_000))
+    answer = answer_to(job(tmp_path, content, "PNG", task="shape", max_bytes=5_000))
 
     found = pictures.opened((tmp_path / "target").read_bytes())
     assert (tmp_path / "target").stat().st_size <= 5_000

@@ -153,7 +153,7 @@ def test_a_wait_beyond_the_end_of_trying_is_a_failure_that_a_person_may_retry(ou
 def test_later_is_the_same_again_and_no_attempt() -> None:
     state = after(Later(seconds=2, message="wait"))
 
-    assert state == FINAL | {"due_at": NOW + timedelta(seconds=2)}
+    assert state == FINAL | {"due_at": NOW + timedelta(seconds=2), "waits_for": "wait"}
 
 
 def test_later_is_not_for_ever() -> None:

@@ -88,7 +88,7 @@ def test_a_full_storage_is_413(api: ApiClient, post: Post, settings: Settings) -
 def test_a_form_that_is_announced_as_too_large_is_not_read(
     api: ApiClient, post: Post, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.IMAGE_MAX_BYTES = 100
+    settings.IMAGE_MAX_BYTES = settings.VIDEO_MAX_BYTES = settings.DOCUMENT_MAX_BYTES = 100
     monkeypatch.setattr(uploads, "FORM_BYTES", 0)
     monkeypatch.setattr(MultiPartParser, "parse", lambda *_, **__: pytest.fail("It was read."))
 

@@ -13,8 +13,10 @@ from accounts.platforms.base import (
     AuthExpired,
     Duplicate,
     PlatformError,
+    ProcessingFailed,
     RateLimited,
     Rejected,
+    StillWorking,
     Unavailable,
     Unknown,
     WhoActs,
@@ -37,6 +39,7 @@ BY_CLASS: dict[type[PlatformError], Ending] = {
     AuthExpired: ("failed", "TOKEN_REVOKED", False, "account_owner"),
     Unavailable: ("failed", "PLATFORM_UNAVAILABLE", True, "network"),
     BlobMissing: ("failed", "PLATFORM_UNAVAILABLE", True, "network"),
+    ProcessingFailed: ("failed", "MEDIA_REJECTED", False, "caller"),
     RateLimited: ("failed", "RATE_LIMITED_BY_PLATFORM", True, "network"),
 }
 OUTCOME_UNKNOWN = ("needs_review", "OUTCOME_UNKNOWN", False, "caller")
@@ -71,7 +74,7 @@ def all_of(error: type[PlatformError]) -> set[type[PlatformError]]:
 def test_every_error_of_every_network_is_in_the_table() -> None:
     ours = {error for error in all_of(PlatformError) if error.__module__.startswith(platforms.__name__)}
 
-    assert ours == {PlatformError, Unknown, *BY_CLASS}
+    assert ours == {PlatformError, Unknown, StillWorking, *BY_CLASS}
 
 
 @pytest.mark.parametrize("error", BY_CLASS, ids=lambda error: error.__name__)

@@ -1,0 +1,57 @@
+"""Jobs that meet strangers' bytes, done in processes of their own that know nothing and may do little."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from posts.intake import InvalidMedia
+
+logger = logging.getLogger(__name__)
+
+ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
+"""All that a child sees of our environment, which holds secrets."""
+
+slots = threading.BoundedSemaphore(2)
+"""A large picture takes up to a gigabyte while it is decoded; more at once would not be faster, only larger."""
+
+
+class ChildBroken(RuntimeError):
+    """The child process failed for a reason of its own, such as a full disk: the file is not to blame."""
+
+
+def run(script: Path, *, seconds: float, too_costly: str, **job: Any) -> dict[str, Any]:
+    """Have a child do a job given as JSON and return its answer.
+
+    Raises InvalidMedia when it refuses the file, breaks down over it, or takes more than it may.
+    """
+    command = [sys.executable, "-P", str(script), json.dumps(job, default=str)]
+    environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    try:
+        with slots:
+            done = subprocess.run(  # noqa: S603 - our own script, no shell
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env=environment,
+                timeout=seconds,
+            )
+    except subprocess.TimeoutExpired as error:
+        raise InvalidMedia(too_costly, reason="too_costly") from error
+    if done.returncode < 0:
+        logger.warning("A process that looked into a file was ended by signal %s", -done.returncode)
+        raise InvalidMedia(too_costly, reason="too_costly")
+    if done.returncode:
+        raise ChildBroken(done.stderr.decode(errors="replace"))
+    return _accepted(json.loads(done.stdout))
+
+
+def _accepted(answer: dict[str, Any]) -> dict[str, Any]:
+    if "reason" not in answer:
+        return answer
+    logger.info("A file was refused as %s: %s", answer["reason"], answer.get("detail", ""))
+    raise InvalidMedia(answer["message"], reason=answer["reason"])

@@ -1,0 +1,27 @@
+"""Documents for posts: kept as they came, after a child process has looked into them (`posts/document_child.py`)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+
+from posts import children
+from posts.file_types import DOCUMENT_TYPES
+from posts.intake import Processed, Readable, spooled
+
+CHILD = Path(__file__).with_name("document_child.py")
+WALL_SECONDS = 30
+TOO_COSTLY = "The document takes too much work to look into. Export it again."
+
+
+@contextmanager
+def process_document(upload: Readable | Path, kind: str) -> Iterator[Processed]:
+    """Check an upload of this kind (pdf, docx, pptx) and give it; its file goes when the block ends.
+
+    Raises InvalidMedia for what is locked, damaged, or more than pages to look at, FileTooLarge for too many bytes.
+    """
+    with spooled(upload, settings.DOCUMENT_MAX_BYTES) as source:
+        facts = children.run(CHILD, seconds=WALL_SECONDS, too_costly=TOO_COSTLY, source=source, kind=kind)
+        size = source.stat().st_size
+        yield Processed(type="document", path=source, mime_type=DOCUMENT_TYPES[kind], size=size, facts=facts)

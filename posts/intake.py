@@ -1,0 +1,102 @@
+"""An upload on its way in: its bytes copied aside under a limit, its name cleaned, and what comes of it."""
+
+import tempfile
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from ouipost.errors import DomainError
+
+CHUNK_BYTES = 64 * 1024
+MAX_NAME_BYTES = 255
+MAX_EXTENSION_BYTES = 20
+INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode's controls, format marks such as the right-to-left override, lone surrogates and line separators."""
+
+
+class InvalidMedia(DomainError):
+    """`details.reason` says in one word what `message` says in a sentence."""
+
+    code = "INVALID_MEDIA"
+    status = 422
+    message = "The file cannot be used."
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message, field="file", reason=reason)
+
+
+class FileTooLarge(DomainError):
+    code = "PAYLOAD_TOO_LARGE"
+    status = 413
+    message = "The file is too large."
+
+
+class Readable(Protocol):
+    """An open binary file: Django's uploads are, stored files are."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+    def seek(self, offset: int, /) -> object: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processed:
+    """A file as it is kept, and its thumbnail, both as temporary files."""
+
+    type: str
+    """image, video or document."""
+    path: Path
+    mime_type: str
+    size: int
+    width: int | None = None
+    height: int | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What else is known of it: seconds, fps, bit_rate, video_codec, audio_codec; pages; animated."""
+    thumbnail_path: Path | None = None
+    thumbnail_mime_type: str = ""
+
+
+@contextmanager
+def spooled(upload: Readable | Path, most: int) -> Iterator[Path]:
+    """Copy an upload into a folder that lives as long as the block and give its path; raises FileTooLarge."""
+    with tempfile.TemporaryDirectory(prefix="ouipost-media-") as folder:
+        source = Path(folder) / "source"
+        if isinstance(upload, Path):
+            with upload.open("rb") as file:
+                _copy(file, source, most)
+        else:
+            _copy(upload, source, most)
+        yield source
+
+
+def _copy(upload: Readable, target: Path, most: int) -> None:
+    upload.seek(0)
+    copied = 0
+    with target.open("wb") as file:
+        while chunk := upload.read(CHUNK_BYTES):
+            copied += len(chunk)
+            if copied > most:
+                raise FileTooLarge(limit_bytes=most)
+            file.write(chunk)
+
+
+def clean_filename(name: str) -> str:
+    """Return a name fit to show and to save under: no folders, nothing invisible, at most 255 bytes, never empty."""
+    base = name.replace("\\", "/").rpartition("/")[2]
+    visible = "".join(character for character in base if unicodedata.category(character) not in INVISIBLE)
+    normal = unicodedata.normalize("NFC", visible).strip(" .")
+    return _shortened(normal) or "file"
+
+
+def _shortened(name: str) -> str:
+    if len(name.encode()) <= MAX_NAME_BYTES:
+        return name
+    stem, dot, extension = name.rpartition(".")
+    ending = dot + extension
+    if not stem or len(ending.encode()) > MAX_EXTENSION_BYTES:
+        stem, ending = name, ""
+    kept = stem.encode()[: MAX_NAME_BYTES - len(ending.encode())]
+    return kept.decode(errors="ignore") + ending

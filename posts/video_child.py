@@ -1,0 +1,166 @@
+"""Looks into one video in a process of its own and writes it anew, not re-encoded: its picture and sound, no more.
+
+`posts.videos` runs this file as a script. It imports nothing of the product: it starts fast and holds no secret.
+Only local bytes are read: the container's format is given, so that no playlist can make FFmpeg fetch addresses.
+"""
+
+import json
+import os
+import resource
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+from PIL import Image
+
+MEGABYTE = 1024 * 1024
+MEMORY = 512 * MEGABYTE
+CPU_SECONDS = 120
+THUMBNAIL_SIDE = 400
+THUMBNAIL_AT = 1.0
+"""Seconds into the video: the first frame is often black."""
+MAX_SIDE = 8192
+VIDEO_CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "prores")
+AUDIO_CODECS = ("aac", "mp3", "opus", "vorbis", "ac3", "eac3", "pcm_s16le", "alac", "flac")
+MUXERS = {"video/mp4": "mp4", "video/quicktime": "mov", "video/webm": "webm"}
+DEMUXERS = {"video/mp4": "mov", "video/quicktime": "mov", "video/webm": "matroska"}
+LOCAL = {"protocol_whitelist": "file"}
+DAMAGED = "The video is damaged or cut short. Export it again."
+
+
+class Refused(Exception):
+    """The video breaks a limit; the reason is for programs, the message for people."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to read, and where to write the video and its thumbnail."""
+
+    source: str
+    mime_type: str
+    target: str
+    thumbnail: str
+    max_bytes: int
+
+
+def main() -> None:
+    """Do the job given as JSON in the first argument and print the answer as JSON."""
+    sys.stdout.write(json.dumps(answer_to(Job(**json.loads(sys.argv[1])))))
+
+
+def answer_to(job: Job) -> dict[str, Any]:
+    """Do the job; whatever goes wrong with the video becomes a reason and a message."""
+    limit_process(job)
+    try:
+        return renew(job)
+    except Refused as refusal:
+        return {"reason": refusal.reason, "message": str(refusal)}
+    except MemoryError:
+        return {"reason": "too_costly", "message": "The video takes too much memory to look into. Export it again."}
+    except (av.error.FFmpegError, ValueError, EOFError, StopIteration) as error:
+        return {"reason": "damaged", "message": DAMAGED, "detail": f"{type(error).__name__}: {error}"[:300]}
+
+
+def limit_process(job: Job) -> None:
+    """Bound processor time, memory and output."""
+    _limit(resource.RLIMIT_CPU, CPU_SECONDS)
+    _limit(resource.RLIMIT_FSIZE, job.max_bytes + 64 * MEGABYTE)
+    _limit(resource.RLIMIT_CORE, 0)
+    if mapped := _address_space():
+        _limit(resource.RLIMIT_AS, mapped + MEMORY)
+
+
+def _limit(kind: int, value: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
+def _address_space() -> int:
+    """Return the bytes that the process has mapped, or 0 where only Linux could tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def renew(job: Job) -> dict[str, Any]:
+    """Write the first picture and the first sound track into a new container, and return what they are."""
+    with av.open(job.source, format=DEMUXERS[job.mime_type], options=LOCAL) as source:
+        facts = look_at(source)
+        save_thumbnail(source, job.thumbnail)
+    with av.open(job.source, format=DEMUXERS[job.mime_type], options=LOCAL) as source:
+        copy(source, job)
+    return facts
+
+
+def look_at(source: Any) -> dict[str, Any]:
+    """Return the facts of the first picture and sound tracks; raises Refused where there is no picture that we know."""
+    if not source.streams.video:
+        raise Refused("no_video", "The file has no picture. Upload a video.")
+    stream = source.streams.video[0]
+    codec = stream.codec_context.name
+    sound = source.streams.audio[0].codec_context.name if source.streams.audio else ""
+    if codec not in VIDEO_CODECS or (sound and sound not in AUDIO_CODECS):
+        told = f"{codec} with {sound}" if sound else codec
+        raise Refused("codec", f"Videos in {told} are not taken. Export it as H.264 with AAC.")
+    if source.duration is None or source.duration <= 0:
+        raise Refused("damaged", DAMAGED)
+    return {
+        "seconds": round(source.duration / av.time_base, 3),
+        "fps": round(float(stream.average_rate or stream.guessed_rate or 0), 3),
+        "bit_rate": int(source.bit_rate or 0),
+        "video_codec": codec,
+        "audio_codec": sound,
+        **sides(source, stream),
+    }
+
+
+def sides(source: Any, stream: Any) -> dict[str, int]:
+    """Return width and height as the video is shown, after its rotation; decodes its first frame."""
+    frame = next(source.decode(stream))
+    width, height = frame.width, frame.height
+    if not 0 < max(width, height) <= MAX_SIDE:
+        raise Refused("too_many_pixels", f"A video may have {MAX_SIDE:,} pixels a side. Make it smaller.")
+    if frame.rotation % 180:
+        width, height = height, width
+    return {"width": width, "height": height}
+
+
+def save_thumbnail(source: Any, path: str) -> None:
+    """Write a frame from about one second in as a small JPEG, upright."""
+    stream = source.streams.video[0]
+    at = min(THUMBNAIL_AT, source.duration / av.time_base / 2)
+    source.seek(int(at * av.time_base))
+    frame = next(source.decode(stream))
+    image: Image.Image = frame.to_image()
+    if frame.rotation:
+        image = image.rotate(frame.rotation, expand=True)
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    image.convert("RGB").save(path, "JPEG", quality=85)
+
+
+def copy(source: Any, job: Job) -> None:
+    """Copy the packets of both tracks; whatever else the file holds, such as where it was taken, stays behind."""
+    muxer = MUXERS[job.mime_type]
+    options = {} if muxer == "webm" else {"movflags": "+faststart"}
+    with av.open(job.target, "w", format=muxer, options=options) as target:
+        tracks = [source.streams.video[0], *source.streams.audio[:1]]
+        outputs = {track.index: target.add_stream_from_template(track) for track in tracks}
+        for output in outputs.values():
+            output.metadata.clear()
+        for packet in source.demux(tracks):
+            if packet.dts is None:
+                continue
+            packet.stream = outputs[packet.stream.index]
+            target.mux(packet)
+
+
+if __name__ == "__main__":
+    main()

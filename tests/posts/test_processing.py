@@ -1,0 +1,179 @@
+"""A network that works on what it took: asked again by row and never by a waiting thread, and never sent twice."""
+
+import pytest
+
+from accounts.models import SocialAccount
+from accounts.platforms.base import ProcessingFailed, Rejected, StillWorking
+from ouipost.claims import database_now
+from posts.models import Target
+from posts.timeline import timeline
+from tests.posts.fakes import (
+    HERE,
+    LOST,
+    ScriptedNetwork,
+    bring_forward,
+    error_of,
+    make_due,
+    outcomes,
+    publish,
+    send_into_the_dark,
+)
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+
+WORKING = StillWorking("The network is at work on the video.", retry_after=40)
+
+
+def seconds_until(target: Target) -> float:
+    assert target.due_at is not None
+    return (target.due_at - database_now()).total_seconds()
+
+
+def test_a_file_that_is_worked_on_is_asked_about_again_and_nothing_is_armed(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    network.saved, network.prepared = [{"container": "1"}], [WORKING, {}]
+
+    waiting = publish(make_due(workspace))
+
+    assert (waiting.status, waiting.sends, waiting.attempts, waiting.armed_at) == ("publishing", 0, 0, None)
+    assert (waiting.handles, waiting.waits_for, waiting.in_flight) == ({"container": "1"}, WORKING.message, None)
+    assert 35 < seconds_until(waiting) <= 40
+    assert outcomes(waiting) == []
+
+
+def test_what_a_post_waits_for_is_told(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.prepared = [WORKING]
+
+    waiting = publish(make_due(workspace))
+
+    last = timeline(waiting.post, now=database_now())[-1]
+    assert (last.kind, last.message) == ("waiting", "The network is at work on the video. It is asked again then.")
+    assert last.next_attempt_at == waiting.due_at
+
+
+def test_it_goes_on_where_it_was_once_the_file_is_ready(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.prepared = [WORKING, {"ready": True}]
+    waiting = publish(make_due(workspace))
+
+    published = publish(waiting)
+
+    assert (published.status, published.sends, published.waits_for) == ("published", 1, "")
+    assert network.calls == ["prepare", "prepare", "commit"]
+
+
+def test_a_file_that_is_never_ready_fails_when_the_time_for_trying_is_over(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    network.prepared = [WORKING]
+    target = make_due(workspace)
+    Target.objects.update(give_up_at=database_now())
+
+    failed = publish(target)
+
+    assert (failed.status, error_of(failed)["code"]) == ("failed", "PLATFORM_UNAVAILABLE")
+    assert error_of(failed)["message"] == WORKING.message
+
+
+def test_a_post_that_was_taken_is_asked_about_and_never_sent_again(
+    workspace: Workspace, handled: ScriptedNetwork
+) -> None:
+    handled.committed = [StillWorking("It is being processed.", retry_after=5, handles={"publish_id": "p1"})]
+    handled.found = [WORKING, WORKING, [HERE]]
+
+    taken = publish(make_due(workspace))
+    again = publish(taken)
+    publish(again)
+    published = publish(again)
+
+    assert (taken.status, taken.outcome_unknown, taken.handles) == ("publishing", True, {"publish_id": "p1"})
+    assert (published.status, published.remote_id, published.sends) == ("published", "42", 1)
+    assert handled.calls == ["prepare", "commit", "recover", "recover", "recover"]
+    assert outcomes(published) == [("commit", "still_working"), ("recover", "published")]
+
+
+def test_a_post_that_the_network_gives_up_has_failed_and_is_not_sent_again(
+    workspace: Workspace, handled: ScriptedNetwork
+) -> None:
+    handled.committed = [StillWorking("It is being processed.", retry_after=5)]
+    handled.found = [ProcessingFailed("The network says: the codec is unknown.", network_code="codec")]
+    taken = publish(make_due(workspace))
+
+    failed = publish(taken)
+
+    assert (failed.status, failed.outcome_unknown, failed.due_at) == ("failed", False, None)
+    assert error_of(failed) == {
+        "code": "MEDIA_REJECTED",
+        "message": "The network says: the codec is unknown.",
+        "retryable": False,
+        "who_acts": "caller",
+        "network_code": "codec",
+    }
+
+
+def test_a_look_that_is_refused_says_nothing_of_the_post(workspace: Workspace, handled: ScriptedNetwork) -> None:
+    handled.committed = [StillWorking("It is being processed.", retry_after=5)]
+    handled.found = [Rejected("You may not look.")]
+    taken = publish(make_due(workspace))
+
+    assert publish(taken).status == "needs_review"
+
+
+def test_a_post_that_is_never_shown_is_left_to_a_person(workspace: Workspace, handled: ScriptedNetwork) -> None:
+    handled.committed, handled.found = [StillWorking("It is being processed.", retry_after=5)], [WORKING]
+    taken = publish(make_due(workspace))
+    Target.objects.update(give_up_at=database_now())
+
+    left = publish(taken)
+
+    assert (left.status, left.outcome_unknown) == ("needs_review", True)
+    assert WORKING.message in error_of(left)["message"]
+
+
+def test_one_no_of_a_network_that_is_asked_by_handle_is_enough_to_send_again(
+    workspace: Workspace, handled: ScriptedNetwork
+) -> None:
+    handled.prepared = [{"container": "1"}]
+    unknown = send_into_the_dark(make_due(workspace), handled)
+
+    published = publish(unknown)
+
+    assert (published.status, published.sends) == ("published", 2)
+    assert handled.calls == ["recover", "prepare", "commit"]
+    assert handled.sent[-1].handles == {"container": "1"}
+
+
+def test_a_lost_answer_is_asked_about_by_handle_soon(workspace: Workspace, handled: ScriptedNetwork) -> None:
+    handled.committed = [LOST]
+
+    unknown = publish(make_due(workspace))
+
+    assert seconds_until(unknown) <= 5
+
+
+def test_a_network_at_work_is_in_good_health(workspace: Workspace, handled: ScriptedNetwork) -> None:
+    handled.committed, handled.found = [StillWorking("It is being processed.", retry_after=5)], [WORKING]
+    taken = publish(make_due(workspace))
+
+    for _ in range(15):
+        publish(taken)
+
+    assert SocialAccount.objects.get().held_until is None
+
+
+def test_a_long_upload_holds_the_target_for_as_long(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    held: list[float] = []
+
+    def upload() -> dict[str, str]:
+        lease = Target.objects.get(pk=target.pk).lease_until
+        assert lease is not None
+        held.append((lease - database_now()).total_seconds())
+        return {}
+
+    network.saved, network.save_seconds, network.prepared = [{"upload": "1"}], 600, [upload]
+    bring_forward(target)
+    publish(target)
+
+    assert 600 < held[0] < 640
