@@ -43,7 +43,8 @@ def test_the_parts_go_out_in_order_each_answering_the_one_before(
     sent = [(each.reply and each.reply.text, each.out and each.parent.remote_id) for each in network.sent]
     assert sent == [(None, ()), ("Second", "1"), ("Third", "2")]
     assert [each.out and each.root.facts for each in network.sent] == [(), {"cid": "c1"}, {"cid": "c1"}]
-    assert (published.status, published.remote_id, published.url) == ("published", "1", "https://network.example/1")
+    assert (published.status, published.remote_id) == ("published", "1")
+    assert published.url.endswith("/network.example/1")
     assert [each["remote_id"] for each in published.parts] == ["1", "2", "3"]
     assert published.error is None
 
@@ -176,5 +177,6 @@ def test_a_person_who_says_that_a_part_is_there_ends_the_thread(workspace: Works
     resolve_target(left, published=True, url="https://network.example/2", actor=ACTOR, now=database_now())
 
     settled = Target.objects.get(pk=left.pk)
-    assert (settled.status, settled.url) == ("published", "https://network.example/1")
+    assert settled.status == "published"
+    assert settled.url.endswith("/network.example/1")
     assert "what follows it was not sent" in error_of(settled)["message"]

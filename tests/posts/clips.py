@@ -1,0 +1,119 @@
+"""Videos and documents made for tests."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import av
+import pypdf
+from pypdf.generic import DictionaryObject, NameObject, TextStringObject
+
+CONTENT_TYPES = (
+    '<Types><Override PartName="/{part}" ContentType="application/vnd.openxmlformats-officedocument.{kind}.main+xml"/>'
+    "</Types>"
+)
+
+
+@cache
+def clip(
+    container: str = "mp4",
+    *,
+    seconds: int = 2,
+    size: tuple[int, int] = (320, 240),
+    fps: int = 25,
+    codec: str = "libx264",
+    sound: bool = True,
+    metadata: tuple[tuple[str, str], ...] = (),
+) -> bytes:
+    """Return a video of grey frames, with a silent sound track."""
+    buffer = io.BytesIO()
+    options = {"movflags": "use_metadata_tags"} if metadata else {}
+    with av.open(buffer, "w", format=container, options=options) as target:
+        target.metadata.update(dict(metadata))
+        picture: Any = target.add_stream(codec, rate=fps)
+        picture.width, picture.height, picture.pix_fmt = *size, "yuv420p"
+        track: Any = target.add_stream("libopus" if container == "webm" else "aac", rate=48_000) if sound else None
+        target.mux([packet for frame in _frames(size, seconds * fps) for packet in picture.encode(frame)])
+        target.mux(picture.encode())
+        if track:
+            target.mux([packet for frame in silence(track, seconds) for packet in track.encode(frame)])
+            target.mux(track.encode())
+    return buffer.getvalue()
+
+
+def _frames(size: tuple[int, int], count: int) -> Iterator[av.VideoFrame]:
+    frame = av.VideoFrame(*size, "yuv420p")
+    for plane in frame.planes:
+        plane.update(b"\x80" * plane.buffer_size)
+    for number in range(count):
+        frame.pts = number
+        yield frame
+
+
+def silence(track: Any, seconds: int) -> Iterator[av.AudioFrame]:
+    """Give the frames of a silent track."""
+    samples = 960 if track.codec_context.name == "libopus" else 1024
+    for start in range(0, seconds * 48_000, samples):
+        frame = av.AudioFrame(format="fltp", layout="stereo", samples=samples)
+        frame.sample_rate, frame.pts = 48_000, start
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        yield frame
+
+
+def turned(video: bytes) -> bytes:
+    """Return an MP4 whose picture is to be shown turned by 90 degrees, as phones make them."""
+    upright = bytes.fromhex("00010000 00000000 00000000 00000000 00010000 00000000 00000000 00000000 40000000")
+    sideways = bytes.fromhex("00000000 00010000 00000000 ffff0000 00000000 00000000 00000000 00000000 40000000")
+    header = video.index(b"tkhd")  # the picture's track comes first
+    start = video.index(upright, header)
+    return video[:start] + sideways + video[start + len(upright) :]
+
+
+def pdf(pages: int = 2, *, script: str = "", password: str = "", attached: bytes = b"") -> bytes:
+    """Return a PDF of empty pages."""
+    writer = pypdf.PdfWriter()
+    for _ in range(pages):
+        writer.add_blank_page(200, 100)
+    if script:
+        writer.root_object[NameObject("/OpenAction")] = action("/JavaScript", "/JS", script)
+    if attached:
+        writer.add_attachment("virus.exe", attached)
+    if password:
+        writer.encrypt(password, algorithm="RC4-128")
+    return _written(writer)
+
+
+def pdf_that_launches() -> bytes:
+    """Return a PDF that starts a program when it is opened."""
+    writer = pypdf.PdfWriter()
+    writer.add_blank_page(200, 100)
+    writer.root_object[NameObject("/OpenAction")] = action("/Launch", "/F", "cmd.exe")
+    return _written(writer)
+
+
+def action(kind: str, key: str, value: str) -> DictionaryObject:
+    return DictionaryObject({NameObject("/S"): NameObject(kind), NameObject(key): TextStringObject(value)})
+
+
+def _written(writer: pypdf.PdfWriter) -> bytes:
+    buffer = io.BytesIO()
+    writer.write(buffer)
+    return buffer.getvalue()
+
+
+def office(kind: str = "docx", *, slides: int = 0, **more: str) -> bytes:
+    """Return a DOCX or PPTX with these parts besides; `__` in a name is a slash."""
+    part = {"docx": "word/document.xml", "pptx": "ppt/presentation.xml"}[kind]
+    name = {"docx": "wordprocessingml.document", "pptx": "presentationml.presentation"}[kind]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("[Content_Types].xml", CONTENT_TYPES.format(part=part, kind=name))
+        archive.writestr(part, "<x/>")
+        for number in range(slides):
+            archive.writestr(f"ppt/slides/slide{number + 1}.xml", "<x/>")
+        for path, content in more.items():
+            archive.writestr(path.replace("__", "/"), content)
+    return buffer.getvalue()

@@ -1,0 +1,118 @@
+"""Videos: known by their bytes, copied without what was not picture or sound, and looked into by a child."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import av
+import pytest
+from PIL import Image
+from pytest_django import Settings
+
+from posts.file_types import HEAD_BYTES, video_type
+from posts.intake import FileTooLarge, InvalidMedia, Processed
+from posts.videos import process_video
+from tests.posts.clips import clip, silence, turned
+
+PLACE = "+48.8577+002.295/"
+PLAYLIST = b"#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:1/secret.ts\n"
+
+
+@contextmanager
+def processed(content: bytes) -> Iterator[Processed]:
+    with process_video(io.BytesIO(content), video_type(content[:HEAD_BYTES]) or "video/mp4") as found:
+        yield found
+
+
+@pytest.mark.parametrize(
+    ("content", "mime_type", "codecs"),
+    [
+        (clip(), "video/mp4", ("h264", "aac")),
+        (clip("mov"), "video/quicktime", ("h264", "aac")),
+        (clip("webm", codec="libvpx-vp9"), "video/webm", ("vp9", "opus")),
+        (clip(sound=False), "video/mp4", ("h264", "")),
+    ],
+    ids=["mp4", "mov", "webm", "silent"],
+)
+def test_its_facts_are_read(content: bytes, mime_type: str, codecs: tuple[str, str]) -> None:
+    with processed(content) as video:
+        assert (video.type, video.mime_type, video.width, video.height) == ("video", mime_type, 320, 240)
+        assert (video.facts["video_codec"], video.facts["audio_codec"]) == codecs
+        assert (video.facts["fps"], round(video.facts["seconds"], 1)) == (25.0, 2.0)
+        assert video.facts["bit_rate"] > 0
+
+
+def test_what_is_kept_still_plays_and_has_a_frame_to_show() -> None:
+    with processed(clip(size=(800, 600))) as video:
+        with av.open(str(video.path)) as container:
+            assert sum(1 for _ in container.decode(video=0)) == 50
+        assert video.thumbnail_path is not None
+        with Image.open(video.thumbnail_path) as thumbnail:
+            assert (thumbnail.format, thumbnail.size) == ("JPEG", (400, 300))
+
+
+def test_where_and_by_whom_it_was_taken_is_left_out() -> None:
+    content = clip(metadata=(("location", PLACE), ("artist", "Somebody"), ("com.apple.quicktime.model", "A phone")))
+    assert PLACE.encode() in content
+
+    with processed(content) as video:
+        kept = video.path.read_bytes()
+
+    assert not [word for word in (PLACE, "Somebody", "A phone") if word.encode() in kept]
+
+
+def test_the_index_comes_first_so_that_it_plays_while_it_loads() -> None:
+    with processed(clip()) as video:
+        kept = video.path.read_bytes()
+
+    assert kept.index(b"moov") < kept.index(b"mdat")
+
+
+def test_one_that_is_to_be_turned_has_the_sides_that_people_see() -> None:
+    with processed(turned(clip())) as video:
+        assert (video.width, video.height) == (240, 320)
+        assert video.thumbnail_path is not None
+        with Image.open(video.thumbnail_path) as thumbnail:
+            assert thumbnail.size == (240, 320)
+        with av.open(str(video.path)) as container:
+            assert abs(next(container.decode(video=0)).rotation) == 90
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (clip()[: len(clip()) // 2], "damaged"),
+        (clip()[:40] + b"\0" * 4000, "damaged"),
+        (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2mp41" + PLAYLIST, "damaged"),
+        (clip("mp4", codec="mpeg2video"), "codec"),
+    ],
+    ids=["cut", "zeros", "playlist", "codec"],
+)
+def test_what_is_no_sound_video_is_refused_with_its_reason(content: bytes, reason: str) -> None:
+    with pytest.raises(InvalidMedia) as refused, processed(content):
+        pass
+
+    assert refused.value.details == {"field": "file", "reason": reason}
+
+
+def test_sound_without_a_picture_is_no_video() -> None:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as target:
+        track: Any = target.add_stream("aac", rate=48_000)
+        target.mux([packet for frame in silence(track, 1) for packet in track.encode(frame)])
+        target.mux(track.encode())
+
+    with pytest.raises(InvalidMedia) as refused, processed(buffer.getvalue()):
+        pass
+
+    assert refused.value.details["reason"] == "no_video"
+
+
+def test_a_video_that_is_too_large_is_told_so(settings: Settings) -> None:
+    settings.VIDEO_MAX_BYTES = 1000
+
+    with pytest.raises(FileTooLarge) as refused, processed(clip()):
+        pass
+
+    assert refused.value.details == {"limit_bytes": 1000}
