@@ -142,6 +142,12 @@ class Network:
     revoke: Callable[[Token, datetime], None]
     admit: Callable[[Call, Route], None]
     any_host_under: str = ""
+    shared: Sequence[tuple[str, str]] = ()
+    """Hosts of another network, with the pattern of the paths there that are this one's."""
+
+    def shares(self, host: str, path: str) -> bool:
+        """Return whether a request for this path on another network's host is this network's."""
+        return any(host == theirs and re.fullmatch(pattern, path) for theirs, pattern in self.shared)
 
     def serves(self, host: str, path: str) -> bool:
         """Return whether a request for this host and path is this network's."""

@@ -158,19 +158,19 @@ def moment(call: Call, name: str) -> datetime | None:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def count(key: str, call: Call) -> None:
+def count(key: str, call: Call, *, kind: str = "pages", code: int = 32) -> None:
     """Count a call against its hour, with Meta's usage headers; refuse when the hour is used up."""
     usage = limits.take(key, limit=CALLS_PER_HOUR, window=timedelta(hours=1), now=call.now)
     percent = min(100 * usage.used // usage.limit, 100)
     minutes = max(int((usage.resets_at - call.now).total_seconds()) // 60, 1) if usage.exceeded else 0
     numbers = {"call_count": percent, "total_cputime": percent // 2, "total_time": percent // 2}
-    entry = {"type": "pages"} | numbers | {"estimated_time_to_regain_access": minutes}
+    entry = {"type": kind} | numbers | {"estimated_time_to_regain_access": minutes}
     call.headers |= {
         "X-App-Usage": json.dumps(numbers),
         "X-Business-Use-Case-Usage": json.dumps({call.account or "0": [entry]}),
     }
     if usage.exceeded:
-        raise error("(#32) Page request limit reached", 32)
+        raise error(f"(#{code}) {kind.capitalize()} request limit reached", code)
 
 
 def fetch(address: str, *, most: int) -> bytes:

@@ -1,0 +1,142 @@
+"""Sign-in as Instagram and Threads have it: a code, a token for an hour, and one for sixty days that can be renewed."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+
+from ouipost.simulator import graph, pages, people, tokens
+from ouipost.simulator.call import Call, Refusal
+from ouipost.simulator.models import Account, Token
+
+CODE_LIFETIME = timedelta(hours=1)
+SHORT_LIFETIME = timedelta(hours=1)
+LONG_LIFETIME = timedelta(days=60)
+RENEWABLE_AFTER = timedelta(hours=24)
+"""For Threads from memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """One network's sign-in; `needed` is the scope without which there is none, `refuse` an error of its code trade."""
+
+    id: str
+    look: pages.Look
+    prefix: str
+    """Of the grant types: ig or th."""
+    scopes: Sequence[str]
+    needed: str
+    account_of: Callable[[people.Person], Account]
+    refuse: Callable[[str], Refusal]
+    shows_permissions: bool = False
+    """Whether the answer to a code names the scopes that were granted."""
+
+    def dialog(self, call: Call) -> HttpResponse:
+        """Ask for consent, then send the person back with a code or a refusal."""
+        scopes = [scope for scope in call.text("scope").replace(",", " ").split() if scope]
+        if not call.text("client_id") or not pages.is_redirect_uri(call.text("redirect_uri")):
+            return pages.problem(self.look, "The parameters client_id and redirect_uri are required.")
+        if call.text("response_type") != "code":
+            return pages.problem(self.look, "response_type must be code.")
+        unknown = [scope for scope in scopes if scope not in self.scopes]
+        if unknown or self.needed not in scopes:
+            return pages.problem(self.look, f"Invalid scope: {', '.join(unknown) or f'{self.needed} is missing'}.")
+        if call.method == "GET":
+            return pages.consent(call, self.look, scopes=scopes, choosable=True)
+        if not pages.allowed(call):
+            told = "The user denied your request"
+            return pages.send_back(call, error="access_denied", error_reason="user_denied", error_description=told)
+        return pages.send_back(call, code=self._code(call, scopes))
+
+    def _code(self, call: Call, scopes: list[str]) -> str:
+        someone = people.person(call.text("client_id"), call.text("login"))
+        account = self.account_of(someone)
+        return tokens.issue(
+            f"AQ{secrets.token_urlsafe(48)}",
+            now=call.now,
+            lifetime=CODE_LIFETIME,
+            network=self.id,
+            kind="code",
+            client_id=call.text("client_id"),
+            person=someone.key,
+            account=account.external_id,
+            scopes=list(dict.fromkeys([self.needed, *pages.granted(call, scopes)])),
+            data={"redirect_uri": call.text("redirect_uri")},
+        )
+
+    def trade_code(self, call: Call) -> HttpResponse:
+        """Give a token for an hour in exchange for a code that is fresh, unused, and came from the same address."""
+        code = tokens.find(self.id, call.text("code"), "code")
+        if call.text("grant_type") != "authorization_code":
+            raise self.refuse("Invalid grant_type: authorization_code expected")
+        if code is None or code.client_id != call.text("client_id") or code.expired(call.now):
+            raise self.refuse("Invalid authorization code")
+        if not self._knows_secret(call, code.client_id):
+            raise self.refuse("Error validating client secret.")
+        if call.text("redirect_uri") != code.data["redirect_uri"]:
+            raise self.refuse("Error validating verification code: redirect_uri is not the one of the request")
+        if not tokens.spend(code, call.now):
+            raise self.refuse("This authorization code has been used")
+        answer: dict[str, Any] = {"access_token": self._issue(call, code, SHORT_LIFETIME), "user_id": int(code.account)}
+        return JsonResponse(answer | ({"permissions": code.scopes} if self.shows_permissions else {}))
+
+    def lengthen(self, call: Call) -> HttpResponse:
+        """Give a token for sixty days in exchange for one for an hour."""
+        token = self._living(call, "exchange")
+        if token.data.get("long"):
+            raise graph.error("Sessions that are long-lived already cannot be exchanged.", 452)
+        if not call.text("client_secret") or not self._knows_secret(call, token.client_id):
+            raise graph.error("Error validating client secret.", 101)
+        return self._long(call, token)
+
+    def renew(self, call: Call) -> HttpResponse:
+        """Give sixty new days to a long-lived token that is a day old and still alive."""
+        token = self._living(call, "refresh")
+        if not token.data.get("long") or token.issued_at > call.now - RENEWABLE_AFTER:
+            raise graph.invalid("The token must be long-lived and at least 24 hours old to be refreshed")
+        return self._long(call, token)
+
+    def _living(self, call: Call, verb: str) -> Token:
+        if call.text("grant_type") != f"{self.prefix}_{verb}_token":
+            raise graph.invalid(f"grant_type must be {self.prefix}_{verb}_token")
+        return living(call)
+
+    def _long(self, call: Call, token: Token) -> HttpResponse:
+        value = self._issue(call, token, LONG_LIFETIME, long=True)
+        seconds = int(LONG_LIFETIME.total_seconds())
+        return JsonResponse({"access_token": value, "token_type": "bearer", "expires_in": seconds})
+
+    def _issue(self, call: Call, source: Token, lifetime: timedelta, **data: Any) -> str:
+        value = f"{self.prefix.upper()}AA{secrets.token_urlsafe(80)}"
+        return tokens.issue(value, like=source, now=call.now, lifetime=lifetime, kind="user", data=data)
+
+    def _knows_secret(self, call: Call, client_id: str) -> bool:
+        return tokens.secret_fits(self.id, client_id, call.text("client_secret"))
+
+    def identify(self, call: Call) -> str:
+        """Find the call's token, and return its account."""
+        call.token = tokens.find(self.id, call.credential, "user")
+        source = call.token or tokens.find(self.id, call.text("code"), "code")
+        return source.account if source else ""
+
+    def revoke(self, token: Token, now: datetime) -> None:
+        """Remove the app from the person's account: all its tokens die."""
+        of_app = Token.objects.filter(network=self.id, client_id=token.client_id, account=token.account)
+        of_app.filter(revoked_at=None).update(revoked_at=now)
+
+
+def living(call: Call, *scopes: str) -> Token:
+    """Return the living token with these scopes that the call came with, or refuse."""
+    token = call.token
+    if token is None:
+        raise graph.error("Invalid OAuth access token - Cannot parse access token", 190)
+    if token.revoked_at:
+        raise graph.error("Error validating access token: The user has not authorized application.", 190, 458)
+    if token.expired(call.now):
+        raise graph.error("Error validating access token: Session has expired.", 190, 463)
+    if not set(scopes) <= set(token.scopes):
+        raise graph.error("(#10) Application does not have permission for this action", 10)
+    return token
