@@ -5,6 +5,7 @@ What a network pulls is kept in the storage for as long as its address is good.
 
 import hashlib
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -55,9 +56,9 @@ def _reasons(media: Media, limits: Limits) -> Iterator[str]:
     if not media.ratio:
         return
     if limits.min_image_ratio and media.ratio < limits.min_image_ratio:
-        yield "bars added at its left and right"
+        yield "with bars at its left and right"
     if limits.max_image_ratio and media.ratio > limits.max_image_ratio:
-        yield "bars added above and below"
+        yield "with bars above and below"
     long, short = max(media.width, media.height), min(media.width, media.height)
     if (limits.max_image_side or long) < long or (limits.max_image_short_side or short) < short:
         yield "made smaller"
@@ -77,9 +78,9 @@ def _size(media: Media, shape: Shape) -> tuple[int, int]:
     """Return about how large the JPEG will be: its bytes may make it smaller still."""
     width, height = media.width, media.height
     if shape.min_ratio and media.ratio < shape.min_ratio:
-        width = round(height * shape.min_ratio)
+        width = math.ceil(height * shape.min_ratio)
     if shape.max_ratio and media.ratio > shape.max_ratio:
-        height = round(width / shape.max_ratio)
+        height = math.ceil(width / shape.max_ratio)
     sides = [1.0]
     sides += [shape.max_side / max(width, height)] if shape.max_side and width else []
     sides += [shape.max_short_side / min(width, height)] if shape.max_short_side and width else []

@@ -7,9 +7,12 @@ from typing import Any
 
 from django.db.models import Case, JSONField, Q, Value, When
 
+from accounts import registry
 from accounts.platforms.base import WhoActs
 from ouipost.events.models import Event
+from posts import files
 from posts.advice import advise
+from posts.content import compose
 from posts.history import NAMES, WORDS, Entry, Fate, Past, cause_of, tell_attempts
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
 from posts.standing import present
@@ -63,7 +66,8 @@ def timeline(post: Post, *, now: datetime) -> list[Entry]:
     journal = _journal(post, targets.values())
     settled = [line for line in journal if "targets" in line.details]
     commands = [_command(line, targets) for line in journal if line.type in COMMANDS]
-    steps = [*_attempts(targets.values(), settled, now=now), *_outcomes(settled)]
+    attempts = [*_attempts(targets.values(), settled, now=now)]
+    steps = [*_conversions(post, targets, attempts), *attempts, *_outcomes(settled)]
     until = max((entry.at for entry in [*commands, *steps]), default=now)
     past = [*commands, *_about_accounts(post, journal, targets.values(), until=until), *steps]
     return [*sorted(past, key=_moment), *present(targets.values(), now=now)]
@@ -122,6 +126,26 @@ def _attempts(targets: Collection[Target], settled: Sequence[Line], *, now: date
         found[attempt.target_id].append(attempt)
     for target in targets:
         yield from tell_attempts(found[target.pk], _past(target, settled, now=now))
+
+
+def _conversions(post: Post, targets: Mapping[str, Target], attempts: Iterable[Entry]) -> Iterator[Entry]:
+    """Tell, before the first attempt of a target, which of its images do not go out as they were uploaded."""
+    if not post.media:
+        return
+    first = {entry.target_id: entry for entry in reversed([*attempts]) if entry.target_id}
+    media = files.as_content(post) if first else []
+    for target_id, entry in first.items():
+        target = targets[str(target_id)]
+        target.account.workspace = post.workspace
+        content = compose(post, target.account, registry.get(target.platform), media)
+        for each in (each for each in content.media if each.converted):
+            yield Entry(
+                at=entry.at,
+                kind="converted",
+                message=f"{NAMES[target.platform]} gets the image {each.filename} {each.converted}.",
+                target_id=target.pk,
+                platform=target.platform,
+            )
 
 
 def _past(target: Target, settled: Sequence[Line], *, now: datetime) -> Past:
@@ -200,6 +224,7 @@ KINDS = (
     *map(str, OUTCOMES),
     PostStatus.PARTIALLY_PUBLISHED.value,
     "set_aside",
+    "converted",
     "sending",
     "waiting",
 )

@@ -2,10 +2,13 @@
 
 import io
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from accounts.platforms.base import Limits, Media, Rejected
+from posts import storage
 from posts.fitting import fit
 from tests.networks.platform_case import make_image
 from tests.posts.pictures import noise, opened, picture
@@ -69,3 +72,61 @@ def test_an_image_that_cannot_be_made_to_fit_is_refused() -> None:
         fitted.read()
 
     assert refused.value.error_code == "MEDIA_REJECTED"
+
+
+UPRIGHT = replace(LIMITS, min_image_ratio=0.8, max_image_ratio=1.91)
+
+
+@pytest.mark.parametrize(
+    ("size", "bars", "shown"),
+    [
+        ((300, 600), "with bars at its left and right", (480, 600)),
+        ((600, 100), "with bars above and below", (600, 315)),
+    ],
+)
+def test_an_image_that_is_too_high_or_wide_gets_bars_and_loses_nothing(
+    size: tuple[int, int], bars: str, shown: tuple[int, int]
+) -> None:
+    content = picture("PNG", size=size, color="red")
+    media = replace(holding(content), width=size[0], height=size[1])
+
+    fitted = fit(media, UPRIGHT)
+
+    sent = opened(fitted.read()).convert("RGB")
+    assert (fitted.converted, sent.size, (fitted.width, fitted.height)) == (bars, shown, shown)
+    assert sum(1 for pixel in sent.get_flattened_data() if pixel[0] > 200 and pixel[1] < 60) >= size[0] * size[1] * 0.98
+    assert sent.getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_an_image_with_too_many_pixels_is_made_smaller() -> None:
+    media = replace(holding(picture("PNG", size=(2000, 1000))), width=2000, height=1000)
+
+    fitted = fit(media, replace(LIMITS, max_image_side=1920, max_image_short_side=500))
+
+    assert opened(fitted.read()).size == (fitted.width, fitted.height) == (1000, 500)
+    assert fitted.converted == "made smaller"
+
+
+def test_what_a_network_pulls_is_kept_for_it_once_as_it_takes_it() -> None:
+    media = replace(holding(picture("WEBP"), "image/webp"))
+
+    first, second = fit(media, LIMITS).pull_url(), fit(media, LIMITS).pull_url()
+
+    name = first.split("/media/")[1].split("?")[0]
+    assert name == second.split("/media/")[1].split("?")[0]
+    with storage.open_stored(name) as kept:
+        assert opened(kept.read()).format == "JPEG"
+
+
+def test_what_was_pulled_is_swept_after_two_days_and_not_before() -> None:
+    media = replace(holding(picture("WEBP"), "image/webp"))
+    name = fit(media, LIMITS).pull_url().split("/media/")[1].split("?")[0]
+
+    def sweep(**later: int) -> None:
+        now = timezone.now() + timedelta(**later)
+        storage.sweep_orphans(lambda names: set(names), older_than=timedelta(hours=1), now=now)
+
+    sweep(hours=47)
+    assert storage.exists(name)
+    sweep(hours=49)
+    assert not storage.exists(name)
