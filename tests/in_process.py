@@ -1,7 +1,7 @@
 """HTTP without a wire: whatever is asked of the product's own address is answered by it in the same process."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,28 +12,57 @@ from django.test import Client
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
+from ouipost.simulator import pulling
+
 BASE = "http://testserver"
+Send = Callable[[requests.PreparedRequest], requests.Response]
+Meddle = Callable[[requests.PreparedRequest, Send], requests.Response]
+"""What may stand between a request and its answer: it sends the request on, or does not."""
+
+
+def leave_alone(request: requests.PreparedRequest, send: Send) -> requests.Response:
+    return send(request)
 
 
 @contextmanager
-def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def in_process(monkeypatch: pytest.MonkeyPatch, meddle: Meddle = leave_alone) -> Iterator[None]:
     """Let every request of this process, the product's and the test's, find the product in it and nothing else."""
+
+    def answer(adapter: HTTPAdapter, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        return meddle(request, lambda request: _send(adapter, request))
+
     with monkeypatch.context() as patch:
-        patch.setattr(HTTPAdapter, "send", _send)
+        patch.setattr(HTTPAdapter, "send", answer)
+        patch.setattr(pulling, "fetch", _fetch)
         yield
 
 
-def _send(adapter: HTTPAdapter, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+def _send(adapter: HTTPAdapter, request: requests.PreparedRequest) -> requests.Response:
     assert request.url is not None
     assert request.url.startswith(BASE), request.url
     parts, headers = urlsplit(request.url), dict(request.headers)
     answer = Client().generic(
         request.method or "GET",
         f"{parts.path}?{parts.query}",
-        request.body or b"",
+        _body(request),
         content_type=headers.pop("Content-Type", ""),
         headers=headers,
     )
-    body = io.BytesIO(answer.getvalue())
-    raw = HTTPResponse(body, headers=dict(answer.items()), status=answer.status_code, preload_content=False)
+    raw = HTTPResponse(
+        io.BytesIO(answer.getvalue()), headers=dict(answer.items()), status=answer.status_code, preload_content=False
+    )
     return adapter.build_response(request, raw)
+
+
+def _body(request: requests.PreparedRequest) -> Any:
+    body: Any = request.body or b""
+    return body.read() if hasattr(body, "read") else body
+
+
+def _fetch(address: str, *, most: int, agent: str) -> bytes:
+    """Fetch a file as the simulator does, which talks to nobody but the product."""
+    parts = urlsplit(address)
+    answer = Client().get(f"{parts.path}?{parts.query}", headers={"User-Agent": agent})
+    if not address.startswith(f"{BASE}/") or answer.status_code != 200:
+        raise pulling.Unreachable(f"{address} answered {answer.status_code}.")
+    return answer.getvalue()[: most + 1]
