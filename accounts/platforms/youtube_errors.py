@@ -1,0 +1,156 @@
+"""What YouTube's refusals mean: its APIs say it in the first error's `reason`, the processing in words of its own."""
+
+from datetime import UTC, datetime, time, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from accounts.platforms.base import (
+    Answer,
+    AuthExpired,
+    PlatformError,
+    ProcessingFailed,
+    RateLimited,
+    Rejected,
+    Unavailable,
+    WhoActs,
+)
+from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said
+
+PACIFIC = ZoneInfo("America/Los_Angeles")
+"""Where the day of Google's quotas ends."""
+A_MOMENT = 30.0
+AFTER_TOO_MANY_UPLOADS = 86_400.0
+
+TOKEN_IS_OVER = {"authError"}
+NO_CHANNEL = {"youtubeSignupRequired"}
+SPENT_FOR_THE_DAY = {"quotaExceeded", "dailyLimitExceeded"}
+TOO_FAST = {"rateLimitExceeded", "userRateLimitExceeded", "uploadRateLimitExceeded"}
+TOO_MANY_UPLOADS = {"uploadLimitExceeded"}
+TRANSIENT = {"backendError", "internalError"}
+PERMISSION_MISSING = {
+    "forbidden",
+    "insufficientPermissions",
+    "accountDelegationForbidden",
+    "authenticatedUserAccountClosed",
+    "authenticatedUserAccountSuspended",
+    "authenticatedUserNotChannel",
+}
+APP_IS_STOPPED = {"accessNotConfigured"}
+BAD_MEDIA = {"mediaBodyRequired", "invalidFilename", "invalidImage"}
+BAD_CONTENT = {
+    "invalidTitle",
+    "invalidDescription",
+    "invalidTags",
+    "invalidCategoryId",
+    "invalidPublishAt",
+    "invalidRecordingDetails",
+    "invalidVideoMetadata",
+    "defaultLanguageNotSet",
+    "forbiddenPrivacySetting",
+    "forbiddenLicenseSetting",
+    "videoNotFound",
+    "commentsDisabled",
+    "commentTextRequired",
+    "commentTextTooLong",
+}
+KNOWN = {
+    *(TOKEN_IS_OVER | NO_CHANNEL | SPENT_FOR_THE_DAY | TOO_FAST | TOO_MANY_UPLOADS | TRANSIENT),
+    *(PERMISSION_MISSING | APP_IS_STOPPED | BAD_MEDIA | BAD_CONTENT),
+}
+GIVEN_UP = {
+    "conversion": "it could not convert the video",
+    "invalidFile": "the file is no video that it can read",
+    "emptyFile": "the file is empty",
+    "tooSmall": "the file is too small",
+    "codec": "it does not know the video's codec",
+    "uploadAborted": "the upload broke off",
+    "copyright": "the video infringes a copyright",
+    "inappropriate": "the video is inappropriate",
+    "duplicate": "the video is a duplicate of one that the channel has already",
+    "termsOfUse": "the video is against its terms of use",
+    "uploaderAccountSuspended": "the account is suspended",
+    "length": "the video is too long for this channel",
+    "claim": "somebody else claims the video",
+    "uploaderAccountClosed": "the account is closed",
+    "trademark": "the video infringes a trademark",
+    "legal": "of a legal complaint",
+}
+ACCOUNT_IS_STOPPED = {"uploaderAccountSuspended", "uploaderAccountClosed"}
+
+
+def classify(answer: Answer) -> PlatformError:
+    """Return what a refusal of one of YouTube's APIs means, by its reason rather than its status."""
+    error = dig(decoded(answer), "error")
+    reason = dig_text(error, "errors", 0, "reason")
+    unknown = f" with the unknown reason {reason!r}" if reason and reason not in KNOWN else ""
+    message = dig_text(error, "message") and f"{dig_text(error, 'message')}{unknown and f' (refused{unknown})'}"
+    facts: dict[str, Any] = {
+        "message": said("YouTube", message, otherwise=f"answered with status {answer.status}{unknown}."),
+        "status": answer.status,
+        "network_code": reason,
+    }
+    return _waiting(answer, reason, facts) or _refused(answer, reason, facts)
+
+
+def _waiting(answer: Answer, reason: str, facts: dict[str, Any]) -> PlatformError | None:
+    if reason in SPENT_FOR_THE_DAY:
+        return RateLimited(retry_after=until_midnight(_their_clock(answer)), **facts)
+    if reason in TOO_MANY_UPLOADS:
+        return RateLimited(retry_after=AFTER_TOO_MANY_UPLOADS, **facts)
+    if reason in TOO_FAST or answer.status == 429:
+        return RateLimited(retry_after=retry_after(answer) or A_MOMENT, **facts)
+    if reason in TRANSIENT or is_unclear(answer.status):
+        return Unavailable(retry_after=retry_after(answer), **facts)
+    return None
+
+
+def _refused(answer: Answer, reason: str, facts: dict[str, Any]) -> PlatformError:
+    if reason in NO_CHANNEL:
+        return no_channel(status=answer.status, network_code=reason)
+    if reason in TOKEN_IS_OVER or answer.status == 401:
+        return AuthExpired(**facts)
+    if reason in PERMISSION_MISSING:
+        return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+    if reason in APP_IS_STOPPED:
+        return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+    return Rejected(code="MEDIA_REJECTED" if reason in BAD_MEDIA else None, **facts)
+
+
+def no_channel(**facts: Any) -> Rejected:
+    """Return what it means that a Google account has nothing on YouTube."""
+    message = "This Google account has no YouTube channel: create one at youtube.com, then connect it again."
+    return Rejected(message, code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+
+
+def is_unknown(error: PlatformError) -> bool:
+    """Whether this refuses something for a reason that is in no table: at an upload, that it cannot go on."""
+    return type(error) is Rejected and error.network_code not in KNOWN
+
+
+def until_midnight(now: datetime) -> float:
+    """Return the seconds until the next day of Google's quotas begins."""
+    tomorrow = now.astimezone(PACIFIC).date() + timedelta(days=1)
+    return (datetime.combine(tomorrow, time.min, tzinfo=PACIFIC).astimezone(UTC) - now).total_seconds()
+
+
+def _their_clock(answer: Answer) -> datetime:
+    try:
+        return parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
+    except ValueError:
+        return datetime.now(UTC)
+
+
+def given_up(reason: str) -> ProcessingFailed:
+    """Return what it means that YouTube took a video and will not show it."""
+    words = GIVEN_UP.get(reason, f"of a reason that it calls {reason or 'nothing'!r}")
+    facts: dict[str, Any] = {"network_code": reason}
+    if reason in ACCOUNT_IS_STOPPED:
+        facts |= {"code": "TOKEN_REVOKED", "who_acts": WhoActs.ACCOUNT_OWNER}
+    return ProcessingFailed(f"YouTube does not show the video, because {words}.", **facts)
+
+
+def removed() -> ProcessingFailed:
+    """Return what it means that a video was deleted before it was processed."""
+    message = "The video was deleted on YouTube before it was processed."
+    return ProcessingFailed(message, who_acts=WhoActs.ACCOUNT_OWNER, network_code="deleted")

@@ -1,0 +1,89 @@
+"""What YouTube takes, and what it would refuse beside the limits."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from accounts.platforms.base import Content, Issue, Limits, Option
+from accounts.platforms.limits import above
+
+MOST_TAG_CHARACTERS = 500
+MOST_COMMENT_CHARACTERS = 10_000
+"""Not in YouTube's reference; known from its own pages."""
+UNVERIFIED_SECONDS = 900
+"""What a channel whose phone number is not verified may upload."""
+SHORT_SECONDS = 180
+CATEGORIES = ("1", "2", "10", "15", "17", "19", "20", "22", "23", "24", "25", "26", "27", "28", "29")
+"""The ids of the categories that a video can be put into, from Film & Animation to Nonprofits & Activism."""
+
+LIMITS = Limits(
+    max_characters=5000,
+    characters_counted_as="utf8_bytes",
+    forbidden_characters="<>",
+    title_required=True,
+    max_title_characters=100,
+    media_required=True,
+    video_mime_types=("video/mp4", "video/quicktime", "video/webm"),
+    max_videos=1,
+    max_video_bytes=274_877_906_944,
+    max_video_duration_seconds=43_200,
+    options=(
+        Option(name="privacy", choices=("public", "unlisted", "private")),
+        Option(name="tags", kind="texts"),
+        Option(name="category", choices=CATEGORIES),
+        Option(name="made_for_kids", kind="flag", required=True),
+        Option(name="notify_subscribers", kind="flag"),
+        Option(name="synthetic_media", kind="flag"),
+        Option(name="first_comment", max_characters=MOST_COMMENT_CHARACTERS),
+    ),
+)
+SHORT_LIMITS = replace(LIMITS, max_video_ratio=1, max_video_duration_seconds=SHORT_SECONDS)
+"""YouTube itself makes a short of every video that is square or upright, and no longer than this."""
+
+
+def beside_the_limits(content: Content) -> Iterator[Issue]:
+    """Name what no limit tells: tags together, comments where there are none, videos for verified channels alone."""
+    yield from _tags(content)
+    if content.options.get("first_comment"):
+        yield from _first_comment(content)
+    for position, media in enumerate(content.media):
+        if media.type == "video" and media.seconds > UNVERIFIED_SECONDS:
+            yield Issue(
+                rule="video_needs_verified_channel",
+                field=f"media.{position}",
+                message="YouTube takes videos of more than 15 minutes only from channels with a verified phone number.",
+                limit=UNVERIFIED_SECONDS,
+                actual=media.seconds,
+                severity="warning",
+                fix="Verify the channel at youtube.com/verify, or shorten the video.",
+            )
+
+
+def _tags(content: Content) -> Iterator[Issue]:
+    tags = content.options.get("tags")
+    count = tag_characters([each for each in tags if isinstance(each, str)]) if isinstance(tags, list) else 0
+    if count > MOST_TAG_CHARACTERS:
+        told = f"The tags have {count} characters, with commas between them and quotes around those with a blank"
+        yield above("tags_too_long", "options.tags", told, MOST_TAG_CHARACTERS, count)
+
+
+def tag_characters(tags: Sequence[str]) -> int:
+    """Return the length of tags as YouTube counts it: with commas between, and quotes around those with a blank."""
+    return sum(len(tag) + (2 if " " in tag else 0) for tag in tags) + max(len(tags) - 1, 0)
+
+
+def _first_comment(content: Content) -> Iterator[Issue]:
+    if content.options.get("made_for_kids") is True:
+        yield Issue(
+            rule="first_comment_on_made_for_kids",
+            field="options.first_comment",
+            message="YouTube takes no comments on videos that are made for kids.",
+            fix="Remove the first comment.",
+        )
+    if content.options.get("privacy") == "private":
+        yield Issue(
+            rule="first_comment_on_private",
+            field="options.first_comment",
+            message="YouTube may refuse comments on private videos.",
+            severity="warning",
+            fix="Make the video unlisted, or remove the first comment.",
+        )

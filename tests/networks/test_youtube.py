@@ -1,0 +1,839 @@
+"""YouTube, call by call as its facts describe it."""
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from accounts.platforms.base import (
+    Account,
+    AccountNumbers,
+    App,
+    AuthExpired,
+    Candidate,
+    Content,
+    Duplicate,
+    Handles,
+    Operation,
+    PlatformError,
+    PostNumbers,
+    ProcessingFailed,
+    Profile,
+    Published,
+    RateLimited,
+    Recovery,
+    Rejected,
+    StillWorking,
+    Tokens,
+    Unavailable,
+    Unknown,
+    WhoActs,
+)
+from accounts.platforms.youtube import YouTube
+from accounts.platforms.youtube_errors import until_midnight
+from accounts.platforms.youtube_rules import tag_characters
+from tests.networks.platform_case import (
+    LOST,
+    NOW,
+    Call,
+    FakeSession,
+    OAuth2Case,
+    Publication,
+    later,
+    make_answer,
+    make_image,
+    make_video,
+    no_save,
+)
+
+API = "https://youtube.googleapis.com/youtube/v3"
+START = "https://www.googleapis.com/upload/youtube/v3/videos"
+SESSION = f"{START}?uploadType=resumable&upload_id=U1"
+REPORTS = "https://youtubeanalytics.googleapis.com/v2/reports"
+TOKEN = "https://oauth2.googleapis.com/token"
+BEARER = {"Authorization": "Bearer AT"}
+UNIT = 262_144
+SCOPE = "https://www.googleapis.com/auth/youtube.upload https://www.googleapis.com/auth/youtube.readonly"
+TOKENS = {"access_token": "AT", "expires_in": 3599, "refresh_token": "RT", "scope": SCOPE, "token_type": "Bearer"}
+GIVEN = Tokens(
+    access_token="AT", refresh_token="RT", access_expires_at=later(seconds=3599), scopes=tuple(SCOPE.split())
+)
+CHANNEL = {
+    "kind": "youtube#channel",
+    "id": "UC100",
+    "snippet": {
+        "title": "Bakery",
+        "customUrl": "@bakery",
+        "thumbnails": {"default": {"url": "https://yt3.example/a.jpg"}},
+    },
+    "contentDetails": {"relatedPlaylists": {"uploads": "UU100"}},
+    "statistics": {
+        "viewCount": "5000",
+        "subscriberCount": "120",
+        "hiddenSubscriberCount": False,
+        "videoCount": "7",
+    },
+}
+PROFILE = Profile(
+    name="Bakery",
+    username="bakery",
+    profile_image="https://yt3.example/a.jpg",
+    followers=120,
+    metadata={"uploads": "UU100"},
+)
+VIDEO = Published(remote_id="vid00000001", url="https://www.youtube.com/watch?v=vid00000001")
+COMMENT = Published(remote_id="Ug1", url="https://www.youtube.com/watch?v=vid00000001&lc=Ug1")
+OWNER = ("TOKEN_REVOKED", WhoActs.ACCOUNT_OWNER)
+CALLER = ("CONTENT_REJECTED", WhoActs.CALLER)
+
+
+def channels(**change: Any) -> Call:
+    params = {"part": "snippet,contentDetails,statistics", "mine": "true"}
+    answer = {"kind": "youtube#channelListResponse", "items": [CHANNEL | change]}
+    return Call("GET", f"{API}/channels", {"headers": BEARER, "params": params}, make_answer(200, answer))
+
+
+def start(
+    size: int, snippet: Mapping[str, Any] | None = None, status: Mapping[str, Any] | None = None, notify: str = "true"
+) -> Call:
+    body = {
+        "snippet": {"title": "Bread", "description": "How to", "categoryId": "22"} | dict(snippet or {}),
+        "status": {"privacyStatus": "public", "selfDeclaredMadeForKids": False} | dict(status or {}),
+    }
+    sends = {
+        "headers": BEARER
+        | {
+            "Content-Type": "application/json; charset=UTF-8",
+            "X-Upload-Content-Length": str(size),
+            "X-Upload-Content-Type": "video/mp4",
+        },
+        "params": {"uploadType": "resumable", "part": "snippet,status", "notifySubscribers": notify},
+        "json": body,
+    }
+    return Call("POST", START, sends, make_answer(200, Location=SESSION))
+
+
+def put(span: str, content: bytes, status: int = 308, json: Any = None, **headers: Any) -> Call:
+    sends: dict[str, Any] = {
+        "headers": BEARER | {"Content-Type": "video/mp4", "Content-Range": f"bytes {span}"},
+    }
+    sends |= {"data": content} if content else {}
+    return Call("PUT", SESSION, sends, make_answer(status, json, **headers))
+
+
+MADE = {
+    "kind": "youtube#video",
+    "id": "vid00000001",
+    "snippet": {"title": "Bread", "description": "How to", "channelId": "UC100"},
+    "status": {"uploadStatus": "uploaded", "privacyStatus": "public"},
+}
+SMALL, LARGE = b"bytes of media_1", b"a" * UNIT + b"b" * UNIT + b"rest"
+LAST = put("0-15/16", SMALL, 201, MADE)
+LAST_OF_LARGE = put(f"{2 * UNIT}-{2 * UNIT + 3}/{2 * UNIT + 4}", b"rest", 201, MADE)
+
+
+def probe(status: int, json: Any = None, size: int = 16, **headers: Any) -> Call:
+    return put(f"*/{size}", b"", status, json, **headers)
+
+
+def shown(status: str, processing: str = "processing", **more: str) -> Call:
+    params = {"part": "status,processingDetails", "id": "vid00000001"}
+    item = {
+        "id": "vid00000001",
+        "status": {"uploadStatus": status, "privacyStatus": "public"} | more,
+        "processingDetails": {"processingStatus": processing},
+    }
+    return Call("GET", f"{API}/videos", {"headers": BEARER, "params": params}, make_answer(200, {"items": [item]}))
+
+
+PROCESSED = shown("processed", "succeeded")
+GONE = replace(PROCESSED, gets=make_answer(200, {"items": []}))
+
+
+def content(media: Any = None, text: str = "How to", **options: Any) -> Content:
+    return Content(text=text, title="Bread", media=(media or make_video(),), options={"made_for_kids": False} | options)
+
+
+def upload(item_content: Content, begins: Call) -> Publication:
+    return Publication(item_content, (begins,), (LAST,), VIDEO, shows=(PROCESSED,))
+
+
+def comment_call(gets: Any = None) -> Call:
+    snippet = {"videoId": "vid00000001", "topLevelComment": {"snippet": {"textOriginal": "First!"}}}
+    sends = {"headers": BEARER, "params": {"part": "snippet"}, "json": {"snippet": snippet}}
+    return Call("POST", f"{API}/commentThreads", sends, gets or make_answer(200, {"id": "Ug1"}))
+
+
+def comments(*items: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+    params: dict[str, Any] = {
+        "part": "snippet",
+        "videoId": "vid00000001",
+        "order": "time",
+        "textFormat": "plainText",
+        "maxResults": 100,
+    }
+    params |= {"pageToken": after} if after else {}
+    answer = {"items": list(items)} | ({"nextPageToken": then} if then else {})
+    return Call("GET", f"{API}/commentThreads", {"headers": BEARER, "params": params}, make_answer(200, answer))
+
+
+def thread(text: str = "First!", author: str = "UC100", at: str = "2026-11-24T10:00:01Z", key: str = "Ug1") -> Any:
+    snippet = {"textOriginal": text, "authorChannelId": {"value": author}, "publishedAt": at}
+    return {"id": key, "snippet": {"videoId": "vid00000001", "topLevelComment": {"snippet": snippet}}}
+
+
+def uploads(*items: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+    params: dict[str, Any] = {"part": "snippet,contentDetails", "playlistId": "UU100", "maxResults": 50}
+    params |= {"pageToken": after} if after else {}
+    answer = {"items": list(items)} | ({"nextPageToken": then} if then else {})
+    return Call("GET", f"{API}/playlistItems", {"headers": BEARER, "params": params}, make_answer(200, answer))
+
+
+def listed(title: str = "Bread", at: str = "2026-11-24T10:00:01Z", key: str = "vid00000001") -> dict[str, Any]:
+    return {"snippet": {"title": title, "publishedAt": at}, "contentDetails": {"videoId": key}}
+
+
+def report(video_id: str, gets: Any) -> Call:
+    params = {
+        "ids": "channel==MINE",
+        "startDate": "2026-11-19",
+        "endDate": "2026-11-24",
+        "metrics": "shares",
+        "dimensions": "day",
+        "filters": f"video=={video_id}",
+        "sort": "day",
+    }
+    return Call("GET", REPORTS, {"headers": BEARER, "params": params}, gets)
+
+
+def statistics(*items: Mapping[str, Any], ids: str) -> Call:
+    params = {"part": "snippet,statistics", "id": ids}
+    answer = make_answer(200, {"items": list(items)})
+    return Call("GET", f"{API}/videos", {"headers": BEARER, "params": params}, answer)
+
+
+def numbered(video_id: str, **numbers: str) -> dict[str, Any]:
+    return {"id": video_id, "snippet": {"publishedAt": "2026-11-20T09:00:00Z"}, "statistics": numbers}
+
+
+def error(status: int, reason: str, message: str = "No.", **headers: Any) -> Any:
+    errors = [{"message": message, "domain": "youtube", "reason": reason}]
+    return make_answer(status, {"error": {"code": status, "message": message, "errors": errors}}, **headers)
+
+
+class TestYouTube(OAuth2Case):
+    connector = YouTube(App(client_id="id", client_secret="secret"))
+    account = Account(
+        remote_id="UC100", access_token="AT", refresh_token="RT", username="bakery", metadata={"uploads": "UU100"}
+    )
+    consent_url = (
+        "https://accounts.google.com/o/oauth2/v2/auth?response_type=code&client_id=id"
+        "&redirect_uri=https%3A%2F%2Fapp.example%2Fback&scope=one+two&state=STATE"
+        "&code_challenge=CHALLENGE&code_challenge_method=S256&access_type=offline&prompt=consent"
+    )
+    exchange_calls = (
+        Call(
+            "POST",
+            TOKEN,
+            {
+                "data": {
+                    "grant_type": "authorization_code",
+                    "code": "CODE",
+                    "redirect_uri": "https://app.example/back",
+                    "code_verifier": "VERIFIER",
+                    "client_id": "id",
+                    "client_secret": "secret",
+                }
+            },
+            make_answer(200, TOKENS),
+        ),
+    )
+    exchanged = GIVEN
+    code_refused = make_answer(400, {"error": "invalid_grant", "error_description": "Malformed auth code."})
+    candidate_calls = (channels(),)
+    candidates = [
+        Candidate(remote_id="UC100", type="channel", profile=PROFILE, tokens=GIVEN, metadata={"uploads": "UU100"})
+    ]
+    refresh_calls = (
+        Call(
+            "POST",
+            TOKEN,
+            {
+                "data": {
+                    "grant_type": "refresh_token",
+                    "refresh_token": "RT",
+                    "client_id": "id",
+                    "client_secret": "secret",
+                }
+            },
+            make_answer(200, {"access_token": "AT2", "expires_in": 3599, "scope": SCOPE, "token_type": "Bearer"}),
+        ),
+    )
+    refreshed = replace(GIVEN, access_token="AT2", refresh_token="")
+    """Empty: Google gave none, so the old one stays."""
+    revoke_calls = (
+        Call("POST", "https://oauth2.googleapis.com/revoke", {"data": {"token": "RT"}}, make_answer(200, {})),
+    )
+    profile_calls = (channels(),)
+    profile = PROFILE
+    usual, uploading = "video", "large"
+    publications = {
+        "video": upload(content(), start(16)),
+        "large": Publication(
+            content(make_video(content=LARGE)),
+            (start(len(LARGE)), put(f"0-{2 * UNIT - 1}/{len(LARGE)}", LARGE[:-4], Range=f"bytes=0-{2 * UNIT - 1}")),
+            (LAST_OF_LARGE,),
+            VIDEO,
+            shows=(PROCESSED,),
+        ),
+        "short": upload(content(post_type="short"), start(16)),
+        "options": upload(
+            content(
+                privacy="unlisted",
+                tags=["rye", "sour dough"],
+                category="26",
+                made_for_kids=True,
+                notify_subscribers=False,
+                synthetic_media=True,
+            ),
+            start(
+                16,
+                {"tags": ["rye", "sour dough"], "categoryId": "26"},
+                {"privacyStatus": "unlisted", "selfDeclaredMadeForKids": True, "containsSyntheticMedia": True},
+                notify="false",
+            ),
+        ),
+        "comment": Publication(content(first_comment="First!"), (), (comment_call(),), COMMENT, out=(VIDEO,)),
+    }
+    recover_calls = (probe(200, MADE), PROCESSED)
+    nothing_found = make_answer(308)
+    refused = error(400, "invalidVideoMetadata", "The request metadata is invalid.")
+    over_quota = error(403, "quotaExceeded", "quota", Date="Wed, 25 Nov 2026 07:58:00 GMT")
+    token_over = error(401, "authError", "Request had invalid authentication credentials.")
+
+    def resumed(self, sent: int = 0, **values: Any) -> Operation:
+        """The large video, begun a minute ago and not looked at since."""
+        begun = {"session": SESSION, "sent": sent, "at": later(minutes=-1).isoformat()}
+        return self.operation(self.publications["large"].content, handles=begun, **values)
+
+    def taken(self, **values: Any) -> Operation:
+        """The small video, which YouTube has taken."""
+        handles = {"session": SESSION, "sent": 0, "at": NOW.isoformat(), "video": "vid00000001"}
+        return replace(self.operation(self.first.content, handles=handles, armed_at=NOW), **values)
+
+    def replying(self, **values: Any) -> Operation:
+        facts = {"out": (VIDEO,), "armed_at": NOW} | values
+        return self.operation(self.publications["comment"].content, **facts)
+
+    def test_a_login_without_a_channel_says_what_to_do(self) -> None:
+        empty = replace(channels(), gets=make_answer(200, {"kind": "youtube#channelListResponse"}))
+
+        with pytest.raises(Rejected, match="has no YouTube channel: create one") as caught:
+            self.connector.candidates(FakeSession(empty), GIVEN)
+
+        assert caught.value.acts == WhoActs.ACCOUNT_OWNER
+
+    def test_an_answer_of_another_kind_opens_no_account(self) -> None:
+        with pytest.raises(Unknown):
+            self.connector.candidates(FakeSession(replace(channels(), gets=make_answer(200, {}))), GIVEN)
+
+    def test_a_hidden_number_of_subscribers_is_not_known(self) -> None:
+        hidden = channels(statistics={"subscriberCount": "0", "hiddenSubscriberCount": True, "videoCount": "7"})
+
+        assert self.connector.profile(FakeSession(hidden), self.account).followers is None
+
+    def test_a_dead_grant_needs_the_owner(self) -> None:
+        dead = {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}
+
+        with pytest.raises(AuthExpired, match="expired or revoked"):
+            self.connector.refresh(
+                FakeSession(replace(self.refresh_calls[0], gets=make_answer(400, dead))), self.account, now=NOW
+            )
+
+    def test_an_app_in_testing_is_told_when_its_connection_ends(self) -> None:
+        answer = make_answer(200, TOKENS | {"refresh_token_expires_in": 604_799})
+
+        given = self.exchange(FakeSession(replace(self.exchange_calls[0], gets=answer)))
+
+        assert given.ends_at == later(seconds=604_799)
+
+    def test_what_is_revoked_already_needs_nothing_more(self) -> None:
+        revoked = make_answer(400, {"error": "invalid_token", "error_description": "Token expired or revoked"})
+
+        self.connector.revoke(FakeSession(replace(self.revoke_calls[0], gets=revoked)), self.account)
+
+    def test_a_refused_revocation_is_told(self) -> None:
+        refused = make_answer(400, {"error": "invalid_request"})
+
+        with pytest.raises(Rejected):
+            self.connector.revoke(FakeSession(replace(self.revoke_calls[0], gets=refused)), self.account)
+
+    def test_without_a_refresh_token_the_access_token_is_revoked(self) -> None:
+        call = replace(self.revoke_calls[0], sends={"data": {"token": "AT"}})
+
+        self.connector.revoke(FakeSession(call), replace(self.account, refresh_token=""))
+
+    @pytest.mark.parametrize("address", ["https://elsewhere.example/u", "http://www.googleapis.com/u", "nowhere"])
+    def test_no_other_host_gets_the_token_and_the_bytes(self, address: str) -> None:
+        begins = replace(start(16), gets=make_answer(200, Location=address))
+
+        with pytest.raises(Unavailable, match="no address of its own"):
+            self.connector.prepare(FakeSession(begins), self.operation(self.first.content), no_save)
+
+    def test_a_refused_title_is_told_before_a_byte_is_sent(self) -> None:
+        begins = replace(start(16), gets=error(400, "invalidTitle", "The title is empty."))
+
+        with pytest.raises(Rejected, match="YouTube says: The title is empty"):
+            self.connector.prepare(FakeSession(begins), self.operation(self.first.content), no_save)
+
+    def test_every_piece_is_saved_and_takes_the_time_for_the_next(self) -> None:
+        saved: list[tuple[int, float]] = []
+
+        def save(handles: Handles, *, seconds: float = 0) -> None:
+            saved.append((handles["sent"], seconds))
+
+        size = len(LARGE)
+        first = put(f"0-{UNIT - 1}/{size}", LARGE[:UNIT], Range=f"bytes=0-{UNIT - 1}")
+        second = put(f"{UNIT}-{2 * UNIT - 1}/{size}", LARGE[UNIT : 2 * UNIT], Range=f"bytes=0-{2 * UNIT - 1}")
+        session = FakeSession(start(size), first, second)
+        with patch("accounts.platforms.youtube_upload.PIECE", UNIT):
+            self.connector.prepare(session, self.operation(self.steps.content), save)
+
+        session.assert_done()
+        assert saved == [(0, 120), (UNIT, 120), (2 * UNIT, 0)]
+        assert session.timeouts[1:] == [120, 120]
+
+    def test_a_file_that_ends_with_a_piece_still_has_a_last_one(self) -> None:
+        whole = make_video(content=LARGE[: 2 * UNIT])
+        size = 2 * UNIT
+        session = FakeSession(start(size), put(f"0-{UNIT - 1}/{size}", LARGE[:UNIT], Range=f"bytes=0-{UNIT - 1}"))
+        operation = self.operation(content(whole))
+        handles = self.connector.prepare(session, operation, no_save)
+        last = put(f"{UNIT}-{size - 1}/{size}", LARGE[UNIT:size], 201, MADE)
+
+        with pytest.raises(StillWorking):
+            self.connector.commit(FakeSession(last), replace(operation, handles=handles))
+
+        session.assert_done()
+
+    @pytest.mark.parametrize("kept", [0, UNIT, 2 * UNIT])
+    def test_a_later_try_goes_on_after_what_youtube_kept(self, kept: int) -> None:
+        size = len(LARGE)
+        told = {"Range": f"bytes=0-{kept - 1}"} if kept else {}
+        rest = [put(f"{kept}-{2 * UNIT - 1}/{size}", LARGE[kept : 2 * UNIT], Range=f"bytes=0-{2 * UNIT - 1}")]
+        session = FakeSession(probe(308, size=size, **told), *(rest if kept < 2 * UNIT else []))
+
+        handles = self.connector.prepare(session, self.resumed(sent=UNIT), no_save)
+
+        session.assert_done()
+        assert handles == {"session": SESSION, "sent": 2 * UNIT, "at": NOW.isoformat()}
+
+    @pytest.mark.parametrize("over", [make_answer(404), make_answer(410), error(400, "badRequest")])
+    def test_a_session_that_is_over_is_begun_anew(self, over: Any) -> None:
+        asked = replace(probe(308, size=len(LARGE)), gets=over)
+        session = FakeSession(asked, *self.steps.prepares)
+
+        handles = self.connector.prepare(session, self.resumed(sent=UNIT), no_save)
+
+        session.assert_done()
+        assert handles["sent"] == 2 * UNIT
+
+    @pytest.mark.parametrize(
+        ("gets", "raised"),
+        [(make_answer(503), Unavailable), (error(401, "authError"), AuthExpired), (make_answer(429), RateLimited)],
+    )
+    def test_a_session_that_cannot_be_asked_is_not_given_up(self, gets: Any, raised: type[PlatformError]) -> None:
+        session = FakeSession(replace(probe(308, size=len(LARGE)), gets=gets))
+
+        with pytest.raises(raised):
+            self.connector.prepare(session, self.resumed(), no_save)
+
+    @pytest.mark.parametrize("gets", [make_answer(308), make_answer(404), make_answer(503), make_answer(201, MADE)])
+    def test_a_piece_that_was_not_kept_is_asked_for_next_time(self, gets: Any) -> None:
+        begins, sends = self.steps.prepares
+
+        with pytest.raises(Unavailable):
+            self.connector.prepare(
+                FakeSession(begins, replace(sends, gets=gets)), self.operation(self.steps.content), no_save
+            )
+
+    def test_an_upload_that_is_complete_already_needs_its_answer_alone(self) -> None:
+        handles = self.connector.prepare(
+            FakeSession(probe(200, MADE, size=len(LARGE))), self.resumed(sent=UNIT), no_save
+        )
+
+        assert handles["sent"] == 2 * UNIT
+
+    def test_a_video_that_was_given_up_is_uploaded_anew(self) -> None:
+        session = FakeSession(start(16))
+
+        handles = self.connector.prepare(session, self.taken(), no_save)
+
+        assert "video" not in handles
+        session.assert_done()
+
+    def test_what_youtube_took_is_remembered_by_its_id(self) -> None:
+        operation = self.prepared(self.first)
+
+        with pytest.raises(StillWorking) as caught:
+            self.connector.commit(FakeSession(LAST), operation)
+
+        assert caught.value.handles == {**operation.handles, "video": "vid00000001"}
+        assert caught.value.retry_after == 3
+
+    @pytest.mark.parametrize(
+        "gets", [make_answer(308, Range=f"bytes=0-{UNIT - 1}"), make_answer(404), make_answer(410)]
+    )
+    def test_a_session_that_lacks_something_at_the_end_is_asked(self, gets: Any) -> None:
+        with pytest.raises(Unknown):
+            self.commit(self.first, gets)
+
+    @pytest.mark.parametrize(("after", "wait"), [({"seconds": 4}, 3), ({"minutes": 2}, 30), ({"hours": 2}, 300)])
+    def test_the_longer_it_takes_the_seldomer_youtube_is_asked(self, after: dict[str, float], wait: float) -> None:
+        with pytest.raises(StillWorking) as caught:
+            self.connector.recover(FakeSession(shown("uploaded")), self.taken(now=later(**after)))
+
+        assert caught.value.retry_after == wait
+
+    def test_a_lost_answer_to_a_video_at_work_is_waited_for(self) -> None:
+        operation = self.prepared(self.first)
+
+        with pytest.raises(StillWorking) as caught:
+            self.connector.recover(FakeSession(probe(201, MADE), shown("uploaded")), operation)
+
+        assert caught.value.handles == {**operation.handles, "video": "vid00000001"}
+
+    def test_a_finished_upload_that_does_not_name_its_video_is_unknown(self) -> None:
+        with pytest.raises(Unknown):
+            self.connector.recover(FakeSession(probe(200, {})), self.prepared(self.first))
+
+    @pytest.mark.parametrize(
+        ("status", "words", "code", "acts"),
+        [
+            ({"uploadStatus": "failed", "failureReason": "codec"}, "codec", "MEDIA_REJECTED", WhoActs.CALLER),
+            (
+                {"uploadStatus": "rejected", "rejectionReason": "duplicate"},
+                "duplicate of one that the channel has already",
+                "MEDIA_REJECTED",
+                WhoActs.CALLER,
+            ),
+            ({"uploadStatus": "rejected", "rejectionReason": "uploaderAccountClosed"}, "account is closed", *OWNER),
+            ({"uploadStatus": "rejected", "rejectionReason": "taste"}, "'taste'", "MEDIA_REJECTED", WhoActs.CALLER),
+            ({"uploadStatus": "failed"}, "'nothing'", "MEDIA_REJECTED", WhoActs.CALLER),
+            ({"uploadStatus": "deleted"}, "deleted", "MEDIA_REJECTED", WhoActs.ACCOUNT_OWNER),
+        ],
+    )
+    def test_a_video_that_youtube_gave_up_says_why(
+        self, status: dict[str, str], words: str, code: str, acts: WhoActs
+    ) -> None:
+        call = shown(status.pop("uploadStatus"), **status)
+
+        with pytest.raises(ProcessingFailed, match=words) as caught:
+            self.connector.recover(FakeSession(call), self.taken())
+
+        assert (caught.value.error_code, caught.value.acts) == (code, acts)
+
+    @pytest.mark.parametrize("processing", ["failed", "terminated"])
+    def test_processing_that_ended_without_a_video_is_a_failure(self, processing: str) -> None:
+        with pytest.raises(ProcessingFailed):
+            self.connector.recover(FakeSession(shown("uploaded", processing)), self.taken())
+
+    def test_a_video_that_does_not_show_is_waited_for_an_hour(self) -> None:
+        with pytest.raises(StillWorking):
+            self.connector.recover(FakeSession(GONE), self.taken(now=later(minutes=59)))
+        with pytest.raises(ProcessingFailed, match="deleted"):
+            self.connector.recover(FakeSession(GONE), self.taken(now=later(minutes=61)))
+
+    def test_an_answer_without_videos_says_nothing_about_ours(self) -> None:
+        with pytest.raises(Unknown):
+            self.connector.recover(
+                FakeSession(replace(GONE, gets=make_answer(200, {}))), self.taken(now=later(hours=2))
+            )
+
+    def test_behind_a_session_that_is_over_the_video_is_looked_for(self) -> None:
+        session = FakeSession(probe(404), uploads(listed("Other"), listed("Bread ")), PROCESSED)
+
+        found = self.connector.recover(session, self.prepared(self.first))
+
+        assert found == [VIDEO]
+        session.assert_done()
+
+    def test_the_look_goes_on_until_before_the_call_was_armed(self) -> None:
+        newer = listed("Other", key="v2")
+        older = listed("Bread", at="2026-11-24T09:59:54Z", key="v1")
+        session = FakeSession(probe(410), uploads(newer, then="c1"), uploads(older, after="c1", then="c2"))
+        operation = replace(self.prepared(self.first), now=later(minutes=3))
+
+        assert self.connector.recover(session, operation) == []
+        session.assert_done()
+
+    def test_a_list_that_may_lag_proves_no_absence(self) -> None:
+        with pytest.raises(Unknown):
+            self.connector.recover(FakeSession(probe(404), uploads()), self.prepared(self.first))
+
+    def test_both_of_two_videos_that_can_be_it_are_told(self) -> None:
+        session = FakeSession(probe(404), uploads(listed(key="v1"), listed(key="v2"), listed(key="v1")))
+
+        found = self.connector.recover(session, self.prepared(self.first))
+
+        assert [each.remote_id for each in found] == ["v1", "v2"]
+
+    def test_an_account_without_a_known_playlist_has_the_usual_one(self) -> None:
+        operation = replace(self.prepared(self.first), account=replace(self.account, metadata={}))
+        session = FakeSession(probe(404), uploads(listed()), PROCESSED)
+
+        assert self.connector.recover(session, operation) == [VIDEO]
+
+    def test_a_video_is_asked_for_by_its_session_and_a_comment_is_looked_for(self) -> None:
+        assert self.connector.recovery_of(self.taken()) == Recovery.HANDLE
+        assert self.connector.recovery_of(self.replying()) == Recovery.LOOK
+
+    def test_a_comment_whose_answer_was_lost_is_found_by_its_author_and_text(self) -> None:
+        others = [thread("First!", author="UC7", key="a"), thread("Second", key="b")]
+        session = FakeSession(comments(*others, then="c1"), comments(thread(), after="c1"))
+
+        found = self.connector.recover(session, self.replying())
+
+        assert found == [COMMENT]
+        session.assert_done()
+
+    def test_an_older_comment_of_the_same_text_is_another(self) -> None:
+        session = FakeSession(comments(thread(at="2026-11-24T09:59:54Z"), then="c1"))
+
+        assert self.connector.recover(session, self.replying()) == []
+        session.assert_done()
+
+    @pytest.mark.parametrize("gets", [make_answer(503), LOST, make_answer(200, {"kind": "x"})])
+    def test_comments_that_cannot_be_read_leave_it_unknown(self, gets: Any) -> None:
+        with pytest.raises((Unavailable, Unknown)):
+            self.connector.recover(FakeSession(replace(comments(), gets=gets)), self.replying())
+
+    def test_a_refused_comment_says_so(self) -> None:
+        call = comment_call(error(403, "commentsDisabled", "The video has disabled comments."))
+
+        with pytest.raises(Rejected, match="disabled comments"):
+            self.connector.commit(FakeSession(call), self.replying())
+
+    @pytest.mark.parametrize("gets", [make_answer(500), LOST, make_answer(200, {})])
+    def test_a_comment_without_an_answer_may_be_there(self, gets: Any) -> None:
+        call = replace(comment_call(), gets=gets)
+
+        with pytest.raises(Unknown):
+            self.connector.commit(FakeSession(call), self.replying())
+
+    @pytest.mark.parametrize(
+        ("status", "reason", "meaning"),
+        [
+            (401, "authError", (AuthExpired, *OWNER)),
+            (401, "youtubeSignupRequired", (Rejected, *OWNER)),
+            (403, "forbidden", (Rejected, *OWNER)),
+            (403, "insufficientPermissions", (Rejected, *OWNER)),
+            (403, "accountDelegationForbidden", (Rejected, *OWNER)),
+            (403, "authenticatedUserAccountSuspended", (Rejected, *OWNER)),
+            (403, "forbiddenPrivacySetting", (Rejected, *CALLER)),
+            (403, "accessNotConfigured", (Rejected, "PLATFORM_UNAVAILABLE", WhoActs.OPERATOR)),
+            (403, "quotaExceeded", (RateLimited, "RATE_LIMITED_BY_PLATFORM", WhoActs.NETWORK)),
+            (403, "userRateLimitExceeded", (RateLimited, "RATE_LIMITED_BY_PLATFORM", WhoActs.NETWORK)),
+            (400, "uploadLimitExceeded", (RateLimited, "RATE_LIMITED_BY_PLATFORM", WhoActs.NETWORK)),
+            (429, "uploadRateLimitExceeded", (RateLimited, "RATE_LIMITED_BY_PLATFORM", WhoActs.NETWORK)),
+            (503, "backendError", (Unavailable, "PLATFORM_UNAVAILABLE", WhoActs.NETWORK)),
+            (400, "invalidTitle", (Rejected, *CALLER)),
+            (400, "invalidTags", (Rejected, *CALLER)),
+            (400, "mediaBodyRequired", (Rejected, "MEDIA_REJECTED", WhoActs.CALLER)),
+            (404, "videoNotFound", (Rejected, *CALLER)),
+            (400, "somethingNew", (Rejected, *CALLER)),
+        ],
+    )
+    def test_a_refusal_is_read_by_its_reason(self, status: int, reason: str, meaning: tuple[Any, ...]) -> None:
+        found = self.connector.classify(error(status, reason))
+
+        assert (type(found), found.error_code, found.acts) == meaning
+        assert found.network_code == reason
+
+    def test_an_unknown_reason_is_told_as_it_came(self) -> None:
+        assert self.connector.classify(error(400, "somethingNew", "No.")).message == (
+            "YouTube says: No. (refused with the unknown reason 'somethingNew')"
+        )
+        assert self.connector.classify(error(400, "somethingNew", "")).message == (
+            "YouTube answered with status 400 with the unknown reason 'somethingNew'."
+        )
+
+    @pytest.mark.parametrize(
+        ("answer", "wait"),
+        [
+            (error(403, "rateLimitExceeded"), 30),
+            (error(403, "rateLimitExceeded", Retry_After="7"), 7),
+            (error(400, "uploadLimitExceeded"), 86_400),
+            (error(403, "quotaExceeded"), 22 * 3600),
+        ],
+    )
+    def test_a_limit_says_when_it_is_over(self, answer: Any, wait: float) -> None:
+        found = self.connector.classify(answer)
+
+        assert isinstance(found, RateLimited)
+        assert found.retry_after == wait
+
+    def test_a_spent_day_without_a_date_ends_by_our_clock(self) -> None:
+        found = self.connector.classify(error(403, "quotaExceeded", Date="soon"))
+
+        assert isinstance(found, RateLimited)
+        assert 0 < (found.retry_after or 0) <= 25 * 3600
+
+    @pytest.mark.parametrize(
+        ("now", "hours"),
+        [
+            (datetime(2026, 11, 24, 10, tzinfo=UTC), 22),
+            (datetime(2026, 7, 1, 6, 30, tzinfo=UTC), 0.5),
+            (datetime(2026, 11, 1, 7, 30, tzinfo=UTC), 24.5),
+            (datetime(2026, 3, 8, 8, 30, tzinfo=UTC), 22.5),
+        ],
+    )
+    def test_midnight_in_california_is_known_on_the_days_when_the_clocks_change(
+        self, now: datetime, hours: float
+    ) -> None:
+        assert until_midnight(now) == hours * 3600
+
+    def issues(self, value: Content, severity: str = "error") -> Iterator[str]:
+        return (each.rule for each in self.connector.validate(value, {}) if each.severity == severity)
+
+    @pytest.mark.parametrize(
+        ("value", "rules"),
+        [
+            (replace(content(), title=" "), ["title_required"]),
+            (replace(content(), title="a" * 101), ["title_too_long"]),
+            (replace(content(), title="1 < 2"), ["title_forbidden_characters"]),
+            (content(text="a > b"), ["text_forbidden_characters"]),
+            (content(text="é" * 2501), ["text_too_long"]),
+            (content(tags=["a" * 498, "bc"]), ["tags_too_long"]),
+            (content(tags=["a b" + "c" * 496]), ["tags_too_long"]),
+            (content(tags="rye"), ["option_invalid"]),
+            (content(category="99"), ["option_invalid"]),
+            (content(privacy="secret"), ["option_invalid"]),
+            (content(made_for_kids="no"), ["option_invalid"]),
+            (replace(content(), options={}), ["option_required"]),
+            (replace(content(), media=()), ["media_required"]),
+            (replace(content(), media=(make_image(),)), ["images_unsupported"]),
+            (replace(content(), media=(make_video("a"), make_video("b"))), ["too_many_videos"]),
+            (content(make_video(mime_type="video/x-msvideo")), ["video_type_unsupported"]),
+            (content(make_video(seconds=43_201)), ["video_duration_too_large"]),
+            (content(make_video(seconds=181), post_type="short"), ["video_duration_too_large"]),
+            (content(make_video(width=1280, height=720), post_type="short"), ["video_ratio_too_large"]),
+            (content(first_comment="a" * 10_001), ["option_too_long"]),
+            (content(first_comment="Hi", made_for_kids=True), ["first_comment_on_made_for_kids"]),
+            (content(thread=["Hi"]), ["option_unknown"]),
+        ],
+    )
+    def test_what_youtube_would_refuse_is_named(self, value: Content, rules: list[str]) -> None:
+        assert list(self.issues(value)) == rules
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            replace(content(), title="a" * 100),
+            content(text=""),
+            content(text="é" * 2500),
+            content(tags=["a" * 498, "b"]),
+            content(tags=["a b" + "c" * 495]),
+            content(make_video(width=720, height=720, seconds=180), post_type="short"),
+            content(make_video(width=1280, height=720, seconds=43_200)),
+        ],
+    )
+    def test_what_just_fits_is_valid(self, value: Content) -> None:
+        assert list(self.issues(value)) == []
+
+    def test_what_some_channels_may_not_do_is_a_warning(self) -> None:
+        assert list(self.issues(content(make_video(seconds=901)), "warning")) == ["video_needs_verified_channel"]
+        private = content(privacy="private", first_comment="Hi")
+        assert list(self.issues(private, "warning")) == ["first_comment_on_private"]
+
+    @pytest.mark.parametrize(
+        ("tags", "count"), [([], 0), (["rye"], 3), (["rye", "bun"], 7), (["sour dough"], 12), (["a b", "c d"], 11)]
+    )
+    def test_tags_count_their_commas_and_quotes(self, tags: list[str], count: int) -> None:
+        assert tag_characters(tags) == count
+
+    def test_numbers_are_read_from_texts_and_shares_from_a_report(self) -> None:
+        table = {"columnHeaders": [{"name": "day"}, {"name": "shares"}], "rows": [["2026-11-20", 2], ["2026-11-21", 3]]}
+        session = FakeSession(
+            statistics(
+                numbered("v1", viewCount="900", likeCount="40", favoriteCount="0", commentCount="3"),
+                numbered("v2", viewCount="7"),
+                ids="v1,v2,v3",
+            ),
+            report("v1", make_answer(200, table)),
+            report("v2", make_answer(200, {"columnHeaders": []})),
+        )
+
+        found = self.connector.post_metrics(session, self.account, ["v1", "v2", "v3"], now=NOW)
+
+        session.assert_done()
+        assert found == {
+            "v1": PostNumbers(impressions=900, engagement=48, own={"likes": 40, "comments": 3, "shares": 5}),
+            "v2": PostNumbers(impressions=7),
+        }
+
+    @pytest.mark.parametrize(
+        "gets", [error(400, "badRequest", "The query is not supported."), error(403, "forbidden"), LOST]
+    )
+    def test_a_report_that_fails_costs_the_shares_alone(self, gets: Any) -> None:
+        session = FakeSession(
+            statistics(numbered("v1", viewCount="9", likeCount="4"), numbered("v2", viewCount="7"), ids="v1,v2"),
+            report("v1", gets),
+        )
+
+        found = self.connector.post_metrics(session, self.account, ["v1", "v2"], now=NOW)
+
+        assert found == {
+            "v1": PostNumbers(impressions=9, engagement=4, own={"likes": 4}),
+            "v2": PostNumbers(impressions=7),
+        }
+
+    def test_a_video_without_a_date_has_no_report(self) -> None:
+        session = FakeSession(statistics({"id": "v1", "statistics": {"viewCount": "9"}}, ids="v1"))
+
+        found = self.connector.post_metrics(session, self.account, ["v1"], now=NOW)
+
+        assert found == {"v1": PostNumbers(impressions=9)}
+
+    def test_an_answer_without_numbers_is_not_taken_for_deleted_videos(self) -> None:
+        with pytest.raises(Unknown):
+            self.connector.post_metrics(
+                FakeSession(replace(statistics(ids="v1"), gets=make_answer(200, {}))), self.account, ["v1"], now=NOW
+            )
+
+    def test_the_channel_tells_its_subscribers_and_videos(self) -> None:
+        found = self.connector.account_metrics(FakeSession(channels()), self.account, now=NOW)
+
+        assert found == AccountNumbers(followers=120, posts=7)
+
+    def test_a_twin_is_no_duplicate_that_could_be_ours(self) -> None:
+        call = shown("rejected", rejectionReason="duplicate")
+
+        with pytest.raises(ProcessingFailed) as caught:
+            self.connector.recover(FakeSession(call), self.taken())
+
+        assert not isinstance(caught.value, Duplicate)
+
+    def test_a_file_is_read_piece_by_piece(self) -> None:
+        reads: list[int | None] = []
+
+        class Counted(io.BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                reads.append(size)
+                return super().read(size)
+
+        video = make_video(content=LARGE, open=lambda: Counted(LARGE))
+        with patch("accounts.platforms.youtube_upload.PIECE", UNIT):
+            size = len(LARGE)
+            session = FakeSession(
+                start(size),
+                put(f"0-{UNIT - 1}/{size}", LARGE[:UNIT], Range=f"bytes=0-{UNIT - 1}"),
+                put(f"{UNIT}-{2 * UNIT - 1}/{size}", LARGE[UNIT : 2 * UNIT], Range=f"bytes=0-{2 * UNIT - 1}"),
+            )
+            self.connector.prepare(session, self.operation(content(video)), no_save)
+
+        assert reads == [UNIT, UNIT]
