@@ -1,78 +1,112 @@
 """Facebook Pages: https://developers.facebook.com/docs/pages-api/posts"""
 
-import json
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-from accounts.platforms import meta, rules
+from accounts.platforms import facebook_numbers, rules
 from accounts.platforms.base import (
+    FEED,
     Account,
-    Answer,
+    AccountNumbers,
+    App,
     AuthExpired,
     Candidate,
     Content,
     Handles,
     Issue,
     Limits,
-    Media,
     Operation,
-    PlatformError,
+    Option,
+    PostNumbers,
     Profile,
     Published,
     Recovery,
-    Rejected,
     Save,
     Session,
     Tokens,
-    Unavailable,
-    Unknown,
 )
-from accounts.platforms.http import (
-    MOST_PAGES,
-    bearer,
-    call_visible,
-    dig,
-    dig_count,
-    dig_list,
-    dig_text,
-    moment,
-    paged,
-)
-from accounts.platforms.oauth2 import OAuth2Connector
-from accounts.platforms.text import comparable
-from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
+from accounts.platforms.facebook_graph import Graph
+from accounts.platforms.facebook_posts import Comment, PhotoStory, Post, Way
+from accounts.platforms.facebook_video import Reel, Video, VideoStory
+from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text
 
 PAGE_FIELDS = "id,name,username,access_token,category,link,picture.type(large){url},followers_count,fan_count,tasks"
 PROFILE_FIELDS = "id,name,username,picture.type(large){url},followers_count,fan_count"
-POST_FIELDS = "id,message,created_time,permalink_url,status_type,attachments{media_type,target{id},url}"
 MAY_PUBLISH = "CREATE_CONTENT"
 MOST_LISTS = 50
-PHOTO_LIVES = timedelta(hours=20)
-"""Facebook deletes an unpublished photo after about 24 hours."""
-LISTED_BEFORE = timedelta(minutes=5)
-ARMED_BEFORE = timedelta(seconds=5)
-PHOTO_ATTACHMENTS = {"photo", "album"}
+PERSONAL = "me/accounts"
+THROUGH_A_BUSINESS = "business_management"
+"""Not needed: with it, the Pages of the businesses that the person works in can be chosen, too."""
+BUSINESS_EDGES = ("owned_pages", "client_pages")
+
+MESSAGE_CHARACTERS = 63_206
+"""Not documented by Meta, but what connectors find; of a reel's text and a comment nobody says anything else."""
+COMMENT_CHARACTERS = 8_000
+"""From memory."""
+MOST_PHOTOS = 10
+"""Not documented: what connectors send."""
+VIDEO_BYTES, VIDEO_SECONDS = 10_000_000_000, 4 * 3600
+"""Of a chunked upload, from memory; one that is sent whole may have 1 GB and 20 minutes."""
+UPRIGHT = {"min_video_ratio": 0.5525, "max_video_ratio": 0.5725}
+"""9:16; how exactly is not documented."""
+
+IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/bmp", "image/tiff")
+VIDEO_TYPES = ("video/mp4", "video/quicktime")
+FIRST_COMMENT = Option(name="first_comment", max_characters=COMMENT_CHARACTERS)
+SHORT_VIDEO: dict[str, Any] = {
+    "max_characters": MESSAGE_CHARACTERS,
+    "media_required": True,
+    "max_media": 1,
+    "video_mime_types": VIDEO_TYPES,
+    "max_videos": 1,
+    "min_video_duration_seconds": 3,
+    "min_video_side": 540,
+    "min_video_fps": 23.9,  # 24, which 23.976 is called
+    "max_video_fps": 60.1,
+    "video_codecs": ("h264", "hevc", "vp9", "av1"),
+    "audio_codecs": ("aac",),
+    **UPRIGHT,
+}
 
 
-class Facebook(OAuth2Connector):
+class Facebook(Graph):
     id = "facebook"
     name = "Facebook"
     account_types = ("page",)
-    scopes = ("pages_show_list", "pages_manage_posts", "pages_read_engagement", "read_insights")
-    limits = Limits(
-        max_characters=63_206,
-        image_mime_types=("image/jpeg", "image/png", "image/gif", "image/bmp", "image/tiff"),
-        max_images=10,
-        max_image_bytes=10_000_000,
-        video_mime_types=("video/mp4", "video/quicktime"),
-        max_videos=1,
-        max_video_bytes=1_000_000_000,
-        max_video_duration_seconds=1200,
+    scopes = (
+        "pages_show_list",
+        "pages_manage_posts",
+        "pages_read_engagement",
+        "pages_manage_engagement",
+        "pages_read_user_content",
+        "read_insights",
     )
-    metrics = ("impressions", "reach", "engagement", "reactions", "comments", "shares", "clicks")
+    limits = Limits(
+        max_characters=MESSAGE_CHARACTERS,
+        image_mime_types=IMAGE_TYPES,
+        max_images=MOST_PHOTOS,
+        max_image_bytes=10_000_000,
+        video_mime_types=VIDEO_TYPES,
+        max_videos=1,
+        max_video_bytes=VIDEO_BYTES,
+        max_video_duration_seconds=VIDEO_SECONDS,
+        options=(FIRST_COMMENT,),
+    )
+    other_types = {
+        "story": Limits(
+            **SHORT_VIDEO,
+            image_mime_types=IMAGE_TYPES,
+            max_images=1,
+            max_image_bytes=10_000_000,
+            max_video_duration_seconds=60,
+        ),
+        "reel": Limits(
+            **SHORT_VIDEO, max_title_characters=255, max_video_duration_seconds=90, options=(FIRST_COMMENT,)
+        ),
+    }
+    metrics = ("impressions", "reach", "engagement", "clicks", "reactions", "comments", "shares", "video_views")
     supports_carousel = True
     supports_stories = True
     max_video_duration = 240
@@ -85,6 +119,16 @@ class Facebook(OAuth2Connector):
     token_endpoint = "https://graph.facebook.com/{version}/oauth/access_token"  # noqa: S105
     scope_separator = ","
 
+    def __init__(self, app: App) -> None:
+        super().__init__(app)
+        self._comment, self._post = Comment(self), Post(self)
+        self._ways: dict[tuple[str, str], Way] = {
+            (FEED, "video"): Video(self),
+            ("story", "image"): PhotoStory(self),
+            ("story", "video"): VideoStory(self),
+            ("reel", "video"): Reel(self),
+        }
+
     def exchange(
         self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""
     ) -> Tokens:
@@ -95,30 +139,42 @@ class Facebook(OAuth2Connector):
             "client_secret": self.app.client_secret,
             "fb_exchange_token": short.access_token,
         }
-        return self.tokens(self.call(session, "GET", self._url("oauth/access_token"), params=params), now=now)
+        return self.tokens(self.call(session, "GET", self.url("oauth/access_token"), params=params), now=now)
 
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
         token = tokens.access_token
-        person = dig_text(self._get(session, token, "me", fields="id,name"), "id")
+        person = dig_text(self.get(session, token, "me", fields="id,name"), "id")
         scopes = self._granted(session, token)
-        return [
-            _candidate(page, user_token=token, user_id=person, scopes=scopes) for page in self._pages(session, token)
-        ]
+        found: dict[str, Candidate] = {}
+        for edge in self._edges(session, token, scopes):
+            for page in self._pages(session, token, edge):
+                facts = {"user_id": person} | ({} if edge == PERSONAL else {"reached_by": edge})
+                candidate = _candidate(page, user_token=token, scopes=scopes, facts=facts)
+                found.setdefault(candidate.remote_id, candidate)
+        return list(found.values())
 
     def _granted(self, session: Session, token: str) -> tuple[str, ...]:
-        permissions = dig_list(self._get(session, token, "me/permissions"), "data")
+        permissions = dig_list(self.get(session, token, "me/permissions"), "data")
         return tuple(dig_text(each, "permission") for each in permissions if dig(each, "status") == "granted")
 
-    def _pages(self, session: Session, token: str) -> list[Mapping[str, Any]]:
+    def _edges(self, session: Session, token: str, scopes: Sequence[str]) -> Iterator[str]:
+        """Where Pages are listed: at the person, and at the businesses that the person works in."""
+        yield PERSONAL
+        if THROUGH_A_BUSINESS in scopes:
+            for business in self.edge(session, token, "me/businesses", most=MOST_LISTS, fields="id,name"):
+                yield from (f"{dig_text(business, 'id')}/{edge}" for edge in BUSINESS_EDGES)
+
+    def _pages(self, session: Session, token: str, edge: str) -> list[Mapping[str, Any]]:
         """The Pages that this person may publish to; others are of no use to anyone here."""
-        pages = self._edge(session, token, "me/accounts", most=MOST_LISTS, fields=PAGE_FIELDS)
+        pages = self.edge(session, token, edge, most=MOST_LISTS, fields=PAGE_FIELDS)
         mine = [each for each in pages if MAY_PUBLISH in dig_list(each, "tasks")]
         return [each for each in mine if dig_text(each, "access_token")]
 
     def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
         """Read the Page's token anew: it has no end of its own, and the person's token gives the present one."""
+        edge = dig_text(account.metadata, "reached_by") or PERSONAL
         if account.refresh_token:
-            for page in self._pages(session, account.refresh_token):
+            for page in self._pages(session, account.refresh_token, edge):
                 if dig_text(page, "id") == account.remote_id:
                     return Tokens(access_token=dig_text(page, "access_token"), refresh_token=account.refresh_token)
         raise AuthExpired("This person may no longer publish to the Facebook Page: connect it again.")
@@ -127,112 +183,44 @@ class Facebook(OAuth2Connector):
         user_id = dig_text(account.metadata, "user_id") or "me"
         token = account.refresh_token
         self.call(
-            session, "DELETE", self._url(f"{user_id}/permissions"), headers=bearer(token), params=self._proof(token)
+            session, "DELETE", self.url(f"{user_id}/permissions"), headers=bearer(token), params=self.proof(token)
         )
 
     def profile(self, session: Session, account: Account) -> Profile:
-        return _profile(self._get(session, account.access_token, account.remote_id, fields=PROFILE_FIELDS))
+        return _profile(self.get(session, account.access_token, account.remote_id, fields=PROFILE_FIELDS))
 
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        return [*rules.check(content, self.limits_of(content.post_type), account), *_unreachable(content.link)]
+        limits = self.limits_of(content.post_type)
+        return [*rules.check(content, limits, account), *_unreachable(content.link), *_not_shown(content)]
+
+    def _way(self, operation: Operation) -> Way:
+        """A video alone is a video post; of what a post has besides, the rules have said that it cannot be."""
+        if operation.reply is not None:
+            return self._comment
+        content = operation.content
+        first = content.media[0].type if content.media else ""
+        return self._ways.get((content.post_type, first), self._post)
+
+    def recovery_of(self, operation: Operation) -> Recovery:
+        return self._way(operation).recovery
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
-        media = operation.content.media
-        if len(media) < 2:
-            return operation.handles
-        steps = {each.id: partial(self._upload, session, operation.account, each) for each in media}
-        return upload_missing(operation, save, steps, not_before=operation.now - PHOTO_LIVES)
-
-    def _upload(self, session: Session, account: Account, media: Media) -> str:
-        url = self._url(f"{account.remote_id}/photos")
-        fields = {"published": "false"}
-        photo_id = dig_text(self.call(session, "POST", url, **self._photo(account, media, fields)), "id")
-        if not photo_id:
-            raise Unavailable("Facebook took an image and gave no id for it.")
-        return photo_id
+        return self._way(operation).prepare(session, operation, save)
 
     def commit(self, session: Session, operation: Operation) -> Published:
-        account, content = operation.account, operation.content
-        if len(content.media) == 1:
-            fields = {"caption": content.text, "published": "true"}
-            request = self._photo(account, content.media[0], fields)
-            post_id = self._publish(session, account, "photos", id_at=("post_id",), **request)
-        else:
-            fields = _feed_fields(content, operation.handles) | self._proof(account.access_token)
-            request = {"headers": bearer(account.access_token), "data": fields}
-            post_id = self._publish(session, account, "feed", id_at=("id",), **request)
-        return Published(remote_id=post_id, url=self._permalink(session, account, post_id))
-
-    def _publish(self, session: Session, account: Account, edge: str, *, id_at: tuple[str, ...], **request: Any) -> str:
-        return call_visible(self, session, "POST", self._url(f"{account.remote_id}/{edge}"), id_at=id_at, **request)
-
-    def _photo(self, account: Account, media: Media, fields: dict[str, str]) -> dict[str, Any]:
-        described = {"alt_text_custom": media.alt_text} if media.alt_text else {}
-        return {
-            "headers": bearer(account.access_token),
-            "data": {key: value for key, value in fields.items() if value}
-            | described
-            | self._proof(account.access_token),
-            "files": {"source": (media.filename or "image", media.read(), media.mime_type)},
-            "timeout": 120,
-        }
-
-    def _permalink(self, session: Session, account: Account, post_id: str) -> str:
-        """The post is out: an address that can't be read must not make it look otherwise."""
-        try:
-            answer = self._get(session, account.access_token, post_id, timeout=10, fields="permalink_url")
-        except PlatformError:
-            answer = None
-        return _post_url(post_id, answer)
+        return self._way(operation).commit(session, operation)
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
-        account = operation.account
-        armed_at = operation.armed_at or operation.now
-        since = int((armed_at - LISTED_BEFORE).timestamp())
-        edge = f"{account.remote_id}/published_posts"
-        posts = self._edge(session, account.access_token, edge, fields=POST_FIELDS, since=since)
-        found = [each for each in posts if _is_it(each, operation, since=armed_at - ARMED_BEFORE)]
-        by_id = {dig_text(each, "id"): each for each in found}
-        return [Published(remote_id=post_id, url=_post_url(post_id, each)) for post_id, each in by_id.items()]
+        return self._way(operation).recover(session, operation)
 
-    def classify(self, answer: Answer) -> PlatformError:
-        return meta.classify(self.name, answer)
+    def post_metrics(
+        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
+    ) -> dict[str, PostNumbers]:
+        read = {each: facebook_numbers.post_numbers(self, session, account, each) for each in remote_ids}
+        return {post_id: numbers for post_id, numbers in read.items() if numbers is not None}
 
-    def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
-        return self.classify(answer)
-
-    def _url(self, path: str) -> str:
-        return f"https://graph.facebook.com/{self.version}/{path}"
-
-    def _proof(self, token: str) -> dict[str, str]:
-        return meta.app_secret_proof(token, self.app.client_secret)
-
-    def _edge(
-        self, session: Session, token: str, path: str, *, most: int = MOST_PAGES, **params: Any
-    ) -> Iterator[Mapping[str, Any]]:
-        """Read all entries of an edge, in as many lists as it takes."""
-
-        def read(after: str) -> Any:
-            cursor: dict[str, Any] = {"after": after} if after else {}
-            return self._get(session, token, path, limit=100, **params, **cursor)
-
-        for answer in paged(read, cursor_of=_cursor, most=most):
-            if not isinstance(dig(answer, "data"), list):
-                raise Unknown("Facebook answered without the list that was asked for.")
-            yield from dig_list(answer, "data")
-
-    def _get(self, session: Session, token: str, path: str, *, timeout: float = 30, **params: Any) -> Any:
-        params |= self._proof(token)
-        return self.call(session, "GET", self._url(path), headers=bearer(token), params=params, timeout=timeout)
-
-
-def _cursor(answer: Any) -> str:
-    """Only the cursor is taken: the token must not follow an address that an answer names."""
-    address = dig_text(answer, "paging", "next")
-    after = parse_qs(address.partition("?")[2]).get("after", [""])[0]
-    if address and not after:
-        raise Unknown("Facebook did not say how its list goes on.")
-    return after
+    def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
+        return facebook_numbers.account_numbers(self, session, account, now=now)
 
 
 def _unreachable(link: str) -> Iterator[Issue]:
@@ -247,48 +235,28 @@ def _unreachable(link: str) -> Iterator[Issue]:
         )
 
 
-def _feed_fields(content: Content, handles: Handles) -> dict[str, str]:
-    photos = [{"media_fbid": uploaded(handles, each.id)} for each in content.media]
-    fields = {
-        "message": content.text,
-        "link": "" if photos else content.link,
-        "attached_media": json.dumps(photos) if photos else "",
-    }
-    return {key: value for key, value in fields.items() if value}
+def _not_shown(content: Content) -> Iterator[Issue]:
+    """A story is its picture alone."""
+    if content.post_type == "story" and content.text:
+        yield Issue(
+            rule="text_not_shown",
+            field="content",
+            message="Facebook's stories have no text: it is left out.",
+            severity="warning",
+            fix="Write it into the picture, if it matters.",
+        )
 
 
-def _is_it(post: Any, operation: Operation, *, since: datetime) -> bool:
-    created = moment(dig_text(post, "created_time"))
-    return (
-        created is not None
-        and created >= since
-        and comparable(dig_text(post, "message")) == comparable(operation.content.text)
-        and _has_the_photos(post, operation)
-    )
-
-
-def _has_the_photos(post: Any, operation: Operation) -> bool:
-    attachments = dig_list(post, "attachments", "data")
-    photos = [each for each in attachments if dig(each, "media_type") in PHOTO_ATTACHMENTS]
-    uploads = operation.handles.get(UPLOADS, {})
-    ours = {uploaded(operation.handles, key) for key in uploads}
-    if not ours or any(dig(each, "media_type") == "album" for each in photos):
-        return bool(photos) == bool(operation.content.media)
-    return any(dig_text(each, "target", "id") in ours for each in photos)
-
-
-def _post_url(post_id: str, answer: Any) -> str:
-    return dig_text(answer, "permalink_url") or f"https://www.facebook.com/{post_id}"
-
-
-def _candidate(page: Mapping[str, Any], *, user_token: str, user_id: str, scopes: tuple[str, ...]) -> Candidate:
+def _candidate(
+    page: Mapping[str, Any], *, user_token: str, scopes: tuple[str, ...], facts: Mapping[str, str]
+) -> Candidate:
     page_id = dig_text(page, "id")
     return Candidate(
         remote_id=page_id,
         type="page",
         profile=_profile(page),
         tokens=Tokens(access_token=dig_text(page, "access_token"), refresh_token=user_token, scopes=scopes),
-        metadata={"page_id": page_id, "category": dig_text(page, "category"), "user_id": user_id},
+        metadata={"page_id": page_id, "category": dig_text(page, "category"), **facts},
     )
 
 

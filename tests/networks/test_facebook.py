@@ -7,22 +7,56 @@ from typing import Any
 import pytest
 
 from accounts.platforms.base import (
-    Account,
     App,
     AuthExpired,
     Candidate,
     Content,
     Duplicate,
+    Operation,
     PlatformError,
     Profile,
     Published,
     RateLimited,
+    Recovery,
     Rejected,
     Tokens,
     Unavailable,
     Unknown,
 )
 from accounts.platforms.facebook import Facebook
+from tests.networks.facebook_calls import (
+    ACCOUNT,
+    ANALYST_ONLY,
+    BAKERY,
+    BOOKS,
+    BUSY,
+    CALLER,
+    CONNECTOR,
+    GRAPH,
+    NEXT,
+    OWNER,
+    PAGE_BEARER,
+    PROFILE,
+    QUOTA,
+    USER_BEARER,
+    USER_PROOF,
+    accounts,
+    comment,
+    comments,
+    feed,
+    graph_error,
+    listed,
+    listing,
+    pages,
+    permalink,
+    permissions,
+    photo,
+    published,
+    read,
+    stories,
+    upload_error,
+    write,
+)
 from tests.networks.platform_case import (
     LOST,
     NOW,
@@ -34,103 +68,31 @@ from tests.networks.platform_case import (
     later,
     make_answer,
     make_image,
+    make_video,
+    no_save,
 )
 
-GRAPH = "https://graph.facebook.com/v26.0"
-# HMAC-SHA256 of the token, keyed with the word "secret", worked out with openssl.
-PAGE_PROOF = {"appsecret_proof": "710494efc716f58ebead07a419640ce0090d5597dfd6a643850e192561bab3c2"}
-USER_PROOF = {"appsecret_proof": "deede35e92f63a15cbdbdd3b8c4087450ed917999765974420406ca5f56557c7"}
-PAGE_BEARER = {"Authorization": "Bearer PAGE_TOKEN"}
-USER_BEARER = {"Authorization": "Bearer USER_TOKEN"}
-PAGE_FIELDS = "id,name,username,access_token,category,link,picture.type(large){url},followers_count,fan_count,tasks"
-BAKERY = {
-    "id": "1001",
-    "name": "Bakery",
-    "username": "bakery",
-    "access_token": "PAGE_TOKEN",
-    "category": "Bakery",
-    "picture": {"data": {"url": "https://cdn.example/p.jpg"}},
-    "followers_count": 1234,
-    "fan_count": 1200,
-    "tasks": ["ANALYZE", "CREATE_CONTENT"],
+STORY = {
+    "post_id": "600",
+    "status": "PUBLISHED",
+    "creation_time": 1764000001,
+    "media_type": "photo",
+    "media_id": "777",
+    "url": "https://www.facebook.com/stories/600",
 }
-ANALYST_ONLY = BAKERY | {"id": "1002", "tasks": ["ANALYZE"]}
-BOOKS = {"id": "1003", "name": "Books", "access_token": "BOOKS_TOKEN", "tasks": ["CREATE_CONTENT"]}
-NEXT = "https://graph.facebook.com/v26.0/1/accounts?access_token=X&limit=100&after=b"
-PROFILE = Profile(name="Bakery", username="bakery", profile_image="https://cdn.example/p.jpg", followers=1234)
-CALLER = ("CONTENT_REJECTED", "caller")
-OWNER = ("TOKEN_REVOKED", "account_owner")
-QUOTA = ("RATE_LIMITED_BY_PLATFORM", "network")
-BUSY = ("PLATFORM_UNAVAILABLE", "network")
-
-
-def read(path: str, answer: Any, *, user: bool = False, **params: Any) -> Call:
-    headers, proof = (USER_BEARER, USER_PROOF) if user else (PAGE_BEARER, PAGE_PROOF)
-    return Call("GET", f"{GRAPH}/{path}", {"headers": headers, "params": params | proof}, make_answer(200, answer))
-
-
-def accounts(*pages: Any, following: str = "", **cursor: str) -> Call:
-    answer = {"data": list(pages), "paging": {"next": following} if following else {"cursors": {"after": "z"}}}
-    return read("me/accounts", answer, user=True, fields=PAGE_FIELDS, limit=100, **cursor)
-
-
-def feed(**fields: str) -> Call:
-    sends = {"headers": PAGE_BEARER, "data": fields | PAGE_PROOF}
-    return Call("POST", f"{GRAPH}/1001/feed", sends, make_answer(200, {"id": "1001_555"}))
-
-
-def photo(media_id: str, answer: Any, **fields: str) -> Call:
-    sends = {
-        "headers": PAGE_BEARER,
-        "data": fields | PAGE_PROOF,
-        "files": {"source": (f"{media_id}.jpg", f"bytes of {media_id}".encode(), "image/jpeg")},
-    }
-    return Call("POST", f"{GRAPH}/1001/photos", sends, make_answer(200, answer))
-
-
-def permalink(post_id: str) -> Call:
-    return read(post_id, {"permalink_url": f"https://www.facebook.com/bakery/posts/{post_id}"}, fields="permalink_url")
-
-
-def published(post_id: str) -> Published:
-    return Published(remote_id=post_id, url=f"https://www.facebook.com/bakery/posts/{post_id}")
-
-
-def listing(*posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
-    fields = "id,message,created_time,permalink_url,status_type,attachments{media_type,target{id},url}"
-    since = int(later(minutes=-5).timestamp())
-    following = f"{GRAPH}/1001/published_posts?access_token=X&limit=100&after={then}"
-    paging = {"cursors": {"before": "b", "after": "z"}} | ({"next": following} if then else {})
-    answer = {"data": list(posts)} | ({"paging": paging} if posts or then else {})
-    cursor: dict[str, Any] = {"after": after} if after else {}
-    return read("1001/published_posts", answer, fields=fields, since=since, limit=100, **cursor)
-
-
-def listed(message: str, *attachments: tuple[str, str], **fields: Any) -> dict[str, Any]:
-    shown = [{"media_type": kind, "target": {"id": target}} for kind, target in attachments]
-    facts = {
-        "id": "1001_555",
-        "message": message,
-        "created_time": "2026-11-24T10:00:01+0000",
-        "permalink_url": "https://www.facebook.com/bakery/posts/1001_555",
-    }
-    return facts | ({"attachments": {"data": shown}} if shown else {}) | fields
-
-
-def graph_error(code: int, subcode: int = 0, status: int = 400, **fields: Any) -> Any:
-    error = {"message": "No.", "type": "OAuthException", "code": code, "error_subcode": subcode, "fbtrace_id": "X"}
-    return make_answer(status, {"error": error | fields})
+POST_URL = "https://www.facebook.com/bakery/posts/1001_555"
+COMMENTED = Content(text="Hello", options={"first_comment": "Recipe below"})
+OWN_COMMENT = {
+    "id": "555_7",
+    "message": "Recipe below",
+    "from": {"id": "1001", "name": "Bakery"},
+    "created_time": "2026-11-24T10:00:01+0000",
+}
 
 
 class TestFacebook(LookCase, OAuth2Case):
-    connector = Facebook(App(client_id="id", client_secret="secret"))
-    account = Account(
-        remote_id="1001",
-        access_token="PAGE_TOKEN",
-        refresh_token="USER_TOKEN",
-        username="bakery",
-        metadata={"page_id": "1001", "category": "Bakery", "user_id": "9"},
-    )
+    connector = CONNECTOR
+    account = ACCOUNT
     consent_url = (
         "https://www.facebook.com/v26.0/dialog/oauth?response_type=code&client_id=id"
         "&redirect_uri=https%3A%2F%2Fapp.example%2Fback&scope=one%2Ctwo&state=STATE"
@@ -168,16 +130,7 @@ class TestFacebook(LookCase, OAuth2Case):
     code_refused = graph_error(100, 36009)
     candidate_calls = (
         read("me", {"id": "9", "name": "Ann"}, user=True, fields="id,name"),
-        read(
-            "me/permissions",
-            {
-                "data": [
-                    {"permission": "pages_manage_posts", "status": "granted"},
-                    {"permission": "read_insights", "status": "declined"},
-                ]
-            },
-            user=True,
-        ),
+        permissions("pages_manage_posts"),
         accounts(BAKERY, ANALYST_ONLY, following=NEXT),
         accounts(BOOKS, after="b"),
     )
@@ -211,42 +164,47 @@ class TestFacebook(LookCase, OAuth2Case):
         read("1001", BAKERY, fields="id,name,username,picture.type(large){url},followers_count,fan_count"),
     )
     profile = PROFILE
-    text = Publication(Content(text="Hello"), (), (feed(message="Hello"), permalink("1001_555")), published("1001_555"))
-    link = Publication(
-        Content(text="Read", link="https://example.com/a"),
-        (),
-        (feed(message="Read", link="https://example.com/a"), permalink("1001_555")),
-        published("1001_555"),
-    )
-    image = Publication(
-        Content(text="Bread", media=(make_image(alt_text="A loaf"),)),
-        (),
-        (
-            photo(
-                "media_1",
-                {"id": "778", "post_id": "1001_556"},
-                caption="Bread",
-                published="true",
-                alt_text_custom="A loaf",
+    publications = {
+        "text": Publication(
+            Content(text="Hello"), (), (feed(message="Hello"), permalink("1001_555")), published("1001_555")
+        ),
+        "link": Publication(
+            Content(text="Read", link="https://example.com/a"),
+            (),
+            (feed(message="Read", link="https://example.com/a"), permalink("1001_555")),
+            published("1001_555"),
+        ),
+        "image": Publication(
+            Content(text="Bread", media=(make_image(alt_text="A loaf"),)),
+            (photo("media_1", {"id": "778"}, alt_text_custom="A loaf"),),
+            (feed(message="Bread", attached_media='[{"media_fbid": "778"}]'), permalink("1001_555")),
+            published("1001_555"),
+        ),
+        "images": Publication(
+            Content(text="Two", media=(make_image("media_1", alt_text="A loaf"), make_image("media_2"))),
+            (photo("media_1", {"id": "777"}, alt_text_custom="A loaf"), photo("media_2", {"id": "778"})),
+            (
+                feed(message="Two", attached_media='[{"media_fbid": "777"}, {"media_fbid": "778"}]'),
+                permalink("1001_555"),
             ),
-            permalink("1001_556"),
+            published("1001_555"),
         ),
-        published("1001_556"),
-    )
-    images = Publication(
-        Content(text="Two", media=(make_image("media_1", alt_text="A loaf"), make_image("media_2"))),
-        (
-            photo("media_1", {"id": "777"}, published="false", alt_text_custom="A loaf"),
-            photo("media_2", {"id": "778"}, published="false"),
+        "photo story": Publication(
+            Content(text="", options={"post_type": "story"}, media=(make_image(alt_text="A loaf"),)),
+            (photo("media_1", {"id": "777"}, alt_text_custom="A loaf"),),
+            (write("photo_stories", {"success": True, "post_id": "600"}, photo_id="777"), stories(STORY)),
+            Published(remote_id="1001_600", url="https://www.facebook.com/stories/600"),
         ),
-        (
-            feed(message="Two", attached_media='[{"media_fbid": "777"}, {"media_fbid": "778"}]'),
-            permalink("1001_555"),
+        "first comment": Publication(
+            COMMENTED,
+            (),
+            (comment("1001_555"),),
+            Published(remote_id="555_7", url=POST_URL),
+            out=(published("1001_555"),),
         ),
-        published("1001_555"),
-    )
+    }
     own, other = listed("Hello"), listed("Something else", id="1001_9")
-    recover_call = listing(own, other)
+    recover_calls = (listing(own, other),)
     nothing_found = make_answer(200, {"data": []})
     refused = graph_error(100)
     over_quota = make_answer(
@@ -263,7 +221,7 @@ class TestFacebook(LookCase, OAuth2Case):
         following = {"data": [], "paging": {"next": f"{GRAPH}/1001/published_posts?until=1700000000"}}
 
         with pytest.raises(Unknown):
-            self.recovered(replace(self.recover_call, gets=make_answer(200, following)))
+            self.recovered(replace(self.recover_calls[0], gets=make_answer(200, following)))
 
     def test_an_answer_without_the_pages_expires_nobody(self) -> None:
         with pytest.raises(Unknown):
@@ -272,23 +230,17 @@ class TestFacebook(LookCase, OAuth2Case):
             )
 
     def test_a_permalink_that_cannot_be_read_does_not_undo_the_post(self) -> None:
-        post, look = self.text.commits
+        post, look = self.first.commits
         session = FakeSession(post, replace(look, gets=LOST))
 
-        found = self.connector.commit(session, self.prepared(self.text))
+        found = self.connector.commit(session, self.prepared(self.first))
 
         assert found == Published(remote_id="1001_555", url="https://www.facebook.com/1001_555")
-
-    def test_a_photo_without_a_post_id_is_unknown(self) -> None:
-        with pytest.raises(PlatformError) as caught:
-            self.commit(self.image, make_answer(200, {"id": "778"}))
-
-        assert caught.value.error_code == "OUTCOME_UNKNOWN"
 
     @pytest.mark.parametrize("code", [1, 2])
     def test_a_transient_code_leaves_a_visible_call_unknown(self, code: int) -> None:
         with pytest.raises(PlatformError) as caught:
-            self.commit(self.text, graph_error(code))
+            self.commit(self.first, graph_error(code))
 
         assert caught.value.error_code == "OUTCOME_UNKNOWN"
         assert caught.value.network_code == str(code)
@@ -304,19 +256,180 @@ class TestFacebook(LookCase, OAuth2Case):
         call = replace(feed(), sends={"headers": PAGE_BEARER, "data": {"message": "Hello"}})
         look = replace(permalink("1001_555"), sends={"headers": PAGE_BEARER, "params": {"fields": "permalink_url"}})
 
-        found = Facebook(App(client_id="id")).commit(FakeSession(call, look), self.operation(self.text.content))
+        found = Facebook(App(client_id="id")).commit(FakeSession(call, look), self.operation(self.first.content))
 
-        assert found == self.text.published
+        assert found == self.first.published
 
     def test_a_page_that_the_person_lost_needs_its_owner(self) -> None:
         with pytest.raises(AuthExpired):
             self.connector.refresh(FakeSession(accounts(BOOKS)), self.account, now=NOW)
 
-    def test_a_photo_that_facebook_has_deleted_by_now_is_uploaded_again(self) -> None:
-        operation = self.prepared(self.images)
-        session = FakeSession(*self.images.prepares)
+    def test_pages_of_businesses_are_offered_where_the_person_allowed_it(self) -> None:
+        garden = BOOKS | {"id": "1005", "name": "Garden", "access_token": "GARDEN_TOKEN"}
+        session = FakeSession(
+            self.candidate_calls[0],
+            permissions("pages_manage_posts", "business_management"),
+            accounts(BAKERY),
+            read("me/businesses", {"data": [{"id": "77", "name": "Group"}]}, user=True, fields="id,name", limit=100),
+            pages("77/owned_pages", BAKERY, garden),
+            pages("77/client_pages"),
+        )
 
-        self.connector.prepare(session, replace(operation, now=later(hours=21)), lambda handles: None)
+        bakery, other = self.connector.candidates(session, self.exchanged)
+
+        session.assert_done()
+        assert (bakery.remote_id, bakery.metadata) == ("1001", ACCOUNT.metadata)
+        reached_by = {"reached_by": "77/owned_pages"}
+        assert other.metadata == {"page_id": "1005", "category": "", "user_id": "9"} | reached_by
+        through_business = replace(self.account, remote_id="1005", metadata=reached_by)
+        renewed = self.connector.refresh(FakeSession(pages("77/owned_pages", garden)), through_business, now=NOW)
+        assert renewed == Tokens(access_token="GARDEN_TOKEN", refresh_token="USER_TOKEN")
+
+    @pytest.mark.parametrize(
+        ("content", "recovery"),
+        [
+            (Content(text="Hello"), Recovery.LOOK),
+            (Content(text="", media=(make_image(),)), Recovery.LOOK),
+            (Content(text="", media=(make_video(),)), Recovery.HANDLE),
+            (Content(text="", media=(make_image(),), options={"post_type": "story"}), Recovery.LOOK),
+            (Content(text="", media=(make_video(),), options={"post_type": "story"}), Recovery.HANDLE),
+            (Content(text="", media=(make_video(),), options={"post_type": "reel"}), Recovery.HANDLE),
+        ],
+    )
+    def test_a_lost_answer_is_cleared_up_as_the_kind_of_post_allows(self, content: Content, recovery: Recovery) -> None:
+        assert self.connector.recovery_of(self.operation(content)) == recovery
+
+    def commenting(self, **facts: Any) -> Operation:
+        root = replace(published("1001_555"), facts=facts)
+        return self.operation(COMMENTED, out=(root,), armed_at=NOW)
+
+    def test_a_comment_whose_answer_was_lost_is_looked_for(self) -> None:
+        operation = self.commenting()
+        strangers = OWN_COMMENT | {"id": "555_9", "from": {"id": "5"}}
+        other = OWN_COMMENT | {"id": "555_8", "message": "Thanks!"}
+        before = OWN_COMMENT | {"id": "555_1", "created_time": "2026-11-24T09:59:00+0000"}
+
+        found = self.connector.recover(
+            FakeSession(comments("1001_555", strangers, other, OWN_COMMENT, before)), operation
+        )
+
+        assert self.connector.recovery_of(operation) == Recovery.LOOK
+        assert found == [self.publications["first comment"].published]
+        assert self.connector.recover(FakeSession(comments("1001_555", strangers, before)), operation) == []
+
+    def test_a_comment_on_a_video_whose_post_is_not_known_yet_goes_to_the_video(self) -> None:
+        nowhere = replace(comment("1001_555"), gets=graph_error(100, 33))
+        operation = self.commenting(video_id="888")
+        session = FakeSession(nowhere, comment("888"))
+
+        found = self.connector.commit(session, operation)
+
+        session.assert_done()
+        assert found.remote_id == "555_7"
+        unseen = replace(comments("1001_555"), gets=graph_error(100, 33))
+        session = FakeSession(unseen, comments("888", OWN_COMMENT))
+        assert [each.remote_id for each in self.connector.recover(session, operation)] == ["555_7"]
+
+    @pytest.mark.parametrize(
+        ("gets", "raised"), [(graph_error(100, 33), Rejected), (graph_error(200), Rejected), (LOST, Unknown)]
+    )
+    def test_a_comment_that_was_not_taken_says_so(self, gets: Any, raised: type[PlatformError]) -> None:
+        with pytest.raises(raised):
+            self.connector.commit(FakeSession(replace(comment("1001_555"), gets=gets)), self.commenting())
+
+    @pytest.mark.parametrize(
+        "gets", [LOST, make_answer(500), make_answer(200, {}), make_answer(200, {"success": False})]
+    )
+    def test_a_story_that_may_be_out_is_looked_for_by_its_photo(self, gets: Any) -> None:
+        story = self.publications["photo story"]
+        with pytest.raises(Unknown):
+            self.commit(story, gets)
+
+        other = STORY | {"post_id": "601", "media_id": "778"}
+        operation = self.prepared(story)
+        found = self.connector.recover(FakeSession(stories(other, STORY)), operation)
+
+        assert found == [story.published]
+        assert self.connector.recover(FakeSession(stories(other)), operation) == []
+
+    @pytest.mark.parametrize(("gets", "raised"), [(graph_error(100), Rejected), (graph_error(4), RateLimited)])
+    def test_a_story_that_was_refused_says_why(self, gets: Any, raised: type[PlatformError]) -> None:
+        with pytest.raises(raised):
+            self.commit(self.publications["photo story"], gets)
+
+    @pytest.mark.parametrize("gets", [LOST, make_answer(200, {"data": []})])
+    def test_a_story_that_is_not_listed_yet_has_an_address_all_the_same(self, gets: Any) -> None:
+        show, look = self.publications["photo story"].commits
+        session = FakeSession(show, replace(look, gets=gets))
+
+        found = self.connector.commit(session, self.prepared(self.publications["photo story"]))
+
+        assert found == Published(remote_id="1001_600", url="https://www.facebook.com/1001_600")
+
+    def test_a_story_says_that_its_text_is_not_shown(self) -> None:
+        content = Content(text="Rye", options={"post_type": "story"}, media=(make_image(),))
+
+        [issue] = self.connector.validate(content, {})
+
+        assert (issue.rule, issue.severity) == ("text_not_shown", "warning")
+
+    @pytest.mark.parametrize(
+        ("post_type", "values", "rules"),
+        [
+            ("feed", {"mime_type": "video/webm"}, {"video_type_unsupported"}),
+            ("feed", {"seconds": 14_401.0}, {"video_duration_too_large"}),
+            ("feed", {"width": 1920, "height": 1080}, set()),
+            ("reel", {"width": 1920, "height": 1080}, {"video_ratio_too_large"}),
+            ("reel", {"width": 270, "height": 480}, {"video_side_too_small"}),
+            ("reel", {"seconds": 91.0}, {"video_duration_too_large"}),
+            ("reel", {"seconds": 2.9}, {"video_duration_too_small"}),
+            ("reel", {"fps": 23.0}, {"video_fps_too_small"}),
+            ("reel", {"fps": 23.976}, set()),
+            (
+                "reel",
+                {"video_codec": "mpeg4", "audio_codec": "mp3"},
+                {"video_codec_unsupported", "audio_codec_unsupported"},
+            ),
+            ("story", {"seconds": 61.0}, {"video_duration_too_large"}),
+            ("story", {}, set()),
+        ],
+    )
+    def test_what_facebook_would_not_take_of_a_video_is_told_beforehand(
+        self, post_type: str, values: dict[str, Any], rules: set[str]
+    ) -> None:
+        content = Content(text="", options={"post_type": post_type}, media=(make_video(**values),))
+
+        assert {issue.rule for issue in self.connector.validate(content, {})} == rules
+
+    @pytest.mark.parametrize(
+        ("content", "rules"),
+        [
+            (Content(text="x", options={"post_type": "reel"}), {"media_required"}),
+            (Content(text="x", options={"post_type": "reel"}, media=(make_image(),)), {"images_unsupported"}),
+            (
+                Content(text="", options={"post_type": "reel"}, title="x" * 256, media=(make_video(),)),
+                {"title_too_long"},
+            ),
+            (
+                Content(text="", options={"post_type": "story", "first_comment": "Hi"}, media=(make_image(),)),
+                {"option_unknown"},
+            ),
+            (
+                Content(text="", options={"post_type": "story"}, media=(make_image(), make_image("b"))),
+                {"too_many_images", "too_many_files"},
+            ),
+            (Content(text="", media=(make_image(), make_video("b"))), {"images_and_videos_mixed"}),
+            (Content(text="x", options={"first_comment": " "}), {"option_empty"}),
+        ],
+    )
+    def test_what_facebook_has_no_place_for_is_told_beforehand(self, content: Content, rules: set[str]) -> None:
+        assert {issue.rule for issue in self.connector.validate(content, {})} == rules
+
+    def test_a_photo_that_facebook_has_deleted_by_now_is_uploaded_again(self) -> None:
+        operation = self.prepared(self.steps)
+        session = FakeSession(*self.steps.prepares)
+
+        self.connector.prepare(session, replace(operation, now=later(hours=21)), no_save)
 
         session.assert_done()
 
@@ -325,13 +438,13 @@ class TestFacebook(LookCase, OAuth2Case):
         [
             ("images", listed("Two", ("photo", "777"), ("photo", "778"))),
             ("images", listed("Two", ("album", "1"))),
-            ("image", listed("Bread", ("photo", "778"), id="1001_556")),
+            ("image", listed("Bread", ("photo", "778"))),
             ("link", listed("Read", ("share", ""))),
             ("text", listed("Hello\r\n")),
         ],
     )
     def test_a_post_is_recognised_with_what_hangs_on_it(self, publication: str, found: dict[str, Any]) -> None:
-        operation = self.prepared(getattr(self, publication))
+        operation = self.prepared(self.publications[publication])
 
         recovered = self.connector.recover(FakeSession(listing(found)), operation)
 
@@ -342,13 +455,16 @@ class TestFacebook(LookCase, OAuth2Case):
         [
             ("text", listed("Hello", created_time="2026-11-24T09:59:50+0000")),
             ("text", listed("Hello", ("photo", "1"))),
+            ("text", listed("Hello", ("video", "1"))),
             ("image", listed("Bread")),
+            ("image", listed("Bread", ("photo", "1"))),
+            ("image", listed("Bread", ("album", "1"))),
             ("images", listed("Two", ("photo", "1"))),
             ("images", listed("Two")),
         ],
     )
     def test_another_post_is_not_taken_for_it(self, publication: str, other: dict[str, Any]) -> None:
-        operation = self.prepared(getattr(self, publication))
+        operation = self.prepared(self.publications[publication])
 
         assert self.connector.recover(FakeSession(listing(other)), operation) == []
 
@@ -372,6 +488,15 @@ class TestFacebook(LookCase, OAuth2Case):
             (graph_error(80001), (RateLimited, *QUOTA)),
             (graph_error(324), (Rejected, "MEDIA_REJECTED", "caller")),
             (graph_error(1366046), (Rejected, "MEDIA_REJECTED", "caller")),
+            (graph_error(6000), (Rejected, "MEDIA_REJECTED", "caller")),
+            (graph_error(6000, 1363128), (Rejected, "MEDIA_REJECTED", "caller")),
+            (graph_error(1363040), (Rejected, "MEDIA_REJECTED", "caller")),
+            (graph_error(6001), (Unavailable, *BUSY)),
+            (upload_error("ProcessingFailedError"), (Rejected, "MEDIA_REJECTED", "caller")),
+            (upload_error("OffsetInvalidError", retriable=False), (Unavailable, *BUSY)),
+            (upload_error("PartialRequestError"), (Unavailable, *BUSY)),
+            (upload_error("SomethingNewError", retriable=False), (Rejected, "MEDIA_REJECTED", "caller")),
+            (upload_error("SomethingNewError"), (Unavailable, *BUSY)),
             (graph_error(1609005), (Rejected, *CALLER)),
             (graph_error(100, is_transient=True), (Unavailable, *BUSY)),
             (graph_error(2), (Unavailable, *BUSY)),
@@ -386,10 +511,10 @@ class TestFacebook(LookCase, OAuth2Case):
 
     @pytest.mark.parametrize("link", ["http://bakery/", "https://localhost:8000/rye", "http://[::1]/"])
     def test_a_link_that_facebook_cannot_reach_is_told_beforehand(self, link: str) -> None:
-        [issue] = self.connector.validate(Content(text="Rye", link=link))
+        [issue] = self.connector.validate(Content(text="Rye", link=link), {})
 
         assert (issue.rule, issue.field, issue.actual) == ("link_unreachable", "link", link)
-        assert self.connector.validate(Content(text="Rye", link="https://bakery.example/rye")) == []
+        assert self.connector.validate(Content(text="Rye", link="https://bakery.example/rye"), {}) == []
 
     def test_an_error_keeps_the_networks_code_and_its_words_for_people(self) -> None:
         error = self.connector.classify(graph_error(190, 463, error_user_msg="Please log in\nagain."))

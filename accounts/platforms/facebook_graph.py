@@ -1,0 +1,131 @@
+"""How Facebook's Graph is called: https://developers.facebook.com/docs/graph-api/overview"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qs, urljoin
+
+from accounts.platforms import meta
+from accounts.platforms.base import (
+    Account,
+    Answer,
+    AuthExpired,
+    PlatformError,
+    Rejected,
+    Session,
+    Unavailable,
+    Unknown,
+)
+from accounts.platforms.http import MOST_PAGES, bearer, decoded, dig, dig_list, dig_text, paged, said
+from accounts.platforms.oauth2 import OAuth2Connector
+
+GRAPH_HOST = "graph.facebook.com"
+VIDEO_HOST = "graph-video.facebook.com"
+NOT_THERE = "100/33"
+VIDEO_REFUSED = {"1363040", "1363127", "1363128", "1363129"}
+"""A reel's aspect, resolution, duration and frame rate; whether as code or as subcode is not documented."""
+UPLOAD_BROKE_OFF = {"OffsetInvalidError", "PartialRequestError"}
+UPLOAD_REFUSED = "ProcessingFailedError"
+
+
+class Graph(OAuth2Connector):
+    """A connector whose calls carry the Page's token in a header, and the proof that the app itself sends it."""
+
+    def url(self, path: str, host: str = GRAPH_HOST) -> str:
+        return f"https://{host}/{self.version}/{path}"
+
+    def proof(self, token: str) -> dict[str, str]:
+        return meta.app_secret_proof(token, self.app.client_secret)
+
+    def get(self, session: Session, token: str, path: str, *, timeout: float = 30, **params: Any) -> Any:
+        params |= self.proof(token)
+        return self.call(session, "GET", self.url(path), headers=bearer(token), params=params, timeout=timeout)
+
+    def edge(
+        self, session: Session, token: str, path: str, *, most: int = MOST_PAGES, **params: Any
+    ) -> Iterator[Mapping[str, Any]]:
+        """Read all entries of an edge, in as many lists as it takes."""
+
+        def read(after: str) -> Any:
+            cursor: dict[str, Any] = {"after": after} if after else {}
+            return self.get(session, token, path, limit=100, **params, **cursor)
+
+        for answer in paged(read, cursor_of=_cursor, most=most):
+            if not isinstance(dig(answer, "data"), list):
+                raise Unknown("Facebook answered without the list that was asked for.")
+            yield from dig_list(answer, "data")
+
+    def form(self, account: Account, fields: Mapping[str, str], **request: Any) -> dict[str, Any]:
+        """Return what a call sends that writes for a Page: all fields that are not empty."""
+        token = account.access_token
+        written = {key: value for key, value in fields.items() if value}
+        return {"headers": bearer(token), "data": written | self.proof(token), **request}
+
+    def write(self, session: Session, account: Account, edge: str, fields: Mapping[str, str], **request: Any) -> Any:
+        """Do something that nobody sees."""
+        host = request.pop("host", GRAPH_HOST)
+        url = self.url(f"{account.remote_id}/{edge}", host)
+        return self.call(session, "POST", url, **self.form(account, fields, **request))
+
+    def finish(
+        self, session: Session, account: Account, edge: str, fields: Mapping[str, str], host: str = GRAPH_HOST
+    ) -> Any:
+        """Do what makes a post visible and is answered by `success`; raises Unknown where it may have been done."""
+        answer = session.request("POST", self.url(f"{account.remote_id}/{edge}", host), **self.form(account, fields))
+        if not answer.ok:
+            error = self.classify(answer)
+            if type(error) is not Unavailable:
+                raise error
+            raise Unknown(error.message, status=error.status, network_code=error.network_code)
+        said_so = answer.json()
+        if dig(said_so, "success") is not True:
+            raise Unknown("Facebook did not say whether it took the post.", status=answer.status)
+        return said_so
+
+    def classify(self, answer: Answer) -> PlatformError:
+        broken = dig(decoded(answer), "debug_info")
+        if broken:
+            return _upload_error(broken, answer)
+        error = meta.classify(self.name, answer)
+        if type(error) is Rejected and VIDEO_REFUSED & set(error.network_code.split("/")):
+            error.error_code = "MEDIA_REJECTED"
+        return error
+
+    def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
+        return self.classify(answer)
+
+
+def _upload_error(broken: Any, answer: Answer) -> PlatformError:
+    """The upload host has errors of its own; only the last of them is about the file."""
+    kind = dig_text(broken, "type")
+    facts: dict[str, Any] = {
+        "message": said("Facebook", dig(broken, "message"), otherwise=f"broke the upload off: {kind}."),
+        "status": answer.status,
+        "network_code": kind,
+    }
+    if kind == UPLOAD_REFUSED or (kind not in UPLOAD_BROKE_OFF and dig(broken, "retriable") is False):
+        return Rejected(code="MEDIA_REJECTED", **facts)
+    return Unavailable(**facts)
+
+
+def _cursor(answer: Any) -> str:
+    """Only the cursor is taken: the token must not follow an address that an answer names."""
+    address = dig_text(answer, "paging", "next")
+    after = parse_qs(address.partition("?")[2]).get("after", [""])[0]
+    if address and not after:
+        raise Unknown("Facebook did not say how its list goes on.")
+    return after
+
+
+def is_not_there(error: PlatformError) -> bool:
+    """Whether Facebook says that there is no such thing, or none that this Page may see."""
+    return error.network_code == NOT_THERE
+
+
+def post_id_of(account: Account, found: str) -> str:
+    """Return the whole id of a post, of which Facebook tells the second half alone at times."""
+    return found if "_" in found or not found else f"{account.remote_id}_{found}"
+
+
+def page_address(found: Any, post_id: str, *, key: str = "permalink_url") -> str:
+    """Return where people see a post: the address in an answer, which may lack its host, or one made of the id."""
+    return urljoin("https://www.facebook.com/", dig_text(found, key) or post_id)

@@ -1,0 +1,189 @@
+"""The numbers of Facebook's posts and Pages."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from accounts.platforms import facebook_numbers
+from accounts.platforms.base import (
+    AccountNumbers,
+    Demographics,
+    PostNumbers,
+    Rejected,
+)
+from tests.networks.facebook_calls import ACCOUNT, CONNECTOR, graph_error, read
+from tests.networks.platform_case import NOW, Call, FakeSession, make_answer
+
+COUNTS = "shares,comments.limit(0).summary(true),reactions.limit(0).summary(true)"
+METRICS = (
+    "post_media_view",
+    "post_total_media_view_unique",
+    "post_clicks",
+    "post_reactions_by_type_total",
+    "post_activity_by_action_type",
+    "post_video_views",
+)
+VALUES: dict[str, Any] = {
+    "post_media_view": 320,
+    "post_total_media_view_unique": 250,
+    "post_clicks": 12,
+    "post_reactions_by_type_total": {"like": 10, "love": 2},
+    "post_activity_by_action_type": {"like": 12, "comment": 4},
+    "post_video_views": 0,
+}
+PAGE_METRICS = (
+    "page_media_view,page_total_media_view_unique,page_post_engagements,page_total_actions,page_views_total,"
+    "page_follows_country,page_follows_city"
+)
+NODE = {
+    "shares": {"count": 3},
+    "comments": {"data": [], "summary": {"total_count": 5}},
+    "reactions": {"data": [], "summary": {"total_count": 13}},
+    "id": "1001_555",
+}
+BAD_NAME = graph_error(100, message="(#100) The value must be a valid insights metric")
+
+
+@pytest.fixture(autouse=True)
+def _forget_bad_names() -> Iterator[None]:
+    facebook_numbers.gone.clear()
+    yield
+    facebook_numbers.gone.clear()
+
+
+def fields(answer: Any) -> Call:
+    return read("1001_555", answer, fields=COUNTS)
+
+
+def entry(name: str, *values: Any) -> dict[str, Any]:
+    return {"name": name, "period": "day", "values": [{"value": value} for value in values]}
+
+
+def insights(*names: str, gets: Any = None) -> Call:
+    answer = {"data": [entry(name, VALUES[name]) for name in names], "paging": {}}
+    call = read("1001_555/insights", answer, metric=",".join(names))
+    return call if gets is None else replace(call, gets=gets)
+
+
+def numbers(*calls: Call) -> PostNumbers | None:
+    session = FakeSession(*calls)
+    found = CONNECTOR.post_metrics(session, ACCOUNT, ["1001_555"], now=NOW)
+    session.assert_done()
+    return found.get("1001_555")
+
+
+def test_a_posts_numbers_come_from_its_insights_and_its_fields() -> None:
+    assert numbers(fields(NODE), insights(*METRICS)) == PostNumbers(
+        impressions=320,
+        reach=250,
+        engagement=21,
+        clicks=12,
+        own={"reactions": 13, "comments": 5, "shares": 3, "video_views": 0},
+    )
+
+
+def test_a_post_that_nobody_shared_has_no_shares_and_not_an_unknown_number() -> None:
+    found = numbers(fields({name: value for name, value in NODE.items() if name != "shares"}), insights(*METRICS))
+
+    assert found is not None
+    assert found.own["shares"] == 0
+
+
+def test_who_may_not_read_the_fields_gets_what_the_insights_know() -> None:
+    found = numbers(replace(fields({}), gets=graph_error(200)), insights(*METRICS))
+
+    assert found is not None
+    assert found.own == {"reactions": 12, "comments": 4, "shares": 0, "video_views": 0}
+    assert found.engagement == 16
+
+
+def test_without_insights_their_numbers_are_unknown_and_not_zero() -> None:
+    found = numbers(fields(NODE), insights(*METRICS, gets=make_answer(200, {"data": []})))
+
+    assert found == PostNumbers(engagement=21, own={"reactions": 13, "comments": 5, "shares": 3})
+
+
+def test_what_nobody_tells_is_unknown() -> None:
+    refused = replace(fields({}), gets=graph_error(10))
+
+    assert numbers(refused, insights(*METRICS, gets=make_answer(200, {"data": []}))) == PostNumbers()
+
+
+def test_one_bad_name_is_found_out_and_remembered() -> None:
+    asked = [insights(*METRICS, gets=BAD_NAME)]
+    asked += [insights(name, gets=BAD_NAME if name == "post_clicks" else None) for name in METRICS]
+    good = tuple(name for name in METRICS if name != "post_clicks")
+
+    first = numbers(fields(NODE), *asked)
+    second = numbers(fields(NODE), insights(*good))
+
+    assert first == second
+    assert first is not None
+    assert (first.clicks, first.impressions) == (None, 320)
+
+
+def test_when_no_name_is_left_nothing_is_asked() -> None:
+    facebook_numbers.gone.update(METRICS)
+
+    assert numbers(fields(NODE)) == PostNumbers(engagement=21, own={"reactions": 13, "comments": 5, "shares": 3})
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_another_refusal_than_a_bad_name_is_raised(at: int) -> None:
+    refused = graph_error(100)
+    calls = [insights(*METRICS, gets=BAD_NAME), insights(METRICS[0])]
+
+    with pytest.raises(Rejected):
+        numbers(fields(NODE), *calls[:at], replace(calls[at], gets=refused))
+
+
+def test_a_post_that_is_gone_is_left_out() -> None:
+    assert numbers(replace(fields({}), gets=graph_error(100, 33))) is None
+
+
+def test_a_post_that_cannot_be_read_for_another_reason_is_not_called_gone() -> None:
+    with pytest.raises(Rejected):
+        numbers(replace(fields({}), gets=graph_error(100)))
+
+
+def page_calls(*entries: dict[str, Any]) -> FakeSession:
+    span: dict[str, Any] = {"period": "day", "since": 1795392000, "until": 1795478400}  # 23 November, UTC
+    return FakeSession(
+        read("1001", {"followers_count": 1234, "id": "1001"}, fields="followers_count"),
+        read("1001/insights", {"data": list(entries)}, metric=PAGE_METRICS, **span),
+    )
+
+
+def test_a_pages_numbers_are_those_of_the_last_whole_day() -> None:
+    session = page_calls(
+        entry("page_media_view", 10, 3000),
+        entry("page_total_media_view_unique", 2000),
+        entry("page_post_engagements", 200),
+        entry("page_total_actions", 12),
+        entry("page_views_total", 90),
+        entry("page_follows_country", {"FR": 50, "DE": 30, "GB": 20, "IT": 1}),
+        entry("page_follows_city", {"Paris": 3, "Berlin": 1}),
+    )
+
+    found = CONNECTOR.account_metrics(session, ACCOUNT, now=NOW)
+
+    session.assert_done()
+    assert found == AccountNumbers(
+        followers=1234,
+        impressions=3000,
+        reach=2000,
+        engagement=200,
+        clicks=12,
+        profile_views=90,
+        demographics=Demographics(
+            countries={"FR": 50, "DE": 30, "GB": 20, "IT": 1}, cities={"Paris": 75, "Berlin": 25}
+        ),
+    )
+
+
+def test_a_page_of_which_little_is_known_has_followers_alone() -> None:
+    session = page_calls(entry("page_media_view"), entry("page_follows_country", {}))
+
+    assert CONNECTOR.account_metrics(session, ACCOUNT, now=NOW) == AccountNumbers(followers=1234)
