@@ -1,0 +1,68 @@
+"""What Pinterest's error codes mean: https://developers.pinterest.com/docs/reference/error-codes"""
+
+import math
+from typing import Any
+
+from accounts.platforms.base import Answer, AuthExpired, PlatformError, RateLimited, Rejected, Unavailable, WhoActs
+from accounts.platforms.http import decoded, dig_text, is_unclear, retry_after, said, sane_wait
+
+AFTER_SPAM = 6 * 3600.0
+"""Pinterest names no time; hours are what others wait."""
+TOKEN_IS_OVER = {"2", "1104"}
+SCOPE_MISSING = {"3"}
+NOT_ALLOWED_THERE = {"7"}
+NOT_PERMITTED = {"29"}
+ACCOUNT_STOPPED = {"2625", "2626"}
+RATE_LIMITED = {"8"}
+PARAMETERS = {"1"}
+GONE = {
+    "40": "Choose another board.",
+    "2031": "Choose another section of the board, or none.",
+    "50": "The Pin is gone.",
+}
+KNOWN = TOKEN_IS_OVER | SCOPE_MISSING | NOT_ALLOWED_THERE | NOT_PERMITTED | ACCOUNT_STOPPED | RATE_LIMITED | PARAMETERS
+ABOUT_MEDIA = ("image", "video", "media", "cover")
+
+
+def classify(answer: Answer) -> PlatformError:
+    """Return what a refusal means, by its code rather than its status."""
+    body = decoded(answer)
+    code = dig_text(body, "code")
+    words = dig_text(body, "message") or dig_text(body, "message_detail")
+    facts: dict[str, Any] = {"message": _told(answer, code, words), "status": answer.status, "network_code": code}
+    if "spam" in words.lower():
+        return RateLimited(retry_after=AFTER_SPAM, **facts)
+    if answer.status == 429 or code in RATE_LIMITED:
+        return RateLimited(retry_after=_wait(answer), **facts)
+    if is_unclear(answer.status):
+        return Unavailable(retry_after=retry_after(answer), **facts)
+    return _refused(answer, code, words, facts)
+
+
+def _told(answer: Answer, code: str, words: str) -> str:
+    message = said("Pinterest", words, otherwise=f"answered with status {answer.status}.")
+    if code in GONE:
+        return f"{message} {GONE[code]}"
+    return message if not code or code in KNOWN else f"{message} (Its code {code} is not known here.)"
+
+
+def _wait(answer: Answer) -> float | None:
+    """Unlike other networks', the reset is a number of seconds, not a time."""
+    try:
+        seconds = float(answer.headers.get("x-ratelimit-reset", ""))
+    except ValueError:
+        return retry_after(answer)
+    return sane_wait(seconds) if math.isfinite(seconds) else retry_after(answer)
+
+
+def _refused(answer: Answer, code: str, words: str, facts: dict[str, Any]) -> PlatformError:
+    if answer.status == 401 or code in TOKEN_IS_OVER:
+        return AuthExpired(**facts)
+    if code in SCOPE_MISSING:
+        return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+    if code in NOT_PERMITTED:
+        return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+    if code in ACCOUNT_STOPPED:
+        return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+    is_about_media = code in PARAMETERS and any(each in words.lower() for each in ABOUT_MEDIA)
+    return Rejected(code="MEDIA_REJECTED" if is_about_media else None, **facts)
