@@ -8,15 +8,24 @@ import pytest
 
 from accounts.platforms.base import (
     Account,
+    AccountNumbers,
+    Answer,
     App,
     AuthExpired,
     Candidate,
     Content,
     Duplicate,
+    Handles,
+    Issue,
+    Media,
+    Operation,
+    PlatformError,
+    PostNumbers,
     Profile,
     Published,
     RateLimited,
     Rejected,
+    StillWorking,
     Tokens,
     Unavailable,
     Unknown,
@@ -24,6 +33,7 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.twitter import Twitter
 from tests.networks.platform_case import (
+    LOST,
     NOW,
     Call,
     FakeSession,
@@ -33,6 +43,8 @@ from tests.networks.platform_case import (
     later,
     make_answer,
     make_image,
+    make_video,
+    no_save,
 )
 
 API = "https://api.x.com/2"
@@ -40,6 +52,7 @@ PROBLEMS = "https://api.x.com/2/problems/"
 CALLER = ("CONTENT_REJECTED", "caller")
 OWNER = ("TOKEN_REVOKED", "account_owner")
 REPEATED = (Duplicate, *CALLER)
+BAD_MEDIA = (Rejected, "MEDIA_REJECTED", "caller")
 APP_IS_STOPPED = (Rejected, "PLATFORM_UNAVAILABLE", "operator")
 BEARER = {"Authorization": "Bearer AT"}
 BASIC = {"Authorization": "Basic aWQ6c2VjcmV0"}
@@ -49,11 +62,19 @@ ME = {
     "name": "Bakery",
     "username": "bakery",
     "profile_image_url": "https://pbs.example/x_normal.jpg",
-    "public_metrics": {"followers_count": 10, "following_count": 2},
+    "public_metrics": {"followers_count": 10, "following_count": 2, "tweet_count": 30},
+    "verified_type": "none",
+    "subscription_type": "None",
 }
+METADATA = {"subscription_type": "None", "verified_type": "none"}
 ME_FIELDS = "id,name,username,profile_image_url,public_metrics,verified,verified_type,subscription_type"
 PROFILE = Profile(
-    name="Bakery", username="bakery", profile_image="https://pbs.example/x.jpg", followers=10, following=2
+    name="Bakery",
+    username="bakery",
+    profile_image="https://pbs.example/x.jpg",
+    followers=10,
+    following=2,
+    metadata=METADATA,
 )
 ME_CALL = Call(
     "GET",
@@ -85,12 +106,12 @@ def post(**fields: Any) -> Call:
     return Call("POST", f"{API}/tweets", {"headers": BEARER, "json": fields}, answer)
 
 
-def listing(*posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
+def listing(*posts: Mapping[str, Any], after: str = "", then: str = "", exclude: str = "replies,retweets") -> Call:
     params = {
         "max_results": 100,
         "start_time": "2026-11-24T09:59:55Z",
-        "exclude": "replies,retweets",
-        "tweet.fields": "created_at,text,entities,attachments",
+        "exclude": exclude,
+        "tweet.fields": "created_at,text,entities,attachments,note_tweet,referenced_tweets",
     }
     params |= {"pagination_token": after} if after else {}
     meta = {"result_count": len(posts)} | ({"next_token": then} if then else {})
@@ -102,9 +123,69 @@ def listed(text: str, **fields: Any) -> dict[str, Any]:
     return {"id": "1234", "text": text, "created_at": "2026-11-24T10:00:01.000Z"} | fields
 
 
+def describe(remote_id: str, text: str) -> Call:
+    described = {"id": remote_id, "metadata": {"alt_text": {"text": text}}}
+    answer = make_answer(200, {"data": {"id": remote_id}})
+    return Call("POST", f"{API}/media/metadata", {"headers": BEARER, "json": described}, answer)
+
+
+def reply(text: str, *, to: str) -> Call:
+    return post(text=text, reply={"in_reply_to_tweet_id": to})
+
+
+def given(remote_id: str = "901", **more: Any) -> Answer:
+    return make_answer(200, {"data": {"id": remote_id, "media_key": f"7_{remote_id}"} | more})
+
+
+FILM = make_video(content=b"fourmore10")
+GIF = make_image(mime_type="image/gif", animated=True, size=10, alt_text="It blinks", open=FILM.open)
+PUBLISHED = Published(remote_id="1234", url="https://x.com/bakery/status/1234")
+ROOT = Published(remote_id="1000", url="https://x.com/bakery/status/1000")
+PART = Published(remote_id="1001", url="https://x.com/bakery/status/1001")
+COMMENTED = Content(text="Hello", options={"first_comment": "Try it"})
+THREAD = Content(text="One", options={"thread": ["Two", "Three"], "first_comment": "Try it"})
+
+
+def initialize(mime_type: str, category: str, size: int) -> Call:
+    body = {"media_type": mime_type, "total_bytes": size, "media_category": category}
+    return Call("POST", f"{API}/media/upload/initialize", {"headers": BEARER, "json": body}, given())
+
+
+def chunks(media: Media) -> tuple[Call, ...]:
+    return tuple(append(index, piece, media) for index, piece in enumerate((b"four", b"more", b"10")))
+
+
+def append(index: int, piece: bytes, media: Media) -> Call:
+    sends = {
+        "headers": BEARER,
+        "data": {"segment_index": index},
+        "files": {"media": (media.filename, piece, media.mime_type)},
+    }
+    answer = make_answer(200, {"data": {"expires_at": 1}})
+    return Call("POST", f"{API}/media/upload/901/append", sends, answer)
+
+
+def working(state: str, **more: Any) -> Answer:
+    return given(processing_info={"state": state} | more)
+
+
+def finalize(gets: Answer | PlatformError | None = None) -> Call:
+    return Call("POST", f"{API}/media/upload/901/finalize", {"headers": BEARER}, gets or given(size=10))
+
+
+def ask(gets: Answer | PlatformError) -> Call:
+    params = {"command": "STATUS", "media_id": "901"}
+    return Call("GET", f"{API}/media/upload", {"headers": BEARER, "params": params}, gets)
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("accounts.platforms.twitter_media.CHUNK", 4)
+
+
 class TestTwitter(LookCase, OAuth2Case):
     connector = Twitter(App(client_id="id", client_secret="secret"))
-    account = Account(remote_id="42", access_token="AT", refresh_token="RT", username="bakery")
+    account = Account(remote_id="42", access_token="AT", refresh_token="RT", username="bakery", metadata=METADATA)
     consent_url = (
         "https://x.com/i/oauth2/authorize?response_type=code&client_id=id"
         "&redirect_uri=https%3A%2F%2Fapp.example%2Fback&scope=one+two&state=STATE"
@@ -131,7 +212,7 @@ class TestTwitter(LookCase, OAuth2Case):
         400, {"error": "invalid_request", "error_description": "Value passed for the authorization code was invalid."}
     )
     candidate_calls = (ME_CALL,)
-    candidates = [Candidate(remote_id="42", type="profile", profile=PROFILE, tokens=GIVEN)]
+    candidates = [Candidate(remote_id="42", type="profile", profile=PROFILE, tokens=GIVEN, metadata=METADATA)]
     refresh_calls = (
         Call(
             "POST",
@@ -157,33 +238,54 @@ class TestTwitter(LookCase, OAuth2Case):
     )
     profile_calls = (ME_CALL,)
     profile = PROFILE
-    published = Published(remote_id="1234", url="https://x.com/bakery/status/1234")
-    text = Publication(Content(text="Hello"), (), (post(text="Hello"),), published)
-    link = Publication(
-        Content(text="Read https://example.com"), (), (post(text="Read https://example.com"),), published
-    )
-    image = Publication(
-        Content(text="Bread", media=(make_image(alt_text="A loaf"),)),
-        (
-            upload("media_1", "900"),
-            Call(
-                "POST",
-                f"{API}/media/metadata",
-                {"headers": BEARER, "json": {"id": "900", "metadata": {"alt_text": {"text": "A loaf"}}}},
-                make_answer(200, {"data": {"id": "900"}}),
-            ),
+    published = PUBLISHED
+    publications = {
+        "text": Publication(Content(text="Hello"), (), (post(text="Hello"),), PUBLISHED),
+        "link": Publication(
+            Content(text="Read https://example.com"), (), (post(text="Read https://example.com"),), PUBLISHED
         ),
-        (post(text="Bread", media={"media_ids": ["900"]}),),
-        published,
-    )
-    images = Publication(
-        Content(text="", media=(make_image("media_1"), make_image("media_2"))),
-        (upload("media_1", "900"), upload("media_2", "901")),
-        (post(media={"media_ids": ["900", "901"]}),),
-        published,
-    )
+        "image": Publication(
+            Content(text="Bread", media=(make_image(alt_text="A loaf"),)),
+            (upload("media_1", "900"), describe("900", "A loaf")),
+            (post(text="Bread", media={"media_ids": ["900"]}),),
+            PUBLISHED,
+        ),
+        "images": Publication(
+            Content(text="", media=(make_image("media_1"), make_image("media_2"))),
+            (upload("media_1", "900"), upload("media_2", "901")),
+            (post(media={"media_ids": ["900", "901"]}),),
+            PUBLISHED,
+        ),
+        "video": Publication(
+            Content(text="Oven", media=(FILM,)),
+            (initialize("video/mp4", "tweet_video", 10), *chunks(FILM), finalize()),
+            (post(text="Oven", media={"media_ids": ["901"]}),),
+            PUBLISHED,
+        ),
+        "gif": Publication(
+            Content(text="", media=(GIF,)),
+            (initialize("image/gif", "tweet_gif", 10), *chunks(GIF), finalize(), describe("901", "It blinks")),
+            (post(media={"media_ids": ["901"]}),),
+            PUBLISHED,
+        ),
+        "options": Publication(
+            Content(
+                text="Hello",
+                options={"reply_settings": "following", "made_with_ai": True, "paid_partnership": False},
+            ),
+            (),
+            (post(text="Hello", reply_settings="following", made_with_ai=True),),
+            PUBLISHED,
+        ),
+        "first comment": Publication(COMMENTED, (), (reply("Try it", to="1000"),), PUBLISHED, out=(ROOT,)),
+        "second part": Publication(THREAD, (), (reply("Two", to="1000"),), PUBLISHED, out=(ROOT,)),
+        "third part": Publication(THREAD, (), (reply("Three", to="1001"),), PUBLISHED, out=(ROOT, PART)),
+        "comment behind a thread": Publication(
+            THREAD, (), (reply("Try it", to="1000"),), PUBLISHED, out=(ROOT, PART, replace(PART, remote_id="1002"))
+        ),
+    }
     own, other = listed("Hello"), listed("Something else", id="7")
-    recover_call = listing(own)
+    recover_calls = (listing(own),)
     nothing_found = make_answer(200, {"meta": {"result_count": 0}})
     refused = make_answer(
         400,
@@ -202,6 +304,9 @@ class TestTwitter(LookCase, OAuth2Case):
         x_user_limit_24hour_reset=str(int(later(hours=20).timestamp())),
     )
     token_over = make_answer(401, {"title": "Unauthorized", "type": "about:blank", "detail": "Unauthorized"})
+
+    def validate(self, content: Content, **metadata: Any) -> list[Issue]:
+        return self.connector.validate(content, metadata)
 
     def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
         return listing(*posts, after=after, then=then)
@@ -269,18 +374,18 @@ class TestTwitter(LookCase, OAuth2Case):
         with pytest.raises(Unknown):
             self.connector.candidates(FakeSession(nobody), GIVEN)
 
-    def test_an_upload_that_x_has_dropped_by_now_is_made_again(self) -> None:
-        operation = self.prepared(self.images)
-        session = FakeSession(*self.images.prepares)
+    def test_an_upload_that_x_has_dropped_by_now_is_made_again(self, kind: str) -> None:
+        operation = self.prepared(self.publications[kind])
+        session = FakeSession(*self.publications[kind].prepares)
 
-        self.connector.prepare(session, replace(operation, now=later(hours=21)), lambda handles: None)
+        self.connector.prepare(session, replace(operation, now=later(hours=21)), no_save)
 
         session.assert_done()
 
     def test_a_permalink_needs_no_name(self) -> None:
-        operation = replace(self.operation(self.text.content), account=replace(self.account, username=""))
+        operation = replace(self.operation(self.first.content), account=replace(self.account, username=""))
 
-        published = self.connector.commit(FakeSession(*self.text.commits), operation)
+        published = self.connector.commit(FakeSession(*self.first.commits), operation)
 
         assert published.url == "https://x.com/i/status/1234"
 
@@ -335,12 +440,12 @@ class TestTwitter(LookCase, OAuth2Case):
         ],
     )
     def test_another_post_is_not_taken_for_it(self, other: dict[str, Any]) -> None:
-        operation = self.operation(self.text.content, armed_at=NOW)
+        operation = self.operation(self.first.content, armed_at=NOW)
 
         assert self.connector.recover(FakeSession(listing(other)), operation) == []
 
     def test_both_of_two_candidates_are_told(self) -> None:
-        operation = self.operation(self.text.content, armed_at=NOW)
+        operation = self.operation(self.first.content, armed_at=NOW)
 
         found = self.connector.recover(FakeSession(listing(listed("Hello"), listed("Hello", id="1235"))), operation)
 
@@ -353,7 +458,10 @@ class TestTwitter(LookCase, OAuth2Case):
             (403, {"errors": [{"code": 187, "message": "Status is a duplicate."}]}, REPEATED),
             (402, {"detail": "credits depleted", "type": PROBLEMS + "credits-depleted"}, APP_IS_STOPPED),
             (403, {"detail": "This account does not have any credits."}, APP_IS_STOPPED),
+            (403, {"title": "CreditsDepleted", "detail": "Your account is out."}, APP_IS_STOPPED),
             (403, {"type": PROBLEMS + "client-forbidden"}, APP_IS_STOPPED),
+            (403, {"detail": "This user is not allowed to post a video longer than 20 minutes."}, BAD_MEDIA),
+            (404, {"type": PROBLEMS + "resource-not-found"}, (Rejected, *CALLER)),
             (429, {"type": PROBLEMS + "usage-capped"}, (Rejected, "RATE_LIMITED_BY_PLATFORM", "operator")),
             (403, {"detail": "You are not permitted to perform this action."}, (Rejected, *OWNER)),
             (403, {"type": PROBLEMS + "unsupported-authentication"}, (AuthExpired, *OWNER)),
@@ -390,21 +498,373 @@ class TestTwitter(LookCase, OAuth2Case):
         assert error.retry_after is None
 
     def test_a_gif_goes_alone(self) -> None:
-        gif = make_image("media_2", mime_type="image/gif")
+        gif = make_image("media_2", mime_type="image/gif", animated=True)
 
-        issues = self.connector.validate(Content(text="", media=(make_image(), gif)))
+        issues = self.validate(Content(text="", media=(make_image(), gif)))
 
         assert [each.rule for each in issues] == ["gif_not_alone"]
-        assert self.connector.validate(Content(text="", media=(gif,))) == []
+        assert self.validate(Content(text="", media=(gif,))) == []
 
     def test_one_cashtag_is_taken(self) -> None:
-        [issue] = self.connector.validate(Content(text="$RYE, $brk.b and $10, US$BUN, $$, $LONGNAME"))
+        [issue] = self.validate(Content(text="$RYE, $brk.b and $10, US$BUN, $$, $LONGNAME"))
 
         assert (issue.rule, issue.limit, issue.actual) == ("too_many_cashtags", 1, 2)
-        assert self.connector.validate(Content(text="$RYE for $10")) == []
+        assert self.validate(Content(text="$RYE for $10")) == []
 
     def test_a_long_address_counts_as_23(self) -> None:
         address = "https://example.com/" + "a" * 300
 
-        assert self.connector.validate(Content(text="a" * 256 + " " + address)) == []
-        assert [each.actual for each in self.connector.validate(Content(text="a" * 257 + " " + address))] == [281]
+        assert self.validate(Content(text="a" * 256 + " " + address)) == []
+        assert [each.actual for each in self.validate(Content(text="a" * 257 + " " + address))] == [281]
+
+    @pytest.mark.parametrize(
+        ("content", "found"),
+        [
+            (Content(text="x" * 280 + " and more"), {"note_tweet": {"text": "x" * 280 + " and more"}}),
+            (Content(text="x" * 280 + " and more"), {"note_post": {"text": "x" * 280 + " and more"}}),
+            (
+                Content(text="x" * 280 + " example.com/a"),
+                {
+                    "note_tweet": {
+                        "text": "x" * 280 + " https://t.co/abc",
+                        "entities": {"urls": [{"url": "https://t.co/abc", "expanded_url": "http://example.com/a"}]},
+                    }
+                },
+            ),
+        ],
+    )
+    def test_a_long_post_is_recognised_by_its_note(self, content: Content, found: dict[str, Any]) -> None:
+        entry = listed("x" * 270 + "…", **found)
+
+        assert self.connector.recover(FakeSession(listing(entry)), self.operation(content, armed_at=NOW)) == [PUBLISHED]
+
+    @pytest.mark.parametrize("name", ["referenced_tweets", "referenced_posts"])
+    def test_a_reply_is_looked_for_among_replies_and_known_by_what_it_answers(self, name: str) -> None:
+        def answering(post_id: str, parent: str, text: str = "Two") -> dict[str, Any]:
+            return listed(text, id=post_id, **{name: [{"type": "replied_to", "id": parent}]})
+
+        posts = [
+            answering("1", "1000", "Three"),
+            answering("2", "999"),
+            listed("Two", id="3"),
+            listed("Two", id="4", **{name: [{"type": "quoted", "id": "1000"}]}),
+            answering("1234", "1000"),
+        ]
+        operation = self.operation(THREAD, armed_at=NOW, out=(ROOT,))
+
+        assert self.connector.recover(FakeSession(listing(*posts, exclude="retweets")), operation) == [PUBLISHED]
+
+    def test_a_part_that_is_out_already_is_not_taken_for_the_next(self) -> None:
+        comment = listed("Try it", id="1001", referenced_tweets=[{"type": "replied_to", "id": "1000"}])
+        content = Content(text="One", options={"thread": ["Try it"], "first_comment": "Try it"})
+        operation = self.operation(content, armed_at=NOW, out=(ROOT, PART))
+
+        assert self.connector.recover(FakeSession(listing(comment, exclude="retweets")), operation) == []
+
+    def test_a_reply_is_not_taken_for_the_post(self) -> None:
+        answer = listed("Hello", referenced_tweets=[{"type": "replied_to", "id": "5"}])
+
+        assert self.connector.recover(FakeSession(listing(answer)), self.operation(self.first.content)) == []
+
+    def test_a_lost_answer_to_a_reply_leaves_its_outcome_unknown(self) -> None:
+        with pytest.raises(Unknown):
+            self.commit(self.publications["third part"], LOST)
+
+    def upload(self, *calls: Call, handles: Handles | None = None, **values: Any) -> tuple[Operation, list[Handles]]:
+        """Prepare the film until something is raised, and return where that left it."""
+        saved: list[Handles] = [handles or {}]
+        operation = self.operation(self.publications["video"].content, handles=handles or {}, **values)
+        session = FakeSession(*calls)
+        try:
+            self.connector.prepare(session, operation, lambda handles, *, seconds=0: saved.append(handles))
+        finally:
+            session.assert_done()
+            self.saved = saved[-1]
+        return operation, saved
+
+    def test_an_upload_goes_on_behind_the_last_chunk_that_arrived(self) -> None:
+        begin, first, second, third, end = self.publications["video"].prepares
+        with pytest.raises(Unknown):
+            self.upload(begin, first, replace(second, gets=LOST))
+
+        self.upload(second, third, end, handles=self.saved)
+
+        assert self.saved["uploads"]["media_1"] == {
+            "given": "901",
+            "at": NOW.isoformat(),
+            "sent": 10,
+            "closing": True,
+            "ready": True,
+        }
+
+    def test_x_is_asked_again_while_it_works_on_a_video(self) -> None:
+        *sent, _ = self.publications["video"].prepares
+        with pytest.raises(StillWorking) as first:
+            self.upload(*sent, finalize(working("pending", check_after_secs=7)))
+        with pytest.raises(StillWorking) as second:
+            self.upload(ask(working("in_progress")), handles=self.saved)
+
+        self.upload(ask(working("succeeded")), handles=self.saved)
+        self.upload(handles=self.saved)
+
+        assert (first.value.retry_after, second.value.retry_after) == (7, 5)
+
+    def test_a_wait_that_makes_no_sense_is_a_minute(self) -> None:
+        *sent, _ = self.publications["video"].prepares
+
+        with pytest.raises(StillWorking) as caught:
+            self.upload(*sent, finalize(working("pending", check_after_secs=100_000)))
+
+        assert caught.value.retry_after == 60
+
+    @pytest.mark.parametrize(
+        ("error", "message"),
+        [
+            ({"code": 1, "name": "InvalidMedia", "message": "No H.264."}, "X says: No H.264."),
+            ({"name": "InvalidMedia"}, "X says: InvalidMedia"),
+            (None, "X could not work on the video."),
+        ],
+    )
+    def test_a_video_that_x_gives_up_is_rejected_and_forgotten(self, error: Any, message: str) -> None:
+        *sent, _ = self.publications["video"].prepares
+
+        with pytest.raises(Rejected) as caught:
+            self.upload(*sent, finalize(working("failed", error=error)))
+
+        assert (caught.value.error_code, caught.value.message) == ("MEDIA_REJECTED", message)
+        assert self.saved == {"uploads": {}}
+
+    def test_after_a_lost_end_x_is_asked_how_the_upload_stands(self) -> None:
+        *sent, end = self.publications["video"].prepares
+        with pytest.raises(Unknown):
+            self.upload(*sent, replace(end, gets=LOST))
+        handles = self.saved
+
+        self.upload(ask(working("succeeded")), handles=handles)
+        self.upload(ask(make_answer(400, {"detail": "This upload is not finalized."})), end, handles=handles)
+
+    def test_a_still_gif_is_an_image(self) -> None:
+        still = make_image(mime_type="image/gif")
+        call = upload("media_1", "900")
+        files = {"media": ("media_1.jpg", b"bytes of media_1", "image/gif")}
+        session = FakeSession(replace(call, sends={**call.sends, "files": files}))
+
+        self.connector.prepare(session, self.operation(Content(text="", media=(still,))), no_save)
+
+        session.assert_done()
+
+    def test_a_gif_has_limits_of_its_own(self) -> None:
+        def rules(**values: Any) -> list[str]:
+            gif = make_image(mime_type="image/gif", animated=True, **values)
+            return [each.rule for each in self.validate(Content(text="", media=(gif,)))]
+
+        assert rules(size=15_000_000, width=1280, height=1080) == []
+        assert rules(size=15_000_001) == ["image_too_large"]
+        assert rules(width=1281, height=1081) == ["gif_width_too_large", "gif_height_too_large"]
+        assert [each.rule for each in self.validate(Content(text="", media=(make_image(size=5_000_001),)))] == [
+            "image_too_large"
+        ]
+
+    @pytest.mark.parametrize(
+        ("subscription", "issues"), [("Premium", 0), ("PremiumPlus", 0), ("Basic", 3), ("None", 3)]
+    )
+    def test_premium_writes_long_posts(self, subscription: str, issues: int) -> None:
+        long = "x" * 25_000
+        content = Content(text=long, options={"thread": [f"{long[1:]}y"], "first_comment": f"{long[1:]}z"})
+
+        assert len(self.validate(content, subscription_type=subscription)) == issues
+
+    def test_premium_shows_long_videos(self) -> None:
+        content = Content(text="", media=(make_video(seconds=7500),))
+
+        assert self.validate(content, subscription_type="Premium") == []
+        assert [each.rule for each in self.validate(content)] == ["video_duration_too_large"]
+        assert self.connector.validate(content, {}) == self.validate(content)
+
+    @pytest.mark.parametrize(
+        ("values", "rule"),
+        [
+            ({"video_codec": "hevc"}, "video_codec_unsupported"),
+            ({"audio_codec": "mp3"}, "audio_codec_unsupported"),
+            ({"fps": 61}, "video_fps_too_large"),
+            ({"width": 31}, "video_side_too_small"),
+            ({"width": 301, "height": 100}, "video_ratio_too_large"),
+            ({"width": 99, "height": 300}, "video_ratio_too_small"),
+            ({"seconds": 0.4}, "video_duration_too_small"),
+            ({"mime_type": "video/webm"}, "video_type_unsupported"),
+        ],
+    )
+    def test_a_video_that_x_cannot_show_is_named(self, values: dict[str, Any], rule: str) -> None:
+        assert rule in [each.rule for each in self.validate(Content(text="", media=(make_video(**values),)))]
+
+    def test_the_alt_text_of_a_video_is_not_sent_and_that_is_said(self) -> None:
+        [issue] = self.validate(Content(text="", media=(make_video(alt_text="An oven"),)))
+
+        assert (issue.rule, issue.severity, issue.field) == ("alt_text_not_sent", "warning", "media.0.alt_text")
+
+    def test_a_mention_is_warned_of_wherever_it_is(self) -> None:
+        content = Content(
+            text="Ask @anna or me@example.com", options={"thread": ["and @bob"], "first_comment": "thanks @eve"}
+        )
+
+        issues = self.validate(content)
+
+        assert {(each.rule, each.severity) for each in issues} == {("mention_may_be_refused", "warning")}
+        assert [each.field for each in issues] == ["content", "options.thread.0", "options.first_comment"]
+        assert "@anna" in issues[0].message
+
+    def test_a_thread_that_repeats_itself_is_refused(self) -> None:
+        content = Content(text="One", options={"thread": ["Two", " One "], "first_comment": "Two"})
+
+        issues = self.validate(content)
+
+        assert [(each.rule, each.field) for each in issues] == [
+            ("text_repeated", "options.thread.1"),
+            ("text_repeated", "options.first_comment"),
+        ]
+
+    def test_every_part_of_a_thread_has_one_cashtag_at_most(self) -> None:
+        issues = self.validate(Content(text="$RYE", options={"thread": ["$RYE and $BUN"]}))
+
+        assert [(each.rule, each.field) for each in issues] == [("too_many_cashtags", "options.thread.0")]
+
+    def test_who_may_reply_is_one_of_xs_own_words(self) -> None:
+        assert [each.rule for each in self.validate(Content(text="a", options={"reply_settings": "everyone"}))] == [
+            "option_invalid"
+        ]
+        assert [each.rule for each in self.validate(Content(text="a", options={"made_with_ai": "yes"}))] == [
+            "option_invalid"
+        ]
+
+    def test_an_unknown_refusal_keeps_its_code(self) -> None:
+        error = self.connector.classify(make_answer(403, {"type": PROBLEMS + "brand-new"}))
+
+        assert error.message == "X answered with status 403 and the code brand-new."
+        assert error.network_code == "brand-new"
+
+    @pytest.mark.parametrize(("name", "posts"), [("tweet_count", 30), ("post_count", 30), ("other", None)])
+    def test_the_account_is_counted_under_old_and_new_names(self, name: str, posts: int | None) -> None:
+        numbers = {"followers_count": 10, "following_count": 2, name: 30}
+        call = replace(ME_CALL, gets=make_answer(200, {"data": ME | {"public_metrics": numbers}}))
+
+        found = self.connector.account_metrics(FakeSession(call), self.account, now=NOW)
+
+        assert found == AccountNumbers(followers=10, following=2, posts=posts)
+
+
+PUBLIC = {
+    "retweet_count": 1,
+    "reply_count": 2,
+    "like_count": 3,
+    "quote_count": 4,
+    "bookmark_count": 5,
+    "impression_count": 90,
+}
+OWN = {"likes": 3, "retweets": 1, "replies": 2, "quotes": 4, "bookmarks": 5}
+COUNTED = PostNumbers(impressions=90, engagement=10, own=OWN)
+
+
+def made(days_ago: float, number: int = 0) -> str:
+    """Return the id of a post of then."""
+    milliseconds = int((NOW.timestamp() - days_ago * 86400) * 1000) - 1_288_834_974_657
+    return str((milliseconds << 22) + number)
+
+
+def numbers_call(ids: list[str], fields: str, *posts: Any, **more: Any) -> Call:
+    params = {
+        "ids": ",".join(ids),
+        "tweet.fields": f"attachments,{fields}",
+        "expansions": "attachments.media_keys",
+        "media.fields": "public_metrics",
+    }
+    answer = ({"data": list(posts)} if posts else {}) | more
+    return Call("GET", f"{API}/tweets", {"headers": BEARER, "params": params}, make_answer(200, answer))
+
+
+class TestNumbers:
+    connector = Twitter(App(client_id="id", client_secret="secret"))
+    account = Account(remote_id="42", access_token="AT")
+    young, old = made(29.9), made(30.1)
+    private = "public_metrics,non_public_metrics"
+
+    def read(self, ids: list[str], *calls: Call) -> dict[str, PostNumbers]:
+        session = FakeSession(*calls)
+        found = self.connector.post_metrics(session, self.account, ids, now=NOW)
+        session.assert_done()
+        return found
+
+    def test_only_posts_of_the_last_month_are_asked_for_private_numbers(self) -> None:
+        private = {"impression_count": 91, "url_link_clicks": 7, "user_profile_clicks": 1, "engagements": 30}
+        entry = {"id": self.young, "public_metrics": PUBLIC, "non_public_metrics": private}
+
+        found = self.read(
+            [self.old, self.young],
+            numbers_call([self.young], self.private, entry),
+            numbers_call([self.old], "public_metrics", {"id": self.old, "public_metrics": PUBLIC}),
+        )
+
+        assert found == {self.young: replace(COUNTED, clicks=7), self.old: COUNTED}
+
+    def test_an_error_about_one_post_does_not_fail_the_rest(self) -> None:
+        other, gone = made(1), made(2)
+        errors = [
+            {"resource_id": self.young, "title": "Field Authorization Error"},
+            {"resource_id": gone, "title": "Not Found Error"},
+        ]
+        kept = {"id": other, "public_metrics": PUBLIC, "non_public_metrics": {"url_link_clicks": 0}}
+
+        found = self.read(
+            [self.young, other, gone],
+            numbers_call([self.young, other, gone], self.private, kept, errors=errors),
+            numbers_call([self.young, gone], "public_metrics", {"id": self.young, "public_metrics": PUBLIC}),
+        )
+
+        assert found == {other: replace(COUNTED, clicks=0), self.young: COUNTED}
+
+    def test_a_field_that_was_refused_leaves_its_numbers_unknown(self) -> None:
+        entry = {"id": self.young, "public_metrics": PUBLIC}
+        errors = [{"resource_id": self.young, "title": "Field Authorization Error"}]
+
+        assert self.read([self.young], numbers_call([self.young], self.private, entry, errors=errors)) == {
+            self.young: COUNTED
+        }
+
+    def test_where_private_numbers_are_refused_the_public_ones_are_read(self) -> None:
+        refused = make_answer(400, {"detail": "non_public_metrics is not a field."})
+
+        found = self.read(
+            [self.young],
+            replace(numbers_call([self.young], self.private), gets=refused),
+            numbers_call([self.young], "public_metrics", {"id": self.young, "public_metrics": PUBLIC}),
+        )
+
+        assert found == {self.young: COUNTED}
+
+    def test_without_credits_nothing_more_is_asked(self) -> None:
+        spent = make_answer(402, {"detail": "credits depleted"})
+
+        with pytest.raises(Rejected) as caught:
+            self.read([self.young], replace(numbers_call([self.young], self.private), gets=spent))
+
+        assert caught.value.acts == WhoActs.OPERATOR
+
+    def test_new_names_are_read_and_missing_numbers_stay_unknown(self) -> None:
+        some = [made(40, number) for number in range(2)]
+        entries = [{"id": some[0], "public_metrics": {"repost_count": 6}}, {"id": some[1]}]
+
+        assert self.read(some, numbers_call(some, "public_metrics", *entries)) == {
+            some[0]: PostNumbers(engagement=6, own={"retweets": 6}),
+            some[1]: PostNumbers(),
+        }
+
+    def test_the_views_of_a_posts_videos_are_its_own(self) -> None:
+        ids = [made(40, number) for number in range(2)]
+        entries = [{"id": each, "attachments": {"media_keys": [f"7_{number}"]}} for number, each in enumerate(ids)]
+        media = [{"media_key": "7_0", "public_metrics": {"view_count": 11}}, {"media_key": "7_1", "type": "photo"}]
+
+        found = self.read(ids, numbers_call(ids, "public_metrics", *entries, includes={"media": media}))
+
+        assert found == {ids[0]: PostNumbers(own={"video_views": 11}), ids[1]: PostNumbers()}
+
+    def test_an_id_that_tells_no_time_is_an_old_one(self) -> None:
+        assert self.read(["x"], numbers_call(["x"], "public_metrics")) == {}

@@ -1,0 +1,87 @@
+"""X's API in general: where it is, and what its refusals mean. https://docs.x.com/x-api/fundamentals/response-codes"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from accounts.platforms.base import (
+    Answer,
+    AuthExpired,
+    Duplicate,
+    PlatformError,
+    RateLimited,
+    Rejected,
+    Unavailable,
+    WhoActs,
+)
+from accounts.platforms.http import decoded, dig, dig_text, is_unclear, reset_after, retry_after, said
+
+API = "https://api.x.com/2"
+QUOTAS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
+NO_KIND = {"", "about:blank", "blank"}
+TOKEN_IS_OVER = {"32", "89", "unsupported-authentication"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What X says about a refusal, in any of its shapes."""
+
+    code: str
+    """The last word of the problem's type, else the number of the older shape."""
+    detail: str
+    title: str = ""
+
+    @classmethod
+    def of(cls, answer: Answer) -> "Problem":
+        body = decoded(answer)
+        old = dig(body, "errors", 0) or body
+        kind = dig_text(body, "type").rpartition("/")[2]
+        title = dig_text(body, "title")
+        detail = dig_text(body, "detail") or dig_text(old, "message") or title
+        return cls(code=dig_text(old, "code") if kind in NO_KIND else kind, detail=detail, title=title)
+
+    def says(self, *words: str) -> bool:
+        return any(each in self.detail.lower() for each in words)
+
+
+def classify(answer: Answer) -> PlatformError:
+    """Return what a refusal means, by the problem's type and words rather than its status."""
+    problem = Problem.of(answer)
+    named = f" and the code {problem.code}" if problem.code else ""
+    facts: dict[str, Any] = {
+        "message": said("X", problem.detail, otherwise=f"answered with status {answer.status}{named}."),
+        "status": answer.status,
+        "network_code": problem.code,
+    }
+    return _spent(answer, problem, facts) or _refused(answer, problem, facts)
+
+
+def _spent(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError | None:
+    has_no_credits = problem.code == "credits-depleted" or problem.title == "CreditsDepleted"
+    if answer.status == 402 or has_no_credits or problem.says("any credits", "credits depleted"):
+        return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+    if problem.code == "usage-capped":
+        return Rejected(code="RATE_LIMITED_BY_PLATFORM", who_acts=WhoActs.OPERATOR, **facts)
+    if answer.status == 429 or problem.code == "88":
+        return RateLimited(retry_after=_wait(answer), **facts)
+    return None
+
+
+def _refused(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError:
+    if answer.status == 401 or problem.code in TOKEN_IS_OVER:
+        return AuthExpired(**facts)
+    if is_unclear(answer.status) or problem.code == "internal-error":
+        return Unavailable(retry_after=retry_after(answer), **facts)
+    if problem.code == "187" or problem.says("duplicate content"):
+        return Duplicate(**facts)
+    if problem.code == "client-forbidden":
+        return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+    if problem.code == "not-authorized-for-resource" or problem.says("not permitted to perform"):
+        return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+    return Rejected(code="MEDIA_REJECTED" if problem.says("media", "video", "image") else None, **facts)
+
+
+def _wait(answer: Answer) -> float | None:
+    """The latest reset among the quotas that are used up; where none says so, the plain one's."""
+    spent = [each for each in QUOTAS if answer.headers.get(f"{each}-remaining") == "0"] or QUOTAS[:1]
+    waits = [reset_after(answer, f"{each}-reset") for each in spent]
+    return max((each for each in waits if each is not None), default=retry_after(answer))
