@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 
 import jwt
 
-from accounts.platforms.base import Content, Handles, Media, Rejected, Tokens, Unknown
+from accounts.platforms.base import Rejected, Tokens, Unknown
 from accounts.platforms.http import dig_list, dig_text
 from accounts.platforms.text import Span
-from accounts.platforms.uploads import uploaded
 
 COLLECTION = "app.bsky.feed.post"
 CARD = "card"
@@ -74,23 +73,6 @@ def home_server(given: Any) -> str:
 def timestamp(now: datetime) -> str:
     """Return a time as records write it."""
     return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def embed(content: Content, handles: Handles) -> dict[str, Any] | None:
-    """Return what the record shows beside its text, from what was uploaded."""
-    if content.media:
-        images = [_image(each, uploaded(handles, each.id)) for each in content.media]
-        return {"$type": "app.bsky.embed.images", "images": images}
-    if content.link:
-        return {"$type": "app.bsky.embed.external", "external": uploaded(handles, CARD)}
-    return None
-
-
-def _image(media: Media, blob: Any) -> dict[str, Any]:
-    image = {"image": blob, "alt": media.alt_text}
-    if media.width and media.height:
-        image["aspectRatio"] = {"width": media.width, "height": media.height}
-    return image
 
 
 def byte_range(text: str, span: Span) -> Mapping[str, int]:

@@ -1,16 +1,14 @@
 """Bluesky, and any other server of the AT Protocol: https://docs.bsky.app/docs/advanced-guides/posts"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from accounts.platforms import rules
+from accounts.platforms import bluesky_api, bluesky_records, bluesky_rules
 from accounts.platforms.atproto import (
     CARD,
     COLLECTION,
-    byte_range,
-    embed,
     home_server,
     record_key,
     service_origin,
@@ -19,22 +17,21 @@ from accounts.platforms.atproto import (
 )
 from accounts.platforms.base import (
     Account,
+    AccountNumbers,
     Answer,
     AuthExpired,
     Candidate,
     Content,
     Handles,
     Issue,
-    Limits,
     Media,
     Operation,
-    Option,
     Pace,
     PasswordConnector,
     PlatformError,
+    PostNumbers,
     Profile,
     Published,
-    RateLimited,
     Recovery,
     Rejected,
     Save,
@@ -43,38 +40,27 @@ from accounts.platforms.base import (
     Tokens,
     Unavailable,
     Unknown,
-    WhoActs,
 )
-from accounts.platforms.http import (
-    bearer,
-    call_visible,
-    decoded,
-    dig,
-    dig_count,
-    dig_text,
-    is_unclear,
-    reset_after,
-    retry_after,
-    said,
-)
+from accounts.platforms.bluesky_api import DEFAULT_SERVICE, get, service_of, xrpc
+from accounts.platforms.bluesky_video import upload_video
+from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text
 from accounts.platforms.linkcard import fetch_link_card
-from accounts.platforms.text import Span, find_hashtags, find_links, find_mentions, length
 from accounts.platforms.uploads import upload_missing
 
-Feature = dict[str, Any] | None
-
-DEFAULT_SERVICE = "https://bsky.social"
 BLOB_LIVES = timedelta(hours=1)
 """Servers drop a blob that no record names after some hours."""
-NO_PROFILES = {"InvalidRequest", "MethodNotImplemented"}
+NO_PROFILES = {"InvalidRequest", *bluesky_api.NOT_THERE}
 """What a server says to app.bsky calls without Bluesky's own service beside it."""
-LONGEST_TAG, LONGEST_TAG_BYTES = 64, 640
-TOKEN_IS_OVER = {"ExpiredToken", "InvalidToken"}
-PERMISSION_MISSING = {"AccountNotFound", "ScopeMissingError"}
-
-
-class BlobMissing(Unavailable):
-    """Surely not posted: the server has dropped an upload, and `prepare` makes it again."""
+MAY_BE_THERE = {"InvalidSwap", "InternalServerError"}
+"""What servers say to a key that has a record already."""
+OWN = {
+    "likes": "likeCount",
+    "reposts": "repostCount",
+    "replies": "replyCount",
+    "quotes": "quoteCount",
+    "bookmarks": "bookmarkCount",
+}
+ENGAGEMENT = ("likes", "reposts", "replies", "quotes")
 
 
 class Bluesky(PasswordConnector):
@@ -84,21 +70,9 @@ class Bluesky(PasswordConnector):
     scopes = ()
     pace = Pace(posts=1666, seconds=3600)
     """5,000 points an hour, at most 3 a post, https://docs.bsky.app/docs/advanced-guides/rate-limits."""
-    limits = Limits(
-        max_characters=300,
-        characters_counted_as="graphemes",
-        max_text_bytes=3000,
-        image_mime_types=("image/jpeg", "image/png", "image/webp"),
-        max_images=4,
-        max_image_bytes=1_000_000,
-        max_alt_text_characters=2000,
-        video_mime_types=("video/mp4",),
-        max_videos=1,
-        max_video_bytes=300_000_000,
-        max_video_duration_seconds=600,
-        options=(Option(name="langs", kind="texts", max_items=3),),
-    )
-    metrics = ("engagement", "likes", "reposts", "replies", "quotes", "bookmarks")
+    limits = bluesky_rules.LIMITS
+    metrics = ("engagement", *OWN)
+    metrics_batch = 25
     max_video_duration = 600
     recovery = Recovery.KEY
     link_beside_text = True
@@ -110,9 +84,9 @@ class Bluesky(PasswordConnector):
         service = service_origin(credentials.service or DEFAULT_SERVICE)
         login = {"identifier": credentials.identifier.strip().removeprefix("@"), "password": credentials.password}
         try:
-            given = self.call(session, "POST", _xrpc(service, "com.atproto.server.createSession"), json=login)
+            given = self.call(session, "POST", xrpc(service, "com.atproto.server.createSession"), json=login)
         except AuthExpired as error:
-            raise _refused_login(error) from error
+            raise bluesky_api.refused_login(error) from error
         tokens, did = session_tokens(given), dig_text(given, "did")
         pds = home_server(given) or service
         account = Account(
@@ -125,20 +99,15 @@ class Bluesky(PasswordConnector):
         return [Candidate(remote_id=did, type="profile", profile=profile, tokens=tokens, metadata={"service": pds})]
 
     def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
-        url = _xrpc(_service(account), "com.atproto.server.refreshSession")
+        url = xrpc(service_of(account), "com.atproto.server.refreshSession")
         return session_tokens(self.call(session, "POST", url, headers=bearer(account.refresh_token)))
 
     def revoke(self, session: Session, account: Account) -> None:
-        url = _xrpc(_service(account), "com.atproto.server.deleteSession")
+        url = xrpc(service_of(account), "com.atproto.server.deleteSession")
         self.call(session, "POST", url, headers=bearer(account.refresh_token))
 
     def profile(self, session: Session, account: Account) -> Profile:
-        try:
-            shown = self._get(session, account, "app.bsky.actor.getProfile", actor=account.remote_id)
-        except (Rejected, Unavailable) as error:
-            if error.network_code not in NO_PROFILES:
-                raise
-            shown = {}
+        shown = self._shown(session, account)
         handle = dig_text(shown, "handle") or account.username
         return Profile(
             name=dig_text(shown, "displayName") or handle,
@@ -148,35 +117,41 @@ class Bluesky(PasswordConnector):
             following=dig_count(shown, "followsCount"),
         )
 
+    def _shown(self, session: Session, account: Account) -> Any:
+        """Nothing, where the server has no Bluesky beside it."""
+        try:
+            return get(self, session, account, "app.bsky.actor.getProfile", actor=account.remote_id)
+        except (Rejected, Unavailable) as error:
+            if error.network_code not in NO_PROFILES:
+                raise
+            return {}
+
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        issues = rules.check(content, self.limits_of(content.post_type), account)
-        if not _are_languages(content.options.get("langs", [])):
-            issues.append(
-                Issue(
-                    rule="langs_invalid",
-                    field="options.langs",
-                    message="Bluesky takes a list of at most three language tags.",
-                    limit=3,
-                    fix='Write it like ["en", "fr-CA"].',
-                )
-            )
-        return issues
+        return bluesky_rules.check(content, account)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         """Upload, then write the record and choose its key, both of which every further try repeats."""
-        handles = upload_missing(
-            operation, save, self._uploads(session, operation), not_before=_uploads_count_from(operation)
-        )
-        if "record" in handles and handles["record"].get("embed") == embed(operation.content, handles):
+        handles = operation.handles if operation.reply else self._upload_all(session, operation, save)
+        if "record" in handles and handles["record"].get("embed") == bluesky_records.embed(operation, handles):
             return handles
-        created_at = dig_text(handles, "record", "createdAt") or timestamp(operation.now)
+        # Each part of a thread a moment later than the one before it, and under a key of its own.
+        moment = operation.now + timedelta(milliseconds=len(operation.out))
+        created_at = dig_text(handles, "record", "createdAt") or timestamp(moment)
         handles = {
             **handles,
-            "rkey": handles.get("rkey") or record_key(operation.now),
-            "record": self._record(session, operation, handles, created_at=created_at),
+            "rkey": handles.get("rkey") or record_key(moment),
+            "record": bluesky_records.written(self, session, operation, handles, created_at=created_at),
         }
         save(handles)
         return handles
+
+    def _upload_all(self, session: Session, operation: Operation, save: Save) -> Handles:
+        content = operation.content
+        if any(each.type == "video" for each in content.media):
+            return upload_video(self, session, operation, save)
+        return upload_missing(
+            operation, save, self._uploads(session, operation), not_before=_uploads_count_from(operation)
+        )
 
     def _uploads(self, session: Session, operation: Operation) -> dict[str, Callable[[], Any]]:
         account, content = operation.account, operation.content
@@ -188,9 +163,9 @@ class Bluesky(PasswordConnector):
         return self._upload(session, account, media.read(), media.mime_type)
 
     def _upload(self, session: Session, account: Account, content: bytes, mime_type: str) -> Any:
-        url = _xrpc(_service(account), "com.atproto.repo.uploadBlob")
+        url = xrpc(service_of(account), "com.atproto.repo.uploadBlob")
         headers = bearer(account.access_token) | {"Content-Type": mime_type}
-        blob = dig(self.call(session, "POST", url, headers=headers, data=content, timeout=120), "blob")
+        blob = dig(self.call(session, "POST", url, headers=headers, data=content, timeout=60), "blob")
         if not isinstance(blob, dict):
             raise Unavailable("Bluesky took an image and did not say where it is.")
         return blob
@@ -206,134 +181,77 @@ class Bluesky(PasswordConnector):
                 return external
         return external
 
-    def _record(self, session: Session, operation: Operation, handles: Handles, *, created_at: str) -> dict[str, Any]:
-        content = operation.content
-        parts = {
-            "langs": list(content.options.get("langs", [])),
-            "facets": self._facets(session, operation.account, content.text),
-            "embed": embed(content, handles),
-        }
-        record = {"$type": COLLECTION, "text": content.text, "createdAt": created_at}
-        return record | {key: value for key, value in parts.items() if value}
-
-    def _facets(self, session: Session, account: Account, text: str) -> list[dict[str, Any]]:
-        spans: list[tuple[Span, Callable[[str], Feature]]] = [(each, self._link) for each in find_links(text)]
-        spans += [(each, partial(self._mention, session, account)) for each in find_mentions(text)]
-        spans += [(each, self._tag) for each in find_hashtags(text)]
-        facets: list[dict[str, Any]] = []
-        end = 0
-        for span, describe in sorted(spans, key=lambda each: each[0].start):
-            feature = describe(span.value) if span.start >= end else None
-            if feature:
-                facets.append({"index": byte_range(text, span), "features": [feature]})
-                end = span.end
-        return facets
-
-    def _link(self, address: str) -> Feature:
-        return {"$type": "app.bsky.richtext.facet#link", "uri": address}
-
-    def _mention(self, session: Session, account: Account, handle: str) -> Feature:
-        """An unknown handle stays plain text."""
-        try:
-            did = dig_text(self._get(session, account, "com.atproto.identity.resolveHandle", handle=handle), "did")
-        except Rejected:
-            return None
-        return {"$type": "app.bsky.richtext.facet#mention", "did": did} if did else None
-
-    def _tag(self, word: str) -> Feature:
-        is_short = length(word, "graphemes") <= LONGEST_TAG and len(word.encode()) <= LONGEST_TAG_BYTES
-        return {"$type": "app.bsky.richtext.facet#tag", "tag": word} if is_short else None
-
     def commit(self, session: Session, operation: Operation) -> Published:
         account, handles = operation.account, operation.handles
         # swapRecord null: create, never replace. The same record again is taken again, so that this can be repeated.
-        record = _place(account, handles) | {"swapRecord": None, "record": handles["record"]}
-        url = _xrpc(_service(account), "com.atproto.repo.putRecord")
+        record = _place(operation) | {"swapRecord": None, "record": handles["record"]}
+        url = xrpc(service_of(account), "com.atproto.repo.putRecord")
         headers = bearer(account.access_token)
         try:
-            uri = call_visible(self, session, "POST", url, id_at=("uri",), headers=headers, json=record)
+            cid = call_visible(self, session, "POST", url, id_at=("cid",), headers=headers, json=record)
         except Unknown as error:
-            # Another record under a key that only this operation knows: an earlier try of it, so it is published.
-            found = self.recover(session, operation) if error.network_code == "InvalidSwap" else []
+            found = self._earlier_try(session, operation) if error.network_code in MAY_BE_THERE else []
             if not found:
                 raise
             return found[0]
-        return _published(operation, uri)
+        return _published(operation, cid)
+
+    def _earlier_try(self, session: Session, operation: Operation) -> list[Published]:
+        """What is at a key that only this operation knows is its own: an earlier try has made it."""
+        try:
+            return self.recover(session, operation)
+        except PlatformError:
+            return []
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
-        account = operation.account
         try:
-            found = self._get(session, account, "com.atproto.repo.getRecord", **_place(account, operation.handles))
+            found = get(self, session, operation.account, "com.atproto.repo.getRecord", **_place(operation))
         except Rejected as error:
             if error.network_code == "RecordNotFound":
                 return []
             raise
-        return [_published(operation, dig_text(found, "uri"))] if dig_text(found, "uri") else []
+        return [_published(operation, dig_text(found, "cid"))] if dig_text(found, "uri") else []
 
-    def classify(self, answer: Answer) -> PlatformError:
-        body = decoded(answer)
-        name, words = dig_text(body, "error"), dig_text(body, "message")
-        facts: dict[str, Any] = {
-            "message": said("Bluesky", words or name, otherwise=f"answered with status {answer.status}."),
-            "status": answer.status,
-            "network_code": name,
-        }
-        if answer.status == 429:
-            return RateLimited(retry_after=retry_after(answer) or reset_after(answer, "RateLimit-Reset"), **facts)
-        if is_unclear(answer.status):
-            return Unavailable(retry_after=retry_after(answer), **facts)
-        return _refused(answer, name, words, facts)
+    def post_metrics(
+        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
+    ) -> dict[str, PostNumbers]:
+        url = xrpc(service_of(account), "app.bsky.feed.getPosts")
+        params = [("uris", uri) for uri in remote_ids]
+        try:
+            answer = self.call(session, "GET", url, headers=bearer(account.access_token), params=params)
+        except (Rejected, Unavailable) as error:
+            if not bluesky_api.has_no_bluesky(error):
+                raise
+            return {uri: PostNumbers() for uri in remote_ids}
+        posts = {dig_text(each, "uri"): each for each in dig_list(answer, "posts")}
+        return {uri: _numbers(posts[uri]) for uri in remote_ids if uri in posts}
 
-    def _get(self, session: Session, account: Account, method: str, **params: str) -> Any:
-        return self.call(
-            session, "GET", _xrpc(_service(account), method), headers=bearer(account.access_token), params=params
+    def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
+        shown = self._shown(session, account)
+        return AccountNumbers(
+            followers=dig_count(shown, "followersCount"),
+            following=dig_count(shown, "followsCount"),
+            posts=dig_count(shown, "postsCount"),
         )
 
-
-def _refused(answer: Answer, name: str, words: str, facts: dict[str, Any]) -> PlatformError:
-    if name == "InvalidSwap":
-        return Unknown(**facts)
-    if name == "BlobNotFound":
-        return BlobMissing(**facts)
-    if answer.status == 401 or name in TOKEN_IS_OVER:
-        return AuthExpired(**facts)
-    if name in PERMISSION_MISSING:
-        return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
-    is_about_media = answer.status == 413 or "blob" in words.lower()
-    return Rejected(code="MEDIA_REJECTED" if is_about_media else None, **facts)
+    def classify(self, answer: Answer) -> PlatformError:
+        return bluesky_api.classify(answer)
 
 
-def _refused_login(error: AuthExpired) -> Rejected:
-    message = error.message
-    if error.network_code == "AuthFactorTokenRequired":
-        message = "This password needs a code by e-mail: make an app password in Bluesky's settings and use that."
-    elif error.network_code == "AuthenticationRequired":
-        message = "The handle or the app password is wrong."
-    return Rejected(
-        message,
-        code="TOKEN_REVOKED",
-        who_acts=WhoActs.ACCOUNT_OWNER,
-        status=error.status,
-        network_code=error.network_code,
-    )
+def _place(operation: Operation) -> dict[str, Any]:
+    return {"repo": operation.account.remote_id, "collection": COLLECTION, "rkey": operation.handles["rkey"]}
 
 
-def _service(account: Account) -> str:
-    return dig_text(account.metadata, "service") or DEFAULT_SERVICE
-
-
-def _xrpc(service: str, method: str) -> str:
-    return f"{service}/xrpc/{method}"
-
-
-def _place(account: Account, handles: Handles) -> dict[str, Any]:
-    return {"repo": account.remote_id, "collection": COLLECTION, "rkey": handles["rkey"]}
-
-
-def _published(operation: Operation, uri: str) -> Published:
+def _published(operation: Operation, cid: str) -> Published:
+    did, rkey = operation.account.remote_id, operation.handles["rkey"]
     # By the DID, so that the address outlives a change of the handle.
-    where = f"https://bsky.app/profile/{operation.account.remote_id}/post/{operation.handles['rkey']}"
-    return Published(remote_id=uri, url=where)
+    url = f"https://bsky.app/profile/{did}/post/{rkey}"
+    return Published(remote_id=f"at://{did}/{COLLECTION}/{rkey}", url=url, facts={"cid": cid})
+
+
+def _numbers(post: Any) -> PostNumbers:
+    own = {name: count for name, theirs in OWN.items() if (count := dig_count(post, theirs)) is not None}
+    return PostNumbers(engagement=sum(own[name] for name in ENGAGEMENT if name in own) if own else None, own=own)
 
 
 def _uploads_count_from(operation: Operation) -> datetime:
@@ -341,7 +259,3 @@ def _uploads_count_from(operation: Operation) -> datetime:
     content-addressed, so that one too many changes nothing."""
     oldest = operation.now - BLOB_LIVES
     return max(oldest, operation.armed_at) if operation.armed_at else oldest
-
-
-def _are_languages(value: Any) -> bool:
-    return isinstance(value, list) and len(value) <= 3 and all(isinstance(each, str) and each for each in value)

@@ -10,22 +10,28 @@ import pytest
 from accounts.platforms.atproto import record_key, service_origin
 from accounts.platforms.base import (
     Account,
+    AccountNumbers,
+    Answer,
     App,
     AuthExpired,
     Candidate,
     Content,
     Handles,
+    Operation,
     PlatformError,
+    PostNumbers,
     Profile,
     Published,
     RateLimited,
     Rejected,
     SignIn,
+    StillWorking,
     Tokens,
     Unavailable,
     Unknown,
 )
-from accounts.platforms.bluesky import BlobMissing, Bluesky
+from accounts.platforms.bluesky import Bluesky
+from accounts.platforms.bluesky_api import BlobMissing
 from tests.networks.platform_case import (
     LOST,
     NOW,
@@ -36,6 +42,8 @@ from tests.networks.platform_case import (
     later,
     make_answer,
     make_image,
+    make_video,
+    no_save,
 )
 
 PDS = "https://pds.example"
@@ -44,7 +52,7 @@ RKEY = "3n32f522m2222"
 URI = f"at://{DID}/app.bsky.feed.post/{RKEY}"
 BEARER = {"Authorization": "Bearer ACCESS"}
 REFRESH_BEARER = {"Authorization": "Bearer REFRESH"}
-PUBLISHED = Published(remote_id=URI, url=f"https://bsky.app/profile/{DID}/post/{RKEY}")
+PUBLISHED = Published(remote_id=URI, url=f"https://bsky.app/profile/{DID}/post/{RKEY}", facts={"cid": "bafyreigq"})
 SHOWN = {
     "did": DID,
     "handle": "alice.example",
@@ -83,15 +91,16 @@ def upload(content: bytes, name: str, mime_type: str = "image/jpeg") -> Call:
     return Call("POST", f"{PDS}/xrpc/com.atproto.repo.uploadBlob", sends, answer)
 
 
-def put(**record: Any) -> Call:
+def put(*, rkey: str = RKEY, at: str = "2026-11-24T10:00:00.000Z", cid: str = "bafyreigq", **record: Any) -> Call:
     body = {
         "repo": DID,
         "collection": "app.bsky.feed.post",
-        "rkey": RKEY,
+        "rkey": rkey,
         "swapRecord": None,
-        "record": {"$type": "app.bsky.feed.post", "createdAt": "2026-11-24T10:00:00.000Z"} | record,
+        "record": {"$type": "app.bsky.feed.post", "createdAt": at} | record,
     }
-    answer = make_answer(200, {"uri": URI, "cid": "bafyreigq", "commit": {"cid": "c", "rev": "r"}})
+    uri = f"at://{DID}/app.bsky.feed.post/{rkey}"
+    answer = make_answer(200, {"uri": uri, "cid": cid, "commit": {"cid": "c", "rev": "r"}})
     return Call("POST", f"{PDS}/xrpc/com.atproto.repo.putRecord", {"headers": BEARER, "json": body}, answer)
 
 
@@ -114,9 +123,71 @@ PAGE_CALLS = (
     page("https://example.com/rye.jpg", b"picture", "image/jpeg"),
 )
 RECORD = get(
-    "com.atproto.repo.getRecord", {"uri": URI, "cid": "c"}, repo=DID, collection="app.bsky.feed.post", rkey=RKEY
+    "com.atproto.repo.getRecord",
+    {"uri": URI, "cid": "bafyreigq", "value": {}},
+    repo=DID,
+    collection="app.bsky.feed.post",
+    rkey=RKEY,
 )
+ROOT = Published(remote_id=f"at://{DID}/app.bsky.feed.post/3root", url="", facts={"cid": "bafyroot"})
+PART = Published(remote_id=f"at://{DID}/app.bsky.feed.post/3part", url="", facts={"cid": "bafypart"})
+ROOT_REF, PART_REF = ({"uri": each.remote_id, "cid": each.facts["cid"]} for each in (ROOT, PART))
+THREAD = Content(text="One", options={"thread": ["Two #rye", "Three"], "first_comment": "Try it", "langs": ["en"]})
+LATER, LATEST = "3n32f522mzc22", "3n32f522nyk22"
+"""The keys of the parts behind one and two others: a millisecond later each."""
 ABSENT = make_answer(400, {"error": "RecordNotFound", "message": f"Could not locate record: {URI}"})
+
+
+def published(rkey: str) -> Published:
+    url = f"https://bsky.app/profile/{DID}/post/{rkey}"
+    return Published(remote_id=f"at://{DID}/app.bsky.feed.post/{rkey}", url=url, facts={"cid": "bafyreigq"})
+
+
+FILM = make_video(alt_text="An oven")
+VIDEO = "https://video.bsky.app/xrpc/app.bsky.video"
+VIDEO_BLOB = blob("film", "video/mp4")
+DONE = {"jobId": "job1", "did": DID, "state": "JOB_STATE_COMPLETED", "blob": VIDEO_BLOB}
+BEGUN = {"jobId": "job1", "did": DID, "state": "JOB_STATE_CREATED"}
+
+
+def authority(audience: str, method: str, token: str) -> Call:
+    until = str(int(later(minutes=25).timestamp()))
+    return get("com.atproto.server.getServiceAuth", {"token": token}, aud=audience, lxm=method, exp=until)
+
+
+def room(gets: Answer | PlatformError | None = None) -> Call:
+    plenty = make_answer(200, {"canUpload": True, "remainingDailyVideos": 9, "remainingDailyBytes": 10**9})
+    sends = {"headers": {"Authorization": "Bearer ASK"}}
+    return Call("GET", f"{VIDEO}.getUploadLimits", sends, gets or plenty)
+
+
+def send_video(gets: Answer | PlatformError | None = None) -> Call:
+    sends = {
+        "headers": {"Authorization": "Bearer SEND", "Content-Type": "video/mp4"},
+        "data": b"bytes of media_1",
+    }
+    url = f"{VIDEO}.uploadVideo?did=did%3Aplc%3Aabc&name=media_1.mp4"
+    return Call("POST", url, sends, gets or make_answer(200, DONE))
+
+
+def job(**status: Any) -> Call:
+    answer = make_answer(200, {"jobStatus": {"jobId": "job1", "did": DID} | status})
+    return Call("GET", f"{VIDEO}.getJobStatus", {"params": {"jobId": "job1"}}, answer)
+
+
+def send_plainly(gets: Answer | PlatformError | None = None, pds: str = PDS) -> Call:
+    sends = {"headers": BEARER | {"Content-Type": "video/mp4"}, "data": b"bytes of media_1"}
+    url = f"{pds}/xrpc/com.atproto.repo.uploadBlob"
+    return Call("POST", url, sends, gets or make_answer(200, {"blob": VIDEO_BLOB}))
+
+
+def video_embed(**more: str) -> dict[str, Any]:
+    ratio = {"width": 720, "height": 1280}
+    return {"$type": "app.bsky.embed.video", "video": VIDEO_BLOB, "aspectRatio": ratio} | more
+
+
+ASK_FOR_ROOM = (authority("did:web:video.bsky.app", "app.bsky.video.getUploadLimits", "ASK"), room())
+SERVICE_AUTH = authority("did:web:pds.example", "com.atproto.repo.uploadBlob", "SEND")
 
 
 @pytest.fixture(autouse=True)
@@ -145,48 +216,101 @@ class TestBluesky(PlatformCase):
     revoke_calls = (Call("POST", f"{PDS}/xrpc/com.atproto.server.deleteSession", {"headers": REFRESH_BEARER}),)
     profile_calls = (get("app.bsky.actor.getProfile", SHOWN, actor=DID),)
     profile = PROFILE
-    text = Publication(Content(text="Hello"), (), (put(text="Hello"),), PUBLISHED)
-    link = Publication(
-        Content(text="Read", link="https://example.com/rye"),
-        (*PAGE_CALLS, upload(b"picture", "card")),
-        (put(text="Read", embed=thumb_card(thumb=blob("card"))),),
-        PUBLISHED,
-    )
-    image = Publication(
-        Content(text="Pain d'\u00e9pices", media=(make_image(alt_text="A loaf"),), options={"langs": ["fr"]}),
-        (upload(b"bytes of media_1", "one"),),
-        (
-            put(
-                text="Pain d'\u00e9pices",
-                langs=["fr"],
-                embed={
-                    "$type": "app.bsky.embed.images",
-                    "images": [
-                        {"image": blob("one"), "alt": "A loaf", "aspectRatio": {"width": 800, "height": 600}},
-                    ],
-                },
-            ),
+    publications = {
+        "text": Publication(Content(text="Hello"), (), (put(text="Hello"),), PUBLISHED),
+        "link": Publication(
+            Content(text="Read", link="https://example.com/rye"),
+            (*PAGE_CALLS, upload(b"picture", "card")),
+            (put(text="Read", embed=thumb_card(thumb=blob("card"))),),
+            PUBLISHED,
         ),
-        PUBLISHED,
-    )
-    images = Publication(
-        Content(text="", media=(make_image("media_1"), make_image("media_2", width=0, mime_type="image/png"))),
-        (upload(b"bytes of media_1", "one"), upload(b"bytes of media_2", "two", "image/png")),
-        (
-            put(
-                text="",
-                embed={
-                    "$type": "app.bsky.embed.images",
-                    "images": [
-                        {"image": blob("one"), "alt": "", "aspectRatio": {"width": 800, "height": 600}},
-                        {"image": blob("two", "image/png"), "alt": ""},
-                    ],
-                },
+        "image": Publication(
+            Content(text="Pain d'\u00e9pices", media=(make_image(alt_text="A loaf"),), options={"langs": ["fr"]}),
+            (upload(b"bytes of media_1", "one"),),
+            (
+                put(
+                    text="Pain d'\u00e9pices",
+                    langs=["fr"],
+                    embed={
+                        "$type": "app.bsky.embed.images",
+                        "images": [
+                            {"image": blob("one"), "alt": "A loaf", "aspectRatio": {"width": 800, "height": 600}},
+                        ],
+                    },
+                ),
             ),
+            PUBLISHED,
         ),
-        PUBLISHED,
-    )
-    recover_call = RECORD
+        "images": Publication(
+            Content(text="", media=(make_image("media_1"), make_image("media_2", width=0, mime_type="image/png"))),
+            (upload(b"bytes of media_1", "one"), upload(b"bytes of media_2", "two", "image/png")),
+            (
+                put(
+                    text="",
+                    embed={
+                        "$type": "app.bsky.embed.images",
+                        "images": [
+                            {"image": blob("one"), "alt": "", "aspectRatio": {"width": 800, "height": 600}},
+                            {"image": blob("two", "image/png"), "alt": ""},
+                        ],
+                    },
+                ),
+            ),
+            PUBLISHED,
+        ),
+        "second part": Publication(
+            THREAD,
+            (),
+            (
+                put(
+                    rkey=LATER,
+                    at="2026-11-24T10:00:00.001Z",
+                    text="Two #rye",
+                    langs=["en"],
+                    facets=[facet(4, 8, "tag", tag="rye")],
+                    reply={"root": ROOT_REF, "parent": ROOT_REF},
+                ),
+            ),
+            published(LATER),
+            out=(ROOT,),
+        ),
+        "third part": Publication(
+            THREAD,
+            (),
+            (
+                put(
+                    rkey=LATEST,
+                    at="2026-11-24T10:00:00.002Z",
+                    text="Three",
+                    langs=["en"],
+                    reply={"root": ROOT_REF, "parent": PART_REF},
+                ),
+            ),
+            published(LATEST),
+            out=(ROOT, PART),
+        ),
+        "first comment": Publication(
+            Content(text="One", media=(make_image(),), options={"first_comment": "Try it"}),
+            (),
+            (
+                put(
+                    rkey=LATER,
+                    at="2026-11-24T10:00:00.001Z",
+                    text="Try it",
+                    reply={"root": ROOT_REF, "parent": ROOT_REF},
+                ),
+            ),
+            published(LATER),
+            out=(ROOT,),
+        ),
+        "video": Publication(
+            Content(text="Oven", media=(FILM,)),
+            (*ASK_FOR_ROOM, SERVICE_AUTH, send_video()),
+            (put(text="Oven", embed=video_embed(alt="An oven")),),
+            PUBLISHED,
+        ),
+    }
+    recover_calls = (RECORD,)
     nothing_found = ABSENT
     refused = make_answer(
         400,
@@ -200,52 +324,50 @@ class TestBluesky(PlatformCase):
     token_over = make_answer(400, {"error": "ExpiredToken", "message": "Token has expired"})
 
     def test_a_post_is_sent_with_null_as_what_it_replaces(self) -> None:
-        assert "swapRecord" in self.text.commits[0].sends["json"]
-        assert self.text.commits[0].sends["json"]["swapRecord"] is None
+        assert "swapRecord" in self.first.commits[0].sends["json"]
+        assert self.first.commits[0].sends["json"]["swapRecord"] is None
 
     def test_a_lost_answer_is_followed_by_the_very_same_record(self) -> None:
-        operation = self.prepared(self.text)
+        operation = self.prepared(self.first)
         with pytest.raises(Unknown):
-            self.connector.commit(FakeSession(replace(self.text.commits[0], gets=LOST)), operation)
+            self.connector.commit(FakeSession(replace(self.first.commits[0], gets=LOST)), operation)
 
-        handles = self.connector.prepare(
-            FakeSession(), replace(operation, now=later(minutes=3), armed_at=NOW), lambda handles: None
-        )
-        published = self.connector.commit(FakeSession(*self.text.commits), replace(operation, handles=handles))
+        handles = self.connector.prepare(FakeSession(), replace(operation, now=later(minutes=3), armed_at=NOW), no_save)
+        published = self.connector.commit(FakeSession(*self.first.commits), replace(operation, handles=handles))
 
         assert published == PUBLISHED
 
     def test_another_record_at_our_key_is_an_earlier_try(self) -> None:
         taken = make_answer(400, {"error": "InvalidSwap", "message": "Record was at bafy"})
-        session = FakeSession(replace(self.text.commits[0], gets=taken), RECORD)
+        session = FakeSession(replace(self.first.commits[0], gets=taken), RECORD)
 
-        assert self.connector.commit(session, self.prepared(self.text)) == PUBLISHED
+        assert self.connector.commit(session, self.prepared(self.first)) == PUBLISHED
 
     def test_a_taken_key_without_a_record_stays_unknown(self) -> None:
         taken = make_answer(400, {"error": "InvalidSwap", "message": "Record was at bafy"})
-        session = FakeSession(replace(self.text.commits[0], gets=taken), replace(RECORD, gets=ABSENT))
+        session = FakeSession(replace(self.first.commits[0], gets=taken), replace(RECORD, gets=ABSENT))
 
         with pytest.raises(Unknown):
-            self.connector.commit(session, self.prepared(self.text))
+            self.connector.commit(session, self.prepared(self.first))
 
     def test_an_upload_that_was_dropped_is_made_again_before_the_next_try(self) -> None:
         dropped = make_answer(400, {"error": "BlobNotFound", "message": "Could not find blob"})
         with pytest.raises(BlobMissing):
-            self.commit(self.image, dropped)
-        operation = replace(self.prepared(self.image), now=later(seconds=30), armed_at=later(seconds=1))
-        session = FakeSession(*self.image.prepares)
+            self.commit(self.publications["image"], dropped)
+        operation = replace(self.prepared(self.publications["image"]), now=later(seconds=30), armed_at=later(seconds=1))
+        session = FakeSession(*self.publications["image"].prepares)
 
-        handles = self.connector.prepare(session, operation, lambda handles: None)
+        handles = self.connector.prepare(session, operation, no_save)
 
         session.assert_done()
         assert (handles["rkey"], handles["record"]) == (operation.handles["rkey"], operation.handles["record"])
 
     def test_an_upload_that_came_out_otherwise_is_put_into_the_record(self) -> None:
-        operation = replace(self.prepared(self.image), now=later(seconds=30), armed_at=later(seconds=1))
+        operation = replace(self.prepared(self.publications["image"]), now=later(seconds=30), armed_at=later(seconds=1))
         session = FakeSession(upload(b"bytes of media_1", "other"))
         saved: list[Handles] = []
 
-        handles = self.connector.prepare(session, operation, saved.append)
+        handles = self.connector.prepare(session, operation, lambda handles, *, seconds=0: saved.append(handles))
 
         assert handles["record"]["embed"]["images"][0]["image"] == blob("other")
         assert handles["record"]["createdAt"] == "2026-11-24T10:00:00.000Z"
@@ -255,11 +377,11 @@ class TestBluesky(PlatformCase):
         broken = make_answer(400, {"error": "InvalidRequest", "message": "Bad"})
 
         with pytest.raises(Rejected):
-            self.connector.recover(FakeSession(replace(RECORD, gets=broken)), self.prepared(self.text))
+            self.connector.recover(FakeSession(replace(RECORD, gets=broken)), self.prepared(self.first))
 
     def record(self, content: Content, *calls: Call) -> Any:
         session = FakeSession(*calls)
-        handles = self.connector.prepare(session, self.operation(content), lambda handles: None)
+        handles = self.connector.prepare(session, self.operation(content), no_save)
         session.assert_done()
         return json.loads(json.dumps(handles["record"]))
 
@@ -310,19 +432,23 @@ class TestBluesky(PlatformCase):
         ],
     )
     def test_a_page_that_cannot_be_read_does_not_stop_the_post(self, calls: tuple[Call, ...]) -> None:
-        record = self.record(self.link.content, *calls)
+        record = self.record(self.publications["link"].content, *calls)
 
         assert record["embed"] == thumb_card(title="https://example.com/rye", description="")
 
     @pytest.mark.parametrize("gets", [make_answer(413), make_answer(503), LOST])
     def test_a_picture_that_cannot_be_uploaded_is_left_out(self, gets: Any) -> None:
-        record = self.record(self.link.content, *PAGE_CALLS, replace(upload(b"picture", "card"), gets=gets))
+        thumb = replace(upload(b"picture", "card"), gets=gets)
+
+        record = self.record(self.publications["link"].content, *PAGE_CALLS, thumb)
 
         assert record["embed"] == thumb_card()
 
     def test_a_dead_token_is_not_hidden_by_the_link_card(self) -> None:
+        thumb = replace(upload(b"picture", "card"), gets=self.token_over)
+
         with pytest.raises(AuthExpired):
-            self.record(self.link.content, *PAGE_CALLS, replace(upload(b"picture", "card"), gets=self.token_over))
+            self.record(self.publications["link"].content, *PAGE_CALLS, thumb)
 
     def test_the_service_of_an_account_without_one_is_blueskys_own(self) -> None:
         account = replace(self.account, metadata={})
@@ -355,6 +481,7 @@ class TestBluesky(PlatformCase):
         [
             (401, "AuthMissing", "Authentication Required", (AuthExpired, "TOKEN_REVOKED", "account_owner")),
             (400, "InvalidToken", "Token could not be verified", (AuthExpired, "TOKEN_REVOKED", "account_owner")),
+            (400, "AccountTakedown", "Account has been taken down", (AuthExpired, "TOKEN_REVOKED", "account_owner")),
             (403, "AccountNotFound", "Not yours", (Rejected, "TOKEN_REVOKED", "account_owner")),
             (403, "ScopeMissingError", "Missing scope", (Rejected, "TOKEN_REVOKED", "account_owner")),
             (413, "PayloadTooLarge", "request entity too large", (Rejected, "MEDIA_REJECTED", "caller")),
@@ -380,18 +507,265 @@ class TestBluesky(PlatformCase):
         assert isinstance(error, RateLimited)
         assert error.retry_after == 7
 
-    @pytest.mark.parametrize("langs", [["en", "fr", "de", "it"], "en", [1], [""]])
-    def test_languages_are_a_short_list_of_words(self, langs: Any) -> None:
-        issues = self.connector.validate(Content(text="Hi", options={"langs": langs}))
+    @pytest.mark.parametrize(
+        ("langs", "rule"),
+        [
+            (["en", "fr", "de", "it"], "too_many_entries"),
+            ("en", "option_invalid"),
+            ([1], "option_invalid"),
+            (5, "option_invalid"),
+            ([""], "option_empty"),
+            (["English please"], "langs_invalid"),
+        ],
+    )
+    def test_languages_are_a_short_list_of_tags(self, langs: Any, rule: str) -> None:
+        issues = self.connector.validate(Content(text="Hi", options={"langs": langs}), {})
 
-        assert [each.rule for each in issues] == ["langs_invalid"]
+        assert [each.rule for each in issues] == [rule]
 
     def test_a_text_of_300_families_is_too_large_in_bytes(self) -> None:
         families = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466" * 300
 
-        issues = self.connector.validate(Content(text=families))
+        issues = self.connector.validate(Content(text=families), {})
 
         assert [(each.rule, each.limit, each.actual) for each in issues] == [("text_too_many_bytes", 3000, 7500)]
+
+    def test_a_server_that_fails_at_a_taken_key_is_asked_what_is_there(self) -> None:
+        failed = make_answer(500, {"error": "InternalServerError", "message": "Internal Server Error"})
+        session = FakeSession(replace(self.first.commits[0], gets=failed), RECORD)
+
+        assert self.connector.commit(session, self.prepared(self.first)) == PUBLISHED
+
+    @pytest.mark.parametrize("gets", [ABSENT, LOST, make_answer(503), make_answer(400, {"error": "ExpiredToken"})])
+    def test_a_failing_server_that_shows_no_record_leaves_the_outcome_unknown(self, gets: Any) -> None:
+        failed = make_answer(500, {"error": "InternalServerError", "message": "Internal Server Error"})
+        session = FakeSession(replace(self.first.commits[0], gets=failed), replace(RECORD, gets=gets))
+
+        with pytest.raises(Unknown):
+            self.connector.commit(session, self.prepared(self.first))
+
+    def test_an_answer_without_the_content_id_is_unclear(self) -> None:
+        with pytest.raises(Unknown):
+            self.commit(self.first, make_answer(200, {"uri": URI}))
+
+    def test_a_reply_is_written_once_and_repeated_to_the_letter(self) -> None:
+        operation = self.prepared(self.publications["third part"])
+
+        handles = self.connector.prepare(FakeSession(), replace(operation, now=later(minutes=3)), no_save)
+
+        assert handles == operation.handles
+
+    def test_a_post_whose_content_id_nobody_kept_is_looked_up_by_its_replies(self) -> None:
+        found = get("com.atproto.repo.getRecord", ROOT_REF, repo=DID, collection="app.bsky.feed.post", rkey="3root")
+        operation = self.operation(THREAD, out=(replace(ROOT, facts={}), PART))
+
+        handles = self.connector.prepare(FakeSession(found), operation, no_save)
+
+        assert handles["record"]["reply"] == {"root": ROOT_REF, "parent": PART_REF}
+        lost = FakeSession(replace(found, gets=make_answer(200, {})))
+        with pytest.raises(Rejected):
+            self.connector.prepare(lost, operation, no_save)
+
+    def upload(self, *calls: Call, handles: Handles | None = None, account: Account | None = None) -> Handles:
+        """Prepare the film until something is raised; `self.saved` is where that left it."""
+        content = self.publications["video"].content
+        operation = Operation(content=content, account=account or self.account, now=NOW, handles=handles or {})
+        session = FakeSession(*calls)
+        self.saved: Handles = handles or {}
+
+        def save(handles: Handles, *, seconds: float = 0) -> None:
+            self.saved, self.seconds = handles, seconds
+
+        try:
+            return self.connector.prepare(session, operation, save)
+        finally:
+            session.assert_done()
+
+    def test_the_work_on_a_video_is_waited_for(self) -> None:
+        with pytest.raises(StillWorking) as caught:
+            self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(make_answer(200, {"jobStatus": BEGUN})))
+        begun = self.saved
+        with pytest.raises(StillWorking):
+            self.upload(job(state="JOB_STATE_ENCODING"), handles=begun)
+
+        handles = self.upload(job(state="JOB_STATE_COMPLETED", blob=VIDEO_BLOB), handles=begun)
+
+        assert caught.value.retry_after == 5
+        assert begun == {"job": {"id": "job1", "at": NOW.isoformat()}}
+        assert handles["record"]["embed"] == video_embed(alt="An oven")
+
+    def test_a_large_upload_is_given_its_time(self) -> None:
+        with pytest.raises(Unknown):
+            self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(LOST))
+
+        assert (self.saved, self.seconds) == ({}, 600)
+
+    @pytest.mark.parametrize("known", [{"blob": VIDEO_BLOB}, {"state": "JOB_STATE_COMPLETED", "blob": VIDEO_BLOB}])
+    def test_a_video_that_is_known_already_gives_its_blob(self, known: dict[str, Any]) -> None:
+        again = make_answer(409, {"error": "already_exists", "jobId": "job1"} | known)
+
+        handles = self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(again))
+
+        assert handles["record"]["embed"]["video"] == VIDEO_BLOB
+
+    def test_a_video_that_is_known_and_not_ready_is_waited_for(self) -> None:
+        again = make_answer(409, {"error": "already_exists", "jobId": "job1", "message": "Video already processed"})
+        with pytest.raises(StillWorking):
+            self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(again))
+
+        handles = self.upload(job(state="JOB_STATE_COMPLETED", blob=VIDEO_BLOB), handles=self.saved)
+
+        assert handles["record"]["embed"]["video"] == VIDEO_BLOB
+
+    def test_a_video_that_is_given_up_is_rejected_and_forgotten(self) -> None:
+        failed = job(state="JOB_STATE_FAILED", message="Not a video", failureCode="bad_video")
+
+        with pytest.raises(Rejected) as caught:
+            self.upload(failed, handles={"job": {"id": "job1", "at": NOW.isoformat()}})
+
+        assert (caught.value.error_code, caught.value.network_code) == ("MEDIA_REJECTED", "bad_video")
+        assert caught.value.message == "Bluesky says: Not a video"
+        assert self.saved == {}
+
+    @pytest.mark.parametrize("answer", [{}, {"jobStatus": {}}, []])
+    def test_a_service_that_says_nothing_of_the_video_is_asked_again(self, answer: Any) -> None:
+        with pytest.raises(Unavailable):
+            self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(make_answer(200, answer)))
+
+    def test_work_of_long_ago_is_begun_anew(self) -> None:
+        old = {"job": {"id": "old", "at": later(hours=-2).isoformat()}}
+
+        handles = self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(), handles=old)
+
+        assert handles["record"]["embed"]["video"] == VIDEO_BLOB
+
+    @pytest.mark.parametrize(
+        ("limits", "error", "message"),
+        [
+            ({"canUpload": False, "remainingDailyVideos": 0, "message": "Over"}, RateLimited, "Bluesky says: Over"),
+            ({"canUpload": True, "remainingDailyBytes": 15}, RateLimited, "Bluesky takes no videos of this account"),
+            ({"canUpload": False, "message": "No e-mail"}, Rejected, "Bluesky says: No e-mail"),
+        ],
+    )
+    def test_a_video_without_room_for_it_is_not_sent(
+        self, limits: dict[str, Any], error: type[PlatformError], message: str
+    ) -> None:
+        with pytest.raises(error, match=message):
+            self.upload(ASK_FOR_ROOM[0], room(make_answer(200, limits)))
+
+    def test_a_refusal_of_the_service_says_nothing_about_the_account(self) -> None:
+        refused = make_answer(401, {"error": "AuthenticationRequired", "message": "Unconfirmed e-mail"})
+
+        with pytest.raises(Rejected) as caught:
+            self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(refused))
+
+        assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "account_owner")
+
+    def test_a_busy_service_is_asked_again(self) -> None:
+        with pytest.raises(RateLimited):
+            self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(make_answer(429, {"error": "RateLimitExceeded"})))
+
+    @pytest.mark.parametrize(
+        "calls",
+        [
+            (replace(ASK_FOR_ROOM[0], gets=make_answer(501, {"error": "MethodNotImplemented"})),),
+            (replace(ASK_FOR_ROOM[0], gets=make_answer(404)),),
+            (ASK_FOR_ROOM[0], room(make_answer(401, {"error": "AuthenticationRequired"}))),
+            (ASK_FOR_ROOM[0], room(make_answer(400, {"error": "InvalidRequest"}))),
+        ],
+    )
+    def test_where_the_service_has_no_part_the_video_goes_to_the_server(self, calls: tuple[Call, ...]) -> None:
+        handles = self.upload(*calls, send_plainly())
+
+        assert handles["record"]["embed"] == video_embed(alt="An oven")
+        assert self.upload(handles=handles) == handles
+
+    @pytest.mark.parametrize("pds", ["http://localhost", "https://pds.example:8443"])
+    def test_a_server_that_the_service_cannot_reach_takes_the_video_itself(self, pds: str) -> None:
+        account = replace(self.account, metadata={"service": pds})
+
+        assert self.upload(send_plainly(pds=pds), account=account)["record"]["embed"]["video"] == VIDEO_BLOB
+
+    @pytest.mark.parametrize(
+        ("gets", "error"),
+        [
+            (make_answer(413, {"error": "PayloadTooLarge"}), Rejected),
+            (make_answer(200, {}), Unavailable),
+            (make_answer(503), Unavailable),
+        ],
+    )
+    def test_a_server_that_does_not_take_the_video_says_so(self, gets: Answer, error: type[PlatformError]) -> None:
+        account = replace(self.account, metadata={"service": "http://localhost"})
+
+        with pytest.raises(error):
+            self.upload(send_plainly(gets, "http://localhost"), account=account)
+
+    @pytest.mark.parametrize(
+        ("calls", "error"),
+        [
+            ((replace(ASK_FOR_ROOM[0], gets=make_answer(400, {"error": "ExpiredToken"})),), AuthExpired),
+            ((replace(ASK_FOR_ROOM[0], gets=make_answer(503)),), Unavailable),
+            ((ASK_FOR_ROOM[0], room(make_answer(503))), Unavailable),
+            ((ASK_FOR_ROOM[0], room(LOST)), Unknown),
+        ],
+    )
+    def test_trouble_on_the_way_is_no_absence_of_the_service(self, calls: Any, error: type[PlatformError]) -> None:
+        with pytest.raises(error):
+            self.upload(*calls)
+
+    @pytest.mark.parametrize(
+        ("service", "size", "warned"),
+        [
+            ("https://pds.example", 5 * 1024 * 1024, False),
+            ("https://pds.example", 5 * 1024 * 1024 + 1, True),
+            ("https://morel.us-east.host.bsky.network", 50_000_000, False),
+            ("", 50_000_000, False),
+        ],
+    )
+    def test_a_video_that_a_small_server_may_refuse_is_warned_of(self, service: str, size: int, warned: bool) -> None:
+        issues = self.connector.validate(Content(text="", media=(make_video(size=size),)), {"service": service})
+
+        assert [(each.rule, each.severity) for each in issues] == [("video_may_be_too_large", "warning")] * warned
+
+    def test_every_part_has_the_length_of_a_post(self) -> None:
+        families = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466" * 300
+        content = Content(text="", media=(make_image(),), options={"thread": ["x" * 301], "first_comment": families})
+
+        issues = self.connector.validate(content, {})
+
+        assert [(each.rule, each.field) for each in issues] == [
+            ("text_too_long", "options.thread.0"),
+            ("text_too_many_bytes", "options.first_comment"),
+        ]
+
+    def numbers(self, answer: Answer) -> dict[str, PostNumbers]:
+        uris = [URI, PART.remote_id]
+        sends = {"headers": BEARER, "params": [("uris", uri) for uri in uris]}
+        session = FakeSession(Call("GET", f"{PDS}/xrpc/app.bsky.feed.getPosts", sends, answer))
+        return self.connector.post_metrics(session, self.account, uris, now=NOW)
+
+    def test_posts_are_counted_and_those_that_are_gone_left_out(self) -> None:
+        post = {"uri": URI, "likeCount": 4, "repostCount": 1, "replyCount": 2, "quoteCount": 0, "bookmarkCount": 1}
+
+        found = self.numbers(make_answer(200, {"posts": [post]}))
+
+        own = {"likes": 4, "reposts": 1, "replies": 2, "quotes": 0, "bookmarks": 1}
+        assert found == {URI: PostNumbers(engagement=7, own=own)}
+
+    def test_what_a_server_does_not_count_stays_unknown(self) -> None:
+        assert self.numbers(make_answer(200, {"posts": [{"uri": URI}]})) == {URI: PostNumbers()}
+        assert self.numbers(BARE_SERVER) == {URI: PostNumbers(), PART.remote_id: PostNumbers()}
+        with pytest.raises(Rejected):
+            self.numbers(make_answer(400, {"error": "InvalidRequest", "message": "Error: uris must be valid"}))
+
+    def test_the_account_is_counted(self) -> None:
+        call = replace(self.profile_calls[0], gets=make_answer(200, SHOWN | {"postsCount": 12}))
+        bare = replace(self.profile_calls[0], gets=BARE_SERVER)
+
+        found = self.connector.account_metrics(FakeSession(call), self.account, now=NOW)
+
+        assert found == AccountNumbers(followers=120, following=3, posts=12)
+        assert self.connector.account_metrics(FakeSession(bare), self.account, now=NOW) == AccountNumbers()
 
 
 class TestSigningIn:

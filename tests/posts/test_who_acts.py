@@ -21,7 +21,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.bluesky import BlobMissing
+from accounts.platforms.bluesky_api import BlobMissing
 from ouipost.claims import database_now
 from posts.advice import BY_CODE, advise
 from posts.claiming import MAX_UNSETTLED_CLAIMS, claim_targets
