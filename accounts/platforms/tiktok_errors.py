@@ -1,0 +1,102 @@
+"""What TikTok means when it refuses a call, or gives up a post: its codes count, not its statuses.
+
+https://developers.tiktok.com/doc/tiktok-api-v2-error-handling
+"""
+
+from typing import Any
+
+from accounts.platforms.base import (
+    Answer,
+    AuthExpired,
+    PlatformError,
+    ProcessingFailed,
+    RateLimited,
+    Rejected,
+    Unavailable,
+    WhoActs,
+)
+from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said
+
+NAME = "TikTok"
+OK = "ok"
+FIRST_WAIT = 60.0
+"""TikTok tells no time with its limits of a minute."""
+FULL_DAY_WAIT = 3600.0
+"""Its caps are of the last 24 hours, so that there may be room at any time."""
+
+TOKEN_IS_OVER = {"access_token_invalid"}
+MINUTE_IS_FULL = {"rate_limit_exceeded"}
+DAY_IS_FULL = {"spam_risk_too_many_posts", "spam_risk_too_many_pending_share", "reached_active_user_cap"}
+TRANSIENT = {"internal_error"}
+PERMISSION: dict[str, Any] = {"code": "TOKEN_REVOKED", "who_acts": WhoActs.ACCOUNT_OWNER}
+APP: dict[str, Any] = {"code": "PLATFORM_UNAVAILABLE", "who_acts": WhoActs.OPERATOR}
+REFUSALS: dict[str, dict[str, Any]] = {
+    "scope_not_authorized": PERMISSION,
+    "scope_permission_missed": PERMISSION,
+    "spam_risk_user_banned_from_posting": {"who_acts": WhoActs.ACCOUNT_OWNER},
+    "unaudited_client_can_only_post_to_private_accounts": APP,
+    "url_ownership_unverified": APP,
+    "invalid_file_upload": {"code": "MEDIA_REJECTED"},
+    "invalid_param": {},
+    "invalid_params": {},
+    "privacy_level_option_mismatch": {},
+}
+
+AUTH_REMOVED = "auth_removed"
+WORTH_ANOTHER_TRY = {"internal", "video_pull_failed", "photo_pull_failed"}
+BAD_MEDIA = {
+    "file_format_check_failed": "the file's format",
+    "duration_check_failed": "the video's duration",
+    "frame_rate_check_failed": "the video's frame rate",
+    "picture_size_check_failed": "the size of the picture",
+}
+BAD_CONTENT = {
+    "spam_risk_text": "it takes the text for spam",
+    "spam_risk": "it takes the post for spam",
+    "publish_cancelled": "it was cancelled",
+}
+
+
+def code_of(answer: Answer) -> str:
+    """Return the code of an answer, also of one with a good status; empty where there is none."""
+    error = dig(decoded(answer), "error")
+    return error if isinstance(error, str) else dig_text(error, "code")
+
+
+def classify(answer: Answer) -> PlatformError:
+    """Return what a refusal means."""
+    code = code_of(answer)
+    facts: dict[str, Any] = {"message": _told(answer, code), "status": answer.status, "network_code": code}
+    if code in TOKEN_IS_OVER or (answer.status == 401 and not code):
+        return AuthExpired(**facts)
+    if code in DAY_IS_FULL:
+        return RateLimited(retry_after=retry_after(answer) or FULL_DAY_WAIT, **facts)
+    if code in MINUTE_IS_FULL or answer.status == 429:
+        return RateLimited(retry_after=retry_after(answer) or FIRST_WAIT, **facts)
+    if code in TRANSIENT or answer.status >= 500 or (not code and is_unclear(answer.status)):
+        return Unavailable(retry_after=retry_after(answer), **facts)
+    return Rejected(**REFUSALS.get(code, {}), **facts)
+
+
+def _told(answer: Answer, code: str) -> str:
+    """Quote TikTok, with the code where nobody here knows it, and with the id that its support asks for."""
+    error = dig(decoded(answer), "error")
+    message = said(NAME, dig(error, "message") or code, otherwise=f"answered with status {answer.status}.")
+    is_known = code in {"", *REFUSALS, *TOKEN_IS_OVER, *DAY_IS_FULL, *MINUTE_IS_FULL, *TRANSIENT}
+    log_id = dig_text(error, "log_id")
+    notes = [*([] if is_known else [f"unknown code {code}"]), *([f"log_id {log_id}"] if log_id else [])]
+    return f"{message} ({', '.join(notes)})" if notes else message
+
+
+def given_up(reason: str) -> PlatformError:
+    """Return what it means that TikTok took a post and gave it up for this reason."""
+    if reason == AUTH_REMOVED:
+        return AuthExpired("TikTok gave the post up: the access was taken away.", network_code=reason)
+    if reason in WORTH_ANOTHER_TRY:
+        told = "TikTok gave the post up, again, for a cause of its own."
+        return ProcessingFailed(told, code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.NETWORK, network_code=reason)
+    if reason in BAD_MEDIA:
+        told = f"TikTok gave the post up: it does not take {BAD_MEDIA[reason]}."
+        return ProcessingFailed(told, who_acts=WhoActs.CALLER, network_code=reason)
+    why = BAD_CONTENT.get(reason) or f"its reason is {reason or 'not told'}, which is unknown here"
+    return ProcessingFailed(f"TikTok gave the post up: {why}.", code="CONTENT_REJECTED", network_code=reason)

@@ -1,0 +1,142 @@
+"""What TikTok refuses beside the limits: what this creator may not choose, and options that do not go together."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from accounts.platforms import rules
+from accounts.platforms.base import Content, Issue, Limits, Media, Option
+from accounts.platforms.http import dig_count, dig_list
+
+PUBLIC, SELF_ONLY = "PUBLIC_TO_EVERYONE", "SELF_ONLY"
+PRIVACY_LEVELS = (PUBLIC, "FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", SELF_ONLY)
+INTERACTIONS = ("comment", "duet", "stitch")
+CREATOR, SCOPES = "creator_info", "scopes"
+"""What an account's metadata has: the creator's settings as last read, and what was granted."""
+PUBLISH = "video.publish"
+MAX_DESCRIPTION = 4000
+"""Of photos, whose text stands apart from their title."""
+
+OPTIONS = (
+    Option(name="privacy_level", choices=PRIVACY_LEVELS, required=True),
+    *(Option(name=f"disable_{each}", kind="flag") for each in INTERACTIONS),
+    Option(name="brand_content_toggle", kind="flag"),
+    Option(name="brand_organic_toggle", kind="flag"),
+    Option(name="is_aigc", kind="flag"),
+    Option(name="auto_add_music", kind="flag"),
+    Option(name="video_cover_timestamp_ms", kind="integer"),
+    Option(name="photo_cover_index", kind="integer"),
+)
+OF_VIDEOS = ("disable_duet", "disable_stitch", "video_cover_timestamp_ms")
+OF_PHOTOS = ("auto_add_music", "photo_cover_index")
+
+
+def video_of(content: Content) -> Media | None:
+    """Return the video of a post, None for one of photos."""
+    return next((each for each in content.media if each.type == "video"), None)
+
+
+def check(content: Content, limits: Limits, account: Mapping[str, Any]) -> list[Issue]:
+    """Return all that TikTok would refuse in this content of this account."""
+    applied = replace(limits, max_title_characters=None)
+    if content.media and not video_of(content):
+        applied = replace(limits, max_characters=MAX_DESCRIPTION)
+    creator = account.get(CREATOR) or {}
+    return [
+        *rules.check(content, applied, account),
+        *_permission(account),
+        *_options(content),
+        *of_creator(content, creator),
+    ]
+
+
+def _permission(account: Mapping[str, Any]) -> Iterator[Issue]:
+    if SCOPES in account and PUBLISH not in dig_list(account, SCOPES):
+        yield Issue(
+            rule="permission_missing",
+            field="platforms",
+            message="The account's owner did not allow this app to post to TikTok.",
+            limit=PUBLISH,
+            actual=dig_list(account, SCOPES),
+            fix="Connect the account again and allow posting.",
+        )
+
+
+def _options(content: Content) -> Iterator[Issue]:
+    options, video = content.options, video_of(content)
+    strange = OF_PHOTOS if video else OF_VIDEOS if content.media else ()
+    for name in (name for name in strange if name in options):
+        yield Issue(
+            rule="option_not_for_this_kind",
+            field=f"options.{name}",
+            message=f"The option {name} is for {'photos' if video else 'videos'} only.",
+            actual=options[name],
+            fix="Remove the option.",
+        )
+    if options.get("brand_content_toggle") is True and options.get("privacy_level") == SELF_ONLY:
+        yield Issue(
+            rule="branded_content_not_private",
+            field="options.brand_content_toggle",
+            message="TikTok takes no branded content that only the creator can see.",
+            actual=SELF_ONLY,
+            fix="Choose another privacy level, or turn brand_content_toggle off.",
+        )
+    if video:
+        yield from _cover(options, "video_cover_timestamp_ms", int(video.seconds * 1000) or None)
+    else:
+        yield from _cover(options, "photo_cover_index", max(len(content.media) - 1, 0))
+
+
+def _cover(options: Mapping[str, Any], name: str, most: int | None) -> Iterator[Issue]:
+    """Name a cover that the post does not have; `most` is None where nothing is known of the video."""
+    value = options.get(name)
+    if type(value) is int and (value < 0 or (most is not None and value > most)):
+        yield Issue(
+            rule="cover_outside",
+            field=f"options.{name}",
+            message=f"The option {name} is {value}, where the post has nothing.",
+            limit=most,
+            actual=value,
+            fix="Use a number from 0 on." if most is None else f"Use a number from 0 to {most}.",
+        )
+
+
+def of_creator(content: Content, creator: Mapping[str, Any]) -> Iterator[Issue]:
+    """Name what this creator's own settings do not let an app post; nothing where they are not known."""
+    yield from _privacy(content, dig_list(creator, "privacy_level_options"))
+    yield from _duration(video_of(content), dig_count(creator, "max_video_post_duration_sec"))
+    for each in INTERACTIONS:
+        if creator.get(f"{each}_disabled") is True and content.options.get(f"disable_{each}") is False:
+            yield Issue(
+                rule="interaction_disabled",
+                field=f"options.disable_{each}",
+                message=f"The creator has turned {each} off for all posts.",
+                limit=True,
+                actual=False,
+                fix="Remove the option, or set it to true.",
+            )
+
+
+def _privacy(content: Content, offered: list[Any]) -> Iterator[Issue]:
+    level = content.options.get("privacy_level")
+    if offered and level in PRIVACY_LEVELS and level not in offered:
+        yield Issue(
+            rule="privacy_level_unavailable",
+            field="options.privacy_level",
+            message=f"This creator cannot post for {level}.",
+            limit=offered,
+            actual=level,
+            fix=f"Use one of: {', '.join(map(str, offered))}.",
+        )
+
+
+def _duration(video: Media | None, most: int | None) -> Iterator[Issue]:
+    if video and most is not None and video.seconds > most:
+        yield Issue(
+            rule="video_too_long_for_creator",
+            field="media.0",
+            message=f"The video has {video.seconds:g} seconds; this creator may post at most {most}.",
+            limit=most,
+            actual=video.seconds,
+            fix="Cut the video.",
+        )

@@ -1,0 +1,57 @@
+"""A video's way to TikTok: even chunks in their order, of which the last one makes it a post.
+
+https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide
+"""
+
+import re
+from dataclasses import dataclass
+
+from accounts.platforms.base import Answer, Media, Session
+from accounts.platforms.uploads import pieces
+
+LEAST_CHUNK = 5 * 1024 * 1024
+CHUNK_SECONDS = 80
+RANGE = re.compile(r"bytes\s+0-(\d+)/\d+")
+TAKEN = {200, 201}
+GONE = {403, 404}
+"""The address is over, or was never there."""
+OUT_OF_STEP = {206, 416}
+"""These tell how many bytes are there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How a video is cut: the last chunk also takes the few bytes that are left over."""
+
+    size: int
+
+    @property
+    def count(self) -> int:
+        return max(self.size // LEAST_CHUNK, 1)
+
+    @property
+    def chunk(self) -> int:
+        return self.size // self.count
+
+    @property
+    def last(self) -> int:
+        """Return where the last chunk begins."""
+        return (self.count - 1) * self.chunk
+
+    def end(self, start: int) -> int:
+        """Return where the chunk ends that this byte is in."""
+        return self.size if start >= self.last else (start // self.chunk + 1) * self.chunk
+
+
+def put(session: Session, media: Media, url: str, start: int) -> Answer:
+    """Send the chunk that begins here, or the rest of it."""
+    end = Plan(size=media.size).end(start)
+    _, content = next(pieces(media, end - start, start=start))
+    headers = {"Content-Type": media.mime_type, "Content-Range": f"bytes {start}-{end - 1}/{media.size}"}
+    return session.request("PUT", url, headers=headers, data=content, timeout=CHUNK_SECONDS)
+
+
+def received(answer: Answer) -> int | None:
+    """Return how many bytes TikTok has, None where it does not say."""
+    found = RANGE.match(answer.headers.get("Content-Range", ""))
+    return int(found[1]) + 1 if found else None

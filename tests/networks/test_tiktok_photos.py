@@ -1,0 +1,120 @@
+"""Photos that TikTok fetches: found again after a lost answer, sent at most twice."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from accounts.platforms.base import Content, Handles, ProcessingFailed, RateLimited, Recovery, Unknown
+from tests.networks.platform_case import NOW, FakeSession, make_image
+from tests.networks.tiktok_calls import (
+    ONESELF,
+    PHOTO_ID,
+    PHOTOS,
+    Steps,
+    bad,
+    creator_info,
+    good,
+    listed,
+    listing,
+    photos,
+    status,
+)
+
+OWN, OTHER = listed("Three loaves"), listed("Four loaves", id="5")
+
+
+class TestPhotos(Steps):
+    def test_public_photos_are_looked_for_until_their_publish_id_is_known(self) -> None:
+        lost = self.prepared(PHOTOS)
+
+        assert self.connector.recovery_of(lost) == Recovery.LOOK
+        assert self.connector.recovery_of(self.sent(PHOTOS)) == Recovery.HANDLE
+
+    def test_nobody_can_tell_what_became_of_lost_photos_that_are_not_public(self) -> None:
+        lost = self.prepared(replace(PHOTOS, content=photos(**ONESELF)))
+
+        assert self.connector.recovery_of(lost) == Recovery.PARK
+
+    def test_photos_that_were_sent_twice_are_not_sent_a_third_time(self) -> None:
+        operation = self.prepared(PHOTOS)
+        assert self.recover(operation, listing()) == []
+
+        operation = replace(operation, handles=self.prepare(operation))
+
+        with pytest.raises(Unknown):
+            self.recover(operation, listing())
+        assert self.recover(operation, listing(OWN)) == [PHOTOS.published]
+
+    def test_photos_that_tiktok_could_not_fetch_are_sent_once_more_and_then_looked_for(self) -> None:
+        operation = self.sent(PHOTOS)
+        failed = status(PHOTO_ID, "FAILED", fail_reason="photo_pull_failed")
+
+        handles = self.waiting(operation, failed).handles
+        assert handles is not None
+        operation = replace(operation, handles=handles)
+        assert self.recover(operation) == []
+        operation = replace(operation, handles=self.prepare(operation))
+
+        assert self.connector.recovery_of(operation) == Recovery.LOOK
+        with pytest.raises(ProcessingFailed):
+            self.recover(replace(operation, handles={**operation.handles, "publish_id": PHOTO_ID}), failed)
+
+    def test_the_addresses_are_ready_before_the_visible_call(self) -> None:
+        saved: list[Handles] = []
+        media = (make_image(converted="written as a JPEG"), make_image("media_2"))
+
+        handles = self.connector.prepare(
+            FakeSession(creator_info()),
+            self.operation(replace(photos(), media=media)),
+            lambda handles, *, seconds=0: saved.append(handles),
+        )
+
+        assert handles["photos"] == ["https://ours.example/media/media_1", "https://ours.example/media/media_2"]
+        assert len(saved) == 2
+
+    def test_a_refusal_with_a_good_status_is_a_refusal(self) -> None:
+        assert type(self.commit(PHOTOS, bad(200, "spam_risk_too_many_posts"))) is RateLimited
+
+    def test_an_internal_error_leaves_the_outcome_unknown(self) -> None:
+        assert type(self.commit(PHOTOS, bad(200, "internal_error"))) is Unknown
+
+    @pytest.mark.parametrize(
+        ("content", "video"),
+        [
+            (replace(photos(), text="Salt\n and  bread "), listed("Salt and bread")),
+            (replace(photos(), text="Cafe\u0301"), listed("Caf\u00e9")),
+            (replace(photos(), text="x" * 200), listed("x" * 150)),
+            (replace(photos(), text="🍞" * 200), listed("🍞" * 75)),
+            (replace(photos(), text="", title="Loaves"), listed("", title="Loaves")),
+            (replace(photos(), text=""), listed("")),
+        ],
+    )
+    def test_a_post_is_recognised_as_tiktok_shows_it(self, content: Content, video: dict[str, Any]) -> None:
+        operation = self.operation(content, armed_at=NOW)
+
+        assert self.recover(operation, listing(video)) == [PHOTOS.published]
+
+    @pytest.mark.parametrize(
+        "video",
+        [
+            listed("Three"),
+            listed("Three loaves!"),
+            listed("Three loaves", create_time=int((NOW - timedelta(seconds=6)).timestamp())),
+            listed("Three loaves", create_time="yesterday"),
+        ],
+    )
+    def test_another_post_is_not_taken_for_it(self, video: dict[str, Any]) -> None:
+        assert self.recover(self.operation(photos(), armed_at=NOW), listing(video)) == []
+
+    def test_the_search_ends_where_the_posts_are_older(self) -> None:
+        old = listed("Old", create_time=int((NOW - timedelta(days=1)).timestamp()))
+
+        assert self.recover(self.operation(photos(), armed_at=NOW), listing(OTHER, old, then=7)) == []
+
+    def test_a_list_that_goes_on_without_saying_where_is_unknown(self) -> None:
+        call = replace(listing(), gets=good(videos=[OTHER], has_more=True))
+
+        with pytest.raises(Unknown):
+            self.recover(self.operation(photos(), armed_at=NOW), call)

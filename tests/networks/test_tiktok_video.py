@@ -1,0 +1,337 @@
+"""A video's way to TikTok: chunk by chunk, then polled until it is shown or given up."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from accounts.platforms import tiktok_upload
+from accounts.platforms.base import (
+    Answer,
+    AuthExpired,
+    Handles,
+    PlatformError,
+    ProcessingFailed,
+    RateLimited,
+    Recovery,
+    Rejected,
+    StillWorking,
+    Unavailable,
+    Unknown,
+)
+from accounts.platforms.tiktok_upload import Plan
+from tests.networks.platform_case import LOST, NOT_SENT, NOW, FakeSession, later, make_answer, make_video
+from tests.networks.tiktok_calls import (
+    FIRST,
+    POST_ID,
+    PRIVATE,
+    PUBLISH_ID,
+    VIDEO,
+    Steps,
+    bad,
+    chunk,
+    complete,
+    creator_info,
+    film,
+    good,
+    status,
+    video_init,
+)
+
+
+@pytest.fixture(autouse=True)
+def small_chunks() -> Iterator[None]:
+    """Cut videos into chunks of eight bytes."""
+    with patch.object(tiktok_upload, "LEAST_CHUNK", 8):
+        yield
+
+
+class TestChunks:
+    @pytest.mark.parametrize(
+        ("size", "count", "chunk"),
+        [(1, 1, 1), (15, 1, 15), (16, 2, 8), (17, 2, 8), (31, 3, 10), (8000, 1000, 8)],
+    )
+    def test_they_are_even_and_keep_to_the_rule(self, size: int, count: int, chunk: int) -> None:
+        plan = Plan(size=size)
+
+        assert (plan.count, plan.chunk) == (count, chunk)
+        assert plan.count == size // plan.chunk
+        ends = [plan.end(start * chunk) for start in range(count)]
+        assert ends == [*(chunk * number for number in range(1, count)), size]
+
+    def test_the_largest_video_has_at_most_a_thousand(self) -> None:
+        with patch.object(tiktok_upload, "LEAST_CHUNK", 5 * 1024 * 1024):
+            plan = Plan(size=4_000_000_000)
+
+        assert plan.size // (5 * 1024 * 1024) <= 1000
+
+
+class TestVideo(Steps):
+    def test_a_chunk_is_not_sent_again(self) -> None:
+        saved: list[Handles] = []
+        content = replace(film(), media=(make_video(content=b"a" * 8 + b"b" * 8 + b"c" * 8),))
+        first = (creator_info(), video_init(24, 8, 3), chunk(0, b"a" * 8, 24, 206))
+        lost = replace(chunk(8, b"b" * 8, 24), gets=LOST)
+
+        with pytest.raises(Unknown):
+            self.connector.prepare(
+                FakeSession(*first, lost),
+                self.operation(content),
+                lambda handles, *, seconds=0: saved.append(handles),
+            )
+        handles = self.prepare(self.operation(content, handles=saved[-1]), chunk(8, b"b" * 8, 24, 206))
+
+        assert handles["sent"] == 16
+
+    def test_a_chunk_that_had_arrived_is_skipped(self) -> None:
+        operation = self.operation(film(), handles=self.begun(sent=0))
+
+        handles = self.prepare(operation, chunk(0, FIRST, 16, 416, Content_Range="bytes 0-7/16"))
+
+        assert handles["sent"] == 8
+
+    def begun(self, **handles: Any) -> Handles:
+        prepared = dict(self.prepared(VIDEO).handles)
+        return prepared | handles
+
+    def test_a_chunk_that_had_arrived_in_part_is_completed(self) -> None:
+        operation = self.operation(film(), handles=self.begun(sent=0))
+
+        handles = self.prepare(
+            operation,
+            chunk(0, FIRST, 16, 206, Content_Range="bytes 0-2/16"),
+            chunk(3, FIRST[3:], 16, 206, Content_Range="bytes 0-7/16"),
+        )
+
+        assert handles["sent"] == 8
+
+    @pytest.mark.parametrize(
+        ("code", "headers", "meaning"),
+        [
+            (416, {"Content_Range": "bytes */16"}, Unavailable),
+            (416, {}, Unavailable),
+            (400, {}, Rejected),
+            (503, {}, Unavailable),
+        ],
+    )
+    def test_a_chunk_that_is_not_taken_is_told(
+        self, code: int, headers: dict[str, str], meaning: type[PlatformError]
+    ) -> None:
+        operation = self.operation(film(), handles=self.begun(sent=0))
+
+        with pytest.raises(PlatformError) as caught:
+            self.prepare(operation, chunk(0, FIRST, 16, code, **headers))
+
+        assert type(caught.value) is meaning
+
+    @pytest.mark.parametrize("code", [403, 404])
+    def test_an_upload_that_is_over_is_begun_anew(self, code: int) -> None:
+        saved: list[Handles] = []
+        operation = self.operation(film(), handles=self.begun(sent=0))
+
+        with pytest.raises(Unavailable):
+            self.connector.prepare(
+                FakeSession(chunk(0, FIRST, 16, code)), operation, lambda handles, *, seconds=0: saved.append(handles)
+            )
+
+        assert list(saved[-1]) == ["uploads"]
+        self.prepare(replace(operation, handles=saved[-1]), *VIDEO.prepares[1:])
+
+    def test_an_upload_from_an_hour_ago_is_begun_anew_and_the_creator_asked_again(self) -> None:
+        operation = replace(self.operation(film(), handles=self.begun()), now=later(minutes=56))
+
+        self.prepare(operation, *VIDEO.prepares)
+
+    def test_the_lease_covers_the_next_chunk(self) -> None:
+        seconds: list[float] = []
+
+        self.connector.prepare(
+            FakeSession(*VIDEO.prepares),
+            self.operation(film()),
+            lambda handles, *, seconds_=seconds, seconds=0: seconds_.append(seconds),
+        )
+
+        assert seconds == [0, 80, 80]
+
+    def test_a_lost_answer_to_init_is_a_new_init(self) -> None:
+        with pytest.raises(Unknown):
+            self.prepare(self.operation(film()), creator_info(), replace(video_init(16, 8, 2), gets=LOST))
+
+    def test_an_init_without_an_address_is_made_again(self) -> None:
+        with pytest.raises(Unavailable):
+            self.prepare(
+                self.operation(film()), creator_info(), replace(video_init(16, 8, 2), gets=good(publish_id="v"))
+            )
+
+    @pytest.mark.parametrize("code", ["spam_risk_too_many_posts", "reached_active_user_cap"])
+    def test_a_creator_who_has_posted_enough_is_asked_again_in_an_hour(self, code: str) -> None:
+        with pytest.raises(RateLimited) as caught:
+            self.prepare(self.operation(film()), replace(creator_info(), gets=bad(200, code)))
+
+        assert (caught.value.retry_after, caught.value.network_code) == (3600, code)
+
+    @pytest.mark.parametrize(
+        ("changed", "options"),
+        [
+            ({"privacy_level_options": ["FOLLOWER_OF_CREATOR", "SELF_ONLY"]}, {}),
+            ({"max_video_post_duration_sec": 10}, {}),
+            ({"comment_disabled": True}, {"disable_comment": False}),
+        ],
+    )
+    def test_what_the_creator_has_forbidden_meanwhile_is_refused_before_a_byte_is_sent(
+        self, changed: dict[str, Any], options: dict[str, Any]
+    ) -> None:
+        with pytest.raises(Rejected):
+            self.prepare(self.operation(film(**options)), creator_info(**changed))
+
+    def test_what_the_creator_has_turned_off_stays_off_unasked(self) -> None:
+        calls = (
+            creator_info(comment_disabled=True, duet_disabled=True),
+            video_init(16, 8, 2, disable_comment=True, disable_duet=True),
+            VIDEO.prepares[2],
+        )
+
+        self.prepare(self.operation(film()), *calls)
+
+    @pytest.mark.parametrize(
+        ("gets", "told"),
+        [
+            (make_answer(201), {"complete": True}),
+            (make_answer(416, Content_Range="bytes 0-15/16"), {"complete": True}),
+            (make_answer(416, Content_Range="bytes 0-3/16"), {"sent": 4}),
+            (make_answer(206, Content_Range="bytes 0-3/16"), {"sent": 4}),
+            (make_answer(416), {}),
+            (make_answer(416, Content_Range="bytes */16"), {}),
+            (make_answer(403), {"gone": True}),
+            (make_answer(404), {"gone": True}),
+        ],
+    )
+    def test_the_last_chunk_is_always_followed_by_a_look_at_the_status(self, gets: Answer, told: Handles) -> None:
+        operation = self.prepared(VIDEO)
+
+        with pytest.raises(StillWorking) as caught:
+            self.connector.commit(FakeSession(replace(VIDEO.commits[0], gets=gets)), operation)
+
+        assert caught.value.handles == {**operation.handles, **told}
+
+    @pytest.mark.parametrize(
+        ("gets", "meaning"),
+        [
+            (LOST, Unknown),
+            (make_answer(500), Unknown),
+            (make_answer(408), Unknown),
+            (make_answer(400), Rejected),
+            (make_answer(429), RateLimited),
+            (NOT_SENT, Unavailable),
+        ],
+    )
+    def test_another_answer_to_the_last_chunk_is_what_it_is(
+        self, gets: Answer | PlatformError, meaning: type[PlatformError]
+    ) -> None:
+        assert type(self.commit(VIDEO, gets)) is meaning
+
+    def test_what_became_of_a_video_is_asked_by_its_publish_id(self) -> None:
+        assert self.connector.recovery_of(self.prepared(VIDEO)) == Recovery.HANDLE
+        assert self.recover(self.prepared(VIDEO), complete(PUBLISH_ID, int(POST_ID))) == [VIDEO.published]
+
+    @pytest.mark.parametrize(
+        ("handles", "arrived", "is_absent"),
+        [
+            ({}, {"uploaded_bytes": 8}, True),
+            ({}, {}, True),
+            ({}, {"uploaded_bytes": 16}, False),
+            ({"complete": True}, {"uploaded_bytes": 8}, False),
+            ({"complete": True}, {}, False),
+            ({"gone": True}, {"uploaded_bytes": 8}, True),
+            ({"gone": True}, {}, False),
+        ],
+    )
+    def test_a_video_whose_last_chunk_is_missing_is_surely_not_there(
+        self, handles: Handles, arrived: dict[str, int], is_absent: bool
+    ) -> None:
+        operation = self.operation(film(), armed_at=NOW, handles={**self.begun(), **handles})
+        asked = status(PUBLISH_ID, "PROCESSING_UPLOAD", **arrived)
+
+        if is_absent:
+            assert self.recover(operation, asked) == []
+        else:
+            assert self.waiting(operation, asked).handles is None
+
+    def test_after_an_absence_the_last_chunk_is_sent_again_to_the_same_address(self) -> None:
+        operation = self.prepared(VIDEO)
+
+        handles = self.prepare(operation)
+
+        assert handles == operation.handles
+        with pytest.raises(StillWorking):
+            self.connector.commit(FakeSession(*VIDEO.commits), replace(operation, handles=handles))
+
+    def test_after_an_absence_what_is_missing_is_sent(self) -> None:
+        operation = self.operation(film(), armed_at=NOW, handles=self.begun(sent=0))
+
+        assert self.prepare(operation, VIDEO.prepares[2])["sent"] == 8
+
+    def test_after_an_absence_at_a_closed_upload_the_video_is_begun_anew(self) -> None:
+        operation = self.operation(film(), armed_at=NOW, handles=self.begun(gone=True))
+
+        assert self.prepare(operation, *VIDEO.prepares[1:]) == self.begun()
+
+    @pytest.mark.parametrize(("seconds", "pause"), [(0, 5), (8, 5), (60, 30), (3600, 300)])
+    def test_it_is_asked_ever_slower(self, seconds: float, pause: float) -> None:
+        operation = replace(self.sent(VIDEO), now=later(seconds=seconds))
+
+        assert self.waiting(operation, status(PUBLISH_ID, "PROCESSING_UPLOAD")).retry_after == pause
+
+    def test_a_public_post_is_waited_for_until_it_has_its_id_but_not_for_long(self) -> None:
+        operation = self.sent(VIDEO)
+        asked = complete(PUBLISH_ID)
+
+        assert self.waiting(replace(operation, now=later(seconds=59)), asked).retry_after == 10
+        assert self.recover(replace(operation, now=later(seconds=60)), asked) == [PRIVATE.published]
+
+    def test_a_status_that_says_nothing_is_unknown(self) -> None:
+        with pytest.raises(Unknown):
+            self.recover(self.sent(VIDEO), replace(status(PUBLISH_ID), gets=good()))
+
+    @pytest.mark.parametrize(
+        ("reason", "code", "acts"),
+        [
+            ("file_format_check_failed", "MEDIA_REJECTED", "caller"),
+            ("duration_check_failed", "MEDIA_REJECTED", "caller"),
+            ("frame_rate_check_failed", "MEDIA_REJECTED", "caller"),
+            ("picture_size_check_failed", "MEDIA_REJECTED", "caller"),
+            ("spam_risk_text", "CONTENT_REJECTED", "caller"),
+            ("spam_risk", "CONTENT_REJECTED", "caller"),
+            ("publish_cancelled", "CONTENT_REJECTED", "caller"),
+            ("moon_phase", "CONTENT_REJECTED", "caller"),
+            ("", "CONTENT_REJECTED", "caller"),
+        ],
+    )
+    def test_a_post_that_tiktok_gave_up_has_failed(self, reason: str, code: str, acts: str) -> None:
+        with pytest.raises(ProcessingFailed) as caught:
+            self.recover(self.sent(VIDEO), status(PUBLISH_ID, "FAILED", fail_reason=reason))
+
+        error = caught.value
+        assert (error.error_code, error.acts, error.network_code) == (code, acts, reason)
+        assert reason != "moon_phase" or "moon_phase, which is unknown" in error.message
+
+    def test_access_that_was_taken_away_meanwhile_is_the_owners_to_give(self) -> None:
+        with pytest.raises(AuthExpired):
+            self.recover(self.sent(VIDEO), status(PUBLISH_ID, "FAILED", fail_reason="auth_removed"))
+
+    def test_what_tiktok_gave_up_for_a_cause_of_its_own_is_sent_once_more(self) -> None:
+        operation = self.sent(VIDEO)
+        failed = status(PUBLISH_ID, "FAILED", fail_reason="internal")
+
+        again = self.waiting(operation, failed)
+        assert again.handles is not None
+        operation = replace(operation, handles=again.handles)
+        assert (again.retry_after, self.connector.recovery_of(operation)) == (60, Recovery.HANDLE)
+        assert self.recover(operation) == []
+        operation = replace(operation, handles=self.prepare(operation, *VIDEO.prepares[1:]))
+        with pytest.raises(ProcessingFailed) as caught:
+            self.recover(operation, failed)
+
+        assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", "network")
