@@ -55,6 +55,7 @@ def test_the_dialog_is_one_plain_form_that_lets_pages_be_chosen(net: Net) -> Non
     assert [tag for tag in tags(response, "input") if 'type="checkbox"' in tag and "checked" in tag] == [
         '<input type="checkbox" name="pages" value="0" checked>',
         '<input type="checkbox" name="pages" value="1" checked>',
+        '<input type="checkbox" name="scopes" value="pages_show_list" checked>',
     ]
     assert 'name="login" value="Demo"' in response.content.decode()
     assert [tag.split("value=")[1] for tag in tags(response, "button")] == ['"continue">', '"deny">']
@@ -377,6 +378,18 @@ def test_a_missing_permission_is_refused(net: Net) -> None:
         {"permission": "public_profile", "status": "granted"},
         {"permission": "pages_show_list", "status": "granted"},
     ]
+
+
+def test_a_person_may_leave_single_permissions_out(net: Net) -> None:
+    user = facebook_user(net, scope=SCOPES, choosing="scopes", scopes=["pages_show_list", "pages_manage_posts"])
+
+    granted = body(net.get(f"{GRAPH}/me/permissions", user))["data"]
+    token = body(net.get(f"{GRAPH}/me/accounts", user))["data"][0]["access_token"]
+
+    assert {each["permission"] for each in granted if each["status"] == "declined"} == {
+        *("pages_read_engagement", "pages_manage_engagement", "pages_read_user_content", "read_insights")
+    }
+    assert error(net.form(f"{GRAPH}/me/feed", token, message="x")) == (400, 200, None)
 
 
 def test_permissions_are_taken_back_one_or_all(net: Net, page: Page) -> None:

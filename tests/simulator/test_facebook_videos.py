@@ -32,6 +32,7 @@ def clip(width: int = 540, height: int = 960, seconds: float = 3, fps: int = 25,
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = Fraction(1, fps)
+        stream.options = {"preset": "ultrafast"} if codec == "libx264" else {}
         frame = av.VideoFrame(width, height, "yuv420p")
         for number in range(int(seconds * fps)):
             frame.pts = number

@@ -59,7 +59,7 @@ def dialog(call: Call, version: str) -> HttpResponse:
     scopes = scopes or list(SCOPES if call.text("config_id") else ("public_profile",))
     if call.method == "GET":
         choices = [(str(index), f"{people.DEFAULT_LOGIN} {kind}") for index, kind in enumerate(own_pages.KINDS)]
-        return pages.consent(call, LOOK, scopes=scopes, pages=choices)
+        return pages.consent(call, LOOK, scopes=scopes, pages=choices, choosable=True)
     if not pages.allowed(call):
         return pages.send_back(
             call, error="access_denied", error_reason="user_denied", error_description="Permissions error"
@@ -73,6 +73,7 @@ def grant_code(call: Call, scopes: list[str]) -> str:
     external_id = str(people.number(ID, someone.key))
     people.keep(ID, external_id, username=someone.handle, name=someone.name, kind="person")
     ticked = call.request.POST.getlist("pages")
+    granted = pages.granted(call, scopes)
     chosen = [kind for index, kind in enumerate(own_pages.KINDS) if str(index) in ticked]
     return tokens.issue(
         f"AQ{secrets.token_urlsafe(48)}",
@@ -83,8 +84,9 @@ def grant_code(call: Call, scopes: list[str]) -> str:
         client_id=call.text("client_id"),
         person=external_id,
         account=external_id,
-        scopes=list(dict.fromkeys(["public_profile", *scopes])),
-        data={"redirect_uri": call.text("redirect_uri")} | own_pages.reached(someone, chosen),
+        scopes=list(dict.fromkeys(["public_profile", *granted])),
+        data={"redirect_uri": call.text("redirect_uri"), "declined": [each for each in scopes if each not in granted]}
+        | own_pages.reached(someone, chosen),
     )
 
 
@@ -141,7 +143,7 @@ def user_token_answer(call: Call, source: Token, lifetime: timedelta, *, long: b
         now=call.now,
         lifetime=lifetime,
         kind="user",
-        data={name: source.data[name] for name in own_pages.EDGES} | {"long": long},
+        data={name: source.data[name] for name in (*own_pages.EDGES, "declined")} | {"long": long},
     )
     return JsonResponse({"access_token": value, "token_type": "bearer", "expires_in": int(lifetime.total_seconds())})
 
@@ -155,9 +157,11 @@ def node(call: Call, version: str, node_id: str) -> HttpResponse:
 
 
 def permissions(call: Call, version: str) -> HttpResponse:
-    """List the scopes that the person granted."""
+    """List the scopes that the person granted, and those that the person left out."""
     token = user_token(call)
-    return JsonResponse({"data": [{"permission": scope, "status": "granted"} for scope in token.scopes]})
+    by_status = {"granted": token.scopes, "declined": token.data["declined"]}
+    found = [{"permission": each, "status": status} for status, scopes in by_status.items() for each in scopes]
+    return JsonResponse({"data": found})
 
 
 def revoke_permissions(call: Call, version: str, user: str, permission: str | None = None) -> HttpResponse:
