@@ -1,0 +1,43 @@
+"""Tokens of sixty days that renew themselves, as Instagram and Threads give them to an app of their own."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, ClassVar
+
+from accounts.platforms.base import Account, AuthExpired, Session, Tokens
+from accounts.platforms.oauth2 import OAuth2Connector
+
+AFTER_A_CODE = "#_"
+"""Both networks put it behind the code in the address that they send the person back to."""
+
+
+class LongLivedTokens(OAuth2Connector):
+    """A network whose token for an hour is traded for one of sixty days, and that for a new one before its end.
+
+    The token is its own refresh token.
+    """
+
+    token_host: ClassVar[str]
+    grant_prefix: ClassVar[str]
+    """Of the grant types: ig or th."""
+    scope_separator = ","
+
+    def exchange(
+        self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""
+    ) -> Tokens:
+        code = code.removesuffix(AFTER_A_CODE)
+        short = super().exchange(session, code=code, redirect_uri=redirect_uri, now=now)
+        proof = {"client_secret": self.app.client_secret, "access_token": short.access_token}
+        return replace(self._longer(session, "access_token", "exchange", proof, now=now), scopes=short.scopes)
+
+    def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
+        if not account.refresh_token:
+            raise AuthExpired(f"{self.name} gave no token that can be renewed: connect the account again.")
+        token = {"access_token": account.refresh_token}
+        return self._longer(session, "refresh_access_token", "refresh", token, now=now)
+
+    def _longer(self, session: Session, path: str, verb: str, fields: Mapping[str, Any], *, now: datetime) -> Tokens:
+        params = {"grant_type": f"{self.grant_prefix}_{verb}_token", **fields}
+        given = self.tokens(self.call(session, "GET", f"{self.token_host}/{path}", params=params), now=now)
+        return replace(given, refresh_token=given.access_token)

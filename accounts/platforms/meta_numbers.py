@@ -1,0 +1,91 @@
+"""Insights as Instagram and Threads give them, and what is made of them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from accounts.platforms.base import Demographics, Rejected
+from accounts.platforms.http import dig_count, dig_list, dig_text
+
+NAME_REFUSED = "100"
+"""One unknown name fails the whole call, with this code and no subcode."""
+GENDERS = {"F": "female", "M": "male", "U": "unknown"}
+
+Read = Callable[..., Any]
+
+
+def insights(read: Read, names: Sequence[str]) -> dict[str, int]:
+    """Return the numbers that there are, by name; a name that the network refuses does not fail the others."""
+    try:
+        return _values(read(metric=",".join(names)))
+    except Rejected as refusal:
+        if refusal.network_code != NAME_REFUSED or len(names) == 1:
+            raise
+    found: dict[str, int] = {}
+    for name in names:
+        found |= one_by_one(read, name)
+    return found
+
+
+def one_by_one(read: Read, name: str) -> dict[str, int]:
+    """Return one number, nothing where the network refuses its name."""
+    try:
+        return _values(read(metric=name))
+    except Rejected as refusal:
+        if refusal.network_code != NAME_REFUSED:
+            raise
+        return {}
+
+
+def _values(answer: Any) -> dict[str, int]:
+    found = {dig_text(each, "name"): _value(each) for each in dig_list(answer, "data")}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _value(metric: Any) -> int | None:
+    """Return a number, in any of the shapes that Meta gives it: in total, by link, or by day."""
+    total = dig_count(metric, "total_value", "value")
+    if total is not None:
+        return total
+    parts = [dig_count(each, "value") for each in [*dig_list(metric, "values"), *dig_list(metric, "link_total_values")]]
+    known = [each for each in parts if each is not None]
+    return sum(known) if known else None
+
+
+def demographics(read: Read) -> Demographics:
+    """Return who follows; empty where the network does not say, as for fewer than a hundred followers."""
+    return Demographics(
+        age_groups=_shares(read, "age"),
+        countries=_shares(read, "country"),
+        cities=_shares(read, "city"),
+        genders={GENDERS.get(key, key): share for key, share in _shares(read, "gender").items()},
+    )
+
+
+def _shares(read: Read, breakdown: str) -> dict[str, int]:
+    try:
+        answer = read(metric="follower_demographics", breakdown=breakdown)
+    except Rejected:
+        return {}
+    results = dig_list(answer, "data", 0, "total_value", "breakdowns", 0, "results")
+    return in_percent(dict(_counts(results)))
+
+
+def _counts(results: Sequence[Any]) -> Iterator[tuple[str, int]]:
+    for each in results:
+        key, count = dig_text(each, "dimension_values", 0), dig_count(each, "value")
+        if key and count:
+            yield key, count
+
+
+def in_percent(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return each count as whole percent of all of them, the largest first; less than half a percent is left out."""
+    whole = sum(counts.values())
+    shares = {key: round(100 * count / whole) for key, count in counts.items()}
+    return dict(sorted(((key, share) for key, share in shares.items() if share), key=lambda each: -each[1]))
+
+
+def last_whole_day(now: datetime) -> dict[str, int]:
+    """Return the parameters that ask for the last day that is over, by UTC."""
+    until = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return {"since": int((until - timedelta(days=1)).timestamp()), "until": int(until.timestamp())}

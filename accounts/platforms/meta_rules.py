@@ -1,0 +1,40 @@
+"""What Instagram and Threads refuse in a video beyond what `Limits` can say."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from accounts.platforms.base import Issue, Media
+
+MOST_WIDTH = 1920
+
+
+def video_issues(media: Media, position: int, *, most_megabits: float) -> Iterator[Issue]:
+    """Name a video that is wider, or has more data a second, than Meta takes."""
+    if media.type != "video" or not media.seconds:
+        return
+    if media.width > MOST_WIDTH:
+        yield _of_video(
+            "video_width_too_large", position, f"The video is {media.width} pixels wide", MOST_WIDTH, media.width
+        )
+    megabits = round(media.size * 8 / media.seconds / 1_000_000, 1)
+    if megabits > most_megabits:
+        told = f"The video has {megabits:g} megabits a second"
+        yield _of_video("video_bit_rate_too_large", position, told, most_megabits, megabits)
+
+
+def too_long_for_its_place(media: Media, position: int, *, place: str, most: float) -> Iterator[Issue]:
+    """Name a video that runs longer than it may in this place."""
+    if media.type == "video" and round(media.seconds, 3) > most:
+        told = f"The video is {media.seconds:g} seconds long, in {place}"
+        yield _of_video("video_duration_too_large", position, told, most, media.seconds)
+
+
+def _of_video(rule: str, position: int, told: str, limit: float, actual: Any) -> Issue:
+    return Issue(
+        rule=rule,
+        field=f"media.{position}",
+        message=f"{told}; this network takes at most {limit:g}.",
+        limit=limit,
+        actual=actual,
+        fix="Edit the video.",
+    )

@@ -1,0 +1,317 @@
+"""What Instagram and Threads must both do: their containers made, waited for, published once, and asked afterwards."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import pytest
+
+from accounts.platforms.base import (
+    AuthExpired,
+    Handles,
+    Operation,
+    PlatformError,
+    ProcessingFailed,
+    Published,
+    RateLimited,
+    Recovery,
+    Rejected,
+    StillWorking,
+    Unavailable,
+    Unknown,
+)
+from accounts.platforms.containers import NotReady
+from tests.networks.platform_case import (
+    LOST,
+    NOW,
+    Call,
+    FakeSession,
+    OAuth2Case,
+    Publication,
+    later,
+    make_answer,
+    no_save,
+)
+
+
+def graph_error(code: int, subcode: int = 0, status: int = 400, **fields: Any) -> Any:
+    error = {"message": "No.", "type": "OAuthException", "code": code, "error_subcode": subcode, "fbtrace_id": "X"}
+    return make_answer(status, {"error": error | fields})
+
+
+class Saved:
+    """Keeps the handles as the engine does."""
+
+    def __init__(self) -> None:
+        self.handles: list[Handles] = []
+
+    def __call__(self, handles: Handles, *, seconds: float = 0) -> None:
+        self.handles.append(handles)
+
+
+class ContainerCase(OAuth2Case):
+    """Inherited by the two; `usual` is one file or text, `uploading` a carousel of two."""
+
+    container: ClassVar[str]
+    """The id of the usual container."""
+    quota_call: ClassVar[Call]
+    """Read right before the usual post is published."""
+    full: ClassVar[Any]
+    """The answer that says that the quota is used up."""
+    failed_for_good: ClassVar[str]
+    failed_for_now: ClassVar[str]
+    """Reasons of a container that failed."""
+    own: ClassVar[Mapping[str, Any]]
+    """The usual post as the account's list shows it."""
+
+    def status(self, container: str, state: str, reason: str = "") -> Call:
+        """Return the call that asks how far a container is."""
+        raise NotImplementedError
+
+    def listing(self, *posts: Mapping[str, Any]) -> Call:
+        """Return the call that reads the list that the usual post is in."""
+        raise NotImplementedError
+
+    @property
+    def created(self) -> tuple[Call, ...]:
+        """The calls that make the usual container."""
+        return self.first.prepares[:1]
+
+    def waiting(self, state: str, reason: str = "", **values: Any) -> tuple[PlatformError, Saved]:
+        """Return what a preparation raises whose container is in this state."""
+        saved = Saved()
+        session = FakeSession(*self.created, self.status(self.container, state, reason))
+        with pytest.raises(PlatformError) as caught:
+            self.connector.prepare(session, self.operation(self.first.content, **values), saved)
+        session.assert_done()
+        return caught.value, saved
+
+    def test_a_container_that_is_worked_on_is_waited_for(self) -> None:
+        raised, saved = self.waiting("IN_PROGRESS")
+
+        assert isinstance(raised, StillWorking)
+        assert raised.retry_after == 5
+        assert saved.handles
+
+    @pytest.mark.parametrize(("age", "wait"), [(29, 5), (31, 15), (181, 60)])
+    def test_it_asks_more_and_more_seldom(self, age: float, wait: float) -> None:
+        _, saved = self.waiting("IN_PROGRESS")
+        operation = self.operation(self.first.content, handles=saved.handles[-1])
+        session = FakeSession(self.status(self.container, "IN_PROGRESS"))
+
+        with pytest.raises(StillWorking) as caught:
+            self.connector.prepare(session, replace(operation, now=later(seconds=age)), no_save)
+
+        assert caught.value.retry_after == wait
+
+    def test_a_container_is_not_made_again_while_it_is_waited_for(self) -> None:
+        _, saved = self.waiting("IN_PROGRESS")
+        session = FakeSession(self.status(self.container, "FINISHED"), self.quota_call)
+
+        self.connector.prepare(session, self.operation(self.first.content, handles=saved.handles[-1]), no_save)
+
+        session.assert_done()
+
+    def test_a_container_that_failed_for_good_fails_the_post(self) -> None:
+        raised, _ = self.waiting("ERROR", self.failed_for_good)
+
+        assert isinstance(raised, ProcessingFailed)
+        assert raised.error_code == "MEDIA_REJECTED"
+        assert raised.network_code in self.failed_for_good
+
+    def test_a_container_that_failed_for_now_is_made_again_twice(self) -> None:
+        handles: Handles = {}
+        kinds = []
+        for _ in range(3):
+            raised, saved = self.waiting("ERROR", self.failed_for_now, handles=handles)
+            handles = saved.handles[-1]
+            kinds.append(isinstance(raised, ProcessingFailed))
+
+        assert kinds == [False, False, True]
+
+    def test_an_expired_container_is_made_again(self) -> None:
+        raised, saved = self.waiting("EXPIRED")
+
+        assert type(raised) is Unavailable
+        assert saved.handles[-1] == {}
+
+    def test_a_container_that_the_network_does_not_know_is_made_again(self) -> None:
+        saved = Saved()
+        asked = replace(self.status(self.container, "FINISHED"), gets=graph_error(100, 33))
+
+        with pytest.raises(Unavailable):
+            self.connector.prepare(FakeSession(*self.created, asked), self.operation(self.first.content), saved)
+
+        assert saved.handles[-1] == {"failures": 1}
+
+    def test_a_state_that_is_no_state_is_asked_again(self) -> None:
+        raised, _ = self.waiting("DREAMING")
+
+        assert type(raised) is Unavailable
+
+    def test_a_carousel_waits_for_its_parts_before_it_is_made(self) -> None:
+        first, second, *_ = self.steps.prepares
+        parts = [first, second]
+        saved = Saved()
+        session = FakeSession(*parts, replace(self.steps.prepares[2], gets=make_answer(200, self.working)))
+
+        with pytest.raises(StillWorking):
+            self.connector.prepare(session, self.operation(self.steps.content), saved)
+
+        session = FakeSession(*self.steps.prepares[2:])
+        self.connector.prepare(session, self.operation(self.steps.content, handles=saved.handles[-1]), no_save)
+        session.assert_done()
+
+    @property
+    def working(self) -> Any:
+        return self.status("1", "IN_PROGRESS").gets.json()  # type: ignore[union-attr]
+
+    def test_old_containers_are_made_anew(self) -> None:
+        operation = replace(self.prepared(self.steps), armed_at=NOW, now=later(hours=23, minutes=1))
+        session = FakeSession(*self.steps.prepares)
+
+        self.connector.prepare(session, operation, no_save)
+
+        session.assert_done()
+
+    def test_a_quota_that_is_used_up_makes_the_post_wait(self) -> None:
+        saved = Saved()
+        session = FakeSession(*self.first.prepares[:-1], replace(self.quota_call, gets=self.full))
+
+        with pytest.raises(RateLimited) as caught:
+            self.connector.prepare(session, self.operation(self.first.content), saved)
+
+        assert caught.value.retry_after == 3600
+        assert "ready" not in saved.handles[-1]
+
+    @pytest.mark.parametrize("gets", [graph_error(10), make_answer(200, {"data": []})], ids=["refused", "empty"])
+    def test_a_quota_that_cannot_be_read_keeps_nobody_waiting(self, gets: Any) -> None:
+        session = FakeSession(*self.first.prepares[:-1], replace(self.quota_call, gets=gets))
+
+        handles = self.connector.prepare(session, self.operation(self.first.content), no_save)
+
+        assert handles["ready"]
+
+    def test_before_another_try_the_container_is_asked_again(self) -> None:
+        session = FakeSession(self.status(self.container, "FINISHED"), self.quota_call)
+
+        self.connector.prepare(session, self.prepared(self.first), no_save)
+
+        session.assert_done()
+
+    def test_a_lost_answer_is_cleared_up_by_the_container(self) -> None:
+        assert self.connector.recovery_of(self.operation(self.first.content)) == Recovery.HANDLE
+
+    @pytest.mark.parametrize("state", ["FINISHED", "EXPIRED", "ERROR"])
+    def test_a_container_that_was_not_published_is_proof_that_nothing_is_out(self, state: str) -> None:
+        found = self.connector.recover(FakeSession(self.status(self.container, state)), self.prepared(self.first))
+
+        assert found == []
+
+    def test_without_a_container_nothing_can_be_out(self) -> None:
+        assert self.connector.recover(FakeSession(), self.operation(self.first.content)) == []
+
+    @pytest.mark.parametrize(("state", "posts"), [("IN_PROGRESS", None), ("PUBLISHED", [])])
+    def test_what_is_published_and_not_shown_is_waited_for(self, state: str, posts: list[Any] | None) -> None:
+        calls = [self.status(self.container, state), *([] if posts is None else [self.listing()])]
+
+        with pytest.raises(StillWorking) as caught:
+            self.connector.recover(FakeSession(*calls), self.prepared(self.first))
+
+        assert caught.value.retry_after == 10
+
+    def test_a_container_that_is_gone_is_looked_for_in_the_list(self) -> None:
+        asked = replace(self.status(self.container, "FINISHED"), gets=graph_error(100, 33))
+        operation = self.prepared(self.first)
+
+        assert self.connector.recover(FakeSession(asked, self.listing(self.own)), operation) == [self.first.published]
+        assert self.connector.recover(FakeSession(asked, self.listing()), operation) == []
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"timestamp": "2026-11-24T09:59:54+0000"}, {"timestamp": ""}, {"caption": "Other", "text": "Other"}],
+        ids=["older", "no time", "another text"],
+    )
+    def test_another_post_is_not_taken_for_it(self, change: dict[str, str]) -> None:
+        calls = [self.status(self.container, "PUBLISHED"), self.listing({**self.own, **change})]
+
+        with pytest.raises(StillWorking):
+            self.connector.recover(FakeSession(*calls), self.prepared(self.first))
+
+    def test_an_answer_without_a_list_leaves_it_unknown(self) -> None:
+        calls = [self.status(self.container, "PUBLISHED"), replace(self.listing(), gets=make_answer(200, {}))]
+
+        with pytest.raises(Unknown):
+            self.connector.recover(FakeSession(*calls), self.prepared(self.first))
+
+    def refused_by(self, answer: Any, *then: Call) -> Published:
+        visible = replace(self.first.commits[0], gets=answer)
+        session = FakeSession(visible, *then)
+        published = self.connector.commit(session, self.prepared(self.first))
+        session.assert_done()
+        return published
+
+    def test_a_spam_block_is_no_proof_that_nothing_is_out(self) -> None:
+        asked = self.status(self.container, "PUBLISHED")
+
+        assert self.refused_by(graph_error(4, 2207051), asked, self.listing(self.own)) == self.first.published
+        with pytest.raises(Rejected) as caught:
+            self.refused_by(graph_error(4, 2207051), self.status(self.container, "FINISHED"))
+        assert (caught.value.network_code, caught.value.acts) == ("4/2207051", "account_owner")
+        with pytest.raises(Unknown):
+            self.refused_by(graph_error(4, 2207051), replace(asked, gets=LOST))
+        with pytest.raises(StillWorking):
+            self.refused_by(graph_error(4, 2207051), asked, self.listing())
+        with pytest.raises(Unknown):
+            self.refused_by(graph_error(4, 2207051), asked, self.listing(self.own, {**self.own, "id": "9"}))
+
+    @pytest.mark.parametrize("code", [1, 2])
+    def test_a_transient_code_leaves_a_visible_call_unknown(self, code: int) -> None:
+        with pytest.raises(Unknown) as caught:
+            self.refused_by(graph_error(code))
+
+        assert caught.value.network_code == str(code)
+
+    def test_a_permalink_that_cannot_be_read_does_not_undo_the_post(self) -> None:
+        published = self.refused_by(self.first.commits[0].gets, replace(self.first.commits[1], gets=make_answer(503)))
+
+        assert published == replace(self.first.published, url="")
+
+    def refusal(self, answer: Any) -> tuple[type[PlatformError], str, str]:
+        error = self.connector.classify(answer)
+        return type(error), error.error_code, str(error.acts)
+
+    @pytest.mark.parametrize(
+        ("answer", "meaning"),
+        [
+            (graph_error(190, 463), (AuthExpired, "TOKEN_REVOKED", "account_owner")),
+            (graph_error(10), (Rejected, "TOKEN_REVOKED", "account_owner")),
+            (graph_error(3), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
+            (graph_error(4), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
+            (graph_error(80002), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
+            (graph_error(2), (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
+            (graph_error(100), (Rejected, "CONTENT_REJECTED", "caller")),
+            (graph_error(100, 33), (Rejected, "CONTENT_REJECTED", "caller")),
+            (graph_error(999_999), (Rejected, "CONTENT_REJECTED", "caller")),
+        ],
+        ids=lambda value: str(getattr(value, "body", ""))[:80],
+    )
+    def test_what_all_of_metas_networks_say_means_the_same(self, answer: Any, meaning: Any) -> None:
+        assert self.refusal(answer) == meaning
+
+    def test_a_container_that_is_not_ready_surely_was_not_published(self) -> None:
+        with pytest.raises(NotReady):
+            self.refused_by(self.too_early, self.status(self.container, "IN_PROGRESS"))
+
+    too_early: ClassVar[Any]
+
+    def test_a_published_container_is_adopted_when_it_is_published_again(self) -> None:
+        asked = self.status(self.container, "PUBLISHED")
+
+        assert self.refused_by(self.too_early, asked, self.listing(self.own)) == self.first.published
+
+
+def reply_after(publication: Publication, content: Any, **values: Any) -> Operation:
+    """Return the operation of the first reply to what was published."""
+    return Operation(content=content, out=(publication.published,), now=NOW + timedelta(seconds=1), **values)

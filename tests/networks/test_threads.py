@@ -1,0 +1,434 @@
+"""Threads: every request to the letter."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from accounts.platforms.base import (
+    Account,
+    AccountNumbers,
+    App,
+    AuthExpired,
+    Candidate,
+    Content,
+    Demographics,
+    PostNumbers,
+    Profile,
+    Published,
+    Recovery,
+    Rejected,
+    Tokens,
+    Unavailable,
+)
+from accounts.platforms.containers import MakeAgain, NotReady
+from accounts.platforms.threads import Threads
+from tests.networks.container_case import ContainerCase, graph_error
+from tests.networks.platform_case import (
+    NOW,
+    Call,
+    FakeSession,
+    Publication,
+    later,
+    make_answer,
+    make_image,
+    make_video,
+)
+
+HOST = "https://graph.threads.net"
+GRAPH = f"{HOST}/v1.0"
+BEARER = {"Authorization": "Bearer TOKEN"}
+ME = {
+    "id": "5001",
+    "username": "bakery",
+    "name": "Bakery",
+    "threads_profile_picture_url": "https://cdn.example/p.jpg",
+}
+PROFILE = Profile(name="Bakery", username="bakery", profile_image="https://cdn.example/p.jpg")
+PROFILE_FIELDS = "id,username,name,threads_profile_picture_url"
+LISTED = "id,text,timestamp,permalink,media_type"
+ADDRESS = "https://www.threads.com/@bakery/post/AbC"
+SINCE = int(later(seconds=-5).timestamp())
+
+
+def read(path: str, answer: Any, **params: Any) -> Call:
+    return Call("GET", f"{GRAPH}/{path}", {"headers": BEARER, "params": params}, make_answer(200, answer))
+
+
+def make(container: str, **fields: str) -> Call:
+    sends = {"headers": BEARER, "data": fields}
+    return Call("POST", f"{GRAPH}/5001/threads", sends, make_answer(200, {"id": container}))
+
+
+def status(container: str, state: str = "FINISHED", reason: str = "") -> Call:
+    answer = {"status": state, "id": container} | ({"error_message": reason} if reason else {})
+    return read(container, answer, fields="status,error_message")
+
+
+def quota(used: int = 4, kind: str = "") -> Call:
+    config = {"quota_total": 250, "quota_duration": 86400}
+    answer = {"data": [{f"{kind}quota_usage": used, f"{kind}config": config}]}
+    return read("5001/threads_publishing_limit", answer, fields=f"{kind}quota_usage,{kind}config")
+
+
+def publish(container: str, media: str = "7001") -> tuple[Call, Call]:
+    sends = {"headers": BEARER, "data": {"creation_id": container}}
+    return (
+        Call("POST", f"{GRAPH}/5001/threads_publish", sends, make_answer(200, {"id": media})),
+        read(media, {"id": media, "permalink": ADDRESS}, fields="permalink"),
+    )
+
+
+def lone(content: Content, *, out: tuple[Published, ...] = (), **fields: str) -> Publication:
+    """A post or reply of one container."""
+    prepares = (make("6001", **fields), status("6001"), quota(kind="reply_" if out else ""))
+    return Publication(content, prepares, publish("6001"), Published(remote_id="7001", url=ADDRESS), out=out)
+
+
+THREAD = Content(text="One", options={"thread": ["Two"], "first_comment": "Order now"})
+ONE, TWO = (Published(remote_id=each, url=ADDRESS) for each in ("6991", "6992"))
+
+
+class TestThreads(ContainerCase):
+    connector = Threads(App(client_id="id", client_secret="secret"))
+    account = Account(remote_id="5001", access_token="TOKEN", refresh_token="TOKEN", username="bakery")
+    consent_url = (
+        "https://www.threads.net/oauth/authorize?response_type=code&client_id=id"
+        "&redirect_uri=https%3A%2F%2Fapp.example%2Fback&scope=one%2Ctwo&state=STATE"
+    )
+    exchange_calls = (
+        Call(
+            "POST",
+            f"{HOST}/oauth/access_token",
+            {
+                "data": {
+                    "grant_type": "authorization_code",
+                    "code": "CODE",
+                    "redirect_uri": "https://app.example/back",
+                    "client_id": "id",
+                    "client_secret": "secret",
+                }
+            },
+            make_answer(200, {"access_token": "SHORT", "user_id": 5001}),
+        ),
+        Call(
+            "GET",
+            f"{HOST}/access_token",
+            {"params": {"grant_type": "th_exchange_token", "client_secret": "secret", "access_token": "SHORT"}},
+            make_answer(200, {"access_token": "TOKEN", "token_type": "bearer", "expires_in": 5_184_000}),
+        ),
+    )
+    exchanged = Tokens(access_token="TOKEN", refresh_token="TOKEN", access_expires_at=later(days=60))
+    code_refused = graph_error(100)
+    candidate_calls = (read("me", ME, fields=PROFILE_FIELDS),)
+    candidates = [Candidate(remote_id="5001", type="profile", profile=PROFILE, tokens=exchanged)]
+    refresh_calls = (
+        Call(
+            "GET",
+            f"{HOST}/refresh_access_token",
+            {"params": {"grant_type": "th_refresh_token", "access_token": "TOKEN"}},
+            make_answer(200, {"access_token": "TOKEN_2", "token_type": "bearer", "expires_in": 5_184_000}),
+        ),
+    )
+    refreshed = Tokens(access_token="TOKEN_2", refresh_token="TOKEN_2", access_expires_at=later(days=60))
+    revoke_calls = ()
+    profile_calls = (
+        read("me", ME, fields=PROFILE_FIELDS),
+        read(
+            "5001/threads_insights",
+            {"data": [{"name": "followers_count", "total_value": {"value": 700}}]},
+            metric="followers_count",
+        ),
+    )
+    profile = replace(PROFILE, followers=700)
+    publications = {
+        "text": lone(Content(text="Hi"), media_type="TEXT", text="Hi"),
+        "link": lone(
+            Content(text="Read", link="https://example.com/a"),
+            media_type="TEXT",
+            link_attachment="https://example.com/a",
+            text="Read",
+        ),
+        "choices": lone(
+            Content(text="Hi", options={"topic_tag": "bread", "reply_control": "mentioned_only"}),
+            media_type="TEXT",
+            text="Hi",
+            topic_tag="bread",
+            reply_control="mentioned_only",
+        ),
+        "image": lone(
+            Content(text="Rye", media=(make_image(alt_text="A loaf"),)),
+            media_type="IMAGE",
+            image_url="https://ours.example/media/media_1",
+            alt_text="A loaf",
+            text="Rye",
+        ),
+        "video": lone(
+            Content(text="", media=(make_video(alt_text="Kneading"),)),
+            media_type="VIDEO",
+            video_url="https://ours.example/media/media_1",
+            alt_text="Kneading",
+        ),
+        "images": Publication(
+            Content(text="Two", media=(make_image("media_1", alt_text="A loaf"), make_video("media_2"))),
+            (
+                make(
+                    "6001",
+                    is_carousel_item="true",
+                    media_type="IMAGE",
+                    image_url="https://ours.example/media/media_1",
+                    alt_text="A loaf",
+                ),
+                make(
+                    "6002",
+                    is_carousel_item="true",
+                    media_type="VIDEO",
+                    video_url="https://ours.example/media/media_2",
+                ),
+                status("6001"),
+                status("6002"),
+                make("6003", media_type="CAROUSEL", children="6001,6002", text="Two"),
+                status("6003"),
+                quota(),
+            ),
+            publish("6003"),
+            Published(remote_id="7001", url=ADDRESS),
+        ),
+        "second part": lone(THREAD, out=(ONE,), media_type="TEXT", text="Two", reply_to_id="6991"),
+        "first comment": lone(THREAD, out=(ONE, TWO), media_type="TEXT", text="Order now", reply_to_id="6991"),
+    }
+    own = {
+        "id": "7001",
+        "text": "Hi",
+        "timestamp": "2026-11-24T10:00:01+0000",
+        "permalink": ADDRESS,
+        "media_type": "TEXT_POST",
+    }
+    recover_calls = (
+        status("6001", "PUBLISHED"),
+        read(
+            "me/threads",
+            {"data": [own | {"id": "1", "text": "Other"}, own | {"id": "2", "media_type": "REPOST_FACADE"}, own]},
+            fields=LISTED,
+            since=SINCE,
+            limit=50,
+        ),
+    )
+    nothing_found = make_answer(200, {"status": "FINISHED", "id": "6001"})
+    refused = graph_error(100, error_user_title="THREADS_API__LINK_LIMIT_EXCEEDED")
+    over_quota = make_answer(
+        400,
+        {"error": {"message": "Limit", "code": 4}},
+        X_App_Usage='{"call_count": 100, "estimated_time_to_regain_access": 2}',
+    )
+    token_over = graph_error(190, 463)
+    container = "6001"
+    quota_call = quota()
+    full = quota(250).gets
+    failed_for_good = "FAILED_PROCESSING_AUDIO"
+    failed_for_now = "FAILED_DOWNLOADING_VIDEO"
+    too_early = graph_error(24)
+
+    def status(self, container: str, state: str, reason: str = "") -> Call:
+        return status(container, state, reason)
+
+    def listing(self, *posts: Mapping[str, Any]) -> Call:
+        return read("me/threads", {"data": list(posts)}, fields=LISTED, since=SINCE, limit=50)
+
+    def test_what_stands_behind_a_code_is_taken_away(self) -> None:
+        session = FakeSession(*self.exchange_calls)
+
+        tokens = self.connector.exchange(session, code="CODE#_", redirect_uri="https://app.example/back", now=NOW)
+
+        assert tokens == self.exchanged
+
+    def test_a_profile_without_a_number_of_followers_is_shown(self) -> None:
+        me, insights = self.profile_calls
+        session = FakeSession(me, replace(insights, gets=graph_error(100)))
+
+        assert self.connector.profile(session, self.account) == PROFILE
+
+    @pytest.mark.parametrize(
+        ("answer", "meaning"),
+        [
+            (graph_error(24), (NotReady, "PLATFORM_UNAVAILABLE", "network")),
+            (graph_error(24, 2207008), (NotReady, "PLATFORM_UNAVAILABLE", "network")),
+            (graph_error(4, 2207051), (Rejected, "CONTENT_REJECTED", "account_owner")),
+            (graph_error(10, 4279013), (Rejected, "CONTENT_REJECTED", "account_owner")),
+            (graph_error(4279013), (Rejected, "CONTENT_REJECTED", "account_owner")),
+        ],
+        ids=lambda value: str(getattr(value, "body", ""))[60:120],
+    )
+    def test_threads_own_codes_say_what_a_refusal_means(self, answer: Any, meaning: Any) -> None:
+        assert self.refusal(answer) == meaning
+
+    @pytest.mark.parametrize(
+        ("reason", "words", "is_final"),
+        [
+            ("INVALID_ASPEC_RATIO", "it does not take its shape", True),
+            ("INVALID_DURATION", "it is too long or too short", True),
+            ("UNKNOWN", "it does not say why", False),
+            ("", "it does not say why", False),
+            ("INVALID_MOON", "it says: INVALID_MOON", True),
+        ],
+    )
+    def test_a_failure_is_told_in_words(self, reason: str, words: str, is_final: bool) -> None:
+        raised, _ = self.waiting("ERROR", reason)
+
+        assert raised.message == f"Threads could not use the file: {words}."
+        assert isinstance(raised, MakeAgain) != is_final
+
+    def test_a_reply_is_looked_for_among_the_replies(self) -> None:
+        operation = self.prepared(self.publications["second part"])
+        replies = read("me/replies", {"data": [self.own | {"text": "Two"}]}, fields=LISTED, since=SINCE, limit=50)
+
+        found = self.connector.recover(FakeSession(status("6001", "PUBLISHED"), replies), operation)
+
+        assert self.connector.recovery_of(operation) == Recovery.HANDLE
+        assert found == [Published(remote_id="7001", url=ADDRESS)]
+
+    def test_replies_have_a_quota_of_their_own(self) -> None:
+        made, asked, _ = self.publications["second part"].prepares
+        session = FakeSession(made, asked, quota(250, "reply_"))
+
+        with pytest.raises(Unavailable):
+            self.connector.prepare(session, self.operation(THREAD, out=(ONE,)), lambda handles, *, seconds=0: None)
+
+    @pytest.mark.parametrize(
+        ("content", "rules"),
+        [
+            (Content(text=""), ["text_or_media_required"]),
+            (Content(text="x" * 501), ["text_too_long"]),
+            (Content(text="x" * 497 + "🍞"), ["text_too_long"]),
+            (Content(text=" ".join(f"https://example.com/{n}" for n in range(6))), ["too_many_links"]),
+            (
+                Content(text=" ".join(f"https://example.com/{n}" for n in range(5)), link="https://example.com/5"),
+                ["too_many_links"],
+            ),
+            (
+                Content(text="Hi", options={"thread": [" ".join(f"https://example.com/{n}" for n in range(6))]}),
+                ["too_many_links"],
+            ),
+            (Content(text="Hi", options={"thread": ["x" * 501]}), ["text_too_long"]),
+            (Content(text="Hi", options={"thread": [" "]}), ["option_empty"]),
+            (Content(text="Hi", options={"first_comment": "x" * 501}), ["option_too_long"]),
+            (
+                Content(text="Hi", options={"first_comment": " ".join(f"https://example.com/{n}" for n in range(6))}),
+                ["too_many_links"],
+            ),
+            (Content(text="Hi", options={"topic_tag": "a.b&c"}), ["topic_tag_forbidden_characters"]),
+            (Content(text="Hi", options={"topic_tag": "x" * 51}), ["option_too_long"]),
+            (Content(text="Hi", options={"topic_tag": ""}), ["option_empty"]),
+            (Content(text="Hi", options={"reply_control": "nobody"}), ["option_invalid"]),
+            (
+                Content(text="", media=tuple(make_image(str(n)) for n in range(21))),
+                ["too_many_images", "too_many_files"],
+            ),
+            (Content(text="", media=(make_image(mime_type="image/webp"),)), ["image_type_unsupported"]),
+            (Content(text="", media=(make_video(seconds=301),)), ["video_duration_too_large"]),
+            (Content(text="", media=(make_video(fps=15),)), ["video_fps_too_small"]),
+            (Content(text="", media=(make_video(width=1922),)), ["video_width_too_large"]),
+            (Content(text="", media=(make_video(size=260_000_000),)), ["video_bit_rate_too_large"]),
+            (Content(text="", media=(make_video(audio_codec="mp3"),)), ["audio_codec_unsupported"]),
+            (Content(text="", media=(make_video(seconds=0.0, width=9999),)), []),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    def test_what_threads_would_refuse_is_named(self, content: Content, rules: list[str]) -> None:
+        issues = self.connector.validate(content, {})
+
+        assert [issue.rule for issue in issues] == rules
+        assert all(issue.fix for issue in issues)
+
+    def test_an_issue_of_a_reply_names_its_place(self) -> None:
+        links = " ".join(f"https://example.com/{n}" for n in range(6))
+        content = Content(text="Hi", options={"thread": ["Fine", links], "first_comment": links})
+
+        fields = [issue.field for issue in self.connector.validate(content, {})]
+
+        assert fields == ["options.thread.1", "options.first_comment"]
+
+
+NAMES = "views,likes,replies,reposts,quotes,shares"
+ACCOUNT_NAMES = "views,likes,replies,reposts,quotes,clicks"
+
+
+def numbers(**values: int) -> Call:
+    data = [{"name": name, "period": "lifetime", "values": [{"value": value}]} for name, value in values.items()]
+    return read("7001/insights", {"data": data}, metric=NAMES)
+
+
+class TestNumbers:
+    connector, account = TestThreads.connector, TestThreads.account
+    followers_call = TestThreads.profile_calls[1]
+
+    def of_post(self, *calls: Call) -> dict[str, PostNumbers]:
+        session = FakeSession(*calls)
+        found = self.connector.post_metrics(session, self.account, ["7001"], now=NOW)
+        session.assert_done()
+        return found
+
+    def test_a_post_tells_its_views_and_what_people_did(self) -> None:
+        values = {"likes": 4, "replies": 3, "reposts": 2, "quotes": 1, "shares": 5}
+
+        found = self.of_post(numbers(views=50, **values))
+
+        assert found == {"7001": PostNumbers(impressions=50, engagement=15, own=values)}
+
+    def test_a_repost_tells_nothing(self) -> None:
+        assert self.of_post(numbers()) == {"7001": PostNumbers()}
+
+    @pytest.mark.parametrize("gone", [graph_error(100, 33), graph_error(24)])
+    def test_a_post_that_is_gone_is_left_out(self, gone: Any) -> None:
+        assert self.of_post(replace(numbers(), gets=gone)) == {}
+
+    @pytest.mark.parametrize(
+        ("gets", "error"),
+        [(graph_error(10), Rejected), (graph_error(190), AuthExpired), (make_answer(503), Unavailable)],
+    )
+    def test_other_refusals_are_told(self, gets: Any, error: type[Exception]) -> None:
+        with pytest.raises(error):
+            self.of_post(replace(numbers(), gets=gets))
+
+    def account_calls(self) -> tuple[Call, ...]:
+        day = {"since": 1_795_392_000, "until": 1_795_478_400}
+        data = [
+            {"name": "views", "values": [{"value": 100, "end_time": "x"}, {"value": 20, "end_time": "y"}]},
+            {"name": "likes", "total_value": {"value": 8}},
+            {"name": "quotes", "total_value": {"value": 1}},
+            {"name": "clicks", "link_total_values": [{"value": 2, "link_url": "a"}, {"value": 3, "link_url": "b"}]},
+        ]
+        who = "follower_demographics"
+        results = [{"dimension_values": [key], "value": value} for key, value in (("GB", 3), ("DE", 1))]
+        countries = {"data": [{"name": who, "total_value": {"breakdowns": [{"results": results}]}}]}
+        path = "5001/threads_insights"
+        return (
+            read(path, {"data": data}, metric=ACCOUNT_NAMES, **day),
+            read(
+                path, {"data": [{"name": "followers_count", "total_value": {"value": 700}}]}, metric="followers_count"
+            ),
+            read(path, {"data": []}, metric=who, breakdown="age"),
+            read(path, countries, metric=who, breakdown="country"),
+            read(path, {"data": []}, metric=who, breakdown="city"),
+            replace(read(path, {}, metric=who, breakdown="gender"), gets=graph_error(100)),
+        )
+
+    def test_a_profile_tells_its_last_day_and_who_follows(self) -> None:
+        session = FakeSession(*self.account_calls())
+
+        found = self.connector.account_metrics(session, self.account, now=NOW)
+
+        assert found == AccountNumbers(
+            followers=700,
+            impressions=120,
+            engagement=9,
+            clicks=5,
+            demographics=Demographics(countries={"GB": 75, "DE": 25}),
+        )
+        session.assert_done()
+
+    def test_a_profile_without_insights_tells_nothing(self) -> None:
+        session = FakeSession(*(replace(each, gets=graph_error(10)) for each in self.account_calls()))
+
+        assert self.connector.account_metrics(session, self.account, now=NOW) == AccountNumbers()
