@@ -1,0 +1,72 @@
+"""Instagram accounts that are reached by Facebook login, through the Page that they are linked to."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from accounts.platforms.base import Account, AuthExpired, Candidate, Profile, Session, Tokens
+from accounts.platforms.facebook import Facebook
+from accounts.platforms.http import dig_count, dig_list, dig_text
+
+LOGIN = "login"
+"""The key of an account's metadata that says by which login it was connected."""
+FACEBOOK = "facebook"
+"""That login, and the product of an app that is registered for it."""
+SCOPES = (
+    "instagram_basic",
+    "instagram_content_publish",
+    "instagram_manage_comments",
+    "instagram_manage_insights",
+    "pages_show_list",
+    "pages_read_engagement",
+    "business_management",
+)
+LINKED = "instagram_business_account"
+PAGE_FIELDS = (
+    "id,name,access_token,instagram_business_account{id,username,name,profile_picture_url,followers_count,media_count}"
+)
+MOST_LISTS = 50
+
+
+def is_linked(account: Account) -> bool:
+    """Whether this account was connected by Facebook login."""
+    return dig_text(account.metadata, LOGIN) == FACEBOOK
+
+
+def candidates(facebook: Facebook, session: Session, tokens: Tokens) -> list[Candidate]:
+    """Return the accounts that are linked to a Page of this person, each with the Page's token."""
+    token = tokens.access_token
+    user_id = dig_text(facebook.get(session, token, "me", fields="id"), "id")
+    permissions = dig_list(facebook.get(session, token, "me/permissions"), "data")
+    scopes = tuple(dig_text(each, "permission") for each in permissions if dig_text(each, "status") == "granted")
+    return [_candidate(page, token, user_id, scopes) for page in _pages(facebook, session, token)]
+
+
+def refresh(facebook: Facebook, session: Session, account: Account) -> Tokens:
+    """Read the Page's token anew: it has no end of its own, and the person's token gives the present one."""
+    if account.refresh_token:
+        for page in _pages(facebook, session, account.refresh_token):
+            if dig_text(page, LINKED, "id") == account.remote_id:
+                return Tokens(access_token=dig_text(page, "access_token"), refresh_token=account.refresh_token)
+    raise AuthExpired("The Instagram account is no longer linked to a Page of this person: connect it again.")
+
+
+def _pages(facebook: Facebook, session: Session, token: str) -> Iterator[Mapping[str, Any]]:
+    for page in facebook.edge(session, token, "me/accounts", most=MOST_LISTS, fields=PAGE_FIELDS):
+        if dig_text(page, LINKED, "id") and dig_text(page, "access_token"):
+            yield page
+
+
+def _candidate(page: Mapping[str, Any], token: str, user_id: str, scopes: tuple[str, ...]) -> Candidate:
+    username = dig_text(page, LINKED, "username")
+    return Candidate(
+        remote_id=dig_text(page, LINKED, "id"),
+        type="business",  # this way does not tell businesses from creators
+        profile=Profile(
+            name=dig_text(page, LINKED, "name") or username,
+            username=username,
+            profile_image=dig_text(page, LINKED, "profile_picture_url"),
+            followers=dig_count(page, LINKED, "followers_count"),
+        ),
+        tokens=Tokens(access_token=dig_text(page, "access_token"), refresh_token=token, scopes=scopes),
+        metadata={LOGIN: FACEBOOK, "page_id": dig_text(page, "id"), "user_id": user_id},
+    )
