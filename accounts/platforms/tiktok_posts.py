@@ -81,7 +81,7 @@ def _info(content: Content, handles: Handles, interactions: tuple[str, ...]) -> 
     """An interaction that the creator has turned off stays off, whether or not the post says so."""
     creator, options = uploaded(handles, CREATOR), content.options
     closed = {
-        f"disable_{each}": bool(options.get(f"disable_{each}") or creator.get(f"{each}_disabled"))
+        f"disable_{each}": creator.get(f"{each}_disabled") is True or options.get(f"disable_{each}", False)
         for each in interactions
     }
     disclosed = {name: options.get(name, False) for name in ("brand_content_toggle", "brand_organic_toggle")}
