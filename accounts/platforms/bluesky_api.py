@@ -53,7 +53,7 @@ def get(connector: Connector, session: Session, account: Account, method: str, *
 
 
 def has_no_bluesky(error: PlatformError) -> bool:
-    """Whether a server refused an app.bsky call because there is no Bluesky beside it."""
+    """Whether a server has no such method, nor Bluesky beside it to pass the call on to."""
     return error.network_code in NOT_THERE or "no service configured" in error.message.lower()
 
 

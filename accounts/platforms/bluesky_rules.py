@@ -6,15 +6,22 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from accounts.platforms import rules
-from accounts.platforms.base import Content, Issue, Limits, Option
+from accounts.platforms.base import Content, Issue, Limits, Media, Option
 from accounts.platforms.bluesky_api import DEFAULT_SERVICE
 from accounts.platforms.http import dig_text
 from accounts.platforms.limits import above
+from accounts.platforms.text import length
 
 CHARACTERS, BYTES = 300, 3000
 USUAL_BLOB_BYTES = 5 * 1024 * 1024
 """What a server takes whose operator has set nothing; Bluesky's own take more."""
-LANGUAGE = re.compile(r"(?:[a-z]{2,3}|i|x)(?:-[a-z0-9]{1,8})*", re.IGNORECASE)
+VIDEO_ALT_CHARACTERS, VIDEO_ALT_BYTES = 1000, 10_000
+LANGUAGE = re.compile(
+    r"(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4,8})(?:-[a-z]{4})?(?:-(?:[a-z]{2}|[0-9]{3}))?"
+    r"(?:-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*",
+    re.IGNORECASE,
+)
+"""Language, script, region, variants, by BCP 47."""
 LIMITS = Limits(
     max_characters=CHARACTERS,
     characters_counted_as="graphemes",
@@ -41,6 +48,7 @@ def check(content: Content, account: Mapping[str, Any]) -> list[Issue]:
         *rules.check(content, LIMITS, account),
         *_comment(content),
         *_languages(content),
+        *(issue for position, each in enumerate(content.media) for issue in _video_alt(f"media.{position}", each)),
         *_large_video(content, account),
     ]
 
@@ -65,6 +73,18 @@ def _languages(content: Content) -> Iterator[Issue]:
             actual=wrong[0],
             fix='Write them like ["en", "fr-CA"].',
         )
+
+
+def _video_alt(field: str, media: Media) -> Iterator[Issue]:
+    if media.type != "video":
+        return
+    for counted_as, unit, most in (
+        ("graphemes", "characters", VIDEO_ALT_CHARACTERS),
+        ("utf8_bytes", "bytes", VIDEO_ALT_BYTES),
+    ):
+        count = length(media.alt_text, counted_as)
+        if count > most:
+            yield above("alt_text_too_long", f"{field}.alt_text", f"The alt text has {count} {unit}", most, count)
 
 
 def _large_video(content: Content, account: Mapping[str, Any]) -> Iterator[Issue]:

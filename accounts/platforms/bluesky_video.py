@@ -20,7 +20,7 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.bluesky_api import NOT_THERE, get, service_of, xrpc
+from accounts.platforms.bluesky_api import get, has_no_bluesky, service_of, xrpc
 from accounts.platforms.http import bearer, decoded, dig, dig_count, dig_text, said
 from accounts.platforms.uploads import UPLOADS
 
@@ -164,7 +164,7 @@ class VideoUpload:
 
 
 def _is_not_there(error: PlatformError) -> bool:
-    return error.network_code in NOT_THERE or error.status == 404
+    return has_no_bluesky(error) or error.status == 404
 
 
 def _not_the_account(error: PlatformError) -> PlatformError:

@@ -516,12 +516,31 @@ class TestBluesky(PlatformCase):
             (5, "option_invalid"),
             ([""], "option_empty"),
             (["English please"], "langs_invalid"),
+            (["en_US"], "langs_invalid"),
+            (["x"], "langs_invalid"),
         ],
     )
     def test_languages_are_a_short_list_of_tags(self, langs: Any, rule: str) -> None:
         issues = self.connector.validate(Content(text="Hi", options={"langs": langs}), {})
 
         assert [each.rule for each in issues] == [rule]
+
+    def test_languages_may_name_script_region_and_variant(self) -> None:
+        langs = ["zh-Hans-CN", "es-419", "de-1996"]
+
+        assert self.connector.validate(Content(text="Hi", options={"langs": langs}), {}) == []
+
+    @pytest.mark.parametrize(
+        "alt_text", ["x" * 1001, "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466" * 500]
+    )
+    def test_the_alt_text_of_a_video_is_shorter_than_that_of_an_image(self, alt_text: str) -> None:
+        video = Content(text="", media=(make_video(alt_text=alt_text),))
+        image = Content(text="", media=(make_image(alt_text="x" * 2000),))
+
+        assert ("alt_text_too_long", "media.0.alt_text") in [
+            (each.rule, each.field) for each in self.connector.validate(video, {})
+        ]
+        assert self.connector.validate(image, {}) == []
 
     def test_a_text_of_300_families_is_too_large_in_bytes(self) -> None:
         families = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466" * 300
@@ -670,6 +689,7 @@ class TestBluesky(PlatformCase):
         [
             (replace(ASK_FOR_ROOM[0], gets=make_answer(501, {"error": "MethodNotImplemented"})),),
             (replace(ASK_FOR_ROOM[0], gets=make_answer(404)),),
+            (replace(ASK_FOR_ROOM[0], gets=BARE_SERVER),),
             (ASK_FOR_ROOM[0], room(make_answer(401, {"error": "AuthenticationRequired"}))),
             (ASK_FOR_ROOM[0], room(make_answer(400, {"error": "InvalidRequest"}))),
         ],

@@ -247,6 +247,9 @@ def facet(start: int, end: int, **feature: str) -> dict[str, Any]:
         ({"createdAt": "2026-11-24T10:00:00"}, "at $.record.createdAt"),
         ({"langs": ["a", "b", "c", "d"]}, "array too big (maximum 3, got 4) at $.record.langs"),
         ({"langs": "en"}, "at $.record.langs"),
+        ({"langs": ["en", "English please"]}, 'Invalid language (got "English please") at $.record.langs[1]'),
+        ({"langs": ["en_US"]}, "Invalid language"),
+        ({"langs": ["x"]}, "Invalid language"),
         ({"tags": ["x" * 65]}, "grapheme too big (maximum 64, got 65) at $.record.tags[0]"),
         ({"facets": {}}, "at $.record.facets"),
         ({"facets": [facet(0, 3, uri="https://a.b")]}, "at $.record.facets[0].index"),
@@ -289,7 +292,9 @@ def test_the_longest_text_and_every_facet_are_taken(put: Put, session: Session) 
         facet(7, 8, kind="tag", tag="tag"),
     ]
 
-    assert put(record("é" * 300, facets=facets, langs=["en"], tags=["a"])).status_code == 200
+    assert (
+        put(record("é" * 300, facets=facets, langs=["zh-Hans-CN", "de-1996", "x-pig"], tags=["a"])).status_code == 200
+    )
 
 
 def test_an_image_is_uploaded_shown_and_held(net: Net, session: Session, put: Put) -> None:

@@ -181,6 +181,7 @@ def test_a_day_has_a_number_of_videos(net: Net, session: Session) -> None:
     [
         ({"aspectRatio": {"width": 0, "height": 1}}, "integer too small"),
         ({"alt": 5}, "at $.record.embed.alt"),
+        ({"alt": "x" * 1001}, "grapheme too big (maximum 1000, got 1001) at $.record.embed.alt"),
         ({"captions": [{"lang": "en"}] * 21}, "array too big (maximum 20, got 21)"),
         ({"captions": [{"lang": "en"}]}, 'Missing required key "file"'),
     ],

@@ -1,5 +1,6 @@
 """The schema of `app.bsky.feed.post`, checked as the reference server checks it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,14 @@ MAX_GRAPHEMES, MAX_BYTES = 300, 3000
 MAX_TAG_GRAPHEMES, MAX_TAG_BYTES = 64, 640
 MAX_LANGUAGES, MAX_TAGS, MAX_IMAGES, MAX_CAPTIONS = 3, 8, 4, 20
 MAX_CAPTION_BYTES = 20_000
+MAX_VIDEO_ALT, MAX_VIDEO_ALT_BYTES = 1000, 10_000
+LANGUAGE = re.compile(
+    r"(?:(?P<language>[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4}|[a-z]{5,8})(?P<script>-[a-z]{4})?"
+    r"(?P<region>-(?:[a-z]{2}|\d{3}))?(?P<variants>(?:-(?:[a-z\d]{5,8}|\d[a-z\d]{3}))*)"
+    r"(?P<extensions>(?:-[a-wyz\d](?:-[a-z\d]{2,8})+)*)(?P<private>-x(?:-[a-z\d]{1,8})+)?"
+    r"|x(?:-[a-z\d]{1,8})+|i-[a-z]{3,8})",
+    re.IGNORECASE | re.ASCII,
+)
 MAX_IMAGE_BYTES, MAX_THUMB_BYTES, MAX_VIDEO_BYTES = 2_000_000, 1_000_000, 300_000_000
 
 
@@ -47,7 +56,8 @@ def checked(record: dict[str, Any]) -> dict[str, Any]:
     text = need(record, "text", str, "")
     check_length(text, MAX_GRAPHEMES, MAX_BYTES, ".text")
     check_time(need(record, "createdAt", str, ""))
-    check_texts(record, "langs", MAX_LANGUAGES)
+    for index, tag in enumerate(check_texts(record, "langs", MAX_LANGUAGES)):
+        check_language(tag, f".langs[{index}]")
     for index, tag in enumerate(check_texts(record, "tags", MAX_TAGS)):
         check_length(tag, MAX_TAG_GRAPHEMES, MAX_TAG_BYTES, f".tags[{index}]")
     for index, facet in enumerate(need(record, "facets", list, "") if "facets" in record else []):
@@ -86,6 +96,12 @@ def check_texts(record: dict[str, Any], name: str, most: int) -> list[str]:
         raise wrong("Expected array of strings", f".{name}")
     check_count(values, most, f".{name}")
     return values
+
+
+def check_language(tag: str, path: str) -> None:
+    """Refuse what is no well-formed language tag (BCP 47)."""
+    if not LANGUAGE.fullmatch(tag):
+        raise wrong(f'Invalid language (got "{tag}")', path)
 
 
 def check_count(values: list[Any], most: int, path: str) -> None:
@@ -166,7 +182,7 @@ def check_video(video: dict[str, Any], path: str) -> None:
     """Refuse a video without file, or with a ratio, alt text or captions that make no sense."""
     check_blob(need(video, "video", dict, path), "video/mp4", MAX_VIDEO_BYTES, f"{path}.video")
     if "alt" in video:
-        need(video, "alt", str, path)
+        check_length(need(video, "alt", str, path), MAX_VIDEO_ALT, MAX_VIDEO_ALT_BYTES, f"{path}.alt")
     if "aspectRatio" in video:
         check_ratio(video["aspectRatio"], f"{path}.aspectRatio")
     captions = need(video, "captions", list, path) if "captions" in video else []
