@@ -14,7 +14,8 @@ from accounts.platforms.twitter_api import API
 
 POST_FIELDS = "created_at,text,entities,attachments,note_tweet,referenced_tweets"
 ARMED_BEFORE = timedelta(seconds=5)
-MEDIA_LINK = re.compile(r"\s*https://t\.co/\w+$")
+LAST_LINK = re.compile(r"\s*(https://t\.co/\w+)$")
+MEDIA_PAGE = re.compile(r"/status/\d+/(?:photo|video)/\d+$")
 
 
 def posts_like(connector: Connector, session: Session, operation: Operation) -> list[str]:
@@ -72,9 +73,14 @@ def _written_text(post: Any) -> str:
     whole = dig(post, "note_tweet") or dig(post, "note_post") or post
     text = dig_text(whole, "text")
     links = {dig_text(each, "url"): each for each in dig_list(whole, "entities", "urls") if dig_text(each, "url")}
+    last = LAST_LINK.search(text) if dig_list(post, "attachments", "media_keys") else None
+    if last and _is_media(links.get(last[1])):
+        text = text[: last.start()]
     for short in sorted(links, key=len, reverse=True):
-        is_media = dig(links[short], "media_key") is not None
-        text = text.replace(short, "" if is_media else dig_text(links[short], "expanded_url") or short)
-    if dig_list(post, "attachments", "media_keys"):
-        text = MEDIA_LINK.sub("", text)
+        text = text.replace(short, dig_text(links[short], "expanded_url") or short)
     return html.unescape(text)
+
+
+def _is_media(link: Any) -> bool:
+    """Whether a link is the one that X itself adds; it need not be listed among those of the text."""
+    return not link or dig(link, "media_key") is not None or bool(MEDIA_PAGE.search(dig_text(link, "expanded_url")))

@@ -423,6 +423,30 @@ class TestTwitter(LookCase, OAuth2Case):
                     },
                 ),
             ),
+            (
+                Content(text="Bread example.com", media=(make_image(),)),
+                listed(
+                    "Bread https://t.co/own https://t.co/pic",
+                    attachments={"media_keys": ["3_1"]},
+                    entities={
+                        "urls": [
+                            {"url": "https://t.co/own", "expanded_url": "http://example.com"},
+                            {"url": "https://t.co/pic", "expanded_url": "https://x.com/a/status/1234/photo/1"},
+                        ]
+                    },
+                ),
+            ),
+            (
+                Content(text="x" * 280 + " example.com", media=(make_image(),)),
+                listed(
+                    "x" * 270 + "… https://t.co/pic",
+                    attachments={"media_keys": ["3_1"]},
+                    note_tweet={
+                        "text": "x" * 280 + " https://t.co/own",
+                        "entities": {"urls": [{"url": "https://t.co/own", "expanded_url": "http://example.com"}]},
+                    },
+                ),
+            ),
         ],
     )
     def test_a_post_is_recognised_as_x_writes_it(self, sent: Content, found: dict[str, Any]) -> None:
