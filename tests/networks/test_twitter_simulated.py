@@ -1,0 +1,117 @@
+"""X's connector and its simulator, which were written apart from each other."""
+
+import io
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from accounts.platforms.base import App, Content, Rejected
+from accounts.platforms.twitter import Twitter
+from ouipost.simulator import clock
+from tests.in_process import in_process
+from tests.networks.simulated import Desk, consent, make_file, now, order, visible
+from tests.simulator.clip import film
+
+pytestmark = pytest.mark.django_db(databases=["simulator"])
+THREAD = Content(text="One & two", options={"thread": ["Two example.com/a", "Three"], "first_comment": "Try it"})
+
+
+@pytest.fixture(autouse=True)
+def _in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("accounts.platforms.twitter_media.CHUNK", 1000)
+    with in_process(monkeypatch):
+        yield
+
+
+def desk(login: str = "Demo", **values: Any) -> Desk:
+    connector = Twitter(App(client_id="app", client_secret="secret"))
+    [candidate] = consent(connector, login)
+    return Desk(connector=connector, candidate=candidate, **values)
+
+
+def a_film(**values: Any) -> Any:
+    content = film(**values)
+    seconds = values.get("seconds", 1)
+    facts = {"width": 64, "height": 64, "seconds": seconds, "fps": 10, "video_codec": "h264", "audio_codec": "aac"}
+    return make_file("film", content, type="video", mime_type="video/mp4", filename="film.mp4", **facts)
+
+
+def a_gif(alt_text: str = "It blinks") -> Any:
+    buffer = io.BytesIO()
+    images = [Image.new("L", (40, 30), 80 * index) for index in range(3)]
+    images[0].save(buffer, "GIF", save_all=True, append_images=images[1:])
+    facts = {"type": "image", "mime_type": "image/gif", "width": 40, "height": 30, "animated": True}
+    return make_file("gif", buffer.getvalue(), filename="a.gif", alt_text=alt_text, **facts)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_thread_and_its_comment_are_published_once_each(lost: bool) -> None:
+    out = desk(lost=lost).publish(THREAD)
+
+    assert visible() == [
+        ("post", "One & two", 0),
+        ("comment", "Two example.com/a", 0),
+        ("comment", "Three", 0),
+        ("comment", "Try it", 0),
+    ]
+    assert len({each.remote_id for each in out}) == 4
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("file", [a_film(), a_gif()], ids=["video", "gif"])
+def test_a_file_that_is_worked_on_is_published_when_it_is_ready(lost: bool, file: Any) -> None:
+    order("twitter", "slow_processing", seconds=12)
+
+    desk(lost=lost).publish(Content(text="Look", media=(file,)))
+
+    assert visible() == [("post", "Look", 1)]
+
+
+def test_a_file_that_x_gives_up_is_rejected_and_nothing_is_seen() -> None:
+    order("twitter", "processing_failed")
+
+    with pytest.raises(Rejected) as caught:
+        desk().publish(Content(text="Look", media=(a_film(),)))
+
+    assert (caught.value.error_code, visible()) == ("MEDIA_REJECTED", [])
+
+
+@pytest.mark.parametrize("call", ["upload/initialize", "append", "finalize", "metadata"])
+def test_an_upload_whose_answer_was_lost_goes_on(call: str) -> None:
+    order("twitter", "slow_processing", seconds=3)
+    order("twitter", "status", match=call, status=502, after_accept=True)
+
+    desk().publish(Content(text="", media=(a_gif(),)))
+
+    assert visible() == [("post", "", 1)]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_long_post_of_premium_is_found_by_its_note(lost: bool) -> None:
+    text = "Bread & <butter> " * 100 + "https://example.com/a?b=1"
+
+    desk("Ada Premium", lost=lost).publish(Content(text=text, options={"thread": [f"{text} again"]}))
+
+    assert [kind for kind, _, _ in visible()] == ["post", "comment"]
+
+
+def test_numbers_are_read_for_young_and_old_posts_alike() -> None:
+    at = desk()
+    old = at.publish(Content(text="Old"))[0].remote_id
+    clock.advance(timedelta(days=31).total_seconds())
+    at = desk()
+    young = at.publish(Content(text="Young", media=(a_film(),)))[0].remote_id
+    clock.advance(7000)
+
+    found = at.connector.post_metrics(at.session, at.account, [old, young, "5"], now=now())
+    account = at.connector.account_metrics(at.session, at.account, now=now())
+
+    assert set(found) == {old, young}
+    assert (found[old].clicks, found[young].clicks) != (None, None)
+    assert found[old].clicks is None
+    assert found[young].clicks is not None
+    assert "video_views" in found[young].own
+    assert (account.posts, account.following) == (2, 2)
