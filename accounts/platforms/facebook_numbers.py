@@ -1,7 +1,7 @@
 """The numbers of posts and Pages: https://developers.facebook.com/docs/graph-api/reference/insights"""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from accounts.platforms.base import (
@@ -15,6 +15,7 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.facebook_graph import Graph, is_not_there
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text
+from accounts.platforms.meta_numbers import in_percent, last_whole_day
 
 VIEWS, REACH, CLICKS = "post_media_view", "post_total_media_view_unique", "post_clicks"
 REACTIONS, ACTIVITY, PLAYS = "post_reactions_by_type_total", "post_activity_by_action_type", "post_video_views"
@@ -71,8 +72,7 @@ def _people_did(node: Any, found: Mapping[str, Any]) -> dict[str, int | None]:
 def account_numbers(graph: Graph, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
     """Return how a Page stands: its followers now, what is counted by day on the last whole day."""
     page = graph.get(session, account.access_token, account.remote_id, fields="followers_count")
-    until = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    span = {"since": int((until - timedelta(days=1)).timestamp()), "until": int(until.timestamp())}
+    span = last_whole_day(now)
     names = (*PAGE_METRICS.values(), *DEMOGRAPHICS.values())
     found = insights(graph, session, account, account.remote_id, names, period="day", **span)
     counts = {ours: _whole(found.get(name)) for ours, name in PAGE_METRICS.items()}
@@ -127,9 +127,5 @@ def _sum(*counts: int | None) -> int | None:
 
 
 def _percent(counts: Any) -> dict[str, int]:
-    """Return the share of each in whole percent of all that Facebook counted."""
-    if not isinstance(counts, dict):
-        return {}
-    whole = {key: _whole(count) or 0 for key, count in counts.items()}
-    total = sum(whole.values())
-    return {key: round(100 * count / total) for key, count in whole.items() if total}
+    known = counts.items() if isinstance(counts, dict) else ()
+    return in_percent({key: count for key, value in known if (count := _whole(value))})

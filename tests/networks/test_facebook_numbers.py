@@ -163,7 +163,7 @@ def test_a_pages_numbers_are_those_of_the_last_whole_day() -> None:
         entry("page_post_engagements", 200),
         entry("page_total_actions", 12),
         entry("page_views_total", 90),
-        entry("page_follows_country", {"FR": 50, "DE": 30, "GB": 20, "IT": 1}),
+        entry("page_follows_country", {"FR": 100, "DE": 60, "GB": 40, "IT": 1}),
         entry("page_follows_city", {"Paris": 3, "Berlin": 1}),
     )
 
@@ -177,13 +177,11 @@ def test_a_pages_numbers_are_those_of_the_last_whole_day() -> None:
         engagement=200,
         clicks=12,
         profile_views=90,
-        demographics=Demographics(
-            countries={"FR": 50, "DE": 30, "GB": 20, "IT": 1}, cities={"Paris": 75, "Berlin": 25}
-        ),
+        demographics=Demographics(countries={"FR": 50, "DE": 30, "GB": 20}, cities={"Paris": 75, "Berlin": 25}),
     )
 
 
 def test_a_page_of_which_little_is_known_has_followers_alone() -> None:
-    session = page_calls(entry("page_media_view"), entry("page_follows_country", {}))
+    session = page_calls(entry("page_media_view"), entry("page_follows_country", {"FR": 0}))
 
     assert CONNECTOR.account_metrics(session, ACCOUNT, now=NOW) == AccountNumbers(followers=1234)
