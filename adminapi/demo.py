@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import requests
 from django.conf import settings
@@ -82,10 +83,9 @@ def make(output: OutputWrapper) -> Demo:
     made.admin.save()
     client = Client(settings.PUBLIC_BASE_URL, api_key=secret, workspace_id=made.workspace.pk)
     output.write("Making the demo: an account at each simulated network, and some posts.")
-    platforms = [each["id"] for each in client.call("GET", "/api/platforms")["platforms"] if each["configured"]]
-    for platform in platforms:
-        client.connect(platform)
-    write_posts(client, platforms)
+    platforms = [each for each in client.call("GET", "/api/platforms")["platforms"] if each["configured"]]
+    accounts = {each["id"]: client.connect(each["id"]) for each in platforms}
+    write_posts(client, platforms, accounts)
     demo = Demo(api_key=secret, workspace_id=made.workspace.pk, email=EMAIL, password=password)
     _keep(demo)
     return demo
@@ -97,26 +97,43 @@ def _keep(demo: Demo) -> None:
         json.dump(demo.__dict__, file)
 
 
-def write_posts(client: Client, everywhere: list[str]) -> None:
+def write_posts(client: Client, platforms: list[dict[str, Any]], accounts: dict[str, dict[str, Any]]) -> None:
     """Write a draft, a scheduled post and one that is published at once, with a picture."""
     now = timezone.now()
+    everywhere = [each["id"] for each in platforms]
     client.call("POST", "/api/posts", json={"content": "An idea for later.", "platforms": everywhere})
     tomorrow = {
         "content": "Fresh bread from seven o'clock on. #bakery",
-        "platforms": everywhere,
+        "platforms": [each["id"] for each in platforms if not each["limits"]["media_required"]],
         "scheduled_at": (now + timedelta(days=1)).isoformat(timespec="seconds"),
     }
     client.call("POST", "/api/posts", json=tomorrow)
+    with_pictures = [each for each in platforms if each["supports_images"]]
     hello = {
         "content": "Hello from Oui Post!",
-        "platforms": everywhere,
+        "platforms": [each["id"] for each in with_pictures],
         "link": "https://example.com/",
         "hashtags": ["hello"],
+        "platform_content": {each["id"]: {"options": _needed(client, each, accounts)} for each in with_pictures},
     }
     post = client.call("POST", "/api/posts", json=hello)["post"]
     files = {"file": ("hello.png", _picture(), "image/png")}
     client.call("POST", f"/api/posts/{post['id']}/media", files=files, data={"alt_text": "The word hello"})
     client.call("POST", f"/api/posts/{post['id']}/publish")
+
+
+def _needed(client: Client, platform: dict[str, Any], accounts: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the options that a network asks for with every post, each with the first value that it takes."""
+    account = client.call("GET", f"/api/accounts/{accounts[platform['id']]['id']}")["account"]
+    needed = [option for option in platform["limits"]["options"] if option["required"]]
+    return {option["name"]: _first_value(option, account["metadata"]) for option in needed}
+
+
+def _first_value(option: dict[str, Any], metadata: dict[str, Any]) -> Any:
+    if option["kind"] == "flag":
+        return False
+    choices = metadata[option["choices_from"]] if option["choices_from"] else option["choices"]
+    return choices[0]["id"] if isinstance(choices[0], dict) else choices[0]
 
 
 def _picture() -> bytes:

@@ -14,7 +14,7 @@ def compose(post: Post, account: SocialAccount, platform: Platform, media: Seque
     """Return the content for one account: its own override, else its network's, else the post's."""
     chosen = {name: getattr(post, name) for name in ("content", "title", "link", "hashtags")}
     chosen |= {"options": {}} | overrides(post.platform_content, account)
-    beside = isinstance(platform, Connector) and platform.link_beside_text and not media
+    beside = isinstance(platform, Connector) and (platform.link_beside_files if media else platform.link_beside_text)
     limits = platform.limits_of(str(chosen["options"].get("post_type", FEED)))
     tags = [*chosen["hashtags"], *default_hashtags(account.workspace.settings, account.settings)]
     return Content(

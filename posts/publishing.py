@@ -216,15 +216,17 @@ class Publish:
         self.step = "prepare"
         self.session.deadline = self._time_before_arming()
         handles = self.connector.prepare(self.session, self.operation, self._save)
+        self.operation = replace(self.operation, handles=handles)
         self._arm(handles)
         if self.claim.seconds_left < engine_time(VISIBLE_CALL_SECONDS + GUARD_SECONDS).total_seconds():
             return Later(seconds=0, message="The worker was held up; nothing was sent.")
         self.step = "commit"
         self.session.deadline = time.monotonic() + engine_time(VISIBLE_CALL_SECONDS).total_seconds()
-        return self._with_public_url(self.connector.commit(self.session, replace(self.operation, handles=handles)))
+        return self._with_public_url(self.connector.commit(self.session, self.operation))
 
     def _save(self, handles: Handles, *, seconds: float = 0) -> None:
         """Keep what must not be done again, and hold the target for another lease, or longer for a long call."""
+        self.operation = replace(self.operation, handles=handles)
         held = max(LEASE_SECONDS, seconds + VISIBLE_CALL_SECONDS + GUARD_SECONDS)
         self._take_over(self.writer.run(save_all, Saving(claim=self.claim, handles=handles, seconds=held)))
         self.session.deadline = self._time_before_arming()

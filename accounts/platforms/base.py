@@ -208,6 +208,8 @@ class Connector(Platform):
     """Seconds until a new post surely shows in the account's own list."""
     link_beside_text: ClassVar[bool] = False
     """Whether a post without media takes its link in a field of its own."""
+    link_beside_files: ClassVar[bool] = False
+    """Whether a post with media does."""
     needs_app: ClassVar[bool] = True
     uses_pkce: ClassVar[bool] = False
     pulls_media: ClassVar[tuple[str, ...]] = ()

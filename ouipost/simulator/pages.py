@@ -98,8 +98,13 @@ def entry(call: Call, post: Post) -> dict[str, Any]:
     files = Media.objects.defer("content").filter(network=post.network, account=post.account)
     found = {file.external_id: file for file in files.filter(external_id__in=[item["id"] for item in post.media])}
     media = [
-        {"src": f"{call.prefix}/_media/{found[item['id']].pk}", "alt": item["alt"]}
+        {
+            "src": f"{call.prefix}/_media/{found[item['id']].pk}",
+            "alt": item.get("alt", ""),
+            "kind": found[item["id"]].mime.partition("/")[0],
+        }
         for item in post.media
         if item["id"] in found
     ]
-    return {"text": post.text, "media": media, "link": post.data.get("link", ""), "at": post.created_at}
+    told = {"title": post.data.get("title", ""), "link": post.data.get("link", "")}
+    return told | {"text": post.text, "media": media, "at": post.created_at}

@@ -227,3 +227,14 @@ def test_a_token_that_ends_between_two_sends_counts_as_nothing_visible_again(
 
     assert opaque.calls == ["prepare", "commit", "refresh", "prepare"]
     assert (waiting.status, waiting.outcome_unknown) == ("publishing", False)
+
+
+def test_what_was_saved_before_the_token_was_renewed_is_not_done_again(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    network.saved, network.prepared = [{"upload": "1"}], [REVOKED, {}]
+
+    publish(make_due(workspace))
+
+    assert [each.handles for each in network.operations if each.handles][0] == {"upload": "1"}
+    assert network.calls == ["prepare", "refresh", "prepare", "commit"]
