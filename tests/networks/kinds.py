@@ -20,7 +20,7 @@ NEEDED: Mapping[str, Mapping[str, Any]] = {
 """What a network asks for with every post; Pinterest's board comes from the account."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Kind:
     """One kind of post of one network; `parts` are how many things people see of it."""
 

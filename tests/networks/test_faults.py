@@ -21,7 +21,7 @@ from ouipost.simulator import models as networks
 from ouipost.writer import Inline
 from posts import publishing
 from posts.claiming import claim_targets
-from posts.models import Post, Target
+from posts.models import Media, Post, Target
 from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.in_process import BASE, Send, in_process
@@ -80,6 +80,7 @@ FAULTS: dict[str, Fault] = {
 }
 
 
+COPIED = ("type", "filename", "size", "mime_type", "width", "height", "facts", "stored_name", "position")
 INVISIBLE = ("lost after it was taken", "not sent", "503")
 
 
@@ -126,6 +127,7 @@ class World:
     client: Client
     api: ApiClient
     meddler: Meddler
+    kept: dict[Kind, list[Media]] = field(default_factory=dict)
 
     def publish(self, kind: Kind, account: dict[str, Any], meddler: Meddler) -> Seen:
         """Write a post of this kind, let it go out through this trouble, and count what people see."""
@@ -142,12 +144,26 @@ class World:
     def _write(self, kind: Kind, account: dict[str, Any]) -> Post:
         made = self.client.call("POST", "/api/posts", json=kind.request("Fresh bread", account))
         post = Post.objects.get(pk=made["post"]["id"])
-        for content in kind.files:
-            answer = upload(self.api, post, content)
-            assert answer.status_code == 201, answer.json()
+        self._add_files(post, kind)
         answer = self.api.post(f"/api/posts/{post.pk}/publish", Prefer="wait=0")
         assert answer.status_code == 202, answer.json()
         return post
+
+
+    def _add_files(self, post: Post, kind: Kind) -> None:
+        """Upload the files for the first post of a kind; those after it get the same, which were looked into once."""
+        if kind not in self.kept:
+            for content in kind.files:
+                answer = upload(self.api, post, content)
+                assert answer.status_code == 201, answer.json()
+            self.kept[kind] = list(Media.objects.filter(post=post).order_by("position"))
+            return
+        Media.objects.bulk_create(
+            Media(**{name: getattr(media, name) for name in COPIED}, post=post) for media in self.kept[kind]
+        )
+        media = Media.objects.filter(post=post).order_by("position")
+        post.media = [{"id": each.pk, "type": each.type, "name": each.stored_name, "thumbnail": ""} for each in media]
+        post.save()
 
 
 def _forget_the_last_post() -> None:
