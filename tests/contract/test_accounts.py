@@ -61,7 +61,13 @@ def test_health_and_missing_scopes_tell_what_is_wrong(api: ApiClient, workspace:
     shown = api.get(f"/api/accounts/{account.pk}").json()["data"]["account"]
 
     assert shown["health"] == {"token_valid": False, "last_sync": None, "errors": [error]}
-    assert shown["scopes_missing"] == ["pages_manage_posts", "pages_read_engagement", "read_insights"]
+    assert shown["scopes_missing"] == [
+        "pages_manage_posts",
+        "pages_read_engagement",
+        "pages_manage_engagement",
+        "pages_read_user_content",
+        "read_insights",
+    ]
 
 
 def test_no_answer_has_a_token(api: ApiClient, workspace: Workspace) -> None:

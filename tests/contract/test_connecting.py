@@ -76,7 +76,15 @@ def test_scopes_are_asked_for_beside_the_required_ones(api: ApiClient) -> None:
     address = api.post("/api/accounts", body).json()["data"]["auth_url"]
 
     asked = parse_qs(urlsplit(address).query)["scope"][0].split(",")
-    assert asked == ["pages_show_list", "pages_manage_posts", "pages_read_engagement", "read_insights", "ads_read"]
+    assert asked == [
+        "pages_show_list",
+        "pages_manage_posts",
+        "pages_read_engagement",
+        "pages_manage_engagement",
+        "pages_read_user_content",
+        "read_insights",
+        "ads_read",
+    ]
 
 
 @pytest.mark.parametrize("platform", ["instagram", "linkedin", "tiktok", "youtube", "pinterest", "threads"])
