@@ -76,6 +76,8 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
     post_id = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()
     next_attempt_at = serializers.SerializerMethodField()
+    waits_for = serializers.SerializerMethodField()
+    parts = serializers.SerializerMethodField()
 
     class Meta:
         model = Target
@@ -89,6 +91,8 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
             "published_at",
             "attempts",
             "next_attempt_at",
+            "waits_for",
+            "parts",
             "error",
         )
 
@@ -97,6 +101,13 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
 
     def get_url(self, target: Target) -> str | None:
         return target.url or None
+
+    def get_waits_for(self, target: Target) -> str | None:
+        return target.waits_for or None
+
+    @extend_schema_field({"type": "array", "items": {"type": "object", "additionalProperties": {"type": "string"}}})
+    def get_parts(self, target: Target) -> list[dict[str, str]]:
+        return [{"post_id": part["remote_id"], "url": part["url"]} for part in target.parts]
 
     @extend_schema_field({"type": ["string", "null"], "format": "date-time"})
     def get_next_attempt_at(self, target: Target) -> Any:
@@ -133,7 +144,8 @@ class PlatformResultSerializer(AtNetworkSerializer):
 
     def to_representation(self, instance: Target) -> dict[str, Any]:
         result = super().to_representation(instance)
-        return result | {"error": instance.error} if result["status"] == "failed" else result
+        is_told = result["status"] == "failed" or (result["status"] == "success" and instance.error)
+        return result | {"error": instance.error} if is_told else result
 
 
 class PostDetailSerializer(PostSerializer):
