@@ -14,6 +14,8 @@ from av.video.stream import VideoStream
 from pytest_django import Settings
 
 from ouipost.simulator import pulling
+from ouipost.simulator.models import Media
+from ouipost.simulator.networks import tiktok_posting
 from tests.simulator.conftest import Net, body, png, tags
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
@@ -355,6 +357,18 @@ class TestVideo:
         assert send(5_000_000, 12_000_000) == (201, "bytes 0-11999999/12000000")
         assert send(5_000_000, 12_000_000) == (416, "bytes 0-11999999/12000000")
         assert len(net.posts()) == 1
+
+    def test_of_two_last_chunks_at_the_same_moment_one_makes_the_post(
+        self, net: Net, creator: Creator, film: bytes
+    ) -> None:
+        begun = body(creator.begin(len(film)))["data"]
+        seen_by_both = Media.objects.get(external_id=begun["publish_id"])
+
+        with patch.object(tiktok_posting, "find_upload", lambda call: seen_by_both):
+            answers = [put(net, begun["upload_url"], film).status_code for _ in range(2)]
+
+        assert (answers, len(net.posts())) == ([201, 416], 1)
+        assert creator.status(begun["publish_id"])["status"] == "PUBLISH_COMPLETE"
 
     @pytest.mark.parametrize(
         ("size", "chunk", "count", "status"),
