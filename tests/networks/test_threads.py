@@ -86,8 +86,8 @@ def lone(content: Content, *, out: tuple[Published, ...] = (), **fields: str) ->
     return Publication(content, prepares, publish("6001"), Published(remote_id="7001", url=ADDRESS), out=out)
 
 
-THREAD = Content(text="One", options={"thread": ["Two"], "first_comment": "Order now"})
-ONE, TWO = (Published(remote_id=each, url=ADDRESS) for each in ("6991", "6992"))
+THREAD = Content(text="One", options={"thread": ["Two", "Three"], "first_comment": "Order now"})
+ONE, TWO, THREE = (Published(remote_id=each, url=ADDRESS) for each in ("6991", "6992", "6993"))
 
 
 class TestThreads(ContainerCase):
@@ -196,7 +196,8 @@ class TestThreads(ContainerCase):
             Published(remote_id="7001", url=ADDRESS),
         ),
         "second part": lone(THREAD, out=(ONE,), media_type="TEXT", text="Two", reply_to_id="6991"),
-        "first comment": lone(THREAD, out=(ONE, TWO), media_type="TEXT", text="Order now", reply_to_id="6991"),
+        "third part": lone(THREAD, out=(ONE, TWO), media_type="TEXT", text="Three", reply_to_id="6992"),
+        "first comment": lone(THREAD, out=(ONE, TWO, THREE), media_type="TEXT", text="Order now", reply_to_id="6991"),
     }
     own = {
         "id": "7001",
@@ -390,6 +391,14 @@ class TestNumbers:
     def test_other_refusals_are_told(self, gets: Any, error: type[Exception]) -> None:
         with pytest.raises(error):
             self.of_post(replace(numbers(), gets=gets))
+
+    def test_what_refuses_a_single_name_for_another_reason_is_told(self) -> None:
+        single = replace(numbers(), sends={"headers": BEARER, "params": {"metric": "views"}}, gets=graph_error(10))
+
+        with pytest.raises(Rejected) as caught:
+            self.of_post(replace(numbers(), gets=graph_error(100)), single)
+
+        assert caught.value.network_code == "10"
 
     def account_calls(self) -> tuple[Call, ...]:
         day = {"since": 1_795_392_000, "until": 1_795_478_400}
