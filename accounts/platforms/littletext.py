@@ -23,7 +23,7 @@ def written(text: str) -> str:
 
 
 def _between(text: str) -> str:
-    hashtags = {span.start for span in find_hashtags(text)}
+    hashtags = {span.start for span in find_hashtags(text) if not RESERVED.match(span.value)}
     return RESERVED.sub(lambda sign: sign[0] if sign.start() in hashtags else f"\\{sign[0]}", text)
 
 

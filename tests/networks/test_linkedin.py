@@ -1075,6 +1075,7 @@ class TestMemberOfCommunityManagement:
         ("{[(<@#*_~>)]}", "\\{\\[\\(\\<\\@\\#\\*\\_\\~\\>\\)\\]\\}"),
         ("#rye and \uff03rye", "#rye and \uff03rye"),
         ("no#tag, #1, ##, # a", "no\\#tag, \\#1, \\#\\#, \\# a"),
+        ("#_tag", "\\#\\_tag"),
         ("https://example.com/a_b#c", "https://example.com/a\\_b\\#c"),
         ("@[Ann](urn:li:person:A-1_b)", "@[Ann](urn:li:person:A-1_b)"),
         ("@[Ann](urn:li:share:1)", "\\@\\[Ann\\]\\(urn:li:share:1\\)"),

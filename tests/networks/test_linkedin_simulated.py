@@ -1,0 +1,284 @@
+"""LinkedIn's connector and its simulator, which were written apart from each other."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accounts.platforms import littletext
+from accounts.platforms.base import (
+    App,
+    Content,
+    Duplicate,
+    Media,
+    Operation,
+    Published,
+    Rejected,
+    Unavailable,
+    Unknown,
+    WhoActs,
+)
+from accounts.platforms.linkedin import LinkedIn
+from ouipost.simulator import clock
+from ouipost.simulator.models import Fault
+from ouipost.simulator.networks import linkedin_text
+from tests.in_process import in_process
+from tests.networks.simulated import Desk, consent, make_file, now, order, visible
+from tests.simulator.clip import film
+from tests.simulator.conftest import png
+
+pytestmark = pytest.mark.django_db(databases=["simulator"])
+MEMBER, BAKERY, BOOKS = 0, 1, 2
+"""Where the candidates of a sign-in are."""
+DAY = 86_400
+PDF = b"%PDF-1.7 << /Type /Page >>"
+SIGNS = "ab1 \n#_()[]{}|\\@*<>~&\u00e9\U0001f35e"
+
+
+@pytest.fixture(autouse=True)
+def _in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("ouipost.simulator.networks.linkedin_media.PART_BYTES", 1000)
+    with in_process(monkeypatch):
+        yield
+
+
+def desk(which: int = BAKERY, product: str = "community", **values: Any) -> Desk:
+    connector = LinkedIn(App(client_id="app", client_secret="secret", product=product))
+    return Desk(connector=connector, candidate=consent(connector, "Demo")[which], **values)
+
+
+def an_image(number: int = 1) -> Media:
+    content = png(40 + number, 30).getvalue()
+    facts: dict[str, Any] = {"type": "image", "mime_type": "image/png", "width": 40 + number, "height": 30}
+    return make_file(f"image_{number}", content, filename="a.png", alt_text="A loaf", **facts)
+
+
+def a_video() -> Media:
+    facts: dict[str, Any] = {"width": 64, "height": 64, "seconds": 4, "fps": 10, "video_codec": "h264"}
+    return make_file("video", film(seconds=4), type="video", mime_type="video/mp4", filename="film.mp4", **facts)
+
+
+def a_document() -> Media:
+    return make_file("document", PDF, type="document", mime_type="application/pdf", filename="a.pdf", pages=1)
+
+
+KINDS = {
+    "text": Content(text="(Rye) #bread_rolls"),
+    "link": Content(text="Read", link="https://bread.example/rye"),
+    "image": Content(text="Look", media=(an_image(),)),
+    "images": Content(text="", media=(an_image(1), an_image(2))),
+    "video": Content(text="Look", media=(a_video(),)),
+    "document": Content(text="Read", media=(a_document(),), options={"post_type": "document"}),
+    "comment": Content(text="Hello", options={"first_comment": "More (here)"}),
+}
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_of_an_organization_is_published_once(name: str, lost: bool) -> None:
+    content = KINDS[name]
+
+    out = desk(lost=lost).publish(content)
+
+    assert [text for _, text, _ in visible()] == [content.text, *(reply.text for reply in content.replies)]
+    assert visible()[0][2] == len(content.media)
+    assert len({each.remote_id for each in out}) == 1 + len(content.replies)
+
+
+@pytest.mark.parametrize("product", ["", "community"])
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "comment"])
+def test_a_member_publishes_by_either_product(name: str, product: str) -> None:
+    desk(MEMBER, product).publish(replace(KINDS[name], options={"visibility": "CONNECTIONS"}))
+
+    assert [(kind, text) for kind, text, _ in visible()] == [("post", KINDS[name].text)]
+
+
+def test_a_member_of_community_management_comments() -> None:
+    desk(MEMBER).publish(KINDS["comment"])
+
+    assert [kind for kind, _, _ in visible()] == ["post", "comment"]
+
+
+def test_the_organizations_where_a_person_may_post_can_be_connected() -> None:
+    found = consent(LinkedIn(App(client_id="app", client_secret="secret", product="community")), "Ada Lovelace")
+
+    assert [(each.type, each.profile.name) for each in found] == [
+        ("profile", "Ada Lovelace"),
+        ("organization", "Ada Lovelace Bakery"),
+        ("organization", "Ada Lovelace Books"),
+    ]
+    assert all(each.profile.followers for each in found)
+    assert found[BAKERY].profile.profile_image.startswith("http")
+
+
+@pytest.mark.parametrize("name", ["video", "document"])
+def test_a_file_that_is_worked_on_is_waited_for(name: str) -> None:
+    order("linkedin", "slow_processing", seconds=25)
+
+    desk().publish(KINDS[name])
+
+    assert visible() == [("post", KINDS[name].text, 1)]
+
+
+@pytest.mark.parametrize("name", ["image", "video", "document"])
+def test_a_file_that_linkedin_gives_up_is_rejected_and_nothing_is_seen(name: str) -> None:
+    order("linkedin", "processing_failed")
+
+    with pytest.raises(Rejected) as caught:
+        desk().publish(KINDS[name])
+
+    assert (caught.value.error_code, visible()) == ("MEDIA_REJECTED", [])
+
+
+def test_an_image_that_is_not_ready_was_surely_not_posted() -> None:
+    order("linkedin", "slow_processing", seconds=25)
+    at = desk(MEMBER, "")
+    with pytest.raises(Unavailable) as caught:
+        at.publish(KINDS["image"])
+    assert (caught.value.network_code, caught.value.retry_after) == ("MEDIA_ASSET_WAITING_UPLOAD", 15)
+
+    clock.advance(30)
+    at.publish(KINDS["image"])
+
+    assert visible() == [("post", "Look", 1)]
+
+
+@pytest.mark.parametrize("match", ["POST /rest/videos", "uploaded-video/2", "GET /rest/videos"])
+def test_an_upload_whose_answer_was_lost_goes_on(match: str) -> None:
+    at = desk()
+    operation = Operation(content=KINDS["video"], account=at.account, now=now())
+    order("linkedin", "status", match=match, status=502, after_accept=True)
+
+    at.connector.commit(at.session, at.prepare(operation))
+
+    assert (visible(), Fault.objects.get().fired) == ([("post", "Look", 1)], 1)
+
+
+@pytest.mark.parametrize("which", [MEMBER, BAKERY])
+def test_the_same_again_after_a_lost_answer_is_the_first_one(which: int) -> None:
+    at = desk(which)
+    armed_at = now()
+    operation = Operation(content=KINDS["text"], account=at.account, now=armed_at, armed_at=armed_at)
+    order("linkedin", "status", status=502, after_accept=True)
+    with pytest.raises(Unknown):
+        at.connector.commit(at.session, operation)
+
+    clock.advance(120)
+    found: Published = at.connector.commit(at.session, replace(operation, now=now()))
+
+    assert (found.remote_id, len(visible())) == (found.url.split("/")[-2], 1)
+
+
+def test_another_post_of_the_same_text_is_not_taken_over() -> None:
+    at = desk()
+    at.publish(KINDS["text"])
+    clock.advance(60)
+    armed_at = now()
+    clock.advance(60)
+
+    with pytest.raises(Duplicate):
+        at.connector.commit(
+            at.session, Operation(content=KINDS["text"], account=at.account, now=now(), armed_at=armed_at)
+        )
+
+
+def test_a_version_that_has_ended_is_the_operators() -> None:
+    at = desk()
+    at.connector = LinkedIn(replace(at.connector.app, version="202401"))
+
+    with pytest.raises(Unavailable) as caught:
+        at.publish(KINDS["text"])
+
+    assert (caught.value.acts, caught.value.network_code) == (WhoActs.OPERATOR, "NONEXISTENT_VERSION")
+
+
+@pytest.mark.parametrize("which", [MEMBER, BAKERY])
+def test_numbers_are_read_for_posts_with_and_without_files(which: int) -> None:
+    at = desk(which)
+    urns = [at.publish(KINDS[name])[0].remote_id for name in ("text", "video")]
+    clock.advance(2 * DAY)
+
+    found = at.connector.post_metrics(at.session, at.account, urns, now=now())
+    account = at.connector.account_metrics(at.session, at.account, now=now())
+
+    assert set(found) == set(urns)
+    for numbers in found.values():
+        assert (numbers.impressions or 0) > (numbers.reach or 0) > (numbers.engagement or 0) > 0
+        assert set(numbers.own) == {"likes", "comments", "shares"}
+    assert account.followers
+    assert account.impressions
+
+
+def test_a_content_administrator_gets_the_numbers_that_all_see() -> None:
+    at = desk(BOOKS)
+    [post] = at.publish(KINDS["text"])
+    clock.advance(DAY)
+
+    numbers = at.connector.post_metrics(at.session, at.account, [post.remote_id], now=now())[post.remote_id]
+
+    assert numbers.impressions is None
+    assert numbers.own["likes"] > 0
+
+
+def test_tokens_are_renewed_and_forgotten() -> None:
+    at = desk()
+    clock.advance(59 * DAY)
+
+    tokens = at.connector.refresh(at.session, at.account, now=now())
+
+    renewed = replace(at.account, access_token=tokens.access_token)
+    clock.advance(2 * DAY)
+    assert at.connector.profile(at.session, renewed).name == "Demo Bakery"
+    at.connector.revoke(at.session, renewed)
+    with pytest.raises(Exception, match="revoked"):
+        at.connector.profile(at.session, renewed)
+
+
+@settings(max_examples=500, deadline=None)
+@given(text=st.text(SIGNS, max_size=40))
+def test_any_text_means_the_same_to_both(text: str) -> None:
+    understood = linkedin_text.parse(littletext.written(text))
+
+    assert understood.shown == littletext.shown(text)
+    assert littletext.shown(littletext.read(understood.stored)) == littletext.shown(text)
+
+
+def test_marked_texts_are_shown_as_they_were_written_and_found_again() -> None:
+    at = desk()
+    for text in ("#_ #a_b #1 *x* @[A (B)](urn:li:organization:5)", "\\ | {a} <b> ~c~\n\n#rye\U0001f35e"):
+        operation = Operation(content=Content(text=text), account=at.account, now=now(), armed_at=now())
+
+        published = at.connector.commit(at.session, operation)
+
+        assert visible()[-1][1] == littletext.shown(text)
+        assert at.connector.recover(at.session, operation) == [published]
+
+
+TEXTS = ["a" * 1000, "_" * 999, "\U0001f35e" * 500, "b", ""]
+CONTENTS = {
+    "text": st.lists(st.sampled_from(TEXTS), max_size=4).map("".join),
+    "title": st.sampled_from(["", "Bread", "b" * 400, "b" * 401]),
+    "comment": st.sampled_from([None, "c" * 1250, "c" * 1251]),
+    "visibility": st.sampled_from(["PUBLIC", "CONNECTIONS", "LOGGED_IN", "FRIENDS"]),
+    "files": st.sampled_from([(), (an_image(),), (an_image(1), an_image(2)), (a_document(),)]),
+}
+
+
+@pytest.mark.parametrize(("which", "product"), [(MEMBER, ""), (MEMBER, "community"), (BAKERY, "community")])
+def test_what_validation_passes_linkedin_takes(which: int, product: str) -> None:
+    at = desk(which, product)
+
+    @settings(max_examples=15, deadline=None)
+    @given(**CONTENTS)
+    def prove(text: str, title: str, comment: str | None, visibility: str, files: tuple[Media, ...]) -> None:
+        options = {"visibility": visibility, "first_comment": comment}
+        options = {name: value for name, value in options.items() if value is not None}
+        content = Content(text=text, title=title, media=files, options=options)
+        clock.advance(DAY)
+
+        assert at.connector.validate(content, at.account.metadata) or at.publish(content)
+
+    prove()
