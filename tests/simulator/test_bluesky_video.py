@@ -57,7 +57,7 @@ def test_a_video_becomes_a_blob_that_a_post_shows(net: Net, session: Session) ->
     assert put.status_code == 200
     assert [post["media_count"] for post in net.posts()] == [1]
     shown = net.get(f"bsky.app/profile/{session.did}/post/{RKEY}")
-    assert any('alt="A red box"' in tag for tag in tags(shown, "img"))
+    assert any('aria-label="A red box"' in tag for tag in tags(shown, "video"))
 
 
 def test_the_blob_is_there_once_the_work_is_done(net: Net, session: Session) -> None:

@@ -259,7 +259,8 @@ def processing(call: Call, kept: Media) -> dict[str, Any]:
     """Return how far the work on an upload is; nothing where there was none."""
     left = math.ceil((kept.ready_at - call.now).total_seconds())
     if left > 0:
-        state = "pending" if call.now == kept.created_at else "in_progress"
+        begun = call.now - kept.created_at >= kept.ready_at - call.now
+        state = "in_progress" if begun else "pending"
         return {"processing_info": {"state": state, "check_after_secs": min(left, 5), "progress_percent": 0}}
     if kept.failed:
         words = kept.data.get("trouble") or "The media could not be processed."
