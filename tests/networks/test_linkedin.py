@@ -558,6 +558,12 @@ class TestLinkedIn(LookCase, OAuth2Case):
         with pytest.raises(Unavailable):
             self.preparing(replace(BEGIN_VIDEO, gets=make_answer(200, {"value": value})))
 
+    def test_an_image_without_a_place_is_announced_again(self) -> None:
+        nowhere = replace(image_calls(1, b"")[0], gets=make_answer(200, {"value": {"image": "urn:li:image:D1"}}))
+
+        with pytest.raises(Unavailable):
+            self.preparing(nowhere, content=self.publications["image"].content)
+
     def test_a_document_without_a_place_is_announced_again(self) -> None:
         content = self.publications["document"].content
         value = {"value": {"document": "urn:li:document:P1"}}
