@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
-from accounts.platforms.base import Account, AuthExpired, Session, Tokens
+from accounts.platforms.base import Account, AuthExpired, Rejected, Session, Tokens, Unavailable, WhoActs
 from accounts.platforms.oauth2 import OAuth2Connector
 
 AFTER_A_CODE = "#_"
 """Both networks put it behind the code in the address that they send the person back to."""
+TOO_YOUNG_WAIT = 3600.0
 
 
 class LongLivedTokens(OAuth2Connector):
@@ -35,7 +36,14 @@ class LongLivedTokens(OAuth2Connector):
         if not account.refresh_token:
             raise AuthExpired(f"{self.name} gave no token that can be renewed: connect the account again.")
         token = {"access_token": account.refresh_token}
-        return self._longer(session, "refresh_access_token", "refresh", token, now=now)
+        try:
+            return self._longer(session, "refresh_access_token", "refresh", token, now=now)
+        except Rejected as refusal:
+            if refusal.acts != WhoActs.CALLER:
+                raise
+            # the token is alive but younger than a day: that is no reason to make its owner sign in again
+            facts = {"status": refusal.status, "network_code": refusal.network_code}
+            raise Unavailable(refusal.message, retry_after=TOO_YOUNG_WAIT, **facts) from refusal
 
     def _longer(self, session: Session, path: str, verb: str, fields: Mapping[str, Any], *, now: datetime) -> Tokens:
         params = {"grant_type": f"{self.grant_prefix}_{verb}_token", **fields}

@@ -278,6 +278,15 @@ class ContainerCase(OAuth2Case):
 
         assert published == replace(self.first.published, url="")
 
+    @pytest.mark.parametrize(
+        ("gets", "error"),
+        [(graph_error(190, 463), AuthExpired), (graph_error(100), Unavailable), (graph_error(10), Rejected)],
+        ids=["over", "too young", "not allowed"],
+    )
+    def test_a_token_that_is_too_young_to_be_renewed_expires_nobody(self, gets: Any, error: type[Exception]) -> None:
+        with pytest.raises(error):
+            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=gets)), self.account, now=NOW)
+
     def refusal(self, answer: Any) -> tuple[type[PlatformError], str, str]:
         error = self.connector.classify(answer)
         return type(error), error.error_code, str(error.acts)
