@@ -1,6 +1,7 @@
 """The networks of this installation: each platform built with its configuration, and the way out to it."""
 
 import math
+from dataclasses import replace
 
 from django.conf import settings
 
@@ -24,7 +25,9 @@ def get(platform_id: str, *, sandbox: bool = False) -> Platform:
     """Return a platform with this installation's registration, or the sandbox's own where there is none."""
     platform = next(each for each in platforms.ALL if each.id == platform_id)
     app = App(**settings.NETWORKS[platform_id])
-    return platform(SANDBOX_APP if sandbox and not app.client_id else app)
+    if sandbox and not app.client_id:
+        app = replace(SANDBOX_APP, product=app.product or platform.widest_product)
+    return platform(app)
 
 
 def is_configured(platform: Platform) -> bool:

@@ -16,18 +16,21 @@ from ouipost.events.journal import SYSTEM, record
 
 logger = logging.getLogger(__name__)
 
-AHEAD = timedelta(minutes=30)
+LEAST_AHEAD, MOST_AHEAD = timedelta(minutes=30), timedelta(days=7)
 TRY_AGAIN_SECONDS = 30
 LEASE_SECONDS = 60
 STALE_WITHIN = timedelta(seconds=30)
 
 
 def refresh_time(account: SocialAccount, *, now: datetime) -> datetime | None:
-    """Return when to refresh: half an hour before the end, for short-lived tokens at half their life; None: never."""
+    """Return when to refresh: when a quarter of the token's life is left, but half an hour to a week before its end,
+    for short-lived tokens at half their life; None: never."""
     ends = account.access_expires_at
     if ends is None or not account.refresh_token:
         return None
-    return max(ends - AHEAD, now + (ends - now) / 2)
+    life = ends - now
+    ahead = min(max(life / 4, LEAST_AHEAD), MOST_AHEAD)
+    return max(ends - ahead, now + life / 2)
 
 
 def refresh_due(limit: int = 20) -> int:

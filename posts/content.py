@@ -15,7 +15,7 @@ def compose(post: Post, account: SocialAccount, platform: Platform, media: Seque
     chosen = {name: getattr(post, name) for name in ("content", "title", "link", "hashtags")}
     chosen |= {"options": {}} | overrides(post.platform_content, account)
     beside = isinstance(platform, Connector) and (platform.link_beside_files if media else platform.link_beside_text)
-    limits = platform.limits_of(str(chosen["options"].get("post_type", FEED)))
+    limits = platform.limits_of(str(chosen["options"].get("post_type", FEED)), account.metadata)
     tags = [*chosen["hashtags"], *default_hashtags(account.workspace.settings, account.settings)]
     return Content(
         text=final_text(chosen["content"], link="" if beside else chosen["link"], hashtags=tags),

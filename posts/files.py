@@ -141,7 +141,7 @@ def _as_content(media: Media) -> base.Media:
         video_codec=media.facts.get("video_codec", ""),
         audio_codec=media.facts.get("audio_codec", ""),
         pages=media.facts.get("pages", 0),
-        animated=media.facts.get("animated", False),
+        frames=media.facts.get("frames", 1),
         alt_text=media.alt_text,
         filename=media.filename,
         open=partial(_open, media.stored_name),

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from django.conf import settings
 
 from accounts.platforms.base import Limits, Media, Rejected
+from accounts.platforms.file_rules import most_image_bytes
 from posts import storage
 from posts.images import Shape, to_jpeg
 from posts.intake import InvalidMedia
@@ -33,6 +34,8 @@ def fit(media: Media, limits: Limits) -> Media:
     reasons = list(_reasons(media, limits))
     if not reasons:
         return media
+    if media.animated:
+        reasons.append("as a still picture")
     shape = _shape(limits)
     width, height = _size(media, shape)
     return replace(
@@ -41,7 +44,7 @@ def fit(media: Media, limits: Limits) -> Media:
         size=min(media.size, shape.max_bytes),
         width=width,
         height=height,
-        animated=False,
+        frames=1,
         converted=", ".join(reasons),
         open=partial(_as_jpeg, media, shape),
         pull_url=partial(_pull_url, media, shape),
@@ -51,8 +54,9 @@ def fit(media: Media, limits: Limits) -> Media:
 def _reasons(media: Media, limits: Limits) -> Iterator[str]:
     if media.mime_type not in limits.image_mime_types:
         yield "written as a JPEG"
-    if limits.max_image_bytes is not None and media.size > limits.max_image_bytes:
-        yield f"compressed to {limits.max_image_bytes:,} bytes"
+    most = most_image_bytes(media, limits)
+    if most is not None and media.size > most:
+        yield f"compressed to {limits.max_image_bytes or NO_LIMIT:,} bytes"
     if not media.ratio:
         return
     if limits.min_image_ratio and media.ratio < limits.min_image_ratio:

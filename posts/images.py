@@ -51,7 +51,7 @@ def process_image(upload: Readable | Path) -> Iterator[Processed]:
             size=target.stat().st_size,
             width=answer["width"],
             height=answer["height"],
-            facts={"animated": True} if answer["frames"] > 1 else {},
+            facts={"frames": answer["frames"]} if answer["frames"] > 1 else {},
             thumbnail_path=thumbnail,
             thumbnail_mime_type=IMAGE_TYPES[answer["thumbnail_format"]],
         )

@@ -26,12 +26,9 @@ class Preview:
     account_id: str | None
     platform: Platform
     content: Content
+    limits: Limits
+    """Of a post of this type for this account."""
     issues: list[dict[str, Any]]
-
-    @property
-    def limits(self) -> Limits:
-        """The limits of a post of this type."""
-        return self.platform.limits_of(self.content.post_type)
 
     @property
     def length(self) -> int:
@@ -90,6 +87,7 @@ def _preview(post: Post, account: SocialAccount, target: Target | None, media: l
         account_id=account.pk,
         platform=platform,
         content=content,
+        limits=platform.limits_of(content.post_type, account.metadata),
         issues=[] if is_out else rules.issues_of(account, content),
     )
 

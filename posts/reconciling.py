@@ -3,14 +3,19 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from accounts import registry
 from accounts.models import AccountStatus
-from accounts.platforms.base import Connector, Recovery
+from accounts.platforms.base import Account, Connector, Operation, Published, Recovery
+from posts import files
+from posts.content import compose
 from posts.models import Target, TargetStatus
 
 WAYS = {
     Recovery.LOOK: "looked for in the account's posts, and half a minute later again if it is not there",
     Recovery.KEY: "looked for under its own key, and half a minute later again if it is not there",
+    Recovery.HANDLE: "asked about by what the network gave before the call: one answer is enough",
 }
 
 
@@ -33,9 +38,22 @@ def question(target: Target) -> Question:
         return Question(obstacle="its account must be connected again first")
     if not isinstance(platform, Connector) or not registry.is_configured(platform):
         return Question(obstacle="this installation has no credentials for the network")
-    if platform.recovery not in WAYS:
-        return Question(obstacle="its network cannot be asked")
-    return Question(way=WAYS[platform.recovery])
+    way = WAYS.get(platform.recovery_of(_operation(target, platform)))
+    return Question(way=way) if way else Question(obstacle="its network cannot be asked")
+
+
+def _operation(target: Target, platform: Connector) -> Operation:
+    """Return the visible call in doubt, without the tokens that it would take."""
+    account = target.account
+    account.workspace = target.post.workspace
+    content = compose(target.post, account, platform, files.as_content(target.post))
+    return Operation(
+        content=content,
+        account=Account(remote_id=account.remote_id, access_token="", metadata=account.metadata),
+        handles=target.handles,
+        now=timezone.now(),
+        out=tuple(Published(**part) for part in target.parts),
+    )
 
 
 def told(target: Target) -> str:

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,20 +29,23 @@ def leave_alone(request: requests.PreparedRequest, send: Send) -> requests.Respo
 def in_process(monkeypatch: pytest.MonkeyPatch, meddle: Meddle = leave_alone) -> Iterator[None]:
     """Let every request of this process, the product's and the test's, find the product in it and nothing else."""
 
+    product = Client()  # one for all requests: it sets up the whole product when it is first asked
+
     def answer(adapter: HTTPAdapter, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
-        return meddle(request, lambda request: _send(adapter, request))
+        return meddle(request, lambda request: _send(product, adapter, request))
 
     with monkeypatch.context() as patch:
         patch.setattr(HTTPAdapter, "send", answer)
-        patch.setattr(pulling, "fetch", _fetch)
+        patch.setattr(pulling, "fetch", partial(_fetch, product))
         yield
 
 
-def _send(adapter: HTTPAdapter, request: requests.PreparedRequest) -> requests.Response:
+def _send(product: Client, adapter: HTTPAdapter, request: requests.PreparedRequest) -> requests.Response:
     assert request.url is not None
     assert request.url.startswith(BASE), request.url
     parts, headers = urlsplit(request.url), dict(request.headers)
-    answer = Client().generic(
+    product.cookies.clear()
+    answer = product.generic(
         request.method or "GET",
         f"{parts.path}?{parts.query}",
         _body(request),
@@ -59,10 +63,10 @@ def _body(request: requests.PreparedRequest) -> Any:
     return body.read() if hasattr(body, "read") else body
 
 
-def _fetch(address: str, *, most: int, agent: str) -> bytes:
+def _fetch(product: Client, address: str, *, most: int, agent: str) -> bytes:
     """Fetch a file as the simulator does, which talks to nobody but the product."""
     parts = urlsplit(address)
-    answer = Client().get(f"{parts.path}?{parts.query}", headers={"User-Agent": agent})
+    answer = product.get(f"{parts.path}?{parts.query}", headers={"User-Agent": agent})
     if not address.startswith(f"{BASE}/") or answer.status_code != 200:
         raise pulling.Unreachable(f"{address} answered {answer.status_code}.")
     return answer.getvalue()[: most + 1]

@@ -162,6 +162,8 @@ class Platform:
     max_video_duration: ClassVar[int]
     """As the API reference shows it; `limits` has the exact rule in seconds."""
     oauth_supported: ClassVar[bool] = True
+    widest_product: ClassVar[str] = ""
+    """The product that lets an app do most: what the sandbox's app is registered for."""
     default_version: ClassVar[str] = ""
     """Of the network's API; the operator's `<NETWORK>_API_VERSION` wins."""
 
@@ -172,8 +174,11 @@ class Platform:
     def version(self) -> str:
         return self.app.version or self.default_version
 
-    def limits_of(self, post_type: str) -> Limits:
-        """Return the limits of a post of this type, those of a usual post where the network has no such type."""
+    def limits_of(self, post_type: str, account: Mapping[str, Any] | None = None) -> Limits:
+        """Return the limits of a post of this type, those of a usual post where the network has no such type.
+
+        The account's metadata may raise them, where the network lets some accounts do more.
+        """
         return self.other_types.get(post_type, self.limits)
 
     @property

@@ -29,6 +29,7 @@ LIMITS = Limits(
     image_mime_types=("image/jpeg", "image/png", "image/webp"),
     max_images=4,
     max_image_bytes=1_000_000,
+    alt_text_for=("image", "video"),
     max_alt_text_characters=2000,
     video_mime_types=("video/mp4",),
     max_videos=1,

@@ -61,7 +61,7 @@ def _counts(kinds: Counter[str], limits: Limits) -> Iterator[Issue]:
 
 def _image(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
     yield from _type(media, field, limits.image_mime_types)
-    yield from _most("image_too_large", field, "The image", media.size, limits.max_image_bytes, "bytes")
+    yield from _most("image_too_large", field, "The image", media.size, most_image_bytes(media, limits), "bytes")
     yield from _alt_text(media, field, limits)
     if media.converted:
         yield Issue(
@@ -73,7 +73,21 @@ def _image(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
         )
 
 
+def most_image_bytes(media: Media, limits: Limits) -> int | None:
+    """Return how heavy this image may be."""
+    return (limits.max_animated_image_bytes if media.animated else None) or limits.max_image_bytes
+
+
 def _alt_text(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
+    if media.alt_text and media.type not in limits.alt_text_for:
+        yield Issue(
+            rule="alt_text_not_sent",
+            field=f"{field}.alt_text",
+            message=f"This network takes no alt text for {media.type}s of this kind of post: it is not sent.",
+            severity="warning",
+            fix="Describe it in the text, if that matters.",
+        )
+        return
     count, most = len(media.alt_text), limits.max_alt_text_characters
     if most is not None and count > most:
         yield above("alt_text_too_long", f"{field}.alt_text", f"The alt text has {count} characters", most, count)
@@ -120,6 +134,7 @@ def _document(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
     if not limits.max_documents:
         return
     yield from _type(media, field, limits.document_mime_types)
+    yield from _alt_text(media, field, limits)
     yield from _most("document_too_large", field, "The document", media.size, limits.max_document_bytes, "bytes")
     yield from _most("document_too_long", field, "The document", media.pages, limits.max_document_pages, "pages")
 

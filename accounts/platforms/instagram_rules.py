@@ -38,12 +38,15 @@ FEED = Limits(
     mixes_images_and_videos=True,
     options=(FIRST_COMMENT, *REEL_OPTIONS),
 )
-REEL = replace(FEED, image_mime_types=(), max_images=0, max_videos=1, max_media=1, mixes_images_and_videos=False)
+REEL = replace(
+    FEED, alt_text_for=(), image_mime_types=(), max_images=0, max_videos=1, max_media=1, mixes_images_and_videos=False
+)
 STORY = replace(
     FEED,
     max_media=1,
     max_images=1,
     max_videos=1,
+    alt_text_for=(),
     min_image_ratio=None,
     max_image_ratio=None,
     max_video_bytes=100_000_000,

@@ -28,7 +28,9 @@ class Option:
     """All values that it takes; empty: any of its kind."""
     required: bool = False
     max_characters: int | None = None
-    """Of a text, or of each of several, counted as the network counts its posts."""
+    """Of a text, or of each of several."""
+    counted_as: str = ""
+    """The unit of `max_characters`, where it is another than that of posts."""
     max_items: int | None = None
     choices_from: str = ""
     """The key of the account's metadata that lists the values that it takes: `[value, …]` or `[{id, name}, …]`."""
@@ -63,7 +65,11 @@ class Limits:
     max_image_side: int | None = None
     """Pixels. Larger images are made smaller."""
     max_image_short_side: int | None = None
+    max_animated_image_bytes: int | None = None
+    """Where moving images may be heavier than still ones."""
     animated_image_alone: bool = False
+    alt_text_for: tuple[str, ...] = ("image",)
+    """The types of files whose alt text is sent."""
     max_alt_text_characters: int | None = None
     video_mime_types: tuple[str, ...] = ()
     max_videos: int = 0

@@ -80,6 +80,7 @@ class LinkedIn(OAuth2Connector):
     metrics_batch = 10
     max_video_duration = 1800
     default_version = "202609"
+    widest_product = "community"
     recovery = Recovery.LOOK
     listing_lag = 10
     link_beside_text = True

@@ -43,7 +43,7 @@ def _value(option: Option, value: Any, limits: Limits, account: Mapping[str, Any
 def _text(option: Option, text: str, field: str, limits: Limits) -> Iterator[Issue]:
     if not text.strip():
         yield Issue(rule="option_empty", field=field, message="The text is empty.", fix="Write it, or take it away.")
-    count = length(text, limits.characters_counted_as)
+    count = length(text, option.counted_as or limits.characters_counted_as)
     if option.max_characters is not None and count > option.max_characters:
         yield above("option_too_long", field, f"The text has {count} characters", option.max_characters, count)
 

@@ -83,7 +83,7 @@ class Pinterest(OAuth2Connector):
     default_version = "v5"
     recovery = Recovery.LOOK
     listing_lag = 10
-    link_beside_text = True
+    link_beside_text = link_beside_files = True
 
     authorize_endpoint = "https://www.pinterest.com/oauth/"
     token_endpoint = f"{HOST}/{{version}}/oauth/token"

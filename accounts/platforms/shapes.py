@@ -85,7 +85,8 @@ class Media:
     """Empty: no sound."""
     pages: int = 0
     """Of a document; 0: not known."""
-    animated: bool = False
+    frames: int = 1
+    """Of an image; more than one move."""
     alt_text: str = ""
     filename: str = ""
     converted: str = ""
@@ -93,6 +94,10 @@ class Media:
     open: Callable[[], BinaryIO] = field(repr=False, compare=False)
     pull_url: Callable[[], str] = field(default=str, repr=False, compare=False)
     """Gives a signed address that is good for 24 h: for networks that pull. Opens nothing in the network's name."""
+
+    @property
+    def animated(self) -> bool:
+        return self.frames > 1
 
     @property
     def ratio(self) -> float:
@@ -124,9 +129,10 @@ class Content:
     @property
     def replies(self) -> tuple["Reply", ...]:
         """Return what follows the post, in order: the rest of a thread, then the first comment."""
-        thread = [Reply(text=text, is_comment=False) for text in self.options.get("thread", ())]
-        comment = self.options.get("first_comment", "")
-        return (*thread, *([Reply(text=comment, is_comment=True)] if comment else []))
+        thread, comment = self.options.get("thread"), self.options.get("first_comment")
+        parts = [text for text in thread if isinstance(text, str)] if isinstance(thread, list) else []
+        replies = [Reply(text=text, is_comment=False) for text in parts]
+        return (*replies, *([Reply(text=comment, is_comment=True)] if comment and isinstance(comment, str) else []))
 
 
 FEED = "feed"

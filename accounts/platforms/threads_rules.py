@@ -24,6 +24,7 @@ LIMITS = Limits(
     max_image_bytes=8_000_000,
     min_image_ratio=0.1,
     max_image_ratio=10,
+    alt_text_for=("image", "video"),
     max_alt_text_characters=1000,
     video_mime_types=("video/mp4", "video/quicktime"),
     max_videos=20,

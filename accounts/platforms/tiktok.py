@@ -71,6 +71,7 @@ class TikTok(TikTokApi):
         min_video_fps=23,
         max_video_fps=60,
         video_codecs=("h264", "hevc", "vp8", "vp9"),
+        alt_text_for=(),
         options=tiktok_rules.OPTIONS,
     )
     metrics = ("impressions", "engagement", *COUNTS)

@@ -14,6 +14,7 @@ from accounts.platforms.base import (
     Content,
     Handles,
     Issue,
+    Limits,
     Operation,
     Pace,
     PlatformError,
@@ -94,6 +95,9 @@ class Twitter(OAuth2Connector):
             )
             if not answer.ok:
                 raise self.classify_token_error(answer, refusal=Rejected)
+
+    def limits_of(self, post_type: str, account: Mapping[str, Any] | None = None) -> Limits:
+        return twitter_rules.limits_of(account or {})
 
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
         return twitter_rules.check(content, account)

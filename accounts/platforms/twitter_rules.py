@@ -7,7 +7,7 @@ from typing import Any
 from accounts.platforms import rules
 from accounts.platforms.base import Content, Issue, Limits, Media, Option
 from accounts.platforms.text import comparable, find_cashtags, find_names
-from accounts.platforms.twitter_media import TAKES_ALT_TEXT, is_chunked
+from accounts.platforms.twitter_media import is_chunked
 
 PAYING = {"Premium", "PremiumPlus"}
 """The subscriptions with long posts and long videos. Whether Basic has them is not known."""
@@ -15,6 +15,7 @@ CHARACTERS, PREMIUM_CHARACTERS = 280, 25_000
 """The second is not in X's documentation; a connector in production stops at 4,000."""
 MOST_GIF_BYTES = 15_000_000
 MOST_GIF_WIDTH, MOST_GIF_HEIGHT = 1280, 1080
+MOST_GIF_FRAMES, MOST_GIF_PIXELS = 350, 300_000_000
 REPLY_SETTINGS = ("following", "mentionedUsers", "subscribers", "verified")
 DISCLOSURES = ("made_with_ai", "paid_partnership")
 
@@ -34,6 +35,7 @@ LIMITS = Limits(
     image_mime_types=("image/jpeg", "image/png", "image/gif", "image/webp"),
     max_images=4,
     max_image_bytes=5_000_000,
+    max_animated_image_bytes=MOST_GIF_BYTES,
     animated_image_alone=True,
     max_alt_text_characters=1000,
     video_mime_types=("video/mp4", "video/quicktime"),
@@ -61,17 +63,16 @@ PREMIUM_LIMITS = replace(
 def check(content: Content, account: Mapping[str, Any]) -> list[Issue]:
     """Return all that X would refuse, or may."""
     return [
-        *rules.check(content, _limits(content, account), account),
+        *rules.check(content, limits_of(account), account),
         *(issue for field, text in _texts(content) for issue in _text(field, text)),
         *_repeated(content),
         *(issue for position, each in enumerate(content.media) for issue in _file(f"media.{position}", each)),
     ]
 
 
-def _limits(content: Content, account: Mapping[str, Any]) -> Limits:
-    limits = PREMIUM_LIMITS if account.get("subscription_type") in PAYING else LIMITS
-    is_gif = bool(content.media) and content.media[0].type == "image" and is_chunked(content.media[0])
-    return replace(limits, max_image_bytes=MOST_GIF_BYTES) if is_gif else limits
+def limits_of(account: Mapping[str, Any]) -> Limits:
+    """Return the limits of this account: those who pay may write more."""
+    return PREMIUM_LIMITS if account.get("subscription_type") in PAYING else LIMITS
 
 
 def _texts(content: Content) -> list[tuple[str, str]]:
@@ -121,22 +122,20 @@ def _repeated(content: Content) -> Iterator[Issue]:
 
 
 def _file(field: str, media: Media) -> Iterator[Issue]:
-    if media.type == "image" and is_chunked(media):
-        for side, actual, most in (("width", media.width, MOST_GIF_WIDTH), ("height", media.height, MOST_GIF_HEIGHT)):
-            if actual > most:
-                yield Issue(
-                    rule=f"gif_{side}_too_large",
-                    field=field,
-                    message=f"The GIF's {side} is {actual} pixels; X takes at most {most}.",
-                    limit=most,
-                    actual=actual,
-                    fix="Make the GIF smaller.",
-                )
-    elif media.alt_text and media.type not in TAKES_ALT_TEXT:
-        yield Issue(
-            rule="alt_text_not_sent",
-            field=f"{field}.alt_text",
-            message="X takes alt texts for images and GIFs; that of the video is not sent.",
-            severity="warning",
-            fix="Describe the video in the text, if that matters.",
-        )
+    if media.type != "image" or not is_chunked(media):
+        return
+    for name, unit, actual, most in (
+        ("width", "pixels wide", media.width, MOST_GIF_WIDTH),
+        ("height", "pixels high", media.height, MOST_GIF_HEIGHT),
+        ("frames", "frames long", media.frames, MOST_GIF_FRAMES),
+        ("pixels", "pixels in all frames", media.width * media.height * media.frames, MOST_GIF_PIXELS),
+    ):
+        if actual > most:
+            yield Issue(
+                rule=f"gif_{name}_too_large",
+                field=field,
+                message=f"The GIF is {actual:,} {unit}; X takes at most {most:,}.",
+                limit=most,
+                actual=actual,
+                fix="Make the GIF smaller or shorter.",
+            )

@@ -24,6 +24,7 @@ LIMITS = Limits(
     media_required=True,
     video_mime_types=("video/mp4", "video/quicktime", "video/webm"),
     max_videos=1,
+    alt_text_for=(),
     max_video_bytes=274_877_906_944,
     max_video_duration_seconds=43_200,
     options=(
@@ -33,7 +34,7 @@ LIMITS = Limits(
         Option(name="made_for_kids", kind="flag", required=True),
         Option(name="notify_subscribers", kind="flag"),
         Option(name="synthetic_media", kind="flag"),
-        Option(name="first_comment", max_characters=MOST_COMMENT_CHARACTERS),
+        Option(name="first_comment", max_characters=MOST_COMMENT_CHARACTERS, counted_as="unicode_characters"),
     ),
 )
 SHORT_LIMITS = replace(LIMITS, max_video_ratio=1, max_video_duration_seconds=SHORT_SECONDS)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
+from io import BytesIO
 from typing import Any, BinaryIO
 
 import requests
@@ -92,8 +93,14 @@ def _body(data: Any, files: Mapping[str, tuple[str, Any, str]] | None) -> tuple[
     """Return what to send: a form that has open files is read from them while it is sent, fields first."""
     if not files or all(isinstance(content, bytes) for _, content, _ in files.values()):
         return data, {}
-    form = MultipartEncoder({name: str(value) for name, value in (data or {}).items()} | dict(files))
+    fields = {name: str(value) for name, value in (data or {}).items()}
+    form = MultipartEncoder(fields | {name: (title, _rest(file), kind) for name, (title, file, kind) in files.items()})
     return form, {"Content-Type": form.content_type}
+
+
+def _rest(file: bytes | BinaryIO) -> bytes | BinaryIO:
+    """Return what is sent of a file; the form encoder would take one in memory from its beginning."""
+    return file.read() if isinstance(file, BytesIO) else file
 
 
 def gateway_url(url: str, gateway: str) -> str:

@@ -15,7 +15,16 @@ from ouipost.simulator.models import Media, Request
 
 KEPT_REQUESTS = 50_000
 PRUNE_EVERY = 1_000
-SHOWN_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp", "image/tiff", "video/mp4", "video/webm")
+SHOWN_TYPES = (
+    "image/jpeg",
+    "image/png",
+    "image/gif",
+    "image/webp",
+    "image/bmp",
+    "image/tiff",
+    "video/mp4",
+    "video/webm",
+)
 
 
 @csrf_exempt

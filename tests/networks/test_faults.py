@@ -149,7 +149,6 @@ class World:
         assert answer.status_code == 202, answer.json()
         return post
 
-
     def _add_files(self, post: Post, kind: Kind) -> None:
         """Upload the files for the first post of a kind; those after it get the same, which were looked into once."""
         if kind not in self.kept:

@@ -138,7 +138,7 @@ def given(remote_id: str = "901", **more: Any) -> Answer:
 
 
 FILM = make_video(content=b"fourmore10")
-GIF = make_image(mime_type="image/gif", animated=True, size=10, alt_text="It blinks", open=FILM.open)
+GIF = make_image(mime_type="image/gif", frames=2, size=10, alt_text="It blinks", open=FILM.open)
 PUBLISHED = Published(remote_id="1234", url="https://x.com/bakery/status/1234")
 ROOT = Published(remote_id="1000", url="https://x.com/bakery/status/1000")
 PART = Published(remote_id="1001", url="https://x.com/bakery/status/1001")
@@ -522,7 +522,7 @@ class TestTwitter(LookCase, OAuth2Case):
         assert error.retry_after is None
 
     def test_a_gif_goes_alone(self) -> None:
-        gif = make_image("media_2", mime_type="image/gif", animated=True)
+        gif = make_image("media_2", mime_type="image/gif", frames=2)
 
         issues = self.validate(Content(text="", media=(make_image(), gif)))
 
@@ -679,7 +679,7 @@ class TestTwitter(LookCase, OAuth2Case):
 
     def test_a_gif_has_limits_of_its_own(self) -> None:
         def rules(**values: Any) -> list[str]:
-            gif = make_image(mime_type="image/gif", animated=True, **values)
+            gif = make_image(mime_type="image/gif", frames=2, **values)
             return [each.rule for each in self.validate(Content(text="", media=(gif,)))]
 
         assert rules(size=15_000_000, width=1280, height=1080) == []

@@ -43,7 +43,7 @@ def a_gif(alt_text: str = "It blinks") -> Any:
     buffer = io.BytesIO()
     images = [Image.new("L", (40, 30), 80 * index) for index in range(3)]
     images[0].save(buffer, "GIF", save_all=True, append_images=images[1:])
-    facts = {"type": "image", "mime_type": "image/gif", "width": 40, "height": 30, "animated": True}
+    facts = {"type": "image", "mime_type": "image/gif", "width": 40, "height": 30, "frames": 2}
     return make_file("gif", buffer.getvalue(), filename="a.gif", alt_text=alt_text, **facts)
 
 

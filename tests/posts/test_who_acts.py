@@ -22,6 +22,8 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.bluesky_api import BlobMissing
+from accounts.platforms.containers import MakeAgain, NotReady
+from accounts.platforms.linkedin_api import NotTaken, UploadOver
 from ouipost.claims import database_now
 from posts.advice import BY_CODE, advise
 from posts.claiming import MAX_UNSETTLED_CLAIMS, claim_targets
@@ -33,12 +35,14 @@ from workspaces.models import Workspace
 Ending = tuple[str, str, bool, str]
 """Status, code, whether asking again can help, who acts."""
 
+CAUSES = (BlobMissing, MakeAgain, NotReady, NotTaken, UploadOver)
+"""Networks' own reasons why something was surely not taken."""
 BY_CLASS: dict[type[PlatformError], Ending] = {
     Rejected: ("failed", "CONTENT_REJECTED", False, "caller"),
     Duplicate: ("failed", "CONTENT_REJECTED", False, "caller"),
     AuthExpired: ("failed", "TOKEN_REVOKED", False, "account_owner"),
     Unavailable: ("failed", "PLATFORM_UNAVAILABLE", True, "network"),
-    BlobMissing: ("failed", "PLATFORM_UNAVAILABLE", True, "network"),
+    **dict.fromkeys(CAUSES, ("failed", "PLATFORM_UNAVAILABLE", True, "network")),
     ProcessingFailed: ("failed", "MEDIA_REJECTED", False, "caller"),
     RateLimited: ("failed", "RATE_LIMITED_BY_PLATFORM", True, "network"),
 }

@@ -1,0 +1,174 @@
+"""Nothing that the validator passes is refused by a network for its content: texts, files and options of any kind."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts import platforms, registry
+from accounts.models import SocialAccount
+from accounts.platforms.base import Connector, Media, Operation, Published, StillWorking
+from adminapi.client import Client
+from ouipost.claims import database_now
+from ouipost.simulator import models as networks
+from posts import files
+from posts.content import compose
+from posts.models import Post
+from posts.rules import issues_of, passes
+from tests.conftest import ApiClient
+from tests.contract.world import upload
+from tests.factories import make_post
+from tests.in_process import BASE, in_process
+from tests.networks.kinds import DOCUMENT, MOVING, NEEDED, OTHER, SQUARE, UPRIGHT
+from tests.posts.clips import clip
+from tests.posts.pictures import picture
+from workspaces.models import Workspace
+
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database]
+
+NETWORKS = [platform.id for platform in platforms.ALL]
+POOL = (
+    SQUARE,
+    OTHER,
+    MOVING,
+    UPRIGHT,
+    DOCUMENT,
+    picture("WEBP", size=(500, 100)),
+    picture("JPEG", size=(300, 900)),
+    clip(seconds=2, size=(640, 360)),
+    clip("mov", seconds=4, size=(400, 400), fps=30),
+    clip("webm", codec="libvpx-vp9", seconds=4, size=(240, 432), fps=24),
+)
+TYPES = ("feed", "story", "reel", "short", "document")
+FAMILY = "👨‍👩‍👧‍👦"
+WORDS = st.sampled_from(
+    [
+        "bread",
+        "Brötchen",
+        "麵包",
+        FAMILY,
+        "🇫🇷",
+        "<b>",
+        "#rye",
+        "@alice",
+        "$RYE",
+        "https://bread.com/a_(b)?c=d#e",
+        "a|b*c_d~e",
+    ]
+)
+MOST_POLLS = 20
+
+
+@st.composite
+def texts(draw: st.DrawFn, most: int = 5_200) -> str:
+    """A text of anything, sometimes as long as networks take."""
+    words = " ".join(draw(st.lists(WORDS, max_size=12)))
+    filler = draw(st.sampled_from(["x", "é", "字", FAMILY]))
+    count = draw(st.one_of(st.integers(0, 60), st.sampled_from([280, 300, 500, 800, 2200, 3000, 5000, most])))
+    return (words + filler * max(0, count - len(words)))[:most]
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> dict[str, Any]:
+    """A post of any kind: what it says, which files it has, and what is asked of the network."""
+    options = draw(st.fixed_dictionaries({}, optional={"post_type": st.sampled_from(TYPES)}))
+    options |= draw(st.fixed_dictionaries({}, optional={"first_comment": texts(1300)}))
+    if draw(st.integers(0, 4)) == 0:
+        options["thread"] = draw(st.lists(texts(600), max_size=3))
+    return {
+        "content": draw(texts()),
+        "title": draw(st.one_of(st.just(""), texts(110))),
+        "link": draw(st.sampled_from(["", "", "https://bread.com/rye", "http://bakery/"])),
+        "files": draw(st.lists(st.integers(0, len(POOL) - 1), max_size=5)),
+        "alt_text": draw(st.one_of(st.just(""), texts(1100))),
+        "options": options,
+    }
+
+
+@pytest.fixture
+def client(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    with in_process(monkeypatch):
+        yield Client(BASE, api_key=api.headers["X-API-Key"], workspace_id=api.headers["X-Workspace-ID"])
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_what_passes_is_taken(client: Client, api: ApiClient, workspace: Workspace, network: str) -> None:
+    client.connect(network)
+    account = SocialAccount.objects.select_related("workspace").get()
+    pool = _upload(api, workspace, account)
+    taken, passed = 0, 0
+
+    @settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(contents())
+    def publish(values: dict[str, Any]) -> None:
+        nonlocal taken, passed
+        taken += 1
+        passed += _publish(account, pool, values)
+
+    publish()
+
+    assert passed >= 3, f"{passed} of {taken}"
+
+
+def _upload(api: ApiClient, workspace: Workspace, account: SocialAccount) -> Sequence[Media]:
+    post = make_post(workspace, accounts=[account])
+    for content in POOL:
+        assert upload(api, post, content).status_code == 201
+    return files.as_content(post)
+
+
+def _publish(account: SocialAccount, pool: Sequence[Media], values: dict[str, Any]) -> bool:
+    """Send the post straight to its network where it passes, and return whether it did."""
+    connector = registry.connector(account.platform, account.workspace)
+    options = dict(NEEDED.get(account.platform, {})) | _known(connector, values["options"])
+    if boards := account.metadata.get("boards"):
+        options["board_id"] = boards[0]["id"]
+    told = {name: values[name] for name in ("content", "title", "link")}
+    post = Post(workspace=account.workspace, platform_content={account.platform: {"options": options}}, **told)
+    media = [replace(pool[number], alt_text=values["alt_text"]) for number in dict.fromkeys(values["files"])]
+    content = compose(post, account, connector, media)
+    if not passes(issues_of(account, content)):
+        return False
+    for model in (networks.Post, networks.Media, networks.Piece, networks.Counter):
+        model._default_manager.all().delete()  # the same again, or too much in a day, would be refused for that
+    operation = Operation(content=content, account=account.unseal(), now=database_now())
+    out = [_send(connector, account, operation)]
+    for _ in content.replies:
+        out.append(_send(connector, account, replace(operation, out=tuple(out), handles={})))
+    return True
+
+
+def _known(connector: Connector, options: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what the API would not take for this network: an unknown option is a 400."""
+    return {name: value for name, value in options.items() if name in connector.option_names()}
+
+
+def _send(connector: Connector, account: SocialAccount, operation: Operation) -> Published:
+    """Go all the way with one visible call, asking again as often as the network works on it."""
+    session = registry.session(account.workspace)
+    kept = dict(operation.handles)
+
+    def save(handles: Any, *, seconds: float = 0) -> None:
+        kept.update(handles)
+
+    for _ in range(MOST_POLLS):
+        try:
+            kept = dict(connector.prepare(session, replace(operation, handles=kept), save))
+            break
+        except StillWorking:
+            continue
+    armed = replace(operation, handles=kept, armed_at=operation.now)
+    try:
+        return connector.commit(session, armed)
+    except StillWorking as working:
+        armed = replace(armed, handles=kept if working.handles is None else working.handles)
+    for _ in range(MOST_POLLS):
+        try:
+            [published] = connector.recover(session, armed)
+            return published
+        except StillWorking:
+            continue
+    raise AssertionError("It is never shown.")
