@@ -13,7 +13,7 @@ class Unreachable(Exception):
 
 
 def fetch(address: str, *, most: int, agent: str) -> bytes:
-    """Return the file at this address, at most one byte more than `most`; raises Unreachable. No redirect is followed."""
+    """Return the file at this address, at most one byte more than `most`; raises Unreachable."""
     own = getattr(settings, "PUBLIC_BASE_URL", "")
     if not own or not address.startswith(f"{own}/"):
         raise Unreachable("The address is not one of this installation's.")

@@ -21,7 +21,7 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
-from accounts.platforms.containers import NotReady
+from accounts.platforms.meta.containers import NotReady
 from tests.networks.platform_case import (
     LOST,
     NOW,

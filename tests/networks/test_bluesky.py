@@ -7,7 +7,6 @@ from typing import Any
 import jwt
 import pytest
 
-from accounts.platforms.atproto import record_key, service_origin
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
@@ -31,7 +30,8 @@ from accounts.platforms.base import (
     Unknown,
 )
 from accounts.platforms.bluesky import Bluesky
-from accounts.platforms.bluesky_api import BlobMissing
+from accounts.platforms.bluesky.api import BlobMissing
+from accounts.platforms.bluesky.atproto import record_key, service_origin
 from tests.networks.platform_case import (
     LOST,
     NOW,

@@ -32,7 +32,8 @@ from accounts.platforms.threads import Threads
 from accounts.session import NetworkSession
 from ouipost.simulator import clock
 from ouipost.simulator.models import Fault, Post
-from ouipost.simulator.networks import instagram_posts, threads_posts
+from ouipost.simulator.networks.instagram import posts as instagram_posts
+from ouipost.simulator.networks.threads import posts as threads_posts
 from tests.in_process import BASE, in_process
 from tests.networks.platform_case import make_media
 from tests.simulator.clip import film

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms import facebook_numbers
 from accounts.platforms.base import (
     AccountNumbers,
     Demographics,
     PostNumbers,
     Rejected,
 )
+from accounts.platforms.facebook import numbers as facebook_numbers
 from tests.networks.facebook_calls import ACCOUNT, CONNECTOR, graph_error, read
 from tests.networks.platform_case import NOW, Call, FakeSession, make_answer
 

@@ -32,7 +32,7 @@ from accounts.platforms.facebook import Facebook
 from accounts.session import NetworkSession
 from ouipost.simulator import clock
 from ouipost.simulator.models import Fault, Post
-from ouipost.simulator.networks import facebook_videos
+from ouipost.simulator.networks.facebook import videos as facebook_videos
 from tests.in_process import BASE, in_process
 from tests.networks.platform_case import make_media, no_save
 

@@ -51,12 +51,12 @@ def not_sent(request: requests.PreparedRequest, send: Send) -> requests.Response
     raise ConnectionError("There is no connection.")
 
 
-def answering(status: int, body: bytes, *, after: bool = False, **headers: str) -> Fault:
+def answering(status: int, body: bytes, *, after: bool = False, headers: dict[str, str] | None = None) -> Fault:
     def fault(request: requests.PreparedRequest, send: Send) -> requests.Response:
         if after:
             send(request)
         current_call.get().has_left = True
-        raw = HTTPResponse(io.BytesIO(body), headers=headers, status=status, preload_content=False)
+        raw = HTTPResponse(io.BytesIO(body), headers=headers or {}, status=status, preload_content=False)
         return requests.adapters.HTTPAdapter().build_response(request, raw)
 
     return fault
@@ -75,7 +75,7 @@ FAULTS: dict[str, Fault] = {
     "500 after it was taken": answering(500, b"{}", after=True),
     "502 after it was taken": answering(502, b"<html>Bad gateway</html>", after=True),
     "503": answering(503, b""),
-    "429": answering(429, b"", **{"Retry-After": "1"}),
+    "429": answering(429, b"", headers={"Retry-After": "1"}),
     "cut": cut,
 }
 

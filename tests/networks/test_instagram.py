@@ -27,8 +27,8 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
-from accounts.platforms.containers import MakeAgain, NotReady
 from accounts.platforms.instagram import Instagram
+from accounts.platforms.meta.containers import MakeAgain, NotReady
 from tests.networks.container_case import ContainerCase, Saved, graph_error
 from tests.networks.platform_case import (
     LOST,

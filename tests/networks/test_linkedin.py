@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms import littletext
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
@@ -33,8 +32,8 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.linkedin import COMMUNITY_SCOPES, SELF_SERVE_SCOPES, LinkedIn
-from accounts.platforms.linkedin_api import NotTaken, UploadOver
+from accounts.platforms.linkedin import COMMUNITY_SCOPES, SELF_SERVE_SCOPES, LinkedIn, littletext
+from accounts.platforms.linkedin.api import NotTaken, UploadOver
 from tests.networks.platform_case import (
     LOST,
     NOW,

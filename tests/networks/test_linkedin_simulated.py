@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.platforms import littletext
 from accounts.platforms.base import (
     App,
     Content,
@@ -21,10 +20,10 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.linkedin import LinkedIn
+from accounts.platforms.linkedin import LinkedIn, littletext
 from ouipost.simulator import clock
 from ouipost.simulator.models import Fault
-from ouipost.simulator.networks import linkedin_text
+from ouipost.simulator.networks.linkedin import text as linkedin_text
 from tests.in_process import in_process
 from tests.networks.simulated import Desk, consent, make_file, now, order, visible
 from tests.simulator.clip import film
@@ -40,7 +39,7 @@ SIGNS = "ab1 \n#_()[]{}|\\@*<>~&\u00e9\U0001f35e"
 
 @pytest.fixture(autouse=True)
 def _in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("ouipost.simulator.networks.linkedin_media.PART_BYTES", 1000)
+    monkeypatch.setattr("ouipost.simulator.networks.linkedin.media.PART_BYTES", 1000)
     with in_process(monkeypatch):
         yield
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.platforms.base import Content, Issue, Limits
+from accounts.platforms.base import Content, Issue, Limits, Option
 from accounts.platforms.rules import check
 from tests.networks.platform_case import make_image
 
@@ -19,7 +19,7 @@ LIMITS = Limits(
     max_images=2,
     max_image_bytes=100,
     max_alt_text_characters=4,
-    options=("post_type", "langs"),
+    options=(Option(name="langs", kind="texts"),),
 )
 
 

@@ -22,7 +22,7 @@ from accounts.platforms.base import (
     Tokens,
     Unavailable,
 )
-from accounts.platforms.containers import MakeAgain, NotReady
+from accounts.platforms.meta.containers import MakeAgain, NotReady
 from accounts.platforms.threads import Threads
 from tests.networks.container_case import ContainerCase, graph_error
 from tests.networks.platform_case import (

@@ -7,7 +7,6 @@ from unittest.mock import patch
 
 import pytest
 
-from accounts.platforms import tiktok_upload
 from accounts.platforms.base import (
     AccountNumbers,
     Answer,
@@ -22,6 +21,7 @@ from accounts.platforms.base import (
     Unknown,
 )
 from accounts.platforms.tiktok import TikTok
+from accounts.platforms.tiktok import upload as tiktok_upload
 from tests.networks.platform_case import LOST, NOW, Call, FakeSession, LookCase, OAuth2Case, make_answer
 from tests.networks.tiktok_calls import (
     ACCOUNT,

@@ -13,7 +13,6 @@ import pytest
 import requests
 from pytest_django import Settings
 
-from accounts.platforms import tiktok_upload
 from accounts.platforms.base import (
     Account,
     App,
@@ -33,6 +32,7 @@ from accounts.platforms.base import (
     Unknown,
 )
 from accounts.platforms.tiktok import TikTok
+from accounts.platforms.tiktok import upload as tiktok_upload
 from accounts.session import NetworkSession
 from ouipost.simulator import clock, pulling
 from ouipost.simulator.models import Fault, Post

@@ -7,7 +7,6 @@ from unittest.mock import patch
 
 import pytest
 
-from accounts.platforms import tiktok_upload
 from accounts.platforms.base import (
     Answer,
     AuthExpired,
@@ -21,7 +20,8 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
-from accounts.platforms.tiktok_upload import Plan
+from accounts.platforms.tiktok import upload as tiktok_upload
+from accounts.platforms.tiktok.upload import Plan
 from tests.networks.platform_case import LOST, NOT_SENT, NOW, FakeSession, later, make_answer, make_video
 from tests.networks.tiktok_calls import (
     FIRST,

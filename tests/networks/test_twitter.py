@@ -180,7 +180,7 @@ def ask(gets: Answer | PlatformError) -> Call:
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("accounts.platforms.twitter_media.CHUNK", 4)
+    monkeypatch.setattr("accounts.platforms.twitter.media.CHUNK", 4)
 
 
 class TestTwitter(LookCase, OAuth2Case):

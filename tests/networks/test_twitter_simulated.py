@@ -21,7 +21,7 @@ THREAD = Content(text="One & two", options={"thread": ["Two example.com/a", "Thr
 
 @pytest.fixture(autouse=True)
 def _in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("accounts.platforms.twitter_media.CHUNK", 1000)
+    monkeypatch.setattr("accounts.platforms.twitter.media.CHUNK", 1000)
     with in_process(monkeypatch):
         yield
 

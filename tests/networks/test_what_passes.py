@@ -74,7 +74,7 @@ def texts(draw: st.DrawFn, most: int = 5_200) -> str:
 @st.composite
 def contents(draw: st.DrawFn) -> dict[str, Any]:
     """A post of any kind: what it says, which files it has, and what is asked of the network."""
-    options = draw(st.fixed_dictionaries({}, optional={"post_type": st.sampled_from(TYPES)}))
+    options: dict[str, Any] = draw(st.fixed_dictionaries({}, optional={"post_type": st.sampled_from(TYPES)}))
     options |= draw(st.fixed_dictionaries({}, optional={"first_comment": texts(1300)}))
     if draw(st.integers(0, 4)) == 0:
         options["thread"] = draw(st.lists(texts(600), max_size=3))

@@ -34,8 +34,8 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.youtube import YouTube
-from accounts.platforms.youtube_errors import until_midnight
-from accounts.platforms.youtube_rules import tag_characters
+from accounts.platforms.youtube.errors import until_midnight
+from accounts.platforms.youtube.validation import tag_characters
 from tests.networks.platform_case import (
     LOST,
     NOW,
@@ -400,7 +400,7 @@ class TestYouTube(OAuth2Case):
         first = put(f"0-{UNIT - 1}/{size}", LARGE[:UNIT], Range=f"bytes=0-{UNIT - 1}")
         second = put(f"{UNIT}-{2 * UNIT - 1}/{size}", LARGE[UNIT : 2 * UNIT], Range=f"bytes=0-{2 * UNIT - 1}")
         session = FakeSession(start(size), first, second)
-        with patch("accounts.platforms.youtube_upload.PIECE", UNIT):
+        with patch("accounts.platforms.youtube.upload.PIECE", UNIT):
             self.connector.prepare(session, self.operation(self.steps.content), save)
 
         session.assert_done()
@@ -827,7 +827,7 @@ class TestYouTube(OAuth2Case):
                 return super().read(size)
 
         video = make_video(content=LARGE, open=lambda: Counted(LARGE))
-        with patch("accounts.platforms.youtube_upload.PIECE", UNIT):
+        with patch("accounts.platforms.youtube.upload.PIECE", UNIT):
             size = len(LARGE)
             session = FakeSession(
                 start(size),

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -104,8 +104,8 @@ def _written(writer: pypdf.PdfWriter) -> bytes:
     return buffer.getvalue()
 
 
-def office(kind: str = "docx", *, slides: int = 0, **more: str) -> bytes:
-    """Return a DOCX or PPTX with these parts besides; `__` in a name is a slash."""
+def office(kind: str = "docx", more: Mapping[str, str] | None = None, *, slides: int = 0) -> bytes:
+    """Return a DOCX or PPTX with these parts besides."""
     part = {"docx": "word/document.xml", "pptx": "ppt/presentation.xml"}[kind]
     name = {"docx": "wordprocessingml.document", "pptx": "presentationml.presentation"}[kind]
     buffer = io.BytesIO()
@@ -114,6 +114,6 @@ def office(kind: str = "docx", *, slides: int = 0, **more: str) -> bytes:
         archive.writestr(part, "<x/>")
         for number in range(slides):
             archive.writestr(f"ppt/slides/slide{number + 1}.xml", "<x/>")
-        for path, content in more.items():
-            archive.writestr(path.replace("__", "/"), content)
+        for path, content in (more or {}).items():
+            archive.writestr(path, content)
     return buffer.getvalue()

@@ -42,6 +42,11 @@ def renewed(content: bytes) -> tuple[bytes, Image.Image]:
     return new, pictures.opened(new)
 
 
+def thumbnail_of(image: Processed) -> bytes:
+    assert image.thumbnail_path is not None
+    return image.thumbnail_path.read_bytes()
+
+
 def zipped(**files: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -58,7 +63,7 @@ def test_an_image_keeps_its_format_and_size_and_gets_a_thumbnail(format_name: st
     content = pictures.picture(format_name, size=(1000, 500))
 
     with process_image(upload(content, "x.bin", "application/octet-stream")) as image:
-        thumbnail = pictures.opened(image.thumbnail_path.read_bytes())
+        thumbnail = pictures.opened(thumbnail_of(image))
         found = pictures.opened(image.path.read_bytes())
 
         assert (image.mime_type, image.width, image.height) == (mime_type, 1000, 500)
@@ -93,7 +98,7 @@ def test_a_transparent_image_has_a_transparent_thumbnail() -> None:
     content = pictures.encoded(Image.new("RGBA", (800, 800), (255, 0, 0, 100)), "PNG")
 
     with process_image(upload(content)) as image:
-        thumbnail = pictures.opened(image.thumbnail_path.read_bytes())
+        thumbnail = pictures.opened(thumbnail_of(image))
         assert (image.thumbnail_mime_type, thumbnail.getpixel((5, 5))) == ("image/png", (255, 0, 0, 100))
 
 
@@ -102,7 +107,7 @@ def test_a_phone_photo_comes_out_upright_and_tells_nothing_of_its_maker() -> Non
     assert all(secret in content for secret in SECRETS)
 
     with process_image(upload(content)) as image:
-        files = image.path.read_bytes(), image.thumbnail_path.read_bytes()
+        files = image.path.read_bytes(), thumbnail_of(image)
         size = (image.width, image.height)
 
     assert not [secret for secret in SECRETS for file in files if secret in file]

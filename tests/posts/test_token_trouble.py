@@ -236,5 +236,5 @@ def test_what_was_saved_before_the_token_was_renewed_is_not_done_again(
 
     publish(make_due(workspace))
 
-    assert [each.handles for each in network.operations if each.handles][0] == {"upload": "1"}
+    assert next(each.handles for each in network.operations if each.handles) == {"upload": "1"}
     assert network.calls == ["prepare", "refresh", "prepare", "commit"]

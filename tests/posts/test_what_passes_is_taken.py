@@ -23,6 +23,7 @@ from posts.rules import issues_of, passes
 from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.in_process import BASE, in_process
+from tests.networks.platform_case import no_save
 from tests.posts.pictures import animation, noise, picture
 from workspaces.models import Workspace
 
@@ -239,7 +240,7 @@ def _publish(post: Post, account: SocialAccount) -> bool:
     networks.Counter.objects.all().delete()
     session = registry.session(account.workspace)
     operation = Operation(content=content, account=account.unseal(), now=database_now())
-    handles = connector.prepare(session, operation, lambda handles: None)
+    handles = connector.prepare(session, operation, no_save)
     connector.commit(session, replace(operation, handles=handles))
     assert networks.Post.objects.get().text == content.text.strip()
     return True

@@ -21,9 +21,9 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.bluesky_api import BlobMissing
-from accounts.platforms.containers import MakeAgain, NotReady
-from accounts.platforms.linkedin_api import NotTaken, UploadOver
+from accounts.platforms.bluesky.api import BlobMissing
+from accounts.platforms.linkedin.api import NotTaken, UploadOver
+from accounts.platforms.meta.containers import MakeAgain, NotReady
 from ouipost.claims import database_now
 from posts.advice import BY_CODE, advise
 from posts.claiming import MAX_UNSETTLED_CLAIMS, claim_targets

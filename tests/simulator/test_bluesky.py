@@ -417,7 +417,7 @@ def test_profiles_and_handles_are_found(net: Net, session: Session, put: Put) ->
 def test_a_used_up_write_budget_answers_429(put: Put) -> None:
     budget = ((5, timedelta(hours=1)), (100, timedelta(days=1)))
 
-    with patch("ouipost.simulator.networks.bluesky_records.WRITES", budget):
+    with patch("ouipost.simulator.networks.bluesky.records.WRITES", budget):
         answers = [put(record()) for _ in range(3)]
 
     assert [answer.status_code for answer in answers] == [200, 200, 429]

@@ -152,7 +152,7 @@ def test_wrong_uploads_are_refused(net: Net, session: Session) -> None:
     assert error(upload(net, other, film(), token=token)) == (401, "AuthenticationRequired")
     assert error(upload(net, session, b"", token=token)) == (400, "InvalidRequest")
     assert error(upload(net, session, film(), mime="video/webm", token=token)) == (400, "InvalidRequest")
-    with patch("ouipost.simulator.networks.bluesky_video.MAX_BYTES", 100):
+    with patch("ouipost.simulator.networks.bluesky.video.MAX_BYTES", 100):
         assert error(upload(net, session, film(), token=token)) == (413, "PayloadTooLarge")
     assert error(net.get(f"{VIDEO}.getJobStatus", jobId="none")) == (400, "InvalidRequest")
     assert error(net.get(f"{VIDEO}.getJobStatus")) == (400, "InvalidRequest")
@@ -165,7 +165,7 @@ def test_a_day_has_a_number_of_videos(net: Net, session: Session) -> None:
     before = limits()
     upload(net, session, film())
     after = limits()
-    with patch("ouipost.simulator.networks.bluesky_video.VIDEOS_A_DAY", 1):
+    with patch("ouipost.simulator.networks.bluesky.video.VIDEOS_A_DAY", 1):
         over = limits()
         refused = upload(net, session, film(seconds=2))
 

@@ -12,7 +12,8 @@ import pytest
 from pytest_django import Settings
 
 from ouipost.simulator.models import Post
-from ouipost.simulator.networks import facebook_processing, facebook_videos
+from ouipost.simulator.networks.facebook import processing as facebook_processing
+from ouipost.simulator.networks.facebook import videos as facebook_videos
 from tests.simulator.conftest import GRAPH, Net, Page, body, facebook_user, png
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from ouipost.simulator.networks import instagram_containers, instagram_posts
+from ouipost.simulator.networks.instagram import containers as instagram_containers
+from ouipost.simulator.networks.instagram import posts as instagram_posts
 from tests.simulator.conftest import CALLBACK, Net, body, facebook_user, png, returned, tags
 from tests.simulator.meta import (
     IG,

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from ouipost.simulator.networks import threads_posts
+from ouipost.simulator.networks.threads import posts as threads_posts
 from tests.simulator.conftest import CALLBACK, Net, body, png, returned, tags
 from tests.simulator.meta import (
     THREADS,

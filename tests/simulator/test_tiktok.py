@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from ouipost.simulator import pulling
 from ouipost.simulator.models import Media
-from ouipost.simulator.networks import tiktok_posting
+from ouipost.simulator.networks.tiktok import posting as tiktok_posting
 from tests.simulator.conftest import Net, body, png, tags
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])

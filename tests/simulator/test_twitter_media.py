@@ -151,7 +151,7 @@ def test_a_gif_that_x_cannot_show_fails(net: Net, user: User, content: bytes, wo
 
 
 def test_a_gif_has_a_number_of_pixels_in_all(net: Net, user: User) -> None:
-    with patch("ouipost.simulator.networks.twitter_media.MAX_GIF_PIXELS", 47):
+    with patch("ouipost.simulator.networks.twitter.media.MAX_GIF_PIXELS", 47):
         sent = send_gif(net, user.token, gif(3))
 
     assert "47 pixels" in sent["processing_info"]["error"]["message"]

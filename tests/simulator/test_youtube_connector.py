@@ -157,7 +157,7 @@ def test_youtube_refuses_exactly_what_was_named(
 
 
 def test_a_large_file_is_one_video_made_of_its_pieces(net: Net, session: Session, account: Account) -> None:
-    with patch("accounts.platforms.youtube_upload.PIECE", UNIT):
+    with patch("accounts.platforms.youtube.upload.PIECE", UNIT):
         publish(session, operation(account, file=LONG))
 
     made = net.control("GET", "requests?network=youtube&match=PUT%20/upload")["requests"]
@@ -168,7 +168,7 @@ def test_a_large_file_is_one_video_made_of_its_pieces(net: Net, session: Session
 def test_an_upload_that_broke_off_goes_on_in_its_session(net: Net, session: Session, account: Account) -> None:
     wanted, saved = operation(account, file=LONG), []
     net.fault("youtube", "status", match="PUT /upload", status=503, after_accept=True)
-    with patch("accounts.platforms.youtube_upload.PIECE", UNIT), pytest.raises(PlatformError):
+    with patch("accounts.platforms.youtube.upload.PIECE", UNIT), pytest.raises(PlatformError):
         CONNECTOR.prepare(session, wanted, lambda handles, *, seconds=0: saved.append(handles))
 
     publish(session, replace(wanted, handles=saved[-1], now=wanted.now + timedelta(seconds=30)))

@@ -1,0 +1,263 @@
+"""Bluesky, and any other server of the AT Protocol: https://docs.bsky.app/docs/advanced-guides/posts"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from accounts.platforms.base import (
+    Account,
+    AccountNumbers,
+    Answer,
+    AuthExpired,
+    Candidate,
+    Content,
+    Handles,
+    Issue,
+    Media,
+    Operation,
+    Pace,
+    PasswordConnector,
+    PlatformError,
+    PostNumbers,
+    Profile,
+    Published,
+    Recovery,
+    Rejected,
+    Save,
+    Session,
+    SignIn,
+    Tokens,
+    Unavailable,
+    Unknown,
+)
+from accounts.platforms.bluesky import api as bluesky_api
+from accounts.platforms.bluesky import records as bluesky_records
+from accounts.platforms.bluesky import validation
+from accounts.platforms.bluesky.api import DEFAULT_SERVICE, get, service_of, xrpc
+from accounts.platforms.bluesky.atproto import (
+    CARD,
+    COLLECTION,
+    home_server,
+    record_key,
+    service_origin,
+    session_tokens,
+    timestamp,
+)
+from accounts.platforms.bluesky.video import upload_video
+from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text
+from accounts.platforms.linkcard import fetch_link_card
+from accounts.platforms.uploads import upload_missing
+
+BLOB_LIVES = timedelta(hours=1)
+"""Servers drop a blob that no record names after some hours."""
+NO_PROFILES = {"InvalidRequest", *bluesky_api.NOT_THERE}
+"""What a server says to app.bsky calls without Bluesky's own service beside it."""
+MAY_BE_THERE = {"InvalidSwap", "InternalServerError"}
+"""What servers say to a key that has a record already."""
+OWN = {
+    "likes": "likeCount",
+    "reposts": "repostCount",
+    "replies": "replyCount",
+    "quotes": "quoteCount",
+    "bookmarks": "bookmarkCount",
+}
+ENGAGEMENT = ("likes", "reposts", "replies", "quotes")
+
+
+class Bluesky(PasswordConnector):
+    id = "bluesky"
+    name = "Bluesky"
+    account_types = ("profile",)
+    scopes = ()
+    pace = Pace(posts=1666, seconds=3600)
+    """5,000 points an hour, at most 3 a post, https://docs.bsky.app/docs/advanced-guides/rate-limits."""
+    limits = validation.LIMITS
+    metrics = ("engagement", *OWN)
+    metrics_batch = 25
+    max_video_duration = 600
+    recovery = Recovery.KEY
+    link_beside_text = True
+    identifier_example = "alice.bsky.social"
+    password_example = "xxxx-xxxx-xxxx-xxxx"  # noqa: S105 (nobody's)
+    service_example = DEFAULT_SERVICE
+
+    def sign_in(self, session: Session, credentials: SignIn, *, now: datetime) -> list[Candidate]:
+        service = service_origin(credentials.service or DEFAULT_SERVICE)
+        login = {"identifier": credentials.identifier.strip().removeprefix("@"), "password": credentials.password}
+        try:
+            given = self.call(session, "POST", xrpc(service, "com.atproto.server.createSession"), json=login)
+        except AuthExpired as error:
+            raise bluesky_api.refused_login(error) from error
+        tokens, did = session_tokens(given), dig_text(given, "did")
+        pds = home_server(given) or service
+        account = Account(
+            remote_id=did,
+            access_token=tokens.access_token,
+            username=dig_text(given, "handle"),
+            metadata={"service": pds},
+        )
+        profile = self.profile(session, account)
+        return [Candidate(remote_id=did, type="profile", profile=profile, tokens=tokens, metadata={"service": pds})]
+
+    def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
+        url = xrpc(service_of(account), "com.atproto.server.refreshSession")
+        return session_tokens(self.call(session, "POST", url, headers=bearer(account.refresh_token)))
+
+    def revoke(self, session: Session, account: Account) -> None:
+        url = xrpc(service_of(account), "com.atproto.server.deleteSession")
+        self.call(session, "POST", url, headers=bearer(account.refresh_token))
+
+    def profile(self, session: Session, account: Account) -> Profile:
+        shown = self._shown(session, account)
+        handle = dig_text(shown, "handle") or account.username
+        return Profile(
+            name=dig_text(shown, "displayName") or handle,
+            username=handle,
+            profile_image=dig_text(shown, "avatar"),
+            followers=dig_count(shown, "followersCount"),
+            following=dig_count(shown, "followsCount"),
+        )
+
+    def _shown(self, session: Session, account: Account) -> Any:
+        """Nothing, where the server has no Bluesky beside it."""
+        try:
+            return get(self, session, account, "app.bsky.actor.getProfile", actor=account.remote_id)
+        except (Rejected, Unavailable) as error:
+            if error.network_code not in NO_PROFILES:
+                raise
+            return {}
+
+    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
+        return validation.check(content, account)
+
+    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
+        """Upload, then write the record and choose its key, both of which every further try repeats."""
+        handles = operation.handles if operation.reply else self._upload_all(session, operation, save)
+        if "record" in handles and handles["record"].get("embed") == bluesky_records.embed(operation, handles):
+            return handles
+        # Each part of a thread a moment later than the one before it, and under a key of its own.
+        moment = operation.now + timedelta(milliseconds=len(operation.out))
+        created_at = dig_text(handles, "record", "createdAt") or timestamp(moment)
+        handles = {
+            **handles,
+            "rkey": handles.get("rkey") or record_key(moment),
+            "record": bluesky_records.written(self, session, operation, handles, created_at=created_at),
+        }
+        save(handles)
+        return handles
+
+    def _upload_all(self, session: Session, operation: Operation, save: Save) -> Handles:
+        content = operation.content
+        if any(each.type == "video" for each in content.media):
+            return upload_video(self, session, operation, save)
+        return upload_missing(
+            operation, save, self._uploads(session, operation), not_before=_uploads_count_from(operation)
+        )
+
+    def _uploads(self, session: Session, operation: Operation) -> dict[str, Callable[[], Any]]:
+        account, content = operation.account, operation.content
+        if content.link and not content.media:
+            return {CARD: partial(self._card, session, account, content.link)}
+        return {each.id: partial(self._upload_image, session, account, each) for each in content.media}
+
+    def _upload_image(self, session: Session, account: Account, media: Media) -> Any:
+        return self._upload(session, account, media.read(), media.mime_type)
+
+    def _upload(self, session: Session, account: Account, content: bytes, mime_type: str) -> Any:
+        url = xrpc(service_of(account), "com.atproto.repo.uploadBlob")
+        headers = bearer(account.access_token) | {"Content-Type": mime_type}
+        blob = dig(self.call(session, "POST", url, headers=headers, data=content, timeout=60), "blob")
+        if not isinstance(blob, dict):
+            raise Unavailable("Bluesky took an image and did not say where it is.")
+        return blob
+
+    def _card(self, session: Session, account: Account, link: str) -> Any:
+        card = fetch_link_card(session, link)
+        external = {"uri": link, "title": card.title or link, "description": card.description}
+        if card.picture:
+            try:
+                external["thumb"] = self._upload(session, account, card.picture.content, card.picture.mime_type)
+            except (Rejected, Unavailable, Unknown):
+                # A post without its link's picture is better than none.
+                return external
+        return external
+
+    def commit(self, session: Session, operation: Operation) -> Published:
+        account, handles = operation.account, operation.handles
+        # swapRecord null: create, never replace. The same record again is taken again, so that this can be repeated.
+        record = _place(operation) | {"swapRecord": None, "record": handles["record"]}
+        url = xrpc(service_of(account), "com.atproto.repo.putRecord")
+        headers = bearer(account.access_token)
+        try:
+            cid = call_visible(self, session, "POST", url, id_at=("cid",), headers=headers, json=record)
+        except Unknown as error:
+            found = self._earlier_try(session, operation) if error.network_code in MAY_BE_THERE else []
+            if not found:
+                raise
+            return found[0]
+        return _published(operation, cid)
+
+    def _earlier_try(self, session: Session, operation: Operation) -> list[Published]:
+        """What is at a key that only this operation knows is its own: an earlier try has made it."""
+        try:
+            return self.recover(session, operation)
+        except PlatformError:
+            return []
+
+    def recover(self, session: Session, operation: Operation) -> list[Published]:
+        try:
+            found = get(self, session, operation.account, "com.atproto.repo.getRecord", **_place(operation))
+        except Rejected as error:
+            if error.network_code == "RecordNotFound":
+                return []
+            raise
+        return [_published(operation, dig_text(found, "cid"))] if dig_text(found, "uri") else []
+
+    def post_metrics(
+        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
+    ) -> dict[str, PostNumbers]:
+        url = xrpc(service_of(account), "app.bsky.feed.getPosts")
+        params = [("uris", uri) for uri in remote_ids]
+        try:
+            answer = self.call(session, "GET", url, headers=bearer(account.access_token), params=params)
+        except (Rejected, Unavailable) as error:
+            if not bluesky_api.has_no_bluesky(error):
+                raise
+            return {uri: PostNumbers() for uri in remote_ids}
+        posts = {dig_text(each, "uri"): each for each in dig_list(answer, "posts")}
+        return {uri: _numbers(posts[uri]) for uri in remote_ids if uri in posts}
+
+    def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
+        shown = self._shown(session, account)
+        return AccountNumbers(
+            followers=dig_count(shown, "followersCount"),
+            following=dig_count(shown, "followsCount"),
+            posts=dig_count(shown, "postsCount"),
+        )
+
+    def classify(self, answer: Answer) -> PlatformError:
+        return bluesky_api.classify(answer)
+
+
+def _place(operation: Operation) -> dict[str, Any]:
+    return {"repo": operation.account.remote_id, "collection": COLLECTION, "rkey": operation.handles["rkey"]}
+
+
+def _published(operation: Operation, cid: str) -> Published:
+    did, rkey = operation.account.remote_id, operation.handles["rkey"]
+    # By the DID, so that the address outlives a change of the handle.
+    url = f"https://bsky.app/profile/{did}/post/{rkey}"
+    return Published(remote_id=f"at://{did}/{COLLECTION}/{rkey}", url=url, facts={"cid": cid})
+
+
+def _numbers(post: Any) -> PostNumbers:
+    own = {name: count for name, theirs in OWN.items() if (count := dig_count(post, theirs)) is not None}
+    return PostNumbers(engagement=sum(own[name] for name in ENGAGEMENT if name in own) if own else None, own=own)
+
+
+def _uploads_count_from(operation: Operation) -> datetime:
+    """Uploads from before the first try are made again: it may have failed because they were gone, and they are
+    content-addressed, so that one too many changes nothing."""
+    oldest = operation.now - BLOB_LIVES
+    return max(oldest, operation.armed_at) if operation.armed_at else oldest

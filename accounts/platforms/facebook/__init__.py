@@ -1,0 +1,270 @@
+"""Facebook Pages: https://developers.facebook.com/docs/pages-api/posts"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from accounts.platforms import rules
+from accounts.platforms.base import (
+    FEED,
+    Account,
+    AccountNumbers,
+    App,
+    AuthExpired,
+    Candidate,
+    Content,
+    Handles,
+    Issue,
+    Limits,
+    Operation,
+    Option,
+    PostNumbers,
+    Profile,
+    Published,
+    Recovery,
+    Save,
+    Session,
+    Tokens,
+)
+from accounts.platforms.facebook import numbers as facebook_numbers
+from accounts.platforms.facebook.graph import Graph
+from accounts.platforms.facebook.posts import Comment, PhotoStory, Post, Way
+from accounts.platforms.facebook.video import Reel, Video, VideoStory
+from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text
+
+PAGE_FIELDS = "id,name,username,access_token,category,link,picture.type(large){url},followers_count,fan_count,tasks"
+PROFILE_FIELDS = "id,name,username,picture.type(large){url},followers_count,fan_count"
+MAY_PUBLISH = "CREATE_CONTENT"
+MOST_LISTS = 50
+PERSONAL = "me/accounts"
+THROUGH_A_BUSINESS = "business_management"
+"""Not needed: with it, the Pages of the businesses that the person works in can be chosen, too."""
+BUSINESS_EDGES = ("owned_pages", "client_pages")
+
+MESSAGE_CHARACTERS = 63_206
+"""Not documented by Meta, but what connectors find; of a reel's text and a comment nobody says anything else."""
+COMMENT_CHARACTERS = 8_000
+"""From memory."""
+MOST_PHOTOS = 10
+"""Not documented: what connectors send."""
+VIDEO_BYTES, VIDEO_SECONDS = 10_000_000_000, 4 * 3600
+"""Of a chunked upload, from memory; one that is sent whole may have 1 GB and 20 minutes."""
+UPRIGHT = {"min_video_ratio": 0.5525, "max_video_ratio": 0.5725}
+"""9:16; how exactly is not documented."""
+
+IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/bmp", "image/tiff")
+VIDEO_TYPES = ("video/mp4", "video/quicktime")
+FIRST_COMMENT = Option(name="first_comment", max_characters=COMMENT_CHARACTERS)
+SHORT_VIDEO: dict[str, Any] = {
+    "max_characters": MESSAGE_CHARACTERS,
+    "media_required": True,
+    "max_media": 1,
+    "video_mime_types": VIDEO_TYPES,
+    "max_videos": 1,
+    "min_video_duration_seconds": 3,
+    "min_video_side": 540,
+    "min_video_fps": 23.9,  # 24, which 23.976 is called
+    "max_video_fps": 60.1,
+    "video_codecs": ("h264", "hevc", "vp9", "av1"),
+    "audio_codecs": ("aac",),
+    **UPRIGHT,
+}
+
+
+class Facebook(Graph):
+    id = "facebook"
+    name = "Facebook"
+    account_types = ("page",)
+    scopes = (
+        "pages_show_list",
+        "pages_manage_posts",
+        "pages_read_engagement",
+        "pages_manage_engagement",
+        "pages_read_user_content",
+        "read_insights",
+    )
+    limits = Limits(
+        max_characters=MESSAGE_CHARACTERS,
+        image_mime_types=IMAGE_TYPES,
+        max_images=MOST_PHOTOS,
+        max_image_bytes=10_000_000,
+        video_mime_types=VIDEO_TYPES,
+        max_videos=1,
+        max_video_bytes=VIDEO_BYTES,
+        max_video_duration_seconds=VIDEO_SECONDS,
+        options=(FIRST_COMMENT,),
+    )
+    other_types = {
+        "story": Limits(
+            **SHORT_VIDEO,
+            image_mime_types=IMAGE_TYPES,
+            max_images=1,
+            max_image_bytes=10_000_000,
+            max_video_duration_seconds=60,
+        ),
+        "reel": Limits(
+            **SHORT_VIDEO, max_title_characters=255, max_video_duration_seconds=90, options=(FIRST_COMMENT,)
+        ),
+    }
+    metrics = ("impressions", "reach", "engagement", "clicks", "reactions", "comments", "shares", "video_views")
+    supports_carousel = True
+    supports_stories = True
+    max_video_duration = 240
+    default_version = "v26.0"
+    recovery = Recovery.LOOK
+    listing_lag = 10
+    link_beside_text = True
+
+    authorize_endpoint = "https://www.facebook.com/{version}/dialog/oauth"
+    token_endpoint = "https://graph.facebook.com/{version}/oauth/access_token"  # noqa: S105
+    scope_separator = ","
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app)
+        self._comment, self._post = Comment(self), Post(self)
+        self._ways: dict[tuple[str, str], Way] = {
+            (FEED, "video"): Video(self),
+            ("story", "image"): PhotoStory(self),
+            ("story", "video"): VideoStory(self),
+            ("reel", "video"): Reel(self),
+        }
+
+    def exchange(
+        self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""
+    ) -> Tokens:
+        short = super().exchange(session, code=code, redirect_uri=redirect_uri, now=now)
+        params = {
+            "grant_type": "fb_exchange_token",
+            "client_id": self.app.client_id,
+            "client_secret": self.app.client_secret,
+            "fb_exchange_token": short.access_token,
+        }
+        return self.tokens(self.call(session, "GET", self.url("oauth/access_token"), params=params), now=now)
+
+    def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
+        token = tokens.access_token
+        person = dig_text(self.get(session, token, "me", fields="id,name"), "id")
+        scopes = self._granted(session, token)
+        found: dict[str, Candidate] = {}
+        for edge in self._edges(session, token, scopes):
+            for page in self._pages(session, token, edge):
+                facts = {"user_id": person} | ({} if edge == PERSONAL else {"reached_by": edge})
+                candidate = _candidate(page, user_token=token, scopes=scopes, facts=facts)
+                found.setdefault(candidate.remote_id, candidate)
+        return list(found.values())
+
+    def _granted(self, session: Session, token: str) -> tuple[str, ...]:
+        permissions = dig_list(self.get(session, token, "me/permissions"), "data")
+        return tuple(dig_text(each, "permission") for each in permissions if dig(each, "status") == "granted")
+
+    def _edges(self, session: Session, token: str, scopes: Sequence[str]) -> Iterator[str]:
+        """Where Pages are listed: at the person, and at the businesses that the person works in."""
+        yield PERSONAL
+        if THROUGH_A_BUSINESS in scopes:
+            for business in self.edge(session, token, "me/businesses", most=MOST_LISTS, fields="id,name"):
+                yield from (f"{dig_text(business, 'id')}/{edge}" for edge in BUSINESS_EDGES)
+
+    def _pages(self, session: Session, token: str, edge: str) -> list[Mapping[str, Any]]:
+        """The Pages that this person may publish to; others are of no use to anyone here."""
+        pages = self.edge(session, token, edge, most=MOST_LISTS, fields=PAGE_FIELDS)
+        mine = [each for each in pages if MAY_PUBLISH in dig_list(each, "tasks")]
+        return [each for each in mine if dig_text(each, "access_token")]
+
+    def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
+        """Read the Page's token anew: it has no end of its own, and the person's token gives the present one."""
+        edge = dig_text(account.metadata, "reached_by") or PERSONAL
+        if account.refresh_token:
+            for page in self._pages(session, account.refresh_token, edge):
+                if dig_text(page, "id") == account.remote_id:
+                    return Tokens(access_token=dig_text(page, "access_token"), refresh_token=account.refresh_token)
+        raise AuthExpired("This person may no longer publish to the Facebook Page: connect it again.")
+
+    def revoke(self, session: Session, account: Account) -> None:
+        user_id = dig_text(account.metadata, "user_id") or "me"
+        token = account.refresh_token
+        self.call(
+            session, "DELETE", self.url(f"{user_id}/permissions"), headers=bearer(token), params=self.proof(token)
+        )
+
+    def profile(self, session: Session, account: Account) -> Profile:
+        return _profile(self.get(session, account.access_token, account.remote_id, fields=PROFILE_FIELDS))
+
+    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
+        limits = self.limits_of(content.post_type)
+        return [*rules.check(content, limits, account), *_unreachable(content.link), *_not_shown(content)]
+
+    def _way(self, operation: Operation) -> Way:
+        """A video alone is a video post; of what a post has besides, the rules have said that it cannot be."""
+        if operation.reply is not None:
+            return self._comment
+        content = operation.content
+        first = content.media[0].type if content.media else ""
+        return self._ways.get((content.post_type, first), self._post)
+
+    def recovery_of(self, operation: Operation) -> Recovery:
+        return self._way(operation).recovery
+
+    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
+        return self._way(operation).prepare(session, operation, save)
+
+    def commit(self, session: Session, operation: Operation) -> Published:
+        return self._way(operation).commit(session, operation)
+
+    def recover(self, session: Session, operation: Operation) -> list[Published]:
+        return self._way(operation).recover(session, operation)
+
+    def post_metrics(
+        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
+    ) -> dict[str, PostNumbers]:
+        read = {each: facebook_numbers.post_numbers(self, session, account, each) for each in remote_ids}
+        return {post_id: numbers for post_id, numbers in read.items() if numbers is not None}
+
+    def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
+        return facebook_numbers.account_numbers(self, session, account, now=now)
+
+
+def _unreachable(link: str) -> Iterator[Issue]:
+    """Facebook reads the page behind a link, and refuses the post where it cannot."""
+    if link and "." not in (urlsplit(link).hostname or ""):
+        yield Issue(
+            rule="link_unreachable",
+            field="link",
+            message="Facebook cannot reach this address: its host is no public name.",
+            actual=link,
+            fix="Use the page's public address, or remove the link.",
+        )
+
+
+def _not_shown(content: Content) -> Iterator[Issue]:
+    """A story is its picture alone."""
+    if content.post_type == "story" and content.text:
+        yield Issue(
+            rule="text_not_shown",
+            field="content",
+            message="Facebook's stories have no text: it is left out.",
+            severity="warning",
+            fix="Write it into the picture, if it matters.",
+        )
+
+
+def _candidate(
+    page: Mapping[str, Any], *, user_token: str, scopes: tuple[str, ...], facts: Mapping[str, str]
+) -> Candidate:
+    page_id = dig_text(page, "id")
+    return Candidate(
+        remote_id=page_id,
+        type="page",
+        profile=_profile(page),
+        tokens=Tokens(access_token=dig_text(page, "access_token"), refresh_token=user_token, scopes=scopes),
+        metadata={"page_id": page_id, "category": dig_text(page, "category"), **facts},
+    )
+
+
+def _profile(page: Any) -> Profile:
+    return Profile(
+        name=dig_text(page, "name"),
+        username=dig_text(page, "username"),
+        profile_image=dig_text(page, "picture", "data", "url"),
+        followers=dig_count(page, "followers_count"),
+    )

@@ -1,0 +1,131 @@
+"""The numbers of posts and Pages: https://developers.facebook.com/docs/graph-api/reference/insights"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from accounts.platforms.base import (
+    Account,
+    AccountNumbers,
+    Demographics,
+    PlatformError,
+    PostNumbers,
+    Rejected,
+    Session,
+)
+from accounts.platforms.facebook.graph import Graph, is_not_there
+from accounts.platforms.http import dig, dig_count, dig_list, dig_text
+from accounts.platforms.meta.numbers import in_percent, last_whole_day
+
+VIEWS, REACH, CLICKS = "post_media_view", "post_total_media_view_unique", "post_clicks"
+REACTIONS, ACTIVITY, PLAYS = "post_reactions_by_type_total", "post_activity_by_action_type", "post_video_views"
+COUNTS = "shares,comments.limit(0).summary(true),reactions.limit(0).summary(true)"
+PAGE_METRICS = {
+    "impressions": "page_media_view",
+    "reach": "page_total_media_view_unique",
+    "engagement": "page_post_engagements",
+    "clicks": "page_total_actions",
+    "profile_views": "page_views_total",
+}
+DEMOGRAPHICS = {"countries": "page_follows_country", "cities": "page_follows_city"}
+"""Connectors ask for these; Meta's reference does not list them."""
+BAD_NAME = "valid insights metric"
+gone: set[str] = set()
+"""Names that Facebook does not know any more, found since this process began: one of them fails a whole call."""
+
+
+def post_numbers(graph: Graph, session: Session, account: Account, post_id: str) -> PostNumbers | None:
+    """Return the numbers of a post, None where it is gone."""
+    try:
+        node = graph.get(session, account.access_token, post_id, fields=COUNTS)
+    except Rejected as error:
+        if is_not_there(error):
+            return None
+        if error.error_code != "TOKEN_REVOKED":  # this one names a permission that the person did not give
+            raise
+        node = None
+    found = insights(graph, session, account, post_id, (VIEWS, REACH, CLICKS, REACTIONS, ACTIVITY, PLAYS))
+    own = _people_did(node, found) | {"video_views": _whole(found.get(PLAYS))}
+    return PostNumbers(
+        impressions=_whole(found.get(VIEWS)),
+        reach=_whole(found.get(REACH)),
+        engagement=_sum(own["reactions"], own["comments"], own["shares"]),
+        clicks=_whole(found.get(CLICKS)),
+        own={name: count for name, count in own.items() if count is not None},
+    )
+
+
+def _people_did(node: Any, found: Mapping[str, Any]) -> dict[str, int | None]:
+    """Nobody shared a post whose shares are left out. Who may not read the post's fields has the insights alone."""
+    by_type, activity = found.get(REACTIONS), found.get(ACTIVITY)
+    reactions = dig_count(node, "reactions", "summary", "total_count")
+    comments = dig_count(node, "comments", "summary", "total_count")
+    shares = None if node is None else dig_count(node, "shares", "count") or 0
+    if reactions is None and isinstance(by_type, dict):
+        reactions = _sum(*map(_whole, by_type.values()))
+    if isinstance(activity, dict):  # it leaves out what nobody did
+        comments = (dig_count(activity, "comment") or 0) if comments is None else comments
+        shares = (dig_count(activity, "share") or 0) if shares is None else shares
+    return {"reactions": reactions, "comments": comments, "shares": shares}
+
+
+def account_numbers(graph: Graph, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
+    """Return how a Page stands: its followers now, what is counted by day on the last whole day."""
+    page = graph.get(session, account.access_token, account.remote_id, fields="followers_count")
+    span = last_whole_day(now)
+    names = (*PAGE_METRICS.values(), *DEMOGRAPHICS.values())
+    found = insights(graph, session, account, account.remote_id, names, period="day", **span)
+    counts = {ours: _whole(found.get(name)) for ours, name in PAGE_METRICS.items()}
+    shares = {ours: _percent(found.get(name)) for ours, name in DEMOGRAPHICS.items()}
+    return AccountNumbers(followers=dig_count(page, "followers_count"), demographics=Demographics(**shares), **counts)
+
+
+def insights(
+    graph: Graph, session: Session, account: Account, subject: str, names: Iterable[str], **span: Any
+) -> dict[str, Any]:
+    """Return the last value of each metric that Facebook gives, by its name."""
+    asked = [name for name in names if name not in gone]
+
+    def ask(*some: str) -> dict[str, Any]:
+        path = f"{subject}/insights"
+        answer = graph.get(session, account.access_token, path, metric=",".join(some), **span)
+        return {dig_text(each, "name"): _last(each) for each in dig_list(answer, "data")}
+
+    try:
+        return ask(*asked) if asked else {}
+    except Rejected as error:
+        if not _is_bad_name(error):
+            raise
+    found: dict[str, Any] = {}
+    for name in asked:
+        try:
+            found |= ask(name)
+        except Rejected as error:
+            if not _is_bad_name(error):
+                raise
+            gone.add(name)
+    return found
+
+
+def _is_bad_name(error: PlatformError) -> bool:
+    return error.network_code.partition("/")[0] == "100" and BAD_NAME in error.message
+
+
+def _last(metric: Any) -> Any:
+    values = dig_list(metric, "values")
+    return dig(values[-1], "value") if values else None
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _sum(*counts: int | None) -> int | None:
+    """Return what the counts make together, None where one is not known."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
+
+
+def _percent(counts: Any) -> dict[str, int]:
+    known = counts.items() if isinstance(counts, dict) else ()
+    return in_percent({key: count for key, value in known if (count := _whole(value))})

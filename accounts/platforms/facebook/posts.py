@@ -1,0 +1,238 @@
+"""What a Page publishes without a video: posts, photo stories, and the first comment.
+
+A way to publish is what the connector asks for each operation; those of videos are in `facebook_video`.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import takewhile
+from typing import Any, Protocol, TypeVar
+
+from accounts.platforms.base import (
+    Account,
+    Handles,
+    Media,
+    Operation,
+    PlatformError,
+    Published,
+    Recovery,
+    Rejected,
+    Save,
+    Session,
+    Unavailable,
+)
+from accounts.platforms.facebook.graph import Graph, is_not_there, page_address, post_id_of
+from accounts.platforms.http import call_visible, dig, dig_list, dig_text, moment
+from accounts.platforms.text import comparable
+from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
+
+POST_FIELDS = "id,message,created_time,permalink_url,status_type,attachments{media_type,target{id},url}"
+COMMENT_FIELDS = "id,message,from,created_time"
+PHOTO_LIVES = timedelta(hours=20)
+"""Facebook deletes an unpublished photo after about 24 hours."""
+LISTED_BEFORE = timedelta(minutes=5)
+ARMED_BEFORE = timedelta(seconds=5)
+FILES = {"photo", "album", "video"}
+"""What hangs on a post that is more than its text and link."""
+Found = TypeVar("Found")
+
+
+class Way(Protocol):
+    """How one kind of post, or a comment, is prepared, published and found again."""
+
+    recovery: Recovery
+
+    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles: ...
+
+    def commit(self, session: Session, operation: Operation) -> Published: ...
+
+    def recover(self, session: Session, operation: Operation) -> list[Published]: ...
+
+
+class Post:
+    """A text, a link, or photos.
+
+    One photo is uploaded before it is posted, too: the visible call is short then, the list shows the photo by its id,
+    and Facebook refuses to post the same photo twice.
+    """
+
+    recovery = Recovery.LOOK
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
+        return upload_photos(self.graph, session, operation, save)
+
+    def commit(self, session: Session, operation: Operation) -> Published:
+        account = operation.account
+        url = self.graph.url(f"{account.remote_id}/feed")
+        request = self.graph.form(account, _feed_fields(operation))
+        post_id = call_visible(self.graph, session, "POST", url, id_at=("id",), **request)
+        return Published(remote_id=post_id, url=self._permalink(session, account, post_id))
+
+    def _permalink(self, session: Session, account: Account, post_id: str) -> str:
+        """The post is out: an address that can't be read must not make it look otherwise."""
+        try:
+            answer = self.graph.get(session, account.access_token, post_id, timeout=10, fields="permalink_url")
+        except PlatformError:
+            answer = None
+        return page_address(answer, post_id)
+
+    def recover(self, session: Session, operation: Operation) -> list[Published]:
+        account, armed_at = operation.account, operation.armed_at or operation.now
+        since = int((armed_at - LISTED_BEFORE).timestamp())
+        edge = f"{account.remote_id}/published_posts"
+        posts = self.graph.edge(session, account.access_token, edge, fields=POST_FIELDS, since=since)
+        found = [each for each in posts if _is_it(each, operation, since=armed_at - ARMED_BEFORE)]
+        by_id = {dig_text(each, "id"): each for each in found}
+        return [Published(remote_id=post_id, url=page_address(each, post_id)) for post_id, each in by_id.items()]
+
+
+class PhotoStory:
+    """A photo that is uploaded unseen and then shown as a story."""
+
+    recovery = Recovery.LOOK
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
+        return upload_photos(self.graph, session, operation, save)
+
+    def commit(self, session: Session, operation: Operation) -> Published:
+        fields = {"photo_id": self._photo(operation)}
+        answer = self.graph.finish(session, operation.account, "photo_stories", fields)
+        post_id = post_id_of(operation.account, dig_text(answer, "post_id")) or self._photo(operation)
+        return Published(remote_id=post_id, url=self._address(session, operation, post_id))
+
+    def _address(self, session: Session, operation: Operation, post_id: str) -> str:
+        """The story is out: an address that can't be read must not make it look otherwise."""
+        try:
+            listed = self.recover(session, operation)
+        except PlatformError:
+            listed = []
+        return next((each.url for each in listed if each.remote_id == post_id), page_address(None, post_id))
+
+    def recover(self, session: Session, operation: Operation) -> list[Published]:
+        return stories_of(self.graph, session, operation, self._photo(operation))
+
+    def _photo(self, operation: Operation) -> str:
+        return str(uploaded(operation.handles, operation.content.media[0].id))
+
+
+class Comment:
+    """The first comment, by the Page itself."""
+
+    recovery = Recovery.LOOK
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
+        return operation.handles
+
+    def commit(self, session: Session, operation: Operation) -> Published:
+        comment_id = self._of_post_or_video(operation, partial(self._send, session, operation))
+        return Published(remote_id=comment_id, url=operation.root.url)
+
+    def _send(self, session: Session, operation: Operation, subject: str) -> str:
+        assert operation.reply is not None
+        request = self.graph.form(operation.account, {"message": operation.reply.text})
+        url = self.graph.url(f"{subject}/comments")
+        return call_visible(self.graph, session, "POST", url, id_at=("id",), **request)
+
+    def recover(self, session: Session, operation: Operation) -> list[Published]:
+        found = self._of_post_or_video(operation, partial(self._own, session, operation))
+        return [Published(remote_id=each, url=operation.root.url) for each in dict.fromkeys(found)]
+
+    def _own(self, session: Session, operation: Operation, subject: str) -> list[str]:
+        since = (operation.armed_at or operation.now) - ARMED_BEFORE
+        comments = self.graph.edge(
+            session,
+            operation.account.access_token,
+            f"{subject}/comments",
+            fields=COMMENT_FIELDS,
+            order="reverse_chronological",
+        )
+        recent = takewhile(lambda each: _created_since(each, since), comments)
+        return [dig_text(each, "id") for each in recent if _is_own_comment(each, operation)]
+
+    def _of_post_or_video(self, operation: Operation, act: Callable[[str], Found]) -> Found:
+        """The id of a video's post may be known only later: until then its comments are at the video."""
+        video_id = str(operation.root.facts.get("video_id", ""))
+        try:
+            return act(operation.root.remote_id)
+        except Rejected as error:
+            if not (video_id and is_not_there(error)):
+                raise
+        return act(video_id)
+
+
+def upload_photos(graph: Graph, session: Session, operation: Operation, save: Save) -> Handles:
+    """Upload the photos that Facebook does not have by now; nobody sees them yet."""
+    steps = {each.id: partial(_upload, graph, session, operation.account, each) for each in operation.content.media}
+    return upload_missing(operation, save, steps, not_before=operation.now - PHOTO_LIVES)
+
+
+def _upload(graph: Graph, session: Session, account: Account, media: Media) -> str:
+    fields = {"published": "false", "alt_text_custom": media.alt_text}
+    files = {"source": (media.filename or "image", media.read(), media.mime_type)}
+    photo_id = dig_text(graph.write(session, account, "photos", fields, files=files, timeout=120), "id")
+    if not photo_id:
+        raise Unavailable("Facebook took an image and gave no id for it.")
+    return photo_id
+
+
+def stories_of(graph: Graph, session: Session, operation: Operation, media_id: str) -> list[Published]:
+    """Return the story that was made of this photo or video, where the Page's list shows it."""
+    account, armed_at = operation.account, operation.armed_at or operation.now
+    since = int((armed_at - LISTED_BEFORE).timestamp())
+    stories = graph.edge(session, account.access_token, f"{account.remote_id}/stories", since=since)
+    found = {post_id_of(account, dig_text(each, "post_id")): each for each in stories if _shows(each, media_id)}
+    return [Published(remote_id=post_id, url=page_address(each, post_id, key="url")) for post_id, each in found.items()]
+
+
+def _shows(story: Any, media_id: str) -> bool:
+    return dig_text(story, "media_id") == media_id and bool(dig_text(story, "post_id"))
+
+
+def _feed_fields(operation: Operation) -> dict[str, str]:
+    content = operation.content
+    photos = [{"media_fbid": uploaded(operation.handles, each.id)} for each in content.media]
+    return {
+        "message": content.text,
+        "link": "" if photos else content.link,
+        "attached_media": json.dumps(photos) if photos else "",
+    }
+
+
+def _is_it(post: Any, operation: Operation, *, since: datetime) -> bool:
+    return (
+        _created_since(post, since)
+        and comparable(dig_text(post, "message")) == comparable(operation.content.text)
+        and _has_the_photos(post, operation)
+    )
+
+
+def _created_since(entry: Any, since: datetime) -> bool:
+    created = moment(dig_text(entry, "created_time"))
+    return created is not None and created >= since
+
+
+def _has_the_photos(post: Any, operation: Operation) -> bool:
+    """One photo is shown by its id; several may be shown as an album, which has an id of its own."""
+    files = [each for each in dig_list(post, "attachments", "data") if dig(each, "media_type") in FILES]
+    ours = {uploaded(operation.handles, key) for key in operation.handles.get(UPLOADS, {})}
+    if not ours:
+        return not files
+    is_album = len(ours) > 1 and any(dig(each, "media_type") == "album" for each in files)
+    return is_album or any(dig_text(each, "target", "id") in ours for each in files)
+
+
+def _is_own_comment(comment: Any, operation: Operation) -> bool:
+    assert operation.reply is not None
+    is_ours = dig_text(comment, "from", "id") == operation.account.remote_id
+    return is_ours and comparable(dig_text(comment, "message")) == comparable(operation.reply.text)

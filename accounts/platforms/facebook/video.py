@@ -1,0 +1,257 @@
+"""Videos, reels and video stories of Pages: https://developers.facebook.com/docs/video-api
+
+Each has an id before anybody sees it, and one last call that publishes it. Facebook takes that call, works on the file,
+and shows it later: the status of the id tells how far it is.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from accounts.platforms.base import (
+    Handles,
+    Operation,
+    ProcessingFailed,
+    Published,
+    Recovery,
+    Rejected,
+    Save,
+    Session,
+    StillWorking,
+    Unavailable,
+)
+from accounts.platforms.facebook.graph import VIDEO_HOST, Graph, is_not_there, page_address, post_id_of
+from accounts.platforms.facebook.posts import stories_of
+from accounts.platforms.http import dig, dig_count, dig_list, dig_text, said
+
+UPLOAD_HOST = "https://rupload.facebook.com/"
+UPLOAD_LIVES = timedelta(hours=20)
+"""How long an upload may be gone on with is not documented: photos are kept for about 24 hours."""
+UPLOAD_SECONDS = 600
+"""For one call that brings bytes."""
+SHORTEST_WAIT, LONGEST_WAIT = 5.0, 60.0
+NOT_FINISHED = {"uploading", "upload_complete"}
+"""What a video says before its last call came."""
+GIVEN_UP = {"upload_failed", "expired", "error"}
+COMPLETE = {"complete", "completed"}
+"""The documentation has both."""
+PHASES = ("uploading_phase", "processing_phase", "publishing_phase")
+
+
+class VideoWay:
+    """What is common to all: one handle, asked for its status."""
+
+    recovery = Recovery.HANDLE
+    edge: ClassVar[str]
+    host: ClassVar[str] = "graph.facebook.com"
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
+        if self._lives(operation) and operation.handles["sent"] == operation.content.media[0].size:
+            return operation.handles
+        there = self._there(session, operation)
+        handles = self._open(session, operation) if there is None else dict(operation.handles) | {"sent": there}
+        save(handles, seconds=UPLOAD_SECONDS)
+        return self._send(session, operation, handles, save)
+
+    def _lives(self, operation: Operation) -> bool:
+        started_at = str(operation.handles.get("started_at", ""))
+        return bool(started_at) and datetime.fromisoformat(started_at) >= operation.now - UPLOAD_LIVES
+
+    def _there(self, session: Session, operation: Operation) -> int | None:
+        """Return how many bytes Facebook has of an upload that broke off, None where there is none to go on with."""
+        if not self._lives(operation):
+            return None
+        try:
+            status = dig(self._ask(session, operation, fields="status"), "status")
+        except Rejected as error:
+            if is_not_there(error):
+                return None
+            raise
+        if dig(status, "video_status") in GIVEN_UP:
+            return None
+        there = dig_count(status, "uploading_phase", "bytes_transfered")
+        return int(operation.handles["sent"]) if there is None else there
+
+    def _open(self, session: Session, operation: Operation) -> dict[str, Any]:
+        """Begin an upload, and return its handles."""
+        raise NotImplementedError
+
+    def _start(self, session: Session, operation: Operation, fields: Mapping[str, str], *names: str) -> dict[str, Any]:
+        fields = {"upload_phase": "start"} | dict(fields)
+        answer = self.graph.write(session, operation.account, self.edge, fields, host=self.host)
+        given = {name: dig_text(answer, name) for name in ("video_id", *names)}
+        if not all(given.values()):
+            raise Unavailable("Facebook opened an upload and did not say where it goes.")
+        return given | {"started_at": operation.now.isoformat()}
+
+    def _send(self, session: Session, operation: Operation, handles: dict[str, Any], save: Save) -> Handles:
+        """Send what Facebook does not have yet, and return the handles of the whole upload."""
+        raise NotImplementedError
+
+    def commit(self, session: Session, operation: Operation) -> Published:
+        """Facebook has taken it after this, and shows it when it is processed."""
+        fields = {"upload_phase": "finish"} | self._last_fields(operation)
+        answer = self.graph.finish(session, operation.account, self.edge, fields, self.host)
+        taken = {"taken": True, "post_id": dig_text(answer, "post_id")}
+        raise self._working(operation, handles=dict(operation.handles) | taken)
+
+    def _last_fields(self, operation: Operation) -> dict[str, str]:
+        raise NotImplementedError
+
+    def recover(self, session: Session, operation: Operation) -> list[Published]:
+        try:
+            answer = self._ask(session, operation, fields="status,post_id,permalink_url")
+        except Rejected as error:
+            if is_not_there(error):
+                return []
+            raise
+        status = dig(answer, "status")
+        if problem := _problem(status):
+            raise ProcessingFailed(said("Facebook", problem, otherwise="could not process the video."))
+        if _is_out(status):
+            return self._published(session, operation, answer)
+        if dig(status, "video_status") in NOT_FINISHED and not operation.handles.get("taken"):
+            return []
+        raise self._working(operation)
+
+    def _published(self, session: Session, operation: Operation, answer: Any) -> list[Published]:
+        """The post's id may come later than the post: the video's id stands in for it."""
+        video_id = str(operation.handles["video_id"])
+        known = str(operation.handles.get("post_id", "")) or dig_text(answer, "post_id") or video_id
+        post_id = post_id_of(operation.account, known)
+        url = page_address(answer, self._path(operation, post_id))
+        return [Published(remote_id=post_id, url=url, facts={"video_id": video_id})]
+
+    def _path(self, operation: Operation, post_id: str) -> str:
+        return post_id
+
+    def _ask(self, session: Session, operation: Operation, fields: str) -> Any:
+        token = operation.account.access_token
+        return self.graph.get(session, token, str(operation.handles["video_id"]), fields=fields)
+
+    def _working(self, operation: Operation, handles: Handles | None = None) -> StillWorking:
+        """The longer it takes, the more seldom it is asked."""
+        waited = (operation.now - (operation.armed_at or operation.now)).total_seconds()
+        wait = min(max(SHORTEST_WAIT, waited / 5), LONGEST_WAIT)
+        return StillWorking("Facebook is processing the video.", retry_after=wait, handles=handles)
+
+
+class Video(VideoWay):
+    """A video post, which is uploaded in the chunks that Facebook asks for."""
+
+    edge = "videos"
+    host = VIDEO_HOST
+
+    def _open(self, session: Session, operation: Operation) -> dict[str, Any]:
+        size = {"file_size": str(operation.content.media[0].size)}
+        given = self._start(session, operation, size, "upload_session_id", "start_offset", "end_offset")
+        start, end = _offsets(given)
+        kept = {name: given[name] for name in ("video_id", "upload_session_id", "started_at")}
+        return kept | {"sent": start, "chunk": end - start}
+
+    def _send(self, session: Session, operation: Operation, handles: dict[str, Any], save: Save) -> Handles:
+        """Send each chunk, and then the one that Facebook wants next, until it wants none."""
+        end = min(handles["sent"] + handles["chunk"], operation.content.media[0].size)
+        while handles["sent"] < end:
+            start, end = self._transfer(session, operation, handles, end)
+            handles = handles | {"sent": start}
+            save(handles, seconds=UPLOAD_SECONDS)
+        return handles
+
+    def _transfer(self, session: Session, operation: Operation, handles: Handles, end: int) -> tuple[int, int]:
+        media, start = operation.content.media[0], int(handles["sent"])
+        fields = {
+            "upload_phase": "transfer",
+            "upload_session_id": str(handles["upload_session_id"]),
+            "start_offset": str(start),
+        }
+        with media.open() as file:
+            file.seek(start)
+            chunk = file if end >= media.size else file.read(end - start)
+            files = {"video_file_chunk": (media.filename or "video", chunk, media.mime_type)}
+            request = {"host": self.host, "files": files, "timeout": UPLOAD_SECONDS}
+            return _offsets(self.graph.write(session, operation.account, self.edge, fields, **request))
+
+    def _last_fields(self, operation: Operation) -> dict[str, str]:
+        content = operation.content
+        session_id = {"upload_session_id": str(operation.handles["upload_session_id"])}
+        return session_id | {"title": content.title, "description": content.text}
+
+
+class Reel(VideoWay):
+    """A short upright video, whose bytes go to the upload host in one stream."""
+
+    edge = "video_reels"
+
+    def _open(self, session: Session, operation: Operation) -> dict[str, Any]:
+        return self._start(session, operation, {}, "upload_url") | {"sent": 0}
+
+    def _send(self, session: Session, operation: Operation, handles: dict[str, Any], save: Save) -> Handles:
+        size = operation.content.media[0].size
+        if handles["sent"] < size:
+            self._stream(session, operation, str(handles["upload_url"]), int(handles["sent"]))
+        handles = handles | {"sent": size}
+        save(handles)
+        return handles
+
+    def _stream(self, session: Session, operation: Operation, url: str, offset: int) -> None:
+        """Send the file from this byte on; an upload that breaks off is gone on with where its status says."""
+        if not url.startswith(UPLOAD_HOST):
+            raise Unavailable("Facebook named an address for the upload that is not its own.")
+        media, token = operation.content.media[0], operation.account.access_token
+        headers = {"Authorization": f"OAuth {token}", "offset": str(offset), "file_size": str(media.size)}
+        with media.open() as file:
+            file.seek(offset)
+            self.graph.call(session, "POST", url, headers=headers, data=file, timeout=UPLOAD_SECONDS)
+
+    def _last_fields(self, operation: Operation) -> dict[str, str]:
+        content = operation.content
+        video = {"video_id": str(operation.handles["video_id"]), "video_state": "PUBLISHED"}
+        return video | {"description": content.text, "title": content.title}
+
+    def _path(self, operation: Operation, post_id: str) -> str:
+        return f"reel/{operation.handles['video_id']}"
+
+
+class VideoStory(Reel):
+    """A video that is shown as a story."""
+
+    edge = "video_stories"
+
+    def _last_fields(self, operation: Operation) -> dict[str, str]:
+        return {"video_id": str(operation.handles["video_id"])}
+
+    def _published(self, session: Session, operation: Operation, answer: Any) -> list[Published]:
+        listed = stories_of(self.graph, session, operation, str(operation.handles["video_id"]))
+        if not listed:
+            raise self._working(operation)
+        return listed
+
+
+def _offsets(answer: Any) -> tuple[int, int]:
+    """Return which bytes Facebook wants next, from and to."""
+    try:
+        return int(dig_text(answer, "start_offset")), int(dig_text(answer, "end_offset"))
+    except ValueError as error:
+        raise Unavailable("Facebook did not say which bytes it wants next.") from error
+
+
+def _problem(status: Any) -> str:
+    """Return what went wrong: a phase may tell of it while the whole is still said to be processing."""
+    for phase in (dig(status, name) for name in PHASES):
+        errors = [dig(phase, "error"), *dig_list(phase, "errors")]
+        for error in filter(None, errors):
+            return dig_text(error, "message") or "the video could not be processed."
+        if "error" in (dig(phase, "status"), dig(phase, "publish_status")):
+            return "the video could not be processed."
+    return "the video could not be processed." if dig(status, "video_status") in GIVEN_UP else ""
+
+
+def _is_out(status: Any) -> bool:
+    phase = dig(status, "publishing_phase")
+    if phase is None:
+        return bool(dig(status, "video_status") == "ready")
+    return dig(phase, "status") in COMPLETE and dig(phase, "publish_status") == "published"

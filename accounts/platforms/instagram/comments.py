@@ -1,0 +1,64 @@
+"""First comments on Instagram, looked for before they are sent again: a refusal does not prove that there is none.
+
+https://developers.facebook.com/docs/instagram-platform/instagram-api-with-instagram-login/comment-moderation
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from accounts.platforms.base import Operation, Published, Rejected, Session, Unknown
+from accounts.platforms.http import call_visible, dig, dig_list, dig_text, moment, paged
+from accounts.platforms.meta.containers import ARMED_BEFORE, ContainerConnector
+from accounts.platforms.text import comparable
+
+DOUBTFUL = {"20", "20/1772107"}
+"""Answered at times although the comment was made."""
+FIELDS = "id,text,timestamp,username"
+AT_ONCE = 50
+
+
+def write(connector: ContainerConnector, session: Session, operation: Operation) -> Published:
+    """Comment on the account's own post."""
+    assert operation.reply is not None
+    account, post = operation.account, operation.parent
+    url = f"{connector.base(account)}/{post.remote_id}/comments"
+    request = connector.form(account, {"message": operation.reply.text})
+    try:
+        comment_id = call_visible(connector, session, "POST", url, id_at=("id",), **request)
+    except Rejected as refusal:
+        if refusal.network_code not in DOUBTFUL:
+            raise
+        raise Unknown(refusal.message, status=refusal.status, network_code=refusal.network_code) from refusal
+    return Published(remote_id=comment_id, url=post.url)
+
+
+def find(connector: ContainerConnector, session: Session, operation: Operation) -> list[Published]:
+    """Return the account's own comments that say this, from the time of the first try on."""
+    assert operation.reply is not None
+    since = ((operation.armed_at or operation.now) - ARMED_BEFORE).replace(microsecond=0)
+    found = []
+    for each in _comments(connector, session, operation):
+        written_at = moment(dig_text(each, "timestamp"))
+        if written_at is None or written_at < since:
+            continue
+        is_own = dig_text(each, "username") == operation.account.username
+        if is_own and comparable(dig_text(each, "text")) == comparable(operation.reply.text):
+            found.append(dig_text(each, "id"))
+    return [Published(remote_id=each, url=operation.parent.url) for each in dict.fromkeys(found)]
+
+
+def _comments(connector: ContainerConnector, session: Session, operation: Operation) -> Iterator[Any]:
+    path = f"{operation.parent.remote_id}/comments"
+
+    def read(after: str) -> Any:
+        cursor: dict[str, Any] = {"after": after} if after else {}
+        return connector.get(session, operation.account, path, fields=FIELDS, limit=AT_ONCE, **cursor)
+
+    for page in paged(read, cursor_of=_following):
+        if not isinstance(dig(page, "data"), list):
+            raise Unknown("Instagram answered without the list of comments.")
+        yield from dig_list(page, "data")
+
+
+def _following(page: Any) -> str:
+    return dig_text(page, "paging", "cursors", "after") if dig_text(page, "paging", "next") else ""

@@ -1,0 +1,100 @@
+"""What Instagram's refusals and failures mean, by their subcodes:
+
+https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/error-codes
+"""
+
+import re
+from typing import Any
+
+from accounts.platforms import meta
+from accounts.platforms.base import (
+    Answer,
+    AuthExpired,
+    PlatformError,
+    ProcessingFailed,
+    RateLimited,
+    Rejected,
+    Unavailable,
+    WhoActs,
+)
+from accounts.platforms.http import decoded, dig_text, said
+from accounts.platforms.meta.containers import QUOTA_WAIT, MakeAgain, NotReady
+
+NAME = "Instagram"
+NOT_READY_WAIT = 30.0
+NOT_READY = {"2207027", "2207008", "2207020"}
+MADE_AGAIN = {"2207003", "2207052", "2207053", "2207076", "2207077", "2207082"}
+TRANSIENT = {"2207001", "2207032", "2207085"}
+DAY_IS_FULL = "2207042"
+OWNER_ACTS = {"2207050", "2207081"}
+BAD_MEDIA = {"2207004", "2207005", "2207009", "2207026"}
+REFUSED = {"2207006", "2207010", "2207023", "2207028", "2207040", "2207057"}
+DOUBTFUL = frozenset({"4/2207051", "24/2207006"})
+"""The first was seen with a post that was out; the second is what becomes of a container that is published again."""
+TRANSIENT_CODES = {"-1", "-2"}
+
+SUBCODE = re.compile(r"\b22\d{5}\b")
+WORDS = {
+    "2207001": "it had an error of its own",
+    "2207003": "it took too long to fetch the file",
+    "2207026": "it cannot play a video of this format",
+    "2207052": "it could not fetch the file from this installation's public address",
+}
+
+
+def classify(answer: Answer) -> PlatformError:
+    """Return what a refusal means: by Instagram's own subcode, else by the code that all of Meta's networks share."""
+    error = meta.classify(NAME, answer)
+    code, _, subcode = error.network_code.rpartition("/")
+    facts: dict[str, Any] = {
+        "message": error.message,
+        "status": error.status,
+        "network_code": error.network_code,
+    }
+    return _waiting(subcode, facts) or _refused(subcode, facts) or _by_code(code or subcode, facts) or error
+
+
+def _waiting(subcode: str, facts: dict[str, Any]) -> PlatformError | None:
+    if subcode in NOT_READY:
+        return NotReady(retry_after=NOT_READY_WAIT, **facts)
+    if subcode in MADE_AGAIN:
+        return MakeAgain(**facts)
+    if subcode in TRANSIENT:
+        return Unavailable(**facts)
+    if subcode == DAY_IS_FULL:
+        return RateLimited(retry_after=QUOTA_WAIT, **facts)
+    return None
+
+
+def _refused(subcode: str, facts: dict[str, Any]) -> PlatformError | None:
+    if subcode in OWNER_ACTS:
+        return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+    if subcode in BAD_MEDIA:
+        return Rejected(code="MEDIA_REJECTED", **facts)
+    if subcode in REFUSED:
+        return Rejected(**facts)
+    return None
+
+
+def _by_code(code: str, facts: dict[str, Any]) -> PlatformError | None:
+    return Unavailable(**facts) if code in TRANSIENT_CODES else None
+
+
+def failure(reason: str) -> PlatformError:
+    """Return what it means that a container failed; the subcode stands in the text of its status."""
+    found = SUBCODE.search(reason)
+    subcode = found[0] if found else ""
+    words = WORDS.get(subcode, "it says: " + reason if reason else "it does not say why")
+    kind = MakeAgain if subcode in MADE_AGAIN | TRANSIENT | NOT_READY else ProcessingFailed
+    return kind(f"{NAME} could not use the file: {words}.", network_code=subcode, code="MEDIA_REJECTED")
+
+
+def of_sign_in(answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError | None:
+    """Return what an error of api.instagram.com means, which has a form of its own; None for any other answer."""
+    body = decoded(answer)
+    words = dig_text(body, "error_message")
+    if not words or not 400 <= answer.status < 429:
+        return None
+    message = said(NAME, words, otherwise="refused the sign-in.")
+    owner = {"code": "TOKEN_REVOKED", "who_acts": WhoActs.ACCOUNT_OWNER}
+    return refusal(message, status=answer.status, network_code=dig_text(body, "code"), **owner)  # type: ignore[arg-type]

@@ -1,0 +1,70 @@
+"""The numbers of Instagram: https://developers.facebook.com/docs/instagram-platform/insights"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from accounts.platforms.base import AccountNumbers, PlatformError, PostNumbers, Rejected
+from accounts.platforms.http import dig_count, dig_text
+from accounts.platforms.meta.containers import is_gone
+from accounts.platforms.meta.numbers import Read, demographics, insights, last_whole_day
+
+POST_NAMES = ("views", "reach", "total_interactions", "likes", "comments", "shares", "saved")
+STORY_NAMES = ("views", "reach", "total_interactions", "replies", "shares")
+ACCOUNT_NAMES = ("views", "reach", "total_interactions", "profile_links_taps")
+OURS = {"likes": "likes", "comments": "comments", "shares": "shares", "saved": "saves", "replies": "replies"}
+TOO_FEW_VIEWERS = "10"
+
+
+def of_media(get: Read, media_id: str) -> PostNumbers | None:
+    """Return how a post did, None where it is gone, as a story is after a day."""
+    try:
+        node = get(media_id, fields="media_product_type,like_count,comments_count")
+        values = _values(get, media_id, is_story=dig_text(node, "media_product_type") == "STORY")
+    except PlatformError as error:
+        if is_gone(error):
+            return None
+        raise
+    plain = {"likes": dig_count(node, "like_count"), "comments": dig_count(node, "comments_count")}
+    known = {**{name: count for name, count in plain.items() if count is not None}, **values}
+    return PostNumbers(
+        impressions=values.get("views"),
+        reach=values.get("reach"),
+        engagement=values.get("total_interactions"),
+        own={ours: known[theirs] for theirs, ours in OURS.items() if theirs in known},
+    )
+
+
+def _values(get: Read, media_id: str, *, is_story: bool) -> Mapping[str, int]:
+    try:
+        return insights(partial(get, f"{media_id}/insights"), STORY_NAMES if is_story else POST_NAMES)
+    except Rejected as refusal:
+        if is_story and refusal.network_code == TOO_FEW_VIEWERS:
+            return {}
+        raise
+
+
+def of_account(get: Read, account_id: str, *, now: datetime) -> AccountNumbers:
+    """Return how an account stands, with its numbers of the last whole day."""
+    node = get(account_id, fields="followers_count,follows_count,media_count")
+    ask = partial(get, f"{account_id}/insights", metric_type="total_value")
+    values = _of_a_day(partial(ask, period="day", **last_whole_day(now)))
+    return AccountNumbers(
+        followers=dig_count(node, "followers_count"),
+        following=dig_count(node, "follows_count"),
+        posts=dig_count(node, "media_count"),
+        impressions=values.get("views"),
+        reach=values.get("reach"),
+        engagement=values.get("total_interactions"),
+        clicks=values.get("profile_links_taps"),
+        demographics=demographics(partial(ask, period="lifetime", timeframe="last_30_days")),
+    )
+
+
+def _of_a_day(read: Any) -> Mapping[str, int]:
+    """An account that may not be asked for these still tells its followers."""
+    try:
+        return insights(read, ACCOUNT_NAMES)
+    except Rejected:
+        return {}

@@ -1,0 +1,97 @@
+"""What Instagram takes: https://developers.facebook.com/docs/instagram-platform/reference/ig-user/media"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from accounts.platforms.base import Content, Issue, Limits, Option
+from accounts.platforms.meta.rules import too_long_for_its_place, video_issues
+
+FIRST_COMMENT = Option(name="first_comment", max_characters=2200)
+REEL_OPTIONS = (Option(name="share_to_feed", kind="flag"), Option(name="thumb_offset", kind="integer"))
+MOST_MEGABITS = 25.0
+LONGEST_IN_CAROUSEL = 60.0
+"""Not documented by Instagram; it is what other connectors keep to."""
+
+FEED = Limits(
+    max_characters=2200,
+    max_hashtags=30,
+    max_mentions=20,
+    media_required=True,
+    max_media=10,
+    image_mime_types=("image/jpeg",),
+    max_images=10,
+    max_image_bytes=8_000_000,
+    min_image_ratio=0.8,
+    max_image_ratio=1.91,
+    max_alt_text_characters=1000,
+    video_mime_types=("video/mp4", "video/quicktime"),
+    max_videos=10,
+    max_video_bytes=300_000_000,
+    min_video_duration_seconds=3,
+    max_video_duration_seconds=900,
+    min_video_ratio=0.01,
+    max_video_ratio=10,
+    min_video_fps=23,
+    max_video_fps=60,
+    video_codecs=("h264", "hevc"),
+    audio_codecs=("aac",),
+    mixes_images_and_videos=True,
+    options=(FIRST_COMMENT, *REEL_OPTIONS),
+)
+REEL = replace(
+    FEED, alt_text_for=(), image_mime_types=(), max_images=0, max_videos=1, max_media=1, mixes_images_and_videos=False
+)
+STORY = replace(
+    FEED,
+    max_media=1,
+    max_images=1,
+    max_videos=1,
+    alt_text_for=(),
+    min_image_ratio=None,
+    max_image_ratio=None,
+    max_video_bytes=100_000_000,
+    max_video_duration_seconds=60,
+    mixes_images_and_videos=False,
+    options=(),
+)
+
+
+def beside_the_limits(content: Content) -> Iterator[Issue]:
+    """Name what depends on how the parts of a post go together."""
+    is_carousel = len(content.media) > 1
+    for position, media in enumerate(content.media):
+        yield from video_issues(media, position, most_megabits=MOST_MEGABITS)
+        if is_carousel:
+            yield from too_long_for_its_place(media, position, place="a carousel", most=LONGEST_IN_CAROUSEL)
+    yield from _reel_options(content)
+    if content.post_type == "story" and content.text.strip():
+        yield Issue(
+            rule="story_without_text",
+            field="content",
+            message="Instagram shows no text with a story: it is left out.",
+            severity="warning",
+            fix="Write it into the picture, or make it a post.",
+        )
+
+
+def _reel_options(content: Content) -> Iterator[Issue]:
+    videos = [each for each in content.media if each.type == "video"]
+    is_reel = len(content.media) == 1 and bool(videos) and content.post_type != "story"
+    for option in REEL_OPTIONS:
+        if option.name in content.options and not is_reel and content.post_type != "story":
+            yield Issue(
+                rule="option_needs_a_reel",
+                field=f"options.{option.name}",
+                message=f"The option {option.name} is for a post of one video.",
+                fix="Remove the option, or keep the video alone.",
+            )
+    offset = content.options.get("thumb_offset")
+    if is_reel and isinstance(offset, int) and videos[0].seconds and not 0 <= offset <= videos[0].seconds * 1000:
+        yield Issue(
+            rule="thumb_offset_beyond_the_video",
+            field="options.thumb_offset",
+            message=f"The offset is {offset} ms, and the video is {videos[0].seconds:g} seconds long.",
+            limit=int(videos[0].seconds * 1000),
+            actual=offset,
+            fix="Name a moment of the video, in milliseconds from its beginning.",
+        )

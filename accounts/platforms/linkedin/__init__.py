@@ -1,0 +1,220 @@
+"""LinkedIn, for members and organizations: https://learn.microsoft.com/linkedin/marketing/community-management"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from accounts.platforms import rules
+from accounts.platforms.base import (
+    Account,
+    AccountNumbers,
+    Answer,
+    App,
+    AuthExpired,
+    Candidate,
+    Content,
+    Duplicate,
+    Handles,
+    Issue,
+    Operation,
+    Pace,
+    PlatformError,
+    PostNumbers,
+    Profile,
+    Published,
+    Recovery,
+    Rejected,
+    Save,
+    Session,
+    Tokens,
+    Unavailable,
+    Unknown,
+    WhoActs,
+)
+from accounts.platforms.http import call_visible, decoded, dig_text
+from accounts.platforms.linkedin import api as linkedin_api
+from accounts.platforms.linkedin import littletext, validation
+from accounts.platforms.linkedin import media as linkedin_media
+from accounts.platforms.linkedin import people as linkedin_people
+from accounts.platforms.linkedin import posts as linkedin_posts
+from accounts.platforms.linkedin.api import HOST, Api
+from accounts.platforms.linkedin.numbers import Numbers
+from accounts.platforms.linkedin.people import COMMUNITY
+from accounts.platforms.linkedin.posts import is_organization
+from accounts.platforms.oauth2 import OAuth2Connector
+
+WEB = "https://www.linkedin.com"
+SELF_SERVE_SCOPES = ("openid", "profile", "email", "w_member_social")
+COMMUNITY_SCOPES = (
+    "r_basicprofile",
+    "w_member_social",
+    "w_organization_social",
+    "r_organization_social",
+    "w_member_social_feed",
+    "w_organization_social_feed",
+    "r_organization_social_feed",
+    "rw_organization_admin",
+    "r_organization_followers",
+    "r_member_postAnalytics",
+    "r_member_profileAnalytics",
+)
+OPERATOR_ERRORS = {"invalid_client_id", "invalid_redirect_uri"}
+ARMED_BEFORE = timedelta(seconds=5)
+
+
+class LinkedIn(OAuth2Connector):
+    id = "linkedin"
+    name = "LinkedIn"
+    account_types = ("profile", "organization")
+    scopes: tuple[str, ...] = SELF_SERVE_SCOPES
+    pace = Pace(posts=150, seconds=86_400)
+    """Share on LinkedIn: 150 calls a member and day, of which a post takes one or more."""
+    limits = validation.LIMITS
+    other_types = {"document": replace(validation.LIMITS, media_required=True, max_images=0, max_videos=0)}
+    metrics = ("impressions", "reach", "engagement", "likes", "comments", "shares", "clicks")
+    metrics_batch = 10
+    max_video_duration = 1800
+    default_version = "202609"
+    widest_product = "community"
+    recovery = Recovery.LOOK
+    listing_lag = 10
+    link_beside_text = True
+
+    authorize_endpoint = f"{WEB}/oauth/v2/authorization"
+    token_endpoint = f"{WEB}/oauth/v2/accessToken"
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app)
+        self.scopes = COMMUNITY_SCOPES if app.product == COMMUNITY else SELF_SERVE_SCOPES
+
+    def exchange(
+        self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""
+    ) -> Tokens:
+        """Without a refresh token the connection ends with the access token, after 60 days."""
+        given = super().exchange(session, code=code, redirect_uri=redirect_uri, now=now)
+        return given if given.refresh_token else replace(given, ends_at=given.access_expires_at)
+
+    def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
+        error = super().classify_token_error(answer, refusal=refusal)
+        if error.network_code in OPERATOR_ERRORS:
+            return Rejected(
+                error.message,
+                code="PLATFORM_UNAVAILABLE",
+                who_acts=WhoActs.OPERATOR,
+                status=error.status,
+                network_code=error.network_code,
+            )
+        return error
+
+    def revoke(self, session: Session, account: Account) -> None:
+        answer = self.send_form(session, f"{WEB}/oauth/v2/revoke", urlencode({"token": account.access_token}))
+        if not answer.ok:
+            raise self.classify_token_error(answer, refusal=Rejected)
+
+    def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
+        api = self._api(session, tokens.access_token)
+        return list(linkedin_people.candidates(api, tokens, product=self.app.product))
+
+    def profile(self, session: Session, account: Account) -> Profile:
+        api = self._api(session, account.access_token)
+        if is_organization(account.remote_id):
+            return linkedin_people.organization(api, account.remote_id)
+        return linkedin_people.member(api, self._product(account.metadata))[1]
+
+    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
+        counted = replace(content, text=littletext.shown(content.text))
+        return [
+            *rules.check_type(content, self.post_types),
+            *rules.check(counted, self.limits_of(content.post_type), account),
+            *validation.of_files(content),
+            *validation.of_account(content, account, product=self._product(account)),
+        ]
+
+    def recovery_of(self, operation: Operation) -> Recovery:
+        """The posts and comments of members can be listed by nobody."""
+        return Recovery.LOOK if is_organization(operation.account.remote_id) else Recovery.PARK
+
+    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
+        if operation.reply is not None:
+            return operation.handles
+        return linkedin_media.prepare(self._api(session, operation.account.access_token), operation, save)
+
+    def commit(self, session: Session, operation: Operation) -> Published:
+        api = self._api(session, operation.account.access_token)
+        if operation.reply is not None:
+            return self._comment(session, api, operation)
+        answer = api.create("/rest/posts", linkedin_posts.body(operation))
+        if not answer.ok:
+            return self._already_there(session, operation, answer)
+        urn = answer.headers.get("x-restli-id") or answer.headers.get("x-linkedin-id")
+        if not urn:
+            raise Unknown("LinkedIn took the post and gave no id.", status=answer.status)
+        return linkedin_posts.published(urn)
+
+    def _already_there(self, session: Session, operation: Operation, answer: Answer) -> Published:
+        """Return our own post where a duplicate is refused that an earlier try made; raise any other refusal."""
+        error = self.classify(answer)
+        if type(error) is Unavailable:
+            raise Unknown(error.message, status=error.status, network_code=error.network_code)
+        urn = linkedin_posts.named(dig_text(decoded(answer), "message")) if isinstance(error, Duplicate) else ""
+        was_sent_before = operation.armed_at is not None and operation.armed_at < operation.now
+        if urn and was_sent_before and self._may_be_ours(session, operation, urn):
+            return linkedin_posts.published(urn)
+        raise error
+
+    def _may_be_ours(self, session: Session, operation: Operation, urn: str) -> bool:
+        """A member's posts cannot be looked at: there the name in the refusal has to do."""
+        if not is_organization(operation.account.remote_id):
+            return True
+        try:
+            return any(each.remote_id == urn for each in self.recover(session, operation))
+        except PlatformError:
+            return False
+
+    def _comment(self, session: Session, api: Api, operation: Operation) -> Published:
+        assert operation.reply is not None
+        body = {
+            "actor": operation.account.remote_id,
+            "object": operation.root.remote_id,
+            "message": {"text": operation.reply.text},
+        }
+        url = f"{HOST}{linkedin_posts.comments_path(operation)}"
+        request = {"headers": api.headers, "json": body}
+        return linkedin_posts.comment(
+            operation, call_visible(self, session, "POST", url, id_at=("commentUrn",), **request)
+        )
+
+    def recover(self, session: Session, operation: Operation) -> list[Published]:
+        api = self._api(session, operation.account.access_token)
+        since = (operation.armed_at or operation.now) - ARMED_BEFORE
+        if operation.reply is not None:
+            return linkedin_posts.find_comments(api, operation, since=since)
+        return linkedin_posts.find(api, operation, since=since)
+
+    def post_metrics(
+        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
+    ) -> dict[str, PostNumbers]:
+        if self._product(account.metadata) != COMMUNITY:
+            return {urn: PostNumbers() for urn in remote_ids}
+        numbers = Numbers(self._api(session, account.access_token), account.remote_id)
+        if is_organization(account.remote_id):
+            return numbers.of_organization_posts(remote_ids)
+        return numbers.of_member_posts(remote_ids)
+
+    def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
+        if self._product(account.metadata) != COMMUNITY:
+            return AccountNumbers()
+        numbers = Numbers(self._api(session, account.access_token), account.remote_id)
+        return numbers.of_organization(now=now) if is_organization(account.remote_id) else numbers.of_member(now=now)
+
+    def classify(self, answer: Answer) -> PlatformError:
+        return linkedin_api.classify(answer)
+
+    def _api(self, session: Session, token: str) -> Api:
+        return Api(session, token=token, version=self.version)
+
+    def _product(self, metadata: Mapping[str, Any]) -> str:
+        """Return the product that an account was connected with: a later change of the app gives it no new rights."""
+        return str(metadata.get("product", self.app.product))

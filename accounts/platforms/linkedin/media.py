@@ -1,0 +1,204 @@
+"""Files for LinkedIn, each owned by the author of the post: https://learn.microsoft.com/linkedin/marketing/community-management/shares/videos-api"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from accounts.platforms.base import (
+    Handles,
+    Media,
+    Operation,
+    ProcessingFailed,
+    Rejected,
+    Save,
+    StillWorking,
+    Unavailable,
+    Unknown,
+)
+from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, said
+from accounts.platforms.linkcard import Picture, fetch_link_card
+from accounts.platforms.linkedin.api import Api, UploadOver, encoded
+from accounts.platforms.uploads import upload_missing
+
+CARD = "card"
+"""The upload step of a link's article."""
+ASSET = "asset"
+"""What is known of a video or document on its way."""
+IMAGES_LIVE = timedelta(hours=20)
+"""How long an image waits for its post is documented nowhere."""
+THUMBNAIL_TYPES = ("image/jpeg", "image/png", "image/gif")
+LONGEST_TITLE, LONGEST_DESCRIPTION = 400, 4000
+"""Of an article: from memory of the documentation."""
+IMAGE_SECONDS = PART_SECONDS = 60
+DOCUMENT_SECONDS = 600
+ASK_AGAIN_SECONDS = 10.0
+OCTETS = {"Content-Type": "application/octet-stream"}
+
+
+def prepare(api: Api, operation: Operation, save: Save) -> Handles:
+    """Bring everything that the post shows beside its text, and return the handles that name it."""
+    content, owner = operation.content, operation.account.remote_id
+    kind = content.media[0].type if content.media else ""
+    if kind == "video":
+        return _Video(api, operation, save).run()
+    if kind == "document":
+        return _Document(api, operation, save).run()
+    steps: dict[str, Callable[[], Any]] = {each.id: partial(_image, api, owner, each.read) for each in content.media}
+    if content.link and not content.media:
+        steps[CARD] = partial(_article, api, owner, content.link, content.title)
+    return upload_missing(operation, save, steps, not_before=operation.now - IMAGES_LIVE)
+
+
+def _image(api: Api, owner: str, read: Callable[[], bytes]) -> str:
+    given = api.post("/rest/images?action=initializeUpload", {"initializeUploadRequest": {"owner": owner}})
+    urn, url = dig_text(given, "value", "image"), dig_text(given, "value", "uploadUrl")
+    if not (urn and url):
+        raise Unavailable("LinkedIn gave no place for an image.")
+    api.put(url, read(), headers=bearer(api.token), timeout=IMAGE_SECONDS)
+    return urn
+
+
+def _article(api: Api, owner: str, link: str, title: str) -> dict[str, str]:
+    """LinkedIn reads no page behind a link: title, description and picture are ours to send."""
+    card = fetch_link_card(api.session, link)
+    article = {
+        "source": link,
+        "title": (title.strip() or card.title or link)[:LONGEST_TITLE],
+        "description": card.description[:LONGEST_DESCRIPTION],
+        "thumbnail": _thumbnail(api, owner, card.picture),
+    }
+    return {key: value for key, value in article.items() if value}
+
+
+def _thumbnail(api: Api, owner: str, picture: Picture | None) -> str:
+    """A post without its link's picture is better than none."""
+    if picture is None or picture.mime_type not in THUMBNAIL_TYPES:
+        return ""
+    try:
+        return _image(api, owner, lambda: picture.content)
+    except (Rejected, Unavailable, Unknown):
+        return ""
+
+
+class _Asset:
+    """A file that comes in several steps, each of which is kept, and that LinkedIn then works on."""
+
+    kind: str
+    """As addresses and answers name it."""
+
+    def __init__(self, api: Api, operation: Operation, save: Save) -> None:
+        self.api = api
+        self.now = operation.now
+        self.owner = operation.account.remote_id
+        self.media: Media = operation.content.media[0]
+        self.save = save
+        self.handles = dict(operation.handles)
+        self.state: dict[str, Any] = dict(self.handles.get(ASSET, {}))
+
+    def run(self) -> Handles:
+        if self.state.get("is_ready"):
+            return self.handles
+        if not self.state.get("is_sent"):
+            self._send()
+        self._await()
+        return self.handles
+
+    def _send(self) -> None:
+        if datetime.fromisoformat(self.state.get("ends_at", self.now.isoformat())) <= self.now:
+            self._keep(**self._begin())
+        try:
+            self._bring()
+        except UploadOver:
+            self.state = {}
+            self._keep()
+            raise
+        self._keep(is_sent=True)
+
+    def _begin(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _bring(self) -> None:
+        raise NotImplementedError
+
+    def _keep(self, *, seconds: float = 0, **changes: Any) -> None:
+        self.state = self.state | changes
+        self.handles[ASSET] = dict(self.state)
+        self.save(dict(self.handles), seconds=seconds)
+
+    def _initialize(self, **request: Any) -> tuple[Any, dict[str, Any]]:
+        body = {"initializeUploadRequest": {"owner": self.owner} | request}
+        given = dig(self.api.post(f"/rest/{self.kind}s?action=initializeUpload", body), "value")
+        urn = dig_text(given, self.kind)
+        if not urn:
+            raise Unavailable(f"LinkedIn gave no place for a {self.kind}.")
+        ends = dig_count(given, "uploadUrlsExpireAt") or dig_count(given, "uploadUrlExpiresAt")
+        ends_at = datetime.fromtimestamp(ends / 1000, UTC) if ends else self.now + IMAGES_LIVE
+        return given, {"urn": urn, "ends_at": ends_at.isoformat()}
+
+    def _await(self) -> None:
+        """Raise StillWorking until LinkedIn has looked at the file; who may not read that goes on."""
+        try:
+            shown = self.api.get(f"/rest/{self.kind}s/{encoded(self.state['urn'])}")
+        except Rejected as error:
+            if error.status != 403:
+                raise
+            shown = {"status": "AVAILABLE"}
+        status = dig_text(shown, "status")
+        if status == "PROCESSING_FAILED":
+            why = said("LinkedIn", dig(shown, "processingFailureReason"), otherwise=f"cannot use the {self.kind}.")
+            raise ProcessingFailed(why, network_code=status)
+        if status != "AVAILABLE":
+            raise StillWorking(f"LinkedIn is working on the {self.kind}.", retry_after=ASK_AGAIN_SECONDS)
+        self.state = {"urn": self.state["urn"]}
+        self._keep(is_ready=True)
+
+
+class _Document(_Asset):
+    kind = "document"
+
+    def _begin(self) -> dict[str, Any]:
+        given, state = self._initialize()
+        url = dig_text(given, "uploadUrl")
+        if not url:
+            raise Unavailable("LinkedIn gave no place for a document.")
+        return state | {"url": url}
+
+    def _bring(self) -> None:
+        self._keep(seconds=DOCUMENT_SECONDS)
+        with self.media.open() as file:
+            self.api.put(self.state["url"], file, headers=bearer(self.api.token), timeout=DOCUMENT_SECONDS)
+
+
+class _Video(_Asset):
+    kind = "video"
+
+    def _begin(self) -> dict[str, Any]:
+        given, state = self._initialize(fileSizeBytes=self.media.size, uploadCaptions=False, uploadThumbnail=False)
+        parts = [_part(each) for each in dig_list(given, "uploadInstructions")]
+        if not parts or not all(url for url, _, _ in parts):
+            raise Unavailable("LinkedIn gave no place for a video.")
+        return state | {"token": dig_text(given, "uploadToken"), "parts": parts, "tags": []}
+
+    def _bring(self) -> None:
+        tags: list[str] = list(self.state["tags"])
+        for url, first, last in self.state["parts"][len(tags) :]:
+            tags.append(self._bring_part(url, first, last))
+            self._keep(tags=list(tags))
+        finished = {"video": self.state["urn"], "uploadToken": self.state["token"], "uploadedPartIds": tags}
+        self.api.post("/rest/videos?action=finalizeUpload", {"finalizeUploadRequest": finished})
+
+    def _bring_part(self, url: str, first: int, last: int) -> str:
+        with self.media.open() as file:
+            file.seek(first)
+            piece = file.read(last - first + 1)
+        answer = self.api.put(url, piece, headers=OCTETS, timeout=PART_SECONDS)
+        tag = answer.headers.get("ETag", "").strip('"')
+        if not tag:
+            raise Unavailable("LinkedIn took a part of a video and gave no tag for it.")
+        return tag
+
+
+def _part(instruction: Any) -> list[Any]:
+    first, last = dig_count(instruction, "firstByte") or 0, dig_count(instruction, "lastByte") or 0
+    return [dig_text(instruction, "uploadUrl"), first, last]

@@ -1,0 +1,88 @@
+"""Members and the organizations that they act for: https://learn.microsoft.com/linkedin/marketing/community-management/organizations"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from accounts.platforms.base import Candidate, Profile, Rejected, Tokens, Unavailable, Unknown
+from accounts.platforms.http import dig, dig_text
+from accounts.platforms.linkedin.api import Api
+from accounts.platforms.linkedin.numbers import Numbers
+from accounts.platforms.linkedin.posts import ORGANIZATION, is_organization
+
+MEMBER = "urn:li:person:"
+COMMUNITY = "community"
+"""The product Community Management; the other, Share on LinkedIn, is open to every app and serves members alone."""
+MAY_POST = {"ADMINISTRATOR", "CONTENT_ADMIN", "CONTENT_ADMINISTRATOR", "DIRECT_SPONSORED_CONTENT_POSTER"}
+"""Two spellings of one role are about."""
+
+
+def candidates(api: Api, tokens: Tokens, *, product: str) -> Iterator[Candidate]:
+    """Give the member who signed in and, where the app may act for them, their organizations."""
+    member_id, profile = member(api, product)
+    metadata = {"user_id": member_id, "product": product}
+    yield Candidate(
+        remote_id=f"{MEMBER}{member_id}",
+        type="profile",
+        profile=profile,
+        tokens=tokens,
+        metadata=metadata | {"kind": "profile"},
+    )
+    if product == COMMUNITY:
+        yield from _organizations(api, tokens, metadata)
+
+
+def member(api: Api, product: str) -> tuple[str, Profile]:
+    """Return the id and profile of the member whose token this is; raises Unknown where LinkedIn does not say."""
+    member_id, profile = _member(api) if product == COMMUNITY else _person(api)
+    if not member_id:
+        raise Unknown("LinkedIn did not say whose token this is.")
+    return member_id, profile
+
+
+def _person(api: Api) -> tuple[str, Profile]:
+    me = api.get_unversioned("/v2/userinfo")
+    return dig_text(me, "sub"), Profile(name=dig_text(me, "name"), profile_image=dig_text(me, "picture"))
+
+
+def _member(api: Api) -> tuple[str, Profile]:
+    me = api.get_unversioned("/v2/me")
+    name = " ".join(filter(None, (dig_text(me, "localizedFirstName"), dig_text(me, "localizedLastName"))))
+    followers = Numbers(api, "").member_followers()
+    return dig_text(me, "id"), Profile(name=name, username=dig_text(me, "vanityName"), followers=followers)
+
+
+def _organizations(api: Api, tokens: Tokens, metadata: Mapping[str, Any]) -> Iterator[Candidate]:
+    """Give the organizations that this person may post for."""
+    roles: dict[str, list[str]] = {}
+    for each in api.elements("/rest/organizationAcls?q=roleAssignee&state=APPROVED"):
+        roles.setdefault(dig_text(each, "organization"), []).append(dig_text(each, "role"))
+    for urn, held in roles.items():
+        if is_organization(urn) and not MAY_POST.isdisjoint(held):
+            yield Candidate(
+                remote_id=urn,
+                type="organization",
+                profile=organization(api, urn),
+                tokens=tokens,
+                metadata={**metadata, "kind": "organization", "roles": sorted(set(held))},
+            )
+
+
+def organization(api: Api, urn: str) -> Profile:
+    """Return how an organization shows itself."""
+    number = urn.removeprefix(ORGANIZATION)
+    shown = api.get(f"/rest/organizations/{number}")
+    return Profile(
+        name=dig_text(shown, "localizedName"),
+        username=dig_text(shown, "vanityName"),
+        profile_image=_logo(api, number),
+        followers=Numbers(api, urn).organization_followers(),
+    )
+
+
+def _logo(api: Api, number: str) -> str:
+    """Only the older API gives a picture's address; an organization shows itself without one, too."""
+    try:
+        shown = api.get_unversioned(f"/v2/organizations/{number}?projection=(logoV2(original~:playableStreams))")
+    except (Rejected, Unavailable, Unknown):
+        return ""
+    return dig_text(dig(shown, "logoV2", "original~", "elements", 0), "identifiers", 0, "identifier")

@@ -1,0 +1,98 @@
+"""What LinkedIn takes, and what it refuses beside the limits that are numbers."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from accounts.platforms.base import Content, Issue, Limits, Media, Option
+from accounts.platforms.linkedin.people import COMMUNITY
+from accounts.platforms.linkedin.posts import title
+
+MAY_POST_VIDEOS = {"ADMINISTRATOR", "DIRECT_SPONSORED_CONTENT_POSTER"}
+"""As others report; LinkedIn does not say it."""
+PIXELS_BEYOND = 36_152_320
+DOCUMENT_TYPES = (
+    "application/pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+)
+LIMITS = Limits(
+    max_characters=3000,
+    characters_counted_as="utf16_units",
+    max_title_characters=400,
+    image_mime_types=("image/jpeg", "image/png", "image/gif"),
+    max_images=20,
+    max_image_bytes=5_000_000,
+    max_image_side=6012,
+    max_alt_text_characters=4086,
+    video_mime_types=("video/mp4",),
+    max_videos=1,
+    max_video_bytes=500_000_000,
+    min_video_duration_seconds=3,
+    max_video_duration_seconds=1800,
+    min_video_ratio=1 / 2.4,
+    max_video_ratio=2.4,
+    document_mime_types=DOCUMENT_TYPES,
+    max_documents=1,
+    max_document_bytes=100_000_000,
+    max_document_pages=300,
+    options=(
+        Option(name="visibility", choices=("PUBLIC", "CONNECTIONS", "LOGGED_IN")),
+        Option(name="first_comment", max_characters=1250),
+    ),
+)
+
+
+def of_files(content: Content) -> Iterator[Issue]:
+    """Name what is wrong with the files of a post."""
+    for position, media in enumerate(content.media):
+        if media.type == "image" and media.width * media.height >= PIXELS_BEYOND:
+            yield _too_many_pixels(media, f"media.{position}")
+    if any(each.type == "document" for each in content.media) and not title(content).strip():
+        yield Issue(
+            rule="title_required",
+            field="title",
+            message="LinkedIn takes no document without a title.",
+            fix="Write a title, or give the file a name.",
+        )
+
+
+def _too_many_pixels(media: Media, field: str) -> Issue:
+    pixels = media.width * media.height
+    return Issue(
+        rule="image_too_many_pixels",
+        field=field,
+        message=f"The image has {pixels} pixels; LinkedIn takes fewer than {PIXELS_BEYOND}.",
+        limit=PIXELS_BEYOND - 1,
+        actual=pixels,
+        fix="Make the image smaller.",
+    )
+
+
+def of_account(content: Content, account: Mapping[str, Any], *, product: str) -> Iterator[Issue]:
+    """Name what this account, or the app that it was connected with, cannot do."""
+    is_page = account.get("kind") == "organization"
+    if "first_comment" in content.options and product != COMMUNITY:
+        yield Issue(
+            rule="first_comment_unsupported",
+            field="options.first_comment",
+            message="LinkedIn lets an app comment only with its product Community Management.",
+            fix="Remove the first comment, or connect the account with an app that has the product.",
+        )
+    if content.options.get("visibility") == "CONNECTIONS" and is_page:
+        yield Issue(
+            rule="option_invalid",
+            field="options.visibility",
+            message="An organization has no connections that a post could be for.",
+            limit=["PUBLIC", "LOGGED_IN"],
+            actual="CONNECTIONS",
+            fix="Use one of: PUBLIC, LOGGED_IN.",
+        )
+    has_video = any(each.type == "video" for each in content.media)
+    if has_video and is_page and MAY_POST_VIDEOS.isdisjoint(account.get("roles", MAY_POST_VIDEOS)):
+        yield Issue(
+            rule="video_may_need_another_role",
+            field="media",
+            message="LinkedIn may refuse a video from somebody who is no administrator of the organization.",
+            severity="warning",
+            fix="Connect the organization as one of its administrators.",
+        )

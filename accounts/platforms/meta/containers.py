@@ -1,0 +1,324 @@
+"""Publishing as Instagram and Threads do: containers are made of the files, waited for, and published with one call.
+
+A container is invisible until then, tells afterwards whether it was published, and cannot be published twice: that
+is how a lost answer is cleared up.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from typing import Any, ClassVar
+
+from accounts.platforms.base import (
+    Account,
+    Handles,
+    Media,
+    Operation,
+    PlatformError,
+    ProcessingFailed,
+    Published,
+    RateLimited,
+    Recovery,
+    Rejected,
+    Save,
+    Session,
+    StillWorking,
+    Unavailable,
+    Unknown,
+)
+from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text, moment
+from accounts.platforms.meta.longlived import LongLivedTokens
+from accounts.platforms.text import comparable
+from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
+
+CONTAINER_LIVES = timedelta(hours=23)
+"""The networks drop a container after 24 hours."""
+POST = "post"
+"""The key of the container that is published; those of a carousel's files are kept by the files' ids."""
+READY, FAILURES = "ready", "failures"
+MOST_FAILURES = 3
+ARMED_BEFORE = timedelta(seconds=5)
+LISTED_SOON = 10.0
+LISTED_AT_ONCE = 50
+QUOTA_WAIT = 3600.0
+"""A quota counts a moving day: something of it may be free again any time."""
+WAITS = ((timedelta(seconds=30), 5.0), (timedelta(minutes=3), 15.0))
+LONGEST_WAIT = 60.0
+NO_SUCH_THING = frozenset({"100/33", "24", "24/2207006"})
+"""As often as the networks' documentation asks; images are ready long before it matters."""
+
+
+class State(StrEnum):
+    """How far a container is, in the networks' own words."""
+
+    IN_PROGRESS = "IN_PROGRESS"
+    FINISHED = "FINISHED"
+    ERROR = "ERROR"
+    EXPIRED = "EXPIRED"
+    PUBLISHED = "PUBLISHED"
+    GONE = "GONE"
+    """Ours: the network knows no such container, or not yet."""
+
+
+class NotReady(Unavailable):
+    """Surely not published: the container is not ready, or is gone; `prepare` sees to either."""
+
+
+class MakeAgain(Unavailable):
+    """A container failed for a reason that another one may not meet."""
+
+
+class ContainerConnector(LongLivedTokens):
+    """A network that publishes containers; what differs between the two is named here."""
+
+    recovery = Recovery.HANDLE
+    pulls_media = ("image", "video")
+
+    containers_edge: ClassVar[str]
+    publish_edge: ClassVar[str]
+    status_field: ClassVar[str]
+    reason_field: ClassVar[str]
+    text_field: ClassVar[str]
+    """Of a listed post."""
+    doubtful: ClassVar[frozenset[str]] = frozenset()
+    """Refusals of the visible call after which the post was out all the same."""
+
+    def base(self, account: Account) -> str:
+        """Return the address that all paths of an account are under."""
+        raise NotImplementedError
+
+    def part_fields(self, media: Media) -> dict[str, str]:
+        """Return what makes the container of one file of a carousel."""
+        raise NotImplementedError
+
+    def post_fields(self, operation: Operation, parts: Sequence[str]) -> dict[str, str]:
+        """Return what makes the container of the post, of these containers where it is a carousel."""
+        raise NotImplementedError
+
+    def failure(self, reason: str) -> PlatformError:
+        """Return what it means that a container failed for this reason."""
+        raise NotImplementedError
+
+    def quota(self, session: Session, operation: Operation) -> tuple[int | None, int | None]:
+        """Return how many posts of this kind were made within a day, and how many may be."""
+        raise NotImplementedError
+
+    def listing(self, session: Session, operation: Operation, *, since: datetime) -> Any:
+        """Read the list that a post of this kind is in, the newest first."""
+        raise NotImplementedError
+
+    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
+        if operation.handles.get(READY) and not operation.armed_at:
+            return operation.handles
+        operation = replace(operation, handles=_alive(operation))
+        if POST not in operation.handles.get(UPLOADS, {}):
+            operation = self._make_parts(session, operation, save)
+        parts = [uploaded(operation.handles, each.id) for each in _carousel(operation)]
+        step = partial(self._make, session, operation, save, partial(self.post_fields, operation, parts))
+        operation = self._made(operation, save, {POST: step})
+        self._require_finished(session, operation, save, [POST])
+        self._require_quota(session, operation)
+        if not operation.handles.get(READY):
+            operation = replace(operation, handles={**operation.handles, READY: True})
+            save(operation.handles)
+        return operation.handles
+
+    def _make_parts(self, session: Session, operation: Operation, save: Save) -> Operation:
+        carousel = _carousel(operation)
+        make = partial(self._make, session, operation, save)
+        operation = self._made(
+            operation, save, {each.id: partial(make, partial(self.part_fields, each)) for each in carousel}
+        )
+        self._require_finished(session, operation, save, [each.id for each in carousel])
+        return operation
+
+    def _made(self, operation: Operation, save: Save, steps: Mapping[str, Callable[[], str]]) -> Operation:
+        handles = upload_missing(operation, save, steps, not_before=operation.now - CONTAINER_LIVES)
+        return replace(operation, handles=handles)
+
+    def _make(self, session: Session, operation: Operation, save: Save, fields: Callable[[], Mapping[str, str]]) -> str:
+        account = operation.account
+        url = f"{self.base(account)}/{account.remote_id}/{self.containers_edge}"
+        written = {key: value for key, value in fields().items() if value}
+        try:
+            answer = self.call(session, "POST", url, **self.form(account, written), timeout=60)
+        except MakeAgain as failure:
+            raise _counted(operation, save, failure) from failure
+        container = dig_text(answer, "id")
+        if not container:
+            raise Unavailable(f"{self.name} made a container and gave no id for it.")
+        return container
+
+    def _require_finished(self, session: Session, operation: Operation, save: Save, keys: Sequence[str]) -> None:
+        """Raise StillWorking while one of these is worked on; forget all where one of them will never be ready."""
+        for key in keys:
+            state, reason = self._state(session, operation.account, uploaded(operation.handles, key))
+            match state:
+                case State.FINISHED | State.PUBLISHED:
+                    continue
+                case State.IN_PROGRESS:
+                    message = f"{self.name} is at work on what it was given."
+                    raise StillWorking(message, retry_after=_wait(operation, key))
+                case State.EXPIRED:
+                    save({})
+                    raise Unavailable(f"{self.name} has dropped what it was given: it is given again.")
+                case State.GONE:
+                    raise _counted(operation, save, MakeAgain(f"{self.name} does not know what it was given."))
+            raise _counted(operation, save, self.failure(reason))
+
+    def _state(self, session: Session, account: Account, container: str) -> tuple[str, str]:
+        """Return how far a container is, and why it failed where it did."""
+        try:
+            answer = self.get(session, account, container, fields=f"{self.status_field},{self.reason_field}")
+        except PlatformError as error:
+            if is_gone(error):
+                return State.GONE, ""
+            raise
+        state = dig_text(answer, self.status_field)
+        if state not in set(State):
+            raise Unavailable(f"{self.name} did not say how far it is with what it was given: {state or 'nothing'}.")
+        return state, dig_text(answer, self.reason_field)
+
+    def _require_quota(self, session: Session, operation: Operation) -> None:
+        """Raise RateLimited where the day's quota is used up; a quota that may not be read keeps nobody waiting."""
+        try:
+            used, most = self.quota(session, operation)
+        except Rejected:
+            return
+        if used is not None and most is not None and used >= most:
+            message = f"The account has used all of the {most} that {self.name} allows in 24 hours."
+            raise RateLimited(message, retry_after=QUOTA_WAIT)
+
+    def commit(self, session: Session, operation: Operation) -> Published:
+        account = operation.account
+        url = f"{self.base(account)}/{account.remote_id}/{self.publish_edge}"
+        request = self.form(account, {"creation_id": uploaded(operation.handles, POST)})
+        try:
+            remote_id = call_visible(self, session, "POST", url, id_at=("id",), **request)
+        except (NotReady, Rejected) as refusal:
+            if not isinstance(refusal, NotReady) and refusal.network_code not in self.doubtful:
+                raise
+            return self._out_after_all(session, operation, refusal)
+        return Published(remote_id=remote_id, url=self._permalink(session, account, remote_id))
+
+    def _out_after_all(self, session: Session, operation: Operation, refusal: PlatformError) -> Published:
+        """Return the post that the container became before, or in spite of this refusal, else raise the refusal."""
+        try:
+            state, _ = self._state(session, operation.account, uploaded(operation.handles, POST))
+        except PlatformError as error:
+            raise Unknown(refusal.message, status=refusal.status, network_code=refusal.network_code) from error
+        if state != State.PUBLISHED:
+            raise refusal
+        match self._shown(session, operation):
+            case [one]:
+                return one
+        raise Unknown(f"{self.name} shows several posts that can be this one.")
+
+    def _permalink(self, session: Session, account: Account, remote_id: str) -> str:
+        """The post is out: an address that can't be read must not make it look otherwise."""
+        try:
+            return dig_text(self.get(session, account, remote_id, timeout=10, fields="permalink"), "permalink")
+        except PlatformError:
+            return ""
+
+    def recover(self, session: Session, operation: Operation) -> list[Published]:
+        if POST not in operation.handles.get(UPLOADS, {}):
+            return []
+        state, _ = self._state(session, operation.account, uploaded(operation.handles, POST))
+        match state:
+            case State.PUBLISHED:
+                return self._shown(session, operation)
+            case State.IN_PROGRESS:
+                raise StillWorking(f"{self.name} is still at work on the post.", retry_after=LISTED_SOON)
+            case State.GONE:  # nobody can say what became of it but the list
+                return self._find(session, operation)
+        return []
+
+    def _shown(self, session: Session, operation: Operation) -> list[Published]:
+        """Return what a published container has become, as soon as the account's list has it."""
+        found = self._find(session, operation)
+        if not found:
+            raise StillWorking(f"{self.name} has published it and does not list it yet.", retry_after=LISTED_SOON)
+        return found
+
+    def _find(self, session: Session, operation: Operation) -> list[Published]:
+        since = (operation.armed_at or operation.now) - ARMED_BEFORE
+        answer = self.listing(session, operation, since=since)
+        if not isinstance(dig(answer, "data"), list):
+            raise Unknown(f"{self.name} did not list the account's posts.")
+        found = [each for each in dig_list(answer, "data") if self._is_it(each, operation, since=since)]
+        return [Published(remote_id=dig_text(each, "id"), url=dig_text(each, "permalink")) for each in found]
+
+    def _is_it(self, post: Any, operation: Operation, *, since: datetime) -> bool:
+        created = moment(dig_text(post, "timestamp"))
+        ours = self.written(operation)
+        return (
+            created is not None
+            and created >= since.replace(microsecond=0)
+            and comparable(dig_text(post, self.text_field)) == comparable(ours)
+            and self.is_ours(post, operation)
+        )
+
+    def is_ours(self, post: Any, operation: Operation) -> bool:
+        """Whether a listed post of this time and text can be this one."""
+        return True
+
+    def written(self, operation: Operation) -> str:
+        """Return the text that the post shows."""
+        return operation.reply.text if operation.reply else operation.content.text
+
+    def get(self, session: Session, account: Account, path: str, *, timeout: float = 30, **params: Any) -> Any:
+        url = f"{self.base(account)}/{path}"
+        params |= self.proof(account)
+        return self.call(session, "GET", url, headers=bearer(account.access_token), params=params, timeout=timeout)
+
+    def form(self, account: Account, fields: Mapping[str, str]) -> dict[str, Any]:
+        """Return what a call sends that writes."""
+        return {"headers": bearer(account.access_token), "data": {**fields, **self.proof(account)}}
+
+    def proof(self, account: Account) -> dict[str, str]:
+        """Return what proves that the app itself calls, where the host wants that."""
+        return {}
+
+
+def is_gone(error: PlatformError) -> bool:
+    """Whether the network says that there is no such thing, or none that this account may see."""
+    return isinstance(error, NotReady) or error.network_code in NO_SUCH_THING
+
+
+def limit_of(answer: Any, usage: str, config: str) -> tuple[int | None, int | None]:
+    """Return what is used of a quota and how large it is, from an answer about limits."""
+    return dig_count(answer, "data", 0, usage), dig_count(answer, "data", 0, config, "quota_total")
+
+
+def _carousel(operation: Operation) -> Sequence[Media]:
+    """The files that each have a container of their own: several, and not those of a reply's root."""
+    media = () if operation.reply else operation.content.media
+    return media if len(media) > 1 else ()
+
+
+def _alive(operation: Operation) -> Handles:
+    """Forget containers as soon as one of them is too old: a carousel is made of all of them."""
+    made = [datetime.fromisoformat(each["at"]) for each in operation.handles.get(UPLOADS, {}).values()]
+    if made and min(made) < operation.now - CONTAINER_LIVES:
+        return {}
+    return operation.handles
+
+
+def _wait(operation: Operation, key: str) -> float:
+    """Ask soon at first, and more and more seldom."""
+    age = operation.now - datetime.fromisoformat(operation.handles[UPLOADS][key]["at"])
+    return next((wait for until, wait in WAITS if age < until), LONGEST_WAIT)
+
+
+def _counted(operation: Operation, save: Save, failure: PlatformError) -> PlatformError:
+    """Forget the containers for another try, or return that the network gave it up after the last one."""
+    failures = int(operation.handles.get(FAILURES, 0)) + 1
+    if not isinstance(failure, MakeAgain):
+        return failure
+    if failures < MOST_FAILURES:
+        save({FAILURES: failures})
+        return failure
+    return ProcessingFailed(failure.message, status=failure.status, network_code=failure.network_code)

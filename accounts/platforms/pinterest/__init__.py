@@ -1,0 +1,225 @@
+"""Pinterest, where a post is a Pin on a board: https://developers.pinterest.com/docs/api/v5"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from accounts.platforms import rules
+from accounts.platforms.base import (
+    Account,
+    AccountNumbers,
+    Answer,
+    AuthExpired,
+    Candidate,
+    Content,
+    Handles,
+    Issue,
+    Limits,
+    Operation,
+    Option,
+    Pace,
+    PlatformError,
+    PostNumbers,
+    Profile,
+    Published,
+    RateLimited,
+    Recovery,
+    Rejected,
+    Save,
+    Session,
+    Tokens,
+    Unavailable,
+    Unknown,
+    WhoActs,
+)
+from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text, paged
+from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.pinterest import errors as pinterest_errors
+from accounts.platforms.pinterest import numbers as pinterest_numbers
+from accounts.platforms.pinterest import pins as pinterest_pins
+from accounts.platforms.pinterest.video import VideoUpload
+
+HOST = "https://api.pinterest.com"
+BOARDS_A_PAGE = 250
+MOST_BOARD_PAGES = 40
+PINS_A_PAGE = 100
+MOST_LIST_BYTES = 8_000_000
+"""Boards and Pins are listed with the addresses of all their pictures."""
+PIN_SECONDS = 120
+ARMED_BEFORE = timedelta(seconds=5)
+
+
+class Pinterest(OAuth2Connector):
+    id = "pinterest"
+    name = "Pinterest"
+    account_types = ("pinner", "business")
+    scopes = ("boards:read", "boards:write", "pins:read", "pins:write", "user_accounts:read")
+    pace = Pace(posts=100, seconds=60)
+    """`org_write` with Standard access, by user and app; with Trial access it is 300 a day for all users together."""
+    limits = Limits(
+        max_characters=800,
+        max_title_characters=100,
+        media_required=True,
+        image_mime_types=("image/jpeg", "image/png"),
+        max_images=5,
+        max_image_bytes=20_000_000,
+        max_alt_text_characters=500,
+        video_mime_types=("video/mp4", "video/quicktime"),
+        max_videos=1,
+        max_video_bytes=2_000_000_000,
+        min_video_duration_seconds=4,
+        max_video_duration_seconds=900,
+        min_video_ratio=0.5,
+        max_video_ratio=1.91,
+        video_codecs=("h264", "hevc"),
+        options=(
+            Option(name="board_id", required=True, choices_from=pinterest_pins.BOARDS),
+            Option(name="board_section_id"),
+            Option(name="link", max_characters=pinterest_pins.LONGEST_LINK),
+            Option(name=pinterest_pins.COVER, kind="integer"),
+        ),
+    )
+    metrics = ("impressions", "engagement", "clicks", *pinterest_numbers.OWN)
+    supports_carousel = True
+    max_video_duration = 900
+    default_version = "v5"
+    recovery = Recovery.LOOK
+    listing_lag = 10
+    link_beside_text = link_beside_files = True
+
+    authorize_endpoint = "https://www.pinterest.com/oauth/"
+    token_endpoint = f"{HOST}/{{version}}/oauth/token"
+    scope_separator = ","
+    basic_auth = True
+
+    def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
+        token = tokens.access_token
+        me = self._get(session, token, "user_account")
+        if not dig_text(me, "id"):
+            raise Unknown("Pinterest did not say whose token this is.")
+        kind = dig_text(me, "account_type").lower()
+        profile = _profile(me, self._boards(session, token))
+        return [
+            Candidate(
+                remote_id=dig_text(me, "id"),
+                type=kind if kind in self.account_types else "pinner",
+                profile=profile,
+                tokens=tokens,
+                metadata=profile.metadata,
+            )
+        ]
+
+    def profile(self, session: Session, account: Account) -> Profile:
+        token = account.access_token
+        return _profile(self._get(session, token, "user_account"), self._boards(session, token))
+
+    def revoke(self, session: Session, account: Account) -> None:
+        """Do nothing: Pinterest has no call that ends a person's tokens.
+
+        They are forgotten here; the person can remove the app in Pinterest's own settings.
+        """
+
+    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
+        return [*rules.check(content, self.limits, account), *pinterest_pins.check(content, account)]
+
+    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
+        video = next((each for each in operation.content.media if each.type == "video"), None)
+        if video is None:
+            return operation.handles
+        upload = VideoUpload(connector=self, session=session, operation=operation, save=save, url=self._url("media"))
+        return upload.prepare(video)
+
+    def commit(self, session: Session, operation: Operation) -> Published:
+        pin_id = call_visible(
+            self,
+            session,
+            "POST",
+            self._url("pins"),
+            id_at=("id",),
+            headers=bearer(operation.account.access_token),
+            json=pinterest_pins.write(operation.content, operation.handles),
+            timeout=PIN_SECONDS,
+        )
+        return _published(pin_id)
+
+    def recover(self, session: Session, operation: Operation) -> list[Published]:
+        """Search the board: mostly its newest Pins come first, and pages may be short or empty."""
+        token, since = operation.account.access_token, (operation.armed_at or operation.now) - ARMED_BEFORE
+        path = f"boards/{operation.content.options['board_id']}/pins"
+        found: dict[str, None] = {}
+        for page in paged(partial(self._page, session, token, path, PINS_A_PAGE), cursor_of=_bookmark):
+            pins = dig_list(page, "items")
+            ours = (each for each in pins if pinterest_pins.is_it(each, operation.content, since=since))
+            found |= {dig_text(each, "id"): None for each in ours}
+            if pins and all(pinterest_pins.is_older(each, since) for each in pins):
+                break
+        return [_published(pin_id) for pin_id in found]
+
+    def post_metrics(
+        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
+    ) -> dict[str, PostNumbers]:
+        read = partial(self._get, session, account.access_token)
+        found = {each: pinterest_numbers.of_pin(read, each, now=now) for each in remote_ids}
+        return {pin_id: numbers for pin_id, numbers in found.items() if numbers is not None}
+
+    def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
+        read = partial(self._get, session, account.access_token)
+        yesterday = (now.astimezone(UTC) - timedelta(days=1)).date()
+        return pinterest_numbers.of_account(read, day=yesterday)
+
+    def classify(self, answer: Answer) -> PlatformError:
+        return pinterest_errors.classify(answer)
+
+    def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
+        error = self.classify(answer)
+        if isinstance(error, RateLimited | Unavailable):
+            return error
+        return refusal(
+            error.message,
+            code="TOKEN_REVOKED",
+            who_acts=WhoActs.ACCOUNT_OWNER,
+            status=error.status,
+            network_code=error.network_code,
+        )
+
+    def _url(self, path: str) -> str:
+        return f"{HOST}/{self.version}/{path}"
+
+    def _boards(self, session: Session, token: str) -> list[dict[str, str]]:
+        read = partial(self._page, session, token, "boards", BOARDS_A_PAGE)
+        pages = paged(read, cursor_of=_bookmark, most=MOST_BOARD_PAGES)
+        boards = [each for page in pages for each in dig_list(page, "items")]
+        return [{name: dig_text(each, name) for name in ("id", "name", "privacy")} for each in boards]
+
+    def _page(self, session: Session, token: str, path: str, size: int, bookmark: str) -> Any:
+        params = {"page_size": str(size)} | ({"bookmark": bookmark} if bookmark else {})
+        page = self._get(session, token, path, **params)
+        if not isinstance(dig(page, "items"), list):
+            raise Unknown("Pinterest answered without the list that was asked for.")
+        return page
+
+    def _get(self, session: Session, token: str, path: str, **params: str) -> Any:
+        return self.call(
+            session, "GET", self._url(path), headers=bearer(token), params=params, max_bytes=MOST_LIST_BYTES
+        )
+
+
+def _bookmark(page: Any) -> str:
+    return dig_text(page, "bookmark")
+
+
+def _published(pin_id: str) -> Published:
+    return Published(remote_id=pin_id, url=f"https://www.pinterest.com/pin/{pin_id}/")
+
+
+def _profile(me: Any, boards: list[dict[str, str]]) -> Profile:
+    username = dig_text(me, "username")
+    return Profile(
+        name=dig_text(me, "business_name") or username,
+        username=username,
+        profile_image=dig_text(me, "profile_image"),
+        followers=dig_count(me, "follower_count"),
+        following=dig_count(me, "following_count"),
+        metadata={pinterest_pins.BOARDS: boards},
+    )

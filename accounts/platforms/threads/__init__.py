@@ -1,0 +1,181 @@
+"""Threads: https://developers.facebook.com/docs/threads/posts"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from accounts.platforms import meta, rules
+from accounts.platforms.base import (
+    Account,
+    AccountNumbers,
+    Answer,
+    AuthExpired,
+    Candidate,
+    Content,
+    Issue,
+    Media,
+    Operation,
+    Pace,
+    PlatformError,
+    PostNumbers,
+    ProcessingFailed,
+    Profile,
+    Rejected,
+    Session,
+    Tokens,
+    WhoActs,
+)
+from accounts.platforms.http import dig_text
+from accounts.platforms.meta.containers import LISTED_AT_ONCE, ContainerConnector, MakeAgain, NotReady, limit_of
+from accounts.platforms.threads import numbers as threads_numbers
+from accounts.platforms.threads import validation
+
+HOST = "https://graph.threads.net"
+PROFILE_FIELDS = "id,username,name,threads_profile_picture_url"
+LISTED_FIELDS = "id,text,timestamp,permalink,media_type"
+REPOST = "REPOST_FACADE"
+QUOTA_FIELDS = "quota_usage,config"
+REPLY_QUOTA_FIELDS = "reply_quota_usage,reply_config"
+NOT_READY_WAIT = 30.0
+NOT_READY = "24"
+RESTRICTED = "4279013"
+MADE_AGAIN = {"FAILED_DOWNLOADING_VIDEO", "UNKNOWN"}
+WORDS = {
+    "FAILED_DOWNLOADING_VIDEO": "it could not fetch the file from this installation's public address",
+    "FAILED_PROCESSING_AUDIO": "it cannot play its sound",
+    "FAILED_PROCESSING_VIDEO": "it cannot play a video of this format",
+    "INVALID_ASPEC_RATIO": "it does not take its shape",
+    "INVALID_BIT_RATE": "it has too much data a second",
+    "INVALID_DURATION": "it is too long or too short",
+    "INVALID_FRAME_RATE": "it has too many or too few frames a second",
+    "INVALID_AUDIO_CHANNELS": "it does not take its number of audio channels",
+    "INVALID_AUDIO_CHANNEL_LAYOUT": "it does not take its layout of audio channels",
+    "UNKNOWN": "it does not say why",
+}
+
+
+class Threads(ContainerConnector):
+    id = "threads"
+    name = "Threads"
+    account_types = ("profile",)
+    username_prefix = "@"
+    scopes = ("threads_basic", "threads_content_publish", "threads_manage_replies", "threads_manage_insights")
+    limits = validation.LIMITS
+    metrics = ("impressions", "engagement", "likes", "replies", "reposts", "quotes", "shares")
+    pace = Pace(posts=250, seconds=86_400)
+    supports_carousel = True
+    max_video_duration = 300
+    default_version = "v1.0"
+    link_beside_text = True
+
+    authorize_endpoint = "https://www.threads.net/oauth/authorize"
+    token_endpoint = f"{HOST}/oauth/access_token"
+    token_host = HOST
+    grant_prefix = "th"
+
+    containers_edge = "threads"
+    publish_edge = "threads_publish"
+    status_field = "status"
+    reason_field = "error_message"
+    text_field = "text"
+    doubtful = frozenset({"4/2207051"})
+
+    def base(self, account: Account) -> str:
+        return f"{HOST}/{self.version}"
+
+    def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
+        account = Account(remote_id="me", access_token=tokens.access_token)
+        me = self.get(session, account, "me", fields=PROFILE_FIELDS)
+        return [Candidate(remote_id=dig_text(me, "id"), type="profile", profile=_profile(me), tokens=tokens)]
+
+    def revoke(self, session: Session, account: Account) -> None:
+        """Threads has no call for this: people remove apps in its settings."""
+
+    def profile(self, session: Session, account: Account) -> Profile:
+        me = self.get(session, account, "me", fields=PROFILE_FIELDS)
+        followers = threads_numbers.followers(partial(self.get, session, account), account.remote_id)
+        return _profile(me, followers=followers)
+
+    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
+        limits = self.limits_of(content.post_type)
+        return [*rules.check(content, limits, account), *validation.beside_the_limits(content)]
+
+    def part_fields(self, media: Media) -> dict[str, str]:
+        return {"is_carousel_item": "true", **_file(media)}
+
+    def post_fields(self, operation: Operation, parts: Sequence[str]) -> dict[str, str]:
+        if operation.reply:
+            return {"media_type": "TEXT", "text": operation.reply.text, "reply_to_id": operation.parent.remote_id}
+        content = operation.content
+        chosen = {name: str(content.options.get(name, "")) for name in validation.CHOICES}
+        return {**_shown(content, parts), "text": content.text, **chosen}
+
+    def listing(self, session: Session, operation: Operation, *, since: datetime) -> Any:
+        edge = "me/replies" if operation.reply else "me/threads"
+        after = int(since.timestamp())
+        return self.get(session, operation.account, edge, fields=LISTED_FIELDS, since=after, limit=LISTED_AT_ONCE)
+
+    def is_ours(self, post: Any, operation: Operation) -> bool:
+        return dig_text(post, "media_type") != REPOST
+
+    def quota(self, session: Session, operation: Operation) -> tuple[int | None, int | None]:
+        path = f"{operation.account.remote_id}/threads_publishing_limit"
+        fields = REPLY_QUOTA_FIELDS if operation.reply else QUOTA_FIELDS
+        usage, config = fields.split(",")
+        return limit_of(self.get(session, operation.account, path, fields=fields), usage, config)
+
+    def failure(self, reason: str) -> PlatformError:
+        words = WORDS.get(reason, f"it says: {reason}" if reason else WORDS["UNKNOWN"])
+        kind = MakeAgain if reason in MADE_AGAIN or not reason else ProcessingFailed
+        return kind(f"Threads could not use the file: {words}.", network_code=reason, code="MEDIA_REJECTED")
+
+    def post_metrics(
+        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
+    ) -> dict[str, PostNumbers]:
+        get = partial(self.get, session, account)
+        found = {each: threads_numbers.of_media(get, each) for each in remote_ids}
+        return {remote_id: numbers for remote_id, numbers in found.items() if numbers}
+
+    def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
+        return threads_numbers.of_account(partial(self.get, session, account), account.remote_id, now=now)
+
+    def classify(self, answer: Answer) -> PlatformError:
+        error = meta.classify(self.name, answer)
+        facts: dict[str, Any] = {
+            "message": error.message,
+            "status": error.status,
+            "network_code": error.network_code,
+        }
+        codes = error.network_code.split("/")
+        if codes[0] == NOT_READY:
+            return NotReady(retry_after=NOT_READY_WAIT, **facts)
+        if RESTRICTED in codes:
+            return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+        return error
+
+    def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
+        return self.classify(answer)
+
+
+def _shown(content: Content, parts: Sequence[str]) -> dict[str, str]:
+    if parts:
+        return {"media_type": "CAROUSEL", "children": ",".join(parts)}
+    if content.media:
+        return _file(content.media[0])
+    return {"media_type": "TEXT", "link_attachment": content.link}
+
+
+def _file(media: Media) -> dict[str, str]:
+    kind = media.type
+    return {"media_type": kind.upper(), f"{kind}_url": media.pull_url(), "alt_text": media.alt_text}
+
+
+def _profile(me: Any, *, followers: int | None = None) -> Profile:
+    username = dig_text(me, "username")
+    return Profile(
+        name=dig_text(me, "name") or username,
+        username=username,
+        profile_image=dig_text(me, "threads_profile_picture_url"),
+        followers=followers,
+    )

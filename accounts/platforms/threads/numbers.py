@@ -1,0 +1,60 @@
+"""The numbers of Threads: https://developers.facebook.com/docs/threads/insights"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from accounts.platforms.base import AccountNumbers, PlatformError, PostNumbers, Rejected
+from accounts.platforms.meta.containers import is_gone
+from accounts.platforms.meta.numbers import Read, demographics, insights, last_whole_day
+
+OWN_NAMES = ("likes", "replies", "reposts", "quotes", "shares")
+USER_NAMES = ("views", "likes", "replies", "reposts", "quotes", "clicks")
+INTERACTIONS = ("likes", "replies", "reposts", "quotes")
+"""Of a profile; it does not tell its shares."""
+
+
+def of_media(get: Read, media_id: str) -> PostNumbers | None:
+    """Return how a post did, None where it is gone; Threads tells neither reach nor clicks of a post."""
+    try:
+        values = insights(partial(get, f"{media_id}/insights"), ("views", *OWN_NAMES))
+    except PlatformError as error:
+        if is_gone(error):
+            return None
+        raise
+    return PostNumbers(
+        impressions=values.get("views"),
+        engagement=_sum(values, OWN_NAMES),
+        own={name: values[name] for name in OWN_NAMES if name in values},
+    )
+
+
+def of_account(get: Read, user_id: str, *, now: datetime) -> AccountNumbers:
+    """Return how a profile stands, with its numbers of the last whole day."""
+    ask = partial(get, f"{user_id}/threads_insights")
+    values = _given(partial(ask, **last_whole_day(now)), USER_NAMES)
+    return AccountNumbers(
+        followers=followers(get, user_id),
+        impressions=values.get("views"),
+        engagement=_sum(values, INTERACTIONS),
+        clicks=values.get("clicks"),
+        demographics=demographics(ask),
+    )
+
+
+def followers(get: Read, user_id: str) -> int | None:
+    """Return how many follow a profile, None where Threads does not tell, as without a linked Instagram account."""
+    return _given(partial(get, f"{user_id}/threads_insights"), ("followers_count",)).get("followers_count")
+
+
+def _given(read: Any, names: tuple[str, ...]) -> Mapping[str, int]:
+    try:
+        return insights(read, names)
+    except Rejected:
+        return {}
+
+
+def _sum(values: Mapping[str, int], names: tuple[str, ...]) -> int | None:
+    known = [values[name] for name in names if name in values]
+    return sum(known) if known else None

@@ -1,0 +1,294 @@
+"""TikTok, through the Content Posting API: https://developers.tiktok.com/doc/content-posting-api-get-started"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from accounts.platforms import rules
+from accounts.platforms.base import (
+    Account,
+    AccountNumbers,
+    Answer,
+    Candidate,
+    Content,
+    Handles,
+    Issue,
+    Limits,
+    Media,
+    Operation,
+    Pace,
+    PlatformError,
+    PostNumbers,
+    Profile,
+    Published,
+    Recovery,
+    Rejected,
+    Save,
+    Session,
+    Tokens,
+    Unavailable,
+    Unknown,
+)
+from accounts.platforms.http import dig, dig_count, dig_list, dig_text, paged
+from accounts.platforms.tiktok import posts as tiktok_posts
+from accounts.platforms.tiktok import upload as tiktok_upload
+from accounts.platforms.tiktok import validation
+from accounts.platforms.tiktok.api import TikTokApi, unclear_is_unknown
+from accounts.platforms.tiktok.upload import Plan
+from accounts.platforms.tiktok.validation import CREATOR, PUBLISH, SCOPES, video_of
+from accounts.platforms.uploads import upload_missing
+
+CREATOR_HOLDS = timedelta(minutes=5)
+ARMED_BEFORE = timedelta(seconds=5)
+LIST_FIELDS = "id,create_time,video_description,title"
+LISTED_AT_ONCE = 20
+COUNTS = {"likes": "like_count", "comments": "comment_count", "shares": "share_count"}
+
+
+class TikTok(TikTokApi):
+    id = "tiktok"
+    name = "TikTok"
+    account_types = ("profile",)
+    username_prefix = "@"
+    scopes = ("user.info.basic", "user.info.profile", "user.info.stats", "video.list", "video.publish")
+    pace = Pace(posts=15, seconds=86_400)
+    """About 15 for each creator in 24 hours, of all apps together; the exact number is not documented."""
+    limits = Limits(
+        max_characters=2200,
+        characters_counted_as="utf16_units",
+        max_title_characters=90,
+        media_required=True,
+        image_mime_types=("image/jpeg", "image/webp"),
+        max_images=35,
+        max_image_bytes=20_000_000,
+        max_image_side=1920,
+        max_image_short_side=1080,
+        video_mime_types=("video/mp4", "video/webm", "video/quicktime"),
+        max_videos=1,
+        max_video_bytes=4_000_000_000,
+        max_video_duration_seconds=600,
+        min_video_side=360,
+        max_video_side=4096,
+        min_video_fps=23,
+        max_video_fps=60,
+        video_codecs=("h264", "hevc", "vp8", "vp9"),
+        alt_text_for=(),
+        options=validation.OPTIONS,
+    )
+    metrics = ("impressions", "engagement", *COUNTS)
+    metrics_batch = 20
+    supports_carousel = True
+    max_video_duration = 600
+    default_version = "v2"
+    pulls_media = ("image",)
+    recovery = Recovery.HANDLE
+    listing_lag = 180
+    """Photos are listed only after their moderation, which mostly takes below a minute."""
+
+    def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
+        scopes = tokens.scopes or self.scopes
+        user = self.user(session, tokens.access_token, scopes)
+        profile = _profile(user, self._settings(session, tokens.access_token, scopes))
+        metadata = {SCOPES: list(scopes), "union_id": dig_text(user, "union_id")} | dict(profile.metadata)
+        remote_id = dig_text(user, "open_id")
+        return [Candidate(remote_id=remote_id, type="profile", profile=profile, tokens=tokens, metadata=metadata)]
+
+    def profile(self, session: Session, account: Account) -> Profile:
+        scopes = _granted(account) or self.scopes
+        user = self.user(session, account.access_token, scopes)
+        return _profile(user, self._settings(session, account.access_token, scopes))
+
+    def _settings(self, session: Session, token: str, scopes: Sequence[str]) -> dict[str, Any]:
+        """Read what the creator may choose; an account is shown and connected without it, too."""
+        try:
+            return self.creator(session, token) if PUBLISH in scopes else {}
+        except PlatformError:
+            return {}
+
+    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
+        types = rules.check_type(content, self.post_types)
+        return [*types, *validation.check(content, self.limits, account)]
+
+    def recovery_of(self, operation: Operation) -> Recovery:
+        """A video has its handle before its last byte; photos get theirs from the call, and are listed if public."""
+        handles = operation.handles
+        if video_of(operation.content) or "publish_id" in handles or "given_up" in handles:
+            return Recovery.HANDLE
+        return Recovery.LOOK if tiktok_posts.is_public(operation.content) else Recovery.PARK
+
+    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
+        operation = replace(operation, handles=tiktok_posts.for_this_try(operation))
+        steps = {CREATOR: partial(self._ask_creator, session, operation)}
+        handles = upload_missing(operation, save, steps, not_before=operation.now - CREATOR_HOLDS)
+        video = video_of(operation.content)
+        if video is None:
+            return tiktok_posts.with_photos(operation.content, handles, save)
+        if not tiktok_posts.takes_bytes(handles, operation.now):
+            handles = self._begin_video(session, replace(operation, handles=handles), video)
+            save(handles, seconds=tiktok_upload.CHUNK_SECONDS)
+        return self._send_all_but_the_last(session, video, handles, save)
+
+    def _ask_creator(self, session: Session, operation: Operation) -> dict[str, Any]:
+        """Ask what the creator may choose now, before any byte is sent: it may have changed since the validation."""
+        creator = self.creator(session, operation.account.access_token)
+        for issue in validation.of_creator(operation.content, creator):
+            raise Rejected(f"{issue.message} {issue.fix}")
+        return creator
+
+    def _begin_video(self, session: Session, operation: Operation, video: Media) -> Handles:
+        plan, handles = Plan(size=video.size), operation.handles
+        source = {"video_size": plan.size, "chunk_size": plan.chunk, "total_chunk_count": plan.count}
+        info = tiktok_posts.video_info(operation.content, handles)
+        body = {"post_info": info, "source_info": {"source": "FILE_UPLOAD"} | source}
+        begun = self.ask(session, operation.account.access_token, "post/publish/video/init", json=body)
+        given = {"publish_id": dig_text(begun, "publish_id"), "upload_url": dig_text(begun, "upload_url")}
+        if not all(given.values()):
+            raise Unavailable("TikTok began a video post and did not say where its bytes go.")
+        return tiktok_posts.without_post(handles) | given | {"begun_at": operation.now.isoformat(), "sent": 0}
+
+    def _send_all_but_the_last(self, session: Session, video: Media, handles: Handles, save: Save) -> Handles:
+        plan = Plan(size=video.size)
+        while (start := handles["sent"]) < plan.last:
+            answer = tiktok_upload.put(session, video, handles["upload_url"], start)
+            if answer.status in tiktok_upload.GONE:
+                save(tiktok_posts.without_post(handles))
+                raise Unavailable("TikTok has closed the upload: it is begun anew.", status=answer.status)
+            handles = {**handles, "sent": self._goes_on_at(answer, start, plan)}
+            save(handles, seconds=tiktok_upload.CHUNK_SECONDS)
+        return handles
+
+    def _goes_on_at(self, answer: Answer, start: int, plan: Plan) -> int:
+        """Return the first byte that TikTok misses after a chunk."""
+        if not answer.ok and answer.status not in tiktok_upload.OUT_OF_STEP:
+            raise self.classify(answer)
+        arrived = tiktok_upload.received(answer)
+        if arrived is None and answer.ok:
+            return plan.end(start)
+        if arrived is None or arrived <= start:
+            raise Unavailable("TikTok does not take the next part of the video.", status=answer.status)
+        return arrived
+
+    def commit(self, session: Session, operation: Operation) -> Published:
+        """Make the visible call, which always ends in StillWorking: only later TikTok tells what became of it."""
+        video = video_of(operation.content)
+        raise self._finish_video(session, operation, video) if video else self._post_photos(session, operation)
+
+    def _finish_video(self, session: Session, operation: Operation, video: Media) -> PlatformError:
+        """Send the last chunk: nothing is published before it, and the same again does no harm."""
+        handles = operation.handles
+        answer = tiktok_upload.put(session, video, handles["upload_url"], handles["sent"])
+        arrived = tiktok_upload.received(answer)
+        if answer.status in tiktok_upload.TAKEN or arrived == video.size:
+            return tiktok_posts.taken("TikTok works on the video.", {**handles, "complete": True})
+        if answer.status in tiktok_upload.GONE:
+            return tiktok_posts.taken("TikTok has closed the upload.", {**handles, "gone": True})
+        if answer.status in tiktok_upload.OUT_OF_STEP:
+            sent = handles["sent"] if arrived is None else arrived
+            return tiktok_posts.taken("TikTok misses a part of the video.", {**handles, "sent": sent})
+        return unclear_is_unknown(self.classify(answer))
+
+    def _post_photos(self, session: Session, operation: Operation) -> PlatformError:
+        post = tiktok_posts.photo_post(operation.content, operation.handles)
+        token = operation.account.access_token
+        publish_id = self.publish_call(session, token, "post/publish/content/init", json=post)
+        return tiktok_posts.taken("TikTok fetches the photos.", {**operation.handles, "publish_id": publish_id})
+
+    def recover(self, session: Session, operation: Operation) -> list[Published]:
+        publish_id = dig_text(operation.handles, "publish_id")
+        if not publish_id:
+            return [] if self.recovery_of(operation) == Recovery.HANDLE else self._search(session, operation)
+        told = self._status(session, operation.account, publish_id)
+        match dig_text(told, "status"):
+            case "":
+                raise Unknown("TikTok did not say what became of the post.")
+            case "PUBLISH_COMPLETE":
+                return [tiktok_posts.published(operation, publish_id, told)]
+            case "FAILED":
+                raise tiktok_posts.given_up(operation, dig_text(told, "fail_reason"))
+            case "PROCESSING_UPLOAD" if tiktok_posts.misses_bytes(operation, dig_count(told, "uploaded_bytes")):
+                return []
+        raise tiktok_posts.still_working(operation)
+
+    def _status(self, session: Session, account: Account, publish_id: str) -> Any:
+        body = {"publish_id": publish_id}
+        return self.ask(session, account.access_token, "post/publish/status/fetch", json=body)
+
+    def _search(self, session: Session, operation: Operation) -> list[Published]:
+        """Look for photos whose id was lost with the answer; sent twice without a trace, they are not sent again."""
+        since = (operation.armed_at or operation.now) - ARMED_BEFORE
+        read = partial(self._newest, session, operation.account)
+        pages = paged(read, cursor_of=partial(tiktok_posts.next_cursor, since=since))
+        videos = [each for page in pages for each in dig_list(page, "videos")]
+        found = [dig_text(each, "id") for each in videos if tiktok_posts.is_it(each, operation.content, since=since)]
+        if not found and operation.handles.get("again"):
+            raise Unknown("TikTok was sent the photos twice and does not list them.")
+        addresses = {each: tiktok_posts.post_url(operation, each) for each in found}
+        return [Published(remote_id=post_id, url=url) for post_id, url in addresses.items()]
+
+    def _newest(self, session: Session, account: Account, cursor: str) -> Any:
+        body = {"max_count": LISTED_AT_ONCE} | ({"cursor": int(cursor)} if cursor else {})
+        page = self.ask(session, account.access_token, "video/list", params={"fields": LIST_FIELDS}, json=body)
+        if not isinstance(dig(page, "videos"), list):
+            raise Unknown("TikTok did not list the account's posts.")
+        return page
+
+    def post_metrics(
+        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
+    ) -> dict[str, PostNumbers]:
+        """Return the numbers of public posts; one that has no id, as it is not public, is there without numbers."""
+        ids = {remote_id: self._post_id(session, account, remote_id) for remote_id in remote_ids}
+        numbers = self._numbers(session, account, [post_id for post_id in ids.values() if post_id])
+        found = {remote_id: numbers.get(post_id) if post_id else PostNumbers() for remote_id, post_id in ids.items()}
+        return {remote_id: each for remote_id, each in found.items() if each}
+
+    def _post_id(self, session: Session, account: Account, remote_id: str) -> str:
+        """Return the id by which a post is counted; a post that was published without one may have it by now."""
+        if remote_id.isdigit():
+            return remote_id
+        try:
+            return dig_text(self._status(session, account, remote_id), "publicaly_available_post_id", 0)
+        except Rejected:
+            return ""
+
+    def _numbers(self, session: Session, account: Account, ids: list[str]) -> dict[str, PostNumbers]:
+        if not ids:
+            return {}
+        params = {"fields": ",".join(["id", "view_count", *COUNTS.values()])}
+        body = {"filters": {"video_ids": ids}}
+        answer = self.ask(session, account.access_token, "video/query", params=params, json=body)
+        return {dig_text(each, "id"): _post_numbers(each) for each in dig_list(answer, "videos")}
+
+    def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
+        user = self.user(session, account.access_token, _granted(account) or self.scopes)
+        return AccountNumbers(
+            followers=dig_count(user, "follower_count"),
+            following=dig_count(user, "following_count"),
+            posts=dig_count(user, "video_count"),
+        )
+
+
+def _granted(account: Account) -> tuple[str, ...]:
+    return tuple(dig_list(account.metadata, SCOPES))
+
+
+def _profile(user: Mapping[str, Any], creator: Mapping[str, Any]) -> Profile:
+    return Profile(
+        name=dig_text(user, "display_name"),
+        username=dig_text(user, "username") or dig_text(creator, "creator_username"),
+        profile_image=dig_text(user, "avatar_url"),
+        followers=dig_count(user, "follower_count"),
+        following=dig_count(user, "following_count"),
+        metadata={CREATOR: dict(creator)} if creator else {},
+    )
+
+
+def _post_numbers(video: Any) -> PostNumbers:
+    own = {name: dig_count(video, field) for name, field in COUNTS.items()}
+    counted = {name: count for name, count in own.items() if count is not None}
+    return PostNumbers(
+        impressions=dig_count(video, "view_count"),
+        engagement=sum(counted.values()) if counted else None,
+        own=counted,
+    )

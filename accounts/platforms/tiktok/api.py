@@ -1,0 +1,123 @@
+"""How TikTok is spoken to: its own names for OAuth 2, one envelope for all answers, and errors that come with 200, too.
+
+https://developers.tiktok.com/doc/oauth-user-access-token-management
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from accounts.platforms.base import Account, Answer, PlatformError, Rejected, Session, Tokens, Unavailable, Unknown
+from accounts.platforms.http import bearer, decoded, dig, dig_list, dig_text
+from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.tiktok import errors as tiktok_errors
+
+JSON = {"Content-Type": "application/json; charset=UTF-8"}
+NOT_NOW = {"server_error", "temporarily_unavailable"}
+"""Token errors after which the same may be asked again."""
+USER_FIELDS = {
+    "user.info.basic": ("open_id", "union_id", "avatar_url", "display_name"),
+    "user.info.profile": ("username",),
+    "user.info.stats": ("follower_count", "following_count", "video_count"),
+}
+"""By the scope that they need: asking for one that was not granted is an error."""
+CREATOR_FIELDS = (
+    *("creator_username", "creator_nickname", "privacy_level_options"),
+    *("comment_disabled", "duet_disabled", "stitch_disabled", "max_video_post_duration_sec"),
+)
+
+
+class TikTokApi(OAuth2Connector):
+    """The calls that reading an account, posting and counting are made of."""
+
+    authorize_endpoint = "https://www.tiktok.com/{version}/auth/authorize/"
+    token_endpoint = "https://open.tiktokapis.com/{version}/oauth/token/"  # noqa: S105
+    scope_separator = ","
+
+    def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
+        asked = {
+            "client_key": self.app.client_id,
+            "scope": self.scope_separator.join(scopes),
+            "response_type": "code",
+            "redirect_uri": redirect_uri,
+            "state": state,
+        }
+        return f"{self.authorize_endpoint.format(version=self.version)}?{urlencode(asked)}"
+
+    def send_form(self, session: Session, url: str, form: str) -> Answer:
+        """Send a form to a token endpoint; an error that came with 200 gets the status that it means."""
+        proof = {"client_key": self.app.client_id, "client_secret": self.app.client_secret}
+        fields = proof | dict(parse_qsl(form, keep_blank_values=True))
+        answer = session.request("POST", url.format(version=self.version), data=fields)
+        error = dig_text(decoded(answer), "error")
+        if answer.status == 429 or not error:
+            return answer
+        return replace(answer, status=503 if error in NOT_NOW else 400)
+
+    def tokens(self, payload: Any, *, now: datetime) -> Tokens:
+        return super().tokens(
+            {**payload, "refresh_token_expires_in": payload.get("refresh_expires_in")}
+            if isinstance(payload, dict)
+            else payload,
+            now=now,
+        )
+
+    def revoke(self, session: Session, account: Account) -> None:
+        url = "https://open.tiktokapis.com/{version}/oauth/revoke/"
+        answer = self.send_form(session, url, urlencode({"token": account.access_token}))
+        if not answer.ok:
+            raise self.classify_token_error(answer, refusal=Rejected)
+
+    def classify(self, answer: Answer) -> PlatformError:
+        return tiktok_errors.classify(answer)
+
+    def ask(self, session: Session, token: str, path: str, *, method: str = "POST", **request: Any) -> Any:
+        """Send one call and return the data of its answer; raises what a refusal means."""
+        answer = self.send(session, token, path, method=method, **request)
+        if not _is_good(answer):
+            raise self.classify(answer)
+        return dig(answer.json(), "data")
+
+    def publish_call(self, session: Session, token: str, path: str, **request: Any) -> str:
+        """Send the call that makes a post of what TikTok pulls, and return its publish_id."""
+        answer = self.send(session, token, path, **request)
+        if not _is_good(answer):
+            raise unclear_is_unknown(self.classify(answer))
+        publish_id = dig_text(answer.json(), "data", "publish_id")
+        if not publish_id:
+            raise Unknown("TikTok took the post and gave no id for it.", status=answer.status)
+        return publish_id
+
+    def send(self, session: Session, token: str, path: str, *, method: str = "POST", **request: Any) -> Answer:
+        headers = bearer(token) | (JSON if method == "POST" else {})
+        return session.request(
+            method, f"https://open.tiktokapis.com/{self.version}/{path}/", headers=headers, **request
+        )
+
+    def user(self, session: Session, token: str, scopes: Sequence[str]) -> Mapping[str, Any]:
+        """Return what these scopes let be read of the person."""
+        fields = ",".join(name for scope, names in USER_FIELDS.items() if scope in scopes for name in names)
+        user = dig(self.ask(session, token, "user/info", method="GET", params={"fields": fields}), "user")
+        if not dig_text(user, "open_id"):
+            raise Unknown("TikTok did not say whose token this is.")
+        return dict(user)
+
+    def creator(self, session: Session, token: str) -> dict[str, Any]:
+        """Return what this creator may choose for a post now; raises RateLimited for one who has posted enough."""
+        info = self.ask(session, token, "post/publish/creator_info/query")
+        if not dig_list(info, "privacy_level_options"):
+            raise Unavailable("TikTok did not say what this creator may choose.")
+        return {name: info[name] for name in CREATOR_FIELDS if name in info}
+
+
+def unclear_is_unknown(error: PlatformError) -> PlatformError:
+    """Return what an error of a visible call means: a plain Unavailable leaves open whether it was done."""
+    if type(error) is not Unavailable:
+        return error
+    return Unknown(error.message, status=error.status, network_code=error.network_code)
+
+
+def _is_good(answer: Answer) -> bool:
+    return answer.ok and tiktok_errors.code_of(answer) in {"", tiktok_errors.OK}

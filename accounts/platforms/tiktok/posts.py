@@ -1,0 +1,169 @@
+"""What is sent to TikTok for a post, what is remembered of it between the calls, and how it is found again."""
+
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from accounts.platforms.base import Content, Handles, Operation, PlatformError, Published, Save, StillWorking, Unknown
+from accounts.platforms.http import dig, dig_count, dig_list, dig_text
+from accounts.platforms.text import length
+from accounts.platforms.tiktok import errors as tiktok_errors
+from accounts.platforms.tiktok.validation import CREATOR, INTERACTIONS, PUBLIC, video_of
+from accounts.platforms.uploads import UPLOADS, uploaded
+
+UPLOAD_LIVES = timedelta(minutes=55)
+"""TikTok takes bytes for an hour."""
+MODERATION = timedelta(minutes=1)
+"""A public post mostly has its id by then; waiting longer for it would keep people waiting for a post that is out."""
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
+PAUSE_FOR_ID, PAUSE_AFTER_FAILURE = 10.0, 60.0
+PHOTOS = "photos"
+LISTED_UNITS = 140
+"""The list shows the first 150 of a text, counted in a way that is not documented."""
+
+
+def is_public(content: Content) -> bool:
+    """Return whether everybody will see the post: only then it gets an id and is listed."""
+    return content.options.get("privacy_level") == PUBLIC
+
+
+def for_this_try(operation: Operation) -> Handles:
+    """Return the handles to go on with, marked where photos, or what TikTok gave up, are sent once more."""
+    handles = dict(operation.handles)
+    photos_again = operation.armed_at is not None and video_of(operation.content) is None
+    if handles.pop("given_up", False) or photos_again:
+        handles["again"] = True
+    return handles
+
+
+def without_post(handles: Handles) -> dict[str, Any]:
+    """Return the handles without those of a post that was begun and will not be."""
+    return {name: handles[name] for name in (UPLOADS, "again") if name in handles}
+
+
+def takes_bytes(handles: Handles, now: datetime) -> bool:
+    """Return whether a video was begun and TikTok still takes its bytes."""
+    is_open = "upload_url" in handles and not handles.get("gone")
+    return is_open and datetime.fromisoformat(handles["begun_at"]) >= now - UPLOAD_LIVES
+
+
+def video_info(content: Content, handles: Handles) -> dict[str, Any]:
+    """Return what is said about a video."""
+    info = {"title": content.text} | _info(content, handles, INTERACTIONS)
+    return info | _given(content, "is_aigc", "video_cover_timestamp_ms")
+
+
+def with_photos(content: Content, handles: Handles, save: Save) -> Handles:
+    """Return the handles with the photos' addresses; a photo that must be converted first may take its time."""
+    addresses = []
+    for each in content.media:
+        addresses.append(each.pull_url())
+        if each.converted:
+            save(handles)
+    return {**handles, PHOTOS: addresses}
+
+
+def photo_post(content: Content, handles: Handles) -> dict[str, Any]:
+    """Return the request that posts photos, which TikTok fetches from us."""
+    texts = {"title": content.title, "description": content.text}
+    info = {name: text for name, text in texts.items() if text} | _info(content, handles, INTERACTIONS[:1])
+    source = {"source": "PULL_FROM_URL", "photo_images": handles[PHOTOS]}
+    return {
+        "media_type": "PHOTO",
+        "post_mode": "DIRECT_POST",
+        "post_info": info | _given(content, "auto_add_music"),
+        "source_info": source | {"photo_cover_index": content.options.get("photo_cover_index", 0)},
+    } | _given(content, "is_aigc")
+
+
+def _info(content: Content, handles: Handles, interactions: tuple[str, ...]) -> dict[str, Any]:
+    """An interaction that the creator has turned off stays off, whether or not the post says so."""
+    creator, options = uploaded(handles, CREATOR), content.options
+    closed = {
+        f"disable_{each}": creator.get(f"{each}_disabled") is True or options.get(f"disable_{each}", False)
+        for each in interactions
+    }
+    disclosed = {name: options.get(name, False) for name in ("brand_content_toggle", "brand_organic_toggle")}
+    return {"privacy_level": options.get("privacy_level", "")} | closed | disclosed
+
+
+def _given(content: Content, *names: str) -> dict[str, Any]:
+    return {name: content.options[name] for name in names if name in content.options}
+
+
+def taken(message: str, handles: Mapping[str, Any]) -> StillWorking:
+    """Return what tells the engine to ask later what became of the post."""
+    return StillWorking(message, retry_after=FIRST_PAUSE, handles=handles)
+
+
+def still_working(operation: Operation) -> StillWorking:
+    """Return what tells the engine to ask again: soon at first, then ever slower."""
+    waited = (operation.now - (operation.armed_at or operation.now)).total_seconds()
+    return StillWorking("TikTok works on the post.", retry_after=min(max(waited / 2, FIRST_PAUSE), LONGEST_PAUSE))
+
+
+def misses_bytes(operation: Operation, arrived: int | None) -> bool:
+    """Return whether the last chunk certainly did not arrive, or may be sent again without harm."""
+    video, handles = video_of(operation.content), operation.handles
+    if video is None or handles.get("complete"):
+        return False
+    return not handles.get("gone") if arrived is None else arrived < video.size
+
+
+def given_up(operation: Operation, reason: str) -> PlatformError:
+    """Return what comes of a post that TikTok gave up: for a cause of its own it is sent once more."""
+    if reason not in tiktok_errors.WORTH_ANOTHER_TRY or operation.handles.get("again"):
+        return tiktok_errors.given_up(reason)
+    return StillWorking(
+        "TikTok gave the post up for a cause of its own: it is sent once more.",
+        retry_after=PAUSE_AFTER_FAILURE,
+        handles=without_post(operation.handles) | {"given_up": True},
+        network_code=reason,
+    )
+
+
+def published(operation: Operation, publish_id: str, told: Any) -> Published:
+    """Return the post; one that is not public has no id, and is known by its publish_id.
+
+    Raises StillWorking for a public one that may get its id within a moment.
+    """
+    post_id = dig_text(told, "publicaly_available_post_id", 0)
+    if post_id:
+        return Published(remote_id=post_id, url=post_url(operation, post_id))
+    if is_public(operation.content) and operation.now < (operation.armed_at or operation.now) + MODERATION:
+        raise StillWorking("TikTok has published the post and looks it over.", retry_after=PAUSE_FOR_ID)
+    return Published(remote_id=publish_id, url=f"https://www.tiktok.com/@{operation.account.username}")
+
+
+def post_url(operation: Operation, post_id: str) -> str:
+    """Return the address of a post; that of photos is from memory, not from the documentation."""
+    kind = "video" if video_of(operation.content) else "photo"
+    return f"https://www.tiktok.com/@{operation.account.username}/{kind}/{post_id}"
+
+
+def next_cursor(page: Any, *, since: datetime) -> str:
+    """Return where the list goes on, empty at its end and where what follows is older than the post can be."""
+    videos = dig_list(page, "videos")
+    if dig(page, "has_more") is not True or (videos and _created(videos[-1]) < since):
+        return ""
+    cursor = dig_count(page, "cursor")
+    if cursor is None:
+        raise Unknown("TikTok did not say how its list goes on.")
+    return str(cursor)
+
+
+def is_it(video: Any, content: Content, *, since: datetime) -> bool:
+    """Return whether an entry of the list can be this post: young enough, with the same text as far as it is shown."""
+    shown = dig_text(video, "video_description") or dig_text(video, "title")
+    ours, theirs = _flat(content.text or content.title), _flat(shown)
+    is_cut = length(shown, "utf16_units") >= LISTED_UNITS and ours.startswith(theirs)
+    return _created(video) >= since and (ours == theirs or is_cut)
+
+
+def _created(video: Any) -> datetime:
+    return datetime.fromtimestamp(dig_count(video, "create_time") or 0, UTC)
+
+
+def _flat(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())

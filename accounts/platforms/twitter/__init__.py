@@ -1,0 +1,175 @@
+"""X, formerly Twitter: https://docs.x.com/x-api/posts/create-post"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from accounts.platforms.base import (
+    Account,
+    AccountNumbers,
+    Answer,
+    Candidate,
+    Content,
+    Handles,
+    Issue,
+    Limits,
+    Operation,
+    Pace,
+    PlatformError,
+    PostNumbers,
+    Profile,
+    Published,
+    Recovery,
+    Rejected,
+    Save,
+    Session,
+    Tokens,
+    Unknown,
+)
+from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_text
+from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.twitter import api as twitter_api
+from accounts.platforms.twitter import media as twitter_media
+from accounts.platforms.twitter import numbers as twitter_numbers
+from accounts.platforms.twitter import validation
+from accounts.platforms.twitter.api import API
+from accounts.platforms.twitter.timeline import posts_like
+from accounts.platforms.uploads import uploaded
+
+PROFILE_FIELDS = "id,name,username,profile_image_url,public_metrics,verified,verified_type,subscription_type"
+KEPT_IN_METADATA = ("subscription_type", "verified_type")
+
+
+class Twitter(OAuth2Connector):
+    id = "twitter"
+    name = "Twitter/X"
+    account_types = ("profile",)
+    username_prefix = "@"
+    scopes = ("tweet.read", "tweet.write", "users.read", "media.write", "offline.access")
+    pace = Pace(posts=100, seconds=900)
+    """`POST /2/tweets`: 100 per user in 15 minutes, https://docs.x.com/x-api/fundamentals/rate-limits."""
+    limits = validation.LIMITS
+    metrics = (
+        "impressions",
+        "engagement",
+        "likes",
+        "retweets",
+        "replies",
+        "quotes",
+        "bookmarks",
+        "video_views",
+        "clicks",
+    )
+    metrics_batch = 100
+    max_video_duration = 140
+    uses_pkce = True
+    recovery = Recovery.LOOK
+    listing_lag = 10
+
+    authorize_endpoint = "https://x.com/i/oauth2/authorize"
+    token_endpoint = f"{API}/oauth2/token"
+    basic_auth = True
+    refresh_lifetime = timedelta(days=180)
+
+    def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
+        me = self._me(session, tokens.access_token)
+        profile = _profile(me)
+        return [
+            Candidate(remote_id=me["id"], type="profile", profile=profile, tokens=tokens, metadata=profile.metadata)
+        ]
+
+    def profile(self, session: Session, account: Account) -> Profile:
+        return _profile(self._me(session, account.access_token))
+
+    def _me(self, session: Session, token: str) -> dict[str, Any]:
+        params = {"user.fields": PROFILE_FIELDS}
+        me = dig(self.call(session, "GET", f"{API}/users/me", headers=bearer(token), params=params), "data")
+        if not dig_text(me, "id"):
+            raise Unknown("X did not say whose token this is.")
+        return dict(me)
+
+    def revoke(self, session: Session, account: Account) -> None:
+        for kind, token in (("refresh_token", account.refresh_token), ("access_token", account.access_token)):
+            if not token:
+                continue
+            answer = self.send_form(
+                session, f"{API}/oauth2/revoke", urlencode({"token": token, "token_type_hint": kind})
+            )
+            if not answer.ok:
+                raise self.classify_token_error(answer, refusal=Rejected)
+
+    def limits_of(self, post_type: str, account: Mapping[str, Any] | None = None) -> Limits:
+        return validation.limits_of(account or {})
+
+    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
+        return validation.check(content, account)
+
+    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
+        if operation.reply:
+            return operation.handles
+        return twitter_media.upload_all(self, session, operation, save)
+
+    def commit(self, session: Session, operation: Operation) -> Published:
+        account = operation.account
+        post_id = call_visible(
+            self,
+            session,
+            "POST",
+            f"{API}/tweets",
+            id_at=("data", "id"),
+            headers=bearer(account.access_token),
+            json=_reply(operation) if operation.reply else _post(operation),
+        )
+        return _published(account, post_id)
+
+    def recover(self, session: Session, operation: Operation) -> list[Published]:
+        return [_published(operation.account, post_id) for post_id in posts_like(self, session, operation)]
+
+    def post_metrics(
+        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
+    ) -> dict[str, PostNumbers]:
+        return twitter_numbers.read_posts(self, session, account, remote_ids, now)
+
+    def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
+        numbers = self._me(session, account.access_token).get("public_metrics")
+        posts = dig_count(numbers, "tweet_count")
+        return AccountNumbers(
+            followers=dig_count(numbers, "followers_count"),
+            following=dig_count(numbers, "following_count"),
+            posts=dig_count(numbers, "post_count") if posts is None else posts,
+        )
+
+    def classify(self, answer: Answer) -> PlatformError:
+        return twitter_api.classify(answer)
+
+
+def _post(operation: Operation) -> dict[str, Any]:
+    content = operation.content
+    chosen = ("reply_settings", *validation.DISCLOSURES)
+    post: dict[str, Any] = {name: content.options[name] for name in chosen if content.options.get(name)}
+    if content.text:
+        post["text"] = content.text
+    if content.media:
+        post["media"] = {"media_ids": [uploaded(operation.handles, each.id) for each in content.media]}
+    return post
+
+
+def _reply(operation: Operation) -> dict[str, Any]:
+    assert operation.reply is not None
+    return {"text": operation.reply.text, "reply": {"in_reply_to_tweet_id": operation.parent.remote_id}}
+
+
+def _published(account: Account, post_id: str) -> Published:
+    return Published(remote_id=post_id, url=f"https://x.com/{account.username or 'i'}/status/{post_id}")
+
+
+def _profile(me: Mapping[str, Any]) -> Profile:
+    return Profile(
+        name=dig_text(me, "name"),
+        username=dig_text(me, "username"),
+        profile_image=dig_text(me, "profile_image_url").replace("_normal.", "."),
+        followers=dig_count(me, "public_metrics", "followers_count"),
+        following=dig_count(me, "public_metrics", "following_count"),
+        metadata={name: me[name] for name in KEPT_IN_METADATA if dig_text(me, name)},
+    )

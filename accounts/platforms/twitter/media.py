@@ -1,0 +1,157 @@
+"""Files for posts on X: images in one piece, GIFs and videos in chunks. https://docs.x.com/x-api/media"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from accounts.platforms.base import (
+    Connector,
+    Handles,
+    Media,
+    Operation,
+    Rejected,
+    Save,
+    Session,
+    StillWorking,
+    Unavailable,
+)
+from accounts.platforms.http import bearer, dig, dig_count, dig_text, said
+from accounts.platforms.twitter.api import API
+from accounts.platforms.uploads import UPLOADS, pieces, upload_missing
+
+LIVES = timedelta(hours=20)
+"""X keeps an upload for 24 hours."""
+CHUNK = 4 * 1024 * 1024
+"""At most 5 MB, in at most 1,000 chunks."""
+USUAL_WAIT, LONGEST_WAIT = 5, 60
+TAKES_ALT_TEXT = {"image"}
+"""Whether X takes an alt text for videos is not documented."""
+
+
+def is_chunked(media: Media) -> bool:
+    """Whether X takes this file only in chunks: a video, or a GIF that moves."""
+    return media.type == "video" or (media.mime_type == "image/gif" and media.animated)
+
+
+def upload_all(connector: Connector, session: Session, operation: Operation, save: Save) -> Handles:
+    """Upload what X does not have yet; raises StillWorking while it works on a GIF or a video."""
+    media = operation.content.media
+    if any(map(is_chunked, media)):
+        return ChunkedUpload(connector, session, operation, save).run()
+    steps = {each.id: partial(_upload_image, connector, session, operation, each) for each in media}
+    return upload_missing(operation, save, steps, not_before=operation.now - LIVES)
+
+
+def _upload_image(connector: Connector, session: Session, operation: Operation, media: Media) -> str:
+    headers = bearer(operation.account.access_token)
+    answer = connector.call(
+        session,
+        "POST",
+        f"{API}/media/upload",
+        headers=headers,
+        data={"media_category": "tweet_image"},
+        files={"media": (media.filename or "image", media.read(), media.mime_type)},
+        timeout=60,
+    )
+    media_id = _id_of(answer)
+    _describe(connector, session, operation, media, media_id)
+    return media_id
+
+
+def _id_of(answer: Any) -> str:
+    media_id = dig_text(answer, "data", "id")
+    if not media_id:
+        raise Unavailable("X took a file and gave no id for it.")
+    return media_id
+
+
+def _describe(connector: Connector, session: Session, operation: Operation, media: Media, media_id: str) -> None:
+    if media.alt_text and media.type in TAKES_ALT_TEXT:
+        described = {"id": media_id, "metadata": {"alt_text": {"text": media.alt_text}}}
+        headers = bearer(operation.account.access_token)
+        connector.call(session, "POST", f"{API}/media/metadata", headers=headers, json=described)
+
+
+class ChunkedUpload:
+    """The one GIF or video of a post on its way to X; after every step the handles tell how far it is."""
+
+    def __init__(self, connector: Connector, session: Session, operation: Operation, save: Save) -> None:
+        self._connector, self._session, self._operation, self._save = connector, session, operation, save
+        self._media = next(filter(is_chunked, operation.content.media))
+        self._handles = operation.handles
+
+    def run(self) -> Handles:
+        """Go on after the last step that was saved, to the end; raises StillWorking while X works on the file."""
+        if not self._is_usable():
+            answer = self._call("POST", "initialize", json=self._announcement())
+            self._remember(given=_id_of(answer), at=self._operation.now.isoformat(), sent=0)
+        if not self._state.get("ready"):
+            self._send_rest()
+            self._wait_for(self._close())
+            _describe(self._connector, self._session, self._operation, self._media, self._state["given"])
+            self._remember(**self._state, ready=True)
+        return self._handles
+
+    def _is_usable(self) -> bool:
+        begun_at = dig_text(self._state, "at")
+        return bool(begun_at) and datetime.fromisoformat(begun_at) >= self._operation.now - LIVES
+
+    @property
+    def _state(self) -> Mapping[str, Any]:
+        state: Mapping[str, Any] = self._handles.get(UPLOADS, {}).get(self._media.id, {})
+        return state
+
+    def _remember(self, **state: Any) -> None:
+        self._handles = {**self._handles, UPLOADS: {self._media.id: state} if state else {}}
+        self._save(self._handles)
+
+    def _announcement(self) -> dict[str, Any]:
+        category = "tweet_video" if self._media.type == "video" else "tweet_gif"
+        return {"media_type": self._media.mime_type, "total_bytes": self._media.size, "media_category": category}
+
+    def _send_rest(self) -> None:
+        for start, piece in pieces(self._media, CHUNK, start=self._state["sent"]):
+            self._call(
+                "POST",
+                f"{self._state['given']}/append",
+                data={"segment_index": start // CHUNK},
+                files={"media": (self._media.filename or "file", piece, self._media.mime_type)},
+                timeout=60,
+            )
+            self._remember(**{**self._state, "sent": start + len(piece)})
+
+    def _close(self) -> Any:
+        """End the upload, once: where an earlier try may have ended it already, ask first how it stands."""
+        if self._state.get("closing"):
+            try:
+                return self._status()
+            except Rejected:
+                return self._finalize()
+        self._remember(**self._state, closing=True)
+        return self._finalize()
+
+    def _finalize(self) -> Any:
+        return self._call("POST", f"{self._state['given']}/finalize")
+
+    def _status(self) -> Any:
+        return self._call("GET", params={"command": "STATUS", "media_id": self._state["given"]})
+
+    def _call(self, method: str, path: str = "", **request: Any) -> Any:
+        url = f"{API}/media/upload/{path}".rstrip("/")
+        headers = bearer(self._operation.account.access_token)
+        return self._connector.call(self._session, method, url, headers=headers, **request)
+
+    def _wait_for(self, answer: Any) -> None:
+        """Nothing said of processing means that the file is ready."""
+        work = dig(answer, "data", "processing_info")
+        state = dig_text(work, "state")
+        if state in {"pending", "in_progress"}:
+            wait = dig_count(work, "check_after_secs") or USUAL_WAIT
+            raise StillWorking(f"X is working on the {self._media.type}.", retry_after=min(wait, LONGEST_WAIT))
+        if state == "failed":
+            self._remember()
+            error = dig(work, "error")
+            words = dig_text(error, "message") or dig_text(error, "name")
+            message = said("X", words, otherwise=f"could not work on the {self._media.type}.")
+            raise Rejected(message, code="MEDIA_REJECTED", network_code=dig_text(error, "name"))

@@ -1,0 +1,85 @@
+"""How posts on X did: https://docs.x.com/x-api/fundamentals/metrics"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from accounts.platforms.base import Account, Connector, PostNumbers, Rejected, Session, WhoActs
+from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text
+from accounts.platforms.twitter.api import API
+
+PRIVATE_FOR = timedelta(days=30) - timedelta(hours=1)
+"""X gives an author the numbers that only they see for 30 days."""
+SNOWFLAKE_EPOCH = 1_288_834_974_657
+OWN = {
+    "likes": ("like_count",),
+    "retweets": ("retweet_count", "repost_count"),
+    "replies": ("reply_count",),
+    "quotes": ("quote_count",),
+    "bookmarks": ("bookmark_count",),
+}
+"""Our names, and X's: some have two, an old and a new one."""
+ENGAGEMENT = ("likes", "retweets", "replies", "quotes")
+
+
+def read_posts(
+    connector: Connector, session: Session, account: Account, remote_ids: Sequence[str], now: datetime
+) -> dict[str, PostNumbers]:
+    """Return the numbers of posts: the private ones too where a post is young, or none where X refuses those."""
+    young = [each for each in remote_ids if created_at(each) > now - PRIVATE_FOR]
+    found = _ask_privately(connector, session, account, young) if young else {}
+    rest = [each for each in remote_ids if each not in found]
+    return found | (_ask(connector, session, account, rest, "public_metrics") if rest else {})
+
+
+def created_at(post_id: str) -> datetime:
+    """Return when a post was made: its id says so."""
+    milliseconds = (int(post_id) >> 22) + SNOWFLAKE_EPOCH if post_id.isascii() and post_id.isdigit() else 0
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _ask_privately(
+    connector: Connector, session: Session, account: Account, ids: Sequence[str]
+) -> dict[str, PostNumbers]:
+    try:
+        return _ask(connector, session, account, ids, "public_metrics,non_public_metrics")
+    except Rejected as error:
+        if error.acts == WhoActs.OPERATOR:
+            raise
+        return {}
+
+
+def _ask(
+    connector: Connector, session: Session, account: Account, ids: Sequence[str], fields: str
+) -> dict[str, PostNumbers]:
+    """What X says in `errors` beside the posts concerns only those that it names there."""
+    params = {
+        "ids": ",".join(ids),
+        "tweet.fields": f"attachments,{fields}",
+        "expansions": "attachments.media_keys",
+        "media.fields": "public_metrics",
+    }
+    answer = connector.call(session, "GET", f"{API}/tweets", headers=bearer(account.access_token), params=params)
+    views = {
+        dig_text(each, "media_key"): dig_count(each, "public_metrics", "view_count")
+        for each in dig_list(answer, "includes", "media")
+    }
+    posts = {dig_text(each, "id"): each for each in dig_list(answer, "data")}
+    return {post_id: _numbers(posts[post_id], views) for post_id in ids if post_id in posts}
+
+
+def _numbers(post: Any, views: Mapping[str, int | None]) -> PostNumbers:
+    public, private = dig(post, "public_metrics"), dig(post, "non_public_metrics")
+    own = {name: count for name, theirs in OWN.items() if (count := _first(public, theirs)) is not None}
+    seen = [views.get(key) for key in map(str, dig_list(post, "attachments", "media_keys"))]
+    watched = [count for count in seen if count is not None]
+    return PostNumbers(
+        impressions=dig_count(public, "impression_count"),
+        engagement=sum(own[name] for name in ENGAGEMENT if name in own) if own else None,
+        clicks=dig_count(private, "url_link_clicks"),
+        own=own | ({"video_views": sum(watched)} if watched else {}),
+    )
+
+
+def _first(numbers: Any, names: Sequence[str]) -> int | None:
+    return next((count for name in names if (count := dig_count(numbers, name)) is not None), None)

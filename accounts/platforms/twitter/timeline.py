@@ -1,0 +1,86 @@
+"""Finding a post among those that its account has on X: https://docs.x.com/x-api/users/get-posts"""
+
+import html
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from accounts.platforms.base import Connector, Operation, Session, Unknown
+from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, moment, paged
+from accounts.platforms.text import comparable
+from accounts.platforms.twitter.api import API
+
+POST_FIELDS = "created_at,text,entities,attachments,note_tweet,referenced_tweets"
+ARMED_BEFORE = timedelta(seconds=5)
+LAST_LINK = re.compile(r"\s*(https://t\.co/\w+)$")
+MEDIA_PAGE = re.compile(r"/status/\d+/(?:photo|video)/\d+$")
+
+
+def posts_like(connector: Connector, session: Session, operation: Operation) -> list[str]:
+    """Return the ids of the account's posts that can be this operation's; raises Unknown where not all can be seen."""
+    since = (operation.armed_at or operation.now) - ARMED_BEFORE
+    known = {each.remote_id for each in operation.out}
+    pages = paged(partial(_newest, connector, session, operation, since), cursor_of=_next_token)
+    posts = [each for page in pages for each in dig_list(page, "data")]
+    found = [dig_text(each, "id") for each in posts if _is_it(each, operation, since)]
+    return [post_id for post_id in dict.fromkeys(found) if post_id not in known]
+
+
+def _newest(connector: Connector, session: Session, operation: Operation, since: datetime, cursor: str) -> Any:
+    account = operation.account
+    params = {
+        "max_results": 100,
+        "start_time": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "exclude": "retweets" if operation.reply else "replies,retweets",
+        "tweet.fields": POST_FIELDS,
+    }
+    params |= {"pagination_token": cursor} if cursor else {}
+    url = f"{API}/users/{account.remote_id}/tweets"
+    page = connector.call(session, "GET", url, headers=bearer(account.access_token), params=params)
+    if dig_count(page, "meta", "result_count") is None:
+        raise Unknown("X did not list the account's posts.")
+    return page
+
+
+def _next_token(page: Any) -> str:
+    return dig_text(page, "meta", "next_token")
+
+
+def _is_it(post: Any, operation: Operation, since: datetime) -> bool:
+    created = moment(dig_text(post, "created_at"))
+    reply = operation.reply
+    text, files = (reply.text, 0) if reply else (operation.content.text, len(operation.content.media))
+    parents = [operation.parent.remote_id] if reply else []
+    return (
+        created is not None
+        and created >= since
+        and len(dig_list(post, "attachments", "media_keys")) == files
+        and list(_answered(post)) == parents
+        and comparable(_written_text(post)) == comparable(text)
+    )
+
+
+def _answered(post: Any) -> Iterator[str]:
+    for each in dig_list(post, "referenced_tweets") or dig_list(post, "referenced_posts"):
+        if dig_text(each, "type") == "replied_to":
+            yield dig_text(each, "id")
+
+
+def _written_text(post: Any) -> str:
+    """What was sent: X escapes it, cuts it, shortens its links, and adds a link to the media at the end."""
+    whole = dig(post, "note_tweet") or dig(post, "note_post") or post
+    text = dig_text(whole, "text")
+    links = {dig_text(each, "url"): each for each in dig_list(whole, "entities", "urls") if dig_text(each, "url")}
+    last = LAST_LINK.search(text) if dig_list(post, "attachments", "media_keys") else None
+    if last and _is_media(links.get(last[1])):
+        text = text[: last.start()]
+    for short in sorted(links, key=len, reverse=True):
+        text = text.replace(short, dig_text(links[short], "expanded_url") or short)
+    return html.unescape(text)
+
+
+def _is_media(link: Any) -> bool:
+    """Whether a link is the one that X itself adds; it need not be listed among those of the text."""
+    return not link or dig(link, "media_key") is not None or bool(MEDIA_PAGE.search(dig_text(link, "expanded_url")))

@@ -1,0 +1,141 @@
+"""What X takes in a post: https://docs.x.com/x-api/media/quickstart/best-practices, https://docs.x.com/fundamentals/counting-characters"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from accounts.platforms import rules
+from accounts.platforms.base import Content, Issue, Limits, Media, Option
+from accounts.platforms.text import comparable, find_cashtags, find_names
+from accounts.platforms.twitter.media import is_chunked
+
+PAYING = {"Premium", "PremiumPlus"}
+"""The subscriptions with long posts and long videos. Whether Basic has them is not known."""
+CHARACTERS, PREMIUM_CHARACTERS = 280, 25_000
+"""The second is not in X's documentation; a connector in production stops at 4,000."""
+MOST_GIF_BYTES = 15_000_000
+MOST_GIF_WIDTH, MOST_GIF_HEIGHT = 1280, 1080
+MOST_GIF_FRAMES, MOST_GIF_PIXELS = 350, 300_000_000
+REPLY_SETTINGS = ("following", "mentionedUsers", "subscribers", "verified")
+DISCLOSURES = ("made_with_ai", "paid_partnership")
+
+
+def _options(characters: int) -> tuple[Option, ...]:
+    return (
+        Option(name="thread", kind="texts"),
+        Option(name="first_comment", max_characters=characters),
+        Option(name="reply_settings", choices=REPLY_SETTINGS),
+        *(Option(name=name, kind="flag") for name in DISCLOSURES),
+    )
+
+
+LIMITS = Limits(
+    max_characters=CHARACTERS,
+    characters_counted_as="x_weighted",
+    image_mime_types=("image/jpeg", "image/png", "image/gif", "image/webp"),
+    max_images=4,
+    max_image_bytes=5_000_000,
+    max_animated_image_bytes=MOST_GIF_BYTES,
+    animated_image_alone=True,
+    max_alt_text_characters=1000,
+    video_mime_types=("video/mp4", "video/quicktime"),
+    max_videos=1,
+    max_video_bytes=8_000_000_000,
+    min_video_duration_seconds=0.5,
+    max_video_duration_seconds=1200,
+    min_video_ratio=1 / 3,
+    max_video_ratio=3,
+    min_video_side=32,
+    max_video_fps=60,
+    video_codecs=("h264",),
+    audio_codecs=("aac",),
+    options=_options(CHARACTERS),
+)
+PREMIUM_LIMITS = replace(
+    LIMITS,
+    max_characters=PREMIUM_CHARACTERS,
+    max_video_bytes=16_000_000_000,
+    max_video_duration_seconds=7500,
+    options=_options(PREMIUM_CHARACTERS),
+)
+
+
+def check(content: Content, account: Mapping[str, Any]) -> list[Issue]:
+    """Return all that X would refuse, or may."""
+    return [
+        *rules.check(content, limits_of(account), account),
+        *(issue for field, text in _texts(content) for issue in _text(field, text)),
+        *_repeated(content),
+        *(issue for position, each in enumerate(content.media) for issue in _file(f"media.{position}", each)),
+    ]
+
+
+def limits_of(account: Mapping[str, Any]) -> Limits:
+    """Return the limits of this account: those who pay may write more."""
+    return PREMIUM_LIMITS if account.get("subscription_type") in PAYING else LIMITS
+
+
+def _texts(content: Content) -> list[tuple[str, str]]:
+    """The post's text and those that follow it, each with its field."""
+    parts = [reply.text for reply in content.replies if not reply.is_comment]
+    comments = [reply.text for reply in content.replies if reply.is_comment]
+    fields = [
+        ("content", content.text),
+        *((f"options.thread.{position}", text) for position, text in enumerate(parts)),
+        *(("options.first_comment", text) for text in comments),
+    ]
+    return [(field, text) for field, text in fields if isinstance(text, str)]
+
+
+def _text(field: str, text: str) -> Iterator[Issue]:
+    cashtags = find_cashtags(text)
+    if len(cashtags) > 1:
+        yield Issue(
+            rule="too_many_cashtags",
+            field=field,
+            message=f"The text has {len(cashtags)} cashtags, such as ${cashtags[0].value}; X takes one in a post.",
+            limit=1,
+            actual=len(cashtags),
+            fix=f"Take away at least {len(cashtags) - 1}.",
+        )
+    if names := find_names(text):
+        yield Issue(
+            rule="mention_may_be_refused",
+            field=field,
+            message=f"X may refuse a post that mentions others, such as @{names[0].value}.",
+            severity="warning",
+            fix="Write the name without the @, if the post must go out.",
+        )
+
+
+def _repeated(content: Content) -> Iterator[Issue]:
+    seen: set[str] = set()
+    for field, text in _texts(content):
+        if text.strip() and comparable(text) in seen:
+            yield Issue(
+                rule="text_repeated",
+                field=field,
+                message="X refuses a text that the account has posted just before.",
+                fix="Write it in other words.",
+            )
+        seen.add(comparable(text))
+
+
+def _file(field: str, media: Media) -> Iterator[Issue]:
+    if media.type != "image" or not is_chunked(media):
+        return
+    for name, unit, actual, most in (
+        ("width", "pixels wide", media.width, MOST_GIF_WIDTH),
+        ("height", "pixels high", media.height, MOST_GIF_HEIGHT),
+        ("frames", "frames long", media.frames, MOST_GIF_FRAMES),
+        ("pixels", "pixels in all frames", media.width * media.height * media.frames, MOST_GIF_PIXELS),
+    ):
+        if actual > most:
+            yield Issue(
+                rule=f"gif_{name}_too_large",
+                field=field,
+                message=f"The GIF is {actual:,} {unit}; X takes at most {most:,}.",
+                limit=most,
+                actual=actual,
+                fix="Make the GIF smaller or shorter.",
+            )

@@ -1,0 +1,286 @@
+"""YouTube, through the Data API: https://developers.google.com/youtube/v3"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from accounts.platforms import rules
+from accounts.platforms.base import (
+    Account,
+    AccountNumbers,
+    Answer,
+    Candidate,
+    Content,
+    Handles,
+    Issue,
+    Operation,
+    Pace,
+    PlatformError,
+    PostNumbers,
+    Profile,
+    Published,
+    Recovery,
+    Rejected,
+    Save,
+    Session,
+    StillWorking,
+    Tokens,
+    Unknown,
+)
+from accounts.platforms.http import bearer, call_visible, decoded, dig, dig_list, dig_text, moment, paged
+from accounts.platforms.oauth2 import OAuth2Connector
+from accounts.platforms.text import comparable
+from accounts.platforms.youtube import errors as youtube_errors
+from accounts.platforms.youtube import validation
+from accounts.platforms.youtube.numbers import counted, post_numbers, shares
+from accounts.platforms.youtube.upload import VIDEO, SessionOver, Upload
+
+API = "https://youtube.googleapis.com/youtube"
+REVOKE = "https://oauth2.googleapis.com/revoke"
+SCOPES = "https://www.googleapis.com/auth/"
+CHANNEL_PARTS = "snippet,contentDetails,statistics"
+ARMED_BEFORE = timedelta(seconds=5)
+LISTED_AFTER = timedelta(minutes=2)
+"""When a new video surely shows in the channel's uploads."""
+GONE_AFTER = timedelta(hours=1)
+"""When a video that YouTube took, and does not show, is not there any more."""
+SOONEST, LATEST = 3.0, 300.0
+"""Seconds between two looks at a video that is being processed: a quarter of the time since it was sent."""
+
+
+class YouTube(OAuth2Connector):
+    id = "youtube"
+    name = "YouTube"
+    account_types = ("channel",)
+    username_prefix = "@"
+    scopes = (
+        f"{SCOPES}youtube.upload",
+        f"{SCOPES}youtube.readonly",
+        f"{SCOPES}youtube.force-ssl",
+        f"{SCOPES}yt-analytics.readonly",
+    )
+    pace = Pace(posts=100, seconds=86_400)
+    """Uploads of a project in a day: https://developers.google.com/youtube/v3/determine_quota_cost."""
+    limits = validation.LIMITS
+    other_types = {"short": validation.SHORT_LIMITS}
+    metrics = ("impressions", "engagement", "likes", "comments", "shares")
+    metrics_batch = 50
+    max_video_duration = 43_200
+    default_version = "v3"
+    uses_pkce = True
+    recovery = Recovery.HANDLE
+    listing_lag = 30
+
+    authorize_endpoint = "https://accounts.google.com/o/oauth2/v2/auth"
+    token_endpoint = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
+
+    def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
+        """Ask for a refresh token, which Google gives a second time only with the consent page shown anew."""
+        url = super().authorize_url(
+            redirect_uri=redirect_uri, state=state, scopes=scopes, code_challenge=code_challenge
+        )
+        return f"{url}&access_type=offline&prompt=consent"
+
+    def revoke(self, session: Session, account: Account) -> None:
+        """Revoking the refresh token ends the whole grant; one that is revoked already needs nothing more."""
+        answer = session.request("POST", REVOKE, data={"token": account.refresh_token or account.access_token})
+        if not answer.ok and dig_text(decoded(answer), "error") != "invalid_token":
+            raise self.classify_token_error(answer, refusal=Rejected)
+
+    def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
+        """Return the one channel that was picked on Google's page."""
+        channel = self._channel(session, tokens.access_token)
+        profile = _profile(channel)
+        return [
+            Candidate(
+                remote_id=dig_text(channel, "id"),
+                type="channel",
+                profile=profile,
+                tokens=tokens,
+                metadata=profile.metadata,
+            )
+        ]
+
+    def profile(self, session: Session, account: Account) -> Profile:
+        return _profile(self._channel(session, account.access_token))
+
+    def _channel(self, session: Session, token: str) -> Any:
+        answer = self._read(session, token, "channels", {"part": CHANNEL_PARTS, "mine": "true"})
+        if dig_text(answer, "kind") != "youtube#channelListResponse":
+            raise Unknown("YouTube did not say whose token this is.")
+        channel = dig(answer, "items", 0)
+        if not dig_text(channel, "id"):
+            raise youtube_errors.no_channel()
+        return channel
+
+    def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
+        limits = self.limits_of(content.post_type)
+        return [*rules.check(content, limits, account), *validation.beside_the_limits(content)]
+
+    def recovery_of(self, operation: Operation) -> Recovery:
+        return Recovery.HANDLE if operation.reply is None else Recovery.LOOK
+
+    def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
+        if operation.reply is not None:
+            return operation.handles
+        return Upload(connector=self, session=session, operation=operation).bring(save)
+
+    def commit(self, session: Session, operation: Operation) -> Published:
+        """A video is published when YouTube has processed it: its upload only hands it over."""
+        if operation.reply is not None:
+            return self._comment(session, operation)
+        video_id = Upload(connector=self, session=session, operation=operation).finish()
+        raise _working(operation, video_id)
+
+    def _comment(self, session: Session, operation: Operation) -> Published:
+        assert operation.reply is not None
+        video_id = operation.root.remote_id
+        comment = {"videoId": video_id, "topLevelComment": {"snippet": {"textOriginal": operation.reply.text}}}
+        comment_id = call_visible(
+            self,
+            session,
+            "POST",
+            f"{API}/{self.version}/commentThreads",
+            id_at=("id",),
+            headers=bearer(operation.account.access_token),
+            params={"part": "snippet"},
+            json={"snippet": comment},
+        )
+        return _published_comment(video_id, comment_id)
+
+    def recover(self, session: Session, operation: Operation) -> list[Published]:
+        if operation.reply is not None:
+            return self._find_comment(session, operation)
+        video_id = operation.handles.get(VIDEO)
+        try:
+            video_id = video_id or Upload(connector=self, session=session, operation=operation).video_id()
+        except SessionOver:
+            found = self._find_video(session, operation)
+            if len(found) != 1:
+                return found
+            video_id = found[0].remote_id
+        return [self._processed(session, operation, video_id)] if video_id else []
+
+    def _processed(self, session: Session, operation: Operation, video_id: str) -> Published:
+        """Return a video that YouTube has processed; raises StillWorking before, ProcessingFailed where it gave up."""
+        params = {"part": "status,processingDetails", "id": video_id}
+        video = dig(self._items(session, operation.account, "videos", params), 0)
+        status = dig_text(video, "status", "uploadStatus")
+        if status == "processed":
+            return _published(video_id)
+        if status == "deleted" or (not status and operation.now > _armed(operation) + GONE_AFTER):
+            raise youtube_errors.removed()
+        if status in {"failed", "rejected"}:
+            reason = dig_text(video, "status", "failureReason") or dig_text(video, "status", "rejectionReason")
+            raise youtube_errors.given_up(reason)
+        if dig_text(video, "processingDetails", "processingStatus") in {"failed", "terminated"}:
+            raise youtube_errors.given_up(dig_text(video, "processingDetails", "processingFailureReason"))
+        raise _working(operation, video_id)
+
+    def _find_video(self, session: Session, operation: Operation) -> list[Published]:
+        """Look among the channel's uploads, once a new one would surely show."""
+        playlist = operation.account.metadata.get("uploads") or f"UU{operation.account.remote_id[2:]}"
+        params = {"part": "snippet,contentDetails", "playlistId": playlist, "maxResults": 50}
+        title, found = comparable(operation.content.title), []
+        for item in self._newest(session, operation, "playlistItems", params, at=("snippet", "publishedAt")):
+            if comparable(dig_text(item, "snippet", "title")) == title:
+                found.append(dig_text(item, "contentDetails", "videoId"))
+        if not found and operation.now < _armed(operation) + LISTED_AFTER:
+            raise Unknown("YouTube has forgotten the upload, and may not list its video yet.")
+        return [_published(video_id) for video_id in dict.fromkeys(found)]
+
+    def _find_comment(self, session: Session, operation: Operation) -> list[Published]:
+        assert operation.reply is not None
+        video_id = operation.root.remote_id
+        params = {"part": "snippet", "videoId": video_id, "order": "time", "textFormat": "plainText", "maxResults": 100}
+        top = ("snippet", "topLevelComment", "snippet")
+        text, found = comparable(operation.reply.text), []
+        for item in self._newest(session, operation, "commentThreads", params, at=(*top, "publishedAt")):
+            is_own = dig_text(item, *top, "authorChannelId", "value") == operation.account.remote_id
+            if is_own and comparable(dig_text(item, *top, "textOriginal")) == text:
+                found.append(dig_text(item, "id"))
+        return [_published_comment(video_id, comment_id) for comment_id in dict.fromkeys(found)]
+
+    def _newest(
+        self, session: Session, operation: Operation, name: str, params: Mapping[str, Any], *, at: Sequence[str]
+    ) -> Iterator[Any]:
+        """Give what a list, newest first, has from when the call was armed; `at` is where an item's time is."""
+        since = _armed(operation) - ARMED_BEFORE
+        read = partial(self._page, session, operation.account, name, params)
+        for page in paged(read, cursor_of=partial(_next_page, since=since, at=at)):
+            yield from (item for item in page["items"] if _is_from(item, since, at))
+
+    def _page(self, session: Session, account: Account, name: str, params: Mapping[str, Any], cursor: str = "") -> Any:
+        page = self._read(session, account.access_token, name, {**params, "pageToken": cursor} if cursor else params)
+        if not isinstance(dig(page, "items"), list):
+            raise Unknown(f"YouTube's answer has no list of {name}.")
+        return page
+
+    def _items(self, session: Session, account: Account, name: str, params: Mapping[str, Any]) -> list[Any]:
+        return dig_list(self._page(session, account, name, params), "items")
+
+    def _read(self, session: Session, token: str, name: str, params: Mapping[str, Any]) -> Any:
+        return self.call(session, "GET", f"{API}/{self.version}/{name}", headers=bearer(token), params=params)
+
+    def post_metrics(
+        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
+    ) -> dict[str, PostNumbers]:
+        params = {"part": "snippet,statistics", "id": ",".join(remote_ids)}
+        videos = {dig_text(video, "id"): video for video in self._items(session, account, "videos", params)}
+        shared = shares(self, session, account, videos, now=now)
+        return {video_id: post_numbers(video, shared.get(video_id)) for video_id, video in videos.items()}
+
+    def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
+        channel = self._channel(session, account.access_token)
+        return AccountNumbers(followers=_subscribers(channel), posts=counted(channel, "statistics", "videoCount"))
+
+    def classify(self, answer: Answer) -> PlatformError:
+        return youtube_errors.classify(answer)
+
+
+def _armed(operation: Operation) -> datetime:
+    return operation.armed_at or operation.now
+
+
+def _working(operation: Operation, video_id: str) -> StillWorking:
+    elapsed = (operation.now - _armed(operation)).total_seconds()
+    return StillWorking(
+        "YouTube has the video and is processing it.",
+        retry_after=min(max(elapsed / 4, SOONEST), LATEST),
+        handles={**operation.handles, VIDEO: video_id},
+    )
+
+
+def _is_from(item: Any, since: datetime, at: Sequence[str]) -> bool:
+    published_at = moment(dig_text(item, *at))
+    return published_at is not None and published_at >= since
+
+
+def _next_page(page: Any, *, since: datetime, at: Sequence[str]) -> str:
+    """Return the next page's token, empty where this page goes back far enough."""
+    return dig_text(page, "nextPageToken") if page["items"] and _is_from(page["items"][-1], since, at) else ""
+
+
+def _published(video_id: str) -> Published:
+    return Published(remote_id=video_id, url=f"https://www.youtube.com/watch?v={video_id}")
+
+
+def _published_comment(video_id: str, comment_id: str) -> Published:
+    return Published(remote_id=comment_id, url=f"https://www.youtube.com/watch?v={video_id}&lc={comment_id}")
+
+
+def _subscribers(channel: Any) -> int | None:
+    hidden = dig(channel, "statistics", "hiddenSubscriberCount") is True
+    return None if hidden else counted(channel, "statistics", "subscriberCount")
+
+
+def _profile(channel: Any) -> Profile:
+    uploads = dig_text(channel, "contentDetails", "relatedPlaylists", "uploads")
+    return Profile(
+        name=dig_text(channel, "snippet", "title"),
+        username=dig_text(channel, "snippet", "customUrl").removeprefix("@"),
+        profile_image=dig_text(channel, "snippet", "thumbnails", "default", "url"),
+        followers=_subscribers(channel),
+        metadata={"uploads": uploads} if uploads else {},
+    )

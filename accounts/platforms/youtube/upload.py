@@ -1,0 +1,197 @@
+"""A resumable upload: https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol
+
+A session is begun with all that is said about the video; then come its bytes. The video is made with the last of them:
+all pieces but the last are sent while preparing, and nobody sees them.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from accounts.platforms.base import (
+    Answer,
+    Connector,
+    Content,
+    Handles,
+    Media,
+    Operation,
+    Rejected,
+    Save,
+    Session,
+    Unavailable,
+    Unknown,
+)
+from accounts.platforms.http import bearer, call_visible, dig_text
+from accounts.platforms.youtube.errors import is_unknown
+
+START = "https://www.googleapis.com/upload/youtube/{version}/videos"
+TRUSTED_HOST = ".googleapis.com"
+UNIT = 256 * 1024
+"""All pieces but the last have a multiple of this size. The last one is no larger, so that its call is short."""
+PIECE = 32 * UNIT
+PIECE_SECONDS = 120
+RESUME_INCOMPLETE = 308
+KEPT = re.compile(r"bytes=0-(\d+)")
+CATEGORY = "22"
+"""People & Blogs, for a video without a category of its own."""
+DECLARATIONS = {"made_for_kids": "selfDeclaredMadeForKids", "synthetic_media": "containsSyntheticMedia"}
+
+SESSION, SENT, ASKED_AT, VIDEO = "session", "sent", "at", "video"
+"""The handles: the session's address, how many bytes are sent, when that was so, and what came of it."""
+
+
+class SessionOver(Exception):
+    """YouTube does not know this upload any more, or does not go on with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """One video on its way to YouTube."""
+
+    connector: Connector
+    session: Session
+    operation: Operation
+
+    @property
+    def video(self) -> Media:
+        return next(each for each in self.operation.content.media if each.type == "video")
+
+    @property
+    def last_piece(self) -> int:
+        """Where the piece begins that makes the video."""
+        return max(self.video.size - 1, 0) // UNIT * UNIT
+
+    def bring(self, save: Save) -> Handles:
+        """Send all pieces but the last, from where an earlier try stopped, and return the handles."""
+        handles = self._begun()
+        self._save(handles, save)
+        with self.video.open() as file:
+            while handles[SENT] < self.last_piece:
+                file.seek(handles[SENT])
+                piece = file.read(min(PIECE, self.last_piece - handles[SENT]))
+                handles = {**handles, SENT: self._send(handles, piece)}
+                self._save(handles, save)
+        return handles
+
+    def _save(self, handles: Mapping[str, Any], save: Save) -> None:
+        """Keep how far the upload is, and take the time that the next piece may need."""
+        save(handles, seconds=PIECE_SECONDS if handles[SENT] < self.last_piece else 0)
+
+    def _begun(self) -> dict[str, Any]:
+        """Return the handles of a session that is alive; what is known from another time is asked for again."""
+        handles, now = dict(self.operation.handles), self.operation.now.isoformat()
+        if SESSION in handles and VIDEO not in handles:
+            try:
+                kept = handles[SENT] if handles[ASKED_AT] == now else self._kept(handles)
+                return {**handles, SENT: kept, ASKED_AT: now}
+            except SessionOver:
+                pass
+        return {SESSION: self._start(), SENT: 0, ASKED_AT: now}
+
+    def _start(self) -> str:
+        """Begin a session and return its address, which no other host than Google's may give us."""
+        content, video = self.operation.content, self.video
+        headers = {
+            "Content-Type": "application/json; charset=UTF-8",
+            "X-Upload-Content-Length": str(video.size),
+            "X-Upload-Content-Type": video.mime_type,
+        }
+        notify = "true" if content.options.get("notify_subscribers", True) else "false"
+        answer = self.session.request(
+            "POST",
+            START.format(version=self.connector.version),
+            headers=bearer(self.operation.account.access_token) | headers,
+            params={"uploadType": "resumable", "part": "snippet,status", "notifySubscribers": notify},
+            json=resource(content),
+        )
+        if not answer.ok:
+            raise self.connector.classify(answer)
+        address = answer.headers.get("Location", "")
+        parts = urlsplit(address)
+        if parts.scheme != "https" or not (parts.hostname or "").endswith(TRUSTED_HOST):
+            raise Unavailable("YouTube began an upload and gave no address of its own for it.", status=answer.status)
+        return address
+
+    def _kept(self, handles: Handles) -> int:
+        """Return how many of the bytes to prepare YouTube has; raises SessionOver."""
+        answer = self._ask(handles)
+        return self.last_piece if answer.ok else min(_kept(answer), self.last_piece)
+
+    def _ask(self, handles: Handles) -> Answer:
+        """Ask how far the upload is, without sending anything; the answer is 308 or has the video."""
+        headers = self._headers(f"*/{self.video.size}")
+        answer = self.session.request("PUT", handles[SESSION], headers=headers, data=b"")
+        if answer.ok or answer.status == RESUME_INCOMPLETE:
+            return answer
+        error = self.connector.classify(answer)
+        if is_unknown(error):
+            raise SessionOver
+        raise error
+
+    def _send(self, handles: Handles, piece: bytes) -> int:
+        """Send a piece that is not the last, and return how many bytes YouTube has now."""
+        start = handles[SENT]
+        headers = self._headers(f"{start}-{start + len(piece) - 1}/{self.video.size}")
+        answer = self.session.request("PUT", handles[SESSION], headers=headers, data=piece, timeout=PIECE_SECONDS)
+        if answer.status == RESUME_INCOMPLETE and _kept(answer) > start:
+            return _kept(answer)
+        error = self.connector.classify(answer)
+        if is_unknown(error) or answer.status == RESUME_INCOMPLETE:
+            raise Unavailable("YouTube broke off the upload: it is asked how far it came.", status=answer.status)
+        raise error
+
+    def finish(self) -> str:
+        """Send the last piece, which makes the video, and return the video's id."""
+        with self.video.open() as file:
+            file.seek(self.last_piece)
+            piece = file.read()
+        size = self.video.size
+        try:
+            return call_visible(
+                self.connector,
+                self.session,
+                "PUT",
+                self.operation.handles[SESSION],
+                id_at=("id",),
+                headers=self._headers(f"{self.last_piece}-{size - 1}/{size}"),
+                data=piece,
+            )
+        except Rejected as error:
+            if is_unknown(error):
+                raise Unknown(error.message, status=error.status, network_code=error.network_code) from error
+            raise
+
+    def video_id(self) -> str:
+        """Return the id of the video that came of this upload, empty while bytes are missing; raises SessionOver."""
+        answer = self._ask(self.operation.handles)
+        if answer.status == RESUME_INCOMPLETE:
+            return ""
+        video_id = dig_text(answer.json(), "id")
+        if not video_id:
+            raise Unknown("YouTube says that the upload is complete, and not what video it is.", status=answer.status)
+        return video_id
+
+    def _headers(self, span: str) -> dict[str, str]:
+        token = bearer(self.operation.account.access_token)
+        return token | {"Content-Type": self.video.mime_type, "Content-Range": f"bytes {span}"}
+
+
+def _kept(answer: Answer) -> int:
+    found = KEPT.fullmatch(answer.headers.get("Range", ""))
+    return int(found[1]) + 1 if found else 0
+
+
+def resource(content: Content) -> dict[str, Mapping[str, Any]]:
+    """Return all that is said about a video."""
+    options = content.options
+    snippet: dict[str, Any] = {
+        "title": content.title,
+        "description": content.text,
+        "categoryId": options.get("category", CATEGORY),
+    }
+    if options.get("tags"):
+        snippet["tags"] = options["tags"]
+    declared = {theirs: options[ours] for ours, theirs in DECLARATIONS.items() if ours in options}
+    return {"snippet": snippet, "status": {"privacyStatus": options.get("privacy", "public")} | declared}

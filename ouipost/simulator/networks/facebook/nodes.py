@@ -1,0 +1,176 @@
+"""What Facebook's Graph shows of posts, photos and videos."""
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+
+from ouipost.simulator import graph, growth
+from ouipost.simulator.call import Call
+from ouipost.simulator.models import Account, Media, Post
+from ouipost.simulator.networks.facebook import processing
+from ouipost.simulator.networks.facebook.access import ID, authorized, page_token
+
+REACTIONS = {
+    "post_reactions_like_total": 60,
+    "post_reactions_love_total": 20,
+    "post_reactions_wow_total": 8,
+    "post_reactions_haha_total": 8,
+    "post_reactions_sorry_total": 4,
+    "post_reactions_anger_total": 2,
+}
+MOST_COMMENTS, MOST_SHARES = 15, 12
+SUMMARIES = {"comments", "reactions"}
+STATUS_TYPES = {"photo": "added_photos", "video": "added_video", "reel": "added_video"}
+
+
+def published(call: Call, version: str, page: str) -> HttpResponse:
+    """List what the page published, newest first."""
+    token = page_token(call, page, "pages_read_engagement")
+    fields = post_fields(call)
+
+    def shown(post: Post) -> dict[str, Any]:
+        return graph.pick(post_node(call, post), fields, "Post")
+
+    return JsonResponse(graph.page_of(call, within(call, token.account, Post.POST), shown))
+
+
+def feed(call: Call, version: str, page: str) -> HttpResponse:
+    """List what stands on the page, which visitors may have written, too."""
+    authorized(call, "pages_read_user_content")
+    return published(call, version, page)
+
+
+def within(call: Call, account: str, kind: str) -> list[Post]:
+    """Return the posts of this kind between `since` and `until`, newest first."""
+    posts = Post.objects.of(ID, account).listed(call.now, call.seconds("list_lag")).filter(kind=kind)
+    if since := graph.moment(call, "since"):
+        posts = posts.filter(created_at__gte=since)
+    if until := graph.moment(call, "until"):
+        posts = posts.filter(created_at__lte=until)
+    return list(posts.order_by("-created_at", "-pk"))
+
+
+def post_fields(call: Call) -> graph.Fields:
+    """Return the asked fields of a post; how many commented or reacted is told only to those who may read it."""
+    fields = graph.fields_of(call.text("fields") or "id,message,created_time")
+    if SUMMARIES & set(fields):
+        authorized(call, "pages_read_user_content")
+    return fields
+
+
+def existing(call: Call, external_id: str) -> Post:
+    """Return a living post or comment, or refuse; a post with a video is known by the video's id, too."""
+    found = Post.objects.alive().filter(network=ID, created_at__lte=call.now)
+    post = found.filter(external_id=external_id).first()
+    if post is None:
+        page, _, video_id = external_id.rpartition("_")
+        video = processing.find(video_id, page)
+        post = found.filter(external_id=video.data["post"]).first() if video else None
+    if post is None:
+        raise graph.missing(call)
+    return post
+
+
+def show(call: Call, node_id: str) -> HttpResponse:
+    """Show the asked fields of a post, comment, photo or video."""
+    authorized(call, "pages_read_engagement")
+    if video := processing.find(node_id):
+        fields = graph.fields_of(call.text("fields") or "id,description,updated_time")
+        return JsonResponse(graph.pick(processing.node(video, call.now), fields, "Video"))
+    photo = Media.objects.defer("content").filter(network=ID, external_id=node_id).first()
+    if photo is not None:
+        if not photo.used and photo.expires_at <= call.now:
+            raise graph.missing(call)
+        fields = graph.fields_of(call.text("fields") or "id,created_time")
+        return JsonResponse(graph.pick(photo_node(photo), fields, "Photo"))
+    post = existing(call, node_id)
+    if post.kind == Post.COMMENT:
+        fields = graph.fields_of(call.text("fields") or "id,message,created_time")
+        return JsonResponse(graph.pick(comment_node(post), fields, "Comment"))
+    return JsonResponse(graph.pick(post_node(call, post), post_fields(call), "Post"))
+
+
+def photo_node(photo: Media) -> dict[str, Any]:
+    """Return the fields of a photo."""
+    return {
+        "id": photo.external_id,
+        "created_time": stamp(photo.created_at),
+        "width": photo.width,
+        "height": photo.height,
+        "alt_text_custom": photo.alt_text or None,
+    }
+
+
+def comment_node(post: Post) -> dict[str, Any]:
+    """Return the fields of a comment."""
+    return {
+        "id": post.external_id,
+        "message": post.text,
+        "from": author(post),
+        "created_time": stamp(post.created_at),
+        "permalink_url": post.url,
+    }
+
+
+def post_node(call: Call, post: Post) -> dict[str, Any]:
+    """Return the fields of a post."""
+    shares = counted(call, post, "shares", MOST_SHARES)
+    return {
+        "id": post.external_id,
+        "message": post.text or None,
+        "created_time": stamp(post.created_at),
+        "updated_time": stamp(post.created_at),
+        "permalink_url": post.url,
+        "is_published": True,
+        "status_type": STATUS_TYPES.get(post.data.get("kind", ""), "mobile_status_update"),
+        "from": author(post),
+        "attachments": attachments(post),
+        "shares": {"count": shares} if shares else None,
+        "comments": summary(comment_count(call, post)),
+        "reactions": summary(sum(counted(call, post, name, most) for name, most in REACTIONS.items())),
+    }
+
+
+def comment_count(call: Call, post: Post) -> int:
+    """Return how many comments a post has: those of strangers that are only counted, and those that are there."""
+    there = Post.objects.alive().filter(network=ID, root=post.external_id).count()
+    return counted(call, post, "comments", MOST_COMMENTS) + there
+
+
+def counted(call: Call, post: Post, metric: str, most: int) -> int:
+    """Return a number of the post as it stands now."""
+    return growth.grown(post.external_id, metric, since=post.created_at, now=call.now, most=most)
+
+
+def summary(total: int) -> dict[str, Any]:
+    """Return an edge that tells only its size."""
+    return {"data": [], "summary": {"total_count": total}}
+
+
+def author(post: Post) -> dict[str, str]:
+    """Return who published."""
+    account = Account.objects.get(network=ID, external_id=post.account)
+    return {"id": account.external_id, "name": account.name}
+
+
+def attachments(post: Post) -> dict[str, Any] | None:
+    """Return what hangs on a post: its photos, its video, or its link."""
+    is_photo = post.data.get("kind") == "photo"
+    address = "https://www.facebook.com/photo/?fbid={}" if is_photo else "https://www.facebook.com/watch/?v={}"
+    files = [
+        {
+            "media_type": "photo" if is_photo else "video",
+            "target": {"id": item["id"], "url": address.format(item["id"])},
+            "url": address.format(item["id"]),
+        }
+        for item in post.media
+    ]
+    link = post.data.get("link")
+    links = [{"media_type": "link", "target": {"url": link}, "url": link}] if link else []
+    return {"data": files + links} if files or links else None
+
+
+def stamp(at: datetime) -> str:
+    """Return a time as Graph writes it."""
+    return f"{at:%Y-%m-%dT%H:%M:%S}+0000"

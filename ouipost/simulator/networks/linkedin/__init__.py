@@ -1,0 +1,333 @@
+"""LinkedIn: sign-in, tokens, members and their organizations; posts are in `linkedin_posts`."""
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+
+from ouipost.simulator import pages, people, tokens
+from ouipost.simulator.call import FORMS, Call, Network, Refusal, Route
+from ouipost.simulator.models import Account, Token
+from ouipost.simulator.networks.linkedin import media as files
+from ouipost.simulator.networks.linkedin import posts, social
+from ouipost.simulator.networks.linkedin.signin import (
+    API,
+    COMMUNITY,
+    ID,
+    MEMBER,
+    ORGANIZATION,
+    SELF_SERVE,
+    WEB,
+    admit,
+    authorized,
+    error,
+    identify,
+    is_self_serve,
+    missing_path,
+    not_found,
+    paging,
+)
+
+LOOK = pages.Look(name="LinkedIn", colour="#0a66c2")
+PAGES = (("Bakery", "ADMINISTRATOR"), ("Books", "CONTENT_ADMINISTRATOR"), ("Library", "ANALYST"))
+"""The organizations of each member, and their role there."""
+CODE_LIFETIME = timedelta(minutes=30)
+ACCESS_LIFETIME = timedelta(days=60)
+REFRESH_LIFETIME = timedelta(days=365)
+
+
+def authorize(call: Call) -> HttpResponse:
+    """Show the consent page, and send the person back with a code or a refusal."""
+    scopes = call.text("scope").split()
+    if not call.text("client_id") or not pages.is_redirect_uri(call.text("redirect_uri")):
+        return pages.problem(LOOK, "Bummer, something went wrong: check client_id and redirect_uri.")
+    if call.text("response_type") != "code" or not call.text("state"):
+        return pages.problem(LOOK, "Bummer, something went wrong: check response_type and state.")
+    if not scopes or not (set(scopes) <= set(SELF_SERVE) or set(scopes) <= set(COMMUNITY)):
+        return pages.send_back(
+            call,
+            error="unauthorized_scope_error",
+            error_description="Scopes of a product that is not added to your application, or of two",
+        )
+    if call.method == "GET":
+        return pages.consent(call, LOOK, scopes=scopes)
+    if not pages.allowed(call):
+        return pages.send_back(
+            call, error="user_cancelled_authorize", error_description="The user cancelled the authorization"
+        )
+    return pages.send_back(call, code=grant_code(call, scopes))
+
+
+def grant_code(call: Call, scopes: list[str]) -> str:
+    """Return a code, good for 30 minutes, for the person who logged in."""
+    someone = people.person(call.text("client_id"), call.text("login"))
+    number = people.number(ID, someone.key)
+    member = f"{MEMBER}{number}"
+    people.keep(ID, member, username=someone.handle, name=someone.name)
+    for kind, role in PAGES:
+        urn = f"{ORGANIZATION}{people.number(ID, someone.key, kind)}"
+        name = f"{someone.name} {kind}"
+        people.keep(ID, urn, username=f"{someone.handle}-{kind.lower()}", name=name, member=member, role=role)
+    return tokens.issue(
+        f"AQ{secrets.token_urlsafe(100)}",
+        now=call.now,
+        lifetime=CODE_LIFETIME,
+        network=ID,
+        kind="code",
+        client_id=call.text("client_id"),
+        person=str(number),
+        account=member,
+        scopes=scopes,
+        data={"redirect_uri": call.text("redirect_uri")},
+    )
+
+
+def token_error(name: str, description: str, status: int = 400) -> Refusal:
+    """Return the refusal of a token endpoint."""
+    return Refusal(status, {"error": name, "error_description": description})
+
+
+def client_of(call: Call) -> str:
+    """Return the client that calls a token endpoint, or refuse it."""
+    if call.content_type != FORMS[0]:
+        raise token_error("invalid_request", "Send the parameters as application/x-www-form-urlencoded.")
+    client_id, secret = call.text("client_id"), call.text("client_secret")
+    if not client_id:
+        raise token_error("invalid_client_id", 'A required parameter "client_id" is missing')
+    if not secret or not tokens.secret_fits(ID, client_id, secret):
+        raise token_error("invalid_client", "Client authentication failed", 401)
+    return client_id
+
+
+def access_token(call: Call) -> HttpResponse:
+    """Give tokens for a code or a refresh token."""
+    client_id = client_of(call)
+    match call.text("grant_type"):
+        case "authorization_code":
+            return exchange(call, client_id)
+        case "refresh_token":
+            return refresh(call, client_id)
+    raise token_error("invalid_request", 'A required parameter "grant_type" is missing or unsupported')
+
+
+def exchange(call: Call, client_id: str) -> HttpResponse:
+    """Give tokens for a code that is fresh, unused, and asked for by the same address."""
+    code = tokens.find(ID, call.text("code"), "code")
+    if code is None or code.client_id != client_id or code.expired(call.now):
+        raise token_error("invalid_request", "Unable to retrieve access token: authorization code not found")
+    if call.text("redirect_uri") != code.data["redirect_uri"]:
+        raise token_error("invalid_redirect_uri", "Unable to retrieve access token: redirect_uri does not match")
+    if not tokens.spend(code, call.now):
+        raise token_error("invalid_request", "Unable to retrieve access token: authorization code was used")
+    end_other_scopes(code, call.now)
+    answer = access(call, code)
+    if not is_self_serve(code):
+        refresh_token = f"AQ{secrets.token_urlsafe(350)}"
+        tokens.issue(refresh_token, like=code, now=call.now, lifetime=REFRESH_LIFETIME, kind="refresh")
+        answer |= {"refresh_token": refresh_token, "refresh_token_expires_in": seconds(REFRESH_LIFETIME)}
+    return JsonResponse(answer)
+
+
+def end_other_scopes(code: Token, now: datetime) -> None:
+    """Revoke what this member granted this app before, where that was another set of scopes."""
+    earlier = Token.objects.filter(network=ID, client_id=code.client_id, person=code.person, revoked_at=None)
+    for token in earlier.exclude(kind="code"):
+        if set(token.scopes) != set(code.scopes):
+            tokens.spend(token, now)
+
+
+def access(call: Call, source: Token) -> dict[str, Any]:
+    """Return the answer with a new access token."""
+    value = f"AQ{secrets.token_urlsafe(350)}"
+    tokens.issue(value, like=source, now=call.now, lifetime=ACCESS_LIFETIME, kind="access")
+    return {"access_token": value, "expires_in": seconds(ACCESS_LIFETIME), "scope": ",".join(source.scopes)}
+
+
+def seconds(lifetime: timedelta) -> int:
+    """Return a lifetime in whole seconds."""
+    return int(lifetime.total_seconds())
+
+
+def refresh(call: Call, client_id: str) -> HttpResponse:
+    """Give a new access token; the refresh token stays the same and ends when it would have ended."""
+    old = tokens.find(ID, call.text("refresh_token"), "refresh")
+    if old is None or old.client_id != client_id or old.revoked_at or old.expired(call.now):
+        message = "The provided authorization grant or refresh token is invalid, expired or revoked"
+        raise token_error("invalid_grant", message)
+    assert old.expires_at is not None
+    rest = {"refresh_token": call.text("refresh_token"), "refresh_token_expires_in": seconds(old.expires_at - call.now)}
+    return JsonResponse(access(call, old) | rest)
+
+
+def revoke(call: Call) -> HttpResponse:
+    """Revoke a token and all others of its consent."""
+    client_id = client_of(call)
+    found = tokens.find(ID, call.text("token"), "access", "refresh")
+    if found is None or found.client_id != client_id:
+        raise token_error("invalid_request", "The token is unknown")
+    tokens.revoke_grant(found, call.now)
+    return HttpResponse()
+
+
+def introspect(call: Call) -> HttpResponse:
+    """Tell an app the facts of one of its tokens."""
+    client_id = client_of(call)
+    found = tokens.find(ID, call.text("token"), "access", "refresh")
+    if found is None or found.client_id != client_id or found.expires_at is None:
+        return JsonResponse({"active": False})
+    is_active = found.revoked_at is None and not found.expired(call.now)
+    status = "active" if is_active else "revoked" if found.revoked_at else "expired"
+    expires_at = int(found.expires_at.timestamp())
+    scope = ",".join(found.scopes)
+    return JsonResponse({"active": is_active, "expires_at": expires_at, "scope": scope, "status": status})
+
+
+def userinfo(call: Call) -> HttpResponse:
+    """Show by OpenID Connect whose token this is."""
+    token = authorized(call, "openid")
+    account = Account.objects.get(network=ID, external_id=token.account)
+    given, _, family = account.name.partition(" ")
+    facts: dict[str, Any] = {"sub": token.person}
+    if "profile" in token.scopes:
+        facts |= {"name": account.name, "given_name": given, "family_name": family}
+        facts |= {"picture": people.avatar(call.base, account), "locale": {"country": "US", "language": "en"}}
+    if "email" in token.scopes:
+        facts |= {"email": f"{account.username}@example.com", "email_verified": True}
+    return JsonResponse(facts)
+
+
+def me(call: Call) -> HttpResponse:
+    """Show whose token this is to an app of Community Management."""
+    token = authorized(call, "r_basicprofile")
+    account = Account.objects.get(network=ID, external_id=token.account)
+    given, _, family = account.name.partition(" ")
+    return JsonResponse(
+        {
+            "id": token.person,
+            "localizedFirstName": given,
+            "localizedLastName": family,
+            "vanityName": account.username,
+        }
+    )
+
+
+def acls(call: Call) -> HttpResponse:
+    """List the organizations where the member has a role."""
+    token = authorized(call, "rw_organization_admin", "r_organization_admin")
+    if call.text("q") != "roleAssignee":
+        raise error(400, "q must be roleAssignee")
+    found = Account.objects.filter(network=ID, data__member=token.account).order_by("pk")
+    if role := call.text("role"):
+        found = found.filter(data__role=role)
+    asked, page = paging(call, found.count())
+    elements = [
+        {
+            "organization": each.external_id,
+            "roleAssignee": token.account,
+            "role": each.data["role"],
+            "state": "APPROVED",
+        }
+        for each in found[asked]
+        if call.text("state") in ("", "APPROVED")
+    ]
+    return JsonResponse({"elements": elements} | page)
+
+
+def organization_of(number: str) -> Account:
+    """Return an organization, or refuse."""
+    found = Account.objects.filter(network=ID, external_id=f"{ORGANIZATION}{number}").first()
+    if found is None:
+        raise not_found(f"Could not find entity {ORGANIZATION}{number}")
+    return found
+
+
+def organization(call: Call, number: str) -> HttpResponse:
+    """Show an organization; its logo is only named."""
+    authorized(call, "rw_organization_admin", "r_organization_admin", "r_organization_social")
+    found = organization_of(number)
+    logo = f"urn:li:digitalmediaAsset:{number}"
+    return JsonResponse(
+        {
+            "id": int(number),
+            "localizedName": found.name,
+            "vanityName": found.username,
+            "logoV2": {"original": logo, "cropped": logo},
+        }
+    )
+
+
+def organization_logo(call: Call, number: str) -> HttpResponse:
+    """Show the address of an organization's logo, as only the older API does."""
+    authorized(call, "rw_organization_admin", "r_organization_admin", "r_organization_social")
+    if "logoV2(original~:playableStreams)" not in call.text("projection"):
+        raise error(400, "Only projection=(logoV2(original~:playableStreams)) is simulated here")
+    address = people.avatar(call.base, organization_of(number))
+    streams = {"elements": [{"identifiers": [{"identifier": address, "identifierType": "EXTERNAL_URL"}]}]}
+    logo = {"original": f"urn:li:digitalmediaAsset:{number}", "original~": streams}
+    return JsonResponse({"logoV2": logo})
+
+
+def permalink(call: Call, urn: str) -> HttpResponse:
+    """Show a post to anybody."""
+    return pages.permalink(call, LOOK, ID, urn)
+
+
+UPLOADS = r"/dms-uploads/(?P<name>\w+)"
+POST = r"/rest/posts/(?P<urn>urn:li:[^/]+)"
+COMMENTS = r"/rest/socialActions/(?P<urn>urn:li:[^/]+)/comments"
+KINDED = r"(?P<kind>image|document)"
+NETWORK = Network(
+    id=ID,
+    hosts=API + WEB,
+    not_found=missing_path,
+    identify=identify,
+    revoke=tokens.revoke_grant,
+    admit=admit,
+    routes=(
+        Route(method="GET", hosts=WEB, pattern="/oauth/v2/authorization", handler=authorize),
+        Route(method="POST", hosts=WEB, pattern="/oauth/v2/authorization", handler=authorize),
+        Route(method="POST", hosts=WEB, pattern="/oauth/v2/accessToken", handler=access_token),
+        Route(method="POST", hosts=WEB, pattern="/oauth/v2/revoke", handler=revoke),
+        Route(method="POST", hosts=WEB, pattern="/oauth/v2/introspectToken", handler=introspect),
+        Route(method="GET", hosts=WEB, pattern=r"/feed/update/(?P<urn>urn:li:\w+:\d+)/?", handler=permalink),
+        Route(method="PUT", hosts=WEB, pattern=rf"{UPLOADS}/uploaded-{KINDED}/0", handler=files.bring, upload=True),
+        Route(method="PUT", hosts=WEB, pattern=rf"{UPLOADS}/uploaded-video/(?P<part>\d+)", handler=files.bring_part),
+        Route(method="GET", hosts=API, pattern="/v2/userinfo", handler=userinfo),
+        Route(method="GET", hosts=API, pattern="/v2/me", handler=me),
+        Route(method="GET", hosts=API, pattern=r"/v2/organizations/(?P<number>\d+)", handler=organization_logo),
+        Route(method="GET", hosts=API, pattern="/rest/organizationAcls", handler=acls),
+        Route(method="GET", hosts=API, pattern=r"/rest/organizations/(?P<number>\d+)", handler=organization),
+        Route(method="GET", hosts=API, pattern=r"/rest/networkSizes/(?P<urn>[^/]+)", handler=social.network_size),
+        Route(method="POST", hosts=API, pattern=rf"/rest/{KINDED}s", handler=files.initialize),
+        Route(
+            method="POST",
+            hosts=API,
+            pattern="/rest/videos",
+            handler=files.videos,
+            upload=lambda call: call.text("action") == "finalizeUpload",
+        ),
+        Route(
+            method="GET",
+            hosts=API,
+            pattern=r"/rest/(?P<kind>image|document|video)s/(?P<urn>urn:li:[^/]+)",
+            handler=files.show,
+        ),
+        Route(method="POST", hosts=API, pattern="/rest/posts", handler=posts.create, visible=True),
+        Route(method="GET", hosts=API, pattern="/rest/posts", handler=posts.find),
+        Route(method="GET", hosts=API, pattern=POST, handler=posts.show),
+        Route(method="POST", hosts=API, pattern=POST, handler=posts.change),
+        Route(method="DELETE", hosts=API, pattern=POST, handler=posts.delete),
+        Route(method="POST", hosts=API, pattern=COMMENTS, handler=social.comment, visible=True),
+        Route(method="GET", hosts=API, pattern=COMMENTS, handler=social.comments),
+        Route(method="GET", hosts=API, pattern=r"/rest/socialMetadata/(?P<urn>[^/]+)", handler=social.social_metadata),
+        Route(
+            method="GET",
+            hosts=API,
+            pattern="/rest/organizationalEntityShareStatistics",
+            handler=social.share_statistics,
+        ),
+        Route(method="GET", hosts=API, pattern="/rest/memberCreatorPostAnalytics", handler=social.member_analytics),
+        Route(method="GET", hosts=API, pattern="/rest/memberFollowersCount", handler=social.member_followers),
+    ),
+)

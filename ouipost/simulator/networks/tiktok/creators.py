@@ -1,0 +1,102 @@
+"""What TikTok lets a creator's apps post: told by creator_info, and held to when a post is begun."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpResponse
+
+from ouipost.simulator import people
+from ouipost.simulator.call import Call
+from ouipost.simulator.models import Account, Media, Post
+from ouipost.simulator.networks.tiktok.access import ID, PUBLISH, account_of, answer, authorized, error, invalid
+
+PUBLIC, FOLLOWERS, FRIENDS, ONESELF = (
+    "PUBLIC_TO_EVERYONE",
+    "FOLLOWER_OF_CREATOR",
+    "MUTUAL_FOLLOW_FRIENDS",
+    "SELF_ONLY",
+)
+DAY = timedelta(hours=24)
+POSTS_A_DAY = 15
+DRAFTS_A_DAY = 5
+LONGEST_SECONDS, SHORT_SECONDS = 600, 60
+DRAFT = "draft"
+FLAGS = ("disable_comment", "disable_duet", "disable_stitch", "brand_content_toggle", "brand_organic_toggle")
+MORE_FLAGS = ("is_aigc", "auto_add_music")
+
+
+def creator_info(call: Call) -> HttpResponse:
+    """Tell what the creator may choose; one who has posted enough today is told so with status 200."""
+    account = account_of(authorized(call, PUBLISH))
+    if posted_enough(call, account.external_id):
+        raise error(200, "spam_risk_too_many_posts")
+    name = {"creator_username": account.username, "creator_nickname": account.name}
+    return answer(creator_avatar_url=people.avatar(call.base, account), **name, **settings_of(account))
+
+
+def settings_of(account: Account) -> dict[str, Any]:
+    """Return a creator's settings: somebody called private, quiet or brief has them accordingly."""
+    words = account.name.lower().split()
+    private = "private" in words
+    return {
+        "privacy_level_options": [FOLLOWERS if private else PUBLIC, FRIENDS, ONESELF],
+        "comment_disabled": "quiet" in words,
+        "duet_disabled": private,
+        "stitch_disabled": private,
+        "max_video_post_duration_sec": SHORT_SECONDS if "brief" in words else LONGEST_SECONDS,
+    }
+
+
+def posted_enough(call: Call, account: str) -> bool:
+    """Return whether apps have posted as much as they may for this creator within a day."""
+    return Post.objects.of(ID, account).filter(created_at__gt=call.now - DAY).count() >= POSTS_A_DAY
+
+
+def admit_post(call: Call, account: str) -> None:
+    """Refuse a post of a creator who has posted enough today."""
+    if posted_enough(call, account):
+        raise error(403, "spam_risk_too_many_posts")
+
+
+def admit_draft(call: Call, account: str) -> None:
+    """Refuse a draft of a creator who has enough of them waiting."""
+    recent = Media.objects.filter(network=ID, account=account, created_at__gt=call.now - DAY)
+    if recent.filter(data__kind=DRAFT).count() >= DRAFTS_A_DAY:
+        raise error(403, "spam_risk_too_many_pending_share")
+
+
+def checked_info(call: Call, account: Account, texts: dict[str, int], interactions: tuple[str, ...]) -> dict[str, Any]:
+    """Return what is said about a post, or refuse it; `texts` are the lengths that its texts may have."""
+    info = call.json.get("post_info") if isinstance(call.json, dict) else None
+    if not isinstance(info, dict):
+        raise invalid("post_info is required.")
+    for name, most in texts.items():
+        text = info.get(name, "")
+        if not isinstance(text, str) or len(text.encode("utf-16-le")) > 2 * most:
+            raise invalid(f"{name} must be a text of at most {most} UTF-16 code units.")
+    for name in (*FLAGS, *MORE_FLAGS):
+        if not isinstance(info.get(name, False), bool):
+            raise invalid(f"{name} must be true or false.")
+    if type(cover := info.get("video_cover_timestamp_ms", 0)) is not int or cover < 0:
+        raise invalid("video_cover_timestamp_ms must be a number of milliseconds.")
+    check_privacy(info, account)
+    check_interactions(info, account, interactions)
+    return info
+
+
+def check_privacy(info: dict[str, Any], account: Account) -> None:
+    """Refuse who may see the post where the creator cannot choose that, or advertisers would not."""
+    level = info.get("privacy_level")
+    if not level:
+        raise invalid("privacy_level is required.")
+    if level not in settings_of(account)["privacy_level_options"]:
+        raise error(403, "privacy_level_option_mismatch")
+    if level == ONESELF and info.get("brand_content_toggle"):
+        raise invalid("Branded content cannot be posted as SELF_ONLY.")
+
+
+def check_interactions(info: dict[str, Any], account: Account, interactions: tuple[str, ...]) -> None:
+    """Refuse an interaction that the creator has turned off for all posts."""
+    for name in interactions:
+        if settings_of(account)[f"{name}_disabled"] and not info.get(f"disable_{name}", False):
+            raise invalid(f"disable_{name} must be true: the creator has turned it off.")

@@ -1,0 +1,168 @@
+"""What becomes of a post on TikTok: its files are looked into, then it is published once, or given up."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from ouipost.simulator import clips, media, publishing, pulling
+from ouipost.simulator.call import Call
+from ouipost.simulator.clips import Clip
+from ouipost.simulator.media import Picture
+from ouipost.simulator.models import Account, Media, Post, atomic
+from ouipost.simulator.networks.tiktok.access import ID
+from ouipost.simulator.networks.tiktok.creators import DRAFT, LONGEST_SECONDS, PUBLIC, settings_of
+
+VIDEO, PHOTO = "video", "photo"
+STATUS_LIFETIME = timedelta(days=30)
+"""Not documented."""
+AGENT = "TikTokBot/1.0"
+MAX_PHOTO_BYTES, MAX_PHOTO_SIDES = 20_000_000, (1080, 1920)
+PHOTO_FORMATS = ("JPEG", "MPO", "WEBP")
+CODECS = ("h264", "hevc", "vp8", "vp9")
+LEAST_FPS, MOST_FPS = 23, 60
+LEAST_SIDE, MOST_SIDE = 360, 4096
+BAD_FORMAT, BAD_SIZE = "file_format_check_failed", "picture_size_check_failed"
+
+
+def keep(call: Call, account: Account, begins: str, data: dict[str, Any]) -> Media:
+    """Keep a new post that has no bytes yet."""
+    return media.keep(
+        f"{begins}{publishing.snowflake(call.now)}",
+        b"",
+        network=ID,
+        account=account.external_id,
+        now=call.now,
+        lifetime=STATUS_LIFETIME,
+        picture=None,
+        data=data,
+    )
+
+
+def pulled(address: str, *, most: int) -> bytes | None:
+    """Return the file at an address, None where it cannot be fetched."""
+    try:
+        return pulling.fetch(address, most=most, agent=AGENT)
+    except pulling.Unreachable:
+        return None
+
+
+def take_video(call: Call, begun: Media, content: bytes | None) -> None:
+    """Look into a video that is whole, and publish it unless TikTok gives it up or it is a draft."""
+    try:
+        clip = clips.look_at_clip(content or b"")
+    except clips.NotAVideo:
+        clip = None
+    reason = "video_pull_failed" if content is None else flaw(call, begun, clip)
+    with atomic():
+        post = publish(call, begun, [begun.external_id]) if not reason and begun.data["kind"] == VIDEO else None
+        settle(call, begun, reason, post, content=content or b"", picture=clip)
+
+
+def flaw(call: Call, begun: Media, clip: Clip | None) -> str:
+    """Return the reason for which TikTok would give up a video, empty for one that it takes."""
+    if clip is None or clip.video_codec not in CODECS or "processing_failed" in call.effects:
+        return BAD_FORMAT
+    account = Account.objects.get(network=ID, external_id=begun.account)
+    most = LONGEST_SECONDS if begun.data["kind"] == DRAFT else settings_of(account)["max_video_post_duration_sec"]
+    sides = sorted((clip.width, clip.height))
+    wrong = {
+        "duration_check_failed": not 0 < clip.seconds <= most,
+        "frame_rate_check_failed": not LEAST_FPS <= clip.fps <= MOST_FPS,
+        BAD_SIZE: sides[0] < LEAST_SIDE or sides[1] > MOST_SIDE,
+    }
+    return next((reason for reason, is_wrong in wrong.items() if is_wrong), "")
+
+
+def settle(call: Call, begun: Media, reason: str, post: Post | None, content: bytes, picture: Clip | None) -> None:
+    """Keep what has become of a post, which is told when the work on it is over."""
+    media.keep(
+        begun.external_id,
+        content,
+        network=ID,
+        account=begun.account,
+        now=call.now,
+        lifetime=STATUS_LIFETIME,
+        picture=picture,
+        ready_at=call.now + timedelta(seconds=call.seconds("slow_processing")),
+        failed=bool(reason),
+        used=True,
+        data=begun.data | {"reason": reason, "post": post.external_id if post else ""},
+    )
+
+
+def publish(call: Call, begun: Media, files: Sequence[str]) -> Post:
+    """Make a post; it is listed when the work on it, and the moderation, are over."""
+    external_id = publishing.snowflake(call.now)
+    kind = begun.data["kind"]
+    username = Account.objects.get(network=ID, external_id=begun.account).username
+    return publishing.publish(
+        now=call.now,
+        lag=call.seconds("slow_processing") + call.seconds("list_lag"),
+        network=ID,
+        account=begun.account,
+        external_id=external_id,
+        text=begun.data["text"],
+        media=[{"id": name, "alt": ""} for name in files],
+        url=f"https://www.tiktok.com/@{username}/{kind}/{external_id}",
+        data={"kind": kind, "title": begun.data.get("title", ""), "privacy": begun.data["privacy"]},
+    )
+
+
+def take_photos(call: Call, begun: Media, addresses: list[str]) -> None:
+    """Fetch and look into the photos, and publish them unless TikTok gives one up."""
+    files, reason = [], BAD_FORMAT if "processing_failed" in call.effects else ""
+    for number, address in enumerate(addresses):
+        content = pulled(address, most=MAX_PHOTO_BYTES)
+        picture = None if content is None else picture_of(content)
+        reason = reason or ("photo_pull_failed" if content is None else flaw_of_photo(content, picture))
+        if reason:
+            break
+        files.append(keep_photo(call, begun, number, content or b"", picture))
+    with atomic():
+        post = publish(call, begun, files) if not reason and begun.data["kind"] == PHOTO else None
+        settle(call, begun, reason, post, content=b"", picture=None)
+
+
+def picture_of(content: bytes) -> Picture | None:
+    """Return the facts of a photo, None for a file that is none."""
+    try:
+        return media.look_at(content)
+    except media.NotAnImage:
+        return None
+
+
+def flaw_of_photo(content: bytes, picture: Picture | None) -> str:
+    """Return the reason for which TikTok would give up a photo, empty for one that it takes."""
+    if picture is None or picture.format not in PHOTO_FORMATS:
+        return BAD_FORMAT
+    sides = sorted((picture.width, picture.height))
+    too_large = any(side > most for side, most in zip(sides, MAX_PHOTO_SIDES, strict=True))
+    return BAD_SIZE if too_large or len(content) > MAX_PHOTO_BYTES else ""
+
+
+def keep_photo(call: Call, begun: Media, number: int, content: bytes, picture: Picture | None) -> str:
+    """Keep a photo of a post for as long as there is the post, and return its name."""
+    kept = media.keep(
+        f"{begun.external_id}/{number}",
+        content,
+        network=ID,
+        account=begun.account,
+        now=call.now,
+        lifetime=STATUS_LIFETIME,
+        picture=picture,
+        used=True,
+    )
+    return kept.external_id
+
+
+def state(call: Call, begun: Media, working: str) -> dict[str, Any]:
+    """Return the status of a post, with the reason of one that was given up and the id of one that all can see."""
+    if not begun.used or begun.ready_at > call.now:
+        return {"status": working}
+    if begun.failed:
+        return {"status": "FAILED", "fail_reason": begun.data["reason"]}
+    if begun.data["kind"] == DRAFT:
+        return {"status": "SEND_TO_USER_INBOX"}
+    shown = Post.objects.of(ID, begun.account).listed(call.now, 0).filter(external_id=begun.data["post"])
+    ids = [int(post.external_id) for post in shown if post.data["privacy"] == PUBLIC]
+    return {"status": "PUBLISH_COMPLETE", "publicaly_available_post_id": ids}

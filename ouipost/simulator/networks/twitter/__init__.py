@@ -1,0 +1,274 @@
+"""X: login with PKCE, rotating tokens, quotas, users; posts are in `twitter_posts`, files in `twitter_media`."""
+
+import base64
+import binascii
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+
+from ouipost.simulator import growth, limits, pages, people, tokens
+from ouipost.simulator.call import FORMS, Call, Network, Refusal, Route
+from ouipost.simulator.models import Account, Media, Post, Token
+from ouipost.simulator.networks.twitter import media as files
+from ouipost.simulator.networks.twitter import posts, views
+from ouipost.simulator.networks.twitter.access import (
+    ID,
+    SCOPES,
+    authorized,
+    chosen_fields,
+    identify,
+    invalid_request,
+    missing_path,
+    problem,
+    subscription,
+)
+from ouipost.simulator.networks.twitter.timelines import timeline
+
+API = ("api.x.com", "api.twitter.com")
+WEB = ("x.com", "twitter.com")
+LOOK = pages.Look(name="X", colour="#0f1419", allow_label="Authorize app")
+CODE_LIFETIME = timedelta(seconds=30)
+ACCESS_LIFETIME = timedelta(hours=2)
+REFRESH_LIFETIME = timedelta(days=182)
+WINDOW, DAY = timedelta(minutes=15), timedelta(days=1)
+POSTS_A_DAY, POSTS_A_DAY_OF_AN_APP = 2400, 10_000
+USER_FIELDS = (
+    "id",
+    "name",
+    "username",
+    "profile_image_url",
+    "public_metrics",
+    "verified",
+    "verified_type",
+    "subscription_type",
+    "created_at",
+    "description",
+)
+
+
+def admit(call: Call, route: Route) -> None:
+    """Count the call against its limit of 15 minutes, and posts against those of a day; refuse what is too much."""
+    most = LIMITS.get(route.handler)
+    if most is None or not call.account:
+        return
+    count(call, "x-rate-limit", f"{call.account}:{route.method} {route.handler.__name__}", most, WINDOW)
+    if route.handler is posts.create and call.token is not None:
+        count(call, "x-user-limit-24hour", f"{call.account}:posts", POSTS_A_DAY, DAY)
+        count(call, "x-app-limit-24hour", f"app {call.token.client_id}:posts", POSTS_A_DAY_OF_AN_APP, DAY)
+
+
+def count(call: Call, header: str, key: str, most: int, window: timedelta) -> None:
+    """Take one from a quota, with its headers; refuse when it is used up."""
+    usage = limits.take(f"{ID}:{key}", limit=most, window=window, now=call.now)
+    call.headers |= {
+        f"{header}-limit": str(usage.limit),
+        f"{header}-remaining": str(usage.remaining),
+        f"{header}-reset": str(int(usage.resets_at.timestamp())),
+    }
+    if usage.exceeded:
+        raise problem(429, "Too Many Requests", "Too Many Requests")
+
+
+def authorize(call: Call) -> HttpResponse:
+    """Show the consent page, and send the person back with a code or a refusal."""
+    scopes = call.text("scope").split()
+    wrong = {
+        "client_id": not call.text("client_id"),
+        "redirect_uri": not pages.is_redirect_uri(call.text("redirect_uri")),
+        "response_type": call.text("response_type") != "code",
+        "state": not 0 < len(call.text("state")) <= 500,
+        "code_challenge": len(call.text("code_challenge")) != 43,
+        "code_challenge_method": call.text("code_challenge_method") != "S256",
+        "scope": not scopes or any(scope not in SCOPES for scope in scopes),
+    }
+    if names := [name for name, is_wrong in wrong.items() if is_wrong]:
+        return pages.problem(LOOK, f"You weren't able to give access to the App: check {', '.join(names)}.")
+    if call.method == "GET":
+        return pages.consent(call, LOOK, scopes=scopes)
+    if not pages.allowed(call):
+        return pages.send_back(call, error="access_denied")
+    return pages.send_back(call, code=grant_code(call, scopes))
+
+
+def grant_code(call: Call, scopes: list[str]) -> str:
+    """Return a code, good for 30 seconds, for the person who logged in."""
+    someone = people.person(call.text("client_id"), call.text("login"))
+    external_id = str(people.number(ID, someone.key))
+    paid = subscription(someone.name)
+    people.keep(ID, external_id, username=someone.handle, name=someone.name, subscription_type=paid)
+    return tokens.issue(
+        secrets.token_urlsafe(64),
+        now=call.now,
+        lifetime=CODE_LIFETIME,
+        network=ID,
+        kind="code",
+        client_id=call.text("client_id"),
+        person=external_id,
+        account=external_id,
+        scopes=scopes,
+        data={"redirect_uri": call.text("redirect_uri"), "challenge": call.text("code_challenge")},
+    )
+
+
+def client_of(call: Call) -> str:
+    """Return the client that calls the token endpoint: by Basic credentials, or a public one by its id."""
+    if call.content_type != FORMS[0]:
+        raise invalid_request("Send the parameters as application/x-www-form-urlencoded.")
+    scheme, _, encoded = call.request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        client_id, secret = call.text("client_id"), call.text("client_secret")
+    else:
+        try:
+            client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            client_id, secret = "", ""
+    if not client_id or not tokens.secret_fits(ID, client_id, secret):
+        body = {"error": "unauthorized_client", "error_description": "Missing valid authorization header"}
+        raise Refusal(401, body)
+    return client_id
+
+
+def token(call: Call) -> HttpResponse:
+    """Give tokens for a code, or for a refresh token, which dies at once."""
+    client_id = client_of(call)
+    match call.text("grant_type"):
+        case "authorization_code":
+            return pair(call, spent_code(call, client_id))
+        case "refresh_token":
+            return pair(call, spent_refresh_token(call, client_id))
+        case _:
+            raise invalid_request("Missing or unsupported grant_type.")
+
+
+def spent_code(call: Call, client_id: str) -> Token:
+    """Return the code that was sent, used up now, or refuse it."""
+    code = tokens.find(ID, call.text("code"), "code")
+    if code is None or code.client_id != client_id or code.expired(call.now):
+        raise invalid_request("Value passed for the authorization code was invalid.")
+    if call.text("redirect_uri") != code.data["redirect_uri"]:
+        raise invalid_request("Value passed for the redirect uri did not match the uri of the authorization code.")
+    if not tokens.verifier_fits(code.data["challenge"], call.text("code_verifier")):
+        raise invalid_request("Value passed for the code verifier did not match the code challenge.")
+    if not tokens.spend(code, call.now):
+        raise invalid_request("Value passed for the authorization code was invalid.")
+    return code
+
+
+def spent_refresh_token(call: Call, client_id: str) -> Token:
+    """Return the refresh token that was sent, used up now, or refuse it."""
+    old = tokens.find(ID, call.text("refresh_token"), "refresh")
+    if old is None or old.client_id != client_id or old.expired(call.now) or not tokens.spend(old, call.now):
+        raise invalid_request("Value passed for the token was invalid.")
+    return old
+
+
+def pair(call: Call, source: Token) -> HttpResponse:
+    """Issue an access token, and a refresh token where offline access was granted."""
+    access = tokens.issue(secrets.token_urlsafe(64), like=source, now=call.now, lifetime=ACCESS_LIFETIME, kind="access")
+    answer: dict[str, Any] = {
+        "token_type": "bearer",
+        "expires_in": int(ACCESS_LIFETIME.total_seconds()),
+        "access_token": access,
+        "scope": " ".join(source.scopes),
+    }
+    if "offline.access" in source.scopes:
+        answer["refresh_token"] = tokens.issue(
+            secrets.token_urlsafe(64), like=source, now=call.now, lifetime=REFRESH_LIFETIME, kind="refresh"
+        )
+    return JsonResponse(answer)
+
+
+def revoke(call: Call) -> HttpResponse:
+    """Revoke a token and all others of its consent."""
+    client_id = client_of(call)
+    if not call.text("token"):
+        raise invalid_request("Missing required parameter [token].")
+    found = tokens.find(ID, call.text("token"), "access", "refresh")
+    if found is not None and found.client_id == client_id:
+        tokens.revoke_grant(found, call.now)
+    return JsonResponse({"revoked": True})
+
+
+def me(call: Call) -> HttpResponse:
+    """Show whose token this is."""
+    token = authorized(call, "users.read", "tweet.read")
+    account = Account.objects.get(network=ID, external_id=token.account)
+    fields = chosen_fields(call, "user.fields", USER_FIELDS) | {"id", "name", "username"}
+    shown = user(call, account)
+    return JsonResponse({"data": {name: shown[name] for name in USER_FIELDS if name in fields}})
+
+
+def user(call: Call, account: Account) -> dict[str, Any]:
+    """Return all fields of a user."""
+    paid = account.data.get("subscription_type", "None")
+    return {
+        "id": account.external_id,
+        "name": account.name,
+        "username": account.username,
+        "profile_image_url": people.avatar(call.base, account),
+        "public_metrics": {
+            "followers_count": growth.followers(account.external_id, call.now),
+            "following_count": 2,
+            "tweet_count": Post.objects.alive().of(ID, account.external_id).count(),
+            "listed_count": 0,
+            "like_count": 0,
+            "media_count": Media.objects.filter(network=ID, account=account.external_id, used=True).count(),
+        },
+        "verified": paid != "None",
+        "verified_type": "none" if paid == "None" else "blue",
+        "subscription_type": paid,
+        "created_at": "2026-01-01T00:00:00.000Z",
+        "description": "",
+    }
+
+
+def permalink(call: Call, post_id: str) -> HttpResponse:
+    """Show a post to anybody, whatever name is in the address."""
+    return pages.permalink(call, LOOK, ID, post_id)
+
+
+LIMITS = {
+    posts.create: 100,
+    posts.delete: 50,
+    views.lookup: 5000,
+    views.show: 900,
+    timeline: 900,
+    me: 75,
+    files.upload: 500,
+    files.status: 1000,
+    files.metadata: 500,
+    files.initialize: 1875,
+    files.append: 1875,
+    files.finalize: 1875,
+}
+POST = r"/2/tweets/(?P<post_id>\d+)"
+UPLOAD = r"/2/media/upload/(?P<media_id>\d+)"
+NETWORK = Network(
+    id=ID,
+    hosts=API + WEB,
+    not_found=missing_path,
+    identify=identify,
+    revoke=tokens.revoke_grant,
+    admit=admit,
+    routes=(
+        Route(method="GET", hosts=WEB, pattern="/i/oauth2/authorize", handler=authorize),
+        Route(method="POST", hosts=WEB, pattern="/i/oauth2/authorize", handler=authorize),
+        Route(method="GET", hosts=WEB, pattern=r"/(?:\w+|i/web)/status/(?P<post_id>\d+)/?", handler=permalink),
+        Route(method="POST", hosts=API, pattern="/2/oauth2/token", handler=token),
+        Route(method="POST", hosts=API, pattern="/2/oauth2/revoke", handler=revoke),
+        Route(method="GET", hosts=API, pattern="/2/users/me", handler=me),
+        Route(method="POST", hosts=API, pattern="/2/media/upload", handler=files.upload, upload=True),
+        Route(method="GET", hosts=API, pattern="/2/media/upload", handler=files.status),
+        Route(method="POST", hosts=API, pattern="/2/media/upload/initialize", handler=files.initialize),
+        Route(method="POST", hosts=API, pattern=f"{UPLOAD}/append", handler=files.append),
+        Route(method="POST", hosts=API, pattern=f"{UPLOAD}/finalize", handler=files.finalize, upload=True),
+        Route(method="POST", hosts=API, pattern="/2/media/metadata", handler=files.metadata),
+        Route(method="POST", hosts=API, pattern="/2/tweets", handler=posts.create, visible=True),
+        Route(method="GET", hosts=API, pattern="/2/tweets", handler=views.lookup),
+        Route(method="GET", hosts=API, pattern=POST, handler=views.show),
+        Route(method="DELETE", hosts=API, pattern=POST, handler=posts.delete),
+        Route(method="GET", hosts=API, pattern=r"/2/users/(?P<user_id>\d+)/tweets", handler=timeline),
+    ),
+)

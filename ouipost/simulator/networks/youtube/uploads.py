@@ -1,0 +1,229 @@
+"""Resumable uploads to YouTube: a session with the title and the settings, then the bytes; the last makes the video."""
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+
+from ouipost.simulator import media, publishing
+from ouipost.simulator.call import Call
+from ouipost.simulator.clips import Clip, NotAVideo, look_at_clip
+from ouipost.simulator.models import Media, Post, atomic
+from ouipost.simulator.networks.youtube import metadata as youtube_metadata
+from ouipost.simulator.networks.youtube.access import (
+    FORCE_SSL,
+    ID,
+    MANAGE,
+    UPLOAD,
+    invalid,
+    living,
+    missing_path,
+    refusal,
+    writing,
+)
+from ouipost.simulator.networks.youtube.videos import watch_url
+
+SESSION_LIFETIME = timedelta(days=7)
+KEPT_FOREVER = timedelta(days=36_500)
+PIECE_UNIT = 256 * 1024
+MAX_BYTES = 274_877_906_944
+MAX_SECONDS = 12 * 3600
+RANGE = re.compile(r"bytes (?:(?P<first>\d+)-(?P<last>\d+)|\*)/(?P<total>\d+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """What a PUT brings, by its Content-Range; without bytes it only asks how far the upload is."""
+
+    first: int
+    last: int
+    total: int
+
+    @property
+    def asks(self) -> bool:
+        """Return whether no bytes are brought."""
+        return self.last < self.first
+
+    @property
+    def completes(self) -> bool:
+        """Return whether the last byte of the file is among them."""
+        return not self.asks and self.last == self.total - 1
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether a piece that is not the last has a size that YouTube takes."""
+        return self.completes or (self.last + 1 - self.first) % PIECE_UNIT == 0
+
+
+def span_of(call: Call) -> Span | None:
+    """Return what a PUT brings, None where its Content-Range says nothing."""
+    header = call.request.headers.get("Content-Range", "")
+    if not header and call.raw:
+        return Span(first=0, last=len(call.raw) - 1, total=len(call.raw))
+    found = RANGE.fullmatch(header)
+    if found is None:
+        return None
+    first, last = (int(found["first"]), int(found["last"])) if found["first"] else (0, -1)
+    return Span(first=first, last=last, total=int(found["total"]))
+
+
+def completes(call: Call) -> bool:
+    """Return whether this PUT is the one that makes the video."""
+    span = span_of(call)
+    return span is not None and span.completes
+
+
+def brings_bytes(call: Call) -> bool:
+    """Return whether this PUT brings a part of the file."""
+    span = span_of(call)
+    return span is not None and not span.asks
+
+
+def start(call: Call) -> HttpResponse:
+    """Begin an upload: what the video will be called and who may see it is said here."""
+    token = writing(call, UPLOAD, MANAGE, FORCE_SSL)
+    if call.text("uploadType") != "resumable":
+        raise invalid("mediaBodyRequired", "The request does not include the video content.")
+    resource = youtube_metadata.checked(call)
+    mime, size = announced(call)
+    session = media.keep(
+        secrets.token_urlsafe(48),
+        b"",
+        network=ID,
+        account=token.account,
+        now=call.now,
+        lifetime=SESSION_LIFETIME,
+        picture=None,
+        mime=mime,
+        data={"session": resource, "total": size, "notify": call.flag("notifySubscribers", default=True)},
+    )
+    address = f"https://{call.host}{call.path}?uploadType=resumable&upload_id={session.external_id}"
+    return HttpResponse(headers={"Location": address})
+
+
+def announced(call: Call) -> tuple[str, int]:
+    """Return the type and size that were announced, or refuse a file that is no video or too large."""
+    mime = call.request.headers.get("X-Upload-Content-Type", "application/octet-stream")
+    size = call.request.headers.get("X-Upload-Content-Length", "0")
+    if not mime.startswith("video/") and mime != "application/octet-stream":
+        raise invalid("mediaBodyRequired", f"Media type '{mime}' is not supported.")
+    if not size.isdigit() or int(size) > MAX_BYTES:
+        raise invalid("mediaBodyRequired", "The file is too large.")
+    return mime, int(size)
+
+
+def put(call: Call) -> HttpResponse:
+    """Take a piece of the file, or tell how far the upload is; a session is its own credential."""
+    if call.credential:
+        living(call)
+    with atomic():
+        session = locked_session(call)
+        if "video" in session.data:
+            return JsonResponse(session.data["answer"])
+        note_effects(call, session)
+        span = checked_span(call, session)
+        if not span.asks:
+            media.add_piece(ID, session.external_id, span.first, call.raw)
+        if media.received(ID, session.external_id) < span.total:
+            return incomplete(session)
+        return JsonResponse(made(call, session), status=201)
+
+
+def locked_session(call: Call) -> Media:
+    """Return the upload session that the address names, or say that it is over."""
+    known = Media.objects.select_for_update().filter(network=ID, external_id=call.text("upload_id"))
+    session = known.filter(expires_at__gt=call.now, data__has_key="session").first()
+    if session is None:
+        raise missing_path(call)
+    return session
+
+
+def note_effects(call: Call, session: Media) -> None:
+    """Remember what was ordered for this file, whichever of its pieces it befell."""
+    slow = max(call.seconds("slow_processing"), session.data.get("slow", 0))
+    fails = "processing_failed" in call.effects or session.data.get("fails", False)
+    session.data |= {"slow": slow, "fails": fails}
+    session.save(update_fields=["data"])
+
+
+def checked_span(call: Call, session: Media) -> Span:
+    """Return what a PUT brings, or refuse it where it doesn't fit the file or what is there."""
+    span = span_of(call)
+    total = session.data["total"]
+    fits = span is not None and (span.asks or (len(call.raw) == span.last + 1 - span.first and span.is_whole))
+    if span is None or not fits or (total and span.total != total):
+        raise refusal(400, "badRequest", "Failed to parse Content-Range header.", domain="global")
+    if not span.asks and span.first > media.received(ID, session.external_id):
+        raise refusal(400, "badRequest", "Invalid request: the bytes do not follow those kept.", domain="global")
+    return span
+
+
+def incomplete(session: Media) -> HttpResponse:
+    """Tell how many bytes are kept; none at all has no Range."""
+    kept = media.received(ID, session.external_id)
+    return HttpResponse(status=308, headers={"Range": f"bytes=0-{kept - 1}"} if kept else {})
+
+
+def made(call: Call, session: Media) -> dict[str, Any]:
+    """Make the video of a whole file, and return it as it is answered right after."""
+    content = media.whole(ID, session.external_id)
+    try:
+        clip = look_at_clip(content)
+    except NotAVideo:
+        clip = None
+    video_id = secrets.token_urlsafe(8)
+    resource = session.data["session"]
+    outcome = fate(clip, fails=session.data["fails"])
+    media.keep(
+        video_id,
+        content,
+        network=ID,
+        account=session.account,
+        now=call.now,
+        lifetime=KEPT_FOREVER,
+        picture=clip,
+        mime=clip.mime if clip else session.mime,
+        ready_at=call.now + timedelta(seconds=session.data["slow"]),
+        failed=bool(outcome),
+        used=True,
+        data={"video": resource, "outcome": outcome, "notify": session.data["notify"]},
+    )
+    if not outcome:
+        publish(call, session.account, video_id, resource)
+    answer = {
+        "kind": "youtube#video",
+        "id": video_id,
+        "snippet": resource["snippet"] | {"channelId": session.account},
+        "status": resource["status"] | {"uploadStatus": "uploaded"},
+    }
+    session.data |= {"video": video_id, "answer": answer}
+    session.save(update_fields=["data"])
+    return answer
+
+
+def fate(clip: Clip | None, *, fails: bool) -> dict[str, str]:
+    """Return how the processing of a file will end; empty: well."""
+    if clip is None:
+        return {"uploadStatus": "failed", "failureReason": "invalidFile"}
+    if clip.seconds > MAX_SECONDS:
+        return {"uploadStatus": "rejected", "rejectionReason": "length"}
+    return {"uploadStatus": "failed", "failureReason": "conversion"} if fails else {}
+
+
+def publish(call: Call, channel: str, video_id: str, resource: dict[str, Any]) -> None:
+    """Put the video on the channel; its page is there at once, even while it is being processed."""
+    publishing.publish(
+        now=call.now,
+        lag=call.seconds("list_lag"),
+        network=ID,
+        account=channel,
+        external_id=video_id,
+        kind=Post.POST,
+        text=resource["snippet"]["description"],
+        media=[{"id": video_id, "alt": ""}],
+        url=watch_url(video_id),
+        data={"title": resource["snippet"]["title"], "made_for_kids": resource["status"]["selfDeclaredMadeForKids"]},
+    )
