@@ -15,7 +15,7 @@ from pytest_django import Settings
 from posts import images
 from posts.children import ChildBroken
 from posts.images import Shape, process_image, to_jpeg
-from posts.intake import FileTooLarge, InvalidMedia, clean_filename
+from posts.intake import FileTooLarge, InvalidMedia, Processed, clean_filename
 from tests.posts import pictures
 
 SECRETS = (b"Secret", b"SERIAL", b"Exif", b"ns.adobe", b"JFXX", b"ICC_PROFILE")
