@@ -188,7 +188,7 @@ def _ended(line: Line, result: Mapping[str, Any]) -> Entry:
 
 
 def _summary(results: Sequence[Mapping[str, Any]]) -> str:
-    """Return how the targets stand, as in "Published on Facebook, Bluesky; failed on Twitter/X."."""
+    """Return how the targets stand, as in "Published on one network, another; failed on a third."."""
     parts = []
     for status, words in OUTCOMES.items():
         names = [NAMES[each["platform"]] for each in results if each["status"] == status]
