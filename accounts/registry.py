@@ -6,7 +6,7 @@ from dataclasses import replace
 from django.conf import settings
 
 from accounts import platforms
-from accounts.platforms.base import App, Connector, Platform
+from accounts.platforms.base import App, Connector
 from accounts.session import NetworkSession
 from ouipost.errors import DomainError
 from workspaces.models import Workspace
@@ -21,7 +21,7 @@ class PlatformNotConfigured(DomainError):
     message = "This platform cannot be connected on this installation."
 
 
-def get(platform_id: str, *, sandbox: bool = False) -> Platform:
+def get(platform_id: str, *, sandbox: bool = False) -> Connector:
     """Return a platform with this installation's registration, or the sandbox's own where there is none."""
     platform = next(each for each in platforms.ALL if each.id == platform_id)
     app = App(**settings.NETWORKS[platform_id])
@@ -30,15 +30,15 @@ def get(platform_id: str, *, sandbox: bool = False) -> Platform:
     return platform(app)
 
 
-def is_configured(platform: Platform) -> bool:
+def is_configured(platform: Connector) -> bool:
     """Whether accounts of this platform can be connected: it has a connector, and credentials where it needs them."""
-    return isinstance(platform, Connector) and (not platform.needs_app or bool(platform.app.client_id))
+    return not platform.needs_app or bool(platform.app.client_id)
 
 
 def connector(platform_id: str, workspace: Workspace) -> Connector:
     """Return the connector as this workspace uses it; raises PlatformNotConfigured where there is none."""
     platform = get(platform_id, sandbox=workspace.is_sandbox)
-    if not isinstance(platform, Connector) or not is_configured(platform):
+    if not is_configured(platform):
         raise PlatformNotConfigured(f"{platform.name} cannot be connected on this installation.", platform=platform_id)
     return platform
 

@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from accounts import platforms, registry
 from accounts.models import AccountStatus, SocialAccount
-from accounts.platforms.base import Platform
+from accounts.platforms.base import Connector
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
 from workspaces.settings import check_settings
 
@@ -20,7 +20,7 @@ LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 BY_ID = {platform.id: platform for platform in platforms.ALL}
 
 
-def show_platform(platform: Platform) -> dict[str, Any]:
+def show_platform(platform: Connector) -> dict[str, Any]:
     """Return a network's facts as `GET /api/platforms` shows them."""
     limits = platform.limits
     return {

@@ -40,13 +40,13 @@ class Client:
         data: dict[str, Any] = body["data"]
         return data
 
-    def connect(self, platform: str, person: str = "Demo") -> dict[str, Any]:
-        """Connect a person's first account: go to the consent page, allow, and come back with the code."""
+    def connect(self, platform: str, person: str = "Demo", *, choose: int = 0) -> dict[str, Any]:
+        """Connect one account of a person: go to the consent page, allow, come back with the code, and choose it."""
         opened = self.call("POST", "/api/accounts", json={"platform": platform, "callback_url": CALLBACK})
         back = self._allow(opened["auth_url"], person)
         found = self.call("POST", "/api/accounts/callback", json={"state": back["state"], "code": back["code"]})
         if "candidates" in found:
-            chosen = {"connection": found["connection"], "select": [found["candidates"][0]["id"]]}
+            chosen = {"connection": found["connection"], "select": [found["candidates"][choose]["id"]]}
             found = self.call("POST", "/api/accounts/callback", json=chosen)
         account: dict[str, Any] = found["account"] if "account" in found else found["accounts"][0]
         return account

@@ -11,7 +11,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts import platforms
-from accounts.platforms.base import Pace, Platform
+from accounts.platforms.base import Connector, Pace
 from ouipost import secrets_file
 from ouipost.databases import database
 from ouipost.logs import logging_config
@@ -213,7 +213,7 @@ NETWORKS = {
 }
 
 
-def pace(platform: type[Platform]) -> Pace | None:
+def pace(platform: type[Connector]) -> Pace | None:
     """Return how fast an account of this network may post: `<NETWORK>_PACE`, as `posts/seconds`, else its own."""
     name = f"{platform.id.upper()}_PACE"
     given = env.str(name, default="")
@@ -225,7 +225,7 @@ def pace(platform: type[Platform]) -> Pace | None:
     return Pace(posts=int(posts), seconds=int(seconds))
 
 
-def max_in_flight(platform: type[Platform]) -> int:
+def max_in_flight(platform: type[Connector]) -> int:
     """Return how many calls a network may have at once: `<NETWORK>_MAX_IN_FLIGHT`."""
     name = f"{platform.id.upper()}_MAX_IN_FLIGHT"
     given = env.str(name, default="48")

@@ -5,16 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import FEED, Connector, Content, Media, Platform
+from accounts.platforms.base import FEED, Connector, Content, Media
 from posts.fitting import fit
 from posts.models import Post
 
 
-def compose(post: Post, account: SocialAccount, platform: Platform, media: Sequence[Media]) -> Content:
+def compose(post: Post, account: SocialAccount, platform: Connector, media: Sequence[Media]) -> Content:
     """Return the content for one account: its own override, else its network's, else the post's."""
     chosen = {name: getattr(post, name) for name in ("content", "title", "link", "hashtags")}
     chosen |= {"options": {}} | overrides(post.platform_content, account)
-    beside = isinstance(platform, Connector) and (platform.link_beside_files if media else platform.link_beside_text)
+    beside = platform.link_beside_files if media else platform.link_beside_text
     limits = platform.limits_of(str(chosen["options"].get("post_type", FEED)), account.metadata)
     tags = [*chosen["hashtags"], *default_hashtags(account.workspace.settings, account.settings)]
     return Content(

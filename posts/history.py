@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from accounts import platforms
-from accounts.platforms.base import Connector, Recovery, WhoActs
+from accounts.platforms.base import Recovery, WhoActs
 from posts.advice import Advice, advise
 from posts.models import Attempt
 
 NAMES = {platform.id: platform.name for platform in platforms.ALL}
-KEYED = {each.id for each in platforms.ALL if issubclass(each, Connector) and each.recovery == Recovery.KEY}
+KEYED = {each.id for each in platforms.ALL if each.recovery == Recovery.KEY}
 """Networks that are asked by sending again: an open question stays open until they take it."""
 TROUBLE_FREE = ("published", "late", "absent", "later", "still_working")
 DEFINITE = ("rejected", "duplicate", "auth_expired", "processing_failed")

@@ -8,7 +8,7 @@ from typing import Any
 from accounts import registry
 from accounts.models import SocialAccount
 from accounts.platforms import text
-from accounts.platforms.base import Content, Limits, Media, Platform
+from accounts.platforms.base import Connector, Content, Limits, Media
 from posts import destinations, files, rules, services
 from posts.content import compose
 from posts.models import Post, PostStatus, Target, TargetStatus
@@ -24,7 +24,7 @@ class Preview:
 
     target_id: str | None
     account_id: str | None
-    platform: Platform
+    platform: Connector
     content: Content
     limits: Limits
     """Of a post of this type for this account."""

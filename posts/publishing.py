@@ -115,7 +115,6 @@ class Publish:
         self.unresolved, self.sends = self.target.outcome_unknown, self.target.sends
         self.account = self.target.account
         platform = registry.get(self.account.platform, sandbox=self.account.workspace.is_sandbox)
-        assert isinstance(platform, Connector)  # no others have accounts
         self.connector = platform
         self.recovery = platform.recovery
 

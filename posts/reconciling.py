@@ -36,7 +36,7 @@ def question(target: Target) -> Question:
         return Question(obstacle="its account was disconnected")
     if target.account.status == AccountStatus.EXPIRED:
         return Question(obstacle="its account must be connected again first")
-    if not isinstance(platform, Connector) or not registry.is_configured(platform):
+    if not registry.is_configured(platform):
         return Question(obstacle="this installation has no credentials for the network")
     way = WAYS.get(platform.recovery_of(_operation(target, platform)))
     return Question(way=way) if way else Question(obstacle="its network cannot be asked")

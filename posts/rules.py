@@ -9,7 +9,7 @@ from django.conf import settings
 from accounts import registry
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms import rules
-from accounts.platforms.base import Connector, Content, Issue, Media, Platform
+from accounts.platforms.base import Connector, Content, Issue, Media
 from ouipost.errors import DomainError
 from posts.content import compose
 from posts.media_urls import is_public
@@ -51,22 +51,16 @@ def issues_of(account: SocialAccount, content: Content) -> list[dict[str, Any]]:
     platform = registry.get(account.platform)
     found = [
         *rules.check_type(content, platform.post_types),
-        *_of_content(content, account, platform),
+        *platform.validate(content, account.metadata),
         *_of_reach(content, account, platform),
         *_of_connection(account, platform),
     ]
     return [asdict(issue) | {"platform": account.platform, "account_id": account.pk} for issue in found]
 
 
-def _of_content(content: Content, account: SocialAccount, platform: Platform) -> list[Issue]:
-    if isinstance(platform, Connector):
-        return platform.validate(content, account.metadata)
-    return rules.check(content, platform.limits_of(content.post_type))
-
-
-def _of_reach(content: Content, account: SocialAccount, platform: Platform) -> Iterator[Issue]:
+def _of_reach(content: Content, account: SocialAccount, platform: Connector) -> Iterator[Issue]:
     """A network that fetches files itself must be able to: not where a gateway stands for it, or in a sandbox."""
-    pulls = isinstance(platform, Connector) and any(each.type in platform.pulls_media for each in content.media)
+    pulls = any(each.type in platform.pulls_media for each in content.media)
     if pulls and not registry.gateway(account.workspace) and not is_public(settings.PUBLIC_BASE_URL):
         yield Issue(
             rule="public_address_needed",
@@ -77,13 +71,13 @@ def _of_reach(content: Content, account: SocialAccount, platform: Platform) -> I
         )
 
 
-def _of_connection(account: SocialAccount, platform: Platform) -> Iterator[Issue]:
+def _of_connection(account: SocialAccount, platform: Connector) -> Iterator[Issue]:
     if account.pk is None or not account.is_connected:
         yield Issue(
             rule="account_not_connected",
             field="platforms",
             message=f"No account is connected for {platform.name}.",
-            fix=_how_to_connect(platform),
+            fix=f'POST /api/accounts {{"platform": "{platform.id}"}}',
         )
     elif account.status == AccountStatus.EXPIRED:
         yield Issue(
@@ -93,9 +87,3 @@ def _of_connection(account: SocialAccount, platform: Platform) -> Iterator[Issue
             severity="warning",
             fix=f"POST /api/accounts/{account.pk}/reconnect",
         )
-
-
-def _how_to_connect(platform: Platform) -> str:
-    if isinstance(platform, Connector):
-        return f'POST /api/accounts {{"platform": "{platform.id}"}}'
-    return f"{platform.name} cannot be connected yet: take it out of the platforms."

@@ -1,6 +1,6 @@
 """The networks. `ALL` is the one list of them: whoever adds a network adds it here, and nowhere else."""
 
-from accounts.platforms.base import Platform
+from accounts.platforms.base import Connector
 from accounts.platforms.bluesky import Bluesky
 from accounts.platforms.facebook import Facebook
 from accounts.platforms.instagram import Instagram
@@ -11,7 +11,7 @@ from accounts.platforms.tiktok import TikTok
 from accounts.platforms.twitter import Twitter
 from accounts.platforms.youtube import YouTube
 
-ALL: tuple[type[Platform], ...] = (
+ALL: tuple[type[Connector], ...] = (
     Facebook,
     Instagram,
     Twitter,

@@ -139,7 +139,7 @@ class Save(Protocol):
 
 
 class Platform:
-    """A network's facts. One that is no Connector cannot be connected yet."""
+    """A network's facts."""
 
     id: ClassVar[str]
     name: ClassVar[str]

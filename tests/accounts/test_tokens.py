@@ -56,7 +56,8 @@ def told() -> list[str]:
 @pytest.mark.parametrize(
     ("ends_in", "refresh_in"),
     [
-        (timedelta(days=60), timedelta(days=60) - 30 * MINUTE),
+        (timedelta(days=60), timedelta(days=53)),
+        (timedelta(days=1), 18 * HOUR),
         (2 * HOUR, 90 * MINUTE),
         (HOUR, 30 * MINUTE),
         (10 * MINUTE, 5 * MINUTE),

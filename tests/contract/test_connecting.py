@@ -87,13 +87,6 @@ def test_scopes_are_asked_for_beside_the_required_ones(api: ApiClient) -> None:
     ]
 
 
-@pytest.mark.parametrize("platform", ["instagram", "linkedin", "tiktok", "youtube", "pinterest", "threads"])
-def test_a_platform_without_connector_cannot_be_connected(api: ApiClient, platform: str) -> None:
-    response = api.post("/api/accounts", {"platform": platform, "callback_url": CALLBACK})
-
-    assert error_of(response) == (422, "PLATFORM_NOT_CONFIGURED")
-
-
 @pytest.mark.django_db
 def test_without_credentials_a_live_workspace_cannot_connect_but_bluesky_needs_none() -> None:
     _, secret = make_key()

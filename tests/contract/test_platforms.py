@@ -8,7 +8,7 @@ from tests.factories import make_key
 from workspaces.models import Workspace
 
 IDS = ["facebook", "instagram", "twitter", "linkedin", "tiktok", "youtube", "pinterest", "threads", "bluesky"]
-OURS = {"limits": dict, "account_types": list, "scopes": list, "configured": bool, "metrics": list}
+OURS = {"limits": dict, "post_types": dict, "account_types": list, "scopes": list, "configured": bool, "metrics": list}
 
 
 def test_the_platforms_of_the_reference_are_answered_as_it_shows_them(api: ApiClient) -> None:
@@ -37,7 +37,7 @@ def test_a_connector_is_configured_in_a_sandbox_and_without_credentials_not_in_a
     in_sandbox = api.get("/api/platforms").json()["data"]["platforms"]
     elsewhere = ApiClient(live).get("/api/platforms").json()["data"]["platforms"]
 
-    assert [each["id"] for each in in_sandbox if each["configured"]] == ["facebook", "twitter", "bluesky"]
+    assert [each["id"] for each in in_sandbox if each["configured"]] == IDS
     assert [each["id"] for each in elsewhere if each["configured"]] == ["bluesky"]
 
 

@@ -88,7 +88,7 @@ def test_a_network_without_an_account_is_an_issue_beside_those_of_its_content(
     assert (data["valid"], SocialAccount.objects.exists()) == (False, False)
 
 
-def test_a_network_that_cannot_be_connected_yet_is_checked_by_its_limits(api: ApiClient, workspace: Workspace) -> None:
+def test_a_network_without_an_account_is_checked_all_the_same(api: ApiClient, workspace: Workspace) -> None:
     data = data_of(api.post(PATH, {"content": "x" * 3001, "platforms": ["linkedin", "instagram"]}))
 
     assert rules_of(data) == [
@@ -98,7 +98,7 @@ def test_a_network_that_cannot_be_connected_yet_is_checked_by_its_limits(api: Ap
         ("instagram", "media_required"),
         ("instagram", "account_not_connected"),
     ]
-    assert data["issues"][1]["fix"] == "LinkedIn cannot be connected yet: take it out of the platforms."
+    assert data["issues"][1]["fix"] == 'POST /api/accounts {"platform": "linkedin"}'
 
 
 def test_a_warning_leaves_a_post_valid(api: ApiClient, workspace: Workspace) -> None:

@@ -14,7 +14,7 @@ MOVING = animation("GIF", durations=[100, 100])
 DOCUMENT = pdf(3)
 LINK = "https://bread.com/rye"
 NEEDED: Mapping[str, Mapping[str, Any]] = {
-    "tiktok": {"privacy_level": "SELF_ONLY"},
+    "tiktok": {"privacy_level": "PUBLIC_TO_EVERYONE"},
     "youtube": {"made_for_kids": False},
 }
 """What a network asks for with every post; Pinterest's board comes from the account."""
@@ -30,6 +30,8 @@ class Kind:
     body: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     parts: int = 1
+    choose: int = 0
+    """Which of the accounts that a sign-in opens."""
 
     def __str__(self) -> str:
         return f"{self.network} {self.name}"
@@ -43,12 +45,14 @@ class Kind:
         return given | ({"platform_content": {self.network: {"options": options}}} if options else {})
 
 
-def kind(network: str, name: str, *files: bytes, parts: int = 1, body: Any = None, **options: Any) -> Kind:
-    return Kind(network=network, name=name, files=files, body=body or {}, options=options, parts=parts)
+def kind(
+    network: str, name: str, *files: bytes, parts: int = 1, body: Any = None, choose: int = 0, **options: Any
+) -> Kind:
+    return Kind(network=network, name=name, files=files, body=body or {}, options=options, parts=parts, choose=choose)
 
 
-THREAD = {"thread": ["And a second.", "And a third."]}
-COMMENT = {"first_comment": "By the way."}
+THREAD: dict[str, Any] = {"thread": ["And a second.", "And a third."]}
+COMMENT: dict[str, Any] = {"first_comment": "By the way."}
 
 KINDS = (
     kind("facebook", "text"),
@@ -80,12 +84,17 @@ KINDS = (
     kind("linkedin", "images", SQUARE, OTHER),
     kind("linkedin", "video", UPRIGHT),
     kind("linkedin", "document", DOCUMENT, body={"title": "Bread"}),
+    kind("linkedin", "comment", parts=2, **COMMENT),
+    kind("linkedin", "text of an organization", choose=1),
+    kind("linkedin", "images of an organization", SQUARE, OTHER, choose=1),
+    kind("linkedin", "comment of an organization", parts=2, choose=1, **COMMENT),
     kind("tiktok", "video", UPRIGHT),
     kind("tiktok", "photos", SQUARE, OTHER),
     kind("youtube", "video", UPRIGHT, body={"title": "Bread"}),
     kind("youtube", "short", UPRIGHT, body={"title": "Bread"}, post_type="short"),
     kind("youtube", "comment", UPRIGHT, body={"title": "Bread"}, parts=2, **COMMENT),
     kind("pinterest", "image", SQUARE, body={"title": "Bread"}),
+    kind("pinterest", "link", SQUARE, body={"link": LINK}),
     kind("pinterest", "carousel", SQUARE, OTHER),
     kind("pinterest", "video", UPRIGHT),
     kind("threads", "text"),

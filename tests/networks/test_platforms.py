@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from accounts import platforms
-from accounts.platforms.base import App, Connector, Platform, Recovery
+from accounts.platforms.base import App, Connector, Recovery
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.text import length
 
@@ -51,7 +51,7 @@ def test_three_are_as_the_api_reference_shows_them(platform: str, facts: tuple[o
 
 
 @pytest.mark.parametrize("platform", platforms.ALL, ids=lambda each: each.id)
-def test_a_network_states_all_its_facts(platform: type[Platform]) -> None:
+def test_a_network_states_all_its_facts(platform: type[Connector]) -> None:
     limits = platform.limits
 
     assert platform.account_types
@@ -64,7 +64,7 @@ def test_a_network_states_all_its_facts(platform: type[Platform]) -> None:
     assert platform(App()).version == platform.default_version
 
 
-@pytest.mark.parametrize("platform", [each for each in platforms.ALL if issubclass(each, Connector)])
+@pytest.mark.parametrize("platform", platforms.ALL)
 def test_a_connector_says_how_a_lost_answer_is_cleared_up(platform: type[Connector]) -> None:
     assert platform.recovery != Recovery.PARK
     assert platform.listing_lag > 0 or platform.recovery != Recovery.LOOK

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.platforms.base import Content, Issue, Limits, Option
-from accounts.platforms.rules import check
-from tests.networks.platform_case import make_image
+from accounts.platforms.rules import check, check_type
+from tests.networks.platform_case import make_document, make_image, make_video
 
 LIMITS = Limits(
     max_characters=10,
@@ -45,9 +45,8 @@ def test_all_that_is_broken_is_named_at_once() -> None:
         make_image("three"),
         make_image("four", type="video", mime_type="video/mp4"),
         make_image("five", type="document", mime_type="application/pdf"),
-        make_image("six", type="sound", mime_type="audio/mpeg"),
     ]
-    options = {"first_comment": "Hi", "thread": ["a"], "post_type": "reel", "board_id": "1"}
+    options = {"first_comment": "Hi", "thread": ["a"], "post_type": "feed", "langs": "en"}
 
     rules = broken(Content(text="\u00e9" * 11, title="a" * 6, media=tuple(images), options=options))
 
@@ -56,17 +55,15 @@ def test_all_that_is_broken_is_named_at_once() -> None:
         "text_too_many_bytes",
         "title_too_long",
         "too_many_images",
-        "images_and_videos_mixed",
+        "videos_unsupported",
+        "documents_unsupported",
+        "kinds_mixed",
         "image_type_unsupported",
         "image_too_large",
         "alt_text_too_long",
-        "videos_not_supported_yet",
-        "documents_not_supported_yet",
-        "files_not_supported_yet",
-        "first_comment_not_supported_yet",
-        "thread_not_supported_yet",
-        "post_type_not_supported_yet",
         "option_unknown",
+        "option_unknown",
+        "option_invalid",
     ]
 
 
@@ -108,15 +105,185 @@ def test_some_networks_take_nothing_without_a_file() -> None:
 def test_a_network_without_images_refuses_each() -> None:
     none = replace(LIMITS, max_images=0, image_mime_types=())
 
-    assert broken(Content(text="", media=(make_image(),)), none) == ["too_many_images", "image_type_unsupported"]
+    assert broken(Content(text="", media=(make_image(),)), none) == ["images_unsupported"]
 
 
 def test_a_network_may_take_images_and_videos_together() -> None:
     media = (make_image(), make_image("two", type="video"))
 
-    assert broken(Content(text="", media=media), replace(LIMITS, mixes_images_and_videos=True)) == [
-        "videos_not_supported_yet"
+    assert broken(Content(text="", media=media), replace(LIMITS, max_videos=1)) == ["images_and_videos_mixed"]
+    assert broken(Content(text="", media=media), replace(LIMITS, max_videos=1, mixes_images_and_videos=True)) == []
+
+
+VIDEOS = Limits(
+    max_characters=100,
+    max_videos=1,
+    video_mime_types=("video/mp4",),
+    max_video_bytes=1000,
+    min_video_duration_seconds=3,
+    max_video_duration_seconds=60,
+    min_video_ratio=0.5,
+    max_video_ratio=1,
+    min_video_side=300,
+    max_video_side=1920,
+    min_video_fps=23,
+    max_video_fps=60,
+    video_codecs=("h264",),
+    audio_codecs=("aac",),
+    max_alt_text_characters=4,
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "rules"),
+    [
+        ({}, []),
+        ({"seconds": 3, "fps": 23, "width": 300, "height": 300}, []),
+        ({"seconds": 60, "fps": 60, "width": 960, "height": 1920, "audio_codec": ""}, []),
+        ({"seconds": 2.99}, ["video_duration_too_small"]),
+        ({"seconds": 60.01}, ["video_duration_too_large"]),
+        ({"width": 299, "height": 400}, ["video_side_too_small"]),
+        ({"width": 1921, "height": 1921}, ["video_side_too_large"]),
+        ({"width": 499, "height": 1000}, ["video_ratio_too_small"]),
+        ({"width": 1001, "height": 1000}, ["video_ratio_too_large"]),
+        ({"fps": 22.9}, ["video_fps_too_small"]),
+        ({"fps": 60.1}, ["video_fps_too_large"]),
+        ({"video_codec": "hevc"}, ["video_codec_unsupported"]),
+        ({"audio_codec": "mp3"}, ["audio_codec_unsupported"]),
+        ({"mime_type": "video/webm"}, ["video_type_unsupported"]),
+        ({"size": 1001}, ["video_too_large"]),
+        ({"alt_text": "Bread"}, ["alt_text_not_sent"]),
+        ({"seconds": 0, "fps": 0, "width": 0, "height": 0}, []),
+    ],
+    ids=str,
+)
+def test_a_video_is_refused_for_each_of_its_facts(facts: dict[str, Any], rules: list[str]) -> None:
+    assert broken(Content(text="", media=(make_video(**facts),)), VIDEOS) == rules
+
+
+DOCUMENTS = Limits(
+    max_characters=100,
+    max_documents=1,
+    document_mime_types=("application/pdf",),
+    max_document_bytes=1000,
+    max_document_pages=3,
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "rules"),
+    [
+        ({"pages": 3, "size": 1000}, []),
+        ({"pages": 0}, []),
+        ({"pages": 4}, ["document_too_long"]),
+        ({"size": 1001}, ["document_too_large"]),
+        ({"mime_type": "application/msword"}, ["document_type_unsupported"]),
+    ],
+    ids=str,
+)
+def test_a_document_is_refused_for_each_of_its_facts(facts: dict[str, Any], rules: list[str]) -> None:
+    assert broken(Content(text="", media=(make_document(**facts),)), DOCUMENTS) == rules
+
+
+def test_files_are_counted_in_all() -> None:
+    some = replace(LIMITS, min_media=2, max_media=2, max_images=5)
+
+    assert [broken(Content(text="", media=(make_image(),) * count), some) for count in (1, 2, 3)] == [
+        ["too_few_files"],
+        [],
+        ["too_many_files"],
     ]
+
+
+def test_an_image_that_moves_may_have_to_be_alone_and_may_weigh_more() -> None:
+    limits = replace(LIMITS, animated_image_alone=True, max_animated_image_bytes=200)
+    moving = make_image(size=200, frames=2)
+
+    assert broken(Content(text="", media=(moving,)), limits) == []
+    assert broken(Content(text="", media=(replace(moving, size=201),)), limits) == ["image_too_large"]
+    assert broken(Content(text="", media=(moving, make_image("two"))), limits) == ["gif_not_alone"]
+
+
+def test_what_is_converted_is_a_warning() -> None:
+    [issue] = check(Content(text="", media=(make_image(converted="written as a JPEG"),)), LIMITS)
+
+    assert (issue.rule, issue.severity) == ("image_converted", "warning")
+    assert issue.message == "The image is not sent as it is: written as a JPEG."
+
+
+@pytest.mark.parametrize(
+    ("text", "limits", "rule"),
+    [
+        ("#a #b", {"max_hashtags": 1}, "too_many_hashtags"),
+        ("@a @b", {"max_mentions": 1}, "too_many_mentions"),
+        ("a.com b.com", {"max_links": 1, "max_text_bytes": None, "max_characters": 50}, "too_many_links"),
+        ("a < b", {"forbidden_characters": "<>"}, "text_forbidden_characters"),
+    ],
+)
+def test_a_text_may_hold_only_so_much_of_a_kind(text: str, limits: dict[str, Any], rule: str) -> None:
+    assert broken(Content(text=text), replace(LIMITS, **limits)) == [rule]
+
+
+def test_a_title_may_be_needed_and_must_be_clean() -> None:
+    limits = replace(LIMITS, title_required=True, forbidden_characters="<>")
+
+    assert broken(Content(text="a", title=" "), limits) == ["title_required"]
+    assert broken(Content(text="a", title="a>"), limits) == ["title_forbidden_characters"]
+
+
+OPTIONS = replace(
+    LIMITS,
+    options=(
+        Option(name="thread", kind="texts", max_items=2),
+        Option(name="first_comment", max_characters=3, counted_as="utf8_bytes"),
+        Option(name="privacy", choices=("public", "private"), required=True),
+        Option(name="kids", kind="flag"),
+        Option(name="offset", kind="integer"),
+        Option(name="board", choices_from="boards"),
+    ),
+)
+FINE = {"privacy": "public"}
+
+
+@pytest.mark.parametrize(
+    ("options", "rules"),
+    [
+        (FINE, []),
+        ({}, ["option_required"]),
+        (FINE | {"privacy": "secret"}, ["option_invalid"]),
+        (FINE | {"kids": 1}, ["option_invalid"]),
+        (FINE | {"offset": True}, ["option_invalid"]),
+        (FINE | {"thread": "a"}, ["option_invalid"]),
+        (FINE | {"thread": ["a", 5]}, ["option_invalid"]),
+        (FINE | {"thread": None, "first_comment": 5}, ["option_invalid", "option_invalid"]),
+        (FINE | {"thread": ["a", " "]}, ["option_empty"]),
+        (FINE | {"thread": ["a", "b", "c"]}, ["too_many_entries"]),
+        (FINE | {"thread": ["a", "b" * 11]}, ["text_too_long"]),
+        (FINE | {"first_comment": "\u00e9\u00e9"}, ["option_too_long"]),
+        (FINE | {"board": "2"}, ["option_invalid"]),
+        (FINE | {"board": "1"}, []),
+        (FINE | {"colour": "red"}, ["option_unknown"]),
+    ],
+    ids=str,
+)
+def test_an_option_is_refused_for_what_the_network_says_of_it(options: dict[str, Any], rules: list[str]) -> None:
+    account = {"boards": [{"id": "1", "name": "Bread"}]}
+
+    assert [each.rule for each in check(Content(text="a", options=options), OPTIONS, account)] == rules
+
+
+def test_what_depends_on_the_account_is_not_known_before_there_is_one() -> None:
+    assert broken(Content(text="a", options=FINE | {"board": "2"}), OPTIONS) == []
+
+
+def test_a_type_of_post_that_the_network_lacks_is_named() -> None:
+    [issue] = check_type(Content(text="a", options={"post_type": "story"}), ("feed", "reel"))
+
+    assert (issue.rule, issue.limit, issue.fix) == (
+        "post_type_unsupported",
+        ["feed", "reel"],
+        "Use one of: feed, reel.",
+    )
 
 
 @given(st.text(alphabet="a\u00e9\u65e5", max_size=30))

@@ -121,8 +121,15 @@ class TestThreads(ContainerCase):
     )
     exchanged = Tokens(access_token="TOKEN", refresh_token="TOKEN", access_expires_at=later(days=60))
     code_refused = graph_error(100)
-    candidate_calls = (read("me", ME, fields=PROFILE_FIELDS),)
-    candidates = [Candidate(remote_id="5001", type="profile", profile=PROFILE, tokens=exchanged)]
+    candidate_calls = (
+        read("me", ME, fields=PROFILE_FIELDS),
+        read("debug_token", {"data": {"scopes": ["threads_basic"]}}, input_token="TOKEN"),
+    )
+    candidates = [
+        Candidate(
+            remote_id="5001", type="profile", profile=PROFILE, tokens=replace(exchanged, scopes=("threads_basic",))
+        )
+    ]
     refresh_calls = (
         Call(
             "GET",

@@ -315,29 +315,30 @@ def test_no_log_line_tells_the_url(serve: Serve, caplog: pytest.LogCaptureFixtur
     assert "secret" not in caplog.text
 
 
-class Watched(io.BytesIO):
+class Watched(io.FileIO):
     """Remembers the largest piece that was read at once."""
 
     largest = 0
 
     def read(self, size: int | None = -1) -> bytes:
-        piece = super().read(size)
+        piece = super().read(size) or b""
         self.largest = max(self.largest, len(piece))
         return piece
 
 
 @pytest.mark.usefixtures("loopback")
-def test_open_files_are_sent_piece_by_piece_from_where_they_stand(serve: Serve) -> None:
-    server = serve(answering())
-    whole, part = Watched(b"0123456789" * 100_000), Watched(b"0123456789" * 100_000)
-    part.seek(10)
+def test_open_files_are_sent_piece_by_piece_from_where_they_stand(serve: Serve, tmp_path: Path) -> None:
+    server, content, path = serve(answering()), b"0123456789" * 100_000, tmp_path / "video.mp4"
+    path.write_bytes(content)
 
-    Client().request("PUT", server.url, data=part, headers={"Content-Type": "video/mp4"})
-    Client().request("POST", server.url, data={"key": "k"}, files={"file": ("video.mp4", whole, "video/mp4")})
+    with Watched(path) as whole, Watched(path) as part:
+        part.seek(10)
+        Client().request("PUT", server.url, data=part, headers={"Content-Type": "video/mp4"})
+        Client().request("POST", server.url, data={"key": "k"}, files={"file": ("video.mp4", whole, "video/mp4")})
 
     put, post = server.requests
     assert b"content-length: 999990\r\n" in put.lower()
-    assert put.endswith(b"\r\n\r\n" + part.getvalue()[10:])
-    assert part.getvalue() in post
+    assert put.endswith(b"\r\n\r\n" + content[10:])
+    assert content in post
     assert post.index(b'name="key"') < post.index(b'name="file"; filename="video.mp4"')
     assert max(whole.largest, part.largest) < 100_000

@@ -234,7 +234,7 @@ def test_what_was_saved_before_the_token_was_renewed_is_not_done_again(
 ) -> None:
     network.saved, network.prepared = [{"upload": "1"}], [REVOKED, {}]
 
-    publish(make_due(workspace))
+    publish(make_due(workspace, make_account(workspace, tokens=GRANT)))
 
-    assert next(each.handles for each in network.operations if each.handles) == {"upload": "1"}
+    assert network.operations[1].handles == {"upload": "1"}
     assert network.calls == ["prepare", "refresh", "prepare", "commit"]

@@ -109,7 +109,7 @@ CASES = [
     text("bluesky", f"#{'x' * 64} #{'y' * 65} #z{ACCENT * 700}"),
     text("bluesky", "Salut @alice.bsky.social @nobody.invalid @bob"),
     text("bluesky", "Hi", platform_content={"bluesky": {"options": {"langs": ["en", "fr", "de"]}}}),
-    text("bluesky", "Hi", "langs_invalid", platform_content={"bluesky": {"options": {"langs": ["en"] * 4}}}),
+    text("bluesky", "Hi", "too_many_entries", platform_content={"bluesky": {"options": {"langs": ["en"] * 4}}}),
     files("bluesky", *[SMALL] * 4),
     files("bluesky", *[SMALL] * 5, breaks="too_many_images"),
     files("bluesky", MOVING, picture("WEBP"), picture("PNG"), content=""),

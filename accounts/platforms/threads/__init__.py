@@ -1,6 +1,7 @@
 """Threads: https://developers.facebook.com/docs/threads/posts"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -26,7 +27,7 @@ from accounts.platforms.base import (
     Tokens,
     WhoActs,
 )
-from accounts.platforms.http import dig_text
+from accounts.platforms.http import dig_list, dig_text
 from accounts.platforms.meta.containers import LISTED_AT_ONCE, ContainerConnector, MakeAgain, NotReady, limit_of
 from accounts.platforms.threads import numbers as threads_numbers
 from accounts.platforms.threads import validation
@@ -87,6 +88,9 @@ class Threads(ContainerConnector):
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
         account = Account(remote_id="me", access_token=tokens.access_token)
         me = self.get(session, account, "me", fields=PROFILE_FIELDS)
+        granted = self.get(session, account, "debug_token", input_token=tokens.access_token)
+        scopes = tuple(str(scope) for scope in dig_list(granted, "data", "scopes"))
+        tokens = replace(tokens, scopes=scopes)  # those of a token are told here alone
         return [Candidate(remote_id=dig_text(me, "id"), type="profile", profile=_profile(me), tokens=tokens)]
 
     def revoke(self, session: Session, account: Account) -> None:

@@ -1,0 +1,256 @@
+"""What every network must do from sign-in to numbers, through the product and against the simulated network."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+import pytest
+import requests
+
+from accounts import platforms, registry, tokens
+from accounts.models import AccountStatus, SocialAccount
+from accounts.platforms.base import AccountNumbers, Connector
+from accounts.platforms.oauth2 import OAuth2Connector
+from adminapi.client import CALLBACK, Client, ClientError, _button, _fields
+from ouipost.events.models import Event
+from ouipost.simulator import clock
+from ouipost.simulator import models as networks
+from posts.models import Post, Target
+from tests.conftest import ApiClient
+from tests.foundation.threads import at_once
+from tests.in_process import BASE, in_process
+from tests.networks.kinds import KINDS, Kind
+from tests.networks.test_faults import Meddler, World
+
+pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.any_database]
+
+ALL = [platform.id for platform in platforms.ALL]
+WITH_CONSENT = [platform.id for platform in platforms.ALL if issubclass(platform, OAuth2Connector)]
+USUAL = {kind.network: kind for kind in reversed(KINDS)}
+"""The first kind of each network."""
+LONG_LIVED = {"facebook", "instagram", "threads"}
+"""Networks that renew a token only while it lives."""
+DAY_AND_HOUR = 25 * 3600
+"""Some tokens are renewed only when they are a day old."""
+AT_ONCE = 8
+
+Fill = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@pytest.fixture
+def world(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    meddler = Meddler()
+    with in_process(monkeypatch, meddler):
+        headers = api.headers
+        client = Client(BASE, api_key=headers["X-API-Key"], workspace_id=headers["X-Workspace-ID"])
+        yield World(client=client, api=api, meddler=meddler)
+
+
+def open_sign_in(world: World, network: str) -> dict[str, Any]:
+    return world.client.call("POST", "/api/accounts", json={"platform": network, "callback_url": CALLBACK})
+
+
+def answer(address: str, fill: Fill) -> dict[str, str]:
+    """Send the pages of a sign-in back as this person fills them in; returns what the callback gets."""
+    page = requests.get(address, timeout=10)
+    for _ in range(5):
+        form = fill(_fields(page.text, "Demo") | _button(page.text))
+        page = requests.post(page.url, data=form, timeout=10, allow_redirects=False)
+        target = urljoin(page.url, page.headers["Location"])
+        if target.startswith(CALLBACK):
+            return {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
+        page = requests.get(target, timeout=10)
+    raise AssertionError("The sign-in came to no end.")
+
+
+def connected(world: World, network: str) -> SocialAccount:
+    shown = world.client.connect(network)
+    return SocialAccount.objects.select_related("workspace").get(pk=shown["id"])
+
+
+def order(world: World, kind: Kind, account: dict[str, Any], effect: str) -> None:
+    """Have something happen to the token with the first request of the next post."""
+    before = networks.Request.objects.count()
+    world.publish(kind, account, Meddler())
+    first = networks.Request.objects.order_by("pk")[before]
+    networks.Fault.objects.create(network=kind.network, effect=effect, match=f"{first.method} {first.path}")
+
+
+@pytest.mark.parametrize("network", ALL)
+def test_who_allows_is_connected(world: World, network: str) -> None:
+    account = world.client.connect(network)
+
+    shown = world.client.call("GET", f"/api/accounts/{account['id']}")["account"]
+    assert (shown["status"], shown["scopes_missing"], shown["health"]["token_valid"]) == ("active", [], True)
+    assert shown["name"]
+
+
+@pytest.mark.parametrize("network", WITH_CONSENT)
+def test_who_refuses_is_not(world: World, network: str) -> None:
+    opened = open_sign_in(world, network)
+
+    back = answer(opened["auth_url"], lambda form: form | {"decision": "deny"})
+
+    assert "code" not in back
+    refused = {"state": back["state"], "error": back["error"]}
+    with pytest.raises(ClientError, match="OAUTH_EXCHANGE_FAILED"):
+        world.client.call("POST", "/api/accounts/callback", json=refused)
+    assert not SocialAccount.objects.exists()
+
+
+@pytest.mark.parametrize("network", WITH_CONSENT)
+def test_who_grants_only_some_is_told_what_is_missing(world: World, network: str) -> None:
+    opened = open_sign_in(world, network)
+    kept_back = []
+
+    def keep_back(form: dict[str, Any]) -> dict[str, Any]:
+        if form.get("choosing") != "scopes":
+            return form
+        kept_back.append(form["scopes"][-1])
+        return form | {"scopes": form["scopes"][:-1]}
+
+    back = answer(opened["auth_url"], keep_back)
+    if not kept_back:
+        pytest.skip("Its consent page has no choice: all or nothing, as at the true one.")
+    found = world.client.call("POST", "/api/accounts/callback", json={"state": back["state"], "code": back["code"]})
+    if "candidates" in found:
+        chosen = {"connection": found["connection"], "select": [found["candidates"][0]["id"]]}
+        found = world.client.call("POST", "/api/accounts/callback", json=chosen)
+    account = found["account"] if "account" in found else found["accounts"][0]
+
+    shown = world.client.call("GET", f"/api/accounts/{account['id']}")["account"]
+    assert shown["scopes_missing"] == kept_back
+
+
+@pytest.mark.parametrize("network", ALL)
+def test_a_state_that_is_not_ours_connects_nothing(world: World, network: str) -> None:
+    opened = open_sign_in(world, network)
+    back = answer(opened["auth_url"], lambda form: form)
+
+    for state in ("forged", back["state"][:-1] + "x"):
+        with pytest.raises(ClientError, match="OAUTH_STATE_INVALID"):
+            world.client.call("POST", "/api/accounts/callback", json={"state": state, "code": back["code"]})
+    assert not SocialAccount.objects.exists()
+
+
+def requests_during(work: Callable[[], Any]) -> int:
+    before = networks.Request.objects.count()
+    work()
+    return networks.Request.objects.count() - before
+
+
+@pytest.mark.parametrize("network", ALL)
+def test_tokens_are_renewed_and_the_account_goes_on(world: World, network: str) -> None:
+    account = connected(world, network)
+    clock.advance(DAY_AND_HOUR)
+
+    assert tokens.refresh_now(account)
+
+    account.refresh_from_db()
+    connector = registry.connector(network, account.workspace)
+    assert connector.profile(registry.session(account.workspace), account.unseal()).name
+    clock.advance(DAY_AND_HOUR)
+    assert tokens.refresh_now(account), "what it gave is good for another time"
+
+
+@pytest.mark.parametrize("network", ALL)
+def test_eight_that_renew_at_once_are_one(world: World, network: str) -> None:
+    account = connected(world, network)
+    clock.advance(DAY_AND_HOUR)
+    alone = requests_during(lambda: tokens.refresh_now(account))
+    account.refresh_from_db()
+    clock.advance(DAY_AND_HOUR)
+
+    together = requests_during(lambda: at_once(*[lambda: tokens.refresh_now(account)] * AT_ONCE))
+
+    assert together == alone
+    account.refresh_from_db()
+    assert account.status == AccountStatus.ACTIVE
+
+
+@pytest.mark.parametrize("network", sorted(set(ALL) - LONG_LIVED))
+def test_a_token_that_ends_on_the_way_is_renewed_and_the_post_goes_out_once(world: World, network: str) -> None:
+    kind, account = USUAL[network], shown(world, network)
+    order(world, kind, account, "expire_token")
+
+    seen = world.publish(kind, account, Meddler())
+
+    assert (seen.target.status, seen.copies) == ("published", 1), seen.target.error
+    assert SocialAccount.objects.get().status == AccountStatus.ACTIVE
+
+
+@pytest.mark.parametrize("network", sorted(LONG_LIVED))
+def test_a_long_lived_token_that_has_ended_cannot_be_renewed(world: World, network: str) -> None:
+    kind, account = USUAL[network], shown(world, network)
+    order(world, kind, account, "expire_token")
+
+    seen = world.publish(kind, account, Meddler())
+
+    assert seen.target.error is not None
+    assert (seen.target.status, seen.target.error["code"], seen.copies) == ("failed", "TOKEN_REVOKED", 0)
+    assert SocialAccount.objects.get().status == AccountStatus.EXPIRED
+
+
+@pytest.mark.parametrize("network", ALL)
+def test_a_revoked_grant_ends_the_account_and_tells_so_once(world: World, network: str) -> None:
+    kind, account = USUAL[network], shown(world, network)
+    order(world, kind, account, "revoke")
+
+    first = world.publish(kind, account, Meddler())
+
+    assert first.target.error is not None
+    assert (first.target.status, first.target.error["code"], first.copies) == ("failed", "TOKEN_REVOKED", 0)
+    assert first.target.error["who_acts"] == "account_owner"
+    assert SocialAccount.objects.get().status == AccountStatus.EXPIRED
+    assert Event.objects.filter(type="account.expired").count() == 1
+
+
+def shown(world: World, network: str) -> dict[str, Any]:
+    account = world.client.connect(network)
+    found: dict[str, Any] = world.client.call("GET", f"/api/accounts/{account['id']}")["account"]
+    return found
+
+
+def published(world: World, kind: Kind) -> tuple[Connector, SocialAccount, Target]:
+    target = world.publish(kind, shown(world, kind.network), Meddler()).target
+    assert target.status == "published", target.error
+    account = SocialAccount.objects.select_related("workspace").get()
+    return registry.connector(kind.network, account.workspace), account, target
+
+
+@pytest.mark.parametrize("network", ALL)
+def test_the_numbers_of_a_post_are_what_the_network_gives_and_nothing_else(world: World, network: str) -> None:
+    connector, account, target = published(world, USUAL[network])
+    clock.advance(3 * 86_400)
+    tokens.refresh_now(account)
+    account.refresh_from_db()
+    session = registry.session(account.workspace)
+
+    found = connector.post_metrics(session, account.unseal(), [target.remote_id], now=clock.now())
+
+    assert list(found) == [target.remote_id]
+    numbers = found[target.remote_id]
+    for name in ("impressions", "reach", "engagement", "clicks"):
+        assert (getattr(numbers, name) is not None) == (name in connector.metrics), name
+    assert set(numbers.own) <= set(connector.metrics)
+    assert numbers.own
+    networks.Post.objects.update(deleted_at=clock.now())
+    assert connector.post_metrics(session, account.unseal(), [target.remote_id], now=clock.now()) == {}
+
+
+@pytest.mark.parametrize("network", ALL)
+def test_an_account_has_numbers(world: World, network: str) -> None:
+    account = connected(world, network)
+    connector = registry.connector(network, account.workspace)
+
+    numbers = connector.account_metrics(registry.session(account.workspace), account.unseal(), now=clock.now())
+
+    assert isinstance(numbers, AccountNumbers)
+    assert numbers.followers is not None
+    for shares in (numbers.demographics.age_groups, numbers.demographics.countries):
+        assert all(0 <= share <= 100 for share in shares.values())
+
+
+def test_every_network_is_in_the_table_of_kinds() -> None:
+    assert set(USUAL) == set(ALL)
+    assert Post.objects.count() == 0
