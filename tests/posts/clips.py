@@ -104,7 +104,7 @@ def _written(writer: pypdf.PdfWriter) -> bytes:
     return buffer.getvalue()
 
 
-def office(kind: str = "docx", more: Mapping[str, str] | None = None, *, slides: int = 0) -> bytes:
+def office(kind: str = "docx", more: Mapping[str, str | bytes] | None = None, *, slides: int = 0) -> bytes:
     """Return a DOCX or PPTX with these parts besides."""
     part = {"docx": "word/document.xml", "pptx": "ppt/presentation.xml"}[kind]
     name = {"docx": "wordprocessingml.document", "pptx": "presentationml.presentation"}[kind]

@@ -1,12 +1,17 @@
 """Documents: pages to look at are kept, what would run, fetch or hide something is refused."""
 
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from posts import document_child
 from posts.documents import process_document
 from posts.file_types import HEAD_BYTES, document_kind
 from posts.intake import InvalidMedia
+from tests.posts import hostile
 from tests.posts.clips import office, pdf, pdf_that_launches
 
 LINK = '<Relationships><Relationship Type="…/relationships/{}" Target="http://127.0.0.1/x" TargetMode="External"/></Relationships>'  # noqa: E501
@@ -23,8 +28,13 @@ LINK = '<Relationships><Relationship Type="…/relationships/{}" Target="http://
             "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
             0,
         ),
+        (
+            office("pptx", {"ppt/printerSettings/printerSettings1.bin": "x"}, slides=1),
+            "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+            1,
+        ),
     ],
-    ids=["pdf", "docx", "pptx", "docx with a link"],
+    ids=["pdf", "docx", "pptx", "docx with a link", "pptx with settings of a printer"],
 )
 def test_a_plain_document_is_kept_as_it_came(content: bytes, mime_type: str, pages: int) -> None:
     with process_document(io.BytesIO(content), document_kind(content[:HEAD_BYTES])) as document:
@@ -46,8 +56,35 @@ def test_a_plain_document_is_kept_as_it_came(content: bytes, mime_type: str, pag
         (office("docx", {"word/embeddings/sheet": "x"}), "active"),
         (office("docx", {"word/_rels/document.xml.rels": LINK.format("attachedTemplate")}), "active"),
         (office()[:100], "damaged"),
+        (hostile.raw_pdf("/AF[<</F(x.exe)/EF<</F 4 0 R>>>>]", hostile.stream_of(b"MZ")), "active"),
+        (hostile.raw_pdf("/AA<</O<</S/GoToR/F(x)>>>>"), "active"),
+        (hostile.docx_related("vbaProject", "x.xml", external=""), "active"),
+        (hostile.docx_related("image", "http://127.0.0.1/", external=" TargetMode='&#69;xternal'"), "active"),
+        (hostile.docx_related("image", "http://127.0.0.1/relationships/hyperlink"), "active"),
+        (hostile.docx_with("word/_RELS/x.RELS", hostile.relation("image", "http://127.0.0.1/")), "active"),
+        (hostile.docx_with("word/footer.xml", hostile.DDE_FIELD), "active"),
+        (office("pptx", {"ppt/slides/slide1.xml": hostile.MOUSE_ACTION}), "active"),
+        (hostile.docx_with(hostile.RELATIONS, hostile.ENTITY_BOMB), "damaged"),
+        (hostile.docx_typed("word/document2.xml", "application/vnd.ms-word.document.macroEnabled.main+xml"), "active"),
+        (hostile.docx_typed("word/document.dat", "application/any+xml"), "damaged"),
+        (hostile.docx_with_two_of_one_name(), "damaged"),
+        (hostile.docx_changed(compress_type=97), "damaged"),
+        (hostile.docx_broken(), "damaged"),
     ],
-    ids=["script", "launch", "attachment", "locked", "cut", "text", "macro", "sheet", "template", "half"],
+    ids=[
+        *("script", "launch", "attachment", "locked", "cut", "text", "macro", "sheet", "template", "half"),
+        *(
+            "file of no type",
+            "other file",
+            "macro by type",
+            "in numbers",
+            "in the target",
+            "in capitals",
+            "field",
+            "mouse",
+        ),
+        *("entities", "type of macros", "out of sight", "twice", "unknown packing", "broken packing"),
+    ],
 )
 def test_what_is_more_than_pages_is_refused_with_its_reason(content: bytes, reason: str) -> None:
     kind = document_kind(content[:HEAD_BYTES])
@@ -55,3 +92,39 @@ def test_what_is_more_than_pages_is_refused_with_its_reason(content: bytes, reas
         pass
 
     assert refused.value.details == {"field": "file", "reason": reason}
+
+
+def test_a_part_is_read_no_further_than_its_size_even_where_it_lies() -> None:
+    with pytest.raises(InvalidMedia) as refused, process_document(io.BytesIO(hostile.office_that_lies("docx")), "docx"):
+        pass
+
+    assert refused.value.details["reason"] == "damaged"
+
+
+def test_a_pdf_with_a_reference_to_nothing_is_kept() -> None:
+    with process_document(io.BytesIO(hostile.raw_pdf("/Outlines 99 0 R/Names 1 0 R")), "pdf") as document:
+        assert document.facts == {"pages": 1}
+
+
+def test_what_is_wrong_with_the_machine_is_not_the_documents_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document_child, "limit_process", lambda: None)
+
+    with pytest.raises(FileNotFoundError):
+        document_child.answer_to(document_child.Job(source="/nowhere", kind="docx"))
+
+
+def test_a_child_gets_640_mb_and_writes_nothing() -> None:
+    code = """
+import logging, resource
+from posts import document_child
+document_child.limit_process()
+print([resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE)])
+logging.getLogger("pypdf").warning("An object is broken.")
+bytearray(700 * 1024 * 1024)
+"""
+    root = Path(document_child.__file__).parent.parent
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)  # noqa: S603 - ours
+
+    assert done.stdout.strip() == str([20, 0, 0])
+    assert ("MemoryError" in done.stderr, "broken" in done.stderr) == (True, False)
