@@ -4,6 +4,7 @@
 Only local bytes are read: the container's format is given, so that no playlist can make FFmpeg fetch addresses.
 """
 
+import errno
 import json
 import os
 import resource
@@ -17,16 +18,19 @@ from PIL import Image
 
 MEGABYTE = 1024 * 1024
 MEMORY = 512 * MEGABYTE
-CPU_SECONDS = 120
+CPU_SECONDS = 60
 THUMBNAIL_SIDE = 400
 THUMBNAIL_AT = 1.0
 """Seconds into the video: the first frame is often black."""
 MAX_SIDE = 8192
+MAX_TRACKS = 64
 VIDEO_CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "prores")
 AUDIO_CODECS = ("aac", "mp3", "opus", "vorbis", "ac3", "eac3", "pcm_s16le", "alac", "flac")
 MUXERS = {"video/mp4": "mp4", "video/quicktime": "mov", "video/webm": "webm"}
 DEMUXERS = {"video/mp4": "mov", "video/quicktime": "mov", "video/webm": "matroska"}
-LOCAL = {"protocol_whitelist": "file"}
+DECODERS = (*VIDEO_CODECS, *AUDIO_CODECS, "libdav1d", "libvpx", "libvpx-vp9", "mp3float")
+"""All that may decode: FFmpeg looks into every track before we choose two, and has decoders for hundreds of formats."""
+OPTIONS = {"protocol_whitelist": "file", "codec_whitelist": ",".join(DECODERS), "max_streams": str(MAX_TRACKS)}
 DAMAGED = "The video is damaged or cut short. Export it again."
 
 
@@ -46,7 +50,6 @@ class Job:
     mime_type: str
     target: str
     thumbnail: str
-    max_bytes: int
 
 
 def main() -> None:
@@ -63,14 +66,18 @@ def answer_to(job: Job) -> dict[str, Any]:
         return {"reason": refusal.reason, "message": str(refusal)}
     except MemoryError:
         return {"reason": "too_costly", "message": "The video takes too much memory to look into. Export it again."}
-    except (av.error.FFmpegError, ValueError, EOFError, StopIteration) as error:
+    except Exception as error:  # broken bytes lead decoders to raise nearly anything
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            raise  # the machine's trouble, and not the video's
         return {"reason": "damaged", "message": DAMAGED, "detail": f"{type(error).__name__}: {error}"[:300]}
 
 
 def limit_process(job: Job) -> None:
     """Bound processor time, memory and output."""
     _limit(resource.RLIMIT_CPU, CPU_SECONDS)
-    _limit(resource.RLIMIT_FSIZE, job.max_bytes + 64 * MEGABYTE)
+    # A copy is hardly larger than its source, unless all pictures of its index are the same few bytes.
+    size = Path(job.source).stat().st_size
+    _limit(resource.RLIMIT_FSIZE, size + size // 4 + 16 * MEGABYTE)
     _limit(resource.RLIMIT_CORE, 0)
     if mapped := _address_space():
         _limit(resource.RLIMIT_AS, mapped + MEMORY)
@@ -92,21 +99,19 @@ def _address_space() -> int:
 
 def renew(job: Job) -> dict[str, Any]:
     """Write the first picture and the first sound track into a new container, and return what they are."""
-    with av.open(job.source, format=DEMUXERS[job.mime_type], options=LOCAL) as source:
+    with av.open(job.source, format=DEMUXERS[job.mime_type], options=OPTIONS) as source:
         facts = look_at(source)
         save_thumbnail(source, job.thumbnail)
-    with av.open(job.source, format=DEMUXERS[job.mime_type], options=LOCAL) as source:
+    with av.open(job.source, format=DEMUXERS[job.mime_type], options=OPTIONS) as source:
         copy(source, job)
     return facts
 
 
 def look_at(source: Any) -> dict[str, Any]:
     """Return the facts of the first picture and sound tracks; raises Refused where there is no picture that we know."""
-    if not source.streams.video:
-        raise Refused("no_video", "The file has no picture. Upload a video.")
-    stream = source.streams.video[0]
-    codec = stream.codec_context.name
-    sound = source.streams.audio[0].codec_context.name if source.streams.audio else ""
+    stream = picture_of(source)
+    codec = codec_of(stream)
+    sound = codec_of(source.streams.audio[0]) if source.streams.audio else ""
     if codec not in VIDEO_CODECS or (sound and sound not in AUDIO_CODECS):
         told = f"{codec} with {sound}" if sound else codec
         raise Refused("codec", f"Videos in {told} are not taken. Export it as H.264 with AAC.")
@@ -122,20 +127,41 @@ def look_at(source: Any) -> dict[str, Any]:
     }
 
 
+def picture_of(source: Any) -> Any:
+    """Return the first picture track that is no cover; raises Refused where there is none."""
+    covers = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+    for stream in source.streams.video:
+        if not stream.disposition & covers:
+            return stream
+    raise Refused("no_video", "The file has no picture. Upload a video.")
+
+
+def codec_of(stream: Any) -> str:
+    """Return the name of the format, whichever decoder is taken for it."""
+    context = stream.codec_context
+    return str(context.codec.canonical_name) if context else "an unknown format"
+
+
 def sides(source: Any, stream: Any) -> dict[str, int]:
     """Return width and height as the video is shown, after its rotation; decodes its first frame."""
+    check_sides(stream.width, stream.height)
+    stream.codec_context.thread_count = 1  # each would take memory of its own
     frame = next(source.decode(stream))
     width, height = frame.width, frame.height
-    if not 0 < max(width, height) <= MAX_SIDE:
-        raise Refused("too_many_pixels", f"A video may have {MAX_SIDE:,} pixels a side. Make it smaller.")
+    check_sides(width, height)
     if frame.rotation % 180:
         width, height = height, width
     return {"width": width, "height": height}
 
 
+def check_sides(width: int, height: int) -> None:
+    if not 0 < max(width, height) <= MAX_SIDE:
+        raise Refused("too_many_pixels", f"A video may have {MAX_SIDE:,} pixels a side. Make it smaller.")
+
+
 def save_thumbnail(source: Any, path: str) -> None:
     """Write a frame from about one second in as a small JPEG, upright."""
-    stream = source.streams.video[0]
+    stream = picture_of(source)
     at = min(THUMBNAIL_AT, source.duration / av.time_base / 2)
     source.seek(int(at * av.time_base))
     frame = next(source.decode(stream))
@@ -151,8 +177,8 @@ def copy(source: Any, job: Job) -> None:
     muxer = MUXERS[job.mime_type]
     options = {} if muxer == "webm" else {"movflags": "+faststart"}
     with av.open(job.target, "w", format=muxer, options=options) as target:
-        tracks = [source.streams.video[0], *source.streams.audio[:1]]
-        outputs = {track.index: target.add_stream_from_template(track) for track in tracks}
+        tracks = [picture_of(source), *source.streams.audio[:1]]
+        outputs = {track.index: target.add_stream_from_template(track, opaque=True) for track in tracks}
         for output in outputs.values():
             output.metadata.clear()
         for packet in source.demux(tracks):

@@ -33,7 +33,6 @@ def process_video(upload: Readable | Path, mime_type: str) -> Iterator[Processed
             mime_type=mime_type,
             target=target,
             thumbnail=thumbnail,
-            max_bytes=settings.VIDEO_MAX_BYTES,
         )
         size = target.stat().st_size
         if size > settings.VIDEO_MAX_BYTES:

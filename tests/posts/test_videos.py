@@ -1,5 +1,6 @@
 """Videos: known by their bytes, copied without what was not picture or sound, and looked into by a child."""
 
+import errno
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +11,11 @@ import pytest
 from PIL import Image
 from pytest_django import Settings
 
+from posts import video_child
 from posts.file_types import HEAD_BYTES, video_type
 from posts.intake import FileTooLarge, InvalidMedia, Processed
 from posts.videos import process_video
+from tests.posts import hostile
 from tests.posts.clips import clip, silence, turned
 
 PLACE = "+48.8577+002.295/"
@@ -32,8 +35,9 @@ def processed(content: bytes) -> Iterator[Processed]:
         (clip("mov"), "video/quicktime", ("h264", "aac")),
         (clip("webm", codec="libvpx-vp9"), "video/webm", ("vp9", "opus")),
         (clip(sound=False), "video/mp4", ("h264", "")),
+        (clip(codec="libsvtav1"), "video/mp4", ("av1", "aac")),
     ],
-    ids=["mp4", "mov", "webm", "silent"],
+    ids=["mp4", "mov", "webm", "silent", "av1"],
 )
 def test_its_facts_are_read(content: bytes, mime_type: str, codecs: tuple[str, str]) -> None:
     with processed(content) as video:
@@ -62,6 +66,21 @@ def test_where_and_by_whom_it_was_taken_is_left_out() -> None:
     assert not [word for word in (PLACE, "Somebody", "A phone") if word.encode() in kept]
 
 
+def test_titles_chapters_and_time_codes_are_left_out() -> None:
+    with processed(hostile.video_that_tells()) as video:
+        kept = video.path.read_bytes()
+        with av.open(str(video.path)) as container:
+            assert ([track.type for track in container.streams], container.chapters()) == (["video", "audio"], [])
+
+    assert [word for word in (b"Secret", b"tmcd") if word in kept] == []
+
+
+def test_a_cover_is_not_taken_for_the_picture_and_is_left_out() -> None:
+    with processed(hostile.video_with_a_cover()) as video:
+        assert (video.facts["video_codec"], video.width) == ("h264", 320)
+        assert b"SecretNote" not in video.path.read_bytes()
+
+
 def test_the_index_comes_first_so_that_it_plays_while_it_loads() -> None:
     with processed(clip()) as video:
         kept = video.path.read_bytes()
@@ -86,8 +105,11 @@ def test_one_that_is_to_be_turned_has_the_sides_that_people_see() -> None:
         (clip()[:40] + b"\0" * 4000, "damaged"),
         (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2mp41" + PLAYLIST, "damaged"),
         (clip("mp4", codec="mpeg2video"), "codec"),
+        (hostile.video_in_an_unknown_format(), "codec"),
+        (hostile.video_that_repeats(), "damaged"),
+        (hostile.video_of_many_tracks(), "too_costly"),
     ],
-    ids=["cut", "zeros", "playlist", "codec"],
+    ids=["cut", "zeros", "playlist", "codec", "no codec", "repeats", "tracks"],
 )
 def test_what_is_no_sound_video_is_refused_with_its_reason(content: bytes, reason: str) -> None:
     with pytest.raises(InvalidMedia) as refused, processed(content):
@@ -116,3 +138,19 @@ def test_a_video_that_is_too_large_is_told_so(settings: Settings) -> None:
         pass
 
     assert refused.value.details == {"limit_bytes": 1000}
+
+
+def test_a_full_disk_is_not_taken_for_a_damaged_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video_child, "limit_process", lambda job: None)
+    monkeypatch.setattr(video_child, "renew", _raises(OSError(errno.ENOSPC, "No space left on device")))
+    job = video_child.Job(source="", mime_type="video/mp4", target="", thumbnail="")
+
+    with pytest.raises(OSError, match="No space left"):
+        video_child.answer_to(job)
+
+
+def _raises(error: Exception) -> Any:
+    def raise_it(job: video_child.Job) -> None:
+        raise error
+
+    return raise_it
