@@ -7,6 +7,7 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from rest_framework import serializers
+from rest_framework.exceptions import ParseError
 from rest_framework.parsers import DataAndFiles, MultiPartParser
 
 from ouipost.api.inputs import Choice, StrictInput, Text
@@ -16,9 +17,14 @@ from posts.file_types import HEAD_BYTES, document_kind, image_format, video_type
 from posts.images import process_image
 from posts.intake import FileTooLarge, InvalidMedia, Processed, clean_filename
 from posts.models import MediaType
+from posts.storage import EXTENSIONS
 from posts.videos import process_video
 
 FORM_BYTES = 100_000
+ALSO = {"jpg": ("jpeg", "jpe", "jfif"), "mp4": ("m4v",), "mov": ("qt",)}
+"""Other extensions under which these files are known."""
+TOO_LONG = "max total header size exceeded"
+"""What Django says of a part of a form that has more than a kilobyte to say of itself."""
 NO_TYPE = "The file is no JPEG, PNG, GIF, WebP, MP4, MOV, WebM, PDF, DOCX or PPTX. Convert it to one of those."
 
 
@@ -32,7 +38,12 @@ class UploadParser(MultiPartParser):
         most = max(settings.IMAGE_MAX_BYTES, settings.VIDEO_MAX_BYTES, settings.DOCUMENT_MAX_BYTES)
         if announced > most + FORM_BYTES:
             raise FileTooLarge(limit_bytes=most)
-        return super().parse(stream, media_type, parser_context)
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except ParseError as error:
+            if TOO_LONG in str(error.detail):
+                raise InvalidMedia("The file's name is too long. Shorten it.", reason="name") from error
+            raise
 
 
 class UploadInput(StrictInput):
@@ -51,7 +62,7 @@ def stored(values: Mapping[str, Any]) -> Iterator[files.Stored]:
         declared = values.get("type", processed.type)
         if declared != processed.type:
             raise InvalidMedia(f"The file is {_named(processed.type)}, not {_named(declared)}.", reason="type")
-        kept = files.keep(processed, filename=clean_filename(upload.name or ""))
+        kept = files.keep(processed, filename=_named_for(processed.mime_type, clean_filename(upload.name or "")))
     try:
         yield kept
     finally:
@@ -69,6 +80,15 @@ def _processed(upload: "UploadedFile[bytes]") -> AbstractContextManager[Processe
     if head and not image_format(head):
         raise InvalidMedia(NO_TYPE, reason="type")
     return process_image(upload)
+
+
+def _named_for(mime_type: str, name: str) -> str:
+    """Return the name with an extension that says what the file is, so that nothing opens it as something else."""
+    right = EXTENSIONS[mime_type]
+    _, dot, extension = name.rpartition(".")
+    if dot and extension.lower() in (right, *ALSO.get(right, ())):
+        return name
+    return clean_filename(f"{name}.{right}")
 
 
 def _named(kind: str) -> str:

@@ -96,3 +96,39 @@ def test_a_form_that_is_announced_as_too_large_is_not_read(
 
     assert refusal(response) == (413, "PAYLOAD_TOO_LARGE")
     assert response.json()["error"]["details"] == {"limit_bytes": 100}
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("bread.jpg", "bread.jpg"),
+        ("bread.JPEG", "bread.JPEG"),
+        ("bread", "bread.jpg"),
+        ("bread.html", "bread.html.jpg"),
+        ("b" * 255, "b" * 251 + ".jpg"),
+    ],
+    ids=["right", "right too", "none", "wrong", "no room"],
+)
+def test_a_name_ends_in_what_the_file_is(api: ApiClient, post: Post, given: str, shown: str) -> None:
+    form = {"file": SimpleUploadedFile(given, picture())}
+
+    response = api.client.post(f"/api/posts/{post.pk}/media", form, headers=api.headers)
+
+    assert response.json()["data"]["media"]["filename"] == shown
+
+
+def test_a_name_that_is_too_long_for_a_form_is_told_as_such(api: ApiClient, post: Post) -> None:
+    form = {"file": SimpleUploadedFile("b" * 200, picture(), content_type="image/" + "x" * 2000)}
+
+    response = api.client.post(f"/api/posts/{post.pk}/media", form, headers=api.headers)
+
+    assert refusal(response) == (422, "INVALID_MEDIA")
+    assert response.json()["error"]["details"] == {"field": "file", "reason": "name"}
+
+
+def test_a_form_that_cannot_be_read_is_400(api: ApiClient, post: Post) -> None:
+    path, kind = f"/api/posts/{post.pk}/media", "multipart/form-data"
+
+    response = api.client.generic("POST", path, b"nothing", kind, headers=api.headers)
+
+    assert refusal(response) == (400, "MALFORMED_JSON")
