@@ -7,6 +7,7 @@ import io
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from urllib3 import HTTPResponse
 from accounts.models import Network, SocialAccount
 from adminapi.client import Client
 from ouipost.outbound.transport import current_call
+from ouipost.simulator import clock
 from ouipost.simulator import models as networks
 from ouipost.writer import Inline
 from posts import publishing
@@ -29,10 +31,12 @@ from tests.networks.conftest import FAULTS_TRIED
 from tests.networks.kinds import KINDS, Kind
 from tests.posts.fakes import bring_forward
 
-pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database]
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database, pytest.mark.faults]
 
 Fault = Callable[[requests.PreparedRequest, Send], requests.Response]
 MOST_STEPS = 60
+PROCESSING_SECONDS = 3
+"""By which the networks' time moves on while they are asked about something that they are at work on."""
 SETTLED = ("published", "failed", "needs_review")
 
 
@@ -112,6 +116,8 @@ class Seen:
 
     target: Target
     texts: Counter[str]
+    in_order: bool
+    """Whether each part of a thread answers the one before it."""
     visible: list[bool]
     """Of each request, whether it made something visible."""
 
@@ -137,9 +143,10 @@ class World:
         self.meddler.__dict__.update(with_trouble.__dict__)
         target = _work_off(Target.objects.get(post=post))
         self.meddler.watching = False
-        shown = networks.Post.objects.alive().exclude(kind=networks.Post.RECORD)
+        shown = list(networks.Post.objects.alive().exclude(kind=networks.Post.RECORD).order_by("pk"))
         texts = Counter(f"{each.kind} {each.text} {each.parent and 'reply'}" for each in shown)
-        return Seen(target=target, texts=texts, visible=self.meddler.visible)
+        in_order = all(after.parent == before.external_id for before, after in pairwise(shown))
+        return Seen(target=target, texts=texts, in_order=in_order, visible=self.meddler.visible)
 
     def _write(self, kind: Kind, account: dict[str, Any]) -> Post:
         made = self.client.call("POST", "/api/posts", json=kind.request("Fresh bread", account))
@@ -167,7 +174,7 @@ class World:
 
 def _forget_the_last_post() -> None:
     """Take away what would make the next post a twin, or be over a quota."""
-    for model in (networks.Post, networks.Media, networks.Piece, networks.Counter):
+    for model in (networks.Post, networks.Media, networks.Piece, networks.Counter, networks.Clock):
         model._default_manager.all().delete()
     Post.objects.all().delete()
     Network.objects.all().delete()
@@ -183,6 +190,8 @@ def _work_off(target: Target) -> Target:
         target = Target.objects.get(pk=target.pk)
         if target.status in SETTLED:
             return target
+        if target.waits_for:
+            clock.advance(PROCESSING_SECONDS)
     raise AssertionError(f"{target} did not settle: {target.status} {target.waits_for} {target.error}")
 
 
@@ -225,7 +234,8 @@ def _is_right(seen: Seen, kind: Kind) -> bool:
     """Published with all its parts, or, where nobody can find out, as with LinkedIn's members, left to a person."""
     match seen.target.status:
         case "published":
-            return seen.target.error is None and seen.texts.total() == kind.parts
+            is_chain = seen.in_order or "thread" not in kind.options
+            return seen.target.error is None and seen.texts.total() == kind.parts and is_chain
         case "needs_review":
             return seen.target.outcome_unknown and kind.network == "linkedin" and not kind.choose
     return False

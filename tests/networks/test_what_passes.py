@@ -27,7 +27,7 @@ from tests.posts.clips import clip
 from tests.posts.pictures import picture
 from workspaces.models import Workspace
 
-pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database]
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database, pytest.mark.faults]
 
 NETWORKS = [platform.id for platform in platforms.ALL]
 POOL = (
