@@ -64,6 +64,7 @@ class Pinterest(OAuth2Connector):
         image_mime_types=("image/jpeg", "image/png"),
         max_images=5,
         max_image_bytes=20_000_000,
+        alt_text_for=("image", "video"),
         max_alt_text_characters=500,
         video_mime_types=("video/mp4", "video/quicktime"),
         max_videos=1,
