@@ -30,8 +30,8 @@ check: .venv/development  ## Format, lint, types, layers, Django's own checks.
 	ENVIRONMENT=production SECRET_KEY=$$(printf 'k%.0s' $$(seq 64))0aZ- TOKEN_KEYS=k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
 	  ALLOWED_HOSTS=example.com PUBLIC_BASE_URL=https://example.com $(BIN)/python manage.py check --deploy --fail-level WARNING
 
-fast: .venv/development  ## The suite on SQLite alone, without processes, browsers and the networks' every fault.
-	$(BIN)/python tests/services.py sqlite -m "not crash and not browser and not faults"
+fast: .venv/development  ## The suite on SQLite alone, without processes, browsers and what takes minutes.
+	$(BIN)/python tests/services.py sqlite -m "not crash and not browser and not thorough"
 
 test: check  ## Everything: the suite on SQLite, and on MariaDB.
 	$(BIN)/python tests/services.py all

@@ -17,6 +17,20 @@ from tests.factories import make_key, make_workspace
 from workspaces import guesses, usage
 from workspaces.models import Workspace
 
+TESTS = Path(__file__).parent
+ON_THEIR_OWN_DATABASE = (TESTS / "networks", TESTS / "simulator")
+"""The networks have SQLite whatever the product has."""
+AGAINST_THE_SIMULATOR = ("_simulated", "_sandbox", "_connector")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the networks' tests on one database, and leave those that play them through out of `make fast`."""
+    for item in items:
+        if item.path.parent in ON_THEIR_OWN_DATABASE:
+            item.add_marker(pytest.mark.any_database)
+        if item.path.parent == TESTS / "simulator" or item.path.stem.endswith(AGAINST_THE_SIMULATOR):
+            item.add_marker(pytest.mark.thorough)
+
 
 class ApiClient:
     """Calls the API as a program would, and gives back status and body."""

@@ -74,7 +74,12 @@ def test_files_are_shown_as_they_would_be_sent(api: ApiClient, workspace: Worksp
     [sent], [rewritten] = twitter["media"], bluesky["media"]
     same = {"id": uploaded["id"], "type": "image", "width": 60, "height": 40, "alt_text": "An oven"}
     assert sent == same | {"converted": "", "mime_type": "image/gif", "size": uploaded["size"], "url": sent["url"]}
-    assert rewritten == same | {"converted": "written as a JPEG, as a still picture", "mime_type": "image/jpeg", "size": uploaded["size"], "url": rewritten["url"]}
+    assert rewritten == same | {
+        "converted": "written as a JPEG, as a still picture",
+        "mime_type": "image/jpeg",
+        "size": uploaded["size"],
+        "url": rewritten["url"],
+    }
     address = urlsplit(sent["url"])
     file = api.client.get(f"{address.path}?{address.query}")
     assert (file.headers["Content-Type"], file.getvalue()[:3]) == ("image/gif", b"GIF")

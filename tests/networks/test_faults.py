@@ -31,7 +31,7 @@ from tests.networks.conftest import FAULTS_TRIED
 from tests.networks.kinds import KINDS, Kind
 from tests.posts.fakes import bring_forward
 
-pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database, pytest.mark.faults]
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database, pytest.mark.thorough]
 
 Fault = Callable[[requests.PreparedRequest, Send], requests.Response]
 MOST_STEPS = 60

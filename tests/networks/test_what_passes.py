@@ -28,7 +28,7 @@ from tests.posts.clips import clip
 from tests.posts.pictures import picture
 from workspaces.models import Workspace
 
-pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database, pytest.mark.faults]
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database, pytest.mark.thorough]
 
 NETWORKS = [platform.id for platform in platforms.ALL]
 POOL = (

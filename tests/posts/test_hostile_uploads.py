@@ -22,7 +22,7 @@ from tests.posts.hostile import docx_related, docx_with, raw_pdf
 from tests.posts.pictures import animation, gif_of, phone_photo, picture, png_header_of
 from workspaces.models import Workspace
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.thorough]
 
 CHILD_MEGABYTES = 700
 OUR_MEGABYTES = 300

@@ -27,7 +27,7 @@ from tests.networks.platform_case import no_save
 from tests.posts.pictures import animation, noise, picture
 from workspaces.models import Workspace
 
-pytestmark = pytest.mark.django_db(databases="__all__")
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database, pytest.mark.thorough]
 
 FAMILY = "👨‍👩‍👧‍👦"
 ACCENT = "\u0301"

@@ -183,6 +183,7 @@ def near_miss(secret: str) -> str:
     return secret[:-1] + ("a" if secret[-1] != "a" else "b")
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("everyone_may")
 def test_ten_thousand_random_and_near_keys_are_refused() -> None:
     secret = make_key()[1]
