@@ -8,7 +8,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts import platforms, registry
+from accounts import platforms, registry, traffic
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms.base import Connector
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
@@ -35,6 +35,7 @@ def show_platform(platform: Connector) -> dict[str, Any]:
         "max_video_duration": platform.max_video_duration,
         "oauth_supported": platform.oauth_supported,
         "limits": asdict(limits),
+        "pace": asdict(pace) if (pace := traffic.pace_of(platform.id)) else None,
         "post_types": {name: asdict(platform.limits_of(name)) for name in platform.post_types},
         "account_types": list(platform.account_types),
         "scopes": list(platform.scopes),

@@ -1,12 +1,13 @@
 """What any network would refuse is told of every account at once."""
 
 import pytest
+from pytest_django import Settings
 
 from accounts.models import SocialAccount
 from posts.content import compose
 from posts.models import Post
 from posts.rules import PostNotPublishable, check, find_issues
-from tests.factories import make_account
+from tests.factories import make_account, make_workspace
 from tests.networks.platform_case import make_image
 from tests.posts.fakes import ScriptedNetwork
 from workspaces.models import Workspace
@@ -70,3 +71,45 @@ def test_an_account_that_must_be_reconnected_is_a_warning_only(workspace: Worksp
 
     assert (issue["rule"], issue["severity"]) == ("account_expired", "warning")
     assert issue["fix"] == f"POST /api/accounts/{account.pk}/reconnect"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "is_reachable"),
+    [
+        ("https://post.example.com", True),
+        ("https://93.184.215.14", True),
+        ("http://post.example.com", False),
+        ("https://localhost:8000", False),
+        ("https://post", False),
+        ("https://post.internal", False),
+        ("https://127.0.0.1", False),
+        ("https://10.1.2.3:8443", False),
+        ("https://[::1]", False),
+        ("https://[fd00::1]", False),
+    ],
+)
+def test_a_network_that_fetches_files_must_be_able_to(
+    settings: Settings, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, address: str, is_reachable: bool
+) -> None:
+    settings.PUBLIC_BASE_URL = address
+    monkeypatch.setattr(ScriptedNetwork, "pulls_media", ("image",))
+    account = make_account(make_workspace(mode="live"))
+
+    with_image = find_issues(Post(content="Bread"), [account], [make_image()])
+
+    assert [issue["rule"] for issue in with_image] == ([] if is_reachable else ["public_address_needed"])
+    assert all("PUBLIC_BASE_URL" in issue["fix"] for issue in with_image)
+    assert find_issues(Post(content="Bread"), [account], []) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("mode", "gateway"), [("sandbox", ""), ("live", "http://gateway.local")])
+def test_what_stands_for_the_networks_reaches_us(
+    settings: Settings, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, mode: str, gateway: str
+) -> None:
+    settings.PUBLIC_BASE_URL, settings.NETWORK_GATEWAY = "http://127.0.0.1:8000", gateway
+    monkeypatch.setattr(ScriptedNetwork, "pulls_media", ("image",))
+    account = make_account(make_workspace(mode=mode))
+
+    assert find_issues(Post(content="Bread"), [account], [make_image()]) == []
