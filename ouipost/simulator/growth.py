@@ -9,7 +9,10 @@ BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def grown(subject: str, metric: str, *, since: datetime, now: datetime, most: int) -> int:
-    """Return a count that starts at 0, never falls, and nears a ceiling of its own, at least half of `most`."""
+    """Return a count that starts at 0, never falls, and nears a ceiling of its own, at least half of `most`.
+
+    A count with half the `most` of another is never above it, as reach is never above impressions.
+    """
     age = max((now - since).total_seconds(), 0)
     ceiling = most - number(subject, metric) % (most // 2 + 1)
     return int(ceiling * (1 - 2 ** (-age / HALF_LIFE_SECONDS)))

@@ -14,7 +14,7 @@ from ouipost.simulator.networks.facebook import nodes, processing
 from ouipost.simulator.networks.facebook.access import authorized, page_token
 from ouipost.simulator.networks.facebook.nodes import REACTIONS
 
-POST_METRICS = REACTIONS | {"post_media_view": 900, "post_total_media_view_unique": 600, "post_clicks": 80}
+POST_METRICS = REACTIONS | {"post_media_view": 900, "post_total_media_view_unique": 450, "post_clicks": 80}
 VIDEO_METRICS = {"post_video_views": 400, "post_video_avg_time_watched": 9000, "post_video_view_time": 2_000_000}
 CLICK_KINDS = {"link clicks": 30, "other clicks": 40}
 PAGE_METRICS = {
@@ -23,7 +23,7 @@ PAGE_METRICS = {
     "page_daily_follows_unique": 6,
     "page_daily_unfollows_unique": 3,
     "page_media_view": 3000,
-    "page_total_media_view_unique": 2000,
+    "page_total_media_view_unique": 1500,
     "page_post_engagements": 200,
     "page_views_total": 90,
     "page_total_actions": 12,

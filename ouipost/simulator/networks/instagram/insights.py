@@ -14,20 +14,20 @@ from ouipost.simulator.networks.instagram import posts
 from ouipost.simulator.networks.instagram.access import authorized, linked_to
 
 INSIGHTS = "instagram_business_manage_insights"
-COMMON = {"views": 900, "reach": 600, "likes": 60, "comments": 12, "saved": 15, "shares": 10, "total_interactions": 100}
+COMMON = {"views": 900, "reach": 450, "likes": 60, "comments": 12, "saved": 15, "shares": 10, "total_interactions": 100}
 COMMON |= {"reposts": 4}
 MEDIA_METRICS: dict[str, dict[str, int]] = {
     "FEED": COMMON | {"follows": 5, "profile_visits": 20, "profile_activity": 6},
     "REELS": COMMON
     | {"ig_reels_avg_watch_time": 9000, "ig_reels_video_view_total_time": 90_000, "reels_skip_rate": 40},
-    "STORY": {"views": 300, "reach": 200, "replies": 6, "shares": 5, "navigation": 60, "follows": 3}
+    "STORY": {"views": 300, "reach": 150, "replies": 6, "shares": 5, "navigation": 60, "follows": 3}
     | {"profile_visits": 9, "total_interactions": 20, "link_clicks": 4},
 }
 SUMS = {"FEED": ("likes", "comments", "saved", "shares"), "STORY": ("replies", "shares")}
 STORY_NEEDS_VIEWERS = 5
 ACCOUNT_METRICS = {
     "views": 3000,
-    "reach": 2000,
+    "reach": 1500,
     "accounts_engaged": 150,
     "total_interactions": 200,
     "likes": 120,

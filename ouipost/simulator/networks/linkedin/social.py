@@ -30,7 +30,7 @@ from ouipost.simulator.networks.linkedin.signin import (
 )
 
 MAX_COMMENT = 1250
-MOST = {"impressions": 1500, "reach": 900, "clicks": 30, "reactions": 60, "comments": 6, "shares": 4}
+MOST = {"impressions": 1500, "reach": 750, "clicks": 30, "reactions": 60, "comments": 6, "shares": 4}
 REACTIONS = {"LIKE": 60, "PRAISE": 12, "EMPATHY": 10, "INTEREST": 6, "APPRECIATION": 6, "ENTERTAINMENT": 4}
 OF_MEMBERS = {
     "IMPRESSION": "impressions",
