@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import connecting, tokens
 from ouipost.api import idempotency
 from ouipost.claims import engine_time
-from posts import answers, files
+from posts import answers, files, schedules
 from posts.publisher import TICK_SECONDS, Publisher
 from workspaces import services as workspaces
 from workspaces import usage
@@ -38,6 +38,7 @@ CHORES = (
     Chore(name="write the use of keys", every=timedelta(seconds=30), work=usage.flush_shared),
     Chore(name="forget old sign-ins", every=timedelta(hours=1), work=lambda: connecting.forget_old(timezone.now())),
     Chore(name="forget old answers", every=timedelta(hours=1), work=lambda: idempotency.forget_old(timezone.now())),
+    Chore(name="follow time zones", every=timedelta(hours=1), work=lambda: schedules.follow_zones(timezone.now())),
     Chore(name="sweep orphaned files", every=timedelta(hours=1), work=files.sweep),
 )
 

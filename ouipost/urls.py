@@ -8,6 +8,7 @@ from rest_framework.routers import SimpleRouter
 from accounts.views import AccountViewSet, PlatformViewSet, connect
 from ouipost.api import health
 from ouipost.api.unknown import UnknownAddress
+from posts.schedule_views import ScheduleViewSet
 from posts.views import MediaViewSet, PostViewSet
 from workspaces.views import WorkspaceViewSet
 
@@ -16,6 +17,7 @@ api.register("platforms", PlatformViewSet, basename="platforms")
 api.register("workspaces", WorkspaceViewSet, basename="workspaces")
 api.register("accounts", AccountViewSet, basename="accounts")
 api.register("posts", PostViewSet, basename="posts")
+api.register("schedules", ScheduleViewSet, basename="schedules")
 api.register("media", MediaViewSet, basename="media")
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -11,7 +11,7 @@ from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.events.operator import ReadOnlyAdmin, ReadOnlyInline
 from posts import services
-from posts.models import Attempt, Media, Post, Target
+from posts.models import Attempt, Media, Post, Schedule, Slot, Target
 
 
 class TargetInline(ReadOnlyInline):
@@ -27,6 +27,22 @@ class MediaInline(ReadOnlyInline):
 class AttemptInline(ReadOnlyInline):
     model = Attempt
     fields = ("started_at", "ended_at", "step", "outcome", "http_status", "code", "message", "next_at")
+
+
+class SlotInline(ReadOnlyInline):
+    model = Slot
+    fields = ("day", "time", "platforms")
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(ReadOnlyAdmin[Schedule]):
+    list_display = ("name", "workspace", "timezone", "is_active")
+    list_filter = ("is_active",)
+    list_select_related = ("workspace",)
+    search_fields = ("id", "name")
+    ordering = ("-created_at", "-id")
+    inlines = (SlotInline,)
+    fields = ("id", "workspace", "name", "description", "timezone", "is_active", "created_at")
 
 
 @admin.register(Post)
@@ -50,6 +66,8 @@ class PostAdmin(ReadOnlyAdmin[Post]):
         "status",
         "scheduled_at",
         "scheduled_timezone",
+        "schedule",
+        "slot_date",
         "published_at",
         "created_at",
     )

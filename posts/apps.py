@@ -7,9 +7,10 @@ class PostsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import hooks as accounts
-        from posts import services
+        from posts import removal, schedules
         from workspaces import hooks as workspaces
 
-        accounts.on_disconnect.append(services.cancel_for_account)
-        workspaces.on_delete.append(services.cancel_workspace)
-        workspaces.on_purge.append(services.purge)
+        accounts.on_disconnect.append(schedules.leave)  # schedules are locked before posts
+        accounts.on_disconnect.append(removal.cancel_for_account)
+        workspaces.on_delete.append(removal.cancel_workspace)
+        workspaces.on_purge.append(removal.purge)

@@ -136,10 +136,22 @@ class NewPostInput(PostInput):
 
 
 class ScheduleInput(StrictInput):
-    """The body that schedules a post."""
+    """The body that schedules a post: at a time, or into the next free slot of a schedule."""
 
-    scheduled_at = Instant(local=True)
+    scheduled_at = Instant(local=True, required=False)
     timezone = ZoneName(required=False)
+    schedule_id = Text(required=False, max_length=50)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "schedule_id" in attrs:
+            beside: dict[str, Any] = {
+                name: ["Not together with schedule_id."] for name in ("scheduled_at", "timezone") if name in attrs
+            }
+            if beside:
+                raise serializers.ValidationError(beside)
+        elif "scheduled_at" not in attrs:
+            raise serializers.ValidationError({"scheduled_at": ["This field is required, or schedule_id."]})
+        return attrs
 
 
 class ResolveInput(StrictInput):

@@ -32,6 +32,42 @@ class TargetStatus(models.TextChoices):
     CANCELLED = "cancelled"
 
 
+class Schedule(models.Model):
+    """Weekly slots of a workspace, by the clock of one zone, and the posts that wait for them."""
+
+    id = public_id("sched")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="schedules")
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    timezone = models.CharField(max_length=64)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    journal_name = "schedule"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Slot(models.Model):
+    """A time of the week at which a schedule lets one post go out, to some networks or accounts."""
+
+    id = public_id("slot")
+    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="slots")
+    day = models.PositiveSmallIntegerField(help_text="0 is Monday.")
+    time = models.TimeField()
+    platforms = models.JSONField(default=list)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["schedule", "day", "time"], name="one_slot_at_a_time_of_the_week")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.time:%H:%M} of {self.schedule_id}"
+
+
 class Post(models.Model):
     """What shall be said, and when. `status` and `moment` follow from the targets; `platforms` and `media` are kept
     beside them, so that a list reads one row per post."""
@@ -49,6 +85,9 @@ class Post(models.Model):
     status = models.CharField(max_length=20, choices=PostStatus.choices, default=PostStatus.DRAFT)
     scheduled_at = models.DateTimeField(null=True, blank=True)
     scheduled_timezone = models.CharField(max_length=64, blank=True)
+    schedule = models.ForeignKey(Schedule, null=True, on_delete=models.SET_NULL, related_name="posts")
+    slot = models.ForeignKey(Slot, null=True, on_delete=models.SET_NULL, related_name="posts")
+    slot_date = models.DateField(null=True, help_text="The local date on which it takes its slot.")
     published_at = models.DateTimeField(null=True, blank=True)
     moment = models.DateTimeField(help_text="published_at, else scheduled_at, else created_at.")
     impressions = models.PositiveBigIntegerField(null=True, blank=True)
@@ -63,6 +102,10 @@ class Post(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["workspace", "-moment", "-id"], name="post_listed"),
             models.Index(fields=["workspace", "status", "-moment", "-id"], name="post_listed_by_status"),
+            models.Index(fields=["schedule", "status", "moment"], name="post_of_schedule"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["slot", "slot_date"], name="one_post_in_a_slot_on_a_date")
         ]
 
     def __str__(self) -> str:
@@ -71,6 +114,11 @@ class Post(models.Model):
     @property
     def is_editable(self) -> bool:
         return self.status in (PostStatus.DRAFT, PostStatus.SCHEDULED)
+
+    @property
+    def is_on_hold(self) -> bool:
+        """Whether it waits in the queue of a schedule that lets nothing go out."""
+        return self.schedule is not None and not self.schedule.is_active
 
     def keep_targets(self, targets: "list[Target]") -> None:
         """Take these for all its targets, as if they had been prefetched."""

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 from django.shortcuts import get_object_or_404
 
 from accounts.models import SocialAccount
@@ -135,7 +134,9 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     if locked.status == SCHEDULED:
         destinations.require_all(found)
         rules.check(locked, found.accounts, files.as_content(locked))
-        _set_due(targets, scheduled_at=locked.scheduled_at or now)
+        set_due(targets, scheduled_at=locked.scheduled_at or now)
+        if locked.is_on_hold:
+            Target.objects.filter(pk__in=[target.pk for target in targets]).update(due_at=None, give_up_at=None)
     locked.save()
     record("updated", locked, actor=actor, **changes(before, locked))
     return locked, found.warnings
@@ -181,13 +182,19 @@ def _schedule(
     now: datetime,
 ) -> None:
     require_future(scheduled_at, now=now)
-    _require_publishable(post, found)
-    _set_due(targets, scheduled_at=scheduled_at)
+    require_publishable(post, found)
+    set_due(targets, scheduled_at=scheduled_at)
     if scheduled_at <= now:
         transaction.on_commit(doorbell.ring, robust=True)
+    leave_queue(post)
     post.scheduled_at, post.scheduled_timezone = scheduled_at, zone
     sync(post)
     record("scheduled", post, actor=actor, scheduled_at=scheduled_at.isoformat(), timezone=zone)
+
+
+def leave_queue(post: Post) -> None:
+    """Free the occurrence that a locked post has taken; the caller saves the post."""
+    post.schedule = post.slot = post.slot_date = None
 
 
 def require_future(scheduled_at: datetime, *, now: datetime) -> None:
@@ -196,12 +203,12 @@ def require_future(scheduled_at: datetime, *, now: datetime) -> None:
         raise InvalidInput(scheduled_at=["The time is in the past."])
 
 
-def _require_publishable(post: Post, found: destinations.Destinations) -> None:
+def require_publishable(post: Post, found: destinations.Destinations) -> None:
     destinations.require_all(found)
     rules.check(post, found.accounts, files.as_content(post))
 
 
-def _set_due(targets: list[Target], *, scheduled_at: datetime) -> None:
+def set_due(targets: list[Target], *, scheduled_at: datetime) -> None:
     Target.objects.filter(pk__in=[target.pk for target in targets]).update(
         status=TargetStatus.SCHEDULED,
         scheduled_at=scheduled_at,
@@ -231,8 +238,9 @@ def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
         return locked
     found = destinations.resolve(locked.workspace, locked.destinations, kept=True)
     targets = destinations.place(locked, found)
-    _require_publishable(locked, found)
+    require_publishable(locked, found)
     _send_now([target.pk for target in targets], now=now)
+    leave_queue(locked)
     sync(locked)
     record("publish_requested", locked, actor=actor)
     return locked
@@ -317,45 +325,14 @@ def _never_sent(target: Target) -> dict[str, Any]:
     return {"status": TargetStatus.FAILED, "error": {**(target.error or {}), "message": message}}
 
 
-def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> int:
-    """Cancel what an account that goes had not sent; a post with no other target returns to draft."""
-    unsent = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.MISSED])
-    resting = Q(status=TargetStatus.PUBLISHING, armed_at=None, in_flight=None, remote_id="")
-    mine = Target.objects.filter(unsent | resting, account=account)
-    found = list(mine.values_list("post", flat=True))  # first, so that posts are locked before any target is
-    posts = list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk"))
-    mine = mine.filter(post__in=posts)
-    touched = [post for post in posts if mine.filter(post=post).exclude(status=TargetStatus.DRAFT).exists()]
-    mine.filter(status=TargetStatus.DRAFT).delete()
-    mine.update(status=TargetStatus.CANCELLED, due_at=None)
-    for post in posts:
-        sync_and_tell(post)
-    return len(touched)
-
-
-def cancel_workspace(workspace: Workspace) -> None:
-    """Stop everything that has not been sent in a workspace that is being deleted."""
-    posts = Post.objects.filter(workspace=workspace)  # no join: MariaDB would look for the rows before it changes them
-    waiting = Target.objects.filter(post__in=posts, status__in=[TargetStatus.SCHEDULED, TargetStatus.MISSED])
-    waiting.update(status=TargetStatus.CANCELLED, due_at=None)
-
-
-def purge(workspace: Workspace) -> bool:
-    """Remove the posts and files of a deleted workspace; False while one of them is being published."""
-    gone = Post.objects.filter(workspace=workspace).exclude(targets__status=TargetStatus.PUBLISHING)
-    for post in gone.distinct().order_by("pk")[:500]:
-        with transaction.atomic():
-            files.remove_all(post)
-            post.delete()
-    return not Post.objects.filter(workspace=workspace).exists()
-
-
 def sync(post: Post) -> PostStatus | None:
     """Bring a locked post in step with its targets and save it; returns the new status if it changed."""
     targets = list(Target.objects.filter(post=post).values_list("status", "published_at"))
     before = post.status
     for name, value in in_step(post, targets).items():
         setattr(post, name, value)
+    if post.status == DRAFT:
+        leave_queue(post)
     post.save()
     return PostStatus(post.status) if post.status != before else None
 

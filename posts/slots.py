@@ -1,6 +1,7 @@
 """Wall-clock times and instants: the only place that knows about zones. Pure."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from ouipost.errors import InvalidInput
@@ -38,3 +39,44 @@ def _shown(moment: datetime, zone: str) -> str:
 def too_late(scheduled_at: datetime, *, now: datetime, minutes: int) -> bool:
     """Whether a post that was due then is later than its workspace allows."""
     return now > scheduled_at + timedelta(minutes=minutes)
+
+
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+WEEK = timedelta(weeks=1)
+
+
+def occurs_at(day: date, at: time, *, zone: str) -> datetime:
+    """Return the instant in UTC at which a slot's time comes on a date.
+
+    A time that the clocks jump over moves forward by as much as they do; of one that they show twice it is the first.
+    """
+    return datetime.combine(day, at, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def first_date(weekday: int, at: time, *, zone: str, after: datetime) -> date:
+    """Return the first date on which this time of the week (0 is Monday) comes later than an instant."""
+    near = after.astimezone(ZoneInfo(zone)).date() - timedelta(days=2)
+    day = near + timedelta(days=(weekday - near.weekday()) % 7)
+    while occurs_at(day, at, zone=zone) <= after:
+        day += WEEK
+    return day
+
+
+def dates(weekday: int, at: time, *, zone: str, after: datetime) -> Iterator[date]:
+    """Give the dates on which this time of the week comes later than an instant, in order, without end."""
+    day = first_date(weekday, at, zone=zone, after=after)
+    while True:
+        yield day
+        day += WEEK
+
+
+def week_of(moment: datetime, *, zone: str) -> tuple[datetime, datetime]:
+    """Return the instants at which the week of a moment begins and ends: Monday, midnight, by the zone's clock."""
+    today = moment.astimezone(ZoneInfo(zone)).date()
+    monday = today - timedelta(days=today.weekday())
+    return occurs_at(monday, time(0), zone=zone), occurs_at(monday + WEEK, time(0), zone=zone)
+
+
+def shown(moment: datetime, *, zone: str) -> str:
+    """Return a moment in whole seconds, with the offset that the zone has then."""
+    return moment.astimezone(ZoneInfo(zone)).replace(microsecond=0).isoformat()

@@ -16,11 +16,12 @@ from ouipost.api import idempotency
 from ouipost.api.pagination import asks_for_a_page_only, read_page
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.claims import database_now
+from ouipost.errors import InvalidInput
 from ouipost.ids import PATTERN
-from posts import files, listing, previews, rules, services, uploads
+from posts import files, listing, previews, rules, schedules, services, uploads
 from posts.filters import PostFilter
 from posts.inputs import MediaInput, NewPostInput, PostInput, ResolveInput, ScheduleInput
-from posts.models import Media, Post, Target
+from posts.models import Media, Post, Schedule, Target
 from posts.serializers import (
     MediaSerializer,
     OutcomeSerializer,
@@ -129,11 +130,19 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceViewSet[Post]):
     @extend_schema(request=ScheduleInput, responses=PostDetailSerializer)
     @action(detail=True, methods=["post"])
     def schedule(self, request: Request, **kwargs: Any) -> Response:
-        """Set the time at which the post goes out."""
+        """Set the time at which the post goes out, or put it into the next free slot of a schedule."""
         values = self.read(ScheduleInput)
+        if "schedule_id" in values:
+            return self._change(lambda post: self._queue(post, values["schedule_id"]))
         zone = values.get("timezone", self.workspace.timezone)
         when = {"scheduled_at": instant(values["scheduled_at"], zone=zone), "zone": zone}
         return self._change(lambda post: services.schedule_post(post, **when, actor=self.actor, now=timezone.now()))
+
+    def _queue(self, post: Post, schedule_id: str) -> Post:
+        schedule = Schedule.objects.filter(pk=schedule_id, workspace=post.workspace_id).first()
+        if schedule is None:
+            raise InvalidInput(schedule_id=["There is no such schedule."])
+        return schedules.queue_post(post, schedule, actor=self.actor, now=timezone.now())
 
     @extend_schema(request=None, responses=PostDetailSerializer)
     @action(detail=True, methods=["post"])

@@ -1,16 +1,18 @@
 """Rows for tests: valid by default, anything can be said otherwise."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime, time
 from typing import Any
 
 from accounts.models import SocialAccount
 from accounts.platforms.base import Tokens
 from ouipost.events.journal import SYSTEM
-from posts.models import Media, Post, Target, TargetStatus
+from posts.models import Media, Post, Schedule, Slot, Target, TargetStatus
 from posts.services import sync
 from workspaces.keys import create_key
 from workspaces.models import ApiKey, Role, User, Workspace
 
+MORNINGS = [(0, "09:00", ["facebook", "twitter"]), (2, "09:00", ["facebook", "linkedin"])]
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 
@@ -92,3 +94,14 @@ def make_media(post: Post, **values: Any) -> Media:
     ]
     post.save()
     return media
+
+
+def make_schedule(
+    workspace: Workspace, *, slots: Iterable[tuple[int, str, list[str]]] = MORNINGS, **values: Any
+) -> Schedule:
+    """Make a schedule with slots at (day, "HH:MM", platforms)."""
+    given = {"name": "Mornings", "timezone": "Europe/Paris"} | values
+    schedule = Schedule.objects.create(workspace=workspace, **given)
+    for day, at, platforms in slots:
+        Slot.objects.create(schedule=schedule, day=day, time=time.fromisoformat(at), platforms=platforms)
+    return schedule

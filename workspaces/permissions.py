@@ -38,6 +38,8 @@ CONSOLE_PERMISSIONS = {
     "workspaces.membership": "workspaces.manage",
     "accounts.socialaccount": "accounts.manage",
     "posts.post": "posts.manage",
+    "posts.schedule": "posts.manage",
+    "posts.slot": "posts.manage",
     "posts.target": "posts.manage",
     "posts.attempt": "posts.manage",
     "posts.media": "posts.manage",

@@ -12,7 +12,16 @@ from django.urls import reverse
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
 from ouipost.logs import logging_config
-from tests.factories import NOW, make_account, make_key, make_media, make_post, make_user, make_workspace
+from tests.factories import (
+    NOW,
+    make_account,
+    make_key,
+    make_media,
+    make_post,
+    make_schedule,
+    make_user,
+    make_workspace,
+)
 from workspaces.models import Membership, Role, Workspace
 
 MODELS = [model for model in admin.site._registry if model._meta.app_label != "auth"]
@@ -28,6 +37,7 @@ def world(db: None) -> None:
     account = make_account(workspace)
     post = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW)
     make_media(post)
+    make_schedule(workspace)
     Membership.objects.create(workspace=workspace, user=make_user(email="member@example.com"))
     record("updated", post, actor=SYSTEM)
 
@@ -54,7 +64,7 @@ def test_an_administrator_opens_the_list_and_each_row_of_every_model(model: Any)
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
-        (Role.EDITOR, {"posts_post", "posts_target", "accounts_socialaccount"}),
+        (Role.EDITOR, {"posts_post", "posts_target", "posts_schedule", "accounts_socialaccount"}),
         (Role.VIEWER, set()),
     ],
 )

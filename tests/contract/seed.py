@@ -25,7 +25,8 @@ def assert_matches(response: Any, endpoint: str, *, status: int = 200, made: Col
     body = response.json()
     assert set(body) == {"success", "data"}
     assert body["success"] is True
-    assert list(differences(body["data"], sample(endpoint), made=made)) == []
+    found = list(differences(body["data"], sample(endpoint), made=made))
+    assert found == [], found
 
 
 def differences(answer: Any, expected: Any, *, made: Collection[str] = (), path: str = "") -> Iterator[str]:

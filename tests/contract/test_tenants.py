@@ -15,17 +15,25 @@ from posts.models import Target
 from tests.conftest import ApiClient
 from tests.contract.routes import Route, api_routes
 from tests.contract.world import CALLBACK, error_of
-from tests.factories import NOW, make_account, make_key, make_media, make_post, make_workspace
+from tests.factories import NOW, make_account, make_key, make_media, make_post, make_schedule, make_workspace
 from tests.posts.pictures import picture
 from workspaces.models import Workspace
 
 KINDS = ["other", "absent", "deleted", "case", "space"]
-PREFIXES = {"workspaces": "ws", "accounts": "acc", "posts": "post", "media": "media", "target": "tgt"}
+PREFIXES = {
+    "schedules": "sched",
+    "workspaces": "ws",
+    "accounts": "acc",
+    "posts": "post",
+    "media": "media",
+    "target": "tgt",
+}
 BODIES: dict[str, dict[str, Any]] = {
     "workspaces": {"name": "Taken over"},
     "accounts": {"name": "Taken over"},
     "posts": {"content": "Taken over"},
     "media": {"alt_text": "Taken over"},
+    "schedules": {"name": "Taken over"},
     "schedule": {"scheduled_at": "2027-01-01T00:00:00Z"},
     "reconnect": {"callback_url": CALLBACK},
     "resolve": {"outcome": "not_published"},
@@ -48,9 +56,12 @@ def tenant(*, gone: bool = False) -> Tenant:
     account = make_account(workspace)
     post = make_post(workspace, accounts=[account], status="needs_review")
     media, target = make_media(post), Target.objects.get(post=post)
+    schedule = make_schedule(workspace)
     ids = {"workspaces": workspace.pk, "accounts": account.pk, "posts": post.pk, "media": media.pk, "target": target.pk}
+    ids["schedules"] = schedule.pk
     if gone:
         post.delete()
+        schedule.delete()
         type(account).objects.filter(pk=account.pk).update(disconnected_at=NOW, default_of=None)
         Workspace.objects.filter(pk=workspace.pk).update(deleted_at=NOW)
     return Tenant(workspace=workspace, ids=ids)
@@ -90,14 +101,16 @@ def world(db: None) -> World:
 def _deleted_in(workspace: Workspace) -> dict[str, str]:
     """Make rows in the caller's own workspace and delete them."""
     account = make_account(workspace, remote_id="gone", default_of=None, disconnected_at=NOW)
-    post = make_post(workspace, accounts=[account])
+    post, schedule = make_post(workspace, accounts=[account]), make_schedule(workspace)
     ids = {
         "accounts": account.pk,
+        "schedules": schedule.pk,
         "posts": post.pk,
         "media": make_media(post).pk,
         "target": Target.objects.get(post=post).pk,
     }
     post.delete()
+    schedule.delete()
     return ids
 
 

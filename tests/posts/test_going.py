@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import SocialAccount
 from accounts.services import disconnect
-from posts import services
+from posts import removal
 from posts.models import Post, Target
 from tests.factories import NOW
 from tests.posts.fakes import ACTOR, ScriptedNetwork, make_mixed, states, told
@@ -66,7 +66,7 @@ def test_a_workspace_that_goes_sends_no_more(workspace: Workspace, accounts: lis
     post = make_mixed(workspace, accounts, "scheduled", "missed")
     busy = make_mixed(workspace, accounts, "publishing")
 
-    services.cancel_workspace(workspace)
+    removal.cancel_workspace(workspace)
 
     assert (states(post), states(busy)) == (["cancelled", "cancelled"], ["publishing"])
 
@@ -75,10 +75,10 @@ def test_purging_waits_for_what_is_being_published(workspace: Workspace, account
     make_mixed(workspace, accounts, "cancelled", "published")
     busy = make_mixed(workspace, accounts, "publishing")
 
-    first = services.purge(workspace)
+    first = removal.purge(workspace)
     left = list(Post.objects.values_list("pk", flat=True))
     Target.objects.filter(post=busy).update(status="published")
 
     assert (first, left) == (False, [busy.pk])
-    assert services.purge(workspace) is True
+    assert removal.purge(workspace) is True
     assert Post.objects.count() == 0

@@ -1,0 +1,46 @@
+"""What goes when an account or a workspace goes: nothing more is sent for it, and in the end nothing of it is left."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.models import SocialAccount
+from ouipost.events.journal import Actor
+from posts import files
+from posts.models import Post, Target, TargetStatus
+from posts.services import sync_and_tell
+from workspaces.models import Workspace
+
+
+def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> int:
+    """Cancel what an account that goes had not sent; a post with no other target returns to draft."""
+    unsent = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.MISSED])
+    resting = Q(status=TargetStatus.PUBLISHING, armed_at=None, in_flight=None, remote_id="")
+    mine = Target.objects.filter(unsent | resting, account=account)
+    found = list(mine.values_list("post", flat=True))  # first, so that posts are locked before any target is
+    posts = list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk"))
+    mine = mine.filter(post__in=posts)
+    touched = [post for post in posts if mine.filter(post=post).exclude(status=TargetStatus.DRAFT).exists()]
+    mine.filter(status=TargetStatus.DRAFT).delete()
+    mine.update(status=TargetStatus.CANCELLED, due_at=None)
+    for post in posts:
+        sync_and_tell(post)
+    return len(touched)
+
+
+def cancel_workspace(workspace: Workspace) -> None:
+    """Stop everything that has not been sent in a workspace that is being deleted."""
+    posts = Post.objects.filter(workspace=workspace)  # no join: MariaDB would look for the rows before it changes them
+    waiting = Target.objects.filter(post__in=posts, status__in=[TargetStatus.SCHEDULED, TargetStatus.MISSED])
+    waiting.update(status=TargetStatus.CANCELLED, due_at=None)
+
+
+def purge(workspace: Workspace) -> bool:
+    """Remove the posts and files of a deleted workspace; False while one of them is being published."""
+    gone = Post.objects.filter(workspace=workspace).exclude(targets__status=TargetStatus.PUBLISHING)
+    for post in gone.distinct().order_by("pk")[:500]:
+        with transaction.atomic():
+            files.remove_all(post)
+            post.delete()
+    return not Post.objects.filter(workspace=workspace).exists()

@@ -1,0 +1,72 @@
+"""The bodies that write schedules."""
+
+import re
+from datetime import time
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts import registry
+from accounts.models import SocialAccount
+from ouipost.api.inputs import Boolean, Choice, Items, StrictInput, StringList, Text, ZoneName
+from posts.slots import DAYS
+
+MAX_SLOTS = 168
+"""One for each hour of the week."""
+CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+
+
+class ClockTime(Text):
+    """A time of the day by the wall clock, HH:MM."""
+
+    default_error_messages = {"clock": "Must be a time of day such as 09:00."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        found = CLOCK.fullmatch(super().to_internal_value(data))
+        if not found:
+            self.fail("clock")
+        return time(int(found[1]), int(found[2]))
+
+
+class SlotInput(StrictInput):
+    """A time of the week, and for which networks or accounts it is."""
+
+    read_only = ("id",)
+    day = Choice(choices=DAYS)
+    time = ClockTime()
+    platforms = StringList(min_length=1, max_length=100)
+
+    def validate_day(self, value: str) -> int:
+        return DAYS.index(value)
+
+    def validate_platforms(self, value: list[str]) -> list[str]:
+        named = [name for name in value if name not in registry.IDS]
+        rows = SocialAccount.objects.connected().filter(workspace=self.context["view"].workspace, pk__in=named)
+        known = set(rows.values_list("pk", flat=True)) if named else set()
+        if unknown := [name for name in named if name not in known]:
+            told = f"Neither a platform nor a connected account: {', '.join(unknown)[:500]}."
+            raise serializers.ValidationError(told)
+        return list(dict.fromkeys(value))
+
+
+class WeeklyScheduleInput(StrictInput):
+    """The body that makes or changes a schedule."""
+
+    read_only = ("id", "upcoming_posts", "stats", "created_at", "updated_at")
+    name = Text(max_length=200)
+    description = Text(required=False, allow_blank=True, max_length=2000)
+    timezone = ZoneName(required=False)
+    is_active = Boolean(required=False)
+    slots = Items(child=SlotInput(), min_length=1, max_length=MAX_SLOTS)
+
+    def validate_slots(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Name each slot that is at the same time of the week as one before it."""
+        seen: dict[tuple[int, time], int] = {}
+        problems: dict[str, Any] = {}
+        for position, slot in enumerate(value):
+            first = seen.setdefault((slot["day"], slot["time"]), position)
+            if first != position:
+                problems[str(position)] = {"time": [f"Slot {first} is at the same time of the week."]}
+        if problems:
+            raise serializers.ValidationError(problems)
+        return value

@@ -1,0 +1,86 @@
+"""/api/schedules."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ouipost.api.viewsets import Lists, Retrieves
+from ouipost.errors import InvalidInput
+from ouipost.ids import PATTERN
+from posts import schedules
+from posts.models import Schedule
+from posts.schedule_inputs import WeeklyScheduleInput
+from posts.schedule_serializers import (
+    OccurrencesSerializer,
+    ScheduleDetailSerializer,
+    ScheduleSerializer,
+    next_occurrences,
+)
+from workspaces.scoping import WorkspaceViewSet
+
+USUAL_COUNT, MOST_COUNT = 20, 200
+
+
+class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceViewSet[Schedule]):
+    """/api/schedules: weekly slots, and the posts that wait for them."""
+
+    queryset = Schedule.objects.prefetch_related("slots").order_by("created_at", "pk")
+    lookup_value_regex = f"sched_{PATTERN}"
+    resource, resources, scope = "schedule", "schedules", "schedules"
+    serializer_class, detail_class, input_class = ScheduleSerializer, ScheduleDetailSerializer, WeeklyScheduleInput
+    paging_optional = True
+    query_parameters = {"slots": ("count",)}
+
+    @extend_schema(request=WeeklyScheduleInput, responses={201: ScheduleDetailSerializer})
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Make a schedule with its slots."""
+        values = self.read(WeeklyScheduleInput)
+
+        def work() -> Response:
+            return self.created(schedules.create_schedule(self.workspace, values=values, actor=self.actor))
+
+        return self.once(work)
+
+    @extend_schema(request=WeeklyScheduleInput, responses=ScheduleDetailSerializer)
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change the given fields; new slots, another zone, a hold or its end move the posts that wait."""
+
+        def work() -> Response:
+            schedule = self.get_object()
+            values = self.read(WeeklyScheduleInput, instance=schedule, partial=True)
+            changed = schedules.update_schedule(schedule, values=values, actor=self.actor, now=timezone.now())
+            returned = [post.pk for post in changed.returned]
+            return self.answered(self.get_object(), returned_to_draft=returned, warnings=_warnings(len(returned)))
+
+        return self.once(work)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Remove a schedule; the posts of its queue return to draft."""
+
+        def work() -> Response:
+            returned = schedules.delete_schedule(self.get_object(), actor=self.actor)
+            return self.done("Schedule deleted successfully", returned_to_draft=returned)
+
+        return self.once(work)
+
+    @extend_schema(responses=OccurrencesSerializer)
+    @action(detail=True)
+    def slots(self, request: Request, **kwargs: Any) -> Response:
+        """Show the next `count` times, each with the post that has it."""
+        found = next_occurrences(self.get_object(), count=_count(request), now=timezone.now())
+        return self.answered(OccurrencesSerializer({"slots": found}).data)
+
+
+def _count(request: Request) -> int:
+    given = request.query_params.get("count", str(USUAL_COUNT))
+    if not given.isascii() or not given.isdigit() or not 1 <= int(given[:10]) <= MOST_COUNT:
+        raise InvalidInput(count=[f"Must be a whole number from 1 to {MOST_COUNT}."])
+    return int(given)
+
+
+def _warnings(returned: int) -> list[str]:
+    return [f"{returned} queued posts fit no slot any more and are drafts now."] if returned else []

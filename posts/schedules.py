@@ -1,0 +1,222 @@
+"""What can be done to schedules; each function is one transaction and one line in the journal.
+
+A schedule is locked before its posts. What changes its slots or holds it moves the posts that wait in its queue.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.shortcuts import get_object_or_404
+
+from accounts.models import SocialAccount
+from ouipost.errors import DomainError
+from ouipost.events.journal import SYSTEM, Actor, changes, record
+from posts import destinations, rules
+from posts.models import Post, PostStatus, Schedule, Slot, Target, TargetStatus
+from posts.queue import Recipient, keep_with_slots, lacks, moved_by_their_zone, next_free, queued, requeue
+from posts.services import (
+    GIVE_UP_AFTER,
+    UNTRIED,
+    leave_queue,
+    lock_in,
+    require_publishable,
+    set_due,
+    sync,
+)
+from workspaces.models import Workspace
+
+QUEUEABLE = {PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.MISSED}
+FIELDS = ("name", "description", "timezone", "is_active")
+
+
+class ScheduleOnHold(DomainError):
+    code = "CONFLICT"
+    status = 409
+    message = "The schedule is on hold: activate it first, then its queue goes on."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """A schedule after a change, and the posts that no slot fits any more: they are drafts now."""
+
+    schedule: Schedule
+    returned: Sequence[Post] = field(default_factory=list)
+
+
+@transaction.atomic
+def create_schedule(workspace: Workspace, *, values: Mapping[str, Any], actor: Actor) -> Schedule:
+    """Make a schedule with its slots; its zone is the workspace's unless one is given."""
+    given = {name: values[name] for name in FIELDS if name in values}
+    schedule = Schedule.objects.create(workspace=workspace, **{"timezone": workspace.timezone} | given)
+    _add_slots(schedule, values["slots"])
+    record("created", schedule, actor=actor, workspace_id=workspace.pk)
+    return schedule
+
+
+@transaction.atomic
+def update_schedule(schedule: Schedule, *, values: Mapping[str, Any], actor: Actor, now: datetime) -> Changed:
+    """Change the given fields; new slots, another zone, a hold or its end move the posts that wait."""
+    locked = lock(schedule)
+    before = {name: getattr(locked, name) for name in values if name in FIELDS}
+    for name in before:
+        setattr(locked, name, values[name])
+    if "slots" in values:
+        _replace_slots(locked, values["slots"])
+    locked.save()
+    returned = _move(locked, before, has_new_slots="slots" in values, now=now)
+    record("updated", locked, actor=actor, workspace_id=locked.workspace_id, **changes(before, locked))
+    _return_to_draft(returned, actor=actor)
+    return Changed(schedule=locked, returned=returned)
+
+
+@transaction.atomic
+def delete_schedule(schedule: Schedule, *, actor: Actor) -> int:
+    """Remove a schedule; the posts of its queue return to draft. Returns how many."""
+    locked = lock(schedule)
+    posts = queued(locked)
+    _return_to_draft(posts, actor=actor)
+    record("deleted", locked, actor=actor, workspace_id=locked.workspace_id, returned=len(posts))
+    locked.delete()
+    return len(posts)
+
+
+@transaction.atomic
+def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -> Post:
+    """Put a draft, scheduled or missed post into the next free slot that fits it; two at once get two slots.
+
+    Raises ScheduleOnHold, and PostNotPublishable where a network would refuse the post or no slot is for its networks.
+    """
+    held = lock(schedule)
+    if not held.is_active:
+        raise ScheduleOnHold
+    locked = lock_in(post, QUEUEABLE)
+    found = destinations.resolve(locked.workspace, locked.destinations, kept=True)
+    targets = destinations.place(locked, found)
+    require_publishable(locked, found)
+    slots = _fitting(held, [(account.pk, account.platform) for account in found.accounts])
+    leave_queue(locked)
+    locked.save(update_fields=["schedule", "slot", "slot_date"])  # its own place is free to be taken again
+    place = next_free(held, slots, now=now)
+    set_due(targets, scheduled_at=place.at)
+    locked.schedule, locked.slot_id, locked.slot_date = held, place.slot_id, place.date
+    locked.scheduled_at, locked.scheduled_timezone = place.at, held.timezone
+    sync(locked)
+    told = {"scheduled_at": place.at.isoformat(), "timezone": held.timezone, "schedule": held.pk}
+    record("scheduled", locked, actor=actor, **told)
+    return locked
+
+
+def lock(schedule: Schedule) -> Schedule:
+    """Return the schedule as it is now, locked until the transaction ends; raises Http404 if it was just deleted."""
+    return get_object_or_404(Schedule.objects.select_for_update(), pk=schedule.pk)
+
+
+def _fitting(schedule: Schedule, recipients: Collection[Recipient]) -> list[Slot]:
+    """Return the slots that are for all these accounts; raises PostNotPublishable with what they lack."""
+    slots = list(schedule.slots.all())
+    fitting = [slot for slot in slots if not lacks(slot, recipients)]
+    if not fitting:
+        nearest = min((lacks(slot, recipients) for slot in slots), key=len, default=_networks(recipients))
+        raise rules.PostNotPublishable(issues=[_no_slot(schedule, network) for network in nearest])
+    return fitting
+
+
+def _networks(recipients: Iterable[Recipient]) -> list[str]:
+    return list(dict.fromkeys(network for _, network in recipients))
+
+
+def _no_slot(schedule: Schedule, network: str) -> dict[str, Any]:
+    return {
+        "rule": "no_slot_fits",
+        "platform": network,
+        "account_id": None,
+        "field": "schedule_id",
+        "message": f"No slot of {schedule.name} is for all networks of this post: {network} is missing.",
+        "limit": None,
+        "actual": network,
+        "severity": "error",
+        "fix": f"Add {network} to a slot, or schedule the post by its time.",
+    }
+
+
+def _add_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> None:
+    Slot.objects.bulk_create(Slot(schedule=schedule, **values) for values in given)
+
+
+def _replace_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> None:
+    """Make the slots these; one at the same time of the week stays the same slot."""
+    present = {(slot.day, slot.time): slot for slot in schedule.slots.all()}
+    wanted = {(values["day"], values["time"]): values for values in given}
+    gone = [slot.pk for key, slot in present.items() if key not in wanted]
+    Post.objects.filter(slot__in=gone).update(slot=None, slot_date=None)
+    Slot.objects.filter(pk__in=gone).delete()
+    for key in present.keys() & wanted.keys():
+        Slot.objects.filter(pk=present[key].pk).update(platforms=wanted[key]["platforms"])
+    _add_slots(schedule, [values for key, values in wanted.items() if key not in present])
+
+
+def _move(schedule: Schedule, before: Mapping[str, Any], *, has_new_slots: bool, now: datetime) -> list[Post]:
+    """Bring the queue in step with its schedule; returns the posts that no slot fits."""
+    was_active, had_zone = before.get("is_active", schedule.is_active), before.get("timezone", schedule.timezone)
+    is_new = has_new_slots or had_zone != schedule.timezone or not was_active
+    if not schedule.is_active:
+        return _hold(schedule) if was_active else []
+    return requeue(schedule, queued(schedule), now=now, give_up_after=GIVE_UP_AFTER) if is_new else []
+
+
+def _hold(schedule: Schedule) -> list[Post]:
+    """Keep the queue waiting: its posts keep their order, and lose their places."""
+    posts = [post.pk for post in queued(schedule)]
+    Post.objects.filter(pk__in=posts).update(slot=None, slot_date=None)
+    waiting = Target.objects.filter(post__in=posts, status=TargetStatus.SCHEDULED)
+    waiting.update(due_at=None, give_up_at=None)
+    return []
+
+
+def _return_to_draft(posts: Iterable[Post], *, actor: Actor) -> None:
+    for post in posts:
+        waiting = Target.objects.active().filter(post=post)
+        waiting.update(status=TargetStatus.DRAFT, scheduled_at=None, due_at=None, give_up_at=None, **UNTRIED)
+        sync(post)
+        record("unscheduled", post, actor=actor)
+
+
+def follow_zones(now: datetime) -> int:
+    """Move posts whose zone has got other rules since they were queued to their slot's time; returns how many."""
+    moved = moved_by_their_zone()
+    for pk, posts in moved.items():
+        with transaction.atomic():
+            schedule = Schedule.objects.select_for_update().filter(pk=pk, is_active=True).first()
+            if schedule is not None:
+                there = [post for post in queued(schedule) if post.pk in posts]
+                keep_with_slots(schedule, there, now=now, give_up_after=GIVE_UP_AFTER)
+    return sum(map(len, moved.values()))
+
+
+def leave(account: SocialAccount, actor: Actor, now: datetime) -> int:
+    """Take an account that goes out of all slots; one that is for nobody then is removed. Cancels nothing itself."""
+    schedules = Schedule.objects.select_for_update().filter(workspace=account.workspace_id).order_by("pk")
+    for schedule in schedules:
+        if _forget(schedule, account) and schedule.is_active:
+            posts = queued(schedule)
+            returned = requeue(schedule, posts, now=now, give_up_after=GIVE_UP_AFTER, without=account.pk)
+            _return_to_draft(returned, actor=SYSTEM)
+    return 0
+
+
+def _forget(schedule: Schedule, account: SocialAccount) -> bool:
+    """Take the account out of this schedule's slots; returns whether one of them is gone."""
+    is_gone = False
+    for slot in schedule.slots.all():
+        left = [name for name in slot.platforms if name != account.pk]
+        if not left:
+            Post.objects.filter(slot=slot).update(slot=None, slot_date=None)
+            slot.delete()
+            is_gone = True
+        elif left != slot.platforms:
+            slot.platforms = left
+            slot.save(update_fields=["platforms"])
+    return is_gone

@@ -1,0 +1,423 @@
+"""/api/schedules, field by field as the reference shows it, and what the contract adds."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from ouipost.events.models import Event
+from posts.models import Post, Schedule, Target
+from tests.conftest import ApiClient
+from tests.contract.seed import assert_matches, request_body, sample
+from tests.factories import make_account, make_post
+from workspaces.models import Workspace
+
+MONDAY = datetime(2024, 1, 22, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
+LONG_AGO, SATURDAY = MONDAY - timedelta(days=90), MONDAY + timedelta(days=5)
+NEXT_SLOT = datetime(2024, 1, 29, 9, 0, tzinfo=ZoneInfo("Europe/Paris"))
+MORNINGS: dict[str, Any] = {
+    "name": "Morning Posts",
+    "description": "Daily morning content",
+    "timezone": "Europe/Paris",
+    "slots": [
+        {"day": "monday", "time": "09:00", "platforms": ["facebook", "twitter"]},
+        {"day": "wednesday", "time": "09:00", "platforms": ["facebook", "linkedin"]},
+    ],
+}
+
+
+@pytest.fixture(autouse=True)
+def monday() -> Any:
+    with time_machine.travel(MONDAY, tick=False):
+        yield
+
+
+@pytest.fixture
+def accounts(workspace: Workspace) -> list[Any]:
+    return [make_account(workspace), make_account(workspace, platform="twitter", remote_id="2")]
+
+
+def make(api: ApiClient, **values: Any) -> dict[str, Any]:
+    response = api.post("/api/schedules", MORNINGS | values)
+    assert response.status_code == 201, response.json()
+    made: dict[str, Any] = response.json()["data"]["schedule"]
+    return made
+
+
+def get(api: ApiClient, path: str) -> dict[str, Any]:
+    data: dict[str, Any] = api.get(path).json()["data"]
+    return data
+
+
+def put_in(api: ApiClient, post: Post, schedule: dict[str, Any]) -> Any:
+    return api.post(f"/api/posts/{post.pk}/schedule", {"schedule_id": schedule["id"]})
+
+
+def queue(api: ApiClient, workspace: Workspace, schedule: dict[str, Any], accounts: list[Any], count: int = 1) -> Any:
+    posts = [make_post(workspace, accounts=accounts, content=f"Bread {number}") for number in range(count)]
+    for post in posts:
+        assert put_in(api, post, schedule).status_code == 200
+    return posts
+
+
+def times(*posts: Post) -> list[str]:
+    rows = Post.objects.in_bulk([post.pk for post in posts])
+    found = [rows[post.pk].scheduled_at for post in posts]
+    return [f"{moment.astimezone(ZoneInfo('Europe/Paris')):%a %d %H:%M}" if moment else "-" for moment in found]
+
+
+def test_the_list_is_as_in_the_reference(api: ApiClient) -> None:
+    make(api)
+
+    assert_matches(api.get("/api/schedules"), "GET /api/schedules", made=["schedules.*.created_at"])
+
+
+def test_a_new_one_is_as_in_the_reference(api: ApiClient) -> None:
+    response = api.post("/api/schedules", MORNINGS | {"name": "Weekly Content Schedule"})
+
+    assert_matches(response, "POST /api/schedules", status=201, made=["schedule.created_at"])
+    made = response.json()["data"]["schedule"]["id"]
+    assert Event.objects.filter(type="schedule.created", resource_id=made).count() == 1
+
+
+def test_its_own_page_is_as_in_the_reference(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:
+    schedule = make(api, slots=MORNINGS["slots"][:1])
+    out = [make_post(workspace, accounts=accounts, status="published", published_at=LONG_AGO) for _ in range(43)]
+    out += [make_post(workspace, accounts=accounts, status="published", published_at=MONDAY) for _ in range(2)]
+    Post.objects.filter(pk__in=[post.pk for post in out]).update(schedule=schedule["id"])
+    with time_machine.travel(SATURDAY, tick=False):
+        queue(api, workspace, schedule, accounts)
+        Post.objects.filter(pk__in=[post.pk for post in out[-2:]]).update(moment=SATURDAY)
+        Post.objects.filter(status="scheduled").update(moment=NEXT_SLOT)
+        response = api.get(f"/api/schedules/{schedule['id']}")
+
+    expected = sample("GET /api/schedules/{id}")["schedule"]["stats"]
+    assert_matches(
+        response, "GET /api/schedules/{id}", made=["schedule.stats.this_week", "schedule.upcoming_posts.*.post_id"]
+    )
+    assert response.json()["data"]["schedule"]["stats"]["total_published"] == expected["total_published"]
+    assert response.json()["data"]["schedule"]["stats"]["this_week"] == 2
+
+
+def test_the_change_of_the_reference_is_taken(api: ApiClient) -> None:
+    schedule = make(api)
+
+    response = api.put(f"/api/schedules/{schedule['id']}", request_body("PUT /api/schedules/{id}"))
+
+    changed = response.json()["data"]["schedule"]
+    assert (changed["name"], changed["is_active"]) == ("Updated Schedule Name", False)
+    assert [(slot["day"], slot["time"], slot["platforms"]) for slot in changed["slots"]] == [
+        ("tuesday", "10:00", ["facebook"])
+    ]
+
+
+def test_what_went_out_and_what_goes_out_this_week_is_counted(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    schedule = make(api, slots=[{"day": "sunday", "time": "23:59", "platforms": ["facebook", "twitter"]}])
+    first, _ = queue(api, workspace, schedule, accounts, 2)
+    Post.objects.filter(pk=first.pk).update(status="published")
+
+    stats = get(api, f"/api/schedules/{schedule['id']}")["schedule"]["stats"]
+
+    assert (stats["total_published"], stats["this_week"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": 5}, "name"),
+        ({"timezone": "Mars/Olympus"}, "timezone"),
+        ({"is_active": "yes"}, "is_active"),
+        ({"colour": "red"}, "colour"),
+        ({"slots": []}, "slots"),
+        ({"slots": "monday"}, "slots"),
+        ({"slots": [{"day": "Monday", "time": "09:00", "platforms": ["facebook"]}]}, "slots.0.day"),
+        ({"slots": [{"day": "monday", "time": "9:00", "platforms": ["facebook"]}]}, "slots.0.time"),
+        ({"slots": [{"day": "monday", "time": "24:00", "platforms": ["facebook"]}]}, "slots.0.time"),
+        ({"slots": [{"day": "monday", "time": "09:00", "platforms": []}]}, "slots.0.platforms"),
+        ({"slots": [{"day": "monday", "time": "09:00", "platforms": ["myspace"]}]}, "slots.0.platforms"),
+        ({"slots": [{"day": "monday", "time": "09:00"}]}, "slots.0.platforms"),
+        ({"slots": [{"day": "monday", "time": "09:00", "platforms": ["facebook"], "colour": 1}]}, "slots.0.colour"),
+        ({"slots": [MORNINGS["slots"][0]] * 2}, "slots.1.time"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_named(api: ApiClient, values: dict[str, Any], field: str) -> None:
+    response = api.post("/api/schedules", MORNINGS | values)
+
+    assert response.status_code == 400
+    assert list(response.json()["error"]["details"]["fields"]) == [field]
+    assert not Schedule.objects.exists()
+
+
+def test_the_zone_is_the_workspaces_unless_one_is_given(api: ApiClient, workspace: Workspace) -> None:
+    Workspace.objects.update(settings={"timezone": "Asia/Kathmandu"})
+    without = {name: value for name, value in MORNINGS.items() if name != "timezone"}
+
+    made = api.post("/api/schedules", without).json()["data"]["schedule"]
+
+    assert made["timezone"] == "Asia/Kathmandu"
+
+
+def test_a_post_takes_the_next_free_slot_that_is_for_its_networks(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    schedule = make(api)
+
+    posts = queue(api, workspace, schedule, accounts, 3)
+    both = queue(api, workspace, schedule, accounts[:1], 2)
+
+    assert times(*posts) == ["Mon 29 09:00", "Mon 05 09:00", "Mon 12 09:00"]
+    assert times(*both) == ["Wed 24 09:00", "Wed 31 09:00"]
+    target = Target.objects.filter(post=posts[0]).first()
+    assert target is not None
+    assert (target.status, target.due_at) == ("scheduled", target.scheduled_at)
+
+
+def test_a_slot_that_is_for_an_account_takes_posts_for_that_one_alone(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    slots = [{"day": "monday", "time": "09:00", "platforms": [accounts[0].pk]}]
+    schedule = make(api, slots=slots)
+    other = make_account(workspace, remote_id="9", default_of=None)
+    for_one, for_other = (make_post(workspace, accounts=[each]) for each in (accounts[0], other))
+    Post.objects.filter(pk=for_other.pk).update(destinations=[other.pk])
+
+    assert put_in(api, for_one, schedule).status_code == 200
+    assert put_in(api, for_other, schedule).status_code == 422
+
+
+def test_a_post_for_networks_that_no_slot_has_is_told_which(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    schedule = make(api, slots=[{"day": "monday", "time": "09:00", "platforms": ["twitter", "linkedin"]}])
+    post = make_post(workspace, accounts=accounts)
+
+    response = put_in(api, post, schedule)
+
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (422, "POST_NOT_PUBLISHABLE")
+    [issue] = error["details"]["issues"]
+    assert (issue["rule"], issue["platform"], issue["field"]) == ("no_slot_fits", "facebook", "schedule_id")
+    assert Post.objects.get(pk=post.pk).status == "draft"
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, ["scheduled_at"]),
+        ({"schedule_id": "sched_nobody"}, ["schedule_id"]),
+        ({"schedule_id": 5}, ["schedule_id"]),
+        ({"schedule_id": "x", "scheduled_at": "2030-01-01T00:00:00Z", "timezone": "UTC"}, ["scheduled_at", "timezone"]),
+    ],
+)
+def test_a_body_says_one_thing(
+    api: ApiClient, workspace: Workspace, accounts: list[Any], body: dict[str, Any], fields: list[str]
+) -> None:
+    post = make_post(workspace, accounts=accounts)
+
+    response = api.post(f"/api/posts/{post.pk}/schedule", body)
+
+    assert response.status_code == 400
+    assert sorted(response.json()["error"]["details"]["fields"]) == fields
+
+
+def test_the_next_times_are_shown_with_who_has_them(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:
+    schedule = make(api)
+    [post] = queue(api, workspace, schedule, accounts)
+
+    shown = get(api, f"/api/schedules/{schedule['id']}/slots?count=3")["slots"]
+
+    assert [(each["slot_time"], each["post_id"]) for each in shown] == [
+        ("2024-01-24T09:00:00+01:00", None),
+        ("2024-01-29T09:00:00+01:00", post.pk),
+        ("2024-01-31T09:00:00+01:00", None),
+    ]
+    assert shown[1]["platforms"] == ["facebook", "twitter"]
+
+
+@pytest.mark.parametrize("count", ["0", "201", "-1", "x", "1.5", ""])
+def test_a_number_of_times_that_makes_no_sense_is_refused(api: ApiClient, count: str) -> None:
+    response = api.get(f"/api/schedules/{make(api)['id']}/slots?count={count}")
+
+    assert response.status_code == 400
+    assert list(response.json()["error"]["details"]["fields"]) == ["count"]
+
+
+def test_what_leaves_the_queue_leaves_its_place(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:
+    schedule = make(api)
+    first, second, third, fourth = queue(api, workspace, schedule, accounts, 4)
+
+    api.post(f"/api/posts/{first.pk}/unschedule")
+    api.delete(f"/api/posts/{second.pk}")
+    api.post(f"/api/posts/{third.pk}/schedule", {"scheduled_at": "2024-03-01T12:00:00Z"})
+    api.post(f"/api/posts/{fourth.pk}/publish", Prefer="wait=0")
+    posts = queue(api, workspace, schedule, accounts, 5)
+
+    assert times(*posts) == ["Mon 29 09:00", "Mon 05 09:00", "Mon 12 09:00", "Mon 19 09:00", "Mon 26 09:00"]
+
+
+def test_a_post_that_is_queued_again_moves_to_the_first_place(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    schedule = make(api)
+    first, second = queue(api, workspace, schedule, accounts, 2)
+    api.post(f"/api/posts/{first.pk}/unschedule")
+
+    put_in(api, second, schedule)
+    put_in(api, second, schedule)
+
+    assert times(second) == ["Mon 29 09:00"]
+
+
+def test_new_slots_move_the_queue_in_its_order(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:
+    schedule = make(api)
+    posts = queue(api, workspace, schedule, accounts, 3)
+    slots = [
+        {"day": "tuesday", "time": "10:00", "platforms": ["facebook", "twitter"]},
+        {"day": "friday", "time": "17:30", "platforms": ["twitter", "facebook"]},
+    ]
+
+    response = api.put(f"/api/schedules/{schedule['id']}", {"slots": slots})
+
+    assert response.status_code == 200
+    assert times(*posts) == ["Tue 23 10:00", "Fri 26 17:30", "Tue 30 10:00"]
+    assert response.json()["data"]["returned_to_draft"] == []
+    due = Target.objects.filter(post=posts[0]).values_list("due_at", flat=True)
+    assert set(due) == {Post.objects.get(pk=posts[0].pk).scheduled_at}
+
+
+def test_a_slot_at_the_same_time_stays_the_same_slot(api: ApiClient) -> None:
+    schedule = make(api)
+    slots = [MORNINGS["slots"][0] | {"platforms": ["bluesky"]}]
+
+    changed = api.put(f"/api/schedules/{schedule['id']}", {"slots": slots}).json()["data"]["schedule"]
+
+    assert [(slot["id"], slot["platforms"]) for slot in changed["slots"]] == [(schedule["slots"][0]["id"], ["bluesky"])]
+
+
+def test_a_post_that_no_new_slot_fits_is_a_draft_and_named(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    schedule = make(api)
+    [stays] = queue(api, workspace, schedule, accounts[:1])
+    [goes] = queue(api, workspace, schedule, accounts)
+    slots = [{"day": "tuesday", "time": "10:00", "platforms": ["facebook"]}]
+
+    data = api.put(f"/api/schedules/{schedule['id']}", {"slots": slots}).json()["data"]
+
+    assert data["returned_to_draft"] == [goes.pk]
+    assert data["warnings"] == ["1 queued posts fit no slot any more and are drafts now."]
+    assert (Post.objects.get(pk=goes.pk).status, times(stays)) == ("draft", ["Tue 23 10:00"])
+    assert not Target.objects.filter(post=goes).exclude(status="draft", due_at=None).exists()
+
+
+def test_another_zone_moves_the_queue(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:
+    schedule = make(api)
+    [post] = queue(api, workspace, schedule, accounts)
+
+    api.put(f"/api/schedules/{schedule['id']}", {"timezone": "America/New_York"})
+
+    moved = Post.objects.get(pk=post.pk)
+    assert moved.scheduled_at is not None
+    assert moved.scheduled_at.isoformat() == "2024-01-22T14:00:00+00:00"
+    assert moved.scheduled_timezone == "America/New_York"
+
+
+def test_a_hold_keeps_the_queue_and_its_end_gives_it_the_next_places(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    schedule = make(api)
+    posts = queue(api, workspace, schedule, accounts, 2)
+
+    held = api.put(f"/api/schedules/{schedule['id']}", {"is_active": False}).json()["data"]["schedule"]
+    assert (held["upcoming_posts"], held["stats"]["next_slot"]) == ([], None)
+    assert not Target.objects.exclude(due_at=None).exists()
+    assert {post.status for post in Post.objects.filter(pk__in=[post.pk for post in posts])} == {"scheduled"}
+    with time_machine.travel(MONDAY + timedelta(weeks=3), tick=False):
+        api.put(f"/api/schedules/{schedule['id']}", {"is_active": True})
+
+    assert times(*posts) == ["Mon 19 09:00", "Mon 26 09:00"]
+
+
+def test_an_edit_of_a_held_post_does_not_let_it_go(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:
+    schedule = make(api)
+    [post] = queue(api, workspace, schedule, accounts)
+    api.put(f"/api/schedules/{schedule['id']}", {"is_active": False})
+
+    assert api.put(f"/api/posts/{post.pk}", {"content": "Other bread"}).status_code == 200
+
+    assert not Target.objects.exclude(due_at=None).exists()
+
+
+def test_nothing_is_queued_while_a_schedule_is_on_hold(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    schedule = make(api, is_active=False)
+
+    response = put_in(api, make_post(workspace, accounts=accounts), schedule)
+
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "CONFLICT")
+
+
+def test_deleting_returns_the_queue_to_draft_and_keeps_what_went_out(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    schedule = make(api)
+    out, waits = queue(api, workspace, schedule, accounts, 2)
+    Post.objects.filter(pk=out.pk).update(status="published")
+
+    response = api.delete(f"/api/schedules/{schedule['id']}")
+
+    assert response.json()["data"] == sample("DELETE /api/schedules/{id}") | {"returned_to_draft": 1}
+    left = Post.objects.in_bulk([out.pk, waits.pk])
+    assert (left[out.pk].status, left[waits.pk].status, left[waits.pk].scheduled_at) == ("published", "draft", None)
+    assert api.get(f"/api/schedules/{schedule['id']}").status_code == 404
+
+
+def test_an_account_that_goes_leaves_all_schedules(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:
+    slots = [
+        {"day": "monday", "time": "09:00", "platforms": [accounts[0].pk]},
+        {"day": "tuesday", "time": "09:00", "platforms": [accounts[0].pk, "twitter"]},
+    ]
+    schedule = make(api, slots=slots)
+    [alone] = queue(api, workspace, schedule, accounts[:1])
+    [both] = queue(api, workspace, schedule, accounts)
+
+    assert api.delete(f"/api/accounts/{accounts[0].pk}").status_code == 200
+
+    shown = get(api, f"/api/schedules/{schedule['id']}")["schedule"]
+    assert [(slot["day"], slot["platforms"]) for slot in shown["slots"]] == [("tuesday", ["twitter"])]
+    assert Post.objects.get(pk=alone.pk).status == "draft"
+    assert (Post.objects.get(pk=both.pk).status, times(both)) == ("scheduled", ["Tue 23 09:00"])
+
+
+def test_another_workspaces_schedule_is_none(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:
+    schedule = make(api)
+    Schedule.objects.update(workspace=Workspace.objects.create(name="Other", mode="sandbox"))
+
+    assert api.get(f"/api/schedules/{schedule['id']}").status_code == 404
+    assert put_in(api, make_post(workspace, accounts=accounts), schedule).status_code == 400
+
+
+def test_a_page_costs_the_same_whatever_waits(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:
+    schedule = make(api)
+
+    def cost() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            api.get(f"/api/schedules/{schedule['id']}")
+        return len(queries)
+
+    api.get(f"/api/schedules/{schedule['id']}")
+    empty = cost()
+    queue(api, workspace, schedule, accounts, 12)
+
+    assert cost() == empty <= 6
