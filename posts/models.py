@@ -7,6 +7,7 @@ from django.db import models
 from accounts.models import SocialAccount
 from ouipost.claims import Claimable
 from ouipost.ids import public_id
+from posts.slots import DAYS
 from workspaces.models import Workspace
 
 
@@ -55,7 +56,7 @@ class Slot(models.Model):
 
     id = public_id("slot")
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="slots")
-    day = models.PositiveSmallIntegerField(help_text="0 is Monday.")
+    day = models.PositiveSmallIntegerField(choices=list(enumerate(day.capitalize() for day in DAYS)))
     time = models.TimeField()
     platforms = models.JSONField(default=list)
 
@@ -65,7 +66,7 @@ class Slot(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.day} {self.time:%H:%M} of {self.schedule_id}"
+        return f"{self.get_day_display()} {self.time:%H:%M}"
 
 
 class Post(models.Model):

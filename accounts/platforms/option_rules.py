@@ -66,14 +66,9 @@ def _choices(option: Option, account: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _missing(option: Option, account: Mapping[str, Any]) -> Issue:
-    choices = _choices(option, account)
-    return _issue(
-        option,
-        "option_required",
-        "is required",
-        None,
-        f"Set it to one of: {', '.join(choices)}." if choices else "Set it.",
-    )
+    choices = ("true", "false") if option.kind == "flag" else _choices(option, account)
+    fix = f"Set it to one of: {', '.join(choices)}." if choices else "Set it."
+    return _issue(option, "option_required", "is required", None, fix)
 
 
 def _issue(option: Option, rule: str, what: str, actual: Any, fix: str) -> Issue:
