@@ -9,6 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import SocialAccount
+from ouipost import claims
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from ouipost.writer import Inline
@@ -64,6 +65,7 @@ def test_workers_and_clients_at_once_keep_each_place_to_one_post(
     accounts = [make_account(workspace, remote_id=str(number), default_of=None) for number in range(8)]
     schedule = make_schedule(workspace, slots=HOURLY)
     stop = clock.monotonic() + 3
+    times = dict(schedule.slots.values_list("pk", "time"))
     seen: list[tuple[str, date]] = []
 
     def client(account: SocialAccount) -> None:
@@ -83,7 +85,9 @@ def test_workers_and_clients_at_once_keep_each_place_to_one_post(
     ended = at_once(*[lambda account=account: client(account) for account in accounts], *[worker] * 8)
 
     assert [each for each in ended if each is not None] == []
-    assert len(seen) == len(set(seen)) > 8
+    hours = sorted(occurs_at(day, times[slot], zone=schedule.timezone) for slot, day in seen)
+    assert [later - sooner for sooner, later in pairwise(hours)] == [timedelta(hours=1)] * (len(seen) - 1)
+    assert len(seen) > 8
 
 
 @pytest.mark.django_db
@@ -141,6 +145,38 @@ def test_an_outage_of_eight_hours_is_no_storm(workspace: Workspace, network: Scr
     assert Event.objects.filter(type="post.missed").count() == expected.count("missed")
     missed = next(post for post in posts if states[post.pk] == "missed")
     assert put_in(missed, schedule).status == "scheduled"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        (datetime(2026, 3, 27, 12, tzinfo=UTC), ["2026-03-28T01:30", "2026-03-29T01:30", "2026-03-30T00:30"]),
+        (datetime(2026, 10, 23, 12, tzinfo=UTC), ["2026-10-24T00:30", "2026-10-25T00:30", "2026-10-26T01:30"]),
+    ],
+)
+def test_half_past_two_goes_out_once_on_each_date_when_the_clocks_change(
+    workspace: Workspace,
+    network: ScriptedNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    start: datetime,
+    expected: list[str],
+) -> None:
+    account = make_account(workspace)
+    schedule = make_schedule(workspace, slots=[(day, "02:30", ["facebook"]) for day in range(7)])
+    for _ in range(3):
+        put_in(make_post(workspace, accounts=[account]), schedule, now=start)
+
+    sent = []
+    for half_hours in range(4 * 48):
+        now = start + timedelta(minutes=30 * half_hours)
+        monkeypatch.setattr(claims, "database_now", lambda using="default", now=now: now)
+        for held in claim_targets(10):
+            publishing.publish(held, writer=Inline())
+            sent.append(now.isoformat()[:16])
+
+    assert sent == expected
+    assert network.calls.count("commit") == 3
 
 
 @pytest.mark.django_db
