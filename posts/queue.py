@@ -8,8 +8,7 @@ import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db.models import Count, Max, Q
 
@@ -17,9 +16,7 @@ from ouipost.rows import update_each
 from posts.models import Post, PostStatus, Schedule, Slot, Target, TargetStatus
 from posts.slots import WEEK, dates, first_date, occurs_at
 
-Item = TypeVar("Item")
 BATCH = 500
-SLOT = ("slot__time", "schedule__timezone")
 Recipient = tuple[str, str]
 """An account's id, and its network's."""
 
@@ -58,6 +55,10 @@ def _first_free(schedule: Schedule, slot: Slot, start: date, run: tuple[int, dat
     if run is not None:
         count, last = run
         day = last + WEEK if last - start == (count - 1) * WEEK else _hole(slot, start)
+    return _occurrence(schedule, slot, day)
+
+
+def _occurrence(schedule: Schedule, slot: Slot, day: date) -> Occurrence:
     return Occurrence(at=occurs_at(day, slot.time, zone=schedule.timezone), slot_id=slot.pk, date=day)
 
 
@@ -76,7 +77,7 @@ def occurrences(schedule: Schedule, slots: Iterable[Slot], *, after: datetime) -
 
 def _of_slot(schedule: Schedule, slot: Slot, *, after: datetime) -> Iterator[Occurrence]:
     for day in dates(slot.day, slot.time, zone=schedule.timezone, after=after):
-        yield Occurrence(at=occurs_at(day, slot.time, zone=schedule.timezone), slot_id=slot.pk, date=day)
+        yield _occurrence(schedule, slot, day)
 
 
 def queued(schedule: Schedule) -> list[Post]:
@@ -138,8 +139,9 @@ def _free(
 
 
 def _write(schedule: Schedule, placed: Mapping[str, Occurrence], *, now: datetime, give_up_after: timedelta) -> None:
-    for batch in batched(placed.items(), BATCH):
-        part = dict(batch)
+    pks = list(placed)
+    for start in range(0, len(pks), BATCH):
+        part = {pk: placed[pk] for pk in pks[start : start + BATCH]}
         zone = {"scheduled_timezone": schedule.timezone, "updated_at": now}
         update_each(Post, {pk: _columns(each) | zone for pk, each in part.items()})
         targets = Target.objects.filter(post__in=part, status=TargetStatus.SCHEDULED).values_list("pk", "post_id")
@@ -154,21 +156,14 @@ def _due(place: Occurrence, give_up_after: timedelta) -> dict[str, Any]:
     return {"scheduled_at": place.at, "due_at": place.at, "give_up_at": place.at + give_up_after}
 
 
-def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Give the items in lists of so many."""
-    rest = iter(items)
-    while part := list(islice(rest, size)):
-        yield part
-
-
 def moved_by_their_zone() -> dict[str, list[str]]:
     """Return, by schedule, the posts whose time is no more that of their slot: a zone has got other rules."""
     rows = Post.objects.filter(status=PostStatus.SCHEDULED, slot__isnull=False, schedule__is_active=True)
+    columns = ("pk", "schedule_id", "scheduled_at", "slot_date", "slot__time", "schedule__timezone")
     found: dict[str, list[str]] = {}
-    for post in rows.select_related("slot", "schedule").only("scheduled_at", "slot_date", *SLOT).iterator():
-        assert post.slot is not None and post.schedule is not None and post.slot_date is not None  # noqa: PT018
-        if occurs_at(post.slot_date, post.slot.time, zone=post.schedule.timezone) != post.scheduled_at:
-            found.setdefault(post.schedule.pk, []).append(post.pk)
+    for pk, schedule, scheduled_at, day, at, zone in rows.values_list(*columns).iterator():
+        if occurs_at(day, at, zone=zone) != scheduled_at:
+            found.setdefault(schedule, []).append(pk)
     return found
 
 
@@ -176,9 +171,8 @@ def keep_with_slots(schedule: Schedule, posts: Iterable[Post], *, now: datetime,
     """Give locked posts of a queue the time that their own slot has on their date, by the zone's present rules."""
     slots = {slot.pk: slot for slot in schedule.slots.all()}
     placed = {
-        post.pk: Occurrence(at=at, slot_id=str(post.slot_id), date=post.slot_date)
+        post.pk: _occurrence(schedule, slots[post.slot_id], post.slot_date)
         for post in posts
-        if post.slot_date is not None and post.slot_id in slots
-        if (at := occurs_at(post.slot_date, slots[post.slot_id].time, zone=schedule.timezone))
+        if post.slot_id in slots and post.slot_date
     }
     _write(schedule, placed, now=now, give_up_after=give_up_after)

@@ -153,8 +153,10 @@ def _replace_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> No
     gone = [slot.pk for key, slot in present.items() if key not in wanted]
     Post.objects.filter(slot__in=gone).update(slot=None, slot_date=None)
     Slot.objects.filter(pk__in=gone).delete()
-    for key in present.keys() & wanted.keys():
-        Slot.objects.filter(pk=present[key].pk).update(platforms=wanted[key]["platforms"])
+    kept = [present[key] for key in wanted if key in present]
+    for slot in kept:
+        slot.platforms = wanted[slot.day, slot.time]["platforms"]
+    Slot.objects.bulk_update(kept, ["platforms"])
     _add_slots(schedule, [values for key, values in wanted.items() if key not in present])
 
 
@@ -176,10 +178,10 @@ def _hold(schedule: Schedule) -> list[Post]:
     return []
 
 
-def _return_to_draft(posts: Iterable[Post], *, actor: Actor) -> None:
+def _return_to_draft(posts: Sequence[Post], *, actor: Actor) -> None:
+    waiting = Target.objects.active().filter(post__in=posts)
+    waiting.update(status=TargetStatus.DRAFT, scheduled_at=None, due_at=None, give_up_at=None, **UNTRIED)
     for post in posts:
-        waiting = Target.objects.active().filter(post=post)
-        waiting.update(status=TargetStatus.DRAFT, scheduled_at=None, due_at=None, give_up_at=None, **UNTRIED)
         sync(post)
         record("unscheduled", post, actor=actor)
 

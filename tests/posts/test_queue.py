@@ -73,7 +73,8 @@ def test_workers_and_clients_at_once_keep_each_place_to_one_post(
             post = make_post(workspace, accounts=[account])
             Post.objects.filter(pk=post.pk).update(destinations=[account.pk])
             queued = put_in(post, schedule)
-            assert queued.slot_id and queued.slot_date  # noqa: PT018
+            assert queued.slot_id
+            assert queued.slot_date
             seen.append((queued.slot_id, queued.slot_date))
             Target.objects.filter(post=post).update(due_at=database_now())
 
