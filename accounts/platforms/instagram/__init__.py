@@ -133,9 +133,9 @@ class Instagram(ContainerConnector):
 
     def revoke(self, session: Session, account: Account) -> None:
         if is_linked(account):
-            return self.facebook.revoke(session, account)
-        url = f"{self.base(account)}/me/permissions"
-        return self.call(session, "DELETE", url, headers=bearer(account.access_token))  # type: ignore[no-any-return]
+            self.facebook.revoke(session, account)
+        else:
+            self.call(session, "DELETE", f"{self.base(account)}/me/permissions", headers=bearer(account.access_token))
 
     def profile(self, session: Session, account: Account) -> Profile:
         return _profile(self.get(session, account, account.remote_id, fields=PROFILE_FIELDS))

@@ -96,5 +96,10 @@ def of_sign_in(answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -
     if not words or not 400 <= answer.status < 429:
         return None
     message = said(NAME, words, otherwise="refused the sign-in.")
-    owner = {"code": "TOKEN_REVOKED", "who_acts": WhoActs.ACCOUNT_OWNER}
-    return refusal(message, status=answer.status, network_code=dig_text(body, "code"), **owner)  # type: ignore[arg-type]
+    return refusal(
+        message,
+        code="TOKEN_REVOKED",
+        who_acts=WhoActs.ACCOUNT_OWNER,
+        status=answer.status,
+        network_code=dig_text(body, "code"),
+    )

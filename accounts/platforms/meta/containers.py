@@ -46,8 +46,8 @@ QUOTA_WAIT = 3600.0
 """A quota counts a moving day: something of it may be free again any time."""
 WAITS = ((timedelta(seconds=30), 5.0), (timedelta(minutes=3), 15.0))
 LONGEST_WAIT = 60.0
-NO_SUCH_THING = frozenset({"100/33", "24", "24/2207006"})
 """As often as the networks' documentation asks; images are ready long before it matters."""
+NO_SUCH_THING = frozenset({"100/33", "24", "24/2207006"})
 
 
 class State(StrEnum):
