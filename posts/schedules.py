@@ -120,7 +120,8 @@ def _fitting(schedule: Schedule, recipients: Collection[Recipient]) -> list[Slot
     fitting = [slot for slot in slots if not lacks(slot, recipients)]
     if not fitting:
         nearest = min((lacks(slot, recipients) for slot in slots), key=len, default=_networks(recipients))
-        raise rules.PostNotPublishable(issues=[_no_slot(schedule, network) for network in nearest])
+        told = "No slot of the schedule is for all networks of this post: details.issues names them."
+        raise rules.PostNotPublishable(told, issues=[_no_slot(schedule, network) for network in nearest])
     return fitting
 
 
