@@ -63,6 +63,7 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceVi
     lookup_value_regex = f"acc_{PATTERN}"
     resource, resources, scope = "account", "accounts", "accounts"
     serializer_class, detail_class, input_class = AccountSerializer, AccountDetailSerializer, AccountInput
+    beside = {"destroy": {"cancelled_posts": {"type": "integer"}}}
     filterset_class = AccountFilter
     paging_optional = True
 

@@ -8,6 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from ouipost.api.schema import WARNINGS
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.errors import InvalidInput
 from ouipost.ids import PATTERN
@@ -34,6 +35,10 @@ class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceViewSet[Sch
     serializer_class, detail_class, input_class = ScheduleSerializer, ScheduleDetailSerializer, WeeklyScheduleInput
     paging_optional = True
     query_parameters = {"slots": ("count",)}
+    beside = {
+        "update": {"returned_to_draft": {"type": "array", "items": {"type": "string"}}} | WARNINGS,
+        "destroy": {"returned_to_draft": {"type": "integer"}},
+    }
 
     @extend_schema(request=WeeklyScheduleInput, responses={201: ScheduleDetailSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:

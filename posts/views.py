@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from ouipost.api import idempotency
 from ouipost.api.pagination import asks_for_a_page_only, read_page
+from ouipost.api.schema import WARNINGS
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
@@ -49,6 +50,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceViewSet[Post]):
     lookup_value_regex = f"post_{PATTERN}"
     resource, resources, scope = "post", "posts", "posts"
     serializer_class, detail_class, input_class = PostSerializer, PostDetailSerializer, PostInput
+    beside = {"create": WARNINGS, "update": WARNINGS}
     filterset_class = PostFilter
     finds_workspace_with_rows = ("retrieve", "list")
 

@@ -12,6 +12,8 @@ from rest_framework.serializers import Serializer
 from ouipost.api.failures import BY_STATUS
 
 Schema = dict[str, Any]
+WARNINGS: Schema = {"warnings": {"type": "array", "items": {"type": "string"}}}
+"""What the caller should know of a change that was made all the same; left out where there is nothing."""
 CHANGES = ("update", "partial_update")
 JSON_TYPE = "application/json"
 MESSAGE: Schema = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
@@ -97,6 +99,8 @@ class EnvelopeSchema(AutoSchema):
             resource = self._resource(serializer)
             if resource:
                 data = {"type": "object", "properties": {resource: data}, "required": [resource]}
+            if beside := self._beside():
+                data = data | {"properties": data["properties"] | beside}
             content["schema"] = {
                 "type": "object",
                 "properties": {"success": {"type": "boolean", "const": True}, "data": data},
@@ -120,6 +124,12 @@ class EnvelopeSchema(AutoSchema):
             return ""
         named = getattr(shown, "resource", None)
         return str(getattr(self.view, "resource", "") if named is None else named)
+
+    def _beside(self) -> Schema:
+        """Return what an answer may have beside the row or the message; PATCH answers as PUT does."""
+        action = getattr(self.view, "action", None)
+        declared = getattr(self.view, "beside", {})
+        return dict(declared.get("update" if action in CHANGES else action, {}))
 
     def _failures(self) -> list[int]:
         failures = {400, 500}

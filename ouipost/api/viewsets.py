@@ -28,7 +28,7 @@ class ApiViewSet(GenericViewSet[M]):
 
     Checked in this order: credential, rate limit, method, permission, query, body. `scope` (or `required_permission`)
     says who may, `query_parameters = {action: names}` what an action's address may carry besides a list's filters and
-    pages.
+    pages, and `beside = {action: {name: JSON Schema}}` what its answer may have beside the row or the message.
     """
 
     resource: ClassVar[str]
@@ -38,6 +38,7 @@ class ApiViewSet(GenericViewSet[M]):
     """Shows one row; `serializer_class` where it is the same as in a list."""
     input_class: ClassVar[type[StrictInput] | None] = None
     query_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    beside: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     paging_optional = False
     is_admitted = False
     needs_workspace = False

@@ -10,10 +10,12 @@ from ouipost.events.journal import SYSTEM, record
 from posts.models import Attempt, Target
 from tests.conftest import ApiClient
 from tests.contract.world import connect_all
-from tests.factories import NOW, make_media, make_post
+from tests.factories import NOW, make_media, make_post, make_schedule
 from workspaces.models import Workspace
 
 FAILURE = {"code": "PLATFORM_UNAVAILABLE", "message": "Away.", "retryable": True, "who_acts": "network"}
+
+MONDAY = {"day": "monday", "time": "09:00", "platforms": ["facebook"]}
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +83,23 @@ def test_the_description_of_the_three_is_exact(schema: Any) -> None:
         "retry_safe",
         "next_attempt_at",
     }
+
+
+def test_what_stands_beside_a_row_or_a_message_is_described(api: ApiClient, workspace: Workspace, schema: Any) -> None:
+    account, *_ = connect_all(workspace, "facebook", "twitter")
+    made = api.post("/api/posts", {"content": "Rye.", "platforms": ["bluesky"]})
+    schedule = make_schedule(workspace)
+    address = f"/api/schedules/{schedule.pk}"
+    answers = {
+        ("/api/posts", "post"): made,
+        ("/api/schedules/{id}", "put"): api.put(address, {"slots": [MONDAY]}),
+        ("/api/schedules/{id}", "delete"): api.delete(address),
+        ("/api/accounts/{id}", "delete"): api.delete(f"/api/accounts/{account.pk}"),
+    }
+
+    for (path, method), response in answers.items():
+        assert_described(response, schema, method, path)
+        content = schema["paths"][path][method]["responses"][str(response.status_code)]["content"]
+        described = content["application/json"]["schema"]["properties"]["data"]["properties"]
+        assert set(response.json()["data"]) <= set(described)
+    assert made.json()["data"]["warnings"]
