@@ -15,7 +15,7 @@ from posts.models import Media, MediaType, Post, PostStatus, Target, TargetStatu
 from posts.previews import Preview
 from posts.timeline import KINDS
 
-OBJECT = {"type": "object", "additionalProperties": True}
+OBJECT_OR_NULL = {"type": ["object", "null"], "additionalProperties": True}
 RESULTS = {
     TargetStatus.PUBLISHED: "success",
     TargetStatus.FAILED: "failed",
@@ -171,7 +171,7 @@ class PostDetailSerializer(PostSerializer):
     def get_targets(self, post: Post) -> Any:
         return [shown(TargetSerializer, target) for target in post.targets.all()]
 
-    @extend_schema_field(OBJECT)
+    @extend_schema_field(OBJECT_OR_NULL)
     def get_analytics(self, post: Post) -> dict[str, Any] | None:
         if post.published_at is None:
             return None
@@ -258,7 +258,7 @@ class MediaSerializer(serializers.ModelSerializer[Media]):
         seconds: float | None = media.facts.get("seconds")
         return seconds
 
-    @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
+    @extend_schema_field(OBJECT_OR_NULL)
     def get_video(self, media: Media) -> dict[str, Any] | None:
         if media.type != MediaType.VIDEO:
             return None

@@ -28,7 +28,7 @@ def assert_described(response: Any, schema: Any, method: str, path: str) -> None
     answers = schema["paths"][path][method]["responses"]
     described = answers[str(response.status_code)]["content"]["application/json"]["schema"]
     validator = Draft202012Validator(described | {"components": schema["components"]})
-    assert [error.message for error in validator.iter_errors(response.json())] == []
+    assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(response.json())] == []
 
 
 def test_what_validate_preview_and_timeline_answer_is_described(
