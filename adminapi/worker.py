@@ -15,11 +15,13 @@ from accounts import connecting, tokens
 from ouipost.api import idempotency
 from ouipost.claims import engine_time
 from posts import answers, files, schedules
-from posts.publisher import TICK_SECONDS, Publisher
+from posts.publisher import Publisher
 from workspaces import services as workspaces
 from workspaces import usage
 
 logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)

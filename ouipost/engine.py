@@ -1,0 +1,111 @@
+"""An engine does due work: its own thread claims and writes, others talk to networks; as many as you like may run."""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ClassVar, Generic, TypeVar
+
+from django.db import DatabaseError, close_old_connections
+
+from ouipost.writer import Runs, Writer
+
+logger = logging.getLogger(__name__)
+
+CLAIM_EVERY_SECONDS = 0.2
+GATHER_SECONDS = 0.05
+MANY = 8
+PAUSE_AFTER_FAILURE_SECONDS = 1.0
+DRAIN_SECONDS = 45
+Job = TypeVar("Job")
+
+
+class Engine(Generic[Job]):
+    """One process's share of some work: a subclass says how to `claim` jobs and how to `work` on one of them."""
+
+    name: ClassVar[str]
+    tick_seconds: ClassVar[float] = 0.25
+    """How often an engine with nothing to do looks for work."""
+
+    def __init__(self, threads: int, *, stopping: threading.Event | None = None) -> None:
+        self._stopping = stopping or threading.Event()
+        self._writer = Writer()
+        self._running: dict[Future[None], Job] = {}
+        self._threads = threads
+        self._claim_at = 0.0
+
+    def claim(self, free: int, running: Collection[Job]) -> Sequence[Job]:
+        """Claim up to `free` jobs beside those that run; raises what the database raises."""
+        raise NotImplementedError
+
+    def work(self, job: Job, writer: Runs) -> None:
+        """Do one job in a thread of its own, and settle it through the writer."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Claim nothing more; `run` returns when what is in flight has ended."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Work until `stop`, then let what is in flight end, up to 45 s."""
+        self._run(math.inf, leave_when_idle=False)
+
+    def run_until_idle(self, *, seconds: float) -> None:
+        """Work until nothing is due and nothing in flight, or take nothing more after `seconds` or `stop`."""
+        self._run(time.monotonic() + seconds, leave_when_idle=True)
+
+    def _run(self, deadline: float, *, leave_when_idle: bool) -> None:
+        with ThreadPoolExecutor(self._threads, thread_name_prefix=self.name) as pool:
+            try:
+                self._work(pool, deadline, leave_when_idle=leave_when_idle)
+                self._drain()
+            finally:
+                self._writer.close()  # what is still out is looked into when its lease is over
+
+    def _work(self, pool: ThreadPoolExecutor, deadline: float, *, leave_when_idle: bool) -> None:
+        while not self._stopping.is_set() and time.monotonic() < deadline:
+            if not self._in_flight() or time.monotonic() >= self._claim_at:
+                self._claim(pool)
+            if leave_when_idle and not self._in_flight():
+                return
+            self._serve()
+
+    def _drain(self) -> None:
+        drained_by = time.monotonic() + DRAIN_SECONDS
+        while self._in_flight() and time.monotonic() < drained_by:
+            self._serve()
+
+    def _serve(self) -> None:
+        """Commit what has gathered; where many are under way, wait for a few more: they cost little together."""
+        if len(self._running) < MANY:
+            self._writer.serve(self.tick_seconds)
+        else:
+            self._writer.serve(CLAIM_EVERY_SECONDS, gather=GATHER_SECONDS)
+
+    def _claim(self, pool: ThreadPoolExecutor) -> None:
+        self._claim_at = time.monotonic() + CLAIM_EVERY_SECONDS
+        free = self._threads - self._in_flight()
+        if free <= 0:
+            return
+        try:
+            jobs = self.claim(free, self._running.values())
+        except DatabaseError:
+            logger.exception("Nothing could be claimed")
+            close_old_connections()
+            self._stopping.wait(PAUSE_AFTER_FAILURE_SECONDS)
+            return
+        self._running |= {pool.submit(self._do, job): job for job in jobs}
+
+    def _do(self, job: Job) -> None:
+        try:
+            self.work(job, self._writer)
+        except Exception:
+            logger.exception("%s was left to its lease", job)
+        finally:
+            close_old_connections()  # a renewed token may have opened one
+
+    def _in_flight(self) -> int:
+        self._running = {future: job for future, job in self._running.items() if not future.done()}
+        return len(self._running)
