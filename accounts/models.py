@@ -47,7 +47,7 @@ class SocialAccountQuerySet(models.QuerySet["SocialAccount"]):
 
     def needing_refresh(self) -> "SocialAccountQuerySet":
         """Keep those whose tokens can be renewed by us: `due_at` says when."""
-        return self.connected().filter(status=AccountStatus.ACTIVE, due_at__isnull=False)
+        return self.connected().exclude(status=AccountStatus.EXPIRED).filter(due_at__isnull=False)
 
 
 class SocialAccount(Claimable, Guarded):

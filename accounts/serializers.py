@@ -106,7 +106,7 @@ class AccountDetailSerializer(AccountSerializer):
     def get_health(self, account: SocialAccount) -> dict[str, Any]:
         ended = account.expires_at is not None and account.expires_at <= timezone.now()
         return {
-            "token_valid": account.status == AccountStatus.ACTIVE and not ended,
+            "token_valid": account.status != AccountStatus.EXPIRED and not ended,
             "last_sync": serializers.DateTimeField().to_representation(account.last_sync)
             if account.last_sync
             else None,

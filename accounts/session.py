@@ -15,6 +15,8 @@ class NetworkSession:
     def __init__(self, gateway: str = "", deadline: float = math.inf) -> None:
         self.gateway = gateway
         self.deadline = deadline
+        self.requests = 0
+        """How many it was asked to send."""
         self._client = outbound.Client(gateway=gateway)
 
     def request(
@@ -33,6 +35,7 @@ class NetworkSession:
         seconds = min(timeout, self.deadline - time.monotonic())
         if seconds <= 0:
             raise Unavailable("No time was left for the request.")
+        self.requests += 1
         try:
             answer = self._client.request(
                 method,

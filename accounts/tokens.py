@@ -131,7 +131,9 @@ def _try_again(obstacle: Unavailable, *, claim: Claim, now: datetime) -> None:
 
 
 def _keep(account: SocialAccount, tokens: Tokens, *, claim: Claim, now: datetime) -> bool:
+    """Store new tokens; an account that cannot be read stays in `error`, for they do not mend that."""
     account.seal(tokens)
+    well = {} if account.status == AccountStatus.ERROR else {"status": AccountStatus.ACTIVE, "last_error": None}
     return claims.release(
         SocialAccount,
         claim,
@@ -139,9 +141,8 @@ def _keep(account: SocialAccount, tokens: Tokens, *, claim: Claim, now: datetime
         refresh_token=account.refresh_token,
         access_expires_at=account.access_expires_at,
         expires_at=account.expires_at,
-        status=AccountStatus.ACTIVE,
-        last_error=None,
         due_at=refresh_time(account, now=now),
+        **well,
     )
 
 

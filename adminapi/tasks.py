@@ -1,4 +1,4 @@
-"""Celery's tasks: the tick by which beat drives publishing, and one for each chore."""
+"""Celery's tasks: the tick by which beat drives publishing, and one for each chore; `analytics` has its own."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -6,10 +6,12 @@ from typing import Any
 from adminapi.models import Heartbeat
 from adminapi.watchdog import TICK, WatchdogStep
 from adminapi.worker import CHORES, Chore
+from analytics.tasks import sync_due
 from ouipost.celery import DEFAULT, PUBLISH, app
 from posts.tasks import DOORBELL_SECONDS, publish_due
 
 TICK_EVERY = timedelta(seconds=1)
+SYNC_EVERY = timedelta(seconds=15)
 CHORE_WAITS = timedelta(seconds=60)
 """A chore's message waits that long for a worker at least; there will be another."""
 LONG_AGO = datetime.fromtimestamp(0, tz=UTC)
@@ -29,8 +31,9 @@ def task_name(chore: Chore) -> str:
 def schedule() -> dict[str, dict[str, Any]]:
     """Return what beat rings, and how often; all of it at its start, as the embedded worker does."""
     ticks = {"tick": _entry(tick.name, queue=PUBLISH, every=TICK_EVERY, waits=timedelta(seconds=DOORBELL_SECONDS))}
+    syncs = {"sync": _entry(sync_due.name, queue=DEFAULT, every=SYNC_EVERY, waits=CHORE_WAITS)}
     chores = {chore.name: _chore_entry(chore) for chore in CHORES}
-    return ticks | chores
+    return ticks | syncs | chores
 
 
 def _chore_entry(chore: Chore) -> dict[str, Any]:

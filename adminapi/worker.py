@@ -1,4 +1,7 @@
-"""The worker: publishes what is due, straight from the database, and does the chores; as many as you like may run."""
+"""The worker: publishes what is due, straight from the database, reads numbers, and does the chores.
+
+As many as you like may run.
+"""
 
 import logging
 import threading
@@ -12,6 +15,8 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from accounts import connecting, tokens
+from analytics import pruning
+from analytics.sync import Syncer
 from ouipost.api import idempotency
 from ouipost.claims import engine_time
 from posts import answers, files, schedules
@@ -22,6 +27,8 @@ from workspaces import usage
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.25
+STOP_SECONDS = 5
+"""What still goes on then is a reading or a chore: it is done again when its lease is over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,28 +48,33 @@ CHORES = (
     Chore(name="forget old sign-ins", every=timedelta(hours=1), work=lambda: connecting.forget_old(timezone.now())),
     Chore(name="forget old answers", every=timedelta(hours=1), work=lambda: idempotency.forget_old(timezone.now())),
     Chore(name="follow time zones", every=timedelta(hours=1), work=lambda: schedules.follow_zones(timezone.now())),
+    Chore(name="forget old numbers", every=timedelta(hours=1), work=lambda: pruning.forget_old(timezone.now())),
     Chore(name="sweep orphaned files", every=timedelta(hours=1), work=files.sweep),
 )
 
 
 class Worker:
-    """All the work of one process: publishing with up to `threads` threads, and the chores beside it."""
+    """All the work of one process: publishing with up to `threads` threads, and syncing and the chores beside it."""
 
     def __init__(self, threads: int) -> None:
         self._publisher = Publisher(threads)
+        self._syncer = Syncer(settings.SYNC_THREADS)
         self._stopping = threading.Event()
 
     def stop(self) -> None:
         """Take nothing more; `run` returns when what is in flight has ended."""
         self._stopping.set()
         self._publisher.stop()
+        self._syncer.stop()
 
     def run(self) -> None:
         """Work until `stop`, then let what is in flight end, up to 45 s."""
-        chores = threading.Thread(target=self._do_chores, name="chores", daemon=True)
-        chores.start()
+        beside = [threading.Thread(target=work, daemon=True) for work in (self._do_chores, self._syncer.run)]
+        for thread in beside:
+            thread.start()
         self._publisher.run()
-        chores.join(timeout=1)
+        for thread in beside:
+            thread.join(timeout=STOP_SECONDS)
 
     def _do_chores(self) -> None:
         due = {chore: time.monotonic() for chore in CHORES}

@@ -5,7 +5,7 @@ write after the claim names the fence; when it changes no row, the worker has lo
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -105,9 +105,7 @@ def write_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any]]
 
     A few statements in all, in the caller's transaction: one that locks, and one for each set of columns.
     """
-    fences = {held.pk: held.fence for held, _ in rows}
-    locked = model._default_manager.select_for_update().filter(pk__in=fences).order_by("pk")
-    ours = {pk for pk, fence in locked.values_list("pk", "fence") if fence == fences[pk]}
+    ours = lock_each(model, [held for held, _ in rows])
     groups: dict[frozenset[str], dict[Any, Mapping[str, Any]]] = {}
     for held, values in rows:
         if held.pk in ours:
@@ -115,6 +113,13 @@ def write_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any]]
     for group in groups.values():
         update_each(model, group)
     return ours
+
+
+def lock_each(model: type[Work], held: Iterable[Claim]) -> set[Any]:
+    """Lock claimed rows until the transaction ends; returns the pks of those whose claims were not lost."""
+    fences = {claim.pk: claim.fence for claim in held}
+    locked = model._default_manager.select_for_update().filter(pk__in=fences).order_by("pk")
+    return {pk for pk, fence in locked.values_list("pk", "fence") if fence == fences[pk]}
 
 
 def renew_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any], timedelta]]) -> list[Claim | None]:

@@ -70,6 +70,39 @@ def update_each(model: type[models.Model], rows: Mapping[Any, Mapping[str, Any]]
         cursor.execute(statement, [*parameters, *rows])
 
 
+def add_each(model: type[models.Model], key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add numbers to rows that the `key` columns name, in one statement; a missing row begins with them.
+
+    Every row names the same columns, no two have the same key. A number added to nothing is that number, and nothing
+    added to a number leaves it. Rows are taken in the order of their keys, so that two who add do not lock each other
+    out.
+    """
+    if not rows:
+        return
+    connection = connections[router.db_for_write(model)]
+    quote = connection.ops.quote_name
+    fields = {name: model._meta.get_field(name) for name in rows[0]}
+    columns = {name: quote(str(getattr(field, "column", name))) for name, field in fields.items()}
+    table, places = quote(model._meta.db_table), f"({', '.join(['%s'] * len(columns))})"
+    statement = f"INSERT INTO {table} ({', '.join(columns.values())}) VALUES "  # noqa: S608 (names are ours)
+    statement += ", ".join([places] * len(rows)) + _on_conflict(connection.vendor, columns, key, table)
+    ordered = sorted(rows, key=lambda row: [row[name] for name in key])
+    values = [_stored(field, row[name], connection) for row in ordered for name, field in fields.items()]  # type: ignore[arg-type]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+
+
+def _on_conflict(vendor: str, columns: Mapping[str, str], key: Sequence[str], table: str) -> str:
+    """Return the end of an insert that adds to what is there, as each database writes it."""
+    added = [column for name, column in columns.items() if name not in key]
+    if vendor == "mysql":
+        sums = [f"{each} = COALESCE({each} + VALUES({each}), {each}, VALUES({each}))" for each in added]
+        return f" ON DUPLICATE KEY UPDATE {', '.join(sums)}"
+    new = {each: f"excluded.{each}" for each in added}
+    sums = [f"{each} = COALESCE({table}.{each} + {new[each]}, {table}.{each}, {new[each]})" for each in added]
+    return f" ON CONFLICT ({', '.join(columns[name] for name in key)}) DO UPDATE SET {', '.join(sums)}"
+
+
 def _stored(field: "models.Field[Any, Any]", value: Any, connection: Any) -> Any:
     """Return a value as the database takes it: nothing is nothing in every column, the rest the field knows."""
     return None if value is None else field.get_db_prep_save(value, connection)

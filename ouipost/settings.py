@@ -11,7 +11,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts import platforms
-from accounts.platforms.base import Connector, Pace
+from accounts.platforms.base import Budget, Connector, Pace
 from ouipost import secrets_file
 from ouipost.databases import database
 from ouipost.logs import logging_config
@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "workspaces",
     "accounts",
     "posts",
+    "analytics",
     "adminapi",
 ]
 if SIMULATOR:
@@ -213,16 +214,27 @@ NETWORKS = {
 }
 
 
-def pace(platform: type[Connector]) -> Pace | None:
-    """Return how fast an account of this network may post: `<NETWORK>_PACE`, as `posts/seconds`, else its own."""
-    name = f"{platform.id.upper()}_PACE"
+def per_seconds(name: str, what: str) -> tuple[int, int] | None:
+    """Return a number and its seconds from a variable such as `50/86400`; None where it is not set."""
     given = env.str(name, default="")
     if not given:
-        return platform.pace
-    posts, _, seconds = given.partition("/")
-    if not (posts.isdecimal() and seconds.isdecimal() and int(posts) and int(seconds)):
-        raise ImproperlyConfigured(f"{name} must be posts/seconds, such as 50/86400.")
-    return Pace(posts=int(posts), seconds=int(seconds))
+        return None
+    number, _, seconds = given.partition("/")
+    if not (number.isdecimal() and seconds.isdecimal() and int(number) and int(seconds)):
+        raise ImproperlyConfigured(f"{name} must be {what}/seconds, such as 50/86400.")
+    return int(number), int(seconds)
+
+
+def pace(platform: type[Connector]) -> Pace | None:
+    """Return how fast an account of this network may post: `<NETWORK>_PACE`, as `posts/seconds`, else its own."""
+    given = per_seconds(f"{platform.id.upper()}_PACE", "posts")
+    return Pace(posts=given[0], seconds=given[1]) if given else platform.pace
+
+
+def read_budget(platform: type[Connector]) -> Budget | None:
+    """Return what reading an account may cost: `<NETWORK>_READ_BUDGET`, as `requests/seconds`, else its own."""
+    given = per_seconds(f"{platform.id.upper()}_READ_BUDGET", "requests")
+    return Budget(requests=given[0], seconds=given[1]) if given else platform.read_budget
 
 
 def max_in_flight(platform: type[Connector]) -> int:
@@ -235,12 +247,17 @@ def max_in_flight(platform: type[Connector]) -> int:
 
 
 NETWORK_PACE = {platform.id: pace(platform) for platform in platforms.ALL}
+NETWORK_READ_BUDGET = {platform.id: read_budget(platform) for platform in platforms.ALL}
 NETWORK_MAX_IN_FLIGHT = {platform.id: max_in_flight(platform) for platform in platforms.ALL}
 """Calls at the same time, of all workers together: one network that hangs must not hold all threads."""
 
 ENGINE_SPEED = env.float("ENGINE_SPEED", default=1.0)
 """Divides the publishing engine's times; for tests only."""
 WORKER_THREADS = env.int("WORKER_THREADS", default=64)
+SYNC_THREADS = env.int("SYNC_THREADS", default=8)
+KEEP_SNAPSHOTS_DAYS = env.int("KEEP_SNAPSHOTS_DAYS", default=36)
+if KEEP_SNAPSHOTS_DAYS < 36:
+    raise ImproperlyConfigured("KEEP_SNAPSHOTS_DAYS must be at least 36: reports by the hour go back 35 days.")
 
 UNFOLD = {
     "SITE_TITLE": "Oui Post",

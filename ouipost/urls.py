@@ -6,8 +6,10 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from rest_framework.routers import SimpleRouter
 
 from accounts.views import AccountViewSet, PlatformViewSet, connect
+from analytics.views import AnalyticsViewSet, PostAnalyticsViewSet
 from ouipost.api import health
 from ouipost.api.unknown import UnknownAddress
+from ouipost.ids import PATTERN
 from posts.schedule_views import ScheduleViewSet
 from posts.views import MediaViewSet, PostViewSet
 from workspaces.views import WorkspaceViewSet
@@ -19,6 +21,8 @@ api.register("accounts", AccountViewSet, basename="accounts")
 api.register("posts", PostViewSet, basename="posts")
 api.register("schedules", ScheduleViewSet, basename="schedules")
 api.register("media", MediaViewSet, basename="media")
+api.register("analytics", AnalyticsViewSet, basename="analytics")
+post_analytics = PostAnalyticsViewSet.as_view({"get": "retrieve"})
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", health.index, name="index"),
@@ -26,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.ready, name="readyz"),
     path("api/", include("ouipost.api.urls")),
     path("api/", include(api.urls)),
+    re_path(rf"^api/posts/(?P<pk>post_{PATTERN})/analytics$", post_analytics, name="post-analytics"),
     re_path(r"^api(?:/|$)", UnknownAddress.as_view()),
     path("media/", include("posts.serving")),
     path("connect/<str:platform>", connect, name="connect"),

@@ -194,6 +194,7 @@ class Target(Claimable):
             models.Index(fields=["due_at", "id", "account", "platform"], name="target_due"),
             models.Index(fields=["account", "remote_id"], name="target_remote"),
             models.Index(fields=["account", "published_at"], name="target_published"),
+            models.Index(fields=["published_at"], name="target_just_published"),
         ]
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
 from ouipost.events.models import Event
 from ouipost.rows import insert_each
-from posts import counts, destinations, doorbell, files, rules
+from posts import counts, destinations, doorbell, files, hooks, rules
 from posts.content import normal_hashtags
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
 from posts.status import derive
@@ -155,6 +155,8 @@ def delete_post(post: Post, *, actor: Actor) -> None:
     locked = lock(post)
     if locked.status == PostStatus.PUBLISHING:
         raise WrongStatus("The post is being published: wait for the outcome.", status=locked.status)
+    for hook in hooks.on_delete:
+        hook(locked)
     files.remove_all(locked)
     record("deleted", locked, actor=actor, status=locked.status)
     locked.delete()

@@ -21,6 +21,7 @@ from accounts.platforms.errors import (
     WhoActs,
 )
 from accounts.platforms.limits import (
+    Budget,
     Issue,
     Limits,
     Option,
@@ -51,6 +52,7 @@ __all__ = [
     "Answer",
     "App",
     "AuthExpired",
+    "Budget",
     "Candidate",
     "Connector",
     "Content",
@@ -155,6 +157,8 @@ class Platform:
     metrics: ClassVar[tuple[str, ...]]
     metrics_batch: ClassVar[int] = 1
     """How many posts `post_metrics` takes at once."""
+    read_budget: ClassVar[Budget | None] = None
+    """None: reading numbers is not known to be limited; the operator's `<NETWORK>_READ_BUDGET` wins."""
     pace: ClassVar[Pace | None] = None
     """None: its quota is not documented, or too wide to be met; the operator's `<NETWORK>_PACE` wins."""
     supports_carousel: ClassVar[bool] = False

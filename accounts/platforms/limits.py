@@ -102,6 +102,14 @@ class Pace:
     seconds: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How many requests an account's numbers may cost in a moving window of `seconds`."""
+
+    requests: int
+    seconds: int
+
+
 def above(rule: str, field: str, told: str, limit: int, actual: int) -> Issue:
     """Return the issue of a count that is too large."""
     return Issue(

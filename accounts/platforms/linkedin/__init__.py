@@ -13,6 +13,7 @@ from accounts.platforms.base import (
     Answer,
     App,
     AuthExpired,
+    Budget,
     Candidate,
     Content,
     Duplicate,
@@ -71,6 +72,8 @@ class LinkedIn(OAuth2Connector):
     scopes: tuple[str, ...] = SELF_SERVE_SCOPES
     pace = Pace(posts=150, seconds=86_400)
     """Share on LinkedIn: 150 calls a member and day, of which a post takes one or more."""
+    read_budget = Budget(requests=60, seconds=86_400)
+    """Of the 100 calls a member and day that the development tier has; that of the standard tier is not published."""
     limits = validation.LIMITS
     other_types = {"document": replace(validation.LIMITS, media_required=True, max_images=0, max_videos=0)}
     metrics = ("impressions", "reach", "engagement", "likes", "comments", "shares", "clicks")

@@ -11,6 +11,7 @@ from accounts.platforms.base import (
     AccountNumbers,
     Answer,
     AuthExpired,
+    Budget,
     Candidate,
     Content,
     Handles,
@@ -57,6 +58,8 @@ class Pinterest(OAuth2Connector):
     scopes = ("boards:read", "boards:write", "pins:read", "pins:write", "user_accounts:read")
     pace = Pace(posts=100, seconds=60)
     """`org_write` with Standard access, by user and app; with Trial access it is 300 a day for all users together."""
+    read_budget = Budget(requests=100, seconds=60)
+    """`org_analytics` allows 60 a minute, by user and app: every other request for a Pin's numbers."""
     limits = Limits(
         max_characters=800,
         max_title_characters=100,

@@ -1,0 +1,106 @@
+"""Taking up what was published: it counts as a post, and its numbers are read from then on."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Exists, OuterRef
+
+from accounts.models import SocialAccount
+from analytics.models import AccountSync, TargetNumbers
+from analytics.periods import day_of, hour_of
+from analytics.plan import READ_FOR, first_reading
+from analytics.totals import Gain, add_all
+from posts.models import Post, Target, TargetStatus
+from workspaces.models import Workspace
+
+AT_ONCE = 500
+JUST_NOW = timedelta(minutes=2)
+"""A post shows in the database moments after the time at which it was published."""
+
+
+def discover(*, now: datetime, since: timedelta = JUST_NOW) -> int:
+    """Take up targets that were published in this time, and accounts that are new; returns how many targets."""
+    _plan_accounts(now=now)
+    found = 0
+    while taken := _take_up(published_after=now - since):
+        found += taken
+    return found
+
+
+def discover_all(*, now: datetime) -> int:
+    """Take up whatever is young enough to be read: what an outage, or an older version, left out."""
+    return discover(now=now, since=READ_FOR)
+
+
+def _take_up(*, published_after: datetime) -> int:
+    """Take up some targets; none where another worker is at the same ones."""
+    try:
+        with transaction.atomic():
+            targets = _lock_new(published_after=published_after)
+            numbers = [_first_numbers(target) for target in targets]
+            TargetNumbers.objects.bulk_create(numbers)
+            _count_posts(numbers)
+            _read_soon(numbers)
+            return len(targets)
+    except IntegrityError:
+        return 0  # they were taken up between our look and our lock: the next turn sees it
+
+
+def _lock_new(*, published_after: datetime) -> list[Target]:
+    """Lock what nobody has taken up; not its post and workspace, which are others' to lock."""
+    known = TargetNumbers.objects.filter(target=OuterRef("pk"))
+    present = Post.objects.filter(pk=OuterRef("post"), workspace__deleted_at=None)
+    published = Target.objects.filter(status=TargetStatus.PUBLISHED, published_at__gt=published_after)
+    new = published.filter(~Exists(known), Exists(present)).order_by("published_at")
+    locked = new.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+    pks = list(locked.values_list("pk", flat=True)[:AT_ONCE])
+    columns = ("account_id", "platform", "published_at", "remote_id", "post__workspace__settings")
+    return list(Target.objects.filter(pk__in=pks).select_related("post__workspace").only(*columns).order_by("pk"))
+
+
+def _first_numbers(target: Target) -> TargetNumbers:
+    workspace, published_at = target.post.workspace, target.published_at
+    assert published_at is not None
+    return TargetNumbers(
+        target=target,
+        workspace=workspace,
+        account_id=target.account_id,
+        platform=target.platform,
+        published_at=published_at,
+        published_hour=hour_of(published_at, zone=workspace.timezone),
+        due_at=first_reading(published_at) if target.remote_id else None,
+    )
+
+
+def _count_posts(numbers: list[TargetNumbers]) -> None:
+    known = TargetNumbers.objects.in_bulk([each.target_id for each in numbers], field_name="target_id")
+    add_all(_post(known[each.target_id], each.workspace) for each in numbers)
+
+
+def _post(numbers: TargetNumbers, workspace: Workspace) -> Gain:
+    return Gain(
+        numbers_id=numbers.pk,
+        workspace_id=numbers.workspace_id,
+        platform=numbers.platform,
+        day=day_of(numbers.published_at, zone=workspace.timezone),
+        hour=numbers.published_hour,
+        posts=1,
+    )
+
+
+def _read_soon(numbers: list[TargetNumbers]) -> None:
+    """Let no account wait longer than its first new post does."""
+    due: dict[Any, datetime] = {}
+    for each in numbers:
+        if each.due_at is not None:
+            due[each.account_id] = min(each.due_at, due.get(each.account_id, each.due_at))
+    for account_id, due_at in sorted(due.items()):
+        AccountSync.objects.filter(account=account_id, due_at__gt=due_at).update(due_at=due_at)
+
+
+def _plan_accounts(*, now: datetime) -> None:
+    """Have each connected account read; a new one at once."""
+    new = SocialAccount.objects.connected().filter(sync=None, workspace__deleted_at=None)
+    rows = [AccountSync(account_id=pk, due_at=now, account_due_at=now) for pk in new.values_list("pk", flat=True)]
+    AccountSync.objects.bulk_create(rows, ignore_conflicts=True)

@@ -1,0 +1,41 @@
+"""What a reading adds to what was known. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+COUNTED = ("impressions", "reach", "engagement", "clicks")
+"""What is counted everywhere, by its column."""
+Numbers = Mapping[str, int | None]
+Key = TypeVar("Key")
+
+
+def merged(known: Numbers, read: Numbers) -> dict[str, int | None]:
+    """Return the numbers after a reading: one that the network left out this time stays as it was."""
+    return {name: known[name] if read[name] is None else read[name] for name in COUNTED}
+
+
+def gained(known: Numbers, read: Numbers) -> dict[str, int | None]:
+    """Return by how much each number grew, below zero where the network has corrected it; None: it did not say."""
+    return {name: None if (now := read[name]) is None else now - (known[name] or 0) for name in COUNTED}
+
+
+def total(numbers: Iterable[int | None]) -> int | None:
+    """Return the sum of the numbers that are known, None where none is."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
+def summed(pairs: Iterable[tuple[Key, Numbers]]) -> dict[Key, Numbers]:
+    """Return the sums of all numbers with the same key, in the order in which the keys came."""
+    groups: dict[Key, list[Numbers]] = defaultdict(list)
+    for key, numbers in pairs:
+        groups[key].append(numbers)
+    return {key: {name: total(each[name] for each in found) for name in found[0]} for key, found in groups.items()}
+
+
+def rate(engagement: int | None, impressions: int | None) -> float | None:
+    """Return engagements by a hundred impressions: 0 without impressions, None where one of them is not known."""
+    if engagement is None or impressions is None:
+        return None
+    return round(100 * engagement / impressions, 2) if impressions > 0 else 0.0

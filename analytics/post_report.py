@@ -1,0 +1,127 @@
+"""How one post did: its totals, each network in its own words, and what it gained from bucket to bucket."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from accounts import platforms
+from analytics.gains import COUNTED, Numbers, rate, summed, total
+from analytics.models import Snapshot, TargetDay, TargetNumbers
+from analytics.periods import Granularity, Period, day_of, midnight
+from analytics.reports import shown_bucket
+from posts.models import Post
+
+FINE_FOR = timedelta(days=7)
+"""So long after it went out a post is shown by the hour."""
+METRICS = {platform.id: platform.metrics for platform in platforms.ALL}
+NOTHING: Numbers = dict.fromkeys(COUNTED, 0)
+Gain = tuple[date, str, Numbers]
+"""A day, or for hours an instant, a network, and what was gained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostReport:
+    """A post's numbers; null is what no network has said."""
+
+    summary: Mapping[str, Any]
+    by_platform: Mapping[str, Numbers]
+    timeline: Sequence[Mapping[str, Any]]
+    as_of: datetime | None
+
+
+def numbers_of(post: Post) -> list[TargetNumbers]:
+    """Return the numbers of the published targets of a post."""
+    return list(TargetNumbers.objects.filter(target__post=post).order_by("pk"))
+
+
+def post_report(numbers: Sequence[TargetNumbers], period: Period | None) -> PostReport:
+    """Return what is known of a post; without a period it has no timeline yet."""
+    totals = {name: total(getattr(each, name) for each in numbers) for name in COUNTED}
+    return PostReport(
+        summary={f"total_{name}": value for name, value in totals.items()}
+        | {"engagement_rate": rate(totals["engagement"], totals["impressions"])},
+        by_platform=_by_platform(numbers),
+        timeline=_timeline(numbers, period) if period else [],
+        as_of=max((each.read_at for each in numbers if each.read_at), default=None),
+    )
+
+
+def post_period(
+    numbers: Sequence[TargetNumbers], granularity: Granularity | None, *, zone: str, now: datetime
+) -> Period | None:
+    """Return the days from a post's publication to its last reading; None while it was not read.
+
+    Without a granularity they are cut into hours for a week after its publication, then into days.
+    """
+    read_at = max((each.read_at for each in numbers if each.read_at), default=None)
+    if read_at is None:
+        return None
+    published_at = min(each.published_at for each in numbers)
+    usual = Granularity.HOUR if now - published_at <= FINE_FOR else Granularity.DAY
+    return Period(
+        first=day_of(published_at, zone=zone),
+        last=day_of(read_at, zone=zone),
+        zone=zone,
+        granularity=granularity or usual,
+    )
+
+
+def post_table(numbers: Collection[TargetNumbers], period: Period | None) -> list[dict[str, Any]]:
+    """Return a row for each bucket and network in which something was gained, in the order of time."""
+    if period is None:
+        return []
+    pairs = (((period.bucket_of(at), platform), gain) for at, platform, gain in _gains(numbers, period))
+    found = sorted(summed(pairs).items())
+    return [{"timestamp": _instant(at, period), "platform": platform, **gain} for (at, platform), gain in found]
+
+
+def _by_platform(numbers: Iterable[TargetNumbers]) -> dict[str, Numbers]:
+    """Return each network's numbers by its own names, summed where a post went to several accounts there."""
+    groups: dict[str, list[TargetNumbers]] = defaultdict(list)
+    for each in numbers:
+        groups[each.platform].append(each)
+    return {platform: _own(platform, found) for platform, found in sorted(groups.items())}
+
+
+def _own(platform: str, found: Sequence[TargetNumbers]) -> dict[str, int | None]:
+    told = {name for each in found for name in each.own}
+    names = dict.fromkeys([*(name for name in METRICS[platform] if name not in COUNTED), *sorted(told)])
+    counted = {name: total(getattr(each, name) for each in found) for name in COUNTED}
+    return counted | {name: total(each.own.get(name) for each in found) for name in names}
+
+
+def _timeline(numbers: Collection[TargetNumbers], period: Period) -> list[dict[str, Any]]:
+    gained = summed((period.bucket_of(at), gain) for at, _, gain in _gains(numbers, period))
+    found = ((bucket, gained.get(bucket, NOTHING)) for bucket in period.buckets if _is_told(bucket, numbers))
+    return [
+        {"timestamp": _instant(bucket, period), "impressions": gain["impressions"], "engagement": gain["engagement"]}
+        for bucket, gain in found
+    ]
+
+
+def _is_told(bucket: date, numbers: Collection[TargetNumbers]) -> bool:
+    """Whether a bucket is of the post's time: not an hour before its publication, nor one after its last reading."""
+    if not isinstance(bucket, datetime):
+        return True
+    read = [each.read_at for each in numbers if each.read_at]
+    return min(each.published_hour for each in numbers) <= bucket <= max(read)
+
+
+def _gains(numbers: Collection[TargetNumbers], period: Period) -> list[Gain]:
+    pks = [each.pk for each in numbers]
+    if period.granularity == Granularity.HOUR:
+        snapshots = Snapshot.objects.filter(numbers__in=pks, hour__gte=period.starts).select_related("numbers")
+        return [(each.hour, each.numbers.platform, _counted(each)) for each in snapshots.order_by("read_at", "pk")]
+    shares = TargetDay.objects.filter(numbers__in=pks).select_related("total")
+    return [(each.total.day, each.total.platform, _counted(each)) for each in shares.order_by("total__day", "numbers")]
+
+
+def _counted(row: Snapshot | TargetDay) -> dict[str, int | None]:
+    return {name: getattr(row, name) for name in COUNTED}
+
+
+def _instant(bucket: date, period: Period) -> str:
+    """Return where a bucket begins, as an instant."""
+    return shown_bucket(bucket if isinstance(bucket, datetime) else midnight(bucket, zone=period.zone))

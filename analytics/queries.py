@@ -1,0 +1,73 @@
+"""The query of a report: everything that is wrong with it is told at once."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from accounts import registry
+from analytics.periods import A_DAY, Granularity, Period, day_of
+from ouipost.api.moments import NotAMoment, parse_bound
+from ouipost.errors import InvalidInput
+
+USUAL_DAYS = 30
+HOURS_KEPT_DAYS = 35
+MOST_BUCKETS = 1100
+MOST_DAYS = 3660
+PARAMETERS = ("from", "to", "platform", "granularity", "format")
+Problems = dict[str, list[str]]
+
+
+def read_period(parameters: Mapping[str, str], *, zone: str, now: datetime) -> Period:
+    """Return the whole days that `from` and `to` are on, by default the last 30, and how to cut them.
+
+    Raises InvalidInput with all that is wrong, `platform` included.
+    """
+    problems: Problems = {}
+    first, last = (_read_day(parameters, name, zone=zone, problems=problems) for name in ("from", "to"))
+    granularity = read_granularity(parameters, problems=problems) or Granularity.DAY
+    if parameters.get("platform", registry.IDS[0]) not in registry.IDS:
+        problems["platform"] = [f"Must be one of {', '.join(registry.IDS)}."]
+    if problems:
+        raise InvalidInput(**problems)
+    last = last or max(day_of(now, zone=zone), first or date.min)
+    first = first or last - (USUAL_DAYS - 1) * A_DAY
+    period = Period(first=first, last=last, zone=zone, granularity=granularity)
+    _check(period, now=now)
+    return period
+
+
+def read_granularity(parameters: Mapping[str, str], *, problems: Problems) -> Granularity | None:
+    """Return the granularity that is asked for, if any is, and note where there is none of that name."""
+    given = parameters.get("granularity")
+    if given is None or given in list(Granularity):
+        return Granularity(given) if given else None
+    problems["granularity"] = [f"Must be one of {', '.join(Granularity)}."]
+    return None
+
+
+def _read_day(parameters: Mapping[str, str], name: str, *, zone: str, problems: Problems) -> date | None:
+    given = parameters.get(name)
+    if not given:
+        return None
+    try:
+        return day_of(parse_bound(given, zone=ZoneInfo(zone), end=name == "to"), zone=zone)
+    except NotAMoment as error:
+        problems[name] = [str(error)]
+        return None
+
+
+def _check(period: Period, *, now: datetime) -> None:
+    if period.first > period.last:
+        raise InvalidInput(**{"from": ["Must not be later than `to`."]})
+    if period.last - period.first >= timedelta(days=MOST_DAYS):
+        raise InvalidInput(**{"from": [f"At most {MOST_DAYS} days can be reported at once."]})
+    require_hours(period.first, period.granularity, zone=period.zone, now=now)
+    if len(period.buckets) > MOST_BUCKETS:
+        told = f"At most {MOST_BUCKETS} buckets are reported at once, and these are {len(period.buckets)}."
+        raise InvalidInput(granularity=[f"{told} Take longer ones, or fewer days."])
+
+
+def require_hours(first: date, granularity: Granularity, *, zone: str, now: datetime) -> None:
+    """Raise InvalidInput where hours are asked for that are not kept any more."""
+    if granularity == Granularity.HOUR and first < day_of(now, zone=zone) - HOURS_KEPT_DAYS * A_DAY:
+        raise InvalidInput(granularity=[f"Hours are kept for {HOURS_KEPT_DAYS} days: take a later day, or `day`."])

@@ -1,0 +1,198 @@
+"""Reading what is due of one claimed account: its posts in batches, then the account itself.
+
+The threads that run this talk to networks; their database work goes through a writer.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from django.db import close_old_connections
+
+from accounts import registry, tokens
+from accounts.models import AccountStatus, SocialAccount
+from accounts.platforms.base import (
+    AccountNumbers,
+    AuthExpired,
+    Connector,
+    PlatformError,
+    PostNumbers,
+    Rejected,
+    Unavailable,
+    WhoActs,
+)
+from accounts.session import NetworkSession
+from analytics.budgets import requests_left
+from analytics.models import AccountSync, TargetNumbers
+from analytics.plan import QUARTER
+from analytics.settling import Report, settle_all
+from ouipost.claims import Claim, database_now, engine_time
+from ouipost.crypto import CannotDecrypt
+from ouipost.writer import Runs
+
+logger = logging.getLogger(__name__)
+
+LEASE_SECONDS = 120
+SETTLE_SECONDS = 30
+"""Of the lease, so much is left for settling."""
+AT_ONCE = 200
+"""Posts that one claim reads at most."""
+AHEAD = QUARTER / 15
+"""What is due so soon is read along: it costs few requests more, or none."""
+REFUSALS = 3
+"""After so many refused batches in a row, an account is left alone."""
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """What is to be read of an account, as it was right after the claim."""
+
+    sync: AccountSync
+    account: SocialAccount
+    targets: Sequence[tuple[int, str]]
+    """Of each target the id of its numbers, and its id at the network."""
+    wants_account: bool
+    at: datetime
+
+
+def read(claim: Claim, *, writer: Runs) -> Report | None:
+    """Read what is due of a claimed account and settle it; returns what came of it, None for a lost claim."""
+    due = writer.run(load_all, claim)
+    report = _report(claim, due) if due else None
+    if report is None or not writer.run(settle_all, report):
+        logger.warning("The numbers of %s are read by another worker", claim.pk)
+        return None
+    return report
+
+
+def load_all(held: Sequence[Claim]) -> list[Due | None]:
+    """Return what is due of these accounts; None for what is gone."""
+    now = database_now()
+    syncs = AccountSync.objects.select_related("account__workspace").in_bulk([claim.pk for claim in held])
+    return [_due(syncs[claim.pk], now=now) if claim.pk in syncs else None for claim in held]
+
+
+def _due(sync: AccountSync, *, now: datetime) -> Due:
+    rows = TargetNumbers.objects.filter(account=sync.account, due_at__lte=now + AHEAD).order_by("due_at", "pk")
+    targets = list(rows.values_list("pk", "target__remote_id")[:AT_ONCE])
+    wants_account = sync.account_due_at <= now + AHEAD
+    return Due(sync=sync, account=sync.account, targets=targets, wants_account=wants_account, at=now)
+
+
+def _report(claim: Claim, due: Due) -> Report:
+    reading = Reading(due, deadline=claim.deadline - engine_time(SETTLE_SECONDS).total_seconds())
+    error: PlatformError | None = None
+    try:
+        reading.run()
+    except PlatformError as refusal:
+        error = refusal
+    except registry.PlatformNotConfigured as missing:
+        error = Unavailable(missing.message, who_acts=WhoActs.OPERATOR)
+    except CannotDecrypt:
+        error = Unavailable("The stored tokens cannot be opened.", who_acts=WhoActs.OPERATOR)
+    except Exception:
+        logger.exception("Reading the numbers of %s met an error of ours", claim.pk)
+        error = Unavailable("An internal error stopped it; the operator's log has it.", who_acts=WhoActs.OPERATOR)
+    return Report(
+        claim=claim,
+        at=due.at,
+        asked=reading.asked,
+        found=reading.found,
+        asked_account=reading.asked_account,
+        account=reading.account_numbers,
+        error=error or reading.refusal,
+        requests=reading.session.requests,
+    )
+
+
+@dataclass
+class Reading:
+    """One account on its way: what was asked so far, and what the network said."""
+
+    due: Due
+    deadline: float
+    """On this process's monotonic clock: what is not asked by then stays due."""
+    asked: list[int] = field(default_factory=list)
+    found: dict[int, PostNumbers | None] = field(default_factory=dict)
+    """By the id of a target's numbers; None: the network does not have it any more."""
+    asked_account: bool = False
+    account_numbers: AccountNumbers | None = None
+    refusal: Rejected | None = None
+    """Of a batch beside others that were answered."""
+
+    def __post_init__(self) -> None:
+        self.account = self.due.account
+        self.session: NetworkSession = registry.session(self.account.workspace, deadline=self.deadline)
+        self.requests_left = requests_left(self.account.platform, self.due.sync.paced_at, now=self.due.at)
+
+    def run(self) -> None:
+        """Ask for all that is due; raises what stops it, with what was found until then kept."""
+        connector = registry.connector(self.account.platform, self.account.workspace)
+        self._read_posts(connector)
+        if self.due.wants_account and self._may_go_on():
+            self.asked_account = True
+            self.account_numbers = self._authorized(
+                lambda: connector.account_metrics(self.session, self.account.unseal(), now=self.due.at)
+            )
+
+    def _read_posts(self, connector: Connector) -> None:
+        """Ask batch by batch; one that is refused is put off, and the rest goes on."""
+        refusals, targets = 0, list(self.due.targets)
+        while targets and self._may_go_on():
+            batch, targets = targets[: connector.metrics_batch], targets[connector.metrics_batch :]
+            self.asked += [pk for pk, _ in batch]
+            try:
+                self._read_batch(connector, dict(batch))
+                refusals = 0
+            except Rejected as error:
+                self.refusal, refusals = error, refusals + 1
+                if refusals == REFUSALS:
+                    raise
+
+    def _read_batch(self, connector: Connector, batch: dict[int, str]) -> None:
+        ids = list(batch.values())
+        numbers = self._authorized(
+            lambda: connector.post_metrics(self.session, self.account.unseal(), ids, now=self.due.at)
+        )
+        self.found |= {pk: numbers.get(remote_id) for pk, remote_id in batch.items()}
+
+    def _may_go_on(self) -> bool:
+        return self.session.requests < self.requests_left and time.monotonic() < self.deadline
+
+    def _authorized(self, ask: Callable[[], Answer]) -> Answer:
+        """Ask with a token that the network takes: one that has ended is renewed, once."""
+        try:
+            self._require_token()
+            return ask()
+        except AuthExpired as error:
+            self._renew_token(error)
+        try:
+            return ask()
+        except AuthExpired as error:
+            tokens.expire(self.account, error)
+            raise
+
+    def _require_token(self) -> None:
+        if not self.account.access_token:
+            raise AuthExpired("The account is not connected any more.")
+        if self.account.refresh_token and tokens.is_stale(self.account, now=self.due.at):
+            raise AuthExpired("The access token has ended.")
+
+    def _renew_token(self, error: AuthExpired) -> None:
+        """Get a new token; raises what keeps it from being renewed."""
+        if not self.account.refresh_token:
+            if self.account.access_token:
+                tokens.expire(self.account, error)
+            raise error
+        close_old_connections()  # this thread's own may be from long ago
+        renewed = tokens.refresh_now(self.account)
+        columns = ["access_token", "refresh_token", "access_expires_at", "status"]
+        self.account.refresh_from_db(fields=columns)
+        if not renewed and self.account.status == AccountStatus.EXPIRED:
+            raise error
+        if not renewed:
+            raise Unavailable("The account's token is being renewed.", retry_after=engine_time(5).total_seconds())

@@ -1,0 +1,120 @@
+"""What a workspace, or the whole installation, gained in a period: from the sums alone, in one query."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db.models import Max
+
+from accounts import registry
+from accounts.models import SocialAccount, SocialAccountQuerySet
+from analytics.gains import Numbers, rate, summed
+from analytics.models import DayTotal, HourTotal, InstallationDay
+from analytics.periods import Granularity, Period
+from analytics.totals import SUMMED
+from workspaces.models import Workspace
+
+NONE: Numbers = dict.fromkeys(SUMMED, 0)
+"""What is reported where nothing was counted."""
+TOLD = ("impressions", "engagement", "posts")
+"""What a timeline tells."""
+Row = tuple[date, str, Numbers]
+"""A day, or for hours an instant, a network, and what was gained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Whose numbers: one workspace's, or those of all; and of one network, or of all."""
+
+    workspace: Workspace | None = None
+    platform: str = ""
+
+    def rows(self, period: Period) -> list[Row]:
+        """Return what was gained, by day or hour and by network, in the order of time."""
+        by_hour = period.granularity == Granularity.HOUR
+        bounds = (period.starts, period.ends) if by_hour else (period.first, period.last)
+        field = "hour" if by_hour else "day"
+        matching: dict[str, Any] = {f"{field}__range": bounds}
+        matching |= {"workspace": self.workspace} if self.workspace else {}
+        matching |= {"platform": self.platform} if self.platform else {}
+        rows = self._model(by_hour=by_hour)._default_manager.filter(**matching)
+        found = rows.order_by(field, "platform").values_list(field, "platform", *SUMMED)
+        return [(at, platform, dict(zip(SUMMED, numbers, strict=True))) for at, platform, *numbers in found]
+
+    def _model(self, *, by_hour: bool) -> type[DayTotal | HourTotal | InstallationDay]:
+        if self.workspace is None:
+            return InstallationDay
+        return HourTotal if by_hour else DayTotal
+
+    def accounts(self) -> SocialAccountQuerySet:
+        """Match the connected accounts."""
+        rows = SocialAccount.objects.connected()
+        rows = rows.filter(workspace=self.workspace) if self.workspace else rows.filter(workspace__deleted_at=None)
+        return rows.filter(platform=self.platform) if self.platform else rows
+
+    def as_of(self) -> datetime | None:
+        """Return when the last of the numbers were read."""
+        found: datetime | None = self.accounts().aggregate(last=Max("last_sync"))["last"]
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A period's numbers, summed in three ways that agree."""
+
+    summary: Mapping[str, Any]
+    by_platform: Mapping[str, Mapping[str, Any]]
+    timeline: Sequence[Mapping[str, Any]]
+    """One entry for each bucket, also where nothing was counted."""
+
+
+def report(scope: Scope, period: Period) -> Report:
+    """Return what was gained in a period."""
+    rows = scope.rows(period)
+    platforms = summed((platform, numbers) for _, platform, numbers in rows)
+    by_platform = {name: _of_platform(platforms[name]) for name in registry.IDS if name in platforms}
+    return Report(summary=_summary(rows, by_platform), by_platform=by_platform, timeline=_timeline(rows, period))
+
+
+def table(scope: Scope, period: Period) -> list[dict[str, Any]]:
+    """Return a row for each bucket and network in which something was counted, in the order of time."""
+    pairs = (((period.bucket_of(at), platform), numbers) for at, platform, numbers in scope.rows(period))
+    found = sorted(summed(pairs).items())
+    return [{"date": shown_bucket(at), "platform": platform, **numbers} for (at, platform), numbers in found]
+
+
+def shown_bucket(at: date) -> str:
+    """Return a bucket as answers show it: its first day, or for hours its instant."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(at, datetime) else at.isoformat()
+
+
+def _of_platform(numbers: Numbers) -> dict[str, Any]:
+    return {**numbers, "engagement_rate": rate(numbers["engagement"], numbers["impressions"])}
+
+
+def _summary(rows: Sequence[Row], by_platform: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    numbers = summed(("all", each) for _, _, each in rows).get("all", NONE)
+    return {
+        **{f"total_{name}": numbers[name] for name in SUMMED},
+        "avg_engagement_rate": rate(numbers["engagement"], numbers["impressions"]),
+        "best_performing_platform": _best(by_platform),
+    }
+
+
+def _best(by_platform: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return the network with the highest engagement rate, of equals the first in the usual order."""
+    rated = {name: numbers["engagement_rate"] for name, numbers in by_platform.items() if numbers["impressions"]}
+    return max(rated, key=lambda name: rated[name]) if rated else None
+
+
+def _timeline(rows: Sequence[Row], period: Period) -> list[dict[str, Any]]:
+    """Nothing gained is 0, unless no network says anything of it in the whole period."""
+    gained = summed((period.bucket_of(at), numbers) for at, _, numbers in rows)
+    known = {name for _, _, numbers in rows for name in TOLD if numbers[name] is not None}
+    found = ((bucket, gained.get(bucket, NONE)) for bucket in period.buckets)
+    return [
+        {"date": shown_bucket(bucket)}
+        | {name: numbers[name] or (0 if name in known else numbers[name]) for name in TOLD}
+        for bucket, numbers in found
+    ]

@@ -1,0 +1,238 @@
+"""What becomes of readings: snapshots, totals and the next time, all in the caller's transaction."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Min, Sum
+
+from accounts import health
+from accounts.models import SocialAccount
+from accounts.platforms.base import AccountNumbers, PlatformError, PostNumbers, Rejected, Unavailable, WhoActs
+from analytics import budgets
+from analytics.gains import COUNTED, gained, merged
+from analytics.models import AccountDay, AccountSync, Snapshot, TargetNumbers
+from analytics.periods import day_of, hour_of
+from analytics.plan import DAILY, HOURLY, after_failures, next_reading
+from analytics.totals import Gain, add_all
+from ouipost import claims
+from ouipost.claims import Claim
+from ouipost.events.journal import SYSTEM, entry, record_all
+from ouipost.rows import update_each
+from posts.models import Post, Target
+from workspaces.models import Workspace
+
+FAILURES = 5
+"""After so many in a row, an account counts as one that cannot be read."""
+AT_ONCE = 250
+KEPT = (*COUNTED, "own", "most", "read_at", "removed_at", "due_at")
+"""The columns that a reading changes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What one claim of an account led to."""
+
+    claim: Claim
+    at: datetime
+    asked: Collection[int]
+    """The numbers that were asked for; what is not in `found` got no answer, and is put off."""
+    found: Mapping[int, PostNumbers | None]
+    """None: the network does not have the post any more."""
+    asked_account: bool
+    account: AccountNumbers | None
+    error: PlatformError | None
+    requests: int
+
+
+def settle_all(reports: Sequence[Report]) -> list[bool]:
+    """Keep what was read, and plan the next readings; returns, for each report, whether its claim was not lost.
+
+    The cost in statements does not grow with the posts or the reports.
+    """
+    asked = [pk for report in reports for pk in report.asked]
+    posts = list(Target.objects.filter(numbers__in=asked).values_list("post", flat=True).distinct())
+    list(Post.objects.select_for_update().filter(pk__in=posts).order_by("pk").values_list("pk", flat=True))
+    held = claims.lock_each(AccountSync, [report.claim for report in reports])
+    syncs = AccountSync.objects.select_related("account__workspace").in_bulk(held)
+    present = {pk: sync for pk, sync in syncs.items() if sync.account.workspace.deleted_at is None}
+    ours = [report for report in reports if report.claim.pk in present]
+    _keep_numbers(ours)
+    _keep_accounts(ours, present)
+    _tell_health(ours, present)
+    _plan(ours, present)
+    return [report.claim.pk in held for report in reports]
+
+
+def _keep_numbers(reports: Sequence[Report]) -> None:
+    """Write the numbers of all posts that were asked for, and what they gained into the sums."""
+    asked = {pk: report for report in reports for pk in report.asked}
+    locked = TargetNumbers.objects.select_for_update().filter(pk__in=asked).order_by("pk")
+    rows = {each.pk: each for each in locked}
+    zones = _zones(rows.values())
+    snapshots, gains, gone = [], [], []
+    for pk, numbers in rows.items():
+        report = asked[pk]
+        numbers.due_at = next_reading(numbers.published_at, now=report.at)
+        if pk not in report.found:
+            continue
+        found = report.found[pk]
+        if found is None:
+            gone += [numbers] if numbers.removed_at is None else []
+            numbers.removed_at = numbers.removed_at or report.at
+            continue
+        numbers.removed_at = None
+        gain = _take_over(numbers, found, at=report.at, zone=zones[numbers.workspace_id])
+        gains.append(gain)
+        snapshots.append(_snapshot(numbers, found, gain, at=report.at))
+    Snapshot.objects.bulk_create(snapshots, batch_size=AT_ONCE)
+    kept = list(rows.values())
+    for start in range(0, len(kept), AT_ONCE):
+        _write(kept[start : start + AT_ONCE])
+    _keep_posts([each.target_id for each in kept])
+    _tell_removed(gone)
+    add_all(gains)
+
+
+def _zones(rows: Collection[TargetNumbers]) -> dict[str, str]:
+    found = Workspace.objects.in_bulk({each.workspace_id for each in rows})
+    return {pk: workspace.timezone for pk, workspace in found.items()}
+
+
+def _take_over(numbers: TargetNumbers, found: PostNumbers, *, at: datetime, zone: str) -> Gain:
+    """Bring the numbers of a target up to a reading, and return what it gained since the one before."""
+    known = {name: getattr(numbers, name) for name in COUNTED}
+    read = {name: getattr(found, name) for name in COUNTED}
+    counts = gained(known, read)
+    for name, value in merged(known, read).items():
+        setattr(numbers, name, value)
+    numbers.own = {**numbers.own, **found.own}
+    numbers.most += max(counts["engagement"] or 0, 0)
+    numbers.read_at = at
+    return Gain(
+        numbers_id=numbers.pk,
+        workspace_id=numbers.workspace_id,
+        platform=numbers.platform,
+        day=day_of(at, zone=zone),
+        hour=hour_of(at, zone=zone),
+        counts=counts,
+    )
+
+
+def _snapshot(numbers: TargetNumbers, found: PostNumbers, gain: Gain, *, at: datetime) -> Snapshot:
+    read = {name: getattr(found, name) for name in COUNTED} | dict(found.own)
+    return Snapshot(numbers_id=numbers.pk, read_at=at, hour=gain.hour, read=read, **gain.counts)
+
+
+def _write(rows: Sequence[TargetNumbers]) -> None:
+    update_each(TargetNumbers, {each.pk: {name: getattr(each, name) for name in KEPT} for each in rows})
+    update_each(Target, {each.target_id: {"metrics": _metrics(each)} for each in rows if each.read_at})
+
+
+def _metrics(numbers: TargetNumbers) -> dict[str, Any]:
+    """Return a target's own copy of its numbers: posts are shown without looking here."""
+    counted = {name: getattr(numbers, name) for name in COUNTED}
+    moments = {"read_at": numbers.read_at, "removed_at": numbers.removed_at}
+    return counted | {name: at.isoformat() if at else None for name, at in moments.items()}
+
+
+def _keep_posts(targets: Collection[str]) -> None:
+    """Write the totals of the posts that these targets belong to."""
+    posts = Target.objects.filter(pk__in=targets).values("post")
+    rows = TargetNumbers.objects.filter(target__post__in=posts).values("target__post").order_by()
+    totals = rows.annotate(seen=Sum("impressions"), engaged=Sum("engagement"), clicked=Sum("clicks"))
+    found = {
+        each["target__post"]: {
+            "impressions": _at_least_zero(each["seen"]),
+            "engagement": _at_least_zero(each["engaged"]),
+            "clicks": _at_least_zero(each["clicked"]),
+        }
+        for each in totals
+    }
+    pks = sorted(found)
+    for start in range(0, len(pks), AT_ONCE):
+        update_each(Post, {pk: found[pk] for pk in pks[start : start + AT_ONCE]})
+
+
+def _at_least_zero(number: int | None) -> int | None:
+    return None if number is None else max(number, 0)
+
+
+def _tell_removed(rows: Sequence[TargetNumbers]) -> None:
+    """Tell the journal of posts that somebody, or the network, has taken away there: they are never sent again."""
+    targets = Target.objects.select_related("post").filter(numbers__in=rows).order_by("pk")
+    record_all([entry("removed", each.post, actor=SYSTEM, target=each.pk, platform=each.platform) for each in targets])
+
+
+def _keep_accounts(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
+    """Write how accounts stand today."""
+    for report in reports:
+        account, found = syncs[report.claim.pk].account, report.account
+        if found is None:
+            continue
+        said = {name: shares for name, shares in asdict(found.demographics).items() if shares}
+        values = asdict(found) | {"demographics": said or None, "read_at": report.at}
+        day = day_of(report.at, zone=account.workspace.timezone)
+        AccountDay.objects.update_or_create(account=account, day=day, defaults=values)
+        known = {name: value for name in ("followers", "following") if (value := getattr(found, name)) is not None}
+        SocialAccount.objects.filter(pk=account.pk).update(**known)
+
+
+def _tell_health(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
+    troubles = {each.claim.pk: shown(each.error) for each in reports if each.error and _is_trouble(each, syncs)}
+    health.in_trouble(troubles)
+    well = [each for each in reports if not each.error]
+    health.recovered([each.claim.pk for each in well])
+    for each in well:
+        if each.found or each.account:
+            SocialAccount.objects.filter(pk=each.claim.pk).update(last_sync=each.at)
+
+
+def _is_trouble(report: Report, syncs: Mapping[str, AccountSync]) -> bool:
+    """Whether the account counts as one that cannot be read: it was refused, or nothing has helped for long."""
+    is_refused = isinstance(report.error, Rejected) and report.error.acts != WhoActs.OPERATOR
+    return is_refused or syncs[report.claim.pk].failures + 1 >= FAILURES
+
+
+def shown(error: PlatformError) -> dict[str, Any]:
+    """Return an error as the health of an account shows it."""
+    return {"code": error.error_code, "message": error.message, "who_acts": str(error.acts)}
+
+
+def _plan(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
+    """Give the accounts back, each with the time of its next reading."""
+    rows = TargetNumbers.objects.filter(account__in=[report.claim.pk for report in reports], due_at__isnull=False)
+    coming = dict(rows.values_list("account").annotate(first=Min("due_at")).order_by())
+    for report in reports:
+        sync = syncs[report.claim.pk]
+        values = _next(sync, report, coming.get(sync.pk))
+        claims.release(AccountSync, report.claim, claim_count=0, **values)
+
+
+def _next(sync: AccountSync, report: Report, target_due_at: datetime | None) -> dict[str, Any]:
+    """Return when an account is read next: after a failure later, and never before its budget allows."""
+    account_due_at = sync.account_due_at
+    if report.asked_account:
+        account_due_at = report.at + (HOURLY if report.account is None else DAILY)
+    due_at = min(account_due_at, target_due_at or account_due_at)
+    paced_at = budgets.spent(sync.account.platform, sync.paced_at, requests=report.requests, now=report.at)
+    due_at = max(due_at, budgets.free_at(sync.account.platform, paced_at, now=report.at))
+    failures = sync.failures + 1 if report.error else 0
+    if report.error:
+        due_at = max(due_at, _again(report.error, failures, now=report.at))
+    error = shown(report.error) if report.error else None
+    return {
+        "due_at": due_at,
+        "account_due_at": account_due_at,
+        "paced_at": paced_at,
+        "failures": failures,
+        "error": error,
+    }
+
+
+def _again(error: PlatformError, failures: int, *, now: datetime) -> datetime:
+    """Return when to try after an error: when the network says, else later after each."""
+    if isinstance(error, Unavailable) and error.retry_after is not None:
+        return now + timedelta(seconds=error.retry_after)
+    return after_failures(failures, now=now)

@@ -1,0 +1,118 @@
+"""Syncing: takes accounts of which something is due, and reads it; as many as you like may run."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from accounts import traffic
+from accounts.models import AccountStatus, Network
+from analytics.discovery import discover, discover_all
+from analytics.models import AccountSync
+from analytics.reading import LEASE_SECONDS, read
+from analytics.settling import Report
+from ouipost import claims
+from ouipost.claims import Claim, LostClaim
+from ouipost.engine import Engine
+from ouipost.writer import Runs
+from workspaces.models import Mode
+
+LOOK_AHEAD = 4
+LOOK_BACK_EVERY_SECONDS = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A claimed account."""
+
+    claim: Claim
+    network: str
+
+
+class Syncer(Engine[Job]):
+    """One process's share of the syncing; half of its threads at most wait for the same network.
+
+    `workspace_id` keeps to one workspace, and `tell` hears of each account that was read.
+    """
+
+    name = "sync"
+    tick_seconds = 2.0
+
+    def __init__(
+        self, threads: int, *, workspace_id: str = "", tell: Callable[[Report], None] | None = None, **options: object
+    ) -> None:
+        super().__init__(threads, **options)  # type: ignore[arg-type]
+        self._workspace_id = workspace_id
+        self._tell = tell
+        self._looked_back_at = float("-inf")
+
+    def claim(self, free: int, running: Collection[Job]) -> list[Job]:
+        self._discover()
+        return claim_accounts(
+            free,
+            share=max(1, self._threads // 2),
+            busy=Counter(job.network for job in running),
+            workspace_id=self._workspace_id,
+        )
+
+    def work(self, job: Job, writer: Runs) -> None:
+        report = read(job.claim, writer=writer)
+        if report is not None and self._tell is not None:
+            self._tell(report)
+
+    def _discover(self) -> None:
+        """Take up what was just published, and now and then what was overlooked."""
+        now = claims.database_now()
+        if time.monotonic() < self._looked_back_at + LOOK_BACK_EVERY_SECONDS:
+            discover(now=now)
+            return
+        discover_all(now=now)
+        self._looked_back_at = time.monotonic()
+
+
+def claim_accounts(limit: int, *, share: int, busy: Counter[str], workspace_id: str = "") -> list[Job]:
+    """Claim up to `limit` accounts of which something is due, the longest due first.
+
+    No network gets more than its share beside those that are busy already.
+    """
+    due = due_accounts(claims.database_now(), workspace_id=workspace_id).order_by("due_at", "pk")
+    networks: dict[str, str] = {}
+    taken = Counter(busy)
+    for pk, platform, mode in due.values_list("pk", "account__platform", "account__workspace__mode")[
+        : limit * LOOK_AHEAD
+    ]:
+        network = f"{traffic.SANDBOX if mode == Mode.SANDBOX else ''}{platform}"
+        if taken[network] < share and len(networks) < limit:
+            networks[pk] = network
+            taken[network] += 1
+    return [Job(claim=claim, network=networks[claim.pk]) for claim in _claim(list(networks))]
+
+
+def _claim(pks: list[str]) -> list[Claim]:
+    try:
+        with transaction.atomic():
+            return claims.claim(AccountSync.objects.all(), pks, lease=claims.engine_time(LEASE_SECONDS)) if pks else []
+    except LostClaim:
+        return []  # another worker was faster: the next tick sees what is left
+
+
+def due_accounts(now: datetime, *, workspace_id: str = "") -> QuerySet[AccountSync]:
+    """Match accounts that can be read now: connected, and neither they nor their network are left alone."""
+    rows = readable_accounts(workspace_id).filter(claims.is_due(now))
+    resting = Network.objects.filter(held_until__gt=now).values_list("pk", flat=True)
+    for network in resting:
+        mode = Mode.SANDBOX if network.startswith(traffic.SANDBOX) else Mode.LIVE
+        platform = network.removeprefix(traffic.SANDBOX)
+        rows = rows.exclude(account__platform=platform, account__workspace__mode=mode)
+    return rows.filter(Q(account__held_until=None) | Q(account__held_until__lte=now))
+
+
+def readable_accounts(workspace_id: str = "") -> QuerySet[AccountSync]:
+    """Match accounts that a network lets us read, of one workspace or of all."""
+    rows = AccountSync.objects.filter(account__disconnected_at=None, account__workspace__deleted_at=None)
+    rows = rows.exclude(account__status=AccountStatus.EXPIRED)
+    return rows.filter(account__workspace=workspace_id) if workspace_id else rows

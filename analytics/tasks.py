@@ -1,0 +1,15 @@
+"""Celery's part in syncing: a message says that something may be due, and a process reads until nothing is."""
+
+from django.conf import settings
+
+from analytics.sync import Syncer
+from ouipost.celery import app
+
+RUN_SECONDS = 30
+"""After this long a process takes another message: syncing is not all that it does."""
+
+
+@app.task
+def sync_due() -> None:
+    """Read numbers until nothing is due, or for half a minute."""
+    Syncer(settings.SYNC_THREADS).run_until_idle(seconds=RUN_SECONDS)

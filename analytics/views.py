@@ -1,0 +1,113 @@
+"""/api/analytics and /api/posts/{id}/analytics."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import registry
+from analytics.audience import audience
+from analytics.gains import COUNTED
+from analytics.models import TargetNumbers
+from analytics.periods import Granularity, Period, day_of
+from analytics.post_report import numbers_of, post_period, post_report, post_table
+from analytics.queries import PARAMETERS, read_granularity, read_period, require_hours
+from analytics.reports import Scope, report, table
+from analytics.serializers import PostAnalyticsSerializer, ReportSerializer
+from analytics.top import top_targets
+from analytics.totals import SUMMED
+from ouipost.api.csv import CSV, JSON, csv_answer, wants_csv
+from ouipost.errors import InvalidInput
+from ouipost.ids import PATTERN
+from posts.models import Post
+from workspaces.models import Workspace
+from workspaces.scoping import WorkspaceViewSet
+
+CONTENT_LENGTH = 280
+"""So much of a post's text stands beside its numbers."""
+PERIOD = [
+    OpenApiParameter("from", str, description="First day or moment; its whole day is reported. Usual: 30 days in all."),
+    OpenApiParameter("to", str, description="Last day or moment; its whole day is reported. Usual: today."),
+    OpenApiParameter("platform", str, enum=registry.IDS),
+]
+CUT = [
+    OpenApiParameter("granularity", str, enum=list(Granularity)),
+    OpenApiParameter("format", str, enum=[JSON, CSV]),
+]
+
+
+class AnalyticsViewSet(WorkspaceViewSet[TargetNumbers]):
+    """/api/analytics: what a workspace gained."""
+
+    queryset = TargetNumbers.objects.all()
+    pagination_class = None
+    scope = "analytics"
+    query_parameters = {"list": PARAMETERS}
+
+    @extend_schema(parameters=[*PERIOD, *CUT], responses=ReportSerializer)
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        """Report what was gained in a period, whenever the posts were published."""
+        as_csv, parameters = wants_csv(request), request.query_params
+        period = read_period(parameters, zone=self.workspace.timezone, now=timezone.now())
+        scope = Scope(workspace=self.workspace, platform=parameters.get("platform", ""))
+        if as_csv:
+            return csv_answer(table(scope, period), columns=("date", "platform", *SUMMED), filename="analytics.csv")
+        return Response(ReportSerializer(_report(self.workspace, scope, period)).data)
+
+
+def _report(workspace: Workspace, scope: Scope, period: Period) -> dict[str, Any]:
+    return {
+        "period": {"from": period.starts, "to": period.ends},
+        **asdict(report(scope, period)),
+        "top_posts": _top_posts(workspace, scope, period),
+        "audience": audience(scope.accounts(), period),
+        "as_of": scope.as_of(),
+    }
+
+
+def _top_posts(workspace: Workspace, scope: Scope, period: Period) -> Sequence[dict[str, Any]]:
+    found = top_targets(workspace, period, platform=scope.platform)
+    rows = TargetNumbers.objects.select_related("target__post").in_bulk([top.numbers_id for top in found])
+    return [
+        {
+            "id": rows[top.numbers_id].target.post_id,
+            "content": rows[top.numbers_id].target.post.content[:CONTENT_LENGTH],
+            "platform": rows[top.numbers_id].platform,
+            "account_id": rows[top.numbers_id].account_id,
+            "impressions": top.impressions,
+            "engagement": top.engagement,
+            "published_at": rows[top.numbers_id].published_at,
+        }
+        for top in found
+    ]
+
+
+class PostAnalyticsViewSet(WorkspaceViewSet[Post]):
+    """/api/posts/{id}/analytics: how one post did."""
+
+    queryset = Post.objects.all()
+    lookup_value_regex = f"post_{PATTERN}"
+    scope = "analytics"
+    query_parameters = {"retrieve": ("granularity", "format")}
+
+    @extend_schema(parameters=CUT, responses=PostAnalyticsSerializer)
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        """Show a post's numbers so far, and what it gained from its publication to the last reading."""
+        as_csv, problems = wants_csv(request), dict[str, list[str]]()
+        granularity = read_granularity(request.query_params, problems=problems)
+        if problems:
+            raise InvalidInput(**problems)
+        post = self.get_object()
+        numbers, zone, now = numbers_of(post), self.workspace.timezone, timezone.now()
+        period = post_period(numbers, granularity, zone=zone, now=now)
+        if period is not None:
+            require_hours(day_of(numbers[0].published_at, zone=zone), period.granularity, zone=zone, now=now)
+        if as_csv:
+            columns = ("timestamp", "platform", *COUNTED)
+            return csv_answer(post_table(numbers, period), columns=columns, filename=f"{post.pk}.csv")
+        shown = {"post_id": post.pk, "analytics": asdict(post_report(numbers, period))}
+        return Response(PostAnalyticsSerializer(shown).data)
