@@ -1,0 +1,122 @@
+"""`manage.py sync_analytics`: read the numbers that are due, now, and say how it went."""
+
+import sys
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.db.models import Q
+
+from accounts.models import AccountStatus, SocialAccount
+from adminapi.arguments import require_between, require_workspace
+from analytics.discovery import discover_all
+from analytics.models import AccountSync, TargetNumbers
+from analytics.settling import Report
+from analytics.sync import Syncer, due_accounts, readable_accounts
+from ouipost.claims import database_now
+
+SECONDS, MOST_SECONDS = 3600, 86_400
+
+
+class Command(BaseCommand):
+    help = "Read the numbers that are due and print what came of each account; exits 1 if one could not be read."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--workspace", default="", metavar="ID", help="read one workspace")
+        parser.add_argument("--all", action="store_true", help="also what is not due yet: posts of the last 90 days")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be read")
+        parser.add_argument(
+            "--seconds", type=int, default=SECONDS, help="take no more accounts after so long (default 3600)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        require_workspace(options["workspace"])
+        require_between("--seconds", options["seconds"], least=1, most=MOST_SECONDS)
+        now = database_now()
+        if options["dry_run"]:
+            self._say(options["workspace"], everything=options["all"])
+            return
+        discover_all(now=now)
+        if options["all"]:
+            _make_due(options["workspace"])
+        self._say_who_cannot(options["workspace"])
+        progress = Progress(self, accounts=due_accounts(now, workspace_id=options["workspace"]).count())
+        syncer = Syncer(settings.SYNC_THREADS, workspace_id=options["workspace"], tell=progress.tell)
+        syncer.run_until_idle(seconds=options["seconds"])
+        self.stdout.write(progress.summary)
+        if progress.failed:
+            sys.exit(1)
+
+    def _say(self, workspace_id: str, *, everything: bool) -> None:
+        """Print what would be read; posts that were published in the last moments may not be among it."""
+        now = database_now()
+        rows = readable_accounts(workspace_id) if everything else due_accounts(now, workspace_id=workspace_id)
+        total = 0
+        for sync in rows.select_related("account").order_by("account__workspace", "pk"):
+            numbers = TargetNumbers.objects.filter(account=sync.pk, due_at__isnull=False)
+            posts = numbers.count() if everything else numbers.filter(due_at__lte=now).count()
+            own = " and its own numbers" if everything or sync.account_due_at <= now else ""
+            self.stdout.write(f"{_name(sync.account)}: {posts} posts{own}")
+            total += posts
+        self._say_who_cannot(workspace_id)
+        self.stdout.write(f"Would read {total} posts of {rows.count()} accounts; nothing was done.")
+
+    def _say_who_cannot(self, workspace_id: str) -> None:
+        expired = SocialAccount.objects.connected().filter(status=AccountStatus.EXPIRED, workspace__deleted_at=None)
+        expired = expired.filter(workspace=workspace_id) if workspace_id else expired
+        for account in expired.order_by("workspace", "pk"):
+            self.stdout.write(f"{_name(account)}: cannot be read until its owner signs in again.")
+
+
+class Progress:
+    """Prints each account as it was read; the threads that read tell it."""
+
+    def __init__(self, command: BaseCommand, *, accounts: int) -> None:
+        self._command = command
+        self._lock = threading.Lock()
+        self._accounts = accounts
+        self._read: set[str] = set()
+        self._posts = 0
+        self.failed: set[str] = set()
+
+    def tell(self, report: Report) -> None:
+        with self._lock:
+            account = SocialAccount.objects.get(pk=report.claim.pk)
+            self._read.add(account.pk)
+            self._posts += sum(found is not None for found in report.found.values())
+            if report.error:
+                self.failed.add(account.pk)
+            total = max(self._accounts, len(self._read))
+            self._command.stdout.write(f"[{len(self._read)} of {total}] {_name(account)}: {_told(report)}")
+            self._command.stdout.flush()
+
+    @property
+    def summary(self) -> str:
+        told = f"Read {self._posts} posts of {len(self._read - self.failed)} accounts"
+        return f"{told}; {len(self.failed)} could not be read." if self.failed else f"{told}."
+
+
+def _told(report: Report) -> str:
+    read = sum(found is not None for found in report.found.values())
+    gone = len(report.found) - read
+    told = f"{read} posts read"
+    told += f", {gone} not there any more" if gone else ""
+    told += ", its own numbers read" if report.account else ""
+    if report.error:
+        told += f"; {report.error.error_code}: {report.error.message} ({report.error.acts} acts)"
+    return told
+
+
+def _name(account: SocialAccount) -> str:
+    return f"{account.pk} ({account.platform}, {account.name})"
+
+
+def _make_due(workspace_id: str) -> None:
+    """Have everything read that is read at all."""
+    now = database_now()
+    accounts = readable_accounts(workspace_id).values_list("pk", flat=True)
+    TargetNumbers.objects.filter(account__in=list(accounts), due_at__gt=now).update(due_at=now)
+    AccountSync.objects.filter(Q(lease_until=None) | Q(lease_until__lte=now), pk__in=list(accounts)).update(
+        due_at=now, account_due_at=now
+    )
