@@ -1,7 +1,7 @@
 """What a reading adds to what was known. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 COUNTED = ("impressions", "reach", "engagement", "clicks")
@@ -32,6 +32,17 @@ def summed(pairs: Iterable[tuple[Key, Numbers]]) -> dict[Key, Numbers]:
     for key, numbers in pairs:
         groups[key].append(numbers)
     return {key: {name: total(each[name] for each in found) for name in found[0]} for key, found in groups.items()}
+
+
+def bucketed(
+    gained: Mapping[Key, Numbers], buckets: Iterable[Key], names: Sequence[str]
+) -> Iterator[tuple[Key, Numbers]]:
+    """Give the numbers of each bucket in order: nothing gained is 0, unless no network says anything of it in any."""
+    known = {name for numbers in gained.values() for name in names if numbers[name] is not None}
+    missing = {name: 0 if name in known or not gained else None for name in names}
+    for bucket in buckets:
+        found = gained.get(bucket, missing)
+        yield bucket, {name: missing[name] if found[name] is None else found[name] for name in names}
 
 
 def rate(engagement: int | None, impressions: int | None) -> float | None:

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from accounts import platforms
-from analytics.gains import COUNTED, Numbers, rate, summed, total
+from analytics.gains import COUNTED, Numbers, bucketed, rate, summed, total
 from analytics.models import Snapshot, TargetDay, TargetNumbers
 from analytics.periods import Granularity, Period, day_of, midnight
 from analytics.reports import shown_bucket
@@ -16,7 +16,8 @@ from posts.models import Post
 FINE_FOR = timedelta(days=7)
 """So long after it went out a post is shown by the hour."""
 METRICS = {platform.id: platform.metrics for platform in platforms.ALL}
-NOTHING: Numbers = dict.fromkeys(COUNTED, 0)
+TOLD = ("impressions", "engagement")
+"""What a timeline tells."""
 Gain = tuple[date, str, Numbers]
 """A day, or for hours an instant, a network, and what was gained."""
 
@@ -94,11 +95,8 @@ def _own(platform: str, found: Sequence[TargetNumbers]) -> dict[str, int | None]
 
 def _timeline(numbers: Collection[TargetNumbers], period: Period) -> list[dict[str, Any]]:
     gained = summed((period.bucket_of(at), gain) for at, _, gain in _gains(numbers, period))
-    found = ((bucket, gained.get(bucket, NOTHING)) for bucket in period.buckets if _is_told(bucket, numbers))
-    return [
-        {"timestamp": _instant(bucket, period), "impressions": gain["impressions"], "engagement": gain["engagement"]}
-        for bucket, gain in found
-    ]
+    buckets = [bucket for bucket in period.buckets if _is_told(bucket, numbers)]
+    return [{"timestamp": _instant(bucket, period), **gain} for bucket, gain in bucketed(gained, buckets, TOLD)]
 
 
 def _is_told(bucket: date, numbers: Collection[TargetNumbers]) -> bool:

@@ -9,7 +9,7 @@ from django.db.models import Max
 
 from accounts import registry
 from accounts.models import SocialAccount, SocialAccountQuerySet
-from analytics.gains import Numbers, rate, summed
+from analytics.gains import Numbers, bucketed, rate, summed
 from analytics.models import DayTotal, HourTotal, InstallationDay
 from analytics.periods import Granularity, Period
 from analytics.totals import SUMMED
@@ -109,12 +109,6 @@ def _best(by_platform: Mapping[str, Mapping[str, Any]]) -> str | None:
 
 
 def _timeline(rows: Sequence[Row], period: Period) -> list[dict[str, Any]]:
-    """Nothing gained is 0, unless no network says anything of it in the whole period."""
     gained = summed((period.bucket_of(at), numbers) for at, _, numbers in rows)
-    known = {name for _, _, numbers in rows for name in TOLD if numbers[name] is not None}
-    found = ((bucket, gained.get(bucket, NONE)) for bucket in period.buckets)
-    return [
-        {"date": shown_bucket(bucket)}
-        | {name: numbers[name] or (0 if name in known else numbers[name]) for name in TOLD}
-        for bucket, numbers in found
-    ]
+    found = bucketed(gained, period.buckets, TOLD)
+    return [{"date": shown_bucket(bucket), **numbers} for bucket, numbers in found]

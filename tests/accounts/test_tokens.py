@@ -102,6 +102,19 @@ def test_a_due_account_gets_new_tokens(workspace: Workspace, network: FakeNetwor
     assert refresh_due() == 0
 
 
+def test_an_account_that_cannot_be_read_gets_new_tokens_and_stays_so(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    trouble = {"code": "CONTENT_REJECTED", "message": "It may not read insights."}
+    account = make_due(workspace, status="error", last_error=trouble)
+
+    assert refresh_due() == 1
+
+    row = SocialAccount.objects.get()
+    assert held_tokens(account)[0] == "new-token"
+    assert (row.status, row.last_error) == ("error", trouble)
+
+
 def test_the_old_refresh_token_stays_where_the_network_sends_none(workspace: Workspace, network: FakeNetwork) -> None:
     account = make_due(workspace)
 
@@ -123,8 +136,8 @@ def test_the_call_has_as_long_as_the_lease(workspace: Workspace, network: FakeNe
 
 @pytest.mark.parametrize(
     "values",
-    [{"due_at": None}, {"due_at": database_now}, {"status": "expired"}, {"status": "error"}, {"disconnected_at": NOW}],
-    ids=["nothing to do", "later", "expired", "error", "disconnected"],
+    [{"due_at": None}, {"due_at": database_now}, {"status": "expired"}, {"disconnected_at": NOW}],
+    ids=["nothing to do", "later", "expired", "disconnected"],
 )
 def test_others_are_left_alone(workspace: Workspace, network: FakeNetwork, values: dict[str, Any]) -> None:
     given = {name: value() + HOUR if callable(value) else value for name, value in values.items()}

@@ -56,7 +56,7 @@ def test_an_account_is_as_in_the_reference(api: ApiClient, workspace: Workspace)
 
 def test_health_and_missing_scopes_tell_what_is_wrong(api: ApiClient, workspace: Workspace) -> None:
     error = {"code": "TOKEN_REVOKED", "message": "The person took it back."}
-    account = make_account(workspace, status="error", last_error=error, permissions=["pages_show_list"])
+    account = make_account(workspace, status="expired", last_error=error, permissions=["pages_show_list"])
 
     shown = api.get(f"/api/accounts/{account.pk}").json()["data"]["account"]
 
@@ -68,6 +68,16 @@ def test_health_and_missing_scopes_tell_what_is_wrong(api: ApiClient, workspace:
         "pages_read_user_content",
         "read_insights",
     ]
+
+
+def test_an_account_that_cannot_be_read_has_a_token_that_is_taken(api: ApiClient, workspace: Workspace) -> None:
+    error = {"code": "CONTENT_REJECTED", "message": "The app may not read insights.", "who_acts": "account_owner"}
+    account = make_account(workspace, status="error", last_error=error)
+
+    shown = api.get(f"/api/accounts/{account.pk}").json()["data"]["account"]
+
+    assert shown["status"] == "error"
+    assert shown["health"] == {"token_valid": True, "last_sync": None, "errors": [error]}
 
 
 def test_no_answer_has_a_token(api: ApiClient, workspace: Workspace) -> None:

@@ -1,0 +1,105 @@
+"""The posts that gained most in a period are found without adding up all others, and are the same ones."""
+
+import random
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from accounts.platforms.base import PostNumbers
+from analytics import top
+from analytics.models import TargetDay, TargetNumbers
+from analytics.periods import A_DAY, Period
+from posts.models import Target
+from tests.analytics.readings import publish, read
+from tests.factories import make_account
+from workspaces.models import Workspace
+
+BEGINNING = datetime(2026, 6, 1, 12, tzinfo=UTC)
+POSTS, DAYS = 30, 12
+
+
+@pytest.fixture
+def few_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(top, "TOP", 3)
+    monkeypatch.setattr(top, "LOOKS", (5, 10))
+
+
+def fill(workspace: Workspace, chance: random.Random) -> None:
+    """Publish posts of very different success, some of them corrected later."""
+    account = make_account(workspace)
+    for number in range(POSTS):
+        target = publish(account, at=BEGINNING + number % 5 * A_DAY)
+        engagement, most = 0, int(chance.paretovariate(0.7) * 10)
+        for day in sorted(chance.sample(range(5, DAYS), 3)):
+            engagement = max(engagement + chance.randint(-most // 3, most), 0)
+            numbers = PostNumbers(impressions=engagement * 10, engagement=engagement)
+            read(account, at=BEGINNING + day * A_DAY, posts={target.pk: numbers})
+
+
+def by_adding_up(workspace: Workspace, period: Period) -> list[tuple[int, int]]:
+    gains: dict[int, int] = {}
+    rows = TargetDay.objects.filter(total__workspace=workspace, total__day__range=(period.first, period.last))
+    for numbers, engagement in rows.exclude(engagement=None).values_list("numbers", "engagement"):
+        gains[numbers] = gains.get(numbers, 0) + (engagement or 0)
+    return sorted(gains.items(), key=lambda pair: (-pair[1], -pair[0]))[:3]
+
+
+def days(first: int, last: int) -> Period:
+    begins = BEGINNING.date()
+    return Period(first=begins + first * A_DAY, last=begins + last * A_DAY, zone="UTC")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_they_are_those_that_adding_up_everything_finds(workspace: Workspace, few_looks: None, seed: int) -> None:
+    fill(workspace, random.Random(seed))
+
+    for first in range(5, DAYS):
+        for last in range(first, DAYS):
+            found = top.top_targets(workspace, days(first, last))
+            assert [(each.numbers_id, each.engagement) for each in found] == by_adding_up(workspace, days(first, last))
+
+
+def test_a_long_period_is_not_added_up(workspace: Workspace, few_looks: None, django_assert_num_queries: Any) -> None:
+    account = make_account(workspace)
+    for number in range(POSTS):
+        target = publish(account, at=BEGINNING)
+        read(account, at=BEGINNING + A_DAY, posts={target.pk: PostNumbers(engagement=2**number)})
+
+    with django_assert_num_queries(2):  # the most successful, and what the first of them gained
+        found = top.top_targets(workspace, days(0, DAYS))
+
+    assert [each.engagement for each in found] == [2**29, 2**28, 2**27]
+
+
+def test_who_gained_much_before_and_little_in_the_period_is_passed_over(workspace: Workspace, few_looks: None) -> None:
+    account = make_account(workspace)
+    old = [publish(account, at=BEGINNING) for _ in range(12)]
+    for target in old:
+        read(account, at=BEGINNING + A_DAY, posts={target.pk: PostNumbers(engagement=1000)})
+    young = publish(account, at=BEGINNING + 2 * A_DAY)
+    read(account, at=BEGINNING + 3 * A_DAY, posts={young.pk: PostNumbers(engagement=5)})
+
+    found = top.top_targets(workspace, days(2, DAYS))
+
+    assert [target_of(each.numbers_id) for each in found] == [young.pk]
+
+
+def test_what_a_target_gained_and_lost_again_counts_for_the_days_on_which_it_did(
+    workspace: Workspace, few_looks: None
+) -> None:
+    account = make_account(workspace)
+    for number in range(8):
+        target = publish(account, at=BEGINNING)
+        read(account, at=BEGINNING + A_DAY, posts={target.pk: PostNumbers(engagement=50 + number)})
+    fallen = publish(account, at=BEGINNING)
+    read(account, at=BEGINNING + A_DAY, posts={fallen.pk: PostNumbers(engagement=900)})
+    read(account, at=BEGINNING + 4 * A_DAY, posts={fallen.pk: PostNumbers(engagement=1)})
+
+    best = top.top_targets(workspace, days(1, 2))[0]
+
+    assert (target_of(best.numbers_id), best.engagement) == (fallen.pk, 900)
+
+
+def target_of(numbers_id: int) -> str:
+    return str(Target.objects.get(numbers__in=TargetNumbers.objects.filter(pk=numbers_id)).pk)
