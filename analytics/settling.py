@@ -127,14 +127,16 @@ def _snapshot(numbers: TargetNumbers, found: PostNumbers, gain: Gain, *, at: dat
 
 def _write(rows: Sequence[TargetNumbers]) -> None:
     update_each(TargetNumbers, {each.pk: {name: getattr(each, name) for name in KEPT} for each in rows})
-    update_each(Target, {each.target_id: {"metrics": _metrics(each)} for each in rows if each.read_at})
+    update_each(
+        Target, {each.target_id: {"metrics": _metrics(each)} for each in rows if each.read_at or each.removed_at}
+    )
 
 
 def _metrics(numbers: TargetNumbers) -> dict[str, Any]:
     """Return a target's own copy of its numbers: posts are shown without looking here."""
     counted = {name: getattr(numbers, name) for name in COUNTED}
     moments = {"read_at": numbers.read_at, "removed_at": numbers.removed_at}
-    return counted | {name: at.isoformat() if at else None for name, at in moments.items()}
+    return counted | {name: f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else None for name, at in moments.items()}
 
 
 def _keep_posts(targets: Collection[str]) -> None:

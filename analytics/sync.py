@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from accounts import traffic
 from accounts.models import AccountStatus, Network
 from analytics.discovery import discover, discover_all
-from analytics.models import AccountSync
+from analytics.models import AccountSync, TargetNumbers
 from analytics.reading import LEASE_SECONDS, read
 from analytics.settling import Report
 from ouipost import claims
@@ -98,6 +98,15 @@ def _claim(pks: list[str]) -> list[Claim]:
             return claims.claim(AccountSync.objects.all(), pks, lease=claims.engine_time(LEASE_SECONDS)) if pks else []
     except LostClaim:
         return []  # another worker was faster: the next tick sees what is left
+
+
+@transaction.atomic
+def read_soon(syncs: QuerySet[AccountSync], *, now: datetime) -> int:
+    """Make all that is ever read of these accounts due; returns of how many. What is being read right now is left."""
+    free = syncs.filter(Q(lease_until=None) | Q(lease_until__lte=now))
+    pks = list(free.select_for_update().order_by("pk").values_list("pk", flat=True))
+    TargetNumbers.objects.filter(account__in=pks, due_at__gt=now).update(due_at=now)
+    return AccountSync.objects.filter(pk__in=pks).update(due_at=now, account_due_at=now)
 
 
 def due_accounts(now: datetime, *, workspace_id: str = "") -> QuerySet[AccountSync]:

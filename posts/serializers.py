@@ -15,6 +15,7 @@ from posts.models import Media, MediaType, Post, PostStatus, Target, TargetStatu
 from posts.previews import Preview
 from posts.timeline import KINDS
 
+MOMENT_OR_NULL = {"type": ["string", "null"], "format": "date-time"}
 OBJECT_OR_NULL = {"type": ["object", "null"], "additionalProperties": True}
 RESULTS = {
     TargetStatus.PUBLISHED: "success",
@@ -78,6 +79,7 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
     next_attempt_at = serializers.SerializerMethodField()
     waits_for = serializers.SerializerMethodField()
     parts = serializers.SerializerMethodField()
+    removed_at = serializers.SerializerMethodField()
 
     class Meta:
         model = Target
@@ -93,6 +95,7 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
             "next_attempt_at",
             "waits_for",
             "parts",
+            "removed_at",
             "error",
         )
 
@@ -109,7 +112,12 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
     def get_parts(self, target: Target) -> list[dict[str, str]]:
         return [{"post_id": part["remote_id"], "url": part["url"]} for part in target.parts]
 
-    @extend_schema_field({"type": ["string", "null"], "format": "date-time"})
+    @extend_schema_field(MOMENT_OR_NULL)
+    def get_removed_at(self, target: Target) -> str | None:
+        """Since when the network does not have it any more."""
+        return (target.metrics or {}).get("removed_at")
+
+    @extend_schema_field(MOMENT_OR_NULL)
     def get_next_attempt_at(self, target: Target) -> Any:
         shown = target.due_at if target.status == TargetStatus.PUBLISHING else None
         return serializers.DateTimeField().to_representation(shown) if shown else None
@@ -180,7 +188,14 @@ class PostDetailSerializer(PostSerializer):
             "total_engagement": post.engagement,
             "total_clicks": post.clicks,
             "by_platform": _by_platform(post),
+            "as_of": _as_of(post),
         }
+
+
+def _as_of(post: Post) -> str | None:
+    """Return when the last of its numbers were read."""
+    read = [(target.metrics or {}).get("read_at") for target in counted_targets(post)]
+    return max(filter(None, read), default=None)
 
 
 def _by_platform(post: Post) -> dict[str, dict[str, int | None]]:

@@ -26,6 +26,7 @@ COMMANDS = {
     "post.retried": "What had failed was to be sent again.",
     "post.resolved": "A person said that {name} {has} it.",
     "post.reconcile_requested": "{name} was to be asked once more whether it has the post.",
+    "post.removed": "{name} does not have it any more: somebody, or the network itself, took it away there.",
     "media.added": "The file {filename} was added.",
     "media.updated": "A file got another alt text or position.",
 }

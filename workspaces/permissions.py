@@ -43,6 +43,8 @@ CONSOLE_PERMISSIONS = {
     "posts.target": "posts.manage",
     "posts.attempt": "posts.manage",
     "posts.media": "posts.manage",
+    "analytics.accountsync": "analytics.view",
+    "analytics.targetnumbers": "analytics.view",
     "events.event": "audit.view",
 }
 

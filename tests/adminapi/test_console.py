@@ -12,6 +12,7 @@ from django.urls import reverse
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
 from ouipost.logs import logging_config
+from tests.analytics.readings import publish
 from tests.factories import (
     NOW,
     make_account,
@@ -26,6 +27,7 @@ from workspaces.models import Membership, Role, Workspace
 
 MODELS = [model for model in admin.site._registry if model._meta.app_label != "auth"]
 NAMES = [f"{model._meta.app_label}_{model._meta.model_name}" for model in MODELS]
+NUMBERS = {"analytics_accountsync", "analytics_targetnumbers"}
 SECRET = "a-token-that-nobody-must-see"
 
 
@@ -40,6 +42,7 @@ def world(db: None) -> None:
     make_schedule(workspace)
     Membership.objects.create(workspace=workspace, user=make_user(email="member@example.com"))
     record("updated", post, actor=SYSTEM)
+    publish(account, at=NOW)
 
 
 def logged_in(role: str) -> Client:
@@ -64,8 +67,8 @@ def test_an_administrator_opens_the_list_and_each_row_of_every_model(model: Any)
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
-        (Role.EDITOR, {"posts_post", "posts_target", "posts_schedule", "accounts_socialaccount"}),
-        (Role.VIEWER, set()),
+        (Role.EDITOR, {"posts_post", "posts_target", "posts_schedule", "accounts_socialaccount", *NUMBERS}),
+        (Role.VIEWER, NUMBERS),
     ],
 )
 def test_a_role_opens_only_what_its_permissions_say(role: str, allowed: set[str]) -> None:

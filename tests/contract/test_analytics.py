@@ -154,8 +154,23 @@ def test_a_posts_numbers_stand_in_its_own_answers(api: ApiClient, workspace: Wor
     post = get(api, f"/api/posts/{one.post_id}")["post"]
     [row] = get(api, "/api/posts")["posts"]
 
-    assert post["analytics"] == sample("GET /api/posts/{id}")["post"]["analytics"]
+    as_of = {"as_of": "2024-01-21T12:00:00Z"}
+    assert post["analytics"] == sample("GET /api/posts/{id}")["post"]["analytics"] | as_of
     assert row["analytics"] == {"impressions": 8500, "engagement": 523, "clicks": 156}
+
+
+def test_a_post_that_its_network_has_not_any_more_says_so(api: ApiClient, workspace: Workspace) -> None:
+    [account] = connect_all(workspace, "facebook")
+    target = publish(account, at=day(20))
+    read(account, at=day(21), posts={target.pk: counts(10, 1)})
+    read(account, at=day(22), posts={target.pk: None})
+
+    shown = get(api, f"/api/posts/{target.post_id}")["post"]
+    told = get(api, f"/api/posts/{target.post_id}/timeline")["timeline"]
+
+    assert shown["targets"][0]["removed_at"] == "2024-01-22T12:00:00Z"
+    assert shown["analytics"]["total_impressions"] == 10
+    assert [(each["kind"], each["target_id"]) for each in told if each["kind"] == "removed"] == [("removed", target.pk)]
 
 
 def test_an_accounts_followers_stand_in_its_own_answers(api: ApiClient, workspace: Workspace) -> None:

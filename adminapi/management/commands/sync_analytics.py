@@ -6,14 +6,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
-from django.db.models import Q
 
 from accounts.models import AccountStatus, SocialAccount
 from adminapi.arguments import require_between, require_workspace
 from analytics.discovery import discover_all
-from analytics.models import AccountSync, TargetNumbers
+from analytics.models import TargetNumbers
 from analytics.settling import Report
-from analytics.sync import Syncer, due_accounts, readable_accounts
+from analytics.sync import Syncer, due_accounts, read_soon, readable_accounts
 from ouipost.claims import database_now
 
 SECONDS, MOST_SECONDS = 3600, 86_400
@@ -39,7 +38,7 @@ class Command(BaseCommand):
             return
         discover_all(now=now)
         if options["all"]:
-            _make_due(options["workspace"])
+            read_soon(readable_accounts(options["workspace"]), now=now)
         self._say_who_cannot(options["workspace"])
         progress = Progress(self, accounts=due_accounts(now, workspace_id=options["workspace"]).count())
         syncer = Syncer(settings.SYNC_THREADS, workspace_id=options["workspace"], tell=progress.tell)
@@ -110,13 +109,3 @@ def _told(report: Report) -> str:
 
 def _name(account: SocialAccount) -> str:
     return f"{account.pk} ({account.platform}, {account.name})"
-
-
-def _make_due(workspace_id: str) -> None:
-    """Have everything read that is read at all."""
-    now = database_now()
-    accounts = readable_accounts(workspace_id).values_list("pk", flat=True)
-    TargetNumbers.objects.filter(account__in=list(accounts), due_at__gt=now).update(due_at=now)
-    AccountSync.objects.filter(Q(lease_until=None) | Q(lease_until__lte=now), pk__in=list(accounts)).update(
-        due_at=now, account_due_at=now
-    )

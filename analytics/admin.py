@@ -1,0 +1,54 @@
+"""What is read of accounts and posts, and when, in the console."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from analytics.models import AccountSync, TargetNumbers
+from analytics.sync import read_soon
+from ouipost.claims import database_now
+from ouipost.events.operator import ReadOnlyAdmin
+
+
+@admin.register(AccountSync)
+class AccountSyncAdmin(ReadOnlyAdmin[AccountSync]):
+    list_display = ("account", "workspace", "due_at", "failures", "error")
+    list_select_related = ("account__workspace",)
+    search_fields = ("account__id", "account__name")
+    ordering = ("due_at", "pk")
+    fields = ("account", "due_at", "account_due_at", "failures", "error", "paced_at", "lease_until")
+    actions = ("read_now",)
+
+    @admin.display(ordering="account__workspace__name")
+    def workspace(self, sync: AccountSync) -> str:
+        return str(sync.account.workspace)
+
+    @admin.action(description="Read what is due next now", permissions=["view"])
+    def read_now(self, request: HttpRequest, syncs: QuerySet[AccountSync]) -> None:
+        count = read_soon(syncs, now=database_now())
+        self.message_user(request, f"{count} accounts are read as soon as a worker is free.")
+
+
+@admin.register(TargetNumbers)
+class TargetNumbersAdmin(ReadOnlyAdmin[TargetNumbers]):
+    list_display = ("target", "platform", "impressions", "engagement", "clicks", "read_at", "due_at")
+    list_filter = ("platform",)
+    list_select_related = ("target",)
+    search_fields = ("target__id", "target__post__id")
+    ordering = ("-id",)
+    show_full_result_count = False
+    fields = (
+        "target",
+        "workspace",
+        "account",
+        "platform",
+        "published_at",
+        "impressions",
+        "reach",
+        "engagement",
+        "clicks",
+        "own",
+        "read_at",
+        "due_at",
+        "removed_at",
+    )
