@@ -20,7 +20,8 @@ from analytics.reports import Scope, report, table
 from analytics.serializers import PostAnalyticsSerializer, ReportSerializer
 from analytics.top import top_targets
 from analytics.totals import SUMMED
-from ouipost.api.csv import CSV, JSON, csv_answer, wants_csv
+from ouipost.api.csv import CSV, CSV_TYPE, JSON, csv_answer, wants_csv
+from ouipost.api.schema import JSON_TYPE
 from ouipost.errors import InvalidInput
 from ouipost.ids import PATTERN
 from posts.models import Post
@@ -46,10 +47,10 @@ class AnalyticsViewSet(WorkspaceViewSet[TargetNumbers]):
     queryset = TargetNumbers.objects.all()
     pagination_class = None
     scope = "analytics"
-    query_parameters = {"list": PARAMETERS}
+    query_parameters = {"report": PARAMETERS}
 
-    @extend_schema(parameters=[*PERIOD, *CUT], responses=ReportSerializer)
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+    @extend_schema(parameters=[*PERIOD, *CUT], responses={(200, JSON_TYPE): ReportSerializer, (200, CSV_TYPE): str})
+    def report(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         """Report what was gained in a period, whenever the posts were published."""
         as_csv, parameters = wants_csv(request), request.query_params
         period = read_period(parameters, zone=self.workspace.timezone, now=timezone.now())
@@ -94,7 +95,7 @@ class PostAnalyticsViewSet(WorkspaceViewSet[Post]):
     scope = "analytics"
     query_parameters = {"retrieve": ("granularity", "format")}
 
-    @extend_schema(parameters=CUT, responses=PostAnalyticsSerializer)
+    @extend_schema(parameters=CUT, responses={(200, JSON_TYPE): PostAnalyticsSerializer, (200, CSV_TYPE): str})
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         """Show a post's numbers so far, and what it gained from its publication to the last reading."""
         as_csv, problems = wants_csv(request), dict[str, list[str]]()

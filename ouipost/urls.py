@@ -21,8 +21,8 @@ api.register("accounts", AccountViewSet, basename="accounts")
 api.register("posts", PostViewSet, basename="posts")
 api.register("schedules", ScheduleViewSet, basename="schedules")
 api.register("media", MediaViewSet, basename="media")
-api.register("analytics", AnalyticsViewSet, basename="analytics")
-post_analytics = PostAnalyticsViewSet.as_view({"get": "retrieve"})
+report = AnalyticsViewSet.as_view({"get": "report"})
+post_report = PostAnalyticsViewSet.as_view({"get": "retrieve"})
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", health.index, name="index"),
@@ -30,7 +30,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.ready, name="readyz"),
     path("api/", include("ouipost.api.urls")),
     path("api/", include(api.urls)),
-    re_path(rf"^api/posts/(?P<pk>post_{PATTERN})/analytics$", post_analytics, name="post-analytics"),
+    path("api/analytics", report, name="analytics"),
+    re_path(rf"^api/posts/(?P<pk>post_{PATTERN})/analytics$", post_report, name="post-analytics"),
     re_path(r"^api(?:/|$)", UnknownAddress.as_view()),
     path("media/", include("posts.serving")),
     path("connect/<str:platform>", connect, name="connect"),

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from ouipost.errors import InvalidInput
 
 JSON, CSV = "json", "csv"
+CSV_TYPE = "text/csv"
 
 
 def wants_csv(request: Request) -> bool:
@@ -29,5 +30,5 @@ def csv_answer(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], fil
     writer.writerows(rows)
     disposition = f'attachment; filename="{filename}"'
     return HttpResponse(
-        text.getvalue(), content_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition}
+        text.getvalue(), content_type=f"{CSV_TYPE}; charset=utf-8", headers={"Content-Disposition": disposition}
     )

@@ -6,8 +6,10 @@ import pytest
 from django.test import Client
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it comes without types
 
+from accounts.platforms.base import AccountNumbers
 from ouipost.events.journal import SYSTEM, record
 from posts.models import Attempt, Target
+from tests.analytics.readings import counts, publish_to, read
 from tests.conftest import ApiClient
 from tests.contract.world import connect_all
 from tests.factories import NOW, make_media, make_post, make_schedule
@@ -103,3 +105,28 @@ def test_what_stands_beside_a_row_or_a_message_is_described(api: ApiClient, work
         described = content["application/json"]["schema"]["properties"]["data"]["properties"]
         assert set(response.json()["data"]) <= set(described)
     assert made.json()["data"]["warnings"]
+
+
+def test_what_analytics_answer_is_described(api: ApiClient, workspace: Workspace, schema: Any) -> None:
+    accounts = connect_all(workspace, "facebook", "bluesky")
+    targets = publish_to(accounts, at=NOW)
+    read(accounts[0], at=NOW, posts={targets[0].pk: counts(10, 1)}, numbers=AccountNumbers(followers=5))
+    read(accounts[1], at=NOW, posts={targets[1].pk: counts(None, 1)})
+    draft = make_post(workspace)
+
+    report = api.get("/api/analytics?from=2026-11-20&to=2026-11-30")
+    posts = [api.get(f"/api/posts/{pk}/analytics") for pk in (targets[0].post_id, draft.pk)]
+
+    assert report.json()["data"]["summary"]["total_posts"] == 2
+    assert_described(report, schema, "get", "/api/analytics")
+    for post in posts:
+        assert_described(post, schema, "get", "/api/posts/{id}/analytics")
+    described = schema["paths"]["/api/analytics"]["get"]
+    assert set(described["responses"]["200"]["content"]) == {"application/json", "text/csv"}
+    assert [each["name"] for each in described["parameters"] if each["in"] == "query"] == [
+        "format",
+        "from",
+        "granularity",
+        "platform",
+        "to",
+    ]
