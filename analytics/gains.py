@@ -37,12 +37,12 @@ def summed(pairs: Iterable[tuple[Key, Numbers]]) -> dict[Key, Numbers]:
 def bucketed(
     gained: Mapping[Key, Numbers], buckets: Iterable[Key], names: Sequence[str]
 ) -> Iterator[tuple[Key, Numbers]]:
-    """Give the numbers of each bucket in order: nothing gained is 0, unless no network says anything of it in any."""
+    """Give the numbers of each bucket in order: 0 where nothing was gained, None where no network says what was."""
     known = {name for numbers in gained.values() for name in names if numbers[name] is not None}
-    missing = {name: 0 if name in known or not gained else None for name in names}
+    empty: Numbers = dict.fromkeys(names, 0)
     for bucket in buckets:
-        found = gained.get(bucket, missing)
-        yield bucket, {name: missing[name] if found[name] is None else found[name] for name in names}
+        found = gained.get(bucket, empty)
+        yield bucket, {name: 0 if found[name] is None and name in known else found[name] for name in names}
 
 
 def rate(engagement: int | None, impressions: int | None) -> float | None:

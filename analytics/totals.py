@@ -39,18 +39,23 @@ class Gain:
 
 
 def add_all(gains: Iterable[Gain]) -> None:
-    """Add gains to their targets, hours and days, in the caller's transaction.
+    """Add gains to their targets, hours and days, in the caller's transaction; to have gained 0 is known, too.
 
     Rows that many add to come last: they stay locked until the transaction ends.
     """
-    told = [gain for gain in gains if any(gain.summed.values())]
+    told = [gain for gain in gains if any(number is not None for number in gain.counts.values()) or gain.posts]
     if not told:
         return
-    days = _day_totals({gain.key for gain in told})
-    shares = (((("total_id", days[gain.key]), ("numbers_id", gain.numbers_id)), gain.summed) for gain in told)
-    add_each(TargetDay, ("total_id", "numbers_id"), _rows(shares))
+    _add_shares([gain for gain in told if any(gain.summed.values())])
     add_hours((gain.workspace_id, gain.hour, gain.platform, gain.summed) for gain in told)
     add_days((*gain.key, gain.summed) for gain in told)
+
+
+def _add_shares(gains: Sequence[Gain]) -> None:
+    """Add to what each target has of its day; one that gained nothing needs no row."""
+    days = _day_totals({gain.key for gain in gains}) if gains else {}
+    shares = (((("total_id", days[gain.key]), ("numbers_id", gain.numbers_id)), gain.summed) for gain in gains)
+    add_each(TargetDay, ("total_id", "numbers_id"), _rows(shares))
 
 
 def add_hours(hours: Iterable[tuple[str, datetime, str, Numbers]]) -> None:

@@ -166,9 +166,10 @@ class TestAgreement(TestCase):
             self.check_top(workspace, period, mine)
 
     def check_top(self, workspace: Workspace, period: Period, gains: dict[str, list[dict[str, Any]]]) -> None:
+        told = {pk: [gain for gain in found if any(gain.values())] for pk, found in gains.items()}
         engaged = {
             pk: sum(gain["engagement"] or 0 for gain in found)
-            for pk, found in gains.items()
+            for pk, found in told.items()
             if any(gain["engagement"] is not None for gain in found)
         }
         numbers = dict(TargetNumbers.objects.values_list("pk", "target"))

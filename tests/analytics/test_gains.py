@@ -41,7 +41,7 @@ def test_a_sum_of_what_nobody_knows_is_not_known() -> None:
     assert total([None, 2, 3]) == 5
 
 
-def test_an_empty_bucket_has_zeros_where_anything_is_known() -> None:
+def test_an_empty_bucket_has_zeros_and_one_that_nobody_speaks_of_nothing() -> None:
     found: dict[int, Numbers] = {
         1: {"impressions": 5, "clicks": None},
         3: {"impressions": None, "clicks": None},
@@ -51,7 +51,7 @@ def test_an_empty_bucket_has_zeros_where_anything_is_known() -> None:
 
     assert shown == [
         (1, {"impressions": 5, "clicks": None}),
-        (2, {"impressions": 0, "clicks": None}),
+        (2, {"impressions": 0, "clicks": 0}),
         (3, {"impressions": 0, "clicks": None}),
     ]
 

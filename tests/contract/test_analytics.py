@@ -235,6 +235,23 @@ def test_what_a_network_does_not_give_is_null(api: ApiClient, workspace: Workspa
     assert shown["top_posts"][0]["impressions"] is None
 
 
+def test_a_network_that_says_nothing_was_gained_has_zeros(api: ApiClient, workspace: Workspace) -> None:
+    [account] = connect_all(workspace, "facebook")
+    target = publish(account, at=day(20))
+    read(account, at=day(21), posts={target.pk: counts(0, 0, clicks=0)})
+
+    shown = get(api, f"/api/analytics?{PERIOD}")
+
+    assert shown["by_platform"]["facebook"] == {
+        "posts": 1,
+        "impressions": 0,
+        "reach": None,
+        "engagement": 0,
+        "clicks": 0,
+        "engagement_rate": 0.0,
+    }
+
+
 def test_numbers_of_a_period_are_what_was_gained_in_it(api: ApiClient, workspace: Workspace) -> None:
     [account] = connect_all(workspace, "facebook")
     target = publish(account, at=datetime(2023, 12, 28, tzinfo=UTC))

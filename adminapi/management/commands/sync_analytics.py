@@ -44,6 +44,8 @@ class Command(BaseCommand):
         syncer = Syncer(settings.SYNC_THREADS, workspace_id=options["workspace"], tell=progress.tell)
         syncer.run_until_idle(seconds=options["seconds"])
         self.stdout.write(progress.summary)
+        if left := due_accounts(now, workspace_id=options["workspace"]).count():
+            self.stdout.write(f"{_counted(left, 'account')} left to a running worker, or to the next run.")
         if progress.failed:
             sys.exit(1)
 
@@ -56,10 +58,11 @@ class Command(BaseCommand):
             numbers = TargetNumbers.objects.filter(account=sync.pk, due_at__isnull=False)
             posts = numbers.count() if everything else numbers.filter(due_at__lte=now).count()
             own = " and its own numbers" if everything or sync.account_due_at <= now else ""
-            self.stdout.write(f"{_name(sync.account)}: {posts} posts{own}")
+            self.stdout.write(f"{_name(sync.account)}: {_counted(posts, 'post')}{own}")
             total += posts
         self._say_who_cannot(workspace_id)
-        self.stdout.write(f"Would read {total} posts of {rows.count()} accounts; nothing was done.")
+        told = f"{_counted(total, 'post')} of {_counted(rows.count(), 'account')}"
+        self.stdout.write(f"Would read {told}; nothing was done.")
 
     def _say_who_cannot(self, workspace_id: str) -> None:
         expired = SocialAccount.objects.connected().filter(status=AccountStatus.EXPIRED, workspace__deleted_at=None)
@@ -92,19 +95,23 @@ class Progress:
 
     @property
     def summary(self) -> str:
-        told = f"Read {self._posts} posts of {len(self._read - self.failed)} accounts"
+        told = f"Read {_counted(self._posts, 'post')} of {_counted(len(self._read - self.failed), 'account')}"
         return f"{told}; {len(self.failed)} could not be read." if self.failed else f"{told}."
 
 
 def _told(report: Report) -> str:
     read = sum(found is not None for found in report.found.values())
     gone = len(report.found) - read
-    told = f"{read} posts read"
+    told = f"{_counted(read, 'post')} read"
     told += f", {gone} not there any more" if gone else ""
     told += ", its own numbers read" if report.account else ""
     if report.error:
         told += f"; {report.error.error_code}: {report.error.message} ({report.error.acts} acts)"
     return told
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _name(account: SocialAccount) -> str:
