@@ -15,7 +15,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from accounts import connecting, tokens
-from analytics import pruning
+from analytics import discovery, pruning
 from analytics.sync import Syncer
 from ouipost.api import idempotency
 from ouipost.claims import engine_time
@@ -48,6 +48,7 @@ CHORES = (
     Chore(name="forget old sign-ins", every=timedelta(hours=1), work=lambda: connecting.forget_old(timezone.now())),
     Chore(name="forget old answers", every=timedelta(hours=1), work=lambda: idempotency.forget_old(timezone.now())),
     Chore(name="follow time zones", every=timedelta(hours=1), work=lambda: schedules.follow_zones(timezone.now())),
+    Chore(name="find published posts", every=timedelta(hours=1), work=discovery.discover_all),
     Chore(name="forget old numbers", every=timedelta(hours=1), work=lambda: pruning.forget_old(timezone.now())),
     Chore(name="sweep orphaned files", every=timedelta(hours=1), work=files.sweep),
 )

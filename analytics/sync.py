@@ -1,8 +1,8 @@
 """Syncing: takes accounts of which something is due, and reads it; as many as you like may run."""
 
-import time
+import threading
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 
 from accounts import traffic
 from accounts.models import AccountStatus, Network
-from analytics.discovery import discover, discover_all
+from analytics.discovery import discover
 from analytics.models import AccountSync, TargetNumbers
 from analytics.reading import LEASE_SECONDS, read
 from analytics.settling import Report
@@ -22,7 +22,7 @@ from ouipost.writer import Runs
 from workspaces.models import Mode
 
 LOOK_AHEAD = 4
-LOOK_BACK_EVERY_SECONDS = 3600
+LOOKS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,15 +43,19 @@ class Syncer(Engine[Job]):
     tick_seconds = 2.0
 
     def __init__(
-        self, threads: int, *, workspace_id: str = "", tell: Callable[[Report], None] | None = None, **options: object
+        self,
+        threads: int,
+        *,
+        workspace_id: str = "",
+        tell: Callable[[Report], None] | None = None,
+        stopping: threading.Event | None = None,
     ) -> None:
-        super().__init__(threads, **options)  # type: ignore[arg-type]
+        super().__init__(threads, stopping=stopping)
         self._workspace_id = workspace_id
         self._tell = tell
-        self._looked_back_at = float("-inf")
 
     def claim(self, free: int, running: Collection[Job]) -> list[Job]:
-        self._discover()
+        discover(now=claims.database_now())
         return claim_accounts(
             free,
             share=max(1, self._threads // 2),
@@ -64,15 +68,6 @@ class Syncer(Engine[Job]):
         if report is not None and self._tell is not None:
             self._tell(report)
 
-    def _discover(self) -> None:
-        """Take up what was just published, and now and then what was overlooked."""
-        now = claims.database_now()
-        if time.monotonic() < self._looked_back_at + LOOK_BACK_EVERY_SECONDS:
-            discover(now=now)
-            return
-        discover_all(now=now)
-        self._looked_back_at = time.monotonic()
-
 
 def claim_accounts(limit: int, *, share: int, busy: Counter[str], workspace_id: str = "") -> list[Job]:
     """Claim up to `limit` accounts of which something is due, the longest due first.
@@ -80,16 +75,25 @@ def claim_accounts(limit: int, *, share: int, busy: Counter[str], workspace_id: 
     No network gets more than its share beside those that are busy already.
     """
     due = due_accounts(claims.database_now(), workspace_id=workspace_id).order_by("due_at", "pk")
-    networks: dict[str, str] = {}
-    taken = Counter(busy)
-    for pk, platform, mode in due.values_list("pk", "account__platform", "account__workspace__mode")[
-        : limit * LOOK_AHEAD
-    ]:
-        network = f"{traffic.SANDBOX if mode == Mode.SANDBOX else ''}{platform}"
-        if taken[network] < share and len(networks) < limit:
-            networks[pk] = network
-            taken[network] += 1
+    networks = _choose(due, limit=limit, share=share, taken=Counter(busy))
     return [Job(claim=claim, network=networks[claim.pk]) for claim in _claim(list(networks))]
+
+
+def _choose(due: QuerySet[AccountSync], *, limit: int, share: int, taken: Counter[str]) -> dict[str, str]:
+    """Return accounts with their networks; where one network fills what is looked at, the look goes on behind it."""
+    chosen: dict[str, str] = {}
+    for _ in range(LOOKS):
+        full = [network for network, count in taken.items() if count >= share]
+        rows = _without(due, full).exclude(pk__in=chosen)[: limit * LOOK_AHEAD]
+        found = list(rows.values_list("pk", "account__platform", "account__workspace__mode"))
+        for pk, platform, mode in found:
+            network = f"{traffic.SANDBOX if mode == Mode.SANDBOX else ''}{platform}"
+            if taken[network] < share and len(chosen) < limit:
+                chosen[pk] = network
+                taken[network] += 1
+        if len(chosen) == limit or len(found) < limit * LOOK_AHEAD:
+            break
+    return chosen
 
 
 def _claim(pks: list[str]) -> list[Claim]:
@@ -113,11 +117,17 @@ def due_accounts(now: datetime, *, workspace_id: str = "") -> QuerySet[AccountSy
     """Match accounts that can be read now: connected, and neither they nor their network are left alone."""
     rows = readable_accounts(workspace_id).filter(claims.is_due(now))
     resting = Network.objects.filter(held_until__gt=now).values_list("pk", flat=True)
-    for network in resting:
+    rows = _without(rows, resting)
+    return rows.filter(Q(account__held_until=None) | Q(account__held_until__lte=now))
+
+
+def _without(rows: QuerySet[AccountSync], networks: Iterable[str]) -> QuerySet[AccountSync]:
+    """Leave out networks, by the key of their health."""
+    for network in networks:
         mode = Mode.SANDBOX if network.startswith(traffic.SANDBOX) else Mode.LIVE
         platform = network.removeprefix(traffic.SANDBOX)
         rows = rows.exclude(account__platform=platform, account__workspace__mode=mode)
-    return rows.filter(Q(account__held_until=None) | Q(account__held_until__lte=now))
+    return rows
 
 
 def readable_accounts(workspace_id: str = "") -> QuerySet[AccountSync]:

@@ -4,6 +4,7 @@ from django.conf import settings
 
 from analytics.sync import Syncer
 from ouipost.celery import app
+from posts.tasks import NodeStops
 
 RUN_SECONDS = 30
 """After this long a process takes another message: syncing is not all that it does."""
@@ -12,4 +13,4 @@ RUN_SECONDS = 30
 @app.task
 def sync_due() -> None:
     """Read numbers until nothing is due, or for half a minute."""
-    Syncer(settings.SYNC_THREADS).run_until_idle(seconds=RUN_SECONDS)
+    Syncer(settings.SYNC_THREADS, stopping=NodeStops()).run_until_idle(seconds=RUN_SECONDS)

@@ -41,10 +41,14 @@ def last_turn() -> float:
 
 
 class NodeStops(threading.Event):
-    """Is set when somebody sets it, or when the whole node was asked to stop.
+    """Is set when somebody sets it, or when the whole node was asked to stop."""
 
-    The publisher looks at it at every turn; that a long run still does is noted for the watchdog.
-    """
+    def is_set(self) -> bool:
+        return super().is_set() or bool(_leaving.value)
+
+
+class PublisherStops(NodeStops):
+    """Is looked at by a publisher at every turn; that a long run still does is noted for the watchdog."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,13 +57,13 @@ class NodeStops(threading.Event):
     def is_set(self) -> bool:
         if time.monotonic() > self._long_after:
             _last_turn.value = time.monotonic()
-        return super().is_set() or bool(_leaving.value)
+        return super().is_set()
 
 
 @app.task(expires=DOORBELL_SECONDS)
 def publish_due() -> None:
     """Publish until nothing is due, for a minute or until the node stops, and let what is in flight end."""
-    publisher = Publisher(settings.WORKER_THREADS, stopping=NodeStops())
+    publisher = Publisher(settings.WORKER_THREADS, stopping=PublisherStops())
     ends = time.monotonic() + RUN_SECONDS
     with _stopped_by_term(publisher):
         publisher.run_until_idle(seconds=RUN_SECONDS)

@@ -11,7 +11,7 @@ import pytest
 
 from posts import doorbell, tasks
 from posts.publisher import Publisher
-from posts.tasks import NodeStops, publish_due
+from posts.tasks import PublisherStops, publish_due
 from tests.posts.fakes import ScriptedNetwork, make_due
 from workspaces.models import Workspace
 
@@ -106,7 +106,7 @@ class FakeTime:
 
 
 def test_only_a_run_that_lasts_notes_its_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    stops = NodeStops()
+    stops = PublisherStops()
 
     stops.is_set()
     at_first = tasks.last_turn()

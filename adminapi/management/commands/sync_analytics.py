@@ -36,7 +36,7 @@ class Command(BaseCommand):
         if options["dry_run"]:
             self._say(options["workspace"], everything=options["all"])
             return
-        discover_all(now=now)
+        discover_all()
         if options["all"]:
             read_soon(readable_accounts(options["workspace"]), now=now)
         self._say_who_cannot(options["workspace"])
