@@ -116,6 +116,13 @@ def comment(text: str = "Order now", **fields: str) -> dict[str, str]:
     return {"id": "178", "text": text, "timestamp": "2026-11-24T10:00:01+0000", "username": "bakery"} | fields
 
 
+STORY = {"id": "17900", "timestamp": "2026-11-24T10:00:01+0000", "permalink": ADDRESS}
+
+
+def stories(*found: Mapping[str, Any]) -> Call:
+    return read("17841/stories", {"data": list(found)}, fields="id,timestamp,permalink", limit=50)
+
+
 class TestInstagram(ContainerCase):
     connector = Instagram(App(client_id="id", client_secret="secret"))
     account = Account(
@@ -400,11 +407,9 @@ class TestInstagram(ContainerCase):
 
     def test_a_story_is_found_among_the_stories(self) -> None:
         operation = self.prepared(self.publications["story video"])
-        listed = {"id": "17900", "timestamp": "2026-11-24T10:00:01+0000", "permalink": ADDRESS}
-        older = listed | {"id": "17899", "timestamp": "2026-11-24T09:00:00+0000"}
-        stories = read("17841/stories", {"data": [listed, older]}, fields="id,timestamp,permalink", limit=50)
+        older = STORY | {"id": "17899", "timestamp": "2026-11-24T09:00:00+0000"}
 
-        found = self.connector.recover(FakeSession(status("18001", "PUBLISHED"), stories), operation)
+        found = self.connector.recover(FakeSession(status("18001", "PUBLISHED"), stories(STORY, older)), operation)
 
         assert found == [Published(remote_id="17900", url=ADDRESS)]
 
@@ -671,6 +676,13 @@ def linked_pages(*pages: Mapping[str, Any]) -> Call:
     return facebook("me/accounts", {"data": list(pages)}, fields=fields, limit=100)
 
 
+def at_facebook(call: Call) -> Call:
+    """Return a call of Instagram's own login as it is by Facebook's: another host, the Page's token, a proof."""
+    part = "data" if "data" in call.sends else "params"
+    sends = {"headers": {"Authorization": "Bearer PAGE"}, part: call.sends[part] | proof("PAGE")}
+    return replace(call, url=call.url.replace(HOST, "https://graph.facebook.com"), sends=sends)
+
+
 BAKERY = {"id": "1001", "name": "Bakery", "access_token": "PAGE", "instagram_business_account": SHOWN | {"id": "17841"}}
 BOOKS = {"id": "1002", "name": "Books", "access_token": "BOOKS"}
 
@@ -781,6 +793,51 @@ class TestFacebookLogin:
 
         assert published == IMAGE.published
         session.assert_done()
+
+    def prepared(self, kind: str) -> Operation:
+        publication = TestInstagram.publications[kind]
+        session = FakeSession(*map(at_facebook, publication.prepares))
+        operation = Operation(content=publication.content, account=self.account, now=NOW, out=publication.out)
+        handles = self.connector.prepare(session, operation, no_save)
+        session.assert_done()
+        return replace(operation, handles=handles, armed_at=NOW)
+
+    @pytest.mark.parametrize("kind", TestInstagram.publications)
+    def test_all_that_it_publishes_goes_to_facebooks_host(self, kind: str) -> None:
+        publication = TestInstagram.publications[kind]
+        session = FakeSession(*map(at_facebook, publication.commits))
+
+        assert self.connector.commit(session, self.prepared(kind)) == publication.published
+        session.assert_done()
+
+    @pytest.mark.parametrize(
+        ("kind", "calls"),
+        [
+            ("image", TestInstagram.recover_calls),
+            ("story video", (status("18001", "PUBLISHED"), stories(STORY))),
+            ("first comment", (comments(comment(), then="c1"), comments(after="c1"))),
+        ],
+    )
+    def test_what_it_published_is_looked_for_on_facebooks_host(self, kind: str, calls: tuple[Call, ...]) -> None:
+        session = FakeSession(*map(at_facebook, calls))
+
+        found = self.connector.recover(session, self.prepared(kind))
+
+        assert found == [TestInstagram.publications[kind].published]
+        session.assert_done()
+
+    def test_its_numbers_are_asked_for_on_facebooks_host(self) -> None:
+        shown = FakeSession(at_facebook(read("17841", SHOWN, fields=PROFILE_FIELDS)))
+        counted = FakeSession(*map(at_facebook, (node(), numbers(POST_NAMES, views=100))))
+        followed = FakeSession(*map(at_facebook, TestNumbers().account_calls()))
+
+        profile = self.connector.profile(shown, self.account)
+        posts = self.connector.post_metrics(counted, self.account, ["17900"], now=NOW)
+        account = self.connector.account_metrics(followed, self.account, now=NOW)
+
+        assert (profile, posts["17900"].impressions, account.reach) == (PROFILE, 100, 200)
+        counted.assert_done()
+        followed.assert_done()
 
     def test_an_account_keeps_its_login_when_the_operator_changes_the_apps(self) -> None:
         """The host follows the account, not the app."""
