@@ -50,6 +50,35 @@ def test_three_are_as_the_api_reference_shows_them(platform: str, facts: tuple[o
     )
 
 
+SCOPES = {
+    ("facebook", ""): "pages_show_list pages_manage_posts pages_read_engagement pages_manage_engagement "
+    "pages_read_user_content read_insights",
+    ("instagram", ""): "instagram_business_basic instagram_business_content_publish "
+    "instagram_business_manage_comments instagram_business_manage_insights",
+    ("instagram", "facebook"): "instagram_basic instagram_content_publish instagram_manage_comments "
+    "instagram_manage_insights pages_show_list pages_read_engagement business_management",
+    ("twitter", ""): "tweet.read tweet.write users.read media.write offline.access",
+    ("linkedin", ""): "openid profile email w_member_social",
+    ("linkedin", "community"): "r_basicprofile w_member_social w_organization_social r_organization_social "
+    "w_member_social_feed w_organization_social_feed r_organization_social_feed rw_organization_admin "
+    "r_organization_followers r_member_postAnalytics r_member_profileAnalytics",
+    ("tiktok", ""): "user.info.basic user.info.profile user.info.stats video.list video.publish",
+    ("youtube", ""): "https://www.googleapis.com/auth/youtube.upload https://www.googleapis.com/auth/youtube.readonly "
+    "https://www.googleapis.com/auth/youtube.force-ssl https://www.googleapis.com/auth/yt-analytics.readonly",
+    ("pinterest", ""): "boards:read boards:write pins:read pins:write user_accounts:read",
+    ("threads", ""): "threads_basic threads_content_publish threads_manage_replies threads_manage_insights",
+    ("bluesky", ""): "",
+}
+"""By network and product of the app, as their documentation writes them."""
+
+
+@pytest.mark.parametrize(("network", "product"), SCOPES)
+def test_a_person_is_asked_for_these_scopes(network: str, product: str) -> None:
+    platform = next(each for each in platforms.ALL if each.id == network)
+
+    assert " ".join(platform(App(product=product)).scopes) == SCOPES[network, product]
+
+
 @pytest.mark.parametrize("platform", platforms.ALL, ids=lambda each: each.id)
 def test_a_network_states_all_its_facts(platform: type[Connector]) -> None:
     limits = platform.limits
