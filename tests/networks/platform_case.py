@@ -86,6 +86,7 @@ class FakeSession:
         assert self.calls, f"Nobody announced {method} {url}"
         call = self.calls.pop(0)
         assert (method, url, sent) == (call.method, call.url, call.sends)
+        assert _as_written(json) == _as_written(call.sends.get("json")), "Equal in Python, and not in JSON"
         self.timeouts.append(timeout)
         if isinstance(call.gets, PlatformError):
             raise call.gets
@@ -93,6 +94,10 @@ class FakeSession:
 
     def assert_done(self) -> None:
         assert not self.calls, f"Not called: {self.calls}"
+
+
+def _as_written(value: Any) -> str:
+    return json_module.dumps(value, sort_keys=True)
 
 
 def _read(content: bytes | BinaryIO) -> bytes:
