@@ -146,6 +146,12 @@ class Publication:
     """What asks until it is shown, where the network has only taken it after `commits`."""
 
 
+def _named(call: Call, name: str) -> Call:
+    """Return the same call with another name of its files."""
+    files = {part: (name, *rest) for part, (_, *rest) in call.sends.get("files", {}).items()}
+    return replace(call, sends={**call.sends, "files": files}) if files else call
+
+
 def no_save(handles: Handles, *, seconds: float = 0) -> None:
     """Keep nothing."""
 
@@ -191,6 +197,13 @@ class PlatformCase:
         handles = self.connector.prepare(session, operation, save)
         session.assert_done()
         return replace(operation, handles=json_module.loads(json_module.dumps(handles)), armed_at=NOW)
+
+    def prepare_nameless(self, kind: str, name: str) -> None:
+        """Prepare a post whose files have no names, and expect that they are sent under this one."""
+        publication = self.publications[kind]
+        media = tuple(replace(each, filename="") for each in publication.content.media)
+        prepares = tuple(_named(call, name) for call in publication.prepares)
+        self.prepared(replace(publication, content=replace(publication.content, media=media), prepares=prepares))
 
     def commit(self, publication: Publication, gets: Answer | PlatformError) -> Published:
         """Commit with another answer to the visible call."""

@@ -600,6 +600,17 @@ class TestBluesky(PlatformCase):
         finally:
             session.assert_done()
 
+    def test_a_video_without_a_name_is_sent_under_one(self) -> None:
+        sent = send_video()
+        session = FakeSession(
+            *ASK_FOR_ROOM, SERVICE_AUTH, replace(sent, url=sent.url.replace("media_1.mp4", "video.mp4"))
+        )
+        content = Content(text="Oven", media=(replace(FILM, filename=""),))
+
+        self.connector.prepare(session, self.operation(content), no_save)
+
+        session.assert_done()
+
     def test_the_work_on_a_video_is_waited_for(self) -> None:
         with pytest.raises(StillWorking) as caught:
             self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(make_answer(200, {"jobStatus": BEGUN})))

@@ -217,6 +217,9 @@ class TestFacebook(LookCase, OAuth2Case):
     def page(self, *posts: Mapping[str, Any], after: str = "", then: str = "") -> Call:
         return listing(*posts, after=after, then=then)
 
+    def test_a_photo_without_a_name_is_sent_under_one(self) -> None:
+        self.prepare_nameless("images", "image")
+
     def test_a_list_that_goes_on_in_a_way_that_is_not_known_leaves_it_unknown(self) -> None:
         following = {"data": [], "paging": {"next": f"{GRAPH}/1001/published_posts?until=1700000000"}}
 

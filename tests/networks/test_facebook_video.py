@@ -413,3 +413,20 @@ def test_a_video_is_never_held_in_memory_whole() -> None:
     CONNECTOR.prepare(session, operation("video", content=replace(VIDEO, media=(media,))), no_save)
 
     session.assert_done()
+
+
+def test_a_video_without_a_name_is_sent_under_one() -> None:
+    media = replace(FILE, filename="")
+    start, *chunks = PREPARES["video"]
+    renamed = [replace(call, sends={**call.sends, "files": _renamed(call)}) for call in chunks]
+    content = replace(operation("video").content, media=(media,))
+    session = FakeSession(start, *renamed)
+
+    CONNECTOR.prepare(session, replace(operation("video"), content=content), no_save)
+
+    session.assert_done()
+
+
+def _renamed(call: Call) -> dict[str, Any]:
+    _, content, mime_type = call.sends["files"]["video_file_chunk"]
+    return {"video_file_chunk": ("video", content, mime_type)}

@@ -420,6 +420,9 @@ class TestPinterest(LookCase, OAuth2Case):
 
         assert session.timeouts == [30, 590, 30]
 
+    def test_a_video_without_a_name_is_sent_under_one(self) -> None:
+        self.prepare_nameless("video", "video")
+
     @pytest.mark.parametrize("status", ["registered", "processing", "", "something new"])
     def test_a_video_that_is_worked_on_is_waited_for(self, status: str) -> None:
         saved: list[Handles] = []

@@ -361,6 +361,10 @@ class TestTwitter(LookCase, OAuth2Case):
                 self.account,
             )
 
+    @pytest.mark.parametrize(("of", "name"), [("images", "image"), ("gif", "file"), ("video", "file")])
+    def test_a_file_without_a_name_is_sent_under_one(self, of: str, name: str) -> None:
+        self.prepare_nameless(of, name)
+
     def test_only_tokens_that_exist_are_revoked(self) -> None:
         session = FakeSession(self.revoke_calls[1])
 
