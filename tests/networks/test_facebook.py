@@ -220,6 +220,14 @@ class TestFacebook(LookCase, OAuth2Case):
     def test_a_photo_without_a_name_is_sent_under_one(self) -> None:
         self.prepare_nameless("images", "image")
 
+    def test_a_person_without_a_known_id_is_named_by_their_token(self) -> None:
+        mine = replace(self.revoke_calls[0], url=f"{GRAPH}/me/permissions")
+        session = FakeSession(mine)
+
+        self.connector.revoke(session, replace(self.account, metadata={}))
+
+        session.assert_done()
+
     def test_a_list_that_goes_on_in_a_way_that_is_not_known_leaves_it_unknown(self) -> None:
         following = {"data": [], "paging": {"next": f"{GRAPH}/1001/published_posts?until=1700000000"}}
 

@@ -445,6 +445,27 @@ class TestLinkedIn(LookCase, OAuth2Case):
         with pytest.raises(RateLimited):
             self.connector.profile(session, self.account)
 
+    @pytest.mark.parametrize(
+        ("role", "is_offered"),
+        [
+            ("ADMINISTRATOR", True),
+            ("CONTENT_ADMIN", True),
+            ("CONTENT_ADMINISTRATOR", True),
+            ("DIRECT_SPONSORED_CONTENT_POSTER", True),
+            ("ANALYST", False),
+        ],
+    )
+    def test_an_organization_is_offered_to_who_may_post_for_it(self, role: str, is_offered: bool) -> None:
+        acl = {"organization": PAGE, "roleAssignee": MEMBER, "role": role, "state": "APPROVED"}
+        me, followers, *_ = self.candidate_calls
+        held = get("/rest/organizationAcls?q=roleAssignee&state=APPROVED", {"elements": [acl]})
+        session = FakeSession(me, followers, held, *(organization_calls() if is_offered else ()))
+
+        _, *organizations = self.connector.candidates(session, GIVEN)
+
+        assert [each.remote_id for each in organizations] == [PAGE] * is_offered
+        session.assert_done()
+
     def test_a_link_without_a_card_goes_by_its_address(self) -> None:
         operation = self.operation(Content(text="", link="https://example.com/rye"))
         unread = replace(READ_PAGE, gets=make_answer(404))
@@ -463,6 +484,19 @@ class TestLinkedIn(LookCase, OAuth2Case):
         handles = self.connector.prepare(FakeSession(READ_PAGE, webp), self.operation(content), no_save)
 
         assert handles["uploads"]["card"]["given"] == ARTICLE | {"title": "Ours"}
+
+    @pytest.mark.parametrize("mime_type", ["image/jpeg", "image/png"])
+    def test_a_cards_picture_is_the_articles_thumbnail(self, mime_type: str) -> None:
+        content = Content(text="", title="T" * 401, link="https://example.com/rye")
+        picture = replace(READ_PICTURE, gets=make_answer(200, body=b"bytes", Content_Type=mime_type))
+        session = FakeSession(READ_PAGE, picture, *image_calls(1, b"bytes"))
+
+        handles = self.connector.prepare(session, self.operation(content), no_save)
+
+        article = ARTICLE | {"title": "T" * 400, "thumbnail": "urn:li:image:D1"}
+        created = FakeSession(create("", content={"article": article}))
+        assert self.connector.commit(created, self.operation(content, handles=handles)) == POST
+        session.assert_done()
 
     @pytest.mark.parametrize("gets", [make_answer(400), make_answer(503), LOST], ids=["refused", "overloaded", "lost"])
     def test_a_link_without_its_picture_is_better_than_none(self, gets: Answer | PlatformError) -> None:
@@ -663,9 +697,10 @@ class TestLinkedIn(LookCase, OAuth2Case):
     def commenting(self) -> Operation:
         return replace(self.prepared(self.publications["first comment"]), armed_at=NOW)
 
-    def comments(self, *comments: Mapping[str, Any]) -> Call:
-        path = f"/rest/socialActions/{SHARE_IN_URL}/comments"
-        return get(path, {"elements": list(comments), "paging": {"start": 0, "count": 10, "links": []}})
+    def comments(self, *comments: Mapping[str, Any], start: int = 0, **paging: int) -> Call:
+        path = f"/rest/socialActions/{SHARE_IN_URL}/comments" + (f"?start={start}" if start else "")
+        paging = {"start": start, "count": 10} | paging
+        return get(path, {"elements": list(comments), "paging": paging | {"links": []}})
 
     def test_a_lost_comment_is_looked_for_among_the_comments(self) -> None:
         own = {
@@ -685,6 +720,18 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
         assert found == Published(remote_id=COMMENT, url=COMMENT_URL)
         assert self.recovers(self.commenting(), self.comments(*others)) == []
+
+    def test_the_comments_are_read_to_their_end(self) -> None:
+        own = {
+            "actor": PAGE,
+            "commentUrn": COMMENT,
+            "message": {"text": "More (here)"},
+            "created": {"time": CREATED},
+        }
+
+        pages = self.comments(total=11), self.comments(own, start=10, total=11)
+
+        assert self.recovers(self.commenting(), *pages) == [Published(remote_id=COMMENT, url=COMMENT_URL)]
 
     @pytest.mark.parametrize("gets", [make_answer(500), make_answer(201, {}), LOST])
     def test_a_comment_without_an_answer_leaves_it_unknown(self, gets: Answer | PlatformError) -> None:

@@ -112,3 +112,9 @@ def test_a_network_is_plain_python(path: Path) -> None:
 
     assert all(each.startswith("accounts.platforms") for each in ours)
     assert not imported & {"django", "rest_framework", "celery", "requests"}
+
+
+def test_a_network_names_the_options_of_all_its_types_of_posts() -> None:
+    shown = next(each for each in platforms.ALL if each.id == "instagram")
+
+    assert shown.option_names() == {"post_type", "first_comment", "share_to_feed", "thumb_offset"}

@@ -21,7 +21,7 @@ from accounts.platforms.base import (
     Unknown,
 )
 from accounts.platforms.tiktok import upload as tiktok_upload
-from accounts.platforms.tiktok.upload import Plan
+from accounts.platforms.tiktok.upload import LEAST_CHUNK, Plan
 from tests.networks.platform_case import LOST, NOT_SENT, NOW, FakeSession, later, make_answer, make_video
 from tests.networks.tiktok_calls import (
     FIRST,
@@ -61,11 +61,24 @@ class TestChunks:
         ends = [plan.end(start * chunk) for start in range(count)]
         assert ends == [*(chunk * number for number in range(1, count)), size]
 
-    def test_the_largest_video_has_at_most_a_thousand(self) -> None:
-        with patch.object(tiktok_upload, "LEAST_CHUNK", 5 * 1024 * 1024):
-            plan = Plan(size=4_000_000_000)
+    @pytest.mark.parametrize("size", [5_242_880, 10_485_759, 10_485_760, 64_000_001, 4_000_000_000])
+    def test_they_are_of_a_size_that_tiktok_takes_and_at_most_a_thousand(self, size: int) -> None:
+        with patch.object(tiktok_upload, "LEAST_CHUNK", LEAST_CHUNK):
+            plan = Plan(size=size)
+            sizes = (plan.count, plan.chunk, size - plan.last)
 
-        assert plan.size // (5 * 1024 * 1024) <= 1000
+        count, chunk, last = sizes
+        assert count == size // chunk
+        assert 1 <= count <= 1000
+        assert 5_000_000 <= chunk <= 64_000_000
+        assert chunk <= last <= 128_000_000
+
+    @pytest.mark.parametrize("size", [1, 4_999_999])
+    def test_a_small_video_is_one_chunk(self, size: int) -> None:
+        with patch.object(tiktok_upload, "LEAST_CHUNK", LEAST_CHUNK):
+            plan = Plan(size=size)
+
+            assert (plan.count, plan.chunk) == (1, size)
 
 
 class TestVideo(Steps):

@@ -32,6 +32,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.twitter import Twitter
+from accounts.platforms.twitter.media import CHUNK
 from tests.networks.platform_case import (
     LOST,
     NOW,
@@ -361,9 +362,20 @@ class TestTwitter(LookCase, OAuth2Case):
                 self.account,
             )
 
+    @pytest.mark.parametrize(
+        ("subscription", "characters", "seconds"), [("None", 280, 1200), ("Premium", 25_000, 7500)]
+    )
+    def test_who_pays_may_post_more(self, subscription: str, characters: int, seconds: float) -> None:
+        limits = self.connector.limits_of("feed", {"subscription_type": subscription})
+
+        assert (limits.max_characters, limits.max_video_duration_seconds) == (characters, seconds)
+
     @pytest.mark.parametrize(("of", "name"), [("images", "image"), ("gif", "file"), ("video", "file")])
     def test_a_file_without_a_name_is_sent_under_one(self, of: str, name: str) -> None:
         self.prepare_nameless(of, name)
+
+    def test_a_chunk_is_no_larger_than_x_takes(self) -> None:
+        assert CHUNK <= 5_000_000
 
     def test_only_tokens_that_exist_are_revoked(self) -> None:
         session = FakeSession(self.revoke_calls[1])

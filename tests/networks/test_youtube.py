@@ -582,6 +582,14 @@ class TestYouTube(OAuth2Case):
 
         assert [each.remote_id for each in found] == ["v1", "v2"]
 
+    def test_the_uploads_are_in_the_playlist_that_the_channel_named(self) -> None:
+        account = replace(self.account, metadata={"uploads": "PL7"})
+        named = uploads(listed())
+        sends = {**named.sends, "params": {**named.sends["params"], "playlistId": "PL7"}}
+        session = FakeSession(probe(404), replace(named, sends=sends), PROCESSED)
+
+        assert self.connector.recover(session, replace(self.prepared(self.first), account=account)) == [VIDEO]
+
     def test_an_account_without_a_known_playlist_has_the_usual_one(self) -> None:
         operation = replace(self.prepared(self.first), account=replace(self.account, metadata={}))
         session = FakeSession(probe(404), uploads(listed()), PROCESSED)
