@@ -1,11 +1,33 @@
-"""The figures of the fault test, told after the run."""
+"""Nothing is sent to the simulator that is not asserted elsewhere; and the figures of the fault test, after the run."""
 
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
+import pytest
 from _pytest.terminal import TerminalReporter
+
+from accounts.platforms.base import Answer
+from accounts.session import NetworkSession
+from tests.networks.endpoints import is_known
 
 FAULTS_TRIED = "faults_tried"
 COLUMNS = ("kinds", "faults", "copies above 1", "wrong", "needs_review")
+
+
+@pytest.fixture(autouse=True)
+def known_endpoints(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail what calls the simulator at an endpoint that is not in the table, and so need not be asserted whole."""
+    send, others = NetworkSession.request, set()
+
+    def request(session: NetworkSession, method: str, url: str, **sent: Any) -> Answer:
+        if not is_known(method, url):
+            others.add(f"{method} {url}")
+        return send(session, method, url, **sent)
+
+    monkeypatch.setattr(NetworkSession, "request", request)
+    yield
+    assert not others
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

@@ -60,6 +60,9 @@ class Call:
 class FakeSession:
     """Answers the announced calls in their order; any other call fails the test."""
 
+    asserted: ClassVar[set[tuple[str, str]]] = set()
+    """The method and address of every call that was as it was announced."""
+
     def __init__(self, *calls: Call) -> None:
         self.calls = list(calls)
         self.timeouts: list[float] = []
@@ -87,6 +90,7 @@ class FakeSession:
         call = self.calls.pop(0)
         assert (method, url, sent) == (call.method, call.url, call.sends)
         assert _as_written(json) == _as_written(call.sends.get("json")), "Equal in Python, and not in JSON"
+        self.asserted.add((method, url))
         self.timeouts.append(timeout)
         if isinstance(call.gets, PlatformError):
             raise call.gets

@@ -1,0 +1,49 @@
+"""What the tests assert to the letter is every endpoint of the networks' documentation that is used, and no other."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.networks.endpoints import ENDPOINTS, endpoint, is_known
+
+HERE = Path(__file__).parent
+TELL = """
+import json, sys, pytest
+status = pytest.main(sys.argv[1:])
+from tests.networks.platform_case import FakeSession
+print(json.dumps(sorted(FakeSession.asserted)))
+sys.exit(status)
+"""
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("network", ENDPOINTS)
+def test_every_endpoint_of_a_network_is_asserted_whole(network: str) -> None:
+    files = map(str, HERE.glob(f"test_{network}*.py"))
+    options = ("-q", "-p", "no:xdist", "-m", "not thorough and not pds")
+
+    run = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", TELL, *options, *files], cwd=HERE.parent.parent, capture_output=True, text=True
+    )
+
+    assert run.returncode == 0, run.stdout
+    asserted = json.loads(run.stdout.splitlines()[-1])
+    assert {endpoint(network, method, url) for method, url in asserted} == ENDPOINTS[network]
+
+
+@pytest.mark.parametrize(
+    ("method", "url"),
+    [
+        ("PUT", "https://graph.threads.net/v1.0/me/replies"),
+        ("GET", "https://graph.threads.net/v1.0/me/likes"),
+        ("GET", "https://graph.facebook.com/v1.0/me/threads"),
+        ("GET", "https://api.linkedin.com/rest/reactions"),
+        ("GET", "https://pds.example/xrpc/app.bsky.feed.getLikes"),
+        ("POST", "https://example.com/rye"),
+    ],
+)
+def test_another_endpoint_is_not_known(method: str, url: str) -> None:
+    assert not is_known(method, url)
