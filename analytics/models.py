@@ -153,6 +153,7 @@ class TargetDay(Gains):
 class AccountDay(Counts):
     """How an account stood on one day of its workspace's calendar."""
 
+    pk = models.CompositePrimaryKey("account_id", "day")
     account = models.ForeignKey(SocialAccount, on_delete=models.CASCADE, related_name="days", db_index=False)
     day = models.DateField()
     followers = models.BigIntegerField(null=True)
@@ -161,9 +162,6 @@ class AccountDay(Counts):
     profile_views = models.BigIntegerField(null=True)
     demographics = models.JSONField(null=True, help_text="Who follows, where the network says something of it.")
     read_at = models.DateTimeField()
-
-    class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["account", "day"], name="one_row_an_account_and_day")]
 
     def __str__(self) -> str:
         return f"{self.account_id} on {self.day}"

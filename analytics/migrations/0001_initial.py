@@ -133,11 +133,11 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='AccountDay',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('impressions', models.BigIntegerField(null=True)),
                 ('reach', models.BigIntegerField(null=True)),
                 ('engagement', models.BigIntegerField(null=True)),
                 ('clicks', models.BigIntegerField(null=True)),
+                ('pk', models.CompositePrimaryKey('account_id', 'day', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('day', models.DateField()),
                 ('followers', models.BigIntegerField(null=True)),
                 ('following', models.BigIntegerField(null=True)),
@@ -148,7 +148,7 @@ class Migration(migrations.Migration):
                 ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='days', to='accounts.socialaccount')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('account', 'day'), name='one_row_an_account_and_day')],
+                'abstract': False,
             },
         ),
         migrations.AddConstraint(
