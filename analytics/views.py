@@ -72,7 +72,10 @@ def _report(workspace: Workspace, scope: Scope, period: Period) -> dict[str, Any
 
 def _top_posts(workspace: Workspace, scope: Scope, period: Period) -> Sequence[dict[str, Any]]:
     found = top_targets(workspace, period, platform=scope.platform)
-    rows = TargetNumbers.objects.select_related("target__post").in_bulk([top.numbers_id for top in found])
+    shown = TargetNumbers.objects.select_related("target__post").only(
+        "platform", "account", "published_at", "target__post__content"
+    )
+    rows = shown.in_bulk([top.numbers_id for top in found])
     return [
         {
             "id": rows[top.numbers_id].target.post_id,
