@@ -113,6 +113,7 @@ def _of_workspace(data: Data, workspace: Workspace, secret: str, name: str) -> l
         whole(f"{said}, beside a bare statement on the sums", taken["bare"], at_most=3),
         whole(f"{said}, beside one on the days of its posts", taken["posts"]),
         _goal("14", taken["sums"], f"{said}: sums alone", taken["bare"], at_most=3),
+        _goal("14", taken["sums"], f"{said}: sums alone, beside the days of its posts", taken["posts"]),
         _goal("14", taken["top"], f"{said}: best posts alone", taken["bare"]),
         _goal("14", taken["audience"], f"{said}: followers alone", taken["bare"]),
     ]
