@@ -1,0 +1,346 @@
+"""Numbers of all nine networks, through the product and against the simulator: correct, or their lack explained."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from accounts import platforms, tokens
+from accounts.models import SocialAccount
+from accounts.platforms.base import PostNumbers, Rejected
+from accounts.platforms.facebook import numbers as facebook_numbers
+from analytics.gains import COUNTED
+from analytics.models import DayTotal, HourTotal, InstallationDay, Snapshot, TargetDay, TargetNumbers
+from ouipost.events.models import Event
+from ouipost.simulator import models as networks
+from ouipost.simulator.networks.facebook import insights as facebook
+from ouipost.simulator.networks.instagram import insights as instagram
+from posts.models import Post, Target
+from tests.analytics.said import said
+from tests.analytics.sums import what_is_wrong
+from tests.analytics.world import World, copy_posts, numbers_of, simulated, sync_of
+from tests.conftest import ApiClient
+from tests.networks.kinds import KINDS, UPRIGHT, kind
+
+pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.any_database]
+
+ALL = [platform.id for platform in platforms.ALL]
+OPTIONS = {
+    "tiktok": {"options": {"privacy_level": "PUBLIC_TO_EVERYONE"}},
+    "youtube": {"options": {"made_for_kids": False}},
+}
+
+
+RENEWALS = {
+    "twitter": "POST api.x.com/2/oauth2/token",
+    "linkedin": "POST www.linkedin.com/oauth/v2/accessToken",
+    "bluesky": "com.atproto.server.refreshSession",
+}
+
+
+@pytest.fixture
+def world(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with simulated(api, monkeypatch) as world:
+        yield world
+
+
+def publish_everywhere(world: World) -> Post:
+    """Publish one video on all nine networks."""
+    accounts = {network: world.connect(network) for network in ALL}
+    board = accounts["pinterest"]["metadata"]["boards"][0]["id"]
+    options = OPTIONS | {"pinterest": {"options": {"board_id": board}}}
+    everything = kind("facebook", "video", UPRIGHT, body={"title": "Bread", "platform_content": options})
+    return world.publish(everything, *accounts.values())
+
+
+def expected(post: Post, at: datetime) -> dict[str, PostNumbers]:
+    """Return what each network says at this moment of the one post that it has."""
+    there = {each.network: each for each in networks.Post.objects.filter(kind=networks.Post.POST)}
+    return {network: said(network, there[network], at, is_video=True) for network in ALL}
+
+
+def counted(numbers: Any) -> dict[str, int | None]:
+    return {name: getattr(numbers, name) for name in COUNTED}
+
+
+def gained(rows: Any, *, by: str) -> dict[Any, dict[str, int]]:
+    """Return the sums of what was gained, by the value of a column."""
+    sums: dict[Any, Counter[str]] = {}
+    for row in rows:
+        sums.setdefault(getattr(row, by), Counter()).update({name: getattr(row, name) or 0 for name in COUNTED})
+    return {key: dict(found) for key, found in sums.items()}
+
+
+def test_all_numbers_of_all_networks_are_what_the_networks_say(world: World) -> None:
+    post = publish_everywhere(world)
+    by_day: dict[Any, Counter[str]] = {}
+    before: dict[str, dict[str, int]] = {network: dict.fromkeys(COUNTED, 0) for network in ALL}
+
+    for passed in (
+        timedelta(minutes=15),
+        timedelta(hours=2),
+        timedelta(hours=11),
+        timedelta(days=3),
+        timedelta(days=9),
+    ):
+        at = world.time.pass_by(seconds=passed.total_seconds())
+        reports = world.sync()
+
+        assert [report.error for report in reports] == [None] * len(ALL)
+        network_says = expected(post, at)
+        for target in Target.objects.filter(post=post).select_related("numbers"):
+            says, numbers = network_says[target.platform], target.numbers
+            assert (counted(numbers), numbers.own) == (counted(says), dict(says.own)), target.platform
+            assert target.metrics == {**counted(says), "read_at": at.isoformat(), "removed_at": None}
+            now = {name: count or 0 for name, count in counted(says).items()}
+            day = by_day.setdefault(at.date(), Counter())
+            day.update({name: now[name] - before[target.platform][name] for name in COUNTED})
+            before[target.platform] = now
+        totals = Counter[str]()
+        for each in before.values():
+            totals.update(each)
+        post = Post.objects.get(pk=post.pk)
+        assert (post.impressions, post.engagement, post.clicks) == tuple(
+            totals[name] for name in ("impressions", "engagement", "clicks")
+        )
+        assert gained(DayTotal.objects.all(), by="day") == {
+            day: dict(sums) for day, sums in by_day.items() if any(sums.values())
+        }
+        assert gained(InstallationDay.objects.all(), by="platform") == before
+        assert gained(HourTotal.objects.all(), by="platform") == before
+        assert gained(Snapshot.objects.select_related("numbers"), by="numbers_id") == gained(
+            TargetDay.objects.all(), by="numbers_id"
+        )
+    assert Snapshot.objects.count() == 5 * len(ALL)
+    assert sum(DayTotal.objects.values_list("posts", flat=True)) == len(ALL)
+
+
+def publish_text(world: World, network: str, **values: Any) -> tuple[dict[str, Any], Post]:
+    account = world.connect(network, **values)
+    return account, world.publish(kind(network, "text"), account)
+
+
+def says_now(world: World, network: str) -> PostNumbers:
+    post = networks.Post.objects.get(network=network, kind=networks.Post.POST)
+    return said(network, post, world.time.now)
+
+
+def health(account: dict[str, Any]) -> tuple[str, Any]:
+    row = SocialAccount.objects.get(pk=account["id"])
+    return row.status, row.last_error
+
+
+def failure_of(account: dict[str, Any]) -> dict[str, Any]:
+    """Return why the last reading of an account failed; it must have."""
+    error = sync_of(account).error
+    assert error is not None
+    return dict(error)
+
+
+def told(*types: str) -> int:
+    return Event.objects.filter(type__in=types).count()
+
+
+def assert_read(world: World, post: Post) -> None:
+    """The numbers of a post are what its network says now."""
+    numbers = numbers_of(post)
+    says = says_now(world, numbers.platform)
+    assert (numbers.read_at, counted(numbers), numbers.own) == (world.time.now, counted(says), dict(says.own))
+
+
+def assert_counted_once() -> None:
+    assert what_is_wrong() == []
+
+
+def assert_all_said(world: World, network: str, targets: Sequence[Target]) -> None:
+    """The numbers of all these targets are what their network says now."""
+    there = {each.external_id: each for each in networks.Post.objects.filter(network=network)}
+    rows = TargetNumbers.objects.filter(target__in=targets).select_related("target")
+    says = {each.target.remote_id: said(network, there[each.target.remote_id], world.time.now) for each in rows}
+    assert {each.target.remote_id: counted(each) for each in rows} == {pk: counted(each) for pk, each in says.items()}
+    assert len(says) == len(targets)
+
+
+def is_renewal(asked: str) -> bool:
+    return any(renewal in asked for renewal in RENEWALS.values())
+
+
+def http_date(at: datetime) -> str:
+    return format_datetime(at.astimezone(UTC), usegmt=True)
+
+
+@pytest.mark.parametrize("network", ["twitter", "linkedin", "bluesky"])
+def test_a_token_that_has_ended_is_renewed_once_and_the_numbers_are_read(world: World, network: str) -> None:
+    account, post = publish_text(world, network)
+    world.time.pass_by(minutes=15)
+    world.watch.asked.clear()
+    fault = world.order(network, "/", "expire_token")
+
+    world.sync()
+
+    fault.refresh_from_db()
+    assert fault.fired == 1
+    assert_read(world, post)
+    assert health(account) == ("active", None)
+    assert sum(is_renewal(asked) for asked in world.watch.asked) == 1
+
+
+def test_a_revoked_grant_expires_the_account_and_says_so_once_and_the_others_go_on(world: World) -> None:
+    account, post = publish_text(world, "twitter")
+    _, others = publish_text(world, "bluesky")
+    world.time.pass_by(minutes=15)
+    world.order("twitter", "/", "revoke")
+
+    for _ in range(3):
+        world.sync()
+        world.time.pass_by(minutes=15)
+
+    status, error = health(account)
+    assert (status, error["code"], told("account.expired"), told("account.error")) == ("expired", "TOKEN_REVOKED", 1, 0)
+    assert failure_of(account)["code"] == "TOKEN_REVOKED"
+    assert (numbers_of(post).read_at, numbers_of(others).read_at is None) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("network", "table", "bad", "ours"),
+    [
+        ("facebook", facebook.POST_METRICS, "post_clicks", "clicks"),
+        ("instagram", instagram.COMMON, "reach", "reach"),
+    ],
+)
+def test_one_metric_that_a_network_does_not_know_any_more_does_not_cost_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch, network: str, table: dict[str, int], bad: str, ours: str
+) -> None:
+    account = world.connect(network)
+    post = world.publish(next(each for each in KINDS if each.network == network and each.name == "image"), account)
+    world.time.pass_by(hours=3)
+    monkeypatch.setattr(facebook_numbers, "gone", set())
+    says = says_now(world, network)
+    for known in (table, *instagram.MEDIA_METRICS.values()):
+        monkeypatch.delitem(known, bad, raising=False)
+
+    [report] = world.sync()
+
+    assert report.error is None
+    numbers = numbers_of(post)
+    assert (counted(numbers), numbers.own) == (counted(says) | {ours: None}, dict(says.own))
+    assert (health(account), sync_of(account).failures) == (("active", None), 0)
+
+
+TROUBLES: dict[str, dict[str, Any]] = {
+    "500": {"effect": "status", "status": 500, "body": {"error": "internal"}},
+    "503": {"effect": "status", "status": 503, "body": ""},
+    "cut": {"effect": "cut_json"},
+}
+
+
+def test_an_account_that_may_not_be_read_is_in_error_with_the_reason_until_it_can_be_read_again(world: World) -> None:
+    account, post = publish_text(world, "facebook")
+    world.time.pass_by(minutes=15)
+    message = "(#200) Requires read_insights permission"
+    refusal = {"error": {"message": message, "code": 200, "type": "OAuthException"}}
+    world.order("facebook", "/", "status", times=1000, status=403, body=refusal)
+
+    [report] = world.sync()
+
+    status, error = health(account)
+    assert isinstance(report.error, Rejected)
+    assert status == "error"
+    assert error == {
+        "code": report.error.error_code,
+        "message": report.error.message,
+        "who_acts": str(report.error.acts),
+    }
+    assert message in error["message"]
+    for _ in range(3):
+        world.time.pass_by(hours=2)
+        world.sync()
+    [event] = Event.objects.filter(type="account.error")
+    assert (event.resource_id, event.details["message"]) == (account["id"], error["message"])
+    shown = world.client.call("GET", f"/api/accounts/{account['id']}")["account"]
+    assert (shown["status"], shown["health"]["errors"]) == ("error", [error])
+    networks.Fault.objects.all().delete()
+    world.time.pass_by(hours=7)
+    world.sync()
+    assert health(account) == ("active", None)
+    assert_read(world, post)
+    assert told("account.error") == 1
+
+
+def test_the_tokens_of_an_account_that_may_not_be_read_are_renewed_all_the_same(world: World) -> None:
+    account, _ = publish_text(world, "twitter")
+    world.time.pass_by(minutes=15)
+    world.order("twitter", "GET /2/", "status", times=1000, status=403, body={"title": "Forbidden", "detail": "No."})
+    world.sync()
+    before = SocialAccount.objects.get(pk=account["id"])
+    assert before.status == "error"
+    SocialAccount.objects.update(due_at=world.time.now)
+
+    assert tokens.refresh_due() == 1
+
+    after = SocialAccount.objects.get(pk=account["id"])
+    assert after.access_token != before.access_token
+    assert (after.status, after.last_error) == ("error", before.last_error)
+
+
+@pytest.mark.parametrize("network", ALL)
+def test_a_post_that_is_removed_at_the_network_is_told_once_and_shown_again_when_it_is_back(
+    world: World, network: str
+) -> None:
+    account = world.connect(network)
+    post = world.publish(next(each for each in KINDS if each.network == network), account)
+    world.time.pass_by(minutes=15)
+    world.sync()
+    assert_read(world, post)
+    before = numbers_of(post)
+    networks.Post.objects.update(deleted_at=world.time.now)
+
+    removed_at = world.time.pass_by(minutes=15)
+    world.sync()
+    world.time.pass_by(minutes=15)
+    world.sync()
+
+    numbers = numbers_of(post)
+    assert (numbers.removed_at, numbers.read_at, counted(numbers)) == (removed_at, before.read_at, counted(before))
+    [event] = Event.objects.filter(type="post.removed")
+    assert (event.resource_id, event.details["platform"]) == (post.pk, network)
+    assert Target.objects.values_list("metrics__removed_at", flat=True).get() == removed_at.isoformat()
+    assert (Target.objects.get().status, health(account)) == ("published", ("active", None))
+    networks.Post.objects.update(deleted_at=None)
+    world.time.pass_by(hours=12)  # LinkedIn's budget is used up until then
+    world.sync()
+    assert_read(world, post)
+    assert (numbers_of(post).removed_at, told("post.removed")) == (None, 1)
+
+
+@pytest.mark.parametrize(
+    ("network", "batch", "path", "choose"),
+    [
+        ("twitter", 100, "GET api.x.com/2/tweets", 0),
+        ("youtube", 50, "GET youtube.googleapis.com/youtube/v3/videos", 0),
+        ("bluesky", 25, "app.bsky.feed.getPosts", 0),
+        ("tiktok", 20, "POST open.tiktokapis.com/v2/video/query/", 0),
+        ("linkedin", 10, "GET api.linkedin.com/rest/organizationalEntityShareStatistics", 1),
+    ],
+)
+def test_more_posts_than_a_network_takes_at_once_are_read_in_as_many_calls_as_needed(
+    world: World, network: str, batch: int, path: str, choose: int
+) -> None:
+    account = world.connect(network, choose=choose)
+    wanted = next(each for each in KINDS if each.network == network and each.choose == choose)
+    post = world.publish(wanted, account)
+    world.time.pass_by(minutes=10)
+    world.sync()
+    targets = copy_posts(post, batch)
+    world.time.pass_by(minutes=5)
+    world.watch.asked.clear()
+
+    [report] = world.sync()
+
+    assert len(report.found) == batch + 1
+    assert sum(path in asked for asked in world.watch.asked) == 2
+    assert_all_said(world, network, targets)
+    assert_counted_once()
