@@ -37,7 +37,8 @@ class Report:
     claim: Claim
     at: datetime
     asked: Collection[int]
-    """The numbers that were asked for; what is not in `found` got no answer, and is put off."""
+    """The numbers that were asked for. What is not in `found` was refused, and is put off; or it got no answer, and
+    stays due."""
     found: Mapping[int, PostNumbers | None]
     """None: the network does not have the post any more."""
     asked_account: bool
@@ -74,7 +75,7 @@ def _keep_numbers(reports: Sequence[Report]) -> None:
     snapshots, gains, gone = [], [], []
     for pk, numbers in rows.items():
         report = asked[pk]
-        numbers.due_at = next_reading(numbers.published_at, now=report.at)
+        numbers.due_at = _due_at(numbers, report)
         if pk not in report.found:
             continue
         found = report.found[pk]
@@ -93,6 +94,16 @@ def _keep_numbers(reports: Sequence[Report]) -> None:
     _keep_posts([each.target_id for each in kept])
     _tell_removed(gone)
     add_all(gains)
+
+
+def _due_at(numbers: TargetNumbers, report: Report) -> datetime | None:
+    """Return when a target that was asked for is read again; what stopped the reading does not cost it its turn.
+
+    It then waits as long as its account does, behind the others, which have been due for longer.
+    """
+    planned = next_reading(numbers.published_at, now=report.at)
+    is_over = numbers.pk in report.found or isinstance(report.error, Rejected)
+    return planned if is_over or planned is None else report.at
 
 
 def _zones(rows: Collection[TargetNumbers]) -> dict[str, str]:

@@ -7,10 +7,11 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
+import requests
 
 from accounts import platforms, tokens
 from accounts.models import SocialAccount
-from accounts.platforms.base import PostNumbers, Rejected
+from accounts.platforms.base import PostNumbers, Rejected, Unavailable, Unknown
 from accounts.platforms.facebook import numbers as facebook_numbers
 from analytics.gains import COUNTED
 from analytics.models import DayTotal, HourTotal, InstallationDay, Snapshot, TargetDay, TargetNumbers
@@ -23,6 +24,8 @@ from tests.analytics.said import said
 from tests.analytics.sums import what_is_wrong
 from tests.analytics.world import World, copy_posts, numbers_of, simulated, sync_of
 from tests.conftest import ApiClient
+from tests.foundation.threads import wait_until
+from tests.in_process import Send
 from tests.networks.kinds import KINDS, UPRIGHT, kind
 
 pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.any_database]
@@ -172,6 +175,35 @@ def http_date(at: datetime) -> str:
     return format_datetime(at.astimezone(UTC), usegmt=True)
 
 
+@pytest.mark.parametrize("network", ["facebook", "twitter", "linkedin", "threads", "bluesky"])
+def test_a_network_that_asks_for_patience_is_read_again_exactly_then_and_the_others_go_on(
+    world: World, network: str
+) -> None:
+    account, post = publish_text(world, network)
+    _, others = publish_text(world, "twitter" if network != "twitter" else "bluesky")
+    world.time.pass_by(minutes=15)
+    world.time.now = world.time.now.replace(microsecond=0)
+    reset = world.time.now + timedelta(seconds=400)
+    headers = {"Date": http_date(world.time.now), "Retry-After": "400"}
+    headers |= {"x-rate-limit-reset": str(int(reset.timestamp()))}
+    world.order(network, "/", "status", status=429, body={"title": "Too many requests"}, headers=headers)
+
+    world.sync()
+
+    assert_read(world, others)
+    assert (numbers_of(post).read_at, sync_of(account).due_at) == (None, reset)
+    assert health(account) == ("active", None)
+    assert failure_of(account)["code"] == "RATE_LIMITED_BY_PLATFORM"
+    asked = len(world.watch.asked)
+    world.time.pass_by(seconds=399)
+    world.sync()
+    assert len(world.watch.asked) == asked
+    world.time.pass_by(seconds=1)
+    world.sync()
+    assert_read(world, post)
+    assert (sync_of(account).failures, sync_of(account).error, told("account.error")) == (0, None, 0)
+
+
 @pytest.mark.parametrize("network", ["twitter", "linkedin", "bluesky"])
 def test_a_token_that_has_ended_is_renewed_once_and_the_numbers_are_read(world: World, network: str) -> None:
     account, post = publish_text(world, network)
@@ -235,6 +267,55 @@ TROUBLES: dict[str, dict[str, Any]] = {
     "503": {"effect": "status", "status": 503, "body": ""},
     "cut": {"effect": "cut_json"},
 }
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("network", ["facebook", "twitter", "linkedin", "threads", "bluesky"])
+def test_an_answer_that_is_none_is_explained_and_the_numbers_are_read_a_minute_later(
+    world: World, network: str, trouble: str
+) -> None:
+    account, post = publish_text(world, network)
+    at = world.time.pass_by(minutes=15)
+    world.order(network, "/", times=20, **TROUBLES[trouble])
+
+    [report] = world.sync()
+
+    assert isinstance(report.error, Unavailable | Unknown)
+    sync = sync_of(account)
+    assert (sync.failures, sync.due_at) == (1, at + timedelta(minutes=1))
+    assert sync.error == {"code": report.error.error_code, "message": report.error.message, "who_acts": "network"}
+    assert sync.error["message"]
+    assert (health(account), told("account.error")) == (("active", None), 0)
+    networks.Fault.objects.all().delete()
+    world.time.pass_by(minutes=1)
+    world.sync()
+    assert_read(world, post)
+    assert (sync_of(account).failures, sync_of(account).error) == (0, None)
+
+
+def test_while_one_network_hangs_the_others_are_read(world: World) -> None:
+    account, post = publish_text(world, "facebook")
+    _, on_x = publish_text(world, "twitter")
+    _, on_bluesky = publish_text(world, "bluesky")
+    at = world.time.pass_by(minutes=15)
+    meanwhile: list[Any] = []
+
+    def hang(request: requests.PreparedRequest, send: Send) -> requests.Response:
+        if "facebook" not in str(request.url):
+            return send(request)
+        wait_until(lambda: len(world.reports) == 2)
+        meanwhile.extend([numbers_of(on_x).read_at, numbers_of(on_bluesky).read_at])
+        raise ConnectionError("It never answered.")
+
+    world.watch.befall = hang
+    world.sync()
+
+    assert meanwhile == [at, at]
+    assert (numbers_of(post).read_at, sync_of(account).due_at) == (None, at + timedelta(minutes=1))
+    world.watch.befall = None
+    world.time.pass_by(minutes=1)
+    world.sync()
+    assert_read(world, post)
 
 
 def test_an_account_that_may_not_be_read_is_in_error_with_the_reason_until_it_can_be_read_again(world: World) -> None:
