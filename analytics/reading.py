@@ -36,8 +36,8 @@ from ouipost.writer import Runs
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 120
-SETTLE_SECONDS = 30
-"""Of the lease, so much is left for settling."""
+SETTLE_SECONDS, CALL_SECONDS = 30, 30
+"""Of the lease, so much is left for settling, and so much before that for what the last call takes."""
 AT_ONCE = 200
 """Posts that one claim reads at most."""
 AHEAD = QUARTER / 15
@@ -115,7 +115,7 @@ class Reading:
 
     due: Due
     deadline: float
-    """On this process's monotonic clock: what is not asked by then stays due."""
+    """On this process's monotonic clock: what is not answered by then stays due."""
     asked: list[int] = field(default_factory=list)
     found: dict[int, PostNumbers | None] = field(default_factory=dict)
     """By the id of a target's numbers; None: the network does not have it any more."""
@@ -161,7 +161,8 @@ class Reading:
         self.found |= {pk: numbers.get(remote_id) for pk, remote_id in batch.items()}
 
     def _may_go_on(self) -> bool:
-        return self.session.requests < self.requests_left and time.monotonic() < self.deadline
+        ask_until = self.deadline - engine_time(CALL_SECONDS).total_seconds()
+        return self.session.requests < self.requests_left and time.monotonic() < ask_until
 
     def _authorized(self, ask: Callable[[], Answer]) -> Answer:
         """Ask with a token that the network takes: one that has ended is renewed, once."""

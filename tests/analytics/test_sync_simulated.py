@@ -1,5 +1,6 @@
 """Numbers of all nine networks, through the product and against the simulator: correct, or their lack explained."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import requests
+from pytest_django import Settings
 
 from accounts import platforms, tokens
 from accounts.models import SocialAccount
@@ -316,6 +318,29 @@ def test_while_one_network_hangs_the_others_are_read(world: World) -> None:
     world.time.pass_by(minutes=1)
     world.sync()
     assert_read(world, post)
+
+
+def test_a_slow_network_is_asked_until_the_lease_is_nearly_over_and_the_rest_stays_due(
+    world: World, settings: Settings
+) -> None:
+    account, post = publish_text(world, "facebook")
+    targets = copy_posts(post, 14)
+    at = world.time.pass_by(minutes=15)
+    settings.ENGINE_SPEED = 60  # in a lease of two seconds one second is for asking
+
+    def crawl(request: requests.PreparedRequest, send: Send) -> requests.Response:
+        time.sleep(0.05)
+        return send(request)
+
+    world.watch.befall = crawl
+    first, *others = world.sync()
+
+    assert 0 < len(first.found) < len(targets)
+    assert others
+    assert [report.error for report in (first, *others)] == [None] * (1 + len(others))
+    assert set(TargetNumbers.objects.filter(target__in=targets).values_list("read_at", flat=True)) == {at}
+    assert sync_of(account).failures == 0
+    assert_counted_once()
 
 
 def test_an_account_that_may_not_be_read_is_in_error_with_the_reason_until_it_can_be_read_again(world: World) -> None:
