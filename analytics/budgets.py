@@ -24,12 +24,18 @@ def spent(platform: str, paced_at: datetime | None, *, requests: int, now: datet
     return max(paced_at or now, now) + requests * _interval(budget) if budget else None
 
 
-def free_at(platform: str, paced_at: datetime | None, *, now: datetime) -> datetime:
-    """Return when the account may cost a request again."""
+def free_at(platform: str, paced_at: datetime | None, *, requests: int, now: datetime) -> datetime:
+    """Return when the account may cost so many requests again."""
     budget = _budget(platform)
     if budget is None or paced_at is None:
         return now
-    return max(now, paced_at - (_burst(budget) - 1) * _interval(budget))
+    return max(now, paced_at - (_burst(budget) - least(platform, requests)) * _interval(budget))
+
+
+def least(platform: str, requests: int) -> int:
+    """Return how many must be left for what takes so many: all of them where it takes more than there ever are."""
+    budget = _budget(platform)
+    return min(requests, _burst(budget)) if budget else requests
 
 
 def _budget(platform: str) -> Budget | None:

@@ -25,7 +25,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.session import NetworkSession
-from analytics.budgets import requests_left
+from analytics import budgets
 from analytics.models import AccountSync, TargetNumbers
 from analytics.plan import QUARTER
 from analytics.settling import Report, settle_all
@@ -106,6 +106,7 @@ def _report(claim: Claim, due: Due) -> Report:
         account=reading.account_numbers,
         error=error or reading.refusal,
         requests=reading.session.requests,
+        lacking=reading.lacking,
     )
 
 
@@ -123,17 +124,19 @@ class Reading:
     account_numbers: AccountNumbers | None = None
     refusal: Rejected | None = None
     """Of a batch beside others that were answered."""
+    lacking: int = 0
+    """How many requests the next call takes, where the budget does not allow it any more."""
 
     def __post_init__(self) -> None:
         self.account = self.due.account
         self.session: NetworkSession = registry.session(self.account.workspace, deadline=self.deadline)
-        self.requests_left = requests_left(self.account.platform, self.due.sync.paced_at, now=self.due.at)
+        self.requests_left = budgets.requests_left(self.account.platform, self.due.sync.paced_at, now=self.due.at)
 
     def run(self) -> None:
         """Ask for all that is due; raises what stops it, with what was found until then kept."""
         connector = registry.connector(self.account.platform, self.account.workspace)
         self._read_posts(connector)
-        if self.due.wants_account and self._may_go_on():
+        if self.due.wants_account and self._may_ask(connector, posts=0):
             self.asked_account = True
             self.account_numbers = self._authorized(
                 lambda: connector.account_metrics(self.session, self.account.unseal(), now=self.due.at)
@@ -142,8 +145,8 @@ class Reading:
     def _read_posts(self, connector: Connector) -> None:
         """Ask batch by batch; one that is refused is put off, and the rest goes on."""
         refusals, targets = 0, list(self.due.targets)
-        while targets and self._may_go_on():
-            batch, targets = targets[: connector.metrics_batch], targets[connector.metrics_batch :]
+        while targets and (size := self._size(connector, targets)):
+            batch, targets = targets[:size], targets[size:]
             self.asked += [pk for pk, _ in batch]
             try:
                 self._read_batch(connector, dict(batch))
@@ -160,9 +163,19 @@ class Reading:
         )
         self.found |= {pk: numbers.get(remote_id) for pk, remote_id in batch.items()}
 
-    def _may_go_on(self) -> bool:
-        ask_until = self.deadline - engine_time(CALL_SECONDS).total_seconds()
-        return self.session.requests < self.requests_left and time.monotonic() < ask_until
+    def _size(self, connector: Connector, targets: Sequence[tuple[int, str]]) -> int:
+        """Return of how many posts the next call may ask, 0 where the rest must wait."""
+        sizes = range(min(connector.metrics_batch, len(targets)), 0, -1)
+        return next((size for size in sizes if self._may_ask(connector, posts=size)), 0)
+
+    def _may_ask(self, connector: Connector, *, posts: int) -> bool:
+        """Whether time and budget allow a call for so many posts, for 0 one for the account itself."""
+        requests = connector.metrics_requests(self.account.remote_id, posts)
+        left = self.requests_left - self.session.requests
+        is_allowed = left >= (requests if posts > 1 else budgets.least(self.account.platform, requests))
+        if not is_allowed and posts <= 1:
+            self.lacking = requests
+        return is_allowed and time.monotonic() < self.deadline - engine_time(CALL_SECONDS).total_seconds()
 
     def _authorized(self, ask: Callable[[], Answer]) -> Answer:
         """Ask with a token that the network takes: one that has ended is renewed, once."""

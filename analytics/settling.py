@@ -45,6 +45,8 @@ class Report:
     account: AccountNumbers | None
     error: PlatformError | None
     requests: int
+    lacking: int = 0
+    """How many requests the next call takes, where the budget did not allow it any more."""
 
 
 def settle_all(reports: Sequence[Report]) -> list[bool]:
@@ -230,7 +232,7 @@ def _next(sync: AccountSync, report: Report, target_due_at: datetime | None) -> 
         account_due_at = report.at + (HOURLY if report.account is None else DAILY)
     due_at = min(account_due_at, target_due_at or account_due_at)
     paced_at = budgets.spent(sync.account.platform, sync.paced_at, requests=report.requests, now=report.at)
-    due_at = max(due_at, budgets.free_at(sync.account.platform, paced_at, now=report.at))
+    due_at = max(due_at, budgets.free_at(sync.account.platform, paced_at, requests=report.lacking, now=report.at))
     failures = sync.failures + 1 if report.error else 0
     if report.error:
         due_at = max(due_at, _again(report.error, failures, now=report.at))

@@ -291,6 +291,10 @@ class Connector(Platform):
         """Return how the account stands now."""
         raise NotImplementedError
 
+    def metrics_requests(self, remote_id: str, posts: int) -> int:
+        """Return how many requests the numbers of so many posts of an account take, for 0 those of the account."""
+        return 1
+
     def classify(self, answer: Answer) -> PlatformError:
         """Return what a refusing answer means, by the network's own codes."""
         raise NotImplementedError

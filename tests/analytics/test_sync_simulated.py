@@ -450,3 +450,31 @@ def test_more_posts_than_a_network_takes_at_once_are_read_in_as_many_calls_as_ne
     assert sum(path in asked for asked in world.watch.asked) == 2
     assert_all_said(world, network, targets)
     assert_counted_once()
+
+
+def test_no_day_sees_more_requests_for_a_linkedin_account_than_its_budget_and_all_is_read_in_the_end(
+    world: World, settings: Settings
+) -> None:
+    budget = settings.NETWORK_READ_BUDGET["linkedin"]
+    _, post = publish_text(world, "linkedin")
+    asked_at: list[datetime] = []
+
+    def go_on(*, hours: int) -> None:
+        for _ in range(hours):
+            before = len(world.watch.asked)
+            world.time.pass_by(hours=1)
+            world.sync()
+            asked_at.extend([world.time.now] * (len(world.watch.asked) - before))
+
+    go_on(hours=1)
+    targets = copy_posts(post, 15)
+    Target.objects.filter(pk__in=[target.pk for target in targets]).update(published_at=world.time.now)
+    go_on(hours=4 * 24)
+
+    window = timedelta(seconds=budget.seconds)
+    most = max(sum(start <= at < start + window for at in asked_at) for start in asked_at)
+    assert most <= budget.requests
+    rows = TargetNumbers.objects.filter(target__in=targets)
+    assert len(rows) == 16
+    assert all(row.read_at for row in rows)
+    assert_counted_once()

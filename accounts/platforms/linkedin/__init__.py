@@ -41,7 +41,7 @@ from accounts.platforms.linkedin import media as linkedin_media
 from accounts.platforms.linkedin import people as linkedin_people
 from accounts.platforms.linkedin import posts as linkedin_posts
 from accounts.platforms.linkedin.api import HOST, Api
-from accounts.platforms.linkedin.numbers import Numbers
+from accounts.platforms.linkedin.numbers import OF_MEMBERS, Numbers
 from accounts.platforms.linkedin.people import COMMUNITY
 from accounts.platforms.linkedin.posts import is_organization
 from accounts.platforms.oauth2 import OAuth2Connector
@@ -211,6 +211,12 @@ class LinkedIn(OAuth2Connector):
             return AccountNumbers()
         numbers = Numbers(self._api(session, account.access_token), account.remote_id)
         return numbers.of_organization(now=now) if is_organization(account.remote_id) else numbers.of_member(now=now)
+
+    def metrics_requests(self, remote_id: str, posts: int) -> int:
+        """Return how many at most: of an organization whose statistics are refused each post is asked for again."""
+        if is_organization(remote_id):
+            return 1 + (posts or 1)
+        return len(OF_MEMBERS) * posts or 1 + len(OF_MEMBERS)
 
     def classify(self, answer: Answer) -> PlatformError:
         return linkedin_api.classify(answer)

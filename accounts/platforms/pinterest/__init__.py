@@ -172,6 +172,10 @@ class Pinterest(OAuth2Connector):
         yesterday = (now.astimezone(UTC) - timedelta(days=1)).date()
         return pinterest_numbers.of_account(read, day=yesterday)
 
+    def metrics_requests(self, remote_id: str, posts: int) -> int:
+        """Return two: what stands beside a Pin or account, and its analytics."""
+        return 2
+
     def classify(self, answer: Answer) -> PlatformError:
         return pinterest_errors.classify(answer)
 
