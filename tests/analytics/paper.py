@@ -1,0 +1,98 @@
+"""A network on paper that gives the numbers which a test has written down, and posts that it is asked about."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from accounts.models import SocialAccount
+from accounts.platforms.base import Account, AccountNumbers, App, Connector, PostNumbers, Session, Tokens
+from analytics.models import AccountSync, TargetNumbers
+from analytics.reading import read
+from analytics.settling import Report
+from analytics.sync import claim_accounts
+from ouipost import claims
+from ouipost.writer import Inline
+from posts.models import Post, Target
+from tests.accounts.fakes import answer
+from tests.factories import make_account, make_post
+from workspaces.models import Workspace
+
+MANY = 100
+
+
+class PaperNumbers(Connector):
+    """Stands for every network; `posts` has what it says of some of them, the others have been seen ten times."""
+
+    id = "facebook"
+    name = "Paper"
+    metrics_batch = MANY
+
+    def __init__(self) -> None:
+        super().__init__(App(client_id="app"))
+        self.asked: list[tuple[str, list[str]]] = []
+        """Of each call whose account it was, and which posts; none for the account itself."""
+        self.posts: dict[str, Any] = {}
+        self.account: Any = AccountNumbers(followers=7)
+        self.meanwhile: Callable[[], Any] = lambda: None
+        """What happens while it is asked for posts."""
+        self.refreshed: Any = Tokens(access_token="renewed", refresh_token="refresh")
+
+    def post_metrics(
+        self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
+    ) -> dict[str, PostNumbers]:
+        self.asked.append((account.remote_id, list(remote_ids)))
+        self.meanwhile()
+        found = {each: answer(self.posts.get(each, seen(10))) for each in remote_ids}
+        return {each: numbers for each, numbers in found.items() if numbers is not None}
+
+    def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
+        self.asked.append((account.remote_id, []))
+        numbers: AccountNumbers = answer(self.account)
+        return numbers
+
+    def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
+        tokens: Tokens = answer(self.refreshed)
+        return tokens
+
+
+def seen(impressions: int, **values: Any) -> PostNumbers:
+    given: dict[str, Any] = {"impressions": impressions, "engagement": impressions // 10, "own": {"likes": 1}}
+    return PostNumbers(**given | values)
+
+
+def connect(workspace: Workspace, remote_id: str = "1001", **values: Any) -> SocialAccount:
+    """Connect an account of which nothing is due before tomorrow."""
+    account = make_account(workspace, remote_id=remote_id, **{"default_of": None} | values)
+    tomorrow = claims.database_now() + timedelta(days=1)
+    AccountSync.objects.create(account=account, due_at=tomorrow, account_due_at=tomorrow)
+    return account
+
+
+def make_published(account: SocialAccount, *remote_ids: str, at: datetime, **values: Any) -> list[Target]:
+    """Write posts that were published at this time."""
+    targets = []
+    for remote_id in remote_ids:
+        post = make_post(account.workspace, accounts=[account], status="published")
+        Target.objects.filter(post=post).update(**{"published_at": at, "remote_id": remote_id} | values)
+        targets.append(Target.objects.get(post=post))
+    return targets
+
+
+def read_due(limit: int = MANY) -> list[Report]:
+    """Read each account of which something is due, here and now; returns what came of those that were not lost."""
+    jobs = claim_accounts(limit, share=limit, busy=Counter())
+    reports = [read(job.claim, writer=Inline()) for job in jobs]
+    return [report for report in reports if report is not None]
+
+
+def sync_of(account: SocialAccount) -> AccountSync:
+    return AccountSync.objects.get(pk=account.pk)
+
+
+def numbers_of(target: Target) -> TargetNumbers:
+    return TargetNumbers.objects.get(target=target)
+
+
+def post_of(target: Target) -> Post:
+    return Post.objects.get(pk=target.post_id)

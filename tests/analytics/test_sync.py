@@ -1,0 +1,546 @@
+"""When what is read, and by whom: once each, at growing intervals, and never where it is of no use."""
+
+import threading
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from accounts import registry
+from accounts.models import Network, SocialAccount
+from accounts.platforms.base import AuthExpired, RateLimited, Rejected, Tokens, Unavailable
+from analytics import reading, sync
+from analytics.discovery import discover, discover_all
+from analytics.models import AccountDay, AccountSync, DayTotal, HourTotal, Snapshot, TargetNumbers
+from analytics.reading import read
+from analytics.sync import Job, Syncer, claim_accounts
+from ouipost import claims
+from ouipost.events.models import Event
+from ouipost.writer import Inline
+from posts.models import Post, Target
+from tests.analytics.paper import (
+    PaperNumbers,
+    connect,
+    make_published,
+    numbers_of,
+    post_of,
+    read_due,
+    seen,
+    sync_of,
+)
+from tests.analytics.sums import what_is_wrong
+from tests.analytics.world import Time
+from tests.factories import make_account, make_workspace
+from tests.foundation.threads import at_once
+from workspaces.models import Workspace
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+RUN_SECONDS = 60
+REFUSED = Rejected("It may not be read.", code="TOKEN_REVOKED")
+DOWN = Unavailable("It is down.")
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> PaperNumbers:
+    network = PaperNumbers()
+    monkeypatch.setattr(registry, "get", lambda platform, *, sandbox=False: network)
+    monkeypatch.setattr(reading, "close_old_connections", lambda: None)
+    return network
+
+
+@pytest.fixture
+def time(db: None, monkeypatch: pytest.MonkeyPatch) -> Time:
+    return Time(monkeypatch, claims.database_now())
+
+
+@pytest.fixture
+def account(workspace: Workspace, time: Time) -> SocialAccount:
+    """An account that was just read."""
+    return connect(workspace)
+
+
+def publish(account: SocialAccount, *remote_ids: str) -> list[Target]:
+    """Publish now, and let it be taken up."""
+    now = claims.database_now()
+    targets = make_published(account, *remote_ids, at=now)
+    discover(now=now)
+    return targets
+
+
+def told(kind: str) -> int:
+    return Event.objects.filter(type=kind).count()
+
+
+def status_of(account: SocialAccount) -> str:
+    return SocialAccount.objects.get(pk=account.pk).status
+
+
+def test_a_post_is_read_for_the_first_time_a_quarter_of_an_hour_after_it_was_published(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    [target] = publish(account, "1")
+    assert sync_of(account).due_at == time.now + 15 * MINUTE
+
+    time.pass_by(minutes=14, seconds=59)
+    assert read_due() == []
+    time.pass_by(seconds=1)
+    [report] = read_due()
+
+    assert (network.asked, report.error) == ([("1001", ["1"])], None)
+    assert (numbers_of(target).impressions, post_of(target).impressions) == (10, 10)
+
+
+@pytest.mark.parametrize(
+    ("age", "again_after"),
+    [
+        (15 * MINUTE, 15 * MINUTE),
+        (DAY - MINUTE, 15 * MINUTE),
+        (DAY, HOUR),
+        (7 * DAY - MINUTE, HOUR),
+        (7 * DAY, DAY),
+        (90 * DAY - MINUTE, DAY),
+        (90 * DAY, None),
+        (200 * DAY, None),
+    ],
+)
+def test_the_older_a_post_is_the_less_often_it_is_read_and_after_ninety_days_never(
+    account: SocialAccount, network: PaperNumbers, time: Time, age: timedelta, again_after: timedelta | None
+) -> None:
+    [target] = publish(account, "1")
+    TargetNumbers.objects.update(published_at=time.now - age, due_at=time.now)
+    AccountSync.objects.update(due_at=time.now, account_due_at=time.now + 2 * DAY)
+
+    read_due()
+
+    assert numbers_of(target).read_at == time.now
+    assert numbers_of(target).due_at == (again_after and time.now + again_after)
+    assert sync_of(account).due_at == time.now + (again_after or 2 * DAY)
+
+
+def test_the_numbers_of_an_account_are_read_at_once_and_then_daily(
+    workspace: Workspace, network: PaperNumbers, time: Time
+) -> None:
+    account = make_account(workspace)
+    discover(now=time.now)
+
+    read_due()
+
+    assert network.asked == [("1001", [])]
+    assert (sync_of(account).due_at, AccountDay.objects.get().followers) == (time.now + DAY, 7)
+    assert SocialAccount.objects.values_list("followers", "last_sync").get() == (7, time.now)
+
+
+def test_what_is_due_within_a_minute_is_read_along(account: SocialAccount, network: PaperNumbers, time: Time) -> None:
+    publish(account, "1")
+    time.pass_by(seconds=60)
+    publish(account, "2")
+    time.pass_by(seconds=1)
+    publish(account, "3")
+    time.pass_by(minutes=13, seconds=59)
+
+    read_due()
+
+    assert network.asked == [("1001", ["1", "2"])]
+
+
+def test_an_account_that_fails_waits_a_minute_and_twice_as_long_each_time_up_to_six_hours(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    [target] = publish(account, "1")
+    network.posts["1"] = DOWN
+    waited, statuses = [], []
+    time.pass_by(minutes=15)
+
+    for failure in range(1, 12):
+        read_due()
+        row = sync_of(account)
+        assert row.due_at is not None
+        assert (row.failures, numbers_of(target).read_at) == (failure, None)
+        assert row.error == {"code": "PLATFORM_UNAVAILABLE", "message": "It is down.", "who_acts": "network"}
+        waited.append((row.due_at - time.now) / MINUTE)
+        statuses.append(status_of(account))
+        time.now = row.due_at
+
+    assert waited == [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360]
+    assert statuses == ["active"] * 4 + ["error"] * 7
+    assert told("account.error") == 1
+    network.posts.clear()
+    read_due()
+    assert (sync_of(account).failures, sync_of(account).error, status_of(account)) == (0, None, "active")
+    assert numbers_of(target).read_at == time.now
+
+
+def test_an_account_waits_as_long_as_its_network_says_and_not_a_moment_longer(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    publish(account, "1")
+    network.posts["1"] = RateLimited("Slowly.", retry_after=1234)
+    time.pass_by(minutes=15)
+
+    read_due()
+
+    assert sync_of(account).due_at == time.now + timedelta(seconds=1234)
+    assert (status_of(account), told("account.error")) == ("active", 0)
+
+
+def test_a_post_that_always_fails_does_not_keep_the_others_waiting(
+    account: SocialAccount, network: PaperNumbers, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PaperNumbers, "metrics_batch", 1)
+    bad, *good = publish(account, "1", "2", "3")
+    network.posts["1"] = DOWN
+    time.pass_by(minutes=15, seconds=1)
+
+    read_due()
+    time.pass_by(minutes=1)
+    read_due()
+
+    assert [remote_ids for _, remote_ids in network.asked] == [["1"], ["2"], ["3"], ["1"]]
+    assert (numbers_of(bad).read_at, {numbers_of(each).read_at for each in good}) == (None, {time.now})
+
+
+def test_after_three_refusals_in_a_row_the_account_is_left_alone(
+    account: SocialAccount, network: PaperNumbers, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PaperNumbers, "metrics_batch", 1)
+    publish(account, *"12345")
+    network.posts = dict.fromkeys("12345", REFUSED)
+    time.pass_by(minutes=15)
+
+    read_due()
+
+    assert len(network.asked) == 3
+    assert (sync_of(account).due_at, status_of(account)) == (time.now + MINUTE, "error")
+
+
+def test_an_error_of_ours_is_an_explained_failure(account: SocialAccount, network: PaperNumbers, time: Time) -> None:
+    publish(account, "1")
+    network.posts["1"] = ZeroDivisionError()
+    time.pass_by(minutes=15)
+
+    read_due()
+
+    assert sync_of(account).error == {
+        "code": "PLATFORM_UNAVAILABLE",
+        "message": "An internal error stopped it; the operator's log has it.",
+        "who_acts": "operator",
+    }
+    assert (sync_of(account).due_at, read_due(), len(network.asked)) == (time.now + MINUTE, [], 1)
+
+
+def test_an_account_whose_tokens_cannot_be_opened_is_an_explained_failure(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    publish(account, "1")
+    SocialAccount.objects.update(access_token="not ours")
+    time.pass_by(minutes=15)
+
+    [report] = read_due()
+
+    assert (report.error is None, network.asked) == (False, [])
+    assert sync_of(account).error == {
+        "code": "PLATFORM_UNAVAILABLE",
+        "message": "The stored tokens cannot be opened.",
+        "who_acts": "operator",
+    }
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"held_until": HOUR},
+        {"status": "expired"},
+        {"disconnected_at": -HOUR},
+    ],
+)
+def test_an_account_on_hold_is_not_read_and_when_it_can_be_again_it_is(
+    account: SocialAccount, network: PaperNumbers, time: Time, held: dict[str, Any]
+) -> None:
+    publish(account, "1")
+    time.pass_by(minutes=15)
+    values = {name: time.now + value if isinstance(value, timedelta) else value for name, value in held.items()}
+    SocialAccount.objects.update(**values)
+
+    assert read_due() == []
+
+    SocialAccount.objects.update(held_until=time.now, status="active", disconnected_at=None)
+    assert len(read_due()) == 1
+
+
+@pytest.mark.parametrize(("resting", "is_read"), [("sandbox:facebook", False), ("facebook", True), ("sandbox:x", True)])
+def test_a_network_whose_breaker_is_open_is_not_asked_and_no_other_suffers_for_it(
+    account: SocialAccount, network: PaperNumbers, time: Time, resting: str, is_read: bool
+) -> None:
+    publish(account, "1")
+    time.pass_by(minutes=15)
+    Network.objects.create(pk=resting, held_until=time.now + HOUR)
+
+    assert bool(read_due()) == is_read
+
+    Network.objects.update(held_until=time.now)
+    read_due()
+    assert len(network.asked) == 1
+
+
+def test_a_workspace_that_was_deleted_is_neither_read_nor_taken_up(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    publish(account, "1")
+    make_published(account, "2", at=time.now)
+    make_account(account.workspace, remote_id="2", default_of=None)
+    Workspace.objects.update(deleted_at=time.now)
+    time.pass_by(minutes=15)
+
+    assert (discover_all(now=time.now), read_due(), network.asked) == (0, [], [])
+
+    assert (TargetNumbers.objects.count(), AccountSync.objects.count()) == (1, 1)
+
+
+def test_a_workspace_that_is_deleted_while_it_is_read_keeps_its_numbers_as_they_were(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    [target] = publish(account, "1")
+    network.meanwhile = lambda: Workspace.objects.update(deleted_at=time.now)
+    time.pass_by(minutes=15)
+
+    read_due()
+
+    assert (numbers_of(target).read_at, Snapshot.objects.count()) == (None, 0)
+
+
+def test_who_lost_the_claim_writes_nothing(account: SocialAccount, network: PaperNumbers, time: Time) -> None:
+    publish(account, "1")
+    time.pass_by(minutes=15)
+    [job] = claim_accounts(1, share=1, busy=Counter())
+    time.pass_by(minutes=3)
+    network.meanwhile = lambda: claim_accounts(1, share=1, busy=Counter())
+
+    def rows() -> list[Any]:
+        models = (TargetNumbers, Target, Post, SocialAccount, DayTotal, HourTotal, Snapshot, AccountDay)
+        return [list(model._default_manager.order_by("pk").values()) for model in models]
+
+    before = rows()
+
+    assert read(job.claim, writer=Inline()) is None
+
+    assert len(network.asked) == 1
+    assert rows() == before
+    row = sync_of(account)
+    assert (row.fence, row.lease_until, row.failures) == (2, time.now + 2 * MINUTE, 0)
+
+
+def test_a_reading_that_its_process_never_settled_is_made_again_when_the_lease_is_over(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    [target] = publish(account, "1")
+    time.pass_by(minutes=15)
+    claim_accounts(1, share=1, busy=Counter())
+
+    time.pass_by(seconds=119)
+    assert read_due() == []
+    time.pass_by(seconds=1)
+    read_due()
+
+    assert numbers_of(target).read_at == time.now
+    assert (sync_of(account).claim_count, what_is_wrong()) == (0, [])
+
+
+def test_no_network_gets_more_than_its_share_of_the_threads(workspace: Workspace, time: Time) -> None:
+    live = make_workspace(mode="live")
+    for number in range(5):
+        connect(workspace, f"1{number}")
+        connect(workspace, f"2{number}", platform="twitter")
+        connect(live, f"3{number}")
+    AccountSync.objects.update(due_at=time.now)
+
+    jobs = claim_accounts(10, share=4, busy=Counter({"sandbox:facebook": 3, "sandbox:twitter": 2}))
+
+    assert Counter(job.network for job in jobs) == {"sandbox:facebook": 1, "sandbox:twitter": 2, "facebook": 4}
+
+
+def test_half_of_a_processs_threads_are_one_networks_share(
+    workspace: Workspace, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = []
+
+    def remember(free: int, *, share: int, **options: Any) -> list[Job]:
+        shares.append(share)
+        return []
+
+    monkeypatch.setattr(sync, "claim_accounts", remember)
+
+    for threads in (8, 3, 1):
+        Syncer(threads).claim(threads, [])
+
+    assert shares == [4, 1, 1]
+
+
+def test_the_longest_due_account_is_read_first_and_one_workspace_can_be_read_alone(
+    workspace: Workspace, time: Time
+) -> None:
+    late, later = connect(workspace, "1"), connect(workspace, "2")
+    others = connect(make_workspace(), "3")
+    for minutes, each in enumerate((later, late, others)):
+        AccountSync.objects.filter(pk=each.pk).update(due_at=time.now - minutes * MINUTE)
+
+    [first] = claim_accounts(1, share=1, busy=Counter())
+    mine = claim_accounts(5, share=5, busy=Counter(), workspace_id=workspace.pk)
+
+    assert (first.claim.pk, {job.claim.pk for job in mine}) == (others.pk, {late.pk, later.pk})
+
+
+def test_a_token_that_ends_is_renewed_before_anything_is_asked(
+    workspace: Workspace, network: PaperNumbers, time: Time
+) -> None:
+    ending = Tokens(access_token="old", refresh_token="refresh", access_expires_at=time.now + 15 * MINUTE)
+    account = connect(workspace, tokens=ending)
+    publish(account, "1")
+    time.pass_by(minutes=15)
+
+    read_due()
+
+    account.refresh_from_db()
+    assert (account.unseal().access_token, len(network.asked)) == ("renewed", 1)
+
+
+def test_an_account_whose_renewal_is_refused_is_expired_once_and_read_no_more(
+    workspace: Workspace, network: PaperNumbers, time: Time
+) -> None:
+    account = connect(workspace, tokens=Tokens(access_token="old", refresh_token="refresh"))
+    publish(account, "1")
+    network.posts["1"] = network.refreshed = AuthExpired("It was taken back.")
+    time.pass_by(minutes=15)
+
+    for _ in range(3):
+        read_due()
+        time.pass_by(hours=1)
+
+    assert (status_of(account), told("account.expired"), told("account.error")) == ("expired", 1, 0)
+    assert len(network.asked) == 1
+
+
+def test_an_account_that_somebody_else_renews_waits_a_moment(
+    workspace: Workspace, network: PaperNumbers, time: Time
+) -> None:
+    account = connect(workspace, tokens=Tokens(access_token="old", refresh_token="refresh"))
+    [target] = publish(account, "1")
+    network.posts["1"] = AuthExpired("It has ended.")
+    time.pass_by(minutes=15)
+    SocialAccount.objects.update(lease_until=time.now + MINUTE)
+
+    read_due()
+
+    assert (status_of(account), sync_of(account).due_at) == ("active", time.now + timedelta(seconds=5))
+    SocialAccount.objects.update(lease_until=None)
+    network.posts.clear()
+    time.pass_by(seconds=5)
+    read_due()
+    assert numbers_of(target).read_at == time.now
+
+
+def test_a_number_that_falls_is_a_correction_and_one_that_is_left_out_stays(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    [target] = publish(account, "1")
+    for said in (seen(100, clicks=5), seen(70), seen(90, engagement=None, clicks=6)):
+        time.pass_by(minutes=15)
+        network.posts["1"] = said
+        read_due()
+
+    numbers = numbers_of(target)
+    assert (numbers.impressions, numbers.engagement, numbers.clicks) == (90, 7, 6)
+    gains = Snapshot.objects.order_by("read_at").values_list("impressions", "engagement", "clicks")
+    assert list(gains) == [(100, 10, 5), (-30, -3, None), (20, None, 1)]
+    assert what_is_wrong() == []
+
+
+def test_what_was_published_lately_is_taken_up_and_what_an_outage_left_out_with_the_look_back(
+    account: SocialAccount, time: Time
+) -> None:
+    make_published(account, "new", at=time.now - 2 * MINUTE + timedelta(seconds=1))
+    make_published(account, "late", at=time.now - 2 * MINUTE)
+    make_published(account, "oldest", at=time.now - 90 * DAY + MINUTE)
+    make_published(account, "too old", at=time.now - 90 * DAY)
+    make_published(account, "not out", at=time.now, status="failed")
+
+    def known() -> set[str]:
+        return set(TargetNumbers.objects.values_list("target__remote_id", flat=True))
+
+    assert (discover(now=time.now), known()) == (1, {"new"})
+    assert (discover_all(now=time.now), known()) == (2, {"new", "late", "oldest"})
+    assert (discover(now=time.now), discover_all(now=time.now), what_is_wrong()) == (0, 0, [])
+
+
+def test_a_syncer_looks_back_when_it_begins_and_then_once_an_hour(
+    account: SocialAccount, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monotonic = 5.0
+    monkeypatch.setattr("analytics.sync.time.monotonic", lambda: monotonic)
+    syncer, found = Syncer(1), []
+
+    for seconds in (0, 3599, 1):
+        monotonic += seconds
+        make_published(account, "1", at=time.now - DAY)
+        syncer.claim(1, [])
+        found.append(TargetNumbers.objects.count())
+
+    assert found == [1, 1, 3]
+
+
+def test_a_post_without_an_id_is_counted_and_never_asked_for(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    [target] = publish(account, "")
+    time.pass_by(days=2)
+
+    read_due()
+
+    assert (numbers_of(target).due_at, network.asked) == (None, [("1001", [])])
+    assert DayTotal.objects.get().posts == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_targets_that_several_find_at_once_are_counted_once(workspace: Workspace) -> None:
+    now = claims.database_now()
+    for number in range(3):
+        account = connect(workspace, f"{number}")
+        make_published(account, *(f"{number}{each}" for each in range(10)), at=now)
+
+    found = at_once(*[lambda: discover(now=now)] * 4)
+
+    assert (sum(found), TargetNumbers.objects.count(), DayTotal.objects.get().posts) == (30, 30, 30)
+    assert what_is_wrong() == []
+    assert set(AccountSync.objects.values_list("due_at", flat=True)) == {now + 15 * MINUTE}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_that_sync_at_once_read_each_account_once(workspace: Workspace, network: PaperNumbers) -> None:
+    now = claims.database_now()
+    for number in range(8):
+        make_published(connect(workspace, f"{number}"), f"{number}a", f"{number}b", at=now - 15 * MINUTE)
+    network.meanwhile = lambda: threading.Event().wait(0.02)
+
+    outcomes = at_once(*[lambda: Syncer(4).run_until_idle(seconds=RUN_SECONDS)] * 2)
+
+    assert outcomes == [None, None]
+    assert sorted(network.asked) == [(f"{number}", [f"{number}a", f"{number}b"]) for number in range(8)]
+    assert (Snapshot.objects.count(), what_is_wrong()) == (16, [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_cannot_be_settled_is_left_to_its_lease_and_no_hot_loop(
+    workspace: Workspace, network: PaperNumbers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = make_account(workspace)
+
+    def fail(reports: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(reading, "settle_all", fail)
+
+    Syncer(2).run_until_idle(seconds=RUN_SECONDS)
+
+    row = sync_of(account)
+    assert row.lease_until is not None
+    assert (len(network.asked), row.claim_count, row.lease_until > claims.database_now() + MINUTE) == (1, 1, True)
