@@ -48,6 +48,16 @@ class Report:
     lacking: int = 0
     """How many requests the next call takes, where the budget did not allow it any more."""
 
+    @property
+    def failed(self) -> bool:
+        """Whether the account could not be read; posts that are refused beside others say nothing of the account."""
+        return self.error is not None and not (isinstance(self.error, Rejected) and self.found)
+
+    @property
+    def has_read(self) -> bool:
+        """Whether the network has told anything."""
+        return bool(self.found) or self.account is not None
+
 
 def settle_all(reports: Sequence[Report]) -> list[bool]:
     """Keep what was read, and plan the next readings; returns, for each report, whether its claim was not lost.
@@ -197,17 +207,16 @@ def _keep_accounts(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) 
 def _tell_health(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
     troubles = {each.claim.pk: shown(each.error) for each in reports if each.error and _is_trouble(each, syncs)}
     health.in_trouble(troubles)
-    well = [each for each in reports if not each.error]
+    well = [each for each in reports if each.has_read and not each.failed]
     health.recovered([each.claim.pk for each in well])
     for each in well:
-        if each.found or each.account:
-            SocialAccount.objects.filter(pk=each.claim.pk).update(last_sync=each.at)
+        SocialAccount.objects.filter(pk=each.claim.pk).update(last_sync=each.at)
 
 
 def _is_trouble(report: Report, syncs: Mapping[str, AccountSync]) -> bool:
     """Whether the account counts as one that cannot be read: it was refused, or nothing has helped for long."""
     is_refused = isinstance(report.error, Rejected) and report.error.acts != WhoActs.OPERATOR
-    return is_refused or syncs[report.claim.pk].failures + 1 >= FAILURES
+    return report.failed and (is_refused or syncs[report.claim.pk].failures + 1 >= FAILURES)
 
 
 def shown(error: PlatformError) -> dict[str, Any]:
@@ -233,10 +242,12 @@ def _next(sync: AccountSync, report: Report, target_due_at: datetime | None) -> 
     due_at = min(account_due_at, target_due_at or account_due_at)
     paced_at = budgets.spent(sync.account.platform, sync.paced_at, requests=report.requests, now=report.at)
     due_at = max(due_at, budgets.free_at(sync.account.platform, paced_at, requests=report.lacking, now=report.at))
-    failures = sync.failures + 1 if report.error else 0
+    failures, error = (0, None) if report.has_read else (sync.failures, sync.error)
     if report.error:
+        error = shown(report.error)
+    if report.error and report.failed:
+        failures = sync.failures + 1
         due_at = max(due_at, _again(report.error, failures, now=report.at))
-    error = shown(report.error) if report.error else None
     return {
         "due_at": due_at,
         "account_due_at": account_due_at,

@@ -200,6 +200,28 @@ def test_a_post_that_always_fails_does_not_keep_the_others_waiting(
     assert (numbers_of(bad).read_at, {numbers_of(each).read_at for each in good}) == (None, {time.now})
 
 
+def test_a_post_that_is_refused_is_put_off_and_the_account_goes_on_as_if_nothing_was(
+    account: SocialAccount, network: PaperNumbers, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PaperNumbers, "metrics_batch", 1)
+    bad, good = publish(account, "1", "2")
+    network.posts["1"] = REFUSED
+
+    for _ in range(6):
+        time.pass_by(minutes=15)
+        [report] = read_due()
+        assert report.error is REFUSED
+        assert (numbers_of(good).read_at, sync_of(account).due_at) == (time.now, time.now + 15 * MINUTE)
+
+    assert (numbers_of(bad).read_at, numbers_of(bad).due_at) == (None, time.now + 15 * MINUTE)
+    row = sync_of(account)
+    assert (row.failures, row.error) == (
+        0,
+        {"code": "TOKEN_REVOKED", "message": "It may not be read.", "who_acts": "caller"},
+    )
+    assert (status_of(account), told("account.error")) == ("active", 0)
+
+
 def test_after_three_refusals_in_a_row_the_account_is_left_alone(
     account: SocialAccount, network: PaperNumbers, time: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +234,20 @@ def test_after_three_refusals_in_a_row_the_account_is_left_alone(
 
     assert len(network.asked) == 3
     assert (sync_of(account).due_at, status_of(account)) == (time.now + MINUTE, "error")
+
+
+def test_a_claim_that_asks_nothing_says_nothing_of_the_accounts_health(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    SocialAccount.objects.update(status="error", last_error={"code": "TOKEN_REVOKED"}, last_sync=None)
+    AccountSync.objects.update(failures=3, error={"code": "TOKEN_REVOKED"}, due_at=time.now)
+
+    [report] = read_due()
+
+    assert (network.asked, report.error) == ([], None)
+    row = SocialAccount.objects.get()
+    assert (row.status, row.last_error, row.last_sync) == ("error", {"code": "TOKEN_REVOKED"}, None)
+    assert (sync_of(account).failures, sync_of(account).error) == (3, {"code": "TOKEN_REVOKED"})
 
 
 def test_an_error_of_ours_is_an_explained_failure(account: SocialAccount, network: PaperNumbers, time: Time) -> None:
@@ -238,7 +274,7 @@ def test_an_account_whose_tokens_cannot_be_opened_is_an_explained_failure(
 
     [report] = read_due()
 
-    assert (report.error is None, network.asked) == (False, [])
+    assert (report.failed, network.asked) == (True, [])
     assert sync_of(account).error == {
         "code": "PLATFORM_UNAVAILABLE",
         "message": "The stored tokens cannot be opened.",

@@ -87,7 +87,7 @@ class Progress:
             account = SocialAccount.objects.get(pk=report.claim.pk)
             self._read.add(account.pk)
             self._posts += sum(found is not None for found in report.found.values())
-            if report.error:
+            if report.failed:
                 self.failed.add(account.pk)
             total = max(self._accounts, len(self._read))
             self._command.stdout.write(f"[{len(self._read)} of {total}] {_name(account)}: {_told(report)}")
