@@ -80,7 +80,7 @@ class Engine(Generic[Job]):
     def _serve(self) -> None:
         """Commit what has gathered; where many are under way, wait for a few more: they cost little together."""
         if len(self._running) < MANY:
-            self._writer.serve(self.tick_seconds)
+            self._writer.serve(CLAIM_EVERY_SECONDS if self._running else self.tick_seconds)
         else:
             self._writer.serve(CLAIM_EVERY_SECONDS, gather=GATHER_SECONDS)
 

@@ -1,6 +1,7 @@
 """When what is read, and by whom: once each, at growing intervals, and never where it is of no use."""
 
 import threading
+import time as real_time
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -562,6 +563,22 @@ def test_two_that_sync_at_once_read_each_account_once(workspace: Workspace, netw
     assert outcomes == [None, None]
     assert sorted(network.asked) == [(f"{number}", [f"{number}a", f"{number}b"]) for number in range(8)]
     assert (Snapshot.objects.count(), what_is_wrong()) == (16, [])
+
+
+class Patient(Syncer):
+    tick_seconds = 60.0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_goes_on_as_soon_as_a_thread_is_free(workspace: Workspace, network: PaperNumbers) -> None:
+    for number in range(4):
+        make_account(workspace, remote_id=f"{number}", default_of=None)
+    began = real_time.monotonic()
+
+    Patient(1).run_until_idle(seconds=RUN_SECONDS)
+
+    assert len(network.asked) == 4
+    assert real_time.monotonic() - began < Patient.tick_seconds / 2
 
 
 @pytest.mark.django_db(transaction=True)
