@@ -151,8 +151,9 @@ def work() -> None:
 class Herd:
     """Keeps so many workers alive, each forked from this process, which has loaded all that they need."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, work: Callable[[], None] = work) -> None:
         self.size = size
+        self.work = work
         self.pids: set[int] = set()
         self.stopping = False
         self.bad = 0
@@ -162,7 +163,7 @@ class Herd:
         signal.signal(signal.SIGTERM, self._stop)
         while not self.stopping:
             while len(self.pids) < self.size:
-                self.pids.add(_fork())
+                self.pids.add(_fork(self.work))
             self._bury(os.WNOHANG)
             time.sleep(LOOK_SECONDS)
         for pid in self.pids:
@@ -185,7 +186,7 @@ class Herd:
             sys.stderr.write(f"A worker ended with {code}\n")
 
 
-def _fork() -> int:
+def _fork(work: Callable[[], None]) -> int:
     pid = os.fork()
     if pid:
         return pid
