@@ -26,28 +26,32 @@ class PaperNumbers(Connector):
 
     id = "facebook"
     name = "Paper"
-    metrics_batch = MANY
 
     def __init__(self) -> None:
         super().__init__(App(client_id="app"))
+        self.metrics_batch = MANY  # type: ignore[misc]
         self.asked: list[tuple[str, list[str]]] = []
         """Of each call whose account it was, and which posts; none for the account itself."""
         self.posts: dict[str, Any] = {}
         self.account: Any = AccountNumbers(followers=7)
         self.meanwhile: Callable[[], Any] = lambda: None
         """What happens while it is asked for posts."""
+        self.cost = 0
+        """How many requests a call takes."""
         self.refreshed: Any = Tokens(access_token="renewed", refresh_token="refresh")
 
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
     ) -> dict[str, PostNumbers]:
         self.asked.append((account.remote_id, list(remote_ids)))
+        session.requests += self.cost  # type: ignore[attr-defined]
         self.meanwhile()
         found = {each: answer(self.posts.get(each, seen(10))) for each in remote_ids}
         return {each: numbers for each, numbers in found.items() if numbers is not None}
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         self.asked.append((account.remote_id, []))
+        session.requests += self.cost  # type: ignore[attr-defined]
         numbers: AccountNumbers = answer(self.account)
         return numbers
 

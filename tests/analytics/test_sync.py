@@ -186,9 +186,9 @@ def test_an_account_waits_as_long_as_its_network_says_and_not_a_moment_longer(
 
 
 def test_a_post_that_always_fails_does_not_keep_the_others_waiting(
-    account: SocialAccount, network: PaperNumbers, time: Time, monkeypatch: pytest.MonkeyPatch
+    account: SocialAccount, network: PaperNumbers, time: Time
 ) -> None:
-    monkeypatch.setattr(PaperNumbers, "metrics_batch", 1)
+    network.metrics_batch = 1  # type: ignore[misc]
     bad, *good = publish(account, "1", "2", "3")
     network.posts["1"] = DOWN
     time.pass_by(minutes=15, seconds=1)
@@ -202,9 +202,9 @@ def test_a_post_that_always_fails_does_not_keep_the_others_waiting(
 
 
 def test_a_post_that_is_refused_is_put_off_and_the_account_goes_on_as_if_nothing_was(
-    account: SocialAccount, network: PaperNumbers, time: Time, monkeypatch: pytest.MonkeyPatch
+    account: SocialAccount, network: PaperNumbers, time: Time
 ) -> None:
-    monkeypatch.setattr(PaperNumbers, "metrics_batch", 1)
+    network.metrics_batch = 1  # type: ignore[misc]
     bad, good = publish(account, "1", "2")
     network.posts["1"] = REFUSED
 
@@ -224,9 +224,9 @@ def test_a_post_that_is_refused_is_put_off_and_the_account_goes_on_as_if_nothing
 
 
 def test_after_three_refusals_in_a_row_the_account_is_left_alone(
-    account: SocialAccount, network: PaperNumbers, time: Time, monkeypatch: pytest.MonkeyPatch
+    account: SocialAccount, network: PaperNumbers, time: Time
 ) -> None:
-    monkeypatch.setattr(PaperNumbers, "metrics_batch", 1)
+    network.metrics_batch = 1  # type: ignore[misc]
     publish(account, *"12345")
     network.posts = dict.fromkeys("12345", REFUSED)
     time.pass_by(minutes=15)

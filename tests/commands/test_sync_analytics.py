@@ -1,0 +1,208 @@
+"""`sync_analytics` reads what is due, says account by account how it went, and exits 1 where one could not be read."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from accounts import registry
+from accounts.models import SocialAccount
+from accounts.platforms.base import Rejected, Unavailable, WhoActs
+from analytics.discovery import discover
+from analytics.models import AccountSync, Snapshot
+from ouipost import claims
+from tests.analytics.paper import PaperNumbers, connect, make_published, numbers_of, sync_of
+from tests.analytics.world import Time
+from tests.factories import make_account, make_workspace
+from workspaces.models import Workspace
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+WRITES = ("INSERT", "UPDATE", "DELETE")
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> PaperNumbers:
+    network = PaperNumbers()
+    monkeypatch.setattr(registry, "get", lambda platform, *, sandbox=False: network)
+    settings.SYNC_THREADS = 2
+    return network
+
+
+@pytest.fixture
+def time(db: None, monkeypatch: pytest.MonkeyPatch) -> Time:
+    return Time(monkeypatch, claims.database_now())
+
+
+def run(*arguments: str) -> tuple[int, list[str]]:
+    """Run the command and return its exit status and the lines that it printed."""
+    output, status = StringIO(), 0
+    try:
+        call_command("sync_analytics", *arguments, stdout=output)
+    except SystemExit as ended:
+        status = int(str(ended.code))
+    return status, output.getvalue().splitlines()
+
+
+def named(account: SocialAccount) -> str:
+    return f"{account.pk} ({account.platform}, {account.name})"
+
+
+def publish(account: SocialAccount, *remote_ids: str, ago: timedelta) -> None:
+    """Publish some time ago, and have it taken up."""
+    now = claims.database_now()
+    make_published(account, *remote_ids, at=now - ago)
+    discover(now=now, since=ago + HOUR)
+
+
+def test_a_dry_run_says_what_would_be_read_and_writes_nothing(
+    workspace: Workspace, network: PaperNumbers, time: Time
+) -> None:
+    first, second = connect(workspace, "1"), connect(workspace, "2", name="Bakery")
+    publish(first, "1a", "1b", ago=HOUR)
+    publish(second, "2a", ago=timedelta())
+    expired = connect(workspace, "3", status="expired")
+
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        due = run("--dry-run")
+        everything = run("--dry-run", "--all")
+
+    cannot = f"{named(expired)}: cannot be read until its owner signs in again."
+    assert due == (0, [f"{named(first)}: 2 posts", cannot, "Would read 2 posts of 1 accounts; nothing was done."])
+    assert everything == (
+        0,
+        [
+            f"{named(first)}: 2 posts and its own numbers",
+            f"{named(second)}: 1 posts and its own numbers",
+            cannot,
+            "Would read 3 posts of 2 accounts; nothing was done.",
+        ],
+    )
+    assert [each["sql"] for each in queries if each["sql"].startswith(WRITES)] == []
+    assert network.asked == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_account_is_printed_as_it_was_read_and_then_the_sum(
+    workspace: Workspace, network: PaperNumbers, time: Time
+) -> None:
+    first, second = connect(workspace, "1"), connect(workspace, "2")
+    publish(first, "1a", "1b", ago=HOUR)
+    publish(second, "2a", "gone", ago=HOUR)
+    network.posts["gone"] = None
+    new = make_account(workspace, remote_id="3", default_of=None)
+
+    status, lines = run()
+
+    assert status == 0
+    assert [line.split("]")[0] for line in lines[:-1]] == ["[1 of 3", "[2 of 3", "[3 of 3"]
+    assert sorted(line.split("] ")[1] for line in lines[:-1]) == sorted(
+        [
+            f"{named(first)}: 2 posts read",
+            f"{named(second)}: 1 posts read, 1 not there any more",
+            f"{named(new)}: 0 posts read, its own numbers read",
+        ]
+    )
+    assert lines[-1] == "Read 3 posts of 3 accounts."
+    assert run() == (0, ["Read 0 posts of 0 accounts."])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_cannot_be_read_is_named_with_the_reason_and_the_exit_status_is_1(
+    workspace: Workspace, network: PaperNumbers, time: Time
+) -> None:
+    good, refused, down = (connect(workspace, remote_id) for remote_id in "123")
+    for account in (good, refused, down):
+        publish(account, f"{account.remote_id}a", ago=HOUR)
+    network.posts["2a"] = Rejected("No permission.", code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER)
+    network.posts["3a"] = Unavailable("It is down.")
+    expired = connect(workspace, "4", status="expired")
+
+    status, lines = run()
+
+    assert status == 1
+    assert lines[0] == f"{named(expired)}: cannot be read until its owner signs in again."
+    assert {line.split("] ")[1] for line in lines[1:-1]} == {
+        f"{named(good)}: 1 posts read",
+        f"{named(refused)}: 0 posts read; TOKEN_REVOKED: No permission. (account_owner acts)",
+        f"{named(down)}: 0 posts read; PLATFORM_UNAVAILABLE: It is down. (network acts)",
+    }
+    assert lines[-1] == "Read 1 posts of 1 accounts; 2 could not be read."
+
+
+@pytest.mark.django_db(transaction=True)
+def test_all_leaves_alone_what_a_worker_is_reading(workspace: Workspace, network: PaperNumbers, time: Time) -> None:
+    account = connect(workspace, "1")
+    AccountSync.objects.update(lease_until=time.now + HOUR)
+
+    assert run("--all") == (0, ["Read 0 posts of 0 accounts."])
+
+    assert sync_of(account).lease_until == time.now + HOUR
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_workspace_is_read_alone(workspace: Workspace, network: PaperNumbers, time: Time) -> None:
+    other = make_workspace()
+    mine, theirs = connect(workspace, "1"), connect(other, "2")
+    publish(mine, "1a", ago=HOUR)
+    publish(theirs, "2a", ago=HOUR)
+    connect(workspace, "3", status="expired")
+
+    dry, (status, lines) = run("--dry-run", "--all", "--workspace", other.pk), run("--all", "--workspace", other.pk)
+
+    assert dry == (
+        0,
+        [f"{named(theirs)}: 1 posts and its own numbers", "Would read 1 posts of 1 accounts; nothing was done."],
+    )
+    assert (status, lines) == (
+        0,
+        [f"[1 of 1] {named(theirs)}: 1 posts read, its own numbers read", "Read 1 posts of 1 accounts."],
+    )
+    assert sorted(network.asked) == [("2", []), ("2", ["2a"])]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_an_outage_left_out_is_taken_up_and_read(workspace: Workspace, network: PaperNumbers, time: Time) -> None:
+    account = connect(workspace, "1")
+    [target] = make_published(account, "1a", at=time.now - 30 * DAY)
+
+    assert run()[1][-1] == "Read 1 posts of 1 accounts."
+
+    assert numbers_of(target).read_at == time.now
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_takes_nothing_more_when_its_time_is_over(
+    workspace: Workspace, network: PaperNumbers, time: Time, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SYNC_THREADS = 1
+    publish(connect(workspace, "1"), "1a", ago=HOUR)
+    publish(connect(workspace, "2"), "2a", ago=HOUR)
+
+    def be_slow() -> None:
+        monkeypatch.setattr("ouipost.engine.time.monotonic", lambda: float("inf"))
+
+    network.meanwhile = be_slow
+
+    status, lines = run("--seconds", "1")
+
+    assert (status, lines[-1]) == (0, "Read 1 posts of 1 accounts.")
+    assert Snapshot.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--workspace", "ws_none"), "There is no workspace ws_none."),
+        (("--seconds", "0"), "--seconds must be 1 to 86400."),
+    ],
+)
+def test_an_argument_that_makes_no_sense_is_named(arguments: tuple[str, ...], message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        run(*arguments)
