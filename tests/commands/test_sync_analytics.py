@@ -11,9 +11,10 @@ from pytest_django import Settings
 
 from accounts import registry
 from accounts.models import SocialAccount
-from accounts.platforms.base import Rejected, Unavailable, WhoActs
+from accounts.platforms.base import Budget, Rejected, Unavailable, WhoActs
+from adminapi.management.commands import sync_analytics
 from analytics.discovery import discover
-from analytics.models import AccountSync, Snapshot
+from analytics.models import AccountSync, Snapshot, TargetNumbers
 from ouipost import claims
 from tests.analytics.paper import PaperNumbers, connect, make_published, numbers_of, sync_of
 from tests.analytics.world import Time
@@ -136,6 +137,24 @@ def test_who_cannot_be_read_is_named_with_the_reason_and_the_exit_status_is_1(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_all_reads_what_is_not_due_yet_but_nothing_that_is_over(
+    workspace: Workspace, network: PaperNumbers, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = connect(workspace, "1"), connect(workspace, "2")
+    publish(first, "1a", ago=timedelta())
+    publish(second, "2a", ago=timedelta())
+    TargetNumbers.objects.filter(account=second).update(due_at=None)
+    monkeypatch.setattr(sync_analytics, "discover_all", lambda *, now: time.pass_by(seconds=1))  # it takes some time
+
+    status, lines = run("--all")
+
+    assert (status, len(lines), lines[-1]) == (0, 3, "Read 1 posts of 2 accounts.")
+    assert [line.split("]")[0] for line in lines[:-1]] == ["[1 of 2", "[2 of 2"]
+    assert sorted(network.asked) == [("1", []), ("1", ["1a"]), ("2", [])]
+    assert set(AccountSync.objects.values_list("account_due_at", flat=True)) == {time.now + DAY}
+
+
+@pytest.mark.django_db(transaction=True)
 def test_all_leaves_alone_what_a_worker_is_reading(workspace: Workspace, network: PaperNumbers, time: Time) -> None:
     account = connect(workspace, "1")
     AccountSync.objects.update(lease_until=time.now + HOUR)
@@ -143,6 +162,23 @@ def test_all_leaves_alone_what_a_worker_is_reading(workspace: Workspace, network
     assert run("--all") == (0, ["Read 0 posts of 0 accounts."])
 
     assert sync_of(account).lease_until == time.now + HOUR
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_networks_budget_does_not_allow_is_said(
+    workspace: Workspace, network: PaperNumbers, time: Time, settings: Settings
+) -> None:
+    settings.NETWORK_READ_BUDGET = settings.NETWORK_READ_BUDGET | {"facebook": Budget(requests=4, seconds=3600)}
+    network.cost = 1
+    network.metrics_batch = 1  # type: ignore[misc]
+    account = connect(workspace, "1")
+    publish(account, "1a", "1b", "1c", ago=HOUR)
+
+    status, lines = run()
+
+    told = "2 posts read, the rest when the budget for its network allows it"
+    assert (status, lines) == (0, [f"[1 of 1] {named(account)}: {told}", "Read 2 posts of 1 accounts."])
+    assert sync_of(account).due_at == time.now + HOUR / 2
 
 
 @pytest.mark.django_db(transaction=True)

@@ -32,7 +32,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         require_workspace(options["workspace"])
         require_between("--seconds", options["seconds"], least=1, most=MOST_SECONDS)
-        now = database_now()
         if options["dry_run"]:
             self._say(options["workspace"], everything=options["all"])
             return
@@ -40,7 +39,8 @@ class Command(BaseCommand):
         if options["all"]:
             read_soon(readable_accounts(options["workspace"]), now=now)
         self._say_who_cannot(options["workspace"])
-        progress = Progress(self, accounts=due_accounts(now, workspace_id=options["workspace"]).count())
+        due = due_accounts(database_now(), workspace_id=options["workspace"])
+        progress = Progress(self, accounts=due.count())
         syncer = Syncer(settings.SYNC_THREADS, workspace_id=options["workspace"], tell=progress.tell)
         syncer.run_until_idle(seconds=options["seconds"])
         self.stdout.write(progress.summary)
@@ -105,6 +105,7 @@ def _told(report: Report) -> str:
     told = f"{_counted(read, 'post')} read"
     told += f", {gone} not there any more" if gone else ""
     told += ", its own numbers read" if report.account else ""
+    told += ", the rest when the budget for its network allows it" if report.lacking else ""
     if report.error:
         told += f"; {report.error.error_code}: {report.error.message} ({report.error.acts} acts)"
     return told
