@@ -440,13 +440,13 @@ def test_more_posts_than_a_network_takes_at_once_are_read_in_as_many_calls_as_ne
     post = world.publish(wanted, account)
     world.time.pass_by(minutes=10)
     world.sync()
-    targets = copy_posts(post, batch)
+    targets = copy_posts(post, 2 * batch - 1)
     world.time.pass_by(minutes=5)
     world.watch.asked.clear()
 
     [report] = world.sync()
 
-    assert len(report.found) == batch + 1
+    assert len(report.found) == len(targets) == 2 * batch
     assert sum(path in asked for asked in world.watch.asked) == 2
     assert_all_said(world, network, targets)
     assert_counted_once()
