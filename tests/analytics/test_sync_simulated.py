@@ -392,12 +392,12 @@ def test_the_tokens_of_an_account_that_may_not_be_read_are_renewed_all_the_same(
     assert (after.status, after.last_error) == ("error", before.last_error)
 
 
-@pytest.mark.parametrize("network", ALL)
+@pytest.mark.parametrize(("network", "choose"), [*((network, 0) for network in ALL), ("linkedin", 1)])
 def test_a_post_that_is_removed_at_the_network_is_told_once_and_shown_again_when_it_is_back(
-    world: World, network: str
+    world: World, network: str, choose: int
 ) -> None:
-    account = world.connect(network)
-    post = world.publish(next(each for each in KINDS if each.network == network), account)
+    account = world.connect(network, choose=choose)
+    post = world.publish(next(each for each in KINDS if (each.network, each.choose) == (network, choose)), account)
     world.time.pass_by(minutes=15)
     world.sync()
     assert_read(world, post)

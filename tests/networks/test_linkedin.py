@@ -872,7 +872,10 @@ class TestLinkedIn(LookCase, OAuth2Case):
             {"organizationalEntity": PAGE, "share": "urn:li:share:7001", "totalShareStatistics": self.TOTALS},
             {"organizationalEntity": PAGE, "ugcPost": "urn:li:ugcPost:8", "totalShareStatistics": {"likeCount": 2}},
         ]
-        session = FakeSession(self.statistics(self.LISTS, {"elements": elements}))
+        session = FakeSession(
+            self.statistics(self.LISTS, {"elements": elements}),
+            get("/rest/socialMetadata/urn%3Ali%3Ashare%3A9", {"commentsState": "OPEN"}),
+        )
 
         found = self.connector.post_metrics(session, self.account, self.URNS, now=NOW)
 
@@ -884,6 +887,31 @@ class TestLinkedIn(LookCase, OAuth2Case):
             "urn:li:ugcPost:8": PostNumbers(engagement=2, own={"likes": 2}),
             "urn:li:share:9": zeros,
         }
+
+    @pytest.mark.parametrize(("status", "is_gone"), [(404, True), (403, False)])
+    def test_a_post_without_statistics_is_gone_only_where_linkedin_does_not_find_it(
+        self, status: int, is_gone: bool
+    ) -> None:
+        urn, refused = "urn:li:share:9", make_answer(status, {"status": status, "code": "NO"})
+        session = FakeSession(
+            self.statistics("&shares=List(urn%3Ali%3Ashare%3A9)", {"elements": []}),
+            get("/rest/socialMetadata/urn%3Ali%3Ashare%3A9", refused),
+        )
+
+        found = self.connector.post_metrics(session, self.account, [urn], now=NOW)
+
+        assert (urn not in found) == is_gone
+
+    @pytest.mark.parametrize("denied", [True, False])
+    def test_an_outage_does_not_make_a_post_gone(self, denied: bool) -> None:
+        statistics = make_answer(403, {"status": 403}) if denied else {"elements": []}
+        session = FakeSession(
+            self.statistics("&shares=List(urn%3Ali%3Ashare%3A9)", statistics),
+            get("/rest/socialMetadata/urn%3Ali%3Ashare%3A9", make_answer(500, {"status": 500})),
+        )
+
+        with pytest.raises(Unavailable):
+            self.connector.post_metrics(session, self.account, ["urn:li:share:9"], now=NOW)
 
     def test_who_is_no_administrator_gets_what_everybody_sees(self) -> None:
         denied = make_answer(403, {"status": 403, "code": "ACCESS_DENIED"})

@@ -213,7 +213,7 @@ class LinkedIn(OAuth2Connector):
         return numbers.of_organization(now=now) if is_organization(account.remote_id) else numbers.of_member(now=now)
 
     def metrics_requests(self, remote_id: str, posts: int) -> int:
-        """Return how many at most: of an organization whose statistics are refused each post is asked for again."""
+        """Return how many at most: of an organization each post is asked for again that its statistics leave out."""
         if is_organization(remote_id):
             return 1 + (posts or 1)
         return len(OF_MEMBERS) * posts or 1 + len(OF_MEMBERS)

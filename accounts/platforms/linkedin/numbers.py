@@ -48,15 +48,22 @@ class Numbers:
         self.author = author
 
     def of_organization_posts(self, urns: Sequence[str]) -> dict[str, PostNumbers]:
-        """Return the numbers of an organization's posts; posts without activity are all zeros."""
+        """Return the numbers of an organization's posts; posts without activity are all zeros, gone ones left out."""
         try:
             found = dict(self._share_statistics(urns))
         except Rejected as error:
             if error.status != 403:
                 raise
             return self._public(urns)  # statistics are for administrators; whoever else may post sees what all see
-        nothing = dict.fromkeys(OF_ORGANIZATIONS, 0)
-        return {urn: _post_numbers(found.get(urn, nothing)) for urn in urns}
+        found |= {urn: dict.fromkeys(OF_ORGANIZATIONS, 0) for urn in urns if urn not in found and self._is_there(urn)}
+        return {urn: _post_numbers(found[urn]) for urn in urns if urn in found}
+
+    def _is_there(self, urn: str) -> bool:
+        """Statistics leave out what is gone as well as what nobody has looked at yet."""
+        try:
+            return self._shown(urn) is not None
+        except Rejected:
+            return True
 
     def _share_statistics(self, urns: Sequence[str]) -> Iterator[tuple[str, Counts]]:
         shares = [urn for urn in urns if urn.startswith("urn:li:share:")]
@@ -74,8 +81,17 @@ class Numbers:
         )
 
     def _public(self, urns: Sequence[str]) -> dict[str, PostNumbers]:
-        read = {urn: _or_none(partial(self.api.get, f"/rest/socialMetadata/{encoded(urn)}")) for urn in urns}
+        read = {urn: self._shown(urn) for urn in urns}
         return {urn: _post_numbers(_seen_by_all(shown)) for urn, shown in read.items() if shown is not None}
+
+    def _shown(self, urn: str) -> Any:
+        """Return what everybody sees of a post, None where it is gone."""
+        try:
+            return self.api.get(f"/rest/socialMetadata/{encoded(urn)}")
+        except Rejected as error:
+            if error.status != 404:
+                raise
+            return None
 
     def of_member_posts(self, urns: Sequence[str]) -> dict[str, PostNumbers]:
         """Return the numbers of a member's posts; those that LinkedIn does not find are left out."""
