@@ -68,7 +68,7 @@ class Engine(Generic[Job]):
         while not self._stopping.is_set() and time.monotonic() < deadline:
             if not self._in_flight() or time.monotonic() >= self._claim_at:
                 self._claim(pool)
-            if leave_when_idle and not self._in_flight():
+            if leave_when_idle and not self._running:  # not who is in flight by now: that one may have ended since
                 return
             self._serve()
 

@@ -1,0 +1,39 @@
+"""An engine leaves when it has looked and nothing was due, and never because it looked at a bad moment."""
+
+from collections.abc import Collection
+from concurrent.futures import wait
+
+from ouipost.engine import Engine
+from ouipost.writer import Runs
+
+RUN_SECONDS = 60
+
+
+class Unlucky(Engine[int]):
+    """Has three jobs, of which one always ends right after somebody has seen it run."""
+
+    name = "unlucky"
+
+    def __init__(self) -> None:
+        super().__init__(threads=1)
+        self.left = [1, 2, 3]
+        self.done: list[int] = []
+
+    def claim(self, free: int, running: Collection[int]) -> list[int]:
+        return [self.left.pop(0)] if self.left else []
+
+    def work(self, job: int, writer: Runs) -> None:
+        self.done.append(job)
+
+    def _in_flight(self) -> int:
+        count = super()._in_flight()
+        wait(self._running)
+        return count
+
+
+def test_a_job_that_ends_between_two_looks_does_not_end_the_run() -> None:
+    engine = Unlucky()
+
+    engine.run_until_idle(seconds=RUN_SECONDS)
+
+    assert engine.done == [1, 2, 3]
