@@ -32,6 +32,8 @@ class PaperNumbers(Connector):
         self.metrics_batch = MANY  # type: ignore[misc]
         self.asked: list[tuple[str, list[str]]] = []
         """Of each call whose account it was, and which posts; none for the account itself."""
+        self.deadlines: list[float] = []
+        """Until when each call for posts may take."""
         self.posts: dict[str, Any] = {}
         self.account: Any = AccountNumbers(followers=7)
         self.meanwhile: Callable[[], Any] = lambda: None
@@ -44,6 +46,7 @@ class PaperNumbers(Connector):
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
     ) -> dict[str, PostNumbers]:
         self.asked.append((account.remote_id, list(remote_ids)))
+        self.deadlines.append(session.deadline)  # type: ignore[attr-defined]
         session.requests += self.cost  # type: ignore[attr-defined]
         self.meanwhile()
         found = {each: answer(self.posts.get(each, seen(10))) for each in remote_ids}

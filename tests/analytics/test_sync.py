@@ -367,6 +367,18 @@ def test_who_lost_the_claim_writes_nothing(account: SocialAccount, network: Pape
     assert (row.fence, row.lease_until, row.failures) == (2, time.now + 2 * MINUTE, 0)
 
 
+def test_no_call_may_take_longer_than_until_half_a_minute_before_the_lease_is_over(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    publish(account, "1")
+    time.pass_by(minutes=15)
+    [job] = claim_accounts(1, share=1, busy=Counter())
+
+    read(job.claim, writer=Inline())
+
+    assert network.deadlines == [job.claim.deadline - 30]
+
+
 def test_a_reading_that_its_process_never_settled_is_made_again_when_the_lease_is_over(
     account: SocialAccount, network: PaperNumbers, time: Time
 ) -> None:
