@@ -18,7 +18,7 @@ from accounts import connecting, tokens
 from analytics import discovery, pruning
 from analytics.sync import Syncer
 from ouipost.api import idempotency
-from ouipost.claims import engine_time
+from ouipost.claims import database_now, engine_time
 from posts import answers, files, schedules
 from posts.publisher import Publisher
 from workspaces import services as workspaces
@@ -48,7 +48,9 @@ CHORES = (
     Chore(name="forget old sign-ins", every=timedelta(hours=1), work=lambda: connecting.forget_old(timezone.now())),
     Chore(name="forget old answers", every=timedelta(hours=1), work=lambda: idempotency.forget_old(timezone.now())),
     Chore(name="follow time zones", every=timedelta(hours=1), work=lambda: schedules.follow_zones(timezone.now())),
-    Chore(name="find published posts", every=timedelta(hours=1), work=discovery.discover_all),
+    Chore(
+        name="find published posts", every=timedelta(hours=1), work=lambda: discovery.discover_all(now=database_now())
+    ),
     Chore(name="forget old numbers", every=timedelta(hours=1), work=lambda: pruning.forget_old(timezone.now())),
     Chore(name="sweep orphaned files", every=timedelta(hours=1), work=files.sweep),
 )

@@ -11,7 +11,6 @@ from analytics.models import AccountSync, TargetNumbers
 from analytics.periods import day_of, hour_of
 from analytics.plan import READ_FOR, first_reading
 from analytics.totals import Gain, add_all
-from ouipost.claims import database_now
 from posts.models import Post, Target, TargetStatus
 from workspaces.models import Workspace
 
@@ -29,9 +28,9 @@ def discover(*, now: datetime, since: timedelta = JUST_NOW) -> int:
     return found
 
 
-def discover_all() -> int:
+def discover_all(*, now: datetime) -> int:
     """Take up whatever is young enough to be read: what an outage, or an older version, left out."""
-    return discover(now=database_now(), since=READ_FOR)
+    return discover(now=now, since=READ_FOR)
 
 
 def _take_up(*, published_after: datetime) -> int:

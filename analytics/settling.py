@@ -9,7 +9,15 @@ from django.db.models import Min, Sum
 
 from accounts import health
 from accounts.models import SocialAccount
-from accounts.platforms.base import AccountNumbers, PlatformError, PostNumbers, Rejected, Unavailable, WhoActs
+from accounts.platforms.base import (
+    AccountNumbers,
+    PlatformError,
+    PostNumbers,
+    RateLimited,
+    Rejected,
+    Unavailable,
+    WhoActs,
+)
 from analytics import budgets
 from analytics.gains import COUNTED, gained, merged
 from analytics.models import AccountDay, AccountSync, Snapshot, TargetNumbers
@@ -214,7 +222,12 @@ def _tell_health(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) ->
 
 
 def _is_trouble(report: Report, syncs: Mapping[str, AccountSync]) -> bool:
-    """Whether the account counts as one that cannot be read: it was refused, or nothing has helped for long."""
+    """Whether the account counts as one that cannot be read: it was refused, or nothing has helped for long.
+
+    Who only has to wait for a quota can be read.
+    """
+    if isinstance(report.error, RateLimited):
+        return False
     is_refused = isinstance(report.error, Rejected) and report.error.acts != WhoActs.OPERATOR
     return report.failed and (is_refused or syncs[report.claim.pk].failures + 1 >= FAILURES)
 

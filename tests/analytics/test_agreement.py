@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import PostNumbers
+from accounts.platforms.base import PostNumbers, RateLimited
 from analytics.gains import COUNTED
 from analytics.models import DayTotal, HourTotal, InstallationDay, Snapshot, TargetDay, TargetNumbers
 from analytics.periods import A_DAY, Granularity, Period, day_of, hour_of
@@ -211,3 +211,14 @@ def test_a_deleted_post_leaves_nothing_in_any_sum(workspace: Workspace, zone: st
             assert not any(row.values())
     for gone in (TargetDay, Snapshot, TargetNumbers):
         assert not gone._default_manager.exists()
+
+
+def test_who_only_waits_for_a_quota_is_not_in_trouble_however_often(workspace: Workspace) -> None:
+    account = make_account(workspace)
+
+    for minutes in range(8):
+        at = BEGINNING + timedelta(minutes=minutes)
+        read(account, at=at, error=RateLimited("Wait.", retry_after=30))
+
+    account.refresh_from_db()
+    assert (account.status, account.sync.failures) == ("active", 8)

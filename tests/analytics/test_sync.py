@@ -521,22 +521,6 @@ def test_what_was_published_lately_is_taken_up_and_what_an_outage_left_out_with_
     assert (discover(now=time.now), discover_all(now=time.now), what_is_wrong()) == (0, 0, [])
 
 
-def test_a_syncer_looks_back_when_it_begins_and_then_once_an_hour(
-    account: SocialAccount, time: Time, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monotonic = 5.0
-    monkeypatch.setattr("analytics.sync.time.monotonic", lambda: monotonic)
-    syncer, found = Syncer(1), []
-
-    for seconds in (0, 3599, 1):
-        monotonic += seconds
-        make_published(account, "1", at=time.now - DAY)
-        syncer.claim(1, [])
-        found.append(TargetNumbers.objects.count())
-
-    assert found == [1, 1, 3]
-
-
 def test_a_post_without_an_id_is_counted_and_never_asked_for(
     account: SocialAccount, network: PaperNumbers, time: Time
 ) -> None:
@@ -568,6 +552,7 @@ def test_two_that_sync_at_once_read_each_account_once(workspace: Workspace, netw
     now = claims.database_now()
     for number in range(8):
         make_published(connect(workspace, f"{number}"), f"{number}a", f"{number}b", at=now - 15 * MINUTE)
+    discover_all(now=now)
     network.meanwhile = lambda: threading.Event().wait(0.02)
 
     outcomes = at_once(*[lambda: Syncer(4).run_until_idle(seconds=RUN_SECONDS)] * 2)

@@ -15,6 +15,7 @@ from accounts.models import SocialAccount
 from adminapi.client import Client
 from adminapi.management.commands import sync_analytics
 from analytics import reading
+from analytics.discovery import discover_all
 from analytics.models import AccountSync, TargetNumbers
 from analytics.settling import Report
 from analytics.sync import Job, Syncer
@@ -119,6 +120,7 @@ class World:
     def sync(self, syncer: type[Syncer] = OwnConnections, threads: int = THREADS) -> list[Report]:
         """Read all that is due now; returns what came of it."""
         self.reports.clear()
+        discover_all(now=claims.database_now())
         syncer(threads, tell=self.reports.append).run_until_idle(seconds=RUN_SECONDS)
         return list(self.reports)
 

@@ -74,12 +74,12 @@ def test_a_dry_run_says_what_would_be_read_and_writes_nothing(
         everything = run("--dry-run", "--all")
 
     cannot = f"{named(expired)}: cannot be read until its owner signs in again."
-    assert due == (0, [f"{named(first)}: 2 posts", cannot, "Would read 2 posts of 1 accounts; nothing was done."])
+    assert due == (0, [f"{named(first)}: 2 posts", cannot, "Would read 2 posts of 1 account; nothing was done."])
     assert everything == (
         0,
         [
             f"{named(first)}: 2 posts and its own numbers",
-            f"{named(second)}: 1 posts and its own numbers",
+            f"{named(second)}: 1 post and its own numbers",
             cannot,
             "Would read 3 posts of 2 accounts; nothing was done.",
         ],
@@ -105,7 +105,7 @@ def test_each_account_is_printed_as_it_was_read_and_then_the_sum(
     assert sorted(line.split("] ")[1] for line in lines[:-1]) == sorted(
         [
             f"{named(first)}: 2 posts read",
-            f"{named(second)}: 1 posts read, 1 not there any more",
+            f"{named(second)}: 1 post read, 1 not there any more",
             f"{named(new)}: 0 posts read, its own numbers read",
         ]
     )
@@ -129,11 +129,11 @@ def test_who_cannot_be_read_is_named_with_the_reason_and_the_exit_status_is_1(
     assert status == 1
     assert lines[0] == f"{named(expired)}: cannot be read until its owner signs in again."
     assert {line.split("] ")[1] for line in lines[1:-1]} == {
-        f"{named(good)}: 1 posts read",
+        f"{named(good)}: 1 post read",
         f"{named(refused)}: 0 posts read; TOKEN_REVOKED: No permission. (account_owner acts)",
         f"{named(down)}: 0 posts read; PLATFORM_UNAVAILABLE: It is down. (network acts)",
     }
-    assert lines[-1] == "Read 1 posts of 1 accounts; 2 could not be read."
+    assert lines[-1] == "Read 1 post of 1 account; 2 could not be read."
 
 
 @pytest.mark.django_db(transaction=True)
@@ -148,7 +148,7 @@ def test_all_reads_what_is_not_due_yet_but_nothing_that_is_over(
 
     status, lines = run("--all")
 
-    assert (status, len(lines), lines[-1]) == (0, 3, "Read 1 posts of 2 accounts.")
+    assert (status, len(lines), lines[-1]) == (0, 3, "Read 1 post of 2 accounts.")
     assert [line.split("]")[0] for line in lines[:-1]] == ["[1 of 2", "[2 of 2"]
     assert sorted(network.asked) == [("1", []), ("1", ["1a"]), ("2", [])]
     assert set(AccountSync.objects.values_list("account_due_at", flat=True)) == {time.now + DAY}
@@ -178,7 +178,7 @@ def test_what_a_networks_budget_does_not_allow_is_said(
     status, lines = run()
 
     told = "2 posts read, the rest when the budget for its network allows it"
-    assert (status, lines) == (0, [f"[1 of 1] {named(account)}: {told}", "Read 2 posts of 1 accounts."])
+    assert (status, lines) == (0, [f"[1 of 1] {named(account)}: {told}", "Read 2 posts of 1 account."])
     assert sync_of(account).due_at == time.now + HOUR / 2
 
 
@@ -194,11 +194,11 @@ def test_one_workspace_is_read_alone(workspace: Workspace, network: PaperNumbers
 
     assert dry == (
         0,
-        [f"{named(theirs)}: 1 posts and its own numbers", "Would read 1 posts of 1 accounts; nothing was done."],
+        [f"{named(theirs)}: 1 post and its own numbers", "Would read 1 post of 1 account; nothing was done."],
     )
     assert (status, lines) == (
         0,
-        [f"[1 of 1] {named(theirs)}: 1 posts read, its own numbers read", "Read 1 posts of 1 accounts."],
+        [f"[1 of 1] {named(theirs)}: 1 post read, its own numbers read", "Read 1 post of 1 account."],
     )
     assert sorted(network.asked) == [("2", []), ("2", ["2a"])]
 
@@ -208,7 +208,7 @@ def test_what_an_outage_left_out_is_taken_up_and_read(workspace: Workspace, netw
     account = connect(workspace, "1")
     [target] = make_published(account, "1a", at=time.now - 30 * DAY)
 
-    assert run()[1][-1] == "Read 1 posts of 1 accounts."
+    assert run()[1][-1] == "Read 1 post of 1 account."
 
     assert numbers_of(target).read_at == time.now
 
@@ -228,7 +228,8 @@ def test_a_run_takes_nothing_more_when_its_time_is_over(
 
     status, lines = run("--seconds", "1")
 
-    assert (status, lines[-1]) == (0, "Read 1 posts of 1 accounts.")
+    left = "1 account left to a running worker, or to the next run."
+    assert (status, lines[-2:]) == (0, ["Read 1 post of 1 account.", left])
     assert Snapshot.objects.count() == 1
 
 

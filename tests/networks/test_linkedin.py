@@ -904,7 +904,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
     @pytest.mark.parametrize("denied", [True, False])
     def test_an_outage_does_not_make_a_post_gone(self, denied: bool) -> None:
-        statistics = make_answer(403, {"status": 403}) if denied else {"elements": []}
+        statistics: Any = make_answer(403, {"status": 403}) if denied else {"elements": []}
         session = FakeSession(
             self.statistics("&shares=List(urn%3Ali%3Ashare%3A9)", statistics),
             get("/rest/socialMetadata/urn%3Ali%3Ashare%3A9", make_answer(500, {"status": 500})),

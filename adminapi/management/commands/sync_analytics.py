@@ -35,16 +35,16 @@ class Command(BaseCommand):
         if options["dry_run"]:
             self._say(options["workspace"], everything=options["all"])
             return
-        discover_all()
+        discover_all(now=database_now())
         if options["all"]:
-            read_soon(readable_accounts(options["workspace"]), now=now)
+            read_soon(readable_accounts(options["workspace"]), now=database_now())
         self._say_who_cannot(options["workspace"])
         due = due_accounts(database_now(), workspace_id=options["workspace"])
         progress = Progress(self, accounts=due.count())
         syncer = Syncer(settings.SYNC_THREADS, workspace_id=options["workspace"], tell=progress.tell)
         syncer.run_until_idle(seconds=options["seconds"])
         self.stdout.write(progress.summary)
-        if left := due_accounts(now, workspace_id=options["workspace"]).count():
+        if left := due_accounts(database_now(), workspace_id=options["workspace"]).count():
             self.stdout.write(f"{_counted(left, 'account')} left to a running worker, or to the next run.")
         if progress.failed:
             sys.exit(1)
