@@ -1,10 +1,13 @@
-"""Signs of life, for the watchdog and for whoever looks after the installation."""
+"""Signs of life, for the watchdog and for whoever looks after the installation; logins to the admin API."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import ClassVar
 
 from django.db import models
 
 from ouipost.claims import database_now
+from ouipost.ids import public_id
+from workspaces.models import User
 
 
 class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
@@ -30,3 +33,51 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.at}"
+
+
+class Session(models.Model):
+    """One login to the admin API: its token holds while this row does. Who may do what is read from the user."""
+
+    id = public_id("ses")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="admin_sessions")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    ip_address = models.CharField(max_length=45, blank=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["expires_at"], name="session_expires")]
+
+    tier = ""
+    """Administrators have no limit of requests."""
+
+    def __str__(self) -> str:
+        return f"{self.user_id} since {self.created_at}"
+
+    def holds(self, now: datetime) -> bool:
+        """Whether nothing has ended it: neither a logout, nor whatever signs its user out everywhere."""
+        signed_out_at = self.user.signed_out_at
+        is_later = signed_out_at is None or self.created_at > signed_out_at
+        return self.revoked_at is None and self.expires_at > now and self.user.is_active and is_later
+
+    def has_permission(self, name: str) -> bool:
+        return name in self.user.granted
+
+
+class LoginAttempt(models.Model):
+    """A login that was tried and did not succeed, or not yet."""
+
+    email = models.CharField(max_length=64, help_text="SHA-256 of the address: it need not belong to anybody.")
+    ip_address = models.CharField(max_length=45)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["email", "at"], name="attempt_of_email"),
+            models.Index(fields=["ip_address", "at"], name="attempt_from_address"),
+            models.Index(fields=["at"], name="attempt_old"),
+        ]
+
+    def __str__(self) -> str:
+        return f"from {self.ip_address} at {self.at}"

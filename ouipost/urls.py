@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from rest_framework.routers import SimpleRouter
 
 from accounts.views import AccountViewSet, PlatformViewSet, connect
+from adminapi.viewsets import UnknownAdminAddress
 from analytics.views import AnalyticsViewSet, PostAnalyticsViewSet
 from ouipost.api import health
 from ouipost.api.unknown import UnknownAddress
@@ -33,6 +34,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/analytics", report, name="analytics"),
     re_path(rf"^api/posts/(?P<pk>post_{PATTERN})/analytics$", post_report, name="post-analytics"),
     re_path(r"^api(?:/|$)", UnknownAddress.as_view()),
+    path("admin/", include("adminapi.urls")),
+    re_path(r"^admin(?:/|$)", UnknownAdminAddress.as_view()),
     path("media/", include("posts.serving")),
     path("connect/<str:platform>", connect, name="connect"),
     path("console/", admin.site.urls),

@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 
 from ouipost import redis
 from ouipost.api import limits
-from tests.factories import make_key, make_workspace
+from tests.factories import make_key, make_token, make_user, make_workspace
 from workspaces import guesses, usage
 from workspaces.models import Workspace
 
@@ -63,6 +63,14 @@ class ApiClient:
         return self("DELETE", path, **headers)
 
 
+class AdminClient(ApiClient):
+    """Calls the admin API as a script of an administrator would."""
+
+    def __init__(self, token: str) -> None:
+        self.client = Client()
+        self.headers = {"Authorization": f"Bearer {token}"}
+
+
 @pytest.fixture(autouse=True)
 def private_media(settings: Settings, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path / "media"
@@ -103,6 +111,12 @@ def workspace(db: None) -> Workspace:
 def api(workspace: Workspace) -> ApiClient:
     _, secret = make_key()
     return ApiClient(secret, workspace.pk)
+
+
+@pytest.fixture
+def admin(db: None) -> AdminClient:
+    """A client that is logged in as an administrator."""
+    return AdminClient(make_token(make_user(email="admin@example.com")))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

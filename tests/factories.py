@@ -4,8 +4,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, time
 from typing import Any
 
+from django.utils import timezone
+
 from accounts.models import SocialAccount
 from accounts.platforms.base import Tokens
+from adminapi import jwts
+from adminapi.logins import LIVES
+from adminapi.models import Session
 from ouipost.events.journal import SYSTEM
 from posts.models import Media, Post, Schedule, Slot, Target, TargetStatus
 from posts.services import sync
@@ -29,6 +34,13 @@ def make_user(**values: Any) -> User:
     return User.objects.create_user(
         **{"email": "admin@example.com", "password": "a long pass phrase", "role": Role.ADMIN} | values
     )
+
+
+def make_token(user: User, **values: Any) -> str:
+    """Return the token of a new session of this user, as a login gives it."""
+    now = timezone.now()
+    times = {"created_at": now, "expires_at": now + LIVES}
+    return jwts.encode(Session.objects.create(user=user, **times | values))
 
 
 def make_account(workspace: Workspace, **values: Any) -> SocialAccount:

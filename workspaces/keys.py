@@ -11,7 +11,7 @@ import orjson
 from django.db import models, transaction
 
 from ouipost.errors import DomainError
-from ouipost.events.journal import Actor, record
+from ouipost.events.journal import Actor, changes, record
 from workspaces.models import ApiKey, KeyMode, Tier
 from workspaces.permissions import KEY_PERMISSIONS
 
@@ -22,6 +22,7 @@ COLUMNS = [field for field in ApiKey._meta.concrete_fields if field.name not in 
 RECORDED = [field.attname for field in COLUMNS]
 MOMENTS = {field.attname for field in COLUMNS if isinstance(field, models.DateTimeField)}
 DAY = timedelta(days=1)
+GRACE = DAY
 MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -29,6 +30,12 @@ class InvalidApiKey(DomainError):
     code = "INVALID_API_KEY"
     status = 401
     message = "The API key is not valid."
+
+
+class KeyRevoked(DomainError):
+    code = "CONFLICT"
+    status = 409
+    message = "The key is not active: make a new one."
 
 
 class ApiKeyExpired(DomainError):
@@ -46,9 +53,10 @@ def create_key(
     tier: str = Tier.STARTER,
     permissions: list[str] | None = None,
     workspace_ids: list[str] | None = None,
+    expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """Create a key and return it with its secret, which is not kept and cannot be shown again."""
-    secret = PREFIXES[KeyMode(mode)] + "".join(secrets.choice(BASE62) for _ in range(SECRET_LENGTH))
+    secret = _new_secret(mode)
     key = ApiKey.objects.create(
         name=name,
         prefix=secret[:11],
@@ -57,9 +65,51 @@ def create_key(
         tier=tier,
         permissions=list(KEY_PERMISSIONS) if permissions is None else permissions,
         workspace_ids=workspace_ids or [],
+        expires_at=expires_at,
     )
     record("created", key, actor=actor, key_name=name, tier=tier)
     return key, secret
+
+
+def _new_secret(mode: str) -> str:
+    return PREFIXES[KeyMode(mode)] + "".join(secrets.choice(BASE62) for _ in range(SECRET_LENGTH))
+
+
+@transaction.atomic
+def update_key(key: ApiKey, *, values: dict[str, Any], actor: Actor) -> ApiKey:
+    """Change the given fields; it holds for the next request in every process."""
+    locked = ApiKey.objects.select_for_update().get(pk=key.pk)
+    before = {name: getattr(locked, name) for name in values}
+    for name, value in values.items():
+        setattr(locked, name, value)
+    locked.save()
+    record("updated", locked, actor=actor, key_name=locked.name, **changes(before, locked))
+    return locked
+
+
+@transaction.atomic
+def rotate_key(key: ApiKey, *, actor: Actor, now: datetime) -> tuple[ApiKey, str]:
+    """Give a key a new secret and return both; the old one holds for a day more, one from before that ends at once."""
+    locked = ApiKey.objects.select_for_update().get(pk=key.pk)
+    if not locked.is_active:
+        raise KeyRevoked
+    secret = _new_secret(locked.mode)
+    locked.previous_digest, locked.previous_expires_at = locked.digest, now + GRACE
+    locked.digest, locked.prefix = digest(secret), secret[:11]
+    locked.save()
+    record(
+        "rotated", locked, actor=actor, key_name=locked.name, old_key_expires_at=locked.previous_expires_at.isoformat()
+    )
+    return locked, secret
+
+
+@transaction.atomic
+def revoke_key(key: ApiKey, *, actor: Actor) -> None:
+    """End a key with its next request, whatever its secrets; its row stays for what was done with it."""
+    locked = ApiKey.objects.select_for_update().get(pk=key.pk)
+    locked.is_active, locked.previous_digest, locked.previous_expires_at = False, None, None
+    locked.save()
+    record("revoked", locked, actor=actor, key_name=locked.name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from ouipost.ids import public_id
 from workspaces import admission
-from workspaces.permissions import ROLE_PERMISSIONS, admin_permission, console_permissions
+from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS, admin_permission, console_permissions
 
 
 class Role(models.TextChoices):
@@ -58,6 +58,9 @@ class User(AbstractBaseUser):
     )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    signed_out_at = models.DateTimeField(
+        null=True, editable=False, help_text="Whoever logged in before has to log in again."
+    )
 
     objects = UserManager()
     journal_name = "user"
@@ -82,6 +85,11 @@ class User(AbstractBaseUser):
         if not self.is_active:
             return frozenset()
         return frozenset(ROLE_PERMISSIONS[self.role] if self.permissions is None else self.permissions)
+
+    @property
+    def granted_in_order(self) -> list[str]:
+        """The permissions in force, in the order of the table."""
+        return [name for name in ADMIN_PERMISSIONS if name in self.granted]
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
         """Answer Django's `app.action_model` question from the same permissions as the admin API."""

@@ -25,6 +25,7 @@ from ouipost.api.failures import describe
 from ouipost.api.models import StoredAnswer
 from ouipost.api.transactions import in_transaction
 from ouipost.claims import database_now
+from ouipost.crypto import decrypt, encrypt
 from ouipost.errors import DomainError, InvalidInput
 
 logger = logging.getLogger(__name__)
@@ -33,10 +34,13 @@ REPLAYED = "Idempotent-Replayed"
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
 LEASE = timedelta(seconds=60)
 KEPT = timedelta(hours=24)
+SECRETS_KEPT = timedelta(minutes=10)
 BATCH = 500
 KEPT_REFUSALS = (409, 422)
 
 Work = Callable[[], Response]
+Path = tuple[str, ...]
+"""Where something stands in an answer's data, from the outside in."""
 
 
 class IdempotencyInProgress(DomainError):
@@ -64,12 +68,17 @@ class Run:
         return StoredAnswer.objects.filter(pk=self.digest, owner=self.owner, status=None)
 
 
-def once(request: Request, work: Work) -> Response:
-    """Run the work in one transaction together with its answer, or replay the answer that its key has."""
-    run = begin(request)
+def once(request: Request, work: Work, *, secret: Path = ()) -> Response:
+    """Run the work in one transaction together with its answer, or replay the answer that its key has.
+
+    `secret` is where the answer shows a secret: that is replayed for ten minutes, then it is null.
+    """
+    run = begin(request, secret=secret)
     if isinstance(run, Response):
         return run
-    return in_transaction(work) if run is None else _guarded(run, lambda: in_transaction(lambda: _answered(run, work)))
+    if run is None:
+        return in_transaction(work)
+    return _guarded(run, lambda: in_transaction(lambda: _answered(run, work, secret=secret)))
 
 
 def once_outside(request: Request, work: Work) -> Response:
@@ -80,7 +89,7 @@ def once_outside(request: Request, work: Work) -> Response:
     return work() if run is None else _guarded(run, lambda: _answered(run, work, undo=False))
 
 
-def begin(request: Request) -> Run | Response | None:
+def begin(request: Request, *, secret: Path = ()) -> Run | Response | None:
     """Start the request, or return the answer that its key has; None without a key. Commits at once."""
     key = request.headers.get(HEADER)
     if key is None:
@@ -96,7 +105,7 @@ def begin(request: Request) -> Run | Response | None:
             raise IdempotencyKeyReused
         if row.status is None:
             raise IdempotencyInProgress(retry_after=1)
-        return _replay(row)
+        return _replay(row, secret=secret)
     return run
 
 
@@ -112,6 +121,7 @@ def find(request: Request) -> Response | None:
 
 def forget_old(now: datetime) -> int:
     """Delete the answers that are no longer kept, a batch at a time; returns how many."""
+    StoredAnswer.objects.filter(created_at__lt=now - SECRETS_KEPT).exclude(sealed="").update(sealed="")
     old = StoredAnswer.objects.filter(created_at__lt=now - KEPT).order_by("created_at", "pk")
     forgotten = 0
     while pks := list(old.values_list("pk", flat=True)[:BATCH]):
@@ -127,8 +137,11 @@ def fingerprint(request: Request) -> str:
     return _hash([list(request.POST.lists()), files])
 
 
-def _replay(row: StoredAnswer) -> Response:
-    replay = Response(json.loads(row.body), status=row.status, headers={REPLAYED: "true"})
+def _replay(row: StoredAnswer, *, secret: Path = ()) -> Response:
+    body = json.loads(row.body)
+    if row.sealed and secret and database_now() - row.created_at < SECRETS_KEPT:
+        _put(body, secret, decrypt(row.sealed, place=_place(row.pk)))
+    replay = Response(body, status=row.status, headers={REPLAYED: "true"})
     replay.exception = (row.status or 0) >= 400
     return replay
 
@@ -148,14 +161,36 @@ def _take(run: Run, mark: str) -> bool:
     return True
 
 
-def _answered(run: Run, work: Work, *, undo: bool = True) -> Response:
+def _answered(run: Run, work: Work, *, undo: bool = True, secret: Path = ()) -> Response:
     """Run the work and store its answer; when another run has taken the key over, that undoes the work if it can."""
     response = work()
     if not 200 <= response.status_code < 300:
         run.rows.delete()
-    elif not run.rows.update(status=response.status_code, body=_dump(response.data)) and undo:
+    elif not run.rows.update(status=response.status_code, **_kept(run, response.data, secret)) and undo:
         raise IdempotencyInProgress(retry_after=1)
     return response
+
+
+def _kept(run: Run, data: Any, secret: Path) -> dict[str, str]:
+    """Return the columns of an answer: the secret that it shows, if it does, apart and encrypted."""
+    if not secret:
+        return {"body": _dump(data)}
+    body = json.loads(_dump(data))
+    shown = _put(body, secret, None)
+    return {"body": _dump(body), "sealed": encrypt(shown, place=_place(run.digest))}
+
+
+def _put(body: Any, path: Path, value: str | None) -> Any:
+    """Set what stands at this path of an answer, and return what stood there."""
+    *outer, name = path
+    for each in outer:
+        body = body[each]
+    before, body[name] = body[name], value
+    return before
+
+
+def _place(digest: str) -> str:
+    return f"api_storedanswer.sealed:{digest}:"
 
 
 def _guarded(run: Run, perform: Work) -> Response:

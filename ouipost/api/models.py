@@ -15,6 +15,8 @@ class StoredAnswer(models.Model):
     created_at = models.DateTimeField()
     status = models.PositiveSmallIntegerField(null=True)
     body = models.TextField(blank=True)
+    sealed = models.TextField(blank=True, default="")
+    """The secret of an answer that shows one, encrypted; it is left out of `body`."""
 
     class Meta:
         indexes = [models.Index(fields=["created_at"], name="answer_created")]

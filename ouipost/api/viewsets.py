@@ -78,9 +78,12 @@ class ApiViewSet(GenericViewSet[M]):
         values: dict[str, Any] = given.validated_data
         return values
 
-    def once(self, work: Callable[[], Response]) -> Response:
-        """Run the work in one transaction together with its idempotent answer, again over lost races."""
-        return idempotency.once(self.request, work)
+    def once(self, work: Callable[[], Response], *, secret: tuple[str, ...] = ()) -> Response:
+        """Run the work in one transaction together with its idempotent answer, again over lost races.
+
+        `secret` is where the answer shows a secret, which is kept for ten minutes only.
+        """
+        return idempotency.once(self.request, work, secret=secret)
 
     def once_outside(self, work: Callable[[], Response]) -> Response:
         """Run work that waits for a network, in no transaction; its idempotent answer is stored after it."""

@@ -27,12 +27,10 @@ class Actor:
         """Return the person or key behind a request, with its address and agent."""
         agent = request.META.get("HTTP_USER_AGENT", "")[:300]
         actor = cls(ip_address=request.META.get("REMOTE_ADDR", ""), user_agent=agent)
-        key = getattr(request, "auth", None)
-        if key is not None:
-            return replace(actor, key_id=key.pk)
         if request.user is not None and request.user.is_authenticated:
             return replace(actor, user_id=str(request.user.pk), user_email=request.user.email)
-        return actor
+        key = getattr(request, "auth", None)
+        return actor if key is None else replace(actor, key_id=key.pk)
 
 
 SYSTEM = Actor()

@@ -1,0 +1,128 @@
+"""/admin/login, /admin/logout and /admin/profile."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from adminapi import jwts, logins
+from adminapi.models import Session
+from adminapi.passwords import hash_password, is_password_of, require_good
+from adminapi.viewsets import AdminViewSet
+from ouipost.api.inputs import StrictInput, Text
+from ouipost.errors import InvalidInput
+from ouipost.events.journal import Actor
+from workspaces import users
+from workspaces.models import User
+
+PASSWORD_LENGTH = 1000
+
+
+class LoginInput(StrictInput):
+    """The body that logs in."""
+
+    email = Text(max_length=254)
+    password = Text(max_length=PASSWORD_LENGTH)
+
+
+class ProfileInput(StrictInput):
+    """The body that changes what is one's own; another password needs the present one."""
+
+    read_only = ("id", "email", "role", "created_at", "last_login", "permissions", "is_active")
+    name = Text(required=False, max_length=150)
+    password = Text(required=False, max_length=PASSWORD_LENGTH)
+    current_password = Text(required=False, max_length=PASSWORD_LENGTH)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "password" in attrs and "current_password" not in attrs:
+            raise serializers.ValidationError({"current_password": "Needed to set another password."})
+        return attrs
+
+
+class LoggedInSerializer(serializers.ModelSerializer[User]):
+    """Who has logged in."""
+
+    class Meta:
+        model = User
+        fields = ("id", "email", "name", "role")
+
+
+class LoginSerializer(serializers.Serializer[Any]):
+    """A token, which holds for a day unless something ends it."""
+
+    resource = ""
+    token = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+    user = LoggedInSerializer()
+
+
+class ProfileSerializer(serializers.ModelSerializer[User]):
+    """One's own user."""
+
+    permissions = serializers.SerializerMethodField()
+
+    class Meta:
+        model = User
+        fields = ("id", "email", "name", "role", "created_at", "last_login", "permissions")
+
+    def get_permissions(self, user: User) -> list[str]:
+        """Those in force, in the order of the table."""
+        return user.granted_in_order
+
+
+class LoginViewSet(AdminViewSet[Session]):
+    """/admin/login."""
+
+    queryset = Session.objects.none()
+    authentication_classes = []
+    permission_classes = []
+    required_permission = None
+
+    @extend_schema(request=LoginInput, responses=LoginSerializer)
+    def login(self, request: Request) -> Response:
+        """Trade e-mail address and password for a token; it takes no Idempotency-Key."""
+        values = self.read(LoginInput)
+        actor = Actor.from_request(request)
+        session = logins.log_in(values["email"], values["password"], actor=actor, now=timezone.now())
+        shown = {"token": jwts.encode(session), "expires_at": session.expires_at, "user": session.user}
+        return self.answered(LoginSerializer(shown).data)
+
+
+class ProfileViewSet(AdminViewSet[User]):
+    """/admin/logout and /admin/profile."""
+
+    queryset = User.objects.none()
+    resource = "user"
+    required_permission = None
+    serializer_class, input_class = ProfileSerializer, ProfileInput
+
+    @extend_schema(request=None)
+    def logout(self, request: Request) -> Response:
+        """End the token's session."""
+
+        def work() -> Response:
+            logins.log_out(self.session, actor=self.actor, now=timezone.now())
+            return self.done("Logged out successfully")
+
+        return self.once(work)
+
+    def retrieve(self, request: Request) -> Response:
+        """Show one's own user."""
+        return self.answered(self.user)
+
+    def update(self, request: Request) -> Response:
+        """Change one's name, or the password, which ends all sessions."""
+        values = self.read(ProfileInput, instance=self.user, partial=True)
+        current, password = values.pop("current_password", None), values.pop("password", None)
+        if password is not None:
+            if not is_password_of(self.user, current):
+                raise InvalidInput(current_password=["This is not the present password."])
+            require_good(password, self.user)
+            values["password"] = hash_password(password)
+        return self.once(lambda: self.answered(self._change(values)))
+
+    def _change(self, values: dict[str, Any]) -> User:
+        return users.update_user(self.user, values=values, actor=self.actor, now=timezone.now())

@@ -1,0 +1,25 @@
+"""Who calls the admin API: the session of the token in `Authorization: Bearer`."""
+
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from adminapi.jwts import InvalidToken, session_of
+from adminapi.models import Session
+from workspaces.models import User
+
+
+class SessionAuthentication(BaseAuthentication):
+    """Accepts a token of ours; no header is no caller, a wrong one is refused. API keys open nothing here."""
+
+    def authenticate(self, request: Request) -> tuple[User, Session] | None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if not scheme:
+            return None
+        if scheme.lower() != "bearer":
+            raise InvalidToken
+        session = session_of(token.strip(), now=timezone.now())
+        return session.user, session
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"

@@ -1,0 +1,182 @@
+"""/admin/keys."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from adminapi.viewsets import AdminViewSet
+from ouipost.api.inputs import Boolean, Choice, Instant, Items, StrictInput, StringList, Text
+from ouipost.api.viewsets import Lists
+from ouipost.errors import InvalidInput
+from ouipost.ids import PATTERN
+from workspaces import keys
+from workspaces.models import ApiKey, KeyMode, Mode, Tier, Workspace
+from workspaces.permissions import KEY_PERMISSIONS
+from workspaces.usage import Usage, usage_of
+
+UNUSED = Usage(requests_today=0, requests_this_month=0)
+
+
+class UsageSerializer(serializers.Serializer[Usage]):
+    """How often a key was used, by days in UTC."""
+
+    requests_today = serializers.IntegerField()
+    requests_this_month = serializers.IntegerField()
+
+
+class KeySerializer(serializers.ModelSerializer[ApiKey]):
+    """A key, without its secret."""
+
+    workspaces = serializers.JSONField(source="workspace_ids")
+    usage = UsageSerializer()
+
+    class Meta:
+        model = ApiKey
+        fields = (
+            "id",
+            "name",
+            "prefix",
+            "mode",
+            "tier",
+            "permissions",
+            "workspaces",
+            "is_active",
+            "expires_at",
+            "created_at",
+            "last_used_at",
+            "usage",
+        )
+
+
+class NewKeySerializer(KeySerializer):
+    """A key that was just made, with its secret: this once only."""
+
+    api_key = serializers.CharField()
+
+    class Meta(KeySerializer.Meta):
+        fields = (*KeySerializer.Meta.fields, "api_key")  # type: ignore[assignment]
+
+
+class RotatedKeySerializer(serializers.Serializer[Any]):
+    """A key's new secret, this once only, and until when the old one holds."""
+
+    id = serializers.CharField()
+    new_api_key = serializers.CharField()
+    old_key_expires_at = serializers.DateTimeField()
+
+
+class KeyInput(StrictInput):
+    """The body that changes a key; no `workspaces` means all."""
+
+    read_only: Any = ("id", "prefix", "mode", "created_at", "last_used_at", "usage")
+    name = Text(max_length=100)
+    tier = Choice(choices=Tier.values, required=False)
+    workspaces = StringList(required=False)
+    permissions = Items(child=Choice(choices=KEY_PERMISSIONS), required=False)
+    is_active = Boolean(required=False)
+    expires_at = Instant(required=False, allow_null=True)
+
+
+class NewKeyInput(KeyInput):
+    """The body that makes a key; without `permissions` it has all."""
+
+    read_only = ("id", "prefix", "created_at", "last_used_at", "usage", "is_active")
+    mode = Choice(choices=KeyMode.values, required=False)
+
+
+class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
+    """/admin/keys."""
+
+    queryset = ApiKey.objects.order_by("created_at", "pk")
+    lookup_value_regex = f"key_{PATTERN}"
+    resource, resources = "key", "keys"
+    required_permission = "api_keys.manage"
+    serializer_class, input_class = KeySerializer, KeyInput
+    paging_optional = True
+
+    def paginate_queryset(self, queryset: "QuerySet[ApiKey] | Any") -> Any:
+        return _with_usage(super().paginate_queryset(queryset) or [])
+
+    @extend_schema(responses=KeySerializer)
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return one key."""
+        return self.answered(_with_usage([self.get_object()])[0])
+
+    @extend_schema(request=NewKeyInput, responses={201: NewKeySerializer})
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Make a key; its secret is in this answer, and in no other."""
+        values = self.read(NewKeyInput)
+        values.pop("is_active", None)
+
+        def work() -> Response:
+            key, secret = keys.create_key(**_checked(values, mode=values.get("mode", KeyMode.LIVE)), actor=self.actor)
+            shown: Any = _with_usage([key])[0]
+            shown.api_key = secret
+            return self.created({"key": NewKeySerializer(shown).data})
+
+        return self.once(work, secret=("key", "api_key"))
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change the given fields; it holds for the next request in every process."""
+
+        def work() -> Response:
+            key = self.get_object()
+            values = _checked(self.read(KeyInput, instance=key, partial=True), mode=key.mode)
+            changed = keys.update_key(key, values=values, actor=self.actor)
+            return self.answered(_with_usage([changed])[0])
+
+        return self.once(work)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Revoke a key: its next request is refused, in every process."""
+
+        def work() -> Response:
+            keys.revoke_key(self.get_object(), actor=self.actor)
+            return self.done("API key revoked successfully")
+
+        return self.once(work)
+
+    @extend_schema(request=None, responses=RotatedKeySerializer)
+    @action(detail=True, methods=["post"])
+    def rotate(self, request: Request, **kwargs: Any) -> Response:
+        """Give a key another secret, which is in this answer and in no other; the old one holds for 24 hours more."""
+
+        def work() -> Response:
+            key, secret = keys.rotate_key(self.get_object(), actor=self.actor, now=timezone.now())
+            shown = {"id": key.pk, "new_api_key": secret, "old_key_expires_at": key.previous_expires_at}
+            return self.answered({"key": RotatedKeySerializer(shown).data})
+
+        return self.once(work, secret=("key", "new_api_key"))
+
+
+def _with_usage(found: Any) -> list[Any]:
+    """Return keys with how often each was used."""
+    rows = list(found)
+    usage = usage_of([key.pk for key in rows], now=timezone.now())
+    for key in rows:
+        key.usage = usage.get(key.pk, UNUSED)
+    return rows
+
+
+def _checked(values: Mapping[str, Any], *, mode: str) -> dict[str, Any]:
+    """Return what is stored of a key; raises InvalidInput for workspaces that do not exist, or not for such a key."""
+    if "workspaces" not in values:
+        return dict(values)
+    stored = {name: value for name, value in values.items() if name != "workspaces"}
+    present = dict(Workspace.objects.present().filter(pk__in=values["workspaces"]).values_list("pk", "mode"))
+    problems = {}
+    for place, pk in enumerate(values["workspaces"]):
+        if pk not in present:
+            problems[f"workspaces.{place}"] = ["There is no such workspace."]
+        elif mode == KeyMode.TEST and present[pk] != Mode.SANDBOX:
+            problems[f"workspaces.{place}"] = ["A test key sees sandbox workspaces only."]
+    if problems:
+        raise InvalidInput(**problems)
+    return stored | {"workspace_ids": list(dict.fromkeys(values["workspaces"]))}

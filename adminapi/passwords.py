@@ -1,0 +1,65 @@
+"""Hashing passwords, a few at a time: each takes a core and much memory for a while, on purpose."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+
+from ouipost.errors import DomainError, InvalidInput
+from workspaces.models import User
+
+AT_ONCE, WAITING = 4, 20
+WAIT_SECONDS = 10
+_running = threading.BoundedSemaphore(AT_ONCE)
+_places = threading.BoundedSemaphore(AT_ONCE + WAITING)
+
+
+class TooManyLogins(DomainError):
+    code = "SERVICE_UNAVAILABLE"
+    status = 503
+    message = "Too many passwords are being checked; try again after the seconds in Retry-After."
+
+
+@contextmanager
+def _one_of_few() -> Iterator[None]:
+    """Let four hash at once and twenty wait; raises TooManyLogins for whoever comes then, or waits too long."""
+    if not _places.acquire(blocking=False):
+        raise TooManyLogins(retry_after=1)
+    try:
+        if not _running.acquire(timeout=WAIT_SECONDS):
+            raise TooManyLogins(retry_after=1)
+        try:
+            yield
+        finally:
+            _running.release()
+    finally:
+        _places.release()
+
+
+def hash_password(password: str) -> str:
+    """Return what is stored of a password."""
+    with _one_of_few():
+        return make_password(password)
+
+
+def is_password_of(user: User | None, password: str) -> bool:
+    """Whether this is the user's password; it takes as long where there is no such user."""
+    with _one_of_few():
+        return check_password(password, user.password if user else _nobodys()) and user is not None
+
+
+@cache
+def _nobodys() -> str:
+    return make_password("nobody has this one")
+
+
+def require_good(password: str, user: User, *, field: str = "password") -> None:
+    """Raise InvalidInput where Django's validators would not take the password."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidInput(**{field: list(error.messages)}) from error

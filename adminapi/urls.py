@@ -1,0 +1,23 @@
+"""The admin API: included at `admin/`."""
+
+from django.urls import include, path, re_path
+from rest_framework.routers import SimpleRouter
+
+from adminapi.access import LoginViewSet, ProfileViewSet
+from adminapi.keys import KeyViewSet
+from adminapi.users import MembersViewSet, UserViewSet
+from ouipost.ids import PATTERN
+
+router = SimpleRouter(trailing_slash=False)
+router.register("users", UserViewSet, basename="admin-users")
+router.register("keys", KeyViewSet, basename="admin-keys")
+profile = ProfileViewSet.as_view({"get": "retrieve", "put": "update", "patch": "update"})
+members = MembersViewSet.as_view({"get": "retrieve", "put": "update", "patch": "update"})
+
+urlpatterns = [
+    path("login", LoginViewSet.as_view({"post": "login"}), name="admin-login"),
+    path("logout", ProfileViewSet.as_view({"post": "logout"}), name="admin-logout"),
+    path("profile", profile, name="admin-profile"),
+    re_path(rf"^workspaces/(?P<pk>ws_{PATTERN})/members$", members, name="admin-members"),
+    path("", include(router.urls)),
+]

@@ -1,0 +1,144 @@
+"""/admin/users, and the members of workspaces."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from adminapi.passwords import hash_password, require_good
+from adminapi.viewsets import AdminViewSet
+from ouipost.api.inputs import Boolean, Choice, Items, StrictInput, StringList, Text
+from ouipost.api.viewsets import Lists, Retrieves
+from ouipost.ids import PATTERN
+from workspaces import users
+from workspaces.models import Role, User, Workspace
+from workspaces.permissions import ADMIN_PERMISSIONS
+
+PASSWORD_LENGTH = 1000
+EMAIL_LENGTH = 254
+
+
+class UserSerializer(serializers.ModelSerializer[User]):
+    """A user; `permissions` are those in force, whether by role or by a list of their own."""
+
+    permissions = serializers.SerializerMethodField()
+
+    class Meta:
+        model = User
+        fields = ("id", "email", "name", "role", "is_active", "created_at", "last_login", "permissions")
+
+    def get_permissions(self, user: User) -> list[str]:
+        return user.granted_in_order
+
+
+class UserInput(StrictInput):
+    """The body that changes a user; `permissions` replace those of the role, and null gives those of the role back."""
+
+    read_only = ("id", "created_at", "last_login")
+    email = Text(max_length=EMAIL_LENGTH)
+    name = Text(max_length=150, allow_blank=True, required=False)
+    password = Text(max_length=PASSWORD_LENGTH)
+    role = Choice(choices=Role.values)
+    permissions = Items(child=Choice(choices=ADMIN_PERMISSIONS), required=False, allow_null=True)
+    is_active = Boolean(required=False)
+
+    def validate_email(self, value: str) -> str:
+        address = value.strip().lower()
+        serializers.EmailField().run_validation(address)
+        return address
+
+
+class UserViewSet(Lists[User], Retrieves[User], AdminViewSet[User]):
+    """/admin/users."""
+
+    queryset = User.objects.order_by("created_at", "pk")
+    lookup_value_regex = f"user_{PATTERN}"
+    resource, resources = "user", "users"
+    required_permission = "users.manage"
+    serializer_class, input_class = UserSerializer, UserInput
+    paging_optional = True
+
+    @extend_schema(request=UserInput, responses={201: UserSerializer})
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Create a user who can log in at once."""
+        values = {"name": "", "permissions": None} | self.read(UserInput)
+        require_good(values["password"], User(email=values["email"], name=values["name"]))
+        is_active = values.pop("is_active", True)
+        values["password_hash"] = hash_password(values.pop("password"))
+        return self.once(lambda: self.created(users.create_user(**values, is_active=is_active, actor=self.actor)))
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change the given fields; another password, role or state ends all of the user's sessions."""
+        user = self.get_object()
+        values = self.read(UserInput, instance=user, partial=True)
+        if "password" in values:
+            require_good(values["password"], user)
+            values["password"] = hash_password(values["password"])
+
+        def work() -> Response:
+            changed = users.update_user(self.get_object(), values=values, actor=self.actor, now=timezone.now())
+            return self.answered(changed)
+
+        return self.once(work)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Delete a user; what they did stays in the audit log."""
+
+        def work() -> Response:
+            users.delete_user(self.get_object(), actor=self.actor)
+            return self.done("User deleted successfully")
+
+        return self.once(work)
+
+
+class MemberSerializer(serializers.ModelSerializer[User]):
+    """Who works in a workspace."""
+
+    class Meta:
+        model = User
+        fields = ("id", "email", "name", "role", "is_active")
+
+
+class MembersSerializer(serializers.Serializer[Any]):
+    """All members of a workspace."""
+
+    resource = ""
+    members = MemberSerializer(many=True)
+
+
+class MembersInput(StrictInput):
+    """The body that says who the members are: the ids of all of them."""
+
+    members = StringList()
+
+
+class MembersViewSet(AdminViewSet[Workspace]):
+    """/admin/workspaces/{id}/members."""
+
+    queryset = Workspace.objects.present()
+    resource = ""
+    required_permission = "workspaces.manage"
+
+    @extend_schema(responses=MembersSerializer)
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Show who works in a workspace."""
+        return self._shown(self.get_object())
+
+    @extend_schema(request=MembersInput, responses=MembersSerializer)
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Make these users, and no others, the members of a workspace."""
+        values = self.read(MembersInput)
+
+        def work() -> Response:
+            workspace = self.get_object()
+            users.set_members(workspace, user_ids=values["members"], actor=self.actor)
+            return self._shown(workspace)
+
+        return self.once(work)
+
+    def _shown(self, workspace: Workspace) -> Response:
+        members = User.objects.filter(memberships__workspace=workspace).order_by("email")
+        return self.answered(MembersSerializer({"members": members}).data)

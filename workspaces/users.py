@@ -1,0 +1,142 @@
+"""What can be done to users; each function is one transaction and one line in the journal.
+
+Passwords come in hashed already: to hash one takes longer than a transaction may.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from ouipost.errors import DomainError, InvalidInput
+from ouipost.events.journal import Actor, changes, record
+from workspaces.models import Membership, Role, User, Workspace
+
+
+class EmailTaken(DomainError):
+    code = "EMAIL_TAKEN"
+    status = 409
+    message = "Another user has this e-mail address."
+
+
+class LastAdmin(DomainError):
+    code = "LAST_ADMIN"
+    status = 409
+    message = "The last active administrator cannot be removed, deactivated or given another role."
+
+
+class NotYourself(DomainError):
+    code = "CONFLICT"
+    status = 409
+    message = "Nobody can delete themselves."
+
+
+@transaction.atomic
+def create_user(
+    *,
+    email: str,
+    name: str,
+    password_hash: str,
+    role: str,
+    permissions: list[str] | None = None,
+    is_active: bool = True,
+    actor: Actor,
+) -> User:
+    """Create a user; raises EmailTaken."""
+    user = User(email=email, name=name, role=role, permissions=permissions, is_active=is_active)
+    user.password = password_hash
+    _save_new(user)
+    record("created", user, actor=actor, email=user.email, role=user.role, permissions=user.permissions)
+    return user
+
+
+def _save_new(user: User) -> None:
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError as error:
+        raise EmailTaken from error
+
+
+@transaction.atomic
+def update_user(user: User, *, values: dict[str, Any], actor: Actor, now: datetime) -> User:
+    """Change the given fields; another password, role or state ends all of the user's sessions.
+
+    Another role without `permissions` drops the list that there was. Raises EmailTaken, or LastAdmin.
+    """
+    administrators = _lock_administrators()
+    locked = User.objects.select_for_update().get(pk=user.pk)
+    values = dict(values)
+    if "role" in values and values["role"] != locked.role:
+        values.setdefault("permissions", None)
+    before = {name: getattr(locked, name) for name in values if name != "password"}
+    for name, value in values.items():
+        setattr(locked, name, value)
+    if not _is_administrator(locked):
+        _require_another(administrators, locked)
+    changed = changes(before, locked)
+    if {"role", "is_active"} & set(changed["after"]) or "password" in values:
+        locked.signed_out_at = now
+    _save_changed(locked)
+    record("updated", locked, actor=actor, **changed, password_changed="password" in values)
+    return locked
+
+
+def _save_changed(user: User) -> None:
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError as error:
+        raise EmailTaken from error
+
+
+@transaction.atomic
+def delete_user(user: User, *, actor: Actor) -> None:
+    """Delete a user; raises NotYourself, or LastAdmin."""
+    if user.pk == actor.user_id:
+        raise NotYourself
+    administrators = _lock_administrators()
+    locked = User.objects.select_for_update().get(pk=user.pk)
+    _require_another(administrators, locked)
+    record("deleted", locked, actor=actor, email=locked.email, role=locked.role)
+    locked.delete()
+
+
+def _lock_administrators() -> list[str]:
+    """Return the active administrators, locked, so that no two of them are taken away at the same time."""
+    rows = User.objects.select_for_update().filter(role=Role.ADMIN, is_active=True).order_by("pk")
+    return list(rows.values_list("pk", flat=True))
+
+
+def _is_administrator(user: User) -> bool:
+    return user.is_active and user.role == Role.ADMIN
+
+
+def _require_another(administrators: Collection[str], user: User) -> None:
+    if set(administrators) == {user.pk}:
+        raise LastAdmin
+
+
+def check_members(user_ids: Collection[str]) -> None:
+    """Raise InvalidInput where one of them is no user."""
+    known = set(User.objects.filter(pk__in=user_ids).values_list("pk", flat=True))
+    problems = {f"members.{place}": ["There is no such user."] for place, pk in enumerate(user_ids) if pk not in known}
+    if problems:
+        raise InvalidInput(**problems)
+
+
+@transaction.atomic
+def set_members(workspace: Workspace, *, user_ids: Collection[str], actor: Actor) -> None:
+    """Make these users, and no others, the members of a workspace; raises InvalidInput for who does not exist."""
+    Workspace.objects.select_for_update().get(pk=workspace.pk)
+    check_members(user_ids)
+    rows = Membership.objects.filter(workspace=workspace)
+    before = sorted(rows.values_list("user", flat=True))
+    rows.exclude(user__in=user_ids).delete()
+    missing = set(user_ids) - set(before)
+    Membership.objects.bulk_create([Membership(workspace=workspace, user_id=pk) for pk in sorted(missing)])
+    after = sorted(set(user_ids))
+    if before != after:
+        told = {"before": {"members": before}, "after": {"members": after}}
+        record("members_changed", workspace, actor=actor, workspace_id=workspace.pk, **told)
