@@ -268,7 +268,6 @@ UNFOLD = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Oui Post API",
-    "DESCRIPTION": "Write a post once; have it published on nine networks, now or on schedule.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -277,6 +276,9 @@ SPECTACULAR_SETTINGS = {
         "TargetStatus": "posts.models.TargetStatus",
         "AccountStatus": "accounts.models.AccountStatus",
         "WorkspaceMode": "workspaces.models.Mode",
+        "KeyMode": "workspaces.models.KeyMode",
+        "Tier": "workspaces.models.Tier",
+        "Role": "workspaces.models.Role",
         "MediaType": "posts.models.MediaType",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

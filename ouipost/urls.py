@@ -10,6 +10,7 @@ from adminapi.viewsets import UnknownAdminAddress
 from analytics.views import AnalyticsViewSet, PostAnalyticsViewSet
 from ouipost.api import health
 from ouipost.api.unknown import UnknownAddress
+from ouipost.api.urls import admin_urlpatterns
 from ouipost.ids import PATTERN
 from posts.schedule_views import ScheduleViewSet
 from posts.views import MediaViewSet, PostViewSet
@@ -34,6 +35,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/analytics", report, name="analytics"),
     re_path(rf"^api/posts/(?P<pk>post_{PATTERN})/analytics$", post_report, name="post-analytics"),
     re_path(r"^api(?:/|$)", UnknownAddress.as_view()),
+    path("admin/", include(admin_urlpatterns)),
     path("admin/", include("adminapi.urls")),
     re_path(r"^admin(?:/|$)", UnknownAdminAddress.as_view()),
     path("media/", include("posts.serving")),

@@ -153,6 +153,16 @@ class StrictInputSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-
         return {**schema, "additionalProperties": False}
 
 
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """The token of an administrator."""
+
+    target_class = "adminapi.authentication.SessionAuthentication"
+    name = "Token"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The API key."""
 
