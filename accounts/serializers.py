@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts import platforms, registry, traffic
@@ -42,6 +42,36 @@ def show_platform(platform: Connector) -> dict[str, Any]:
         "configured": registry.is_configured(platform),
         "metrics": list(platform.metrics),
     }
+
+
+class PlatformSerializer(serializers.Serializer[Any]):
+    """A network: what it takes, and what of it this installation can do. Units are in the names of the limits."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    supports_images = serializers.BooleanField()
+    supports_videos = serializers.BooleanField()
+    supports_carousel = serializers.BooleanField()
+    supports_stories = serializers.BooleanField()
+    max_characters = serializers.IntegerField()
+    max_images = serializers.IntegerField()
+    max_video_duration = serializers.IntegerField()
+    oauth_supported = serializers.BooleanField()
+    limits = serializers.DictField()
+    pace = serializers.DictField(child=serializers.IntegerField(), allow_null=True)
+    post_types = serializers.DictField(child=serializers.DictField())
+    account_types = serializers.ListField(child=serializers.CharField())
+    scopes = serializers.ListField(child=serializers.CharField())
+    configured = serializers.BooleanField()
+    metrics = serializers.ListField(child=serializers.CharField())
+
+
+@extend_schema_serializer(many=False)
+class PlatformsSerializer(serializers.Serializer[Any]):
+    """All networks."""
+
+    resource = ""
+    platforms = PlatformSerializer(many=True)
 
 
 class AccountSerializer(serializers.ModelSerializer[SocialAccount]):

@@ -26,6 +26,7 @@ from accounts.serializers import (
     CallbackInput,
     CandidateSerializer,
     ConnectInput,
+    PlatformsSerializer,
     ReconnectInput,
     show_platform,
 )
@@ -42,6 +43,7 @@ class PlatformViewSet(ApiViewSet[SocialAccount]):
     pagination_class = None
     required_permission = None
 
+    @extend_schema(responses=PlatformsSerializer)
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return all networks; `configured` says whether this installation can connect them."""
         assert isinstance(request.auth, ApiKey)

@@ -94,7 +94,7 @@ class NewKeyInput(KeyInput):
 class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
     """/admin/keys."""
 
-    queryset = ApiKey.objects.order_by("created_at", "pk")
+    queryset = ApiKey.objects.present().order_by("created_at", "pk")
     lookup_value_regex = f"key_{PATTERN}"
     resource, resources = "key", "keys"
     required_permission = "api_keys.manage"
@@ -138,7 +138,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
         """Revoke a key: its next request is refused, in every process."""
 
         def work() -> Response:
-            keys.revoke_key(self.get_object(), actor=self.actor)
+            keys.revoke_key(self.get_object(), actor=self.actor, now=timezone.now())
             return self.done("API key revoked successfully")
 
         return self.once(work)

@@ -32,7 +32,7 @@ class SummarySerializer(serializers.Serializer[Any]):
     best_performing_platform = serializers.CharField(allow_null=True)
 
 
-class PlatformSerializer(serializers.Serializer[Any]):
+class PlatformGainsSerializer(serializers.Serializer[Any]):
     """One network."""
 
     posts = serializers.IntegerField()
@@ -93,7 +93,7 @@ class ReportSerializer(serializers.Serializer[Any]):
     resource = ""
     period = PeriodSerializer()
     summary = SummarySerializer()
-    by_platform = serializers.DictField(child=PlatformSerializer())
+    by_platform = serializers.DictField(child=PlatformGainsSerializer())
     timeline = BucketSerializer(many=True)
     top_posts = TopPostSerializer(many=True)
     audience = AudienceSerializer()

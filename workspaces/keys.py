@@ -104,10 +104,11 @@ def rotate_key(key: ApiKey, *, actor: Actor, now: datetime) -> tuple[ApiKey, str
 
 
 @transaction.atomic
-def revoke_key(key: ApiKey, *, actor: Actor) -> None:
-    """End a key with its next request, whatever its secrets; its row stays for what was done with it."""
+def revoke_key(key: ApiKey, *, actor: Actor, now: datetime) -> None:
+    """End a key with its next request, for good; its row stays for what was counted of it."""
     locked = ApiKey.objects.select_for_update().get(pk=key.pk)
-    locked.is_active, locked.previous_digest, locked.previous_expires_at = False, None, None
+    locked.is_active, locked.revoked_at = False, now
+    locked.previous_digest, locked.previous_expires_at = None, None
     locked.save()
     record("revoked", locked, actor=actor, key_name=locked.name)
 

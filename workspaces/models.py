@@ -171,6 +171,10 @@ class KeyMode(models.TextChoices):
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def present(self) -> "ApiKeyQuerySet":
+        """Leave out the revoked, which stay for what was counted of them."""
+        return self.filter(revoked_at=None)
+
     def holding(self, digest: str) -> "ApiKeyQuerySet":
         """Match the key that has this secret, or had it before its rotation."""
         return self.filter(Q(digest=digest) | Q(previous_digest=digest))
@@ -199,6 +203,7 @@ class ApiKey(models.Model):
     workspace_ids = models.JSONField(default=list, blank=True, help_text="Empty: every workspace.")
     is_active = models.BooleanField(default=True)
     expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, editable=False, help_text="It is gone for good, but for its usage.")
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, editable=False)
 
