@@ -9,8 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from adminapi import jwts, logins
+from adminapi.logins import InvalidCredentials
 from adminapi.models import Session
-from adminapi.passwords import hash_password, is_password_of, require_good
+from adminapi.passwords import hash_password, require_good
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import StrictInput, Text
 from ouipost.errors import InvalidInput
@@ -32,7 +33,7 @@ class ProfileInput(StrictInput):
     """The body that changes what is one's own; another password needs the present one."""
 
     read_only = ("id", "email", "role", "created_at", "last_login", "permissions", "is_active")
-    name = Text(required=False, max_length=150)
+    name = Text(required=False, max_length=150, allow_blank=True)
     password = Text(required=False, max_length=PASSWORD_LENGTH)
     current_password = Text(required=False, max_length=PASSWORD_LENGTH)
 
@@ -118,11 +119,17 @@ class ProfileViewSet(AdminViewSet[User]):
         values = self.read(ProfileInput, instance=self.user, partial=True)
         current, password = values.pop("current_password", None), values.pop("password", None)
         if password is not None:
-            if not is_password_of(self.user, current):
-                raise InvalidInput(current_password=["This is not the present password."])
+            self._prove(current)
             require_good(password, self.user)
             values["password"] = hash_password(password)
         return self.once(lambda: self.answered(self._change(values)))
+
+    def _prove(self, current: str | None) -> None:
+        """Check the present password, and count it as a login is: whoever has a token must not guess on."""
+        try:
+            logins.prove(self.user.email, current or "", actor=self.actor, now=timezone.now())
+        except InvalidCredentials as error:
+            raise InvalidInput(current_password=["This is not the present password."]) from error
 
     def _change(self, values: dict[str, Any]) -> User:
         return users.update_user(self.user, values=values, actor=self.actor, now=timezone.now())

@@ -1,15 +1,18 @@
 """Logging in to the admin API, and out; who tries too many passwords waits."""
 
 import hashlib
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import models, transaction
 
-from adminapi.models import LoginAttempt, Session
-from adminapi.passwords import is_password_of
+from adminapi.models import LoginAttempt, LoginTurn, Session
+from adminapi.passwords import TooManyLogins, is_password_of
+from ouipost.api.transactions import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
+from workspaces.guesses import caller_of
 from workspaces.models import User
 
 LIVES = timedelta(hours=24)
@@ -38,51 +41,83 @@ class Nobody:
 
 
 def log_in(email: str, password: str, *, actor: Actor, now: datetime) -> Session:
-    """Return a new session; raises InvalidCredentials, TooManyLoginAttempts, or TooManyLogins.
+    """Return a new session; raises as `prove` does."""
+    return _open(prove(email, password, actor=actor, now=now), actor=actor, now=now)
 
-    An attempt is counted before the password is looked at: many at once are no more than as many in a row. What is
-    answered, and how fast, does not tell whether there is such a user.
+
+def prove(email: str, password: str, *, actor: Actor, now: datetime) -> User:
+    """Return the active user with this e-mail address and password.
+
+    Raises InvalidCredentials, TooManyLoginAttempts, or TooManyLogins. An attempt is counted before the password is
+    looked at: many at once are no more than as many in a row. What is answered, and how fast, does not tell whether
+    there is such a user.
     """
-    digest = hashlib.sha256(email.strip().lower().encode()).hexdigest()
-    attempt = _count(digest, actor.ip_address, now=now)
-    user = User.objects.filter(email=email.strip().lower()).first()
-    if not is_password_of(user, password) or user is None or not user.is_active:
+    address = email.strip().lower()
+    attempt = _count(hashlib.sha256(address.encode()).hexdigest(), caller_of(actor.ip_address), now=now)
+    user = User.objects.filter(email=address).first()
+    try:
+        is_right = is_password_of(user, password)
+    except TooManyLogins:
+        attempt.delete()  # nobody has looked at the password
+        raise
+    if user is None or not user.is_active or not is_right:
         record("login_failed", user or Nobody(), actor=actor, email=email[:254])
         raise InvalidCredentials
-    return _open(user, digest, attempt, actor=actor, now=now)
+    _forgive(attempt)
+    return user
 
 
-def _count(digest: str, address: str, *, now: datetime) -> LoginAttempt:
+def _count(digest: str, caller: str, *, now: datetime) -> LoginAttempt:
     """Count an attempt; raises TooManyLoginAttempts, and then it is not counted."""
-    attempt = LoginAttempt.objects.create(email=digest, ip_address=address, at=now)
-    recent = LoginAttempt.objects.filter(at__gt=now - WINDOW, pk__lte=attempt.pk).order_by("-pk")
-    for rows, most in (
-        (recent.filter(email=digest), MOST_OF_EMAIL),
-        (recent.filter(ip_address=address), MOST_FROM_ADDRESS),
-    ):
-        tried = list(rows.values_list("at", flat=True)[: most + 1])
-        if len(tried) > most:
-            attempt.delete()
-            free_at = tried[-1] + WINDOW
-            raise TooManyLoginAttempts(retry_after=max(1, int((free_at - now).total_seconds()) + 1))
-    return attempt
+    turns = [LoginTurn(pk=name, at=now) for name in sorted((digest, caller))]
+    while True:
+        LoginTurn.objects.bulk_create(turns, ignore_conflicts=True)
+        attempt = in_transaction(lambda: _count_in_turn(digest, caller, now=now))
+        if attempt is not None:
+            return attempt
+
+
+def _count_in_turn(digest: str, caller: str, *, now: datetime) -> LoginAttempt | None:
+    """Count an attempt while no other with this e-mail address or caller is counted; None: the turns were removed."""
+    if LoginTurn.objects.filter(pk__in=(digest, caller)).update(at=now) < 2:
+        return None
+    recent = LoginAttempt.objects.filter(at__gt=now - WINDOW).order_by("-at", "-pk")
+    _require_few(recent.filter(email=digest), MOST_OF_EMAIL, now=now)
+    _require_few(recent.filter(ip_address=caller), MOST_FROM_ADDRESS, now=now)
+    return LoginAttempt.objects.create(email=digest, ip_address=caller, at=now)
+
+
+def _require_few(recent: "models.QuerySet[LoginAttempt]", most: int, *, now: datetime) -> None:
+    tried = list(recent.values_list("at", flat=True)[:most])
+    if len(tried) == most:
+        seconds = (tried[-1] + WINDOW - now).total_seconds()
+        raise TooManyLoginAttempts(retry_after=max(1, math.ceil(seconds)))
 
 
 @transaction.atomic
-def _open(user: User, digest: str, attempt: LoginAttempt, *, actor: Actor, now: datetime) -> Session:
-    """Start a session; what was tried with this e-mail address counts no more, what came from here still does."""
-    LoginAttempt.objects.filter(email=digest).exclude(pk=attempt.pk).update(email="")
+def _forgive(attempt: LoginAttempt) -> None:
+    """Forget what was tried with this e-mail address; what failed from this caller still counts for the caller."""
+    LoginAttempt.objects.filter(email=attempt.email).exclude(pk=attempt.pk).update(email="")
     attempt.delete()
-    User.objects.filter(pk=user.pk).update(last_login=now)
-    user.last_login = now
+
+
+@transaction.atomic
+def _open(user: User, *, actor: Actor, now: datetime) -> Session:
+    """Start a session, unless the user has changed since the password was read: to hash it takes a while."""
+    locked = User.objects.select_for_update().filter(pk=user.pk, password=user.password, is_active=True).first()
+    if locked is None:
+        raise InvalidCredentials
+    locked.last_login = now
+    locked.save(update_fields=["last_login"])
     session = Session.objects.create(
-        user=user,
+        user=locked,
         created_at=now,
         expires_at=now + LIVES,
+        signed_out_at=locked.signed_out_at,
         ip_address=actor.ip_address,
         user_agent=actor.user_agent,
     )
-    record("logged_in", user, actor=actor, email=user.email)
+    record("logged_in", locked, actor=actor, email=locked.email)
     return session
 
 
@@ -96,4 +131,5 @@ def log_out(session: Session, *, actor: Actor, now: datetime) -> None:
 def forget_old(now: datetime) -> int:
     """Remove sessions that are over and attempts that count no more; returns how many rows went."""
     attempts = LoginAttempt.objects.filter(at__lt=now - WINDOW).delete()[0]
-    return attempts + Session.objects.filter(expires_at__lt=now).delete()[0]
+    turns = LoginTurn.objects.filter(at__lt=now - WINDOW).delete()[0]
+    return attempts + turns + Session.objects.filter(expires_at__lt=now).delete()[0]

@@ -43,6 +43,7 @@ class Session(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
+    signed_out_at = models.DateTimeField(null=True, help_text="The user's, as it was at the login.")
     ip_address = models.CharField(max_length=45, blank=True)
     user_agent = models.CharField(max_length=300, blank=True)
 
@@ -56,20 +57,32 @@ class Session(models.Model):
         return f"{self.user_id} since {self.created_at}"
 
     def holds(self, now: datetime) -> bool:
-        """Whether nothing has ended it: neither a logout, nor whatever signs its user out everywhere."""
-        signed_out_at = self.user.signed_out_at
-        is_later = signed_out_at is None or self.created_at > signed_out_at
-        return self.revoked_at is None and self.expires_at > now and self.user.is_active and is_later
+        """Whether nothing has ended it: neither a logout, nor whatever signs its user out everywhere.
+
+        The two moments are compared for being the same one: which is later, the clocks of two machines need not agree.
+        """
+        is_signed_in = self.user.is_active and self.signed_out_at == self.user.signed_out_at
+        return self.revoked_at is None and self.expires_at > now and is_signed_in
 
     def has_permission(self, name: str) -> bool:
         return name in self.user.granted
+
+
+class LoginTurn(models.Model):
+    """Who tries to log in changes the rows of e-mail address and caller: so those with either are counted in turn."""
+
+    name = models.CharField(primary_key=True, max_length=64)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class LoginAttempt(models.Model):
     """A login that was tried and did not succeed, or not yet."""
 
     email = models.CharField(max_length=64, help_text="SHA-256 of the address: it need not belong to anybody.")
-    ip_address = models.CharField(max_length=45)
+    ip_address = models.CharField(max_length=45, help_text="The address, or the network of one, that is one caller.")
     at = models.DateTimeField()
 
     class Meta:

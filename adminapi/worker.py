@@ -15,6 +15,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from accounts import connecting, tokens
+from adminapi import logins
 from analytics import discovery, pruning
 from analytics.sync import Syncer
 from ouipost.api import idempotency
@@ -46,6 +47,7 @@ CHORES = (
     Chore(name="remove deleted workspaces", every=timedelta(seconds=5), work=workspaces.purge_deleted),
     Chore(name="write the use of keys", every=timedelta(seconds=30), work=usage.flush_shared),
     Chore(name="forget old sign-ins", every=timedelta(hours=1), work=lambda: connecting.forget_old(timezone.now())),
+    Chore(name="forget old logins", every=timedelta(hours=1), work=lambda: logins.forget_old(timezone.now())),
     Chore(name="forget old answers", every=timedelta(hours=1), work=lambda: idempotency.forget_old(timezone.now())),
     Chore(name="follow time zones", every=timedelta(hours=1), work=lambda: schedules.follow_zones(timezone.now())),
     Chore(

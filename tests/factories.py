@@ -39,7 +39,7 @@ def make_user(**values: Any) -> User:
 def make_token(user: User, **values: Any) -> str:
     """Return the token of a new session of this user, as a login gives it."""
     now = timezone.now()
-    times = {"created_at": now, "expires_at": now + LIVES}
+    times = {"created_at": now, "expires_at": now + LIVES, "signed_out_at": user.signed_out_at}
     return jwts.encode(Session.objects.create(user=user, **times | values))
 
 

@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models, transaction
 from django.db.models import Q
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from ouipost.ids import public_id
 from workspaces import admission
@@ -74,6 +76,17 @@ class User(AbstractBaseUser):
         super().clean()
         self.email = self.email.strip().lower()
 
+    def set_password(self, raw_password: str | None) -> None:
+        """Set another password, which ends all sessions once it is saved."""
+        super().set_password(raw_password)
+        if not self._state.adding:
+            self.signed_out_at = timezone.now()
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Have whatever signs a user out end their sessions in the console as well."""
+        signed_in_by = f"{self.password}{self.signed_out_at}"
+        return salted_hmac("workspaces.User", signed_in_by, secret=secret, algorithm="sha256").hexdigest()
+
     @property
     def is_staff(self) -> bool:
         """Whether the console lets this user in: every active user has some view of it."""
@@ -82,14 +95,13 @@ class User(AbstractBaseUser):
     @property
     def granted(self) -> frozenset[str]:
         """The permissions in force: the explicit list, else the role's."""
-        if not self.is_active:
-            return frozenset()
-        return frozenset(ROLE_PERMISSIONS[self.role] if self.permissions is None else self.permissions)
+        return frozenset(self.granted_in_order if self.is_active else ())
 
     @property
     def granted_in_order(self) -> list[str]:
-        """The permissions in force, in the order of the table."""
-        return [name for name in ADMIN_PERMISSIONS if name in self.granted]
+        """The permissions that list or role give while the user is active, in the order of the table."""
+        given = ROLE_PERMISSIONS[self.role] if self.permissions is None else self.permissions
+        return [name for name in ADMIN_PERMISSIONS if name in given]
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
         """Answer Django's `app.action_model` question from the same permissions as the admin API."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 from django.utils.dateparse import parse_datetime
 
 from accounts.models import SocialAccount
@@ -15,6 +16,8 @@ from tests.factories import NOW, make_account, make_post
 from workspaces.models import Workspace
 
 CALLBACK = "https://client.example/callback"
+PASSWORD = "a long pass phrase"
+"""That of the users whom `make_user` makes."""
 
 
 def at(text: str) -> datetime:
@@ -86,3 +89,9 @@ def error_of(response: Any) -> tuple[int, str]:
     assert body["error"]["message"]
     assert isinstance(body["error"]["details"], dict)
     return response.status_code, body["error"]["code"]
+
+
+def log_in(email: str = "admin@example.com", password: str = PASSWORD, **environment: Any) -> Any:
+    """Log in as a script would, from `REMOTE_ADDR` and with what else is given of the request's environment."""
+    body = {"email": email, "password": password}
+    return Client().post("/admin/login", body, content_type="application/json", **environment)

@@ -1,0 +1,348 @@
+"""Who tries too many passwords waits, whoever they are after, and learns nothing meanwhile."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from statistics import median
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.hashers import check_password
+from django.db import connections
+from django.test import Client
+from pytest_django import Settings
+
+from adminapi import logins, passwords
+from adminapi.logins import InvalidCredentials
+from adminapi.models import LoginAttempt, LoginTurn, Session
+from adminapi.passwords import TooManyLogins, hash_password
+from ouipost.events.journal import SYSTEM
+from ouipost.events.models import Event
+from tests.conftest import AdminClient
+from tests.contract.world import PASSWORD, error_of, log_in
+from tests.factories import NOW, make_token, make_user
+from workspaces import users
+from workspaces.models import User
+
+WRONG = "a wrong pass phrase"
+BLOCKED = (429, "TOO_MANY_LOGIN_ATTEMPTS")
+REFUSED = (401, "INVALID_CREDENTIALS")
+AT_ONCE = 64
+
+
+@pytest.fixture
+def clock(db: None) -> Iterator[Any]:
+    with time_machine.travel(NOW, tick=False) as travelled:
+        yield travelled
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The passwords that were looked at, which here costs next to nothing."""
+    seen: list[str] = []
+
+    def look(password: str, encoded: str) -> bool:
+        seen.append(password)
+        return password == PASSWORD
+
+    monkeypatch.setattr(passwords, "check_password", look)
+    return seen
+
+
+def test_after_five_wrong_passwords_the_right_one_waits_and_is_told_the_same(clock: Any) -> None:
+    make_user()
+    make_user(email="other@example.com")
+    wrong = [log_in(password=WRONG) for _ in range(5)]
+
+    answers = [log_in(password=WRONG), log_in(), log_in(" ADMIN@example.com")]
+    clock.shift(60)
+    later, other = log_in(), log_in("other@example.com")
+
+    assert [error_of(each) for each in wrong] == [REFUSED] * 5
+    assert [error_of(each) for each in answers] == [BLOCKED] * 3
+    assert len({each.content for each in answers}) == 1
+    assert {each.headers["Retry-After"] for each in answers} == {"900"}
+    assert (error_of(later), later.headers["Retry-After"]) == (BLOCKED, "840")
+    assert other.status_code == 200
+    clock.shift(839)
+    assert error_of(log_in()) == BLOCKED
+    clock.shift(1)
+    assert log_in().status_code == 200
+
+
+def test_who_is_refused_while_waiting_does_not_wait_longer(clock: Any, hashed: list[str]) -> None:
+    make_user()
+    for _ in range(5):
+        log_in(password=WRONG)
+    for _ in range(20):
+        clock.shift(30)
+        assert error_of(log_in(password=WRONG)) == BLOCKED
+
+    clock.shift(300)
+
+    assert log_in().status_code == 200
+    assert Event.objects.filter(type="user.login_failed").count() == 5
+
+
+def test_five_is_within_fifteen_minutes(clock: Any, hashed: list[str]) -> None:
+    make_user()
+    for _ in range(10):
+        assert error_of(log_in(password=WRONG)) == REFUSED
+        clock.shift(181)
+
+    assert log_in().status_code == 200
+
+
+def test_a_login_that_succeeds_forgives_the_address_and_not_the_caller(clock: Any, hashed: list[str]) -> None:
+    make_user()
+    for _ in range(4):
+        for _ in range(4):
+            log_in(password=WRONG)
+        assert log_in().status_code == 200
+    for number in range(4):
+        assert error_of(log_in(f"{number}@example.com", WRONG)) == REFUSED
+
+    assert error_of(log_in()) == BLOCKED
+    assert log_in(REMOTE_ADDR="192.0.2.1").status_code == 200
+
+
+def test_an_unknown_address_waits_like_a_known_one(clock: Any, hashed: list[str]) -> None:
+    make_user()
+    answers = [[log_in(email, WRONG) for _ in range(7)] for email in ("admin@example.com", "nobody@example.com")]
+
+    assert [[(each.status_code, each.content, each.headers.get("Retry-After")) for each in one] for one in answers] == [
+        [(each.status_code, each.content, each.headers.get("Retry-After")) for each in answers[0]]
+    ] * 2
+
+
+@pytest.mark.parametrize("addresses", [["192.0.2.1"], ["2001:db8:1:2::1", "2001:db8:1:2:3:4:5:6"]])
+def test_twenty_wrong_logins_from_one_caller_are_all(clock: Any, hashed: list[str], addresses: list[str]) -> None:
+    make_user()
+    callers = (addresses * 20)[:20]
+    wrong = [log_in(f"{number}@example.com", REMOTE_ADDR=caller) for number, caller in enumerate(callers)]
+
+    assert {error_of(each) for each in wrong} == {REFUSED}
+    assert {error_of(log_in(REMOTE_ADDR=address)) for address in addresses} == {BLOCKED}
+    assert {log_in(REMOTE_ADDR=other).status_code for other in ("192.0.2.2", "2001:db8:1:3::1")} == {200}
+
+
+@pytest.mark.parametrize(("trusted", "expected"), [([], BLOCKED), (["10.0.0.0/8"], REFUSED)])
+def test_a_forged_hop_is_no_other_caller_unless_a_trusted_proxy_says_so(
+    clock: Any, hashed: list[str], settings: Settings, trusted: list[str], expected: tuple[int, str]
+) -> None:
+    settings.TRUSTED_PROXIES = trusted
+
+    answers = [
+        log_in(f"{number}@example.com", REMOTE_ADDR="10.0.0.7", HTTP_X_FORWARDED_FOR=f"192.0.2.{number}")
+        for number in range(21)
+    ]
+    spoofed = [
+        log_in(f"x{number}@example.com", REMOTE_ADDR="10.0.0.7", HTTP_X_FORWARDED_FOR=f"192.0.2.{number}, 203.0.113.9")
+        for number in range(21)
+    ]
+
+    assert error_of(answers[-1]) == expected
+    assert error_of(spoofed[-1]) == BLOCKED
+
+
+def test_the_console_counts_with_the_admin_api(clock: Any, hashed: list[str]) -> None:
+    make_user()
+
+    def enter(password: str) -> Any:
+        return Client().post("/console/login/", {"username": "Admin@example.com", "password": password})
+
+    for _ in range(3):
+        assert enter(WRONG).status_code == 200
+        log_in("nobody@example.com", WRONG)
+    for _ in range(2):
+        assert error_of(log_in(password=WRONG)) == REFUSED
+
+    assert "Too many failed logins" in enter(PASSWORD).content.decode()
+    assert error_of(log_in()) == BLOCKED
+    clock.shift(900)
+    assert enter(PASSWORD).status_code == 302
+    assert [event.type for event in Event.objects.order_by("-pk")[:1]] == ["user.logged_in"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("email", ["admin@example.com", "nobody@example.com"])
+def test_of_sixty_four_guesses_at_once_five_are_looked_at(hashed: list[str], email: str) -> None:
+    make_user()
+    together = threading.Barrier(AT_ONCE)
+
+    def guess(number: int) -> tuple[int, str]:
+        together.wait(timeout=60)
+        try:
+            return error_of(log_in(email, f"{WRONG} {number}", REMOTE_ADDR=f"192.0.2.{number}"))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        answers = list(threads.map(guess, range(AT_ONCE)))
+
+    assert len(hashed) == 5
+    assert (answers.count(REFUSED), answers.count(BLOCKED)) == (5, AT_ONCE - 5)
+    assert LoginAttempt.objects.count() == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_sixty_four_guesses_at_once_from_one_caller_twenty_are_looked_at(hashed: list[str]) -> None:
+    together = threading.Barrier(AT_ONCE)
+
+    def guess(number: int) -> tuple[int, str]:
+        together.wait(timeout=60)
+        try:
+            return error_of(log_in(f"{number}@example.com", WRONG))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        answers = list(threads.map(guess, range(AT_ONCE)))
+
+    looked_at = len(hashed)
+    assert looked_at == 20
+    assert (answers.count(REFUSED), answers.count(BLOCKED)) == (20, AT_ONCE - 20)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_four_passwords_are_hashed_at_once_twenty_wait_and_others_are_sent_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_user()
+    open_now, most = threading.Event(), []
+    running = threading.Semaphore(0)
+
+    def look(password: str, encoded: str) -> bool:
+        most.append(passwords.AT_ONCE - passwords._running._value)  # threading's own count
+        running.release()
+        open_now.wait(timeout=60)
+        return False
+
+    monkeypatch.setattr(passwords, "check_password", look)
+
+    def guess(number: int) -> Any:
+        try:
+            return log_in(f"{number}@example.com", WRONG, REMOTE_ADDR=f"192.0.2.{number}")
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        asked = [threads.submit(guess, number) for number in range(40)]
+        deadline = time.monotonic() + 60
+        while sum(each.done() for each in asked) < 16 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        refused = [each.result() for each in asked if each.done()]
+        open_now.set()
+        answers = [each.result() for each in asked]
+
+    assert len(refused) == 16
+    assert {error_of(each) for each in refused} == {(503, "SERVICE_UNAVAILABLE")}
+    assert {each.headers["Retry-After"] for each in refused} == {"1"}
+    assert [each.status_code for each in answers].count(401) == 24
+    assert max(most) == 4
+    assert LoginAttempt.objects.count() == 24  # nobody has looked at the others
+
+
+def test_who_has_waited_too_long_for_a_place_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "WAIT_SECONDS", 0.01)
+    for _ in range(passwords.AT_ONCE):
+        passwords._running.acquire()
+    try:
+        with pytest.raises(TooManyLogins):
+            hash_password("any")
+    finally:
+        for _ in range(passwords.AT_ONCE):
+            passwords._running.release()
+
+    assert hash_password("any").startswith("argon2")
+
+
+@pytest.mark.thorough
+@pytest.mark.django_db
+def test_known_and_unknown_addresses_are_refused_in_the_same_words_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Medians of rounds that alternate; noise can only push them apart, so the closest round counts."""
+    monkeypatch.setattr(logins, "MOST_OF_EMAIL", 10_000)
+    monkeypatch.setattr(logins, "MOST_FROM_ADDRESS", 10_000)
+    make_user()
+    bodies: set[bytes] = set()
+
+    def seconds(email: str) -> float:
+        started = time.perf_counter()
+        answer = log_in(email, WRONG)
+        elapsed = time.perf_counter() - started
+        bodies.add(answer.content)
+        return elapsed
+
+    ratios = []
+    for _ in range(4):
+        pairs = [(seconds("admin@example.com"), seconds("nobody@example.com")) for _ in range(50)]
+        ratios.append(median(pair[0] for pair in pairs) / median(pair[1] for pair in pairs))
+
+    assert len(bodies) == 1
+    assert min(abs(ratio - 1) for ratio in ratios) < 0.10
+
+
+def test_one_password_is_looked_at_whoever_is_named(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def look(password: str, encoded: str) -> bool:
+        looked.append(encoded.partition("$")[0][:6])
+        return check_password(password, encoded)
+
+    monkeypatch.setattr(passwords, "check_password", look)
+    make_user()
+    make_user(email="asleep@example.com", is_active=False)
+    make_user(email="none@example.com", password=None)
+
+    for email in ("admin@example.com", "asleep@example.com", "none@example.com", "nobody@example.com"):
+        assert error_of(log_in(email, WRONG)) == REFUSED
+
+    assert [each[:1] for each in looked] == ["a", "a", "!", "!"]  # Django hashes something for those without one
+
+
+@pytest.mark.parametrize("change", [{"password": "pbkdf2$other"}, {"is_active": False}, None])
+def test_a_user_who_changed_while_the_password_was_hashed_is_not_let_in(
+    db: None, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any] | None
+) -> None:
+    make_user()
+    prove = logins.prove
+
+    def prove_and_lose(*arguments: Any, **values: Any) -> User:
+        user = prove(*arguments, **values)
+        if change is None:
+            User.objects.all().delete()
+        else:
+            User.objects.update(**change)
+        return user
+
+    monkeypatch.setattr(logins, "prove", prove_and_lose)
+
+    with pytest.raises(InvalidCredentials):
+        logins.log_in("admin@example.com", PASSWORD, actor=SYSTEM, now=NOW)
+    assert not Session.objects.exists()
+
+
+def test_a_clock_that_is_fast_keeps_no_session_alive(db: None) -> None:
+    user = make_user()
+    make_user(email="other@example.com")
+    client = AdminClient(make_token(user, created_at=NOW + timedelta(days=1), expires_at=NOW + timedelta(days=900)))
+
+    users.update_user(user, values={"role": "viewer"}, actor=SYSTEM, now=NOW - timedelta(days=1))
+
+    assert error_of(client.get("/admin/profile")) == (401, "INVALID_TOKEN")
+
+
+def test_what_counts_no_more_is_removed(db: None) -> None:
+    user = make_user()
+    for moment in (NOW, NOW - timedelta(minutes=16)):
+        LoginAttempt.objects.create(email="x", ip_address="192.0.2.1", at=moment)
+        LoginTurn.objects.create(name=str(moment), at=moment)
+    make_token(user, expires_at=NOW - timedelta(seconds=1))
+    make_token(user, expires_at=NOW + timedelta(seconds=1))
+
+    removed = logins.forget_old(NOW)
+
+    assert (removed, LoginAttempt.objects.count(), LoginTurn.objects.count(), Session.objects.count()) == (3, 1, 1, 1)
