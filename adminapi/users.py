@@ -22,7 +22,7 @@ EMAIL_LENGTH = 254
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
-    """A user; `permissions` are those in force, whether by role or by a list of their own."""
+    """A user; `permissions` are those that the user has while active, by role or by a list of their own."""
 
     permissions = serializers.SerializerMethodField()
 

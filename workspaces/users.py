@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.shortcuts import get_object_or_404
 
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, changes, record
@@ -66,10 +67,8 @@ def update_user(user: User, *, values: dict[str, Any], actor: Actor, now: dateti
     Another role without `permissions` drops the list that there was. Raises EmailTaken, or LastAdmin.
     """
     administrators = _lock_administrators()
-    locked = User.objects.select_for_update().get(pk=user.pk)
-    values = dict(values)
-    if "role" in values and values["role"] != locked.role:
-        values.setdefault("permissions", None)
+    locked = _lock(user)
+    values = _with_permissions_of(locked, values)
     before = {name: getattr(locked, name) for name in values if name != "password"}
     for name, value in values.items():
         setattr(locked, name, value)
@@ -81,6 +80,15 @@ def update_user(user: User, *, values: dict[str, Any], actor: Actor, now: dateti
     _save_changed(locked)
     record("updated", locked, actor=actor, **changed, password_changed="password" in values)
     return locked
+
+
+def _with_permissions_of(user: User, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values with what they mean for the user's own list of permissions."""
+    if values.get("role", user.role) != user.role:
+        return {"permissions": None} | values
+    if user.permissions is None and set(values.get("permissions") or ()) == set(user.granted_in_order):
+        return {name: value for name, value in values.items() if name != "permissions"}  # what a GET shows came back
+    return dict(values)
 
 
 def _save_changed(user: User) -> None:
@@ -97,20 +105,26 @@ def delete_user(user: User, *, actor: Actor) -> None:
     if user.pk == actor.user_id:
         raise NotYourself
     administrators = _lock_administrators()
-    locked = User.objects.select_for_update().get(pk=user.pk)
+    locked = _lock(user)
     _require_another(administrators, locked)
     record("deleted", locked, actor=actor, email=locked.email, role=locked.role)
     locked.delete()
 
 
+def _lock(user: User) -> User:
+    """Return the row of a user, locked; raises Http404 where another call was first to delete it."""
+    return get_object_or_404(User.objects.select_for_update(), pk=user.pk)
+
+
 def _lock_administrators() -> list[str]:
     """Return the active administrators, locked, so that no two of them are taken away at the same time."""
     rows = User.objects.select_for_update().filter(role=Role.ADMIN, is_active=True).order_by("pk")
-    return list(rows.values_list("pk", flat=True))
+    return [user.pk for user in rows if _is_administrator(user)]
 
 
 def _is_administrator(user: User) -> bool:
-    return user.is_active and user.role == Role.ADMIN
+    """Whether this user can look after the others: an administrator whose own list lacks that is none."""
+    return user.role == Role.ADMIN and "users.manage" in user.granted
 
 
 def _require_another(administrators: Collection[str], user: User) -> None:
@@ -118,19 +132,11 @@ def _require_another(administrators: Collection[str], user: User) -> None:
         raise LastAdmin
 
 
-def check_members(user_ids: Collection[str]) -> None:
-    """Raise InvalidInput where one of them is no user."""
-    known = set(User.objects.filter(pk__in=user_ids).values_list("pk", flat=True))
-    problems = {f"members.{place}": ["There is no such user."] for place, pk in enumerate(user_ids) if pk not in known}
-    if problems:
-        raise InvalidInput(**problems)
-
-
 @transaction.atomic
 def set_members(workspace: Workspace, *, user_ids: Collection[str], actor: Actor) -> None:
     """Make these users, and no others, the members of a workspace; raises InvalidInput for who does not exist."""
-    Workspace.objects.select_for_update().get(pk=workspace.pk)
-    check_members(user_ids)
+    get_object_or_404(Workspace.objects.present().select_for_update(), pk=workspace.pk)
+    _lock_members(user_ids)
     rows = Membership.objects.filter(workspace=workspace)
     before = sorted(rows.values_list("user", flat=True))
     rows.exclude(user__in=user_ids).delete()
@@ -140,3 +146,11 @@ def set_members(workspace: Workspace, *, user_ids: Collection[str], actor: Actor
     if before != after:
         told = {"before": {"members": before}, "after": {"members": after}}
         record("members_changed", workspace, actor=actor, workspace_id=workspace.pk, **told)
+
+
+def _lock_members(user_ids: Collection[str]) -> None:
+    """Lock these users, so that none of them is deleted meanwhile; raises InvalidInput where one of them is no user."""
+    known = set(User.objects.select_for_update().filter(pk__in=user_ids).values_list("pk", flat=True))
+    problems = {f"members.{place}": ["There is no such user."] for place, pk in enumerate(user_ids) if pk not in known}
+    if problems:
+        raise InvalidInput(**problems)
