@@ -1,6 +1,6 @@
 """/admin/keys."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -128,7 +128,8 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
 
         def work() -> Response:
             key = self.get_object()
-            values = _checked(self.read(KeyInput, instance=key, partial=True), mode=key.mode)
+            values = self.read(KeyInput, instance=key, partial=True)
+            values = _checked(values, mode=key.mode, present=key.workspace_ids)
             changed = keys.update_key(key, values=values, actor=self.actor)
             return self.answered(_with_usage([changed])[0])
 
@@ -165,17 +166,22 @@ def _with_usage(found: Any) -> list[Any]:
     return rows
 
 
-def _checked(values: Mapping[str, Any], *, mode: str) -> dict[str, Any]:
-    """Return what is stored of a key; raises InvalidInput for workspaces that do not exist, or not for such a key."""
+def _checked(values: Mapping[str, Any], *, mode: str, present: Collection[str] = ()) -> dict[str, Any]:
+    """Return what is stored of a key; raises InvalidInput for workspaces that do not exist, or not for such a key.
+
+    Those that the key has at present may come back, though one was deleted meanwhile.
+    """
     if "workspaces" not in values:
         return dict(values)
     stored = {name: value for name, value in values.items() if name != "workspaces"}
-    present = dict(Workspace.objects.present().filter(pk__in=values["workspaces"]).values_list("pk", "mode"))
+    modes = dict(Workspace.objects.present().filter(pk__in=values["workspaces"]).values_list("pk", "mode"))
     problems = {}
     for place, pk in enumerate(values["workspaces"]):
-        if pk not in present:
+        if pk in present:
+            continue
+        if pk not in modes:
             problems[f"workspaces.{place}"] = ["There is no such workspace."]
-        elif mode == KeyMode.TEST and present[pk] != Mode.SANDBOX:
+        elif mode == KeyMode.TEST and modes[pk] != Mode.SANDBOX:
             problems[f"workspaces.{place}"] = ["A test key sees sandbox workspaces only."]
     if problems:
         raise InvalidInput(**problems)

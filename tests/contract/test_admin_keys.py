@@ -1,0 +1,375 @@
+"""/admin/keys against the reference and the contract."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from pytest_django import DjangoAssertNumQueries
+
+from adminapi.worker import CHORES
+from ouipost.api import idempotency
+from ouipost.api.models import StoredAnswer
+from ouipost.events.models import Event
+from ouipost.ids import new_id
+from tests.conftest import AdminClient, ApiClient
+from tests.contract.seed import assert_matches, request_body, sample
+from tests.contract.world import at, error_of, fields_of
+from tests.factories import make_key, make_token, make_user, make_workspace
+from workspaces import usage
+from workspaces.models import ApiKey, KeyUsage, User, Workspace
+from workspaces.permissions import KEY_PERMISSIONS
+
+MADE = "2024-01-22T10:00:00Z"
+SHOWN = {
+    *("id", "name", "prefix", "mode", "tier", "permissions", "workspaces"),
+    *("is_active", "expires_at", "created_at", "last_used_at", "usage"),
+}
+
+
+def administrator() -> AdminClient:
+    """Log in at the moment that a test has travelled to."""
+    return AdminClient(make_token(make_user(email="admin@example.com")))
+
+
+def told(kind: str) -> Event:
+    """Return the one line that the journal has of this kind; an administrator must be its author."""
+    event = Event.objects.get(type=kind)
+    assert (event.user_email, event.key_id, event.ip_address) == ("admin@example.com", "", "127.0.0.1")
+    return event
+
+
+def status_of(secret: str) -> int:
+    status: int = ApiClient(secret).get("/api/platforms").status_code
+    return status
+
+
+@time_machine.travel("2024-01-22T09:31:00Z", tick=False)
+def test_the_list_is_as_in_the_reference(db: None) -> None:
+    shown = sample("GET /admin/keys")["keys"][0]
+    key, _ = make_key(name=shown["name"], tier=shown["tier"])
+    moments = {name: at(shown[name]) for name in ("created_at", "last_used_at")}
+    ApiKey.objects.filter(pk=key.pk).update(prefix=shown["prefix"], **moments)
+    counted = shown["usage"]
+    KeyUsage.objects.create(key=key, day="2024-01-22", requests=counted["requests_today"])
+    earlier = counted["requests_this_month"] - counted["requests_today"]
+    KeyUsage.objects.create(key=key, day="2024-01-01", requests=earlier)
+    KeyUsage.objects.create(key=key, day="2023-12-31", requests=1)
+
+    response = administrator().get("/admin/keys")
+
+    assert_matches(response, "GET /admin/keys")
+    data = response.json()["data"]
+    assert (set(data), set(data["keys"][0])) == ({"keys"}, SHOWN)
+
+
+def test_one_key_is_shown_with_the_fields_of_the_list_and_no_secret(admin: AdminClient) -> None:
+    key, secret = make_key(permissions=["posts.read"])
+
+    response = admin.get(f"/admin/keys/{key.pk}")
+
+    shown = response.json()["data"]["key"]
+    assert set(shown) == SHOWN
+    assert (shown["permissions"], shown["workspaces"], shown["mode"]) == (["posts.read"], [], "live")
+    assert shown == admin.get("/admin/keys").json()["data"]["keys"][0]
+    assert not any(each in response.content.decode() for each in (secret[11:], key.digest))
+
+
+def test_use_is_the_true_count_before_it_is_written_and_after(admin: AdminClient) -> None:
+    key, secret = make_key()
+    for _ in range(3):
+        status_of(secret)
+    counts = [admin.get(f"/admin/keys/{key.pk}").json()["data"]["key"]["usage"]]
+
+    usage.flush(usage.IN_PROCESS)
+    status_of(secret)
+    counts.append(admin.get("/admin/keys").json()["data"]["keys"][0]["usage"])
+
+    assert counts == [{"requests_today": number, "requests_this_month": number} for number in (3, 4)]
+
+
+@time_machine.travel(MADE, tick=False)
+def test_making_a_key_is_as_in_the_reference(db: None) -> None:
+    workspaces = [make_workspace(mode="live").pk, make_workspace().pk]
+    body = request_body("POST /admin/keys") | {"workspaces": workspaces}
+
+    response = administrator().post("/admin/keys", body)
+
+    assert_matches(response, "POST /admin/keys", status=201, made=["key.api_key"])
+    shown, key = response.json()["data"]["key"], ApiKey.objects.get()
+    assert set(shown) == {*SHOWN, "api_key"}
+    assert (shown["permissions"], shown["workspaces"]) == (body["permissions"], workspaces)
+    assert (shown["prefix"], shown["mode"], len(shown["api_key"])) == (shown["api_key"][:11], "live", 40)
+    assert ApiClient(shown["api_key"], workspaces[0]).get("/api/posts").status_code == 200
+    assert error_of(ApiClient(shown["api_key"], workspaces[0]).get("/api/accounts")) == (403, "PERMISSION_DENIED")
+    event = told("api_key.created")
+    assert (event.resource_id, event.details["key_name"]) == (key.pk, "New Integration Key")
+    assert shown["api_key"] not in str(list(Event.objects.values())) + str(ApiKey.objects.values())
+
+
+def test_a_key_may_do_everything_everywhere_unless_said_otherwise(admin: AdminClient) -> None:
+    bodies: list[dict[str, Any]] = [{"name": "A"}, {"name": "B", "permissions": [], "workspaces": []}]
+
+    made = [admin.post("/admin/keys", body).json()["data"]["key"] for body in bodies]
+
+    assert [key["permissions"] for key in made] == [list(KEY_PERMISSIONS), []]
+    assert [(key["workspaces"], key["tier"], key["mode"], key["expires_at"]) for key in made] == [
+        ([], "starter", "live", None)
+    ] * 2
+
+
+def test_a_test_key_is_asked_for_and_stays_one(admin: AdminClient) -> None:
+    live, sandbox = make_workspace(mode="live").pk, make_workspace().pk
+    made = admin.post("/admin/keys", {"name": "T", "mode": "test", "workspaces": [sandbox]}).json()["data"]["key"]
+
+    refused = fields_of(admin.post("/admin/keys", {"name": "T", "mode": "test", "workspaces": [sandbox, live]}))
+    widened = fields_of(admin.put(f"/admin/keys/{made['id']}", {"workspaces": [live]}))
+    kept = admin.put(f"/admin/keys/{made['id']}", {"mode": "live"}).json()["data"]["key"]
+
+    assert (made["mode"], made["api_key"][:8], kept["mode"]) == ("test", "pk_test_", "test")
+    assert (set(refused), set(widened)) == ({"workspaces.1"}, {"workspaces.0"})
+
+
+INVALID: list[tuple[dict[str, Any], dict[str, str]]] = [
+    ({}, {"name": "required"}),
+    ({"name": ""}, {"name": "blank"}),
+    ({"name": "x" * 101, "tier": "gold", "mode": "prod"}, {"name": "100", "tier": "starter", "mode": "live, test"}),
+    ({"name": 1, "workspaces": "ws_1", "permissions": {}}, {"name": "str", "workspaces": "list", "permissions": "lis"}),
+    ({"name": "x", "permissions": ["posts.fly", "posts.read", None]}, {"permissions.0": "of", "permissions.2": "null"}),
+    ({"name": "x", "permissions": ["posts.manage"]}, {"permissions.0": "posts.read"}),
+    ({"name": "x", "workspaces": ["ws_123", 5]}, {"workspaces.1": "string"}),
+    ({"name": "x", "workspaces": ["ws_123", "", "x"]}, {"workspaces.1": "blank"}),
+    ({"name": "x", "workspaces": ["ws_123", "nowhere"]}, {"workspaces.0": "no such", "workspaces.1": "no such"}),
+    ({"name": "x", "expires_at": "tomorrow"}, {"expires_at": ""}),
+    ({"name": "x", "expires_at": "2027-01-01T00:00:00"}, {"expires_at": "offset"}),
+    ({"name": "x", "scopes": [], "api_key": "pk_live_x"}, {"scopes": "Unknown", "api_key": "Unknown"}),
+    ({"name": None, "is_active": "yes"}, {"name": "null", "is_active": "true or false"}),
+]
+
+
+@pytest.mark.parametrize(("body", "problems"), INVALID)
+def test_everything_that_is_wrong_is_named_at_once(
+    admin: AdminClient, body: dict[str, Any], problems: dict[str, str]
+) -> None:
+    found = fields_of(admin.post("/admin/keys", body))
+
+    assert set(found) == set(problems)
+    assert all(part in found[name][0] for name, part in problems.items()), found
+    assert not ApiKey.objects.exists()
+    assert not Event.objects.exists()
+
+
+def test_a_workspace_that_was_deleted_cannot_be_given_and_may_come_back(admin: AdminClient) -> None:
+    one, gone = make_workspace(), make_workspace()
+    key, _ = make_key(workspace_ids=[one.pk, gone.pk])
+    Workspace.objects.filter(pk=gone.pk).update(deleted_at=at(MADE))
+
+    again = admin.put(f"/admin/keys/{key.pk}", admin.get(f"/admin/keys/{key.pk}").json()["data"]["key"])
+    taken = admin.put(f"/admin/keys/{key.pk}", {"workspaces": [one.pk, one.pk]})
+    refused = admin.put(f"/admin/keys/{key.pk}", {"workspaces": [gone.pk]})
+
+    assert again.json()["data"]["key"]["workspaces"] == [one.pk, gone.pk]
+    assert taken.json()["data"]["key"]["workspaces"] == [one.pk]
+    assert set(fields_of(refused)) == {"workspaces.0"}
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("name", "Renamed"),
+        ("tier", "professional"),
+        ("permissions", ["posts.read"]),
+        ("is_active", False),
+        ("expires_at", "2030-01-01T00:00:00Z"),
+    ],
+)
+def test_one_field_changes_alone(admin: AdminClient, method: str, name: str, value: Any) -> None:
+    key, _ = make_key()
+    before = admin.get(f"/admin/keys/{key.pk}").json()["data"]["key"]
+
+    response = admin(method, f"/admin/keys/{key.pk}", {name: value})
+
+    assert response.json()["data"]["key"] == before | {name: value}
+    assert admin.get(f"/admin/keys/{key.pk}").json()["data"]["key"] == before | {name: value}
+    details = told("api_key.updated").details
+    written = "2030-01-01T00:00:00+00:00" if name == "expires_at" else value
+    assert (set(details["before"]), details["after"]) == ({name}, {name: written})
+
+
+def test_the_whole_of_a_get_can_be_sent_back_and_changes_nothing(admin: AdminClient, workspace: Workspace) -> None:
+    key, _ = make_key(workspace_ids=[workspace.pk], expires_at=at("2030-01-01T00:00:00Z"))
+    before = admin.get(f"/admin/keys/{key.pk}").json()["data"]["key"]
+
+    response = admin.put(f"/admin/keys/{key.pk}", before | {"id": "key_x", "mode": "test", "prefix": "x", "usage": 1})
+
+    assert response.json()["data"]["key"] == before
+
+
+def test_a_change_holds_with_the_next_request(admin: AdminClient, workspace: Workspace) -> None:
+    key, secret = make_key()
+    assert ApiClient(secret, workspace.pk).get("/api/posts").status_code == 200
+
+    def after(body: dict[str, Any]) -> tuple[int, str]:
+        assert admin.put(f"/admin/keys/{key.pk}", body).status_code == 200
+        return error_of(ApiClient(secret, workspace.pk).get("/api/posts"))
+
+    assert after({"permissions": ["accounts.read"]}) == (403, "PERMISSION_DENIED")
+    other = make_workspace().pk
+    body = {"permissions": list(KEY_PERMISSIONS), "workspaces": [other]}
+    assert after(body) == (404, "WORKSPACE_NOT_FOUND")
+    assert after({"workspaces": [], "expires_at": "2020-01-01T00:00:00Z"}) == (401, "API_KEY_EXPIRED")
+    assert after({"expires_at": None, "is_active": False}) == (401, "INVALID_API_KEY")
+    assert admin.put(f"/admin/keys/{key.pk}", {"is_active": True}).status_code == 200
+    assert ApiClient(secret, workspace.pk).get("/api/posts").status_code == 200
+
+
+def test_a_key_ends_at_its_expires_at(db: None) -> None:
+    with time_machine.travel(MADE, tick=False) as clock:
+        body = {"name": "Fair", "expires_at": "2024-01-22T12:00:00+01:00"}
+        made = administrator().post("/admin/keys", body).json()["data"]["key"]
+
+        clock.move_to("2024-01-22T10:59:59Z")
+        before = status_of(made["api_key"])
+        clock.move_to("2024-01-22T11:00:00Z")
+        after = ApiClient(made["api_key"]).get("/api/platforms")
+
+    assert (made["expires_at"], before) == ("2024-01-22T11:00:00Z", 200)
+    assert error_of(after) == (401, "API_KEY_EXPIRED")
+
+
+def test_revoking_says_so_and_holds_for_good(admin: AdminClient) -> None:
+    key, old = make_key()
+    new = admin.post(f"/admin/keys/{key.pk}/rotate").json()["data"]["key"]["new_api_key"]
+    assert (status_of(old), status_of(new)) == (200, 200)
+
+    response = admin.delete(f"/admin/keys/{key.pk}")
+
+    assert response.json()["data"] == {"message": "API key revoked successfully"}
+    assert (status_of(old), status_of(new)) == (401, 401)
+    assert error_of(admin.post(f"/admin/keys/{key.pk}/rotate")) == (409, "CONFLICT")
+    assert admin.get(f"/admin/keys/{key.pk}").json()["data"]["key"]["is_active"] is False
+    assert told("api_key.revoked").resource_id == key.pk
+    admin.put(f"/admin/keys/{key.pk}", {"is_active": True})
+    assert (status_of(old), status_of(new)) == (401, 401)
+    again = admin.post(f"/admin/keys/{key.pk}/rotate").json()["data"]["key"]["new_api_key"]
+    assert status_of(again) == 200
+
+
+def test_rotating_is_as_in_the_reference_and_the_old_key_works_for_a_day(db: None) -> None:
+    key, old = make_key()
+    with time_machine.travel(MADE, tick=False) as clock:
+        response = administrator().post(f"/admin/keys/{key.pk}/rotate")
+        assert_matches(response, "POST /admin/keys/{id}/rotate", made=["key.new_api_key"])
+        new = response.json()["data"]["key"]["new_api_key"]
+        statuses = []
+        for moment in (MADE, "2024-01-23T09:59:59Z", "2024-01-23T10:00:01Z"):
+            clock.move_to(moment)
+            statuses.append((status_of(old), status_of(new)))
+
+    assert statuses == [(200, 200), (200, 200), (401, 200)]
+    assert set(response.json()["data"]["key"]) == {"id", "new_api_key", "old_key_expires_at"}
+    assert (response.json()["data"]["key"]["id"], new[:11]) == (key.pk, ApiKey.objects.get().prefix)
+    event = told("api_key.rotated")
+    assert event.details == {"key_name": "Test", "old_key_expires_at": "2024-01-23T10:00:00+00:00"}
+
+
+def test_a_second_rotation_ends_the_oldest_at_once(admin: AdminClient) -> None:
+    key, first = make_key(mode="test")
+
+    second, third = (admin.post(f"/admin/keys/{key.pk}/rotate").json()["data"]["key"]["new_api_key"] for _ in range(2))
+
+    assert [status_of(secret) for secret in (first, second, third)] == [401, 200, 200]
+    assert {secret[:8] for secret in (first, second, third)} == {"pk_test_"}
+    secrets = (first, second, third)
+    assert not any(secret in str(list(Event.objects.values())) for secret in secrets)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "POST"])
+def test_a_key_that_is_not_there_is_not_found(admin: AdminClient, method: str) -> None:
+    for pk in (new_id("key"), "key_abc123", new_id("user")):
+        path = f"/admin/keys/{pk}" + ("/rotate" if method == "POST" else "")
+        assert error_of(admin(method, path, {})) == (404, "NOT_FOUND")
+
+
+CREATE, ROTATE = ("POST", "/admin/keys", {"name": "Shop"}), ("POST", "/admin/keys/{key}/rotate", None)
+
+
+@pytest.mark.parametrize(("call", "name"), [(CREATE, "api_key"), (ROTATE, "new_api_key")], ids=["create", "rotate"])
+def test_a_secret_is_replayed_for_ten_minutes_and_sealed_meanwhile(db: None, call: Any, name: str) -> None:
+    key, _ = make_key()
+    method, path, body = call
+    path = path.format(key=key.pk)
+    admin = administrator()
+
+    def ask(client: AdminClient = admin) -> Any:
+        return client(method, path, body, Idempotency_Key="k")
+
+    first = ask()
+    secret = first.json()["data"]["key"][name]
+    rows = str(list(StoredAnswer.objects.values()))
+    replayed, other = ask(), ask(AdminClient(make_token(User.objects.get())))
+    StoredAnswer.objects.update(created_at=StoredAnswer.objects.get().created_at - timedelta(minutes=9, seconds=30))
+    within = ask()
+    StoredAnswer.objects.update(created_at=StoredAnswer.objects.get().created_at - timedelta(seconds=31))
+    after = ask()
+
+    assert [each.content for each in (replayed, other, within)] == [first.content] * 3
+    assert after.status_code == first.status_code
+    expected = first.json()
+    expected["data"]["key"][name] = None
+    assert after.json() == expected
+    assert {each.headers["Idempotent-Replayed"] for each in (replayed, other, within, after)} == {"true"}
+    assert not any(each in rows for each in (secret, secret[11:]))
+    assert (ApiKey.objects.count(), status_of(secret)) == (2 if call is CREATE else 1, 200)
+    idempotency.forget_old(StoredAnswer.objects.get().created_at + timedelta(minutes=11))
+    assert StoredAnswer.objects.get().sealed == ""
+    assert ask().content == after.content
+
+
+def test_a_sealed_secret_opens_in_its_own_row_only(admin: AdminClient) -> None:
+    admin.post("/admin/keys", {"name": "One"}, Idempotency_Key="1")
+    sealed = StoredAnswer.objects.get().sealed
+    admin.post("/admin/keys", {"name": "Two"}, Idempotency_Key="2")
+    StoredAnswer.objects.update(sealed=sealed)
+
+    admin.client.raise_request_exception = False
+    answers = [
+        admin.post("/admin/keys", {"name": name}, Idempotency_Key=key) for name, key in (("One", "1"), ("Two", "2"))
+    ]
+
+    assert [answer.status_code for answer in answers] == [201, 500]
+    assert answers[0].json()["data"]["key"]["api_key"] not in answers[1].content.decode()
+
+
+def test_a_key_that_starts_anew_after_a_day_keeps_no_secret_of_before(admin: AdminClient) -> None:
+    key, _ = make_key()
+    admin.post(f"/admin/keys/{key.pk}/rotate", Idempotency_Key="k")
+    StoredAnswer.objects.update(created_at=StoredAnswer.objects.get().created_at - timedelta(hours=25))
+    ApiKey.objects.update(is_active=False)
+
+    answers = [admin.post(f"/admin/keys/{key.pk}/rotate", Idempotency_Key="k") for _ in range(2)]
+
+    assert [error_of(answer) for answer in answers] == [(409, "CONFLICT")] * 2
+    assert StoredAnswer.objects.get().sealed == ""
+
+
+def test_secrets_and_logins_are_forgotten_by_the_worker() -> None:
+    assert {"forget old answers", "forget old logins"} <= {chore.name for chore in CHORES}
+
+
+def test_pages_and_the_whole_list(admin: AdminClient, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    ids = [make_key(name=str(number))[0].pk for number in range(5)]
+
+    with django_assert_num_queries(4):
+        whole = admin.get("/admin/keys").json()["data"]
+    second = admin.get("/admin/keys?page=2&limit=2").json()["data"]
+    past = admin.get("/admin/keys?page=9&limit=100").json()["data"]
+
+    assert [key["id"] for key in whole["keys"]] == ids
+    assert "pagination" not in whole
+    assert [key["id"] for key in second["keys"]] == ids[2:4]
+    assert second["pagination"] == {"current_page": 2, "total_pages": 3, "total_items": 5, "per_page": 2}
+    assert (past["keys"], past["pagination"]["total_items"]) == ([], 5)
+    for query in ("limit=0", "limit=101", "page=0", "page=1e3", "tier=starter"):
+        assert set(fields_of(admin.get(f"/admin/keys?{query}"))) == {query.partition("=")[0]}
