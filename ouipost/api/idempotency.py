@@ -151,7 +151,7 @@ def _take(run: Run, mark: str) -> bool:
     now = database_now()
     free = Q(created_at__lt=now - KEPT) | Q(status=None, lease_until__lte=now, fingerprint=mark)
     values = {"fingerprint": mark, "owner": run.owner, "lease_until": now + LEASE, "created_at": now}
-    if StoredAnswer.objects.filter(free, pk=run.digest).update(status=None, body="", **values):
+    if StoredAnswer.objects.filter(free, pk=run.digest).update(status=None, body="", sealed="", **values):
         return True
     try:
         with transaction.atomic():
@@ -215,7 +215,7 @@ def _settle(run: Run, error: Exception) -> None:
 
 
 def _digest(request: Request, key: str) -> str:
-    caller = getattr(request.auth, "pk", "")
+    caller = getattr(request.user, "pk", None) or getattr(request.auth, "pk", "")  # a person, whatever their login
     workspace = request.headers.get("X-Workspace-ID", "")
     return _hash([caller, workspace, request.method, request.path, request.META.get("QUERY_STRING", ""), key])
 
