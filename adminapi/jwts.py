@@ -76,7 +76,7 @@ def _decode(token: str) -> dict[str, object]:
         )
     except jwt.ExpiredSignatureError as error:
         raise TokenExpired from error
-    except (jwt.InvalidTokenError, KeyError, ValueError) as error:
+    except (jwt.InvalidTokenError, KeyError, ValueError, RecursionError) as error:
         raise InvalidToken from error
 
 
