@@ -1,0 +1,88 @@
+"""`rotate_key` shows the new secret once, and only says so in a dry run."""
+
+import json
+from io import StringIO
+
+import pytest
+import time_machine
+from django.core.management import CommandError, call_command
+
+from ouipost.events.models import Event
+from ouipost.ids import new_id
+from tests.factories import NOW, make_key
+from workspaces import keys
+from workspaces.authentication import identify
+from workspaces.keys import GRACE, InvalidApiKey, KeyRevoked
+from workspaces.models import ApiKey
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*arguments: str) -> str:
+    output = StringIO()
+    call_command("rotate_key", *arguments, stdout=output)
+    return output.getvalue()
+
+
+@time_machine.travel(NOW, tick=False)
+def test_both_secrets_work_for_a_day_and_the_new_one_after_it() -> None:
+    key, old = make_key()
+
+    shown = json.loads(run(key.pk, "--json"))
+
+    assert (shown["id"], shown["old_key_expires_at"]) == (key.pk, "2026-11-26T12:00:00Z")
+    for secret in (old, shown["new_api_key"]):
+        assert identify(secret, address="192.0.2.1", now=NOW)[0] == key
+    assert identify(shown["new_api_key"], address="192.0.2.1", now=NOW + GRACE)[0] == key
+    with pytest.raises(InvalidApiKey):
+        identify(old, address="192.0.2.1", now=NOW + GRACE)
+    event = Event.objects.get(type="api_key.rotated")
+    assert (event.resource_id, event.user_id) == (key.pk, "")
+    assert shown["new_api_key"] not in str(event.details)
+
+
+def test_people_are_told_to_store_it_and_how_long_the_old_one_holds() -> None:
+    key, _ = make_key()
+
+    printed = run(key.pk)
+
+    assert printed.startswith(f"{key.pk}: pk_live_")
+    assert "it cannot be shown again" in printed
+    assert "The old one holds until" in printed
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_dry_run_changes_nothing_and_shows_no_secret(options: list[str]) -> None:
+    key, old = make_key()
+    before = ApiKey.objects.values().get()
+
+    printed = run(key.pk, "--dry-run", *options)
+
+    assert ApiKey.objects.values().get() == before
+    assert "pk_live_" + old[8:] not in printed
+    assert json.loads(printed)["new_api_key"] is None if options else "would get another secret" in printed
+    assert not Event.objects.filter(type="api_key.rotated").exists()
+
+
+def test_what_cannot_be_rotated_is_named() -> None:
+    key, _ = make_key()
+    ApiKey.objects.update(is_active=False)
+    unknown = new_id("key")
+
+    with pytest.raises(CommandError, match=f"There is no key {unknown}"):
+        run(unknown)
+    for options in ([], ["--dry-run"]):
+        with pytest.raises(CommandError, match="The key is not active"):
+            run(key.pk, *options)
+
+
+def test_a_key_that_is_revoked_meanwhile_is_not_rotated(monkeypatch: pytest.MonkeyPatch) -> None:
+    key, _ = make_key()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise KeyRevoked
+
+    monkeypatch.setattr("adminapi.management.commands.rotate_key.rotate_key", refuse)
+    with pytest.raises(CommandError, match="The key is not active"):
+        run(key.pk)
+    assert keys.look_up(ApiKey.objects.get().digest).key == key
