@@ -40,7 +40,7 @@ class ApiViewSet(GenericViewSet[M]):
     query_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     beside: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     paging_optional = False
-    is_admitted = False
+    is_admitted = has_begun = False
     needs_workspace = False
 
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
@@ -65,7 +65,8 @@ class ApiViewSet(GenericViewSet[M]):
     def handle_exception(self, exc: Exception) -> Response:
         """Answer the failure; a repeated request gets its first answer, though what it was about has changed since."""
         response = super().handle_exception(exc)
-        repeats = self.is_admitted and response.status_code in REPLAYABLE and self.request.method not in SAFE_METHODS
+        may_repeat = self.is_admitted and not self.has_begun and self.request.method not in SAFE_METHODS
+        repeats = may_repeat and response.status_code in REPLAYABLE
         return (idempotency.find(self.request) if repeats else None) or response
 
     def read(
@@ -83,11 +84,20 @@ class ApiViewSet(GenericViewSet[M]):
 
         `secret` is where the answer shows a secret, which is kept for ten minutes only.
         """
-        return idempotency.once(self.request, work, secret=secret)
+        return idempotency.once(self.request, self._beginning(work), secret=secret)
 
     def once_outside(self, work: Callable[[], Response]) -> Response:
         """Run work that waits for a network, in no transaction; its idempotent answer is stored after it."""
-        return idempotency.once_outside(self.request, work)
+        return idempotency.once_outside(self.request, self._beginning(work))
+
+    def _beginning(self, work: Callable[[], Response]) -> Callable[[], Response]:
+        """Note that the work was begun: whatever comes of it is a first answer."""
+
+        def begin() -> Response:
+            self.has_begun = True
+            return work()
+
+        return begin
 
     def created(self, data: M | Mapping[str, Any], **beside: Any) -> Response:
         """Answer 201 with the row under its resource's name, or with these data."""

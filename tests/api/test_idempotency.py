@@ -144,6 +144,7 @@ def test_a_refusal_by_a_rule_is_kept_and_its_work_undone(api: Client, path: str)
     second = post(api, path=path)
 
     assert error_of(first) == error_of(second) == (409, "NOTE_CLOSED", {"since": "noon"})
+    assert "Idempotent-Replayed" not in first.headers
     assert (second.headers["Idempotent-Replayed"], Calls.count, notes()) == ("true", 1, 0)
 
 
