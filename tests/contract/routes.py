@@ -1,4 +1,4 @@
-"""Every route of the API, read off the URLconf, so that none can be forgotten."""
+"""Every route of the API and of the admin API, read off the URLconf, so that none can be forgotten."""
 
 import re
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 
 GROUP = re.compile(r"\(\?P<(\w+)>[^()]*\)")
-OPEN = {"api/schema", "api/docs", "api/docs/redoc"}
-"""What describes the API needs no key and shows no row."""
+OPEN = {"api/schema", "api/docs", "api/docs/redoc", "admin/login", "admin/schema", "admin/docs", "admin/docs/redoc"}
+"""What describes an API needs no credential and shows no row; logging in is how one gets one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,15 +40,24 @@ class Route:
 
 def api_routes() -> list[Route]:
     """Return every method at every address below /api that needs a key."""
-    return sorted(set(_routes(get_resolver().url_patterns, "")), key=str)
+    return _below("api/")
 
 
-def _routes(patterns: list[Any], prefix: str) -> Iterator[Route]:
+def admin_routes() -> list[Route]:
+    """Return every method at every address below /admin that needs a token."""
+    return _below("admin/")
+
+
+def _below(root: str) -> list[Route]:
+    return sorted(set(_routes(get_resolver().url_patterns, "", root)), key=str)
+
+
+def _routes(patterns: list[Any], prefix: str, root: str) -> Iterator[Route]:
     for entry in patterns:
-        address = prefix + str(entry.pattern)
-        if isinstance(entry, URLResolver) and (address.startswith("api/") or not address):
-            yield from _routes(entry.url_patterns, address)
-        elif isinstance(entry, URLPattern) and address.startswith("api/") and address not in OPEN:
+        address = prefix + str(entry.pattern).removeprefix("^")
+        if isinstance(entry, URLResolver) and (address.startswith(root) or not address):
+            yield from _routes(entry.url_patterns, address, root)
+        elif isinstance(entry, URLPattern) and address.startswith(root) and address not in OPEN:
             yield from _of_view(entry.callback, _template(address))
 
 

@@ -1,0 +1,205 @@
+"""What holds for every route of the admin API: who may, the envelope, strict queries and bodies, asking twice."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from ouipost.events.models import Event
+from ouipost.ids import new_id
+from tests.conftest import AdminClient
+from tests.contract.routes import Route, admin_routes, api_routes
+from tests.contract.seed import SAMPLES, differences
+from tests.contract.test_bad_bodies import MALFORMED, MEGABYTE
+from tests.contract.world import PASSWORD, error_of, fields_of
+from tests.factories import make_key, make_token, make_user, make_workspace
+from workspaces.models import Role, User
+from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS
+
+ROUTES = admin_routes()
+REQUIRED = {
+    "users": "users.manage",
+    "keys": "api_keys.manage",
+    "workspaces": "workspaces.manage",
+    "webhooks": "webhooks.manage",
+    "audit": "audit.view",
+    "analytics": "analytics.view",
+    "health": "system.view",
+    "platform-health": "system.view",
+    "system": "system.view",
+    "pause": "system.manage",
+    "resume": "system.manage",
+    "logout": None,
+    "profile": None,
+}
+"""By the contract; None: whoever is logged in. What is not named here is held against its own declaration alone."""
+PREFIXES = {"users": "user", "keys": "key", "workspaces": "ws", "webhooks": "wh"}
+CALLERS: dict[str, dict[str, Any]] = {
+    **{role: {"role": role} for role in Role.values},
+    **{f"{name} alone": {"role": "viewer", "permissions": [name]} for name in ADMIN_PERMISSIONS},
+    "no permission": {"role": "admin", "permissions": []},
+}
+
+
+def required_for(route: Route) -> str | None:
+    declared: str | None = route.view.required_permission
+    return declared
+
+
+def address_of(route: Route) -> str:
+    return route.template.format_map({place: new_id(PREFIXES.get(route.resource, "x")) for place in route.places})
+
+
+def asked(client: AdminClient, route: Route, query: str = "", body: Any = None) -> Any:
+    given = {} if body is None and route.method != "GET" else body
+    return client(route.method, address_of(route) + query, given)
+
+
+def client_of(**values: Any) -> AdminClient:
+    """Log in as a user of this kind, who has no password: to hash one takes long."""
+    return AdminClient(make_token(make_user(password=None, **values)))
+
+
+def test_the_two_walks_see_each_their_own() -> None:
+    templates = {route.template for route in ROUTES}
+
+    assert {"/admin/users", "/admin/users/{pk}", "/admin/keys/{pk}/rotate", "/admin/logout"} <= templates
+    assert "/admin/workspaces/{pk}/members" in templates
+    assert all(route.template.startswith("/admin/") for route in ROUTES)
+    assert all(route.template.startswith("/api/") for route in api_routes())
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+def test_a_route_declares_the_permission_of_the_contract(route: Route) -> None:
+    assert required_for(route) == REQUIRED.get(route.resource, required_for(route))
+    assert required_for(route) in (None, *ADMIN_PERMISSIONS)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+def test_a_caller_may_exactly_what_role_or_list_give(db: None, route: Route, caller: str) -> None:
+    values, required = CALLERS[caller], required_for(route)
+    held = values.get("permissions", ROLE_PERMISSIONS[values["role"]])
+
+    response = asked(client_of(**values), route)
+
+    if required is None or required in held:
+        assert response.status_code not in (401, 403, 405, 500, 503)
+    else:
+        assert error_of(response) == (403, "PERMISSION_DENIED")
+        assert response.json()["error"]["details"] == {"required": required}
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+def test_without_a_good_token_there_is_nothing(db: None, route: Route) -> None:
+    def ask(**headers: str) -> Any:
+        return Client().generic(route.method, address_of(route), b"{", content_type="application/json", headers=headers)
+
+    key = make_key()[1]
+    refused = [ask(), ask(**{"X-API-Key": key}), ask(Authorization="Bearer x"), ask(Authorization=f"Bearer {key}")]
+
+    assert [error_of(each) for each in refused] == [(401, "AUTHENTICATION_REQUIRED")] * 2 + [(401, "INVALID_TOKEN")] * 2
+    assert {each.headers["WWW-Authenticate"] for each in refused} == {"Bearer"}
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if required_for(route)], ids=str)
+def test_a_missing_permission_is_told_before_anything_about_rows_bodies_or_queries(db: None, route: Route) -> None:
+    client = client_of(permissions=[])
+
+    assert error_of(asked(client, route, "?x=1", b"{")) == (403, "PERMISSION_DENIED")
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+def test_an_unknown_query_parameter_is_named(admin: AdminClient, route: Route) -> None:
+    assert set(fields_of(asked(admin, route, "?colour=red"))) == {"colour"}
+    assert error_of(asked(admin, route, "?api_key=pk_live_x")) == (400, "VALIDATION_ERROR")
+    assert not Event.objects.exists()
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+def test_every_failure_has_the_envelope_of_the_reference(db: None, route: Route) -> None:
+    response = asked(client_of(permissions=[]), route, "?x=1")
+
+    made = ("error.code", "error.message")
+    assert list(differences(response.json(), SAMPLES["responses"]["error"], made=made)) == []
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["X-Request-ID"]
+
+
+def test_methods_and_types_that_are_not_taken(admin: AdminClient) -> None:
+    form = admin.client.post("/admin/users", {"email": "x"}, headers=admin.headers)
+
+    assert error_of(form) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert error_of(admin.get("/admin/users", Accept="text/html")) == (406, "NOT_ACCEPTABLE")
+    for method, path in (("DELETE", "/admin/users"), ("GET", "/admin/logout"), ("POST", "/admin/profile")):
+        assert error_of(admin(method, path, {})) == (405, "METHOD_NOT_ALLOWED")
+
+
+BODIES: dict[str, tuple[str, str]] = {
+    "log in": ("POST", "/admin/login"),
+    "change the profile": ("PUT", "/admin/profile"),
+    "make a user": ("POST", "/admin/users"),
+    "change a user": ("PUT", "/admin/users/{user}"),
+    "set members": ("PUT", "/admin/workspaces/{workspace}/members"),
+    "make a key": ("POST", "/admin/keys"),
+    "change a key": ("PATCH", "/admin/keys/{key}"),
+}
+
+
+def rows(user: User) -> dict[str, str]:
+    return {"user": user.pk, "workspace": make_workspace().pk, "key": make_key()[0].pk}
+
+
+@pytest.mark.parametrize("endpoint", BODIES)
+def test_malformed_bodies_are_refused_and_change_nothing(db: None, endpoint: str) -> None:
+    user = make_user(password=None)
+    admin, ids = AdminClient(make_token(user)), rows(user)
+    method, path = BODIES[endpoint]
+    before = Event.objects.count()
+
+    answers = {name: admin(method, path.format(**ids), body) for name, body in MALFORMED.items()}
+
+    allowed = {(400, "MALFORMED_JSON"), (400, "VALIDATION_ERROR"), (413, "PAYLOAD_TOO_LARGE")}
+    assert {name: error_of(answer) for name, answer in answers.items() if error_of(answer) not in allowed} == {}
+    assert [name for name, answer in answers.items() if answer.status_code == 413] == [
+        name for name, body in MALFORMED.items() if len(body) > MEGABYTE
+    ]
+    assert Event.objects.count() == before
+
+
+Call = tuple[str, str, Any]
+USER = {"email": "new@example.com", "password": "a fine pass phrase", "role": "editor"}
+CALLS: dict[str, Callable[[dict[str, str]], Call]] = {
+    "profile": lambda ids: ("PUT", "/admin/profile", {"name": "Ada"}),
+    "make a user": lambda ids: ("POST", "/admin/users", USER),
+    "change a user": lambda ids: ("PATCH", f"/admin/users/{ids['other']}", {"role": "viewer"}),
+    "delete a user": lambda ids: ("DELETE", f"/admin/users/{ids['other']}", None),
+    "members": lambda ids: ("PUT", f"/admin/workspaces/{ids['workspace']}/members", {"members": [ids["other"]]}),
+    "make a key": lambda ids: ("POST", "/admin/keys", {"name": "Shop"}),
+    "change a key": lambda ids: ("PUT", f"/admin/keys/{ids['key']}", {"name": "Shop"}),
+    "rotate a key": lambda ids: ("POST", f"/admin/keys/{ids['key']}/rotate", None),
+    "revoke a key": lambda ids: ("DELETE", f"/admin/keys/{ids['key']}", None),
+    "delete oneself": lambda ids: ("DELETE", f"/admin/users/{ids['user']}", None),
+    "take an address": lambda ids: ("PUT", f"/admin/users/{ids['other']}", {"email": "admin@example.com"}),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_repeat_gets_the_first_answer_and_changes_nothing(db: None, call: str) -> None:
+    user = make_user(password=PASSWORD)
+    admin = AdminClient(make_token(user))
+    ids = rows(user) | {"other": make_user(email="other@example.com").pk}
+    first = admin(*CALLS[call](ids), Idempotency_Key="again")
+    recorded = Event.objects.count()
+
+    again = admin(*CALLS[call](ids), Idempotency_Key="again")
+    method, path, body = CALLS[call](ids)
+    other = admin(method, path, (body or {}) | {"x": 1}, Idempotency_Key="again")
+
+    assert first.status_code in (200, 201, 409), first.content
+    assert "Idempotent-Replayed" not in first.headers
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert other.status_code in (400, 404, 422)
+    assert Event.objects.count() == recorded
