@@ -270,3 +270,31 @@ def test_a_web_process_without_redis_writes_what_it_counted_when_it_ends(pair: P
         product.redis_url = redis_url
 
     assert (before, after) == (0, 3)
+
+
+def test_a_rotation_and_a_revocation_hold_in_every_process_with_the_next_request(pair: Pair) -> None:
+    key = pair.new_key()
+    login = {"email": "admin@example.com", "password": "a long pass phrase"}
+    token = requests.post(f"{pair.bases[0]}/admin/login", json=login, timeout=30).json()["data"]["token"]
+
+    def admin(method: str, path: str) -> Any:
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = requests.request(method, f"{pair.bases[0]}/admin/keys/{key['id']}{path}", headers=headers, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    def seen(*secrets: str) -> list[int]:
+        return [pair.ask(base, secret).status_code for secret in secrets for base in pair.bases]
+
+    first = key["secret"]
+    assert seen(first) == [200] * 2
+    second = admin("POST", "/rotate")["key"]["new_api_key"]
+    after_one = seen(first, second)
+    third = admin("POST", "/rotate")["key"]["new_api_key"]
+    after_two = seen(first, second, third)
+    admin("DELETE", "")
+    revoked = seen(first, second, third)
+
+    assert after_one == [200] * 4
+    assert after_two == [401] * 2 + [200] * 4
+    assert revoked == [401] * 6
