@@ -24,6 +24,7 @@ from tests.factories import (
     make_workspace,
 )
 from workspaces.models import Membership, Role, Workspace
+from workspaces.permissions import ADMIN_PERMISSIONS, CONSOLE_PERMISSIONS
 
 MODELS = [model for model in admin.site._registry if model._meta.app_label != "auth"]
 NAMES = [f"{model._meta.app_label}_{model._meta.model_name}" for model in MODELS]
@@ -77,6 +78,17 @@ def test_a_role_opens_only_what_its_permissions_say(role: str, allowed: set[str]
     opened = {name for name in NAMES if client.get(reverse(f"admin:{name}_changelist")).status_code == 200}
 
     assert opened == allowed
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize("name", ADMIN_PERMISSIONS)
+def test_each_permission_alone_opens_exactly_its_pages(name: str) -> None:
+    client = Client()
+    client.force_login(make_user(password=None, role="viewer", permissions=[name]))
+
+    opened = {page for page in NAMES if client.get(reverse(f"admin:{page}_changelist")).status_code == 200}
+
+    assert opened == {page for page in NAMES if CONSOLE_PERMISSIONS.get(page.replace("_", ".")) == name}
 
 
 def test_nobody_opens_anything_without_logging_in(db: None) -> None:

@@ -58,9 +58,9 @@ def test_every_permission_of_the_console_and_the_roles_exists() -> None:
         ({"role": "admin"}, set(PAGES)),
         (
             {"role": "editor"},
-            {"accounts.view_socialaccount", *(page for page in PAGES if page.startswith("posts."))},
+            {"accounts.view_socialaccount", *(page for page in PAGES if page.startswith(("posts.", "analytics.")))},
         ),
-        ({"role": "viewer"}, set()),
+        ({"role": "viewer"}, {page for page in PAGES if page.startswith("analytics.")}),
         ({"role": "viewer", "permissions": ["audit.view"]}, {"events.view_event"}),
         ({"role": "admin", "permissions": []}, set()),
         ({"role": "admin", "is_active": False}, set()),
@@ -69,6 +69,17 @@ def test_every_permission_of_the_console_and_the_roles_exists() -> None:
 )
 def test_a_user_sees_what_role_or_list_grant(values: dict[str, Any], seen: set[str]) -> None:
     assert pages_of(make_user(**values)) == seen
+
+
+@pytest.mark.parametrize("name", ADMIN_PERMISSIONS)
+def test_each_permission_alone_shows_exactly_its_pages(name: str) -> None:
+    user = make_user(password=None, role="viewer", permissions=[name])
+
+    expected = {page for page in PAGES if admin_permission(page) == name}
+    assert pages_of(user) == expected
+    assert {
+        app for app in ("accounts", "analytics", "posts", "workspaces", "events") if user.has_module_perms(app)
+    } == {page.partition(".")[0] for page in expected}
 
 
 def test_several_permissions_are_all_needed() -> None:
