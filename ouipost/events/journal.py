@@ -9,6 +9,7 @@ from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
 
+from ouipost.events.masking import masked, masked_text
 from ouipost.events.models import Event
 from ouipost.rows import insert_each
 
@@ -35,7 +36,7 @@ class Actor:
 
 
 SYSTEM = Actor()
-"""The product itself: workers and commands."""
+"""The product itself."""
 
 
 class Recordable(Protocol):
@@ -58,7 +59,7 @@ def record_all(events: Sequence[Event]) -> None:
 
 
 def entry(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = "", **details: Any) -> Event:
-    """Return `<resource>.<verb>` as the journal has it; nothing is written yet."""
+    """Return `<resource>.<verb>` as the journal has it, without secrets; nothing is written yet."""
     workspace = workspace_id or getattr(subject, "workspace_id", "")
     return Event(
         type=f"{subject.journal_name}.{verb}",
@@ -69,8 +70,8 @@ def entry(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = "
         user_email=actor.user_email,
         key_id=actor.key_id,
         ip_address=actor.ip_address,
-        user_agent=actor.user_agent,
-        details=details,
+        user_agent=masked_text(actor.user_agent),
+        details=masked(details),
         created_at=timezone.now(),
     )
 

@@ -1,0 +1,52 @@
+"""What the journal must not hold: secrets are masked where an entry is made, whoever makes it."""
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from typing import Any
+
+MASK = "[masked]"
+SECRET_NAMES = re.compile(
+    r"(^|_)(tokens?|secrets?|passwords?|passwd|passphrase|passcode|api_?keys?|private_keys?|authorization|cookies?"
+    r"|credentials?|code_verifier|bearer|jwt)($|_)"
+)
+HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+SEPARATORS = re.compile(r"[^a-z0-9]+")
+SECRETS = re.compile(
+    r"pk_(?:live|test)_[0-9A-Za-z]{32}"  # keys of ours
+    r"|whsec_[0-9A-Za-z+/=_-]{16,}"
+    r"|eyJ[0-9A-Za-z_-]{5,}\.[0-9A-Za-z_-]{5,}\.[0-9A-Za-z_-]*"  # JSON Web Tokens
+    r"|(?:argon2|pbkdf2_sha256|scrypt)\$[^\s\"]+"  # stored passwords
+    r"|(?<=bearer )[^\s\"',;]{8,}",
+    re.IGNORECASE,
+)
+
+
+def masked(value: Any, name: str = "") -> Any:
+    """Return a value as plain JSON without its secrets: by the names they have, and by what they look like.
+
+    What is true, false or nothing is no secret, whatever its name.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if name and is_secret_name(name):
+        return MASK
+    if isinstance(value, str):
+        return masked_text(value)
+    if isinstance(value, Mapping):
+        return {masked_text(str(each)): masked(inner, str(each)) for each, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [masked(each) for each in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]
+    if isinstance(value, int | float):
+        return value
+    return value.isoformat() if isinstance(value, datetime | date | time) else masked_text(str(value))
+
+
+def masked_text(text: str) -> str:
+    """Return a text with a mask in place of every key, token and stored password in it."""
+    return SECRETS.sub(MASK, text)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what has this name is a secret, however the name is written: `api_key`, `apiKey`, `X-API-Key`."""
+    return SECRET_NAMES.search(SEPARATORS.sub("_", HUMP.sub("_", name).lower())) is not None

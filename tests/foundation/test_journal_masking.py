@@ -1,0 +1,155 @@
+"""No secret gets into the journal: it is masked by its name, and by what it looks like, wherever it stands."""
+
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from ouipost.events.journal import Actor, record
+from ouipost.events.masking import MASK, is_secret_name, masked
+from ouipost.events.models import Event
+from tests.conftest import AdminClient
+from tests.factories import make_key, make_token, make_user
+from workspaces import services
+from workspaces.models import Workspace
+
+KEY = "pk_live_" + "aB3" * 10 + "xy"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "token",
+        "access_token",
+        "refreshToken",
+        "tokens",
+        "secret",
+        "client_secret",
+        "SECRET_KEY",
+        "password",
+        "newPassword",
+        "app-password",
+        "api_key",
+        "apiKey",
+        "X-API-Key",
+        "apikey",
+        "authorization",
+        "Authorization",
+        "Set-Cookie",
+        "credentials",
+        "private_key",
+        "code_verifier",
+        "webhook secret",
+    ],
+)
+def test_what_has_the_name_of_a_secret_is_masked(name: str) -> None:
+    assert masked({name: "anything", "list": [{name: 1234}], "deep": {name: {"a": "b"}}}) == {
+        name: MASK,
+        "list": [{name: MASK}],
+        "deep": {name: MASK},
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["key_name", "name", "author", "monkey", "keyboard", "tokenize", "secretary", "key_id", "status", "code"]
+)
+def test_what_only_sounds_like_one_is_told(name: str) -> None:
+    assert (is_secret_name(name), masked({name: "x"})) == (False, {name: "x"})
+
+
+@pytest.mark.parametrize("value", [True, False, None])
+def test_whether_there_is_one_is_told(value: Any) -> None:
+    assert masked({"password_changed": value, "token": value}) == {"password_changed": value, "token": value}
+
+
+@pytest.mark.parametrize(
+    ("secret", "left"),
+    [
+        (KEY, MASK),
+        (KEY.replace("live", "test"), MASK),
+        (JWT, MASK),
+        (f"Bearer {'x' * 20}", f"Bearer {MASK}"),
+        ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", MASK),
+        ("argon2$argon2id$v=19$m=102400,t=2,p=8$c2FsdA$aGFzaA", MASK),
+    ],
+)
+def test_what_looks_like_one_is_masked_in_the_middle_of_a_text_and_as_a_name(secret: str, left: str) -> None:
+    told = masked({"content": f"see {secret} please", "list": [secret], secret: True})
+
+    assert told == {"content": f"see {left} please", "list": [left], left: True}
+
+
+def test_what_is_no_json_is_told_as_text() -> None:
+    moment = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+
+    told = masked(
+        {
+            "at": moment,
+            "day": date(2026, 11, 25),
+            "time": time(9, 0),
+            "sum": Decimal("1.5"),
+            "id": UUID(int=7),
+            "names": {"b", "a"},
+            "pair": (1, 2.5),
+            3: "three",
+        }
+    )
+
+    assert told == {
+        "at": "2026-11-25T12:00:00+00:00",
+        "day": "2026-11-25",
+        "time": "09:00:00",
+        "sum": "1.5",
+        "id": "00000000-0000-0000-0000-000000000007",
+        "names": ["a", "b"],
+        "pair": [1, 2.5],
+        "3": "three",
+    }
+
+
+def test_every_entry_is_masked_whoever_makes_it(workspace: Workspace) -> None:
+    actor = Actor(key_id="key_1", user_agent=f"client/1 {KEY}")
+
+    services.update_workspace(
+        workspace, values={"name": f"My {KEY}", "settings": {"apiToken": "t0psecret"}}, actor=actor
+    )
+    record("updated", workspace, actor=actor, authorization=f"Bearer {JWT}")
+
+    rows = list(Event.objects.order_by("pk").values())
+    assert rows[0]["user_agent"] == f"client/1 {MASK}"
+    assert rows[0]["details"]["after"] == {"name": f"My {MASK}", "settings": {"apiToken": MASK}}
+    assert all(secret not in str(rows) for secret in (KEY, JWT, "t0psecret"))
+
+
+def test_a_changed_secret_is_told_as_changed_though_both_look_alike(workspace: Workspace) -> None:
+    actor = Actor(key_id="key_1")
+    services.update_workspace(workspace, values={"settings": {"token": "old"}}, actor=actor)
+    services.update_workspace(workspace, values={"settings": {"token": "new"}}, actor=actor)
+
+    assert Event.objects.order_by("pk")[1].details == {
+        "before": {"settings": {"token": MASK}},
+        "after": {"settings": {"token": MASK}},
+    }
+
+
+def test_no_secret_that_the_admin_api_takes_or_gives_is_in_the_journal(db: None) -> None:
+    token = make_token(make_user(email="boss@example.com"))
+    admin, password = AdminClient(token), "correct horse battery staple"
+    user = {"email": "new@example.com", "name": "New", "password": password, "role": "editor"}
+    pk = admin.post("/admin/users", user).json()["data"]["user"]["id"]
+    admin.put(f"/admin/users/{pk}", {"password": password + "!"})
+    key, first = make_key()
+    made = admin.post("/admin/keys", {"name": "New"}).json()["data"]["key"]["api_key"]
+    rotated = admin.post(f"/admin/keys/{key.pk}/rotate").json()["data"]["key"]["new_api_key"]
+    ends = admin.put(f"/admin/keys/{key.pk}", {"expires_at": "2030-01-01T00:00:00Z"})
+    wrong = {"email": made, "password": password}  # pasted into the wrong field
+    admin.post("/admin/login", wrong)
+
+    told = str(list(Event.objects.values()))
+
+    assert ends.status_code == 200, ends.json()
+    assert [secret for secret in (token, password, first, made, rotated) if secret in told] == []
+    assert "argon2" not in told
