@@ -4,6 +4,7 @@ from django.urls import include, path, re_path
 from rest_framework.routers import SimpleRouter
 
 from adminapi.access import LoginViewSet, ProfileViewSet
+from adminapi.audit import AuditViewSet
 from adminapi.keys import KeyViewSet
 from adminapi.users import MembersViewSet, UserViewSet
 from ouipost.ids import PATTERN
@@ -11,6 +12,7 @@ from ouipost.ids import PATTERN
 router = SimpleRouter(trailing_slash=False)
 router.register("users", UserViewSet, basename="admin-users")
 router.register("keys", KeyViewSet, basename="admin-keys")
+router.register("audit", AuditViewSet, basename="admin-audit")
 profile = ProfileViewSet.as_view({"get": "retrieve", "put": "update", "patch": "update"})
 members = MembersViewSet.as_view({"get": "retrieve", "put": "update", "patch": "update"})
 

@@ -2,16 +2,18 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from rest_framework.request import Request
 
 from ouipost.errors import InvalidInput
 
 JSON, CSV = "json", "csv"
 CSV_TYPE = "text/csv"
+CONTENT_TYPE = f"{CSV_TYPE}; charset=utf-8"
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def wants_csv(request: Request) -> bool:
@@ -24,11 +26,30 @@ def wants_csv(request: Request) -> bool:
 
 def csv_answer(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], filename: str) -> HttpResponse:
     """Answer rows as a file, under a line with the names of the columns; what is not known is empty."""
+    return HttpResponse("".join(_lines(rows, columns)), content_type=CONTENT_TYPE, headers=_headers(filename))
+
+
+def streamed_csv(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], filename: str) -> StreamingHttpResponse:
+    """Answer the same row by row, as they are read: there may be more than memory holds."""
+    return StreamingHttpResponse(_lines(rows, columns), content_type=CONTENT_TYPE, headers=_headers(filename))
+
+
+def _headers(filename: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{filename}"'}
+
+
+def _lines(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[str]:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(rows)
-    disposition = f'attachment; filename="{filename}"'
-    return HttpResponse(
-        text.getvalue(), content_type=f"{CSV_TYPE}; charset=utf-8", headers={"Content-Disposition": disposition}
-    )
+    for row in rows:
+        writer.writerow({name: harmless(value) for name, value in row.items()})
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+    yield text.getvalue()
+
+
+def harmless(value: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula: a text that would be one gets an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value

@@ -17,7 +17,7 @@ LARGEST_LIMIT = 100
 DEFAULT_LIMIT = 20
 UNPAGED_LIMIT = 500
 PLAIN_INTEGER = re.compile(r"[0-9]{1,9}")
-PAGINATION_SCHEMA = {
+PAGINATION_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         name: {"type": "integer", "minimum": minimum}
@@ -49,10 +49,19 @@ class Pages(BasePagination):
         if self.optional and not any(name in parameters for name in PARAMETERS):
             return list(queryset[:UNPAGED_LIMIT])
         page, limit = read_page(parameters)
-        total = queryset.count()
+        total = self.count(queryset)
         self.pagination = pagination(page=page, limit=limit, total=total)
         first = (page - 1) * limit
-        return list(queryset[first : first + limit]) if first < total else []
+        return self.rows(queryset, first, min(first + limit, total)) if first < total else []
+
+    def count(self, queryset: Any) -> int:
+        """Return how many rows there are to page through."""
+        total: int = queryset.count()
+        return total
+
+    def rows(self, queryset: Any, first: int, end: int) -> list[Any]:
+        """Return the rows of a page."""
+        return list(queryset[first:end])
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({self.resources: data} | ({"pagination": self.pagination} if self.pagination else {}))
@@ -74,6 +83,37 @@ class Pages(BasePagination):
             }
             for name, (largest, default) in bounds.items()
         ]
+
+
+class BoundedPages(Pages):
+    """Pages of a list that may have millions of rows: it counts to ten thousand, and there it ends.
+
+    `total_is_exact` tells whether that was all. A page is found by its keys first: an index has them, so that rows
+    which are passed over are not read.
+    """
+
+    most = 10_000
+
+    def count(self, queryset: Any) -> int:
+        found = super().count(queryset.order_by()[: self.most + 1])
+        self.is_exact = found <= self.most
+        return min(found, self.most)
+
+    def rows(self, queryset: Any, first: int, end: int) -> list[Any]:
+        keys = list(queryset.values_list("pk", flat=True)[first:end])
+        found = queryset.model._default_manager.in_bulk(keys)
+        return [found[key] for key in keys if key in found]
+
+    def get_paginated_response(self, data: Any) -> Response:
+        response = super().get_paginated_response(data)
+        response.data["pagination"]["total_is_exact"] = self.is_exact
+        return response
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        described = super().get_paginated_response_schema(schema)
+        properties = PAGINATION_SCHEMA["properties"] | {"total_is_exact": {"type": "boolean"}}
+        described["properties"]["pagination"] = PAGINATION_SCHEMA | {"properties": properties}
+        return described
 
 
 def pagination(*, page: int, limit: int, total: int) -> dict[str, int]:

@@ -34,6 +34,10 @@ class Event(models.Model):
             models.Index(fields=["resource_id", "created_at"], name="event_resource"),
             models.Index(fields=["workspace_id", "created_at"], name="event_workspace"),
             models.Index(fields=["created_at"], name="event_created"),
+            models.Index(fields=["user_id", "created_at"], name="event_user"),
+            models.Index(fields=["key_id", "created_at"], name="event_key"),
+            models.Index(fields=["type", "created_at"], name="event_type"),
+            models.Index(fields=["resource_type", "created_at"], name="event_resource_type"),
         ]
 
     def __str__(self) -> str:

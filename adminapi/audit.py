@@ -1,0 +1,124 @@
+"""/admin/audit: the journal, to read."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+from django.db.models import Q, QuerySet
+from django.http import StreamingHttpResponse
+from django_filters import CharFilter
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from adminapi.viewsets import AdminViewSet
+from ouipost.api.csv import CSV, JSON, streamed_csv, wants_csv
+from ouipost.api.filters import BoundedFilterSet
+from ouipost.api.pagination import PARAMETERS, BoundedPages
+from ouipost.api.viewsets import Lists
+from ouipost.errors import InvalidInput
+from ouipost.events.models import Event
+from workspaces.models import Role, User
+
+NO_PAGES = "A CSV has no pages: it has every row."
+CHUNK = 1_000
+
+
+class Known(serializers.CharField):
+    """A text, or null where there is none."""
+
+    def to_representation(self, value: str) -> Any:
+        return value or None
+
+
+class LogSerializer(serializers.ModelSerializer[Event]):
+    """A line of the audit log; what a change by the product itself has of nobody is null."""
+
+    id = serializers.SerializerMethodField()
+    action = serializers.CharField(source="type")
+    user_id, user_email, key_id = Known(allow_null=True), Known(allow_null=True), Known(allow_null=True)
+    workspace_id, ip_address = Known(allow_null=True), Known(allow_null=True)
+    details = serializers.DictField()
+
+    class Meta:
+        model = Event
+        fields = (
+            "id",
+            "user_id",
+            "user_email",
+            "key_id",
+            "action",
+            "resource_type",
+            "resource_id",
+            "workspace_id",
+            "details",
+            "ip_address",
+            "user_agent",
+            "created_at",
+        )
+
+    def get_id(self, event: Event) -> str:
+        return f"log_{event.pk}"
+
+
+class LogFilter(BoundedFilterSet):
+    """Each has an index of its own; `action` is the type of the event."""
+
+    user_id, key_id = CharFilter(), CharFilter()
+    action = CharFilter(field_name="type")
+    resource_type, resource_id = CharFilter(), CharFilter()
+    workspace_id = CharFilter()
+
+    class Meta:
+        model = Event
+        fields = ("user_id", "action", "resource_type", "resource_id", "workspace_id", "key_id")
+
+
+class AuditViewSet(Lists[Event], AdminViewSet[Event]):
+    """/admin/audit."""
+
+    queryset = Event.objects.order_by("-created_at", "-id")
+    resource, resources = "log", "logs"
+    required_permission = "audit.view"
+    serializer_class, filterset_class, pagination_class = LogSerializer, LogFilter, BoundedPages
+    query_parameters = {"list": ("format",)}
+
+    def get_queryset(self) -> QuerySet[Event]:
+        return visible_to(self.user, super().get_queryset())
+
+    @extend_schema(parameters=[OpenApiParameter("format", str, enum=[JSON, CSV])])
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        """Return the lines of the audit log, the newest first, in pages or all of them as CSV."""
+        if not wants_csv(request):
+            return super().list(request, *args, **kwargs)
+        if problems := {name: [NO_PAGES] for name in PARAMETERS if name in request.query_params}:
+            raise InvalidInput(**problems)
+        events = self.filter_queryset(self.get_queryset())
+        return _csv(events)
+
+
+def visible_to(user: User, events: QuerySet[Event]) -> QuerySet[Event]:
+    """Keep what this user may see: an administrator all, others what happened in workspaces they are members of."""
+    if user.role == Role.ADMIN:
+        return events
+    return events.filter(workspace_id__in=list(user.memberships.values_list("workspace", flat=True)))
+
+
+def _csv(events: QuerySet[Event]) -> StreamingHttpResponse:
+    return streamed_csv(map(_row, in_chunks(events)), columns=LogSerializer.Meta.fields, filename="audit.csv")
+
+
+def _row(event: Event) -> Mapping[str, Any]:
+    shown = LogSerializer(event).data
+    return shown | {"details": orjson.dumps(shown["details"]).decode()}
+
+
+def in_chunks(events: QuerySet[Event]) -> Iterator[Event]:
+    """Yield rows in the order of the list, however many, each chunk from where the one before ended."""
+    rows = list(events[:CHUNK])
+    while rows:
+        yield from rows
+        last = rows[-1]
+        # The first condition is what the index can be read by.
+        before = Q(created_at__lte=last.created_at) & (Q(created_at__lt=last.created_at) | Q(id__lt=last.pk))
+        rows = list(events.filter(before)[:CHUNK])

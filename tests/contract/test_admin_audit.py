@@ -1,0 +1,298 @@
+"""GET /admin/audit, as the reference shows it, and what the contract adds."""
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection
+from django.http import StreamingHttpResponse
+from django.test.utils import CaptureQueriesContext
+
+from adminapi import audit
+from ouipost.api.pagination import BoundedPages
+from ouipost.events.journal import SYSTEM, Actor, entry, record, record_all
+from ouipost.events.models import Event
+from tests.conftest import AdminClient
+from tests.contract.seed import assert_matches, sample
+from tests.contract.world import error_of, fields_of
+from tests.factories import make_account, make_post, make_token, make_user, make_workspace
+from tests.foundation.tampering import rewrite
+from workspaces.keys import create_key
+from workspaces.models import ApiKey, Membership, Workspace
+
+CHROME = "Mozilla/5.0..."
+NOON = datetime(2024, 1, 22, 12, 0, tzinfo=UTC)
+
+
+def make_client(*workspaces: Workspace, **values: Any) -> AdminClient:
+    """A client that is logged in as somebody who sees the audit log, and works in these workspaces."""
+    given = {"email": "auditor@example.com", "role": "viewer", "permissions": ["audit.view"]} | values
+    user = make_user(**given)
+    Membership.objects.bulk_create(Membership(workspace=each, user=user) for each in workspaces)
+    return AdminClient(make_token(user))
+
+
+def tell(workspace: Workspace, verb: str = "updated", *, at: datetime = NOON, actor: Actor = SYSTEM) -> Event:
+    with time_machine.travel(at, tick=False):
+        return record(verb, workspace, actor=actor, workspace_id=workspace.pk)
+
+
+def listed(client: AdminClient, query: str = "") -> list[str]:
+    """Return the ids that a list shows, without their prefix."""
+    response = client.get(f"/admin/audit{query}")
+    assert response.status_code == 200, response.json()
+    return [each["id"].removeprefix("log_") for each in response.json()["data"]["logs"]]
+
+
+def table(response: Any) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(response.getvalue().decode())))
+
+
+def test_a_line_is_as_in_the_reference(db: None) -> None:
+    shown = sample("GET /admin/audit")["logs"][0]
+    user = make_user(email=shown["user_email"])
+    actor = Actor(user_id=user.pk, user_email=user.email, ip_address=shown["ip_address"], user_agent=CHROME)
+    with time_machine.travel(shown["created_at"], tick=False):
+        create_key(name=shown["details"]["key_name"], tier=shown["details"]["tier"], actor=actor)
+    made = ("logs.*.user_id", "logs.*.resource_id", "pagination.total_pages", "pagination.total_items")
+
+    response = AdminClient(make_token(user)).get("/admin/audit")
+
+    assert_matches(response, "GET /admin/audit", made=made)
+    [log], event = response.json()["data"]["logs"], Event.objects.get()
+    assert log == {
+        "id": f"log_{event.pk}",
+        "user_id": user.pk,
+        "user_email": user.email,
+        "key_id": None,
+        "action": "api_key.created",
+        "resource_type": "api_key",
+        "resource_id": ApiKey.objects.get().pk,
+        "workspace_id": None,
+        "details": shown["details"],
+        "ip_address": shown["ip_address"],
+        "user_agent": CHROME,
+        "created_at": shown["created_at"],
+    }
+
+
+def test_pages_say_how_many_there_are(admin: AdminClient, workspace: Workspace) -> None:
+    for _ in range(5):
+        tell(workspace)
+
+    data = admin.get("/admin/audit?limit=2&page=3").json()["data"]
+
+    assert len(data["logs"]) == 1
+    assert data["pagination"] == {
+        "current_page": 3,
+        "total_pages": 3,
+        "total_items": 5,
+        "per_page": 2,
+        "total_is_exact": True,
+    }
+
+
+def test_the_newest_come_first_and_those_of_one_moment_by_their_ids(admin: AdminClient, workspace: Workspace) -> None:
+    old, new = tell(workspace, at=NOON - timedelta(hours=1)), tell(workspace, at=NOON + timedelta(hours=1))
+    one, other = tell(workspace), tell(workspace)
+    for event in (one, other):
+        rewrite(event.pk, created_at="2024-01-22 12:00:00")
+
+    expected = [new.pk, *sorted((one.pk, other.pk), reverse=True), old.pk]
+    assert listed(admin) == expected
+    assert [listed(admin, f"?limit=1&page={page}") for page in (1, 2, 3, 4, 5)] == [[pk] for pk in expected] + [[]]
+
+
+def test_each_filter_keeps_what_it_names_and_several_keep_what_all_do(admin: AdminClient) -> None:
+    bakery, garage = make_workspace(), make_workspace()
+    person = Actor(user_id="user_1", user_email="a@example.com")
+    first = tell(bakery, actor=person, at=NOON - timedelta(days=2))
+    second = tell(bakery, "deleted", actor=Actor(key_id="key_1"))
+    third = tell(garage, actor=person, at=NOON + timedelta(days=2))
+    post = make_post(garage, accounts=[make_account(garage)])
+    fourth = record("updated", post, actor=SYSTEM)
+
+    assert listed(admin, "?user_id=user_1") == [third.pk, first.pk]
+    assert listed(admin, "?action=workspace.deleted") == [second.pk]
+    assert listed(admin, "?resource_type=post") == [fourth.pk]
+    assert listed(admin, f"?resource_id={bakery.pk}") == [second.pk, first.pk]
+    assert listed(admin, f"?workspace_id={garage.pk}") == [fourth.pk, third.pk]
+    assert listed(admin, "?key_id=key_1") == [second.pk]
+    assert listed(admin, "?from=2024-01-22&to=2024-01-22") == [second.pk]
+    assert listed(admin, "?to=2024-01-22T11:00:00Z") == [first.pk]
+    assert listed(admin, f"?user_id=user_1&resource_id={bakery.pk}&action=workspace.updated") == [first.pk]
+    assert listed(admin, "?user_id=user_2") == []
+
+
+def test_all_that_is_wrong_with_a_query_is_told_at_once(admin: AdminClient) -> None:
+    fields = fields_of(admin.get("/admin/audit?from=yesterday&to=never&limit=0&user=1"))
+
+    assert set(fields) == {"from", "to", "limit", "user"}
+    assert set(fields_of(admin.get("/admin/audit?format=xml"))) == {"format"}
+    assert set(fields_of(admin.get("/admin/audit?user_id=%00"))) == {"user_id"}
+
+
+def test_it_needs_its_permission(db: None) -> None:
+    refused = make_client(email="editor@example.com", role="editor", permissions=None).get("/admin/audit")
+    nobody = AdminClient("").get("/admin/audit")
+
+    assert error_of(refused) == (403, "PERMISSION_DENIED")
+    assert refused.json()["error"]["details"] == {"required": "audit.view"}
+    assert nobody.status_code == 401
+
+
+def test_who_is_no_administrator_sees_the_workspaces_they_are_members_of(admin: AdminClient) -> None:
+    mine, also, other = make_workspace(), make_workspace(), make_workspace()
+    client = make_client(mine, also)
+    seen = [tell(mine).pk, tell(also, at=NOON + timedelta(hours=1)).pk]
+    hidden = tell(other)
+    create_key(name="Of the installation", actor=SYSTEM)
+
+    assert listed(client) == seen[::-1]
+    assert [row["id"] for row in table(client.get("/admin/audit?format=csv"))] == [f"log_{pk}" for pk in seen[::-1]]
+    assert client.get("/admin/audit").json()["data"]["pagination"]["total_items"] == 2
+    assert listed(client, f"?workspace_id={other.pk}") == listed(client, f"?resource_id={hidden.resource_id}") == []
+    assert len(listed(admin)) == 4
+
+
+def test_who_is_a_member_of_nothing_sees_nothing(workspace: Workspace) -> None:
+    client = make_client()
+    tell(workspace)
+
+    data = client.get("/admin/audit").json()["data"]
+
+    assert (data["logs"], data["pagination"]["total_pages"], data["pagination"]["total_items"]) == ([], 1, 0)
+    assert table(client.get("/admin/audit?format=csv")) == []
+
+
+def test_a_long_log_is_counted_only_so_far_and_says_so(
+    admin: AdminClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedPages, "most", 5)
+    told = [tell(workspace).pk for _ in range(7)]
+
+    data = admin.get("/admin/audit?limit=4&page=2").json()["data"]
+
+    assert [each["id"] for each in data["logs"]] == [f"log_{told[2]}"]
+    assert data["pagination"] == {
+        "current_page": 2,
+        "total_pages": 2,
+        "total_items": 5,
+        "per_page": 4,
+        "total_is_exact": False,
+    }
+    assert listed(admin, "?limit=4&page=3") == []
+
+
+@pytest.mark.parametrize("query", ["?limit=1", "?limit=100", "?limit=100&user_id=user_1&from=2024-01-01"])
+def test_a_page_costs_the_same_for_one_row_or_a_hundred(admin: AdminClient, workspace: Workspace, query: str) -> None:
+    actor = Actor(user_id="user_1")
+    record_all([entry("updated", workspace, actor=actor, workspace_id=workspace.pk) for _ in range(100)])
+    member = make_client(workspace)
+
+    counts = []
+    for client in (admin, member):
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            assert client.get(f"/admin/audit{query}").status_code == 200
+        counts.append(len(queries))
+
+    assert counts[0] <= 4
+    assert counts[1] <= 5
+
+
+def test_a_csv_has_every_row_in_the_order_of_the_list(admin: AdminClient, workspace: Workspace) -> None:
+    told = [tell(workspace, at=NOON + timedelta(minutes=number)) for number in range(3)]
+
+    response = admin.get("/admin/audit?format=csv&action=workspace.updated")
+
+    assert isinstance(response, StreamingHttpResponse)
+    assert (response["Content-Type"], response["Content-Disposition"]) == (
+        "text/csv; charset=utf-8",
+        'attachment; filename="audit.csv"',
+    )
+    rows = table(response)
+    assert [row["id"] for row in rows] == [f"log_{event.pk}" for event in reversed(told)]
+    assert list(rows[0]) == list(audit.LogSerializer.Meta.fields)
+    assert (rows[0]["user_id"], rows[0]["created_at"], rows[0]["details"]) == ("", "2024-01-22T12:02:00Z", "{}")
+
+
+def test_a_csv_is_read_in_chunks_that_neither_lose_nor_repeat_a_row(
+    admin: AdminClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "CHUNK", 7)
+    with time_machine.travel(NOON, tick=False):  # many of one moment
+        record_all([entry("updated", workspace, actor=SYSTEM) for _ in range(20)])
+    with time_machine.travel(NOON + timedelta(seconds=1)):
+        record_all([entry("updated", workspace, actor=SYSTEM) for _ in range(20)])
+
+    with CaptureQueriesContext(connection) as queries:
+        rows = table(admin.get("/admin/audit?format=csv"))
+
+    assert [row["id"] for row in rows] == [
+        f"log_{pk}" for pk in Event.objects.order_by("-created_at", "-id").values_list("pk", flat=True)
+    ]
+    assert sum("LIMIT 7" in query["sql"] for query in queries) == 7
+
+
+def test_what_is_written_while_a_csv_is_read_does_not_get_into_it(
+    admin: AdminClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "CHUNK", 1)
+    told = [tell(workspace), tell(workspace, at=NOON + timedelta(hours=1))]
+    lines = iter(admin.get("/admin/audit?format=csv").streaming_content)
+    first = next(lines)
+
+    tell(workspace, at=NOON + timedelta(hours=2))
+
+    read = (first + b"".join(lines)).decode()
+    assert [row["id"] for row in csv.DictReader(io.StringIO(read))] == [f"log_{event.pk}" for event in reversed(told)]
+
+
+def test_a_csv_has_no_pages(admin: AdminClient) -> None:
+    assert set(fields_of(admin.get("/admin/audit?format=csv&page=2&limit=10"))) == {"page", "limit"}
+    assert set(fields_of(admin.get("/admin/audit?format=csv&from=never"))) == {"from"}
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_a_csv_is_a_formula(admin: AdminClient, workspace: Workspace, start: str) -> None:
+    formula = f"{start}HYPERLINK(1)"
+    tell(workspace, actor=Actor(user_email=formula, user_agent=formula))
+
+    [row] = table(admin.get("/admin/audit?format=csv"))
+
+    assert (row["user_agent"], row["user_email"]) == (f"'{formula}", f"'{formula}")
+    [log] = admin.get("/admin/audit").json()["data"]["logs"]
+    assert log["user_agent"] == formula
+
+
+@pytest.mark.skipif(connection.vendor != "mysql", reason="asks MariaDB how it reads")
+@pytest.mark.parametrize(
+    "query", ["", "user_id", "action", "resource_type", "resource_id", "workspace_id", "key_id", "from"]
+)
+def test_each_filter_is_read_by_its_index_without_a_sort(admin: AdminClient, workspace: Workspace, query: str) -> None:
+    actors = [Actor(user_id=f"user_{number}", key_id=f"key_{number}") for number in range(20)]
+    record_all(
+        [entry(f"verb_{n % 20}", workspace, actor=actors[n % 20], workspace_id=f"ws_{n % 20}") for n in range(400)]
+    )
+    value = {
+        "action": "workspace.verb_1",
+        "resource_id": workspace.pk,
+        "resource_type": "workspace",
+        "from": "2024-01-01",
+    }
+    value |= {name: f"{name.partition('_')[0]}_1" for name in ("user_id", "key_id")} | {"workspace_id": "ws_1"}
+
+    with CaptureQueriesContext(connection) as queries:
+        admin.get(f"/admin/audit?{query}={value[query]}" if query else "/admin/audit")
+    [paged] = [each["sql"] for each in queries if "ORDER BY" in each["sql"] and "events_event" in each["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {paged}")
+        plan = dict(zip([column[0] for column in cursor.description], cursor.fetchall()[0], strict=True))
+
+    assert plan["key"] is not None
+    assert "filesort" not in plan["Extra"]
