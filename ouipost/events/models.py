@@ -1,6 +1,7 @@
 """The journal: one row per change, for ever."""
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar, NoReturn
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -13,8 +14,36 @@ def event_id() -> str:
     return str(uuid7())
 
 
+class JournalIsAppendOnly(Exception):
+    """A row of the journal was to be changed or removed: nobody may."""
+
+    def __init__(self) -> None:
+        super().__init__("Rows of the journal are written once: they are neither changed nor removed.")
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    """Reads, and adds; raises JournalIsAppendOnly for all else."""
+
+    def update(self, **values: Any) -> NoReturn:
+        raise JournalIsAppendOnly
+
+    def bulk_update(self, objs: Iterable["Event"], fields: Iterable[str], batch_size: int | None = None) -> NoReturn:
+        raise JournalIsAppendOnly
+
+    def bulk_create(self, objs: Iterable["Event"], *args: Any, **options: Any) -> "list[Event]":
+        if options.get("update_conflicts") or args[2:]:
+            raise JournalIsAppendOnly
+        return super().bulk_create(objs, *args, **options)
+
+    def delete(self) -> NoReturn:
+        raise JournalIsAppendOnly
+
+
 class Event(models.Model):
-    """What changed, by whom, and when. Rows have no foreign keys: they outlive what they tell of."""
+    """What changed, by whom, and when. Rows have no foreign keys: they outlive what they tell of.
+
+    They are added, and never changed or removed.
+    """
 
     id = models.CharField(primary_key=True, max_length=36, default=event_id, editable=False)
     type = models.CharField(max_length=60)
@@ -29,7 +58,10 @@ class Event(models.Model):
     details = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     created_at = models.DateTimeField()
 
+    objects = EventQuerySet.as_manager()
+
     class Meta:
+        base_manager_name = "objects"
         indexes: ClassVar = [
             models.Index(fields=["resource_id", "created_at"], name="event_resource"),
             models.Index(fields=["workspace_id", "created_at"], name="event_workspace"),
@@ -42,3 +74,11 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.resource_id}"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        if not self._state.adding:
+            raise JournalIsAppendOnly
+        super().save(*args, **options | {"force_insert": True})
+
+    def delete(self, *args: Any, **options: Any) -> NoReturn:
+        raise JournalIsAppendOnly
