@@ -20,6 +20,7 @@ from analytics import discovery, pruning
 from analytics.sync import Syncer
 from ouipost.api import idempotency
 from ouipost.claims import database_now, engine_time
+from ouipost.events import sealing
 from posts import answers, files, schedules
 from posts.publisher import Publisher
 from workspaces import services as workspaces
@@ -44,6 +45,7 @@ class Chore:
 CHORES = (
     Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due),
     Chore(name="settle kept answers", every=engine_time(10), work=answers.replay),
+    Chore(name="seal the journal", every=timedelta(seconds=3), work=sealing.seal_new),
     Chore(name="remove deleted workspaces", every=timedelta(seconds=5), work=workspaces.purge_deleted),
     Chore(name="write the use of keys", every=timedelta(seconds=30), work=usage.flush_shared),
     Chore(name="forget old sign-ins", every=timedelta(hours=1), work=lambda: connecting.forget_old(timezone.now())),

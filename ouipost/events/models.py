@@ -24,6 +24,10 @@ class JournalIsAppendOnly(Exception):
 class EventQuerySet(models.QuerySet["Event"]):
     """Reads, and adds; raises JournalIsAppendOnly for all else."""
 
+    def unsealed(self) -> "EventQuerySet":
+        """Keep what is not in the chain yet."""
+        return self.filter(seq=None)
+
     def update(self, **values: Any) -> NoReturn:
         raise JournalIsAppendOnly
 
@@ -42,7 +46,7 @@ class EventQuerySet(models.QuerySet["Event"]):
 class Event(models.Model):
     """What changed, by whom, and when. Rows have no foreign keys: they outlive what they tell of.
 
-    They are added, and never changed or removed.
+    They are added, sealed once (`ouipost.events.sealing`), and never changed or removed.
     """
 
     id = models.CharField(primary_key=True, max_length=36, default=event_id, editable=False)
@@ -57,6 +61,8 @@ class Event(models.Model):
     user_agent = models.CharField(max_length=300, blank=True)
     details = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     created_at = models.DateTimeField()
+    seq = models.PositiveBigIntegerField(null=True, unique=True, editable=False, help_text="Its place in the chain.")
+    seal = models.CharField(max_length=64, default="", db_default="", editable=False)
 
     objects = EventQuerySet.as_manager()
 
@@ -82,3 +88,14 @@ class Event(models.Model):
 
     def delete(self, *args: Any, **options: Any) -> NoReturn:
         raise JournalIsAppendOnly
+
+
+class ChainHead(models.Model):
+    """The last row that was sealed: the one row of its table, locked by whoever seals."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    seq = models.PositiveBigIntegerField(default=0)
+    seal = models.CharField(max_length=64, default="")
+
+    def __str__(self) -> str:
+        return f"{self.seq}:{self.seal}"

@@ -36,6 +36,8 @@ def test_a_change_is_one_row(workspace: Workspace) -> None:
         "ip_address": "192.0.2.1",
         "user_agent": "curl",
         "details": {"before": {"name": "A"}, "after": {"name": "B"}},
+        "seq": None,
+        "seal": "",
     }
 
 

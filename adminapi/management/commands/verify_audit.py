@@ -1,0 +1,89 @@
+"""`manage.py verify_audit`: prove that no row of the audit log was changed, removed or inserted since it was sealed."""
+
+import json
+import re
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from adminapi.arguments import require_between
+from ouipost.events.models import ChainHead
+from ouipost.events.verifying import Kept, Verdict, Waiting, follow, waiting
+
+KEPT = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
+
+
+class Command(BaseCommand):
+    help = "Recompute the chain of the audit log; exits 1 and names the first row that does not hold."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--from", dest="first", type=int, default=1, metavar="SEQ", help="believe what is before")
+        parser.add_argument("--kept", default="", metavar="SEQ:SEAL", help="a head that was printed earlier")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        require_between("--from", options["first"], least=1, most=10**18)
+        kept = _kept(options["kept"], first=options["first"])
+        found = self._follow(options["first"], kept, quietly=options["json"])
+        left = waiting(timezone.now())
+        if options["json"]:
+            self.stdout.write(json.dumps(_shown(found, left)))
+        else:
+            self._say(found, left)
+        if found.broken is not None:
+            sys.exit(1)
+
+    def _follow(self, first: int, kept: Kept | None, *, quietly: bool) -> Verdict:
+        """Follow the chain, and print after each batch how far it holds."""
+        found, told, total = Verdict(), 0, _length(first)
+        for found in follow(first=first, kept=kept):
+            if found.rows > told and not quietly:
+                told = found.rows
+                self.stdout.write(f"{told} of {max(total, told)} rows hold")
+                self.stdout.flush()
+        return found
+
+    def _say(self, found: Verdict, left: Waiting) -> None:
+        if left.rows:
+            self.stdout.write(f"{left.rows} rows are not sealed yet, {left.overdue} of them older than a minute.")
+        if left.overdue:
+            self.stdout.write("Rows that old wait for a worker, or were given an earlier time: is a worker running?")
+        if found.backdated:
+            self.stdout.write(f"{found.backdated} rows have a time an hour or more before a row sealed earlier.")
+        if found.broken is not None:
+            row = f" ({found.broken.id})" if found.broken.id else ""
+            self.stdout.write(f"BROKEN at {found.broken.seq}{row}: {found.broken.what}")
+        else:
+            self.stdout.write(f"The chain holds. Keep its head elsewhere: {found.seq}:{found.seal}")
+
+
+def _kept(text: str, *, first: int) -> Kept | None:
+    """Return what was kept; raises CommandError where it cannot be that, or would not be looked at."""
+    if not text:
+        return None
+    match = KEPT.fullmatch(text)
+    if match is None:
+        raise CommandError("--kept is a head as this command prints it: a number, a colon, 64 hexadecimal digits.")
+    if int(match[1]) < first:
+        raise CommandError("--kept is before --from: it would not be looked at.")
+    return Kept(seq=int(match[1]), seal=match[2])
+
+
+def _length(first: int) -> int:
+    head = ChainHead.objects.filter(pk=1).first()
+    return max(0, (head.seq if head else 0) - first + 1)
+
+
+def _shown(found: Verdict, left: Waiting) -> dict[str, Any]:
+    return {
+        "holds": found.broken is None,
+        "rows": found.rows,
+        "head": {"seq": found.seq, "seal": found.seal},
+        "broken": asdict(found.broken) if found.broken else None,
+        "unsealed": left.rows,
+        "unsealed_overdue": left.overdue,
+        "backdated": found.backdated,
+    }

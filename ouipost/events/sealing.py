@@ -1,0 +1,88 @@
+"""The chain of the journal: each row's seal is made of the row and of the seal before it.
+
+Rows are sealed after their commit, in the order in which they are found then: ids are made before the commit, so a row
+may turn up that is older than the last one sealed. `seq` is the place in the chain, and has no gaps.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+
+from django.db import connection, transaction
+
+from ouipost.events.models import ChainHead, Event
+from ouipost.rows import update_each
+
+COLUMNS = (
+    "seq",
+    "id",
+    "type",
+    "resource_type",
+    "resource_id",
+    "workspace_id",
+    "user_id",
+    "user_email",
+    "key_id",
+    "ip_address",
+    "user_agent",
+    "details",
+    "created_at",
+)
+"""What a seal covers, in this order: a column added later belongs at the end, and only where it is not empty."""
+BATCH, AT_ONCE = 1_000, 200
+SECONDS = 2.0
+
+
+def seal_of(event: Event, before: str) -> str:
+    """Return the SHA-256 over the seal before and the row, as JSON that is the same on every database."""
+    values = [getattr(event, name) for name in COLUMNS]
+    values[-1] = event.created_at.isoformat(timespec="microseconds")
+    text = json.dumps([before, *values], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def seal_new(*, seconds: float = SECONDS) -> int:
+    """Seal what was committed since, batch by batch, for so long at most; returns how many rows."""
+    ends, total = time.monotonic() + seconds, 0
+    while Event.objects.unsealed().exists():
+        count = seal_batch()
+        total += count
+        if not count or time.monotonic() > ends:
+            break
+    return total
+
+
+@transaction.atomic
+def seal_batch() -> int:
+    """Put up to a thousand rows at the end of the chain; returns how many, 0 while somebody else is at it.
+
+    Whoever seals holds the head until the commit, so that no two rows follow the same one.
+    """
+    head = _lock_head()
+    rows = list(Event.objects.unsealed().order_by("id")[:BATCH]) if head else []
+    if not head or not rows:
+        return 0
+    for row in rows:
+        row.seq = head.seq = head.seq + 1
+        row.seal = head.seal = seal_of(row, head.seal)
+    _write(rows)
+    head.save()
+    return len(rows)
+
+
+def _lock_head() -> ChainHead | None:
+    """Return the head, locked; None where another holds it and the database can tell."""
+    ChainHead.objects.get_or_create(pk=1)
+    return (
+        ChainHead.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+        .filter(pk=1)
+        .first()
+    )
+
+
+def _write(rows: Sequence[Event]) -> None:
+    """Write the two columns of the chain: the one statement that changes a row of the journal."""
+    for first in range(0, len(rows), AT_ONCE):
+        some = rows[first : first + AT_ONCE]
+        update_each(Event, {row.pk: {"seq": row.seq, "seal": row.seal} for row in some})

@@ -1,0 +1,127 @@
+"""Proving that the journal is as it was sealed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Max
+
+from ouipost.events.models import ChainHead, Event
+from ouipost.events.sealing import seal_of
+
+BATCH = 2_000
+SOON = timedelta(minutes=1)
+LATE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broken:
+    """The first place at which the chain does not hold."""
+
+    seq: int
+    id: str
+    """Of the row that stands there; empty where none does."""
+    what: str
+
+
+@dataclass(kw_only=True)
+class Verdict:
+    """How far the chain was followed, and what was found."""
+
+    rows: int = 0
+    seq: int = 0
+    seal: str = ""
+    broken: Broken | None = None
+    backdated: int = 0
+    """Rows whose time is an hour or more before that of one sealed earlier."""
+    latest: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A place of the chain and its seal, as they were written down elsewhere."""
+
+    seq: int
+    seal: str
+
+
+def follow(*, first: int = 1, kept: Kept | None = None) -> Iterator[Verdict]:
+    """Recompute the chain from its row `first` on, and yield the verdict after each batch; the last one is whole.
+
+    What comes before `first` is believed. Rows that are sealed meanwhile are left to the next time.
+    """
+    furthest = Event.objects.aggregate(furthest=Max("seq"))["furthest"] or 0  # before the head, which only grows
+    head = ChainHead.objects.filter(pk=1).first() or ChainHead(pk=1)
+    verdict = Verdict(seq=first - 1)
+    verdict.broken = _start(verdict)
+    while verdict.broken is None and (rows := _after(verdict.seq, until=head.seq)):
+        for row in rows:
+            verdict.broken = verdict.broken or _take(verdict, row, kept)
+        yield verdict
+    verdict.broken = verdict.broken or _end(verdict, head, furthest, kept)
+    yield verdict
+
+
+def _after(seq: int, *, until: int) -> list[Event]:
+    return list(Event.objects.filter(seq__gt=seq, seq__lte=until).order_by("seq")[:BATCH])
+
+
+def _start(verdict: Verdict) -> Broken | None:
+    """Take over the seal before the first row."""
+    if not verdict.seq:
+        return None
+    before = Event.objects.filter(seq=verdict.seq).first()
+    if before is None:
+        return Broken(seq=verdict.seq, id="", what="There is no such row to start from.")
+    verdict.seal = before.seal
+    return None
+
+
+def _take(verdict: Verdict, row: Event, kept: Kept | None) -> Broken | None:
+    """Follow the chain to this row; returns why it does not lead there."""
+    assert row.seq is not None
+    if row.seq != verdict.seq + 1:
+        return Broken(seq=verdict.seq + 1, id="", what="A row was removed here.")
+    if row.seal != seal_of(row, verdict.seal):
+        what = "The row was changed, or inserted here, or the one before it was given another seal."
+        return Broken(seq=row.seq, id=row.pk, what=what)
+    if kept and row.seq == kept.seq and row.seal != kept.seal:
+        return Broken(seq=row.seq, id=row.pk, what="The seal is not the one that was kept: the chain was rewritten.")
+    _note_time(verdict, row.created_at)
+    verdict.rows, verdict.seq, verdict.seal = verdict.rows + 1, row.seq, row.seal
+    return None
+
+
+def _note_time(verdict: Verdict, told_at: datetime) -> None:
+    if verdict.latest is not None and told_at < verdict.latest - LATE:
+        verdict.backdated += 1
+    verdict.latest = max(told_at, verdict.latest or told_at)
+
+
+def _end(verdict: Verdict, head: ChainHead, furthest: int, kept: Kept | None) -> Broken | None:
+    """Compare the end of the chain with the head, and with what was kept."""
+    if verdict.seq < head.seq:
+        return Broken(seq=verdict.seq + 1, id="", what="A row was removed here, at the end of the chain.")
+    if furthest > head.seq:
+        row = Event.objects.filter(seq__gt=head.seq).order_by("seq")[0]
+        return Broken(seq=row.seq or 0, id=row.pk, what="A row was inserted here, beyond the head of the chain.")
+    if verdict.seal != head.seal:
+        return Broken(seq=head.seq, id="", what="The head of the chain was changed.")
+    if kept and kept.seq > head.seq:
+        return Broken(seq=head.seq + 1, id="", what="The chain was longer when its head was kept.")
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """Rows that are not sealed yet."""
+
+    rows: int
+    overdue: int
+    """Of these, the ones that are older than a minute: no worker seals, or they were given an earlier time."""
+
+
+def waiting(now: datetime) -> Waiting:
+    """Count what is not sealed yet."""
+    rows = Event.objects.unsealed()
+    return Waiting(rows=rows.count(), overdue=rows.filter(created_at__lt=now - SOON).count())
