@@ -72,6 +72,7 @@ def start(
     callback_url: str,
     scopes: Sequence[str] = (),
     key_id: str,
+    actor: Actor,
     now: datetime,
     account: SocialAccount | None = None,
 ) -> Started:
@@ -91,7 +92,9 @@ def start(
         expires_at=now + timedelta(seconds=EXPIRES_IN),
     )
     connection.seal(verifier)
-    connection.save()
+    with transaction.atomic():
+        connection.save()
+        record("started", connection, actor=actor, platform=platform, account=account.pk if account else None)
     return Started(auth_url=_consent_url(connector, connection, state=state, verifier=verifier), state=state)
 
 
@@ -115,7 +118,7 @@ def find_by_state(state: str, *, platform: str, now: datetime) -> Connection:
     return connection
 
 
-def sign_in(connection: Connection, credentials: SignIn, *, now: datetime) -> str:
+def sign_in(connection: Connection, credentials: SignIn, *, actor: Actor, now: datetime) -> str:
     """Check an app password at its network and return the code for the callback; raises PlatformError when refused."""
     connector = registry.connector(connection.platform, connection.workspace)
     assert isinstance(connector, PasswordConnector)
@@ -124,7 +127,9 @@ def sign_in(connection: Connection, credentials: SignIn, *, now: datetime) -> st
     code = secrets.token_urlsafe(32)
     connection.code_digest = _digest(code)
     connection.seal(_dump(candidates))
-    connection.save(update_fields=["code_digest", "sealed"])
+    with transaction.atomic():
+        connection.save(update_fields=["code_digest", "sealed"])
+        record("signed_in", connection, actor=actor, platform=connection.platform)
     return code
 
 
@@ -142,7 +147,7 @@ def complete(
 
     The state is used up whatever the network says. Raises OAuthStateInvalid or OAuthExchangeFailed.
     """
-    connection = _take(workspace, state=state, key_id=key_id, now=now)
+    connection = _take(workspace, state=state, key_id=key_id, actor=actor, now=now)
     candidates = _candidates(connection, code=code, now=now)
     if connection.account is not None:
         candidates = [each for each in candidates if each.remote_id == connection.account.remote_id]
@@ -157,9 +162,9 @@ def complete(
     return Pending(connection=connection, candidates=candidates)
 
 
-def refuse(workspace: Workspace, *, state: str, error: str, key_id: str, now: datetime) -> None:
+def refuse(workspace: Workspace, *, state: str, error: str, key_id: str, actor: Actor, now: datetime) -> None:
     """Use up the state of a sign-in that the person refused; always raises OAuthExchangeFailed."""
-    _take(workspace, state=state, key_id=key_id, now=now)
+    _take(workspace, state=state, key_id=key_id, actor=actor, now=now)
     raise OAuthExchangeFailed("The person did not grant access.", reason=error[:200])
 
 
@@ -180,12 +185,14 @@ def select(
     return _connect(connection, [each for each in candidates if each.remote_id in wanted], actor=actor, now=now)
 
 
-def _take(workspace: Workspace, *, state: str, key_id: str, now: datetime) -> Connection:
+@transaction.atomic
+def _take(workspace: Workspace, *, state: str, key_id: str, actor: Actor, now: datetime) -> Connection:
     """Claim the state for this one call: a second call with it finds nothing."""
     found = Connection.objects.open(now).filter(workspace=workspace, key_id=key_id, state_digest=_digest(state))
     connection = found.filter(exchanged_at=None).select_related("workspace", "account").first()
     if connection is None or not found.filter(exchanged_at=None).update(exchanged_at=now):
         raise OAuthStateInvalid
+    record("answered", connection, actor=actor, platform=connection.platform)
     return connection
 
 

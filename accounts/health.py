@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from django.db import transaction
+
 from accounts.models import AccountStatus, SocialAccount
 from ouipost.events.journal import SYSTEM, entry, record_all
 
@@ -23,7 +25,16 @@ def in_trouble(troubles: Mapping[str, Mapping[str, Any]]) -> None:
     record_all(told)
 
 
+@transaction.atomic
 def recovered(pks: Collection[str]) -> None:
-    """Take accounts that were read again out of `error`."""
-    rows = SocialAccount.objects.filter(pk__in=pks, status=AccountStatus.ERROR)
-    rows.update(status=AccountStatus.ACTIVE, last_error=None)
+    """Take accounts that were read again out of `error`, and tell so."""
+    rows = SocialAccount.objects.filter(pk__in=pks, status=AccountStatus.ERROR).select_for_update().order_by("pk")
+    well = list(rows.only("workspace_id", "platform", "name"))
+    if not well:
+        return
+    SocialAccount.objects.filter(pk__in=[account.pk for account in well]).update(
+        status=AccountStatus.ACTIVE, last_error=None
+    )
+    record_all(
+        [entry("recovered", each, actor=SYSTEM, platform=each.platform, account_name=each.name) for each in well]
+    )

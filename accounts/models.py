@@ -155,6 +155,7 @@ class Connection(models.Model):
     used_at = models.DateTimeField(null=True)
 
     objects = ConnectionQuerySet.as_manager()
+    journal_name = "connection"
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["expires_at"], name="connection_expires")]

@@ -16,6 +16,8 @@ from ouipost.events.journal import SYSTEM, Actor, changes, record
 from workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
+SHOWN = ["name", "username", "profile_image", "followers", "following", "last_sync", "last_error"]
+REFRESHED = ("name", "username", "profile_image", "status", "expires_at", "access_expires_at", "last_error")
 
 
 @transaction.atomic
@@ -30,19 +32,28 @@ def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Act
         merged = locked.settings | values["settings"]
         locked.settings = {name: value for name, value in merged.items() if value is not None}
     if "is_default" in values:
-        _set_default(locked, values["is_default"])
+        _set_default(locked, values["is_default"], actor=actor)
     locked.save()
     record("updated", locked, actor=actor, **changes(before, locked))
     return locked
 
 
-def _set_default(account: SocialAccount, is_default: bool) -> None:
+def _set_default(account: SocialAccount, is_default: bool, *, actor: Actor) -> None:
     if not is_default and account.is_default:
         raise InvalidInput(is_default=["Make another account of this platform the default instead."])
     if is_default:
         others = SocialAccount.objects.filter(workspace=account.workspace_id, default_of=account.platform)
-        others.update(default_of=None)
+        for other in others.exclude(pk=account.pk):
+            _give_default(other, None, actor=actor)
         account.default_of = account.platform
+
+
+def _give_default(account: SocialAccount, platform: str | None, *, actor: Actor) -> None:
+    """Make an account the default of its platform, or take that away, as another account's change has it."""
+    before = {"default_of": account.default_of}
+    account.default_of = platform
+    account.save(update_fields=["default_of"])
+    record("updated", account, actor=actor, **changes(before, account))
 
 
 @transaction.atomic
@@ -61,7 +72,7 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> int:
     locked.access_token = locked.refresh_token = ""
     locked.fence += 1  # a refresh that is under way has lost its claim: it must not bring tokens back
     locked.save()
-    _pass_default_on(locked)
+    _pass_default_on(locked, actor=actor)
     record("disconnected", locked, actor=actor, platform=locked.platform, account_name=locked.name, cancelled=cancelled)
     if revocable is not None:
         transaction.on_commit(lambda: revoke(workspace, locked.platform, revocable), robust=True)
@@ -86,12 +97,11 @@ def _shares_its_grant(account: SocialAccount) -> bool:
     return person is not None and others.filter(metadata__user_id=person).exists()
 
 
-def _pass_default_on(account: SocialAccount) -> None:
+def _pass_default_on(account: SocialAccount, *, actor: Actor) -> None:
     """Make the oldest remaining account the default where the default has gone."""
     remaining = SocialAccount.objects.connected().filter(workspace=account.workspace_id, platform=account.platform)
     if remaining.exists() and not remaining.exclude(default_of=None).exists():
-        oldest = remaining.order_by("connected_at", "pk")[0]
-        SocialAccount.objects.filter(pk=oldest.pk).update(default_of=account.platform)
+        _give_default(remaining.order_by("connected_at", "pk")[0], account.platform, actor=actor)
 
 
 def revoke(workspace: Workspace, platform: str, account: Account) -> None:
@@ -102,12 +112,15 @@ def revoke(workspace: Workspace, platform: str, account: Account) -> None:
         logger.warning("The tokens of %s at %s were not revoked: %s", account.remote_id, platform, error)
 
 
-def refresh_account(account: SocialAccount, *, now: datetime) -> SocialAccount:
+def refresh_account(account: SocialAccount, *, actor: Actor, now: datetime) -> SocialAccount:
     """Renew tokens and profile now; what the network refuses shows in the account's health."""
+    before = {name: getattr(account, name) for name in REFRESHED}
     is_held_up = _is_held_up(account)
     account.refresh_from_db()
-    if account.is_connected and account.access_token:
-        _refresh_profile(account, is_held_up=is_held_up, now=now)
+    shown = _read_profile(account, is_held_up=is_held_up, now=now) if _can_be_read(account) else []
+    with transaction.atomic():
+        account.save(update_fields=shown)
+        record("refreshed", account, actor=actor, platform=account.platform, **changes(before, account))
     return account
 
 
@@ -120,18 +133,21 @@ def _is_held_up(account: SocialAccount) -> bool:
     return False
 
 
-def _refresh_profile(account: SocialAccount, *, is_held_up: bool, now: datetime) -> None:
+def _can_be_read(account: SocialAccount) -> bool:
+    return account.is_connected and bool(account.access_token)
+
+
+def _read_profile(account: SocialAccount, *, is_held_up: bool, now: datetime) -> list[str]:
+    """Ask the network how it shows the account; returns the fields to save."""
     try:
         connector = registry.connector(account.platform, account.workspace)
         profile = connector.profile(registry.session(account.workspace), account.unseal())
     except (PlatformError, registry.PlatformNotConfigured) as error:
         account.last_error = {"code": getattr(error, "error_code", "PLATFORM_NOT_CONFIGURED"), "message": error.message}
-        account.save(update_fields=["last_error"])
-        return
+        return ["last_error"]
     connecting.show(account, profile, now=now)
     account.last_error = account.last_error if is_held_up else None
-    shown = ["name", "username", "profile_image", "followers", "following", "last_sync", "last_error"]
-    account.save(update_fields=shown)
+    return SHOWN
 
 
 def purge(workspace: Workspace) -> bool:

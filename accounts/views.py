@@ -31,6 +31,7 @@ from accounts.serializers import (
     show_platform,
 )
 from ouipost.api.viewsets import ApiViewSet, Lists, Retrieves
+from ouipost.events.journal import Actor
 from ouipost.ids import PATTERN
 from workspaces.models import ApiKey, KeyMode, Mode, Workspace
 from workspaces.scoping import WorkspaceViewSet
@@ -90,7 +91,7 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceVi
         return self.once(work)
 
     def _start(self, **values: Any) -> Response:
-        started = connecting.start(self.workspace, **values, key_id=self.key.pk, now=timezone.now())
+        started = connecting.start(self.workspace, **values, key_id=self.key.pk, actor=self.actor, now=timezone.now())
         return self.answered(
             {"auth_url": started.auth_url, "state": started.state, "expires_in": connecting.EXPIRES_IN}
         )
@@ -103,18 +104,14 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceVi
         return self.once_outside(lambda: self._complete(values, now=timezone.now()))
 
     def _complete(self, values: dict[str, Any], *, now: datetime) -> Response:
-        caller: dict[str, Any] = {"key_id": self.key.pk, "now": now}
+        caller: dict[str, Any] = {"key_id": self.key.pk, "actor": self.actor, "now": now}
         if "connection" in values:
             connection, chosen = values["connection"], values["select"]
-            selected = connecting.select(
-                self.workspace, connection_id=connection, chosen=chosen, actor=self.actor, **caller
-            )
+            selected = connecting.select(self.workspace, connection_id=connection, chosen=chosen, **caller)
             return self.created({"accounts": self._shown(selected)})
         if "error" in values:
             connecting.refuse(self.workspace, state=values["state"], error=values["error"], **caller)
-        found = connecting.complete(
-            self.workspace, state=values["state"], code=values["code"], actor=self.actor, **caller
-        )
+        found = connecting.complete(self.workspace, state=values["state"], code=values["code"], **caller)
         if isinstance(found, connecting.Pending):
             return self.answered(_pending(found, now=now))
         return self.created({"account": self._shown(found)[0]})
@@ -145,7 +142,7 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceVi
         """Renew tokens and profile now; what the network refuses shows in `health`."""
 
         def work() -> Response:
-            services.refresh_account(self.get_object(), now=timezone.now())
+            services.refresh_account(self.get_object(), actor=self.actor, now=timezone.now())
             return self.answered(self.get_object())
 
         return self.once_outside(work)
@@ -198,7 +195,7 @@ def connect(request: HttpRequest, platform: str) -> HttpResponse:
         service=request.POST.get("service", "").strip(),
     )
     try:
-        code = connecting.sign_in(connection, credentials, now=now)
+        code = connecting.sign_in(connection, credentials, actor=Actor.from_request(request), now=now)
     except PlatformError as error:
         return render(request, "accounts/connect.html", page | {"problem": error.message}, status=422)
     return HttpResponseRedirect(connecting.with_query(connection.callback_url, code=code, state=state))

@@ -39,7 +39,7 @@ MINUTE = timedelta(minutes=1)
 
 def start(workspace: Workspace, *, account: SocialAccount | None = None, **values: Any) -> Started:
     given: dict[str, Any] = {"platform": "facebook", "callback_url": CALLBACK, "key_id": "key_1", "now": NOW}
-    return connecting.start(workspace, account=account, **given | values)
+    return connecting.start(workspace, account=account, actor=ACTOR, **given | values)
 
 
 def complete(
@@ -115,9 +115,12 @@ def test_the_one_account_that_was_granted_is_connected(workspace: Workspace, net
     assert (row.status, row.permissions, row.metadata) == ("active", ["read", "write"], {"page_id": "1"})
     assert (row.connected_at, row.last_sync, row.is_default, row.due_at) == (NOW, NOW, True, None)
     assert (row.unseal().access_token, row.unseal().refresh_token) == ("page-token", "person-token")
-    told = Event.objects.values_list("type", "resource_id", "workspace_id", "key_id", "details").get()
-    about = {"platform": "facebook", "account_name": "Company Page"}
-    assert told == ("account.connected", row.pk, workspace.pk, "key_1", about)
+    told = Event.objects.order_by("pk").values_list("type", "workspace_id", "key_id")
+    assert list(told) == [
+        (name, workspace.pk, "key_1") for name in ("connection.started", "connection.answered", "account.connected")
+    ]
+    connected = Event.objects.get(resource_id=row.pk)
+    assert connected.details == {"platform": "facebook", "account_name": "Company Page"}
 
 
 def test_a_token_that_ends_is_refreshed_before(workspace: Workspace, network: FakeNetwork) -> None:
@@ -287,10 +290,10 @@ def test_what_the_network_refuses_is_told_and_uses_up_the_state(
 
 
 def test_a_refusal_by_the_person_uses_up_the_state(workspace: Workspace, network: FakeNetwork) -> None:
-    state = start(workspace).state
+    state, told = start(workspace).state, "access_denied" + "x" * 500
 
     with pytest.raises(OAuthExchangeFailed) as raised:
-        connecting.refuse(workspace, state=state, error="access_denied" + "x" * 500, key_id="key_1", now=NOW)
+        connecting.refuse(workspace, state=state, error=told, key_id="key_1", actor=ACTOR, now=NOW)
 
     assert raised.value.details["reason"].startswith("access_denied")
     assert len(raised.value.details["reason"]) == 200
@@ -394,7 +397,7 @@ def test_new_tokens_win_over_a_refresh_that_is_under_way(workspace: Workspace, n
 
 def sign_in(connection: Connection) -> str:
     credentials = SignIn(identifier="alice.example", password="aaaa-bbbb-cccc-dddd")
-    return connecting.sign_in(connection, credentials, now=NOW)
+    return connecting.sign_in(connection, credentials, actor=ACTOR, now=NOW)
 
 
 def find(state: str, *, platform: str = "bluesky", now: datetime = NOW) -> Connection:

@@ -268,7 +268,7 @@ def test_a_refresh_renews_tokens_and_profile(workspace: Workspace, network: Fake
     account = make_account(workspace, tokens=PAIR, last_error={"code": "OLD"})
     network.shown = Profile(name="New name", username="new", followers=7, following=8)
 
-    services.refresh_account(account, now=NOW)
+    services.refresh_account(account, actor=ACTOR, now=NOW)
 
     row = SocialAccount.objects.get()
     assert network.calls == [("refresh", "1001", "refresh"), ("profile", "1001", "new-token")]
@@ -281,7 +281,7 @@ def test_a_profile_that_can_be_read_does_not_hide_why_the_tokens_were_not_renewe
 ) -> None:
     network.refreshed = Rejected("Wrong secret.", code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR)
 
-    services.refresh_account(make_account(workspace, tokens=PAIR), now=NOW)
+    services.refresh_account(make_account(workspace, tokens=PAIR), actor=ACTOR, now=NOW)
 
     row = SocialAccount.objects.get()
     assert [call[0] for call in network.calls] == ["refresh", "profile"]
@@ -290,7 +290,7 @@ def test_a_profile_that_can_be_read_does_not_hide_why_the_tokens_were_not_renewe
 
 
 def test_without_a_refresh_token_the_profile_alone_is_renewed(workspace: Workspace, network: FakeNetwork) -> None:
-    services.refresh_account(make_account(workspace), now=NOW)
+    services.refresh_account(make_account(workspace), actor=ACTOR, now=NOW)
 
     assert network.calls == [("profile", "1001", "token")]
 
@@ -307,7 +307,7 @@ def test_a_profile_that_is_refused_shows_in_the_health(
 ) -> None:
     network.shown = error
 
-    services.refresh_account(make_account(workspace), now=NOW)
+    services.refresh_account(make_account(workspace), actor=ACTOR, now=NOW)
 
     row = SocialAccount.objects.get()
     assert row.last_error == {"code": code, "message": error.message}
@@ -318,7 +318,7 @@ def test_a_disconnected_account_is_not_asked_for(workspace: Workspace, network: 
     account = make_account(workspace, tokens=PAIR)
     disconnect(account)
 
-    services.refresh_account(account, now=NOW)
+    services.refresh_account(account, actor=ACTOR, now=NOW)
 
     assert [call for call in network.calls if call[0] != "revoke"] == []
 
