@@ -24,6 +24,7 @@ from posts.services import (
     lock_in,
     require_publishable,
     set_due,
+    standing,
     sync,
 )
 from workspaces.models import Workspace
@@ -52,7 +53,8 @@ def create_schedule(workspace: Workspace, *, values: Mapping[str, Any], actor: A
     given = {name: values[name] for name in FIELDS if name in values}
     schedule = Schedule.objects.create(workspace=workspace, **{"timezone": workspace.timezone} | given)
     _add_slots(schedule, values["slots"])
-    record("created", schedule, actor=actor, workspace_id=workspace.pk)
+    told = {name: getattr(schedule, name) for name in FIELDS} | {"slots": _slots_of(schedule)}
+    record("created", schedule, actor=actor, workspace_id=workspace.pk, **told)
     return schedule
 
 
@@ -63,11 +65,11 @@ def update_schedule(schedule: Schedule, *, values: Mapping[str, Any], actor: Act
     before = {name: getattr(locked, name) for name in values if name in FIELDS}
     for name in before:
         setattr(locked, name, values[name])
-    if "slots" in values:
-        _replace_slots(locked, values["slots"])
+    told = _tell_slots(locked, values["slots"]) if "slots" in values else {}
     locked.save()
     returned = _move(locked, before, has_new_slots="slots" in values, now=now)
-    record("updated", locked, actor=actor, workspace_id=locked.workspace_id, **changes(before, locked))
+    told = {side: fields | told.get(side, {}) for side, fields in changes(before, locked).items()}
+    record("updated", locked, actor=actor, workspace_id=locked.workspace_id, **told)
     _return_to_draft(returned, actor=actor)
     return Changed(schedule=locked, returned=returned)
 
@@ -78,7 +80,7 @@ def delete_schedule(schedule: Schedule, *, actor: Actor) -> int:
     locked = lock(schedule)
     posts = queued(locked)
     _return_to_draft(posts, actor=actor)
-    record("deleted", locked, actor=actor, workspace_id=locked.workspace_id, returned=len(posts))
+    record("deleted", locked, actor=actor, workspace_id=locked.workspace_id, name=locked.name, returned=len(posts))
     locked.delete()
     return len(posts)
 
@@ -93,6 +95,7 @@ def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -
     if not held.is_active:
         raise ScheduleOnHold
     locked = lock_in(post, QUEUEABLE)
+    before = standing(locked)
     found = destinations.resolve(locked.workspace, locked.destinations, kept=True)
     targets = destinations.place(locked, found)
     require_publishable(locked, found)
@@ -105,7 +108,7 @@ def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -
     locked.scheduled_at, locked.scheduled_timezone = place.at, held.timezone
     sync(locked)
     told = {"scheduled_at": place.at.isoformat(), "timezone": held.timezone, "schedule": held.pk}
-    record("scheduled", locked, actor=actor, **told)
+    record("scheduled", locked, actor=actor, **told, **changes(before, locked))
     return locked
 
 
@@ -147,6 +150,20 @@ def _add_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> None:
     Slot.objects.bulk_create(Slot(schedule=schedule, **values) for values in given)
 
 
+def _slots_of(schedule: Schedule) -> list[dict[str, Any]]:
+    """Return the slots as the journal has them."""
+    rows = schedule.slots.order_by("day", "time", "pk")
+    return [{"day": slot.day, "time": slot.time.strftime("%H:%M"), "platforms": slot.platforms} for slot in rows]
+
+
+def _tell_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Make the slots these; returns those before and after, where they are others now."""
+    before = _slots_of(schedule)
+    _replace_slots(schedule, given)
+    after = _slots_of(schedule)
+    return {"before": {"slots": before}, "after": {"slots": after}} if before != after else {}
+
+
 def _replace_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> None:
     """Make the slots these; one at the same time of the week stays the same slot."""
     present = {(slot.day, slot.time): slot for slot in schedule.slots.all()}
@@ -183,8 +200,9 @@ def _return_to_draft(posts: Sequence[Post], *, actor: Actor) -> None:
     waiting = Target.objects.active().filter(post__in=posts)
     waiting.update(status=TargetStatus.DRAFT, scheduled_at=None, due_at=None, give_up_at=None, **UNTRIED)
     for post in posts:
+        before = standing(post)
         sync(post)
-        record("unscheduled", post, actor=actor)
+        record("unscheduled", post, actor=actor, **changes(before, post))
 
 
 def follow_zones(now: datetime) -> int:
@@ -196,6 +214,7 @@ def follow_zones(now: datetime) -> int:
             if schedule is not None:
                 there = [post for post in queued(schedule) if post.pk in posts]
                 keep_with_slots(schedule, there, now=now, give_up_after=GIVE_UP_AFTER)
+                record("zone_followed", schedule, actor=SYSTEM, posts=sorted(posts))
     return sum(map(len, moved.values()))
 
 
@@ -203,7 +222,11 @@ def leave(account: SocialAccount, actor: Actor, now: datetime) -> int:
     """Take an account that goes out of all slots; one that is for nobody then is removed. Cancels nothing itself."""
     schedules = Schedule.objects.select_for_update().filter(workspace=account.workspace_id).order_by("pk")
     for schedule in schedules:
-        if _forget(schedule, account) and schedule.is_active:
+        before = _slots_of(schedule)
+        is_gone = _forget(schedule, account)
+        if before != (after := _slots_of(schedule)):
+            record("updated", schedule, actor=actor, before={"slots": before}, after={"slots": after})
+        if is_gone and schedule.is_active:
             posts = queued(schedule)
             returned = requeue(schedule, posts, now=now, give_up_after=GIVE_UP_AFTER, without=account.pk)
             _return_to_draft(returned, actor=SYSTEM)

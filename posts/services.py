@@ -185,13 +185,19 @@ def _schedule(
 ) -> None:
     require_future(scheduled_at, now=now)
     require_publishable(post, found)
+    before = standing(post)
     set_due(targets, scheduled_at=scheduled_at)
     if scheduled_at <= now:
         transaction.on_commit(doorbell.ring, robust=True)
     leave_queue(post)
     post.scheduled_at, post.scheduled_timezone = scheduled_at, zone
     sync(post)
-    record("scheduled", post, actor=actor, scheduled_at=scheduled_at.isoformat(), timezone=zone)
+    record("scheduled", post, actor=actor, scheduled_at=scheduled_at, timezone=zone, **changes(before, post))
+
+
+def standing(post: Post) -> dict[str, Any]:
+    """Return what the journal tells of where a post stands, before a change and after it."""
+    return {name: getattr(post, name) for name in ("status", "scheduled_at", "scheduled_timezone", "schedule_id")}
 
 
 def leave_queue(post: Post) -> None:
@@ -224,11 +230,12 @@ def set_due(targets: list[Target], *, scheduled_at: datetime) -> None:
 def unschedule_post(post: Post, *, actor: Actor) -> Post:
     """Return a post to draft; a failed one only while nothing of it is, or may be, at a network."""
     locked = lock_in(post, {SCHEDULED, MISSED, FAILED})
+    before = standing(locked)
     Target.objects.active().filter(post=locked).update(
         status=TargetStatus.DRAFT, scheduled_at=None, due_at=None, give_up_at=None, **UNTRIED
     )
     sync(locked)
-    record("unscheduled", locked, actor=actor)
+    record("unscheduled", locked, actor=actor, **changes(before, locked))
     return locked
 
 
@@ -241,10 +248,11 @@ def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     found = destinations.resolve(locked.workspace, locked.destinations, kept=True)
     targets = destinations.place(locked, found)
     require_publishable(locked, found)
+    before = standing(locked)
     _send_now([target.pk for target in targets], now=now)
     leave_queue(locked)
     sync(locked)
-    record("publish_requested", locked, actor=actor)
+    record("publish_requested", locked, actor=actor, **changes(before, locked))
     return locked
 
 
@@ -258,9 +266,10 @@ def retry_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     if lost:
         raise destinations.AccountNotConnected("The account was disconnected.", accounts=lost)
     rules.check(locked, accounts, files.as_content(locked))
+    before = standing(locked)
     _send_now(list(failed.values_list("pk", flat=True)), now=now)
     sync(locked)
-    record("retried", locked, actor=actor)
+    record("retried", locked, actor=actor, **changes(before, locked))
     return locked
 
 
@@ -283,6 +292,7 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
     locked = get_object_or_404(Target, pk=target.pk)
     if locked.status != TargetStatus.NEEDS_REVIEW:
         raise WrongStatus(f"The target is {locked.status}: there is nothing to resolve.", status=post.status)
+    before = standing(post)
     if published:
         locked.status, locked.url, locked.published_at = TargetStatus.PUBLISHED, locked.url or url, now
         locked.error = REST_UNSENT if len(locked.parts) < locked.replies else None
@@ -291,7 +301,8 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
     else:
         _send_now([locked.pk], now=now)
     sync(post)
-    record("resolved", post, actor=actor, target=locked.pk, outcome="published" if published else "not_published")
+    told = {"target": locked.pk, "outcome": "published" if published else "not_published"}
+    record("resolved", post, actor=actor, **told, **changes(before, post))
     return post
 
 

@@ -103,7 +103,12 @@ def test_scheduling_gives_every_target_its_time(workspace: Workspace, accounts: 
     assert [facts(target, *wanted) for target in Target.objects.filter(post=post)] == [wanted] * 2
     assert (stored.status, stored.scheduled_at, stored.moment) == ("scheduled", SOON, SOON)
     assert (scheduled.scheduled_timezone, stored.scheduled_timezone) == ("Europe/Paris", "Europe/Paris")
-    assert Event.objects.get().details == {"scheduled_at": SOON.isoformat(), "timezone": "Europe/Paris"}
+    assert Event.objects.get().details == {
+        "scheduled_at": SOON.isoformat(),
+        "timezone": "Europe/Paris",
+        "before": {"status": "missed", "scheduled_at": None, "scheduled_timezone": ""},
+        "after": {"status": "scheduled", "scheduled_at": SOON.isoformat(), "scheduled_timezone": "Europe/Paris"},
+    }
 
 
 def test_a_minute_ago_is_still_taken_for_now(workspace: Workspace, accounts: list[SocialAccount]) -> None:
@@ -292,7 +297,13 @@ def test_what_a_person_says_is_published_is_sent_no_more(workspace: Workspace, n
     assert (settled.status, settled.url, settled.published_at) == ("published", "https://f.example/1", NOW)
     assert (settled.due_at, settled.outcome_unknown, settled.error) == (None, False, None)
     assert (post.status, post.published_at) == ("published", NOW)
-    assert (event.type, event.details) == ("post.resolved", {"target": target.pk, "outcome": "published"})
+    assert event.type == "post.resolved"
+    assert event.details == {
+        "target": target.pk,
+        "outcome": "published",
+        "before": {"status": "needs_review"},
+        "after": {"status": "published"},
+    }
     assert network.calls == []
 
 
