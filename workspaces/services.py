@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from ouipost.errors import InvalidInput
-from ouipost.events.journal import Actor, changes, record
+from ouipost.events.journal import SYSTEM, Actor, changes, record
 from workspaces import hooks
 from workspaces.models import ApiKey, KeyMode, Mode, Workspace
 
@@ -29,7 +29,7 @@ def create_workspace(
     kept = {name: value for name, value in (settings or {}).items() if value is not None}
     workspace = Workspace.objects.create(name=name, description=description, settings=kept, mode=mode)
     if key is not None:
-        _let_see(key, workspace)
+        _let_see(key, workspace, actor=actor)
     record("created", workspace, actor=actor, workspace_id=workspace.pk, name=name, mode=mode)
     return workspace
 
@@ -42,12 +42,14 @@ def _allowed_mode(key: ApiKey | None, mode: str) -> str:
     return Mode.SANDBOX
 
 
-def _let_see(key: ApiKey, workspace: Workspace) -> None:
+def _let_see(key: ApiKey, workspace: Workspace, *, actor: Actor) -> None:
     """Add the workspace to the list of a key that has one."""
     locked = ApiKey.objects.select_for_update().get(pk=key.pk)
     if locked.workspace_ids:
+        before = {"workspace_ids": locked.workspace_ids}
         locked.workspace_ids = [*locked.workspace_ids, workspace.pk]
         locked.save(update_fields=["workspace_ids"])
+        record("updated", locked, actor=actor, key_name=locked.name, **changes(before, locked))
 
 
 @transaction.atomic
@@ -85,6 +87,8 @@ def _purge(workspace: Workspace) -> bool:
     """Let each app remove its part, the highest first: an account stays connected while a post of it is under way."""
     if not all(hook(workspace) for hook in reversed(hooks.on_purge)):
         return False
-    Workspace.objects.filter(pk=workspace.pk).delete()
+    with transaction.atomic():
+        Workspace.objects.filter(pk=workspace.pk).delete()
+        record("purged", workspace, actor=SYSTEM, workspace_id=workspace.pk, name=workspace.name)
     logger.info("Workspace %s was removed", workspace.pk)
     return True
