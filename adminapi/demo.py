@@ -11,16 +11,18 @@ from typing import Any
 import requests
 from django.conf import settings
 from django.core.management.base import OutputWrapper
+from django.db import transaction
 from django.utils import timezone
 from PIL import Image, ImageDraw
 
 from adminapi.bootstrap import bootstrap
 from adminapi.client import Client
-from ouipost.events.journal import SYSTEM
+from ouipost.events.journal import Actor, record
 from workspaces.keys import create_key
 from workspaces.models import KeyMode, Mode, Tier
 
 EMAIL, WORKSPACE = "demo@example.com", "Demo"
+ACTOR = Actor.of_command("load_demo")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +79,13 @@ def make(output: OutputWrapper) -> Demo:
         mode=Mode.SANDBOX,
         tier=Tier.ENTERPRISE,
         key_mode=KeyMode.TEST,
+        actor=ACTOR,
     )
-    secret = made.secret or create_key(name="Demo again", tier=Tier.ENTERPRISE, mode=KeyMode.TEST, actor=SYSTEM)[1]
-    made.admin.set_password(password)  # an earlier demo that came to no end may have set another
-    made.admin.save()
+    secret = made.secret or create_key(name="Demo again", tier=Tier.ENTERPRISE, mode=KeyMode.TEST, actor=ACTOR)[1]
+    with transaction.atomic():
+        made.admin.set_password(password)  # an earlier demo that came to no end may have set another
+        made.admin.save()
+        record("updated", made.admin, actor=ACTOR, password_changed=True)
     client = Client(settings.PUBLIC_BASE_URL, api_key=secret, workspace_id=made.workspace.pk)
     output.write("Making the demo: an account at each simulated network, and some posts.")
     platforms = [each for each in client.call("GET", "/api/platforms")["platforms"] if each["configured"]]

@@ -34,6 +34,11 @@ class Actor:
         key = getattr(request, "auth", None)
         return actor if key is None else replace(actor, key_id=key.pk)
 
+    @classmethod
+    def of_command(cls, name: str) -> "Actor":
+        """Return who runs a command on the machine itself: it stands as the agent."""
+        return cls(user_agent=f"manage.py {name}")
+
 
 SYSTEM = Actor()
 """The product itself."""

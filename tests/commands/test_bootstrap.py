@@ -73,7 +73,7 @@ def test_run_again_it_changes_nothing_and_hides_the_key() -> None:
     second = bootstrap_json()
 
     assert second == first | {"api_key": None}
-    assert counts() == before == [1, 1, 1, 1, 3]
+    assert counts() == before == [1, 1, 1, 1, 4]
 
 
 def test_run_again_with_another_password_it_keeps_the_old_one() -> None:
@@ -129,6 +129,8 @@ def test_everything_made_is_in_the_journal_without_secrets() -> None:
     shown = bootstrap_json()
 
     told = list(Event.objects.order_by("pk").values())
-    assert [event["type"] for event in told] == ["user.created", "workspace.created", "api_key.created"]
+    types = ["user.created", "workspace.created", "workspace.members_changed", "api_key.created"]
+    assert [event["type"] for event in told] == types
+    assert {event["user_agent"] for event in told} == {"manage.py bootstrap"}
     assert shown["api_key"] not in str(told)
     assert PASSWORD not in str(told)

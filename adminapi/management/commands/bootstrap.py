@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from adminapi.bootstrap import Bootstrapped, bootstrap
+from ouipost.events.journal import Actor
 from workspaces.models import Mode, Tier
 
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
                 workspace_name=options["workspace"],
                 mode=options["mode"],
                 tier=options["tier"],
+                actor=Actor.of_command("bootstrap"),
             )
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error

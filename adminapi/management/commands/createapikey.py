@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ouipost.events.journal import SYSTEM
+from ouipost.events.journal import Actor
 from workspaces.keys import create_key
 from workspaces.models import KeyMode, Tier, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
@@ -37,7 +37,7 @@ class Command(BaseCommand):
             tier=options["tier"],
             permissions=options["permission"],
             workspace_ids=options["workspace"],
-            actor=SYSTEM,
+            actor=Actor.of_command("createapikey"),
         )
         if options["json"]:
             self.stdout.write(json.dumps({"id": key.pk, "api_key": secret}))

@@ -12,7 +12,7 @@ from django.http import Http404
 from adminapi.arguments import require_between, require_workspace
 from ouipost.claims import database_now
 from ouipost.errors import DomainError
-from ouipost.events.journal import SYSTEM
+from ouipost.events.journal import Actor
 from posts import services
 from posts.models import Post, Target, TargetQuerySet
 from posts.reconciling import Pending, question, told
@@ -70,7 +70,7 @@ class Command(BaseCommand):
     def _ask(self, target: Target) -> bool:
         """Put the target back; returns False where somebody else has settled it in the meantime."""
         try:
-            services.look_again(target, actor=SYSTEM, now=database_now())
+            services.look_again(target, actor=Actor.of_command("reconcile"), now=database_now())
         except (DomainError, Http404) as error:
             self.stdout.write(f"{target.pk} is left alone: {error}")
             return False
