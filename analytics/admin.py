@@ -1,12 +1,14 @@
 """What is read of accounts and posts, and when, in the console."""
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from analytics.models import AccountSync, TargetNumbers
 from analytics.sync import read_soon
 from ouipost.claims import database_now
+from ouipost.events.journal import Actor, entry, record_all
 from ouipost.events.operator import ReadOnlyAdmin
 
 
@@ -25,7 +27,11 @@ class AccountSyncAdmin(ReadOnlyAdmin[AccountSync]):
 
     @admin.action(description="Read what is due next now", permissions=["view"])
     def read_now(self, request: HttpRequest, syncs: QuerySet[AccountSync]) -> None:
-        count = read_soon(syncs, now=database_now())
+        with transaction.atomic():
+            actor = Actor.from_request(request)
+            rows = syncs.select_related("account")
+            record_all([entry("read_requested", sync.account, actor=actor) for sync in rows])
+            count = read_soon(syncs, now=database_now())
         self.message_user(request, f"{count} accounts are read as soon as a worker is free.")
 
 

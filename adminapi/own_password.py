@@ -1,0 +1,41 @@
+"""The console's page for one's own password: it goes through the services, as the API does."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.views import PasswordChangeView
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils import timezone
+from unfold.forms import AdminOwnPasswordChangeForm
+
+from adminapi.passwords import hash_password
+from ouipost.events.journal import Actor
+from workspaces import users
+
+
+class OwnPasswordView(PasswordChangeView):
+    """Changes the password of whoever is logged in, and tells the journal."""
+
+    form_class = AdminOwnPasswordChangeForm
+
+    def get_success_url(self) -> str:
+        return reverse("admin:password_change_done")
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(**context) | admin.site.each_context(self.request)
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        values = {"password": hash_password(form.cleaned_data["new_password1"])}
+        actor = Actor.from_request(self.request)
+        user = users.update_user(form.user, values=values, actor=actor, now=timezone.now())
+        update_session_auth_hash(self.request, user)  # this session goes on
+        return HttpResponseRedirect(self.get_success_url())
+
+
+def own_password(request: HttpRequest) -> HttpResponseBase:
+    """Show the page in the console, to staff."""
+    request.current_app = admin.site.name
+    return admin.site.admin_view(OwnPasswordView.as_view(), cacheable=True)(request)

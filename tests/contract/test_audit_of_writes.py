@@ -1,0 +1,377 @@
+"""Every write through the API, the admin API, the console or a command leaves a line: who, from where, what."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+
+from accounts import health
+from accounts.models import AccountStatus, Connection, SocialAccount
+from accounts.platforms.base import Candidate, PlatformError, Profile, Rejected, Tokens
+from accounts.platforms.facebook import Facebook
+from analytics.models import AccountSync
+from ouipost.claims import database_now
+from ouipost.events.models import Event
+from posts.models import Post, Target
+from tests.conftest import AdminClient, ApiClient
+from tests.contract.routes import Route, admin_routes, api_routes
+from tests.contract.world import CALLBACK, upload
+from tests.factories import make_account, make_key, make_media, make_post, make_schedule, make_token, make_user
+from tests.factories import make_workspace as workspace_of
+from tests.posts.pictures import picture
+from workspaces.models import ApiKey, Membership, User, Workspace
+
+ADDRESS, AGENT = "203.0.113.9", "an agent/1.0"
+PASSWORD = "correct horse battery staple"
+LATER = "2036-01-01T00:00:00Z"
+WRITES_NOTHING = {"POST /api/posts/{pk}/validate", "POST /api/posts/validate"}
+"""Sent with POST, and only looks."""
+
+
+@dataclass(kw_only=True)
+class World:
+    """A workspace, a program that may do everything in it, and an administrator."""
+
+    workspace: Workspace
+    key: ApiKey
+    api: ApiClient
+    user: User
+    admin: AdminClient
+
+    @property
+    def account(self) -> SocialAccount:
+        return SocialAccount.objects.order_by("pk").first() or make_account(self.workspace)
+
+    def post(self, status: str = "draft", **values: Any) -> Post:
+        if status != "draft":
+            values.setdefault("scheduled_at", "2036-01-01T00:00:00+00:00")
+        return make_post(self.workspace, accounts=[self.account], status=status, **values)
+
+    def act(self, method: str, path: str, body: Any = None) -> Any:
+        """Send as the program, or below /admin as the administrator."""
+        client = self.admin if path.startswith("/admin") else self.api
+        return client(method, path, body)
+
+    def state(self) -> str:
+        body = {"platform": "facebook", "callback_url": CALLBACK}
+        state: str = self.api.post("/api/accounts", body).json()["data"]["state"]
+        return state
+
+
+Write = Callable[[World], Any]
+
+
+def _resolve(world: World) -> Any:
+    post = world.post("needs_review")
+    target = Target.objects.get(post=post)
+    path = f"/api/posts/{post.pk}/targets/{target.pk}/resolve"
+    return world.act("POST", path, {"outcome": "published", "url": "https://facebook.com/1"})
+
+
+def _publish(world: World) -> Any:
+    return world.api.post(f"/api/posts/{world.post().pk}/publish", Prefer="wait=0")
+
+
+def _retry(world: World) -> Any:
+    return world.api.post(f"/api/posts/{world.post('failed').pk}/retry", Prefer="wait=0")
+
+
+def _rotate(world: World) -> Any:
+    return world.act("POST", f"/admin/keys/{make_key()[0].pk}/rotate")
+
+
+def _log_in(world: World) -> Any:
+    return world.act("POST", "/admin/login", {"email": world.user.email, "password": "a long pass phrase"})
+
+
+def _other_user(world: World) -> str:
+    return f"/admin/users/{make_user(email='other@example.com', role='editor').pk}"
+
+
+NEW_USER = {"email": "new@example.com", "name": "New", "password": PASSWORD, "role": "editor"}
+SLOTS = [{"day": "monday", "time": "10:00", "platforms": ["facebook"]}]
+WRITES: dict[str, Write] = {
+    "POST /api/workspaces": lambda world: world.act("POST", "/api/workspaces", {"name": "New"}),
+    "PUT /api/workspaces/{pk}": lambda world: world.act("PUT", f"/api/workspaces/{world.workspace.pk}", {"name": "B"}),
+    "DELETE /api/workspaces/{pk}": lambda world: world.act("DELETE", f"/api/workspaces/{world.workspace.pk}"),
+    "POST /api/accounts": lambda world: world.act(
+        "POST", "/api/accounts", {"platform": "facebook", "callback_url": CALLBACK}
+    ),
+    "POST /api/accounts/callback": lambda world: world.act(
+        "POST", "/api/accounts/callback", {"state": world.state(), "code": "code"}
+    ),
+    "POST /api/accounts/{pk}/reconnect": lambda world: world.act(
+        "POST", f"/api/accounts/{world.account.pk}/reconnect", {"callback_url": CALLBACK}
+    ),
+    "POST /api/accounts/{pk}/refresh": lambda world: world.act("POST", f"/api/accounts/{world.account.pk}/refresh"),
+    "PUT /api/accounts/{pk}": lambda world: world.act("PUT", f"/api/accounts/{world.account.pk}", {"name": "B"}),
+    "DELETE /api/accounts/{pk}": lambda world: world.act("DELETE", f"/api/accounts/{world.account.pk}"),
+    "POST /api/posts": lambda world: world.act("POST", "/api/posts", {"content": "A", "platforms": [world.account.pk]}),
+    "PUT /api/posts/{pk}": lambda world: world.act("PUT", f"/api/posts/{world.post().pk}", {"content": "B"}),
+    "DELETE /api/posts/{pk}": lambda world: world.act("DELETE", f"/api/posts/{world.post().pk}"),
+    "POST /api/posts/{pk}/media": lambda world: upload(world.api, world.post(), picture()),
+    "POST /api/posts/{pk}/schedule": lambda world: world.act(
+        "POST", f"/api/posts/{world.post().pk}/schedule", {"scheduled_at": LATER}
+    ),
+    "POST /api/posts/{pk}/unschedule": lambda world: world.act(
+        "POST", f"/api/posts/{world.post('scheduled').pk}/unschedule"
+    ),
+    "POST /api/posts/{pk}/publish": _publish,
+    "POST /api/posts/{pk}/retry": _retry,
+    "POST /api/posts/{pk}/targets/{target}/resolve": _resolve,
+    "PUT /api/media/{pk}": lambda world: world.act(
+        "PUT", f"/api/media/{make_media(world.post()).pk}", {"alt_text": "B"}
+    ),
+    "DELETE /api/media/{pk}": lambda world: world.act("DELETE", f"/api/media/{make_media(world.post()).pk}"),
+    "POST /api/schedules": lambda world: world.act("POST", "/api/schedules", {"name": "New", "slots": SLOTS}),
+    "PUT /api/schedules/{pk}": lambda world: world.act(
+        "PUT", f"/api/schedules/{make_schedule(world.workspace).pk}", {"slots": SLOTS}
+    ),
+    "DELETE /api/schedules/{pk}": lambda world: world.act(
+        "DELETE", f"/api/schedules/{make_schedule(world.workspace).pk}"
+    ),
+    "POST /admin/login": _log_in,
+    "POST /admin/logout": lambda world: world.act("POST", "/admin/logout"),
+    "PUT /admin/profile": lambda world: world.act("PUT", "/admin/profile", {"name": "B"}),
+    "PUT /admin/workspaces/{pk}/members": lambda world: world.act(
+        "PUT", f"/admin/workspaces/{world.workspace.pk}/members", {"members": [world.user.pk]}
+    ),
+    "POST /admin/users": lambda world: world.act("POST", "/admin/users", NEW_USER),
+    "PUT /admin/users/{pk}": lambda world: world.act("PUT", _other_user(world), {"role": "viewer"}),
+    "DELETE /admin/users/{pk}": lambda world: world.act("DELETE", _other_user(world)),
+    "POST /admin/keys": lambda world: world.act("POST", "/admin/keys", {"name": "New"}),
+    "PUT /admin/keys/{pk}": lambda world: world.act("PUT", f"/admin/keys/{make_key()[0].pk}", {"expires_at": LATER}),
+    "DELETE /admin/keys/{pk}": lambda world: world.act("DELETE", f"/admin/keys/{make_key()[0].pk}"),
+    "POST /admin/keys/{pk}/rotate": _rotate,
+}
+"""How each route does its work, once; PATCH is the same as PUT."""
+
+
+def writing(routes: list[Route]) -> list[str]:
+    names = [str(route) for route in routes if route.method not in ("GET", "PATCH")]
+    return [name for name in names if name not in WRITES_NOTHING]
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Say which pages the network opens, or how it refuses; it knows the person as Bakery."""
+
+    def grant(*pages: str, error: PlatformError | None = None) -> None:
+        def exchange(*_: Any, **__: Any) -> Tokens:
+            if error is not None:
+                raise error
+            return Tokens(access_token="of the person")
+
+        profile = Profile(name="Bakery", username="bakery", profile_image="")
+        tokens = Tokens(access_token="of the page")
+        candidates = [Candidate(remote_id=each, type="page", profile=profile, tokens=tokens) for each in pages]
+        monkeypatch.setattr(Facebook, "exchange", exchange)
+        monkeypatch.setattr(Facebook, "candidates", lambda *_: candidates)
+        monkeypatch.setattr(Facebook, "profile", lambda *_: profile)
+        monkeypatch.setattr(Facebook, "revoke", lambda *_: None)
+
+    grant("9001")
+    return grant
+
+
+@pytest.fixture
+def world(db: None, network: Any) -> World:
+    workspace, (key, secret), user = workspace_of(), make_key(), make_user(email="boss@example.com")
+    api, admin = ApiClient(secret, workspace.pk), AdminClient(make_token(user))
+    for client in (api, admin):
+        client.client = Client(REMOTE_ADDR=ADDRESS, headers={"User-Agent": AGENT})
+    return World(workspace=workspace, key=key, api=api, user=user, admin=admin)
+
+
+def test_every_route_that_writes_is_tried() -> None:
+    assert sorted(WRITES) == sorted(writing([*api_routes(), *admin_routes()]))
+
+
+@pytest.mark.parametrize("route", WRITES)
+def test_a_write_leaves_a_line_of_its_caller_with_address_and_agent(world: World, route: str) -> None:
+    before = set(Event.objects.values_list("pk", flat=True))
+
+    response = WRITES[route](world)
+
+    assert response.status_code in (200, 201, 202), response.content
+    lines = Event.objects.exclude(pk__in=before).exclude(ip_address="")
+    who = {"user_id": world.user.pk, "user_email": world.user.email} if "/admin" in route else {"key_id": world.key.pk}
+    if route == "POST /admin/login":
+        who = {"resource_id": world.user.pk}  # nobody was logged in yet
+    assert lines.filter(ip_address=ADDRESS, user_agent=AGENT, **who).exists(), list(Event.objects.values())
+    assert lines.count() == lines.filter(ip_address=ADDRESS, user_agent=AGENT).count()
+
+
+@pytest.mark.parametrize("route", [route for route in WRITES if route.startswith("PUT")])
+def test_a_change_is_told_with_what_was_before_and_after(world: World, route: str) -> None:
+    WRITES[route](world)
+
+    details = Event.objects.exclude(ip_address="").order_by("pk").last().details  # type: ignore[union-attr]
+    assert details["before"].keys() == details["after"].keys() != set()
+    assert all(details["before"][name] != details["after"][name] for name in details["before"])
+
+
+@pytest.mark.parametrize("route", ["schedule", "unschedule", "publish", "retry", "targets/{target}/resolve"])
+def test_where_a_post_stood_is_told_before_and_after(world: World, route: str) -> None:
+    WRITES[f"POST /api/posts/{{pk}}/{route}"](world)
+
+    [line] = Event.objects.exclude(ip_address="")
+    assert line.details["before"]["status"] != line.details["after"]["status"] == Post.objects.get().status
+
+
+def told() -> list[tuple[str, str]]:
+    return list(Event.objects.exclude(ip_address="").order_by("pk").values_list("type", "resource_id"))
+
+
+def test_a_sign_in_is_told_step_by_step_whatever_comes_of_it(world: World, network: Any) -> None:
+    network("1", "2")
+    pending = world.act("POST", "/api/accounts/callback", {"state": world.state(), "code": "c"}).json()["data"]
+    world.act("POST", "/api/accounts/callback", {"connection": pending["connection"], "select": ["2"]})
+    network(error=Rejected("No."))
+    failed = world.act("POST", "/api/accounts/callback", {"state": world.state(), "code": "c"})
+    refused = world.act("POST", "/api/accounts/callback", {"state": world.state(), "error": "access_denied"})
+
+    first, second, third = Connection.objects.order_by("pk").values_list("pk", flat=True)
+    assert (failed.status_code, refused.status_code) == (422, 422)
+    assert told() == [
+        ("connection.started", first),
+        ("connection.answered", first),
+        ("account.connected", SocialAccount.objects.get().pk),
+        ("connection.started", second),
+        ("connection.answered", second),
+        ("connection.started", third),
+        ("connection.answered", third),
+    ]
+
+
+def test_the_account_that_is_no_longer_the_default_is_told_too(world: World) -> None:
+    old = world.account
+    new = make_account(world.workspace, remote_id="2", default_of=None)
+
+    world.act("PUT", f"/api/accounts/{new.pk}", {"is_default": True})
+    world.act("DELETE", f"/api/accounts/{new.pk}")
+
+    assert told() == [
+        ("account.updated", old.pk),
+        ("account.updated", new.pk),
+        ("account.updated", old.pk),
+        ("account.disconnected", new.pk),
+    ]
+    assert [line.details["after"] for line in Event.objects.filter(resource_id=old.pk).order_by("pk")] == [
+        {"default_of": None},
+        {"default_of": "facebook"},
+    ]
+
+
+def test_slots_that_lose_an_account_are_told(world: World) -> None:
+    account = world.account
+    schedule = make_schedule(world.workspace, slots=[(0, "09:00", [account.pk, "twitter"])])
+
+    world.act("DELETE", f"/api/accounts/{account.pk}")
+
+    line = Event.objects.get(resource_id=schedule.pk)
+    assert (line.type, line.ip_address, line.workspace_id) == ("schedule.updated", ADDRESS, world.workspace.pk)
+    assert line.details["before"]["slots"][0]["platforms"] == [account.pk, "twitter"]
+    assert line.details["after"]["slots"][0]["platforms"] == ["twitter"]
+
+
+def test_a_limited_key_that_may_see_another_workspace_is_told(world: World) -> None:
+    key, secret = make_key(workspace_ids=[world.workspace.pk])
+    client = ApiClient(secret)
+
+    made = client.post("/api/workspaces", {"name": "New"}).json()["data"]["workspace"]["id"]
+
+    line = Event.objects.get(type="api_key.updated", resource_id=key.pk)
+    assert line.details["after"] == {"workspace_ids": [world.workspace.pk, made]}
+
+
+def test_the_address_is_that_of_the_peer_unless_the_peer_is_a_trusted_proxy(world: World, settings: Any) -> None:
+    path, spoofed = f"/api/workspaces/{world.workspace.pk}", {"X_Forwarded_For": "198.51.100.7, 192.0.2.44"}
+    world.api("PUT", path, {"name": "One"}, **spoofed)
+    settings.TRUSTED_PROXIES = [ADDRESS]
+    proxied = ApiClient(world.api.headers["X-API-Key"], world.workspace.pk)
+    proxied.client = Client(REMOTE_ADDR=ADDRESS)
+    proxied("PUT", path, {"name": "Two"}, **spoofed)
+
+    addresses = Event.objects.filter(type="workspace.updated").order_by("pk").values_list("ip_address", flat=True)
+    assert list(addresses) == [ADDRESS, "192.0.2.44"]
+
+
+def console(user: User) -> Client:
+    client = Client(REMOTE_ADDR=ADDRESS, headers={"User-Agent": AGENT})
+    client.force_login(user)
+    return client
+
+
+def _post_action(name: str, status: str) -> Callable[[World], tuple[str, dict[str, Any]]]:
+    return lambda world: ("posts_post_changelist", {"action": name, "_selected_action": world.post(status).pk})
+
+
+def _read_now(world: World) -> tuple[str, dict[str, Any]]:
+    sync = AccountSync.objects.create(account=world.account, due_at=database_now(), account_due_at=database_now())
+    return "analytics_accountsync_changelist", {"action": "read_now", "_selected_action": sync.pk}
+
+
+NEW_WORKSPACE = {"name": "New", "description": "", "mode": "live", "settings": "{}"}
+IN_THE_CONSOLE: dict[str, Callable[[World], tuple[str, dict[str, Any]]]] = {
+    "post.publish_requested": _post_action("publish_now", "draft"),
+    "post.retried": _post_action("retry_failed", "failed"),
+    "account.read_requested": _read_now,
+    "workspace.created": lambda _: ("workspaces_workspace_add", NEW_WORKSPACE),
+}
+
+
+@pytest.mark.parametrize("kind", IN_THE_CONSOLE)
+def test_what_is_done_in_the_console_is_told_of_the_person(world: World, kind: str) -> None:
+    page, form = IN_THE_CONSOLE[kind](world)
+
+    console(world.user).post(reverse(f"admin:{page}"), form)
+
+    [line] = Event.objects.filter(type=kind)
+    assert (line.user_id, line.ip_address, line.user_agent) == (world.user.pk, ADDRESS, AGENT)
+
+
+def test_another_password_in_the_console_is_told_and_ends_what_was_open_elsewhere(world: World) -> None:
+    client, page = console(world.user), "/console/password_change/"
+    form = {"old_password": "a long pass phrase", "new_password1": PASSWORD, "new_password2": PASSWORD}
+
+    wrong = client.post(page, form | {"old_password": "no"})
+    changed = client.post(page, form)
+
+    assert (client.get(page).status_code, wrong.status_code, changed.status_code) == (200, 200, 302)
+    [line] = Event.objects.filter(type="user.updated")
+    assert (line.user_id, line.ip_address, line.details["password_changed"]) == (world.user.pk, ADDRESS, True)
+    assert PASSWORD not in str(line.details)
+    assert (Client().get(page).status_code, world.admin.get("/admin/profile").status_code) == (302, 401)
+    assert User.objects.get(pk=world.user.pk).check_password(PASSWORD)
+
+
+def test_a_command_is_told_as_the_agent(db: None) -> None:
+    given = {"email": "owner@example.com", "password": PASSWORD, "workspace": "Bakery"}
+    call_command("bootstrap", **given, stdout=StringIO())
+    call_command("createapikey", "Another", stdout=StringIO())
+
+    lines = list(Event.objects.order_by("pk").values_list("type", "user_agent"))
+    assert lines == [
+        ("user.created", "manage.py bootstrap"),
+        ("workspace.created", "manage.py bootstrap"),
+        ("workspace.members_changed", "manage.py bootstrap"),
+        ("api_key.created", "manage.py bootstrap"),
+        ("api_key.created", "manage.py createapikey"),
+    ]
+    assert Membership.objects.count() == 1
+
+
+def test_an_account_that_can_be_read_again_is_told(world: World) -> None:
+    account = make_account(world.workspace, status=AccountStatus.ERROR, last_error={"code": "X", "message": "x"})
+
+    health.recovered([account.pk])
+    health.recovered([account.pk])
+
+    assert list(Event.objects.filter(resource_id=account.pk).values_list("type")) == [("account.recovered",)]
+    assert SocialAccount.objects.get(pk=account.pk).status == AccountStatus.ACTIVE

@@ -1,0 +1,3 @@
+from django.contrib.auth.forms import PasswordChangeForm as AdminOwnPasswordChangeForm
+
+__all__ = ["AdminOwnPasswordChangeForm"]
