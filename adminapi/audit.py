@@ -15,6 +15,7 @@ from adminapi.viewsets import AdminViewSet
 from ouipost.api.csv import CSV, JSON, streamed_csv, wants_csv
 from ouipost.api.filters import BoundedFilterSet
 from ouipost.api.pagination import PARAMETERS, BoundedPages
+from ouipost.api.showing import shown
 from ouipost.api.viewsets import Lists
 from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
@@ -109,8 +110,8 @@ def _csv(events: QuerySet[Event]) -> StreamingHttpResponse:
 
 
 def _row(event: Event) -> Mapping[str, Any]:
-    shown = LogSerializer(event).data
-    return shown | {"details": orjson.dumps(shown["details"]).decode()}
+    row: dict[str, Any] = shown(LogSerializer, event)
+    return row | {"details": orjson.dumps(row["details"]).decode()}
 
 
 def in_chunks(events: QuerySet[Event]) -> Iterator[Event]:

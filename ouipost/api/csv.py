@@ -13,6 +13,8 @@ from ouipost.errors import InvalidInput
 JSON, CSV = "json", "csv"
 CSV_TYPE = "text/csv"
 CONTENT_TYPE = f"{CSV_TYPE}; charset=utf-8"
+PIECE = 32_768
+"""So many characters are sent at once."""
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -30,7 +32,7 @@ def csv_answer(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], fil
 
 
 def streamed_csv(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], filename: str) -> StreamingHttpResponse:
-    """Answer the same row by row, as they are read: there may be more than memory holds."""
+    """Answer the same piece by piece, as the rows are read: there may be more than memory holds."""
     return StreamingHttpResponse(_lines(rows, columns), content_type=CONTENT_TYPE, headers=_headers(filename))
 
 
@@ -44,9 +46,10 @@ def _lines(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterato
     writer.writeheader()
     for row in rows:
         writer.writerow({name: harmless(value) for name, value in row.items()})
-        yield text.getvalue()
-        text.seek(0)
-        text.truncate()
+        if text.tell() >= PIECE:
+            yield text.getvalue()
+            text.seek(0)
+            text.truncate()
     yield text.getvalue()
 
 

@@ -243,6 +243,7 @@ def test_what_is_written_while_a_csv_is_read_does_not_get_into_it(
     admin: AdminClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit, "CHUNK", 1)
+    monkeypatch.setattr("ouipost.api.csv.PIECE", 1)
     told = [tell(workspace), tell(workspace, at=NOON + timedelta(hours=1))]
     lines = iter(admin.get("/admin/audit?format=csv").streaming_content)
     first = next(lines)
