@@ -205,6 +205,9 @@ def test_a_write_leaves_a_line_of_its_caller_with_address_and_agent(world: World
         who = {"resource_id": world.user.pk}  # nobody was logged in yet
     assert lines.filter(ip_address=ADDRESS, user_agent=AGENT, **who).exists(), list(Event.objects.values())
     assert lines.count() == lines.filter(ip_address=ADDRESS, user_agent=AGENT).count()
+    everything = str(list(Event.objects.values()))
+    secrets = (PASSWORD, world.api.headers["X-API-Key"], world.admin.headers["Authorization"].partition(" ")[2])
+    assert [secret for secret in (*secrets, "of the person", "of the page") if secret in everything] == []
 
 
 @pytest.mark.parametrize("route", [route for route in WRITES if route.startswith("PUT")])

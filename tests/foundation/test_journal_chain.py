@@ -121,6 +121,15 @@ def test_a_run_ends_after_its_time_and_the_next_one_goes_on(
     assert [seal_new(seconds=-1) for _ in range(4)] == [2, 2, 1, 0]
 
 
+def test_a_thousand_rows_cost_fifteen_statements_at_most(
+    workspace: Workspace, django_assert_max_num_queries: Any
+) -> None:
+    write(workspace, 1_000)
+
+    with django_assert_max_num_queries(15):
+        assert seal_batch() == 1_000
+
+
 def test_nothing_new_costs_one_query(events: list[Event], django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         assert seal_new() == 0
