@@ -214,7 +214,7 @@ def follow_zones(now: datetime) -> int:
             if schedule is not None:
                 there = [post for post in queued(schedule) if post.pk in posts]
                 keep_with_slots(schedule, there, now=now, give_up_after=GIVE_UP_AFTER)
-                record("zone_followed", schedule, actor=SYSTEM, posts=sorted(posts))
+                record("zone_followed", schedule, actor=SYSTEM, posts=[post.pk for post in there])
     return sum(map(len, moved.values()))
 
 

@@ -88,7 +88,7 @@ def _purge(workspace: Workspace) -> bool:
     if not all(hook(workspace) for hook in reversed(hooks.on_purge)):
         return False
     with transaction.atomic():
-        Workspace.objects.filter(pk=workspace.pk).delete()
-        record("purged", workspace, actor=SYSTEM, workspace_id=workspace.pk, name=workspace.name)
+        if Workspace.objects.filter(pk=workspace.pk).delete()[0]:  # else another worker was first
+            record("purged", workspace, actor=SYSTEM, workspace_id=workspace.pk, name=workspace.name)
     logger.info("Workspace %s was removed", workspace.pk)
     return True

@@ -204,6 +204,8 @@ def test_a_zone_with_new_rules_takes_its_queue_along(
     assert set(Target.objects.filter(post=post).values_list("due_at", flat=True)) == {post.scheduled_at}
     assert Post.objects.get(pk=other.pk).scheduled_at == other.scheduled_at
     assert schedules.follow_zones(database_now()) == 0
+    line = Event.objects.get(type="schedule.zone_followed")
+    assert (line.resource_id, line.details) == (schedule.pk, {"posts": [post.pk]})
 
 
 @pytest.mark.django_db

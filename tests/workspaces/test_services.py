@@ -218,6 +218,7 @@ def test_the_highest_app_removes_its_part_first(workspace: Workspace, steps: Any
 
     assert called == ["high Bakery", "low Bakery"]
     assert not Workspace.objects.exists()
+    assert [row[0] for row in told()] == ["workspace.deleted", "workspace.purged"]
 
 
 @pytest.mark.django_db
