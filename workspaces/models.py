@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from ouipost.events.journal import Actor, record
 from ouipost.ids import public_id
 from workspaces import admission
 from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS, admin_permission, console_permissions
@@ -40,9 +41,12 @@ class UserManager(BaseUserManager["User"]):
         user.save()
         return user
 
+    @transaction.atomic
     def create_superuser(self, email: str, password: str | None = None, **values: Any) -> "User":
         """Create an administrator: what Django's own createsuperuser calls."""
-        return self.create_user(email, password, **{"role": Role.ADMIN} | values)
+        user = self.create_user(email, password, **{"role": Role.ADMIN} | values)
+        record("created", user, actor=Actor.of_command("createsuperuser"), email=user.email, role=user.role)
+        return user
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email=(username or "").strip().lower())

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.core.management import call_command
@@ -358,6 +359,8 @@ def test_a_command_is_told_as_the_agent(db: None) -> None:
     given = {"email": "owner@example.com", "password": PASSWORD, "workspace": "Bakery"}
     call_command("bootstrap", **given, stdout=StringIO())
     call_command("createapikey", "Another", stdout=StringIO())
+    with patch.dict("os.environ", DJANGO_SUPERUSER_PASSWORD=PASSWORD):
+        call_command("createsuperuser", email="b@example.com", name="B", interactive=False, stdout=StringIO())
 
     lines = list(Event.objects.order_by("pk").values_list("type", "user_agent"))
     assert lines == [
@@ -366,6 +369,7 @@ def test_a_command_is_told_as_the_agent(db: None) -> None:
         ("workspace.members_changed", "manage.py bootstrap"),
         ("api_key.created", "manage.py bootstrap"),
         ("api_key.created", "manage.py createapikey"),
+        ("user.created", "manage.py createsuperuser"),
     ]
     assert Membership.objects.count() == 1
 
