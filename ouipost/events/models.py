@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar, NoReturn
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 from ouipost.ids import uuid7
@@ -59,7 +58,7 @@ class Event(models.Model):
     key_id = models.CharField(max_length=45, blank=True)
     ip_address = models.CharField(max_length=45, blank=True)
     user_agent = models.CharField(max_length=300, blank=True)
-    details = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
+    details = models.JSONField(default=dict)
     created_at = models.DateTimeField()
     seq = models.PositiveBigIntegerField(null=True, unique=True, editable=False, help_text="Its place in the chain.")
     seal = models.CharField(max_length=64, default="", db_default="", editable=False)
