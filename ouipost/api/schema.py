@@ -7,7 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent, force_instance
 from drf_spectacular.utils import Direction, OpenApiParameter
 from rest_framework.permissions import SAFE_METHODS
-from rest_framework.serializers import Serializer
+from rest_framework.serializers import CharField, Serializer
 
 from ouipost.api.failures import BY_STATUS
 
@@ -143,13 +143,17 @@ class EnvelopeSchema(AutoSchema):
 
 
 class StrictInputSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """Says of every input that it takes no other fields than its own."""
+    """Says of every input that it takes no other fields than its own, and which of them may not be empty."""
 
     target_class = "ouipost.api.inputs.StrictInput"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
         schema: Schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # type: ignore[no-untyped-call]
+        fields = force_instance(self.target).fields  # type: ignore[no-untyped-call]
+        for name, described in schema.get("properties", {}).items():
+            if isinstance(fields[name], CharField) and not fields[name].allow_blank and "type" in described:
+                described.setdefault("minLength", 1)
         return {**schema, "additionalProperties": False}
 
 
