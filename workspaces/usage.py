@@ -6,17 +6,16 @@ often its flusher dies, or does not hear that its commit went through.
 
 import logging
 import os
-import threading
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from multiprocessing.util import Finalize
 
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
+from ouipost.flushing import Flusher
 from ouipost.redis import Unavailable
 from workspaces.counting import Batch, InProcess, InRedis, Source
 from workspaces.models import ApiKey, KeyUsage, UsageBatch
@@ -114,47 +113,16 @@ def _note_last_use(batch: Batch, keys: dict[str, ApiKey]) -> None:
     ApiKey.objects.bulk_update(later, ["last_used_at"], batch_size=ROWS)
 
 
-class Flusher:
-    """Writes what this process counted alone: 10 s after a request, and when the process ends."""
-
-    def __init__(self) -> None:
-        self.start_anew()
-
-    def start_anew(self) -> None:
-        """Forget that anything is waiting: a forked process has none of its parent's threads."""
-        self._lock = threading.Lock()
-        self._is_waiting = self._knows_the_end = False
-
-    def flush_soon(self) -> None:
-        """See to it that what is counted by now is written before long; threads may call this at once."""
-        if self._is_waiting:
-            return
-        with self._lock:
-            if not self._is_waiting:
-                self._is_waiting = True
-                self._start()
-
-    def _start(self) -> None:
-        timer = threading.Timer(FLUSH_SECONDS, self._flush)
-        timer.daemon = True
-        timer.start()
-        if not self._knows_the_end:
-            self._knows_the_end = True
-            Finalize(None, self._flush, exitpriority=0)  # unlike atexit, it is called in a web server's children too
-
-    def _flush(self) -> None:
-        """Write what was counted; what cannot be written is kept for the next time."""
-        self._is_waiting = False
-        try:
-            while flush(IN_PROCESS):
-                pass
-        except DatabaseError:
-            logger.warning("The use of keys could not be written; it is kept", exc_info=True)
-        finally:
-            connections.close_all()  # this thread ends here
+def write_counted() -> None:
+    """Write what this process counted alone; what cannot be written is kept for the next time."""
+    try:
+        while flush(IN_PROCESS):
+            pass
+    except DatabaseError:
+        logger.warning("The use of keys could not be written; it is kept", exc_info=True)
 
 
-FLUSHER = Flusher()
+FLUSHER = Flusher(write_counted, seconds=FLUSH_SECONDS)
 
 
 def count_here(key_id: str, *, now: datetime) -> None:

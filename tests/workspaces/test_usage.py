@@ -11,6 +11,7 @@ import pytest
 from django.db import OperationalError, connections
 from django.utils import timezone
 
+from ouipost import flushing
 from ouipost.redis import Unavailable
 from tests.conftest import ApiClient
 from tests.factories import make_key
@@ -247,12 +248,11 @@ def test_usage_is_shown_although_redis_is_away(settings: Any) -> None:
 
 
 @pytest.fixture
-def flusher(monkeypatch: pytest.MonkeyPatch) -> Iterator[usage.Flusher]:
+def flusher(monkeypatch: pytest.MonkeyPatch) -> Iterator[flushing.Flusher]:
     """A flusher that does not wait ten seconds, and has nothing to do at the end of the tests."""
-    monkeypatch.setattr(usage, "FLUSH_SECONDS", 0.01)
     ends: list[Any] = []
-    monkeypatch.setattr(usage, "Finalize", lambda _, callback, exitpriority: ends.append(callback))
-    yield usage.Flusher()
+    monkeypatch.setattr(flushing, "Finalize", lambda _, callback, exitpriority: ends.append(callback))
+    yield flushing.Flusher(usage.write_counted, seconds=0.01)
     wait_for_timers()
 
 
@@ -263,7 +263,7 @@ def wait_for_timers() -> None:
 
 
 @with_threads
-def test_a_process_writes_what_it_counted_by_itself(flusher: usage.Flusher) -> None:
+def test_a_process_writes_what_it_counted_by_itself(flusher: flushing.Flusher) -> None:
     key, _ = make_key()
     for _ in range(2):
         usage.IN_PROCESS.count(key.pk, now=NOON)
@@ -277,7 +277,7 @@ def test_a_process_writes_what_it_counted_by_itself(flusher: usage.Flusher) -> N
 
 @with_threads
 def test_what_cannot_be_written_goes_with_the_next(
-    flusher: usage.Flusher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    flusher: flushing.Flusher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     key, _ = make_key()
 

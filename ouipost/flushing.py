@@ -1,0 +1,45 @@
+"""Writing what a process counted in memory: some seconds after the first count, and when the process ends."""
+
+import threading
+from collections.abc import Callable
+from multiprocessing.util import Finalize
+
+from django.db import connections
+
+
+class Flusher:
+    """Calls `write` in a thread of its own; what cannot be written `write` has to keep for the next time."""
+
+    def __init__(self, write: Callable[[], object], *, seconds: float) -> None:
+        self._write = write
+        self._seconds = seconds
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """Forget that anything is waiting: a forked process has none of its parent's threads."""
+        self._lock = threading.Lock()
+        self._is_waiting = self._knows_the_end = False
+
+    def flush_soon(self) -> None:
+        """See to it that what is counted by now is written before long; threads may call this at once."""
+        if self._is_waiting:
+            return
+        with self._lock:
+            if not self._is_waiting:
+                self._is_waiting = True
+                self._start()
+
+    def _start(self) -> None:
+        timer = threading.Timer(self._seconds, self._flush)
+        timer.daemon = True
+        timer.start()
+        if not self._knows_the_end:
+            self._knows_the_end = True
+            Finalize(None, self._flush, exitpriority=0)  # unlike atexit, it is called in a web server's children too
+
+    def _flush(self) -> None:
+        self._is_waiting = False
+        try:
+            self._write()
+        finally:
+            connections.close_all()  # this thread ends here
