@@ -106,7 +106,7 @@ def _consent_url(connector: Connector, connection: Connection, *, state: str, ve
     url = connector.authorize_url(
         redirect_uri=connection.callback_url, state=state, scopes=connection.scopes, code_challenge=challenge
     )
-    return registry.session(connection.workspace).public_url(url)
+    return registry.session(connection.platform, connection.workspace).public_url(url)
 
 
 def find_by_state(state: str, *, platform: str, now: datetime) -> Connection:
@@ -122,7 +122,7 @@ def sign_in(connection: Connection, credentials: SignIn, *, actor: Actor, now: d
     """Check an app password at its network and return the code for the callback; raises PlatformError when refused."""
     connector = registry.connector(connection.platform, connection.workspace)
     assert isinstance(connector, PasswordConnector)
-    session = registry.session(connection.workspace)
+    session = registry.session(connection.platform, connection.workspace)
     candidates = connector.sign_in(session, credentials, now=now)
     code = secrets.token_urlsafe(32)
     connection.code_digest = _digest(code)
@@ -202,7 +202,7 @@ def _candidates(connection: Connection, *, code: str, now: datetime) -> list[Can
         if not secrets.compare_digest(connection.code_digest, _digest(code)):
             raise OAuthExchangeFailed("The code is not the one that the sign-in page gave.")
         return _load(connection.unseal())
-    session = registry.session(connection.workspace)
+    session = registry.session(connection.platform, connection.workspace)
     try:
         tokens = connector.exchange(
             session,

@@ -40,6 +40,22 @@ class Network(Guarded):
         return self.id
 
 
+class CallCount(models.Model):
+    """How much of something went one way: within five minutes, or ever. `accounts.calls` keeps it."""
+
+    pk = models.CompositePrimaryKey("at", "network", "kind", "outcome")
+    at = models.DateTimeField(help_text="When the five minutes begin; 1970 for the sum of all times.")
+    network = models.CharField(max_length=28, help_text="By the key of its health.")
+    kind = models.CharField(max_length=7)
+    outcome = models.CharField(max_length=20)
+    calls = models.PositiveBigIntegerField()
+    milliseconds = models.PositiveBigIntegerField()
+    last_at = models.DateTimeField(null=True, help_text="The last one; kept for what was published.")
+
+    def __str__(self) -> str:
+        return f"{self.calls} {self.kind} {self.outcome} at {self.network} from {self.at}"
+
+
 class SocialAccountQuerySet(models.QuerySet["SocialAccount"]):
     def connected(self) -> "SocialAccountQuerySet":
         """Leave out the disconnected, which stay for the posts that they published."""

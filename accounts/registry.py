@@ -8,6 +8,7 @@ from django.conf import settings
 from accounts import platforms
 from accounts.platforms.base import App, Connector
 from accounts.session import NetworkSession
+from accounts.traffic import SANDBOX
 from ouipost.errors import DomainError
 from workspaces.models import Workspace
 
@@ -43,9 +44,14 @@ def connector(platform_id: str, workspace: Workspace) -> Connector:
     return platform
 
 
-def session(workspace: Workspace, *, deadline: float = math.inf) -> NetworkSession:
-    """Return the way out for this workspace: to the networks, the gateway, or the built-in simulator."""
-    return NetworkSession(gateway=gateway(workspace), deadline=deadline)
+def session(platform_id: str, workspace: Workspace, *, deadline: float = math.inf) -> NetworkSession:
+    """Return the way out for this workspace: to the network, the gateway, or the built-in simulator."""
+    return NetworkSession(gateway=gateway(workspace), deadline=deadline, network=network_of(platform_id, workspace))
+
+
+def network_of(platform_id: str, workspace: Workspace) -> str:
+    """Return the key of the health of this network as this workspace uses it."""
+    return f"{SANDBOX if workspace.is_sandbox else ''}{platform_id}"
 
 
 def gateway(workspace: Workspace) -> str:

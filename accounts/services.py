@@ -107,7 +107,7 @@ def _pass_default_on(account: SocialAccount, *, actor: Actor) -> None:
 def revoke(workspace: Workspace, platform: str, account: Account) -> None:
     """Ask the network to forget the tokens; best effort."""
     try:
-        registry.connector(platform, workspace).revoke(registry.session(workspace), account)
+        registry.connector(platform, workspace).revoke(registry.session(platform, workspace), account)
     except (PlatformError, registry.PlatformNotConfigured) as error:
         logger.warning("The tokens of %s at %s were not revoked: %s", account.remote_id, platform, error)
 
@@ -141,7 +141,7 @@ def _read_profile(account: SocialAccount, *, is_held_up: bool, now: datetime) ->
     """Ask the network how it shows the account; returns the fields to save."""
     try:
         connector = registry.connector(account.platform, account.workspace)
-        profile = connector.profile(registry.session(account.workspace), account.unseal())
+        profile = connector.profile(registry.session(account.platform, account.workspace), account.unseal())
     except (PlatformError, registry.PlatformNotConfigured) as error:
         account.last_error = {"code": getattr(error, "error_code", "PLATFORM_NOT_CONFIGURED"), "message": error.message}
         return ["last_error"]

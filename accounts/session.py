@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
+from accounts import calls
 from accounts.platforms.base import Answer, Unavailable, Unknown, WhoActs
 from ouipost import outbound
 
@@ -12,9 +13,11 @@ from ouipost import outbound
 class NetworkSession:
     """Implements `accounts.platforms.base.Session`; all its requests together end at `deadline`, a monotonic time."""
 
-    def __init__(self, gateway: str = "", deadline: float = math.inf) -> None:
+    def __init__(self, gateway: str = "", deadline: float = math.inf, network: str = "") -> None:
         self.gateway = gateway
         self.deadline = deadline
+        self.network = network
+        """By the key of its health, whose requests are counted; empty: they are not."""
         self.requests = 0
         """How many it was asked to send."""
         self._client = outbound.Client(gateway=gateway)
@@ -36,6 +39,7 @@ class NetworkSession:
         if seconds <= 0:
             raise Unavailable("No time was left for the request.")
         self.requests += 1
+        began = time.monotonic()
         try:
             answer = self._client.request(
                 method,
@@ -52,10 +56,17 @@ class NetworkSession:
             message = "This installation does not allow the address; its operator can allow it."
             raise Unavailable(message, who_acts=WhoActs.OPERATOR) from error
         except outbound.NotSent as error:
+            self._count(calls.LOST, began)
             raise Unavailable("The network could not be reached.") from error
         except outbound.AnswerLost as error:
+            self._count(calls.LOST, began)
             raise Unknown("The network gave no whole answer.") from error
+        self._count(calls.outcome_of(answer.status), began)
         return Answer(status=answer.status, headers=answer.headers, body=answer.body)
+
+    def _count(self, outcome: str, began: float) -> None:
+        if self.network:
+            calls.note(self.network, kind=calls.REQUEST, outcome=outcome, seconds=time.monotonic() - began)
 
     def public_url(self, url: str) -> str:
         """Return where a person finds this page of the network: behind the gateway where there is one."""

@@ -95,7 +95,7 @@ def _refresh(claim: Claim) -> bool:
     now = claims.database_now()
     try:
         connector = registry.connector(account.platform, account.workspace)
-        session = registry.session(account.workspace, deadline=claim.deadline)
+        session = registry.session(account.platform, account.workspace, deadline=claim.deadline)
         tokens = connector.refresh(session, account.unseal(), now=now)
     except (PlatformError, registry.PlatformNotConfigured, CannotDecrypt) as error:
         if isinstance(error, AuthExpired | Rejected) and error.acts != WhoActs.OPERATOR:

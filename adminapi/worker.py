@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import close_old_connections
 from django.utils import timezone
 
-from accounts import connecting, tokens
+from accounts import calls, connecting, tokens
 from adminapi import logins
 from analytics import discovery, pruning
 from analytics.sync import Syncer
@@ -56,6 +56,7 @@ CHORES = (
         name="find published posts", every=timedelta(hours=1), work=lambda: discovery.discover_all(now=database_now())
     ),
     Chore(name="forget old numbers", every=timedelta(hours=1), work=lambda: pruning.forget_old(timezone.now())),
+    Chore(name="forget old network calls", every=timedelta(hours=1), work=lambda: calls.forget_old(timezone.now())),
     Chore(name="sweep orphaned files", every=timedelta(hours=1), work=files.sweep),
 )
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from django.db import close_old_connections
 
-from accounts import registry, tokens
+from accounts import calls, registry, tokens
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms.base import (
     AccountNumbers,
@@ -32,6 +32,7 @@ from analytics.settling import Report, settle_all
 from ouipost.claims import Claim, database_now, engine_time
 from ouipost.crypto import CannotDecrypt
 from ouipost.writer import Runs
+from posts.settling import word
 
 logger = logging.getLogger(__name__)
 
@@ -63,9 +64,11 @@ def read(claim: Claim, *, writer: Runs) -> Report | None:
     """Read what is due of a claimed account and settle it; returns what came of it, None for a lost claim."""
     due = writer.run(load_all, claim)
     report = _report(claim, due) if due else None
-    if report is None or not writer.run(settle_all, report):
+    if not due or report is None or not writer.run(settle_all, report):
         logger.warning("The numbers of %s are read by another worker", claim.pk)
         return None
+    network = registry.network_of(due.account.platform, due.account.workspace)
+    calls.note(network, kind=calls.SYNC, outcome=word(report.error) if report.error else calls.READ)
     return report
 
 
@@ -129,7 +132,9 @@ class Reading:
 
     def __post_init__(self) -> None:
         self.account = self.due.account
-        self.session: NetworkSession = registry.session(self.account.workspace, deadline=self.deadline)
+        self.session: NetworkSession = registry.session(
+            self.account.platform, self.account.workspace, deadline=self.deadline
+        )
         self.requests_left = budgets.requests_left(self.account.platform, self.due.sync.paced_at, now=self.due.at)
 
     def run(self) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.db import DatabaseError, close_old_connections
 
-from accounts import registry, tokens
+from accounts import calls, registry, tokens
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms.base import (
     AuthExpired,
@@ -44,6 +44,7 @@ from posts.settling import (
     Undecidable,
     gave_up,
     settle_all,
+    word,
 )
 from posts.steps import Arming, Loaded, Saving, Search, arm_all, load_all, others, save_all
 
@@ -105,6 +106,9 @@ class Publish:
             listing_lag=self.connector.listing_lag,
         )
         self._surely(report)
+        if not isinstance(outcome, Later):
+            network = registry.network_of(self.account.platform, self.account.workspace)
+            calls.note(network, kind=calls.PUBLISH, outcome=word(outcome))
 
     def _load(self) -> None:
         """Read everything once, right after the claim: from then on nobody can edit any more."""
@@ -123,7 +127,7 @@ class Publish:
         if not registry.is_configured(self.connector):
             message = f"This installation has no credentials for {self.connector.name}."
             raise Unavailable(message, who_acts=WhoActs.OPERATOR)
-        self.session = registry.session(self.account.workspace)
+        self.session = registry.session(self.account.platform, self.account.workspace)
         content = compose(self.target.post, self.account, self.connector, self.media)
         if self.unresolved or self.target.parts:  # it is what was sent, whatever the settings say by now
             content = replace(content, text=self.target.sent_text)

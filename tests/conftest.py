@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from accounts import calls
 from ouipost import redis
 from ouipost.api import limits
 from tests.factories import make_key, make_token, make_user, make_workspace
@@ -83,7 +84,9 @@ def _nothing_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     guesses.HELD.clear()
     monkeypatch.setattr(guesses, "TRIES", guesses.Tries())
     usage.IN_PROCESS.start_anew()
+    calls.COUNTED.start_anew()
     monkeypatch.setattr(usage.FLUSHER, "flush_soon", lambda: None)
+    monkeypatch.setattr(calls.FLUSHER, "flush_soon", lambda: None)
 
 
 @pytest.fixture

@@ -119,10 +119,10 @@ def test_people_find_pages_where_our_requests_go() -> None:
 def test_a_sandbox_never_leaves_this_installation(mode: str, gateway: str, expected: str, settings: Any) -> None:
     settings.NETWORK_GATEWAY = gateway
 
-    session = registry.session(Workspace(mode=mode))
+    session = registry.session("facebook", Workspace(mode=mode))
 
     assert (session.gateway, session.deadline) == (expected, math.inf)
-    assert registry.session(Workspace(mode=mode), deadline=7).deadline == 7
+    assert registry.session("facebook", Workspace(mode=mode), deadline=7).deadline == 7
 
 
 REGISTERED = {"client_id": "id", "client_secret": "word", "version": "v27.0"}

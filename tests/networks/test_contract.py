@@ -148,7 +148,7 @@ def test_tokens_are_renewed_and_the_account_goes_on(world: World, network: str) 
 
     account.refresh_from_db()
     connector = registry.connector(network, account.workspace)
-    assert connector.profile(registry.session(account.workspace), account.unseal()).name
+    assert connector.profile(registry.session(account.platform, account.workspace), account.unseal()).name
     clock.advance(DAY_AND_HOUR)
     assert tokens.refresh_now(account), "what it gave is good for another time"
 
@@ -224,7 +224,7 @@ def test_the_numbers_of_a_post_are_what_the_network_gives_and_nothing_else(world
     clock.advance(3 * 86_400)
     tokens.refresh_now(account)
     account.refresh_from_db()
-    session = registry.session(account.workspace)
+    session = registry.session(account.platform, account.workspace)
 
     found = connector.post_metrics(session, account.unseal(), [target.remote_id], now=clock.now())
 
@@ -243,7 +243,9 @@ def test_an_account_has_numbers(world: World, network: str) -> None:
     account = connected(world, network)
     connector = registry.connector(network, account.workspace)
 
-    numbers = connector.account_metrics(registry.session(account.workspace), account.unseal(), now=clock.now())
+    numbers = connector.account_metrics(
+        registry.session(account.platform, account.workspace), account.unseal(), now=clock.now()
+    )
 
     assert isinstance(numbers, AccountNumbers)
     assert numbers.followers is not None

@@ -154,7 +154,7 @@ def _known(connector: Connector, options: dict[str, Any]) -> dict[str, Any]:
 
 def _send(connector: Connector, account: SocialAccount, operation: Operation) -> Published:
     """Go all the way with one visible call, asking again as often as the network works on it."""
-    session = registry.session(account.workspace)
+    session = registry.session(account.platform, account.workspace)
     kept = dict(operation.handles)
 
     def save(handles: Any, *, seconds: float = 0) -> None:

@@ -238,7 +238,7 @@ def _publish(post: Post, account: SocialAccount) -> bool:
         return False
     networks.Post.objects.all().delete()  # the same text again would be refused for another reason
     networks.Counter.objects.all().delete()
-    session = registry.session(account.workspace)
+    session = registry.session(account.platform, account.workspace)
     operation = Operation(content=content, account=account.unseal(), now=database_now())
     handles = connector.prepare(session, operation, no_save)
     connector.commit(session, replace(operation, handles=handles))

@@ -1,0 +1,151 @@
+"""How calls to networks went: counted in memory, and added every few seconds to sums in the database.
+
+Nobody waits for it: a call costs an addition. What a process counted in its last seconds is gone when it is killed.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from django.db import DatabaseError, transaction
+from django.db.models import Case, Value, When
+from django.utils import timezone
+
+from accounts.models import CallCount
+from ouipost.flushing import Flusher
+from ouipost.rows import add_each
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 5
+SPAN = timedelta(minutes=5)
+EVER = datetime.fromtimestamp(0, tz=UTC)
+"""Where the sums of all times stand."""
+KEPT = timedelta(hours=48)
+
+REQUEST, PUBLISH, SYNC = "request", "publish", "sync"
+"""What is counted: each request that leaves, each attempt at publishing, each reading of an account."""
+OK, REFUSED, LIMITED, OUTDATED, FAILED, LOST = "ok", "refused", "limited", "outdated", "failed", "lost"
+"""How a request can end."""
+PUBLISHED, READ = "published", "read"
+"""How publishing and reading end when all is well; otherwise they have the name of the error."""
+BY_STATUS = {408: FAILED, 426: OUTDATED, 429: LIMITED}
+
+
+class Key(NamedTuple):
+    """What a sum is of."""
+
+    at: datetime
+    network: str
+    kind: str
+    outcome: str
+
+
+def outcome_of(status: int) -> str:
+    """Return what the status of an answer says of the network: a refusal is no fault of its own."""
+    if status in BY_STATUS:
+        return BY_STATUS[status]
+    return FAILED if status >= 500 else REFUSED if status >= 400 else OK
+
+
+@dataclass(kw_only=True)
+class Sum:
+    """What was counted of one kind."""
+
+    calls: int = 0
+    seconds: float = 0
+    last_at: datetime
+
+    def add(self, other: "Sum") -> None:
+        self.calls += other.calls
+        self.seconds += other.seconds
+        self.last_at = max(self.last_at, other.last_at)
+
+
+class Counted:
+    """What this process counted and did not write yet; threads may share it."""
+
+    def __init__(self) -> None:
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """Forget everything: what a forked process inherits is its parent's."""
+        self._lock = threading.Lock()
+        self._sums: dict[Key, Sum] = {}
+
+    def add(self, sums: Mapping[Key, Sum]) -> None:
+        with self._lock:
+            for key, each in sums.items():
+                self._sums.setdefault(key, Sum(last_at=each.last_at)).add(each)
+
+    def take(self) -> dict[Key, Sum]:
+        """Return what was counted, and begin anew."""
+        with self._lock:
+            taken, self._sums = self._sums, {}
+            return taken
+
+
+COUNTED = Counted()
+
+
+def note(network: str, *, kind: str, outcome: str, seconds: float = 0) -> None:
+    """Count one call, by the key of its network's health; it is written before long."""
+    now = timezone.now()
+    key = Key(_span_of(now), network, kind, outcome)
+    COUNTED.add({key: Sum(calls=1, seconds=seconds, last_at=now)})
+    FLUSHER.flush_soon()
+
+
+def _span_of(moment: datetime) -> datetime:
+    return moment - (moment - EVER) % SPAN
+
+
+def flush() -> None:
+    """Write what was counted; what cannot be written is kept for the next time."""
+    taken = COUNTED.take()
+    try:
+        write(taken)
+    except DatabaseError:
+        COUNTED.add(taken)
+        logger.warning("The counts of network calls could not be written; they are kept", exc_info=True)
+
+
+FLUSHER = Flusher(flush, seconds=FLUSH_SECONDS)
+
+
+@transaction.atomic
+def write(sums: Mapping[Key, Sum]) -> None:
+    """Add these sums, to their five minutes and to those of all times; raises what the database raises."""
+    ever: dict[Key, Sum] = {}
+    for key, each in sums.items():
+        ever.setdefault(key._replace(at=EVER), Sum(last_at=each.last_at)).add(each)
+    rows = [
+        key._asdict() | {"calls": each.calls, "milliseconds": round(each.seconds * 1000)}
+        for key, each in [*sums.items(), *ever.items()]
+    ]
+    add_each(CallCount, Key._fields, rows)
+    published = {key.network: each for key, each in ever.items() if key[2:] == (PUBLISH, PUBLISHED)}
+    _note_last({network: each.last_at for network, each in published.items()})
+
+
+def _note_last(published: Mapping[str, datetime]) -> None:
+    rows = CallCount.objects.filter(at=EVER, kind=PUBLISH, outcome=PUBLISHED, network__in=published)
+    if published:
+        rows.update(last_at=Case(*(When(network=network, then=Value(at)) for network, at in published.items())))
+
+
+def forget_old(now: datetime) -> int:
+    """Remove the sums of five minutes that are older than two days; returns how many."""
+    return CallCount.objects.filter(at__gt=EVER, at__lt=now - KEPT).delete()[0]
+
+
+def _after_fork() -> None:
+    COUNTED.start_anew()
+    FLUSHER.start_anew()
+
+
+os.register_at_fork(after_in_child=_after_fork)
