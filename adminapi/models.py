@@ -17,6 +17,10 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
         if not self.filter(pk=name).update(at=now):
             self.get_or_create(pk=name, defaults={"at": now})
 
+    def forget_old(self) -> None:
+        """Remove processes that were not heard for a day; what has no process is kept."""
+        self.filter(pk__contains=":", at__lt=database_now(self.db) - timedelta(days=1)).delete()
+
     def silence(self, name: str) -> timedelta | None:
         """Return how long nothing was heard of this; None: it never was."""
         heard = self.filter(pk=name).values_list("at", flat=True).first()
@@ -24,7 +28,7 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
 
 
 class Heartbeat(models.Model):
-    """When something that must go on for ever last showed that it does."""
+    """When something that must go on for ever, or a process, last showed that it does."""
 
     name = models.CharField(primary_key=True, max_length=40)
     at = models.DateTimeField()

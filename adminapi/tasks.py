@@ -3,8 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from celery.signals import beat_init
+
+from adminapi.heart import BEAT, TICK, Heart
 from adminapi.models import Heartbeat
-from adminapi.watchdog import TICK, WatchdogStep
+from adminapi.watchdog import WatchdogStep
 from adminapi.worker import CHORES, Chore
 from analytics.tasks import sync_due
 from ouipost.celery import DEFAULT, PUBLISH, app
@@ -49,6 +52,11 @@ def _add(chore: Chore) -> None:
     @app.task(name=task_name(chore))
     def work() -> None:
         chore.work()
+
+
+@beat_init.connect
+def _show_life(**_: Any) -> None:
+    Heart(BEAT).start()
 
 
 for chore in CHORES:

@@ -16,6 +16,7 @@ from celery import bootsteps
 from django.conf import settings
 from django.db import DatabaseError, connections
 
+from adminapi.heart import NODE, TICK, Heart
 from adminapi.models import Heartbeat
 from ouipost.claims import engine_time
 from posts import answers
@@ -23,7 +24,6 @@ from posts.tasks import last_turn
 
 logger = logging.getLogger(__name__)
 
-TICK = "tick"
 SILENCE = engine_time(30)
 LOOK_EVERY = engine_time(3)
 STOP_SECONDS = 60
@@ -109,17 +109,20 @@ class WatchdogStep(bootsteps.StartStopStep):
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
         self._watchdog = Watchdog()
+        self._heart = Heart(NODE, around=lambda: _in_database)
         self._thread = threading.Thread(target=self._watchdog.run, name="watchdog", daemon=True)
 
     def start(self, parent: Any) -> None:
         self._thread.start()
+        self._heart.start()
 
     def close(self, parent: Any) -> None:
         """Ask the spare worker to stop along with the pool, so that neither waits for the other."""
         self._watchdog.stop()
+        self._heart.stop()
 
     def stop(self, parent: Any) -> None:
-        self._watchdog.stop()
+        self.close(parent)
         self._thread.join(STOP_SECONDS)
 
     terminate = stop

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts import calls, connecting, tokens
 from adminapi import logins
+from adminapi.heart import SILENCE, WORKER, Heart
 from analytics import discovery, pruning
 from analytics.sync import Syncer
 from ouipost.api import idempotency
@@ -68,19 +69,23 @@ class Worker:
         self._publisher = Publisher(threads)
         self._syncer = Syncer(settings.SYNC_THREADS)
         self._stopping = threading.Event()
+        self._heart = Heart(WORKER, is_well=lambda: self._publisher.silence < SILENCE.total_seconds() / 2)
 
     def stop(self) -> None:
         """Take nothing more; `run` returns when what is in flight has ended."""
         self._stopping.set()
         self._publisher.stop()
         self._syncer.stop()
+        self._heart.stop()
 
     def run(self) -> None:
         """Work until `stop`, then let what is in flight end, up to 45 s."""
         beside = [threading.Thread(target=work, daemon=True) for work in (self._do_chores, self._syncer.run)]
         for thread in beside:
             thread.start()
+        self._heart.start()
         self._publisher.run()
+        self._heart.stop(seconds=STOP_SECONDS)
         for thread in beside:
             thread.join(timeout=STOP_SECONDS)
 

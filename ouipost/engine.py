@@ -35,6 +35,12 @@ class Engine(Generic[Job]):
         self._running: dict[Future[None], Job] = {}
         self._threads = threads
         self._claim_at = 0.0
+        self._turned_at = time.monotonic()
+
+    @property
+    def silence(self) -> float:
+        """Seconds since its own thread last turned from one thing to the next: many when it hangs."""
+        return time.monotonic() - self._turned_at
 
     def claim(self, free: int, running: Collection[Job]) -> Sequence[Job]:
         """Claim up to `free` jobs beside those that run; raises what the database raises."""
@@ -79,6 +85,7 @@ class Engine(Generic[Job]):
 
     def _serve(self) -> None:
         """Commit what has gathered; where many are under way, wait for a few more: they cost little together."""
+        self._turned_at = time.monotonic()
         if len(self._running) < MANY:
             self._writer.serve(CLAIM_EVERY_SECONDS if self._running else self.tick_seconds)
         else:

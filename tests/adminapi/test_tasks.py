@@ -15,8 +15,8 @@ from celery import Celery
 from kombu import Exchange, Queue
 
 from adminapi import tasks
+from adminapi.heart import TICK
 from adminapi.models import Heartbeat
-from adminapi.watchdog import TICK
 from adminapi.worker import CHORES
 from ouipost.beat import Beat
 from ouipost.celery import UNHEARD, app, waiting

@@ -11,8 +11,9 @@ import pytest
 from django.db import DatabaseError
 
 from adminapi import watchdog
+from adminapi.heart import TICK
 from adminapi.models import Heartbeat
-from adminapi.watchdog import SILENCE, TICK, Watchdog
+from adminapi.watchdog import SILENCE, Watchdog
 from ouipost.claims import database_now
 from posts import answers
 

@@ -1,0 +1,76 @@
+"""Signs of life: every process that publishes, and beat, shows every ten seconds that it is there.
+
+One small row each, by kind, machine and process. Whoever ends in good order takes its row along.
+"""
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+from django.db import DatabaseError, connections
+
+from adminapi.models import Heartbeat
+from ouipost.claims import engine_time
+
+logger = logging.getLogger(__name__)
+
+WORKER, NODE, BEAT = "worker", "node", "beat"
+"""A worker without Celery, the parent of a Celery worker's processes, and Celery's beat."""
+TICK = "tick"
+"""Not a process: what shows that beat, broker and worker are there, all three."""
+EVERY = engine_time(10)
+SILENCE = engine_time(45)
+"""Who was not heard for so long is dead, or as good as dead."""
+
+
+def name_of(kind: str) -> str:
+    """Return the name of this process, on this machine."""
+    return f"{kind}:{socket.gethostname()[:20]}:{os.getpid()}"
+
+
+class Heart:
+    """Beats from `start` to `stop`, while `is_well` says so; what it does in the database it does inside `around`."""
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        is_well: Callable[[], bool] = lambda: True,
+        around: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        self._kind = kind
+        self._is_well = is_well
+        self._around = around
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, *, seconds: float = 0) -> None:
+        """Beat no more, and wait so long until the row is gone."""
+        self._stopping.set()
+        if seconds:
+            self._thread.join(seconds)
+
+    def _run(self) -> None:
+        name = name_of(self._kind)
+        self._surely(Heartbeat.objects.forget_old)
+        while not self._stopping.is_set():
+            if self._is_well():
+                self._surely(lambda: Heartbeat.objects.beat(name))
+            self._stopping.wait(EVERY.total_seconds())
+        self._surely(Heartbeat.objects.filter(pk=name).delete)
+
+    def _surely(self, work: Callable[[], object]) -> None:
+        """Do this in the database; while it is away, nobody can be told anything."""
+        with self._around():
+            try:
+                work()
+            except DatabaseError as error:
+                logger.warning("No sign of life could be given: %s", error)
+            finally:
+                connections.close_all()

@@ -1,0 +1,66 @@
+"""Processes show that they live: each by a row of its own, which goes with it."""
+
+import os
+import threading
+from datetime import timedelta
+
+import pytest
+
+from adminapi import heart
+from adminapi.heart import NODE, TICK, WORKER, Heart, name_of
+from adminapi.models import Heartbeat
+from ouipost.claims import database_now
+from tests.product import wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heart, "EVERY", timedelta(milliseconds=20))
+
+
+def heard(name: str, *, ago: timedelta) -> None:
+    Heartbeat.objects.create(name=name, at=database_now() - ago)
+
+
+def names() -> list[str]:
+    return sorted(Heartbeat.objects.values_list("name", flat=True))
+
+
+def test_a_process_is_heard_again_and_again_until_it_ends() -> None:
+    alive = Heart(WORKER)
+
+    alive.start()
+    first = wait_for(lambda: Heartbeat.objects.first(), seconds=10, what="the first sign of life")
+    wait_for(lambda: Heartbeat.objects.filter(at__gt=first.at).exists(), seconds=10, what="another one")
+    alive.stop(seconds=10)
+
+    assert first.name == name_of(WORKER)
+    assert str(os.getpid()) in first.name
+    assert names() == []
+
+
+def test_a_process_that_hangs_is_not_heard() -> None:
+    asked = threading.Event()
+
+    def is_well() -> bool:
+        asked.set()
+        return False
+
+    hanging = Heart(NODE, is_well=is_well)
+    hanging.start()
+    asked.wait(10)
+
+    assert names() == []
+    hanging.stop(seconds=10)
+
+
+def test_processes_of_long_ago_are_forgotten_and_the_tick_is_not() -> None:
+    heard("worker:gone:1", ago=timedelta(days=2))
+    heard("worker:late:2", ago=timedelta(hours=2))
+    heard(TICK, ago=timedelta(days=2))
+
+    Heartbeat.objects.forget_old()
+
+    assert names() == [TICK, "worker:late:2"]
