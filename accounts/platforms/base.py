@@ -4,7 +4,7 @@ can help. Nothing here or in the modules beside it knows Django, the database or
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, BinaryIO, ClassVar, Protocol
 
@@ -170,6 +170,8 @@ class Platform:
     """The product that lets an app do most: what the sandbox's app is registered for."""
     default_version: ClassVar[str] = ""
     """Of the network's API; the operator's `<NETWORK>_API_VERSION` wins."""
+    versions_end: ClassVar[Mapping[str, date]] = {}
+    """The day on which each version ends, as far as the network has said."""
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -177,6 +179,11 @@ class Platform:
     @property
     def version(self) -> str:
         return self.app.version or self.default_version
+
+    @property
+    def version_ends(self) -> date | None:
+        """The day on which the network stops to take this version, where it has said so."""
+        return self.versions_end.get(self.version)
 
     def limits_of(self, post_type: str, account: Mapping[str, Any] | None = None) -> Limits:
         """Return the limits of a post of this type, those of a usual post where the network has no such type.

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from accounts.platforms import rules
+from accounts.platforms import meta, rules
 from accounts.platforms.base import (
     FEED,
     Account,
@@ -112,6 +112,7 @@ class Facebook(Graph):
     supports_stories = True
     max_video_duration = 240
     default_version = "v26.0"
+    versions_end = meta.VERSIONS_END
     recovery = Recovery.LOOK
     listing_lag = 10
     link_beside_text = True

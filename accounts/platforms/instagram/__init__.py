@@ -66,6 +66,7 @@ class Instagram(ContainerConnector):
     supports_stories = True
     max_video_duration = 60
     default_version = "v26.0"
+    versions_end = meta.VERSIONS_END
     listing_lag = 10
     """For comments, which alone are looked for in a list."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -91,6 +91,13 @@ class LinkedIn(OAuth2Connector):
     def __init__(self, app: App) -> None:
         super().__init__(app)
         self.scopes = COMMUNITY_SCOPES if app.product == COMMUNITY else SELF_SERVE_SCOPES
+
+    @property
+    def version_ends(self) -> date | None:
+        """A version, named after its month, ends in the middle of the same month a year later."""
+        year, month = self.version[:4], self.version[4:]
+        is_month = self.version.isdecimal() and len(month) == 2 and 1 <= int(month) <= 12
+        return date(int(year) + 1, int(month), 15) if is_month else None
 
     def exchange(
         self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from accounts.platforms.base import (
@@ -20,6 +21,15 @@ from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_af
 
 FIRST_WAIT = 60.0
 AFTER_POSTING_TOO_FAST = 3600.0
+VERSIONS_END = {
+    "v20.0": date(2026, 9, 24),
+    "v21.0": date(2027, 1, 21),
+    "v22.0": date(2027, 5, 20),
+    "v23.0": date(2027, 10, 8),
+    "v24.0": date(2028, 2, 18),
+    "v25.0": date(2028, 7, 29),
+}
+"""Of the Graph API: https://developers.facebook.com/docs/graph-api/changelog/versions"""
 USAGE_HEADERS = ("X-Business-Use-Case-Usage", "X-App-Usage")
 
 TOKEN_IS_OVER = {102, 190}

@@ -1,0 +1,209 @@
+"""How the networks are, read off the calls that were made to them: nobody is asked, and sandboxes do not count.
+
+A network is blamed for what it did not answer, refused for its quota or for an old version; not for what it refused
+because of what was sent.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Max, Q, Sum
+
+from accounts import calls, registry
+from accounts.calls import EVER, FAILED, LIMITED, LOST, OUTDATED, PUBLISH, PUBLISHED, REQUEST
+from accounts.models import AccountStatus, CallCount, Network, SocialAccount
+from accounts.platforms.base import Connector
+from workspaces.models import Mode
+
+OPERATIONAL, DEGRADED, DOWN = "operational", "degraded", "down"
+WELL, PARTIAL, OUTAGE = "healthy", "partial_outage", "outage"
+STATUS_OF = {WELL: OPERATIONAL, PARTIAL: DEGRADED, OUTAGE: DOWN}
+PERIOD, LATELY = timedelta(hours=24), timedelta(minutes=15)
+ERRORS = (FAILED, LOST, LIMITED, OUTDATED)
+AWAY = (FAILED, LOST)
+ERROR_RATE = 5.0
+"""Percent of errors from which a network is not well: of the last minutes, or of the day where they are several."""
+LEAST_ERRORS = 3
+LEAST_CALLS, AWAY_RATE = 5, 50.0
+"""So many calls of the last minutes, of which so many percent had no answer, are an outage."""
+ENDS_SOON = timedelta(days=60)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """What became of the requests to a network: by outcome, in a day and in the last minutes."""
+
+    day: Mapping[str, int]
+    lately: Mapping[str, int]
+    milliseconds: int
+    """Of all that were answered, together."""
+
+    def rate(self, outcomes: tuple[str, ...] = ERRORS, *, lately: bool = False) -> float | None:
+        """Return how many percent ended so; None where there were none."""
+        counts = self.lately if lately else self.day
+        total = sum(counts.values())
+        return 100 * sum(counts.get(each, 0) for each in outcomes) / total if total else None
+
+    @property
+    def average_ms(self) -> int | None:
+        answered = sum(self.day.values()) - self.day.get(LOST, 0)
+        return round(self.milliseconds / answered) if answered else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connected:
+    """The accounts of a network that are connected."""
+
+    total: int = 0
+    expired: int = 0
+    held: int = 0
+    """Those that are left alone: their quota is used up, or they did not answer again and again."""
+    held_until: datetime | None = None
+
+
+NO_CALLS = Calls(day={}, lately={}, milliseconds=0)
+NOBODY = Connected()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkHealth:
+    """How one network is."""
+
+    connector: Connector
+    calls: Calls
+    accounts: Connected
+    last_published: datetime | None
+    held_until: datetime | None
+    """Until when its breaker lets nothing through, or did in the last minutes: the next call tells more."""
+    now: datetime
+
+    @property
+    def api_status(self) -> str:
+        lately = sum(self.calls.lately.values())
+        away = self.calls.rate(AWAY, lately=True) or 0.0
+        if self.held_until is not None or (lately >= LEAST_CALLS and away >= AWAY_RATE):
+            return OUTAGE
+        errors = sum(self.calls.day.get(each, 0) for each in ERRORS)
+        of_day = (self.calls.rate() or 0.0) if errors >= LEAST_ERRORS else 0.0
+        return PARTIAL if max(of_day, self.calls.rate(lately=True) or 0.0) >= ERROR_RATE else WELL
+
+    @property
+    def status(self) -> str:
+        """As its API is; one that nothing can be sent to from here is degraded at least."""
+        hindered = self._misses_credentials or self._has_ended
+        return DEGRADED if hindered and self.api_status == WELL else STATUS_OF[self.api_status]
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        rate = self.calls.rate()
+        return {
+            "status": self.status,
+            "api_status": self.api_status,
+            "last_successful_post": self.last_published,
+            "error_rate_24h": None if rate is None else round(rate, 1),
+            "avg_response_time_ms": self.calls.average_ms,
+            "issues": list(self._issues()),
+        }
+
+    @property
+    def _misses_credentials(self) -> bool:
+        return bool(self.accounts.total) and not registry.is_configured(self.connector)
+
+    @property
+    def _has_ended(self) -> bool:
+        ends = self.connector.version_ends
+        return bool(self.calls.lately.get(OUTDATED)) or (ends is not None and ends <= self.now.date())
+
+    def _issues(self) -> Iterator[str]:
+        name, prefix = self.connector.name, self.connector.id.upper()
+        if self.held_until is not None:
+            yield f"{name} does not answer: it is left alone until {_time(self.held_until)}, then tried with one call."
+        if self._misses_credentials:
+            yield f"This installation has no credentials for {name}: set {prefix}_CLIENT_ID and {prefix}_CLIENT_SECRET."
+        yield from self._of_versions(name, prefix)
+        if limited := self.calls.lately.get(LIMITED):
+            yield f"{_count(limited, 'request was', 'requests were')} refused in 15 minutes: a quota is used up."
+        if self.accounts.held and self.accounts.held_until:
+            many = _count(self.accounts.held, "account is", "accounts are")
+            until = _time(self.accounts.held_until)
+            yield f"{many} left alone until {until} at most: a quota is used up, or calls failed again and again."
+        if self.accounts.expired:
+            yield f"{_count(self.accounts.expired, 'account', 'accounts')} must be connected again by the owner."
+
+    def _of_versions(self, name: str, prefix: str) -> Iterator[str]:
+        version, ends = self.connector.version, self.connector.version_ends
+        if self.calls.lately.get(OUTDATED):
+            yield f"{name} does not take version {version} of its API any more: set {prefix}_API_VERSION."
+        elif ends is not None and ends <= self.now.date() + ENDS_SOON:
+            verb = "ended" if ends <= self.now.date() else "ends"
+            yield f"Version {version} of {name}'s API {verb} on {ends}: set {prefix}_API_VERSION."
+
+
+def look(*, now: datetime) -> dict[str, NetworkHealth]:
+    """Return how each network is, in the usual order: four queries, whatever there is."""
+    made, accounts = _calls(now), _accounts(now)
+    held = dict(Network.objects.filter(held_until__gt=now - LATELY).values_list("pk", "held_until"))
+    rows = CallCount.objects.filter(at=EVER, kind=PUBLISH, outcome=PUBLISHED)
+    published = dict(rows.values_list("network", "last_at"))
+    return {
+        platform_id: NetworkHealth(
+            connector=registry.get(platform_id),
+            calls=made.get(platform_id, NO_CALLS),
+            accounts=accounts.get(platform_id, NOBODY),
+            last_published=published.get(platform_id),
+            held_until=held.get(platform_id),
+            now=now,
+        )
+        for platform_id in registry.IDS
+    }
+
+
+def _calls(now: datetime) -> dict[str, Calls]:
+    """Return the requests to live networks, which have no prefix."""
+    rows = CallCount.objects.filter(at__gt=now - PERIOD, kind=REQUEST, network__in=registry.IDS)
+    sums = rows.values_list("network", "outcome").annotate(
+        day=Sum("calls"), lately=Sum("calls", filter=Q(at__gt=now - LATELY), default=0), spent=Sum("milliseconds")
+    )
+    found: dict[str, dict[str, tuple[int, int, int]]] = defaultdict(dict)
+    for network, outcome, day, lately, spent in sums.order_by():
+        found[network][outcome] = (day, lately, spent)
+    return {
+        network: Calls(
+            day={outcome: day for outcome, (day, _, _) in by.items()},
+            lately={outcome: lately for outcome, (_, lately, _) in by.items() if lately},
+            milliseconds=sum(spent for outcome, (_, _, spent) in by.items() if outcome != calls.LOST),
+        )
+        for network, by in found.items()
+    }
+
+
+def _accounts(now: datetime) -> dict[str, Connected]:
+    rows = SocialAccount.objects.connected().filter(workspace__mode=Mode.LIVE, workspace__deleted_at=None)
+    held = Q(held_until__gt=now)
+    counted = rows.values("platform").annotate(
+        total=Count("pk"),
+        expired=Count("pk", filter=Q(status=AccountStatus.EXPIRED)),
+        held=Count("pk", filter=held),
+        last=Max("held_until", filter=held),
+    )
+    return {
+        row["platform"]: Connected(total=row["total"], expired=row["expired"], held=row["held"], held_until=row["last"])
+        for row in counted.order_by()
+    }
+
+
+def overall(networks: Mapping[str, NetworkHealth]) -> str:
+    """Return `down` when all are, `degraded` when not all are operational."""
+    found = {health.status for health in networks.values()}
+    return found.pop() if len(found) == 1 else DEGRADED
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
