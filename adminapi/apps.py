@@ -1,4 +1,9 @@
+import time
+
 from django.apps import AppConfig
+
+STARTED = time.monotonic()
+"""When this process was set up."""
 
 
 class AdminapiConfig(AppConfig):

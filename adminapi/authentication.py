@@ -5,21 +5,29 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from adminapi.jwts import InvalidToken, session_of
-from adminapi.models import Session
+from ouipost.api.permissions import Caller
 from workspaces.models import User
 
 
 class SessionAuthentication(BaseAuthentication):
     """Accepts a token of ours; no header is no caller, a wrong one is refused. API keys open nothing here."""
 
-    def authenticate(self, request: Request) -> tuple[User, Session] | None:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if not scheme:
+    def authenticate(self, request: Request) -> tuple[User | None, Caller] | None:
+        token = bearer_of(request)
+        if token is None:
             return None
-        if scheme.lower() != "bearer":
-            raise InvalidToken
-        session = session_of(token.strip(), now=timezone.now())
+        session = session_of(token, now=timezone.now())
         return session.user, session
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def bearer_of(request: Request) -> str | None:
+    """Return the token that a request carries, None without a header; raises InvalidToken for any other scheme."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if not scheme:
+        return None
+    if scheme.lower() != "bearer":
+        raise InvalidToken
+    return token.strip()

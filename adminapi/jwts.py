@@ -47,7 +47,7 @@ def encode(session: Session) -> str:
 
 def session_of(token: str, *, now: datetime) -> Session:
     """Return the session that a token names, with its user; raises InvalidToken or TokenExpired."""
-    claims = _decode(token)
+    claims = decode(token)
     rows = Session.objects.select_related("user").filter(pk=str(claims["jti"]), user=str(claims["sub"]))
     session = rows.first()
     if session is None:
@@ -59,7 +59,8 @@ def session_of(token: str, *, now: datetime) -> Session:
     return session
 
 
-def _decode(token: str) -> dict[str, object]:
+def decode(token: str) -> dict[str, object]:
+    """Return what a token says that we have signed and that has not ended; raises InvalidToken or TokenExpired."""
     try:
         header = jwt.get_unverified_header(token)
         if header.get("typ") != TYPE or any(name in header for name in REFUSED):

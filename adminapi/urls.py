@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from adminapi.access import LoginViewSet, ProfileViewSet
 from adminapi.audit import AuditViewSet
+from adminapi.health import HealthViewSet, PlatformHealthViewSet, SystemViewSet
 from adminapi.keys import KeyViewSet
 from adminapi.users import MembersViewSet, UserViewSet
 from ouipost.ids import PATTERN
@@ -19,6 +20,9 @@ members = MembersViewSet.as_view({"get": "retrieve", "put": "update", "patch": "
 urlpatterns = [
     path("login", LoginViewSet.as_view({"post": "login"}), name="admin-login"),
     path("logout", ProfileViewSet.as_view({"post": "logout"}), name="admin-logout"),
+    path("health", HealthViewSet.as_view({"get": "retrieve"}), name="admin-health"),
+    path("platform-health", PlatformHealthViewSet.as_view({"get": "retrieve"}), name="admin-platform-health"),
+    path("system", SystemViewSet.as_view({"get": "retrieve"}), name="admin-system"),
     path("profile", profile, name="admin-profile"),
     re_path(rf"^workspaces/(?P<pk>ws_{PATTERN})/members$", members, name="admin-members"),
     path("", include(router.urls)),

@@ -251,6 +251,8 @@ NETWORK_READ_BUDGET = {platform.id: read_budget(platform) for platform in platfo
 NETWORK_MAX_IN_FLIGHT = {platform.id: max_in_flight(platform) for platform in platforms.ALL}
 """Calls at the same time, of all workers together: one network that hangs must not hold all threads."""
 
+METRICS_TOKEN = env("METRICS_TOKEN", default="")
+"""Opens /metrics and /admin/health to monitoring; empty: /metrics is not there."""
 ENGINE_SPEED = env.float("ENGINE_SPEED", default=1.0)
 """Divides the publishing engine's times; for tests only."""
 WORKER_THREADS = env.int("WORKER_THREADS", default=64)

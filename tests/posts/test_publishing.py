@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection
 
+from accounts import calls
 from accounts.models import SocialAccount
-from accounts.platforms.base import App, Published, Rejected, Unavailable
+from accounts.platforms.base import App, Published, Rejected, StillWorking, Unavailable
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from ouipost.writer import Inline
@@ -44,6 +45,18 @@ def test_what_is_prepared_is_armed_and_sent_once(workspace: Workspace, network: 
     assert network.operations[1].handles == {"upload": "1"}
     assert (settled.status, settled.remote_id, settled.url) == ("published", "42", SHOWN)
     assert outcomes(target) == [("commit", "published")]
+
+
+def test_what_came_of_it_is_counted_and_what_was_put_off_is_not(workspace: Workspace, network: ScriptedNetwork) -> None:
+    network.committed = [LOST]
+
+    publish(make_due(workspace))
+    network.prepared = [StillWorking("At work.", retry_after=5)]
+    publish(make_due(workspace, make_account(workspace, remote_id="2", default_of=None)))
+
+    assert {key[1:]: each.calls for key, each in calls.COUNTED.take().items()} == {
+        ("sandbox:facebook", "publish", "unknown"): 1
+    }
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,62 @@
+"""Asking what may hang: in a thread of its own, with nobody waiting for longer than they like."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+from django.db import connections
+
+LIMIT_SECONDS = 1.0
+SHORT: dict[str, dict[str, Any]] = {
+    "mysql": {"connect_timeout": 1, "read_timeout": 2, "write_timeout": 2},
+    "sqlite": {"timeout": 1},
+}
+"""How long a connection waits before its thread ends by itself; whoever waits for the thread is gone by then."""
+Answer = TypeVar("Answer")
+
+
+class Question(Generic[Answer]):
+    """Something that is asked again and again, by one thread at a time: who comes while it is asked waits with it."""
+
+    def __init__(self, ask: Callable[[], Answer]) -> None:
+        self._ask = ask
+        self._lock = threading.Lock()
+        self._running: Future[Answer] | None = None
+
+    def ask(self) -> "Future[Answer]":
+        """Begin to ask, unless somebody does."""
+        with self._lock:
+            if self._running is None or self._running.done():
+                self._running = in_thread(self._ask)
+            return self._running
+
+
+def in_thread(ask: Callable[[], Answer]) -> "Future[Answer]":
+    """Return what will be the answer, or the error; a thread that hangs keeps no process from ending."""
+    future: Future[Answer] = Future()
+
+    def run() -> None:
+        try:
+            with _short_connections():
+                answer = ask()
+        except BaseException as error:
+            future.set_exception(error)
+        else:
+            future.set_result(answer)
+
+    threading.Thread(target=run, name="question", daemon=True).start()
+    return future
+
+
+@contextmanager
+def _short_connections() -> Iterator[None]:
+    """Let this thread's connection to the database give up early; it is closed in the end."""
+    connection = connections["default"].copy()
+    connection.settings_dict["OPTIONS"].update(SHORT.get(connection.vendor, {}))
+    connections["default"] = connection
+    try:
+        yield
+    finally:
+        connections.close_all()

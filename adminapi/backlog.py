@@ -1,0 +1,68 @@
+"""What is due, how late it is, and who is there to take it: four queries, whatever there is."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from accounts.models import Network
+from accounts.traffic import SANDBOX
+from adminapi.heart import BEAT, NODE, SILENCE, TICK, WORKER
+from adminapi.models import Heartbeat
+from ouipost.claims import database_now, is_due
+from posts.models import Target
+from workspaces.models import Mode
+
+COUNTED = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backlog:
+    """How publishing stands."""
+
+    due: int
+    """Targets that are due and that nobody holds, counted up to ten thousand."""
+    oldest_due: timedelta
+    """How long the first of them has been waiting that could go out."""
+    workers: int
+    """Processes that publish, or Celery nodes, that were heard lately."""
+    nodes: int
+    beats: int
+    ticks: bool
+    """Whether a tick of beat reached a worker lately."""
+    last_beat: datetime | None
+    """When a worker was last heard."""
+    last_tick: datetime | None
+
+
+def look() -> Backlog:
+    """Read how publishing stands; raises what the database raises."""
+    now = database_now()
+    heard = dict(Heartbeat.objects.values_list("name", "at"))
+    alive = [name.partition(":")[0] for name, at in heard.items() if at > now - SILENCE]
+    due = Target.objects.filter(is_due(now))
+    nodes = alive.count(NODE)
+    workers = [at for name, at in heard.items() if name.partition(":")[0] in (WORKER, NODE)]
+    return Backlog(
+        due=due[:COUNTED].count(),
+        oldest_due=now - (_first_due(due, now) or now),
+        workers=alive.count(WORKER) + nodes,
+        nodes=nodes,
+        beats=alive.count(BEAT),
+        ticks=TICK in alive,
+        last_beat=max(workers, default=None),
+        last_tick=heard.get(TICK),
+    )
+
+
+def _first_due(due: QuerySet[Target], now: datetime) -> datetime | None:
+    """Return when the first became due of those that wait for nothing but a worker.
+
+    What waits behind another post of its account, or for a network whose breaker is open, would be late anyway.
+    """
+    busy = Target.objects.filter(in_flight=OuterRef("account_id")).exclude(pk=OuterRef("pk"))
+    free = due.filter(~Exists(busy))
+    for network in Network.objects.exclude(held_until=None).values_list("pk", flat=True):
+        mode = Mode.SANDBOX if network.startswith(SANDBOX) else Mode.LIVE
+        free = free.exclude(platform=network.removeprefix(SANDBOX), account__workspace__mode=mode)
+    return free.order_by("due_at", "pk").values_list("due_at", flat=True).first()

@@ -1,0 +1,172 @@
+"""/admin/health, /admin/platform-health and /admin/system."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.models import Network
+from adminapi import networks, system
+from adminapi.models import Heartbeat
+from adminapi.monitoring import VIEW, HealthAuthentication
+from adminapi.probes import DEGRADED, HEALTHY, UNHEALTHY, Examination
+from adminapi.viewsets import AdminViewSet
+
+STATUSES = (HEALTHY, DEGRADED, UNHEALTHY)
+
+
+class ComponentSerializer(serializers.Serializer[Any]):
+    """A part of the installation; `message` says what is wrong with it."""
+
+    status = serializers.ChoiceField(choices=STATUSES)
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        return shown | ({"message": instance["message"]} if "message" in instance else {})
+
+
+class TimedSerializer(ComponentSerializer):
+    """The database, or the cache."""
+
+    latency_ms = serializers.IntegerField(allow_null=True)
+
+
+class StorageSerializer(ComponentSerializer):
+    """Where files are."""
+
+    used_percent = serializers.FloatField(allow_null=True)
+
+
+class QueueSerializer(ComponentSerializer):
+    """What waits for a worker."""
+
+    pending_jobs = serializers.IntegerField(allow_null=True)
+
+
+class PublisherSerializer(ComponentSerializer):
+    """Who publishes."""
+
+    oldest_due_seconds = serializers.IntegerField(allow_null=True)
+    last_beat = serializers.DateTimeField(allow_null=True)
+    last_tick = serializers.DateTimeField(allow_null=True, default=None)
+    workers = serializers.IntegerField(allow_null=True)
+
+
+class ComponentsSerializer(serializers.Serializer[Any]):
+    """All parts."""
+
+    database = TimedSerializer()
+    cache = TimedSerializer()
+    storage = StorageSerializer()
+    queue = QueueSerializer()
+    publisher = PublisherSerializer()
+
+
+class HealthSerializer(serializers.Serializer[Any]):
+    """How the installation is."""
+
+    resource = ""
+    status = serializers.ChoiceField(choices=STATUSES)
+    timestamp = serializers.DateTimeField(source="at")
+    components = ComponentsSerializer()
+
+
+class HealthViewSet(AdminViewSet[Heartbeat]):
+    """/admin/health."""
+
+    queryset = Heartbeat.objects.none()
+    authentication_classes = [HealthAuthentication]
+    required_permission = VIEW
+
+    @extend_schema(responses={200: HealthSerializer, 503: HealthSerializer})
+    def retrieve(self, request: Request) -> Response:
+        """Try every part, for a second at most; 503 with the same body where something vital does not work."""
+        examination: Examination = request._request.examination  # type: ignore[attr-defined]
+        health = examination.result(now=timezone.now())
+        return Response(HealthSerializer(health).data, status=503 if health.status == UNHEALTHY else 200)
+
+
+class NetworkHealthSerializer(serializers.Serializer[Any]):
+    """How a network is; the figures are null where nothing was sent to it."""
+
+    status = serializers.ChoiceField(choices=tuple(networks.STATUS_OF.values()))
+    api_status = serializers.ChoiceField(choices=tuple(networks.STATUS_OF))
+    last_successful_post = serializers.DateTimeField(allow_null=True)
+    error_rate_24h = serializers.FloatField(allow_null=True, help_text="Percent, without what was wrong with a post.")
+    avg_response_time_ms = serializers.IntegerField(allow_null=True)
+    issues = serializers.ListField(child=serializers.CharField())
+
+
+class PlatformsHealthSerializer(serializers.Serializer[Any]):
+    """How the networks are, by id."""
+
+    resource = ""
+    platforms = serializers.DictField(child=NetworkHealthSerializer())
+    overall_status = serializers.ChoiceField(choices=tuple(networks.STATUS_OF.values()))
+    last_updated = serializers.DateTimeField()
+
+
+class PlatformHealthViewSet(AdminViewSet[Network]):
+    """/admin/platform-health."""
+
+    queryset = Network.objects.none()
+    required_permission = VIEW
+
+    @extend_schema(responses=PlatformsHealthSerializer)
+    def retrieve(self, request: Request) -> Response:
+        """Tell how the networks answered in the last 24 hours; sandboxes do not count."""
+        now = timezone.now()
+        found = networks.look(now=now)
+        shown = {
+            "platforms": {name: health.shown for name, health in found.items()},
+            "overall_status": networks.overall(found),
+            "last_updated": now,
+        }
+        return self.answered(PlatformsHealthSerializer(shown).data)
+
+
+class MemorySerializer(serializers.Serializer[Any]):
+    """Of the container, else of the machine."""
+
+    used_mb = serializers.IntegerField()
+    limit_mb = serializers.IntegerField()
+
+
+class FeaturesSerializer(serializers.Serializer[Any]):
+    """What this installation can do."""
+
+    multi_platform = serializers.BooleanField()
+    scheduling = serializers.BooleanField()
+    analytics = serializers.BooleanField()
+    webhooks = serializers.BooleanField()
+    media_upload = serializers.BooleanField()
+
+
+class SystemSerializer(serializers.Serializer[Any]):
+    """What answers."""
+
+    resource = ""
+    version = serializers.CharField()
+    environment = serializers.CharField()
+    php_version = serializers.CharField(allow_null=True, help_text="Always null: there is none.")
+    python_version = serializers.CharField()
+    django_version = serializers.CharField()
+    database_version = serializers.CharField()
+    uptime_seconds = serializers.IntegerField(help_text="Of the process that answers.")
+    memory = MemorySerializer()
+    features = FeaturesSerializer()
+
+
+class SystemViewSet(AdminViewSet[Heartbeat]):
+    """/admin/system."""
+
+    queryset = Heartbeat.objects.none()
+    required_permission = VIEW
+
+    @extend_schema(responses=SystemSerializer)
+    def retrieve(self, request: Request) -> Response:
+        """Tell what runs here, as the process that answers sees it."""
+        return self.answered(SystemSerializer(system.describe()).data)

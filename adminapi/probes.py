@@ -1,0 +1,268 @@
+"""Whether the installation is well: each part is really tried, all at the same time, none for longer than a second.
+
+The networks are not asked: how they are, `adminapi.networks` reads off the calls that were made.
+"""
+
+import logging
+import secrets
+import shutil
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache as memory
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.db.models import Sum
+
+from adminapi.asking import LIMIT_SECONDS, Question
+from adminapi.backlog import Backlog, look
+from adminapi.heart import SILENCE
+from ouipost.claims import engine_time
+from ouipost.redis import Script, Server
+from posts.models import Media
+
+logger = logging.getLogger(__name__)
+
+HEALTHY, DEGRADED, UNHEALTHY = "healthy", "degraded", "unhealthy"
+SLOW_MS = 500
+LATE, TOO_LATE = engine_time(15), engine_time(60)
+"""How long something may be due and not taken."""
+FILLING, FULL = 90.0, 98.0
+"""Percent of the storage."""
+UNHEARD = 100
+"""Messages that wait: beat and the web processes send no more then."""
+REDIS_SECONDS = 0.9
+SUMMED_EVERY = timedelta(minutes=5)
+VITAL = ("database", "storage", "queue", "publisher")
+"""Without the cache all goes on, only slower."""
+ROUND_TRIP = Script(
+    "redis.call('SET', KEYS[1], ARGV[1], 'PX', 10000) "
+    "local found = redis.call('GET', KEYS[1]) redis.call('DEL', KEYS[1]) return found"
+)
+LENGTHS = Script("local sum = 0 for _, queue in ipairs(KEYS) do sum = sum + redis.call('LLEN', queue) end return sum")
+QUEUES = ("publish", "webhooks", "default")
+"""Those of `ouipost.celery`, which is not imported: a web process has no need of all that it loads."""
+
+Component = dict[str, Any]
+
+
+def _database() -> int:
+    """Return how many milliseconds a query takes, connecting included."""
+    began = time.monotonic()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.fetchone()
+    return _since(began)
+
+
+def _cache() -> int:
+    """Return how many milliseconds it takes to write, read and remove a value where processes share them."""
+    token, name = secrets.token_hex(8), f"ouipost:health:{secrets.token_hex(8)}"
+    began = time.monotonic()
+    if settings.REDIS_URL:
+        found = _redis(settings.REDIS_URL).run(ROUND_TRIP, [name], [token], insist=True).decode()
+    else:
+        memory.set(name, token, 10)
+        found = memory.get(name)
+        memory.delete(name)
+    if found != token:
+        raise OSError("What was written was not there.")
+    return _since(began)
+
+
+def _broker() -> int | None:
+    """Return how many messages wait for a worker; None where no Redis carries them."""
+    if not settings.CELERY_BROKER_URL.startswith(("redis://", "rediss://", "unix://")):
+        return None
+    return int(_redis(settings.CELERY_BROKER_URL).run(LENGTHS, QUEUES, insist=True))
+
+
+@cache
+def _redis(url: str) -> Server:
+    """Return a way to Redis that has more patience than requests have, and a breaker of its own."""
+    return Server(url, timeout=REDIS_SECONDS)
+
+
+def _storage() -> float | None:
+    """Write, read and remove a file, and return how full the disk is, in percent; None where there is no disk."""
+    token = secrets.token_hex(16)
+    name = default_storage.save(f"health/{token}", ContentFile(token.encode()))
+    try:
+        with default_storage.open(name) as file:
+            if file.read() != token.encode():
+                raise OSError("What was written was not there.")
+    finally:
+        default_storage.delete(name)
+    try:
+        disk = shutil.disk_usage(default_storage.path(""))
+    except NotImplementedError:
+        return None
+    return 100 * disk.used / (disk.used + disk.free)
+
+
+class StoredFiles:
+    """How full the storage is by its own limit: summed up every few minutes, since all rows are read for it."""
+
+    def __init__(self) -> None:
+        self._at = float("-inf")
+        self._percent: float | None = None
+
+    def percent(self) -> float | None:
+        if time.monotonic() > self._at + SUMMED_EVERY.total_seconds():
+            used = Media.objects.aggregate(used=Sum("size"))["used"] or 0
+            self._percent = used / (settings.STORAGE_LIMIT_MB * 10_000)
+            self._at = time.monotonic()
+        return self._percent
+
+
+def _since(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)
+
+
+QUESTIONS: Mapping[str, Question[Any]] = {
+    "database": Question(_database),
+    "cache": Question(_cache),
+    "storage": Question(_storage),
+    "files": Question(StoredFiles().percent),
+    "broker": Question(_broker),
+    "backlog": Question(look),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """How everything is."""
+
+    at: datetime
+    components: Mapping[str, Component]
+
+    @property
+    def status(self) -> str:
+        """Red when something vital is, yellow when anything is not green."""
+        found = {name: component["status"] for name, component in self.components.items()}
+        if UNHEALTHY in (found[name] for name in VITAL):
+            return UNHEALTHY
+        return HEALTHY if set(found.values()) == {HEALTHY} else DEGRADED
+
+
+class Examination:
+    """All questions, asked at once; the answers are there, or given up, a second later."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + LIMIT_SECONDS
+        self._asked: dict[str, Future[Any]] = {name: question.ask() for name, question in QUESTIONS.items()}
+
+    @property
+    def seconds_left(self) -> float:
+        return max(0.0, self._until - time.monotonic())
+
+    def result(self, *, now: datetime) -> Health:
+        """Wait for the answers and return what they mean."""
+        components = {
+            "database": self._timed("database", "The database"),
+            "cache": self._timed("cache", "Redis" if settings.REDIS_URL else "The cache"),
+            "storage": self._storage(),
+            "queue": self._queue(),
+            "publisher": self._publisher(),
+        }
+        return Health(at=now, components=components)
+
+    def _answer(self, name: str) -> Any:
+        """Return an answer; raises what came in its place."""
+        try:
+            return self._asked[name].result(timeout=self.seconds_left)
+        except TimeoutError:
+            raise
+        except Exception as error:
+            logger.warning("The health of %s: %s", name, error)
+            raise
+
+    def _timed(self, name: str, subject: str) -> Component:
+        try:
+            milliseconds = self._answer(name)
+        except Exception:
+            return _ill(f"{subject} does not answer.", latency_ms=None)
+        if milliseconds > SLOW_MS:
+            return _weak(f"{subject} is slow.", latency_ms=milliseconds)
+        return _well(latency_ms=milliseconds)
+
+    def _storage(self) -> Component:
+        try:
+            disk = self._answer("storage")
+        except Exception:
+            return _ill("A file could not be written, read and removed.", used_percent=None)
+        limit = self._or_none("files")
+        used = max((each for each in (disk, limit) if each is not None), default=None)
+        shown = None if used is None else round(used, 1)
+        if used is not None and used >= FULL:
+            return _ill("The storage is full.", used_percent=shown)
+        if used is not None and used >= FILLING:
+            return _weak("The storage is nearly full.", used_percent=shown)
+        return _well(used_percent=shown)
+
+    def _queue(self) -> Component:
+        try:
+            backlog: Backlog = self._answer("backlog")
+        except Exception:
+            return _ill("The database does not say what is due.", pending_jobs=None)
+        try:
+            messages = self._answer("broker")
+        except Exception:
+            return _weak("The broker does not answer; workers look into the database.", pending_jobs=backlog.due)
+        pending = backlog.due + (messages or 0)
+        if messages is not None and messages >= UNHEARD:
+            return _weak("Nobody takes the broker's messages.", pending_jobs=pending)
+        return _well(pending_jobs=pending)
+
+    def _publisher(self) -> Component:
+        try:
+            backlog: Backlog = self._answer("backlog")
+        except Exception:
+            return _ill("The database does not say who works.", oldest_due_seconds=None, last_beat=None, workers=None)
+        facts = {
+            "oldest_due_seconds": round(backlog.oldest_due.total_seconds()),
+            "last_beat": backlog.last_beat,
+            "last_tick": backlog.last_tick,
+            "workers": backlog.workers,
+        }
+        return _publisher(backlog, facts)
+
+    def _or_none(self, name: str) -> Any:
+        try:
+            return self._answer(name)
+        except Exception:
+            return None
+
+
+def _publisher(backlog: Backlog, facts: Component) -> Component:
+    seconds = round(SILENCE.total_seconds())
+    if not backlog.workers:
+        return _ill(f"No worker was heard for {seconds} seconds: start one.", **facts)
+    if backlog.nodes and not backlog.beats:
+        return _ill(f"Celery's beat was not heard for {seconds} seconds: start it.", **facts)
+    if backlog.oldest_due > TOO_LATE:
+        return _ill("What is due is not taken: see `manage.py stuck`.", **facts)
+    if backlog.oldest_due > LATE:
+        return _weak("What is due is taken late.", **facts)
+    if backlog.nodes and not backlog.ticks:
+        return _weak("No tick of beat comes through; spare workers publish.", **facts)
+    return _well(**facts)
+
+
+def _well(**facts: Any) -> Component:
+    return {"status": HEALTHY, **facts}
+
+
+def _weak(message: str, **facts: Any) -> Component:
+    return {"status": DEGRADED, **facts, "message": message}
+
+
+def _ill(message: str, **facts: Any) -> Component:
+    return {"status": UNHEALTHY, **facts, "message": message}

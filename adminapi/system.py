@@ -1,0 +1,88 @@
+"""What runs here, as the process that is asked sees it."""
+
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import django
+from django.conf import settings
+from django.db import connection
+from django.urls import resolve
+
+from accounts import registry
+from adminapi.apps import STARTED
+from adminapi.viewsets import UnknownAdminAddress
+from ouipost import __version__
+from ouipost.api.unknown import UnknownAddress
+
+CGROUP = Path("/sys/fs/cgroup")
+MEMORY_FILES = (("memory.current", "memory.max"), ("memory/memory.usage_in_bytes", "memory/memory.limit_in_bytes"))
+"""What is used and what is allowed, in the second version of control groups and in the first."""
+MACHINE = Path("/proc/meminfo")
+MEGABYTE = 1024 * 1024
+FEATURES = {
+    "scheduling": "/api/schedules",
+    "analytics": "/api/analytics",
+    "webhooks": "/admin/webhooks",
+    "media_upload": "/api/posts/post_00000000-0000-7000-8000-000000000000/media",
+}
+"""Each is there where its address is."""
+
+
+def describe() -> dict[str, Any]:
+    """Return what `/admin/system` shows: one query, for the version of the database."""
+    used, limit = memory()
+    return {
+        "version": __version__,
+        "environment": settings.ENVIRONMENT,
+        "php_version": None,
+        "python_version": platform.python_version(),
+        "django_version": django.get_version(),
+        "database_version": database_version(),
+        "uptime_seconds": int(time.monotonic() - STARTED),
+        "memory": {"used_mb": used // MEGABYTE, "limit_mb": limit // MEGABYTE},
+        "features": {"multi_platform": len(registry.IDS) > 1}
+        | {name: _is_there(address) for name, address in FEATURES.items()},
+    }
+
+
+def database_version() -> str:
+    """Return the database's name and version, such as `MariaDB 11.8.6`."""
+    statement = "SELECT VERSION()" if connection.vendor == "mysql" else "SELECT sqlite_version()"
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        version = str(cursor.fetchone()[0])
+    if connection.vendor != "mysql":
+        return f"SQLite {version}"
+    name = "MariaDB" if "mariadb" in version.lower() else "MySQL"
+    return f"{name} {version.partition('-')[0]}"
+
+
+def memory() -> tuple[int, int]:
+    """Return the bytes in use and the bytes there are: of our control group where it has a limit, else of the machine.
+
+    Both are 0 where the system tells neither.
+    """
+    for used, limit in MEMORY_FILES:
+        try:
+            found = int((CGROUP / used).read_text()), int((CGROUP / limit).read_text())
+        except (OSError, ValueError):  # there is no such file, or it says `max`
+            continue
+        if found[1] < 1 << 60:  # the first version's way of saying that there is no limit
+            return found
+    return _of_machine()
+
+
+def _of_machine() -> tuple[int, int]:
+    try:
+        lines = dict(line.split(":") for line in MACHINE.read_text().splitlines())
+        total, free = (int(lines[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
+    except (OSError, KeyError, ValueError):
+        return 0, 0
+    return total - free, total
+
+
+def _is_there(address: str) -> bool:
+    view = resolve(address).func
+    return getattr(view, "view_class", None) not in (UnknownAddress, UnknownAdminAddress)

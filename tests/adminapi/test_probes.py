@@ -1,0 +1,243 @@
+"""What the health says: each part is tried in a thread of its own, and what does not answer is red a second later."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.storage import default_storage
+from django.db import DatabaseError
+from pytest_django import Settings
+
+from accounts.models import Network
+from adminapi import backlog, probes
+from adminapi.asking import LIMIT_SECONDS, Question, in_thread
+from adminapi.backlog import Backlog
+from adminapi.heart import SILENCE, TICK
+from adminapi.models import Heartbeat
+from adminapi.probes import QUESTIONS, Examination
+from ouipost.claims import database_now
+from ouipost.redis import Script
+from posts.models import Target
+from tests.adminapi.test_heart import heard
+from tests.factories import NOW, make_account, make_media, make_post, make_workspace
+
+WORKING = Backlog(
+    due=3, oldest_due=timedelta(0), workers=1, nodes=0, beats=0, ticks=False, last_beat=NOW, last_tick=None
+)
+GONE = SILENCE + timedelta(seconds=1)
+
+
+class Asked:
+    """Answers at once, as it was told; what it was told nothing of hangs."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+
+    def put_into(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in QUESTIONS:
+            monkeypatch.setattr(QUESTIONS[name], "ask", lambda name=name: self._future(name))
+
+    def _future(self, name: str) -> "Future[Any]":
+        future: Future[Any] = Future()
+        answer = self.answers.get(name, ...)
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        elif answer is not ...:
+            future.set_result(answer)
+        return future
+
+
+GREEN: dict[str, Any] = {"database": 4, "cache": 1, "storage": 24.54, "files": 1.0, "broker": 9, "backlog": WORKING}
+
+
+def examined(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> tuple[str, dict[str, Any]]:
+    """Return the status, and the components that are not green with what is said of them."""
+    Asked(**answers).put_into(monkeypatch)
+    health = Examination().result(now=NOW)
+    ill = {name: part for name, part in health.components.items() if part["status"] != "healthy"}
+    return health.status, {name: (part["status"], part["message"]) for name, part in ill.items()}
+
+
+def test_all_is_green_when_everything_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    Asked(**GREEN).put_into(monkeypatch)
+
+    health = Examination().result(now=NOW)
+
+    assert (health.status, health.at) == ("healthy", NOW)
+    assert health.components == {
+        "database": {"status": "healthy", "latency_ms": 4},
+        "cache": {"status": "healthy", "latency_ms": 1},
+        "storage": {"status": "healthy", "used_percent": 24.5},
+        "queue": {"status": "healthy", "pending_jobs": 12},
+        "publisher": {
+            "status": "healthy",
+            "oldest_due_seconds": 0,
+            "last_beat": NOW,
+            "last_tick": None,
+            "workers": 1,
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("answers", "status", "component", "colour"),
+    [
+        ({"database": DatabaseError("x")}, "unhealthy", "database", "unhealthy"),
+        ({"database": 900}, "degraded", "database", "degraded"),
+        ({"cache": OSError("x")}, "degraded", "cache", "unhealthy"),
+        ({"storage": OSError(28, "No space left")}, "unhealthy", "storage", "unhealthy"),
+        ({"storage": 91.0}, "degraded", "storage", "degraded"),
+        ({"storage": 99.0}, "unhealthy", "storage", "unhealthy"),
+        ({"files": 100.0}, "unhealthy", "storage", "unhealthy"),
+        ({"broker": OSError("x")}, "degraded", "queue", "degraded"),
+        ({"broker": 100}, "degraded", "queue", "degraded"),
+        ({"broker": None, "files": None}, "healthy", "", ""),
+        ({"files": DatabaseError("x")}, "healthy", "", ""),
+    ],
+)
+def test_each_part_has_its_own_colour(
+    monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any], status: str, component: str, colour: str
+) -> None:
+    found, ill = examined(monkeypatch, **GREEN | answers)
+
+    assert found == status
+    assert {name: shown for name, (shown, _) in ill.items()} == ({component: colour} if component else {})
+
+
+@pytest.mark.parametrize(
+    ("changed", "colour", "says"),
+    [
+        ({"workers": 0}, "unhealthy", "No worker was heard"),
+        ({"nodes": 1, "ticks": True}, "unhealthy", "beat was not heard"),
+        ({"oldest_due": timedelta(seconds=61)}, "unhealthy", "What is due is not taken"),
+        ({"oldest_due": timedelta(seconds=16)}, "degraded", "taken late"),
+        ({"nodes": 1, "beats": 1}, "degraded", "No tick of beat comes through"),
+    ],
+)
+def test_the_publisher_is_as_well_as_its_processes(
+    monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any], colour: str, says: str
+) -> None:
+    status, ill = examined(monkeypatch, **GREEN | {"backlog": Backlog(**WORKING.__dict__ | changed)})
+
+    assert (status, ill["publisher"][0], says in ill["publisher"][1]) == (colour, colour, True)
+
+
+def test_what_hangs_is_red_a_second_later_and_the_rest_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = time.monotonic()
+
+    status, ill = examined(monkeypatch, storage=24.5, files=1.0)
+
+    assert time.monotonic() - began < LIMIT_SECONDS + 0.2
+    assert status == "unhealthy"
+    assert {name: colour for name, (colour, _) in ill.items()} == dict.fromkeys(
+        ("database", "cache", "queue", "publisher"), "unhealthy"
+    )
+
+
+def test_what_hangs_has_one_thread_however_often_it_is_asked() -> None:
+    release, asked = threading.Event(), []
+
+    def hang() -> int:
+        asked.append(threading.get_ident())
+        release.wait(30)
+        return len(asked)
+
+    question = Question(hang)
+    first = [question.ask() for _ in range(20)]
+    release.set()
+    answers = [each.result(timeout=10) for each in first]
+
+    assert (answers, len(asked)) == ([1] * 20, 1)
+    assert question.ask().result(timeout=10) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+class TestReally:
+    """The probes themselves, each at its work."""
+
+    @pytest.fixture(autouse=True)
+    def _summed_anew(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(probes.QUESTIONS, "files", Question(probes.StoredFiles().percent))
+
+    def answers(self) -> dict[str, Any]:
+        return {name: question.ask().result(timeout=30) for name, question in probes.QUESTIONS.items()}
+
+    def test_in_embedded_mode(self, settings: Settings) -> None:
+        settings.STORAGE_LIMIT_MB = 1
+        make_media(make_post(make_workspace()), size=250_000)
+
+        found = self.answers()
+
+        assert (found["broker"], found["files"]) == (None, 25.0)
+        assert 0 < found["storage"] < 100
+        assert found["backlog"].due == 0
+        assert default_storage.listdir("health") == ([], [])
+
+    def test_with_redis(self, redis_url: str, settings: Settings) -> None:
+        settings.CELERY_BROKER_URL = redis_url
+        server = probes._redis(redis_url)
+        server.run(Script("return redis.call('RPUSH', 'publish', 'a', 'b')"))
+
+        found = self.answers()
+
+        assert (found["broker"], found["cache"] < 1000) == (2, True)
+        assert server.run(Script("return redis.call('KEYS', '*')")) == [b"publish"]
+        server.close()
+
+    def test_a_folder_that_cannot_be_written_is_told(self, settings: Settings, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        settings.MEDIA_ROOT = tmp_path / "file"
+
+        failure = QUESTIONS["storage"].ask().exception(timeout=30)
+
+        assert isinstance(failure, OSError)
+
+    def test_a_worker_counts_while_it_is_heard(self) -> None:
+        heard("worker:a:1", ago=timedelta(seconds=1))
+        heard("worker:b:1", ago=GONE)
+        heard("node:c:1", ago=timedelta(seconds=1))
+        heard("beat:c:2", ago=GONE)
+        heard(TICK, ago=timedelta(seconds=1))
+
+        found = backlog.look()
+
+        assert (found.workers, found.nodes, found.beats, found.ticks) == (2, 1, 0, True)
+        assert found.last_beat == max(Heartbeat.objects.filter(name__contains=":").values_list("at", flat=True))
+
+    def test_what_a_network_or_another_post_holds_up_is_not_late(self) -> None:
+        workspace = make_workspace(mode="live")
+        slow, free = make_account(workspace), make_account(workspace, platform="twitter")
+        due = database_now() - timedelta(minutes=9)
+        for account in (slow, slow, free):
+            make_post(workspace, accounts=[account], status="scheduled", scheduled_at=due)
+        Network.objects.create(pk="twitter", held_until=database_now())
+        assert backlog.look().oldest_due >= timedelta(minutes=9)
+
+        first = Target.objects.filter(account=slow).order_by("pk")[0]
+        Target.objects.filter(pk=first.pk).update(in_flight=slow.pk, lease_until=database_now() + timedelta(seconds=60))
+        found = backlog.look()
+
+        assert (found.oldest_due, found.due) == (timedelta(0), 2)
+        Network.objects.update(id="sandbox:twitter")
+        assert backlog.look().oldest_due >= timedelta(minutes=9)
+
+
+def test_a_thread_gives_back_what_went_wrong() -> None:
+    def fail() -> None:
+        raise LookupError("x")
+
+    assert isinstance(in_thread(fail).exception(timeout=10), LookupError)
+
+
+@pytest.fixture(autouse=True)
+def _threads_end() -> Iterator[None]:
+    """Leave no thread behind that would use the next test's database."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "question":
+            thread.join(10)
