@@ -85,6 +85,7 @@ if SIMULATOR:
     INSTALLED_APPS.append("ouipost.simulator")
 
 MIDDLEWARE = [
+    "adminapi.middleware.MetricsMiddleware",
     "ouipost.api.middleware.TrustedProxiesMiddleware",
     "ouipost.api.middleware.RequestIdMiddleware",
     "ouipost.api.middleware.EnvelopeMiddleware",

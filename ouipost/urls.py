@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from rest_framework.routers import SimpleRouter
 
 from accounts.views import AccountViewSet, PlatformViewSet, connect
+from adminapi.metrics import show_metrics
 from adminapi.own_password import own_password
 from adminapi.viewsets import UnknownAdminAddress
 from analytics.views import AnalyticsViewSet, PostAnalyticsViewSet
@@ -31,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", health.index, name="index"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("metrics", show_metrics, name="metrics"),
     path("api/", include("ouipost.api.urls")),
     path("api/", include(api.urls)),
     path("api/analytics", report, name="analytics"),

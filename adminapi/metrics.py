@@ -1,0 +1,240 @@
+"""/metrics, for Prometheus: what each web process counted, and what the database says when it is asked.
+
+Web processes that serve together have one folder for what they count, in which each writes a file of its own; so any
+of them can tell of all. `prometheus_client` is loaded where METRICS_TOKEN is set, and nowhere else.
+"""
+
+import logging
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.calls import EVER, PUBLISH, REQUEST, SYNC
+from accounts.models import AccountStatus, CallCount, Network, SocialAccount
+from accounts.traffic import SANDBOX
+from adminapi import backlog
+from adminapi.asking import LIMIT_SECONDS, Question
+from adminapi.backlog import Backlog
+from adminapi.monitoring import is_monitor
+from ouipost import __version__
+from workspaces.models import Mode
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry, Counter, Histogram
+    from prometheus_client.core import Metric
+
+logger = logging.getLogger(__name__)
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER = "other"
+"""What no route answered, and any other method: callers must not make up labels."""
+PARAMETER = re.compile(r"\(\?P<(\w+)>[^()]*\)|<(?:\w+:)?(\w+)>")
+PLAIN = re.compile(r"[\w/{}.-]*")
+EXPIRING = timedelta(days=7)
+TOLD = {PUBLISH: "publishes", SYNC: "syncs", REQUEST: "network_requests"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meters:
+    """What a web process counts."""
+
+    requests: "Counter"
+    seconds: "Histogram"
+
+
+@cache
+def meters() -> Meters:
+    """Return what this process counts with; its files are made, and those of servers that are gone removed."""
+    mine = folder()
+    mine.mkdir(parents=True, exist_ok=True)
+    clear_up(mine)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(mine)  # read when the library is loaded, which is now
+    from prometheus_client import CollectorRegistry, Counter, Histogram
+
+    registry = CollectorRegistry()
+    labels = ("route", "method")
+    return Meters(
+        requests=Counter("ouipost_requests", "Requests.", (*labels, "status"), registry=registry),
+        seconds=Histogram("ouipost_request_seconds", "How long they took.", labels, buckets=SECONDS, registry=registry),
+    )
+
+
+def folder() -> Path:
+    """Return the folder of all processes that have our parent: a server's workers, also those it starts later."""
+    parent = os.getppid()
+    home: Path = settings.OUIPOST_HOME
+    return home / "metrics" / f"{parent}-{_start_of(parent)}"
+
+
+def clear_up(mine: Path) -> None:
+    """Remove the folders beside ours that no server writes to any more."""
+    for other in mine.parent.iterdir():
+        if other != mine and not _serves(other.name):
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _serves(name: str) -> bool:
+    """Whether the parent that a folder is named after is still there."""
+    parent, _, start = name.partition("-")
+    return parent.isdecimal() and _start_of(int(parent)) == start
+
+
+def _start_of(pid: int) -> str:
+    """Return when a process was started, in a form that tells it from later ones of the same number."""
+    with suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    return ""
+
+
+def count(request: HttpRequest, *, status: int, seconds: float) -> None:
+    """Count an answered request."""
+    route = template(request.resolver_match.route) if request.resolver_match else OTHER
+    method = request.method if request.method in METHODS else OTHER
+    meters().requests.labels(route, method, status).inc()
+    meters().seconds.labels(route, method).observe(seconds)
+
+
+@cache
+def template(route: str) -> str:
+    """Return a route as people write it, such as `/api/posts/{pk}`; what is none is `other`."""
+    plain = PARAMETER.sub(lambda found: f"{{{found[1] or found[2]}}}", route.replace("^", ""))
+    plain = plain.removesuffix("$").removesuffix(r"\Z").replace("\\", "")
+    return f"/{plain}" if PLAIN.fullmatch(plain) else OTHER
+
+
+@require_safe
+def show_metrics(request: HttpRequest) -> HttpResponse:
+    """/metrics: all figures, as text; 404 without METRICS_TOKEN, 401 for whoever does not have it."""
+    if not settings.METRICS_TOKEN:
+        raise Http404
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not is_monitor(token.strip()):
+        return HttpResponse(
+            "Send METRICS_TOKEN as a bearer token.\n", status=401, headers={"WWW-Authenticate": "Bearer"}
+        )
+    from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+    return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _registry() -> "CollectorRegistry":
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    meters()
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(folder()))  # type: ignore[no-untyped-call]
+    registry.register(Installation())
+    return registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What the database says."""
+
+    backlog: Backlog
+    counts: list[tuple[str, str, str, int, int]]
+    """Network, kind, outcome, number and milliseconds, since the installation began."""
+    expiring: dict[tuple[str, str], int]
+    """By platform and mode of the workspace."""
+    breakers: list[str]
+
+
+def read() -> Figures:
+    """Read all figures: eight queries, whatever there is; raises what the database raises."""
+    now = timezone.now()
+    accounts = SocialAccount.objects.connected().filter(expires_at__gt=now, expires_at__lt=now + EXPIRING)
+    counted = accounts.exclude(status=AccountStatus.EXPIRED).values_list("platform", "workspace__mode")
+    columns = ("network", "kind", "outcome", "calls", "milliseconds")
+    return Figures(
+        backlog=backlog.look(),
+        counts=list(CallCount.objects.filter(at=EVER).values_list(*columns)),
+        expiring={(platform, mode): many for platform, mode, many in counted.annotate(Count("pk")).order_by()},
+        breakers=list(Network.objects.filter(held_until__gt=now).values_list("pk", flat=True)),
+    )
+
+
+FIGURES = Question(read)
+
+
+class Installation:
+    """Collects what the database says, for a second at most."""
+
+    def collect(self) -> "Iterator[Metric]":
+        yield _family("info", "What runs.", ["version"], [((__version__,), 1)])
+        try:
+            figures = FIGURES.ask().result(timeout=LIMIT_SECONDS)
+        except Exception as error:
+            logger.warning("The database has no figures: %s", error)
+            yield _gauge("database_up", "Whether the database answered within a second.", 0)
+            return
+        yield _gauge("database_up", "Whether the database answered within a second.", 1)
+        yield from _of_backlog(figures.backlog)
+        yield from _of_networks(figures)
+
+
+def _of_backlog(found: Backlog) -> "Iterator[Metric]":
+    yield _gauge("due_targets", "Targets that are due and that nobody holds, up to 10,000.", found.due)
+    yield _gauge("oldest_due_seconds", "How long the first of them has waited.", found.oldest_due.total_seconds())
+    yield _gauge("workers", "Processes that publish and were heard lately.", found.workers)
+    yield _gauge("beats", "Beats of Celery that were heard lately.", found.beats)
+
+
+def _of_networks(figures: Figures) -> "Iterator[Metric]":
+    for kind, name in TOLD.items():
+        counts = [
+            ((*_labels(network), outcome), many) for network, of, outcome, many, _ in figures.counts if of == kind
+        ]
+        yield _family(name, f"Calls of the kind {kind}, by outcome.", ["network", "mode", "outcome"], counts, ever=True)
+    spent = [
+        ((*_labels(network), outcome), milliseconds / 1000)
+        for network, kind, outcome, _, milliseconds in figures.counts
+        if kind == REQUEST
+    ]
+    labels = ["network", "mode", "outcome"]
+    yield _family("network_request_seconds", "How long requests to networks took.", labels, spent, ever=True)
+    expiring = figures.expiring.items()
+    yield _family("accounts_expiring", "Accounts that end within 7 days.", ["network", "mode"], expiring)
+    open_ones = [(_labels(network), 1) for network in figures.breakers]
+    yield _family("breakers_open", "Networks that are left alone for now.", ["network", "mode"], open_ones)
+
+
+def _labels(network: str) -> tuple[str, str]:
+    """Return network and mode by the key of a network's health."""
+    mode = Mode.SANDBOX if network.startswith(SANDBOX) else Mode.LIVE
+    return network.removeprefix(SANDBOX), str(mode)
+
+
+def _gauge(name: str, says: str, value: float) -> "Metric":
+    return _family(name, says, [], [((), value)])
+
+
+def _family(
+    name: str,
+    says: str,
+    labels: list[str],
+    values: Iterable[tuple[tuple[str, ...], float]],
+    *,
+    ever: bool = False,
+) -> "Metric":
+    """Return one figure with all its labels; `ever` says that it only grows."""
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    made = (CounterMetricFamily if ever else GaugeMetricFamily)(f"ouipost_{name}", says, labels=labels)
+    for of, value in values:
+        made.add_metric(of, value)
+    return made

@@ -1,0 +1,175 @@
+"""/metrics: only with its token, in Prometheus's words, and in a fixed number of queries."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts import calls
+from accounts.calls import PUBLISH, REQUEST, SYNC
+from accounts.models import Network
+from accounts.platforms.base import Tokens
+from adminapi import metrics
+from adminapi.asking import Question
+from tests.adminapi.test_heart import heard
+from tests.conftest import ApiClient
+from tests.factories import NOW, make_account, make_key, make_post, make_workspace
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Budget = Callable[..., AbstractContextManager[Any]]
+TOKEN = "a token for the monitor"
+LINE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
+
+
+@pytest.fixture(autouse=True)
+def token(settings: Settings) -> Iterator[None]:
+    settings.METRICS_TOKEN = TOKEN
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "question":
+            thread.join(10)
+
+
+def scrape() -> dict[tuple[str, str], float]:
+    """Return the figures by name and labels."""
+    response = Client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert response.status_code == 200
+    assert response["Content-Type"].startswith("text/plain; version=")
+    lines = [line for line in response.content.decode().splitlines() if not line.startswith("#")]
+    found = [match.groups() for line in lines if (match := LINE.fullmatch(line))]
+    assert len(found) == len(lines)
+    return {(name, labels or ""): float(value) for name, labels, value in found}
+
+
+def ending(*, days: int) -> Tokens:
+    return Tokens(access_token="x", ends_at=timezone.now() + timedelta(days=days))
+
+
+@pytest.mark.parametrize(
+    ("given", "header", "status"),
+    [("", "", 404), ("", "Bearer ", 404), (TOKEN, "", 401), (TOKEN, "Bearer x", 401), (TOKEN, f"Basic {TOKEN}", 401)],
+)
+def test_nobody_reads_it_without_the_token(settings: Settings, given: str, header: str, status: int) -> None:
+    settings.METRICS_TOKEN = given
+
+    assert Client().get("/metrics", headers={"Authorization": header}).status_code == status
+
+
+def test_requests_are_counted_by_route_method_and_status() -> None:
+    workspace = make_workspace()
+    post = make_post(workspace)
+    api = ApiClient(make_key()[1], workspace.pk)
+    before = scrape()
+
+    for _ in range(3):
+        api.get(f"/api/posts/{post.pk}")
+    api.get("/api/posts/post_019a2b3c-4d5e-7f00-8a1b-2c3d4e5f6a7b")
+    api("BREW", "/api/nowhere")
+
+    after = scrape()
+    grown = {key: value - before.get(key, 0) for key, value in after.items() if value != before.get(key, 0)}
+    counted = {labels: value for (name, labels), value in grown.items() if name == "ouipost_requests_total"}
+    assert counted == {
+        'method="GET",route="/api/posts/{pk}",status="200"': 3,
+        'method="GET",route="/api/posts/{pk}",status="404"': 1,
+        'method="other",route="other",status="404"': 1,
+        'method="GET",route="/metrics",status="200"': 1,
+    }
+    took = 'method="GET",route="/api/posts/{pk}"'
+    assert grown["ouipost_request_seconds_count", took] == 4
+    assert after["ouipost_request_seconds_bucket", f'le="+Inf",{took}'] >= 4
+
+
+@pytest.mark.parametrize(
+    ("route", "shown"),
+    [
+        ("healthz", "/healthz"),
+        ("", "/"),
+        (r"api/^posts/(?P<pk>post_[0-9a-f-]{36})/publish\Z", "/api/posts/{pk}/publish"),
+        (r"^api/posts/(?P<pk>post_[0-9a-f-]{36})/analytics$", "/api/posts/{pk}/analytics"),
+        ("connect/<str:platform>", "/connect/{platform}"),
+        ("console/<path:object_id>/change/", "/console/{object_id}/change/"),
+        (r"^api(?:/|$)", "other"),
+    ],
+)
+def test_a_route_is_written_as_people_write_it(route: str, shown: str) -> None:
+    assert metrics.template(route) == shown
+
+
+def test_what_the_database_knows_is_told() -> None:
+    live, sandbox = make_workspace(mode="live"), make_workspace()
+    account = make_account(live, tokens=ending(days=6))
+    make_account(live, remote_id="2", default_of=None, tokens=ending(days=8))
+    make_account(sandbox, tokens=ending(days=6))
+    make_post(live, accounts=[account], status="scheduled", scheduled_at=NOW)
+    Network.objects.create(pk="twitter", held_until=timezone.now() + timedelta(minutes=1))
+    Network.objects.create(pk="sandbox:twitter", held_until=NOW)
+    heard("worker:a:1", ago=timedelta(seconds=1))
+    calls.note("facebook", kind=PUBLISH, outcome="published")
+    calls.note("sandbox:facebook", kind=SYNC, outcome="read")
+    calls.note("facebook", kind=REQUEST, outcome="ok", seconds=0.25)
+    calls.flush()
+
+    found = scrape()
+
+    told = {key: value for key, value in found.items() if "ouipost_request" not in key[0]}
+    assert told.pop(("ouipost_oldest_due_seconds", "")) > 60
+    assert told == {
+        ("ouipost_info", 'version="0.1.0"'): 1,
+        ("ouipost_database_up", ""): 1,
+        ("ouipost_due_targets", ""): 1,
+        ("ouipost_workers", ""): 1,
+        ("ouipost_beats", ""): 0,
+        ("ouipost_publishes_total", 'mode="live",network="facebook",outcome="published"'): 1,
+        ("ouipost_syncs_total", 'mode="sandbox",network="facebook",outcome="read"'): 1,
+        ("ouipost_network_requests_total", 'mode="live",network="facebook",outcome="ok"'): 1,
+        ("ouipost_network_request_seconds_total", 'mode="live",network="facebook",outcome="ok"'): 0.25,
+        ("ouipost_accounts_expiring", 'mode="live",network="facebook"'): 1,
+        ("ouipost_accounts_expiring", 'mode="sandbox",network="facebook"'): 1,
+        ("ouipost_breakers_open", 'mode="live",network="twitter"'): 1,
+    }
+
+
+def test_a_scrape_costs_eight_queries_whatever_there_is(django_assert_max_num_queries: Budget) -> None:
+    for network in ("facebook", "twitter", "sandbox:facebook"):
+        calls.note(network, kind=PUBLISH, outcome="published")
+        Network.objects.create(pk=network, held_until=NOW)
+    calls.flush()
+
+    with django_assert_max_num_queries(8):
+        metrics.read()
+
+
+def test_while_the_database_is_away_the_process_still_tells_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> metrics.Figures:
+        raise OperationalError("away")
+
+    monkeypatch.setattr(metrics, "FIGURES", Question(fail))
+    Client().get("/healthz")
+
+    found = scrape()
+
+    assert found["ouipost_database_up", ""] == 0
+    assert found["ouipost_requests_total", 'method="GET",route="/healthz",status="200"'] >= 1
+    assert ("ouipost_workers", "") not in found
+
+
+def test_what_servers_left_that_are_gone_is_removed(settings: Settings, tmp_path: Path) -> None:
+    settings.OUIPOST_HOME = tmp_path
+    gone, reused = tmp_path / "metrics" / "999999999-5", tmp_path / "metrics" / "1-0"
+    for each in (gone, reused):
+        each.mkdir(parents=True)
+
+    metrics.clear_up(metrics.folder())
+
+    assert not gone.exists()
+    assert not reused.exists()
