@@ -1,4 +1,4 @@
-"""What is due, how late it is, and who is there to take it: four queries, whatever there is."""
+"""What is due, how late it is, and who is there to take it: five queries, whatever there is."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,14 +6,13 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import Network
-from accounts.traffic import SANDBOX
+from accounts.traffic import NETWORK
 from adminapi.heart import BEAT, NODE, SILENCE, TICK, WORKER
 from adminapi.models import Heartbeat
 from ouipost.claims import database_now, is_due
 from posts.models import Target
-from workspaces.models import Mode
 
-COUNTED = 10_000
+COUNTED, LOOKED = 10_000, 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +44,7 @@ def look() -> Backlog:
     workers = [at for name, at in heard.items() if name.partition(":")[0] in (WORKER, NODE)]
     return Backlog(
         due=due[:COUNTED].count(),
-        oldest_due=now - (_first_due(due, now) or now),
+        oldest_due=now - (_first_due(due) or now),
         workers=alive.count(WORKER) + nodes,
         nodes=nodes,
         beats=alive.count(BEAT),
@@ -55,14 +54,13 @@ def look() -> Backlog:
     )
 
 
-def _first_due(due: QuerySet[Target], now: datetime) -> datetime | None:
-    """Return when the first became due of those that wait for nothing but a worker.
+def _first_due(due: QuerySet[Target]) -> datetime | None:
+    """Return when the first became due of those that wait for nothing but a worker, among the thousand longest due.
 
     What waits behind another post of its account, or for a network whose breaker is open, would be late anyway.
     """
+    resting = set(Network.objects.exclude(held_until=None).values_list("pk", flat=True))
     busy = Target.objects.filter(in_flight=OuterRef("account_id")).exclude(pk=OuterRef("pk"))
-    free = due.filter(~Exists(busy))
-    for network in Network.objects.exclude(held_until=None).values_list("pk", flat=True):
-        mode = Mode.SANDBOX if network.startswith(SANDBOX) else Mode.LIVE
-        free = free.exclude(platform=network.removeprefix(SANDBOX), account__workspace__mode=mode)
-    return free.order_by("due_at", "pk").values_list("due_at", flat=True).first()
+    looked = due.annotate(network=NETWORK, is_behind=Exists(busy)).order_by("due_at", "pk")
+    rows = looked.values_list("due_at", "network", "is_behind")[:LOOKED]
+    return next((due_at for due_at, network, is_behind in rows if not is_behind and network not in resting), None)

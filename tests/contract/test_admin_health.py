@@ -230,8 +230,8 @@ def test_each_costs_a_fixed_number_of_queries(
         assert admin.get(path).status_code == 200
 
 
-def test_a_look_at_what_is_due_costs_six_queries(django_assert_max_num_queries: Budget) -> None:
+def test_a_look_at_what_is_due_costs_five_queries(django_assert_max_num_queries: Budget) -> None:
     Network.objects.create(pk="twitter", held_until=NOW)
 
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(5):
         backlog.look()

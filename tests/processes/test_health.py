@@ -1,0 +1,303 @@
+"""Health that can fail: whatever is taken away shows within a minute, in time, and is green again by itself."""
+
+import os
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.crash.broker import Broker, end, kill, node
+from tests.databases import fresh_database
+from tests.product import Product, running, wait_for
+from tests.services import START_SECONDS, free_port, need, start_mariadb, wait_for_port
+
+pytestmark = pytest.mark.crash
+
+Record = Callable[[str, object], None]
+SPEED = 5
+"""Who is silent is dead after 9 seconds instead of 45."""
+RED_SECONDS = GREEN_SECONDS = 60
+LIMIT_SECONDS = 1.2
+TRIES = 7
+TOKEN = "a token for the monitor"
+WEB = ("--interface", "wsgi", "--blocking-threads", "4", "--no-ws", "--log-level", "error", "ouipost.wsgi:application")
+LOGIN = {"email": "admin@example.com", "password": "a long pass phrase"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """One answer of /admin/health."""
+
+    code: int
+    status: str
+    colours: dict[str, str]
+    seconds: float
+
+    def is_red(self, name: str) -> bool:
+        return self.colours[name] == "unhealthy"
+
+
+@dataclass(kw_only=True)
+class Patient:
+    """A product, and the token of an administrator who looks after it."""
+
+    product: Product
+    token: str
+
+    def look(self) -> Seen:
+        began = time.monotonic()
+        headers = {"Authorization": f"Bearer {self.token}"}
+        answer = requests.get(f"{self.product.base}/admin/health", headers=headers, timeout=30)
+        seconds = time.monotonic() - began
+        body = answer.json()
+        assert body["success"] is True, body
+        colours = {name: part["status"] for name, part in body["data"]["components"].items()}
+        return Seen(code=answer.status_code, status=body["data"]["status"], colours=colours, seconds=seconds)
+
+    def is_red(self, name: str) -> bool:
+        return self.look().is_red(name)
+
+    def turns_red(self, name: str) -> float:
+        """Wait until this part is red, and return how many seconds that took."""
+        began = time.monotonic()
+        wait_for(lambda: self.is_red(name), seconds=RED_SECONDS, what=f"a red {name}")
+        return time.monotonic() - began
+
+    def turns_green(self) -> float:
+        """Wait until everything is green, and return how many seconds that took."""
+        began = time.monotonic()
+        try:
+            wait_for(lambda: self.look().code == 200 and self.look().status == "healthy", seconds=GREEN_SECONDS,
+                     what="green")  # fmt: skip
+        except AssertionError:
+            raise AssertionError(self.look()) from None
+        return time.monotonic() - began
+
+    def times(self) -> list[float]:
+        """Ask several times, and return how long each answer took."""
+        return [self.look().seconds for _ in range(TRIES)]
+
+
+@contextmanager
+def patient(home: Path, url: str, **options: Any) -> Iterator[Patient]:
+    """Give a product that runs, without a worker, and end it after the block."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("METRICS_TOKEN", TOKEN)
+        with running(home, url, speed=SPEED, **options) as product:
+            answer = requests.post(f"{product.base}/admin/login", json=LOGIN, timeout=30)
+            yield Patient(product=product, token=answer.json()["data"]["token"])
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
+    home = tmp_path_factory.mktemp("health")
+    with fresh_database(home) as url, patient(home, url) as started:
+        yield started
+
+
+def test_a_worker_that_hangs_dies_or_ends_turns_it_red(embedded: Patient, record_property: Record) -> None:
+    worker = embedded.product.worker()
+    embedded.turns_green()
+
+    worker.send_signal(signal.SIGSTOP)
+    hung = embedded.turns_red("publisher")
+    worker.send_signal(signal.SIGCONT)
+    back = embedded.turns_green()
+    kill(worker)
+    dead = embedded.turns_red("publisher")
+    code = embedded.look().code
+    worker = embedded.product.worker()
+    embedded.turns_green()
+    worker.terminate()
+    worker.wait(timeout=START_SECONDS)
+    ended = embedded.turns_red("publisher")
+
+    record_property("numbers", f"worker: hung {hung:.1f} s, back {back:.1f} s, dead {dead:.1f} s, ended {ended:.1f} s")
+    assert code == 503
+    assert ended < 2  # it took its row along
+
+
+@contextmanager
+def full_disk(folder: Path) -> Iterator[None]:
+    """Let nothing be written to this folder: a tiny disk that is full, or where we may mount none, no folder at all."""
+    folder.mkdir(exist_ok=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], check=False)  # noqa: S603, S607
+    if mounted.returncode:
+        aside = folder.rename(folder.with_name("aside"))
+        folder.touch()
+        yield
+        folder.unlink()
+        aside.rename(folder)
+        return
+    with suppress(OSError), (folder / "filling").open("wb") as file:
+        file.write(b"x" * 1_000_000)
+    yield
+    subprocess.run(["umount", "-l", str(folder)], check=True)  # noqa: S603, S607
+
+
+def test_a_disk_that_is_full_turns_it_red(embedded: Patient) -> None:
+    worker = embedded.product.worker()
+    embedded.turns_green()
+
+    with full_disk(embedded.product.home / "media"):
+        embedded.turns_red("storage")
+        seen = embedded.look()
+
+    embedded.turns_green()
+    kill(worker)
+    assert (seen.code, seen.status) == (503, "unhealthy")
+    assert {name for name, colour in seen.colours.items() if colour != "healthy"} == {"storage"}
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[Broker]:
+    started = Broker()
+    started.start()
+    yield started
+    started.kill()
+
+
+@pytest.fixture(scope="module")
+def distributed(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
+    home = tmp_path_factory.mktemp("celery")
+    with fresh_database(home) as url, patient(home, url, redis_url=broker.url) as started:
+        yield started
+
+
+def test_a_beat_that_is_away_turns_it_red_and_a_redis_that_is_away_does_not(
+    distributed: Patient, broker: Broker, record_property: Record
+) -> None:
+    with node(distributed.product) as celery:
+        distributed.turns_green()
+
+        kill(celery.beats[0])
+        dead = distributed.turns_red("publisher")
+        assert distributed.look().code == 503
+        celery.beats[0] = distributed.product.beat()
+        distributed.turns_green()
+
+        broker.kill()
+        gone = distributed.turns_red("cache")
+        seen = distributed.look()
+        broker.start()
+        back = distributed.turns_green()
+
+        broker.signal(signal.SIGSTOP)
+        try:
+            hung = distributed.turns_red("cache")
+            times = distributed.times()
+        finally:
+            broker.signal(signal.SIGCONT)
+        distributed.turns_green()
+
+        celery.worker.send_signal(signal.SIGSTOP)  # the parent of the node, as if its machine hung
+        silent = distributed.turns_red("publisher")
+        celery.worker.send_signal(signal.SIGCONT)
+        distributed.turns_green()
+
+    redis = f"Redis gone {gone:.1f} s, back {back:.1f} s, hung {hung:.1f} s, answers {shown(times)}"
+    record_property("numbers", f"beat dead {dead:.1f} s; node silent {silent:.1f} s; {redis}")
+    assert (seen.code, seen.status) == (200, "degraded")
+    assert (seen.colours["cache"], seen.colours["database"]) == ("unhealthy", "healthy")
+    assert statistics.median(times) < LIMIT_SECONDS
+
+
+def shown(times: list[float]) -> str:
+    return f"{statistics.median(times):.2f} s in the middle, {max(times):.2f} s at most"
+
+
+@dataclass(kw_only=True)
+class Database:
+    """A MariaDB server of the test's own, which can be taken away and come back."""
+
+    url: str
+    server: "subprocess.Popen[bytes]"
+
+    def signal(self, number: signal.Signals) -> None:
+        self.server.send_signal(number)
+
+    def again(self) -> None:
+        """Start it once more, on what it has kept."""
+        self.server = subprocess.Popen(self.server.args)  # noqa: S603
+        wait_for_port(int(self.url.rpartition(":")[2].partition("/")[0]), self.server)
+
+
+@pytest.fixture
+def database() -> Iterator[Database]:
+    need("mariadbd", "mariadb-server")
+    with tempfile.TemporaryDirectory(prefix="ouipost-mariadb-", ignore_cleanup_errors=True) as folder:
+        server, url = start_mariadb(Path(folder))
+        made = Database(url=url, server=server)
+        try:
+            yield made
+        finally:
+            made.signal(signal.SIGCONT)
+            end(made.server)
+
+
+def test_a_database_that_hangs_or_dies_turns_it_red_within_the_second_and_with_redis_too(
+    database: Database, broker: Broker, tmp_path: Path, record_property: Record
+) -> None:
+    with fresh_database(tmp_path, database.url) as url, patient(tmp_path, url, redis_url=broker.url) as ill:
+        ill.product.worker()
+        ill.turns_green()
+
+        database.signal(signal.SIGSTOP)
+        hung, hung_for = ill.look(), ill.times()
+        broker.signal(signal.SIGSTOP)
+        both, both_for = ill.look(), ill.times()
+        broker.signal(signal.SIGCONT)
+        database.signal(signal.SIGCONT)
+        back = ill.turns_green()
+
+        kill(database.server)
+        dead, dead_for = ill.look(), ill.times()
+        database.again()
+        again = ill.turns_green()
+
+    record_property("numbers", f"database hung: answers {shown(hung_for)}; Redis too: {shown(both_for)}, "
+                    f"back {back:.1f} s; dead: {shown(dead_for)}, back {again:.1f} s")  # fmt: skip
+    assert [(seen.code, seen.is_red("database"), seen.colours["cache"]) for seen in (hung, both, dead)] == [
+        (503, True, "healthy"),
+        (503, True, "unhealthy"),
+        (503, True, "healthy"),
+    ]
+    assert all(statistics.median(times) < LIMIT_SECONDS for times in (hung_for, both_for, dead_for))
+
+
+def test_whichever_web_process_is_asked_tells_of_all(embedded: Patient) -> None:
+    port = free_port()
+    embedded.product.start("-m", "granian", "--port", str(port), "--workers", "2", *WEB)
+    base = f"http://127.0.0.1:{port}"
+    wait_for(lambda: answers(base), seconds=START_SECONDS, what="the web processes")
+
+    def scrape() -> int:
+        text = requests.get(f"{base}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10).text
+        lines = [line for line in text.splitlines() if line.startswith("ouipost_requests_total{")]
+        found = [line for line in lines if 'route="/api/platforms"' in line]
+        return int(float(found[0].rpartition(" ")[2])) if found else 0
+
+    for _ in range(40):
+        requests.get(f"{base}/api/platforms", timeout=10)
+
+    assert {scrape() for _ in range(10)} == {40}
+    folders = list((embedded.product.home / "metrics").iterdir())
+    processes = {file.stem.rpartition("_")[2] for folder in folders for file in folder.glob("counter_*.db")}
+    assert len(processes) >= 2
+    assert os.getpid() not in processes
+
+
+def answers(base: str) -> bool:
+    try:
+        return requests.get(f"{base}/healthz", timeout=2).ok
+    except requests.RequestException:
+        return False
