@@ -1,6 +1,5 @@
 """Health that can fail: whatever is taken away shows within a minute, in time, and is green again by itself."""
 
-import os
 import signal
 import statistics
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from adminapi.client import Client
 from tests.crash.broker import Broker, end, kill, node
 from tests.databases import fresh_database
 from tests.product import Product, running, wait_for
@@ -293,7 +293,45 @@ def test_whichever_web_process_is_asked_tells_of_all(embedded: Patient) -> None:
     folders = list((embedded.product.home / "metrics").iterdir())
     processes = {file.stem.rpartition("_")[2] for folder in folders for file in folder.glob("counter_*.db")}
     assert len(processes) >= 2
-    assert os.getpid() not in processes
+
+
+def test_what_a_network_answers_shows_within_seconds_and_the_sandbox_does_not(tmp_path: Path) -> None:
+    with fresh_database(tmp_path) as url, pytest.MonkeyPatch.context() as environment:
+        product = Product(home=tmp_path, database_url=url, speed=SPEED)
+        environment.setenv("NETWORK_GATEWAY", f"{product.base}/sandbox")  # what is live goes to the simulator, too
+        try:
+            product.set_up()
+            product.worker()
+            product.connect("Sandy")
+            live = product.client.call("POST", "/api/workspaces", json={"name": "Live", "mode": "live"})["workspace"]
+            key = product.client.headers["X-API-Key"]
+            client = Client(product.base, api_key=key, workspace_id=live["id"])
+            account = client.connect("bluesky", "Alice")
+
+            post = client.call("POST", "/api/posts", json={"content": "Rye.", "platforms": [account["id"]]})["post"]
+            client.call("POST", f"/api/posts/{post['id']}/publish")
+            well = wait_for(lambda: of_network(product, "bluesky", "last_successful_post"), seconds=30, what="a post")
+            for call in ("refreshSession", "getProfile"):
+                product.order(network="bluesky", match=call, effect="status", status=503, times=100)
+            for _ in range(20):
+                client.call("POST", f"/api/accounts/{account['id']}/refresh")
+            ill = wait_for(lambda: of_network(product, "bluesky", "status", "down"), seconds=30, what="an outage")
+        finally:
+            product.stop()
+
+    assert (well["status"], well["error_rate_24h"], well["issues"]) == ("operational", 0.0, [])
+    assert well["avg_response_time_ms"] > 0
+    assert (ill["api_status"], ill["error_rate_24h"] > 50) == ("outage", True)
+
+
+def of_network(product: Product, network: str, field: str, wanted: str = "") -> dict[str, Any] | None:
+    """Return how the networks say one of them is, once this field has the wanted value, or any."""
+    token = requests.post(f"{product.base}/admin/login", json=LOGIN, timeout=30).json()["data"]["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    data = requests.get(f"{product.base}/admin/platform-health", headers=headers, timeout=30).json()["data"]
+    assert {data["platforms"][name]["error_rate_24h"] for name in ("facebook", "twitter")} == {None}
+    found: dict[str, Any] = data["platforms"][network]
+    return found if found[field] and wanted in ("", found[field]) else None
 
 
 def answers(base: str) -> bool:
