@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 
 from accounts.platforms import base
 from ouipost import crypto
@@ -188,3 +189,58 @@ class Connection(models.Model):
     @property
     def _place(self) -> str:
         return f"accounts_connection.sealed:{self.pk}:{self.workspace_id}"
+
+
+class PauseScope(models.TextChoices):
+    ALL = "all"
+    NETWORK = "network"
+    WORKSPACE = "workspace"
+    ACCOUNT = "account"
+
+
+class PauseQuerySet(models.QuerySet["Pause"]):
+    def in_force(self) -> "PauseQuerySet":
+        """Keep those that nobody has ended."""
+        return self.filter(resumed_at=None)
+
+    def after(self, moment: datetime) -> "PauseQuerySet":
+        """Keep those that were in force at some time after this."""
+        return self.filter(Q(resumed_at=None) | Q(resumed_at__gt=moment))
+
+
+class Pause(models.Model):
+    """A time in which an operator lets nothing go out; the rows stay, because what waited then is not late for it."""
+
+    id = public_id("pause")
+    scope = models.CharField(max_length=9, choices=PauseScope.choices)
+    subject_id = models.CharField(max_length=45, blank=True, help_text="A network's, workspace's or account's id.")
+    in_force = models.CharField(  # noqa: DJ001 (null is not unique)
+        max_length=60,
+        null=True,
+        unique=True,
+        editable=False,
+        help_text="What it pauses, while it does: once at a time.",
+    )
+    reason = models.CharField(max_length=500)
+    paused_by = models.CharField(max_length=254, blank=True, help_text="An e-mail address; empty: by a command.")
+    paused_at = models.DateTimeField()
+    resumed_at = models.DateTimeField(null=True)
+
+    objects = PauseQuerySet.as_manager()
+    journal_name = "pause"
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["resumed_at"], name="pause_resumed")]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.subject_id}".rstrip()
+
+    def covers(self, account_id: str, platform: str, workspace_id: str) -> bool:
+        """Whether it holds up what goes to this account."""
+        own = {
+            PauseScope.ALL: "",
+            PauseScope.NETWORK: platform,
+            PauseScope.WORKSPACE: workspace_id,
+            PauseScope.ACCOUNT: account_id,
+        }
+        return self.subject_id == own[PauseScope(self.scope)]

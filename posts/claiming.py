@@ -1,16 +1,16 @@
-"""Taking due targets: at most one per account at a time, the longest due first, and never what came too late."""
+"""Taking due targets: at most one per account at a time, the longest due first, nothing too late or paused."""
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import IntegrityError, OperationalError, connection, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 
-from accounts import traffic
-from accounts.models import SocialAccount
+from accounts import pauses, traffic
+from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import WhoActs
 from accounts.traffic import Breath
 from ouipost import claims
@@ -19,7 +19,7 @@ from ouipost.databases import is_lock_error
 from ouipost.rows import update_each
 from posts.holding import hold_account, pace_account
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
-from posts.services import sync_and_tell
+from posts.services import GIVE_UP_AFTER, sync_and_tell
 from posts.slots import too_late
 from workspaces.models import Workspace
 
@@ -30,6 +30,8 @@ LOOK_AHEAD = 2
 LOOKS = 4
 ROUNDS = 4
 MAX_UNSETTLED_CLAIMS = 5
+PROMPT = timedelta(minutes=1)
+"""What goes out so soon after its time has lost next to nothing of its time for trying to a pause."""
 
 
 class Ready(NamedTuple):
@@ -40,6 +42,7 @@ class Ready(NamedTuple):
     account_id: str
     status: str
     scheduled_at: datetime | None
+    give_up_at: datetime | None
     claim_count: int
     fence: int
     outcome_unknown: bool
@@ -78,28 +81,36 @@ def claim_targets(limit: int, *, suspects: bool = True) -> list[Claim]:
 def _claim(limit: int, *, suspects: bool) -> list[Claim] | None:
     """Claim what may go now; None when all that was found had to be put off or given up, and more may be behind it."""
     now = claims.database_now()
-    due = _due(now, suspects=suspects)
+    due = _due(now, suspects=suspects, paused=pauses.in_force())
     if not due.exists():
         return []
     chosen = _choose(due, limit=limit, room=_room(now))
     posts = _lock_posts([candidate.post_id for candidate in chosen])
     accounts = _lock_accounts([candidate.account_id for candidate in chosen if candidate.post_id in posts])
     ready = _as_locked(due, chosen, posts, accounts)
-    missed = [target for target in ready if _is_missed(target, posts[target.post_id], now=now)]
+    history = History(_pauses_since(ready, posts, now=now), posts, accounts)
+    missed = [target for target in ready if _is_missed(target, history, now=now)]
     crashing = [target for target in ready if target.claim_count >= MAX_UNSETTLED_CLAIMS and target not in missed]
     _miss(missed, now=now)
     _park(crashing)
     sound = [target for target in ready if target not in missed and target not in crashing]
     held = _take(_let_wait(sound, accounts, now=now), accounts, now=now)
+    taken = {claim.pk for claim in held}
+    _give_longer([target for target in sound if target.pk in taken], history, now=now)
     for post_id in {target.post_id for target in [*missed, *crashing]}:
         sync_and_tell(Post.objects.get(pk=post_id))
     return held if held or not ready else None
 
 
-def _due(now: datetime, *, suspects: bool) -> TargetQuerySet:
-    """Match due targets whose account has nothing else in flight, the longest due first."""
+def _due(now: datetime, *, suspects: bool, paused: Sequence[Pause]) -> TargetQuerySet:
+    """Match due targets whose account has nothing else in flight, the longest due first.
+
+    What is paused is left out, but for the question what became of an earlier send: that shows nothing to anybody.
+    """
     busy = Target.objects.filter(in_flight=OuterRef("account_id")).exclude(pk=OuterRef("pk"))
     due = Target.objects.filter(claims.is_due(now), ~Exists(busy)).order_by("due_at", "pk")
+    if paused:
+        due = due.filter(~pauses.rows_held_up(paused) | Q(outcome_unknown=True))
     return due if suspects else due.filter(claim_count=0)
 
 
@@ -206,11 +217,57 @@ def _start(posts: set[str], *, now: datetime) -> None:
     Post.objects.filter(pk__in=posts).exclude(status=PostStatus.PUBLISHING).update(status=PostStatus.PUBLISHING)
 
 
-def _is_missed(target: Ready, workspace: Workspace, *, now: datetime) -> bool:
-    """Whether a scheduled target was due while nothing could run, and is later than its workspace allows."""
+class History(NamedTuple):
+    """The pauses since the first of some targets was to go out, and whom each target goes to."""
+
+    pauses: Sequence[Pause]
+    posts: Mapping[str, Workspace]
+    accounts: Mapping[str, Breath]
+
+    def time_paused(self, target: Ready, *, until: datetime) -> timedelta:
+        """Return for how long the target was held up since its time came."""
+        if not self.pauses:
+            return timedelta(0)
+        goes_to = (target.account_id, self.accounts[target.account_id].platform, self.posts[target.post_id].pk)
+        own = [pause for pause in self.pauses if pause.covers(*goes_to)]
+        return pauses.time_paused(own, since=target.scheduled_at or until, until=until)
+
+
+def _pauses_since(targets: Sequence[Ready], posts: Mapping[str, Workspace], *, now: datetime) -> list[Pause]:
+    """Return the pauses since the first of these was to go out; where all go out in time, nobody is asked."""
+    since = now - PROMPT
+    none = History([], posts, {})
+    times = [
+        target.scheduled_at
+        for target in targets
+        if target.scheduled_at and (target.scheduled_at < since or _is_missed(target, none, now=now))
+    ]
+    return pauses.after(min(times)) if times else []
+
+
+def _is_missed(target: Ready, history: History, *, now: datetime) -> bool:
+    """Whether a scheduled target was due while nothing could run, and is later than its workspace allows.
+
+    A pause is an operator's act: it makes nothing late.
+    """
     if target.status != TargetStatus.SCHEDULED or target.scheduled_at is None:
         return False
-    return too_late(target.scheduled_at, now=now, minutes=workspace.publish_late_up_to_minutes)
+    was_to_go_at = target.scheduled_at + history.time_paused(target, until=now)
+    return too_late(was_to_go_at, now=now, minutes=history.posts[target.post_id].publish_late_up_to_minutes)
+
+
+def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -> None:
+    """Leave what was held up as much time for trying as if there had been no pause.
+
+    What only asks about an earlier send was not held up; its time may be over by intent.
+    """
+    longer = {}
+    for target in targets:
+        paused = timedelta(0) if target.outcome_unknown else history.time_paused(target, until=now)
+        if paused and target.scheduled_at and target.give_up_at:
+            given = target.scheduled_at + GIVE_UP_AFTER + paused
+            longer[target.pk] = {"give_up_at": max(target.give_up_at, given)}
+    update_each(Target, longer)
 
 
 def _miss(targets: list[Ready], *, now: datetime) -> None:

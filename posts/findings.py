@@ -5,8 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from accounts import registry
-from accounts.models import SocialAccount
+from accounts import pauses, registry
+from accounts.models import Pause, PauseScope, SocialAccount
 from accounts.platforms.base import WhoActs
 from posts.advice import advise
 from posts.models import Target, TargetStatus
@@ -20,6 +20,7 @@ class Kind(StrEnum):
     NOT_TAKEN = "not_taken"
     WORKER_LOST = "worker_lost"
     WAITING = "waiting"
+    PAUSED = "paused"
     PAST_GIVE_UP = "past_give_up"
     NEEDS_REVIEW = "needs_review"
     CRASH_LOOP = "crash_loop"
@@ -58,6 +59,8 @@ class Scene:
     """When its network is tried again; None: it is not left alone."""
     is_behind: bool
     """Whether another target of its account is in flight."""
+    pause: Pause | None = None
+    """What an operator has paused of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +76,8 @@ def late(target: Target, scene: Scene) -> Finding:
     assert target.due_at is not None  # that is what it was found by
     if target.status == TargetStatus.SCHEDULED and not target.account.is_connected:
         return disconnected(target)
+    if scene.pause is not None and not target.outcome_unknown:
+        return _paused(target, scene.pause)
     hold = _hold(target, scene, due_at=target.due_at)
     if target.give_up_at is not None and target.give_up_at <= scene.cutoff:
         return _past_give_up(target, hold)
@@ -139,6 +144,17 @@ def _waiting(target: Target, hold: Hold) -> Finding:
         cause=hold.cause,
         who_acts=who_acts,
         next_step=_to_mend(target, who_acts, then="it goes on by itself") or "None: it goes on by itself",
+    )
+
+
+def _paused(target: Target, pause: Pause) -> Finding:
+    subject = f" --id {pause.subject_id}" if pause.scope != PauseScope.ALL else ""
+    return _finding(
+        target,
+        Kind.PAUSED,
+        cause=pauses.told(pause),
+        who_acts=WhoActs.OPERATOR,
+        next_step=f"manage.py resume --scope {pause.scope}{subject}, then it goes out at once",
     )
 
 

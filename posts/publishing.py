@@ -11,8 +11,8 @@ from datetime import datetime
 
 from django.db import DatabaseError, close_old_connections
 
-from accounts import calls, registry, tokens
-from accounts.models import AccountStatus, SocialAccount
+from accounts import calls, pauses, registry, tokens
+from accounts.models import AccountStatus, Pause, SocialAccount
 from accounts.platforms.base import (
     AuthExpired,
     Connector,
@@ -38,6 +38,7 @@ from posts.models import Target
 from posts.settling import (
     VISIBLE_CALL_SECONDS,
     Absent,
+    Held,
     Later,
     Outcome,
     Report,
@@ -117,6 +118,7 @@ class Publish:
             raise LostClaim
         self.started_at, self.target, self.media = loaded.at, loaded.target, loaded.media
         self.unresolved, self.sends = self.target.outcome_unknown, self.target.sends
+        self.is_paused = loaded.is_paused
         self.account = self.target.account
         platform = registry.get(self.account.platform, sandbox=self.account.workspace.is_sandbox)
         self.connector = platform
@@ -194,8 +196,9 @@ class Publish:
         return Undecidable(message="The account has several posts that can be this one.")
 
     def _asks_by_sending(self) -> bool:
-        """Whether the same is sent again under its key; not when the time for trying is over: it would go out late."""
-        return self.recovery == Recovery.KEY and not gave_up(self.target, now=self.started_at)
+        """Whether the same is sent again under its key; not when it would go out late, or during a pause."""
+        may_send = not self.is_paused and not gave_up(self.target, now=self.started_at)
+        return self.recovery == Recovery.KEY and may_send
 
     def _absent(self) -> Outcome | None:
         """Return what it means that the look found nothing; None: it certainly did not arrive, send again."""
@@ -220,7 +223,9 @@ class Publish:
         self.session.deadline = self._time_before_arming()
         handles = self.connector.prepare(self.session, self.operation, self._save)
         self.operation = replace(self.operation, handles=handles)
-        self._arm(handles)
+        paused = self._arm(handles)
+        if paused is not None:
+            return Held(seconds=0, message=pauses.told(paused))
         if self.claim.seconds_left < engine_time(VISIBLE_CALL_SECONDS + GUARD_SECONDS).total_seconds():
             return Later(seconds=0, message="The worker was held up; nothing was sent.")
         self.step = "commit"
@@ -234,20 +239,30 @@ class Publish:
         self._take_over(self.writer.run(save_all, Saving(claim=self.claim, handles=handles, seconds=held)))
         self.session.deadline = self._time_before_arming()
 
-    def _arm(self, handles: Handles) -> None:
-        """Allow the visible call: from here on its outcome is unknown until an answer is settled."""
-        self.sends += 1
+    def _arm(self, handles: Handles) -> Pause | None:
+        """Allow the visible call: from here on its outcome is unknown until an answer is settled.
+
+        Returns the pause that does not let it happen.
+        """
         arming = Arming(
             claim=self.claim,
+            account_id=self.account.pk,
+            platform=self.target.platform,
+            workspace_id=self.account.workspace_id,
             handles=handles,
             sent_text=self.operation.content.text,
             armed_at=self.operation.armed_at,
-            sends=self.sends,
+            sends=self.sends + 1,
             replies=len(self.operation.content.replies),
             recovery=self.recovery,
             listing_lag=self.connector.listing_lag,
         )
-        self._take_over(self.writer.run(arm_all, arming))
+        armed = self.writer.run(arm_all, arming)
+        if isinstance(armed, Pause):
+            return armed
+        self._take_over(armed)
+        self.sends += 1
+        return None
 
     def _take_over(self, renewed: Claim | None) -> None:
         if renewed is None:

@@ -6,9 +6,10 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts import registry
+from accounts import pauses, registry
 from accounts.platforms import base
 from ouipost.api.showing import shown
+from posts import standing
 from posts.history import Cause, Entry
 from posts.media_urls import signed_url
 from posts.models import Media, MediaType, Post, PostStatus, Target, TargetStatus
@@ -177,7 +178,14 @@ class PostDetailSerializer(PostSerializer):
 
     @extend_schema_field(TargetSerializer(many=True))
     def get_targets(self, post: Post) -> Any:
-        return [shown(TargetSerializer, target) for target in post.targets.all()]
+        """Show each; where an operator has paused it, what it waits for is the end of that."""
+        targets = list(post.targets.all())
+        paused = standing.held_up(targets, workspace_id=post.workspace_id)
+        return [
+            shown(TargetSerializer, target)
+            | ({"waits_for": pauses.told(paused[target.pk])} if target.pk in paused else {})
+            for target in targets
+        ]
 
     @extend_schema_field(OBJECT_OR_NULL)
     def get_analytics(self, post: Post) -> dict[str, Any] | None:

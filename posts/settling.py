@@ -71,6 +71,11 @@ class Later:
     message: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Held(Later):
+    """An operator has paused it before anything was sent: it waits, and keeps its place."""
+
+
 Outcome = Published | PlatformError | Absent | Undecidable | Later
 
 
@@ -204,6 +209,8 @@ def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, An
             return NOTHING_THERE | _failed(target, gave_it_up, now=now)
         case StillWorking() as working:  # from `prepare` it is a Later
             return _taken(target, working, now=now)
+        case Held():
+            return {} if report.unresolved else {**NOTHING_THERE}
     return _still_unknown(target, report, now=now) if report.unresolved else _answered(target, report, now=now)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from accounts import traffic
-from accounts.models import Network
+from accounts import pauses, traffic
+from accounts.models import Network, Pause
 from accounts.platforms.base import WhoActs
 from posts.advice import Advice, advise
 from posts.history import NAMES, Entry, cause_of
@@ -19,11 +19,47 @@ def present(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
     """Return a line for each target that something shall still be done about; their accounts must be loaded."""
     waiting = [target for target in targets if target.status in UNSETTLED and target.due_at is not None]
     held = dict(Network.objects.filter(held_until__gt=now).values_list("pk", "held_until")) if waiting else {}
-    return [_line(target, now=now, network_until=held.get(target.platform)) for target in waiting]
+    paused = held_up(waiting, workspace_id=waiting[0].account.workspace_id) if waiting else {}
+    return [
+        _paused(target, paused[target.pk], now=now)
+        if target.pk in paused and not _is_busy(target, now=now)
+        else _line(target, now=now, network_until=held.get(target.platform))
+        for target in waiting
+    ]
+
+
+def held_up(targets: Iterable[Target], *, workspace_id: str) -> dict[str, Pause]:
+    """Return, by target, the pause that holds it up; one that only asks about an earlier send goes on."""
+    held = [each for each in targets if each.status in UNSETTLED and each.due_at and not each.outcome_unknown]
+    paused = pauses.in_force() if held else []
+    found = {}
+    for each in held:
+        goes_to = {"account_id": each.account_id, "platform": each.platform, "workspace_id": workspace_id}
+        if pause := pauses.holding(paused, **goes_to):
+            found[each.pk] = pause
+    return found
+
+
+def _is_busy(target: Target, *, now: datetime) -> bool:
+    return target.lease_until is not None and target.lease_until > now
+
+
+def _paused(target: Target, pause: Pause, *, now: datetime) -> Entry:
+    """Tell of a target that waits for the operator; when that will be is not known."""
+    return Entry(
+        at=now,
+        kind="waiting",
+        message=f"{pauses.told(pause)} It goes out when that has ended, not before its time.",
+        target_id=target.pk,
+        platform=target.platform,
+        cause=cause_of(target.error) if target.error else None,
+        who_acts=WhoActs.OPERATOR,
+        retry_safe=True if target.error else None,
+    )
 
 
 def _line(target: Target, *, now: datetime, network_until: datetime | None) -> Entry:
-    is_busy = target.lease_until is not None and target.lease_until > now
+    is_busy = _is_busy(target, now=now)
     account_until = traffic.wait(target.account, now=now)
     until = max(each for each in (target.due_at, account_until, network_until) if each is not None)
     advice = _advice(target)

@@ -9,6 +9,8 @@ from typing import Any
 from django.db import DatabaseError
 from django.db.models import QuerySet
 
+from accounts import pauses
+from accounts.models import Pause
 from accounts.platforms.base import Handles, Media, Recovery
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
@@ -38,6 +40,8 @@ class Loaded:
     target: Target
     media: list[Media]
     at: datetime
+    is_paused: bool = False
+    """Whether nothing new may be sent; that is looked up where an earlier send is to be found out about."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,9 @@ class Arming:
     """The permission for one visible call, with all that is needed to find out about it later."""
 
     claim: Claim
+    account_id: str
+    platform: str
+    workspace_id: str
     handles: Handles
     sent_text: str
     armed_at: datetime | None
@@ -83,8 +90,17 @@ def load_all(held: Sequence[Claim]) -> list[Loaded | None]:
     for target in targets.values():
         target.post.workspace = target.account.workspace = workspaces[target.account.workspace_id]
     media = files.as_contents([target.post for target in targets.values()])
-    found = {pk: Loaded(target=target, media=media[target.post_id], at=now) for pk, target in targets.items()}
+    paused = pauses.in_force() if any(target.outcome_unknown for target in targets.values()) else []
+    found = {
+        pk: Loaded(target=target, media=media[target.post_id], at=now, is_paused=_holding(target, paused) is not None)
+        for pk, target in targets.items()
+    }
     return [found.get(claim.pk) for claim in held]
+
+
+def _holding(target: Target, paused: Sequence[Pause]) -> Pause | None:
+    goes_to = {"account_id": target.account_id, "platform": target.platform, "workspace_id": target.post.workspace_id}
+    return pauses.holding(paused, **goes_to)
 
 
 def load_ahead(held: Sequence[Claim]) -> dict[str, Loaded]:
@@ -104,11 +120,22 @@ def save_all(savings: Sequence[Saving]) -> list[Claim | None]:
     return claims.renew_each(Target, rows)
 
 
-def arm_all(armings: Sequence[Arming]) -> list[Claim | None]:
-    """Allow the visible calls: from here on each outcome is unknown until it is settled; None for a lost claim."""
-    now = claims.database_now()
-    rows = [(arming.claim, _armed(arming, now=now), engine_time(LEASE_SECONDS)) for arming in armings]
-    return claims.renew_each(Target, rows)
+def arm_all(armings: Sequence[Arming]) -> list[Claim | Pause | None]:
+    """Allow the visible calls: from here on each outcome is unknown until it is settled; None for a lost claim.
+
+    What was paused since it was claimed is not allowed: it stays as it was, and its pause is returned.
+    """
+    now, paused = claims.database_now(), pauses.in_force()
+    stopped = [_stopping(arming, paused) for arming in armings]
+    allowed = [arming for arming, pause in zip(armings, stopped, strict=True) if pause is None]
+    rows = [(arming.claim, _armed(arming, now=now), engine_time(LEASE_SECONDS)) for arming in allowed]
+    armed = iter(claims.renew_each(Target, rows) if rows else [])
+    return [next(armed) if pause is None else pause for pause in stopped]
+
+
+def _stopping(arming: Arming, paused: Sequence[Pause]) -> Pause | None:
+    goes_to = {name: getattr(arming, name) for name in ("account_id", "platform", "workspace_id")}
+    return pauses.holding(paused, **goes_to)
 
 
 def _armed(arming: Arming, *, now: datetime) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
 
-from accounts.models import AccountStatus, Network, SocialAccount
+from accounts import pauses
+from accounts.models import AccountStatus, Network, Pause, SocialAccount
 from accounts.platforms.base import WhoActs
 from ouipost.events.models import Event
 from posts import findings
@@ -52,8 +53,9 @@ class Search:
     def run(self) -> Stuck:
         """Return everything that is stuck: first what workers should have taken, last what waits for people."""
         resting = dict(Network.objects.exclude(held_until=None).values_list("pk", "held_until"))
+        paused = pauses.in_force()
         parts = [
-            _read(self._late(), lambda target: findings.late(target, self._scene(target, resting))),
+            _read(self._late(), lambda target: findings.late(target, self._scene(target, resting, paused))),
             _read(self._of_targets(in_doubt()), findings.doubtful),
             _read(self._failed(), findings.failed),
             _read(self._disconnected(), findings.disconnected),
@@ -70,12 +72,14 @@ class Search:
         others = Target.objects.filter(in_flight=OuterRef("account_id")).exclude(pk=OuterRef("pk"))
         return self._of_targets(late.annotate(is_behind=Exists(others)))
 
-    def _scene(self, target: Any, resting: dict[str, datetime | None]) -> Scene:
+    def _scene(self, target: Any, resting: dict[str, datetime | None], paused: list[Pause]) -> Scene:
+        goes_to = {"account_id": target.account_id, "platform": target.platform}
         return Scene(
             now=self.now,
             cutoff=self.cutoff,
             network_until=resting.get(target.platform),
             is_behind=target.is_behind,
+            pause=pauses.holding(paused, **goes_to, workspace_id=target.account.workspace_id),
         )
 
     def _failed(self) -> TargetQuerySet:

@@ -6,10 +6,13 @@ import time
 
 from django.conf import settings
 
-from posts.models import Post, PostStatus
+from posts.models import Post, PostStatus, Target
+from posts.standing import held_up
 
 DEFAULT_SECONDS, MAX_SECONDS = 25, 60
 LOOK_EVERY_SECONDS = 0.1
+UNUSUAL_SECONDS = 1
+"""What is not out by then may be paused."""
 WAIT = re.compile(r"(?:^|,|;)\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?:$|,|;)", re.IGNORECASE)
 
 _places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 4))
@@ -25,15 +28,33 @@ def preferred_seconds(header: str) -> int:
 
 
 def wait_until_settled(pk: str, *, seconds: float) -> None:
-    """Return when the post is no longer being published, at the latest after `seconds`, at once when too many wait."""
+    """Return when the post is no longer being published, at the latest after `seconds`.
+
+    At once when too many wait, and soon when all that is left of it is paused.
+    """
     if seconds <= 0 or not _places.acquire(blocking=False):
         return
     try:
-        deadline = time.monotonic() + seconds
-        while _is_publishing(pk) and time.monotonic() < deadline:
-            time.sleep(LOOK_EVERY_SECONDS)
+        now = time.monotonic()
+        if _is_settled(pk, by=now + min(seconds, UNUSUAL_SECONDS)) or _is_paused(pk):
+            return
+        _is_settled(pk, by=now + seconds)
     finally:
         _places.release()
+
+
+def _is_settled(pk: str, *, by: float) -> bool:
+    while _is_publishing(pk):
+        if time.monotonic() >= by:
+            return False
+        time.sleep(LOOK_EVERY_SECONDS)
+    return True
+
+
+def _is_paused(pk: str) -> bool:
+    """Whether nothing more can come of the post before an operator ends a pause."""
+    targets = list(Target.objects.filter(post=pk, due_at__isnull=False).select_related("post"))
+    return bool(targets) and len(held_up(targets, workspace_id=targets[0].post.workspace_id)) == len(targets)
 
 
 def _is_publishing(pk: str) -> bool:

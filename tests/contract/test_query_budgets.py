@@ -120,7 +120,7 @@ def test_a_timeline_costs_the_same_for_one_attempt_or_two_hundred(
     for _ in range(count):
         record("updated", post, actor=SYSTEM)
 
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         response = warm.get(f"/api/posts/{post.pk}/timeline")
 
     assert len(response.json()["data"]["timeline"]) == 4 * count + 3

@@ -294,5 +294,5 @@ def test_claiming_costs_the_same_however_much_is_due(workspace: Workspace, djang
     for account in make_accounts(workspace, 30):
         make_scheduled(workspace, account)
 
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         assert len(claim_targets(1)) == 1

@@ -1,0 +1,80 @@
+"""What an operator has paused: who is held up by it, and for how long somebody was."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import cache
+
+from django.db.models import Q
+
+from accounts import platforms
+from accounts.models import Pause, PauseScope, SocialAccount
+from ouipost.rows import Statement, compiled, fetch
+
+NAMES = {platform.id: platform.name for platform in platforms.ALL}
+
+
+def in_force() -> list[Pause]:
+    """Return what is paused now, the oldest first."""
+    return sorted(fetch(Pause, _in_force()), key=_begun)
+
+
+@cache
+def _in_force() -> Statement:
+    return compiled(Pause.objects.in_force().order_by())
+
+
+def after(moment: datetime) -> list[Pause]:
+    """Return the pauses that were in force at some time after this, those that still are among them."""
+    return sorted(Pause.objects.after(moment).order_by(), key=_begun)
+
+
+def _begun(pause: Pause) -> tuple[datetime, str]:
+    return pause.paused_at, pause.pk
+
+
+def holding(pauses: Iterable[Pause], *, account_id: str, platform: str, workspace_id: str) -> Pause | None:
+    """Return the first of these pauses that holds up what goes to this account."""
+    return next((each for each in pauses if each.covers(account_id, platform, workspace_id)), None)
+
+
+def rows_held_up(pauses: Iterable[Pause]) -> Q:
+    """Match rows with an account and a platform that one of these pauses holds up."""
+    paused: dict[str, list[str]] = {scope: [] for scope in PauseScope.values}
+    for each in pauses:
+        paused[each.scope].append(each.subject_id)
+    if paused[PauseScope.ALL]:
+        return ~Q(pk__in=[])
+    workspaces = paused[PauseScope.WORKSPACE]
+    of_workspaces = SocialAccount.objects.filter(workspace__in=workspaces) if workspaces else []
+    return (
+        Q(platform__in=paused[PauseScope.NETWORK])
+        | Q(account__in=paused[PauseScope.ACCOUNT])
+        | Q(account__in=of_workspaces)
+    )
+
+
+def time_paused(pauses: Collection[Pause], *, since: datetime, until: datetime) -> timedelta:
+    """Return for how long of this time one of the pauses, or several at once, were in force."""
+    total, counted_to = timedelta(0), since
+    for each in sorted(pauses, key=_begun):
+        begun, ended = max(each.paused_at, counted_to), min(each.resumed_at or until, until)
+        if ended > begun:
+            total, counted_to = total + (ended - begun), ended
+    return total
+
+
+def told(pause: Pause) -> str:
+    """Return in words what is paused, and why."""
+    what = {
+        PauseScope.ALL: "all publishing",
+        PauseScope.NETWORK: f"all publishing to {NAMES.get(pause.subject_id, pause.subject_id)}",
+        PauseScope.WORKSPACE: "all publishing of this workspace",
+        PauseScope.ACCOUNT: "all publishing to this account",
+    }
+    return f"The operator has paused {what[PauseScope(pause.scope)]}: {pause.reason.rstrip('.')}."
+
+
+def left_alone(pauses: Sequence[Pause]) -> tuple[list[str], list[str]]:
+    """Return the networks and the accounts that are paused themselves: nothing that can wait is asked of them."""
+    networks = [each.subject_id for each in pauses if each.scope == PauseScope.NETWORK]
+    return networks, [each.subject_id for each in pauses if each.scope == PauseScope.ACCOUNT]

@@ -1,0 +1,116 @@
+"""What an operator does to stop publishing and to let it go on; each function is one transaction and one line in the
+journal."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from accounts import pauses, registry
+from accounts.models import Pause, PauseScope, SocialAccount
+from ouipost.errors import InvalidInput
+from ouipost.events.journal import Actor, record
+from posts import doorbell
+from posts.models import Target
+from workspaces.models import Workspace
+
+COUNTED = 10_000
+REASON_LENGTH = 500
+
+
+@transaction.atomic
+def pause(scope: str, subject_id: str = "", *, reason: str, actor: Actor, now: datetime) -> Pause:
+    """Let nothing go out there from the next claim on; what is paused already stays so, and takes over the reason."""
+    require_subject(scope, subject_id, must_exist=True)
+    present = _in_force(scope, subject_id)
+    if present is not None:
+        return _with_reason(present, reason, actor=actor)
+    begun = Pause(scope=scope, subject_id=subject_id, in_force=_key(scope, subject_id), reason=reason, paused_at=now)
+    begun.paused_by = actor.user_email
+    try:
+        with transaction.atomic():
+            begun.save(force_insert=True)
+    except IntegrityError:  # another was first
+        return pause(scope, subject_id, reason=reason, actor=actor, now=now)
+    record("started", begun, actor=actor, workspace_id=_workspace_of(begun), **_told(begun), reason=reason)
+    return begun
+
+
+@transaction.atomic
+def resume(scope: str, subject_id: str = "", *, actor: Actor, now: datetime, reason: str = "") -> Pause | None:
+    """End the pause of just this scope, others go on; returns it, or None where there is none.
+
+    What became due meanwhile goes out at once, in its order.
+    """
+    require_subject(scope, subject_id, must_exist=False)
+    ended = _in_force(scope, subject_id)
+    if ended is None:
+        return None
+    ended.in_force, ended.resumed_at = None, now
+    ended.save(update_fields=["in_force", "resumed_at"])
+    transaction.on_commit(doorbell.ring, robust=True)
+    record("ended", ended, actor=actor, workspace_id=_workspace_of(ended), **_told(ended), reason=reason)
+    return ended
+
+
+def require_subject(scope: str, subject_id: str, *, must_exist: bool) -> None:
+    """Raise InvalidInput where the scope needs another id, or one of something that is there."""
+    if scope not in PauseScope.values:
+        raise InvalidInput(scope=[f"Must be one of: {', '.join(PauseScope.values)}."])
+    if (scope == PauseScope.ALL) == bool(subject_id):
+        raise InvalidInput(id=["Leave it out: all means everything." if subject_id else f"Which {scope}?"])
+    if must_exist and subject_id and not _exists(scope, subject_id):
+        raise InvalidInput(id=[f"There is no such {scope}."])
+
+
+def _exists(scope: str, subject_id: str) -> bool:
+    if scope == PauseScope.NETWORK:
+        return subject_id in registry.IDS
+    rows: Any = Workspace.objects.present() if scope == PauseScope.WORKSPACE else SocialAccount.objects.connected()
+    return bool(rows.filter(pk=subject_id).exists())
+
+
+def waiting(scope: str, subject_id: str = "") -> int:
+    """Return how many targets wait there for their time or their turn, counted up to ten thousand."""
+    paused = pauses.rows_held_up([Pause(scope=scope, subject_id=subject_id)])
+    return Target.objects.filter(paused, due_at__isnull=False, outcome_unknown=False)[:COUNTED].count()
+
+
+def in_force_for(workspace_ids: "list[str] | None") -> list[Pause]:
+    """Return what is paused, or so much of it as concerns these workspaces."""
+    found = pauses.in_force()
+    if workspace_ids is None:
+        return found
+    named = [each.subject_id for each in found if each.scope == PauseScope.ACCOUNT]
+    own = SocialAccount.objects.filter(pk__in=named, workspace__in=workspace_ids)
+    seen = {*workspace_ids, *own.values_list("pk", flat=True)}
+    is_theirs = (PauseScope.WORKSPACE, PauseScope.ACCOUNT)
+    return [each for each in found if each.scope not in is_theirs or each.subject_id in seen]
+
+
+def _in_force(scope: str, subject_id: str) -> Pause | None:
+    return Pause.objects.select_for_update().filter(in_force=_key(scope, subject_id)).first()
+
+
+def _key(scope: str, subject_id: str) -> str:
+    return f"{scope}:{subject_id}"
+
+
+def _with_reason(present: Pause, reason: str, *, actor: Actor) -> Pause:
+    if present.reason != reason:
+        before, present.reason = present.reason, reason
+        present.save(update_fields=["reason"])
+        changed = {"before": {"reason": before}, "after": {"reason": reason}}
+        record("updated", present, actor=actor, workspace_id=_workspace_of(present), **_told(present), **changed)
+    return present
+
+
+def _told(subject: Pause) -> dict[str, str]:
+    return {"scope": subject.scope, "subject_id": subject.subject_id}
+
+
+def _workspace_of(subject: Pause) -> str:
+    if subject.scope == PauseScope.WORKSPACE:
+        return subject.subject_id
+    owner = SocialAccount.objects.filter(pk=subject.subject_id).values_list("workspace_id", flat=True)
+    return owner.first() or "" if subject.scope == PauseScope.ACCOUNT else ""
