@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from accounts import traffic
+from accounts import pauses, traffic
 from accounts.models import AccountStatus, Network
 from analytics.discovery import discover
 from analytics.models import AccountSync, TargetNumbers
@@ -114,10 +114,15 @@ def read_soon(syncs: QuerySet[AccountSync], *, now: datetime) -> int:
 
 
 def due_accounts(now: datetime, *, workspace_id: str = "") -> QuerySet[AccountSync]:
-    """Match accounts that can be read now: connected, and neither they nor their network are left alone."""
+    """Match accounts that can be read now: connected, and neither they nor their network are left alone.
+
+    A pause of a network or of an account is one of all that can wait; any other pause is of publishing alone.
+    """
     rows = readable_accounts(workspace_id).filter(claims.is_due(now))
     resting = Network.objects.filter(held_until__gt=now).values_list("pk", flat=True)
     rows = _without(rows, resting)
+    networks, accounts = pauses.left_alone(pauses.in_force())
+    rows = rows.exclude(account__platform__in=networks).exclude(pk__in=accounts)
     return rows.filter(Q(account__held_until=None) | Q(account__held_until__lte=now))
 
 
