@@ -7,6 +7,7 @@ from adminapi.access import LoginViewSet, ProfileViewSet
 from adminapi.audit import AuditViewSet
 from adminapi.health import HealthViewSet, PlatformHealthViewSet, SystemViewSet
 from adminapi.keys import KeyViewSet
+from adminapi.pausing import PausesViewSet, PauseViewSet
 from adminapi.users import MembersViewSet, UserViewSet
 from ouipost.ids import PATTERN
 
@@ -25,5 +26,8 @@ urlpatterns = [
     path("system", SystemViewSet.as_view({"get": "retrieve"}), name="admin-system"),
     path("profile", profile, name="admin-profile"),
     re_path(rf"^workspaces/(?P<pk>ws_{PATTERN})/members$", members, name="admin-members"),
+    path("pause", PauseViewSet.as_view({"post": "pause"}), name="admin-pause"),
+    path("resume", PauseViewSet.as_view({"post": "resume"}), name="admin-resume"),
+    path("pauses", PausesViewSet.as_view({"get": "show"}), name="admin-pauses"),
     path("", include(router.urls)),
 ]

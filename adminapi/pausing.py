@@ -1,0 +1,92 @@
+"""/admin/pause, /admin/resume and /admin/pauses: what an operator lets not go out."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import pauses
+from accounts.models import Pause, PauseScope
+from adminapi.viewsets import AdminViewSet
+from ouipost.api.inputs import Choice, StrictInput, Text
+from ouipost.claims import database_now
+from posts import pausing
+from posts.pausing import REASON_LENGTH
+
+
+class PauseSerializer(serializers.ModelSerializer[Pause]):
+    """A pause; `id` is what is paused, null where everything is."""
+
+    id = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Pause
+        fields = ("scope", "id", "reason", "paused_at", "paused_by", "resumed_at")
+
+    def get_id(self, pause: Pause) -> str | None:
+        return pause.subject_id or None
+
+
+class PausesSerializer(serializers.Serializer[Any]):
+    """All that is paused, the oldest first."""
+
+    resource = ""
+    pauses = PauseSerializer(many=True)
+
+
+class ResumeInput(StrictInput):
+    """The body that ends a pause."""
+
+    scope = Choice(choices=PauseScope.values)
+    id = Text(max_length=45, required=False, allow_null=True)
+    reason = Text(max_length=REASON_LENGTH, required=False)
+
+
+class PauseInput(ResumeInput):
+    """The body that begins a pause: `id` is a network's, a workspace's or an account's, and missing for all."""
+
+    reason = Text(max_length=REASON_LENGTH)
+
+
+class PauseViewSet(AdminViewSet[Pause]):
+    """/admin/pause and /admin/resume."""
+
+    queryset = Pause.objects.all()
+    resource = "pause"
+    required_permission = "system.manage"
+    serializer_class = PauseSerializer
+
+    @extend_schema(request=PauseInput, responses=PauseSerializer)
+    def pause(self, request: Request) -> Response:
+        """Let nothing go out there from now on; what is in flight ends, the rest waits and is not late for it."""
+        values = self.read(PauseInput)
+        scope, subject = values["scope"], values.get("id") or ""
+        given = {"reason": values["reason"], "actor": self.actor}
+        return self.once(lambda: self.answered(pausing.pause(scope, subject, **given, now=database_now())))
+
+    @extend_schema(request=ResumeInput, responses=PauseSerializer)
+    def resume(self, request: Request) -> Response:
+        """End the pause of just this scope; `pause` is null where there is none."""
+        values = self.read(ResumeInput)
+        scope, subject = values["scope"], values.get("id") or ""
+        given = {"reason": values.get("reason", ""), "actor": self.actor}
+
+        def work() -> Response:
+            ended = pausing.resume(scope, subject, **given, now=database_now())
+            return self.answered(ended) if ended else self.answered({"pause": None})
+
+        return self.once(work)
+
+
+class PausesViewSet(AdminViewSet[Pause]):
+    """/admin/pauses."""
+
+    queryset = Pause.objects.all()
+    required_permission = "system.view"
+
+    @extend_schema(responses=PausesSerializer)
+    def show(self, request: Request) -> Response:
+        """Return what is paused now."""
+        return self.answered(PausesSerializer({"pauses": pauses.in_force()}).data)

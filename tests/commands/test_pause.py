@@ -1,0 +1,90 @@
+"""`pause` and `resume` do what the admin API does, and say before what they would do."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts.models import Pause
+from ouipost.claims import database_now
+from ouipost.events.models import Event
+from posts.claiming import claim_targets
+from tests.factories import make_account, make_post
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*arguments: str) -> str:
+    output = StringIO()
+    call_command(*arguments, stdout=output)
+    return output.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def due(workspace: Workspace) -> None:
+    at = database_now() - timedelta(seconds=5)
+    make_post(workspace, accounts=[make_account(workspace)], status="scheduled", scheduled_at=at)
+
+
+def test_a_pause_is_begun_and_ended_by_command(workspace: Workspace) -> None:
+    began = run("pause", "--scope", "network", "--id", "facebook", "--reason", "It bans us.")
+    paused = claim_targets(5)
+    ended = run("resume", "--scope", "network", "--id", "facebook")
+
+    words = "The operator has paused all publishing to Facebook: It bans us."
+    assert began == f"{words} 1 of what is scheduled or due waits for its end.\n"
+    assert (paused, ended) == ([], "Resumed network facebook.\n")
+    assert len(claim_targets(5)) == 1
+    assert list(Event.objects.order_by("pk").values_list("type", flat=True)) == ["pause.started", "pause.ended"]
+
+
+def test_a_dry_run_says_what_would_wait_and_does_nothing(workspace: Workspace) -> None:
+    arguments = ("--scope", "workspace", "--id", workspace.pk, "--dry-run")
+
+    would_pause = run("pause", *arguments, "--reason", "Unpaid.")
+    was_not_paused = run("resume", *arguments)
+    run("pause", *arguments[:-1], "--reason", "Unpaid.")
+    would_resume = run("resume", *arguments)
+
+    told = "1 of what is scheduled or due waits for its end."
+    assert would_pause == f"Would pause workspace {workspace.pk}: {told} Nothing was done.\n"
+    assert was_not_paused == f"workspace {workspace.pk} is not paused.\n"
+    assert would_resume == f"Would resume workspace {workspace.pk}; nothing was done.\n"
+    assert Pause.objects.in_force().count() == 1
+
+
+def test_the_same_again_changes_nothing() -> None:
+    for _ in range(2):
+        run("pause", "--scope", "all", "--reason", "Moving.")
+    ended = [run("resume", "--scope", "all") for _ in range(2)]
+
+    assert ended == ["Resumed all.\n", "all is not paused.\n"]
+    assert Pause.objects.count() == 1
+
+
+def test_what_is_still_paused_is_named() -> None:
+    run("pause", "--scope", "all", "--reason", "Moving.")
+    run("pause", "--scope", "network", "--id", "facebook", "--reason", "It bans us.")
+    since = Pause.objects.get(scope="network").paused_at
+
+    ended = run("resume", "--scope", "all")
+
+    assert ended == f"Resumed all.\nStill paused: network facebook since {since:%Y-%m-%d %H:%M} UTC, It bans us.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--scope", "all", "--reason", " "), "--reason must have 1 to 500 characters."),
+        (("--scope", "all", "--id", "facebook", "--reason", "No."), "--id: Leave it out: all means everything."),
+        (("--scope", "network", "--reason", "No."), "--id: Which network?"),
+        (("--scope", "network", "--id", "myspace", "--reason", "No."), "--id: There is no such network."),
+        (("--scope", "planet", "--reason", "No."), "invalid choice: 'planet'"),
+        (("--scope", "all"), "the following arguments are required: --reason"),
+    ],
+)
+def test_an_argument_that_makes_no_sense_is_named(arguments: tuple[str, ...], message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        run("pause", *arguments)

@@ -1,0 +1,154 @@
+"""POST /admin/pause and /admin/resume, GET /admin/pauses: an operator stops publishing, and lets it go on."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ouipost.claims import database_now
+from ouipost.events.models import Event
+from posts.claiming import claim_targets
+from posts.models import Post
+from tests.conftest import AdminClient, ApiClient
+from tests.factories import make_account, make_post, make_token, make_user
+from workspaces.models import Workspace
+
+
+def data_of(response: Any, *, status: int = 200) -> dict[str, Any]:
+    assert response.status_code == status, response.content
+    data: dict[str, Any] = response.json()["data"]
+    return data
+
+
+def pauses_of(admin: AdminClient) -> list[tuple[str, str | None, str]]:
+    return [(each["scope"], each["id"], each["reason"]) for each in data_of(admin.get("/admin/pauses"))["pauses"]]
+
+
+def fields_of(response: Any) -> set[str]:
+    assert response.status_code == 400, response.content
+    return set(response.json()["error"]["details"]["fields"])
+
+
+def test_what_is_paused_is_answered_listed_and_resumed(admin: AdminClient) -> None:
+    begun = data_of(admin.post("/admin/pause", {"scope": "network", "id": "facebook", "reason": "It bans us."}))
+    listed = data_of(admin.get("/admin/pauses"))["pauses"]
+    ended = data_of(admin.post("/admin/resume", {"scope": "network", "id": "facebook"}))["pause"]
+
+    pause = begun["pause"]
+    assert set(begun) == {"pause"}
+    assert set(pause) == {"scope", "id", "reason", "paused_at", "paused_by", "resumed_at"}
+    assert (pause["scope"], pause["id"], pause["reason"]) == ("network", "facebook", "It bans us.")
+    assert (pause["paused_by"], pause["resumed_at"]) == ("admin@example.com", None)
+    assert listed == [pause]
+    assert ended == pause | {"resumed_at": ended["resumed_at"]}
+    assert ended["resumed_at"] is not None
+    assert pauses_of(admin) == []
+
+
+def test_all_needs_no_id_and_takes_none(admin: AdminClient) -> None:
+    data_of(admin.post("/admin/pause", {"scope": "all", "reason": "Moving."}))
+    data_of(admin.post("/admin/pause", {"scope": "all", "id": None, "reason": "Moving house."}))
+
+    assert pauses_of(admin) == [("all", None, "Moving house.")]
+    assert fields_of(admin.post("/admin/pause", {"scope": "all", "id": "facebook", "reason": "No."})) == {"id"}
+
+
+@pytest.mark.parametrize("path", ["pause", "resume"])
+def test_the_same_again_changes_nothing_and_is_told_once(admin: AdminClient, path: str) -> None:
+    body = {"scope": "all", "reason": "Moving."}
+    data_of(admin.post("/admin/pause", body))
+
+    first, second = (data_of(admin.post(f"/admin/{path}", body))["pause"] for _ in range(2))
+
+    told = list(Event.objects.filter(type__startswith="pause.").order_by("pk").values_list("type", "user_email"))
+    if path == "pause":
+        assert first == second
+        assert told == [("pause.started", "admin@example.com")]
+    else:
+        assert second is None
+        assert told == [("pause.started", "admin@example.com"), ("pause.ended", "admin@example.com")]
+
+
+def test_a_repeated_request_with_its_key_gets_its_first_answer(admin: AdminClient) -> None:
+    body = {"scope": "all", "reason": "Moving."}
+
+    first = admin.post("/admin/pause", body, Idempotency_Key="a")
+    data_of(admin.post("/admin/resume", {"scope": "all"}))
+    second = admin.post("/admin/pause", body, Idempotency_Key="a")
+
+    assert first.json() == second.json()
+    assert pauses_of(admin) == [], "a request that is sent again does not pause again"
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, {"scope", "reason"}),
+        ({"scope": "all"}, {"reason"}),
+        ({"scope": "all", "reason": " "}, {"reason"}),
+        ({"scope": "all", "reason": "x" * 501}, {"reason"}),
+        ({"scope": "planet", "reason": "No."}, {"scope"}),
+        ({"scope": "network", "reason": "No."}, {"id"}),
+        ({"scope": "network", "id": "myspace", "reason": "No."}, {"id"}),
+        ({"scope": "workspace", "id": "ws_1", "reason": "No."}, {"id"}),
+        ({"scope": "account", "id": 7, "reason": "No."}, {"id"}),
+        ({"scope": "all", "reason": "No.", "until": "tomorrow"}, {"until"}),
+    ],
+)
+def test_a_pause_that_makes_no_sense_is_refused(admin: AdminClient, body: dict[str, Any], fields: set[str]) -> None:
+    assert fields_of(admin.post("/admin/pause", body)) == fields
+    assert pauses_of(admin) == []
+
+
+@pytest.mark.parametrize(("role", "status"), [("editor", 403), ("viewer", 403), ("admin", 200)])
+def test_only_who_manages_the_system_may(db: None, role: str, status: int) -> None:
+    client = AdminClient(make_token(make_user(email=f"{role}@example.com", role=role)))
+    body = {"scope": "all", "reason": "Moving."}
+
+    answers = [client.post("/admin/pause", body), client.get("/admin/pauses"), client.post("/admin/resume", body)]
+
+    assert [answer.status_code for answer in answers] == [status] * 3
+    if status == 403:
+        needed = [answer.json()["error"]["details"]["required"] for answer in answers]
+        assert needed == ["system.manage", "system.view", "system.manage"]
+
+
+def test_a_key_of_the_api_opens_none_of_it(api: ApiClient) -> None:
+    assert api.post("/admin/pause", {"scope": "all", "reason": "No."}).status_code == 401
+    assert api.get("/admin/pauses").status_code == 401
+
+
+def test_a_paused_post_says_what_it_waits_for_and_goes_on_afterwards(
+    admin: AdminClient, api: ApiClient, workspace: Workspace
+) -> None:
+    account = make_account(workspace)
+    due = database_now() - timedelta(seconds=5)
+    post = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=due)
+    data_of(admin.post("/admin/pause", {"scope": "workspace", "id": workspace.pk, "reason": "Unpaid bill."}))
+
+    paused = claim_targets(5)
+    [target] = data_of(api.get(f"/api/posts/{post.pk}"))["post"]["targets"]
+    line = data_of(api.get(f"/api/posts/{post.pk}/timeline"))["timeline"][-1]
+    data_of(admin.post("/admin/resume", {"scope": "workspace", "id": workspace.pk}))
+
+    words = "The operator has paused all publishing of this workspace: Unpaid bill."
+    assert (paused, target["status"], target["waits_for"]) == ([], "scheduled", words)
+    assert (line["kind"], line["who_acts"], line["next_attempt_at"]) == ("waiting", "operator", None)
+    assert line["message"].startswith(words)
+    assert data_of(api.get(f"/api/posts/{post.pk}"))["post"]["targets"][0]["waits_for"] is None
+    assert len(claim_targets(5)) == 1
+
+
+def test_to_publish_what_is_paused_is_taken_and_does_not_keep_the_caller_waiting(
+    admin: AdminClient, api: ApiClient, workspace: Workspace
+) -> None:
+    make_account(workspace)
+    created = data_of(api.post("/api/posts", {"content": "Bread", "platforms": ["facebook"]}), status=201)["post"]
+    data_of(admin.post("/admin/pause", {"scope": "all", "reason": "Moving."}))
+    began = database_now()
+
+    answer = data_of(api.post(f"/api/posts/{created['id']}/publish"), status=202)
+
+    assert answer["post"]["platform_results"][0]["status"] == "pending"
+    assert database_now() - began < timedelta(seconds=5)
+    assert Post.objects.get(pk=created["id"]).status == "publishing"
