@@ -104,6 +104,7 @@ class Post(models.Model):
             models.Index(fields=["workspace", "-moment", "-id"], name="post_listed"),
             models.Index(fields=["workspace", "status", "-moment", "-id"], name="post_listed_by_status"),
             models.Index(fields=["schedule", "status", "moment"], name="post_of_schedule"),
+            models.Index(fields=["created_at", "workspace"], name="post_created"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["slot", "slot_date"], name="one_post_in_a_slot_on_a_date")
