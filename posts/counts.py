@@ -1,8 +1,11 @@
-"""How many posts each workspace has, kept beside them: to count a hundred thousand takes longer than to list twenty."""
+"""How many posts each workspace has, and how many bytes of files, kept beside them: to count them takes far longer."""
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Sum
 
-from posts.models import Post, PostCount
+from posts.models import Media, MediaBytes, Post, PostCount
+
+Kept = type[PostCount] | type[MediaBytes]
 
 
 def changed(workspace_id: str, by: int) -> None:
@@ -11,32 +14,59 @@ def changed(workspace_id: str, by: int) -> None:
     The row stays locked until that transaction ends. It is not the workspace's own row: a new post holds a share of
     that one, and two that each hold a share and want the whole wait for each other for ever.
     """
-    if _add(workspace_id, by):
-        return
-    try:
-        with transaction.atomic():
-            PostCount.objects.create(pk=workspace_id, total=Post.objects.filter(workspace=workspace_id).count())
-    except IntegrityError:  # another did so first, without this transaction's posts: they could not be seen
-        _add(workspace_id, by)
+    _changed(PostCount, workspace_id, by)
 
 
-def _add(workspace_id: str, by: int) -> bool:
-    """Return whether there was a number to add to. The ORM needs twice the database's time to say this."""
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE posts_postcount SET total = total + %s WHERE workspace_id = %s", [by, workspace_id])
-        return bool(cursor.rowcount)
+def stored(workspace_id: str, by: int) -> None:
+    """Note bytes of files that came or went, in the same way."""
+    _changed(MediaBytes, workspace_id, by)
+
+
+def bytes_used(workspace_ids: "list[str] | None" = None) -> int:
+    """Return how many bytes the files of all workspaces have, or those of some."""
+    kept = MediaBytes.objects.all() if workspace_ids is None else MediaBytes.objects.filter(pk__in=workspace_ids)
+    return int(kept.aggregate(used=Sum("total"))["used"] or 0)
 
 
 def recount() -> int:
     """Count anew wherever a number is kept; returns how many were wrong, as after an older version wrote too."""
-    return sum(_recount(pk) for pk in PostCount.objects.order_by("pk").values_list("pk", flat=True))
+    kept: tuple[Kept, ...] = (PostCount, MediaBytes)
+    return sum(
+        _recount(model, pk)
+        for model in kept
+        for pk in model._default_manager.order_by("pk").values_list("pk", flat=True)
+    )
+
+
+def _changed(model: Kept, workspace_id: str, by: int) -> None:
+    if _add(model, workspace_id, by):
+        return
+    try:
+        with transaction.atomic():
+            model._default_manager.create(pk=workspace_id, total=_counted(model, workspace_id))
+    except IntegrityError:  # another did so first, without this transaction's rows: they could not be seen
+        _add(model, workspace_id, by)
+
+
+def _counted(model: Kept, workspace_id: str) -> int:
+    if model is PostCount:
+        return Post.objects.filter(workspace=workspace_id).count()
+    return int(Media.objects.filter(post__workspace=workspace_id).aggregate(used=Sum("size"))["used"] or 0)
+
+
+def _add(model: Kept, workspace_id: str, by: int) -> bool:
+    """Return whether there was a number to add to. The ORM needs twice the database's time to say this."""
+    statement = f"UPDATE {model._meta.db_table} SET total = total + %s WHERE workspace_id = %s"  # noqa: S608 (ours)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [by, workspace_id])
+        return bool(cursor.rowcount)
 
 
 @transaction.atomic
-def _recount(workspace_id: str) -> bool:
-    """Set one number right: while its row is locked, nobody who adds or removes a post can commit."""
-    row = PostCount.objects.select_for_update().filter(pk=workspace_id).first()
-    total = Post.objects.filter(workspace=workspace_id).count()
+def _recount(model: Kept, workspace_id: str) -> bool:
+    """Set one number right: while its row is locked, nobody who adds or removes something can commit."""
+    row = model._default_manager.select_for_update().filter(pk=workspace_id).first()
+    total = _counted(model, workspace_id)
     if row is None or row.total == total:
         return False
-    return bool(PostCount.objects.filter(pk=workspace_id).update(total=total))
+    return bool(model._default_manager.filter(pk=workspace_id).update(total=total))

@@ -8,13 +8,13 @@ from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q, Sum
+from django.db.models import Max, Q
 from django.shortcuts import get_object_or_404
 
 from accounts.platforms import base
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, changes, record
-from posts import storage
+from posts import counts, storage
 from posts.intake import Processed
 from posts.media_urls import signed_url
 from posts.models import Media, Post, PostStatus
@@ -44,8 +44,7 @@ class Stored:
 
 def keep(file: Processed, *, filename: str) -> Stored:
     """Put the bytes into the storage, ahead of the transaction that makes the row; raises StorageLimitReached."""
-    used = Media.objects.aggregate(used=Sum("size"))["used"] or 0
-    if used + file.size > settings.STORAGE_LIMIT_MB * 1_000_000:
+    if counts.bytes_used() + file.size > settings.STORAGE_LIMIT_MB * 1_000_000:
         raise StorageLimitReached(limit_bytes=settings.STORAGE_LIMIT_MB * 1_000_000)
     name, thumbnail = storage.new_names(file.mime_type, file.thumbnail_mime_type)
     storage.store(file.path, name)
@@ -83,6 +82,7 @@ def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor) -> Media:
     )
     _copy_to(locked)
     record("added", media, actor=actor, workspace_id=locked.workspace_id, post=locked.pk, filename=media.filename)
+    counts.stored(locked.workspace_id, media.size)
     return media
 
 
@@ -106,13 +106,17 @@ def delete(media: Media, *, actor: Actor) -> None:
     locked = _lock(media.post)
     record("deleted", media, actor=actor, workspace_id=locked.workspace_id, post=locked.pk, filename=media.filename)
     _remove_bytes([media])
-    media.delete()
+    gone = Media.objects.filter(pk=media.pk).delete()[0]
     _copy_to(locked)
+    if gone:  # else another call was first, and has counted it
+        counts.stored(locked.workspace_id, -media.size)
 
 
-def remove_all(post: Post) -> None:
-    """Remove the bytes of a post that is being deleted, once that is committed."""
-    _remove_bytes(list(post.files.all()))
+def remove_all(post: Post) -> int:
+    """Remove the files of a post that is being deleted, once that is committed; returns how many bytes that frees."""
+    rows = list(post.files.all())
+    _remove_bytes(rows)
+    return sum(media.size for media in rows)
 
 
 def as_content(post: Post) -> list[base.Media]:

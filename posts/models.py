@@ -137,6 +137,16 @@ class PostCount(models.Model):
         return f"{self.total} in {self.workspace_id}"
 
 
+class MediaBytes(models.Model):
+    """How many bytes the files of a workspace have; one without a row never had a file. `posts.counts` keeps it."""
+
+    workspace = models.OneToOneField(Workspace, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    total = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.total} bytes in {self.workspace_id}"
+
+
 class TargetQuerySet(models.QuerySet["Target"]):
     def active(self) -> "TargetQuerySet":
         """Leave out the cancelled: they do not count."""

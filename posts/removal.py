@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from accounts.models import SocialAccount
 from ouipost.events.journal import Actor
-from posts import files
+from posts import counts, files
 from posts.models import Post, Target, TargetStatus
 from posts.services import sync_and_tell
 from workspaces.models import Workspace
@@ -41,6 +41,7 @@ def purge(workspace: Workspace) -> bool:
     gone = Post.objects.filter(workspace=workspace).exclude(targets__status=TargetStatus.PUBLISHING)
     for post in gone.distinct().order_by("pk")[:500]:
         with transaction.atomic():
-            files.remove_all(post)
+            freed = files.remove_all(post)
             post.delete()
+            counts.stored(workspace.pk, -freed)
     return not Post.objects.filter(workspace=workspace).exists()

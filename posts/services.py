@@ -157,9 +157,10 @@ def delete_post(post: Post, *, actor: Actor) -> None:
         raise WrongStatus("The post is being published: wait for the outcome.", status=locked.status)
     for hook in hooks.on_delete:
         hook(locked)
-    files.remove_all(locked)
+    freed = files.remove_all(locked)
     record("deleted", locked, actor=actor, status=locked.status)
     locked.delete()
+    counts.stored(locked.workspace_id, -freed)
     counts.changed(locked.workspace_id, -1)
 
 

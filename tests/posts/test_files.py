@@ -12,7 +12,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
-from posts import files, services, storage
+from posts import counts, files, services, storage
 from posts.files import MediaInUse, StorageLimitReached, Stored
 from posts.intake import Processed
 from posts.models import Media, Post
@@ -194,8 +194,9 @@ def test_the_bytes_of_an_upload_that_got_no_row_go_again(post: Post, image: Proc
 def test_the_storage_has_an_end(workspace: Workspace, image: Processed, settings: Settings) -> None:
     settings.STORAGE_LIMIT_MB = 1
     make_media(make_post(workspace), size=999_993)
+    counts.stored(workspace.pk, 0)
     fits = files.keep(image, filename="fits.png")
-    Media.objects.update(size=999_994)
+    counts.stored(workspace.pk, 1)
 
     with pytest.raises(StorageLimitReached) as refused:
         files.keep(image, filename="too much.png")
