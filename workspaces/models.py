@@ -249,6 +249,7 @@ class KeyUsage(models.Model):
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["key", "day"], name="one_usage_per_key_and_day")]
+        indexes: ClassVar = [models.Index(fields=["day", "requests"], name="usage_of_day")]
 
     def __str__(self) -> str:
         return f"{self.key_id} on {self.day}: {self.requests}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from django.db import DatabaseError, transaction
+from django.db.models import Sum
 from django.utils import timezone
 
 from ouipost.flushing import Flusher
@@ -49,6 +50,20 @@ def usage_of(key_ids: Iterable[str], *, now: datetime) -> dict[str, Usage]:
     rows = KeyUsage.objects.filter(key__in=wanted, day__gte=today.replace(day=1), day__lte=today)
     days.update({(row.key_id, row.day): row.requests for row in rows})
     return {key_id: _usage(key_id, days, today) for key_id in wanted}
+
+
+def requests_by_day(first: date, last: date, *, key_ids: Iterable[str] | None = None) -> dict[date, int]:
+    """Return how many requests were made on each of these days, in UTC, with all keys or with some."""
+    wanted = None if key_ids is None else set(key_ids)
+    rows = KeyUsage.objects.filter(day__range=(first, last)).order_by()
+    rows = rows if wanted is None else rows.filter(key__in=wanted)
+    days = Counter({first + timedelta(days=number): 0 for number in range((last - first).days + 1)})
+    days.update({day: int(requests) for day, requests in rows.values_list("day").annotate(total=Sum("requests"))})
+    for batch in _unwritten():
+        for (key_id, day), requests in batch.requests.items():
+            if first <= day <= last and (wanted is None or key_id in wanted):
+                days[day] += requests
+    return dict(days)
 
 
 def _usage(key_id: str, days: Counter[tuple[str, date]], today: date) -> Usage:
