@@ -139,6 +139,29 @@ class InstallationDay(Gains):
         return f"{self.platform} on {self.day}"
 
 
+class WorkspaceDay(Gains):
+    """What a workspace gained at all networks together on one day of its own calendar."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "day")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField()
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} on {self.day}"
+
+
+class PlatformTotal(models.Model):
+    """How many targets of a workspace were published at one network, of all times."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "platform")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
+    platform = models.CharField(max_length=20)
+    posts = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.posts} of {self.workspace_id} on {self.platform}"
+
+
 class TargetDay(Gains):
     """One target's share of a day's total."""
 

@@ -3,7 +3,17 @@
 from django.db import transaction
 from django.db.models import QuerySet
 
-from analytics.models import AccountDay, DayTotal, Gains, HourTotal, Snapshot, TargetDay, TargetNumbers
+from analytics.models import (
+    AccountDay,
+    DayTotal,
+    Gains,
+    HourTotal,
+    PlatformTotal,
+    Snapshot,
+    TargetDay,
+    TargetNumbers,
+    WorkspaceDay,
+)
 from analytics.totals import NOTHING, SUMMED, add_days, add_hours, add_installation, negative
 from posts.models import Post
 from workspaces.models import Workspace
@@ -29,6 +39,8 @@ def purge(workspace: Workspace) -> bool:
     if _purge_days(workspace) or _delete_some(TargetNumbers.objects.filter(workspace=workspace)):
         return False
     HourTotal.objects.filter(workspace=workspace).delete()
+    for model in (WorkspaceDay, PlatformTotal):
+        model._default_manager.filter(workspace=workspace).delete()
     return not _delete_some(AccountDay.objects.filter(account__workspace=workspace))
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Max, QuerySet, Sum
 
 from accounts import registry
 from accounts.models import SocialAccount, SocialAccountQuerySet
 from analytics.gains import Numbers, bucketed, rate, summed
-from analytics.models import DayTotal, HourTotal, InstallationDay
+from analytics.models import DayTotal, HourTotal, InstallationDay, PlatformTotal, WorkspaceDay
 from analytics.periods import Granularity, Period
 from analytics.totals import SUMMED
 from workspaces.models import Workspace
@@ -19,15 +19,17 @@ NONE: Numbers = dict.fromkeys(SUMMED, 0)
 """What is reported where nothing was counted."""
 TOLD = ("impressions", "engagement", "posts")
 """What a timeline tells."""
+SUMS = {name: Sum(name) for name in SUMMED}
 Row = tuple[date, str, Numbers]
 """A day, or for hours an instant, a network, and what was gained."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Whose numbers: one workspace's, or those of all; and of one network, or of all."""
+    """Whose numbers: one workspace's, those of some, or those of all; and of one network, or of all."""
 
     workspace: Workspace | None = None
+    workspace_ids: Sequence[str] | None = None
     platform: str = ""
 
     def rows(self, period: Period) -> list[Row]:
@@ -36,21 +38,35 @@ class Scope:
         bounds = (period.starts, period.ends) if by_hour else (period.first, period.last)
         field = "hour" if by_hour else "day"
         matching: dict[str, Any] = {f"{field}__range": bounds}
-        matching |= {"workspace": self.workspace} if self.workspace else {}
+        matching |= self._whose()
         matching |= {"platform": self.platform} if self.platform else {}
         rows = self._model(by_hour=by_hour)._default_manager.filter(**matching)
-        found = rows.order_by(field, "platform").values_list(field, "platform", *SUMMED)
-        return [(at, platform, dict(zip(SUMMED, numbers, strict=True))) for at, platform, *numbers in found]
+        found = rows.order_by(field, "platform")
+        if self.workspace_ids is not None:
+            found = found.values(field, "platform").annotate(**SUMS)
+        columns = found.values_list(field, "platform", *SUMMED)
+        return [(at, platform, _whole(numbers)) for at, platform, *numbers in columns]
 
     def _model(self, *, by_hour: bool) -> type[DayTotal | HourTotal | InstallationDay]:
-        if self.workspace is None:
+        if not self._whose():
             return InstallationDay
         return HourTotal if by_hour else DayTotal
+
+    def _whose(self) -> dict[str, Any]:
+        some = {} if self.workspace_ids is None else {"workspace__in": self.workspace_ids}
+        return {"workspace": self.workspace} if self.workspace else some
+
+    def posts_by_platform(self) -> dict[str, int]:
+        """Return how many targets were ever published, by network, the most first."""
+        rows = PlatformTotal.objects.filter(**self._whose(), workspace__deleted_at=None).order_by()
+        found = rows.values_list("platform").annotate(published=Sum("posts"))
+        counted = {platform: int(published) for platform, published in found if published}
+        return dict(sorted(counted.items(), key=lambda each: (-each[1], registry.IDS.index(each[0]))))
 
     def accounts(self) -> SocialAccountQuerySet:
         """Match the connected accounts."""
         rows = SocialAccount.objects.connected()
-        rows = rows.filter(workspace=self.workspace) if self.workspace else rows.filter(workspace__deleted_at=None)
+        rows = rows.filter(**self._whose(), workspace__deleted_at=None)
         return rows.filter(platform=self.platform) if self.platform else rows
 
     def as_of(self) -> datetime | None:
@@ -87,6 +103,22 @@ def table(scope: Scope, period: Period) -> list[dict[str, Any]]:
 def shown_bucket(at: date) -> str:
     """Return a bucket as answers show it: its first day, or for hours its instant."""
     return at.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(at, datetime) else at.isoformat()
+
+
+def by_workspace(workspaces: QuerySet[Workspace], period: Period) -> list[dict[str, Any]]:
+    """Return what each of these workspaces gained, the most engaged first; those that gained nothing are left out."""
+    names = dict(workspaces.values_list("pk", "name"))
+    rows = WorkspaceDay.objects.filter(workspace__in=list(names))
+    days = rows.filter(day__range=(period.first, period.last)).order_by()
+    gained = days.values("workspace").annotate(**SUMS).values_list("workspace", *SUMMED)
+    found = {pk: _whole(numbers) for pk, *numbers in gained}
+    shown = [{"id": pk, "name": names[pk], **_of_platform(numbers)} for pk, numbers in found.items()]
+    return sorted(shown, key=lambda each: (-(each["engagement"] or 0), -each["posts"], each["id"]))
+
+
+def _whole(numbers: Sequence[Any]) -> Numbers:
+    """Return numbers by name; a sum is no integer to every database."""
+    return {name: None if number is None else int(number) for name, number in zip(SUMMED, numbers, strict=True)}
 
 
 def _of_platform(numbers: Numbers) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from analytics.gains import COUNTED, Numbers, summed
-from analytics.models import DayTotal, HourTotal, InstallationDay, TargetDay
+from analytics.models import DayTotal, HourTotal, InstallationDay, PlatformTotal, TargetDay, WorkspaceDay
 from ouipost.rows import add_each
 
 SUMMED = ("posts", *COUNTED)
@@ -75,6 +75,14 @@ def add_days(days: Iterable[tuple[str, date, str, Numbers]]) -> None:
         for workspace, day, platform, numbers in told
     )
     add_each(DayTotal, ("workspace_id", "day", "platform"), _rows(rows))
+    days_of_all = (((("workspace_id", workspace), ("day", day)), numbers) for workspace, day, _, numbers in told)
+    add_each(WorkspaceDay, ("workspace_id", "day"), _rows(days_of_all))
+    published = (
+        ((("workspace_id", workspace), ("platform", platform)), {"posts": numbers["posts"]})
+        for workspace, _, platform, numbers in told
+        if numbers["posts"]
+    )
+    add_each(PlatformTotal, ("workspace_id", "platform"), _rows(published))
     add_installation((day, platform, numbers) for _, day, platform, numbers in told)
 
 

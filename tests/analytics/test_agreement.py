@@ -13,7 +13,16 @@ from hypothesis.extra.django import TestCase
 from accounts.models import SocialAccount
 from accounts.platforms.base import PostNumbers, RateLimited
 from analytics.gains import COUNTED
-from analytics.models import DayTotal, HourTotal, InstallationDay, Snapshot, TargetDay, TargetNumbers
+from analytics.models import (
+    DayTotal,
+    HourTotal,
+    InstallationDay,
+    PlatformTotal,
+    Snapshot,
+    TargetDay,
+    TargetNumbers,
+    WorkspaceDay,
+)
 from analytics.periods import A_DAY, Granularity, Period, day_of, hour_of
 from analytics.reports import Scope, report, table
 from analytics.top import top_targets
@@ -184,8 +193,9 @@ class TestAgreement(TestCase):
         world.play(steps)
 
         wanted = summed(gain for gains in world.gains.values() for _, _, gain in gains)
-        for model in (TargetDay, DayTotal, HourTotal, InstallationDay):
+        for model in (TargetDay, DayTotal, HourTotal, WorkspaceDay, InstallationDay):
             assert summed(model._default_manager.values(*SUMMED)) == wanted, model
+        assert sum(PlatformTotal.objects.values_list("posts", flat=True)) == wanted["posts"]
         snapshots = summed({"posts": 0, **each} for each in Snapshot.objects.values(*COUNTED))
         assert snapshots == wanted | {"posts": 0}
         for numbers in TargetNumbers.objects.all():
@@ -205,7 +215,7 @@ def test_a_deleted_post_leaves_nothing_in_any_sum(workspace: Workspace, zone: st
 
     services.delete_post(Post.objects.get(), actor=SYSTEM)
 
-    for model in (DayTotal, HourTotal, InstallationDay):
+    for model in (DayTotal, HourTotal, WorkspaceDay, InstallationDay):
         assert set(summed(model._default_manager.values(*SUMMED)).values()) == {0}
         for row in model._default_manager.values(*SUMMED):
             assert not any(row.values())
