@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from adminapi.access import LoginViewSet, ProfileViewSet
 from adminapi.audit import AuditViewSet
+from adminapi.dashboard import FiguresViewSet
 from adminapi.health import HealthViewSet, PlatformHealthViewSet, SystemViewSet
 from adminapi.keys import KeyViewSet
 from adminapi.pausing import PausesViewSet, PauseViewSet
@@ -26,6 +27,9 @@ urlpatterns = [
     path("system", SystemViewSet.as_view({"get": "retrieve"}), name="admin-system"),
     path("profile", profile, name="admin-profile"),
     re_path(rf"^workspaces/(?P<pk>ws_{PATTERN})/members$", members, name="admin-members"),
+    path("dashboard", FiguresViewSet.as_view({"get": "dashboard"}), name="admin-dashboard"),
+    path("stats", FiguresViewSet.as_view({"get": "stats"}), name="admin-stats"),
+    path("analytics", FiguresViewSet.as_view({"get": "analytics"}), name="admin-analytics"),
     path("pause", PauseViewSet.as_view({"post": "pause"}), name="admin-pause"),
     path("resume", PauseViewSet.as_view({"post": "resume"}), name="admin-resume"),
     path("pauses", PausesViewSet.as_view({"get": "show"}), name="admin-pauses"),

@@ -1,0 +1,153 @@
+"""The numbers of the whole installation, or of the workspaces that a user works in: from indexes and kept sums alone,
+in as many queries for a million posts as for one."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from django.db.models import Count, F, Q, QuerySet, Sum, Value
+from django.db.models.functions import Concat
+from django.utils import timezone
+
+from accounts.models import AccountStatus, SocialAccount
+from analytics.periods import day_of, midnight
+from analytics.reports import Scope
+from posts import counts
+from posts.models import Post, PostCount, PostStatus
+from workspaces import usage
+from workspaces.models import ApiKey, Role, User, Workspace
+
+UTC = "UTC"
+UNPUBLISHED = [status for status in PostStatus if status != PostStatus.PUBLISHED]
+"""These are counted by the index of posts; the published are what is left of all: most are, and to count them takes
+longest."""
+Counted = QuerySet[Any, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """Numbers of all workspaces, or of these; days are days in UTC."""
+
+    now: datetime
+    workspace_ids: list[str] | None = None
+
+    @classmethod
+    def for_user(cls, user: User) -> "Figures":
+        """Return an administrator's figures, or those of a user's own workspaces."""
+        now = timezone.now()
+        if user.role == Role.ADMIN:
+            return cls(now=now)
+        own = Workspace.objects.present().filter(memberships__user=user).order_by("pk")
+        return cls(now=now, workspace_ids=list(own.values_list("pk", flat=True)))
+
+    @property
+    def today(self) -> date:
+        return day_of(self.now, zone=UTC)
+
+    @property
+    def workspaces(self) -> QuerySet[Workspace]:
+        """Match the workspaces."""
+        present = Workspace.objects.present()
+        return present if self.workspace_ids is None else present.filter(pk__in=self.workspace_ids)
+
+    @property
+    def scope(self) -> Scope:
+        """Return what the analytics call these workspaces."""
+        return Scope(workspace_ids=self.workspace_ids)
+
+    @cached_property
+    def counted(self) -> Counter[str]:
+        """Return everything that is counted row by row, as of one moment: in one statement."""
+        parts = [
+            _count("workspaces", self.workspaces),
+            _count("users", self._users),
+            _count("keys", self._active_keys),
+            self._accounts,
+            *self._posts,
+        ]
+        found = dict(parts[0].union(*parts[1:], all=True))
+        return Counter({name: int(count or 0) for name, count in found.items()})
+
+    @property
+    def total_posts(self) -> int:
+        return self.counted["kept"] + self.counted["not kept"]
+
+    @property
+    def posts_by_status(self) -> dict[str, int]:
+        others = {status.value: self.counted[status] for status in UNPUBLISHED}
+        published = self.total_posts - sum(others.values())
+        return {status.value: others.get(status, published) for status in PostStatus}
+
+    @property
+    def accounts_by_status(self) -> dict[str, int]:
+        return {status.value: self.counted[f"account {status}"] for status in AccountStatus}
+
+    def requests(self, first: date) -> dict[date, int]:
+        """Return the requests of each day until today; of a user's own workspaces, with keys for nothing else."""
+        return usage.requests_by_day(first, self.today, key_ids=self._key_ids)
+
+    @property
+    def bytes_used(self) -> int:
+        return counts.bytes_used(self.workspace_ids)
+
+    @property
+    def _users(self) -> QuerySet[User]:
+        if self.workspace_ids is None:
+            return User.objects.all()
+        return User.objects.filter(memberships__workspace__in=self.workspace_ids)
+
+    @cached_property
+    def _key_ids(self) -> list[str] | None:
+        """Return the keys that are for these workspaces and no others; None: all."""
+        if self.workspace_ids is None:
+            return None
+        own = set(self.workspace_ids)
+        limited = ApiKey.objects.exclude(workspace_ids=[]).values_list("pk", "workspace_ids")
+        return [pk for pk, workspace_ids in limited if own.issuperset(workspace_ids)]
+
+    @property
+    def _active_keys(self) -> QuerySet[ApiKey]:
+        active = ApiKey.objects.filter(Q(expires_at=None) | Q(expires_at__gt=self.now), is_active=True)
+        return active if self._key_ids is None else active.filter(pk__in=self._key_ids)
+
+    @property
+    def _accounts(self) -> Counted:
+        rows = SocialAccount.objects.connected().filter(self._inside()).order_by()
+        return _named(rows, Concat(Value("account "), F("status")), Count("pk"))
+
+    @property
+    def _posts(self) -> list[Counted]:
+        posts, monday = Post.objects.filter(self._inside()), self.today - timedelta(days=self.today.weekday())
+        this_week = midnight(monday, zone=UTC)
+        uncounted = self.workspaces.exclude(pk__in=PostCount.objects.values("pk"))
+        return [
+            _named(PostCount.objects.filter(self._inside()), Value("kept"), Sum("total")),
+            _count("not kept", Post.objects.filter(workspace__in=uncounted)),
+            *(_count(status, posts.filter(status=status)) for status in UNPUBLISHED),
+            _count("today", self._created_since(midnight(self.today, zone=UTC))),
+            _count("this week", self._created_since(this_week)),
+            _count("failed this week", posts.filter(status=PostStatus.FAILED, moment__gte=this_week)),
+        ]
+
+    def _created_since(self, moment: datetime) -> QuerySet[Post]:
+        """Match the posts since then; to join the workspaces would make MariaDB go through all posts of each."""
+        rows = Post.objects.filter(created_at__gte=moment)
+        if self.workspace_ids is not None:
+            return rows.filter(self._inside())
+        return rows.exclude(workspace__in=Workspace.objects.exclude(deleted_at=None))
+
+    def _inside(self) -> Q:
+        """Match rows of these workspaces; they are all there."""
+        return Q(workspace__deleted_at=None) if self.workspace_ids is None else Q(workspace__in=self.workspace_ids)
+
+
+def _count(name: str, rows: QuerySet[Any]) -> Counted:
+    return _named(rows.order_by(), Value(name), Count("pk", distinct=True) if rows.model is User else Count("pk"))
+
+
+def _named(rows: QuerySet[Any], name: Any, count: Any) -> Counted:
+    """Return a query of one row for each name, with what is counted of it."""
+    found: Counted = rows.annotate(named=name).values("named").annotate(counted=count).values_list("named", "counted")
+    return found
