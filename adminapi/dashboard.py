@@ -19,7 +19,7 @@ from adminapi.pausing import PauseSerializer
 from adminapi.viewsets import AdminViewSet
 from analytics.periods import Period
 from analytics.reports import by_workspace, report, table
-from analytics.serializers import BucketSerializer, PeriodSerializer, PlatformSerializer, SummarySerializer
+from analytics.serializers import BucketSerializer, PeriodSerializer, PlatformGainsSerializer, SummarySerializer
 from analytics.totals import SUMMED
 from ouipost.api.csv import CSV, CSV_TYPE, JSON, csv_answer, wants_csv
 from ouipost.api.schema import JSON_TYPE
@@ -102,7 +102,7 @@ class InstallationStatsSerializer(serializers.Serializer[Any]):
     usage = UseSerializer()
 
 
-class WorkspaceNumbersSerializer(PlatformSerializer):
+class WorkspaceNumbersSerializer(PlatformGainsSerializer):
     """What one workspace gained."""
 
     id = serializers.CharField()
@@ -122,7 +122,7 @@ class InstallationSerializer(serializers.Serializer[Any]):
     resource = ""
     period = PeriodSerializer()
     summary = SummarySerializer()
-    by_platform = serializers.DictField(child=PlatformSerializer())
+    by_platform = serializers.DictField(child=PlatformGainsSerializer())
     timeline = BucketSerializer(many=True)
     by_workspace = WorkspaceNumbersSerializer(many=True)
     api_usage = RequestsSerializer(many=True)

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0002_add_guards_and_pace'),
+        ('accounts', '0003_count_calls'),
     ]
 
     operations = [
