@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('workspaces', '0003_sign_out'),
+        ('workspaces', '0003_sign_out_and_revoke'),
     ]
 
     operations = [
