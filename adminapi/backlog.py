@@ -1,10 +1,11 @@
-"""What is due, how late it is, and who is there to take it: five queries, whatever there is."""
+"""What is due, how late it is, and who is there to take it: six queries, whatever there is."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from accounts import pauses
 from accounts.models import Network
 from accounts.traffic import NETWORK
 from adminapi.heart import BEAT, NODE, SILENCE, TICK, WORKER
@@ -32,6 +33,8 @@ class Backlog:
     last_beat: datetime | None
     """When a worker was last heard."""
     last_tick: datetime | None
+    paused: tuple[str, ...] = ()
+    """What an operator has paused, in words: it is neither counted nor late."""
 
 
 def look() -> Backlog:
@@ -39,7 +42,9 @@ def look() -> Backlog:
     now = database_now()
     heard = dict(Heartbeat.objects.values_list("name", "at"))
     alive = [name.partition(":")[0] for name, at in heard.items() if at > now - SILENCE]
+    paused = pauses.in_force()
     due = Target.objects.filter(is_due(now))
+    due = due.exclude(pauses.rows_held_up(paused)) if paused else due
     nodes = alive.count(NODE)
     workers = [at for name, at in heard.items() if name.partition(":")[0] in (WORKER, NODE)]
     return Backlog(
@@ -51,6 +56,7 @@ def look() -> Backlog:
         ticks=TICK in alive,
         last_beat=max(workers, default=None),
         last_tick=heard.get(TICK),
+        paused=tuple(map(pauses.told, paused)),
     )
 
 

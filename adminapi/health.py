@@ -53,6 +53,7 @@ class PublisherSerializer(ComponentSerializer):
     last_beat = serializers.DateTimeField(allow_null=True)
     last_tick = serializers.DateTimeField(allow_null=True, default=None)
     workers = serializers.IntegerField(allow_null=True)
+    paused = serializers.ListField(child=serializers.CharField(), help_text="What an operator has paused, and why.")
 
 
 class ComponentsSerializer(serializers.Serializer[Any]):

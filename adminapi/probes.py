@@ -225,12 +225,15 @@ class Examination:
         try:
             backlog: Backlog = self._answer("backlog")
         except Exception:
-            return _ill("The database does not say who works.", oldest_due_seconds=None, last_beat=None, workers=None)
+            return _ill(
+                "The database does not say who works.", oldest_due_seconds=None, last_beat=None, workers=None, paused=[]
+            )
         facts = {
             "oldest_due_seconds": round(backlog.oldest_due.total_seconds()),
             "last_beat": backlog.last_beat,
             "last_tick": backlog.last_tick,
             "workers": backlog.workers,
+            "paused": list(backlog.paused),
         }
         return _publisher(backlog, facts)
 

@@ -80,6 +80,7 @@ def test_all_is_green_when_everything_answers(monkeypatch: pytest.MonkeyPatch) -
             "last_beat": NOW,
             "last_tick": None,
             "workers": 1,
+            "paused": [],
         },
     }
 

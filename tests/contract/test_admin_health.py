@@ -21,12 +21,16 @@ from accounts import calls, registry
 from accounts.models import CallCount, Network
 from adminapi import backlog, jwts, monitoring
 from adminapi.models import Heartbeat
+from ouipost.claims import database_now
+from ouipost.events.journal import SYSTEM
+from posts import pausing
 from tests.adminapi import test_probes
 from tests.adminapi.test_probes import GREEN, Asked
 from tests.conftest import AdminClient
 from tests.contract.seed import assert_matches, differences, sample
 from tests.contract.world import error_of
 from tests.factories import NOW, make_account, make_post, make_token, make_user, make_workspace
+from workspaces.models import Workspace
 
 Budget = Callable[..., AbstractContextManager[Any]]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -59,6 +63,7 @@ def test_the_health_is_as_in_the_reference(green: None) -> None:
         "last_beat": "2026-11-25T12:00:00Z",
         "last_tick": None,
         "workers": 1,
+        "paused": [],
     }
 
 
@@ -230,8 +235,20 @@ def test_each_costs_a_fixed_number_of_queries(
         assert admin.get(path).status_code == 200
 
 
-def test_a_look_at_what_is_due_costs_five_queries(django_assert_max_num_queries: Budget) -> None:
+def test_what_is_paused_is_neither_counted_nor_late(workspace: Workspace) -> None:
+    account, due = make_account(workspace), database_now() - timedelta(hours=1)
+    make_post(workspace, accounts=[account], status="scheduled", scheduled_at=due)
+    assert (backlog.look().due, backlog.look().oldest_due > timedelta(minutes=59)) == (1, True)
+
+    pausing.pause("workspace", workspace.pk, reason="Moving", actor=SYSTEM, now=database_now())
+
+    found = backlog.look()
+    assert (found.due, found.oldest_due) == (0, timedelta(0))
+    assert found.paused == ("The operator has paused all publishing of this workspace: Moving.",)
+
+
+def test_a_look_at_what_is_due_costs_six_queries(django_assert_max_num_queries: Budget) -> None:
     Network.objects.create(pk="twitter", held_until=NOW)
 
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         backlog.look()

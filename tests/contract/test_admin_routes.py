@@ -18,7 +18,7 @@ from workspaces.models import Role, User
 from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS
 
 ROUTES = [route for route in admin_routes() if route.resource != "health"]
-"""All but the one that looks its caller up beside everything else, in threads: `test_admin_health` says who may see it."""
+"""All but the one that looks its caller up in a thread: `test_admin_health` says who may see it."""
 REQUIRED = {
     "users": "users.manage",
     "keys": "api_keys.manage",
