@@ -16,6 +16,7 @@ from adminapi.probes import DEGRADED, HEALTHY, UNHEALTHY, Examination
 from adminapi.viewsets import AdminViewSet
 
 STATUSES = (HEALTHY, DEGRADED, UNHEALTHY)
+NETWORK_STATUSES, API_STATUSES = tuple(networks.STATUS_OF.values()), tuple(networks.STATUS_OF)
 
 
 class ComponentSerializer(serializers.Serializer[Any]):
@@ -93,8 +94,8 @@ class HealthViewSet(AdminViewSet[Heartbeat]):
 class NetworkHealthSerializer(serializers.Serializer[Any]):
     """How a network is; the figures are null where nothing was sent to it."""
 
-    status = serializers.ChoiceField(choices=tuple(networks.STATUS_OF.values()))
-    api_status = serializers.ChoiceField(choices=tuple(networks.STATUS_OF))
+    status = serializers.ChoiceField(choices=NETWORK_STATUSES)
+    api_status = serializers.ChoiceField(choices=API_STATUSES)
     last_successful_post = serializers.DateTimeField(allow_null=True)
     error_rate_24h = serializers.FloatField(allow_null=True, help_text="Percent, without what was wrong with a post.")
     avg_response_time_ms = serializers.IntegerField(allow_null=True)
@@ -106,7 +107,7 @@ class PlatformsHealthSerializer(serializers.Serializer[Any]):
 
     resource = ""
     platforms = serializers.DictField(child=NetworkHealthSerializer())
-    overall_status = serializers.ChoiceField(choices=tuple(networks.STATUS_OF.values()))
+    overall_status = serializers.ChoiceField(choices=NETWORK_STATUSES)
     last_updated = serializers.DateTimeField()
 
 

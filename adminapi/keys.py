@@ -77,7 +77,7 @@ class KeyInput(StrictInput):
 
     read_only: Any = ("id", "prefix", "mode", "created_at", "last_used_at", "usage")
     name = Text(max_length=100)
-    tier = Choice(choices=Tier.values, required=False)
+    tier = Choice(choices=Tier.choices, required=False)
     workspaces = StringList(required=False)
     permissions = Items(child=Choice(choices=KEY_PERMISSIONS), required=False)
     is_active = Boolean(required=False)

@@ -39,7 +39,7 @@ class PausesSerializer(serializers.Serializer[Any]):
 class ResumeInput(StrictInput):
     """The body that ends a pause."""
 
-    scope = Choice(choices=PauseScope.values)
+    scope = Choice(choices=PauseScope.choices)
     id = Text(max_length=45, required=False, allow_null=True)
     reason = Text(max_length=REASON_LENGTH, required=False)
 

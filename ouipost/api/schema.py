@@ -167,6 +167,13 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
+class HealthScheme(TokenScheme):  # type: ignore[no-untyped-call]
+    """The token of an administrator, or METRICS_TOKEN."""
+
+    target_class = "adminapi.monitoring.HealthAuthentication"
+    name = "HealthToken"
+
+
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The API key."""
 
