@@ -12,9 +12,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from adminapi.viewsets import AdminViewSet
-from ouipost.api.csv import CSV, JSON, streamed_csv, wants_csv
+from ouipost.api.csv import CSV, CSV_TYPE, JSON, streamed_csv, wants_csv
 from ouipost.api.filters import BoundedFilterSet
 from ouipost.api.pagination import PARAMETERS, BoundedPages
+from ouipost.api.schema import JSON_TYPE
 from ouipost.api.showing import shown
 from ouipost.api.viewsets import Lists
 from ouipost.errors import InvalidInput
@@ -87,7 +88,10 @@ class AuditViewSet(Lists[Event], AdminViewSet[Event]):
     def get_queryset(self) -> QuerySet[Event]:
         return visible_to(self.user, super().get_queryset())
 
-    @extend_schema(parameters=[OpenApiParameter("format", str, enum=[JSON, CSV])])
+    @extend_schema(
+        parameters=[OpenApiParameter("format", str, enum=[JSON, CSV])],
+        responses={(200, JSON_TYPE): LogSerializer(many=True), (200, CSV_TYPE): str},
+    )
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         """Return the lines of the audit log, the newest first, in pages or all of them as CSV."""
         if not wants_csv(request):

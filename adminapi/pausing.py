@@ -29,6 +29,13 @@ class PauseSerializer(serializers.ModelSerializer[Pause]):
         return pause.subject_id or None
 
 
+class ResumedSerializer(serializers.Serializer[Any]):
+    """The pause that has ended, null where there was none."""
+
+    resource = ""
+    pause = PauseSerializer(allow_null=True)
+
+
 class PausesSerializer(serializers.Serializer[Any]):
     """All that is paused, the oldest first."""
 
@@ -66,7 +73,7 @@ class PauseViewSet(AdminViewSet[Pause]):
         given = {"reason": values["reason"], "actor": self.actor}
         return self.once(lambda: self.answered(pausing.pause(scope, subject, **given, now=database_now())))
 
-    @extend_schema(request=ResumeInput, responses=PauseSerializer)
+    @extend_schema(request=ResumeInput, responses=ResumedSerializer)
     def resume(self, request: Request) -> Response:
         """End the pause of just this scope; `pause` is null where there is none."""
         values = self.read(ResumeInput)

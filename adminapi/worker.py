@@ -67,7 +67,7 @@ class Worker:
 
     def __init__(self, threads: int) -> None:
         self._publisher = Publisher(threads)
-        self._syncer = Syncer(settings.SYNC_THREADS)
+        self._syncer = Syncer(settings.SYNC_THREADS) if settings.SYNC_THREADS else None
         self._stopping = threading.Event()
         self._heart = Heart(WORKER, is_well=lambda: self._publisher.silence < SILENCE.total_seconds() / 2)
 
@@ -75,12 +75,14 @@ class Worker:
         """Take nothing more; `run` returns when what is in flight has ended."""
         self._stopping.set()
         self._publisher.stop()
-        self._syncer.stop()
         self._heart.stop()
+        if self._syncer is not None:
+            self._syncer.stop()
 
     def run(self) -> None:
         """Work until `stop`, then let what is in flight end, up to 45 s."""
-        beside = [threading.Thread(target=work, daemon=True) for work in (self._do_chores, self._syncer.run)]
+        works = [self._do_chores, *([self._syncer.run] if self._syncer is not None else [])]
+        beside = [threading.Thread(target=work, daemon=True) for work in works]
         for thread in beside:
             thread.start()
         self._heart.start()

@@ -12,5 +12,6 @@ RUN_SECONDS = 30
 
 @app.task
 def sync_due() -> None:
-    """Read numbers until nothing is due, or for half a minute."""
-    Syncer(settings.SYNC_THREADS, stopping=NodeStops()).run_until_idle(seconds=RUN_SECONDS)
+    """Read numbers until nothing is due, or for half a minute; not at all where `SYNC_THREADS` is 0."""
+    if settings.SYNC_THREADS:
+        Syncer(settings.SYNC_THREADS, stopping=NodeStops()).run_until_idle(seconds=RUN_SECONDS)

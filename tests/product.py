@@ -60,6 +60,7 @@ class Product:
             "PORT": str(self.port),
             "PUBLIC_BASE_URL": self.base,
             "ENGINE_SPEED": str(self.speed),
+            "SYNC_THREADS": "0",  # what a test orders to befall a network is not for who reads numbers
             "PYTHONPATH": str(ROOT),
             "DJANGO_SETTINGS_MODULE": "ouipost.settings",
         }

@@ -83,7 +83,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     home, port = tmp_path_factory.mktemp("keys"), free_port()
     with pytest.MonkeyPatch.context() as environment, fresh_database(home) as url:
         environment.setenv("WEB_WORKERS", "2")
-        environment.setenv("REDIS_TIMEOUT", "0.2")  # a busy machine is no trouble of Redis
+        environment.setenv("REDIS_TIMEOUT", "0.4")  # a busy machine is no trouble of Redis
         environment.setenv("RATE_LIMITS", f"starter={STARTER}")
         with running(home, url, redis_url=f"redis://127.0.0.1:{port}/0") as product:
             pair = Pair(product=product, redis_port=port, redis=start_redis(port), bases=[product.base])

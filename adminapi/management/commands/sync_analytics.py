@@ -41,7 +41,7 @@ class Command(BaseCommand):
         self._say_who_cannot(options["workspace"])
         due = due_accounts(database_now(), workspace_id=options["workspace"])
         progress = Progress(self, accounts=due.count())
-        syncer = Syncer(settings.SYNC_THREADS, workspace_id=options["workspace"], tell=progress.tell)
+        syncer = Syncer(max(1, settings.SYNC_THREADS), workspace_id=options["workspace"], tell=progress.tell)
         syncer.run_until_idle(seconds=options["seconds"])
         self.stdout.write(progress.summary)
         if left := due_accounts(database_now(), workspace_id=options["workspace"]).count():
