@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 from django.db import models, transaction
+from django.shortcuts import get_object_or_404
 
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, changes, record
@@ -75,10 +76,15 @@ def _new_secret(mode: str) -> str:
     return PREFIXES[KeyMode(mode)] + "".join(secrets.choice(BASE62) for _ in range(SECRET_LENGTH))
 
 
+def _lock(key: ApiKey) -> ApiKey:
+    """Return the row of a key, locked; raises Http404 where another call was first to revoke it."""
+    return get_object_or_404(ApiKey.objects.present().select_for_update(), pk=key.pk)
+
+
 @transaction.atomic
 def update_key(key: ApiKey, *, values: dict[str, Any], actor: Actor) -> ApiKey:
     """Change the given fields; it holds for the next request in every process."""
-    locked = ApiKey.objects.select_for_update().get(pk=key.pk)
+    locked = _lock(key)
     before = {name: getattr(locked, name) for name in values}
     for name, value in values.items():
         setattr(locked, name, value)
@@ -90,7 +96,7 @@ def update_key(key: ApiKey, *, values: dict[str, Any], actor: Actor) -> ApiKey:
 @transaction.atomic
 def rotate_key(key: ApiKey, *, actor: Actor, now: datetime) -> tuple[ApiKey, str]:
     """Give a key a new secret and return both; the old one holds for a day more, one from before that ends at once."""
-    locked = ApiKey.objects.select_for_update().get(pk=key.pk)
+    locked = _lock(key)
     if not locked.is_active:
         raise KeyRevoked
     secret = _new_secret(locked.mode)
@@ -106,7 +112,7 @@ def rotate_key(key: ApiKey, *, actor: Actor, now: datetime) -> tuple[ApiKey, str
 @transaction.atomic
 def revoke_key(key: ApiKey, *, actor: Actor, now: datetime) -> None:
     """End a key with its next request, for good; its row stays for what was counted of it."""
-    locked = ApiKey.objects.select_for_update().get(pk=key.pk)
+    locked = _lock(key)
     locked.is_active, locked.revoked_at = False, now
     locked.previous_digest, locked.previous_expires_at = None, None
     locked.save()

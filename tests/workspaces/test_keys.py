@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db import OperationalError
+from django.http import Http404
 from pytest_django import DjangoAssertNumQueries
 
 from ouipost.events.journal import SYSTEM
@@ -17,6 +18,9 @@ from workspaces.keys import (
     create_key,
     digest,
     looks_like_a_key,
+    revoke_key,
+    rotate_key,
+    update_key,
 )
 from workspaces.models import ApiKey
 from workspaces.permissions import KEY_PERMISSIONS
@@ -188,3 +192,17 @@ def test_a_rotated_key_works_with_both_secrets_until_its_grace_is_over() -> None
     assert find_key(new, now=NOW + DAY) == key
     with pytest.raises(InvalidApiKey):
         find_key(old, now=NOW + DAY)
+
+
+def test_a_change_that_comes_after_the_revocation_brings_no_key_back() -> None:
+    key, secret = make_key()
+    seen_before = ApiKey.objects.get(pk=key.pk)
+    revoke_key(key, actor=SYSTEM, now=NOW)
+
+    with pytest.raises(Http404):
+        update_key(seen_before, values={"is_active": True}, actor=SYSTEM)
+    with pytest.raises(Http404):
+        rotate_key(seen_before, actor=SYSTEM, now=NOW)
+
+    with pytest.raises(InvalidApiKey):
+        find_key(secret, now=NOW)

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.http import Http404
 from django.utils import timezone
 
 from ouipost.events.journal import SYSTEM
@@ -30,8 +31,8 @@ class Command(BaseCommand):
         if not options["dry_run"]:
             try:
                 key, secret = rotate_key(key, actor=SYSTEM, now=now)
-            except KeyRevoked as error:
-                raise CommandError(error.message) from error
+            except (KeyRevoked, Http404) as error:
+                raise CommandError(KeyRevoked.message) from error
         if options["json"]:
             shown = {"id": key.pk, "new_api_key": secret or None, "old_key_expires_at": f"{ends_at:%Y-%m-%dT%H:%M:%SZ}"}
             self.stdout.write(json.dumps(shown))
