@@ -7,6 +7,8 @@ from django.db import transaction
 
 from accounts.models import AccountStatus, SocialAccount
 from ouipost.events.journal import SYSTEM, entry, record_all
+from ouipost.events.models import Event
+from ouipost.rows import update_each
 
 
 def in_trouble(troubles: Mapping[str, Mapping[str, Any]]) -> None:
@@ -15,14 +17,13 @@ def in_trouble(troubles: Mapping[str, Mapping[str, Any]]) -> None:
     One whose owner has to sign in again stays `expired`. The call belongs into a transaction.
     """
     rows = SocialAccount.objects.exclude(status=AccountStatus.EXPIRED).select_for_update().filter(pk__in=troubles)
-    told = []
-    for account in rows.order_by("pk").only("workspace_id", "platform", "name", "status"):
-        trouble = dict(troubles[account.pk])
-        SocialAccount.objects.filter(pk=account.pk).update(status=AccountStatus.ERROR, last_error=trouble)
-        if account.status != AccountStatus.ERROR:
-            more = {"platform": account.platform, "account_name": account.name, **trouble}
-            told.append(entry("error", account, actor=SYSTEM, **more))
-    record_all(told)
+    found = list(rows.order_by("pk").only("workspace_id", "platform", "name", "status"))
+    update_each(
+        SocialAccount,
+        {each.pk: {"status": AccountStatus.ERROR, "last_error": dict(troubles[each.pk])} for each in found},
+    )
+    new = [each for each in found if each.status != AccountStatus.ERROR]
+    record_all([_told("error", each, **troubles[each.pk]) for each in new])
 
 
 @transaction.atomic
@@ -35,6 +36,8 @@ def recovered(pks: Collection[str]) -> None:
     SocialAccount.objects.filter(pk__in=[account.pk for account in well]).update(
         status=AccountStatus.ACTIVE, last_error=None
     )
-    record_all(
-        [entry("recovered", each, actor=SYSTEM, platform=each.platform, account_name=each.name) for each in well]
-    )
+    record_all([_told("recovered", each) for each in well])
+
+
+def _told(action: str, account: SocialAccount, **more: Any) -> Event:
+    return entry(action, account, actor=SYSTEM, platform=account.platform, account_name=account.name, **more)

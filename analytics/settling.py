@@ -1,10 +1,11 @@
 """What becomes of readings: snapshots, totals and the next time, all in the caller's transaction."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import Min, Sum
 
 from accounts import health
@@ -29,13 +30,14 @@ from ouipost.claims import Claim
 from ouipost.events.journal import SYSTEM, entry, record_all
 from ouipost.rows import update_each
 from posts.models import Post, Target
-from workspaces.models import Workspace
 
 FAILURES = 5
 """After so many in a row, an account counts as one that cannot be read."""
 AT_ONCE = 250
 KEPT = (*COUNTED, "own", "most", "read_at", "removed_at", "due_at")
 """The columns that a reading changes."""
+OF_ACCOUNT = (*(each.name for each in fields(AccountNumbers)), "read_at")
+"""Those of an account's day."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,19 +81,18 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     syncs = AccountSync.objects.select_related("account__workspace").in_bulk(held)
     present = {pk: sync for pk, sync in syncs.items() if sync.account.workspace.deleted_at is None}
     ours = [report for report in reports if report.claim.pk in present]
-    _keep_numbers(ours)
+    _keep_numbers(ours, present)
     _keep_accounts(ours, present)
     _tell_health(ours, present)
     _plan(ours, present)
     return [report.claim.pk in held for report in reports]
 
 
-def _keep_numbers(reports: Sequence[Report]) -> None:
+def _keep_numbers(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
     """Write the numbers of all posts that were asked for, and what they gained into the sums."""
     asked = {pk: report for report in reports for pk in report.asked}
     locked = TargetNumbers.objects.select_for_update().filter(pk__in=asked).order_by("pk")
     rows = {each.pk: each for each in locked}
-    zones = _zones(rows.values())
     snapshots, gains, gone = [], [], []
     for pk, numbers in rows.items():
         report = asked[pk]
@@ -104,7 +105,7 @@ def _keep_numbers(reports: Sequence[Report]) -> None:
             numbers.removed_at = numbers.removed_at or report.at
             continue
         numbers.removed_at = None
-        gain = _take_over(numbers, found, at=report.at, zone=zones[numbers.workspace_id])
+        gain = _take_over(numbers, found, at=report.at, zone=_zone(syncs[report.claim.pk]))
         gains.append(gain)
         snapshots.append(_snapshot(numbers, found, gain, at=report.at))
     Snapshot.objects.bulk_create(snapshots, batch_size=AT_ONCE)
@@ -126,9 +127,8 @@ def _due_at(numbers: TargetNumbers, report: Report) -> datetime | None:
     return planned if is_over or planned is None else report.at
 
 
-def _zones(rows: Collection[TargetNumbers]) -> dict[str, str]:
-    found = Workspace.objects.in_bulk({each.workspace_id for each in rows})
-    return {pk: workspace.timezone for pk, workspace in found.items()}
+def _zone(sync: AccountSync) -> str:
+    return sync.account.workspace.timezone
 
 
 def _take_over(numbers: TargetNumbers, found: PostNumbers, *, at: datetime, zone: str) -> Gain:
@@ -200,25 +200,33 @@ def _tell_removed(rows: Sequence[TargetNumbers]) -> None:
 
 def _keep_accounts(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
     """Write how accounts stand today."""
+    days, shown = [], {}
     for report in reports:
-        account, found = syncs[report.claim.pk].account, report.account
-        if found is None:
-            continue
-        said = {name: shares for name, shares in asdict(found.demographics).items() if shares}
-        values = asdict(found) | {"demographics": said or None, "read_at": report.at}
-        day = day_of(report.at, zone=account.workspace.timezone)
-        AccountDay.objects.update_or_create(account=account, day=day, defaults=values)
-        known = {name: value for name in ("followers", "following") if (value := getattr(found, name)) is not None}
-        SocialAccount.objects.filter(pk=account.pk).update(**known)
+        sync, found = syncs[report.claim.pk], report.account
+        known = {"last_sync": report.at} if _went_well(report) else {}
+        if found is not None:
+            days.append(_day(found, account_id=sync.pk, at=report.at, zone=_zone(sync)))
+            numbers = {"followers": found.followers, "following": found.following}
+            known |= {name: value for name, value in numbers.items() if value is not None}
+        shown[sync.pk] = known
+    key = ["account", "day"] if connection.features.supports_update_conflicts_with_target else None
+    AccountDay.objects.bulk_create(days, update_conflicts=True, unique_fields=key, update_fields=OF_ACCOUNT)
+    update_each(SocialAccount, shown)
+
+
+def _day(found: AccountNumbers, *, account_id: str, at: datetime, zone: str) -> AccountDay:
+    said = {name: shares for name, shares in asdict(found.demographics).items() if shares}
+    values = asdict(found) | {"demographics": said or None}
+    return AccountDay(account_id=account_id, day=day_of(at, zone=zone), read_at=at, **values)
+
+
+def _went_well(report: Report) -> bool:
+    return report.has_read and not report.failed
 
 
 def _tell_health(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
-    troubles = {each.claim.pk: shown(each.error) for each in reports if each.error and _is_trouble(each, syncs)}
-    health.in_trouble(troubles)
-    well = [each for each in reports if each.has_read and not each.failed]
-    health.recovered([each.claim.pk for each in well])
-    for each in well:
-        SocialAccount.objects.filter(pk=each.claim.pk).update(last_sync=each.at)
+    health.in_trouble({each.claim.pk: shown(each.error) for each in reports if each.error and _is_trouble(each, syncs)})
+    health.recovered([each.claim.pk for each in reports if _went_well(each)])
 
 
 def _is_trouble(report: Report, syncs: Mapping[str, AccountSync]) -> bool:
@@ -241,10 +249,12 @@ def _plan(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
     """Give the accounts back, each with the time of its next reading."""
     rows = TargetNumbers.objects.filter(account__in=[report.claim.pk for report in reports], due_at__isnull=False)
     coming = dict(rows.values_list("account").annotate(first=Min("due_at")).order_by())
+    planned = {}
     for report in reports:
         sync = syncs[report.claim.pk]
-        values = _next(sync, report, coming.get(sync.pk))
-        claims.release(AccountSync, report.claim, claim_count=0, **values)
+        free = {"lease_until": None, "fence": sync.fence + 1, "claim_count": 0}
+        planned[sync.pk] = free | _next(sync, report, coming.get(sync.pk))
+    update_each(AccountSync, planned)
 
 
 def _next(sync: AccountSync, report: Report, target_due_at: datetime | None) -> dict[str, Any]:

@@ -106,12 +106,7 @@ def write_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any]]
     A few statements in all, in the caller's transaction: one that locks, and one for each set of columns.
     """
     ours = lock_each(model, [held for held, _ in rows])
-    groups: dict[frozenset[str], dict[Any, Mapping[str, Any]]] = {}
-    for held, values in rows:
-        if held.pk in ours:
-            groups.setdefault(frozenset(values), {})[held.pk] = values
-    for group in groups.values():
-        update_each(model, group)
+    update_each(model, {held.pk: values for held, values in rows if held.pk in ours})
     return ours
 
 

@@ -46,9 +46,17 @@ def _insert(model: type[models.Model], using: str) -> str:
 
 
 def update_each(model: type[models.Model], rows: Mapping[Any, Mapping[str, Any]]) -> None:
-    """Set the columns of many rows, each to its own values, in one statement; all rows name the same columns."""
-    if not rows:
-        return
+    """Set columns of many rows, each to its own values, in one statement for each set of columns."""
+    groups: dict[frozenset[str], dict[Any, Mapping[str, Any]]] = {}
+    for pk, values in rows.items():
+        groups.setdefault(frozenset(values), {})[pk] = values
+    for columns, group in groups.items():
+        if columns:
+            _update(model, group)
+
+
+def _update(model: type[models.Model], rows: Mapping[Any, Mapping[str, Any]]) -> None:
+    """Set the same columns of all these rows in one statement."""
     connection = connections[router.db_for_write(model)]
     quote = connection.ops.quote_name
     table, key = quote(model._meta.db_table), quote(str(model._meta.pk.column))

@@ -7,14 +7,25 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from accounts import registry
 from accounts.models import Network, SocialAccount
-from accounts.platforms.base import AuthExpired, RateLimited, Rejected, Tokens, Unavailable
+from accounts.platforms.base import (
+    AccountNumbers,
+    AuthExpired,
+    Demographics,
+    RateLimited,
+    Rejected,
+    Tokens,
+    Unavailable,
+)
 from analytics import reading, sync
 from analytics.discovery import discover, discover_all
 from analytics.models import AccountDay, AccountSync, DayTotal, HourTotal, Snapshot, TargetNumbers
 from analytics.reading import read
+from analytics.settling import Report, settle_all
 from analytics.sync import Job, Syncer, claim_accounts
 from ouipost import claims
 from ouipost.events.models import Event
@@ -594,3 +605,55 @@ def test_what_cannot_be_settled_is_left_to_its_lease_and_no_hot_loop(
     row = sync_of(account)
     assert row.lease_until is not None
     assert (len(network.asked), row.claim_count, row.lease_until > claims.database_now() + MINUTE) == (1, 1, True)
+
+
+class Unsettled(Inline):
+    """Keeps the reports that are to be settled, and settles none."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+
+    def run(self, work: Any, item: Any) -> Any:
+        if work is not settle_all:
+            return super().run(work, item)
+        self.reports.append(item)
+        return True
+
+
+def test_several_accounts_are_settled_in_as_many_statements_as_one(
+    network: PaperNumbers, workspace: Workspace, time: Time
+) -> None:
+    network.account = AccountNumbers(followers=8, demographics=Demographics(countries={"FR": 50}))
+    statements, settled = [], []
+    for remote_ids in (["a"], ["b", "c", "d", "e"]):
+        for remote_id in remote_ids:
+            publish(connect(workspace, remote_id), f"1-{remote_id}", f"2-{remote_id}")
+        time.pass_by(minutes=15, seconds=1)
+        waiting = AccountSync.objects.filter(due_at__lte=time.now)
+        waiting.update(account_due_at=time.now)
+        SocialAccount.objects.filter(sync__in=waiting).update(status="error")
+        unsettled = Unsettled()
+        for job in claim_accounts(100, share=100, busy=Counter()):
+            read(job.claim, writer=unsettled)
+        with CaptureQueriesContext(connection) as made, transaction.atomic():
+            assert all(settle_all(unsettled.reports))
+        statements.append(len(made))
+        settled.append(len(unsettled.reports))
+
+    assert settled == [1, 5]
+    assert statements[0] == statements[1]
+    assert set(AccountDay.objects.values_list("account__remote_id", "followers")) == {(each, 8) for each in "abcde"}
+    assert AccountSync.objects.filter(lease_until=None, claim_count=0).count() == 5
+    assert told("account.recovered") == 6
+
+
+def test_a_later_reading_of_the_day_takes_the_place_of_the_one_before(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    for followers in (7, 9):
+        network.account = AccountNumbers(followers=followers)
+        AccountSync.objects.update(due_at=time.now, account_due_at=time.now)
+        read_due()
+
+    assert AccountDay.objects.get().followers == 9
+    assert SocialAccount.objects.get().followers == 9

@@ -54,6 +54,19 @@ def test_rows_may_get_the_same_value(workspace: Workspace, column: str) -> None:
     assert stored(column) == dict.fromkeys(pks, (VALUES[column][0],))
 
 
+def test_rows_may_set_different_columns(workspace: Workspace, django_assert_num_queries: Any) -> None:
+    named, counted, also_named, left = (make_row(workspace) for _ in range(4))
+    before = stored("name", "followers")
+
+    with django_assert_num_queries(2):
+        update_each(
+            SocialAccount, {named: {"name": "A"}, counted: {"followers": 3}, also_named: {"name": "B"}, left: {}}
+        )
+
+    changed = {named: ("A", before[named][1]), also_named: ("B", before[also_named][1])}
+    assert stored("name", "followers") == before | changed | {counted: (before[counted][0], 3)}
+
+
 def test_many_rows_and_columns_are_one_statement(workspace: Workspace, django_assert_num_queries: Any) -> None:
     pks = [make_row(workspace) for _ in range(30)]
     rows = {pk: {name: values[number % 3] for name, values in VALUES.items()} for number, pk in enumerate(pks)}
