@@ -3,7 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from django.db.models import Q
 
 from accounts import registry
@@ -56,8 +56,34 @@ def _lease() -> timedelta:
 
 
 def is_stale(account: SocialAccount, *, now: datetime) -> bool:
-    """Whether the access token ends before a publish could use it."""
+    """Whether the access token ends before a call could use it."""
     return account.access_expires_at is not None and account.access_expires_at <= now + STALE_WITHIN
+
+
+def require_usable(account: SocialAccount, *, now: datetime) -> None:
+    """Raise AuthExpired where the account has no token, or one that ends before a call could use it."""
+    if not account.access_token:
+        raise AuthExpired("The account is not connected any more.")
+    if account.refresh_token and is_stale(account, now=now):
+        raise AuthExpired("The access token has ended.")
+
+
+def renew(account: SocialAccount, error: AuthExpired) -> bool:
+    """Get a new token after a call ended in this error; returns False while somebody else is at it.
+
+    Raises the error again where there is none to be had, and Unavailable where the network, or something that the
+    operator must mend, keeps it from being renewed.
+    """
+    if not account.refresh_token:
+        if account.access_token:  # else it was disconnected: nobody is to be asked to sign in again
+            expire(account, error)
+        raise error
+    close_old_connections()  # the calling thread's own may be from long ago
+    renewed = refresh_now(account)
+    account.refresh_from_db(fields=["access_token", "refresh_token", "access_expires_at", "status"])
+    if not renewed and account.status == AccountStatus.EXPIRED:
+        raise error
+    return renewed
 
 
 def refresh_now(account: SocialAccount) -> bool:
@@ -102,13 +128,13 @@ def _refresh(claim: Claim) -> bool:
             expire(account, error, claim=claim)
             return False
         logger.warning("Tokens of %s were not refreshed: %s", account.pk, error)
-        obstacle = _obstacle(error)
-        _try_again(obstacle, claim=claim, now=now)
-        raise obstacle from error
+        unavailable = obstacle(error)
+        _try_again(unavailable, claim=claim, now=now)
+        raise unavailable from error
     return _keep(account, tokens, claim=claim, now=now)
 
 
-def _obstacle(error: Exception) -> Unavailable:
+def obstacle(error: Exception) -> Unavailable:
     """Return what came between as what it means for whoever needs the tokens: nothing was done, try again."""
     if isinstance(error, Unavailable):
         return error
@@ -123,10 +149,10 @@ def _obstacle(error: Exception) -> Unavailable:
     )
 
 
-def _try_again(obstacle: Unavailable, *, claim: Claim, now: datetime) -> None:
+def _try_again(error: Unavailable, *, claim: Claim, now: datetime) -> None:
     """Let the next try wait; the lease goes on until then, so that nobody asks in the meantime."""
     at = now + claims.engine_time(TRY_AGAIN_SECONDS)
-    told = {"code": obstacle.error_code, "message": obstacle.message, "who_acts": str(obstacle.acts)}
+    told = {"code": error.error_code, "message": error.message, "who_acts": str(error.acts)}
     claims.write(SocialAccount, claim, due_at=at, lease_until=at, last_error=told)
 
 

@@ -10,10 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from django.db import close_old_connections
-
 from accounts import calls, registry, tokens
-from accounts.models import AccountStatus, SocialAccount
+from accounts.models import SocialAccount
 from accounts.platforms.base import (
     AccountNumbers,
     AuthExpired,
@@ -43,6 +41,7 @@ AT_ONCE = 200
 """Posts that one claim reads at most."""
 AHEAD = QUARTER / 15
 """What is due so soon is read along: it costs few requests more, or none."""
+TOKEN_WAIT_SECONDS = 5
 REFUSALS = 3
 """After so many refused batches in a row, an account is left alone."""
 Answer = TypeVar("Answer")
@@ -93,10 +92,9 @@ def _report(claim: Claim, due: Due) -> Report:
         reading.run()
     except PlatformError as refusal:
         error = refusal
-    except registry.PlatformNotConfigured as missing:
-        error = Unavailable(missing.message, who_acts=WhoActs.OPERATOR)
-    except CannotDecrypt:
-        error = Unavailable("The stored tokens cannot be opened.", who_acts=WhoActs.OPERATOR)
+    except (registry.PlatformNotConfigured, CannotDecrypt) as trouble:
+        logger.warning("The numbers of %s were not read: %s", claim.pk, trouble)
+        error = tokens.obstacle(trouble)
     except Exception:
         logger.exception("Reading the numbers of %s met an error of ours", claim.pk)
         error = Unavailable("An internal error stopped it; the operator's log has it.", who_acts=WhoActs.OPERATOR)
@@ -185,33 +183,14 @@ class Reading:
     def _authorized(self, ask: Callable[[], Answer]) -> Answer:
         """Ask with a token that the network takes: one that has ended is renewed, once."""
         try:
-            self._require_token()
+            tokens.require_usable(self.account, now=self.due.at)
             return ask()
         except AuthExpired as error:
-            self._renew_token(error)
+            if not tokens.renew(self.account, error):
+                wait = engine_time(TOKEN_WAIT_SECONDS).total_seconds()
+                raise Unavailable("The account's token is being renewed.", retry_after=wait) from error
         try:
             return ask()
         except AuthExpired as error:
             tokens.expire(self.account, error)
             raise
-
-    def _require_token(self) -> None:
-        if not self.account.access_token:
-            raise AuthExpired("The account is not connected any more.")
-        if self.account.refresh_token and tokens.is_stale(self.account, now=self.due.at):
-            raise AuthExpired("The access token has ended.")
-
-    def _renew_token(self, error: AuthExpired) -> None:
-        """Get a new token; raises what keeps it from being renewed."""
-        if not self.account.refresh_token:
-            if self.account.access_token:
-                tokens.expire(self.account, error)
-            raise error
-        close_old_connections()  # this thread's own may be from long ago
-        renewed = tokens.refresh_now(self.account)
-        columns = ["access_token", "refresh_token", "access_expires_at", "status"]
-        self.account.refresh_from_db(fields=columns)
-        if not renewed and self.account.status == AccountStatus.EXPIRED:
-            raise error
-        if not renewed:
-            raise Unavailable("The account's token is being renewed.", retry_after=engine_time(5).total_seconds())

@@ -200,18 +200,18 @@ def _tell_removed(rows: Sequence[TargetNumbers]) -> None:
 
 def _keep_accounts(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
     """Write how accounts stand today."""
-    days, shown = [], {}
+    days: list[AccountDay] = []
+    known: dict[str, dict[str, Any]] = {}
     for report in reports:
         sync, found = syncs[report.claim.pk], report.account
-        known = {"last_sync": report.at} if _went_well(report) else {}
+        known[sync.pk] = {"last_sync": report.at} if _went_well(report) else {}
         if found is not None:
             days.append(_day(found, account_id=sync.pk, at=report.at, zone=_zone(sync)))
             numbers = {"followers": found.followers, "following": found.following}
-            known |= {name: value for name, value in numbers.items() if value is not None}
-        shown[sync.pk] = known
+            known[sync.pk] |= {name: value for name, value in numbers.items() if value is not None}
     key = ["account", "day"] if connection.features.supports_update_conflicts_with_target else None
     AccountDay.objects.bulk_create(days, update_conflicts=True, unique_fields=key, update_fields=OF_ACCOUNT)
-    update_each(SocialAccount, shown)
+    update_each(SocialAccount, known)
 
 
 def _day(found: AccountNumbers, *, account_id: str, at: datetime, zone: str) -> AccountDay:

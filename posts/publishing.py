@@ -9,10 +9,10 @@ import time
 from dataclasses import replace
 from datetime import datetime
 
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 
 from accounts import calls, pauses, registry, tokens
-from accounts.models import AccountStatus, Pause, SocialAccount
+from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import (
     AuthExpired,
     Connector,
@@ -168,12 +168,12 @@ class Publish:
         """Find out or send; a token that the network no longer takes is renewed once."""
         self._compose()
         try:
-            self._require_token()
+            tokens.require_usable(self.account, now=self.started_at)
             return self._find_out() or self._send()
         except AuthExpired as error:
-            refusal = self._renew_token(error)
-            if refusal is not None:
-                return refusal
+            if not tokens.renew(self.account, error):
+                return Later(seconds=TOKEN_WAIT_SECONDS, message="The account's token is being renewed.")
+        self.operation = replace(self.operation, account=self.account.unseal())
         try:
             return self._find_out() or self._send()
         except AuthExpired as error:
@@ -274,32 +274,6 @@ class Publish:
 
     def _with_public_url(self, published: Published) -> Published:
         return replace(published, url=self.session.public_url(published.url))
-
-    def _require_token(self) -> None:
-        """Raise AuthExpired where the account has no token, or one that ends before the call could."""
-        if not self.account.access_token:
-            raise AuthExpired("The account is not connected any more.")
-        if self.account.refresh_token and tokens.is_stale(self.account, now=self.started_at):
-            raise AuthExpired("The access token has ended.")
-
-    def _renew_token(self, error: AuthExpired) -> Outcome | None:
-        """Get a new token and take it over; returns what comes of it where there is none to be had.
-
-        Raises Unavailable where the network, or something that the operator must mend, keeps it from being renewed.
-        """
-        if not self.account.refresh_token:
-            if self.account.access_token:  # else it was disconnected: nobody is to be asked to sign in again
-                tokens.expire(self.account, error)
-            return error
-        close_old_connections()  # this thread's own may be from long ago
-        renewed = tokens.refresh_now(self.account)
-        self.account.refresh_from_db(fields=["access_token", "refresh_token", "access_expires_at", "status"])
-        if renewed:
-            self.operation = replace(self.operation, account=self.account.unseal())
-            return None
-        if self.account.status == AccountStatus.EXPIRED:
-            return error
-        return Later(seconds=TOKEN_WAIT_SECONDS, message="The account's token is being renewed.")
 
     def _surely(self, report: Report) -> None:
         """Settle, and while the database is away note down what was published and try until the lease is over."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from accounts import calls, registry
+from accounts import calls, registry, tokens
 from accounts.platforms.base import Account, AccountNumbers, PlatformError, RateLimited, Session
 from analytics import reading
 from ouipost.writer import Inline
@@ -33,7 +33,7 @@ class Counting(ScriptedNetwork):
 )
 def test_a_reading_is_counted(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, said: Any, outcome: str) -> None:
     monkeypatch.setattr(registry, "get", lambda *_, **__: Counting(said))
-    monkeypatch.setattr(reading, "close_old_connections", lambda: None)
+    monkeypatch.setattr(tokens, "close_old_connections", lambda: None)
     account = make_account(workspace)
 
     reading.read(claim(account), writer=Inline())

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts import registry
+from accounts import registry, tokens
 from accounts.models import Network, SocialAccount
 from accounts.platforms.base import (
     AccountNumbers,
@@ -57,7 +57,7 @@ DOWN = Unavailable("It is down.")
 def network(monkeypatch: pytest.MonkeyPatch) -> PaperNumbers:
     network = PaperNumbers()
     monkeypatch.setattr(registry, "get", lambda platform, *, sandbox=False: network)
-    monkeypatch.setattr(reading, "close_old_connections", lambda: None)
+    monkeypatch.setattr(tokens, "close_old_connections", lambda: None)
     return network
 
 
@@ -289,7 +289,7 @@ def test_an_account_whose_tokens_cannot_be_opened_is_an_explained_failure(
     assert (report.failed, network.asked) == (True, [])
     assert sync_of(account).error == {
         "code": "PLATFORM_UNAVAILABLE",
-        "message": "The stored tokens cannot be opened.",
+        "message": "The stored tokens cannot be opened; the operator's log has the cause.",
         "who_acts": "operator",
     }
 

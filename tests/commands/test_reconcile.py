@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts import tokens
 from accounts.models import SocialAccount
 from accounts.platforms.base import Published
 from adminapi.management.commands import reconcile
@@ -59,7 +60,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> ScriptedNetwork:
 @pytest.fixture
 def worker(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Publish what is due while the command sleeps, in the transaction of the test."""
-    monkeypatch.setattr(publishing, "close_old_connections", lambda: None)
+    monkeypatch.setattr(tokens, "close_old_connections", lambda: None)
 
     def work() -> None:
         for target in Target.objects.filter(status="publishing"):

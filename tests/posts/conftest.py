@@ -2,9 +2,8 @@
 
 import pytest
 
-from accounts import registry
+from accounts import registry, tokens
 from accounts.models import SocialAccount
-from posts import publishing
 from tests.factories import make_account
 from tests.posts.fakes import HandledNetwork, KeyedNetwork, OpaqueNetwork, ScriptedNetwork
 from workspaces.models import Workspace
@@ -13,7 +12,7 @@ from workspaces.models import Workspace
 @pytest.fixture(autouse=True)
 def keep_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the transaction that a test runs in go on where a worker's thread would look after its connection."""
-    monkeypatch.setattr(publishing, "close_old_connections", lambda: None)
+    monkeypatch.setattr(tokens, "close_old_connections", lambda: None)
 
 
 def install(monkeypatch: pytest.MonkeyPatch, network: ScriptedNetwork) -> ScriptedNetwork:
