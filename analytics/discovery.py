@@ -1,5 +1,6 @@
 """Taking up what was published: it counts as a post, and its numbers are read from then on."""
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,8 @@ from analytics.plan import READ_FOR, first_reading
 from analytics.totals import Gain, add_all
 from posts.models import Post, Target, TargetStatus
 from workspaces.models import Workspace
+
+logger = logging.getLogger(__name__)
 
 AT_ONCE = 500
 JUST_NOW = timedelta(minutes=2)
@@ -43,8 +46,9 @@ def _take_up(*, published_after: datetime) -> int:
             _count_posts(numbers)
             _read_soon(numbers)
             return len(targets)
-    except IntegrityError:
-        return 0  # they were taken up between our look and our lock: the next turn sees it
+    except IntegrityError as error:  # they were taken up between our look and our lock: the next turn sees it
+        logger.warning("Targets were not taken up: %s", error)
+        return 0
 
 
 def _lock_new(*, published_after: datetime) -> list[Target]:
