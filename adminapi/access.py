@@ -11,15 +11,13 @@ from rest_framework.response import Response
 from adminapi import jwts, logins
 from adminapi.logins import InvalidCredentials
 from adminapi.models import Session
-from adminapi.passwords import hash_password, require_good
+from adminapi.passwords import PASSWORD_LENGTH, hash_password, require_good
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import StrictInput, Text
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
 from workspaces import users
 from workspaces.models import User
-
-PASSWORD_LENGTH = 1000
 
 
 class LoginInput(StrictInput):

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from ouipost.errors import DomainError, InvalidInput
 from workspaces.models import User
 
+PASSWORD_LENGTH = 1000
 AT_ONCE, WAITING = 4, 20
 WAIT_SECONDS = 10
 NOBODYS = make_password(None)

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from adminapi.passwords import hash_password, require_good
+from adminapi.passwords import PASSWORD_LENGTH, hash_password, require_good
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import Boolean, Choice, Items, StrictInput, StringList, Text
 from ouipost.api.viewsets import Lists, Retrieves
@@ -17,7 +17,6 @@ from workspaces import users
 from workspaces.models import Role, User, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS
 
-PASSWORD_LENGTH = 1000
 EMAIL_LENGTH = 254
 
 

@@ -47,15 +47,15 @@ def create_user(
     """Create a user; raises EmailTaken."""
     user = User(email=email, name=name, role=role, permissions=permissions, is_active=is_active)
     user.password = password_hash
-    _save_new(user)
+    _save(user)
     record("created", user, actor=actor, email=user.email, role=user.role, permissions=user.permissions)
     return user
 
 
-def _save_new(user: User) -> None:
+def _save(user: User) -> None:
     try:
         with transaction.atomic():
-            user.save(force_insert=True)
+            user.save()
     except IntegrityError as error:
         raise EmailTaken from error
 
@@ -77,7 +77,7 @@ def update_user(user: User, *, values: dict[str, Any], actor: Actor, now: dateti
     changed = changes(before, locked)
     if {"role", "is_active"} & set(changed["after"]) or "password" in values:
         locked.signed_out_at = now
-    _save_changed(locked)
+    _save(locked)
     record("updated", locked, actor=actor, **changed, password_changed="password" in values)
     return locked
 
@@ -89,14 +89,6 @@ def _with_permissions_of(user: User, values: dict[str, Any]) -> dict[str, Any]:
     if user.permissions is None and set(values.get("permissions") or ()) == set(user.granted_in_order):
         return {name: value for name, value in values.items() if name != "permissions"}  # what a GET shows came back
     return dict(values)
-
-
-def _save_changed(user: User) -> None:
-    try:
-        with transaction.atomic():
-            user.save()
-    except IntegrityError as error:
-        raise EmailTaken from error
 
 
 @transaction.atomic
