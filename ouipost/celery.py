@@ -14,6 +14,7 @@ from celery.signals import beat_init, celeryd_init, setup_logging
 from django.conf import settings
 from kombu import Exchange, Producer, Queue
 from kombu.exceptions import ChannelError
+from kombu.transport import virtual
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ouipost.settings")
 
@@ -21,6 +22,10 @@ PUBLISH, WEBHOOKS, DEFAULT = "publish", "webhooks", "default"
 UNHEARD = 100
 """When so many messages wait in a queue, nobody takes them, and no more are sent: Redis would fill up."""
 TALKATIVE = ("celery.app.trace", "celery.worker.strategy", "celery.worker.request", "celery.beat")
+
+# A doorbell that was being answered when the broker went need not ring again. Putting it back is what a worker would
+# try first, and where there is no broker kombu 5.7 fails at it with an error that Celery takes for the worker's end.
+virtual.Channel.do_restore = False
 
 app = Celery("ouipost", include=["adminapi.tasks"])
 app.conf.update(

@@ -253,14 +253,15 @@ def broker_forgets(stage: Stage, *, posts: int) -> Seen:
 def broker_stops(stage: Stage, *, posts: int, now: int, seconds: float = 0) -> Seen:
     """Kill Redis; posts fall due and others are published now, and all must be out before it comes back.
 
-    It stays away for so many seconds, in which posts fall due but for the last minute.
+    It stays away for so many seconds, in which posts fall due but for the last minute. The worker outlives it.
     """
-    with node(stage.product):
+    with node(stage.product) as started:
         stage.broker.kill()
         back = time.monotonic() + seconds
         try:
             seen = _in_trouble(stage, posts=posts, now=now, over=max(0, seconds - LAST_SECONDS))
             time.sleep(max(0, back - time.monotonic()))
+            assert started.worker.poll() is None, stage.product.log()[-4000:]
             return seen
         finally:
             stage.broker.start()
