@@ -90,6 +90,7 @@ class SocialAccount(Claimable, Guarded):
     refresh_token = models.TextField(blank=True, editable=False)
     access_expires_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="When the connection ends unless a person acts.")
+    end_told = models.DateTimeField(null=True, editable=False, help_text="The end that was announced.")
     followers = models.PositiveBigIntegerField(null=True, blank=True)
     following = models.PositiveBigIntegerField(null=True, blank=True)
     last_sync = models.DateTimeField(null=True, blank=True)

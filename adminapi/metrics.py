@@ -30,6 +30,7 @@ from adminapi.asking import LIMIT_SECONDS, Question
 from adminapi.backlog import Backlog
 from adminapi.monitoring import is_monitor
 from ouipost import __version__
+from ouipost.events import figures as webhooks
 from workspaces.models import Mode
 
 if TYPE_CHECKING:
@@ -152,10 +153,11 @@ class Figures:
     expiring: dict[tuple[str, str], int]
     """By platform and mode of the workspace."""
     breakers: list[str]
+    deliveries: webhooks.Figures
 
 
 def read() -> Figures:
-    """Read all figures: eight queries, whatever there is; raises what the database raises."""
+    """Read all figures: thirteen queries, whatever there is; raises what the database raises."""
     now = timezone.now()
     accounts = SocialAccount.objects.connected().filter(expires_at__gt=now, expires_at__lt=now + EXPIRING)
     counted = accounts.exclude(status=AccountStatus.EXPIRED).values_list("platform", "workspace__mode")
@@ -165,6 +167,7 @@ def read() -> Figures:
         counts=list(CallCount.objects.filter(at=EVER).values_list(*columns)),
         expiring={(platform, mode): many for platform, mode, many in counted.annotate(Count("pk")).order_by()},
         breakers=list(Network.objects.filter(held_until__gt=now).values_list("pk", flat=True)),
+        deliveries=webhooks.look(),
     )
 
 
@@ -185,6 +188,7 @@ class Installation:
         yield _gauge("database_up", "Whether the database answered within a second.", 1)
         yield from _of_backlog(figures.backlog)
         yield from _of_networks(figures)
+        yield from _of_webhooks(figures.deliveries)
 
 
 def _of_backlog(found: Backlog) -> "Iterator[Metric]":
@@ -211,6 +215,13 @@ def _of_networks(figures: Figures) -> "Iterator[Metric]":
     yield _family("accounts_expiring", "Accounts that end within 7 days.", ["network", "mode"], expiring)
     open_ones = [(_labels(network), 1) for network in figures.breakers]
     yield _family("breakers_open", "Networks that are left alone for now.", ["network", "mode"], open_ones)
+
+
+def _of_webhooks(found: webhooks.Figures) -> "Iterator[Metric]":
+    ended = [(("delivered",), found.delivered), (("failed",), found.failed)]
+    yield _family("deliveries", "Deliveries to webhooks that have ended.", ["outcome"], ended, ever=True)
+    yield _gauge("due_deliveries", "Deliveries that are due and that nobody holds, up to 10,000.", found.due)
+    yield _gauge("oldest_due_delivery_seconds", "How long the first of them waits.", found.oldest_due.total_seconds())
 
 
 def _labels(network: str) -> tuple[str, str]:

@@ -1,20 +1,24 @@
-"""Celery's tasks: the tick by which beat drives publishing, and one for each chore; `analytics` has its own."""
+"""Celery's tasks: the ticks by which beat drives publishing and webhooks, and one for each chore."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from celery.signals import beat_init
+from django.conf import settings
 
 from adminapi.heart import BEAT, TICK, Heart
 from adminapi.models import Heartbeat
 from adminapi.watchdog import WatchdogStep
 from adminapi.worker import CHORES, Chore
 from analytics.tasks import sync_due
-from ouipost.celery import DEFAULT, PUBLISH, app
-from posts.tasks import DOORBELL_SECONDS, publish_due
+from ouipost.celery import DEFAULT, PUBLISH, WEBHOOKS, app
+from ouipost.events.delivery import Deliverer
+from posts.tasks import DOORBELL_SECONDS, NodeStops, publish_due
 
 TICK_EVERY = timedelta(seconds=1)
 SYNC_EVERY = timedelta(seconds=15)
+DELIVERY_RUN_SECONDS = 30
+"""After this long a process takes another message: calling webhooks is not all that it does."""
 CHORE_WAITS = timedelta(seconds=60)
 """A chore's message waits that long for a worker at least; there will be another."""
 LONG_AGO = datetime.fromtimestamp(0, tz=UTC)
@@ -27,13 +31,24 @@ def tick() -> None:
     publish_due()
 
 
+@app.task(expires=DOORBELL_SECONDS)
+def deliver_due() -> None:
+    """Call webhooks until nothing is due, or for half a minute; not at all where `DELIVERY_THREADS` is 0."""
+    if settings.DELIVERY_THREADS:
+        Deliverer(settings.DELIVERY_THREADS, stopping=NodeStops()).run_until_idle(seconds=DELIVERY_RUN_SECONDS)
+
+
 def task_name(chore: Chore) -> str:
     return f"adminapi.tasks.{chore.name.replace(' ', '_')}"
 
 
 def schedule() -> dict[str, dict[str, Any]]:
     """Return what beat rings, and how often; all of it at its start, as the embedded worker does."""
-    ticks = {"tick": _entry(tick.name, queue=PUBLISH, every=TICK_EVERY, waits=timedelta(seconds=DOORBELL_SECONDS))}
+    heard_within = timedelta(seconds=DOORBELL_SECONDS)
+    ticks = {
+        "tick": _entry(tick.name, queue=PUBLISH, every=TICK_EVERY, waits=heard_within),
+        "deliver": _entry(deliver_due.name, queue=WEBHOOKS, every=TICK_EVERY, waits=heard_within),
+    }
     syncs = {"sync": _entry(sync_due.name, queue=DEFAULT, every=SYNC_EVERY, waits=CHORE_WAITS)}
     chores = {chore.name: _chore_entry(chore) for chore in CHORES}
     return ticks | syncs | chores

@@ -1,4 +1,4 @@
-"""The worker: publishes what is due, straight from the database, reads numbers, and does the chores.
+"""The worker: publishes what is due, straight from the database, calls webhooks, reads numbers, and does the chores.
 
 As many as you like may run.
 """
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import close_old_connections
@@ -21,8 +22,11 @@ from analytics import discovery, pruning
 from analytics.sync import Syncer
 from ouipost.api import idempotency
 from ouipost.claims import database_now, engine_time
-from ouipost.events import sealing
-from posts import answers, files, schedules
+from ouipost.engine import Engine
+from ouipost.events import pruning as events
+from ouipost.events import replays, resting, sealing
+from ouipost.events.delivery import Deliverer
+from posts import answers, expiring, files, schedules
 from posts.publisher import Publisher
 from workspaces import services as workspaces
 from workspaces import usage
@@ -31,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.25
 STOP_SECONDS = 5
-"""What still goes on then is a reading or a chore: it is done again when its lease is over."""
+"""What still goes on then is a call of a webhook, a reading or a chore: it is done again when its lease is over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,8 @@ CHORES = (
     Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due),
     Chore(name="settle kept answers", every=engine_time(10), work=answers.replay),
     Chore(name="seal the journal", every=timedelta(seconds=3), work=sealing.seal_new),
+    Chore(name="care for webhooks that fail", every=engine_time(2), work=resting.care),
+    Chore(name="replay events", every=engine_time(5), work=replays.work_on_due),
     Chore(name="remove deleted workspaces", every=timedelta(seconds=5), work=workspaces.purge_deleted),
     Chore(name="write the use of keys", every=timedelta(seconds=30), work=usage.flush_shared),
     Chore(name="forget old sign-ins", every=timedelta(hours=1), work=lambda: connecting.forget_old(timezone.now())),
@@ -57,17 +63,23 @@ CHORES = (
         name="find published posts", every=timedelta(hours=1), work=lambda: discovery.discover_all(now=database_now())
     ),
     Chore(name="forget old numbers", every=timedelta(hours=1), work=lambda: pruning.forget_old(timezone.now())),
+    Chore(name="tell of accounts that end", every=timedelta(hours=1), work=lambda: expiring.tell(timezone.now())),
+    Chore(name="forget old deliveries", every=timedelta(hours=1), work=lambda: events.forget_old(timezone.now())),
     Chore(name="forget old network calls", every=timedelta(hours=1), work=lambda: calls.forget_old(timezone.now())),
     Chore(name="sweep orphaned files", every=timedelta(hours=1), work=files.sweep),
 )
 
 
 class Worker:
-    """All the work of one process: publishing with up to `threads` threads, and syncing and the chores beside it."""
+    """All the work of one process: publishing with up to `threads` threads, and all the rest beside it."""
 
     def __init__(self, threads: int) -> None:
         self._publisher = Publisher(threads)
-        self._syncer = Syncer(settings.SYNC_THREADS) if settings.SYNC_THREADS else None
+        self._others: list[Engine[Any]] = []
+        if settings.DELIVERY_THREADS:
+            self._others.append(Deliverer(settings.DELIVERY_THREADS))
+        if settings.SYNC_THREADS:
+            self._others.append(Syncer(settings.SYNC_THREADS))
         self._stopping = threading.Event()
         self._heart = Heart(WORKER, is_well=lambda: self._publisher.silence < SILENCE.total_seconds() / 2)
 
@@ -76,12 +88,12 @@ class Worker:
         self._stopping.set()
         self._publisher.stop()
         self._heart.stop()
-        if self._syncer is not None:
-            self._syncer.stop()
+        for engine in self._others:
+            engine.stop()
 
     def run(self) -> None:
         """Work until `stop`, then let what is in flight end, up to 45 s."""
-        works = [self._do_chores, *([self._syncer.run] if self._syncer is not None else [])]
+        works = [self._do_chores, *(engine.run for engine in self._others)]
         beside = [threading.Thread(target=work, daemon=True) for work in works]
         for thread in beside:
             thread.start()

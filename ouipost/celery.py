@@ -42,7 +42,11 @@ app.conf.update(
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in (PUBLISH, WEBHOOKS, DEFAULT)],
     task_default_queue=DEFAULT,
     task_create_missing_queues=False,
-    task_routes={"posts.tasks.*": {"queue": PUBLISH}, "adminapi.tasks.tick": {"queue": PUBLISH}},
+    task_routes={
+        "posts.tasks.*": {"queue": PUBLISH},
+        "adminapi.tasks.tick": {"queue": PUBLISH},
+        "adminapi.tasks.deliver_due": {"queue": WEBHOOKS},
+    },
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     task_time_limit=540,

@@ -258,6 +258,7 @@ ENGINE_SPEED = env.float("ENGINE_SPEED", default=1.0)
 """Divides the publishing engine's times; for tests only."""
 WORKER_THREADS = env.int("WORKER_THREADS", default=64)
 SYNC_THREADS = env.int("SYNC_THREADS", default=8)
+DELIVERY_THREADS = env.int("DELIVERY_THREADS", default=32)
 KEEP_SNAPSHOTS_DAYS = env.int("KEEP_SNAPSHOTS_DAYS", default=36)
 if KEEP_SNAPSHOTS_DAYS < 36:
     raise ImproperlyConfigured("KEEP_SNAPSHOTS_DAYS must be at least 36: reports by the hour go back 35 days.")

@@ -7,10 +7,12 @@ class PostsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import hooks as accounts
-        from posts import removal, schedules
+        from ouipost.events.catalogue import tellers
+        from posts import removal, schedules, telling
         from workspaces import hooks as workspaces
 
         accounts.on_disconnect.append(schedules.leave)  # schedules are locked before posts
         accounts.on_disconnect.append(removal.cancel_for_account)
         workspaces.on_delete.append(removal.cancel_workspace)
         workspaces.on_purge.append(removal.purge)
+        tellers.update({"post": telling.of_posts, "media": telling.of_media})

@@ -25,10 +25,11 @@ from accounts.platforms.base import (
 from accounts.traffic import Call
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
-from ouipost.events.journal import record_all
+from ouipost.events.journal import SYSTEM, entry, record_all
+from ouipost.events.models import Event
 from ouipost.rows import insert_each, update_each
 from posts.holding import hold_account
-from posts.models import Attempt, Post, Target, TargetStatus
+from posts.models import Attempt, Media, Post, Target, TargetStatus
 from posts.services import in_step, outcome
 
 VISIBLE_CALL_SECONDS = 30
@@ -124,6 +125,7 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
           *((report, LATE, None) for report in late)], now=now)  # fmt: skip
     _adopt_late([targets[report.claim.pk] for report in late], now=now)
     _keep_in_step(posts, targets.values(), now=now)
+    _tell_of_files([targets[report.claim.pk] for report in settled], posts)
     _leave_alone(settled, targets, next_at, now=now)
     return [report.claim.pk in targets for report in reports]
 
@@ -175,6 +177,25 @@ def _keep_in_step(posts: Mapping[str, Post], targets: Iterable[Target], *, now: 
             told.append(outcome(post, columns["status"], families[pk]))
     update_each(Post, changed)
     record_all([event for event in told if event])
+
+
+def _tell_of_files(targets: Sequence[Target], posts: Mapping[str, Post]) -> None:
+    """Tell the journal of posts whose files a network could not use, by the first file of each."""
+    refused = [each for each in targets if each.status == TargetStatus.FAILED and _code(each) == "MEDIA_REJECTED"]
+    if not refused:
+        return
+    files = Media.objects.filter(post__in=[each.post_id for each in refused]).order_by("-position", "-pk")
+    first = {file.post_id: file for file in files}
+    record_all([_of_file(first[each.post_id], each, posts[each.post_id]) for each in refused if each.post_id in first])
+
+
+def _of_file(file: Media, target: Target, post: Post) -> Event:
+    told = {"target": target.pk, "account_id": target.account_id, "platform": target.platform, "error": target.error}
+    return entry("failed", file, actor=SYSTEM, workspace_id=post.workspace_id, post=post.pk, **told)
+
+
+def _code(target: Target) -> str:
+    return str((target.error or {}).get("code", ""))
 
 
 def _leave_alone(

@@ -9,6 +9,7 @@ from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
 
+from ouipost.events import outbox
 from ouipost.events.masking import masked, masked_text
 from ouipost.events.models import Event
 from ouipost.rows import insert_each
@@ -59,8 +60,9 @@ def record(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = 
 
 
 def record_all(events: Sequence[Event]) -> None:
-    """Write entries into the journal, in the caller's transaction."""
+    """Write entries into the journal, and for the webhooks that hear of them, in the caller's transaction."""
     insert_each(events)
+    outbox.put(events)
 
 
 def entry(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = "", **details: Any) -> Event:

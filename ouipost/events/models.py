@@ -1,11 +1,14 @@
-"""The journal: one row per change, for ever."""
+"""The journal: one row per change, for ever. And what is sent of it to webhooks, which is kept for a month."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, ClassVar, NoReturn
 
 from django.db import models
 
-from ouipost.ids import uuid7
+from ouipost import crypto
+from ouipost.claims import Claimable
+from ouipost.ids import public_id, uuid7
 
 
 def event_id() -> str:
@@ -98,3 +101,168 @@ class ChainHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seq}:{self.seal}"
+
+
+class WebhookQuerySet(models.QuerySet["Webhook"]):
+    def present(self) -> "WebhookQuerySet":
+        """Leave out the deleted, whose deliveries are removed in the background."""
+        return self.filter(deleted_at=None)
+
+
+class Webhook(models.Model):
+    """An address that is told of events. `failures` and `failing_since` are of those since the last success."""
+
+    id = public_id("wh")
+    url = models.CharField(max_length=2000)
+    events = models.JSONField(default=list)
+    workspace_ids = models.JSONField(default=list, blank=True, help_text="Empty: every workspace.")
+    is_active = models.BooleanField(default=True)
+    disabled_reason = models.CharField(max_length=200, blank=True, editable=False)
+    secret = models.TextField(editable=False)
+    previous_secret = models.TextField(blank=True, editable=False)
+    previous_secret_until = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_triggered_at = models.DateTimeField(null=True, editable=False)
+    successful_deliveries = models.PositiveBigIntegerField(default=0, editable=False)
+    failed_deliveries = models.PositiveBigIntegerField(default=0, editable=False)
+    failures = models.PositiveIntegerField(default=0, editable=False)
+    failing_since = models.DateTimeField(null=True, editable=False)
+    held_until = models.DateTimeField(null=True, editable=False, help_text="Nothing is sent until then.")
+    rests = models.PositiveSmallIntegerField(default=0, editable=False, help_text="How often it was held in a row.")
+    deleted_at = models.DateTimeField(null=True, editable=False)
+
+    objects = WebhookQuerySet.as_manager()
+    journal_name = "webhook"
+
+    def __str__(self) -> str:
+        return self.url
+
+    def hears(self, event: Event) -> bool:
+        """Whether it has asked for events of this type, of this workspace."""
+        return event.type in self.events and (not self.workspace_ids or event.workspace_id in self.workspace_ids)
+
+    def seal(self, secret: str) -> None:
+        """Take over a secret, encrypted for this row."""
+        self.secret = crypto.encrypt(secret, place=self._place("secret"))
+
+    def keep_previous(self, *, until: datetime) -> None:
+        """Let the present secret sign beside its successor until then; one from before that ends at once."""
+        kept = crypto.decrypt(self.secret, place=self._place("secret"))
+        self.previous_secret = crypto.encrypt(kept, place=self._place("previous_secret"))
+        self.previous_secret_until = until
+
+    def secrets(self, *, now: datetime) -> list[str]:
+        """Return the secrets that sign at present, the newest first; raises CannotDecrypt."""
+        found = [crypto.decrypt(self.secret, place=self._place("secret"))]
+        if self.previous_secret_until is not None and now < self.previous_secret_until:
+            found.append(crypto.decrypt(self.previous_secret, place=self._place("previous_secret")))
+        return found
+
+    def _place(self, column: str) -> str:
+        return f"events_webhook.{column}:{self.pk}:"
+
+
+class Message(models.Model):
+    """What webhooks are told of an event: its bytes, the same for all of them. `id` is the event's."""
+
+    id = models.CharField(primary_key=True, max_length=36, default=event_id, editable=False)
+    type = models.CharField(max_length=60)
+    workspace_id = models.CharField(max_length=45, blank=True)
+    body = models.TextField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["created_at"], name="message_created")]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.public_id}"
+
+    @property
+    def public_id(self) -> str:
+        """The id that receivers see, and tell repeats by."""
+        return f"evt_{self.pk}"
+
+
+class DeliveryStatus(models.TextChoices):
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    DISCARDED = "discarded"
+
+
+class Delivery(Claimable):
+    """One message for one webhook: tried until it arrives or its tries are used up, `due_at` says when next.
+
+    One that is pending and has no `due_at` waits for its webhook to be well again: `ouipost.events.resting`.
+    """
+
+    id = public_id("dlv")
+    # Without constraints in the database: whoever tells of an event shall not wait for who counts its deliveries.
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False)
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False)
+    status = models.CharField(max_length=9, choices=DeliveryStatus.choices, default=DeliveryStatus.PENDING)
+    attempts = models.PositiveIntegerField(default=0)
+    tries = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Attempts since it was made, or asked for again."
+    )
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints: ClassVar = [models.UniqueConstraint(fields=["webhook", "message"], name="one_delivery_per_event")]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at", "id"], name="delivery_due"),
+            models.Index(fields=["lease_until", "webhook"], name="delivery_in_flight"),
+            models.Index(fields=["webhook", "status", "due_at"], name="delivery_waiting"),
+        ]
+
+    def __str__(self) -> str:
+        return self.pk
+
+
+class DeliveryAttempt(models.Model):
+    """One call of a webhook: what was answered, or why nothing was."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="log", db_constraint=False)
+    number = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    milliseconds = models.PositiveIntegerField()
+    http_status = models.PositiveSmallIntegerField(null=True)
+    error = models.CharField(max_length=40, blank=True)
+    answer = models.TextField(blank=True, help_text="The beginning of the answer's body.")
+    address = models.CharField(max_length=45, blank=True, help_text="Where it went.")
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["delivery", "number"], name="attempt_of_delivery")]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} #{self.number}: {self.http_status or self.error}"
+
+
+class ReplayScope(models.TextChoices):
+    ALL = "all"
+    FAILED = "failed"
+
+
+class Replay(Claimable):
+    """A webhook's wish to be sent again what was since a time: done some messages at a time, each once."""
+
+    id = public_id("rpl")
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="replays")
+    key = models.CharField(max_length=100, help_text="The caller's name for it: the same again is no second replay.")
+    scope = models.CharField(max_length=6, choices=ReplayScope.choices, default=ReplayScope.ALL)
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    total = models.PositiveIntegerField(help_text="How many events there were when it was asked for.")
+    done = models.PositiveIntegerField(default=0)
+    reached = models.CharField(max_length=36, blank=True, editable=False, help_text="The last message that was seen.")
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["webhook", "key"], name="one_replay_per_key")]
+        indexes: ClassVar = [models.Index(fields=["due_at"], name="replay_due")]
+
+    def __str__(self) -> str:
+        return f"{self.webhook_id} since {self.since}"

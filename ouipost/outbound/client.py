@@ -35,6 +35,8 @@ class Answer:
     """Looked up without regard to case."""
     body: bytes
     """As it came: never decompressed."""
+    address: str = ""
+    """Whom it came from: an IP address."""
 
 
 class Client:
@@ -81,7 +83,7 @@ class Client:
             with way.send(request.prepare(), stream=True, timeout=timeout) as response:
                 call.begin_body(max_bytes)
                 content = _read(response, max_bytes=max_bytes, truncate=truncate)
-                return Answer(status=response.status_code, headers=response.headers, body=content)
+                return Answer(status=response.status_code, headers=response.headers, body=content, address=call.address)
         except (OSError, HTTPError, HTTPException):
             # Not chained: the libraries' messages hold the whole URL, and with it tokens and internal addresses.
             raise _failure(call) from None

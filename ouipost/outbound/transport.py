@@ -43,6 +43,8 @@ class Call:
     """On the monotonic clock."""
     receivable: int = MAX_HEADER_BYTES
     has_left: bool = False
+    address: str = ""
+    """The other end's, once something was sent to it."""
     in_body: bool = False
 
     @property
@@ -84,6 +86,7 @@ class CallSocket(socket.socket):
         self.settimeout(call.remaining())
         sent = super().send(data, flags)
         call.has_left = True
+        call.address = call.address or self.getpeername()[0]
         return sent
 
     def sendall(self, data: "ReadableBuffer", flags: int = 0) -> None:

@@ -20,6 +20,7 @@ from accounts.models import Network
 from accounts.platforms.base import Tokens
 from adminapi import metrics
 from adminapi.asking import Question
+from ouipost.events.models import Delivery, Webhook
 from tests.adminapi.test_heart import heard
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_key, make_post, make_workspace
@@ -118,11 +119,14 @@ def test_what_the_database_knows_is_told() -> None:
     calls.note("sandbox:facebook", kind=SYNC, outcome="read")
     calls.note("facebook", kind=REQUEST, outcome="ok", seconds=0.25)
     calls.flush()
+    webhook = Webhook.objects.create(url="https://example.com/", successful_deliveries=143, failed_deliveries=2)
+    Delivery.objects.create(webhook=webhook, message_id="1", created_at=NOW, due_at=NOW)
 
     found = scrape()
 
     told = {key: value for key, value in found.items() if "ouipost_request" not in key[0]}
     assert told.pop(("ouipost_oldest_due_seconds", "")) > 60
+    assert told.pop(("ouipost_oldest_due_delivery_seconds", "")) > 60
     assert told == {
         ("ouipost_info", 'version="0.1.0"'): 1,
         ("ouipost_database_up", ""): 1,
@@ -136,16 +140,19 @@ def test_what_the_database_knows_is_told() -> None:
         ("ouipost_accounts_expiring", 'mode="live",network="facebook"'): 1,
         ("ouipost_accounts_expiring", 'mode="sandbox",network="facebook"'): 1,
         ("ouipost_breakers_open", 'mode="live",network="twitter"'): 1,
+        ("ouipost_deliveries_total", 'outcome="delivered"'): 143,
+        ("ouipost_deliveries_total", 'outcome="failed"'): 2,
+        ("ouipost_due_deliveries", ""): 1,
     }
 
 
-def test_a_scrape_costs_nine_queries_whatever_there_is(django_assert_max_num_queries: Budget) -> None:
+def test_a_scrape_costs_thirteen_queries_whatever_there_is(django_assert_max_num_queries: Budget) -> None:
     for network in ("facebook", "twitter", "sandbox:facebook"):
         calls.note(network, kind=PUBLISH, outcome="published")
         Network.objects.create(pk=network, held_until=NOW)
     calls.flush()
 
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(13):
         metrics.read()
 
 

@@ -82,7 +82,8 @@ def test_a_tick_is_noted_before_it_publishes(monkeypatch: pytest.MonkeyPatch) ->
 def test_every_chore_is_rung_as_often_as_the_embedded_worker_does_it() -> None:
     rung = tasks.schedule()
 
-    engines = {"tick": (timedelta(seconds=1), "publish"), "sync": (timedelta(seconds=15), "default")}
+    second = timedelta(seconds=1)
+    engines = {"tick": (second, "publish"), "deliver": (second, "webhooks"), "sync": (15 * second, "default")}
     expected = {chore.name: (chore.every, "default") for chore in CHORES} | engines
     assert {name: (entry["schedule"], entry["options"]["queue"]) for name, entry in rung.items()} == expected
     assert {entry["task"] for entry in rung.values()} <= set(app.tasks)

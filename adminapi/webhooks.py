@@ -1,0 +1,366 @@
+"""/admin/webhooks, and what was sent to each."""
+
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.generics import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.status import HTTP_202_ACCEPTED
+
+from adminapi.viewsets import AdminViewSet
+from ouipost.api.filters import BoundedFilterSet
+from ouipost.api.inputs import Boolean, Choice, Instant, Integer, Items, StrictInput, StringList, Text
+from ouipost.api.pagination import BoundedPages
+from ouipost.api.showing import shown
+from ouipost.api.viewsets import Lists, Retrieves
+from ouipost.errors import InvalidInput
+from ouipost.events import replays, signing, webhooks
+from ouipost.events.catalogue import EVENTS
+from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Replay, ReplayScope, Webhook
+from ouipost.ids import PATTERN, new_id
+from ouipost.outbound.errors import Blocked
+from ouipost.outbound.guard import check_url
+from workspaces.models import Workspace
+
+MOST_GRACE_HOURS = 7 * 24
+
+
+class StatsSerializer(serializers.Serializer[Webhook]):
+    """How many deliveries have ended: arrived, or given up."""
+
+    total_deliveries = serializers.SerializerMethodField()
+    successful_deliveries = serializers.IntegerField()
+    failed_deliveries = serializers.IntegerField()
+
+    def get_total_deliveries(self, webhook: Webhook) -> int:
+        return webhook.successful_deliveries + webhook.failed_deliveries
+
+
+class WebhookSerializer(serializers.ModelSerializer[Webhook]):
+    """A webhook, without its secret."""
+
+    workspaces = serializers.JSONField(source="workspace_ids")
+    disabled_reason = serializers.SerializerMethodField()
+    old_secret_signs_until = serializers.DateTimeField(source="previous_secret_until", allow_null=True)
+    stats = StatsSerializer(source="*")
+
+    class Meta:
+        model = Webhook
+        fields = (
+            "id",
+            "url",
+            "events",
+            "workspaces",
+            "is_active",
+            "disabled_reason",
+            "failing_since",
+            "created_at",
+            "last_triggered_at",
+            "old_secret_signs_until",
+            "stats",
+        )
+
+    def get_disabled_reason(self, webhook: Webhook) -> str | None:
+        return webhook.disabled_reason or None
+
+
+class NewWebhookSerializer(WebhookSerializer):
+    """A webhook with its secret: this once only."""
+
+    secret = serializers.CharField()
+
+    class Meta(WebhookSerializer.Meta):
+        fields = (*WebhookSerializer.Meta.fields, "secret")  # type: ignore[assignment]
+
+
+class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):
+    """One call: what was answered, or a word for why nothing was."""
+
+    error = serializers.SerializerMethodField()
+
+    class Meta:
+        model = DeliveryAttempt
+        fields = ("number", "at", "milliseconds", "http_status", "error", "answer", "address")
+
+    def get_error(self, attempt: DeliveryAttempt) -> str | None:
+        return attempt.error or None
+
+
+class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+    """An event for a webhook: what is sent, and each attempt."""
+
+    event_id = serializers.CharField(source="message.public_id")
+    event = serializers.CharField(source="message.type")
+    next_attempt_at = serializers.DateTimeField(source="due_at", allow_null=True)
+    body = serializers.SerializerMethodField()
+    log = AttemptSerializer(many=True)
+
+    class Meta:
+        model = Delivery
+        fields = (
+            "id",
+            "event_id",
+            "event",
+            "status",
+            "attempts",
+            "created_at",
+            "next_attempt_at",
+            "finished_at",
+            "body",
+            "log",
+        )
+
+    def get_body(self, delivery: Delivery) -> dict[str, Any]:
+        body: dict[str, Any] = orjson.loads(delivery.message.body)
+        return body
+
+
+class ReplaySerializer(serializers.ModelSerializer[Replay]):
+    """A replay and how far it is: `total` events were found, `done` were made due so far."""
+
+    replay_id = serializers.CharField(source="key")
+
+    class Meta:
+        model = Replay
+        fields = ("id", "replay_id", "scope", "since", "until", "total", "done", "created_at", "finished_at")
+
+
+class Secret(Text):
+    """A secret that the caller chose: it stays as it is, byte for byte."""
+
+    def to_internal_value(self, data: Any) -> str:
+        super().to_internal_value(data)
+        try:
+            signing.normal_secret(data)
+        except signing.BadSecret as error:
+            raise serializers.ValidationError(str(error)) from error
+        return str(data)
+
+
+class WebhookInput(StrictInput):
+    """The body that changes a webhook; no `workspaces` means all. Read in no transaction: it asks a name server."""
+
+    read_only: Any = (
+        *("id", "created_at", "last_triggered_at", "stats"),
+        *("disabled_reason", "failing_since", "old_secret_signs_until"),
+    )
+    url = Text(max_length=2000)
+    events = Items(child=Choice(choices=list(EVENTS)), allow_empty=False)
+    workspaces = StringList(required=False)
+    is_active = Boolean(required=False)
+
+    def validate_url(self, url: str) -> str:
+        present = self.context["instance"]
+        try:
+            if present is None or url != present.url:
+                check_url(url)
+        except Blocked as error:
+            raise serializers.ValidationError(str(error)) from error
+        return url
+
+
+class SecretInput(StrictInput):
+    """The body that gives another secret; `grace_hours` is how long the old one signs too."""
+
+    secret = Secret(min_length=16, max_length=128, required=False)
+    grace_hours = Integer(min_value=0, max_value=MOST_GRACE_HOURS, required=False)
+
+
+class NewWebhookInput(WebhookInput):
+    """The body that makes a webhook; without `secret` we make one."""
+
+    secret = Secret(min_length=16, max_length=128, required=False)
+
+
+class ReplayInput(StrictInput):
+    """The body that begins a replay: the same `replay_id` again is the same replay."""
+
+    since = Instant()
+    scope = Choice(choices=ReplayScope.choices, required=False)
+    replay_id = Text(max_length=100, required=False)
+
+
+class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
+    """/admin/webhooks."""
+
+    queryset = Webhook.objects.present().order_by("created_at", "pk")
+    lookup_value_regex = f"wh_{PATTERN}"
+    resource, resources = "webhook", "webhooks"
+    required_permission = "webhooks.manage"
+    serializer_class, input_class = WebhookSerializer, WebhookInput
+    paging_optional = True
+
+    @extend_schema(request=NewWebhookInput, responses={201: NewWebhookSerializer})
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Make a webhook; its secret is in this answer, and in no other."""
+        values = self.read(NewWebhookInput)
+        secret = values.pop("secret", "")
+
+        def work() -> Response:
+            made, shown_once = webhooks.create_webhook(values=_checked(values), secret=secret, actor=self.actor)
+            return self.created(_with_secret(made, shown_once))
+
+        return self.once(work, secret=("webhook", "secret"))
+
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change the given fields; what happened while it was not active is sent by a replay alone."""
+        values = self.read(WebhookInput, instance=self.get_object(), partial=True)
+
+        def work() -> Response:
+            webhook = self.get_object()
+            kept = _checked(values, present=webhook.workspace_ids)
+            return self.answered(webhooks.update_webhook(webhook, values=kept, actor=self.actor))
+
+        return self.once(work)
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Delete a webhook: nothing is sent to it any more."""
+
+        def work() -> Response:
+            webhooks.delete_webhook(self.get_object(), actor=self.actor, now=timezone.now())
+            return self.done("Webhook deleted successfully")
+
+        return self.once(work)
+
+    @extend_schema(request=None, responses={202: DeliverySerializer})
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, **kwargs: Any) -> Response:
+        """Send an event of the type `webhook.test`, whether the webhook is active or not."""
+
+        def work() -> Response:
+            made = webhooks.send_test(self.get_object(), actor=self.actor)
+            return _begun("delivery", DeliverySerializer, made)
+
+        return self.once(work)
+
+    @extend_schema(request=SecretInput, responses=NewWebhookSerializer)
+    @action(detail=True, methods=["post"], url_path="rotate-secret")
+    def rotate_secret(self, request: Request, **kwargs: Any) -> Response:
+        """Give a webhook another secret, shown this once; both sign for 24 hours, or for `grace_hours`."""
+        values = self.read(SecretInput)
+        grace = timedelta(hours=values["grace_hours"]) if "grace_hours" in values else webhooks.GRACE
+
+        def work() -> Response:
+            changed, shown_once = webhooks.rotate_secret(
+                self.get_object(),
+                secret=values.get("secret", ""),
+                grace=grace,
+                actor=self.actor,
+                now=timezone.now(),
+            )
+            return self.answered(_with_secret(changed, shown_once))
+
+        return self.once(work, secret=("webhook", "secret"))
+
+    @extend_schema(request=ReplayInput, responses={202: ReplaySerializer})
+    @action(detail=True, methods=["post"])
+    def replay(self, request: Request, **kwargs: Any) -> Response:
+        """Send again what happened since a time, in the background: up to 14 days and 10,000 events."""
+        values = self.read(ReplayInput)
+
+        def work() -> Response:
+            begun, _ = replays.replay(
+                self.get_object(),
+                since=values["since"],
+                scope=values.get("scope", ReplayScope.ALL),
+                key=values.get("replay_id") or new_id("rpl"),
+                actor=self.actor,
+                now=timezone.now(),
+            )
+            return _begun("replay", ReplaySerializer, begun)
+
+        return self.once(work)
+
+
+class OfWebhook(AdminViewSet[Any]):
+    """What a webhook has."""
+
+    required_permission = "webhooks.manage"
+
+    def get_queryset(self) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset()
+        return rows.filter(webhook=self.kwargs["webhook"])
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Say what is wrong with the query before whether there is such a webhook."""
+        rows: QuerySet[Any] = super().filter_queryset(queryset)
+        get_object_or_404(Webhook.objects.present().only("pk"), pk=self.kwargs["webhook"])
+        return rows
+
+
+class DeliveryFilter(BoundedFilterSet):
+    """Deliveries by how they stand and by the type of their event."""
+
+    status = filters.ChoiceFilter(choices=DeliveryStatus.choices)
+    event = filters.CharFilter(field_name="message__type")
+
+    class Meta:
+        model = Delivery
+        fields = ("status", "event")
+
+
+class DeliveryViewSet(Lists[Delivery], Retrieves[Delivery], OfWebhook):
+    """/admin/webhooks/{id}/deliveries."""
+
+    queryset = (
+        Delivery.objects.select_related("message")
+        .prefetch_related(Prefetch("log", DeliveryAttempt.objects.order_by("number", "pk")))
+        .order_by("-created_at", "-pk")
+    )
+    lookup_value_regex = f"dlv_{PATTERN}"
+    resource, resources = "delivery", "deliveries"
+    serializer_class, filterset_class, pagination_class = DeliverySerializer, DeliveryFilter, BoundedPages
+
+    @extend_schema(request=None, responses={202: DeliverySerializer})
+    def redeliver(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Send a delivery that has ended once more, under the same event id."""
+
+        def work() -> Response:
+            return _begun("delivery", DeliverySerializer, webhooks.redeliver(self.get_object(), actor=self.actor))
+
+        return self.once(work)
+
+
+class ReplayViewSet(Lists[Replay], OfWebhook):
+    """/admin/webhooks/{id}/replays: those of the last 30 days, the newest first."""
+
+    queryset = Replay.objects.order_by("-created_at", "-pk")
+    resource, resources = "replay", "replays"
+    serializer_class = ReplaySerializer
+
+
+def _with_secret(webhook: Webhook, secret: str) -> dict[str, Any]:
+    """Return a webhook as it is shown with its secret."""
+    given: Any = webhook
+    given.secret = secret
+    return {"webhook": NewWebhookSerializer(given).data}
+
+
+def _begun(name: str, serializer: type[serializers.BaseSerializer[Any]], row: Any) -> Response:
+    return Response({name: shown(serializer, row)}, status=HTTP_202_ACCEPTED)
+
+
+def _checked(values: dict[str, Any], *, present: list[str] | None = None) -> dict[str, Any]:
+    """Return what is stored of a webhook; raises InvalidInput for workspaces that do not exist.
+
+    Those that it has at present may come back, though one was deleted meanwhile.
+    """
+    stored = {name: value for name, value in values.items() if name != "workspaces"}
+    if "events" in stored:
+        stored["events"] = list(dict.fromkeys(stored["events"]))
+    if "workspaces" not in values:
+        return stored
+    given = list(dict.fromkeys(values["workspaces"]))
+    known = {*Workspace.objects.present().filter(pk__in=given).values_list("pk", flat=True), *(present or ())}
+    places = [place for place, pk in enumerate(values["workspaces"]) if pk not in known]
+    if places:
+        raise InvalidInput(**{f"workspaces.{place}": ["There is no such workspace."] for place in places})
+    return stored | {"workspace_ids": given}

@@ -1,0 +1,45 @@
+"""What webhooks can hear of, and who knows what to say of it: apps register their `Teller` in `AppConfig.ready`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ouipost.events.models import Event
+
+EVENTS = {
+    "post.created": "A post was made.",
+    "post.updated": "A post was changed.",
+    "post.deleted": "A post was removed from here; what is published stays at the networks.",
+    "post.scheduled": "A post got a time.",
+    "post.published": "A post is out at all of its networks.",
+    "post.partially_published": "A post is out at some of its networks, and failed at others.",
+    "post.failed": "A post is out nowhere, and is not tried again by itself.",
+    "post.needs_review": "Whether a post is out could not be found out: somebody has to look.",
+    "post.missed": "A post was due while nothing could run, and is too late now.",
+    "account.connected": "An account was connected, or connected again.",
+    "account.disconnected": "An account was disconnected.",
+    "account.expiring": "An account's connection ends within 7 days unless its owner signs in again.",
+    "account.expired": "An account's connection has ended: its owner has to sign in again.",
+    "account.error": "An account cannot be read at present.",
+    "media.failed": "A network could not use the files of a post.",
+}
+"""The types of events that a webhook may ask for, and what each says."""
+
+TEST = "webhook.test"
+"""The type of what is sent to try a webhook out; nobody asks for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What receivers are told of an event."""
+
+    mode: str | None
+    """live or sandbox."""
+    data: Mapping[str, Any]
+
+
+Teller = Callable[[Sequence[Event]], Mapping[str, Told]]
+"""Says of events of its kind, by their ids, what is so now, in the transaction that made it so; in a few statements."""
+
+tellers: dict[str, Teller] = {}
+"""By the type of the resource that an event is about."""

@@ -1,0 +1,112 @@
+"""Replays: a receiver that was away is sent again what it missed, in the background, each event once.
+
+A step takes some messages, makes their deliveries due and notes how far it came, all in one transaction: a replay that
+was cut short goes on from there.
+"""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from ouipost import claims
+from ouipost.claims import Claim, LostClaim, engine_time
+from ouipost.errors import InvalidInput
+from ouipost.events import outbox
+from ouipost.events.journal import Actor, record
+from ouipost.events.models import Delivery, DeliveryStatus, Message, Replay, ReplayScope, Webhook
+from ouipost.events.webhooks import WebhookDisabled, lock, send_again
+from ouipost.rows import insert_each
+
+REACH = timedelta(days=14)
+MOST = 10_000
+STEP = 500
+LEASE = engine_time(60)
+
+
+def messages_for(webhook: Webhook, *, since: datetime, until: datetime, scope: str) -> "QuerySet[Message]":
+    """Match what a webhook has asked to hear of this time; with the scope `failed` what did not arrive."""
+    rows = Message.objects.filter(created_at__gte=since, created_at__lte=until, type__in=webhook.events)
+    if webhook.workspace_ids:
+        rows = rows.filter(workspace_id__in=webhook.workspace_ids)
+    if scope == ReplayScope.FAILED:
+        arrived = Delivery.objects.filter(webhook=webhook, status=DeliveryStatus.DELIVERED)
+        rows = rows.exclude(pk__in=arrived.values("message"))
+    return rows
+
+
+@transaction.atomic
+def replay(
+    webhook: Webhook, *, since: datetime, key: str, scope: str, actor: Actor, now: datetime
+) -> tuple[Replay, bool]:
+    """Begin a replay, or return the one that has this key already, and whether it was begun.
+
+    Raises InvalidInput for more than 14 days or 10,000 events, WebhookDisabled.
+    """
+    locked = lock(webhook)
+    if present := Replay.objects.filter(webhook=locked, key=key).first():
+        return present, False
+    if not locked.is_active:
+        raise WebhookDisabled
+    total = require_possible(locked, since=since, scope=scope, now=now)
+    begun = Replay.objects.create(
+        webhook=locked, key=key, scope=scope, since=since, until=now, total=total, created_at=now,
+        due_at=claims.database_now(),
+    )  # fmt: skip
+    record("replayed", locked, actor=actor, replay=begun.pk, since=since, scope=scope, events=total)
+    return begun, True
+
+
+def require_possible(webhook: Webhook, *, since: datetime, scope: str, now: datetime) -> int:
+    """Return how many events a replay would send; raises InvalidInput where it reaches too far or has too many."""
+    if since > now:
+        raise InvalidInput(since=["Must not be in the future."])
+    if since < now - REACH:
+        raise InvalidInput(since=[f"At most {REACH.days} days back: {(now - REACH).isoformat()} or later."])
+    rows = messages_for(webhook, since=since, until=now, scope=scope)
+    total = rows[: MOST + 1].count()
+    if total > MOST:
+        first = rows.order_by("-created_at").values_list("created_at", flat=True)[MOST - 1]
+        raise InvalidInput(since=[f"More than {MOST:,} events: choose {first.isoformat()} or later."])
+    return total
+
+
+def work_on_due() -> int:
+    """Do a step of each replay that is not finished; returns how many events became due."""
+    held = claims.claim_due(Replay.objects.all(), limit=10, lease=LEASE)
+    return sum(_step(claim) for claim in held)
+
+
+@transaction.atomic
+def _step(claim: Claim) -> int:
+    row = Replay.objects.select_related("webhook").get(pk=claim.pk)
+    webhook = Webhook.objects.select_for_update().get(pk=row.webhook_id)
+    replay = Replay.objects.select_for_update().get(pk=row.pk)
+    if replay.fence != claim.fence:
+        raise LostClaim
+    now = claims.database_now()
+    found: list[Message] = []
+    if webhook.is_active:
+        rows = messages_for(webhook, since=replay.since, until=replay.until, scope=replay.scope)
+        found = list(rows.filter(pk__gt=replay.reached).order_by("pk").only("pk")[:STEP])
+    sent = _send(webhook, [message.pk for message in found], now=now)
+    is_over = len(found) < STEP
+    claims.release(
+        Replay,
+        claim,
+        reached=found[-1].pk if found else replay.reached,
+        done=replay.done + sent,
+        due_at=None if is_over else now,
+        finished_at=now if is_over else None,
+        claim_count=0,
+    )
+    return sent
+
+
+def _send(webhook: Webhook, messages: list[str], *, now: datetime) -> int:
+    """Make the deliveries of these messages due, and those that the webhook never had; what is due already stays."""
+    present = Delivery.objects.select_for_update().filter(webhook=webhook, message__in=messages)
+    rows = {row.message_id: row for row in present.order_by("pk")}
+    new = [outbox.delivery(webhook, message, now=now) for message in messages if message not in rows]
+    insert_each(new)
+    return len(new) + send_again(list(rows.values()), webhook, now=now)

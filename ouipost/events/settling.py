@@ -1,0 +1,168 @@
+"""What becomes of a delivery after a call, and of its webhook: the one place that retries, gives up and disables."""
+
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+from django.db.models import F
+
+from ouipost import claims
+from ouipost.claims import Claim, engine_time
+from ouipost.events import journal, resting
+from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Webhook
+from ouipost.rows import insert_each, update_each
+
+PENDING, DELIVERED = DeliveryStatus.PENDING, DeliveryStatus.DELIVERED
+FAILED, DISCARDED = DeliveryStatus.FAILED, DeliveryStatus.DISCARDED
+
+WAITS = tuple(engine_time(seconds) for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400))
+"""How long after each failed try the next one comes; after the tenth there is none."""
+JITTER = 0.2
+MOST_WAIT = engine_time(86_400)
+DISABLE_AFTER, DISABLE_FAILURES = engine_time(5 * 86_400), 20
+GONE = "It answered 410 Gone."
+NO_SUCCESS = "Nothing arrived for 5 days."
+COUNTED = ("successful_deliveries", "failed_deliveries")
+STANDING = (
+    *("failures", "failing_since", "held_until", "rests", "last_triggered_at", "is_active", "disabled_reason"),
+    *COUNTED,
+)
+"""The columns of a webhook that follow from its deliveries."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What one call came to."""
+
+    claim: Claim
+    delivery: Delivery = field(repr=False)
+    at: datetime
+    milliseconds: int
+    http_status: int | None
+    error: str
+    """Why there is no answer: a word."""
+    answer: str
+    address: str
+    retry_after: str
+    """As the header has it."""
+
+    @property
+    def has_arrived(self) -> bool:
+        return self.http_status is not None and 200 <= self.http_status < 300
+
+    @property
+    def was_sent(self) -> bool:
+        return self.error != "disabled"
+
+
+def settle_all(reports: Sequence[Report]) -> list[bool]:
+    """Write what came of calls, in the caller's transaction; returns, for each, whether its claim was not lost.
+
+    The cost in statements does not grow with the reports.
+    """
+    now = claims.database_now()
+    pks = {report.delivery.webhook_id for report in reports}
+    webhooks = {each.pk: each for each in Webhook.objects.select_for_update().filter(pk__in=pks).order_by("pk")}
+    ours = claims.lock_each(Delivery, [report.claim for report in reports])
+    settled = [report for report in reports if report.claim.pk in ours and report.delivery.webhook_id in webhooks]
+    before = {pk: (webhook.is_active, webhook.held_until) for pk, webhook in webhooks.items()}
+    for report in settled:
+        _take_note(webhooks[report.delivery.webhook_id], report, now=now)
+    rows = {report.claim.pk: _next_state(webhooks[report.delivery.webhook_id], report, now=now) for report in settled}
+    update_each(Delivery, rows)
+    insert_each([_attempt(report) for report in settled if report.was_sent])
+    update_each(Webhook, {pk: {name: getattr(each, name) for name in STANDING} for pk, each in webhooks.items()})
+    for pk, webhook in webhooks.items():
+        was_active, held_until = before[pk]
+        if was_active and not webhook.is_active:
+            _tell_disabled(webhook)
+        elif webhook.held_until and webhook.held_until != held_until:
+            resting.set_aside(webhook)
+    return [report.claim.pk in ours for report in reports]
+
+
+def _take_note(webhook: Webhook, report: Report, *, now: datetime) -> None:
+    """Bring a webhook's standing up to a call: whether it is well, left alone for a moment, or disabled."""
+    if not report.was_sent:
+        return
+    webhook.last_triggered_at = report.at
+    if report.has_arrived:
+        resting.note_success(webhook)
+        return
+    resting.note_failure(webhook, now=now)
+    if report.http_status == HTTPStatus.GONE:
+        _disable(webhook, GONE)
+    elif webhook.failures >= DISABLE_FAILURES and (webhook.failing_since or now) <= now - DISABLE_AFTER:
+        _disable(webhook, NO_SUCCESS)
+
+
+def _disable(webhook: Webhook, reason: str) -> None:
+    if webhook.is_active:
+        webhook.is_active, webhook.disabled_reason = False, reason
+
+
+def _next_state(webhook: Webhook, report: Report, *, now: datetime) -> dict[str, Any]:
+    """Return the columns of a delivery after its call, and count it where it has ended."""
+    delivery = report.delivery
+    sent = {"attempts": delivery.attempts + 1, "tries": delivery.tries + 1} if report.was_sent else {}
+    free = {"lease_until": None, "claim_count": 0, "fence": report.claim.fence + 1}
+    tries = delivery.tries + 1
+    if report.was_sent and not report.has_arrived and webhook.is_active and tries <= len(WAITS):
+        return sent | free | {"due_at": now + _wait(tries, report, now=now)}
+    ended = DELIVERED if report.has_arrived else FAILED if report.was_sent else DISCARDED
+    count(webhook, ended)
+    return sent | free | {"due_at": None, "status": ended, "finished_at": now}
+
+
+def count(webhook: Webhook, status: str, change: int = 1) -> None:
+    """Count deliveries that came to this end, or with -1 no longer count."""
+    name = {DELIVERED: "successful_deliveries", FAILED: "failed_deliveries"}.get(DeliveryStatus(status))
+    if name:
+        setattr(webhook, name, max(0, getattr(webhook, name) + change))
+
+
+def _wait(tries: int, report: Report, *, now: datetime) -> timedelta:
+    """Return how long until the next try: as planned, give or take a fifth, and not sooner than the receiver asked."""
+    planned = WAITS[tries - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
+    return max(planned, min(_asked(report.retry_after, now=now), MOST_WAIT))
+
+
+def _asked(header: str, *, now: datetime) -> timedelta:
+    """Return what a Retry-After asks for, in seconds or as a date; nothing where it makes no sense."""
+    with suppress(ValueError):
+        if header.isascii() and header.isdecimal():
+            return engine_time(min(int(header), 86_400))
+        moment = parsedate_to_datetime(header)
+        return max(timedelta(0), (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now)
+    return timedelta(0)
+
+
+def _attempt(report: Report) -> DeliveryAttempt:
+    return DeliveryAttempt(
+        delivery=report.delivery,
+        number=report.delivery.attempts + 1,
+        at=report.at,
+        milliseconds=report.milliseconds,
+        http_status=report.http_status,
+        error=report.error or ("" if report.has_arrived else "refused"),
+        answer=report.answer,
+        address=report.address,
+    )
+
+
+def _tell_disabled(webhook: Webhook) -> None:
+    """Drop what still waits for a webhook that was disabled, and tell the journal."""
+    discard(webhook)
+    reason, failures = webhook.disabled_reason, webhook.failures
+    journal.record("disabled", webhook, actor=journal.SYSTEM, reason=reason, url=webhook.url, failures=failures)
+
+
+def discard(webhook: Webhook) -> int:
+    """Drop what waits for a locked webhook and is not on its way; returns how many. A replay can bring it back."""
+    ended = {"status": DISCARDED, "due_at": None, "finished_at": claims.database_now()}
+    return resting.waiting_for(webhook).update(**ended, fence=F("fence") + 1)

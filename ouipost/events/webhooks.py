@@ -1,0 +1,137 @@
+"""What can be done to webhooks; each function is one transaction and one line in the journal."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.shortcuts import get_object_or_404
+
+from ouipost.claims import database_now
+from ouipost.errors import DomainError, InvalidInput
+from ouipost.events import outbox, resting, signing
+from ouipost.events.catalogue import TEST, Told
+from ouipost.events.journal import Actor, changes, record
+from ouipost.events.models import Delivery, DeliveryStatus, Event, Webhook
+from ouipost.events.settling import count, discard
+
+GRACE = timedelta(hours=24)
+AFRESH: dict[str, Any] = {"status": DeliveryStatus.PENDING, "tries": 0, "finished_at": None}
+"""What a delivery has that is to be tried as if it were new."""
+
+
+class WebhookDisabled(DomainError):
+    code = "CONFLICT"
+    status = 409
+    message = "The webhook is not active: make it active first."
+
+
+class UnderWay(DomainError):
+    code = "CONFLICT"
+    status = 409
+    message = "This delivery is under way, or waits for its next attempt."
+
+
+def lock(webhook: Webhook) -> Webhook:
+    """Return the row of a webhook, locked; raises Http404 where another call was first to delete it."""
+    return get_object_or_404(Webhook.objects.present().select_for_update(), pk=webhook.pk)
+
+
+@transaction.atomic
+def create_webhook(*, values: Mapping[str, Any], secret: str, actor: Actor) -> tuple[Webhook, str]:
+    """Create a webhook and return it with its secret, the given one or a new one, in the form `whsec_` + base64."""
+    shown = _secret(secret)
+    webhook = Webhook(**values)
+    webhook.seal(shown)
+    webhook.save(force_insert=True)
+    told = {"url": webhook.url, "events": webhook.events, "workspace_ids": webhook.workspace_ids}
+    record("created", webhook, actor=actor, **told)
+    return webhook, shown
+
+
+def _secret(given: str) -> str:
+    try:
+        return signing.normal_secret(given) if given else signing.new_secret()
+    except signing.BadSecret as error:
+        raise InvalidInput(secret=[str(error)]) from error
+
+
+@transaction.atomic
+def update_webhook(webhook: Webhook, *, values: Mapping[str, Any], actor: Actor) -> Webhook:
+    """Change the given fields; one that is made active begins anew, and is sent what happens from now on."""
+    locked = lock(webhook)
+    before = {name: getattr(locked, name) for name in values}
+    for name, value in values.items():
+        setattr(locked, name, value)
+    told = changes(before, locked)
+    if "is_active" in told["after"]:
+        locked.disabled_reason = "" if locked.is_active else "It was switched off."
+        resting.note_success(locked)
+    locked.save()
+    if told["after"].get("is_active") is False:
+        told["discarded"] = discard(locked)
+    record("updated", locked, actor=actor, **told)
+    return locked
+
+
+@transaction.atomic
+def delete_webhook(webhook: Webhook, *, actor: Actor, now: datetime) -> None:
+    """Take a webhook away at once; its deliveries are removed in the background."""
+    locked = lock(webhook)
+    locked.deleted_at, locked.is_active = now, False
+    locked.secret = locked.previous_secret = ""
+    locked.save()
+    discard(locked)
+    record("deleted", locked, actor=actor, url=locked.url)
+
+
+@transaction.atomic
+def rotate_secret(
+    webhook: Webhook, *, actor: Actor, now: datetime, secret: str = "", grace: timedelta = GRACE
+) -> tuple[Webhook, str]:
+    """Give a webhook another secret and return both; the old one signs too until the grace is over."""
+    locked, shown = lock(webhook), _secret(secret)
+    locked.keep_previous(until=now + grace)
+    locked.seal(shown)
+    locked.save()
+    record("secret_rotated", locked, actor=actor, url=locked.url, old_one_signs_until=now + grace)
+    return locked, shown
+
+
+@transaction.atomic
+def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
+    """Send an event of the type `webhook.test`, also to a webhook that is not active."""
+    locked = lock(webhook)
+    event = record("tested", locked, actor=actor, url=locked.url)
+    spoken = Event(pk=event.pk, type=TEST, created_at=event.created_at)
+    told = Told(mode=None, data={"webhook": {"id": locked.pk}, "message": "This is a test of Oui Post."})
+    outbox.message(spoken, told, sequence=1).save(force_insert=True)
+    made = outbox.delivery(locked, event.pk, now=database_now())
+    made.due_at = made.due_at or database_now()  # somebody waits for it
+    made.save(force_insert=True)
+    return made
+
+
+@transaction.atomic
+def redeliver(delivery: Delivery, *, actor: Actor) -> Delivery:
+    """Send a delivery that has ended once more, under the same id; raises UnderWay, or WebhookDisabled."""
+    webhook = lock(delivery.webhook)
+    row = get_object_or_404(Delivery.objects.select_for_update(), pk=delivery.pk, webhook=webhook)
+    if not webhook.is_active:
+        raise WebhookDisabled
+    if row.status == DeliveryStatus.PENDING:
+        raise UnderWay(next_attempt_at=row.due_at)
+    send_again([row], webhook, now=database_now())
+    record("redelivered", webhook, actor=actor, delivery=row.pk, event=f"evt_{row.message_id}")
+    return get_object_or_404(Delivery, pk=row.pk)
+
+
+def send_again(rows: list[Delivery], webhook: Webhook, *, now: datetime) -> int:
+    """Make ended deliveries of a locked webhook due; returns how many were not due or under way already."""
+    ended = [row for row in rows if row.status != DeliveryStatus.PENDING]
+    for row in ended:
+        count(webhook, row.status, -1)
+    webhook.save(update_fields=["successful_deliveries", "failed_deliveries"])
+    Delivery.objects.filter(pk__in=[row.pk for row in ended]).update(due_at=now, fence=F("fence") + 1, **AFRESH)
+    return len(ended)

@@ -1,0 +1,35 @@
+"""Telling of accounts that end soon, while there is time to sign in again."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from accounts.models import AccountStatus, SocialAccount
+from ouipost.events.journal import SYSTEM, record
+from posts.models import Target, TargetStatus
+
+AHEAD = timedelta(days=7)
+POSTS = 50
+
+
+def tell(now: datetime) -> int:
+    """Tell of each account that ends within 7 days, once for each end, with the posts at risk; returns of how many."""
+    rows = SocialAccount.objects.connected().exclude(status=AccountStatus.EXPIRED)
+    rows = rows.filter(expires_at__gt=now, expires_at__lte=now + AHEAD)
+    untold = rows.filter(Q(end_told=None) | ~Q(end_told=F("expires_at")))
+    return sum(_tell(pk, now=now) for pk in untold.order_by("pk").values_list("pk", flat=True))
+
+
+@transaction.atomic
+def _tell(pk: str, *, now: datetime) -> bool:
+    account = SocialAccount.objects.connected().select_for_update().filter(pk=pk).first()
+    if account is None or account.expires_at is None or account.expires_at == account.end_told:
+        return False  # another worker was first, or it was connected again
+    account.end_told = account.expires_at
+    account.save(update_fields=["end_told"])
+    risky = Target.objects.filter(account=account, status=TargetStatus.SCHEDULED, due_at__gte=account.expires_at)
+    posts = list(risky.order_by("due_at").values_list("post_id", flat=True)[:POSTS])
+    told = {"platform": account.platform, "account_name": account.name}
+    record("expiring", account, actor=SYSTEM, expires_at=account.expires_at, posts=posts, **told)
+    return True

@@ -1,0 +1,57 @@
+"""A receiver on this machine, a webhook that calls it, and a worker's turn."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from ouipost.claims import database_now
+from ouipost.events import signing
+from ouipost.events.catalogue import EVENTS
+from ouipost.events.delivery import claim_deliveries, deliver
+from ouipost.events.models import Delivery, Webhook
+from ouipost.events.settling import settle_all
+from ouipost.writer import Inline
+from tests.webhooks.receiver import Receiver
+
+SECRET = signing.normal_secret("a secret of sixteen")
+
+
+@pytest.fixture
+def receiver(settings: Settings) -> Iterator[Receiver]:
+    settings.OUTBOUND_ALLOW = ["127.0.0.0/8"]
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def make_webhook(db: None, receiver: Receiver) -> Callable[..., Webhook]:
+    def make(**values: Any) -> Webhook:
+        webhook = Webhook(**{"url": receiver.url, "events": list(EVENTS)} | values)
+        webhook.seal(SECRET)
+        webhook.save()
+        return webhook
+
+    return make
+
+
+@pytest.fixture
+def webhook(make_webhook: Callable[..., Webhook]) -> Webhook:
+    """A webhook that hears everything."""
+    return make_webhook()
+
+
+def deliver_due(limit: int = 100) -> int:
+    """Do what a worker does with what is due now, one after the other; returns how many calls that were."""
+    jobs = claim_deliveries(limit)
+    for job in jobs:
+        Inline().run(settle_all, deliver(job))
+    return len(jobs)
+
+
+def deliver_now() -> int:
+    """Let all that waits be due, and deliver it."""
+    Delivery.objects.filter(status="pending").update(due_at=database_now())
+    return deliver_due()

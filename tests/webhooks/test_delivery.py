@@ -1,0 +1,357 @@
+"""From a change to a receiver: signed, tried again, given up, and never in the way of others."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from ouipost import crypto
+from ouipost.claims import database_now
+from ouipost.events import webhooks
+from ouipost.events.delivery import IN_FLIGHT, claim_deliveries, deliver
+from ouipost.events.journal import SYSTEM
+from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Webhook
+from ouipost.events.resting import FAILING, care
+from ouipost.events.settling import settle_all
+from ouipost.writer import Inline
+from posts import services
+from posts.models import Post
+from tests.webhooks.conftest import SECRET, deliver_due, deliver_now
+from tests.webhooks.receiver import Receiver
+from workspaces.models import Workspace
+
+HOUR = timedelta(hours=1)
+SCHEDULE = [timedelta(seconds=5), timedelta(minutes=5), HOUR / 2, *(HOUR * hours for hours in (2, 5, 10, 14, 20, 24))]
+
+
+@pytest.fixture
+def write(workspace: Workspace) -> Callable[[], Post]:
+    """Writes a post: one event."""
+
+    def write() -> Post:
+        values = {"content": "Bonjour", "platforms": []}
+        return services.create_post(workspace, values=values, actor=SYSTEM, now=timezone.now())[0]
+
+    return write
+
+
+def stands(webhook: Webhook) -> Webhook:
+    return Webhook.objects.get(pk=webhook.pk)
+
+
+def wait_of(delivery: Delivery) -> timedelta:
+    """Return how long after its last attempt a delivery is due."""
+    delivery.refresh_from_db()
+    assert delivery.due_at is not None
+    return delivery.due_at - database_now()
+
+
+def test_a_change_is_told_once_signed_and_with_the_id_of_its_line_in_the_journal(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    post = write()
+
+    calls = deliver_due() + deliver_due()
+
+    (call,) = receiver.calls
+    call.verify(SECRET)
+    event = Event.objects.get(type="post.created")
+    assert (calls, call.id, call.json["id"]) == (1, f"evt_{event.pk}", f"evt_{event.pk}")
+    assert (call.json["type"], call.json["workspace_id"]) == ("post.created", post.workspace_id)
+    assert (call.headers["content-type"], call.headers["user-agent"][:17]) == ("application/json", "Oui-Post-Webhooks")
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.due_at, delivery.attempts) == ("delivered", None, 1)
+
+
+def test_what_is_rolled_back_is_told_to_nobody(webhook: Webhook, write: Callable[[], Post]) -> None:
+    with transaction.atomic():
+        write()
+        transaction.set_rollback(True)
+
+    assert (Message.objects.count(), Delivery.objects.count(), deliver_due()) == (0, 0, 0)
+
+
+def test_only_those_hear_who_asked_for_the_type_and_the_workspace(
+    make_webhook: Callable[..., Webhook], write: Callable[[], Post]
+) -> None:
+    heard = make_webhook(events=["post.failed", "post.created"])
+    make_webhook(events=["post.failed"])
+    make_webhook(workspace_ids=["ws_another"])
+
+    write()
+
+    assert list(Delivery.objects.values_list("webhook", flat=True)) == [heard.pk]
+
+
+def test_where_nobody_listens_a_change_costs_one_query_more_and_keeps_nothing(
+    db: None, write: Callable[[], Post]
+) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        write()
+
+    asked = [query["sql"] for query in captured if "events_webhook" in query["sql"] or "events_deliv" in query["sql"]]
+    assert (len(asked), Message.objects.count()) == (1, 0)
+
+
+def test_the_events_of_a_resource_are_numbered(webhook: Webhook, receiver: Receiver, write: Callable[[], Post]) -> None:
+    first, second = write(), write()
+    now = timezone.now()
+    services.update_post(first, values={"title": "Salut"}, actor=SYSTEM, now=now)
+    services.delete_post(first, actor=SYSTEM)
+
+    deliver_due()
+
+    told = sorted(
+        (call.json["data"]["post"]["id"], call.json["sequence"], call.json["type"]) for call in receiver.calls
+    )
+    assert told == sorted(
+        [
+            (first.pk, 1, "post.created"),
+            (first.pk, 2, "post.updated"),
+            (first.pk, 3, "post.deleted"),
+            (second.pk, 1, "post.created"),
+        ]
+    )
+
+
+def test_nine_failures_are_tried_again_as_planned_and_the_tenth_try_arrives(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    write()
+    receiver.will_answer(*[503] * 9)
+    deliver_due()
+    waits = []
+
+    for _ in SCHEDULE:
+        waits.append(wait_of(Delivery.objects.get()))
+        Webhook.objects.update(held_until=None)
+        deliver_now()
+
+    slack = timedelta(seconds=2)
+    assert all(0.8 * planned - slack <= wait <= 1.2 * planned for wait, planned in zip(waits, SCHEDULE, strict=True))
+    assert [row.http_status for row in DeliveryAttempt.objects.order_by("number")] == [503] * 9 + [204]
+    assert len({call.id for call in receiver.calls}) == 1
+    assert Delivery.objects.get().status == "delivered"
+
+
+def test_after_ten_failures_it_is_given_up_and_can_be_sent_again(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    write()
+    receiver.will_answer(*[500] * 10)
+    for _ in range(10):
+        Webhook.objects.update(held_until=None)
+        deliver_now()
+    given_up = Delivery.objects.get()
+    assert (given_up.status, given_up.due_at, stands(webhook).failed_deliveries) == ("failed", None, 1)
+
+    webhooks.redeliver(given_up, actor=SYSTEM)
+    Webhook.objects.update(held_until=None)
+    deliver_due()
+
+    sent = stands(webhook)
+    assert (sent.successful_deliveries, sent.failed_deliveries, Delivery.objects.get().attempts) == (1, 0, 11)
+
+
+@pytest.mark.parametrize("status", [301, 302, 400, 401, 404, 422, 429, 500])
+def test_nothing_but_2xx_is_a_success(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post], status: int
+) -> None:
+    write()
+    receiver.will_answer(status)
+
+    deliver_due()
+
+    (attempt,) = DeliveryAttempt.objects.all()
+    assert (attempt.http_status, attempt.error, Delivery.objects.get().status) == (status, "refused", "pending")
+
+
+def in_an_hour() -> str:
+    return format_datetime(datetime.now(UTC) + HOUR, usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("header", "least", "most"),
+    [
+        ("3600", HOUR - timedelta(seconds=5), HOUR),
+        (in_an_hour(), HOUR - timedelta(minutes=3), HOUR),
+        ("1", timedelta(seconds=2), timedelta(seconds=6)),
+        ("99999999999999", 24 * HOUR - timedelta(seconds=5), 24 * HOUR),
+        ("soon", timedelta(seconds=2), timedelta(seconds=6)),
+        ("-5", timedelta(seconds=2), timedelta(seconds=6)),
+    ],
+)
+def test_retry_after_is_a_floor_of_a_day_at_most(
+    webhook: Webhook,
+    receiver: Receiver,
+    write: Callable[[], Post],
+    header: str,
+    least: timedelta,
+    most: timedelta,
+) -> None:
+    write()
+    receiver.will_answer(503, Retry_After=header)
+
+    deliver_due()
+
+    assert least <= wait_of(Delivery.objects.get()) <= most
+
+
+def test_410_disables_at_once_and_is_told(webhook: Webhook, receiver: Receiver, write: Callable[[], Post]) -> None:
+    write()
+    write()
+    receiver.will_answer(410)
+
+    deliver_due(limit=1)
+
+    assert (stands(webhook).is_active, stands(webhook).disabled_reason) == (False, "It answered 410 Gone.")
+    assert Event.objects.get(type="webhook.disabled").resource_id == webhook.pk
+    assert sorted(Delivery.objects.values_list("status", flat=True)) == ["discarded", "failed"]
+    assert deliver_now() == 0
+
+
+@pytest.mark.parametrize(
+    ("failures", "hours", "is_active"), [(19, 120, False), (18, 120, True), (19, 119, True), (500, 1, True)]
+)
+def test_five_days_without_success_and_twenty_failures_disable(
+    webhook: Webhook,
+    receiver: Receiver,
+    write: Callable[[], Post],
+    failures: int,
+    hours: int,
+    is_active: bool,
+) -> None:
+    Webhook.objects.update(failures=failures, failing_since=database_now() - HOUR * hours)
+    write()
+    receiver.will_answer(500)
+
+    deliver_due()
+
+    assert stands(webhook).is_active is is_active
+    assert Event.objects.filter(type="webhook.disabled").exists() is not is_active
+
+
+def test_one_success_begins_the_count_anew(webhook: Webhook, receiver: Receiver, write: Callable[[], Post]) -> None:
+    Webhook.objects.update(failures=100, failing_since=database_now() - HOUR * 119)
+    write()
+    deliver_due()
+
+    well = stands(webhook)
+
+    assert (well.failures, well.failing_since, well.is_active) == (0, None, True)
+
+
+def test_a_webhook_has_eight_calls_in_flight_and_the_others_their_turn(
+    make_webhook: Callable[..., Webhook], write: Callable[[], Post]
+) -> None:
+    busy = make_webhook()
+    for _ in range(3 * IN_FLIGHT):
+        write()
+    free = make_webhook()
+    write()
+
+    jobs = claim_deliveries(4) + claim_deliveries(100)
+
+    assert [job.delivery.webhook_id for job in jobs].count(busy.pk) == IN_FLIGHT
+    assert [job.delivery.webhook_id for job in jobs].count(free.pk) == 1
+    assert claim_deliveries(100) == []
+
+
+def test_a_webhook_that_fails_is_left_alone_then_tried_with_one_call_and_then_gets_all(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    for _ in range(FAILING + 3):
+        write()
+    receiver.will_answer(*[500] * FAILING)
+    deliver_due(limit=FAILING)
+    write()
+    assert (care(), claim_deliveries(100), Delivery.objects.filter(due_at=None).count()) == (0, [], FAILING + 4)
+
+    Webhook.objects.update(held_until=database_now())
+    calls = [care() and deliver_due(), care() and deliver_due(IN_FLIGHT), deliver_due()]
+
+    assert calls == [1, IN_FLIGHT, 0]
+    assert len({call.id for call in receiver.calls}) == Delivery.objects.filter(status="delivered").count()
+
+
+def test_it_rests_longer_each_time_up_to_ten_minutes(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    Webhook.objects.update(failures=FAILING - 1)
+    write()
+    rests = []
+
+    for _ in range(7):
+        receiver.will_answer(500)
+        deliver_now()
+        rests.append((stands(webhook).held_until or database_now()) - database_now())
+        Webhook.objects.update(held_until=database_now())
+
+    assert [round(rest.total_seconds() / 30) for rest in rests] == [1, 2, 4, 8, 16, 20, 20]
+
+
+def test_an_answer_that_was_lost_is_asked_for_again_under_the_same_id(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    write()
+    (job,) = claim_deliveries(1)
+    deliver(job)  # and the process dies
+    Delivery.objects.update(lease_until=database_now())
+
+    deliver_due()
+
+    assert [call.id for call in receiver.calls] == [job.delivery.message.public_id] * 2
+    assert Inline().run(settle_all, deliver(job)) is False
+    assert Delivery.objects.get().status == "delivered"
+
+
+def test_what_waits_for_a_webhook_that_was_switched_off_is_dropped(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    write()
+    claimed = claim_deliveries(1)
+    write()
+
+    webhooks.update_webhook(webhook, values={"is_active": False}, actor=SYSTEM)
+    write()
+    for job in claimed:
+        job.delivery.webhook.refresh_from_db()
+        Inline().run(settle_all, deliver(job))
+
+    assert receiver.calls == []
+    assert list(Delivery.objects.values_list("status", flat=True)) == ["discarded"] * 2
+    assert Message.objects.count() == 3, "the last one is kept for a replay"
+
+
+def test_a_secret_that_cannot_be_opened_is_the_operators_and_costs_an_attempt(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    Webhook.objects.update(secret=crypto.encrypt("whsec_", place="elsewhere"))
+    write()
+
+    deliver_due()
+
+    assert (receiver.calls, DeliveryAttempt.objects.get().error) == ([], "secret_unreadable")
+
+
+def test_the_cost_of_settling_does_not_grow_with_the_deliveries(
+    make_webhook: Callable[..., Webhook],
+    write: Callable[[], Post],
+) -> None:
+    make_webhook()
+    make_webhook()
+    for _ in range(6):
+        write()
+    few, many = [deliver(job) for job in claim_deliveries(2)], [deliver(job) for job in claim_deliveries(10)]
+
+    costs = []
+    for reports in (few, many):
+        with CaptureQueriesContext(connection) as captured, transaction.atomic():
+            settle_all(reports)
+        costs.append(len(captured))
+
+    assert costs[0] == costs[1] < 12
