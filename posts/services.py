@@ -301,9 +301,10 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
         locked.save()
     else:
         _send_now([locked.pk], now=now)
-    sync(post)
+    changed = sync(post)
     told = {"target": locked.pk, "outcome": "published" if published else "not_published"}
     record("resolved", post, actor=actor, **told, **changes(before, post))
+    _tell_outcome(post, changed)
     return post
 
 
@@ -371,7 +372,11 @@ OUTCOMES = (PostStatus.PUBLISHED, PARTIAL, FAILED, REVIEW, MISSED)
 
 def sync_and_tell(post: Post) -> None:
     """Bring a post in step after its targets moved, and tell the journal when that settled it."""
-    if told := outcome(post, sync(post), Target.objects.filter(post=post)):
+    _tell_outcome(post, sync(post))
+
+
+def _tell_outcome(post: Post, changed: PostStatus | None) -> None:
+    if told := outcome(post, changed, Target.objects.filter(post=post)):
         record_all([told])
 
 
