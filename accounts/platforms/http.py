@@ -14,7 +14,8 @@ from accounts.platforms.base import Answer, Connector, PlatformError, Session, U
 LONGEST_WAIT = 86_400.0
 LONGEST_MESSAGE = 500
 MOST_PAGES = 10
-CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+"""Control characters, and halves of surrogate pairs, which no database takes."""
 LOOKS_LIKE_A_TOKEN = re.compile(r"[\w.|~+-]{32,}", re.ASCII)
 
 
@@ -71,8 +72,8 @@ def decoded(answer: Answer) -> Any:
 
 
 def said(network: str, message: Any, *, otherwise: str) -> str:
-    """Return one line that quotes the network, fit to be stored and shown: no control characters, no tokens."""
-    text = CONTROL_CHARACTERS.sub(" ", message if isinstance(message, str) else "")
+    """Return one line that quotes the network, fit to be stored and shown: nothing unprintable, no tokens."""
+    text = UNPRINTABLE.sub(" ", message if isinstance(message, str) else "")
     text = LOOKS_LIKE_A_TOKEN.sub("[…]", " ".join(text.split()))
     return f"{network} says: {text}"[:LONGEST_MESSAGE] if text else f"{network} {otherwise}"
 

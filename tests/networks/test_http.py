@@ -89,7 +89,7 @@ def test_others_are_a_refusal(status: int) -> None:
 
 
 def test_words_of_a_network_are_one_clean_line() -> None:
-    told = said("X", "Bad\x00 \n\u2028text   with EAAB" + "x" * 40, otherwise="is silent.")
+    told = said("X", "Bad\x00 \n\u2028text\ud83d   with EAAB" + "x" * 40, otherwise="is silent.")
 
     assert told == "X says: Bad text with […]"
 
