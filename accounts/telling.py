@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from accounts.models import SocialAccount
 from ouipost.events.catalogue import Told
+from ouipost.events.masking import masked_text
 from ouipost.events.models import Event
 
 OF_ACCOUNT = ("id", "workspace_id", "platform", "username", "status", "connected_at", "expires_at")
@@ -22,6 +23,8 @@ def _of_account(event: Event, account: SocialAccount | None) -> Told:
     if account is None:
         return Told(mode=None, data={"account": {"id": event.resource_id}, **beside})
     told = account.last_error
-    error = {"code": told.get("code"), "message": str(told.get("message", ""))[:200]} if told else None
+    error = {"code": told.get("code"), "message": masked_text(str(told.get("message", "")))[:200]} if told else None
     shown = {name: getattr(account, name) for name in OF_ACCOUNT} | {"account_name": account.name, "error": error}
+    if not account.is_connected:
+        shown["status"] = "disconnected"  # the row keeps the one that it had
     return Told(mode=account.workspace.mode, data={"account": shown, **beside})

@@ -2,14 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
+import orjson
+
 from ouipost.events.catalogue import Told
+from ouipost.events.masking import masked_text
 from ouipost.events.models import Event
 from posts.models import Media, Post, Target
 
-TARGETS, MESSAGE = 30, 200
-"""How many results are told of a post, and how many characters of an error: a body stays below 20 kB."""
+ROOM, MESSAGE = 16_000, 200
+"""How many bytes the results of a post have at most, and how many characters an error: a body stays below 20 kB."""
 OF_POST = ("id", "workspace_id", "status", "platforms", "created_at", "scheduled_at", "published_at")
 OF_TARGET = ("id", "account_id", "platform", "status", "url", "published_at")
 
@@ -27,15 +31,19 @@ def of_posts(events: Sequence[Event]) -> dict[str, Told]:
 def _of_post(event: Event, post: Post | None, targets: Sequence[Target]) -> Told:
     if post is None:
         return Told(mode=None, data={"post": {"id": event.resource_id}, "targets": []})
-    data: dict[str, Any] = {
-        "post": {name: getattr(post, name) for name in OF_POST},
-        "targets": [_result(target) for target in targets[:TARGETS]],
-    }
+    results = _that_fit([_result(target) for target in targets])
+    data: dict[str, Any] = {"post": {name: getattr(post, name) for name in OF_POST}, "targets": results}
     if "after" in event.details:
         data["changed"] = list(event.details["after"])
-    if targets[TARGETS:]:
-        data["targets_left_out"] = len(targets) - TARGETS
+    if len(results) < len(targets):
+        data["targets_left_out"] = len(targets) - len(results)
     return Told(mode=post.workspace.mode, data=data)
+
+
+def _that_fit(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the first of these results, as many as there is room for."""
+    sizes = accumulate(len(orjson.dumps(result)) + 1 for result in results)
+    return [result for result, size in zip(results, sizes, strict=True) if size <= ROOM]
 
 
 def _result(target: Target) -> dict[str, Any]:
@@ -44,12 +52,12 @@ def _result(target: Target) -> dict[str, Any]:
 
 
 def _cut(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return what went wrong and who has to act, with the beginning of the message."""
+    """Return what went wrong and who has to act, with the beginning of the message, which may repeat a secret."""
     if error is None:
         return None
     return {
         "code": error.get("code"),
-        "message": str(error.get("message", ""))[:MESSAGE],
+        "message": masked_text(str(error.get("message", "")))[:MESSAGE],
         "who_acts": error.get("who_acts"),
     }
 
