@@ -1,0 +1,227 @@
+"""`manage.py replay_webhooks`: send webhooks again what they missed."""
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.http import Http404
+from django.utils import timezone
+from rest_framework.exceptions import ValidationError
+
+from adminapi.arguments import problems_of
+from ouipost.api.inputs import Instant
+from ouipost.claims import LostClaim
+from ouipost.errors import DomainError, InvalidInput
+from ouipost.events import replays
+from ouipost.events.journal import Actor
+from ouipost.events.models import Replay, ReplayScope, Webhook
+from ouipost.events.webhooks import WebhookDisabled
+from ouipost.ids import new_id
+
+LOOK_EVERY = 0.5
+NAME_LENGTH = 100
+SPAN = re.compile(r"([0-9]{1,4})([mhd])")
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What is to be sent again, under which name."""
+
+    since: datetime
+    scope: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What would become of one webhook: so many events, a replay that has this name already, or nothing, and why."""
+
+    webhook: Webhook
+    events: int = 0
+    present: Replay | None = None
+    obstacle: str = ""
+
+
+class Command(BaseCommand):
+    help = "Send webhooks again what happened since a time, each event once; exits 1 if not all of it is done."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("webhook_id", metavar="WEBHOOK_ID", nargs="?", help="as `GET /admin/webhooks` shows it")
+        which.add_argument("--all", action="store_true", help="all that are active")
+        parser.add_argument("--since", required=True, metavar="WHEN", help="2026-11-25T00:00:00Z, or 90m, 24h, 7d ago")
+        parser.add_argument("--only", choices=[ReplayScope.FAILED.value], help="only what has not arrived")
+        parser.add_argument("--replay-id", metavar="NAME", help="yours for it: the same again is no second replay")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be sent again")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._quiet = options["json"]
+        now = timezone.now()
+        try:
+            wish = _wish(options, now=now)
+        except InvalidInput as error:
+            raise CommandError(problems_of(error)) from error
+        plans = [_plan(webhook, wish, now=now) for webhook in _webhooks(options["webhook_id"])]
+        self._say(plans, wish)
+        is_done = self._say_nothing_was_done(plans) if options["dry_run"] else self._replay(plans, wish, now=now)
+        if self._quiet:
+            self.stdout.write(json.dumps(_shown(plans, wish)))
+        if not is_done:
+            sys.exit(1)
+
+    def _say(self, plans: Sequence[Plan], wish: Wish) -> None:
+        """Print what would be done."""
+        if not plans:
+            self._print("There is no webhook.")
+        for plan in plans:
+            if plan.obstacle:
+                told = f"left alone. {plan.obstacle}"
+            elif plan.present:
+                told = f"the replay {wish.key} is there already, since {plan.present.since:%Y-%m-%dT%H:%M:%SZ}."
+            else:
+                kind = "that did not arrive " if wish.scope == ReplayScope.FAILED else ""
+                told = f"{_counted(plan.events, 'event')} {kind}since {wish.since:%Y-%m-%dT%H:%M:%SZ}."
+            self._print(f"{plan.webhook.pk} ({plan.webhook.url}): {told}")
+
+    def _say_nothing_was_done(self, plans: Iterable[Plan]) -> bool:
+        total = sum(plan.events for plan in plans)
+        self._print(f"Would replay {_counted(total, 'event')}; nothing was done.")
+        return True
+
+    def _replay(self, plans: Iterable[Plan], wish: Wish, *, now: datetime) -> bool:
+        """Begin what can be begun and work on it to its end; returns whether all of it is done."""
+        try:
+            begun = [self._begin(plan, wish, now=now) for plan in plans if not plan.obstacle]
+            self._follow([row for row in begun if row is not None])
+        except KeyboardInterrupt:
+            self._print(f"A running worker goes on with what has begun; so does --replay-id {wish.key}.")
+            return False
+        return None not in begun
+
+    def _begin(self, plan: Plan, wish: Wish, *, now: datetime) -> Replay | None:
+        actor = Actor.of_command("replay_webhooks")
+        try:
+            begun, _ = replays.replay(
+                plan.webhook, since=wish.since, key=wish.key, scope=wish.scope, actor=actor, now=now
+            )
+        except (DomainError, Http404) as error:  # it was changed or deleted in the meantime
+            self._print(f"{plan.webhook.pk} is left alone: {error}")
+            return None
+        return begun
+
+    def _follow(self, begun: Sequence[Replay]) -> None:
+        """Do steps, beside the workers if any run, and print how far each replay is, until all are finished."""
+        told: dict[str, int] = {}
+        waiting = {row.pk for row in begun}
+        while waiting:
+            moved = _step()
+            rows = list(Replay.objects.filter(pk__in=waiting).select_related("webhook").order_by("pk"))
+            for row in rows:
+                if row.finished_at or row.done != told.get(row.pk, 0):
+                    self._print(_progress(row))
+                told[row.pk] = row.done
+            waiting = {row.pk for row in rows if row.finished_at is None}
+            if waiting and not moved:
+                time.sleep(LOOK_EVERY)  # a worker has it, or had it when it died: then it is free in a minute
+
+    def _print(self, line: str) -> None:
+        if not self._quiet:
+            self.stdout.write(line)
+            self.stdout.flush()
+
+
+def _wish(options: dict[str, Any], *, now: datetime) -> Wish:
+    """Return what the arguments ask for; raises InvalidInput."""
+    key = new_id("rpl") if options["replay_id"] is None else options["replay_id"]
+    if not key.strip() or len(key) > NAME_LENGTH:
+        raise InvalidInput(**{"replay-id": [f"Must have 1 to {NAME_LENGTH} characters."]})
+    return Wish(since=_since(options["since"], now=now), scope=options["only"] or ReplayScope.ALL.value, key=key)
+
+
+def _since(text: str, *, now: datetime) -> datetime:
+    """Return the moment that is meant: the one that is named, or so long before now."""
+    if span := SPAN.fullmatch(text):
+        return now - timedelta(**{UNITS[span[2]]: int(span[1])})
+    try:
+        moment: datetime = Instant().run_validation(text)
+    except ValidationError as error:
+        told = " ".join(str(each) for each in error.detail)
+        raise InvalidInput(since=[f"{told} Or so long ago: 90m, 24h, 7d."]) from error
+    return moment
+
+
+def _webhooks(pk: str | None) -> list[Webhook]:
+    """Return the webhook that is named, else all; raises CommandError where it cannot be sent anything."""
+    rows = Webhook.objects.present().order_by("created_at", "pk")
+    if pk is None:
+        return list(rows)
+    named = rows.filter(pk=pk).first()
+    if named is None:
+        raise CommandError(f"There is no webhook {pk}.")
+    if not named.is_active:
+        raise CommandError(f"{WebhookDisabled.message} {named.disabled_reason}".rstrip())
+    return [named]
+
+
+def _plan(webhook: Webhook, wish: Wish, *, now: datetime) -> Plan:
+    """Return what would be done for a webhook; raises CommandError where that is too much."""
+    if not webhook.is_active:
+        return Plan(webhook=webhook, obstacle=f"It is not active. {webhook.disabled_reason}".rstrip())
+    if present := Replay.objects.filter(webhook=webhook, key=wish.key).first():
+        return Plan(webhook=webhook, present=present)
+    try:
+        events = replays.require_possible(webhook, since=wish.since, scope=wish.scope, now=now)
+    except InvalidInput as error:
+        raise CommandError(f"{webhook.pk}: {problems_of(error)}") from error
+    return Plan(webhook=webhook, events=events)
+
+
+def _step() -> int:
+    """Do a step of each replay that is due; returns how many events became due by it."""
+    try:
+        return replays.work_on_due()
+    except LostClaim:  # a worker was faster
+        return 0
+
+
+def _progress(row: Replay) -> str:
+    told = f"{row.webhook_id}: {row.done:,} of {_counted(row.total, 'event')} made due"
+    if row.finished_at is None:
+        return f"{told}."
+    if not row.webhook.is_active:
+        return f"{told}; then it was disabled."
+    beside = "; the others were due already" if row.done < row.total else ""
+    return f"{told}{beside}. That is all; the workers deliver them."
+
+
+def _shown(plans: Iterable[Plan], wish: Wish) -> dict[str, Any]:
+    """Return it all as JSON, with the replays as they are now."""
+    return {
+        "replay_id": wish.key,
+        "since": f"{wish.since:%Y-%m-%dT%H:%M:%SZ}",
+        "scope": wish.scope,
+        "webhooks": [_row(plan, Replay.objects.filter(webhook=plan.webhook, key=wish.key).first()) for plan in plans],
+    }
+
+
+def _row(plan: Plan, replay: Replay | None) -> dict[str, Any]:
+    return {
+        "id": plan.webhook.pk,
+        "url": plan.webhook.url,
+        "total": replay.total if replay else plan.events,
+        "done": replay.done if replay else 0,
+        "is_finished": replay is not None and replay.finished_at is not None,
+        "left_alone": plan.obstacle or None,
+    }
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
