@@ -1,7 +1,7 @@
-"""A network on loopback that takes X's posts and answers after a while: `python -m bench.network PORT SECONDS`.
+"""A network on loopback that takes X's posts, and events, and answers after a while: `bench.network PORT SECONDS`.
 
-It costs next to nothing, so that what is measured is our side. `GET /calls` tells when each post came, by its text,
-`GET /count` how many there were.
+It costs next to nothing, so that what is measured is our side. `GET /calls` tells when each came, by its text or
+its id, `GET /count` how many there were.
 """
 
 import asyncio
@@ -39,7 +39,8 @@ class Network:
             return json.dumps(self.calls).encode()
         if head.startswith(b"GET /count"):
             return json.dumps(len(self.calls)).encode()
-        self.calls.append((json.loads(body)["text"], time.time()))
+        said = json.loads(body)
+        self.calls.append((said.get("text") or said["id"], time.time()))
         number = len(self.calls)
         if self.seconds:
             await asyncio.sleep(self.seconds)

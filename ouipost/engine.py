@@ -14,8 +14,6 @@ from ouipost.writer import Runs, Writer
 
 logger = logging.getLogger(__name__)
 
-CLAIM_EVERY_SECONDS = 0.2
-GATHER_SECONDS = 0.05
 MANY = 8
 PAUSE_AFTER_FAILURE_SECONDS = 1.0
 DRAIN_SECONDS = 45
@@ -28,6 +26,10 @@ class Engine(Generic[Job]):
     name: ClassVar[str]
     tick_seconds: ClassVar[float] = 0.25
     """How often an engine with nothing to do looks for work."""
+    claim_every_seconds: ClassVar[float] = 0.2
+    """How often one that is busy takes more."""
+    gather_seconds: ClassVar[float] = 0.05
+    """How long it waits for more to commit, where many are under way."""
 
     def __init__(self, threads: int, *, stopping: threading.Event | None = None) -> None:
         self._stopping = stopping or threading.Event()
@@ -87,12 +89,12 @@ class Engine(Generic[Job]):
         """Commit what has gathered; where many are under way, wait for a few more: they cost little together."""
         self._turned_at = time.monotonic()
         if len(self._running) < MANY:
-            self._writer.serve(CLAIM_EVERY_SECONDS if self._running else self.tick_seconds)
+            self._writer.serve(self.claim_every_seconds if self._running else self.tick_seconds)
         else:
-            self._writer.serve(CLAIM_EVERY_SECONDS, gather=GATHER_SECONDS)
+            self._writer.serve(self.claim_every_seconds, gather=self.gather_seconds)
 
     def _claim(self, pool: ThreadPoolExecutor) -> None:
-        self._claim_at = time.monotonic() + CLAIM_EVERY_SECONDS
+        self._claim_at = time.monotonic() + self.claim_every_seconds
         free = self._threads - self._in_flight()
         if free <= 0:
             return

@@ -11,9 +11,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count
 from django.utils import timezone
 
 from ouipost import __version__, claims
@@ -57,6 +58,8 @@ class Deliverer(Engine[Job]):
     """One process's share of the deliveries."""
 
     name = "deliver"
+    claim_every_seconds = 0.1  # few calls may be out to a webhook, and most of them are short
+    gather_seconds = 0.02
 
     def claim(self, free: int, running: Collection[Job]) -> list[Job]:
         return claim_deliveries(free)
@@ -67,46 +70,57 @@ class Deliverer(Engine[Job]):
 
 def claim_deliveries(limit: int) -> list[Job]:
     """Claim up to `limit` deliveries, the longest due first, to no webhook more than it may have in flight."""
-    due = Delivery.objects.filter(claims.is_due(claims.database_now())).order_by("due_at", "pk")
-    held = {claim.pk: claim for claim in _claim(_choose(due, limit))}
-    rows = Delivery.objects.select_related("webhook", "message").filter(pk__in=held).order_by("due_at", "pk")
+    held = {claim.pk: claim for claim in _claim(_choose(limit, now=claims.database_now()))}
+    if not held:
+        return []
+    rows = list(Delivery.objects.select_related("message").filter(pk__in=held).order_by("due_at", "pk"))
+    webhooks = Webhook.objects.in_bulk({row.webhook_id for row in rows})  # few, and each once
+    for row in rows:
+        row.webhook = webhooks[row.webhook_id]
     return [Job(claim=held[row.pk], delivery=row) for row in rows]
 
 
-def _choose(due: "QuerySet[Delivery]", limit: int) -> list[str]:
+class Candidate(NamedTuple):
+    """What a choice is made by."""
+
+    pk: str
+    webhook: str
+    rests: int
+    held_until: datetime | None
+
+    def most(self, now: datetime) -> int:
+        """Return how many calls may be out to its webhook: none while it is left alone, then one to try."""
+        if self.held_until is not None and self.held_until > now:
+            return 0
+        return 1 if self.rests else IN_FLIGHT
+
+
+def _choose(limit: int, *, now: datetime) -> list[str]:
     """Return deliveries; where one webhook fills what is looked at, the look goes on behind it."""
+    due = Delivery.objects.filter(claims.is_due(now)).order_by("due_at", "pk")
+    columns = ("pk", "webhook_id", "webhook__rests", "webhook__held_until")
     chosen: list[str] = []
     room: dict[str, int] = {}
+    flying: Counter[str] = Counter()
     for _ in range(LOOKS):
-        full = [pk for pk, left in room.items() if left <= 0]
+        full = [webhook for webhook, left in room.items() if left <= 0]
         looked = due.exclude(webhook__in=full).exclude(pk__in=chosen) if room else due
-        found = list(looked.values_list("pk", "webhook_id")[: limit * LOOK_AHEAD])
-        room |= _room({webhook for _, webhook in found} - room.keys())
-        for pk, webhook in found:
-            if room.get(webhook, 0) > 0 and len(chosen) < limit:
-                chosen.append(pk)
-                room[webhook] -= 1
+        found = [Candidate(*row) for row in looked.values_list(*columns)[: limit * LOOK_AHEAD]]
+        flying = flying if room or not found else _in_flight(now)
+        for each in found:
+            left = room.setdefault(each.webhook, each.most(now) - flying[each.webhook])
+            if left > 0 and len(chosen) < limit:
+                chosen.append(each.pk)
+                room[each.webhook] -= 1
         if len(chosen) == limit or len(found) < limit * LOOK_AHEAD:
             break
     return chosen
 
 
-def _room(webhooks: Collection[str]) -> dict[str, int]:
-    """Return how many more calls each of these webhooks may have, over all processes."""
-    if not webhooks:
-        return {}
-    now = claims.database_now()
-    flying = Delivery.objects.filter(lease_until__gt=now, webhook__in=webhooks).order_by().values_list("webhook_id")
-    busy = Counter(dict(flying.annotate(Count("pk"))))
-    rows = Webhook.objects.filter(pk__in=webhooks).values_list("pk", "rests", "held_until")
-    return {pk: _most(rests, held_until, now=now) - busy[pk] for pk, rests, held_until in rows}
-
-
-def _most(rests: int, held_until: datetime | None, *, now: datetime) -> int:
-    """Return how many calls may be out to a webhook: none while it is left alone, then one to try."""
-    if held_until is not None and held_until > now:
-        return 0
-    return 1 if rests else IN_FLIGHT
+def _in_flight(now: datetime) -> Counter[str]:
+    """Return how many calls are out to each webhook, from all processes."""
+    flying = Delivery.objects.filter(lease_until__gt=now).order_by().values_list("webhook_id")
+    return Counter(dict(flying.annotate(Count("pk"))))
 
 
 def _claim(pks: list[str]) -> list[Claim]:

@@ -8,7 +8,7 @@ nothing, however much there is of it.
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ouipost import claims
 from ouipost.claims import engine_time
@@ -42,8 +42,8 @@ def care() -> int:
 
     Returns how many deliveries became due.
     """
-    waiting = Delivery.objects.filter(status=DeliveryStatus.PENDING, due_at=None)
-    pks = list(waiting.order_by().values_list("webhook", flat=True).distinct())
+    aside = Delivery.objects.filter(webhook=OuterRef("pk"), status=DeliveryStatus.PENDING, due_at=None)
+    pks = list(Webhook.objects.filter(Exists(aside)).values_list("pk", flat=True))
     return sum(_care(pk) for pk in pks)
 
 
