@@ -1,0 +1,68 @@
+"""An account that ends soon is told of once, with what is at risk."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import AccountStatus, SocialAccount
+from ouipost.events.models import Event
+from posts import expiring
+from posts.models import Target
+from tests.factories import make_account, make_post
+from workspaces.models import Workspace
+
+DAY = timedelta(days=1)
+
+
+def ending(workspace: Workspace, **values: object) -> SocialAccount:
+    account = make_account(workspace)
+    SocialAccount.objects.filter(pk=account.pk).update(**values)
+    return account
+
+
+def told() -> list[Event]:
+    return list(Event.objects.filter(type="account.expiring").order_by("pk"))
+
+
+def test_it_is_told_once_for_each_end_with_the_posts_behind_it(workspace: Workspace) -> None:
+    now = timezone.now()
+    account = ending(workspace, expires_at=now + 6 * DAY)
+    make_post(workspace, accounts=[account], status="scheduled", scheduled_at=now + 5 * DAY)
+    risky = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=now + 8 * DAY)
+    Target.objects.filter(post=risky).update(due_at=now + 8 * DAY)
+
+    counts = [expiring.tell(now), expiring.tell(now)]
+
+    (event,) = told()
+    assert counts == [1, 0]
+    assert (event.resource_id, event.details["posts"]) == (account.pk, [risky.pk])
+
+
+def test_an_account_that_was_connected_again_is_told_of_before_its_next_end(workspace: Workspace) -> None:
+    now = timezone.now()
+    account = ending(workspace, expires_at=now + DAY)
+    expiring.tell(now)
+    SocialAccount.objects.filter(pk=account.pk).update(expires_at=now + 60 * DAY)
+
+    counts = [expiring.tell(now), expiring.tell(now + 54 * DAY)]
+
+    assert (counts, len(told())) == ([0, 1], 2)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"expires_at": None},
+        {"expires_at": timezone.now() + 8 * DAY},
+        {"expires_at": timezone.now() - DAY},
+        {"expires_at": timezone.now() + DAY, "status": AccountStatus.EXPIRED},
+        {"expires_at": timezone.now() + DAY, "disconnected_at": timezone.now()},
+    ],
+    ids=["never", "later", "over", "expired already", "disconnected"],
+)
+def test_nobody_is_told_of_what_does_not_end_soon(workspace: Workspace, values: dict[str, object]) -> None:
+    ending(workspace, **values)
+
+    assert expiring.tell(timezone.now()) == 0
+    assert told() == []
