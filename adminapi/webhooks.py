@@ -1,5 +1,6 @@
 """/admin/webhooks, and what was sent to each."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import orjson
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
@@ -23,11 +24,12 @@ from ouipost.api.showing import shown
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.errors import InvalidInput
 from ouipost.events import replays, signing, webhooks
-from ouipost.events.catalogue import EVENTS
+from ouipost.events.catalogue import EVENTS, TEST
 from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Replay, ReplayScope, Webhook
 from ouipost.ids import PATTERN, new_id
 from ouipost.outbound.errors import Blocked
 from ouipost.outbound.guard import check_url
+from posts.serializers import MOMENT_OR_NULL
 from workspaces.models import Workspace
 
 MOST_GRACE_HOURS = 7 * 24
@@ -49,7 +51,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
 
     workspaces = serializers.JSONField(source="workspace_ids")
     disabled_reason = serializers.SerializerMethodField()
-    old_secret_signs_until = serializers.DateTimeField(source="previous_secret_until", allow_null=True)
+    old_secret_signs_until = serializers.SerializerMethodField()
     stats = StatsSerializer(source="*")
 
     class Meta:
@@ -70,6 +72,13 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
 
     def get_disabled_reason(self, webhook: Webhook) -> str | None:
         return webhook.disabled_reason or None
+
+    @extend_schema_field(MOMENT_OR_NULL)
+    def get_old_secret_signs_until(self, webhook: Webhook) -> Any:
+        until = webhook.previous_secret_until
+        return (
+            None if until is None or until <= timezone.now() else serializers.DateTimeField().to_representation(until)
+        )
 
 
 class NewWebhookSerializer(WebhookSerializer):
@@ -136,6 +145,9 @@ class ReplaySerializer(serializers.ModelSerializer[Replay]):
 class Secret(Text):
     """A secret that the caller chose: it stays as it is, byte for byte."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_length=signing.LEAST_CHARACTERS, max_length=signing.MOST_CHARACTERS, **options)
+
     def to_internal_value(self, data: Any) -> str:
         super().to_internal_value(data)
         try:
@@ -170,14 +182,14 @@ class WebhookInput(StrictInput):
 class SecretInput(StrictInput):
     """The body that gives another secret; `grace_hours` is how long the old one signs too."""
 
-    secret = Secret(min_length=16, max_length=128, required=False)
+    secret = Secret(required=False)
     grace_hours = Integer(min_value=0, max_value=MOST_GRACE_HOURS, required=False)
 
 
 class NewWebhookInput(WebhookInput):
     """The body that makes a webhook; without `secret` we make one."""
 
-    secret = Secret(min_length=16, max_length=128, required=False)
+    secret = Secret(required=False)
 
 
 class ReplayInput(StrictInput):
@@ -208,14 +220,14 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
             made, shown_once = webhooks.create_webhook(values=_checked(values), secret=secret, actor=self.actor)
             return self.created(_with_secret(made, shown_once))
 
-        return self.once(work, secret=("webhook", "secret"))
+        return self.once(work, secrets=[("webhook", "secret")])
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the given fields; what happened while it was not active is sent by a replay alone."""
-        values = self.read(WebhookInput, instance=self.get_object(), partial=True)
+        webhook = self.get_object()
+        values = self.read(WebhookInput, instance=webhook, partial=True)
 
         def work() -> Response:
-            webhook = self.get_object()
             kept = _checked(values, present=webhook.workspace_ids)
             return self.answered(webhooks.update_webhook(webhook, values=kept, actor=self.actor))
 
@@ -258,7 +270,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
             )
             return self.answered(_with_secret(changed, shown_once))
 
-        return self.once(work, secret=("webhook", "secret"))
+        return self.once(work, secrets=[("webhook", "secret")])
 
     @extend_schema(request=ReplayInput, responses={202: ReplaySerializer})
     @action(detail=True, methods=["post"])
@@ -300,7 +312,7 @@ class DeliveryFilter(BoundedFilterSet):
     """Deliveries by how they stand and by the type of their event."""
 
     status = filters.ChoiceFilter(choices=DeliveryStatus.choices)
-    event = filters.CharFilter(field_name="message__type")
+    event = filters.ChoiceFilter(field_name="message__type", choices=[(name, name) for name in (*EVENTS, TEST)])
 
     class Meta:
         model = Delivery
@@ -313,7 +325,7 @@ class DeliveryViewSet(Lists[Delivery], Retrieves[Delivery], OfWebhook):
     queryset = (
         Delivery.objects.select_related("message")
         .prefetch_related(Prefetch("log", DeliveryAttempt.objects.order_by("number", "pk")))
-        .order_by("-created_at", "-pk")
+        .order_by("-pk")  # as they were made: an index has them so
     )
     lookup_value_regex = f"dlv_{PATTERN}"
     resource, resources = "delivery", "deliveries"
@@ -322,9 +334,10 @@ class DeliveryViewSet(Lists[Delivery], Retrieves[Delivery], OfWebhook):
     @extend_schema(request=None, responses={202: DeliverySerializer})
     def redeliver(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Send a delivery that has ended once more, under the same event id."""
+        named = Delivery(pk=self.kwargs["pk"], webhook_id=self.kwargs["webhook"])
 
         def work() -> Response:
-            return _begun("delivery", DeliverySerializer, webhooks.redeliver(self.get_object(), actor=self.actor))
+            return _begun("delivery", DeliverySerializer, webhooks.redeliver(named, actor=self.actor))
 
         return self.once(work)
 
@@ -359,8 +372,12 @@ def _checked(values: dict[str, Any], *, present: list[str] | None = None) -> dic
     if "workspaces" not in values:
         return stored
     given = list(dict.fromkeys(values["workspaces"]))
-    known = {*Workspace.objects.present().filter(pk__in=given).values_list("pk", flat=True), *(present or ())}
-    places = [place for place, pk in enumerate(values["workspaces"]) if pk not in known]
-    if places:
+    if places := unknown_workspaces(values["workspaces"], present=present or ()):
         raise InvalidInput(**{f"workspaces.{place}": ["There is no such workspace."] for place in places})
     return stored | {"workspace_ids": given}
+
+
+def unknown_workspaces(given: Sequence[str], *, present: Sequence[str]) -> list[int]:
+    """Return the places at which there is no workspace, nor one of those that a webhook has at present."""
+    known = {*Workspace.objects.present().filter(pk__in=given).values_list("pk", flat=True), *present}
+    return [place for place, pk in enumerate(given) if pk not in known]

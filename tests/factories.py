@@ -11,7 +11,9 @@ from accounts.platforms.base import Tokens
 from adminapi import jwts
 from adminapi.logins import LIVES
 from adminapi.models import Session
+from ouipost.events import signing
 from ouipost.events.journal import SYSTEM
+from ouipost.events.models import Delivery, Message, Webhook
 from posts.models import Media, Post, Schedule, Slot, Target, TargetStatus
 from posts.services import sync
 from workspaces.keys import create_key
@@ -117,3 +119,17 @@ def make_schedule(
     for day, at, platforms in slots:
         Slot.objects.create(schedule=schedule, day=day, time=time.fromisoformat(at), platforms=platforms)
     return schedule
+
+
+def make_webhook(**values: Any) -> Webhook:
+    webhook = Webhook(**{"url": "https://1.1.1.1/hook", "events": ["post.published"]} | values)
+    webhook.seal(signing.normal_secret("a secret of sixteen"))
+    webhook.save()
+    return webhook
+
+
+def make_delivery(webhook: Webhook, *, type: str = "post.published", at: datetime = NOW, **values: Any) -> Delivery:
+    """Write an event of this type that a webhook has got, unless said otherwise."""
+    message = Message.objects.create(type=type, body=f'{{"type":"{type}"}}', created_at=at)
+    given = {"status": "delivered", "created_at": at, "finished_at": at} | values
+    return Delivery.objects.create(webhook=webhook, message=message, **given)

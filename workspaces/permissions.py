@@ -46,6 +46,9 @@ CONSOLE_PERMISSIONS = {
     "analytics.accountsync": "analytics.view",
     "analytics.targetnumbers": "analytics.view",
     "events.event": "audit.view",
+    "events.webhook": "webhooks.manage",
+    "events.delivery": "webhooks.manage",
+    "events.deliveryattempt": "webhooks.manage",
 }
 
 

@@ -101,7 +101,7 @@ class BoundedPages(Pages):
 
     def rows(self, queryset: Any, first: int, end: int) -> list[Any]:
         keys = list(queryset.values_list("pk", flat=True)[first:end])
-        found = queryset.model._default_manager.in_bulk(keys)
+        found = queryset.order_by().in_bulk(keys)
         return [found[key] for key in keys if key in found]
 
     def get_paginated_response(self, data: Any) -> Response:

@@ -11,6 +11,8 @@ from standardwebhooks import Webhook as Signer
 PREFIX = "whsec_"
 SECRET_BYTES = 32
 LEAST_BYTES, MOST_BYTES = 24, 64
+LEAST_CHARACTERS, MOST_CHARACTERS = 16, 128
+"""How long a secret may be that a caller gives."""
 
 
 class BadSecret(ValueError):

@@ -1,6 +1,7 @@
 """What can be done to webhooks; each function is one transaction and one line in the journal."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.db.models import F
 from django.shortcuts import get_object_or_404
 
 from ouipost.claims import database_now
+from ouipost.crypto import CannotDecrypt
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events import outbox, resting, signing
 from ouipost.events.catalogue import TEST, Told
@@ -92,7 +94,8 @@ def rotate_secret(
 ) -> tuple[Webhook, str]:
     """Give a webhook another secret and return both; the old one signs too until the grace is over."""
     locked, shown = lock(webhook), _secret(secret)
-    locked.keep_previous(until=now + grace)
+    with suppress(CannotDecrypt):  # then nothing was signed with it either
+        locked.keep_previous(until=now + grace)
     locked.seal(shown)
     locked.save()
     record("secret_rotated", locked, actor=actor, url=locked.url, old_one_signs_until=now + grace)
@@ -115,23 +118,25 @@ def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
 
 @transaction.atomic
 def redeliver(delivery: Delivery, *, actor: Actor) -> Delivery:
-    """Send a delivery that has ended once more, under the same id; raises UnderWay, or WebhookDisabled."""
-    webhook = lock(delivery.webhook)
+    """Send a delivery that has ended once more, under the same id; raises Http404, UnderWay, or WebhookDisabled."""
+    webhook = lock(Webhook(pk=delivery.webhook_id))
     row = get_object_or_404(Delivery.objects.select_for_update(), pk=delivery.pk, webhook=webhook)
     if not webhook.is_active:
         raise WebhookDisabled
     if row.status == DeliveryStatus.PENDING:
-        raise UnderWay(next_attempt_at=row.due_at)
+        raise UnderWay(next_attempt_at=row.due_at and row.due_at.replace(microsecond=0))
     send_again([row], webhook, now=database_now())
     record("redelivered", webhook, actor=actor, delivery=row.pk, event=f"evt_{row.message_id}")
-    return get_object_or_404(Delivery, pk=row.pk)
+    return row
 
 
 def send_again(rows: list[Delivery], webhook: Webhook, *, now: datetime) -> int:
     """Make ended deliveries of a locked webhook due; returns how many were not due or under way already."""
-    ended = [row for row in rows if row.status != DeliveryStatus.PENDING]
+    ended, afresh = [row for row in rows if row.status != DeliveryStatus.PENDING], AFRESH | {"due_at": now}
     for row in ended:
         count(webhook, row.status, -1)
+        for name, value in afresh.items():
+            setattr(row, name, value)
     webhook.save(update_fields=["successful_deliveries", "failed_deliveries"])
-    Delivery.objects.filter(pk__in=[row.pk for row in ended]).update(due_at=now, fence=F("fence") + 1, **AFRESH)
+    Delivery.objects.filter(pk__in=[row.pk for row in ended]).update(**afresh, fence=F("fence") + 1)
     return len(ended)

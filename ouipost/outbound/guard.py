@@ -30,14 +30,15 @@ NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*"
 NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
 """What some resolver somewhere reads as an IPv4 address."""
 
-# Python's is_private and is_global let NAT64, IPv4-compatible, multicast and site-local addresses pass.
+# Python's is_private and is_global let NAT64, IPv4-compatible, multicast and site-local addresses pass. ::/8 has the
+# IPv4-compatible, the IPv4-translated and NAT64; mapped ones were unwrapped before.
 REFUSED = tuple(
     ip_network(network)
     for network in (
         *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
         *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24"),
         *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
-        *("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16"),
+        *("::/8", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16"),
         *("3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"),
     )
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 
@@ -16,11 +17,13 @@ from tests.analytics.readings import publish
 from tests.factories import (
     NOW,
     make_account,
+    make_delivery,
     make_key,
     make_media,
     make_post,
     make_schedule,
     make_user,
+    make_webhook,
     make_workspace,
 )
 from workspaces.models import Membership, Role, Workspace
@@ -44,6 +47,7 @@ def world(db: None) -> None:
     Membership.objects.create(workspace=workspace, user=make_user(email="member@example.com"))
     record("updated", post, actor=SYSTEM)
     publish(account, at=NOW)
+    make_delivery(make_webhook())
 
 
 def logged_in(role: str) -> Client:
@@ -108,6 +112,22 @@ def test_staff_log_in_with_their_address_whatever_its_case(db: None) -> None:
     assert (answer.status_code, client.get("/console/").status_code) == (302, 200)
 
 
+def test_the_table_of_visits_has_nothing_that_opens_the_console(db: None) -> None:
+    make_user(email="admin@example.com", password="a long pass phrase")
+    browser = Client()
+    browser.post("/console/login/", {"username": "admin@example.com", "password": "a long pass phrase"})
+    cookie, row = browser.cookies["sessionid"].value, Session.objects.get().session_key
+    thief = Client()
+    thief.cookies["sessionid"] = row
+
+    opened = [each.get("/console/").status_code for each in (browser, thief)]
+    browser.post("/console/logout/")
+    browser.cookies["sessionid"] = cookie
+
+    assert (opened, cookie == row) == ([200, 302], False)
+    assert (browser.get("/console/").status_code, Session.objects.filter(session_key=row).exists()) == (302, False)
+
+
 def test_only_the_console_may_evaluate_scripts(db: None) -> None:
     console, page = Client().get("/console/login/"), Client().get("/")
 
@@ -127,13 +147,25 @@ def test_a_workspace_changed_in_the_console_is_told_to_the_journal_once(db: None
 
 
 def test_a_traceback_in_the_logs_shows_no_local_variables() -> None:
-    formatter = logging_config("text")["formatters"]["lines"]
-    handler = logging.StreamHandler()
-    handler.setFormatter(formatter["()"](**{key: value for key, value in formatter.items() if key != "()"}))
-
-    line = handler.format(_failure())
+    line = _logged(_failure())
 
     assert ("Traceback" in line, SECRET in line) == (True, False)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_key_in_an_address_is_masked_in_the_logs(form: str) -> None:
+    key = "pk_live_" + "aB3" * 10 + "xy"
+
+    line = _logged(logging.LogRecord("test", logging.WARNING, __file__, 1, "Not Found: /api/%s", (key,), None), form)
+
+    assert ("Not Found: /api/[masked]" in line, key in line) == (True, False)
+
+
+def _logged(record: logging.LogRecord, form: str = "text") -> str:
+    formatter = logging_config(form)["formatters"]["lines"]
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter["()"](**{key: value for key, value in formatter.items() if key != "()"}))
+    return handler.format(record)
 
 
 def _failure() -> logging.LogRecord:

@@ -1,10 +1,13 @@
 """What holds for every route of the admin API: who may, the envelope, strict queries and bodies, asking twice."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from ouipost.events.models import Event
 from ouipost.ids import new_id
@@ -13,7 +16,7 @@ from tests.contract.routes import Route, admin_routes, api_routes
 from tests.contract.seed import SAMPLES, differences
 from tests.contract.test_bad_bodies import MALFORMED, MEGABYTE
 from tests.contract.world import PASSWORD, error_of, fields_of
-from tests.factories import make_key, make_token, make_user, make_workspace
+from tests.factories import make_delivery, make_key, make_token, make_user, make_webhook, make_workspace
 from workspaces.models import Role, User
 from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS
 
@@ -38,7 +41,8 @@ REQUIRED = {
     "profile": None,
 }
 """By the contract; None: whoever is logged in. What is not named here is held against its own declaration alone."""
-PREFIXES = {"users": "user", "keys": "key", "workspaces": "ws", "webhooks": "wh"}
+PREFIXES = {"users": "user", "keys": "key", "workspaces": "ws", "webhooks": "wh", "deliveries": "dlv"}
+WEBHOOK: dict[str, Any] = {"url": "https://1.1.1.1/hook", "events": ["post.failed"]}
 CALLERS: dict[str, dict[str, Any]] = {
     **{role: {"role": role} for role in Role.values},
     **{f"{name} alone": {"role": "viewer", "permissions": [name]} for name in ADMIN_PERMISSIONS},
@@ -52,7 +56,10 @@ def required_for(route: Route) -> str | None:
 
 
 def address_of(route: Route) -> str:
-    return route.template.format_map({place: new_id(PREFIXES.get(route.resource, "x")) for place in route.places})
+    """Return the address with an id in each place, of the collection that stands before it."""
+    steps = route.template.split("/")
+    kinds = {step.strip("{}"): PREFIXES.get(before, "x") for before, step in pairwise(steps)}
+    return route.template.format_map({place: new_id(kinds[place]) for place in route.places})
 
 
 def asked(client: AdminClient, route: Route, query: str = "", body: Any = None) -> Any:
@@ -70,6 +77,7 @@ def test_the_two_walks_see_each_their_own() -> None:
 
     assert {"/admin/users", "/admin/users/{pk}", "/admin/keys/{pk}/rotate", "/admin/logout"} <= templates
     assert "/admin/workspaces/{pk}/members" in templates
+    assert "/admin/webhooks/{webhook}/deliveries/{pk}/redeliver" in templates
     assert all(route.template.startswith("/admin/") for route in ROUTES)
     assert all(route.template.startswith("/api/") for route in api_routes())
 
@@ -148,11 +156,17 @@ BODIES: dict[str, tuple[str, str]] = {
     "set members": ("PUT", "/admin/workspaces/{workspace}/members"),
     "make a key": ("POST", "/admin/keys"),
     "change a key": ("PATCH", "/admin/keys/{key}"),
+    "make a webhook": ("POST", "/admin/webhooks"),
+    "change a webhook": ("PUT", "/admin/webhooks/{webhook}"),
+    "rotate its secret": ("POST", "/admin/webhooks/{webhook}/rotate-secret"),
+    "replay": ("POST", "/admin/webhooks/{webhook}/replay"),
 }
 
 
 def rows(user: User) -> dict[str, str]:
-    return {"user": user.pk, "workspace": make_workspace().pk, "key": make_key()[0].pk}
+    webhook = make_webhook()
+    ours = {"user": user.pk, "workspace": make_workspace().pk, "key": make_key()[0].pk}
+    return ours | {"webhook": webhook.pk, "delivery": make_delivery(webhook).pk}
 
 
 @pytest.mark.parametrize("endpoint", BODIES)
@@ -174,6 +188,7 @@ def test_malformed_bodies_are_refused_and_change_nothing(db: None, endpoint: str
 
 Call = tuple[str, str, Any]
 USER = {"email": "new@example.com", "password": "a fine pass phrase", "role": "editor"}
+SINCE = {"since": (timezone.now() - timedelta(days=1)).isoformat()}
 CALLS: dict[str, Callable[[dict[str, str]], Call]] = {
     "profile": lambda ids: ("PUT", "/admin/profile", {"name": "Ada"}),
     "make a user": lambda ids: ("POST", "/admin/users", USER),
@@ -184,6 +199,17 @@ CALLS: dict[str, Callable[[dict[str, str]], Call]] = {
     "change a key": lambda ids: ("PUT", f"/admin/keys/{ids['key']}", {"name": "Shop"}),
     "rotate a key": lambda ids: ("POST", f"/admin/keys/{ids['key']}/rotate", None),
     "revoke a key": lambda ids: ("DELETE", f"/admin/keys/{ids['key']}", None),
+    "make a webhook": lambda ids: ("POST", "/admin/webhooks", WEBHOOK),
+    "change a webhook": lambda ids: ("PUT", f"/admin/webhooks/{ids['webhook']}", {"events": ["post.missed"]}),
+    "delete a webhook": lambda ids: ("DELETE", f"/admin/webhooks/{ids['webhook']}", None),
+    "test a webhook": lambda ids: ("POST", f"/admin/webhooks/{ids['webhook']}/test", None),
+    "rotate its secret": lambda ids: ("POST", f"/admin/webhooks/{ids['webhook']}/rotate-secret", {"grace_hours": 1}),
+    "replay": lambda ids: ("POST", f"/admin/webhooks/{ids['webhook']}/replay", SINCE),
+    "redeliver": lambda ids: (
+        "POST",
+        f"/admin/webhooks/{ids['webhook']}/deliveries/{ids['delivery']}/redeliver",
+        None,
+    ),
     "delete oneself": lambda ids: ("DELETE", f"/admin/users/{ids['user']}", None),
     "take an address": lambda ids: ("PUT", f"/admin/users/{ids['other']}", {"email": "admin@example.com"}),
 }
@@ -201,7 +227,7 @@ def test_a_repeat_gets_the_first_answer_and_changes_nothing(db: None, call: str)
     method, path, body = CALLS[call](ids)
     other = admin(method, path, (body or {}) | {"x": 1}, Idempotency_Key="again")
 
-    assert first.status_code in (200, 201, 409), first.content
+    assert first.status_code in (200, 201, 202, 409), first.content
     assert "Idempotent-Replayed" not in first.headers
     assert (again.status_code, again.content) == (first.status_code, first.content)
     assert again.headers["Idempotent-Replayed"] == "true"

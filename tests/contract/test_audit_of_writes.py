@@ -22,13 +22,24 @@ from posts.models import Post, Target
 from tests.conftest import AdminClient, ApiClient
 from tests.contract.routes import Route, admin_routes, api_routes
 from tests.contract.world import CALLBACK, upload
-from tests.factories import make_account, make_key, make_media, make_post, make_schedule, make_token, make_user
+from tests.factories import (
+    make_account,
+    make_delivery,
+    make_key,
+    make_media,
+    make_post,
+    make_schedule,
+    make_token,
+    make_user,
+    make_webhook,
+)
 from tests.factories import make_workspace as workspace_of
 from tests.posts.pictures import picture
 from workspaces.models import ApiKey, Membership, User, Workspace
 
 ADDRESS, AGENT = "203.0.113.9", "an agent/1.0"
 PASSWORD = "correct horse battery staple"
+WEBHOOK_SECRET = "a secret of sixteen or more"
 LATER = "2036-01-01T00:00:00Z"
 WRITES_NOTHING = {"POST /api/posts/{pk}/validate", "POST /api/posts/validate"}
 """Sent with POST, and only looks."""
@@ -99,6 +110,24 @@ def _log_in(world: World) -> Any:
     return world.act("POST", "/admin/login", {"email": world.user.email, "password": "a long pass phrase"})
 
 
+def _webhook(path: str = "") -> str:
+    return f"/admin/webhooks/{make_webhook().pk}{path}"
+
+
+def _make_webhook(world: World) -> Any:
+    body = {"url": "https://1.1.1.1/hook", "events": ["post.failed"], "secret": WEBHOOK_SECRET}
+    return world.act("POST", "/admin/webhooks", body)
+
+
+def _rotate_secret(world: World) -> Any:
+    return world.act("POST", _webhook("/rotate-secret"), {"secret": WEBHOOK_SECRET})
+
+
+def _redeliver(world: World) -> Any:
+    sent = make_delivery(make_webhook())
+    return world.act("POST", f"/admin/webhooks/{sent.webhook_id}/deliveries/{sent.pk}/redeliver")
+
+
 def _other_user(world: World) -> str:
     return f"/admin/users/{make_user(email='other@example.com', role='editor').pk}"
 
@@ -158,6 +187,15 @@ WRITES: dict[str, Write] = {
     "PUT /admin/keys/{pk}": lambda world: world.act("PUT", f"/admin/keys/{make_key()[0].pk}", {"expires_at": LATER}),
     "DELETE /admin/keys/{pk}": lambda world: world.act("DELETE", f"/admin/keys/{make_key()[0].pk}"),
     "POST /admin/keys/{pk}/rotate": _rotate,
+    "POST /admin/webhooks": _make_webhook,
+    "PUT /admin/webhooks/{pk}": lambda world: world.act("PUT", _webhook(), {"events": ["post.missed"]}),
+    "DELETE /admin/webhooks/{pk}": lambda world: world.act("DELETE", _webhook()),
+    "POST /admin/webhooks/{pk}/test": lambda world: world.act("POST", _webhook("/test")),
+    "POST /admin/webhooks/{pk}/rotate-secret": _rotate_secret,
+    "POST /admin/webhooks/{pk}/replay": lambda world: world.act(
+        "POST", _webhook("/replay"), {"since": database_now().isoformat()}
+    ),
+    "POST /admin/webhooks/{webhook}/deliveries/{pk}/redeliver": _redeliver,
     "POST /admin/pause": _pause,
     "POST /admin/resume": _resume,
 }
@@ -218,7 +256,12 @@ def test_a_write_leaves_a_line_of_its_caller_with_address_and_agent(world: World
     assert lines.filter(ip_address=ADDRESS, user_agent=AGENT, **who).exists(), list(Event.objects.values())
     assert lines.count() == lines.filter(ip_address=ADDRESS, user_agent=AGENT).count()
     everything = str(list(Event.objects.values()))
-    secrets = (PASSWORD, world.api.headers["X-API-Key"], world.admin.headers["Authorization"].partition(" ")[2])
+    secrets = (
+        PASSWORD,
+        WEBHOOK_SECRET,
+        world.api.headers["X-API-Key"],
+        world.admin.headers["Authorization"].partition(" ")[2],
+    )
     assert [secret for secret in (*secrets, "of the person", "of the page") if secret in everything] == []
 
 
@@ -332,12 +375,27 @@ def _read_now(world: World) -> tuple[str, dict[str, Any]]:
     return "analytics_accountsync_changelist", {"action": "read_now", "_selected_action": sync.pk}
 
 
+def _webhook_action(name: str) -> Callable[[World], tuple[str, dict[str, Any]]]:
+    return lambda _: ("events_webhook_changelist", {"action": name, "_selected_action": make_webhook().pk})
+
+
+def _send_again(world: World) -> tuple[str, dict[str, Any]]:
+    sent = make_delivery(make_webhook())
+    return "events_delivery_changelist", {"action": "redeliver", "_selected_action": sent.pk}
+
+
 NEW_WORKSPACE = {"name": "New", "description": "", "mode": "live", "settings": "{}"}
+NEW_WEBHOOK = {"url": "https://1.1.1.1/hook", "events": ["post.failed"], "given_secret": WEBHOOK_SECRET}
 IN_THE_CONSOLE: dict[str, Callable[[World], tuple[str, dict[str, Any]]]] = {
     "post.publish_requested": _post_action("publish_now", "draft"),
     "post.retried": _post_action("retry_failed", "failed"),
     "account.read_requested": _read_now,
     "workspace.created": lambda _: ("workspaces_workspace_add", NEW_WORKSPACE),
+    "webhook.created": lambda _: ("events_webhook_add", NEW_WEBHOOK),
+    "webhook.tested": _webhook_action("send_test"),
+    "webhook.secret_rotated": _webhook_action("rotate_secret"),
+    "webhook.replayed": _webhook_action("replay_last_day"),
+    "webhook.redelivered": _send_again,
 }
 
 
@@ -349,6 +407,7 @@ def test_what_is_done_in_the_console_is_told_of_the_person(world: World, kind: s
 
     [line] = Event.objects.filter(type=kind)
     assert (line.user_id, line.ip_address, line.user_agent) == (world.user.pk, ADDRESS, AGENT)
+    assert WEBHOOK_SECRET not in str(line.details)
 
 
 def test_another_password_in_the_console_is_told_and_ends_what_was_open_elsewhere(world: World) -> None:

@@ -1,0 +1,993 @@
+"""/admin/webhooks against the reference and the contract."""
+
+import base64
+import socket
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+from standardwebhooks.webhooks import WebhookVerificationError
+
+from ouipost.api.models import StoredAnswer
+from ouipost.claims import database_now
+from ouipost.crypto import CannotDecrypt, encrypt
+from ouipost.events import replays
+from ouipost.events.catalogue import EVENTS
+from ouipost.events.journal import SYSTEM, record
+from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Replay, Webhook
+from ouipost.ids import new_id
+from tests.conftest import AdminClient
+from tests.contract.seed import assert_matches, differences, request_body, sample
+from tests.contract.world import at, error_of, fields_of
+from tests.factories import NOW, make_delivery, make_post, make_token, make_user, make_webhook, make_workspace
+from tests.outbound.conftest import NameServer
+from tests.webhooks.conftest import deliver_due, deliver_now
+from tests.webhooks.receiver import Received, Receiver
+from workspaces.models import User, Workspace
+
+URL = "https://yourapp.com/webhooks/post"
+MADE = "2024-01-22T10:00:00Z"
+SHOWN = {
+    *("id", "url", "events", "workspaces", "is_active", "disabled_reason", "failing_since"),
+    *("created_at", "last_triggered_at", "old_secret_signs_until", "stats"),
+}
+SHOWN_OF_DELIVERY = {
+    *("id", "event_id", "event", "status", "attempts"),
+    *("created_at", "next_attempt_at", "finished_at", "body", "log"),
+}
+SHOWN_OF_REPLAY = {
+    *("id", "replay_id", "scope", "since", "until", "total", "done", "created_at", "finished_at"),
+}
+
+
+@pytest.fixture(autouse=True)
+def names(monkeypatch: pytest.MonkeyPatch) -> NameServer:
+    """No name resolves, unless a test says so."""
+    server = NameServer()
+    monkeypatch.setattr(socket, "getaddrinfo", server.getaddrinfo)
+    return server
+
+
+@pytest.fixture
+def receiver(settings: Settings) -> Iterator[Receiver]:
+    settings.OUTBOUND_ALLOW = ["127.0.0.0/8"]
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+def administrator() -> AdminClient:
+    """Log in at the moment that a test has travelled to."""
+    user = User.objects.filter(email="admin@example.com").first()
+    return AdminClient(make_token(user or make_user(email="admin@example.com", password=None)))
+
+
+def told(kind: str) -> Event:
+    """Return the one line that the journal has of this kind; an administrator must be its author."""
+    event = Event.objects.get(type=kind)
+    assert (event.user_email, event.key_id, event.ip_address) == ("admin@example.com", "", "127.0.0.1")
+    return event
+
+
+def make(admin: AdminClient, **values: Any) -> dict[str, Any]:
+    """Make a webhook over the API and return it as it is shown then: with its secret."""
+    response = admin.post("/admin/webhooks", {"url": URL, "events": ["post.published"]} | values)
+    assert response.status_code == 201, response.content
+    made: dict[str, Any] = response.json()["data"]["webhook"]
+    return made
+
+
+def shown(admin: AdminClient, pk: str) -> dict[str, Any]:
+    found: dict[str, Any] = admin.get(f"/admin/webhooks/{pk}").json()["data"]["webhook"]
+    return found
+
+
+def publish(workspace: Workspace, verb: str = "published") -> str:
+    """Let the journal tell of a post, and return the id that receivers see."""
+    return f"evt_{record(verb, make_post(workspace), actor=SYSTEM).pk}"
+
+
+def deliveries_of(admin: AdminClient, pk: str, query: str = "") -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = admin.get(f"/admin/webhooks/{pk}/deliveries{query}").json()["data"]["deliveries"]
+    return found
+
+
+def verified(call: Received, *secrets: str) -> list[bool]:
+    """Return, for each secret, whether its holder takes this call for ours, by the library of Standard Webhooks."""
+
+    def is_taken(secret: str) -> bool:
+        try:
+            call.verify(secret)
+        except WebhookVerificationError:
+            return False
+        return True
+
+    return [is_taken(secret) for secret in secrets]
+
+
+def as_secret(content: bytes) -> str:
+    return "whsec_" + base64.b64encode(content).decode()
+
+
+@time_machine.travel("2024-01-22T09:31:00Z", tick=False)
+def test_the_list_is_as_in_the_reference(db: None) -> None:
+    told = sample("GET /admin/webhooks")["webhooks"][0]
+    webhook = make_webhook(url=told["url"], events=told["events"], last_triggered_at=at(told["last_triggered_at"]))
+    counted = {name: told["stats"][name] for name in ("successful_deliveries", "failed_deliveries")}
+    Webhook.objects.filter(pk=webhook.pk).update(created_at=at(told["created_at"]), **counted)
+
+    response = administrator().get("/admin/webhooks")
+
+    assert_matches(response, "GET /admin/webhooks")
+    data = response.json()["data"]
+    assert (set(data), set(data["webhooks"][0])) == ({"webhooks"}, SHOWN)
+    assert data["webhooks"][0]["stats"] == {
+        "total_deliveries": 145,
+        "successful_deliveries": 143,
+        "failed_deliveries": 2,
+    }
+
+
+def test_one_webhook_is_shown_with_the_fields_of_the_list_and_no_secret(admin: AdminClient) -> None:
+    made = make(admin, secret="a secret of mine, a long one")
+
+    one = admin.get(f"/admin/webhooks/{made['id']}")
+
+    assert one.json()["data"] == {"webhook": {name: value for name, value in made.items() if name != "secret"}}
+    assert set(one.json()["data"]["webhook"]) == SHOWN
+    assert one.json()["data"]["webhook"] == admin.get("/admin/webhooks").json()["data"]["webhooks"][0]
+    assert made["secret"].removeprefix("whsec_") not in one.content.decode()
+
+
+@time_machine.travel(MADE, tick=False)
+def test_making_a_webhook_takes_the_body_of_the_reference_and_answers_with_the_fields_of_its_list(db: None) -> None:
+    body = request_body("POST /admin/webhooks")
+
+    response = administrator().post("/admin/webhooks", body)
+
+    assert (response.status_code, set(response.json()), set(response.json()["data"])) == (
+        201,
+        {"success", "data"},
+        {"webhook"},
+    )
+    webhook = response.json()["data"]["webhook"]
+    made_otherwise = ("events.*", "created_at", "last_triggered_at")
+    expected = sample("GET /admin/webhooks")["webhooks"][0] | {"events": body["events"], "last_triggered_at": None}
+    expected["stats"] = dict.fromkeys(expected["stats"], 0)
+    assert list(differences(webhook, expected, made=made_otherwise)) == []
+    assert set(webhook) == {*SHOWN, "secret"}
+    assert (webhook["events"], webhook["created_at"], webhook["workspaces"]) == (body["events"], MADE, [])
+    assert webhook["secret"] == as_secret(body["secret"].encode())
+    event = told("webhook.created")
+    assert (event.resource_id, event.details) == (
+        webhook["id"],
+        {"url": URL, "events": body["events"], "workspace_ids": []},
+    )
+
+
+def test_a_secret_stands_encrypted_and_nowhere_else(admin: AdminClient) -> None:
+    given, other = "my very own secret", "another of my secrets"
+    made = make(admin, secret=given)
+    rotated = admin.post(f"/admin/webhooks/{made['id']}/rotate-secret", {"secret": other}).json()["data"]["webhook"]
+
+    everything = str([list(table.objects.values()) for table in (Webhook, Event, StoredAnswer)])
+
+    secrets = (given, other, made["secret"], rotated["secret"])
+    assert not any(each.removeprefix("whsec_") in everything for each in secrets)
+    webhook = Webhook.objects.get()
+    assert webhook.secrets(now=webhook.created_at) == [rotated["secret"], made["secret"]]
+    Webhook.objects.update(secret=webhook.previous_secret)
+    with pytest.raises(CannotDecrypt):
+        Webhook.objects.get().secrets(now=webhook.created_at)
+
+
+def test_without_a_secret_we_make_one_that_nobody_can_guess(admin: AdminClient) -> None:
+    one, other = (make(admin)["secret"] for _ in range(2))
+
+    contents = {base64.b64decode(secret.removeprefix("whsec_"), validate=True) for secret in (one, other)}
+
+    assert [secret[:6] for secret in (one, other)] == ["whsec_"] * 2
+    assert [len(content) for content in contents] == [32] * 2
+
+
+TAKEN = {
+    "the shortest": ("x" * 16, b"x" * 16),
+    "the longest": ("x" * 128, b"x" * 128),
+    "not ASCII": ("ein langes Geheimnis: süß", "ein langes Geheimnis: süß".encode()),
+    "not in its composed form": ("u\u0308" * 8, "u\u0308".encode() * 8),
+    "with spaces": (" a secret of mine ", b" a secret of mine "),
+    "24 bytes": (as_secret(b"b" * 24), b"b" * 24),
+    "64 bytes": (as_secret(b"\xff" * 64), b"\xff" * 64),
+}
+
+
+@pytest.mark.parametrize("case", TAKEN)
+def test_a_given_secret_is_taken_as_its_bytes_and_shown_as_base64(
+    admin: AdminClient, workspace: Workspace, receiver: Receiver, case: str
+) -> None:
+    given, content = TAKEN[case]
+    made = make(admin, url=receiver.url, secret=given)
+    other = make(admin, is_active=False)
+    rotated = admin.post(f"/admin/webhooks/{other['id']}/rotate-secret", {"secret": given}).json()["data"]["webhook"]
+
+    publish(workspace)
+    deliver_due()
+
+    assert made["secret"] == rotated["secret"] == as_secret(content)
+    assert verified(receiver.calls[0], as_secret(content), as_secret(content + b"x")) == [True, False]
+
+
+REFUSED: dict[str, Any] = {
+    "15 characters": "x" * 15,
+    "129 characters": "x" * 129,
+    "nothing": "",
+    "null": None,
+    "a number": 1234567890123456,
+    "23 bytes": as_secret(b"b" * 23),
+    "65 bytes": as_secret(b"b" * 65),
+    "no base64": "whsec_" + "!" * 32,
+    "without its padding": as_secret(b"b" * 25).rstrip("="),
+    "the other alphabet of base64": as_secret(b"\xff" * 30).replace("/", "_"),
+    "a control character": "x" * 16 + "\x07",
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_another_secret_is_refused_and_changes_nothing(admin: AdminClient, case: str) -> None:
+    webhook = make_webhook()
+
+    answers = [
+        admin.post("/admin/webhooks", {"url": URL, "events": ["post.failed"], "secret": REFUSED[case]}),
+        admin.post(f"/admin/webhooks/{webhook.pk}/rotate-secret", {"secret": REFUSED[case]}),
+    ]
+
+    assert [set(fields_of(answer)) for answer in answers] == [{"secret"}] * 2
+    assert Webhook.objects.get().secret == webhook.secret
+    assert not Event.objects.exists()
+
+
+INVALID: list[tuple[dict[str, Any], dict[str, str]]] = [
+    ({}, {"url": "required", "events": "required"}),
+    ({"url": "", "events": []}, {"url": "blank", "events": "empty"}),
+    ({"url": None, "events": None}, {"url": "null", "events": "null"}),
+    ({"url": 1, "events": "post.failed"}, {"url": "string", "events": "list"}),
+    ({"url": URL, "events": {}}, {"events": "list"}),
+    (
+        {"url": URL, "events": ["post.failed", "post.exploded", None, "webhook.test"]},
+        {"events.1": "post.created, post.updated", "events.2": "null", "events.3": "one of"},
+    ),
+    ({"url": f"{URL}?{'x' * 2000}", "events": ["post.failed"]}, {"url": "2000"}),
+    (
+        {"url": URL, "events": ["post.failed"], "active": True, "signing_key": "x"},
+        {"active": "U", "signing_key": "Unk"},
+    ),
+    ({"url": URL, "events": ["post.failed"], "workspaces": "ws_1"}, {"workspaces": "list"}),
+    ({"url": URL, "events": ["post.failed"], "workspaces": ["x", 1]}, {"workspaces.1": "string"}),
+    (
+        {"url": URL, "events": ["post.failed"], "workspaces": ["ws_1", "ws_2"]},
+        {f"workspaces.{n}": "no" for n in (0, 1)},
+    ),
+    (
+        {"url": "http://10.0.0.1", "events": ["x"], "secret": "short", "workspaces": [None], "is_active": 1},
+        {"url": "https", "events.0": "one of", "secret": "16", "workspaces.0": "null", "is_active": "true or false"},
+    ),
+    (
+        {"url": "https://[::1]/", "events": ["post.failed"], "secret": "whsec_x" * 3},
+        {"url": "public", "secret": "base64"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("body", "problems"), INVALID)
+def test_everything_that_is_wrong_is_named_at_once(
+    admin: AdminClient, body: dict[str, Any], problems: dict[str, str]
+) -> None:
+    found = fields_of(admin.post("/admin/webhooks", body))
+
+    assert set(found) == set(problems)
+    assert all(part in found[name][0] for name, part in problems.items()), found
+    assert not Webhook.objects.exists()
+    assert not Event.objects.exists()
+
+
+@pytest.mark.parametrize("field", ["url", "events", "workspaces", "is_active", "secret"])
+def test_what_is_refused_at_first_is_refused_as_a_change_too(admin: AdminClient, field: str) -> None:
+    made = make(admin)
+    wrong = {"url": "https://127.0.0.1/", "events": [], "workspaces": ["ws_1"], "is_active": None, "secret": "x" * 16}
+
+    answers = [admin(method, f"/admin/webhooks/{made['id']}", {field: wrong[field]}) for method in ("PUT", "PATCH")]
+
+    assert [{name.partition(".")[0] for name in fields_of(answer)} for answer in answers] == [{field}] * 2
+    assert shown(admin, made["id"]) == {name: value for name, value in made.items() if name != "secret"}
+
+
+def test_every_event_of_the_catalogue_can_be_asked_for_and_each_once(admin: AdminClient) -> None:
+    made = make(admin, events=[*EVENTS, *EVENTS])
+
+    assert made["events"] == list(EVENTS)
+    assert set(EVENTS) >= set(request_body("POST /admin/webhooks")["events"])
+    assert set(EVENTS) == {
+        *("post.created", "post.scheduled", "post.published", "post.failed"),
+        *("account.connected", "account.disconnected", "account.expired"),
+        *("post.updated", "post.deleted", "post.partially_published", "post.needs_review", "post.missed"),
+        *("account.expiring", "account.error", "media.failed"),
+    }
+
+
+def test_a_workspace_that_was_deleted_cannot_be_given_and_may_come_back(admin: AdminClient) -> None:
+    one, gone = make_workspace(), make_workspace()
+    made = make(admin, workspaces=[one.pk, gone.pk])
+    path = f"/admin/webhooks/{made['id']}"
+    Workspace.objects.filter(pk=gone.pk).update(deleted_at=at(MADE))
+
+    again = admin.put(path, shown(admin, made["id"]))
+    taken = admin.put(path, {"workspaces": [one.pk, one.pk]})
+    refused = admin.put(path, {"workspaces": [one.pk, gone.pk]})
+
+    assert again.json()["data"]["webhook"]["workspaces"] == [one.pk, gone.pk]
+    assert taken.json()["data"]["webhook"]["workspaces"] == [one.pk]
+    assert fields_of(refused) == {"workspaces.1": ["There is no such workspace."]}
+
+
+def test_a_webhook_of_some_workspaces_hears_of_those_alone_and_one_of_none_of_all(
+    admin: AdminClient, workspace: Workspace
+) -> None:
+    other = make_workspace(mode="live")
+    limited, wide = make(admin, workspaces=[workspace.pk]), make(admin)
+
+    heard, unheard = publish(workspace), publish(other)
+
+    assert [each["event_id"] for each in deliveries_of(admin, limited["id"])] == [heard]
+    assert [each["event_id"] for each in deliveries_of(admin, wide["id"])] == [unheard, heard]
+    assert [each["body"]["mode"] for each in deliveries_of(admin, wide["id"])] == ["live", "sandbox"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("url", "https://other.example/hook"), ("events", ["media.failed"]), ("workspaces", True), ("is_active", False)],
+)
+def test_one_field_changes_alone(admin: AdminClient, workspace: Workspace, method: str, name: str, value: Any) -> None:
+    pk = make(admin)["id"]
+    value = [workspace.pk] if name == "workspaces" else value
+    before = shown(admin, pk)
+
+    response = admin(method, f"/admin/webhooks/{pk}", {name: value})
+
+    reason = {"disabled_reason": "It was switched off."} if name == "is_active" else {}
+    assert response.json()["data"]["webhook"] == shown(admin, pk) == before | {name: value} | reason
+    details = told("webhook.updated").details
+    stored = "workspace_ids" if name == "workspaces" else name
+    assert (details["before"], details["after"]) == ({stored: before[name]}, {stored: value})
+
+
+def test_the_whole_of_a_get_can_be_sent_back_and_changes_nothing(admin: AdminClient, workspace: Workspace) -> None:
+    pk = make(admin, workspaces=[workspace.pk], events=["post.failed", "post.published"])["id"]
+    publish(workspace)
+    before, row = shown(admin, pk), Webhook.objects.values().get()
+
+    response = admin.put(f"/admin/webhooks/{pk}", before)
+    bold = admin.put(f"/admin/webhooks/{pk}", before | {"id": "wh_x", "stats": {}, "disabled_reason": "No."})
+
+    assert response.json()["data"]["webhook"] == bold.json()["data"]["webhook"] == before
+    assert Webhook.objects.values().get() == row
+    assert Delivery.objects.get().status == "pending"
+
+
+def test_an_address_that_stays_is_not_asked_for_again(admin: AdminClient, names: NameServer) -> None:
+    pk = make(admin)["id"]
+    names.knows["yourapp.com."] = ["10.0.0.1"]
+    names.asked.clear()
+
+    kept = admin.put(f"/admin/webhooks/{pk}", shown(admin, pk) | {"is_active": False})
+    moved = admin.put(f"/admin/webhooks/{pk}", {"url": f"{URL}/2"})
+
+    assert (kept.status_code, set(fields_of(moved)), names.asked) == (200, {"url"}, ["yourapp.com."])
+
+
+def test_switched_off_it_discards_what_waits_and_switched_on_it_begins_anew(
+    admin: AdminClient, workspace: Workspace, receiver: Receiver
+) -> None:
+    pk = make(admin, url=receiver.url)["id"]
+    receiver.will_answer(500)
+    publish(workspace)
+    deliver_due()
+    failing = shown(admin, pk)
+
+    off = admin.put(f"/admin/webhooks/{pk}", {"is_active": False}).json()["data"]["webhook"]
+    missed = publish(workspace)
+    assert deliver_now() == 0
+    on = admin.put(f"/admin/webhooks/{pk}", {"is_active": True}).json()["data"]["webhook"]
+    heard = publish(workspace)
+    assert deliver_due() == 1
+
+    assert failing["failing_since"] is not None
+    assert (off["disabled_reason"], on["disabled_reason"], on["failing_since"]) == ("It was switched off.", None, None)
+    lines = Event.objects.filter(type="webhook.updated").order_by("pk")
+    assert [line.details.get("discarded") for line in lines] == [1, None]
+    listed = deliveries_of(admin, pk)
+    assert [each["status"] for each in listed] == ["delivered", "discarded"]
+    assert listed[0]["event_id"] == heard
+    assert missed not in {call.id for call in receiver.calls}
+
+
+def test_a_change_of_one_that_is_off_leaves_the_test_that_waits(admin: AdminClient) -> None:
+    pk = make(admin, is_active=False)["id"]
+    admin.post(f"/admin/webhooks/{pk}/test")
+
+    admin.put(f"/admin/webhooks/{pk}", {"url": "https://other.example/"})
+
+    assert Delivery.objects.get().status == "pending"
+    assert "discarded" not in told("webhook.updated").details
+
+
+def test_a_deleted_webhook_is_gone_at_once_and_is_sent_nothing(
+    admin: AdminClient, workspace: Workspace, receiver: Receiver
+) -> None:
+    made = make(admin, url=receiver.url)
+    publish(workspace)
+    waiting = deliveries_of(admin, made["id"])[0]["id"]
+
+    response = admin.delete(f"/admin/webhooks/{made['id']}")
+    publish(workspace)
+
+    assert response.json() == {"success": True, "data": {"message": "Webhook deleted successfully"}}
+    assert (deliver_now(), receiver.calls) == (0, [])
+    assert (Delivery.objects.get().pk, Delivery.objects.get().status) == (waiting, "discarded")
+    assert admin.get("/admin/webhooks").json()["data"] == {"webhooks": []}
+    path = f"/admin/webhooks/{made['id']}"
+    gone = [
+        *(admin(method, path, {"is_active": True}) for method in ("GET", "PUT", "PATCH", "DELETE")),
+        *(admin.post(f"{path}/{action}", {"since": MADE}) for action in ("test", "rotate-secret", "replay")),
+        *(admin.get(f"{path}/{rows}") for rows in ("deliveries", "replays", f"deliveries/{waiting}")),
+        admin.post(f"{path}/deliveries/{waiting}/redeliver"),
+    ]
+    assert [error_of(answer) for answer in gone if error_of(answer) != (400, "VALIDATION_ERROR")] == [
+        (404, "NOT_FOUND")
+    ] * 10
+    event = told("webhook.deleted")
+    assert (event.resource_id, event.details) == (made["id"], {"url": receiver.url})
+    assert (Webhook.objects.get().secret, Webhook.objects.get().previous_secret) == ("", "")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+def test_a_webhook_that_is_not_there_is_not_found(admin: AdminClient, method: str) -> None:
+    for pk in (new_id("wh"), "wh_abc123", new_id("key")):
+        assert error_of(admin(method, f"/admin/webhooks/{pk}", {})) == (404, "NOT_FOUND")
+
+
+def test_pages_and_the_whole_list(admin: AdminClient) -> None:
+    ids = [make_webhook().pk for _ in range(5)]
+
+    whole = admin.get("/admin/webhooks").json()["data"]
+    second = admin.get("/admin/webhooks?page=2&limit=2").json()["data"]
+    past = admin.get("/admin/webhooks?page=9&limit=100").json()["data"]
+
+    assert ([webhook["id"] for webhook in whole["webhooks"]], "pagination" in whole) == (ids, False)
+    assert [webhook["id"] for webhook in second["webhooks"]] == ids[2:4]
+    assert second["pagination"] == {"current_page": 2, "total_pages": 3, "total_items": 5, "per_page": 2}
+    assert (past["webhooks"], past["pagination"]["total_items"]) == ([], 5)
+    for query in ("limit=0", "limit=101", "page=0", "page=1e3", "is_active=true"):
+        assert set(fields_of(admin.get(f"/admin/webhooks?{query}"))) == {query.partition("=")[0]}
+
+
+CREATE = ("/admin/webhooks", {"url": URL, "events": ["post.failed"]})
+ROTATE = ("/admin/webhooks/{webhook}/rotate-secret", {"grace_hours": 1})
+
+
+@pytest.mark.parametrize(("path", "body"), [CREATE, ROTATE], ids=["create", "rotate"])
+def test_a_secret_is_replayed_for_ten_minutes_and_sealed_meanwhile(db: None, path: str, body: Any) -> None:
+    path, admin = path.format(webhook=make_webhook().pk), administrator()
+
+    def ask() -> Any:
+        return admin.post(path, body, Idempotency_Key="k")
+
+    first = ask()
+    secret = first.json()["data"]["webhook"]["secret"]
+    stored, kept = str(list(StoredAnswer.objects.values())), Webhook.objects.count()
+    replayed = ask()
+    StoredAnswer.objects.update(created_at=StoredAnswer.objects.get().created_at - timedelta(minutes=9, seconds=30))
+    within = ask()
+    StoredAnswer.objects.update(created_at=StoredAnswer.objects.get().created_at - timedelta(seconds=31))
+    after = ask()
+
+    assert [each.content for each in (replayed, within)] == [first.content] * 2
+    expected = first.json()
+    expected["data"]["webhook"]["secret"] = None
+    assert (after.status_code, after.json()) == (first.status_code, expected)
+    assert {each.headers["Idempotent-Replayed"] for each in (replayed, within, after)} == {"true"}
+    assert secret.removeprefix("whsec_") not in stored
+    assert (Webhook.objects.count(), Event.objects.count()) == (kept, 1)
+
+
+def test_a_test_is_a_signed_event_of_its_own_kind(admin: AdminClient, receiver: Receiver) -> None:
+    made = make(admin, url=receiver.url)
+
+    response = admin.post(f"/admin/webhooks/{made['id']}/test")
+    assert deliver_due() == 1
+
+    begun = response.json()["data"]["delivery"]
+    assert (response.status_code, set(begun), begun["event"], begun["status"], begun["log"]) == (
+        202,
+        SHOWN_OF_DELIVERY,
+        "webhook.test",
+        "pending",
+        [],
+    )
+    (call,) = receiver.calls
+    assert (call.id, call.json, verified(call, made["secret"])) == (begun["event_id"], begun["body"], [True])
+    assert call.json | {"timestamp": ""} == {
+        "type": "webhook.test",
+        "timestamp": "",
+        "id": call.id,
+        "workspace_id": None,
+        "mode": None,
+        "sequence": 1,
+        "data": {"webhook": {"id": made["id"]}, "message": "This is a test of Oui Post."},
+    }
+    assert f"evt_{told('webhook.tested').pk}" == call.id
+    assert shown(admin, made["id"])["stats"]["successful_deliveries"] == 1
+
+
+def test_a_test_goes_to_one_that_is_not_active_too_and_a_failed_one_is_not_tried_again(
+    admin: AdminClient, receiver: Receiver
+) -> None:
+    pk = make(admin, url=receiver.url, is_active=False)["id"]
+    receiver.will_answer(204, 500)
+
+    for _ in range(2):
+        assert admin.post(f"/admin/webhooks/{pk}/test").status_code == 202
+        deliver_due()
+
+    assert [each["status"] for each in deliveries_of(admin, pk)] == ["failed", "delivered"]
+    assert (deliver_now(), shown(admin, pk)["is_active"]) == (0, False)
+
+
+@pytest.mark.parametrize("hours", [None, 1, 24, 168])
+def test_both_secrets_sign_until_the_grace_is_over_and_the_new_one_alone_after(
+    workspace: Workspace, receiver: Receiver, hours: int | None
+) -> None:
+    body = {} if hours is None else {"grace_hours": hours}
+    ends = at(MADE) + timedelta(hours=24 if hours is None else hours)
+    with time_machine.travel(MADE, tick=False) as clock:
+        made = make(administrator(), url=receiver.url)
+        answer = administrator().post(f"/admin/webhooks/{made['id']}/rotate-secret", body)
+        rotated = answer.json()["data"]["webhook"]
+        taken = []
+        for moment in (at(MADE), ends - timedelta(seconds=1), ends):
+            clock.move_to(moment)
+            publish(workspace)
+            assert deliver_due() == 1
+            taken.append(verified(receiver.calls[-1], made["secret"], rotated["secret"]))
+        details = told("webhook.secret_rotated").details
+
+    assert taken == [[True, True], [True, True], [False, True]]
+    assert (answer.status_code, set(rotated)) == (200, {*SHOWN, "secret"})
+    assert [len(call.headers["webhook-signature"].split()) for call in receiver.calls] == [2, 2, 1]
+    assert at(rotated["old_secret_signs_until"]) == ends
+    assert details == {"url": receiver.url, "old_one_signs_until": ends.isoformat()}
+
+
+def test_without_grace_the_old_secret_ends_at_once(
+    admin: AdminClient, workspace: Workspace, receiver: Receiver
+) -> None:
+    made = make(admin, url=receiver.url)
+    rotated = admin.post(f"/admin/webhooks/{made['id']}/rotate-secret", {"grace_hours": 0}).json()["data"]["webhook"]
+
+    publish(workspace)
+    deliver_due()
+
+    assert verified(receiver.calls[0], made["secret"], rotated["secret"]) == [False, True]
+
+
+def test_when_the_old_secret_has_ended_none_is_shown_to_sign(db: None) -> None:
+    with time_machine.travel(MADE, tick=False) as clock:
+        path = f"/admin/webhooks/{make(administrator())['id']}"
+        administrator().post(f"{path}/rotate-secret", {})
+        clock.shift(timedelta(hours=24))
+
+        later = administrator().get(path).json()["data"]["webhook"]
+
+    assert later["old_secret_signs_until"] is None
+
+
+def test_a_webhook_whose_secret_cannot_be_opened_gets_another(
+    admin: AdminClient, workspace: Workspace, receiver: Receiver
+) -> None:
+    made = make(admin, url=receiver.url)
+    Webhook.objects.update(secret=encrypt(made["secret"], place="elsewhere"))
+    rotated = admin.post(f"/admin/webhooks/{made['id']}/rotate-secret").json()["data"]["webhook"]
+
+    publish(workspace)
+    deliver_due()
+
+    assert rotated["old_secret_signs_until"] is None
+    assert verified(receiver.calls[0], made["secret"], rotated["secret"]) == [False, True]
+
+
+def test_a_third_secret_ends_the_first_at_once(admin: AdminClient, workspace: Workspace, receiver: Receiver) -> None:
+    made = make(admin, url=receiver.url)
+    path = f"/admin/webhooks/{made['id']}/rotate-secret"
+    second, third = (admin.post(path).json()["data"]["webhook"]["secret"] for _ in range(2))
+
+    publish(workspace)
+    deliver_due()
+
+    assert verified(receiver.calls[0], made["secret"], second, third) == [False, True, True]
+
+
+@pytest.mark.parametrize("hours", [-1, 169, 1.5, "24", None, True])
+def test_a_grace_is_a_number_of_hours_up_to_a_week(admin: AdminClient, hours: Any) -> None:
+    webhook = make_webhook()
+
+    answer = admin.post(f"/admin/webhooks/{webhook.pk}/rotate-secret", {"grace_hours": hours})
+
+    assert set(fields_of(answer)) == {"grace_hours"}
+    assert Webhook.objects.get().secret == webhook.secret
+
+
+def test_a_delivery_shows_what_was_sent_and_each_attempt(
+    admin: AdminClient, workspace: Workspace, receiver: Receiver
+) -> None:
+    pk = make(admin, url=receiver.url)["id"]
+    receiver.will_answer(500, 204)
+    event = publish(workspace)
+    deliver_due()
+    waiting = deliveries_of(admin, pk)[0]
+    deliver_now()
+
+    (listed,) = deliveries_of(admin, pk)
+    one = admin.get(f"/admin/webhooks/{pk}/deliveries/{listed['id']}").json()["data"]
+
+    assert one == {"delivery": listed}
+    assert (set(listed), listed["event_id"], listed["event"]) == (SHOWN_OF_DELIVERY, event, "post.published")
+    assert listed["body"] == receiver.calls[0].json == receiver.calls[1].json
+    assert (waiting["status"], waiting["attempts"], waiting["finished_at"]) == ("pending", 1, None)
+    assert at(waiting["next_attempt_at"]) > at(waiting["created_at"])
+    assert (listed["status"], listed["attempts"], listed["next_attempt_at"]) == ("delivered", 2, None)
+    assert [set(attempt) for attempt in listed["log"]] == [
+        {"number", "at", "milliseconds", "http_status", "error", "answer", "address"}
+    ] * 2
+    assert [
+        (attempt["number"], attempt["http_status"], attempt["error"], attempt["address"]) for attempt in listed["log"]
+    ] == [(1, 500, "refused", "127.0.0.1"), (2, 204, None, "127.0.0.1")]
+
+
+def test_deliveries_come_in_pages_the_newest_first(admin: AdminClient) -> None:
+    webhook = make_webhook()
+    ids = [make_delivery(webhook, at=NOW + timedelta(minutes=number)).pk for number in range(5)]
+    make_delivery(make_webhook())
+
+    first = admin.get(f"/admin/webhooks/{webhook.pk}/deliveries").json()["data"]
+    second = admin.get(f"/admin/webhooks/{webhook.pk}/deliveries?page=2&limit=2").json()["data"]
+    past = admin.get(f"/admin/webhooks/{webhook.pk}/deliveries?page=9").json()["data"]
+
+    assert [each["id"] for each in first["deliveries"]] == ids[::-1]
+    assert [each["id"] for each in second["deliveries"]] == [ids[2], ids[1]]
+    assert second["pagination"] == {
+        "current_page": 2,
+        "total_pages": 3,
+        "total_items": 5,
+        "per_page": 2,
+        "total_is_exact": True,
+    }
+    assert past["deliveries"] == []
+
+
+FILTERS = {
+    "": [0, 1, 2, 3],
+    "status=pending": [3],
+    "status=failed": [2],
+    "event=post.published": [0, 2],
+    "event=post.failed&status=delivered": [1],
+    "event=webhook.test": [],
+    "from=2026-11-26": [2, 3],
+    "to=2026-11-25": [0, 1],
+    "from=2026-11-25T12:00:00Z&to=2026-11-26T12:00:00Z": [0, 1, 2],
+    "from=2026-11-26T12:00:00Z&to=2026-11-26T12:00:00Z&status=failed": [2],
+}
+
+
+@pytest.mark.parametrize("query", FILTERS)
+def test_deliveries_are_found_by_status_event_and_time(admin: AdminClient, query: str) -> None:
+    webhook, day = make_webhook(), timedelta(days=1)
+    ids = [
+        make_delivery(webhook, type="post.published", at=NOW).pk,
+        make_delivery(webhook, type="post.failed", at=NOW + day / 3).pk,
+        make_delivery(webhook, type="post.published", at=NOW + day, status="failed").pk,
+        make_delivery(webhook, type="post.deleted", at=NOW + 2 * day, status="pending").pk,
+    ]
+
+    found = deliveries_of(admin, webhook.pk, f"?{query}")
+
+    assert [each["id"] for each in found] == [ids[number] for number in reversed(FILTERS[query])]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("status=lost", "status"),
+        ("from=soon", "from"),
+        ("to=2026-13-01", "to"),
+        ("limit=0", "limit"),
+        ("id=1", "id"),
+        ("event=post.lost", "event"),
+    ],
+)
+def test_what_deliveries_cannot_be_asked_by_is_named(admin: AdminClient, query: str, field: str) -> None:
+    paths = [f"/admin/webhooks/{pk}/deliveries?{query}" for pk in (make_webhook().pk, new_id("wh"))]
+
+    assert [set(fields_of(admin.get(path))) for path in paths] == [{field}] * 2
+
+
+def test_a_delivery_is_found_below_its_own_webhook_alone(admin: AdminClient) -> None:
+    made, other = make_delivery(make_webhook()), make_webhook()
+
+    for pk in (other.pk, new_id("wh")):
+        path = f"/admin/webhooks/{pk}/deliveries/{made.pk}"
+        answers = [admin.get(path), admin.post(f"{path}/redeliver")]
+        assert [error_of(answer) for answer in answers] == [(404, "NOT_FOUND")] * 2
+    absent = admin.get(f"/admin/webhooks/{made.webhook_id}/deliveries/{new_id('dlv')}")
+    assert error_of(absent) == (404, "NOT_FOUND")
+
+
+def test_an_ended_delivery_is_sent_again_under_the_same_id(
+    admin: AdminClient, workspace: Workspace, receiver: Receiver
+) -> None:
+    pk = make(admin, url=receiver.url)["id"]
+    publish(workspace)
+    deliver_due()
+    (before,) = deliveries_of(admin, pk)
+
+    response = admin.post(f"/admin/webhooks/{pk}/deliveries/{before['id']}/redeliver")
+    counted = shown(admin, pk)["stats"]
+    assert deliver_due() == 1
+
+    begun = response.json()["data"]["delivery"]
+    assert (response.status_code, begun["id"], begun["status"], begun["attempts"], begun["finished_at"]) == (
+        202,
+        before["id"],
+        "pending",
+        1,
+        None,
+    )
+    first, second = receiver.calls
+    assert (second.id, second.body, second.path) == (first.id, first.body, first.path)
+    assert [attempt["number"] for attempt in deliveries_of(admin, pk)[0]["log"]] == [1, 2]
+    assert (counted["total_deliveries"], shown(admin, pk)["stats"]["total_deliveries"]) == (0, 1)
+    event = told("webhook.redelivered")
+    assert event.details == {"delivery": before["id"], "event": before["event_id"]}
+
+
+def test_what_is_under_way_or_of_an_inactive_webhook_is_not_sent_again(
+    admin: AdminClient, workspace: Workspace, receiver: Receiver
+) -> None:
+    pk = make(admin, url=receiver.url)["id"]
+    publish(workspace)
+    (waiting,) = deliveries_of(admin, pk)
+    path = f"/admin/webhooks/{pk}/deliveries/{waiting['id']}/redeliver"
+
+    pending = admin.post(path)
+    admin.put(f"/admin/webhooks/{pk}", {"is_active": False})
+    inactive = admin.post(path)
+    admin.put(f"/admin/webhooks/{pk}", {"is_active": True})
+    again = admin.post(path)
+
+    assert [error_of(answer) for answer in (pending, inactive)] == [(409, "CONFLICT")] * 2
+    assert pending.json()["error"]["details"] == {"next_attempt_at": waiting["next_attempt_at"]}
+    assert "not active" in inactive.json()["error"]["message"]
+    assert (again.status_code, deliver_due(), receiver.calls[0].id) == (202, 1, waiting["event_id"])
+
+
+def test_what_was_missed_is_replayed_once_each_under_its_own_id(
+    admin: AdminClient, workspace: Workspace, receiver: Receiver
+) -> None:
+    pk = make(admin, url=receiver.url)["id"]
+    since = Webhook.objects.get().created_at.isoformat()
+    arrived = publish(workspace)
+    deliver_due()
+    admin.put(f"/admin/webhooks/{pk}", {"is_active": False})
+    missed = [publish(workspace) for _ in range(3)]
+    publish(workspace, "updated")
+    admin.put(f"/admin/webhooks/{pk}", {"is_active": True})
+
+    response = admin.post(f"/admin/webhooks/{pk}/replay", {"since": since})
+    assert (replays.work_on_due(), deliver_due()) == (4, 4)
+
+    begun = response.json()["data"]["replay"]
+    assert (response.status_code, set(begun)) == (202, SHOWN_OF_REPLAY)
+    assert (begun["scope"], begun["total"], begun["done"], begun["finished_at"]) == ("all", 4, 0, None)
+    assert sorted(call.id for call in receiver.calls) == sorted([arrived, arrived, *missed])
+    (ended,) = admin.get(f"/admin/webhooks/{pk}/replays").json()["data"]["replays"]
+    assert ended | {"done": 0, "finished_at": None} == begun
+    assert (ended["done"], ended["finished_at"] is not None) == (4, True)
+    details = told("webhook.replayed").details
+    assert (details["replay"], details["scope"], details["events"]) == (begun["id"], "all", 4)
+
+
+def test_a_replay_of_what_failed_leaves_out_what_arrived(
+    admin: AdminClient, workspace: Workspace, receiver: Receiver
+) -> None:
+    pk = make(admin, url=receiver.url)["id"]
+    since = Webhook.objects.get().created_at.isoformat()
+    publish(workspace)
+    deliver_due()
+    failed = publish(workspace)
+    Delivery.objects.filter(status="pending").update(status="failed", due_at=None)
+
+    begun = admin.post(f"/admin/webhooks/{pk}/replay", {"since": since, "scope": "failed"}).json()["data"]["replay"]
+    assert (replays.work_on_due(), deliver_due()) == (1, 1)
+
+    assert (begun["total"], begun["scope"], receiver.calls[-1].id) == (1, "failed", failed)
+
+
+def test_the_same_replay_id_is_the_same_replay(admin: AdminClient) -> None:
+    one, other = make_webhook(), make_webhook()
+    body = {"since": "2036-01-01T00:00:00Z", "replay_id": "tuesday"}
+    with time_machine.travel("2036-01-02T00:00:00Z", tick=False):
+        admin = administrator()
+
+        first, again = (admin.post(f"/admin/webhooks/{one.pk}/replay", body).json()["data"]["replay"] for _ in "12")
+        Webhook.objects.filter(pk=one.pk).update(is_active=False)
+        stopped = admin.post(f"/admin/webhooks/{one.pk}/replay", body | {"scope": "failed"}).json()["data"]["replay"]
+        elsewhere = admin.post(f"/admin/webhooks/{other.pk}/replay", body).json()["data"]["replay"]
+        unnamed = [admin.post(f"/admin/webhooks/{other.pk}/replay", {"since": body["since"]}) for _ in "12"]
+
+    assert first == again == stopped
+    assert (first["replay_id"], elsewhere["replay_id"], first["id"] == elsewhere["id"]) == ("tuesday", "tuesday", False)
+    assert {answer.status_code for answer in unnamed} == {202}
+    assert (Replay.objects.count(), Event.objects.filter(type="webhook.replayed").count()) == (4, 4)
+
+
+NOT_SINCE: dict[str, Any] = {
+    "the future": "2024-01-22T10:00:01Z",
+    "more than 14 days back": "2024-01-08T09:59:59Z",
+    "no offset": "2024-01-22T09:00:00",
+    "a day": "2024-01-22",
+    "no moment": "yesterday",
+    "null": None,
+    "a number": 1705917600,
+}
+
+
+@pytest.mark.parametrize("case", NOT_SINCE)
+@time_machine.travel(MADE, tick=False)
+def test_a_replay_begins_within_the_last_fourteen_days(db: None, case: str) -> None:
+    path, admin = f"/admin/webhooks/{make_webhook().pk}/replay", administrator()
+
+    refused = admin.post(path, {"since": NOT_SINCE[case]})
+    taken = [admin.post(path, {"since": since}) for since in ("2024-01-08T10:00:00Z", MADE)]
+
+    assert set(fields_of(refused)) == {"since"}
+    assert [answer.status_code for answer in taken] == [202, 202]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "since"),
+        ({"since": MADE, "scope": "none"}, "scope"),
+        ({"since": MADE, "replay_id": ""}, "replay_id"),
+        ({"since": MADE, "replay_id": "x" * 101}, "replay_id"),
+        ({"since": MADE, "until": MADE}, "until"),
+    ],
+)
+def test_what_a_replay_cannot_take_is_named(admin: AdminClient, body: dict[str, Any], field: str) -> None:
+    answer = admin.post(f"/admin/webhooks/{make_webhook().pk}/replay", body)
+
+    assert set(fields_of(answer)) == {field}
+    assert not Replay.objects.exists()
+
+
+@time_machine.travel(MADE, tick=False)
+def test_a_replay_of_more_than_ten_thousand_events_is_told_where_to_begin(db: None) -> None:
+    path, admin, begin = f"/admin/webhooks/{make_webhook().pk}/replay", administrator(), at("2024-01-20T00:00:00Z")
+    Message.objects.bulk_create(
+        [
+            Message(type="post.published", body="{}", created_at=begin + timedelta(seconds=number))
+            for number in range(10_001)
+        ],
+        batch_size=1_000,
+    )
+
+    refused = fields_of(admin.post(path, {"since": begin.isoformat()}))["since"][0]
+    taken = admin.post(path, {"since": "2024-01-20T00:00:01Z"}).json()["data"]["replay"]
+
+    assert refused == "More than 10,000 events: choose 2024-01-20T00:00:01+00:00 or later."
+    assert taken["total"] == 10_000
+
+
+def test_nothing_is_replayed_to_a_webhook_that_is_not_active(admin: AdminClient) -> None:
+    webhook = make_webhook(is_active=False)
+
+    answer = admin.post(f"/admin/webhooks/{webhook.pk}/replay", {"since": database_now().isoformat()})
+
+    assert error_of(answer) == (409, "CONFLICT")
+    assert not Replay.objects.exists()
+
+
+def test_replays_are_listed_the_newest_first_in_pages(admin: AdminClient) -> None:
+    webhook, other = make_webhook(), make_webhook()
+    ids = [
+        Replay.objects.create(
+            webhook=each, key=str(n), since=NOW, until=NOW, total=n, created_at=NOW + timedelta(minutes=n)
+        ).pk
+        for each, n in ((webhook, 0), (webhook, 1), (webhook, 2), (other, 3))
+    ]
+
+    whole = admin.get(f"/admin/webhooks/{webhook.pk}/replays").json()["data"]
+    second = admin.get(f"/admin/webhooks/{webhook.pk}/replays?limit=1&page=2").json()["data"]
+
+    assert [each["id"] for each in whole["replays"]] == ids[2::-1]
+    assert [set(each) for each in whole["replays"]] == [SHOWN_OF_REPLAY] * 3
+    assert ([each["id"] for each in second["replays"]], second["pagination"]["total_items"]) == ([ids[1]], 3)
+    assert error_of(admin.get(f"/admin/webhooks/{new_id('wh')}/replays")) == (404, "NOT_FOUND")
+
+
+def test_each_write_leaves_its_line_and_no_secret_in_it(
+    admin: AdminClient, workspace: Workspace, receiver: Receiver
+) -> None:
+    given = "my very own secret"
+    made = make(admin, url=receiver.url, secret=given)
+    path = f"/admin/webhooks/{made['id']}"
+    publish(workspace)
+    deliver_due()
+    sent = deliveries_of(admin, made["id"])[0]["id"]
+    since = Webhook.objects.get().created_at.isoformat()
+
+    admin.post(f"{path}/deliveries/{sent}/redeliver")
+    admin.post(f"{path}/replay", {"since": since})
+    admin.post(f"{path}/test")
+    rotated = admin.post(f"{path}/rotate-secret").json()["data"]["webhook"]["secret"]
+    admin.put(path, {"events": ["post.failed"]})
+    admin.delete(path)
+
+    verbs = ["created", "redelivered", "replayed", "tested", "secret_rotated", "updated", "deleted"]
+    lines = Event.objects.filter(resource_type="webhook").order_by("pk")
+    assert [line.type for line in lines] == [f"webhook.{verb}" for verb in verbs]
+    assert {(line.user_email, line.resource_id) for line in lines} == {("admin@example.com", made["id"])}
+    everything = str([list(table.objects.values()) for table in (Event, Message, DeliveryAttempt)])
+    assert not any(each.removeprefix("whsec_") in everything for each in (given, made["secret"], rotated))
+
+
+def cost(admin: AdminClient, path: str) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        assert admin.get(path).status_code == 200
+    return len(queries)
+
+
+@pytest.mark.parametrize("query", ["", "?limit=100"])
+def test_the_list_costs_the_same_for_one_or_fifty(admin: AdminClient, query: str) -> None:
+    make_webhook()
+    costs = [cost(admin, f"/admin/webhooks{query}")]
+    for _ in range(49):
+        make_webhook()
+
+    costs.append(cost(admin, f"/admin/webhooks{query}"))
+
+    assert costs[0] == costs[1] < 10
+
+
+@pytest.mark.parametrize("query", ["?limit=100", "?limit=100&status=delivered&event=post.published&from=2026-01-01"])
+def test_a_page_of_deliveries_costs_the_same_for_one_or_a_hundred(admin: AdminClient, query: str) -> None:
+    webhook = make_webhook()
+
+    def write(count: int) -> None:
+        for _ in range(count):
+            sent = make_delivery(webhook)
+            DeliveryAttempt.objects.bulk_create(
+                DeliveryAttempt(delivery=sent, number=number, at=NOW, milliseconds=1) for number in range(3)
+            )
+
+    write(1)
+    costs = [cost(admin, f"/admin/webhooks/{webhook.pk}/deliveries{query}")]
+    write(99)
+    costs.append(cost(admin, f"/admin/webhooks/{webhook.pk}/deliveries{query}"))
+
+    assert costs[0] == costs[1] < 10
+    assert [len(each["log"]) for each in deliveries_of(admin, webhook.pk, query)] == [3] * 100

@@ -1,0 +1,380 @@
+"""Webhooks and their deliveries in the console: through the services, for those who may manage webhooks."""
+
+import base64
+import re
+import socket
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
+
+from adminapi import admin as console
+from ouipost.events.catalogue import EVENTS
+from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Replay, Webhook
+from ouipost.outbound import guard
+from tests.factories import NOW, make_delivery, make_user, make_webhook, make_workspace
+from tests.outbound.conftest import NameServer
+from tests.webhooks.conftest import deliver_due
+from tests.webhooks.receiver import Receiver
+from workspaces.models import Role, Workspace
+
+WEBHOOKS, DELIVERIES = "admin:events_webhook", "admin:events_delivery"
+ADD, LIST = reverse(f"{WEBHOOKS}_add"), reverse(f"{WEBHOOKS}_changelist")
+SENT = reverse(f"{DELIVERIES}_changelist")
+FORM = {"url": "https://yourapp.com/hook", "events": ["post.published", "post.failed"], "is_active": "on"}
+SECRET = re.compile(r"whsec_[0-9A-Za-z+/]+=*")
+
+
+@pytest.fixture(autouse=True)
+def names(monkeypatch: pytest.MonkeyPatch) -> NameServer:
+    """No name resolves, unless a test says so."""
+    server = NameServer()
+    monkeypatch.setattr(socket, "getaddrinfo", server.getaddrinfo)
+    return server
+
+
+def logged_in(**values: Any) -> Client:
+    client = Client()
+    client.force_login(make_user(password=None, **values))
+    return client
+
+
+@pytest.fixture
+def staff(db: None) -> Client:
+    """Somebody who may manage webhooks, and nothing else."""
+    return logged_in(email="staff@example.com", role=Role.VIEWER, permissions=["webhooks.manage"])
+
+
+def page_of(webhook: Webhook) -> str:
+    return reverse(f"{WEBHOOKS}_change", args=[webhook.pk])
+
+
+def act(client: Client, name: str, *rows: Any, page: str = LIST) -> str:
+    """Choose an action for rows of a list, and return the page that comes of it."""
+    chosen = {"action": name, "_selected_action": [row.pk for row in rows]}
+    return text_of(client.post(page, chosen, follow=True))
+
+
+def text_of(response: Any) -> str:
+    assert response.status_code == 200, response
+    text: str = response.content.decode()
+    return text
+
+
+def told(kind: str) -> Event:
+    event = Event.objects.get(type=kind)
+    assert event.user_email == "staff@example.com"
+    return event
+
+
+def errors_of(response: Any) -> dict[str, list[str]]:
+    errors: dict[str, list[str]] = dict(response.context["adminform"].form.errors)
+    return errors
+
+
+def test_the_form_offers_every_event_of_the_catalogue(staff: Client) -> None:
+    page = text_of(staff.get(ADD))
+
+    offered = re.findall(r'<input type="checkbox" name="events" value="([a-z._]+)"', page)
+    assert offered == list(EVENTS)
+    assert all(says in page for says in EVENTS.values() if "'" not in says)
+
+
+def test_a_webhook_that_is_added_shows_its_secret_once(staff: Client, workspace: Workspace) -> None:
+    other = make_workspace()
+
+    first = text_of(staff.post(ADD, FORM | {"workspace_ids": f"{workspace.pk}\n {other.pk}\n"}, follow=True))
+    webhook = Webhook.objects.get()
+    later = text_of(staff.get(LIST)) + text_of(staff.get(page_of(webhook)))
+
+    (secret,) = SECRET.findall(first)
+    assert len(base64.b64decode(secret.removeprefix("whsec_"))) == 32
+    assert webhook.secrets(now=timezone.now()) == [secret]
+    assert SECRET.findall(later) == []
+    written = (webhook.url, webhook.events, webhook.workspace_ids, webhook.is_active)
+    assert written == (FORM["url"], FORM["events"], [workspace.pk, other.pk], True)
+    assert told("webhook.created").resource_id == webhook.pk
+    stored = everything_stored()
+    assert (webhook.url in stored, secret.removeprefix("whsec_") in stored, Event.objects.count()) == (True, False, 1)
+
+
+def everything_stored() -> str:
+    """Return all rows of all tables as one text."""
+    with connection.cursor() as cursor:
+        rows = []
+        for table in connection.introspection.table_names():
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")  # noqa: S608 (names are ours)
+            rows.append(cursor.fetchall())
+    return str(rows)
+
+
+def test_a_given_secret_is_taken_as_it_is(staff: Client) -> None:
+    given = " a secret of mine "
+
+    page = text_of(staff.post(ADD, FORM | {"given_secret": given}, follow=True))
+
+    assert SECRET.findall(page) == ["whsec_" + base64.b64encode(given.encode()).decode()]
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "no address": ({"url": ""}, "url"),
+    "an address inside": ({"url": "https://10.0.0.1/"}, "url"),
+    "a name that leads inside": ({"url": "https://inside.example/"}, "url"),
+    "plain http": ({"url": "http://yourapp.com/"}, "url"),
+    "no event": ({"events": []}, "events"),
+    "an unknown event": ({"events": ["post.exploded"]}, "events"),
+    "an unknown workspace": ({"workspace_ids": "ws_1"}, "workspace_ids"),
+    "a short secret": ({"given_secret": "short"}, "given_secret"),
+    "a secret that is no base64": ({"given_secret": "whsec_" + "!" * 32}, "given_secret"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_the_api_refuses_the_form_refuses_and_says_where(staff: Client, names: NameServer, case: str) -> None:
+    names.knows["inside.example."] = ["192.168.0.1"]
+    values, field = WRONG[case]
+
+    response = staff.post(ADD, FORM | values)
+
+    assert set(errors_of(response)) == {field}
+    assert not Webhook.objects.exists()
+    assert not Event.objects.exists()
+
+
+def test_a_change_goes_through_the_service_and_tells_what_changed(staff: Client, workspace: Workspace) -> None:
+    webhook = make_webhook(url=FORM["url"], events=["post.failed"], workspace_ids=[workspace.pk])
+    make_delivery(webhook, status="pending", finished_at=None)
+    page = page_of(webhook)
+    assert workspace.pk in text_of(staff.get(page))
+
+    unchanged = staff.post(page, FORM | {"events": ["post.failed"], "workspace_ids": workspace.pk})
+    assert not Event.objects.exists()
+    changed = staff.post(page, {"url": FORM["url"], "events": ["post.failed", "post.missed"], "workspace_ids": ""})
+
+    assert (unchanged.status_code, changed.status_code) == (302, 302)
+    webhook.refresh_from_db()
+    assert (webhook.events, webhook.workspace_ids, webhook.is_active) == (["post.failed", "post.missed"], [], False)
+    assert Delivery.objects.get().status == "discarded"
+    assert told("webhook.updated").details == {
+        "before": {"events": ["post.failed"], "workspace_ids": [workspace.pk], "is_active": True},
+        "after": {"events": ["post.failed", "post.missed"], "workspace_ids": [], "is_active": False},
+        "discarded": 1,
+    }
+
+
+def test_a_change_may_keep_an_address_and_a_workspace_that_would_be_refused_by_now(
+    staff: Client, names: NameServer, workspace: Workspace
+) -> None:
+    names.knows["yourapp.com."] = ["10.0.0.1"]
+    webhook = make_webhook(url=FORM["url"], workspace_ids=[workspace.pk])
+    Workspace.objects.update(deleted_at=NOW)
+
+    kept = staff.post(page_of(webhook), FORM | {"workspace_ids": workspace.pk})
+    moved = staff.post(page_of(webhook), FORM | {"url": "https://yourapp.com/other", "workspace_ids": workspace.pk})
+
+    assert (kept.status_code, set(errors_of(moved))) == (302, {"url"})
+    assert Webhook.objects.get().events == FORM["events"]
+
+
+def test_a_name_server_is_asked_in_no_transaction(
+    transactional_db: None, names: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def check_url(url: str) -> None:
+        seen.append(connection.in_atomic_block)
+        guard.check_url(url)
+
+    monkeypatch.setattr(console, "check_url", check_url)
+
+    logged_in(email="staff@example.com").post(ADD, FORM)
+
+    assert (seen, names.asked, Webhook.objects.count()) == ([False], ["yourapp.com."], 1)
+
+
+def test_the_list_shows_how_each_webhook_stands_and_no_deleted_one(staff: Client) -> None:
+    make_webhook(url="https://one.example/", successful_deliveries=143, failed_deliveries=2, failing_since=NOW)
+    make_webhook(url="https://gone.example/", deleted_at=NOW)
+
+    page = text_of(staff.get(LIST))
+
+    assert "143 arrived, 2 failed" in page
+    assert "https://one.example/" in page
+    assert "gone.example" not in page
+
+
+def test_another_secret_is_shown_once_and_the_old_one_signs_for_a_day(staff: Client) -> None:
+    webhook = make_webhook()
+    (old,) = webhook.secrets(now=NOW)
+
+    first, later = act(staff, "rotate_secret", webhook), text_of(staff.get(LIST))
+
+    (new,) = SECRET.findall(first)
+    assert SECRET.findall(later) == []
+    webhook.refresh_from_db()
+    now = timezone.now()
+    assert webhook.secrets(now=now) == [new, old]
+    assert webhook.secrets(now=now + timedelta(hours=24)) == [new]
+    assert told("webhook.secret_rotated").resource_id == webhook.pk
+    assert new.removeprefix("whsec_") not in everything_stored()
+
+
+def test_secrets_are_given_one_at_a_time(staff: Client) -> None:
+    webhooks = [make_webhook(), make_webhook()]
+
+    page = act(staff, "rotate_secret", *webhooks)
+
+    assert "Choose one webhook" in page
+    assert SECRET.findall(page) == []
+    assert not Event.objects.exists()
+
+
+def test_a_test_is_sent_to_each_that_was_chosen(staff: Client, settings: Settings) -> None:
+    settings.OUTBOUND_ALLOW = ["127.0.0.0/8"]
+    receiver = Receiver()
+    webhook, idle = make_webhook(url=receiver.url), make_webhook(url=receiver.url, is_active=False)
+
+    page = act(staff, "send_test", webhook, idle)
+    assert deliver_due() == 2
+    receiver.close()
+
+    assert "on its way" in page
+    assert [call.json["type"] for call in receiver.calls] == ["webhook.test"] * 2
+    assert set(Event.objects.values_list("type", "resource_id", "user_email")) == {
+        ("webhook.tested", each.pk, "staff@example.com") for each in (webhook, idle)
+    }
+
+
+def test_the_last_day_is_replayed_where_a_webhook_is_active(staff: Client) -> None:
+    webhook, idle = make_webhook(), make_webhook(is_active=False)
+    for age in (timedelta(hours=23), timedelta(hours=25)):
+        Message.objects.create(type="post.published", body="{}", created_at=timezone.now() - age)
+
+    page = act(staff, "replay_last_day", webhook, idle)
+
+    replay = Replay.objects.get()
+    assert (replay.webhook_id, replay.total, replay.scope) == (webhook.pk, 1, "all")
+    assert (page.count("are sent again"), page.count("is not active")) == (1, 1)
+    assert told("webhook.replayed").details["replay"] == replay.pk
+
+
+def test_nobody_deletes_a_webhook_here(staff: Client) -> None:
+    webhook = make_webhook()
+
+    answers = [
+        staff.post(reverse(f"{WEBHOOKS}_delete", args=[webhook.pk]), {"post": "yes"}),
+        staff.post(LIST, {"action": "delete_selected", "_selected_action": webhook.pk, "post": "yes"}, follow=True),
+    ]
+
+    assert answers[0].status_code == 403
+    assert Webhook.objects.get().deleted_at is None
+    assert not Event.objects.exists()
+
+
+def test_a_delivery_shows_what_is_sent_and_each_attempt(staff: Client) -> None:
+    sent = make_delivery(make_webhook())
+    Message.objects.update(body='{"type":"post.published","data":{"post":{"id":"<b>ü</b>"}}}')
+    DeliveryAttempt.objects.create(
+        delivery=sent, number=1, at=NOW, milliseconds=731, http_status=502, error="refused", answer="<i>Bad gateway</i>"
+    )
+
+    page = text_of(staff.get(reverse(f"{DELIVERIES}_change", args=[sent.pk])))
+
+    shown = (f"evt_{sent.message_id}", "post.published", "&lt;b&gt;ü&lt;/b&gt;", "731", "502", "&lt;i&gt;Bad gateway")
+    assert [each for each in shown if each not in page] == []
+    assert "<b>ü" not in page
+    assert "<i>Bad" not in page
+
+
+def test_deliveries_are_found_by_event_status_and_webhook(staff: Client) -> None:
+    one, other = make_webhook(), make_webhook()
+    sent = {"a": make_delivery(one), "b": make_delivery(one, status="failed"), "c": make_delivery(other)}
+    make_delivery(make_webhook(deleted_at=NOW))
+
+    def found(**query: str) -> str:
+        page = text_of(staff.get(SENT, query))
+        return "".join(name for name, row in sent.items() if f"evt_{row.message_id}" in page)
+
+    assert (found(), found(status__exact="failed"), found(webhook__id__exact=other.pk)) == ("abc", "b", "c")
+    assert [found(q=query) for query in (f"evt_{sent['b'].message_id}", sent["c"].message_id, "evt_x")] == [
+        "b",
+        "c",
+        "",
+    ]
+
+
+def test_a_delivery_is_sent_again_unless_it_is_under_way(staff: Client) -> None:
+    webhook = make_webhook()
+    ended, waiting = make_delivery(webhook), make_delivery(webhook, status="pending", finished_at=None)
+
+    page = act(staff, "redeliver", ended, waiting, page=SENT)
+
+    assert page.count("is under way") == 1
+    assert {row.pk: row.status for row in Delivery.objects.all()} == {ended.pk: "pending", waiting.pk: "pending"}
+    assert told("webhook.redelivered").details["delivery"] == ended.pk
+
+
+def test_deliveries_are_read_only(staff: Client) -> None:
+    sent = make_delivery(make_webhook())
+
+    answers = [
+        staff.post(reverse(f"{DELIVERIES}_add"), {}),
+        staff.post(reverse(f"{DELIVERIES}_change", args=[sent.pk]), {"status": "failed"}),
+        staff.post(reverse(f"{DELIVERIES}_delete", args=[sent.pk]), {"post": "yes"}),
+    ]
+
+    assert {answer.status_code for answer in answers} == {403}
+    assert Delivery.objects.get().status == "delivered"
+
+
+def test_a_page_of_deliveries_costs_the_same_for_one_or_fifty(
+    staff: Client, django_assert_max_num_queries: Any
+) -> None:
+    webhook = make_webhook()
+    for _ in range(50):
+        make_delivery(webhook)
+
+    with django_assert_max_num_queries(9):
+        assert staff.get(SENT).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"role": Role.EDITOR},
+        {"role": Role.VIEWER},
+        {"role": Role.ADMIN, "permissions": ["users.manage", "audit.view", "system.manage"]},
+    ],
+)
+def test_without_the_permission_there_is_no_page_and_no_action(
+    db: None, names: NameServer, values: dict[str, Any]
+) -> None:
+    client, webhook = logged_in(**values), make_webhook()
+    sent = make_delivery(webhook)
+    delivery = reverse(f"{DELIVERIES}_change", args=[sent.pk])
+    before = Webhook.objects.values().get()
+
+    answers = [client.get(page) for page in (LIST, ADD, page_of(webhook), SENT, delivery)]
+    answers += [client.post(ADD, FORM), client.post(page_of(webhook), FORM)]
+    for name in ("send_test", "rotate_secret", "replay_last_day"):
+        answers.append(client.post(LIST, {"action": name, "_selected_action": webhook.pk}))
+    answers.append(client.post(SENT, {"action": "redeliver", "_selected_action": sent.pk}))
+
+    assert {answer.status_code for answer in answers} == {403}
+    assert (Webhook.objects.values().get(), Delivery.objects.get().status, names.asked) == (before, "delivered", [])
+    assert not Event.objects.exists()
+
+
+def test_whoever_is_not_logged_in_is_asked_to(db: None) -> None:
+    webhook = make_webhook()
+
+    answers = [Client().get(page) for page in (LIST, ADD, page_of(webhook), SENT)]
+
+    assert {(answer.status_code, answer["Location"].partition("?")[0]) for answer in answers} == {
+        (302, "/console/login/")
+    }
