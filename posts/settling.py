@@ -39,6 +39,8 @@ RETRY_SECONDS = (30, 120, 600, 1800, 3600, 7200)
 RATE_LIMIT_SECONDS = 60
 JITTER = 0.2
 LATE = "late"
+NETWORK_CODE_LENGTH = Attempt._meta.get_field("network_code").max_length
+"""Nobody says how long a network's codes are."""
 SAFE_TO_REPEAT = (Recovery.KEY, Recovery.HANDLE)
 """An old request that is still on its way does no harm beside a new one."""
 FOLLOWING = ("status", "scheduled_at", "scheduled_timezone", "published_at", "moment")
@@ -427,7 +429,7 @@ def _attempt(report: Report, *, number: int, word: str, next_at: datetime | None
         outcome=word,
         http_status=error.status if error else None,
         code=error.error_code if error else "",
-        network_code=error.network_code if error else "",
+        network_code=error.network_code[:NETWORK_CODE_LENGTH] if error else "",
         message=getattr(told, "message", ""),
         remote_id=published.remote_id if published else "",
         url=published.url if published else "",

@@ -58,6 +58,14 @@ def test_attempts_are_numbered_and_tell_what_was_answered(workspace: Workspace) 
     assert (second.number, second.outcome, second.http_status) == (2, "absent", None)
 
 
+def test_a_long_code_of_a_network_is_cut_where_it_is_kept(workspace: Workspace) -> None:
+    target = make_due(workspace)
+
+    settle_all([make_report(claim(target), Rejected("Not so.", status=400, network_code="c" * 500))])
+
+    assert Attempt.objects.get().network_code == "c" * 80
+
+
 def test_a_post_is_told_of_once_when_its_last_target_settles(workspace: Workspace) -> None:
     accounts = [make_account(workspace, remote_id=str(number), default_of=None) for number in range(2)]
     post = make_post(workspace, accounts=accounts, status="publishing", scheduled_at=NOW)
