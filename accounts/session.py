@@ -1,13 +1,17 @@
 """The way out that connectors are handed: `ouipost.outbound`, in the words of the platforms."""
 
+import base64
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from accounts import calls
 from accounts.platforms.base import Answer, Unavailable, Unknown, WhoActs
 from ouipost import outbound
+from ouipost.events.masking import MASK, is_secret_name
+
+SHORTEST_SECRET = 8
 
 
 class NetworkSession:
@@ -62,7 +66,8 @@ class NetworkSession:
             self._count(calls.LOST, began)
             raise Unknown("The network gave no whole answer.") from error
         self._count(calls.outcome_of(answer.status), began)
-        return Answer(status=answer.status, headers=answer.headers, body=answer.body)
+        body = _masked(answer.body, _secrets(headers, params, data, json)) if answer.status >= 400 else answer.body
+        return Answer(status=answer.status, headers=answer.headers, body=body)
 
     def _count(self, outcome: str, began: float) -> None:
         if self.network:
@@ -71,3 +76,23 @@ class NetworkSession:
     def public_url(self, url: str) -> str:
         """Return where a person finds this page of the network: behind the gateway where there is one."""
         return outbound.gateway_url(url, self.gateway) if self.gateway and url else url
+
+
+def _masked(body: bytes, secrets: Iterable[str]) -> bytes:
+    """Return a refusal without what was sent: what a network says of one is stored, shown and logged."""
+    for secret in secrets:
+        body = body.replace(secret.encode(), MASK.encode())
+    return body
+
+
+def _secrets(headers: Mapping[str, str] | None, *fields: Any) -> Iterator[str]:
+    """Give what a request has of secrets: its credential, and fields with the name of one."""
+    scheme, _, credential = (headers or {}).get("Authorization", "").partition(" ")
+    app_secret = base64.b64decode(credential).decode().partition(":")[2] if scheme == "Basic" else ""
+    found = [("token", credential), ("secret", app_secret)]
+    for each in fields:
+        pairs = each.items() if isinstance(each, Mapping) else each if isinstance(each, list) else ()
+        found += [pair for pair in pairs if isinstance(pair, tuple)]
+    for name, value in found:
+        if (name == "code" or is_secret_name(name)) and isinstance(value, str) and len(value) >= SHORTEST_SECRET:
+            yield value

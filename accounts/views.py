@@ -36,6 +36,9 @@ from ouipost.ids import PATTERN
 from workspaces.models import ApiKey, KeyMode, Mode, Workspace
 from workspaces.scoping import WorkspaceViewSet
 
+SECRETS_OF_A_SIGN_IN = [("auth_url",), ("state",)]
+"""Whoever has the state could come back with a code of their own; the address has it, too."""
+
 
 class PlatformViewSet(ApiViewSet[SocialAccount]):
     """/api/platforms: the networks, with the very limits that the validator applies."""
@@ -77,7 +80,7 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceVi
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Open a sign-in: send the person to `auth_url`; `state` comes back with them."""
         values = self.read(ConnectInput)
-        return self.once(lambda: self._start(**values))
+        return self.once(lambda: self._start(**values), secrets=SECRETS_OF_A_SIGN_IN)
 
     @extend_schema(request=ReconnectInput)
     @action(detail=True, methods=["post"])
@@ -88,7 +91,7 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceVi
             account = self.get_object()
             return self._start(platform=account.platform, account=account, **self.read(ReconnectInput))
 
-        return self.once(work)
+        return self.once(work, secrets=SECRETS_OF_A_SIGN_IN)
 
     def _start(self, **values: Any) -> Response:
         started = connecting.start(self.workspace, **values, key_id=self.key.pk, actor=self.actor, now=timezone.now())

@@ -121,7 +121,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
             shown.api_key = secret
             return self.created({"key": NewKeySerializer(shown).data})
 
-        return self.once(work, secret=("key", "api_key"))
+        return self.once(work, secrets=[("key", "api_key")])
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the given fields; it holds for the next request in every process."""
@@ -154,7 +154,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
             shown = {"id": key.pk, "new_api_key": secret, "old_key_expires_at": key.previous_expires_at}
             return self.answered({"key": RotatedKeySerializer(shown).data})
 
-        return self.once(work, secret=("key", "new_api_key"))
+        return self.once(work, secrets=[("key", "new_api_key")])
 
 
 def _with_usage(found: Any) -> list[Any]:

@@ -4,6 +4,8 @@ from typing import Any
 
 import structlog
 
+from ouipost.events.masking import masked_text
+
 SHARED = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -27,6 +29,7 @@ def logging_config(form: str) -> dict[str, Any]:
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     *(as_json if form == "json" else as_text),
+                    _masked,
                 ],
             }
         },
@@ -34,3 +37,8 @@ def logging_config(form: str) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
     }
+
+
+def _masked(_logger: Any, _method: str, line: str) -> str:
+    """Return a line without keys and tokens: callers put them into addresses, where they do not belong."""
+    return masked_text(line)

@@ -5,6 +5,7 @@ Embedded mode works with none of them. Production refuses to start half-configur
 
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import django_stubs_ext
 import environ
@@ -39,6 +40,17 @@ def required(name: str) -> str:
     value = env.str(name, default="")
     if not value:
         raise ImproperlyConfigured(f"{name} must be set when ENVIRONMENT=production.")
+    return value
+
+
+def address(name: str, default: str) -> str:
+    """Return an address; of one that cannot be read nothing is told, for it may hold a password."""
+    value = env.str(name, default=default)
+    try:
+        urlsplit(value).port  # noqa: B018 (this reads it)
+    except ValueError:
+        message = f"{name} cannot be read: write what is special in its password as in /, %2F."
+        raise ImproperlyConfigured(message) from None
     return value
 
 
@@ -121,16 +133,16 @@ TEMPLATES = [
 ]
 
 
-DATABASES = {"default": database(env("DATABASE_URL", default=f"sqlite:///{OUIPOST_HOME / 'ouipost.sqlite3'}"))}
+DATABASES = {"default": database(address("DATABASE_URL", f"sqlite:///{OUIPOST_HOME / 'ouipost.sqlite3'}"))}
 if SIMULATOR:
     DATABASES["simulator"] = database(
-        env("SIMULATOR_DATABASE_URL", default=f"sqlite:///{OUIPOST_HOME / 'simulator.sqlite3'}")
+        address("SIMULATOR_DATABASE_URL", f"sqlite:///{OUIPOST_HOME / 'simulator.sqlite3'}")
     )
-REDIS_URL = env("REDIS_URL", default="")
+REDIS_URL = address("REDIS_URL", "")
 """Where keys, limits and usage are shared between processes; empty: each process has its own."""
 REDIS_TIMEOUT = env.float("REDIS_TIMEOUT", default=0.05)
 """Seconds that one call may take, connecting included, before the product goes on without Redis."""
-CELERY_BROKER_URL = env("CELERY_BROKER_URL", default=REDIS_URL)
+CELERY_BROKER_URL = address("CELERY_BROKER_URL", REDIS_URL)
 """Where doorbells ring; empty: workers only look at the database."""
 DATABASE_ROUTERS = ["ouipost.routers.SimulatorRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -298,6 +310,7 @@ SPECTACULAR_SETTINGS = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
+SESSION_ENGINE = "workspaces.sessions"
 SESSION_COOKIE_AGE = int(timedelta(hours=24).total_seconds())
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = (

@@ -9,7 +9,7 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -68,17 +68,17 @@ class Run:
         return StoredAnswer.objects.filter(pk=self.digest, owner=self.owner, status=None)
 
 
-def once(request: Request, work: Work, *, secret: Path = ()) -> Response:
+def once(request: Request, work: Work, *, secrets: Sequence[Path] = ()) -> Response:
     """Run the work in one transaction together with its answer, or replay the answer that its key has.
 
-    `secret` is where the answer shows a secret: that is replayed for ten minutes, then it is null.
+    `secrets` are where the answer shows what is secret: that is replayed for ten minutes, then it is null.
     """
-    run = begin(request, secret=secret)
+    run = begin(request, secrets=secrets)
     if isinstance(run, Response):
         return run
     if run is None:
         return in_transaction(work)
-    return _guarded(run, lambda: in_transaction(lambda: _answered(run, work, secret=secret)))
+    return _guarded(run, lambda: in_transaction(lambda: _answered(run, work, secrets=secrets)))
 
 
 def once_outside(request: Request, work: Work) -> Response:
@@ -89,7 +89,7 @@ def once_outside(request: Request, work: Work) -> Response:
     return work() if run is None else _guarded(run, lambda: _answered(run, work, undo=False))
 
 
-def begin(request: Request, *, secret: Path = ()) -> Run | Response | None:
+def begin(request: Request, *, secrets: Sequence[Path] = ()) -> Run | Response | None:
     """Start the request, or return the answer that its key has; None without a key. Commits at once."""
     key = request.headers.get(HEADER)
     if key is None:
@@ -105,7 +105,7 @@ def begin(request: Request, *, secret: Path = ()) -> Run | Response | None:
             raise IdempotencyKeyReused
         if row.status is None:
             raise IdempotencyInProgress(retry_after=1)
-        return _replay(row, secret=secret)
+        return _replay(row, secrets=secrets)
     return run
 
 
@@ -137,10 +137,11 @@ def fingerprint(request: Request) -> str:
     return _hash([list(request.POST.lists()), files])
 
 
-def _replay(row: StoredAnswer, *, secret: Path = ()) -> Response:
+def _replay(row: StoredAnswer, *, secrets: Sequence[Path] = ()) -> Response:
     body = json.loads(row.body)
-    if row.sealed and secret and database_now() - row.created_at < SECRETS_KEPT:
-        _put(body, secret, decrypt(row.sealed, place=_place(row.pk)))
+    if row.sealed and secrets and database_now() - row.created_at < SECRETS_KEPT:
+        for path, value in zip(secrets, json.loads(decrypt(row.sealed, place=_place(row.pk))), strict=True):
+            _put(body, path, value)
     replay = Response(body, status=row.status, headers={REPLAYED: "true"})
     replay.exception = (row.status or 0) >= 400
     return replay
@@ -161,23 +162,23 @@ def _take(run: Run, mark: str) -> bool:
     return True
 
 
-def _answered(run: Run, work: Work, *, undo: bool = True, secret: Path = ()) -> Response:
+def _answered(run: Run, work: Work, *, undo: bool = True, secrets: Sequence[Path] = ()) -> Response:
     """Run the work and store its answer; when another run has taken the key over, that undoes the work if it can."""
     response = work()
     if not 200 <= response.status_code < 300:
         run.rows.delete()
-    elif not run.rows.update(status=response.status_code, **_kept(run, response.data, secret)) and undo:
+    elif not run.rows.update(status=response.status_code, **_kept(run, response.data, secrets)) and undo:
         raise IdempotencyInProgress(retry_after=1)
     return response
 
 
-def _kept(run: Run, data: Any, secret: Path) -> dict[str, str]:
-    """Return the columns of an answer: the secret that it shows, if it does, apart and encrypted."""
-    if not secret:
+def _kept(run: Run, data: Any, secrets: Sequence[Path]) -> dict[str, str]:
+    """Return the columns of an answer: the secrets that it shows, if it does, apart and encrypted."""
+    if not secrets:
         return {"body": _dump(data)}
     body = json.loads(_dump(data))
-    shown = _put(body, secret, None)
-    return {"body": _dump(body), "sealed": encrypt(shown, place=_place(run.digest))}
+    shown = [_put(body, path, None) for path in secrets]
+    return {"body": _dump(body), "sealed": encrypt(_dump(shown), place=_place(run.digest))}
 
 
 def _put(body: Any, path: Path, value: str | None) -> Any:

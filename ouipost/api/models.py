@@ -16,7 +16,7 @@ class StoredAnswer(models.Model):
     status = models.PositiveSmallIntegerField(null=True)
     body = models.TextField(blank=True)
     sealed = models.TextField(blank=True, default="")
-    """The secret of an answer that shows one, encrypted; it is left out of `body`."""
+    """The secrets of an answer that shows some, encrypted; they are left out of `body`."""
 
     class Meta:
         indexes = [models.Index(fields=["created_at"], name="answer_created")]

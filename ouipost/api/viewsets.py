@@ -1,6 +1,6 @@
 """The base of every resource: a declaration, and the few words its actions are written in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model
@@ -79,12 +79,12 @@ class ApiViewSet(GenericViewSet[M]):
         values: dict[str, Any] = given.validated_data
         return values
 
-    def once(self, work: Callable[[], Response], *, secret: tuple[str, ...] = ()) -> Response:
+    def once(self, work: Callable[[], Response], *, secrets: Sequence[idempotency.Path] = ()) -> Response:
         """Run the work in one transaction together with its idempotent answer, again over lost races.
 
-        `secret` is where the answer shows a secret, which is kept for ten minutes only.
+        `secrets` are where the answer shows what is secret, which is kept for ten minutes only.
         """
-        return idempotency.once(self.request, self._beginning(work), secret=secret)
+        return idempotency.once(self.request, self._beginning(work), secrets=secrets)
 
     def once_outside(self, work: Callable[[], Response]) -> Response:
         """Run work that waits for a network, in no transaction; its idempotent answer is stored after it."""

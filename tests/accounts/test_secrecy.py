@@ -8,6 +8,7 @@ import pytest
 from accounts import services, tokens
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import AuthExpired, Tokens
+from ouipost.api.models import StoredAnswer
 from ouipost.claims import database_now
 from ouipost.crypto import CannotDecrypt
 from ouipost.events.journal import SYSTEM
@@ -114,3 +115,16 @@ def test_neither_journal_nor_log_shows_a_token(network: FakeNetwork, caplog: pyt
     told = list(Event.objects.values())
     assert [event["type"] for event in told] == ["account.expired", "account.updated", "account.disconnected"]
     assert shown_secrets(*told, caplog.text) == []
+
+
+@pytest.mark.parametrize("path", ["/api/accounts", "/api/accounts/{account}/reconnect"])
+def test_the_state_of_a_sign_in_that_may_be_asked_for_again_is_stored_sealed(
+    workspace: Workspace, api: Any, network: FakeNetwork, path: str
+) -> None:
+    account = make_account(workspace)
+    body = {"callback_url": "https://app.example/back"} | ({} if "{" in path else {"platform": "facebook"})
+
+    first, again = (api.post(path.format(account=account.pk), body, Idempotency_Key="k") for _ in range(2))
+
+    assert (first.status_code, again.content) == (200, first.content)
+    assert first.json()["data"]["state"] not in str(list(StoredAnswer.objects.values()))

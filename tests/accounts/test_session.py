@@ -1,5 +1,6 @@
 """The way out: a network's own words for what happened, and one deadline for all requests together."""
 
+import base64
 import math
 import time
 from typing import Any
@@ -36,6 +37,7 @@ def make_session(said: Any, **values: Any) -> tuple[NetworkSession, FakeClient]:
     return session, client
 
 
+SAID = "alice: the-secret?"
 OK = outbound.Answer(status=200, headers=CaseInsensitiveDict({"X": "1"}), body=b"{}")
 
 
@@ -97,6 +99,29 @@ def test_after_the_deadline_nothing_leaves() -> None:
         session.request("GET", "https://a.example")
 
     assert client.sent == {}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"headers": {"Authorization": "Bearer the-secret"}},
+        {"headers": {"Authorization": f"Basic {base64.b64encode(b'app:the-secret').decode()}"}},
+        {"params": {"access_token": "the-secret"}},
+        {"params": [("refresh_token", "the-secret")]},
+        {"data": {"client_id": "app", "client_secret": "the-secret"}},
+        {"data": {"code": "the-secret"}},
+        {"json": {"identifier": "alice", "password": "the-secret"}},
+    ],
+)
+@pytest.mark.parametrize(("status", "said"), [(400, "alice: [masked]?"), (500, "alice: [masked]?"), (200, SAID)])
+def test_a_network_that_repeats_a_secret_in_a_refusal_is_not_quoted_with_it(
+    sent: dict[str, Any], status: int, said: str
+) -> None:
+    session, _ = make_session(outbound.Answer(status=status, headers={}, body=SAID.encode()))
+
+    answer = session.request("POST", "https://a.example", **sent)
+
+    assert answer.body.decode() == said
 
 
 def test_people_find_pages_where_our_requests_go() -> None:

@@ -102,6 +102,14 @@ def test_an_unknown_environment_is_refused(tmp_path: Path) -> None:
     assert "ENVIRONMENT must be embedded or production" in refusal(tmp_path, ENVIRONMENT="staging")
 
 
+@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL"])
+def test_an_address_that_cannot_be_read_is_refused_without_its_password(tmp_path: Path, name: str) -> None:
+    done = start(tmp_path, **{name: "mysql://user:half/the-password@db.example/ouipost"})
+
+    assert f"{name} cannot be read" in done.stderr.splitlines()[-1]
+    assert not any(word in done.stderr for word in ("half", "the-password"))
+
+
 def test_rate_limits_are_overridden_tier_by_tier(tmp_path: Path) -> None:
     shown = started(tmp_path, RATE_LIMITS="starter=5")
 
