@@ -1,5 +1,10 @@
 """Celery's tasks: the ticks by which beat drives publishing and webhooks, and one for each chore."""
 
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,6 +28,9 @@ CHORE_WAITS = timedelta(seconds=60)
 """A chore's message waits that long for a worker at least; there will be another."""
 LONG_AGO = datetime.fromtimestamp(0, tz=UTC)
 
+with tempfile.TemporaryFile() as file:
+    _turn = os.dup(file.fileno())  # open as long as the node runs: the processes that are forked from it lock it
+
 
 @app.task(expires=DOORBELL_SECONDS)
 def tick() -> None:
@@ -33,9 +41,28 @@ def tick() -> None:
 
 @app.task(expires=DOORBELL_SECONDS)
 def deliver_due() -> None:
-    """Call webhooks until nothing is due, or for half a minute; not at all where `DELIVERY_THREADS` is 0."""
+    """Call webhooks until nothing is due, or for half a minute; not at all where `DELIVERY_THREADS` is 0.
+
+    One process of a node does so at a time: the others are there for posts.
+    """
     if settings.DELIVERY_THREADS:
-        Deliverer(settings.DELIVERY_THREADS, stopping=NodeStops()).run_until_idle(seconds=DELIVERY_RUN_SECONDS)
+        with _alone() as is_alone:
+            if is_alone:
+                Deliverer(settings.DELIVERY_THREADS, stopping=NodeStops()).run_until_idle(seconds=DELIVERY_RUN_SECONDS)
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Say whether no other process of this node is in such a block; one that is killed is in none any more."""
+    try:
+        fcntl.lockf(_turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        fcntl.lockf(_turn, fcntl.LOCK_UN)
 
 
 def task_name(chore: Chore) -> str:

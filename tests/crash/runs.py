@@ -17,7 +17,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from tests.crash import broker, deaths, matrix, read_only, scenarios, storms
+from tests.crash import broker, deaths, deliveries, matrix, read_only, scenarios, storms
 from tests.crash.campaign import Numbers, Result
 from tests.crash.matrix import Cell, run_cell
 from tests.crash.steps import STEPS
@@ -70,7 +70,7 @@ class Run:
 
 def all_runs() -> list[Run]:
     """Return every run; those that share a place stand together."""
-    makers = (of_storms, of_deaths, of_read_only, of_claims, of_broker, of_scenarios, of_matrix)
+    makers = (of_storms, of_deliveries, of_deaths, of_read_only, of_claims, of_broker, of_scenarios, of_matrix)
     return [run for maker in makers for run in maker()]
 
 
@@ -124,6 +124,42 @@ def _kills(stage: matrix.Stage, *, network: str, opaque: bool) -> Result:
 
 
 KILLED = (("2", "bluesky", False), ("3", "twitter", False), ("3", "facebook", False), ("4", "twitter", True))
+
+
+def of_deliveries() -> Iterator[Run]:
+    """What webhooks are told, and when."""
+    for database, runner in HOSTS:
+        host: Where = {"database": database, "runner": runner}
+        published = _published_under_kills
+        place = staged(runner, speed=KILLS_SPEED)
+        yield Run(tests="42", name="webhooks: posts published under kills", work=published, **host, place=place)
+        killed = partial(deliveries.random_kills, changes=1000, per_second=8)
+        yield Run(tests="42", name="webhooks: 1,000 events under kills", work=killed, **host, place=staged(runner))
+    for database in DATABASES:
+        shared: Where = {"database": database, "runner": "work", "place": staged("work")}
+        alone: Where = shared | {"place": staged("work", speed=TRUE_SPEED), "is_alone": True}
+        many = partial(deliveries.many, changes=5000, per_second=45)
+        beside = partial(deliveries.beside_bad_ones, changes=600, per_second=10)
+        yield Run(
+            tests="52", name="webhooks: 15,000 deliveries", work=_with_product(many), holds=in_150_seconds, **alone
+        )
+        yield Run(tests="53", name="webhooks: beside bad ones", work=_with_product(beside), holds=in_5_seconds, **alone)
+        for scope in ("failed", "all"):
+            work = partial(deliveries.replay_under_kills, changes=2000, rounds=10, scope=scope)
+            name = f"webhooks: replay of {scope}, killed"
+            yield Run(tests="54", name=name, work=_with_product(work), **shared, group=f"replays {database}")
+
+
+def _published_under_kills(stage: matrix.Stage) -> Result:
+    return deliveries.publish_under_kills(stage, "bluesky", publications=300, seconds=120)
+
+
+def in_150_seconds(seen: deliveries.Told) -> bool:
+    return seen.all_seconds <= 150 and seen.p95_seconds <= 10
+
+
+def in_5_seconds(seen: deliveries.Told) -> bool:
+    return seen.p95_seconds <= 5
 
 
 def of_deaths() -> Iterator[Run]:

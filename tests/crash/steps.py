@@ -23,3 +23,6 @@ POINTS = ("begun", "written", "answered", "committed")
 all is committed, and the answer has not left."""
 UPLOAD_POINTS = ("kept", "written", "answered", "committed")
 """Of an upload: its bytes are in the storage and no row knows them; then as above."""
+
+REPLAY_POINTS = ("claimed", "written", "committed")
+"""Of a step of a replay: nothing is done; what it does is written, and not committed; it is committed."""
