@@ -125,7 +125,7 @@ class ProfileViewSet(AdminViewSet[User]):
     def _prove(self, current: str | None) -> None:
         """Check the present password, and count it as a login is: whoever has a token must not guess on."""
         try:
-            logins.prove(self.user.email, current or "", actor=self.actor, now=timezone.now())
+            logins.prove(self.user.email, current or "", actor=self.actor, now=timezone.now(), user=self.user)
         except InvalidCredentials as error:
             raise InvalidInput(current_password=["This is not the present password."]) from error
 

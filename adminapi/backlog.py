@@ -1,9 +1,10 @@
-"""What is due, how late it is, and who is there to take it: six queries, whatever there is."""
+"""What is due, how late it is, and who is there to take it: five queries, whatever there is."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Value
 
 from accounts import pauses
 from accounts.models import Network
@@ -35,12 +36,14 @@ class Backlog:
     last_tick: datetime | None
     paused: tuple[str, ...] = ()
     """What an operator has paused, in words: it is neither counted nor late."""
+    held: Mapping[str, datetime] = field(default_factory=dict)
+    """Until when networks are, or were, left alone."""
 
 
-def look() -> Backlog:
-    """Read how publishing stands; raises what the database raises."""
-    now = database_now()
-    heard = dict(Heartbeat.objects.values_list("name", "at"))
+def look(now: datetime | None = None) -> Backlog:
+    """Read how publishing stands, now by the database's clock; raises what the database raises."""
+    now = now or database_now()
+    heard, held = _heard_and_held()
     alive = [name.partition(":")[0] for name, at in heard.items() if at > now - SILENCE]
     paused = pauses.in_force()
     due = Target.objects.filter(is_due(now))
@@ -49,7 +52,7 @@ def look() -> Backlog:
     workers = [at for name, at in heard.items() if name.partition(":")[0] in (WORKER, NODE)]
     return Backlog(
         due=due[:COUNTED].count(),
-        oldest_due=now - (_first_due(due) or now),
+        oldest_due=now - (_first_due(due, held) or now),
         workers=alive.count(WORKER) + nodes,
         nodes=nodes,
         beats=alive.count(BEAT),
@@ -57,16 +60,26 @@ def look() -> Backlog:
         last_beat=max(workers, default=None),
         last_tick=heard.get(TICK),
         paused=tuple(map(pauses.told, paused)),
+        held=held,
     )
 
 
-def _first_due(due: QuerySet[Target]) -> datetime | None:
+def _heard_and_held() -> tuple[dict[str, datetime], dict[str, datetime]]:
+    """Return when each process was heard, and until when each network is left alone: two small tables, one query."""
+    heard = Heartbeat.objects.values_list(Value("heard"), "name", "at")
+    held = Network.objects.exclude(held_until=None).values_list(Value("held"), "pk", "held_until")
+    found: dict[str, dict[str, datetime]] = {"heard": {}, "held": {}}
+    for kind, name, at in heard.union(held, all=True):
+        found[kind][name] = at
+    return found["heard"], found["held"]
+
+
+def _first_due(due: QuerySet[Target], held: Collection[str]) -> datetime | None:
     """Return when the first became due of those that wait for nothing but a worker, among the thousand longest due.
 
     What waits behind another post of its account, or for a network whose breaker is open, would be late anyway.
     """
-    resting = set(Network.objects.exclude(held_until=None).values_list("pk", flat=True))
     busy = Target.objects.filter(in_flight=OuterRef("account_id")).exclude(pk=OuterRef("pk"))
     looked = due.annotate(network=NETWORK, is_behind=Exists(busy)).order_by("due_at", "pk")
     rows = looked.values_list("due_at", "network", "is_behind")[:LOOKED]
-    return next((due_at for due_at, network, is_behind in rows if not is_behind and network not in resting), None)
+    return next((due_at for due_at, network, is_behind in rows if not is_behind and network not in held), None)

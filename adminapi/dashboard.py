@@ -170,12 +170,12 @@ class FiguresViewSet(AdminViewSet[Workspace]):
 
 
 def _dashboard(figures: Figures, paused: list[Pause]) -> dict[str, Any]:
-    counted, by_day = figures.counted, figures.requests(figures.today.replace(day=1))
+    counted, by_day = figures.activity(), figures.requests(figures.today.replace(day=1))
     return {
         "overview": {
             "total_workspaces": counted["workspaces"],
-            "total_posts": figures.total_posts,
-            "total_accounts": sum(figures.accounts_by_status.values()),
+            "total_posts": counted.total_posts,
+            "total_accounts": sum(counted.accounts_by_status.values()),
             "total_users": counted["users"],
         },
         "activity": {
@@ -201,14 +201,14 @@ def largest(by_platform: Mapping[str, int]) -> dict[str, int]:
 
 
 def _stats(figures: Figures) -> dict[str, Any]:
-    by_account = figures.accounts_by_status
+    counted = figures.statuses()
     return {
         "posts": {
-            "total": figures.total_posts,
-            "by_status": figures.posts_by_status,
+            "total": counted.total_posts,
+            "by_status": counted.posts_by_status,
             "by_platform": figures.scope.posts_by_platform(),
         },
-        "accounts": {"total": sum(by_account.values()), "by_status": by_account},
+        "accounts": {"total": sum(counted.accounts_by_status.values()), "by_status": counted.accounts_by_status},
         "usage": {
             "storage_used_mb": ceil(figures.bytes_used / MEGABYTE),
             "storage_limit_mb": settings.STORAGE_LIMIT_MB,

@@ -23,7 +23,25 @@ UTC = "UTC"
 UNPUBLISHED = [status for status in PostStatus if status != PostStatus.PUBLISHED]
 """These are counted by the index of posts; the published are what is left of all: most are, and to count them takes
 longest."""
-Counted = QuerySet[Any, Any]
+Rows = QuerySet[Any, Any]
+
+
+class Counted(Counter[str]):
+    """What was counted, by name."""
+
+    @property
+    def total_posts(self) -> int:
+        return self["kept"] + self["not kept"]
+
+    @property
+    def posts_by_status(self) -> dict[str, int]:
+        others = {status.value: self[status] for status in UNPUBLISHED}
+        published = self.total_posts - sum(others.values())
+        return {status.value: others.get(status, published) for status in PostStatus}
+
+    @property
+    def accounts_by_status(self) -> dict[str, int]:
+        return {status.value: self[f"account {status}"] for status in AccountStatus}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,32 +75,22 @@ class Figures:
         """Return what the analytics call these workspaces."""
         return Scope(workspace_ids=self.workspace_ids)
 
-    @cached_property
-    def counted(self) -> Counter[str]:
-        """Return everything that is counted row by row, as of one moment: in one statement."""
-        parts = [
+    def activity(self) -> Counted:
+        """Return what there is and what goes on, as of one moment: in one statement."""
+        return _counted(
             _count("workspaces", self.workspaces),
             _count("users", self._users),
             _count("keys", self._active_keys),
             self._accounts,
-            *self._posts,
-        ]
-        found = dict(parts[0].union(*parts[1:], all=True))
-        return Counter({name: int(count or 0) for name, count in found.items()})
+            *self._all_posts,
+            *self._present_posts,
+        )
 
-    @property
-    def total_posts(self) -> int:
-        return self.counted["kept"] + self.counted["not kept"]
-
-    @property
-    def posts_by_status(self) -> dict[str, int]:
-        others = {status.value: self.counted[status] for status in UNPUBLISHED}
-        published = self.total_posts - sum(others.values())
-        return {status.value: others.get(status, published) for status in PostStatus}
-
-    @property
-    def accounts_by_status(self) -> dict[str, int]:
-        return {status.value: self.counted[f"account {status}"] for status in AccountStatus}
+    def statuses(self) -> Counted:
+        """Return accounts and posts by status, as of one moment: in one statement."""
+        posts = Post.objects.filter(self._inside())
+        by_status = (_count(status, posts.filter(status=status)) for status in UNPUBLISHED)
+        return _counted(self._accounts, *self._all_posts, *by_status)
 
     def requests(self, first: date) -> dict[date, int]:
         """Return the requests of each day until today; of a user's own workspaces, with keys for nothing else."""
@@ -113,19 +121,24 @@ class Figures:
         return active if self._key_ids is None else active.filter(pk__in=self._key_ids)
 
     @property
-    def _accounts(self) -> Counted:
+    def _accounts(self) -> Rows:
         rows = SocialAccount.objects.connected().filter(self._inside()).order_by()
         return _named(rows, Concat(Value("account "), F("status")), Count("pk"))
 
     @property
-    def _posts(self) -> list[Counted]:
-        posts, monday = Post.objects.filter(self._inside()), self.today - timedelta(days=self.today.weekday())
-        this_week = midnight(monday, zone=UTC)
+    def _all_posts(self) -> list[Rows]:
         uncounted = self.workspaces.exclude(pk__in=PostCount.objects.values("pk"))
         return [
             _named(PostCount.objects.filter(self._inside()), Value("kept"), Sum("total")),
             _count("not kept", Post.objects.filter(workspace__in=uncounted)),
-            *(_count(status, posts.filter(status=status)) for status in UNPUBLISHED),
+        ]
+
+    @property
+    def _present_posts(self) -> list[Rows]:
+        posts, monday = Post.objects.filter(self._inside()), self.today - timedelta(days=self.today.weekday())
+        this_week = midnight(monday, zone=UTC)
+        return [
+            _count("scheduled", posts.filter(status=PostStatus.SCHEDULED)),
             _count("today", self._created_since(midnight(self.today, zone=UTC))),
             _count("this week", self._created_since(this_week)),
             _count("failed this week", posts.filter(status=PostStatus.FAILED, moment__gte=this_week)),
@@ -143,11 +156,16 @@ class Figures:
         return Q(workspace__deleted_at=None) if self.workspace_ids is None else Q(workspace__in=self.workspace_ids)
 
 
-def _count(name: str, rows: QuerySet[Any]) -> Counted:
+def _counted(*parts: Rows) -> Counted:
+    found = dict(parts[0].union(*parts[1:], all=True))
+    return Counted({name: int(count or 0) for name, count in found.items()})
+
+
+def _count(name: str, rows: QuerySet[Any]) -> Rows:
     return _named(rows.order_by(), Value(name), Count("pk", distinct=True) if rows.model is User else Count("pk"))
 
 
-def _named(rows: QuerySet[Any], name: Any, count: Any) -> Counted:
+def _named(rows: QuerySet[Any], name: Any, count: Any) -> Rows:
     """Return a query of one row for each name, with what is counted of it."""
-    found: Counted = rows.annotate(named=name).values("named").annotate(counted=count).values_list("named", "counted")
+    found: Rows = rows.annotate(named=name).values("named").annotate(counted=count).values_list("named", "counted")
     return found

@@ -2,16 +2,21 @@
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import models, transaction
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import connection, transaction
+from django.db.models import Q
 
 from adminapi.models import LoginAttempt, LoginTurn, Session
 from adminapi.passwords import TooManyLogins, is_password_of
 from ouipost.api.transactions import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
+from ouipost.events.masking import MASK
 from workspaces.guesses import caller_of
 from workspaces.models import User
 
@@ -45,52 +50,61 @@ def log_in(email: str, password: str, *, actor: Actor, now: datetime) -> Session
     return _open(prove(email, password, actor=actor, now=now), actor=actor, now=now)
 
 
-def prove(email: str, password: str, *, actor: Actor, now: datetime) -> User:
-    """Return the active user with this e-mail address and password.
+def prove(email: str, password: str, *, actor: Actor, now: datetime, user: User | None = None) -> User:
+    """Return the active user with this e-mail address and password; whoever has just read the user may bring it along.
 
     Raises InvalidCredentials, TooManyLoginAttempts, or TooManyLogins. An attempt is counted before the password is
     looked at: many at once are no more than as many in a row. What is answered, and how fast, does not tell whether
     there is such a user.
     """
-    address = email.strip().lower()
-    attempt = _count(hashlib.sha256(address.encode()).hexdigest(), caller_of(actor.ip_address), now=now)
-    user = User.objects.filter(email=address).first()
+    address, caller = email.strip().lower(), caller_of(actor.ip_address)
+    attempt = in_transaction(lambda: _count(hashlib.sha256(address.encode()).hexdigest(), caller, now=now))
+    user = user or User.objects.filter(email=address).first()
     try:
         is_right = is_password_of(user, password)
     except TooManyLogins:
         attempt.delete()  # nobody has looked at the password
         raise
     if user is None or not user.is_active or not is_right:
-        record("login_failed", user or Nobody(), actor=actor, email=email[:254])
+        record("login_failed", user or Nobody(), actor=actor, email=_told(email))
         raise InvalidCredentials
     _forgive(attempt)
     return user
 
 
+def _told(email: str) -> str:
+    """Return what was tried, where it is an address: who is in a hurry types the password into that field."""
+    try:
+        validate_email(email.strip())
+    except ValidationError:
+        return MASK
+    return email[:254]
+
+
 def _count(digest: str, caller: str, *, now: datetime) -> LoginAttempt:
-    """Count an attempt; raises TooManyLoginAttempts, and then it is not counted."""
-    turns = [LoginTurn(pk=name, at=now) for name in sorted((digest, caller))]
-    while True:
-        LoginTurn.objects.bulk_create(turns, ignore_conflicts=True)
-        attempt = in_transaction(lambda: _count_in_turn(digest, caller, now=now))
-        if attempt is not None:
-            return attempt
+    """Count an attempt while no other with this e-mail address or caller is counted.
 
-
-def _count_in_turn(digest: str, caller: str, *, now: datetime) -> LoginAttempt | None:
-    """Count an attempt while no other with this e-mail address or caller is counted; None: the turns were removed."""
-    if LoginTurn.objects.filter(pk__in=(digest, caller)).update(at=now) < 2:
-        return None
-    recent = LoginAttempt.objects.filter(at__gt=now - WINDOW).order_by("-at", "-pk")
-    _require_few(recent.filter(email=digest), MOST_OF_EMAIL, now=now)
-    _require_few(recent.filter(ip_address=caller), MOST_FROM_ADDRESS, now=now)
+    Raises TooManyLoginAttempts, and then it is not counted: so there are no more to read than may be tried.
+    """
+    _take_turn(digest, caller, now=now)
+    since = Q(at__gt=now - WINDOW)
+    recent = LoginAttempt.objects.filter(Q(since, email=digest) | Q(since, ip_address=caller)).order_by("-at", "-pk")
+    tried = list(recent)
+    _require_few([each.at for each in tried if each.email == digest], MOST_OF_EMAIL, now=now)
+    _require_few([each.at for each in tried if each.ip_address == caller], MOST_FROM_ADDRESS, now=now)
     return LoginAttempt.objects.create(email=digest, ip_address=caller, at=now)
 
 
-def _require_few(recent: "models.QuerySet[LoginAttempt]", most: int, *, now: datetime) -> None:
-    tried = list(recent.values_list("at", flat=True)[:most])
-    if len(tried) == most:
-        seconds = (tried[-1] + WINDOW - now).total_seconds()
+def _take_turn(*names: str, now: datetime) -> None:
+    """Wait until no other transaction has a turn with one of these names, and let others wait until this one ends."""
+    turns = [LoginTurn(pk=name, at=now) for name in sorted(names)]
+    key = ["name"] if connection.features.supports_update_conflicts_with_target else None
+    LoginTurn.objects.bulk_create(turns, update_conflicts=True, unique_fields=key, update_fields=["at"])
+
+
+def _require_few(tried: Sequence[datetime], most: int, *, now: datetime) -> None:
+    if len(tried) >= most:
+        seconds = (tried[most - 1] + WINDOW - now).total_seconds()
         raise TooManyLoginAttempts(retry_after=max(1, math.ceil(seconds)))
 
 
@@ -104,20 +118,19 @@ def _forgive(attempt: LoginAttempt) -> None:
 @transaction.atomic
 def _open(user: User, *, actor: Actor, now: datetime) -> Session:
     """Start a session, unless the user has changed since the password was read: to hash it takes a while."""
-    locked = User.objects.select_for_update().filter(pk=user.pk, password=user.password, is_active=True).first()
-    if locked is None:
+    read = {"pk": user.pk, "password": user.password, "signed_out_at": user.signed_out_at}
+    if not User.objects.filter(**read, is_active=True).update(last_login=now):
         raise InvalidCredentials
-    locked.last_login = now
-    locked.save(update_fields=["last_login"])
+    user.last_login = now
     session = Session.objects.create(
-        user=locked,
+        user=user,
         created_at=now,
         expires_at=now + LIVES,
-        signed_out_at=locked.signed_out_at,
+        signed_out_at=user.signed_out_at,
         ip_address=actor.ip_address,
         user_agent=actor.user_agent,
     )
-    record("logged_in", locked, actor=actor, email=locked.email)
+    record("logged_in", user, actor=actor, email=user.email)
     return session
 
 

@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.calls import EVER, PUBLISH, REQUEST, SYNC
-from accounts.models import AccountStatus, CallCount, Network, SocialAccount
+from accounts.models import AccountStatus, CallCount, SocialAccount
 from accounts.traffic import SANDBOX
 from adminapi import backlog
 from adminapi.asking import LIMIT_SECONDS, Question
 from adminapi.backlog import Backlog
 from adminapi.monitoring import is_monitor
 from ouipost import __version__
+from ouipost.claims import database_now
 from ouipost.events import figures as webhooks
 from workspaces.models import Mode
 
@@ -157,17 +157,18 @@ class Figures:
 
 
 def read() -> Figures:
-    """Read all figures: thirteen queries, whatever there is; raises what the database raises."""
-    now = timezone.now()
+    """Read all figures: nine queries, whatever there is; raises what the database raises."""
+    now = database_now()
     accounts = SocialAccount.objects.connected().filter(expires_at__gt=now, expires_at__lt=now + EXPIRING)
     counted = accounts.exclude(status=AccountStatus.EXPIRED).values_list("platform", "workspace__mode")
     columns = ("network", "kind", "outcome", "calls", "milliseconds")
+    found = backlog.look(now)
     return Figures(
-        backlog=backlog.look(),
+        backlog=found,
         counts=list(CallCount.objects.filter(at=EVER).values_list(*columns)),
         expiring={(platform, mode): many for platform, mode, many in counted.annotate(Count("pk")).order_by()},
-        breakers=list(Network.objects.filter(held_until__gt=now).values_list("pk", flat=True)),
-        deliveries=webhooks.look(),
+        breakers=[network for network, until in found.held.items() if until > now],
+        deliveries=webhooks.look(now),
     )
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -19,14 +19,13 @@ from django.core.cache import cache as memory
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
-from django.db.models import Sum
 
 from adminapi.asking import LIMIT_SECONDS, Question
 from adminapi.backlog import Backlog, look
 from adminapi.heart import SILENCE
 from ouipost.claims import engine_time
 from ouipost.redis import Script, Server
-from posts.models import Media
+from posts import counts
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +38,6 @@ FILLING, FULL = 90.0, 98.0
 UNHEARD = 100
 """Messages that wait: beat and the web processes send no more then."""
 REDIS_SECONDS = 0.9
-SUMMED_EVERY = timedelta(minutes=5)
 VITAL = ("database", "storage", "queue", "publisher")
 """Without the cache all goes on, only slower."""
 ROUND_TRIP = Script(
@@ -107,19 +105,9 @@ def _storage() -> float | None:
     return 100 * disk.used / (disk.used + disk.free)
 
 
-class StoredFiles:
-    """How full the storage is by its own limit: summed up every few minutes, since all rows are read for it."""
-
-    def __init__(self) -> None:
-        self._at = float("-inf")
-        self._percent: float | None = None
-
-    def percent(self) -> float | None:
-        if time.monotonic() > self._at + SUMMED_EVERY.total_seconds():
-            used = Media.objects.aggregate(used=Sum("size"))["used"] or 0
-            self._percent = used / (settings.STORAGE_LIMIT_MB * 10_000)
-            self._at = time.monotonic()
-        return self._percent
+def _files() -> float:
+    """Return how full the storage is by its own limit, in percent."""
+    return counts.bytes_used() / (settings.STORAGE_LIMIT_MB * 10_000)
 
 
 def _since(began: float) -> int:
@@ -130,7 +118,7 @@ QUESTIONS: Mapping[str, Question[Any]] = {
     "database": Question(_database),
     "cache": Question(_cache),
     "storage": Question(_storage),
-    "files": Question(StoredFiles().percent),
+    "files": Question(_files),
     "broker": Question(_broker),
     "backlog": Question(look),
 }

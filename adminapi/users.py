@@ -78,8 +78,7 @@ class UserViewSet(Lists[User], Retrieves[User], AdminViewSet[User]):
             values["password"] = hash_password(values["password"])
 
         def work() -> Response:
-            changed = users.update_user(self.get_object(), values=values, actor=self.actor, now=timezone.now())
-            return self.answered(changed)
+            return self.answered(users.update_user(user, values=values, actor=self.actor, now=timezone.now()))
 
         return self.once(work)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from django.db import DatabaseError, transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from ouipost.flushing import Flusher
@@ -42,14 +42,20 @@ class Usage:
 
 def usage_of(key_ids: Iterable[str], *, now: datetime) -> dict[str, Usage]:
     """Return the usage of each of these keys, counting what Redis or this process has and did not write yet."""
-    today = now.astimezone(UTC).date()
-    wanted = set(key_ids)
-    days: Counter[tuple[str, date]] = Counter()
+    today, wanted = now.astimezone(UTC).date(), set(key_ids)
+    first = today.replace(day=1)
+    days: Counter[str] = Counter()
+    months: Counter[str] = Counter()
     for batch in _unwritten():
-        days.update(batch.requests)
-    rows = KeyUsage.objects.filter(key__in=wanted, day__gte=today.replace(day=1), day__lte=today)
-    days.update({(row.key_id, row.day): row.requests for row in rows})
-    return {key_id: _usage(key_id, days, today) for key_id in wanted}
+        for (key, day), requests in batch.requests.items():
+            days[key] += requests if day == today else 0
+            months[key] += requests if first <= day <= today else 0
+    rows = KeyUsage.objects.filter(key__in=wanted, day__range=(first, today)).order_by().values_list("key")
+    of_today = Sum("requests", filter=Q(day=today), default=0)
+    for key, by_month, by_day in rows.annotate(by_month=Sum("requests"), by_day=of_today):
+        days[key] += int(by_day)
+        months[key] += int(by_month)
+    return {key: Usage(requests_today=days[key], requests_this_month=months[key]) for key in wanted}
 
 
 def requests_by_day(first: date, last: date, *, key_ids: Iterable[str] | None = None) -> dict[date, int]:
@@ -64,11 +70,6 @@ def requests_by_day(first: date, last: date, *, key_ids: Iterable[str] | None = 
             if first <= day <= last and (wanted is None or key_id in wanted):
                 days[day] += requests
     return dict(days)
-
-
-def _usage(key_id: str, days: Counter[tuple[str, date]], today: date) -> Usage:
-    month = [today.replace(day=number + 1) for number in range(today.day)]
-    return Usage(requests_today=days[key_id, today], requests_this_month=sum(days[key_id, day] for day in month))
 
 
 def _unwritten() -> list[Batch]:

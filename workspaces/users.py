@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 from ouipost.errors import DomainError, InvalidInput
@@ -66,8 +68,7 @@ def update_user(user: User, *, values: dict[str, Any], actor: Actor, now: dateti
 
     Another role without `permissions` drops the list that there was. Raises EmailTaken, or LastAdmin.
     """
-    administrators = _lock_administrators()
-    locked = _lock(user)
+    locked, administrators = _lock(user)
     values = _with_permissions_of(locked, values)
     before = {name: getattr(locked, name) for name in values if name != "password"}
     for name, value in values.items():
@@ -96,22 +97,22 @@ def delete_user(user: User, *, actor: Actor) -> None:
     """Delete a user; raises NotYourself, or LastAdmin."""
     if user.pk == actor.user_id:
         raise NotYourself
-    administrators = _lock_administrators()
-    locked = _lock(user)
+    locked, administrators = _lock(user)
     _require_another(administrators, locked)
     record("deleted", locked, actor=actor, email=locked.email, role=locked.role)
     locked.delete()
 
 
-def _lock(user: User) -> User:
-    """Return the row of a user, locked; raises Http404 where another call was first to delete it."""
-    return get_object_or_404(User.objects.select_for_update(), pk=user.pk)
+def _lock(user: User) -> tuple[User, list[str]]:
+    """Return the row of a user, and who can look after the others; raises Http404 where there is none any more.
 
-
-def _lock_administrators() -> list[str]:
-    """Return the active administrators, locked, so that no two of them are taken away at the same time."""
-    rows = User.objects.select_for_update().filter(role=Role.ADMIN, is_active=True).order_by("pk")
-    return [user.pk for user in rows if _is_administrator(user)]
+    All are locked, so that no two administrators are taken away at the same time.
+    """
+    rows = User.objects.select_for_update().filter(Q(pk=user.pk) | Q(role=Role.ADMIN, is_active=True))
+    found = {each.pk: each for each in rows.order_by("pk")}
+    if user.pk not in found:
+        raise Http404
+    return found[user.pk], [each.pk for each in found.values() if _is_administrator(each)]
 
 
 def _is_administrator(user: User) -> bool:

@@ -22,6 +22,7 @@ from adminapi.models import Heartbeat
 from adminapi.probes import QUESTIONS, Examination
 from ouipost.claims import database_now
 from ouipost.redis import Script
+from posts import counts
 from posts.models import Target
 from tests.adminapi.test_heart import heard
 from tests.factories import NOW, make_account, make_media, make_post, make_workspace
@@ -161,16 +162,13 @@ def test_what_hangs_has_one_thread_however_often_it_is_asked() -> None:
 class TestReally:
     """The probes themselves, each at its work."""
 
-    @pytest.fixture(autouse=True)
-    def _summed_anew(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(probes.QUESTIONS, "files", Question(probes.StoredFiles().percent))
-
     def answers(self) -> dict[str, Any]:
         return {name: question.ask().result(timeout=30) for name, question in probes.QUESTIONS.items()}
 
     def test_in_embedded_mode(self, settings: Settings) -> None:
         settings.STORAGE_LIMIT_MB = 1
-        make_media(make_post(make_workspace()), size=250_000)
+        post = make_post(make_workspace())
+        counts.stored(post.workspace_id, make_media(post, size=250_000).size)
 
         found = self.answers()
 
