@@ -44,7 +44,7 @@ class Numbers:
     needs_review: int = 0
     """Given to a person without need."""
     untold: int = 0
-    """Posts whose end the journal does not tell exactly once. Deliveries to webhooks will be counted here."""
+    """Posts whose end the journal, or who listens as a webhook, is not told of exactly once."""
     seconds: float = 0
     may_park: bool = False
     """Whether a person may be needed: the network cannot be asked."""
