@@ -3,7 +3,7 @@
 Written by the database itself, in the order in which the product would have written it: a day after the other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -22,9 +22,11 @@ from analytics.models import (
     DayTotal,
     HourTotal,
     InstallationDay,
+    PlatformTotal,
     Snapshot,
     TargetDay,
     TargetNumbers,
+    WorkspaceDay,
 )
 from analytics.periods import A_DAY
 from posts.models import Post, Target
@@ -47,6 +49,8 @@ TABLES = (
     HourTotal,
     DayTotal,
     InstallationDay,
+    WorkspaceDay,
+    PlatformTotal,
     AccountDay,
     AccountSync,
     TargetNumbers,
@@ -74,15 +78,15 @@ class Data:
 
 
 @contextmanager
-def loaded() -> Iterator[Data]:
-    """Fill the database for the block; its rows are gone after it."""
+def loaded(posts: int = POSTS) -> Iterator[Data]:
+    """Fill the database for the block, with so many published posts; its rows are gone after it."""
     _empty()
     today = datetime.now(UTC).date()
     first = today - (DAYS - 1) * A_DAY
     workspaces = [Workspace(name=f"Workspace {number}", mode="live") for number in range(WORKSPACES)]
     Workspace.objects.bulk_create(workspaces)
     accounts = _connect(workspaces)
-    _plan(accounts, first)
+    _plan(accounts, first, posts)
     _check("foreign_key", False)
     _check("unique", False)  # an empty table's indexes are then built at once
     _fill_posts()
@@ -99,11 +103,16 @@ def loaded() -> Iterator[Data]:
 
 
 def _empty() -> None:
-    _check("foreign_key", False)
-    for model in TABLES:
-        _run(f"TRUNCATE TABLE {model._meta.db_table}")
-    _check("foreign_key", True)
+    truncate(TABLES)
     Workspace.objects.all().delete()
+
+
+def truncate(models: Iterable[type[Model]]) -> None:
+    """Remove all rows of these tables, whatever points to them."""
+    _check("foreign_key", False)
+    for model in models:
+        execute(f"TRUNCATE TABLE {model._meta.db_table}")
+    _check("foreign_key", True)
 
 
 def _connect(workspaces: list[Workspace]) -> list[SocialAccount]:
@@ -119,27 +128,27 @@ def _connect(workspaces: list[Workspace]) -> list[SocialAccount]:
     return accounts
 
 
-def _plan(accounts: list[SocialAccount], first: date) -> None:
+def _plan(accounts: list[SocialAccount], first: date, posts: int) -> None:
     """Note for each post whose it is, when it goes out, and what it will gain; and for each day its sums' keys."""
     networks, started = len(registry.IDS), datetime.combine(first, time())
-    microseconds = (datetime.now(UTC).replace(tzinfo=None) - started) // timedelta(microseconds=1) // POSTS
+    microseconds = (datetime.now(UTC).replace(tzinfo=None) - started) // timedelta(microseconds=1) // posts
     owner = f"IF({_drawn('owner')} < {BIG_SHARE}, 0, 1 + FLOOR({_drawn('other')} * {WORKSPACES - 1}))"
     seen = f"FLOOR(LEAST(200 * POW(1 - {_drawn('luck')}, {-1 / TAIL}), 50000000))"
     keys = "id VARCHAR(45), workspace_id VARCHAR(45), platform VARCHAR(20)"
-    _run(f"CREATE TEMPORARY TABLE owners (place INT PRIMARY KEY, {keys})")
+    execute(f"CREATE OR REPLACE TEMPORARY TABLE owners (place INT PRIMARY KEY, {keys})")
     with connection.cursor() as cursor:
         rows = [(place, each.pk, each.workspace_id, each.platform) for place, each in enumerate(accounts)]
         cursor.executemany("INSERT INTO owners VALUES (%s, %s, %s, %s)", rows)
-    _run(
-        "CREATE TEMPORARY TABLE planned (number INT PRIMARY KEY, place INT, at DATETIME(6), day INT, moment CHAR(12),"
-        " impressions BIGINT, engaged DOUBLE, clicked DOUBLE, KEY (day))"
+    execute(
+        "CREATE OR REPLACE TEMPORARY TABLE planned (number INT PRIMARY KEY, place INT, at DATETIME(6), day INT,"
+        " moment CHAR(12), impressions BIGINT, engaged DOUBLE, clicked DOUBLE, KEY (day))"
     )
-    _run(
+    execute(
         "INSERT INTO planned SELECT seq, place, at, DATEDIFF(at, %s),"  # noqa: S608 (nothing comes from outside)
         " LPAD(LOWER(HEX(FLOOR(UNIX_TIMESTAMP(at) * 1000))), 12, '0'), seen, 0.02 + 0.06 * rate, 0.01 * rate FROM"
         f" (SELECT seq, {owner} * {networks} + FLOOR({_drawn('network')} * {networks}) AS place,"
         f" %s + INTERVAL seq * {microseconds} MICROSECOND AS at, {seen} AS seen, {_drawn('rate')} AS rate"
-        f" FROM seq_0_to_{POSTS - 1}) AS drawn",
+        f" FROM seq_0_to_{posts - 1}) AS drawn",
         first,
         started,
     )
@@ -156,18 +165,18 @@ def _fill_posts() -> None:
     networks = dict.fromkeys(("platforms", "destinations"), "CONCAT('[\"', platform, '\"]')")
     counts = {name: _gained(name, _so_far()) for name in ("impressions", "engagement", "clicks")}
     own = {"workspace_id": "workspace_id", "content": f"CONCAT('{CONTENT}', number)", "status": "'published'"}
-    _insert(Post, PLANNED, id=POST_ID, **own, **networks, **moments, **counts)
+    insert(Post, PLANNED, id=POST_ID, **own, **networks, **moments, **counts)
     metrics = ", ".join(f"'{name}', {expression}" for name, expression in counts.items())
     own = {"remote_id": "number", "status": "'published'", "metrics": f"JSON_OBJECT({metrics})"}
     links = {"post_id": POST_ID, "account_id": "owners.id", "platform": "platform"}
-    _insert(Target, PLANNED, id=TARGET_ID, **links, **own, scheduled_at="planned.at", published_at="planned.at")
+    insert(Target, PLANNED, id=TARGET_ID, **links, **own, scheduled_at="planned.at", published_at="planned.at")
 
 
 def _fill_numbers() -> None:
     """Write how each did so far."""
     counts = {name: _gained(name, _so_far()) for name in COUNTED}
     links = {name: name for name in ("workspace_id", "platform")}
-    _insert(
+    insert(
         TargetNumbers,
         PLANNED,
         id="number + 1",
@@ -204,34 +213,36 @@ def _fill_day(number: int, day: date) -> None:
     total = f"{number * ACCOUNTS} + MOD(place * {SCATTERED}, {ACCOUNTS}) + 1"
     gains = {name: f"{_gained(name, 'has')} - {_gained(name, 'had')}" for name in COUNTED}
     source = f"({steps}) AS step JOIN planned ON planned.day = {number} - step.days ORDER BY {total}, number"
-    _insert(TargetDay, source, total_id=total, numbers_id="number + 1", posts="step.days = 0", **gains)
+    insert(TargetDay, source, total_id=total, numbers_id="number + 1", posts="step.days = 0", **gains)
     sums = ", ".join(f"{expression} AS {name}" for name, expression in SUMS.items())
     bounds = f"total_id > {number * ACCOUNTS} AND total_id <= {(number + 1) * ACCOUNTS}"
     added = f"(SELECT total_id, {sums} FROM analytics_targetday WHERE {bounds} GROUP BY total_id) AS added"  # noqa: S608
     source = f"{added} JOIN owners ON total_id = {total} ORDER BY total_id"
     columns = {name: f"added.{name}" for name in SUMS}
-    _insert(
-        DayTotal, source, id="total_id", day=f"'{day}'", workspace_id="workspace_id", platform="platform", **columns
-    )
+    insert(DayTotal, source, id="total_id", day=f"'{day}'", workspace_id="workspace_id", platform="platform", **columns)
 
 
 def _fill_sums(today: date) -> None:
-    """Write the days of the installation, and the last weeks by the hour."""
-    _insert(InstallationDay, "analytics_daytotal GROUP BY day, platform", day="day", platform="platform", **SUMS)
+    """Write the days of the installation and of workspaces, all that networks got, and the last weeks by the hour."""
+    insert(InstallationDay, "analytics_daytotal GROUP BY day, platform", day="day", platform="platform", **SUMS)
+    of_workspaces = "analytics_daytotal GROUP BY workspace_id, "
+    insert(WorkspaceDay, f"{of_workspaces}day", workspace_id="workspace_id", day="day", **SUMS)
+    ever = {"workspace_id": "workspace_id", "platform": "platform", "posts": SUMS["posts"]}
+    insert(PlatformTotal, f"{of_workspaces}platform", **ever)
     parts = {name: f"FLOOR({name} * (seq + 1) / 24) - FLOOR({name} * seq / 24)" for name in SUMS}
     since = today - (HOURS_OF_DAYS - 1) * A_DAY
     source = f"analytics_daytotal, seq_0_to_23 WHERE day >= '{since}' ORDER BY day, seq, analytics_daytotal.id"
     keys = {"workspace_id": "workspace_id", "platform": "platform", "hour": "TIMESTAMP(day) + INTERVAL seq HOUR"}
-    _insert(HourTotal, source, **keys, **parts)
+    insert(HourTotal, source, **keys, **parts)
 
 
 def _fill_accounts(first: date) -> None:
     """Write when accounts are read, and how each stood on every day; some networks tell who follows."""
     now = dict.fromkeys(("due_at", "account_due_at"), "UTC_TIMESTAMP(6)")
-    _insert(AccountSync, "owners", account_id="owners.id", **now)
+    insert(AccountSync, "owners", account_id="owners.id", **now)
     told = ", ".join(f"'{name}'" for name in SAYS_WHO_FOLLOWS)
     shares = f'{{"age_groups": {AGES}, "countries": {COUNTRIES}}}'
-    _insert(
+    insert(
         AccountDay,
         f"seq_0_to_{DAYS - 1}, owners ORDER BY seq, owners.id",
         account_id="owners.id",
@@ -240,31 +251,32 @@ def _fill_accounts(first: date) -> None:
         read_at=f"TIMESTAMP('{first}') + INTERVAL seq DAY",
         demographics=f"IF(platform IN ({told}), '{shares}', NULL)",
     )
-    _run(f"ANALYZE TABLE {', '.join(model._meta.db_table for model in TABLES)}")
+    execute(f"ANALYZE TABLE {', '.join(model._meta.db_table for model in TABLES)}")
 
 
 def _require_consistent() -> None:
     """End the bench where the sums are not those of their posts: it would compare nothing."""
     sums = ", ".join(SUMS.values())
-    tables = (TargetDay, DayTotal, InstallationDay)
+    tables = (TargetDay, DayTotal, InstallationDay, WorkspaceDay)
     found = {_row(f"SELECT {sums} FROM {model._meta.db_table}") for model in tables}  # noqa: S608 (names are ours)
     assert len(found) == 1, found
     counts = ", ".join(SUMS[name] for name in COUNTED)
     assert _row(f"SELECT COUNT(*), {counts} FROM analytics_targetnumbers") in found  # noqa: S608 (names are ours)
 
 
-def _insert(model: type[Model], source: str, **expressions: str) -> None:
+def insert(model: type[Model], source: str, **expressions: str) -> None:
     """Insert a row for each of the source, its columns by these expressions, the others as the model begins."""
     needed = (field for field in model._meta.concrete_fields if not field.null and not field.primary_key)
     starts = {str(field.column): field.get_db_prep_save(field.get_default(), connection) for field in needed}
     columns = {**dict.fromkeys(starts, "%s"), **expressions}
-    _run(
+    execute(
         f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) SELECT {', '.join(columns.values())} FROM {source}",  # noqa: S608
         *(start for name, start in starts.items() if name not in expressions),
     )
 
 
-def _run(statement: str, *parameters: Any) -> None:
+def execute(statement: str, *parameters: Any) -> None:
+    """Run a statement whose answer nobody needs."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters or None)
 
@@ -277,4 +289,4 @@ def _row(statement: str) -> tuple[Any, ...]:
 
 def _check(kind: str, on: bool) -> None:
     """Have the database look at each new row a second time, or not: we made it ourselves."""
-    _run(f"SET SESSION {kind}_checks = {int(on)}")
+    execute(f"SET SESSION {kind}_checks = {int(on)}")
