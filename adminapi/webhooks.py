@@ -35,7 +35,7 @@ from workspaces.models import Workspace
 MOST_GRACE_HOURS = 7 * 24
 
 
-class StatsSerializer(serializers.Serializer[Webhook]):
+class DeliveriesSerializer(serializers.Serializer[Webhook]):
     """How many deliveries have ended: arrived, or given up."""
 
     total_deliveries = serializers.SerializerMethodField()
@@ -52,7 +52,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     workspaces = serializers.JSONField(source="workspace_ids")
     disabled_reason = serializers.SerializerMethodField()
     old_secret_signs_until = serializers.SerializerMethodField()
-    stats = StatsSerializer(source="*")
+    stats = DeliveriesSerializer(source="*")
 
     class Meta:
         model = Webhook

@@ -296,6 +296,8 @@ SPECTACULAR_SETTINGS = {
         "Tier": "workspaces.models.Tier",
         "Role": "workspaces.models.Role",
         "PauseScope": "accounts.models.PauseScope",
+        "ReplayScope": "ouipost.events.models.ReplayScope",
+        "DeliveryStatus": "ouipost.events.models.DeliveryStatus",
         "HealthStatus": "adminapi.health.STATUSES",
         "NetworkStatus": "adminapi.health.NETWORK_STATUSES",
         "NetworkApiStatus": "adminapi.health.API_STATUSES",
