@@ -184,6 +184,7 @@ def in_an_hour() -> str:
         ("soon", timedelta(seconds=2), timedelta(seconds=6)),
         ("-5", timedelta(seconds=2), timedelta(seconds=6)),
     ],
+    ids=["seconds", "a date", "less than planned", "absurd", "a word", "negative"],
 )
 def test_retry_after_is_a_floor_of_a_day_at_most(
     webhook: Webhook,
