@@ -137,7 +137,8 @@ def _summary(rows: Sequence[Row], by_platform: Mapping[str, Mapping[str, Any]]) 
 def _best(by_platform: Mapping[str, Mapping[str, Any]]) -> str | None:
     """Return the network with the highest engagement rate, of equals the first in the usual order."""
     rated = {name: numbers["engagement_rate"] for name, numbers in by_platform.items() if numbers["impressions"]}
-    return max(rated, key=lambda name: rated[name]) if rated else None
+    known = {name: rate for name, rate in rated.items() if rate is not None}
+    return max(known, key=lambda name: known[name]) if known else None
 
 
 def _timeline(rows: Sequence[Row], period: Period) -> list[dict[str, Any]]:

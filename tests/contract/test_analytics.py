@@ -235,6 +235,17 @@ def test_what_a_network_does_not_give_is_null(api: ApiClient, workspace: Workspa
     assert shown["top_posts"][0]["impressions"] is None
 
 
+def test_networks_whose_engagement_is_unknown_are_not_the_best(api: ApiClient, workspace: Workspace) -> None:
+    for account in connect_all(workspace, "facebook", "twitter"):
+        target = publish(account, at=day(20))
+        read(account, at=day(21), posts={target.pk: counts(100, None)})
+
+    shown = get(api, f"/api/analytics?{PERIOD}")
+
+    assert shown["summary"]["best_performing_platform"] is None
+    assert shown["by_platform"]["twitter"]["impressions"] == 100
+
+
 def test_a_network_that_says_nothing_was_gained_has_zeros(api: ApiClient, workspace: Workspace) -> None:
     [account] = connect_all(workspace, "facebook")
     target = publish(account, at=day(20))
