@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OUIPOST_HOME ?= $(CURDIR)/var
 
-.PHONY: setup run test check fast crash bench
+.PHONY: setup run test check fast crash fuzz bench
 
 setup: .venv/embedded  ## The virtual environment with what the product runs on.
 
@@ -38,6 +38,9 @@ test: check  ## Everything: the suite on SQLite, and on MariaDB.
 
 crash: .venv/development  ## Every kill, loss and outage at full size, about 100 minutes; prints the numbers. See docs/reliability.md.
 	$(BIN)/python -m tests.crash
+
+fuzz: .venv/development  ## Both APIs asked for half an hour in every way that their descriptions allow, and many that they do not.
+	FUZZ_MINUTES=$${FUZZ_MINUTES:-30} $(BIN)/python tests/services.py sqlite tests/processes/test_fuzz.py -rP
 
 bench: .venv/development  ## Figures beside their baselines; see docs/performance.md.
 	$(BIN)/python -m bench

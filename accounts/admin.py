@@ -3,11 +3,11 @@
 from django.contrib import admin
 
 from accounts.models import SocialAccount
-from ouipost.events.operator import ReadOnlyAdmin
+from workspaces.console import ReadOnlyOfWorkspaces
 
 
 @admin.register(SocialAccount)
-class SocialAccountAdmin(ReadOnlyAdmin[SocialAccount]):
+class SocialAccountAdmin(ReadOnlyOfWorkspaces[SocialAccount]):
     list_display = ("name", "platform", "workspace", "status", "expires_at", "connected_at", "disconnected_at")
     list_filter = ("platform", "status")
     list_select_related = ("workspace",)

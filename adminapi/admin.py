@@ -1,4 +1,4 @@
-"""Webhooks and what was sent to them, in the console. They stand here because their form has to know workspaces."""
+"""Webhooks, what was sent to them, and the journal, in the console: here because they have to know workspaces."""
 
 import json
 from datetime import timedelta
@@ -16,13 +16,15 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from adminapi.audit import visible_to
+from adminapi.console.pages import member_of_staff
 from adminapi.webhooks import unknown_workspaces
 from ouipost.errors import DomainError
 from ouipost.events import replays, signing, webhooks
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.journal import Actor
-from ouipost.events.models import Delivery, DeliveryAttempt, ReplayScope, Webhook
-from ouipost.events.operator import OperatorAdmin, ReadOnlyAdmin, ReadOnlyInline
+from ouipost.events.models import Delivery, DeliveryAttempt, Event, ReplayScope, Webhook
+from ouipost.events.operator import OperatorAdmin, ReadOnlyAdmin, ReadOnlyInline, words
 from ouipost.ids import new_id
 from ouipost.outbound import Blocked, check_url
 
@@ -162,7 +164,7 @@ class WebhookAdmin(OperatorAdmin[Webhook]):
             try:
                 replays.replay(webhook, since=now - DAY, key=new_id("rpl"), scope=ReplayScope.ALL, actor=actor, now=now)
             except DomainError as error:
-                self.message_user(request, f"{webhook}: {_words(error)}", messages.ERROR)
+                self.message_user(request, f"{webhook}: {words(error)}", messages.ERROR)
             else:
                 self.message_user(request, f"{webhook}: the last 24 hours are sent again.")
 
@@ -218,7 +220,19 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
             try:
                 webhooks.redeliver(delivery, actor=actor)
             except DomainError as error:
-                self.message_user(request, f"{delivery}: {_words(error)}", messages.ERROR)
+                self.message_user(request, f"{delivery}: {words(error)}", messages.ERROR)
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin[Event]):
+    list_display = ("created_at", "type", "resource_id", "user_email", "key_id", "ip_address")
+    list_filter = ("resource_type",)
+    search_fields = ("resource_id", "user_email", "key_id", "workspace_id")
+    ordering = ("-created_at", "-id")
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return visible_to(member_of_staff(request), super().get_queryset(request))
 
 
 def _refusal(url: str) -> str:
@@ -227,9 +241,3 @@ def _refusal(url: str) -> str:
     except Blocked as error:
         return str(error)
     return ""
-
-
-def _words(error: DomainError) -> str:
-    """Return all that a refusal says."""
-    fields: dict[str, list[str]] = error.details.get("fields", {})
-    return " ".join(text for texts in fields.values() for text in texts) or error.message

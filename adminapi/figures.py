@@ -57,7 +57,7 @@ class Figures:
         now = timezone.now()
         if user.role == Role.ADMIN:
             return cls(now=now)
-        own = Workspace.objects.present().filter(memberships__user=user).order_by("pk")
+        own = Workspace.objects.open_to(user).order_by("pk")
         return cls(now=now, workspace_ids=list(own.values_list("pk", flat=True)))
 
     @property

@@ -9,11 +9,12 @@ from analytics.models import AccountSync, TargetNumbers
 from analytics.sync import read_soon
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor, entry, record_all
-from ouipost.events.operator import ReadOnlyAdmin
+from workspaces.console import ReadOnlyOfWorkspaces
 
 
 @admin.register(AccountSync)
-class AccountSyncAdmin(ReadOnlyAdmin[AccountSync]):
+class AccountSyncAdmin(ReadOnlyOfWorkspaces[AccountSync]):
+    workspace_lookup = "account__workspace"
     list_display = ("account", "workspace", "due_at", "failures", "error")
     list_select_related = ("account__workspace",)
     search_fields = ("account__id", "account__name")
@@ -36,7 +37,7 @@ class AccountSyncAdmin(ReadOnlyAdmin[AccountSync]):
 
 
 @admin.register(TargetNumbers)
-class TargetNumbersAdmin(ReadOnlyAdmin[TargetNumbers]):
+class TargetNumbersAdmin(ReadOnlyOfWorkspaces[TargetNumbers]):
     list_display = ("target", "platform", "impressions", "engagement", "clicks", "read_at", "due_at")
     list_filter = ("platform",)
     list_select_related = ("target",)

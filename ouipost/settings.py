@@ -105,6 +105,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "adminapi.middleware.ConsolePolicyMiddleware",
+    "adminapi.console.language.ConsoleLanguageMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -162,6 +163,8 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/console/login/"
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("fr", "Français")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
@@ -280,6 +283,25 @@ UNFOLD = {
     "SITE_HEADER": "Oui Post",
     "SITE_URL": "/",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: "/static/api/icon.svg"}],
+    "SITE_ICON": lambda request: "/static/api/icon.svg",
+    "SHOW_LANGUAGES": True,
+    "STYLES": [lambda request: "/static/console/console.css"],
+    "SIDEBAR": {"show_search": True, "navigation": "adminapi.console.navigation.sidebar"},
+    "COLORS": {
+        "primary": {
+            "50": "#eff6fd",
+            "100": "#dbeafa",
+            "200": "#bcd9f5",
+            "300": "#8dc0ee",
+            "400": "#579fe3",
+            "500": "#2f80d3",
+            "600": "#0b5cad",
+            "700": "#0a4f95",
+            "800": "#0b427a",
+            "900": "#0c3866",
+            "950": "#082444",
+        }
+    },
 }
 
 SPECTACULAR_SETTINGS = {

@@ -7,7 +7,6 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.views import AccountViewSet, PlatformViewSet, connect
 from adminapi.metrics import show_metrics
-from adminapi.own_password import own_password
 from adminapi.viewsets import UnknownAdminAddress
 from analytics.views import AnalyticsViewSet, PostAnalyticsViewSet
 from ouipost.api import health
@@ -43,7 +42,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^admin(?:/|$)", UnknownAdminAddress.as_view()),
     path("media/", include("posts.serving")),
     path("connect/<str:platform>", connect, name="connect"),
-    path("console/password_change/", own_password),
+    path("console/", include("adminapi.console.urls")),
     path("console/", admin.site.urls),
 ]
 if settings.SIMULATOR:

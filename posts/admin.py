@@ -9,9 +9,10 @@ from django.http import HttpRequest
 from ouipost.claims import database_now
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
-from ouipost.events.operator import ReadOnlyAdmin, ReadOnlyInline
+from ouipost.events.operator import ReadOnlyInline
 from posts import services
 from posts.models import Attempt, Media, Post, Schedule, Slot, Target
+from workspaces.console import ReadOnlyOfWorkspaces
 
 
 class TargetInline(ReadOnlyInline):
@@ -35,7 +36,7 @@ class SlotInline(ReadOnlyInline):
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(ReadOnlyAdmin[Schedule]):
+class ScheduleAdmin(ReadOnlyOfWorkspaces[Schedule]):
     list_display = ("name", "workspace", "timezone", "is_active")
     list_filter = ("is_active",)
     list_select_related = ("workspace",)
@@ -46,7 +47,7 @@ class ScheduleAdmin(ReadOnlyAdmin[Schedule]):
 
 
 @admin.register(Post)
-class PostAdmin(ReadOnlyAdmin[Post]):
+class PostAdmin(ReadOnlyOfWorkspaces[Post]):
     list_display = ("__str__", "workspace", "status", "platforms", "moment")
     list_filter = ("status",)
     list_select_related = ("workspace",)
@@ -92,7 +93,8 @@ class PostAdmin(ReadOnlyAdmin[Post]):
 
 
 @admin.register(Target)
-class TargetAdmin(ReadOnlyAdmin[Target]):
+class TargetAdmin(ReadOnlyOfWorkspaces[Target]):
+    workspace_lookup = "post__workspace"
     list_display = ("id", "platform", "account", "status", "due_at", "published_at")
     list_filter = ("status", "platform")
     list_select_related = ("account",)

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from ouipost.events.journal import Actor
 from ouipost.events.operator import OperatorAdmin, ReadOnlyAdmin
 from workspaces import services
+from workspaces.console import workspaces_of
 from workspaces.models import ApiKey, User, Workspace
 
 if admin.site.is_registered(Group):
@@ -25,7 +26,7 @@ class WorkspaceAdmin(OperatorAdmin[Workspace]):
     readonly_fields = ("id", "created_at", "updated_at")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return Workspace.objects.present()
+        return workspaces_of(request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*self.readonly_fields, "mode") if obj else self.readonly_fields

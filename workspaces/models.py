@@ -124,6 +124,11 @@ class WorkspaceQuerySet(models.QuerySet["Workspace"]):
         """Leave out those that were deleted and whose rows are still being removed."""
         return self.filter(deleted_at=None)
 
+    def open_to(self, user: User) -> "WorkspaceQuerySet":
+        """Match the workspaces that a user works in: an administrator in all, others in those they are members of."""
+        present = self.present()
+        return present if user.role == Role.ADMIN else present.filter(memberships__user=user)
+
     def visible_to(self, key: "ApiKey") -> "WorkspaceQuerySet":
         """Keep what this key may see: its list where it has one, sandboxes only for a test key."""
         workspaces = self.present()

@@ -1,19 +1,87 @@
 """The base of every console page: what staff change is told to the journal, Django's own log is off."""
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import LogEntry
-from django.db.models import Model
-from django.http import HttpRequest
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin, TabularInline
 
+from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
 
 M = TypeVar("M", bound=Model)
+MOST_ROWS = 500
+"""Rows that one action takes: it is one request, and each row a transaction."""
+NAMED = 20
+
+
+def words(error: DomainError) -> str:
+    """Return all that a refusal says: each field's sentences, else its message."""
+    fields: dict[str, list[str]] = error.details.get("fields", {})
+    return " ".join(text for texts in fields.values() for text in texts) or error.message
 
 
 class OperatorAdmin(ModelAdmin[M]):
     """A model in the console; its subclasses state what may be written there."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def operate(
+        self,
+        request: HttpRequest,
+        rows: "QuerySet[M]",
+        perform: Callable[[M], Any],
+        *,
+        title: str,
+        says: str,
+        back: str = "",
+    ) -> HttpResponse | None:
+        """Say what will happen and ask; then do it to each row by itself, and tell what became of each.
+
+        `back` is where to go afterwards; without one Django returns to the list that the action came from. A row that
+        a service refuses is told with the reason, and stands in the way of no other.
+        """
+        if rows.count() > MOST_ROWS:
+            told = _("At most %(most)d at a time: choose fewer, or narrow the list down.") % {"most": MOST_ROWS}
+            self.message_user(request, told, messages.ERROR)
+            return None
+        if "confirmed" not in request.POST:
+            return self._ask(request, rows, title=title, says=says, back=back)
+        done = sum(self._perform(request, row, perform) for row in rows)
+        if done:
+            self.message_user(
+                request, f"{title}: " + ngettext("%(done)d done.", "%(done)d done.", done) % {"done": done}
+            )
+        return HttpResponseRedirect(back) if back else None
+
+    def _ask(self, request: HttpRequest, rows: "QuerySet[M]", **texts: Any) -> HttpResponse:
+        chosen = [str(row) for row in rows[: NAMED + 1]]
+        context = {
+            "opts": self.model._meta,
+            "action": request.POST.get("action", ""),
+            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "across": request.POST.get("select_across", "0"),
+            "names": chosen[:NAMED],
+            "more": max(rows.count() - NAMED, 0),
+        }
+        around = self.admin_site.each_context(request)
+        return TemplateResponse(request, "console/confirm.html", around | context | texts)
+
+    def _perform(self, request: HttpRequest, row: M, perform: Callable[[M], Any]) -> bool:
+        try:
+            perform(row)
+        except DomainError as error:
+            self.message_user(request, f"{row}: {words(error)}", messages.ERROR)
+            return False
+        return True
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
         return self._tell("created", request, obj)

@@ -1,9 +1,11 @@
 """What the descriptions allow, and much that they do not, is answered as they say.
 
 No 500, no status and no shape that is not described, no way past the credentials, nothing that outlives its deletion.
-What a description cannot say, such as which zone or id exists, is not held against it.
+What a description cannot say, such as which zone or id exists, is not held against it. A few requests for each
+operation here; with FUZZ_MINUTES as many as each description has time for, other ones in every run: `make fuzz`.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,7 +30,8 @@ CHECKS = (
     "ensure_resource_availability",
     "ignored_auth",
 )
-OPTIONS = ("--seed", "1", "--workers", "1", "--generation-database", "none", "--no-color", "--continue-on-failure")
+OPTIONS = ("--workers", "1", "--generation-database", "none", "--no-color", "--continue-on-failure")
+MINUTES = int(os.environ.get("FUZZ_MINUTES", "0"))
 LEFT_OUT = ("/admin/login", "/admin/logout", "/admin/profile", "/admin/health")
 """Calls after which the token would be over, or the address locked out; and the one whose 503 is an answer."""
 UNLIMITED = "starter=1000000,professional=1000000,enterprise=1000000"
@@ -43,17 +46,19 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
             yield started
 
 
-def fuzz(schema: str, headers: dict[str, str], *options: str) -> None:
+def fuzz(schema: str, headers: dict[str, str], *options: str, examples: int) -> None:
     """Ask for every operation in many ways, one after the other and in sequences that belong together."""
+    length = ("--max-time", str(MINUTES * 60)) if MINUTES else ("--seed", "1", "--max-examples", str(examples))
     given = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
     program = Path(sys.executable).with_name("schemathesis")
-    command = [str(program), "run", schema, *given, "--checks", ",".join(CHECKS), *OPTIONS, *options]
+    command = [str(program), "run", schema, *given, "--checks", ",".join(CHECKS), *OPTIONS, *length, *options]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    print(schema, *run.stdout.splitlines()[-12:], sep="\n")  # noqa: T201
     assert run.returncode == 0, run.stdout[-20_000:]
 
 
 def test_the_api_answers_as_it_is_described(product: Product) -> None:
-    fuzz(f"{product.base}/api/schema", product.client.headers, "--max-examples", "4")
+    fuzz(f"{product.base}/api/schema", product.client.headers, examples=4)
 
 
 def test_the_admin_api_answers_as_it_is_described(product: Product) -> None:
@@ -62,4 +67,4 @@ def test_the_admin_api_answers_as_it_is_described(product: Product) -> None:
     left_out = [part for path in LEFT_OUT for part in ("--exclude-path", path)]
 
     headers = {"Authorization": f"Bearer {answer['data']['token']}"}
-    fuzz(f"{product.base}/admin/schema", headers, "--max-examples", "6", *left_out)
+    fuzz(f"{product.base}/admin/schema", headers, *left_out, examples=6)

@@ -1,0 +1,45 @@
+"""What every page of the console's own is made with: who may see it, and what surrounds it."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+
+from workspaces.models import User
+
+View = Callable[..., HttpResponseBase]
+
+
+def page(permission: str | None) -> Callable[[View], View]:
+    """Show a page to staff with this permission, and 403 to others; None: to all. Strangers log in first."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if permission is not None and permission not in member_of_staff(request).granted:
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        shown = admin.site.admin_view(checked)
+        shown.console_permission = permission  # type: ignore[attr-defined]  # for the test that walks every page
+        return shown
+
+    return decorate
+
+
+def member_of_staff(request: HttpRequest) -> User:
+    """Return who asks, which a page's door has made sure of."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def show(request: HttpRequest, template: str, *, title: str, status: int = 200, **context: Any) -> TemplateResponse:
+    """Answer with a template below `console/`, inside the console's frame."""
+    request.current_app = admin.site.name
+    around = admin.site.each_context(request)
+    return TemplateResponse(request, f"console/{template}", around | {"title": title} | context, status=status)

@@ -1,0 +1,11 @@
+"""Every page of the console's own. What Django's admin makes of the models is in `admin.site.urls`."""
+
+from django.urls import URLPattern, path
+from django.views.i18n import set_language
+
+from adminapi.console.own_password import own_password
+
+urlpatterns: list[URLPattern] = [
+    path("password_change/", own_password),
+    path("language", set_language, name="set_language"),
+]

@@ -1,0 +1,69 @@
+"""What the console's templates say in one way everywhere: a state, a network."""
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
+
+from accounts import registry
+
+register = template.Library()
+
+TONES = {
+    "published": "good",
+    "active": "good",
+    "delivered": "good",
+    "healthy": "good",
+    "scheduled": "info",
+    "publishing": "info",
+    "pending": "info",
+    "partially_published": "warn",
+    "needs_review": "warn",
+    "missed": "warn",
+    "expired": "warn",
+    "degraded": "warn",
+    "paused": "warn",
+    "failed": "bad",
+    "error": "bad",
+    "unhealthy": "bad",
+}
+STATES = {
+    "draft": gettext_lazy("draft"),
+    "scheduled": gettext_lazy("scheduled"),
+    "publishing": gettext_lazy("publishing"),
+    "published": gettext_lazy("published"),
+    "partially_published": gettext_lazy("partially published"),
+    "failed": gettext_lazy("failed"),
+    "needs_review": gettext_lazy("needs review"),
+    "missed": gettext_lazy("missed"),
+    "cancelled": gettext_lazy("cancelled"),
+    "active": gettext_lazy("active"),
+    "expired": gettext_lazy("expired"),
+    "error": gettext_lazy("error"),
+    "disconnected": gettext_lazy("disconnected"),
+    "pending": gettext_lazy("pending"),
+    "delivered": gettext_lazy("delivered"),
+    "discarded": gettext_lazy("discarded"),
+    "healthy": gettext_lazy("healthy"),
+    "degraded": gettext_lazy("degraded"),
+    "unhealthy": gettext_lazy("unhealthy"),
+    "paused": gettext_lazy("paused"),
+    "unknown": gettext_lazy("unknown"),
+}
+
+
+@register.simple_tag
+def state(name: str) -> SafeString:
+    """Show a state in its colour, in the reader's language; the name itself where we have no word for it."""
+    return format_html('<span class="op-badge op-{}">{}</span>', TONES.get(name, "calm"), STATES.get(name, name))
+
+
+@register.simple_tag
+def network(platform: str) -> str:
+    """Show a network by the name that people know."""
+    return network_name(platform)
+
+
+def network_name(platform: str) -> str:
+    """Return the name that people know a network by; its id where there is none."""
+    return registry.get(platform).name if platform in registry.IDS else platform

@@ -1,0 +1,38 @@
+"""What every console page of a workspace's rows has: nobody sees rows of a workspace that is not theirs."""
+
+from typing import Any, ClassVar, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from ouipost.events.operator import OperatorAdmin, ReadOnlyAdmin
+from workspaces.models import Role, User, Workspace
+
+M = TypeVar("M", bound=Model)
+
+
+def workspaces_of(request: HttpRequest) -> "QuerySet[Workspace]":
+    """Return the workspaces of whoever asks, by name."""
+    assert isinstance(request.user, User)
+    return Workspace.objects.open_to(request.user).order_by("name", "pk")
+
+
+def limited(rows: "QuerySet[Any]", request: HttpRequest, *, lookup: str = "workspace") -> "QuerySet[Any]":
+    """Keep the rows of the workspaces of whoever asks; an administrator's query stays as it is."""
+    assert isinstance(request.user, User)
+    return (
+        rows if request.user.role == Role.ADMIN else rows.filter(**{f"{lookup}__in": workspaces_of(request).order_by()})
+    )
+
+
+class OfWorkspaces(OperatorAdmin[M]):
+    """A model whose rows belong to workspaces; `workspace_lookup` leads there."""
+
+    workspace_lookup: ClassVar[str] = "workspace"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return limited(super().get_queryset(request), request, lookup=self.workspace_lookup)
+
+
+class ReadOnlyOfWorkspaces(OfWorkspaces[M], ReadOnlyAdmin[M]):
+    """The same, never written."""
