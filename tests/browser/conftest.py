@@ -2,10 +2,12 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Request, expect
 
 from tests.product import Product, wait_for
@@ -56,3 +58,34 @@ def outside(page: Page, demo: Demo) -> list[str]:
     page.on("response", lambda answer: found.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
     page.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
     return found
+
+
+@pytest.fixture
+def staff(page: Page, demo: Demo) -> Page:
+    """A page of the console, opened by the demo's administrator."""
+    page.goto(f"{demo.base}/console/")
+    page.get_by_label("Email").fill(demo.email)
+    page.locator("input[name=password]").fill(demo.password)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{demo.base}/console/")
+    return page
+
+
+@pytest.fixture
+def accessible() -> Callable[[Page], None]:
+    """Hold a page against axe's rules: nothing that it calls serious or critical."""
+
+    def look(page: Page) -> None:
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        assert [_told(each) for each in found if each["impact"] in SERIOUS] == []
+
+    return look
+
+
+SERIOUS = ("serious", "critical")
+
+
+def _told(violation: dict[str, Any]) -> str:
+    """Return the rule and where it is broken."""
+    places = [node["html"][:300] for node in violation["nodes"]]
+    return f"{violation['id']}: {violation['help']}: {places}"
