@@ -1,17 +1,26 @@
 """Wall-clock times and instants: the only place that knows about zones. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from ouipost.errors import InvalidInput
 
 
-class NoSuchLocalTime(InvalidInput):
+class DoubtfulLocalTime(InvalidInput):
+    """A local time that the clocks do not show exactly once; `candidates` are the instants that it may mean."""
+
+    def __init__(self, candidates: tuple[datetime, datetime], /, **fields: list[str]) -> None:
+        self.candidates = candidates
+        super().__init__(**fields)
+
+
+class NoSuchLocalTime(DoubtfulLocalTime):
     """The clocks jump over this local time."""
 
 
-class AmbiguousLocalTime(InvalidInput):
+class AmbiguousLocalTime(DoubtfulLocalTime):
     """The clocks show this local time twice."""
 
 
@@ -28,8 +37,10 @@ def instant(moment: datetime, *, zone: str, field: str = "scheduled_at") -> date
         return first
     given, candidates = moment.isoformat(), f"{_shown(first, zone)} or {_shown(second, zone)}"
     if first < second:
-        raise AmbiguousLocalTime(**{field: [f"{given} happens twice in {zone}. Give an offset: {candidates}."]})
-    raise NoSuchLocalTime(**{field: [f"{given} does not exist in {zone}, the clocks jump over it. Take {candidates}."]})
+        told = f"{given} happens twice in {zone}. Give an offset: {candidates}."
+        raise AmbiguousLocalTime((first, second), **{field: [told]})
+    told = f"{given} does not exist in {zone}, the clocks jump over it. Take {candidates}."
+    raise NoSuchLocalTime((first, second), **{field: [told]})
 
 
 def _shown(moment: datetime, zone: str) -> str:
@@ -80,3 +91,42 @@ def week_of(moment: datetime, *, zone: str) -> tuple[datetime, datetime]:
 def shown(moment: datetime, *, zone: str) -> str:
     """Return a moment in whole seconds, with the offset that the zone has then."""
     return moment.astimezone(ZoneInfo(zone)).replace(microsecond=0).isoformat()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClockChange:
+    """An instant at which the clocks of a zone are set anew: what they show as it comes, and what from then on."""
+
+    at: datetime
+    before: datetime
+    after: datetime
+
+    @property
+    def is_forward(self) -> bool:
+        return self.after > self.before
+
+
+def clock_changes(start: datetime, end: datetime, *, zone: str) -> list[ClockChange]:
+    """Return when the clocks of a zone are set anew between two instants; two changes within a day are not told."""
+    clocks, day, found = ZoneInfo(zone), timedelta(days=1), []
+    while start < end:
+        following = min(start + day, end)
+        if _offset(start, clocks) != _offset(following, clocks):
+            found.append(_change_between(start, following, clocks))
+        start = following
+    return found
+
+
+def _change_between(start: datetime, end: datetime, clocks: ZoneInfo) -> ClockChange:
+    """Close in on the second at which the offset is no more the one of the start."""
+    earlier, second = _offset(start, clocks), timedelta(seconds=1)
+    while end - start > second:
+        middle = start + timedelta(seconds=(end - start) // second // 2 or 1)
+        start, end = (middle, end) if _offset(middle, clocks) == earlier else (start, middle)
+    at = end.replace(microsecond=0)
+    local = at.replace(tzinfo=None)
+    return ClockChange(at=at, before=local + earlier, after=local + _offset(at, clocks))
+
+
+def _offset(moment: datetime, clocks: ZoneInfo) -> timedelta:
+    return moment.astimezone(clocks).utcoffset() or timedelta()

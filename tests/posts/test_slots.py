@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ouipost.errors import InvalidInput
-from posts.slots import AmbiguousLocalTime, NoSuchLocalTime, instant, too_late
+from posts.slots import AmbiguousLocalTime, NoSuchLocalTime, clock_changes, instant, too_late
 
 ZONES = ["Europe/Paris", "Australia/Sydney", "Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe", "UTC"]
 
@@ -100,3 +100,29 @@ def test_a_post_is_too_late_after_its_workspaces_minutes() -> None:
 
     assert not too_late(due, now=due + timedelta(minutes=10), minutes=10)
     assert too_late(due, now=due + timedelta(minutes=10, microseconds=1), minutes=10)
+
+
+@pytest.mark.parametrize(
+    ("start", "zone", "told"),
+    [
+        ("2026-03-28T23:00:00", "Europe/Paris", ("2026-03-29T01:00:00", "02:00", "03:00", True)),
+        ("2026-10-01T00:00:00", "Europe/Paris", ("2026-10-25T01:00:00", "03:00", "02:00", False)),
+        ("2026-10-01T12:34:56.789", "Australia/Lord_Howe", ("2026-10-03T15:30:00", "02:00", "02:30", True)),
+    ],
+)
+def test_a_change_of_the_clocks_is_found_to_the_second(start: str, zone: str, told: tuple[str, str, str, bool]) -> None:
+    change = clock_changes(utc(start), utc(start) + timedelta(days=30), zone=zone)[0]
+
+    shown = (f"{change.before:%H:%M}", f"{change.after:%H:%M}", change.is_forward)
+    assert (change.at, *shown) == (utc(told[0]), *told[1:])
+
+
+def test_a_zone_without_summer_time_has_no_change_of_the_clocks() -> None:
+    assert clock_changes(utc("2026-01-01T00:00:00"), utc("2026-12-31T00:00:00"), zone="Asia/Tokyo") == []
+
+
+def test_what_a_doubtful_time_may_mean_comes_with_its_refusal() -> None:
+    with pytest.raises(AmbiguousLocalTime) as refused:
+        instant(naive("2026-10-25T02:30:00"), zone="Europe/Paris")
+
+    assert refused.value.candidates == (utc("2026-10-25T00:30:00"), utc("2026-10-25T01:30:00"))
