@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db import DatabaseError, IntegrityError, models, transaction
+from django.db import DatabaseError, IntegrityError, models
 from django.db.models import Q
+from django.db.models.functions import Now
 from rest_framework.request import Request, is_form_media_type
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
@@ -97,7 +98,7 @@ def begin(request: Request, *, secrets: Sequence[Path] = ()) -> Run | Response |
     if not KEY.fullmatch(key):
         raise InvalidInput(**{HEADER: ["Must be 1 to 255 printable ASCII characters."]})
     run, mark = Run(digest=_digest(request, key), owner=uuid.uuid4().hex), fingerprint(request)
-    while not in_transaction(lambda: _take(run, mark)):
+    while not (_start(run, mark) or in_transaction(lambda: _take_over(run, mark))):
         row = StoredAnswer.objects.filter(pk=run.digest).first()
         if row is None:
             continue  # released between the two looks: it is free again
@@ -147,19 +148,24 @@ def _replay(row: StoredAnswer, *, secrets: Sequence[Path] = ()) -> Response:
     return replay
 
 
-def _take(run: Run, mark: str) -> bool:
-    """Make the key this run's if nobody has it: it is new, or no longer kept, or its run died before its answer."""
-    now = database_now()
-    free = Q(created_at__lt=now - KEPT) | Q(status=None, lease_until__lte=now, fingerprint=mark)
-    values = {"fingerprint": mark, "owner": run.owner, "lease_until": now + LEASE, "created_at": now}
-    if StoredAnswer.objects.filter(free, pk=run.digest).update(status=None, body="", sealed="", **values):
-        return True
+def _start(run: Run, mark: str) -> bool:
+    """Make a key this run's that nobody has shown before."""
+    now = Now()
+    row = StoredAnswer(pk=run.digest, owner=run.owner, fingerprint=mark, created_at=now, lease_until=now + LEASE)
     try:
-        with transaction.atomic():
-            StoredAnswer.objects.create(pk=run.digest, **values)
+        in_transaction(lambda: row.save(force_insert=True))
     except IntegrityError:
         return False
     return True
+
+
+def _take_over(run: Run, mark: str) -> bool:
+    """Make a key this run's that others have shown: it is no longer kept, or its run died before its answer."""
+    now = database_now()
+    free = Q(created_at__lt=now - KEPT) | Q(status=None, lease_until__lte=now, fingerprint=mark)
+    values = {"fingerprint": mark, "owner": run.owner, "lease_until": now + LEASE, "created_at": now}
+    rows = StoredAnswer.objects.filter(free, pk=run.digest)
+    return bool(rows.update(status=None, body="", sealed="", **values))
 
 
 def _answered(run: Run, work: Work, *, undo: bool = True, secrets: Sequence[Path] = ()) -> Response:
