@@ -48,6 +48,10 @@ REST_UNSENT = {
 
 DRAFT, SCHEDULED, MISSED = PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.MISSED
 FAILED, PARTIAL, REVIEW = PostStatus.FAILED, PostStatus.PARTIALLY_PUBLISHED, PostStatus.NEEDS_REVIEW
+SCHEDULABLE = frozenset({DRAFT, SCHEDULED, MISSED})
+"""May get a time, or be sent at once."""
+UNSCHEDULABLE = frozenset({SCHEDULED, MISSED, FAILED})
+RETRYABLE = frozenset({FAILED, PARTIAL})
 
 
 class PostNotEditable(DomainError):
@@ -167,7 +171,7 @@ def delete_post(post: Post, *, actor: Actor) -> None:
 @transaction.atomic
 def schedule_post(post: Post, *, scheduled_at: datetime, zone: str, actor: Actor, now: datetime) -> Post:
     """Set the time of a draft, scheduled or missed post; raises when any network would refuse it."""
-    locked = lock_in(post, {DRAFT, SCHEDULED, MISSED})
+    locked = lock_in(post, SCHEDULABLE)
     found = destinations.resolve(locked.workspace, locked.destinations, kept=True)
     targets = destinations.place(locked, found)
     _schedule(locked, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
@@ -230,7 +234,7 @@ def set_due(targets: list[Target], *, scheduled_at: datetime) -> None:
 @transaction.atomic
 def unschedule_post(post: Post, *, actor: Actor) -> Post:
     """Return a post to draft; a failed one only while nothing of it is, or may be, at a network."""
-    locked = lock_in(post, {SCHEDULED, MISSED, FAILED})
+    locked = lock_in(post, UNSCHEDULABLE)
     before = standing(locked)
     Target.objects.active().filter(post=locked).update(
         status=TargetStatus.DRAFT, scheduled_at=None, due_at=None, give_up_at=None, **UNTRIED
@@ -244,7 +248,7 @@ def unschedule_post(post: Post, *, actor: Actor) -> Post:
 def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     """Make a draft, scheduled or missed post due now; any other is returned as it stands, and nothing is sent twice."""
     locked = lock(post)
-    if locked.status not in (DRAFT, SCHEDULED, MISSED):
+    if locked.status not in SCHEDULABLE:
         return locked
     found = destinations.resolve(locked.workspace, locked.destinations, kept=True)
     targets = destinations.place(locked, found)
@@ -260,7 +264,7 @@ def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
 @transaction.atomic
 def retry_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     """Send the failed targets again, and no others."""
-    locked = lock_in(post, {FAILED, PARTIAL})
+    locked = lock_in(post, RETRYABLE)
     failed = Target.objects.filter(post=locked, status=TargetStatus.FAILED)
     accounts = SocialAccount.objects.filter(pk__in=failed.values("account")).select_related("workspace")
     lost = [account.pk for account in accounts if not account.is_connected]

@@ -1,9 +1,10 @@
 """The base of every console page: what staff change is told to the journal, Django's own log is off."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import LogEntry
 from django.db.models import Model, QuerySet
@@ -15,6 +16,7 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
+from ouipost.events.paging import BoundedPaginator
 
 M = TypeVar("M", bound=Model)
 MOST_ROWS = 500
@@ -32,7 +34,10 @@ class OperatorAdmin(ModelAdmin[M]):
     """A model in the console; its subclasses state what may be written there."""
 
     list_per_page = 50
+    list_max_show_all = 0
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    paginator = BoundedPaginator
 
     def operate(
         self,
@@ -43,18 +48,20 @@ class OperatorAdmin(ModelAdmin[M]):
         title: str,
         says: str,
         back: str = "",
+        carries: Mapping[str, str] | None = None,
     ) -> HttpResponse | None:
         """Say what will happen and ask; then do it to each row by itself, and tell what became of each.
 
-        `back` is where to go afterwards; without one Django returns to the list that the action came from. A row that
-        a service refuses is told with the reason, and stands in the way of no other.
+        `back` is where to go afterwards; without one Django returns to the list that the action came from. `carries` is
+        what was typed, and comes again with the answer. A row that a service refuses is told with the reason, and
+        stands in the way of no other.
         """
-        if rows.count() > MOST_ROWS:
+        if rows[: MOST_ROWS + 1].count() > MOST_ROWS:
             told = _("At most %(most)d at a time: choose fewer, or narrow the list down.") % {"most": MOST_ROWS}
             self.message_user(request, told, messages.ERROR)
             return None
         if "confirmed" not in request.POST:
-            return self._ask(request, rows, title=title, says=says, back=back)
+            return self._ask(request, rows, title=title, says=says, back=back, carries=carries or {})
         done = sum(self._perform(request, row, perform) for row in rows)
         if done:
             self.message_user(

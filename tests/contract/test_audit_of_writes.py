@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 from unittest.mock import patch
@@ -367,7 +368,12 @@ def console(user: User) -> Client:
 
 
 def _post_action(name: str, status: str) -> Callable[[World], tuple[str, dict[str, Any]]]:
-    return lambda world: ("posts_post_changelist", {"action": name, "_selected_action": world.post(status).pk})
+    return lambda world: ("posts_post_changelist", _chosen(name, world.post(status).pk))
+
+
+def _chosen(name: str, pk: str) -> dict[str, Any]:
+    """Return the form that does something to a row of a list, once it was asked and confirmed."""
+    return {"action": name, "_selected_action": pk, "confirmed": "1"}
 
 
 def _read_now(world: World) -> tuple[str, dict[str, Any]]:
@@ -376,14 +382,25 @@ def _read_now(world: World) -> tuple[str, dict[str, Any]]:
 
 
 def _webhook_action(name: str) -> Callable[[World], tuple[str, dict[str, Any]]]:
-    return lambda _: ("events_webhook_changelist", {"action": name, "_selected_action": make_webhook().pk})
+    return lambda _: ("events_webhook_changelist", _chosen(name, make_webhook().pk))
 
 
 def _send_again(world: World) -> tuple[str, dict[str, Any]]:
     sent = make_delivery(make_webhook())
-    return "events_delivery_changelist", {"action": "redeliver", "_selected_action": sent.pk}
+    return "events_delivery_changelist", _chosen("redeliver", sent.pk)
 
 
+def _replay(world: World) -> tuple[str, dict[str, Any]]:
+    since = database_now() - timedelta(days=1)
+    page = reverse("admin:events_webhook_replay", args=[make_webhook().pk])
+    return page, {"since": f"{since:%Y-%m-%dT%H:%M}", "scope": "all", "confirmed": "1"}
+
+
+def _delete_schedule(world: World) -> tuple[str, dict[str, Any]]:
+    return "posts_schedule_changelist", _chosen("delete_schedules", make_schedule(world.workspace).pk)
+
+
+PAUSE = {"scope": "network", "id_network": "facebook", "reason": "They have an outage.", "confirmed": "1"}
 NEW_WORKSPACE = {"name": "New", "description": "", "mode": "live", "settings": "{}"}
 NEW_WEBHOOK = {"url": "https://1.1.1.1/hook", "events": ["post.failed"], "given_secret": WEBHOOK_SECRET}
 IN_THE_CONSOLE: dict[str, Callable[[World], tuple[str, dict[str, Any]]]] = {
@@ -394,7 +411,13 @@ IN_THE_CONSOLE: dict[str, Callable[[World], tuple[str, dict[str, Any]]]] = {
     "webhook.created": lambda _: ("events_webhook_add", NEW_WEBHOOK),
     "webhook.tested": _webhook_action("send_test"),
     "webhook.secret_rotated": _webhook_action("rotate_secret"),
-    "webhook.replayed": _webhook_action("replay_last_day"),
+    "webhook.replayed": _replay,
+    "webhook.deleted": _webhook_action("delete_webhooks"),
+    "post.unscheduled": _post_action("unschedule", "scheduled"),
+    "post.created": _post_action("duplicate", "draft"),
+    "post.deleted": _post_action("delete_posts", "draft"),
+    "schedule.deleted": _delete_schedule,
+    "pause.started": lambda _: ("/console/pauses/", PAUSE),
     "webhook.redelivered": _send_again,
 }
 
@@ -403,7 +426,7 @@ IN_THE_CONSOLE: dict[str, Callable[[World], tuple[str, dict[str, Any]]]] = {
 def test_what_is_done_in_the_console_is_told_of_the_person(world: World, kind: str) -> None:
     page, form = IN_THE_CONSOLE[kind](world)
 
-    console(world.user).post(reverse(f"admin:{page}"), form)
+    console(world.user).post(page if page.startswith("/") else reverse(f"admin:{page}"), form)
 
     [line] = Event.objects.filter(type=kind)
     assert (line.user_id, line.ip_address, line.user_agent) == (world.user.pk, ADDRESS, AGENT)

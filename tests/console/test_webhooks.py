@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from adminapi import admin as console
+from adminapi.console import webhooks_admin as console
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Replay, Webhook
 from ouipost.outbound import guard
@@ -56,7 +56,7 @@ def page_of(webhook: Webhook) -> str:
 
 def act(client: Client, name: str, *rows: Any, page: str = LIST) -> str:
     """Choose an action for rows of a list, and return the page that comes of it."""
-    chosen = {"action": name, "_selected_action": [row.pk for row in rows]}
+    chosen = {"action": name, "_selected_action": [row.pk for row in rows], "confirmed": "1"}
     return text_of(client.post(page, chosen, follow=True))
 
 
@@ -243,37 +243,115 @@ def test_a_test_is_sent_to_each_that_was_chosen(staff: Client, settings: Setting
     assert deliver_due() == 2
     receiver.close()
 
-    assert "on its way" in page
+    assert "Send a test: 2 done." in page
     assert [call.json["type"] for call in receiver.calls] == ["webhook.test"] * 2
     assert set(Event.objects.values_list("type", "resource_id", "user_email")) == {
         ("webhook.tested", each.pk, "staff@example.com") for each in (webhook, idle)
     }
 
 
-def test_the_last_day_is_replayed_where_a_webhook_is_active(staff: Client) -> None:
-    webhook, idle = make_webhook(), make_webhook(is_active=False)
-    for age in (timedelta(hours=23), timedelta(hours=25)):
+def replay_of(webhook: Webhook) -> str:
+    return reverse("admin:events_webhook_replay", args=[webhook.pk])
+
+
+def ago(age: timedelta) -> str:
+    """Return a time as a browser sends it."""
+    return f"{timezone.now() - age:%Y-%m-%dT%H:%M}"
+
+
+def happened(*ages: timedelta) -> None:
+    for age in ages:
         Message.objects.create(type="post.published", body="{}", created_at=timezone.now() - age)
 
-    page = act(staff, "replay_last_day", webhook, idle)
 
-    replay = Replay.objects.get()
-    assert (replay.webhook_id, replay.total, replay.scope) == (webhook.pk, 1, "all")
-    assert (page.count("are sent again"), page.count("is not active")) == (1, 1)
-    assert told("webhook.replayed").details["replay"] == replay.pk
-
-
-def test_nobody_deletes_a_webhook_here(staff: Client) -> None:
+def test_a_replay_says_first_how_many_events_it_will_send_and_sends_nothing_yet(staff: Client) -> None:
     webhook = make_webhook()
+    happened(timedelta(hours=1), timedelta(hours=23), timedelta(hours=25))
 
-    answers = [
-        staff.post(reverse(f"{WEBHOOKS}_delete", args=[webhook.pk]), {"post": "yes"}),
-        staff.post(LIST, {"action": "delete_selected", "_selected_action": webhook.pk, "post": "yes"}, follow=True),
-    ]
+    page = text_of(staff.post(replay_of(webhook), {"since": ago(timedelta(days=1)), "scope": "all"}))
 
-    assert answers[0].status_code == 403
-    assert Webhook.objects.get().deleted_at is None
+    assert "2 events will be sent" in page
+    assert not Replay.objects.exists()
     assert not Event.objects.exists()
+
+
+def test_a_replay_that_was_confirmed_begins_once_and_shows_how_far_it_is(staff: Client) -> None:
+    webhook = make_webhook()
+    happened(timedelta(hours=1), timedelta(hours=2))
+    form = {"since": ago(timedelta(days=1)), "scope": "all", "key": "rpl_1", "confirmed": "1"}
+
+    pages = [text_of(staff.post(replay_of(webhook), form, follow=True)) for _ in range(2)]
+    replay = Replay.objects.get()
+    at_work = staff.get(reverse("admin:events_webhook_progress", args=[webhook.pk, replay.pk]), headers=ASKS_AGAIN)
+    Replay.objects.update(done=2, finished_at=NOW)
+    done = text_of(staff.get(reverse("admin:events_webhook_progress", args=[webhook.pk, replay.pk])))
+
+    assert (replay.total, replay.scope, told("webhook.replayed").details["replay"]) == (2, "all", replay.pk)
+    assert ["0 of 2 events" in page for page in pages] == [True, True]
+    assert 'hx-trigger="every 2s"' in text_of(at_work)
+    assert "<html" not in text_of(at_work)
+    assert ("2 events were made due" in done, "every 2s" in done) == (True, False)
+
+
+ASKS_AGAIN = {"HX-Request": "true"}
+
+
+@pytest.mark.parametrize("since", ["", "2001-01-01T00:00", "yesterday"], ids=["nothing", "too far back", "no time"])
+def test_a_replay_that_reaches_too_far_is_refused_beside_its_field(staff: Client, since: str) -> None:
+    answer = staff.post(replay_of(make_webhook()), {"since": since, "scope": "all", "confirmed": "1"})
+
+    page = answer.content.decode()
+    assert (answer.status_code, 'id="since-told" class="op-error"' in page) == (400, True)
+    assert f'name="since" value="{since}"' in page
+    assert not Replay.objects.exists()
+
+
+def test_a_webhook_that_is_not_active_is_not_replayed(staff: Client) -> None:
+    form = {"since": ago(timedelta(days=1)), "scope": "all", "confirmed": "1"}
+
+    answer = staff.post(replay_of(make_webhook(is_active=False)), form)
+
+    assert (answer.status_code, "is not active" in answer.content.decode()) == (409, True)
+
+
+@pytest.mark.parametrize("name", ["send_test", "rotate_secret", "delete_webhooks"])
+def test_what_is_done_to_a_webhook_is_asked_first(staff: Client, name: str) -> None:
+    webhook = make_webhook()
+    before = Webhook.objects.values().get()
+
+    page = text_of(staff.post(LIST, {"action": name, "_selected_action": webhook.pk}))
+
+    assert ("Do nothing" in page, webhook.url in page) == (True, True)
+    assert (Webhook.objects.values().get(), Delivery.objects.exists(), Event.objects.exists()) == (before, False, False)
+
+
+def test_a_webhook_is_deleted_through_the_service_and_not_by_django(staff: Client) -> None:
+    webhook = make_webhook()
+    make_delivery(webhook, status="pending", finished_at=None)
+
+    refused = [
+        staff.post(reverse(f"{WEBHOOKS}_delete", args=[webhook.pk]), {"post": "yes"}).status_code,
+        staff.post(LIST, {"action": "delete_selected", "_selected_action": webhook.pk, "post": "yes"}).status_code,
+    ]
+    assert (refused, Webhook.objects.get().deleted_at) == ([403, 302], None)
+    act(staff, "delete_webhooks", webhook)
+
+    gone = Webhook.objects.get()
+    assert (gone.deleted_at is None, gone.secret, Delivery.objects.get().status) == (False, "", "discarded")
+    assert told("webhook.deleted").resource_id == webhook.pk
+
+
+def test_an_action_on_the_page_of_a_webhook_returns_there(staff: Client) -> None:
+    webhook = make_webhook()
+    form = {"action": "send_test", "_selected_action": webhook.pk, "from": "page"}
+
+    asked = text_of(staff.post(LIST, form))
+    done = staff.post(LIST, form | {"confirmed": "1"})
+    page = text_of(staff.get(page_of(webhook)))
+
+    assert 'name="from" value="page"' in asked
+    assert done["Location"] == page_of(webhook)
+    assert reverse(f"{DELIVERIES}_change", args=[Delivery.objects.get().pk]) in page
 
 
 def test_a_delivery_shows_what_is_sent_and_each_attempt(staff: Client) -> None:
@@ -361,7 +439,8 @@ def test_without_the_permission_there_is_no_page_and_no_action(
 
     answers = [client.get(page) for page in (LIST, ADD, page_of(webhook), SENT, delivery)]
     answers += [client.post(ADD, FORM), client.post(page_of(webhook), FORM)]
-    for name in ("send_test", "rotate_secret", "replay_last_day"):
+    answers.append(client.post(replay_of(webhook), {"since": ago(timedelta(days=1)), "confirmed": "1"}))
+    for name in ("send_test", "rotate_secret", "delete_webhooks"):
         answers.append(client.post(LIST, {"action": name, "_selected_action": webhook.pk}))
     answers.append(client.post(SENT, {"action": "redeliver", "_selected_action": sent.pk}))
 

@@ -1,0 +1,147 @@
+"""The audit log in the console: read, narrowed, and taken along as CSV; never changed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from adminapi.audit import LogFilter, csv_of, visible_to
+from adminapi.console.pages import member_of_staff, page
+from ouipost.events.models import Event
+from ouipost.events.operator import ReadOnlyAdmin
+from workspaces.models import User
+
+LABELS: dict[str, Any] = {
+    "action": _("Action"),
+    "resource_type": _("Type of what was changed"),
+    "resource_id": _("Id of what was changed"),
+    "user_id": _("Id of the user"),
+    "key_id": _("Id of the API key"),
+    "workspace_id": _("Id of the workspace"),
+    "from": _("First day (UTC)"),
+    "to": _("Last day (UTC)"),
+}
+COLUMNS = {"ws_": "workspace_id", "key_": "key_id", "user_": "user_id"}
+"""Where an id is looked for, by its prefix; else it is that of what was changed."""
+
+
+class Narrowed(admin.ListFilter):
+    """The filters of GET /admin/audit, under the same names."""
+
+    title = _("line")
+    template = "console/audit/filter.html"
+
+    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
+        super().__init__(request, params, model, model_admin)
+        for name in LABELS:
+            if name in params:
+                given = params.pop(name)
+                self.used_parameters[name] = given[-1] if isinstance(given, list) else given
+        self.given = {name: value for name, value in self.used_parameters.items() if value}
+        self.query = request.GET.get("q", "")
+        self.errors: dict[str, list[str]] = {}
+
+    def has_output(self) -> bool:
+        return True
+
+    def expected_parameters(self) -> list[str | None]:
+        return list(LABELS)
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        fields = [
+            {"name": name, "label": label, "value": self.given.get(name, ""), "errors": self.errors.get(name, [])}
+            for name, label in LABELS.items()
+        ]
+        yield {"fields": fields, "query": self.query, "selected": False}
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        narrowed = LogFilter(self.given, queryset=queryset)
+        if narrowed.is_valid():
+            return narrowed.qs
+        self.errors = {name: [str(each) for each in told] for name, told in narrowed.errors.items()}
+        return queryset.none()
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin[Event]):
+    list_display = ("created_at", "type", "of_what", "by_whom", "ip_address")
+    list_filter = (Narrowed,)
+    search_fields = ("resource_id",)
+    search_help_text = _("A whole id (of a post, a key, a user, a workspace …), an email address, or an action.")
+    ordering = ("-created_at", "-id")
+    list_before_template = "console/audit/above.html"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return visible_to(member_of_staff(request), super().get_queryset(request))
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        term = search_term.strip()
+        return (queryset.filter(**_sought(term)) if term else queryset), False
+
+    @admin.display(description=_("What was changed"))
+    def of_what(self, event: Event) -> SafeString:
+        return format_html('{} <span class="op-faint">{}</span>', event.resource_type, event.resource_id)
+
+    @admin.display(description=_("By whom"))
+    def by_whom(self, event: Event) -> str:
+        return event.user_email or event.key_id or event.user_agent or str(_("the product itself"))
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
+        """Show one line, with what was before and after in a table; nothing can be sent to the page."""
+        if request.method not in ("GET", "HEAD"):
+            return super().change_view(request, object_id, *args, **options)
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        event = get_object_or_404(self.get_queryset(request), pk=object_id)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{event.type} · {event.created_at:%Y-%m-%d %H:%M:%S} UTC",
+            "original": event,
+            "opts": self.model._meta,
+            "event": event,
+            "changed": _changed(event),
+            "details": [(name, each) for name, each in event.details.items() if name not in ("before", "after")],
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "console/audit/line.html", context)
+
+
+def _sought(term: str) -> dict[str, str]:
+    """Return the column, one with an index, that this is looked for in, and what is looked for."""
+    if "@" in term:
+        return {"user_id": User.objects.filter(email__iexact=term).values_list("pk", flat=True).first() or "-"}
+    if term.startswith(("log_", "evt_")):
+        return {"pk": term[4:]}
+    found = next((column for prefix, column in COLUMNS.items() if term.startswith(prefix)), None)
+    return {found: term} if found else {"type" if "." in term else "resource_id": term}
+
+
+def _changed(event: Event) -> list[dict[str, Any]]:
+    """Return each field that was changed, before and after."""
+    before, after = event.details.get("before") or {}, event.details.get("after") or {}
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return []
+    names = dict.fromkeys([*before, *after])
+    return [{"name": name, "before": before.get(name), "after": after.get(name)} for name in names]
+
+
+@page("audit.view")
+def audit_csv(request: HttpRequest) -> HttpResponseBase:
+    """Answer the lines that the list shows as CSV, all of them: the same rows as GET /admin/audit?format=csv."""
+    given = {name: value for name in LABELS if (value := request.GET.get(name))}
+    events = visible_to(member_of_staff(request), Event.objects.order_by("-created_at", "-id"))
+    narrowed = LogFilter(given, queryset=events)
+    if not narrowed.is_valid():
+        return HttpResponseRedirect(f"{reverse('admin:events_event_changelist')}?{request.GET.urlencode()}")
+    found = narrowed.qs
+    term = request.GET.get("q", "").strip()
+    return csv_of(found.filter(**_sought(term)) if term else found)

@@ -1,0 +1,122 @@
+"""What was sent to webhooks, in the console: bodies, answers, and once more."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from adminapi.console.filters import MOST_CHOICES, State
+from adminapi.templatetags.console import state
+from ouipost.events import webhooks
+from ouipost.events.journal import Actor
+from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Webhook
+from ouipost.events.operator import ReadOnlyAdmin
+
+
+class DeliveryState(State):
+    """Deliveries in one state: by the index of webhook and state, except where most are anyway."""
+
+    states = DeliveryStatus.values
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        found = super().queryset(request, queryset)
+        if self.value() in (None, DeliveryStatus.DELIVERED):
+            return found
+        return found.filter(webhook__in=Webhook.objects.present().order_by().values("pk"))
+
+
+class OneWebhook(admin.SimpleListFilter):
+    """Deliveries of one webhook."""
+
+    title = gettext_lazy("webhook")
+    parameter_name = "webhook__id__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(Webhook.objects.present().order_by("created_at", "pk").values_list("pk", "url")[:MOST_CHOICES])
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(webhook=self.value()) if self.value() else queryset
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
+    list_display = ("event_id", "event", "webhook", "shown_state", "attempts", "created_at", "due_at")
+    list_filter = (DeliveryState, OneWebhook)
+    list_select_related = ()  # with a join the database sorts all rows to find a page
+    search_fields = ("message__id__exact", "id__exact")
+    search_help_text = gettext_lazy("The id of an event or of a delivery.")
+    ordering = ("-id",)
+    actions = ("redeliver",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        gone = Webhook.objects.exclude(deleted_at=None)
+        return Delivery.objects.exclude(webhook__in=gone).prefetch_related("webhook", "message")
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        return super().get_search_results(request, queryset, search_term.strip().removeprefix("evt_"))
+
+    @admin.display(description=gettext_lazy("Event id"))
+    def event_id(self, delivery: Delivery) -> str:
+        return delivery.message.public_id
+
+    @admin.display(description=gettext_lazy("Event"))
+    def event(self, delivery: Delivery) -> str:
+        return delivery.message.type
+
+    @admin.display(description=gettext_lazy("State"))
+    def shown_state(self, delivery: Delivery) -> SafeString:
+        return state(delivery.status)
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
+        """Show what was sent, and each answer; nothing can be sent to the page."""
+        if request.method not in ("GET", "HEAD"):
+            return super().change_view(request, object_id, *args, **options)
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        delivery = get_object_or_404(self.get_queryset(request), pk=object_id)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{delivery.message.type} · {delivery.message.public_id}",
+            "original": delivery,
+            "opts": self.model._meta,
+            "delivery": delivery,
+            "body": readable(delivery.message.body),
+            "log": [
+                {"attempt": each, "answer": readable(each.answer)}
+                for each in DeliveryAttempt.objects.filter(delivery=delivery).order_by("number", "pk")
+            ],
+            "can_be_sent": delivery.status != DeliveryStatus.PENDING and delivery.webhook.is_active,
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "console/webhook/delivery.html", context)
+
+    @admin.action(description=gettext_lazy("Send again"), permissions=["view"])
+    def redeliver(self, request: HttpRequest, rows: QuerySet[Delivery]) -> HttpResponse | None:
+        actor = Actor.from_request(request)
+        is_page = request.POST.get("from") == "page"
+        return self.operate(
+            request,
+            rows,
+            lambda delivery: webhooks.redeliver(delivery, actor=actor),
+            title=_("Send again"),
+            says=_("Each is sent once more under the same event id, so that a receiver can tell that it is a repeat."),
+            back=reverse("admin:events_delivery_change", args=[rows[0].pk]) if is_page else "",
+            carries={"from": "page"} if is_page else {},
+        )
+
+
+def readable(text: str) -> str:
+    """Return JSON with a line for each value; other text as it is."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        return text

@@ -1,0 +1,190 @@
+"""How the console's long lists are narrowed: by what an index leads to, and within bounds."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts import platforms
+from accounts.models import SocialAccount
+from adminapi.templatetags.console import STATES
+from posts.models import PostStatus, Target
+from workspaces.console import workspaces_of
+from workspaces.models import Workspace
+
+MOST_CHOICES = 100
+MOST_ASKED = 100_000
+MOST_DAYS = 366
+YEARS = range(2000, 3000)
+NEVER = date(YEARS.start, 1, 1)
+Rows = QuerySet[Any, Any]
+
+
+class OneWorkspace(admin.SimpleListFilter):
+    """Rows of one workspace; the first hundred are offered."""
+
+    title = _("workspace")
+    parameter_name = "workspace"
+    lookup: ClassVar[str] = "workspace"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(workspaces_of(request).values_list("pk", "name")[:MOST_CHOICES])
+
+    def has_output(self) -> bool:
+        return True
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        return queryset.filter(**{self.lookup: self.value()}) if self.value() else queryset
+
+
+class OnePostsWorkspace(OneWorkspace):
+    """Targets of one workspace."""
+
+    lookup = "post__workspace"
+
+
+class State(admin.SimpleListFilter):
+    """Rows in one state, in words that people know."""
+
+    title = _("state")
+    parameter_name = "status__exact"
+    states: ClassVar[list[str]] = []
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(name, STATES.get(name, name)) for name in self.states]
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        return queryset.filter(status=self.value()) if self.value() else queryset
+
+
+class PostState(State):
+    """Posts in one state: by the index of workspace and state, except where most posts are anyway."""
+
+    states = PostStatus.values
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        found = super().queryset(request, queryset)
+        return by_index(found) if self.value() and self.value() != PostStatus.PUBLISHED else found
+
+
+class OneNetwork(admin.SimpleListFilter):
+    """Rows of one network."""
+
+    title = _("network")
+    parameter_name = "platform__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(platform.id, platform.name) for platform in platforms.ALL]
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        return queryset.filter(platform=self.value()) if self.value() else queryset
+
+
+class PostNetwork(OneNetwork):
+    """Posts with a target at one network, among so many that asking each of them takes no long time."""
+
+    title = _("network (of the newest 100,000)")
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        targets = Target.objects.active().filter(post=OuterRef("pk"), platform=self.value())
+        return newest(queryset, MOST_ASKED).filter(Exists(targets)) if self.value() else queryset
+
+
+class PostAccount(admin.SimpleListFilter):
+    """Posts for one account; those of the chosen workspace are offered."""
+
+    title = _("account")
+    parameter_name = "account"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        workspace = request.GET.get("workspace", "")
+        rows = SocialAccount.objects.connected().filter(workspace__in=workspaces_of(request).filter(pk=workspace))
+        found = rows.order_by("platform", "name", "pk")[:MOST_CHOICES] if workspace else []
+        return [(account.pk, f"{account.name} ({account.platform})") for account in found]
+
+    def has_output(self) -> bool:
+        return bool(self.lookup_choices or self.value())
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        targets = Target.objects.filter(account=self.value())
+        return queryset.filter(pk__in=targets.values("post")) if self.value() else queryset
+
+
+class TargetAccount(PostAccount):
+    """Targets of one account."""
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        return queryset.filter(account=self.value()) if self.value() else queryset
+
+
+class Days(admin.ListFilter):
+    """Rows between two days in UTC, both included, at most a year of them."""
+
+    title = _("days")
+    template = "console/filter_days.html"
+    column: ClassVar[str] = "created_at"
+
+    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
+        super().__init__(request, params, model, model_admin)
+        for name in self.expected_parameters():
+            if name in params:
+                given = params.pop(name)
+                self.used_parameters[name] = given[-1] if isinstance(given, list) else given
+        self.others = [(name, value) for name, value in request.GET.items() if name not in (*self.names, "p")]
+
+    names: ClassVar[tuple[str, str]] = ("from", "to")
+
+    def has_output(self) -> bool:
+        return True
+
+    def expected_parameters(self) -> list[str | None]:
+        return list(self.names)
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        first, last = (self.used_parameters.get(name, "") for name in self.names)
+        yield {"first": first, "last": last, "others": self.others, "column": self.column, "selected": False}
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        first, last = (_day(str(self.used_parameters.get(name, ""))) for name in self.names)
+        if not first and not last:
+            return queryset
+        year = timedelta(days=MOST_DAYS)
+        last = last or (first or NEVER) + year
+        first = max(first, last - year) if first else last - year
+        end = datetime.combine(last, time.max, tzinfo=UTC)
+        return self.between(queryset, datetime.combine(first, time.min, tzinfo=UTC), end)
+
+    def between(self, queryset: Rows, first: datetime, last: datetime) -> Rows:
+        return queryset.filter(**{f"{self.column}__gte": first, f"{self.column}__lte": last})
+
+
+class PostDays(Days):
+    """Posts whose moment is between two days: published, else planned, else made."""
+
+    column = "moment"
+
+    def between(self, queryset: Rows, first: datetime, last: datetime) -> Rows:
+        return by_index(super().between(queryset, first, last))
+
+
+def by_index(posts: Rows) -> Rows:
+    """Name the workspaces, so that the database can read the index that begins with them."""
+    return posts.filter(workspace__in=Workspace.objects.order_by().values("pk"))
+
+
+def newest(rows: Rows, most: int) -> Rows:
+    """Keep the newest so many of these rows, by their ids: what is asked of each then has a bound."""
+    floor = rows.order_by("-pk").values_list("pk", flat=True)[most - 1 : most]
+    return rows.filter(pk__gte=first) if (first := next(iter(floor), None)) else rows
+
+
+def _day(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.year in YEARS else None

@@ -1,0 +1,126 @@
+"""What is paused, and pausing and resuming by hand: how many posts wait is said before anything happens."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts import pauses, platforms
+from accounts.models import Pause, PauseScope, SocialAccount
+from adminapi.console.pages import page, show
+from adminapi.pausing import PauseInput, ResumeInput
+from adminapi.templatetags.console import network_name
+from ouipost.claims import database_now
+from ouipost.errors import DomainError
+from ouipost.events.journal import Actor
+from ouipost.events.operator import words
+from posts import pausing
+from workspaces.console import limited, workspaces_of
+from workspaces.models import Workspace
+
+SCOPES: dict[str, Any] = {
+    PauseScope.ALL: gettext_lazy("Everything"),
+    PauseScope.NETWORK: gettext_lazy("One network"),
+    PauseScope.WORKSPACE: gettext_lazy("One workspace"),
+    PauseScope.ACCOUNT: gettext_lazy("One account"),
+}
+MOST_OFFERED = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """What was chosen: a scope, of what, and why."""
+
+    scope: str
+    subject: str
+    reason: str
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> "Typed":
+        """Return what a form says; each scope has a choice of its own."""
+        scope = request.POST.get("scope", "")
+        return cls(scope=scope, subject=request.POST.get(f"id_{scope}", ""), reason=request.POST.get("reason", ""))
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """Return it as the API would be sent it."""
+        return {"scope": self.scope, "id": self.subject or None, "reason": self.reason}
+
+
+@page("system.manage")
+def show_pauses(request: HttpRequest) -> HttpResponse:
+    """Show what is paused; pause more, after saying how many posts would wait."""
+    if request.method != "POST":
+        return _page(request, Typed(scope=PauseScope.NETWORK, subject="", reason=""))
+    typed = Typed.of(request)
+    given = PauseInput(data=typed.body)
+    if not given.is_valid():
+        errors = {name: " ".join(map(str, told)) for name, told in given.errors.items()}
+        return _page(request, typed, errors=errors, status=400)
+    try:
+        pausing.require_subject(typed.scope, typed.subject, must_exist=True)
+        if "confirmed" not in request.POST:
+            return _page(request, typed, asked="pause", waiting=pausing.waiting(typed.scope, typed.subject))
+        actor, now = Actor.from_request(request), database_now()
+        pausing.pause(typed.scope, typed.subject, reason=typed.reason, actor=actor, now=now)
+    except DomainError as error:
+        fields = {name: " ".join(told) for name, told in error.details.get("fields", {}).items()}
+        return _page(request, typed, errors=fields or {"": words(error)}, status=error.status)
+    return HttpResponseRedirect(reverse("console_pauses"))
+
+
+@page("system.manage")
+def resume(request: HttpRequest) -> HttpResponse:
+    """End a pause, after saying how many posts go out then."""
+    typed = Typed.of(request)
+    given = ResumeInput(data={"scope": typed.scope, "id": typed.subject or None})
+    if request.method != "POST" or not given.is_valid():
+        return HttpResponseRedirect(reverse("console_pauses"))
+    if "confirmed" not in request.POST:
+        return _page(request, typed, asked="resume", waiting=pausing.waiting(typed.scope, typed.subject))
+    try:
+        pausing.resume(typed.scope, typed.subject, actor=Actor.from_request(request), now=database_now())
+    except DomainError as error:
+        return _page(request, typed, errors={"": words(error)}, status=error.status)
+    return HttpResponseRedirect(reverse("console_pauses"))
+
+
+def _page(request: HttpRequest, typed: Typed, *, status: int = 200, **told: Any) -> HttpResponse:
+    in_force = pauses.in_force()
+    names = _names([*in_force, Pause(scope=typed.scope, subject_id=typed.subject)])
+    accounts = limited(SocialAccount.objects.connected(), request).order_by("platform", "name", "pk")
+    context = {
+        "pauses": [{"pause": each, "name": names[each.scope, each.subject_id]} for each in in_force],
+        "typed": typed,
+        "what": names[typed.scope, typed.subject],
+        "scopes": SCOPES.items(),
+        "networks": [(platform.id, platform.name) for platform in platforms.ALL],
+        "workspaces": workspaces_of(request)[:MOST_OFFERED],
+        "accounts": accounts[:MOST_OFFERED],
+        "most": pausing.COUNTED,
+        "longest": pausing.REASON_LENGTH,
+        "errors": {},
+        "general": told.get("errors", {}).get("", ""),
+        **told,
+    }
+    return show(request, "pauses.html", title=_("Pauses"), status=status, **context)
+
+
+def _names(found: list[Pause]) -> dict[tuple[str, str], str]:
+    """Return what people call that which each pause is about."""
+    named: dict[str, list[str]] = {scope: [] for scope in PauseScope.values}
+    for each in found:
+        named.setdefault(each.scope, []).append(each.subject_id)
+    workspaces = dict(Workspace.objects.filter(pk__in=named[PauseScope.WORKSPACE]).values_list("pk", "name"))
+    rows = SocialAccount.objects.filter(pk__in=named[PauseScope.ACCOUNT])
+    accounts = {each.pk: f"{each.name} ({network_name(each.platform)})" for each in rows}
+    return {(each.scope, each.subject_id): _name(each, workspaces | accounts) for each in found}
+
+
+def _name(each: Pause, known: dict[str, str]) -> str:
+    if each.scope == PauseScope.NETWORK:
+        return network_name(each.subject_id)
+    return known.get(each.subject_id, each.subject_id) or str(SCOPES.get(each.scope, each.scope))

@@ -1,0 +1,84 @@
+"""What staff can do to a post: the API's own services, each offered only while the post's state allows it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from ouipost.claims import database_now
+from ouipost.events.journal import Actor
+from posts import duplicating, services
+from posts.models import Post, PostStatus
+
+EVERY = frozenset(PostStatus)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """One thing that can be done to a post; `says` is what will happen."""
+
+    name: str
+    title: Any
+    says: Any
+    states: frozenset[PostStatus]
+    perform: Callable[[Post, Actor], Any]
+    look: str = ""
+    """The class of its button."""
+    icon: str = ""
+
+
+ACTIONS = (
+    Action(
+        name="publish_now",
+        title=_("Publish now"),
+        says=_("It is sent to its networks at once. What was sent already is not sent twice."),
+        states=services.SCHEDULABLE,
+        perform=lambda post, actor: services.publish_post(post, actor=actor, now=database_now()),
+        look="op-primary",
+        icon="send",
+    ),
+    Action(
+        name="retry_failed",
+        title=_("Retry what failed"),
+        says=_("What failed is sent again at once, and only that: what is out stays as it is."),
+        states=services.RETRYABLE,
+        perform=lambda post, actor: services.retry_post(post, actor=actor, now=database_now()),
+        look="op-primary",
+        icon="replay",
+    ),
+    Action(
+        name="unschedule",
+        title=_("Back to draft"),
+        says=_("It loses its time and its place in a schedule, and is a draft again. Nothing is sent."),
+        states=services.UNSCHEDULABLE,
+        perform=lambda post, actor: services.unschedule_post(post, actor=actor),
+        icon="event_busy",
+    ),
+    Action(
+        name="duplicate",
+        title=_("Duplicate"),
+        says=_("A new draft is made with the same text, networks and copies of the files. Nothing is sent."),
+        states=EVERY,
+        perform=lambda post, actor: duplicating.duplicate_post(post, actor=actor, now=database_now()),
+        icon="content_copy",
+    ),
+    Action(
+        name="delete_posts",
+        title=_("Delete"),
+        says=_(
+            "It is removed from here with its files, for good. What is published stays at the networks: "
+            "delete it there if it shall go."
+        ),
+        states=EVERY - {PostStatus.PUBLISHING},
+        perform=lambda post, actor: services.delete_post(post, actor=actor),
+        look="op-danger",
+        icon="delete",
+    ),
+)
+BY_NAME = {action.name: action for action in ACTIONS}
+
+
+def offered(post: Post) -> list[Action]:
+    """Return what can be done to a post in its present state."""
+    return [action for action in ACTIONS if post.status in action.states]

@@ -1,0 +1,174 @@
+"""What the page of a post shows: where it stands and why, each network's result, and all that happened."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.urls import NoReverseMatch, reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.platforms.base import WhoActs
+from adminapi.console import post_actions as actions
+from posts import previews
+from posts.history import Entry
+from posts.media_urls import signed_url
+from posts.models import Attempt, Media, Post, PostStatus, Target, TargetStatus
+from posts.previews import Preview
+from posts.timeline import timeline
+
+WHO: dict[str, Any] = {
+    WhoActs.CALLER: gettext_lazy("Whoever writes the posts must act."),
+    WhoActs.ACCOUNT_OWNER: gettext_lazy("The owner of the account must act: connect the account again."),
+    WhoActs.OPERATOR: gettext_lazy("The operator of this installation must act."),
+    WhoActs.NETWORK: gettext_lazy("Nobody here has to act: it is up to the network."),
+}
+HEADLINES: dict[str, Any] = {
+    PostStatus.DRAFT: gettext_lazy("This is a draft: nothing goes out until it is scheduled or published."),
+    PostStatus.SCHEDULED: gettext_lazy("It goes out on %(moment)s."),
+    PostStatus.PUBLISHING: gettext_lazy("It is being published now."),
+    PostStatus.PUBLISHED: gettext_lazy("It is out at all of its networks since %(moment)s."),
+    PostStatus.PARTIALLY_PUBLISHED: gettext_lazy("It is out at some of its networks, and did not go out at others."),
+    PostStatus.FAILED: gettext_lazy("It did not go out, and is not tried again by itself."),
+    PostStatus.NEEDS_REVIEW: gettext_lazy("Nobody knows whether it is out everywhere: a person has to look."),
+    PostStatus.MISSED: gettext_lazy("Its time came while nothing could run, and it is too late now."),
+}
+TODO: dict[str, Any] = {
+    TargetStatus.FAILED: gettext_lazy("There is no next try: once that is mended, choose “Retry what failed”."),
+    TargetStatus.NEEDS_REVIEW: gettext_lazy("Look at the account, then say below whether the post is there."),
+    TargetStatus.MISSED: gettext_lazy("There is no next try: publish it now, or give it another time."),
+}
+TROUBLED = (TargetStatus.FAILED, TargetStatus.NEEDS_REVIEW, TargetStatus.MISSED)
+OPEN = (TargetStatus.SCHEDULED, TargetStatus.PUBLISHING)
+MOST_ATTEMPTS = 200
+NUMBERS: dict[str, Any] = {
+    "impressions": gettext_lazy("Impressions"),
+    "engagement": gettext_lazy("Engagement"),
+    "clicks": gettext_lazy("Clicks"),
+}
+
+
+@dataclass(kw_only=True)
+class Recipient:
+    """One account of the post: what it gets, what came of it, and the calls that were made."""
+
+    preview: Preview | None
+    target: Target | None
+    attempts: list[Attempt] = field(default_factory=list)
+    typed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def platform(self) -> str:
+        if self.target:
+            return self.target.platform
+        return self.preview.platform.id if self.preview else ""
+
+    @property
+    def account(self) -> str:
+        return self.target.account.name if self.target else ""
+
+    @property
+    def numbers(self) -> list[tuple[Any, int]]:
+        """Return what the network has counted so far, where it has."""
+        counted = (self.target.metrics if self.target else None) or {}
+        return [(label, counted[name]) for name, label in NUMBERS.items() if counted.get(name) is not None]
+
+    @property
+    def needs_review(self) -> bool:
+        return self.target is not None and self.target.status == TargetStatus.NEEDS_REVIEW
+
+
+def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return all that the page of a post shows; `typed` is what was refused of one target, to be mended."""
+    entries = timeline(post, now=now)
+    targets = list(Target.objects.filter(post=post).select_related("account").order_by("pk"))
+    return {
+        "post": post,
+        "headline": headline(post),
+        "verdicts": [_verdict(target, entries) for target in targets if target.status in (*TROUBLED, *OPEN)],
+        "recipients": _recipients(post, targets, typed or {}),
+        "timeline": [_line(entry) for entry in entries],
+        "media": _media(post),
+        "actions": actions.offered(post),
+        "edit": compose_address(post) if post.is_editable else "",
+    }
+
+
+def headline(post: Post) -> str:
+    """Return in one sentence how the post stands."""
+    if post.status == PostStatus.SCHEDULED and post.is_on_hold:
+        told = _("It waits in the queue of %(schedule)s, which is on hold: nothing goes out until that is resumed.")
+        return told % {"schedule": post.schedule}
+    return str(HEADLINES[post.status]) % {"moment": moment(post.moment)}
+
+
+def moment(at: datetime) -> str:
+    """Write a moment as the console does, in UTC."""
+    return f"{date_format(at.astimezone(UTC), 'DATETIME_FORMAT')} UTC"
+
+
+def _verdict(target: Target, entries: Sequence[Entry]) -> dict[str, Any]:
+    """Return why a target is not out, who must act, and when the next try comes: the last word of the timeline."""
+    own = [entry for entry in entries if entry.target_id == target.pk]
+    last = own[-1] if own else None
+    cause = last.cause if last else None
+    return {
+        "target": target,
+        "message": last.message if last else "",
+        "cause": cause,
+        "who": WHO.get(last.who_acts, "") if last and last.who_acts else "",
+        "next_at": last.next_attempt_at if last else None,
+        "todo": TODO.get(target.status, ""),
+    }
+
+
+def _recipients(post: Post, targets: Sequence[Target], typed: Mapping[str, Any]) -> list[Recipient]:
+    shown = previews.preview(post)
+    by_target = {each.target_id: each for each in shown if each.target_id}
+    calls: dict[str, list[Attempt]] = {target.pk: [] for target in targets}
+    for attempt in Attempt.objects.filter(target__in=targets).order_by("-ended_at", "-pk")[:MOST_ATTEMPTS]:
+        calls[attempt.target_id].insert(0, attempt)
+    placed = [
+        Recipient(
+            preview=by_target.get(target.pk),
+            target=target,
+            attempts=calls[target.pk],
+            typed=typed if typed.get("target") == target.pk else {},
+        )
+        for target in targets
+    ]
+    return placed + [Recipient(preview=each, target=None) for each in shown if each.target_id is None]
+
+
+def _line(entry: Entry) -> dict[str, Any]:
+    """Return an entry of the timeline with who must act in words."""
+    return {"entry": entry, "who": WHO.get(entry.who_acts, "") if entry.who_acts else ""}
+
+
+def _media(post: Post) -> list[dict[str, Any]]:
+    """Return the files in their order, with addresses of this very host."""
+    rows = Media.objects.filter(post=post).order_by("position", "pk")
+    return [
+        {
+            "file": media,
+            "address": file_address(media.stored_name),
+            "thumbnail": file_address(media.thumbnail_name) if media.thumbnail_name else "",
+        }
+        for media in rows
+    ]
+
+
+def file_address(name: str) -> str:
+    """Return where the browser finds a stored file: at the host that it has the page from."""
+    return signed_url(name, seconds=settings.MEDIA_URL_SECONDS).removeprefix(settings.PUBLIC_BASE_URL)
+
+
+def compose_address(post: Post) -> str:
+    """Return the page on which a post is written."""
+    try:
+        return reverse("console_compose_post", args=[post.pk])
+    except NoReverseMatch:
+        return f"/console/compose/{post.pk}/"

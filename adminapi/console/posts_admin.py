@@ -1,0 +1,205 @@
+"""Posts in the console: the list, the page of each, and what can be done to them."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from adminapi.console import post_page
+from adminapi.console.filters import OneWorkspace, PostAccount, PostDays, PostNetwork, PostState, newest
+from adminapi.console.post_actions import ACTIONS, BY_NAME, Action
+from adminapi.templatetags.console import network_name, state
+from ouipost.claims import database_now
+from ouipost.events.journal import Actor
+from posts import services
+from posts.inputs import ResolveInput
+from posts.models import Post, Target
+from workspaces.console import ReadOnlyOfWorkspaces
+
+SEARCHED = 10_000
+UNTITLED = gettext_lazy("(no text)")
+
+
+def bulk(action: Action) -> Any:
+    """Return the same action for posts that were chosen in the list."""
+
+    @admin.action(description=action.title, permissions=["view"])
+    def perform(self: "PostAdmin", request: HttpRequest, posts: QuerySet[Post]) -> HttpResponse | None:
+        return self.do(request, posts, action)
+
+    perform.__name__ = action.name
+    return perform
+
+
+@admin.register(Post)
+class PostAdmin(ReadOnlyOfWorkspaces[Post]):
+    list_display = ("text", "shown_state", "networks", "of_workspace", "moment", "impressions")
+    list_filter = (OneWorkspace, PostState, PostDays, PostNetwork, PostAccount)
+    search_fields = ("id", "content")
+    search_help_text = gettext_lazy(
+        "The whole id of a post, or a part of its text. Text is looked for in the newest 10,000 posts of what the "
+        "filters leave: choose a workspace or days to reach further back."
+    )
+    actions = tuple(map(bulk, ACTIONS))
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("workspace")
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Return an order that an index has: by moment within a workspace, else as they were made."""
+        return ("-moment", "-id") if request.GET.get("workspace") else ("-id",)
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if term.startswith("post_"):
+            return queryset.filter(pk=term), False
+        return newest(queryset, SEARCHED).filter(content__icontains=term), False
+
+    @admin.display(description=gettext_lazy("Text"))
+    def text(self, post: Post) -> str:
+        return str(post) or str(UNTITLED)
+
+    @admin.display(description=gettext_lazy("State"))
+    def shown_state(self, post: Post) -> SafeString:
+        return state(post.status)
+
+    @admin.display(description=gettext_lazy("Networks"))
+    def networks(self, post: Post) -> str:
+        return ", ".join(map(network_name, post.platforms))
+
+    @admin.display(description=gettext_lazy("Workspace"))
+    def of_workspace(self, post: Post) -> str:
+        return post.workspace.name
+
+    def get_urls(self) -> Any:
+        own = [
+            path("<str:pk>/do/<str:name>/", self.admin_site.admin_view(self.do_one), name="posts_post_do"),
+            path("<str:pk>/targets/<str:target>/resolve/", self.admin_site.admin_view(self.resolve),
+                 name="posts_post_resolve"),
+            path("<str:pk>/targets/<str:target>/look/", self.admin_site.admin_view(self.look), name="posts_post_look"),
+        ]  # fmt: skip
+        return own + super().get_urls()
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
+        """Show the page of a post; nothing can be sent to it."""
+        if request.method not in ("GET", "HEAD"):
+            return super().change_view(request, object_id, *args, **options)
+        return self._show(request, self._find(request, object_id))
+
+    def _find(self, request: HttpRequest, pk: str) -> Post:
+        """Return a post of whoever asks; raises Http404, and PermissionDenied without the permission."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        found: Post = get_object_or_404(self.get_queryset(request).select_related("schedule"), pk=pk)
+        return found
+
+    def _show(
+        self, request: HttpRequest, post: Post, *, typed: dict[str, Any] | None = None, status: int = 200
+    ) -> TemplateResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            **post_page.context(post, now=database_now(), typed=typed),
+            "title": str(post) or str(UNTITLED),
+            "original": post,
+            "opts": self.model._meta,
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/posts/post/change_form.html", context, status=status)
+
+    def do(self, request: HttpRequest, posts: QuerySet[Post], action: Action) -> HttpResponse | None:
+        """Ask, and then do it to each of these posts."""
+        actor = Actor.from_request(request)
+        title, says = str(action.title), str(action.says)
+        return self.operate(request, posts, lambda post: action.perform(post, actor), title=title, says=says)
+
+    def do_one(self, request: HttpRequest, pk: str, name: str) -> HttpResponse:
+        """Ask, and then do one thing to one post."""
+        post, action = self._find(request, pk), BY_NAME.get(name)
+        if action is None:
+            raise Http404
+        here = page_of(post.pk)
+        if request.method != "POST":
+            return HttpResponseRedirect(here)
+        made: list[Any] = []
+        actor = Actor.from_request(request)
+        answer = self.operate(
+            request,
+            Post.objects.filter(pk=post.pk),
+            lambda each: made.append(action.perform(each, actor)),
+            title=str(action.title),
+            says=str(action.says),
+            back=here,
+        )
+        there = ELSEWHERE[name](made[0]) if made and name in ELSEWHERE else here
+        return HttpResponseRedirect(there) if made or answer is None else answer
+
+    def resolve(self, request: HttpRequest, pk: str, target: str) -> HttpResponse:
+        """Take a person's word on whether the post is at a network: checked as the API does, asked, and done."""
+        post, meant = self._meant(request, pk, target)
+        if request.method != "POST":
+            return HttpResponseRedirect(page_of(pk))
+        typed = {name: request.POST.get(name, "") for name in ("outcome", "url")}
+        given = ResolveInput(data={name: value for name, value in typed.items() if value})
+        if not given.is_valid():
+            errors = {name: " ".join(map(str, texts)) for name, texts in given.errors.items()}
+            refused = {"target": meant.pk, "errors": errors, **typed}
+            return self._show(request, post, typed=refused, status=400)
+        is_out, actor = given.validated_data["outcome"] == "published", Actor.from_request(request)
+        word = {"published": is_out, "url": given.validated_data.get("url", "")}
+        answer = self.operate(
+            request,
+            Post.objects.filter(pk=pk),
+            lambda _: services.resolve_target(meant, **word, actor=actor, now=database_now()),
+            title=_("It is published") if is_out else _("It is not there: send it again"),
+            says=_("It counts as published at %(url)s.") % word if is_out else str(NOT_THERE),
+            back=page_of(pk),
+            carries=typed,
+        )
+        return answer or HttpResponseRedirect(page_of(pk))
+
+    def look(self, request: HttpRequest, pk: str, target: str) -> HttpResponse:
+        """Ask, and then have the network asked once more."""
+        _post, meant = self._meant(request, pk, target)
+        if request.method != "POST":
+            return HttpResponseRedirect(page_of(pk))
+        actor = Actor.from_request(request)
+        answer = self.operate(
+            request,
+            Post.objects.filter(pk=pk),
+            lambda _: services.look_again(meant, actor=actor, now=database_now()),
+            title=_("Look again"),
+            says=_("The network is asked once more whether it has the post. Nothing is sent again."),
+            back=page_of(pk),
+        )
+        return answer or HttpResponseRedirect(page_of(pk))
+
+    def _meant(self, request: HttpRequest, pk: str, target: str) -> tuple[Post, Target]:
+        post = self._find(request, pk)
+        return post, get_object_or_404(Target.objects.select_related("post"), pk=target, post=post)
+
+
+NOT_THERE = gettext_lazy(
+    "It is sent to this network again at once. Make sure that the account does not show it: else it is there twice."
+)
+
+
+def page_of(pk: str) -> str:
+    """Return the address of a post's page."""
+    return reverse("admin:posts_post_change", args=[pk])
+
+
+ELSEWHERE: dict[str, Any] = {
+    "duplicate": lambda made: page_of(made.pk),
+    "delete_posts": lambda _: reverse("admin:posts_post_changelist"),
+}
+"""Where to go where the post itself is not the place: to the copy, to the list."""

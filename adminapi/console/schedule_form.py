@@ -1,0 +1,140 @@
+"""A schedule as it is written in the console: its fields, and a row for each slot; checked as the API checks it."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import available_timezones
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts import platforms
+from accounts.models import SocialAccount
+from posts.models import Schedule
+from posts.schedule_inputs import MAX_SLOTS, WeeklyScheduleInput
+from posts.schedule_serializers import SlotSerializer, in_order
+from posts.slots import DAYS
+from workspaces.models import Workspace
+
+TEXTS = ("name", "description", "timezone")
+ROW = re.compile(r"slot-(\d{1,4})-day")
+MOST_OFFERED = 200
+ZONES = sorted(available_timezones())
+DAY_NAMES = dict(
+    zip(
+        DAYS,
+        (
+            *(gettext_lazy("Monday"), gettext_lazy("Tuesday"), gettext_lazy("Wednesday"), gettext_lazy("Thursday")),
+            *(gettext_lazy("Friday"), gettext_lazy("Saturday"), gettext_lazy("Sunday")),
+        ),
+        strict=True,
+    )
+)
+
+
+@dataclass(kw_only=True)
+class Row:
+    """A slot as it was typed, and what is wrong with it."""
+
+    day: str = "monday"
+    time: str = "09:00"
+    platforms: list[str] = field(default_factory=list)
+    error: str = ""
+
+
+@dataclass(kw_only=True)
+class Written:
+    """A schedule as it was typed, and what is wrong with it."""
+
+    fields: Mapping[str, Any]
+    rows: list[Row]
+    workspace: Workspace | None
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def values(self) -> dict[str, Any] | None:
+        """Return what the services take, or None and note what is wrong, each beside its field."""
+        if self.workspace is None:
+            self.errors["workspace"] = _("Choose a workspace.")
+        slots = [{"day": row.day, "time": row.time, "platforms": row.platforms} for row in self.rows]
+        view = SimpleNamespace(workspace=self.workspace)
+        given = WeeklyScheduleInput(data={**self.fields, "slots": slots}, context={"view": view})
+        if self.workspace is not None and given.is_valid():
+            return dict(given.validated_data)
+        if self.workspace is not None:
+            self._note(given.errors)
+        return None
+
+    def _note(self, errors: Mapping[str, Any]) -> None:
+        slots = errors.get("slots", {})
+        self.errors |= {name: _flat(told) for name, told in errors.items() if name != "slots"}
+        for place, told in _by_place(slots):
+            if place is not None and place < len(self.rows):
+                self.rows[place].error = _flat(told)
+            else:
+                self.errors["slots"] = _flat(told)
+
+    def moves(self, schedule: Schedule) -> bool:
+        """Whether this may move the posts that wait: other slots, or another zone."""
+        present_rows = present(schedule).rows
+        same = {(row.day, row.time, *row.platforms) for row in self.rows}
+        return self.fields["timezone"] != schedule.timezone or same != {
+            (row.day, row.time, *row.platforms) for row in present_rows
+        }
+
+
+def _by_place(slots: Any) -> Iterable[tuple[int | None, Any]]:
+    if isinstance(slots, Mapping):
+        return [(int(place) if str(place).isdigit() else None, told) for place, told in slots.items() if told]
+    if isinstance(slots, list) and any(isinstance(each, Mapping) for each in slots):
+        return [(place, told) for place, told in enumerate(slots) if told]
+    return [(None, slots)] if slots else []
+
+
+def _flat(told: Any) -> str:
+    """Return all sentences of an error, however deep they are."""
+    if isinstance(told, Mapping):
+        return " ".join(map(_flat, told.values()))
+    return " ".join(map(_flat, told)) if isinstance(told, list) else str(told)
+
+
+def empty(workspace: Workspace | None) -> Written:
+    """Return what a new schedule begins with."""
+    fields = {"name": "", "description": "", "timezone": workspace.timezone if workspace else "UTC"}
+    return Written(fields=fields, rows=[Row()], workspace=workspace)
+
+
+def present(schedule: Schedule) -> Written:
+    """Return a schedule as it is."""
+    slots = SlotSerializer(in_order(schedule), many=True).data
+    rows = [Row(day=slot["day"], time=slot["time"], platforms=slot["platforms"]) for slot in slots]
+    fields = {name: getattr(schedule, name) for name in TEXTS}
+    return Written(fields=fields, rows=rows, workspace=schedule.workspace)
+
+
+def written(form: QueryDict, workspace: Workspace | None) -> Written:
+    """Return a schedule as it was typed; a row without a day is none."""
+    numbers = sorted({int(found[1]) for name in form if (found := ROW.fullmatch(name))})[: MAX_SLOTS + 1]
+    rows = [
+        Row(
+            day=form.get(f"slot-{number}-day", ""),
+            time=form.get(f"slot-{number}-time", "")[:5],
+            platforms=form.getlist(f"slot-{number}-platforms"),
+        )
+        for number in numbers
+    ]
+    return Written(fields={name: form.get(name, "") for name in TEXTS}, rows=rows, workspace=workspace)
+
+
+def choices(workspace: Workspace | None) -> dict[str, Any]:
+    """Return what a schedule can be made of: days, zones, networks, and the workspace's accounts."""
+    rows = SocialAccount.objects.connected().filter(workspace=workspace).order_by("platform", "name", "pk")
+    return {
+        "days": list(DAY_NAMES.items()),
+        "zones": ZONES,
+        "networks": [(platform.id, platform.name) for platform in platforms.ALL],
+        "accounts": list(rows[:MOST_OFFERED]) if workspace else [],
+        "most": MAX_SLOTS,
+    }

@@ -1,0 +1,217 @@
+"""Schedules in the console: written with their slots as rows, by the same services as the API's."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from accounts.models import SocialAccount
+from adminapi.console import schedule_form
+from adminapi.console.filters import OneWorkspace
+from adminapi.templatetags.console import network_name
+from ouipost.errors import DomainError
+from ouipost.events.journal import Actor
+from ouipost.events.operator import words
+from posts import schedules
+from posts.models import Post, PostStatus, Schedule
+from posts.schedule_serializers import next_occurrences
+from workspaces.console import OfWorkspaces, workspaces_of
+from workspaces.models import Workspace
+
+TEMPLATE = "admin/posts/schedule/change_form.html"
+COMING = 10
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(OfWorkspaces[Schedule]):
+    list_display = ("name", "of_workspace", "timezone", "is_active", "times")
+    list_filter = (OneWorkspace, "is_active")
+    search_fields = ("id", "name")
+    ordering = ("-created_at", "-id")
+    actions = ("hold", "resume", "delete_schedules")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("workspace", "slots")
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Leave out Django's own delete: it knows nothing of the posts that wait."""
+        return {name: each for name, each in super().get_actions(request).items() if name != "delete_selected"}
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description=gettext_lazy("Workspace"))
+    def of_workspace(self, schedule: Schedule) -> str:
+        return schedule.workspace.name
+
+    @admin.display(description=gettext_lazy("Times a week"))
+    def times(self, schedule: Schedule) -> int:
+        return len(schedule.slots.all())
+
+    def add_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        """Show an empty schedule, or make the one that was written."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        chosen = self._chosen(request)
+        if request.method != "POST":
+            return self._show(request, schedule_form.empty(chosen), workspace=chosen)
+        written = schedule_form.written(request.POST, chosen)
+        values = written.values()
+        if values is None or chosen is None:
+            return self._show(request, written, workspace=chosen, status=400)
+        made = schedules.create_schedule(chosen, values=values, actor=Actor.from_request(request))
+        self.message_user(request, _("The schedule was made: posts can be put into its next free time."))
+        return HttpResponseRedirect(page_of(made.pk))
+
+    def _chosen(self, request: HttpRequest) -> Workspace | None:
+        """Return the workspace that was chosen, or the only one that there is to choose."""
+        own = workspaces_of(request)
+        if named := request.POST.get("workspace") or request.GET.get("workspace"):
+            return own.filter(pk=named).first()
+        first = list(own[:2])
+        return first[0] if len(first) == 1 and request.method != "POST" else None
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
+        """Show a schedule and what comes next in it, or change it: after asking, where posts wait in its queue."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        schedule = get_object_or_404(self.get_queryset(request), pk=object_id)
+        if request.method != "POST":
+            return self._show(request, schedule_form.present(schedule), schedule=schedule)
+        written = schedule_form.written(request.POST, schedule.workspace)
+        values = written.values()
+        if values is None:
+            return self._show(request, written, schedule=schedule, status=400)
+        moving = waiting(schedule) if written.moves(schedule) else 0
+        if moving and "confirmed" not in request.POST:
+            return self._show(request, written, schedule=schedule, moving=moving)
+        return self._change(request, schedule, values, written)
+
+    def _change(
+        self, request: HttpRequest, schedule: Schedule, values: dict[str, Any], written: schedule_form.Written
+    ) -> HttpResponse:
+        actor = Actor.from_request(request)
+        try:
+            changed = schedules.update_schedule(schedule, values=values, actor=actor, now=timezone.now())
+        except DomainError as error:
+            written.errors[""] = words(error)
+            return self._show(request, written, schedule=schedule, status=error.status)
+        self.message_user(request, _("The schedule was changed."))
+        self._tell_returned(request, len(changed.returned))
+        return HttpResponseRedirect(page_of(schedule.pk))
+
+    def _tell_returned(self, request: HttpRequest, count: int) -> None:
+        if count:
+            told = ngettext(
+                "%(count)d post fits no time any more and is a draft now.",
+                "%(count)d posts fit no time any more and are drafts now.",
+                count,
+            )
+            self.message_user(request, told % {"count": count}, "WARNING")
+
+    def _show(
+        self,
+        request: HttpRequest,
+        written: schedule_form.Written,
+        *,
+        schedule: Schedule | None = None,
+        workspace: Workspace | None = None,
+        moving: int = 0,
+        status: int = 200,
+    ) -> TemplateResponse:
+        place = schedule.workspace if schedule else workspace
+        context = {
+            **self.admin_site.each_context(request),
+            "title": schedule.name if schedule else _("New schedule"),
+            "original": schedule,
+            "opts": self.model._meta,
+            "schedule": schedule,
+            "written": written,
+            "workspace": place,
+            "workspaces": [] if schedule else workspaces_of(request)[: schedule_form.MOST_OFFERED],
+            "choices": schedule_form.choices(place),
+            "coming": coming(schedule) if schedule and schedule.is_active else [],
+            "waiting": waiting(schedule) if schedule else 0,
+            "moving": moving,
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, TEMPLATE, context, status=status)
+
+    @admin.action(description=gettext_lazy("Put on hold"), permissions=["change"])
+    def hold(self, request: HttpRequest, rows: QuerySet[Schedule]) -> HttpResponse | None:
+        says = _("%(posts)s Nothing goes out of these queues until they are resumed; the order stays.")
+        return self._switch(request, rows, is_active=False, title=_("Put on hold"), says=says)
+
+    @admin.action(description=gettext_lazy("Resume"), permissions=["change"])
+    def resume(self, request: HttpRequest, rows: QuerySet[Schedule]) -> HttpResponse | None:
+        says = _("%(posts)s Each gets the next free time that fits it, in its order.")
+        return self._switch(request, rows, is_active=True, title=_("Resume"), says=says)
+
+    def _switch(
+        self, request: HttpRequest, rows: QuerySet[Schedule], *, is_active: bool, title: str, says: str
+    ) -> HttpResponse | None:
+        actor = Actor.from_request(request)
+
+        def change(schedule: Schedule) -> None:
+            values = {"is_active": is_active}
+            changed = schedules.update_schedule(schedule, values=values, actor=actor, now=timezone.now())
+            self._tell_returned(request, len(changed.returned))
+
+        told = says % {"posts": _told_waiting(rows)}
+        back = page_of(rows[0].pk) if request.POST.get("from") == "page" else ""
+        carries = {"from": "page"} if back else {}
+        return self.operate(request, rows, change, title=title, says=told, back=back, carries=carries)
+
+    @admin.action(description=gettext_lazy("Delete"), permissions=["change"])
+    def delete_schedules(self, request: HttpRequest, rows: QuerySet[Schedule]) -> HttpResponse | None:
+        actor = Actor.from_request(request)
+        told = _("%(posts)s They return to draft and keep their text. The schedule itself is gone for good.")
+        return self.operate(
+            request,
+            rows,
+            lambda schedule: schedules.delete_schedule(schedule, actor=actor),
+            title=_("Delete"),
+            says=told % {"posts": _told_waiting(rows)},
+        )
+
+
+def page_of(pk: str) -> str:
+    """Return the address of a schedule's page."""
+    return reverse("admin:posts_schedule_change", args=[pk])
+
+
+def waiting(schedule: Schedule) -> int:
+    """Return how many posts wait in a schedule's queue."""
+    return Post.objects.filter(schedule=schedule, status=PostStatus.SCHEDULED).count()
+
+
+def _told_waiting(rows: QuerySet[Schedule]) -> str:
+    count = Post.objects.filter(schedule__in=rows.order_by().values("pk"), status=PostStatus.SCHEDULED).count()
+    told = ngettext("%(count)d post waits there.", "%(count)d posts wait there.", count)
+    return told % {"count": count}
+
+
+def coming(schedule: Schedule) -> list[dict[str, Any]]:
+    """Return the next times of a schedule, each with the post that has it."""
+    times = next_occurrences(schedule, count=COMING, now=timezone.now())
+    posts = Post.objects.in_bulk([each["post_id"] for each in times if each["post_id"]])
+    named = [name for each in times for name in each["platforms"]]
+    accounts = dict(SocialAccount.objects.filter(pk__in=named).values_list("pk", "name"))
+    return [
+        each
+        | {
+            "post": posts.get(each["post_id"]),
+            "local": datetime.fromisoformat(each["slot_time"]).replace(tzinfo=None),
+            "names": [accounts.get(name) or network_name(name) for name in each["platforms"]],
+        }
+        for each in times
+    ]

@@ -1,0 +1,109 @@
+"""Targets in the console: each post for each account, and every call that was made for it."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from adminapi.console.filters import OneNetwork, OnePostsWorkspace, State, TargetAccount, newest
+from adminapi.console.posts_admin import page_of
+from adminapi.templatetags.console import network_name, state
+from ouipost.events.operator import ReadOnlyInline
+from posts.models import Attempt, Target, TargetStatus
+from workspaces.console import ReadOnlyOfWorkspaces
+
+ASKED = 100_000
+
+
+class TargetState(State):
+    """Targets in one state, among so many that asking each of them takes no long time."""
+
+    title = _("state (of the newest 100,000)")
+    states = TargetStatus.values
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return super().queryset(request, newest(queryset, ASKED)) if self.value() else queryset
+
+
+class TargetNetwork(OneNetwork):
+    """Targets at one network, among as many."""
+
+    title = _("network (of the newest 100,000)")
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return super().queryset(request, newest(queryset, ASKED)) if self.value() else queryset
+
+
+class AttemptInline(ReadOnlyInline):
+    model = Attempt
+    ordering = ("started_at", "number", "id")
+    fields = ("step", "started_at", "ended_at", "outcome", "http_status", "code", "message", "next_at")
+
+
+@admin.register(Target)
+class TargetAdmin(ReadOnlyOfWorkspaces[Target]):
+    workspace_lookup = "post__workspace"
+    list_display = (
+        "of_text",
+        "network",
+        "of_account",
+        "shown_state",
+        "problem",
+        "due_at",
+        "published_at",
+        "at_network",
+    )
+    list_filter = (OnePostsWorkspace, TargetState, TargetNetwork, TargetAccount)
+    search_fields = ("id", "remote_id")
+    search_help_text = _("The whole id of a target or of a post here, or the network's own id of a post.")
+    ordering = ("-id",)
+    inlines = (AttemptInline,)
+    fields = readonly_fields = (
+        *("id", "of_post", "account", "network", "shown_state", "scheduled_at", "due_at", "give_up_at", "published_at"),
+        *("at_network", "remote_id", "problem", "attempts", "sends", "outcome_unknown", "waits_for", "sent_text"),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("account", "post")
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        for prefix, column in (("tgt_", "pk"), ("post_", "post"), ("acc_", "account")):
+            if term.startswith(prefix):
+                return queryset.filter(**{column: term}), False
+        return newest(queryset, ASKED).filter(remote_id=term), False
+
+    @admin.display(description=_("Text"))
+    def of_text(self, target: Target) -> str:
+        return str(target.post) or target.pk
+
+    @admin.display(description=_("Network"))
+    def network(self, target: Target) -> str:
+        return network_name(target.platform)
+
+    @admin.display(description=_("Account"))
+    def of_account(self, target: Target) -> str:
+        return target.account.name
+
+    @admin.display(description=_("State"))
+    def shown_state(self, target: Target) -> SafeString:
+        return state(target.status)
+
+    @admin.display(description=_("Why not"))
+    def problem(self, target: Target) -> str:
+        return target.error["message"] if target.error else ""
+
+    @admin.display(description=_("Post"))
+    def of_post(self, target: Target) -> SafeString:
+        return format_html('<a href="{}">{}</a>', page_of(target.post_id), str(target.post) or target.post_id)
+
+    @admin.display(description=_("At the network"))
+    def at_network(self, target: Target) -> str | SafeString:
+        if not target.url.startswith(("http://", "https://")):
+            return target.url
+        return format_html('<a href="{}" target="_blank" rel="noopener">{}</a>', target.url, _("Open"))

@@ -1,0 +1,263 @@
+"""Webhooks in the console: here because they have to know workspaces."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from adminapi.console import replay_pages
+from adminapi.console.pages import show
+from adminapi.templatetags.console import state
+from adminapi.webhooks import unknown_workspaces
+from ouipost.events import signing, webhooks
+from ouipost.events.catalogue import EVENTS
+from ouipost.events.journal import Actor
+from ouipost.events.models import Delivery, Replay, Webhook
+from ouipost.events.operator import OperatorAdmin
+from ouipost.outbound import Blocked, check_url
+
+WRITTEN = ("url", "events", "workspace_ids", "is_active")
+BESIDE = 10
+SHOWN = gettext_lazy("Give this secret to the receiver: it checks with it that what arrives is ours.")
+
+
+class Ids(forms.Field):
+    """Ids, one a line."""
+
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 3})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> list[str]:
+        return list(dict.fromkeys((value or "").split()))
+
+
+class WebhookForm(forms.ModelForm[Webhook]):
+    """What staff write of a webhook."""
+
+    refusal = ""
+    """Why its address may not be called."""
+    events = forms.MultipleChoiceField(
+        label=gettext_lazy("Events"),
+        choices=[(name, f"{name}: {says}") for name, says in EVENTS.items()],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+    workspace_ids = Ids(
+        required=False,
+        label=gettext_lazy("Workspaces"),
+        help_text=gettext_lazy("Their ids, one a line; without any it hears of every workspace."),
+    )
+    given_secret = forms.CharField(
+        required=False,
+        min_length=signing.LEAST_CHARACTERS,
+        max_length=signing.MOST_CHARACTERS,
+        strip=False,
+        label=gettext_lazy("Secret"),
+        help_text=gettext_lazy("Empty: we make one. It is shown once, after it was saved."),
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+    )
+
+    def clean_url(self) -> str:
+        if self.refusal and "url" in self.changed_data:
+            raise forms.ValidationError(self.refusal)
+        return str(self.cleaned_data["url"])
+
+    def clean_workspace_ids(self) -> list[str]:
+        given: list[str] = self.cleaned_data["workspace_ids"]
+        places = unknown_workspaces(given, present=self.instance.workspace_ids)
+        if places:
+            named = ", ".join(given[place] for place in places)
+            raise forms.ValidationError(_("There is no such workspace: %(named)s.") % {"named": named})
+        return given
+
+    def clean_given_secret(self) -> str:
+        given: str = self.cleaned_data["given_secret"]
+        try:
+            signing.normal_secret(given)
+        except signing.BadSecret as error:
+            raise forms.ValidationError(str(error)) from error
+        return given
+
+
+@admin.register(Webhook)
+class WebhookAdmin(OperatorAdmin[Webhook]):
+    form = WebhookForm
+    list_display = ("url", "shown_state", "stats", "last_triggered_at", "failing_since")
+    list_filter = ("is_active",)
+    search_fields = ("url", "id")
+    ordering = ("created_at", "id")
+    change_form_outer_before_template = "console/webhook/beside.html"
+    readonly_fields = (
+        *("id", "disabled_reason", "stats", "last_triggered_at", "failing_since", "failures", "held_until"),
+        *("previous_secret_until", "created_at"),
+    )
+    actions = ("send_test", "rotate_secret", "delete_webhooks")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return Webhook.objects.present()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("id", *WRITTEN, *self.readonly_fields[1:]) if obj else (*WRITTEN, "given_secret")
+
+    def get_urls(self) -> Any:
+        view = self.admin_site.admin_view
+        own = [
+            path("<str:pk>/replay/", view(self.replay), name="events_webhook_replay"),
+            path("<str:pk>/replays/<str:replay>/", view(self.progress), name="events_webhook_progress"),
+        ]
+        return own + super().get_urls()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description=gettext_lazy("Deliveries"))
+    def stats(self, webhook: Webhook) -> str:
+        counted = {"arrived": webhook.successful_deliveries, "failed": webhook.failed_deliveries}
+        return _("%(arrived)d arrived, %(failed)d failed") % counted
+
+    @admin.display(description=gettext_lazy("State"))
+    def shown_state(self, webhook: Webhook) -> SafeString:
+        if webhook.is_active:
+            return state("error" if webhook.failing_since else "active")
+        return format_html('<span class="op-badge op-calm">{}</span>', _("off"))
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
+        """Show what was sent lately beside the form."""
+        recent = Delivery.objects.filter(webhook=object_id).select_related("message").order_by("-pk")[:BESIDE]
+        replays = Replay.objects.filter(webhook=object_id).order_by("-created_at", "-pk")[:BESIDE]
+        options["extra_context"] = {"recent": recent, "replays": replays}
+        return super().change_view(request, object_id, *args, **options)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        """Ask a name server before Django begins its transaction."""
+        asked: Any = request
+        if request.method == "POST" and self.has_change_permission(request):
+            asked.refusal = _refusal(request.POST.get("url", "").strip())
+        return super().changeform_view(request, *args, **options)
+
+    def get_form(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        form: Any = super().get_form(request, *args, **options)  # a class of this request alone
+        form.refusal = getattr(request, "refusal", "")
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Webhook, form: Any, change: bool) -> None:
+        """Go through the services, as the API does."""
+        actor, asked = Actor.from_request(request), request
+        values = {name: form.cleaned_data[name] for name in WRITTEN if not change or name in form.changed_data}
+        if not change:
+            made, secret = webhooks.create_webhook(values=values, secret=form.cleaned_data["given_secret"], actor=actor)
+            obj.pk = made.pk
+            asked.shown_once = secret  # type: ignore[attr-defined]  # for the page that answers this very request
+        elif values:
+            webhooks.update_webhook(obj, values=values, actor=actor)
+
+    def response_add(self, request: HttpRequest, obj: Webhook, *args: Any, **options: Any) -> HttpResponse:
+        """Show the secret, on this page alone."""
+        secret: str = request.shown_once  # type: ignore[attr-defined]
+        return _secret_page(request, obj, secret)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """The service has told the journal."""
+
+    log_change = log_addition
+
+    @admin.action(description=gettext_lazy("Send a test"), permissions=["change"])
+    def send_test(self, request: HttpRequest, rows: QuerySet[Webhook]) -> HttpResponse | None:
+        actor = Actor.from_request(request)
+        return self.operate(
+            request,
+            rows,
+            lambda webhook: webhooks.send_test(webhook, actor=actor),
+            title=_("Send a test"),
+            says=_("An event of the type webhook.test is sent at once. Its delivery tells what came of it."),
+            **_origin(request, rows),
+        )
+
+    @admin.action(description=gettext_lazy("Give another secret"), permissions=["change"])
+    def rotate_secret(self, request: HttpRequest, rows: QuerySet[Webhook]) -> HttpResponse | None:
+        if rows[:2].count() > 1:
+            self.message_user(request, _("Choose one webhook: its secret is shown once."), messages.ERROR)
+            return None
+        actor, given = Actor.from_request(request), list[tuple[Webhook, str]]()
+        hours = int(webhooks.GRACE / timedelta(hours=1))
+        says = _("It gets a new secret, which is shown once. The old one signs too for %(hours)d hours.")
+        answer = self.operate(
+            request,
+            rows,
+            lambda webhook: given.append(webhooks.rotate_secret(webhook, actor=actor, now=timezone.now())),
+            title=_("Give another secret"),
+            says=says % {"hours": hours},
+            **_origin(request, rows),
+        )
+        return _secret_page(request, *given[0]) if given else answer
+
+    @admin.action(description=gettext_lazy("Delete"), permissions=["change"])
+    def delete_webhooks(self, request: HttpRequest, rows: QuerySet[Webhook]) -> HttpResponse | None:
+        actor = Actor.from_request(request)
+        return self.operate(
+            request,
+            rows,
+            lambda webhook: webhooks.delete_webhook(webhook, actor=actor, now=timezone.now()),
+            title=_("Delete"),
+            says=_(
+                "Nothing is sent there any more, what waits included. Its deliveries are removed in the background."
+            ),
+        )
+
+    def _find(self, request: HttpRequest, pk: str) -> Webhook:
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        found: Webhook = get_object_or_404(self.get_queryset(request), pk=pk)
+        return found
+
+    def replay(self, request: HttpRequest, pk: str) -> HttpResponse:
+        """Ask since when, say how many events that is, and begin."""
+        return replay_pages.begin(request, self._find(request, pk))
+
+    def progress(self, request: HttpRequest, pk: str, replay: str) -> HttpResponse:
+        """Show how far a replay is."""
+        return replay_pages.progress(request, self._find(request, pk), replay)
+
+
+def page_of(pk: str) -> str:
+    """Return the address of a webhook's page."""
+    return reverse("admin:events_webhook_change", args=[pk])
+
+
+def _origin(request: HttpRequest, rows: QuerySet[Webhook]) -> dict[str, Any]:
+    """Return where to go afterwards: to the page that the action came from, or the list."""
+    if request.POST.get("from") != "page":
+        return {}
+    return {"back": page_of(rows[0].pk), "carries": {"from": "page"}}
+
+
+def _secret_page(request: HttpRequest, webhook: Webhook, secret: str) -> HttpResponse:
+    title, back = _("The secret of %(url)s") % {"url": webhook.url}, page_of(webhook.pk)
+    answer = show(request, "secret_once.html", title=title, says=SHOWN, secret=secret, back=back)
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def _refusal(url: str) -> str:
+    try:
+        check_url(url)
+    except Blocked as error:
+        return str(error)
+    return ""

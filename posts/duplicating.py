@@ -1,0 +1,83 @@
+"""A post once more, as a draft of its own: the same words, the same accounts, copies of its files."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from django.db import transaction
+
+from ouipost.events.journal import Actor
+from posts import destinations, files, services, storage
+from posts.intake import InvalidMedia, Processed
+from posts.models import Media, Post
+
+
+def duplicate_post(post: Post, *, actor: Actor, now: datetime) -> Post:
+    """Make a draft with the content, overrides, destinations and files of this post; nothing of it is scheduled.
+
+    Destinations that have gone since are left out. The files are copied ahead of the transaction, and removed again
+    where that comes to nothing. Raises StorageLimitReached, and InvalidMedia where a stored file is not there any more.
+    """
+    with ExitStack() as stack:
+        copies = [
+            (media, stack.enter_context(_copied(media))) for media in post.files.order_by("position", "pk")
+        ]  # each is kept once a row knows it
+        return _write(post, copies, actor=actor, now=now)
+
+
+@transaction.atomic
+def _write(post: Post, copies: list[tuple[Media, files.Stored]], *, actor: Actor, now: datetime) -> Post:
+    gone = destinations.resolve(post.workspace, post.destinations, kept=True).missing
+    kept = [name for name in post.destinations if name not in gone or name == gone[name]]
+    unknown = _unknown_overrides(post)
+    values = {name: getattr(post, name) for name in services.TEXTS} | {
+        "platforms": kept,
+        "platform_content": {key: value for key, value in post.platform_content.items() if key not in unknown},
+    }
+    made, _ = services.create_post(post.workspace, values=values, actor=actor, now=now)
+    for media, stored in copies:
+        files.attach(made, stored, alt_text=media.alt_text, actor=actor)
+    return made
+
+
+def _unknown_overrides(post: Post) -> set[str]:
+    """Return the accounts that an override is for and that are not there any more."""
+    problems = destinations.override_problems(post.workspace, post.platform_content)
+    return {name.split(".")[1] for name in problems}
+
+
+@contextmanager
+def _copied(media: Media) -> Iterator[files.Stored]:
+    """Copy the bytes of a file under a new name; they are removed again unless a row has come to know them."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, thumbnail = Path(folder) / "file", Path(folder) / "thumbnail"
+        _fetch(media.stored_name, path)
+        if media.thumbnail_name:
+            _fetch(media.thumbnail_name, thumbnail)
+        copy = Processed(
+            type=media.type,
+            path=path,
+            mime_type=media.mime_type,
+            size=media.size,
+            width=media.width,
+            height=media.height,
+            facts=media.facts,
+            thumbnail_path=thumbnail if media.thumbnail_name else None,
+            thumbnail_mime_type=storage.mime_type_of(media.thumbnail_name) if media.thumbnail_name else "",
+        )
+        stored = files.keep(copy, filename=media.filename)
+    try:
+        yield stored
+    finally:
+        files.discard_unused(stored)
+
+
+def _fetch(name: str, path: Path) -> None:
+    try:
+        with storage.open_stored(name) as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target)
+    except FileNotFoundError as error:
+        raise InvalidMedia("A file of the post is not in the storage any more.", reason="gone") from error
