@@ -1,0 +1,178 @@
+"""What the calendar shows: posts, free slots, drafts and changes of the clocks, all in local times of one zone."""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import islice, takewhile
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import QuerySet
+from django.urls import NoReverseMatch, reverse
+from django.utils.formats import date_format
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from accounts.models import SocialAccount
+from adminapi.templatetags.console import STATES, TONES, network_name
+from posts import queue
+from posts.models import Post, PostStatus, Schedule, Slot
+from posts.schedules import QUEUEABLE
+from posts.slots import ClockChange, clock_changes
+from workspaces.models import Workspace
+
+MOST_POSTS, MOST_FREE, MOST_DRAFTS = 2000, 500, 20
+LONGEST_TEXT = 140
+COMPOSE = "/console/compose/"
+ICONS = {
+    "draft": "edit_note",
+    "scheduled": "schedule",
+    "publishing": "sync",
+    "published": "check_circle",
+    "partially_published": "rule",
+    "failed": "error",
+    "needs_review": "help",
+    "missed": "event_busy",
+}
+"""A sign beside each state's colour."""
+Shown = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """What is looked at: a workspace, between two instants, and by whose slots."""
+
+    workspace: Workspace
+    start: datetime
+    end: datetime
+    now: datetime
+
+    @property
+    def clocks(self) -> ZoneInfo:
+        return ZoneInfo(self.workspace.timezone)
+
+
+def shown_posts(posts: "QuerySet[Post]", span: Span) -> tuple[list[Shown], bool]:
+    """Return the posts that have a time, and whether there are more of them than are shown."""
+    timed = posts.filter(workspace=span.workspace).exclude(status=PostStatus.DRAFT)
+    rows = list(timed.select_related("schedule").order_by("moment", "pk")[: MOST_POSTS + 1])
+    return [_post(post, span.clocks) for post in rows[:MOST_POSTS]], len(rows) > MOST_POSTS
+
+
+def shown_drafts(posts: "QuerySet[Post]", span: Span) -> tuple[list[Shown], bool]:
+    """Return the newest drafts, which have no time yet, and whether there are more."""
+    drafts = posts.filter(workspace=span.workspace, status=PostStatus.DRAFT).order_by("-moment", "-pk")
+    rows = list(drafts[: MOST_DRAFTS + 1])
+    return [_post(post, span.clocks) for post in rows[:MOST_DRAFTS]], len(rows) > MOST_DRAFTS
+
+
+def _post(post: Post, clocks: ZoneInfo) -> Shown:
+    text = " ".join((post.content or post.title).split()) or _("(no text)")
+    local = post.moment.astimezone(clocks)
+    return {
+        "id": post.pk,
+        "text": text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…",
+        "start": wall_clock(local),
+        "offset": offset(local) if _comes_twice(local) else "",
+        "state": post.status,
+        "networks": [{"mark": mark(name), "name": network_name(name)} for name in post.platforms],
+        "movable": post.status in QUEUEABLE,
+        "schedule": post.schedule.name if post.schedule and post.status == PostStatus.SCHEDULED else "",
+        "held": post.is_on_hold and post.status == PostStatus.SCHEDULED,
+    }
+
+
+def _comes_twice(local: datetime) -> bool:
+    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+
+
+def offset(local: datetime) -> str:
+    """Return how far a local time is from UTC, as in +02:00."""
+    return f"UTC{local.isoformat(timespec='seconds')[19:]}"
+
+
+def mark(platform: str) -> str:
+    """Return the letters that stand for a network where there is room for no more."""
+    return network_name(platform)[:2].strip("/ ")
+
+
+def free_slots(span: Span, recipients: Sequence[queue.Recipient]) -> list[Shown]:
+    """Return the coming times of the active schedules that no post has taken.
+
+    Where recipients are given, only times that are for one of them.
+    """
+    schedules = Schedule.objects.filter(workspace=span.workspace, is_active=True).prefetch_related("slots")
+    wanted = [[slot for slot in each.slots.all() if _is_for(slot, recipients)] for each in schedules]
+    times = [_between(each, slots, span) for each, slots in zip(schedules, wanted, strict=True)]
+    coming = list(islice(heapq.merge(*times), MOST_FREE))
+    slots = {slot.pk: slot for part in wanted for slot in part}
+    taken = _taken(coming)
+    return [_free(each, slots[each.slot_id], span) for each in coming if (each.slot_id, each.date) not in taken]
+
+
+def _is_for(slot: Slot, recipients: Sequence[queue.Recipient]) -> bool:
+    return not recipients or any(not queue.lacks(slot, [recipient]) for recipient in recipients)
+
+
+def _between(schedule: Schedule, slots: Sequence[Slot], span: Span) -> Iterator[queue.Occurrence]:
+    after = max(span.start - timedelta(microseconds=1), span.now)
+    return takewhile(lambda each: each.at < span.end, queue.occurrences(schedule, slots, after=after))
+
+
+def _taken(coming: Sequence[queue.Occurrence]) -> set[tuple[str, date]]:
+    if not coming:
+        return set()
+    slots, dates = {each.slot_id for each in coming}, {each.date for each in coming}
+    rows = Post.objects.filter(slot__in=slots, slot_date__in=dates).values_list("slot_id", "slot_date")
+    return {(slot, day) for slot, day in rows if slot and day}
+
+
+def _free(each: queue.Occurrence, slot: Slot, span: Span) -> Shown:
+    start = wall_clock(each.at.astimezone(span.clocks))
+    return {"id": f"{slot.pk}-{each.date}", "start": start, "schedule": slot.schedule.name}
+
+
+def compose_address(workspace: Workspace) -> str:
+    """Return where a new post is written; `&at=` and a local time may follow."""
+    try:
+        address = reverse("console_compose")
+    except NoReverseMatch:
+        address = COMPOSE
+    return f"{address}?{urlencode({'workspace': workspace.pk})}"
+
+
+def shown_changes(span: Span) -> list[Shown]:
+    """Return what happens to the clocks, in words, on the days on which something does."""
+    changes = clock_changes(span.start, span.end, zone=span.workspace.timezone)
+    return [_change(each) for each in changes]
+
+
+def _change(change: ClockChange) -> Shown:
+    day = date_format(change.before, "l j F Y")
+    first, last = sorted([change.before, change.after])
+    times = {"day": day, "first": f"{first:%H:%M}", "last": f"{last:%H:%M}"}
+    if change.is_forward:
+        title = _("Clocks go forward")
+        told = _("On %(day)s the clocks go forward: after %(first)s comes %(last)s. Times between do not exist.")
+    else:
+        title = _("Clocks go back")
+        told = _("On %(day)s the clocks go back: after %(last)s comes %(first)s again. Times between happen twice.")
+    span = {"first": wall_clock(first), "last": wall_clock(last)}
+    return {"day": f"{change.before:%Y-%m-%d}", "title": title, "text": told % times} | span
+
+
+def wall_clock(local: datetime) -> str:
+    """Write a local time as the calendar reads it: without a zone, for the page has but one."""
+    return local.replace(tzinfo=None, microsecond=0).isoformat()
+
+
+def legend() -> list[Shown]:
+    """Return the states that a post in the calendar may have, with their signs and tones."""
+    states = [state for state in PostStatus.values if state != PostStatus.DRAFT]
+    return [{"id": state, "name": STATES[state], "tone": TONES[state], "icon": ICONS[state]} for state in states]
+
+
+def accounts_of(workspace: Workspace) -> "QuerySet[SocialAccount]":
+    """Return the connected accounts of a workspace, by network and name."""
+    return SocialAccount.objects.connected().filter(workspace=workspace).order_by("platform", "name", "pk")

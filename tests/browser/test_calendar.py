@@ -1,0 +1,147 @@
+"""The calendar, as a person uses it: with a mouse, and with the keyboard alone."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Demo
+
+pytestmark = pytest.mark.browser
+
+MONTH = datetime.now(UTC).replace(day=15) + timedelta(days=80)
+"""A month in which nobody else has posts."""
+
+
+@pytest.fixture(autouse=True)
+def _in_paris(page: Page, demo: Demo) -> Iterator[None]:
+    """Have the demo's clock in Paris, which has summer time, and afterwards again where it was."""
+    set_zone(page, demo, "Europe/Paris")
+    yield
+    set_zone(page, demo, "UTC")
+
+
+def test_a_person_drags_a_post_to_another_day_and_finds_it_there(
+    staff: Page, demo: Demo, outside: list[str], accessible: Callable[[Page], None]
+) -> None:
+    post = scheduled(staff, demo, day(10), "Dragged by the mouse")
+    open_calendar(staff, demo)
+
+    tile = staff.get_by_role("link", name=re.compile("Dragged by the mouse"))
+    drag(staff, tile, cell(staff, day(12)))
+
+    expect(staff.get_by_role("status")).to_contain_text("The post goes out on")
+    staff.reload()
+    expect(cell(staff, day(12)).get_by_role("link", name=re.compile("Dragged by the mouse"))).to_be_visible()
+    assert at_the_api(staff, demo, post) == f"{day(12)}T09:30:00"
+    accessible(staff)
+    assert outside == []
+
+
+def test_a_refused_drag_snaps_back_and_says_why(staff: Page, demo: Demo) -> None:
+    post = scheduled(staff, demo, day(10), "Held by the past")
+    open_calendar(staff, demo)
+    staff.request.delete(f"{demo.base}/api/posts/{post}", headers=keys(demo))
+
+    drag(staff, staff.get_by_role("link", name=re.compile("Held by the past")), cell(staff, day(13)))
+
+    expect(staff.locator("#calendar-refused")).to_contain_text("stays where it was")
+    expect(cell(staff, day(10)).get_by_role("link", name=re.compile("Held by the past"))).to_be_visible()
+
+
+def test_a_person_moves_a_post_by_the_keyboard_alone(
+    staff: Page, demo: Demo, outside: list[str], accessible: Callable[[Page], None]
+) -> None:
+    post = scheduled(staff, demo, day(11), "Moved by the keyboard")
+    open_calendar(staff, demo, view="agenda", date=day(11))
+
+    button = staff.get_by_role("button", name="Move to another time: Moved by the keyboard")
+    button.focus()
+    staff.keyboard.press("Enter")
+    dialog = staff.get_by_role("dialog", name="Move the post")
+    expect(dialog).to_be_visible()
+    accessible(staff)
+    staff.get_by_label("Time", exact=True).fill("18:45")
+    staff.keyboard.press("Enter")
+
+    expect(dialog).to_be_hidden()
+    expect(staff.get_by_role("status")).to_contain_text("18:45")
+    assert at_the_api(staff, demo, post) == f"{day(11)}T18:45:00"
+    assert outside == []
+
+
+def test_a_time_that_comes_twice_is_chosen_with_a_button(staff: Page, demo: Demo) -> None:
+    year = MONTH.year + 1
+    back = datetime(year, 10, 31, tzinfo=UTC)
+    back -= timedelta(days=(back.weekday() + 1) % 7)  # the last Sunday of October
+    post = scheduled(staff, demo, f"{year}-10-20", "Chosen of two")
+    open_calendar(staff, demo, date=f"{year}-10-15")
+    expect(staff.get_by_text("the clocks go back: after 03:00 comes 02:00 again.")).to_be_visible()
+
+    staff.get_by_role("link", name=re.compile("Chosen of two")).hover()
+    staff.get_by_role("button", name="Move to another time: Chosen of two").click()
+    staff.get_by_label("Date", exact=True).fill(f"{back:%Y-%m-%d}")
+    staff.get_by_label("Time", exact=True).fill("02:30")
+    staff.get_by_role("button", name="Set this time").click()
+    staff.get_by_role("button", name=re.compile(r"02:30 \(UTC\+01:00\)")).click()
+
+    expect(staff.get_by_role("status")).to_contain_text("02:30")
+    assert at_the_api(staff, demo, post) == f"{back:%Y-%m-%d}T02:30:00"
+
+
+def day(number: int) -> str:
+    return f"{MONTH:%Y-%m}-{number}"
+
+
+def keys(demo: Demo) -> dict[str, str]:
+    return {"X-API-Key": demo.api_key, "X-Workspace-ID": demo.workspace_id}
+
+
+def set_zone(page: Page, demo: Demo, zone: str) -> None:
+    body = {"settings": {"timezone": zone}}
+    answer = page.request.put(f"{demo.base}/api/workspaces/{demo.workspace_id}", data=body, headers=keys(demo))
+    assert answer.ok, answer.text()
+
+
+def scheduled(page: Page, demo: Demo, on: str, content: str) -> str:
+    """Schedule a post for half past nine in the workspace's zone, Paris, and return its id."""
+    body = {"content": content, "platforms": ["bluesky"], "scheduled_at": f"{on}T09:30:00"}
+    answer = page.request.post(f"{demo.base}/api/posts", data=body, headers=keys(demo))
+    assert answer.ok, answer.text()
+    return str(answer.json()["data"]["post"]["id"])
+
+
+def at_the_api(page: Page, demo: Demo, post: str) -> str:
+    """Return the post's time by the clock of Paris."""
+    answer: dict[str, Any] = page.request.get(f"{demo.base}/api/posts/{post}", headers=keys(demo)).json()["data"][
+        "post"
+    ]
+    at = datetime.fromisoformat(answer["scheduled_at"]).astimezone(ZoneInfo("Europe/Paris"))
+    return at.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def open_calendar(page: Page, demo: Demo, *, view: str = "month", date: str = "") -> None:
+    page.goto(
+        f"{demo.base}/console/calendar/?workspace={demo.workspace_id}&view={view}&date={date or day(15)}",
+        wait_until="networkidle",
+    )
+
+
+def cell(page: Page, date: str) -> Locator:
+    return page.locator(f".fc-daygrid-day[data-date='{date}']")
+
+
+def drag(page: Page, what: Locator, where: Locator) -> None:
+    """Move the mouse as a hand does: a drag begins with a few steps."""
+    what.scroll_into_view_if_needed()
+    start, end = what.bounding_box(), where.bounding_box()
+    assert start is not None
+    assert end is not None
+    page.mouse.move(start["x"] + 8, start["y"] + start["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(end["x"] + end["width"] / 2, end["y"] + end["height"] / 2, steps=12)
+    page.mouse.up()

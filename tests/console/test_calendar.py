@@ -1,0 +1,427 @@
+"""The calendar: what it shows in whose time, who may look, and what becomes of a post that is moved."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import SocialAccount
+from adminapi.console import calendar_entries
+from ouipost.events.journal import SYSTEM
+from ouipost.events.models import Event
+from posts import schedules
+from posts.models import Post
+from tests.factories import NOW, make_account, make_post, make_schedule, make_user, make_workspace
+from workspaces.models import Membership, Role, User, Workspace
+
+PARIS = {"timezone": "Europe/Paris"}
+MORNING = datetime(2026, 12, 2, 8, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _at_noon() -> Iterator[None]:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def bakery(db: None) -> Workspace:
+    return make_workspace(settings=PARIS)
+
+
+@pytest.fixture
+def account(bakery: Workspace) -> SocialAccount:
+    return make_account(bakery)
+
+
+@pytest.fixture
+def editor(bakery: Workspace) -> User:
+    """An editor who works in the bakery, and nowhere else."""
+    user = make_user(email="editor@example.com", role=Role.EDITOR)
+    Membership.objects.create(workspace=bakery, user=user)
+    return user
+
+
+@pytest.fixture
+def staff(editor: User) -> Client:
+    return logged_in(editor)
+
+
+def logged_in(user: User, **options: Any) -> Client:
+    client = Client(**options)
+    client.force_login(user)
+    return client
+
+
+def look(client: Client, workspace: Workspace, first: str = "2026-12-01", last: str = "2026-12-31", **more: str) -> Any:
+    """Return the calendar's answer for these days."""
+    return client.get("/console/calendar/events", {"workspace": workspace.pk, "from": first, "to": last} | more)
+
+
+def move(client: Client, post: Post, at: str) -> Any:
+    return client.post(f"/console/calendar/posts/{post.pk}/move", {"at": at})
+
+
+def scheduled(workspace: Workspace, account: SocialAccount, at: datetime = MORNING, **values: Any) -> Post:
+    given = {"status": "scheduled", "scheduled_at": at, "scheduled_timezone": workspace.timezone, "moment": at}
+    return make_post(workspace, accounts=[account], **given | values)
+
+
+def standing(post: Post) -> tuple[Any, ...]:
+    """Return all that a move could change."""
+    post.refresh_from_db()
+    targets = post.targets.order_by("pk").values_list("status", "scheduled_at", "due_at")
+    return post.status, post.scheduled_at, post.moment, post.slot_id, post.slot_date, post.schedule_id, list(targets)
+
+
+def test_the_page_says_whose_time_it_shows_and_offers_the_viewers_workspaces(staff: Client, bakery: Workspace) -> None:
+    make_workspace(name="Elsewhere")
+
+    page = staff.get("/console/calendar/").content.decode()
+
+    assert "Europe/Paris" in page
+    assert bakery.pk in page
+    assert "Elsewhere" not in page
+
+
+def test_who_works_in_no_workspace_is_told_so(db: None) -> None:
+    page = logged_in(make_user(role=Role.EDITOR)).get("/console/calendar/")
+
+    assert "You are a member of no workspace" in page.content.decode()
+
+
+def test_the_calendar_is_for_those_who_manage_posts(bakery: Workspace, account: SocialAccount) -> None:
+    post = scheduled(bakery, account)
+    viewer = make_user(role=Role.VIEWER)
+    Membership.objects.create(workspace=bakery, user=viewer)
+    client = logged_in(viewer)
+
+    answers = [client.get("/console/calendar/"), look(client, bakery), move(client, post, "2026-12-05T10:00")]
+
+    assert [each.status_code for each in answers] == [403, 403, 403]
+    assert look(Client(), bakery).status_code == 302
+    assert move(Client(), post, "2026-12-05T10:00").status_code == 302
+    assert standing(post)[1] == MORNING
+
+
+def test_another_workspace_is_not_there_for_an_editor(staff: Client) -> None:
+    other = make_workspace(name="Elsewhere")
+    post = scheduled(other, make_account(other))
+
+    page = staff.get("/console/calendar/", {"workspace": other.pk})
+    answers = [page, look(staff, other), move(staff, post, "2026-12-05T10:00")]
+
+    assert [each.status_code for each in answers] == [404, 404, 404]
+    assert standing(post)[1] == MORNING
+
+
+def test_an_administrator_sees_every_workspace_but_the_deleted(bakery: Workspace, account: SocialAccount) -> None:
+    post = scheduled(bakery, account)
+    client = logged_in(make_user())
+    assert look(client, bakery).status_code == 200
+
+    Workspace.objects.filter(pk=bakery.pk).update(deleted_at=NOW)
+
+    assert look(client, bakery).status_code == 404
+    assert move(client, post, "2026-12-05T10:00").status_code == 404
+
+
+def test_nothing_moves_by_a_get_or_from_another_site(editor: User, bakery: Workspace, account: SocialAccount) -> None:
+    post = scheduled(bakery, account)
+    client = logged_in(editor, enforce_csrf_checks=True)
+
+    got = client.get(f"/console/calendar/posts/{post.pk}/move", {"at": "2026-12-05T10:00"})
+    forged = move(client, post, "2026-12-05T10:00")
+
+    assert (got.status_code, forged.status_code) == (405, 403)
+    assert standing(post)[1] == MORNING
+
+
+def test_days_begin_and_end_by_the_workspaces_clock(staff: Client, bakery: Workspace, account: SocialAccount) -> None:
+    late = datetime(2026, 12, 1, 23, 30, tzinfo=UTC)  # half past midnight in Paris
+    post = scheduled(bakery, account, late)
+
+    first = look(staff, bakery, "2026-12-01", "2026-12-01").json()["posts"]
+    second = look(staff, bakery, "2026-12-02", "2026-12-02").json()["posts"]
+
+    assert first == []
+    assert [(each["id"], each["start"], each["state"]) for each in second] == [
+        (post.pk, "2026-12-02T00:30:00", "scheduled")
+    ]
+
+
+def test_a_post_is_shown_with_its_networks_and_only_what_may_move_is_movable(
+    staff: Client, bakery: Workspace, account: SocialAccount
+) -> None:
+    scheduled(bakery, account, content="Fresh  bread\nfrom seven")
+    scheduled(bakery, account, status="published", published_at=MORNING, content="")
+
+    shown = look(staff, bakery).json()["posts"]
+
+    told = {(each["state"], each["text"], each["movable"]) for each in shown}
+    assert told == {("scheduled", "Fresh bread from seven", True), ("published", "(no text)", False)}
+    assert shown[0]["networks"] == [{"mark": "Fa", "name": "Facebook"}]
+
+
+def test_drafts_are_listed_beside_the_calendar(staff: Client, bakery: Workspace, account: SocialAccount) -> None:
+    draft = make_post(bakery, accounts=[account], moment=MORNING)
+
+    answer = look(staff, bakery).json()
+
+    assert answer["posts"] == []
+    assert [each["id"] for each in answer["drafts"]] == [draft.pk]
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"from": "2026-12-01"}, "needed"),
+        ({"from": "yesterday", "to": "2026-12-01"}, "ISO 8601"),
+        ({"from": "2026-12-02", "to": "2026-12-01"}, "later"),
+        ({"from": "2026-12-01", "to": "2027-02-01"}, "62 days"),
+        ({"from": "2026-12-01", "to": "2026-12-02", "status": "sleeping"}, "sleeping"),
+    ],
+    ids=["no end", "no date", "backwards", "too long", "no state"],
+)
+def test_a_range_that_is_none_is_refused(staff: Client, bakery: Workspace, given: dict[str, str], field: str) -> None:
+    answer = staff.get("/console/calendar/events", {"workspace": bakery.pk} | given)
+
+    assert answer.status_code == 400
+    assert field in answer.json()["message"]
+
+
+def test_two_months_are_not_too_long_across_a_change_of_the_clocks(staff: Client, bakery: Workspace) -> None:
+    assert look(staff, bakery, "2026-10-01", "2026-12-01").status_code == 200
+
+
+def test_the_calendar_is_narrowed_by_network_account_and_state(
+    staff: Client, bakery: Workspace, account: SocialAccount
+) -> None:
+    other = make_account(bakery, platform="bluesky", remote_id="did:1", username="baker")
+    page = scheduled(bakery, account)
+    sky = scheduled(bakery, other)
+    failed = scheduled(bakery, account, status="failed")
+
+    def found(**chosen: str) -> set[str]:
+        return {each["id"] for each in look(staff, bakery, **chosen).json()["posts"]}
+
+    assert found(platform="bluesky") == {sky.pk}
+    assert found(account=account.pk) == {page.pk, failed.pk}
+    assert found(status="failed", account=account.pk) == {failed.pk}
+
+
+def test_free_slots_are_shown_and_taken_held_and_past_ones_are_not(
+    staff: Client, bakery: Workspace, account: SocialAccount
+) -> None:
+    rhythm = make_schedule(bakery, slots=[(2, "09:00", ["facebook"])])  # Wednesdays; today is one
+    make_schedule(bakery, name="Held", is_active=False)
+    schedules.queue_post(scheduled(bakery, account), rhythm, actor=SYSTEM, now=NOW)
+
+    free = look(staff, bakery, "2026-11-20", "2026-12-16").json()["free"]
+
+    assert [(each["start"], each["schedule"]) for each in free] == [
+        ("2026-12-09T09:00:00", "Mornings"),
+        ("2026-12-16T09:00:00", "Mornings"),
+    ]
+
+
+def test_free_slots_follow_the_filters(staff: Client, bakery: Workspace, account: SocialAccount) -> None:
+    make_account(bakery, platform="bluesky", remote_id="did:1")
+    make_schedule(bakery, slots=[(2, "09:00", ["facebook"]), (3, "10:00", [account.pk]), (4, "11:00", ["bluesky"])])
+
+    def free(**chosen: str) -> list[str]:
+        return [
+            each["start"][11:16] for each in look(staff, bakery, "2026-12-01", "2026-12-05", **chosen).json()["free"]
+        ]
+
+    assert free() == ["09:00", "10:00", "11:00"]
+    assert free(platform="facebook") == free(account=account.pk) == ["09:00", "10:00"]
+    assert free(platform="tiktok") == free(status="failed") == []
+
+
+def test_a_slot_of_another_zone_is_shown_by_the_workspaces_clock(staff: Client, bakery: Workspace) -> None:
+    make_schedule(bakery, slots=[(2, "09:00", ["facebook"])], timezone="America/New_York")
+
+    free = look(staff, bakery, "2026-12-01", "2026-12-05").json()["free"]
+
+    assert [each["start"] for each in free] == ["2026-12-02T15:00:00"]
+
+
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        ("2027-03-01", "On Sunday 28 March 2027 the clocks go forward: after 02:00 comes 03:00."),
+        ("2026-10-01", "On Sunday 25 October 2026 the clocks go back: after 03:00 comes 02:00 again."),
+    ],
+    ids=["forward", "back"],
+)
+def test_a_change_of_the_clocks_is_said(staff: Client, bakery: Workspace, first: str, told: str) -> None:
+    changes = look(staff, bakery, first, first[:8] + "31").json()["changes"]
+
+    assert [each["text"].startswith(told) for each in changes] == [True]
+
+
+def test_a_time_that_comes_twice_is_shown_with_its_offset(
+    staff: Client, bakery: Workspace, account: SocialAccount
+) -> None:
+    for hour in (0, 1):
+        scheduled(bakery, account, datetime(2027, 10, 31, hour, 30, tzinfo=UTC))
+
+    shown = look(staff, bakery, "2027-10-31", "2027-10-31").json()["posts"]
+
+    assert [(each["start"], each["offset"]) for each in shown] == [
+        ("2027-10-31T02:30:00", "UTC+02:00"),
+        ("2027-10-31T02:30:00", "UTC+01:00"),
+    ]
+
+
+def test_a_moved_post_has_the_local_time_that_was_asked_for(
+    staff: Client, editor: User, bakery: Workspace, account: SocialAccount
+) -> None:
+    post = scheduled(bakery, account)
+
+    answer = move(staff, post, "2027-07-01T09:15")
+
+    at = datetime(2027, 7, 1, 7, 15, tzinfo=UTC)
+    assert answer.json() == {"message": "The post goes out on Thursday 1 July 2027, 09:15."}
+    assert standing(post) == ("scheduled", at, at, None, None, None, [("scheduled", at, at)])
+    told = Event.objects.get(type="post.scheduled", resource_id=post.pk)
+    assert told.user_email == editor.email
+
+
+def test_a_post_that_is_moved_leaves_its_slot(staff: Client, bakery: Workspace, account: SocialAccount) -> None:
+    rhythm = make_schedule(bakery, slots=[(2, "09:00", ["facebook"])])
+    post = schedules.queue_post(scheduled(bakery, account), rhythm, actor=SYSTEM, now=NOW)
+    assert post.slot_date == date(2026, 12, 2)
+
+    answer = move(staff, post, "2026-12-05T10:00")
+
+    assert answer.json()["message"].endswith("It left its slot in Mornings.")
+    assert standing(post)[3:6] == (None, None, None)
+    assert look(staff, bakery).json()["free"][0]["start"] == "2026-12-02T09:00:00"
+
+
+@pytest.mark.parametrize(
+    ("local", "choices"),
+    [
+        ("2027-03-28T02:30", ["2027-03-28T03:30:00+02:00", "2027-03-28T01:30:00+01:00"]),
+        ("2027-10-31T02:30", ["2027-10-31T02:30:00+02:00", "2027-10-31T02:30:00+01:00"]),
+    ],
+    ids=["in the gap", "twice"],
+)
+def test_a_doubtful_time_is_refused_with_both_times_and_either_is_taken(
+    staff: Client, bakery: Workspace, account: SocialAccount, local: str, choices: list[str]
+) -> None:
+    post = scheduled(bakery, account)
+    before = standing(post)
+
+    answer = move(staff, post, local)
+
+    assert (answer.status_code, [each["at"] for each in answer.json()["choices"]]) == (400, choices)
+    assert standing(post) == before
+    for each in choices:
+        assert move(staff, post, each).status_code == 200
+        assert standing(post)[1] == datetime.fromisoformat(each)
+
+
+@pytest.mark.parametrize(
+    ("values", "at", "status", "reason"),
+    [
+        ({}, "2026-11-25T10:00", 400, "The time is in the past."),
+        ({}, "soon", 400, "Must be"),
+        ({}, "", 400, "Must be"),
+        ({"status": "published", "published_at": MORNING}, "2026-12-05T10:00", 409, "A post that is published"),
+        ({"content": ""}, "2026-12-05T10:00", 422, "The networks would refuse this post."),
+    ],
+    ids=["past", "no time", "nothing", "published", "no content"],
+)
+def test_a_refused_move_says_why_and_leaves_everything_as_it_was(
+    staff: Client,
+    bakery: Workspace,
+    account: SocialAccount,
+    values: dict[str, Any],
+    at: str,
+    status: int,
+    reason: str,
+) -> None:
+    post = scheduled(bakery, account, **values)
+    before = standing(post)
+
+    answer = move(staff, post, at)
+
+    assert answer.status_code == status
+    assert reason in answer.json()["message"]
+    assert standing(post) == before
+    assert not Event.objects.filter(resource_id=post.pk).exists()
+
+
+def test_what_the_networks_would_refuse_is_said_by_network(
+    staff: Client, bakery: Workspace, account: SocialAccount
+) -> None:
+    reasons = move(staff, scheduled(bakery, account, content=""), "2026-12-05T10:00").json()["reasons"]
+
+    assert reasons
+    assert all(each.startswith("Facebook: ") for each in reasons)
+
+
+def test_a_post_whose_account_is_gone_stays_and_the_network_is_named(
+    staff: Client, bakery: Workspace, account: SocialAccount
+) -> None:
+    post = scheduled(bakery, account)
+    before = standing(post)
+    SocialAccount.objects.filter(pk=account.pk).update(disconnected_at=NOW, default_of=None)
+
+    answer = move(staff, post, "2026-12-05T10:00")
+
+    assert (answer.status_code, answer.json()["reasons"]) == (422, ["Facebook"])
+    assert standing(post) == before
+
+
+def test_a_draft_that_is_given_a_time_is_scheduled(staff: Client, bakery: Workspace, account: SocialAccount) -> None:
+    draft = make_post(bakery, accounts=[account])
+
+    assert move(staff, draft, "2026-12-05T10:00").status_code == 200
+
+    assert standing(draft)[0] == "scheduled"
+
+
+def test_the_calendar_costs_the_same_however_many_posts_there_are(
+    staff: Client,
+    bakery: Workspace,
+    account: SocialAccount,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    rhythms = [make_schedule(bakery, name=f"Rhythm {number}") for number in range(5)]
+    for number in range(60):
+        scheduled(bakery, account, MORNING + timedelta(hours=number), schedule=rhythms[number % 5])
+        make_post(bakery, accounts=[account])
+
+    with django_assert_max_num_queries(12):
+        answer = look(staff, bakery, platform="facebook", account=account.pk).json()
+    with django_assert_max_num_queries(12):
+        assert staff.get("/console/calendar/").status_code == 200
+
+    assert (len(answer["posts"]), len(answer["drafts"]), answer["more_drafts"]) == (60, 20, True)
+
+
+def test_a_calendar_that_is_cut_says_where(
+    staff: Client, bakery: Workspace, account: SocialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calendar_entries, "MOST_POSTS", 2)
+    for number in range(3):
+        scheduled(bakery, account, MORNING + timedelta(days=number))
+
+    answer = look(staff, bakery).json()
+
+    assert len(answer["posts"]) == 2
+    assert "ends with the first 2, on Thursday 3 December, 09:00" in answer["cut"]
+
+
+def test_a_new_post_is_written_for_the_workspace_that_is_shown(staff: Client, bakery: Workspace) -> None:
+    page = staff.get("/console/calendar/").content.decode()
+
+    assert f"/console/compose/?workspace={bakery.pk}" in page
