@@ -1,6 +1,7 @@
 import time
 
 from django.apps import AppConfig
+from django.contrib import admin
 
 STARTED = time.monotonic()
 """When this process was set up."""
@@ -9,3 +10,6 @@ STARTED = time.monotonic()
 class AdminapiConfig(AppConfig):
     name = "adminapi"
     label = "adminapi"
+
+    def ready(self) -> None:
+        admin.site.index_template = "console/overview.html"

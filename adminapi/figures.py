@@ -2,17 +2,19 @@
 in as many queries for a million posts as for one."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import Count, F, Q, QuerySet, Sum, Value
-from django.db.models.functions import Concat
+from django.db.models.functions import Concat, TruncDate
 from django.utils import timezone
 
 from accounts.models import AccountStatus, SocialAccount
-from analytics.periods import day_of, midnight
+from analytics.periods import A_DAY, day_of, midnight
 from analytics.reports import Scope
 from posts import counts
 from posts.models import Post, PostCount, PostStatus
@@ -23,6 +25,12 @@ UTC = "UTC"
 UNPUBLISHED = [status for status in PostStatus if status != PostStatus.PUBLISHED]
 """These are counted by the index of posts; the published are what is left of all: most are, and to count them takes
 longest."""
+WAITS_FOR_PEOPLE = (
+    PostStatus.FAILED,
+    PostStatus.NEEDS_REVIEW,
+    PostStatus.PARTIALLY_PUBLISHED,
+    PostStatus.MISSED,
+)
 Rows = QuerySet[Any, Any]
 
 
@@ -92,6 +100,24 @@ class Figures:
         by_status = (_count(status, posts.filter(status=status)) for status in UNPUBLISHED)
         return _counted(self._accounts, *self._all_posts, *by_status)
 
+    def waiting(self) -> Counted:
+        """Return what waits for people, beside all accounts and posts, as of one moment: in one statement."""
+        posts = Post.objects.filter(self._inside())
+        failed = posts.filter(status=PostStatus.FAILED, moment__gte=self.now - A_DAY)
+        by_status = (_count(status, posts.filter(status=status)) for status in WAITS_FOR_PEOPLE)
+        return _counted(self._accounts, *self._all_posts, *by_status, _count("failed lately", failed))
+
+    def posts_by_day(self, first: date, statuses: Collection[str]) -> dict[tuple[date, str], int]:
+        """Return how many posts of each of these statuses had their moment on each day from the first until now."""
+        moments = (midnight(first, zone=UTC), self.now)
+        rows = Post.objects.filter(self._inside(), status__in=statuses, moment__range=moments).order_by()
+        days = rows.annotate(day=TruncDate("moment", tzinfo=ZoneInfo(UTC))).values_list("day", "status")
+        return {(day, status): count for day, status, count in days.annotate(counted=Count("pk"))}
+
+    def most_used_keys(self, first: date, *, many: int) -> list[usage.Use]:
+        """Return the keys with most requests since this day; of a user's own workspaces, with keys for nothing else."""
+        return usage.most_used(first, self.today, many=many, key_ids=self._key_ids)
+
     def requests(self, first: date) -> dict[date, int]:
         """Return the requests of each day until today; of a user's own workspaces, with keys for nothing else."""
         return usage.requests_by_day(first, self.today, key_ids=self._key_ids)
@@ -107,13 +133,17 @@ class Figures:
         return User.objects.filter(memberships__workspace__in=self.workspace_ids)
 
     @cached_property
-    def _key_ids(self) -> list[str] | None:
-        """Return the keys that are for these workspaces and no others; None: all."""
+    def own_keys(self) -> dict[str, ApiKey] | None:
+        """Return the keys that are for these workspaces and no others, the revoked ones too; None: all."""
         if self.workspace_ids is None:
             return None
         own = set(self.workspace_ids)
-        limited = ApiKey.objects.exclude(workspace_ids=[]).values_list("pk", "workspace_ids")
-        return [pk for pk, workspace_ids in limited if own.issuperset(workspace_ids)]
+        limited = ApiKey.objects.exclude(workspace_ids=[]).only("name", "workspace_ids", "revoked_at")
+        return {key.pk: key for key in limited if own.issuperset(key.workspace_ids)}
+
+    @property
+    def _key_ids(self) -> list[str] | None:
+        return None if self.own_keys is None else list(self.own_keys)
 
     @property
     def _active_keys(self) -> QuerySet[ApiKey]:

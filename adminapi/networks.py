@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Count, Max, Q, Sum, Value
 
 from accounts import calls, registry
 from accounts.calls import EVER, FAILED, LIMITED, LOST, OUTDATED, PUBLISH, PUBLISHED, REQUEST
@@ -143,11 +143,9 @@ class NetworkHealth:
 
 
 def look(*, now: datetime) -> dict[str, NetworkHealth]:
-    """Return how each network is, in the usual order: four queries, whatever there is."""
+    """Return how each network is, in the usual order: three queries, whatever there is."""
     made, accounts = _calls(now), _accounts(now)
-    held = dict(Network.objects.filter(held_until__gt=now - LATELY).values_list("pk", "held_until"))
-    rows = CallCount.objects.filter(at=EVER, kind=PUBLISH, outcome=PUBLISHED)
-    published = dict(rows.values_list("network", "last_at"))
+    held, published = _held_and_published(now)
     return {
         platform_id: NetworkHealth(
             connector=registry.get(platform_id),
@@ -159,6 +157,16 @@ def look(*, now: datetime) -> dict[str, NetworkHealth]:
         )
         for platform_id in registry.IDS
     }
+
+
+def _held_and_published(now: datetime) -> tuple[dict[str, datetime], dict[str, datetime]]:
+    """Return until when networks are, or just were, left alone, and when something was last published there."""
+    held = Network.objects.filter(held_until__gt=now - LATELY).values_list(Value("held"), "pk", "held_until")
+    rows = CallCount.objects.filter(at=EVER, kind=PUBLISH, outcome=PUBLISHED)
+    found: dict[str, dict[str, datetime]] = {"held": {}, "published": {}}
+    for name, network, at in held.union(rows.values_list(Value("published"), "network", "last_at"), all=True):
+        found[name][network] = at
+    return found["held"], found["published"]
 
 
 def _calls(now: datetime) -> dict[str, Calls]:

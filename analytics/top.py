@@ -5,7 +5,7 @@ all that they ever gained, until the tenth best of the period has more than the 
 algorithm). Where that does not come soon, as in a short period of a long history, the period itself is added up.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -18,6 +18,8 @@ from analytics.plan import READ_FOR
 from workspaces.models import Workspace
 
 TOP = 10
+CONTENT_LENGTH = 280
+"""So much of a post's text stands beside its numbers."""
 LOOKS = (60, 300)
 """After so many targets the best ten may be known; after the last, the period is added up."""
 OUTAGE = timedelta(days=30)
@@ -31,6 +33,27 @@ class Top:
     numbers_id: int
     impressions: int | None
     engagement: int
+
+
+def top_posts(workspace: Workspace, period: Period, *, platform: str = "") -> Sequence[Mapping[str, Any]]:
+    """Return what the ten targets gained that `top_targets` finds, with their posts and how their texts begin."""
+    found = top_targets(workspace, period, platform=platform)
+    shown = TargetNumbers.objects.select_related("target__post").only(
+        "platform", "account", "published_at", "target__post__content"
+    )
+    rows = shown.in_bulk([top.numbers_id for top in found])
+    return [
+        {
+            "id": rows[top.numbers_id].target.post_id,
+            "content": rows[top.numbers_id].target.post.content[:CONTENT_LENGTH],
+            "platform": rows[top.numbers_id].platform,
+            "account_id": rows[top.numbers_id].account_id,
+            "impressions": top.impressions,
+            "engagement": top.engagement,
+            "published_at": rows[top.numbers_id].published_at,
+        }
+        for top in found
+    ]
 
 
 def top_targets(workspace: Workspace, period: Period, *, platform: str = "") -> list[Top]:

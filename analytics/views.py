@@ -1,6 +1,5 @@
 """/api/analytics and /api/posts/{id}/analytics."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,7 +17,7 @@ from analytics.post_report import numbers_of, post_period, post_report, post_tab
 from analytics.queries import PARAMETERS, read_granularity, read_period, require_hours
 from analytics.reports import Scope, report, table
 from analytics.serializers import PostAnalyticsSerializer, ReportSerializer
-from analytics.top import top_targets
+from analytics.top import top_posts
 from analytics.totals import SUMMED
 from ouipost.api.csv import CSV, CSV_TYPE, JSON, csv_answer, wants_csv
 from ouipost.api.schema import JSON_TYPE
@@ -28,8 +27,6 @@ from posts.models import Post
 from workspaces.models import Workspace
 from workspaces.scoping import WorkspaceViewSet
 
-CONTENT_LENGTH = 280
-"""So much of a post's text stands beside its numbers."""
 PERIOD = [
     OpenApiParameter("from", str, description="First day or moment; its whole day is reported. Usual: 30 days in all."),
     OpenApiParameter("to", str, description="Last day or moment; its whole day is reported. Usual: today."),
@@ -64,30 +61,10 @@ def _report(workspace: Workspace, scope: Scope, period: Period) -> dict[str, Any
     return {
         "period": {"from": period.starts, "to": period.ends},
         **asdict(report(scope, period)),
-        "top_posts": _top_posts(workspace, scope, period),
+        "top_posts": top_posts(workspace, period, platform=scope.platform),
         "audience": audience(scope.accounts(), period),
         "as_of": scope.as_of(),
     }
-
-
-def _top_posts(workspace: Workspace, scope: Scope, period: Period) -> Sequence[dict[str, Any]]:
-    found = top_targets(workspace, period, platform=scope.platform)
-    shown = TargetNumbers.objects.select_related("target__post").only(
-        "platform", "account", "published_at", "target__post__content"
-    )
-    rows = shown.in_bulk([top.numbers_id for top in found])
-    return [
-        {
-            "id": rows[top.numbers_id].target.post_id,
-            "content": rows[top.numbers_id].target.post.content[:CONTENT_LENGTH],
-            "platform": rows[top.numbers_id].platform,
-            "account_id": rows[top.numbers_id].account_id,
-            "impressions": top.impressions,
-            "engagement": top.engagement,
-            "published_at": rows[top.numbers_id].published_at,
-        }
-        for top in found
-    ]
 
 
 class PostAnalyticsViewSet(WorkspaceViewSet[Post]):

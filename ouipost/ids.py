@@ -4,6 +4,7 @@ import secrets
 import threading
 import time
 import uuid
+from datetime import datetime
 from functools import partial
 
 from django.db import models
@@ -38,6 +39,12 @@ def uuid7() -> uuid.UUID:
 def new_id(prefix: str) -> str:
     """Return a new id with this prefix."""
     return f"{prefix}_{uuid7()}"
+
+
+def least_id(prefix: str, moment: datetime) -> str:
+    """Return what no id is below that was given at this moment or later."""
+    milliseconds = f"{int(moment.timestamp() * 1000):012x}"
+    return f"{prefix}_{milliseconds[:8]}-{milliseconds[8:]}"
 
 
 def public_id(prefix: str) -> "models.CharField[str, str]":

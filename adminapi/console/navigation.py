@@ -37,6 +37,7 @@ def sidebar(request: HttpRequest) -> list[Entry]:
                 _model(_("Posts"), "article", "posts_post", "posts.manage"),
                 _model(_("Schedules"), "schedule", "posts_schedule", "posts.manage"),
                 _model(_("Accounts"), "share", "accounts_socialaccount", "accounts.manage"),
+                _entry(_("Analytics"), "monitoring", "console_analytics", "analytics.view"),
             ],
         },
         {

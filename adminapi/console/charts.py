@@ -1,0 +1,76 @@
+"""Charts of the console: what is drawn, and the table of the same numbers for whoever cannot see it."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.dateformat import format as dated
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from analytics.periods import Granularity
+
+Number = int | float | None
+"""None: not known, which is no 0."""
+FORMATS = {Granularity.HOUR: "j M, H:i", Granularity.DAY: "j M", Granularity.WEEK: "j M Y", Granularity.MONTH: "M Y"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One line, or the bars of one colour; `tone` is a colour of the stylesheet: `--op-chart-<tone>`."""
+
+    name: str
+    tone: str
+    numbers: Sequence[Number]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """Numbers by label. `kind` is `line`, `bar`, `stack` (bars on top of each other) or `list` (bars from the left)."""
+
+    title: str
+    heading: str
+    """Of the labels."""
+    labels: Sequence[str | SafeString]
+    series: Sequence[Series]
+    kind: str = "line"
+    note: str = ""
+    """What one must know to read it rightly."""
+
+    @property
+    def data(self) -> str:
+        """Return what the script draws, as JSON."""
+        told = {"kind": self.kind, "labels": [str(label) for label in self.labels], "series": self._drawn()}
+        return json.dumps(told, cls=DjangoJSONEncoder)
+
+    @property
+    def says(self) -> str:
+        """Return what a picture of it says to whoever hears it."""
+        return _("Chart: %(title)s. The same numbers are in the table that follows.") % {"title": self.title}
+
+    @property
+    def rows(self) -> Iterator[tuple[str | SafeString, list[Number]]]:
+        """Give each label with its numbers."""
+        for place, label in enumerate(self.labels):
+            yield label, [series.numbers[place] for series in self.series]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is something to draw: nothing is where all that was counted is not told by any network."""
+        numbers = [number for series in self.series for number in series.numbers]
+        return any(numbers) or None not in numbers
+
+    @property
+    def is_long(self) -> bool:
+        return len(self.labels) > 12
+
+    def _drawn(self) -> list[dict[str, Any]]:
+        return [{"name": each.name, "tone": each.tone, "numbers": list(each.numbers)} for each in self.series]
+
+
+def shown_time(at: date | datetime, granularity: Granularity = Granularity.DAY) -> str:
+    """Return a bucket's beginning as people read it, short enough for an axis."""
+    return str(dated(at, FORMATS[granularity]))

@@ -1,0 +1,92 @@
+"""What goes out next, and what should have gone out by now: by the index of what is due, whatever there is."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Min, Q
+
+from accounts import pauses
+from accounts.models import Pause
+from adminapi.figures import Figures
+from analytics.periods import A_DAY
+from ouipost.claims import is_due
+from posts.models import Post, Target, TargetQuerySet, TargetStatus
+
+COUNTED = 20_000
+FIRST_TARGETS, FIRST_POSTS = 60, 6
+LATE, VERY_LATE = timedelta(minutes=1), timedelta(minutes=5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coming:
+    """A post that goes out within a day, and to which networks."""
+
+    post: Post
+    at: datetime
+    platforms: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outgoing:
+    """Publications: each is one post at one account. What is paused is in none of these numbers."""
+
+    due: int
+    oldest: timedelta
+    """For how long the first of those that are due has waited."""
+    coming: int
+    is_cut: bool
+    """Whether there are more than were counted."""
+    first: list[Coming]
+
+    @property
+    def tone(self) -> str:
+        """How bad it is that something waits."""
+        return "bad" if self.oldest >= VERY_LATE else "warn" if self.oldest >= LATE else ""
+
+    @property
+    def due_are_more(self) -> bool:
+        """Whether there may be more that are due than were counted."""
+        return self.is_cut and not self.coming
+
+
+def look(figures: Figures, paused: list[Pause]) -> Outgoing:
+    """Return what is due and what goes out within a day, of the twenty thousand publications that come first."""
+    now, waits = figures.now, is_due(figures.now)
+    rows = _rows(figures, paused).filter(due_at__lte=now + A_DAY).order_by("due_at", "pk")
+    ahead = Q(due_at__gt=now, status=TargetStatus.SCHEDULED)
+    counted = rows[:COUNTED].aggregate(
+        seen=Count("pk"),
+        due=Count("pk", filter=waits),
+        first=Min("due_at", filter=waits),
+        coming=Count("pk", filter=ahead),
+    )
+    return Outgoing(
+        due=counted["due"],
+        oldest=now - (counted["first"] or now),
+        coming=counted["coming"],
+        is_cut=counted["seen"] == COUNTED,
+        first=_first(rows.filter(ahead)),
+    )
+
+
+def _rows(figures: Figures, paused: list[Pause]) -> TargetQuerySet:
+    """Match what nobody has paused, of these workspaces."""
+    rows = Target.objects.all()
+    if paused:
+        rows = rows.exclude(pauses.rows_held_up(paused))
+    return rows if figures.workspace_ids is None else rows.filter(account__workspace__in=figures.workspace_ids)
+
+
+def _first(ahead: TargetQuerySet) -> list[Coming]:
+    """Return the first posts, each once, though it goes to several accounts."""
+    found: dict[str, Coming] = {}
+    shown = ahead.select_related("post__workspace").only("due_at", "platform", "post__content", "post__workspace__name")
+    for target in shown[:FIRST_TARGETS]:
+        coming = found.get(target.post_id)
+        if coming is None and len(found) == FIRST_POSTS:
+            break
+        assert target.due_at is not None
+        coming = found.setdefault(target.post_id, Coming(post=target.post, at=target.due_at, platforms=[]))
+        if target.platform not in coming.platforms:
+            coming.platforms.append(target.platform)
+    return list(found.values())

@@ -1,0 +1,89 @@
+"""Posts by state, day by day: without going through more posts than a moment allows."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from django.utils.translation import gettext as _
+
+from adminapi.console.charts import Chart, Series, shown_time
+from adminapi.figures import Figures
+from adminapi.templatetags.console import STATES
+from analytics.periods import A_DAY
+from posts.models import PostStatus
+
+DAYS = 30
+MOST_COUNTED = 100_000
+"""So many published posts are counted one by one; of more, the kept sums of the networks tell."""
+TONES = {
+    PostStatus.PUBLISHED: "good",
+    PostStatus.PARTIALLY_PUBLISHED: "part",
+    PostStatus.PUBLISHING: "info",
+    PostStatus.SCHEDULED: "main",
+    PostStatus.DRAFT: "calm",
+    PostStatus.NEEDS_REVIEW: "doubt",
+    PostStatus.MISSED: "late",
+    PostStatus.FAILED: "bad",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """One state, as people know it, in its colour."""
+
+    status: str
+    name: str
+    tone: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class States:
+    """How many posts of each state there were, on the last days until now."""
+
+    days: list[date]
+    counted: Mapping[tuple[date, str], int]
+    by_network: bool
+    """Whether the published are counted once for each network that they went to."""
+
+    @property
+    def legend(self) -> list[State]:
+        """Return the states that there are, with their posts of all days."""
+        sums = Counter[str]()
+        for (_day, status), count in self.counted.items():
+            sums[status] += count
+        found = ((status.value, tone, sums[status]) for status, tone in TONES.items() if sums[status])
+        return [State(status=name, name=str(STATES[name]), tone=tone, count=count) for name, tone, count in found]
+
+    @property
+    def chart(self) -> Chart:
+        series = [
+            Series(
+                name=each.name,
+                tone=each.tone,
+                numbers=[self.counted.get((day, each.status), 0) for day in self.days],
+            )
+            for each in self.legend
+        ]
+        told = _("Each post is counted on the day it went out, was planned for, or else was written (UTC).")
+        more = _("Published ones are counted once for each network: there are too many to count post by post.")
+        return Chart(
+            title=_("Posts by state, last 30 days"),
+            heading=_("Day"),
+            labels=[shown_time(day) for day in self.days],
+            series=series,
+            kind="stack",
+            note=f"{told} {more}" if self.by_network else told,
+        )
+
+
+def look(figures: Figures, published: Mapping[date, int]) -> States:
+    """Return the posts of 30 days. `published` is what the kept sums say of each: posts times networks."""
+    days = [figures.today - number * A_DAY for number in range(DAYS)][::-1]
+    by_network = sum(published.values()) > MOST_COUNTED
+    statuses = [status.value for status in PostStatus if not by_network or status != PostStatus.PUBLISHED]
+    counted = figures.posts_by_day(days[0], statuses)
+    if by_network:
+        counted |= {(day, PostStatus.PUBLISHED.value): count for day, count in published.items() if count}
+    return States(days=days, counted=counted, by_network=by_network)

@@ -1,0 +1,29 @@
+"""What templates show of numbers: one by itself, and a chart with its table."""
+
+from typing import Any
+
+from django import template
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from adminapi.console.charts import Chart, Number
+
+register = template.Library()
+DASH = "\u2013"
+
+
+@register.filter
+def number(value: Number, unit: str = "") -> SafeString:
+    """Show a number in the reader's way; a dash where nobody knows it, which is no 0."""
+    if value is None:
+        return format_html('<span title="{}">{}</span>', _("Not known: the network does not say."), DASH)
+    shown = number_format(value, use_l10n=True, force_grouping=True)
+    return format_html("{}{}", shown, f"\u00a0{unit}" if unit else "")
+
+
+@register.inclusion_tag("console/chart.html")
+def chart(drawn: Chart) -> dict[str, Any]:
+    """Draw a chart, with its numbers in a table below."""
+    return {"chart": drawn}

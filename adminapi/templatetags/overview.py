@@ -1,0 +1,35 @@
+"""What the overview says in words: how long something lasted, and what is paused."""
+
+from datetime import timedelta
+
+from django import template
+from django.utils import timezone
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+
+from accounts.models import PauseScope
+
+register = template.Library()
+MINUTE = timedelta(minutes=1)
+
+
+@register.filter
+def lasting(span: timedelta) -> str:
+    """Say how long it is, in the two largest units."""
+    if span < MINUTE:
+        return _("less than a minute")
+    now = timezone.now()
+    return timesince(now - span, now)
+
+
+@register.simple_tag
+def paused_scope(scope: str, name: str) -> str:
+    """Say what is paused."""
+    match scope:
+        case PauseScope.NETWORK:
+            return _("Everything for %(network)s") % {"network": name}
+        case PauseScope.WORKSPACE:
+            return _("The workspace %(name)s") % {"name": name}
+        case PauseScope.ACCOUNT:
+            return _("The account %(name)s") % {"name": name}
+    return _("All publishing")

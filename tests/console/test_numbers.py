@@ -1,0 +1,279 @@
+"""The console's analytics: what was gained, drawn, as tables and as a file, for whoever may see it."""
+
+import csv
+import io
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+
+from accounts.models import SocialAccount
+from accounts.platforms.base import AccountNumbers
+from adminapi.console.charts import Chart, Series
+from adminapi.templatetags.charts import number
+from analytics.models import DayTotal
+from tests.analytics.readings import counts as told
+from tests.analytics.readings import publish, read
+from tests.factories import NOW, make_account, make_user, make_workspace
+from workspaces.models import Membership, Role, Workspace
+from workspaces.permissions import ADMIN_PERMISSIONS
+
+DAY = timedelta(days=1)
+PAGE = "/console/analytics/"
+
+
+@pytest.fixture(autouse=True)
+def _at_noon() -> Any:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def account(workspace: Workspace) -> SocialAccount:
+    return make_account(workspace)
+
+
+@pytest.fixture
+def staff(db: None) -> Client:
+    """An administrator's browser."""
+    client = Client()
+    client.force_login(make_user(email="staff@example.com", password=None))
+    return client
+
+
+def gain(account: SocialAccount, *, content: str = "Fresh bread", impressions: int = 100, engagement: int = 7) -> Any:
+    """Publish a post a day ago that gains this today; returns its target."""
+    target = publish(account, at=NOW - DAY, content=content)
+    read(account, at=NOW, posts={target.pk: told(impressions, engagement)})
+    return target
+
+
+def test_a_workspace_alone_is_shown_with_sums_charts_networks_and_top_posts(
+    staff: Client, account: SocialAccount
+) -> None:
+    target = gain(account)
+    read(account, at=NOW, numbers=AccountNumbers(followers=500))
+
+    answer = staff.get(PAGE)
+
+    shown, page = answer.context, answer.content.decode()
+    assert shown["asked"].workspace == account.workspace
+    assert (shown["summary"]["total_posts"], shown["summary"]["total_engagement"]) == (1, 7)
+    assert [sum(chart.series[0].numbers) for chart in shown["charts"]] == [100, 7, 1]
+    assert dict(shown["by_network"].rows) == {"Facebook": [7]}
+    assert f'href="/console/posts/post/{target.post_id}/change/"' in page
+    assert shown["audience"]["total_followers"] == 500
+    assert page.count('<canvas role="img" aria-label="Chart: ') == 4
+
+
+def test_each_chart_has_a_table_with_the_numbers_that_it_draws(staff: Client, account: SocialAccount) -> None:
+    gain(account)
+
+    answer = staff.get(PAGE)
+
+    page = answer.content.decode()
+    for chart in answer.context["charts"]:
+        drawn = json.loads(chart.data)
+        assert [(label, numbers[0]) for label, numbers in chart.rows] == list(
+            zip(drawn["labels"], drawn["series"][0]["numbers"], strict=True)
+        )
+        assert f'<caption class="op-hidden">{chart.title}</caption>' in page
+
+
+def test_what_no_network_told_is_a_dash_with_a_reason_and_never_nothing(staff: Client, account: SocialAccount) -> None:
+    publish(account, at=NOW - DAY)
+
+    answer = staff.get(PAGE)
+
+    assert answer.context["summary"]["total_engagement"] is None
+    assert [chart.is_known for chart in answer.context["charts"]] == [False, False, True]
+    figures = re.findall(
+        r'<span class="op-label">(.+?)</span> <span class="op-figure">(.+?)</span> ', answer.content.decode()
+    )
+    dash = '<span title="Not known: the network does not say.">\u2013</span>'
+    assert dict(figures) == {
+        "Posts": "1",
+        "Impressions": dash,
+        "Reach": dash,
+        "Engagement": dash,
+        "Clicks": dash,
+        "Engagement rate": dash,
+    }
+
+
+def test_all_workspaces_together_are_ranked_and_lead_to_each(staff: Client) -> None:
+    small, large = make_workspace(name="Small"), make_workspace(name="Large")
+    gain(make_account(small), engagement=3)
+    gain(make_account(large), engagement=9)
+
+    answer = staff.get(PAGE)
+
+    assert answer.context["summary"]["total_engagement"] == 12
+    assert [each["name"] for each in answer.context["ranking"]] == ["Large", "Small"]
+    assert f'href="?workspace={large.pk}"' in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("period", "buckets", "heading"), [("7d", 7, "Day"), ("30d", 30, "Day"), ("90d", 90, "Day"), ("1y", 53, "Week of")]
+)
+def test_a_period_is_cut_into_as_many_pieces_as_a_chart_can_show(
+    staff: Client, account: SocialAccount, period: str, buckets: int, heading: str
+) -> None:
+    chart = staff.get(f"{PAGE}?period={period}").context["charts"][0]
+
+    assert (len(chart.labels), chart.heading) == (buckets, heading)
+
+
+def test_ten_years_are_cut_into_months(staff: Client, account: SocialAccount) -> None:
+    chart = staff.get(f"{PAGE}?from=2017-01-01&to=2026-11-25").context["charts"][0]
+
+    assert (len(chart.labels), chart.labels[-1], chart.heading) == (119, "Nov 2026", "Month")
+
+
+def test_a_network_alone_is_shown(staff: Client, workspace: Workspace, account: SocialAccount) -> None:
+    gain(account, engagement=7)
+    gain(make_account(workspace, platform="bluesky", remote_id="did:1"), engagement=5)
+
+    answer = staff.get(f"{PAGE}?network=bluesky")
+
+    assert answer.context["summary"]["total_engagement"] == 5
+    assert '<option value="bluesky" selected>Bluesky</option>' in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "says"),
+    [
+        ("from=2026-12-01&to=2026-11-01", "from", "Must not be later than `to`."),
+        ("from=tomorrow", "from", ""),
+        ("to=2026-02-30", "to", ""),
+        ("from=2001-01-01&to=2026-11-25", "from", "At most 3660 days can be reported at once."),
+        ("network=myspace", "platform", ""),
+        ("period=2d", "period", "Choose one of the periods."),
+    ],
+)
+def test_what_cannot_be_shown_is_said_where_it_was_typed_and_nothing_is_lost(
+    staff: Client, account: SocialAccount, query: str, name: str, says: str
+) -> None:
+    answer = staff.get(f"{PAGE}?{query}")
+
+    asked = answer.context["asked"]
+    assert answer.status_code == 400
+    assert says in asked.problems[name][0]
+    typed = dict(part.split("=") for part in query.split("&"))
+    assert (asked.first, asked.last) == (typed.get("from", ""), typed.get("to", ""))
+
+
+def test_the_table_is_a_file_with_the_same_rows(staff: Client, account: SocialAccount) -> None:
+    gain(account)
+    page = staff.get(f"{PAGE}?period=7d")
+    address = re.findall(r'href="(.+?)" download', page.content.decode())[0].replace("&amp;", "&")
+
+    answer = staff.get(f"{PAGE}{address}")
+
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
+    assert [(row["date"], row["platform"], row["posts"], row["engagement"], row["reach"]) for row in rows] == [
+        ("2026-11-24", "facebook", "1", "", ""),
+        ("2026-11-25", "facebook", "0", "7", ""),
+    ]
+    shown = page.context["rows"]
+    assert [(row["date"], row["platform"], str(row["posts"])) for row in shown] == [
+        (row["date"], row["platform"], row["posts"]) for row in rows
+    ]
+
+
+def test_the_file_of_a_year_has_the_weeks_that_the_page_shows(staff: Client, account: SocialAccount) -> None:
+    gain(account)
+
+    answer = staff.get(f"{PAGE}?period=1y&format=csv")
+
+    assert answer.content.decode().splitlines()[1:] == ["2026-11-23,facebook,1,100,,7,"]
+
+
+def test_an_editor_sees_their_own_workspaces_together_and_no_others(db: None) -> None:
+    first, second, other = (make_workspace(name=name) for name in ("First", "Second", "Other"))
+    for workspace, engagement in ((first, 1), (second, 2), (other, 4)):
+        gain(make_account(workspace), engagement=engagement, content=f"Of {workspace.name}")
+    editor = make_user(role=Role.EDITOR)
+    for workspace in (first, second):
+        Membership.objects.create(workspace=workspace, user=editor)
+    client = Client()
+    client.force_login(editor)
+
+    together, alone = client.get(PAGE), client.get(f"{PAGE}?workspace={second.pk}")
+
+    assert together.context["summary"]["total_engagement"] == 3
+    assert [each["name"] for each in together.context["ranking"]] == ["Second", "First"]
+    assert alone.context["summary"]["total_engagement"] == 2
+    assert "Other" not in together.content.decode()
+    assert client.get(f"{PAGE}?workspace={other.pk}").status_code == 404
+    assert client.get(f"{PAGE}?workspace={other.pk}&format=csv").status_code == 404
+
+
+def test_who_may_see_numbers_alone_gets_no_link_to_posts(workspace: Workspace, account: SocialAccount) -> None:
+    gain(account)
+    viewer = make_user(role=Role.VIEWER)
+    Membership.objects.create(workspace=workspace, user=viewer)
+    client = Client()
+    client.force_login(viewer)
+
+    page = client.get(PAGE).content.decode()
+
+    assert "Fresh bread" in page
+    assert "/console/posts/post/" not in page
+
+
+@pytest.mark.parametrize("name", ADMIN_PERMISSIONS)
+def test_only_the_permission_to_see_numbers_opens_it(db: None, name: str) -> None:
+    client = Client()
+    client.force_login(make_user(permissions=[name]))
+
+    assert client.get(PAGE).status_code == (200 if name == "analytics.view" else 403)
+
+
+@pytest.mark.parametrize("query", ["", "?workspace={pk}", "?period=1y", "?workspace={pk}&period=1y&network=facebook"])
+def test_it_costs_the_same_however_much_there_is(
+    staff: Client, workspace: Workspace, query: str, django_assert_max_num_queries: Any
+) -> None:
+    for place in range(4):
+        other = make_workspace(name=f"Workspace {place}")
+        for place in range(3):
+            gain(make_account(other, remote_id=f"{place}", default_of=None))
+    for place in range(12):
+        gain(make_account(workspace, remote_id=f"{place}", default_of=None))
+    DayTotal.objects.bulk_create(
+        DayTotal(workspace=workspace, day=NOW.date() - days * DAY, platform="facebook", posts=1)
+        for days in range(2, 300)
+    )
+
+    with django_assert_max_num_queries(20):
+        answer = staff.get(f"{PAGE}{query.format(pk=workspace.pk)}")
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [
+        (0, "", "0"),
+        (1234567, "", "1,234,567"),
+        (0.0, "%", "0.0\xa0%"),
+        (7.25, "%", "7.25\xa0%"),
+        (None, "%", '<span title="Not known: the network does not say.">\u2013</span>'),
+    ],
+)
+def test_a_number_is_written_for_people(value: Any, unit: str, shown: str) -> None:
+    assert number(value, unit) == shown
+
+
+def test_a_gap_in_what_is_known_stays_a_gap_in_the_drawing() -> None:
+    chart = Chart(
+        title="Clicks", heading="Day", labels=["1", "2"], series=[Series(name="Clicks", tone="main", numbers=[None, 3])]
+    )
+
+    assert json.loads(chart.data)["series"][0]["numbers"] == [None, 3]
+    assert chart.is_known
