@@ -132,13 +132,13 @@ class EnvelopeSchema(AutoSchema):
         return dict(declared.get("update" if action in CHANGES else action, {}))
 
     def _failures(self) -> list[int]:
-        failures = {400, 500}
+        failures = {400, 406, 500, 503}
         if self.view.get_authenticators():
             failures |= {401, 403, 429}
-        if "{" in self.path:
+        if "{" in self.path or getattr(self.view, "needs_workspace", False):
             failures.add(404)
         if self.method not in SAFE_METHODS:
-            failures |= {409, 415, 422}
+            failures |= {409, 413, 415, 422}
         return sorted(failures)
 
 

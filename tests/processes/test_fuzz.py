@@ -46,19 +46,28 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
             yield started
 
 
-def fuzz(schema: str, headers: dict[str, str], *options: str, examples: int) -> None:
-    """Ask for every operation in many ways, one after the other and in sequences that belong together."""
+def fuzz(schema: str, headers: dict[str, str], *options: str, examples: int, spared: str) -> None:
+    """Ask for every operation in many ways, one after the other and in sequences that belong together.
+
+    `spared` is the id of who acts, or of where: nothing changes or removes it.
+    """
     length = ("--max-time", str(MINUTES * 60)) if MINUTES else ("--seed", "1", "--max-examples", str(examples))
     given = [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
     program = Path(sys.executable).with_name("schemathesis")
     command = [str(program), "run", schema, *given, "--checks", ",".join(CHECKS), *OPTIONS, *length, *options]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.processes.fuzz_hooks", "FUZZ_SPARED": spared}
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     print(schema, *run.stdout.splitlines()[-12:], sep="\n")  # noqa: T201
     assert run.returncode == 0, run.stdout[-20_000:]
 
 
 def test_the_api_answers_as_it_is_described(product: Product) -> None:
-    fuzz(f"{product.base}/api/schema", product.client.headers, examples=4)
+    fuzz(
+        f"{product.base}/api/schema",
+        product.client.headers,
+        examples=4,
+        spared=product.client.headers["X-Workspace-ID"],
+    )
 
 
 def test_the_admin_api_answers_as_it_is_described(product: Product) -> None:
@@ -67,4 +76,4 @@ def test_the_admin_api_answers_as_it_is_described(product: Product) -> None:
     left_out = [part for path in LEFT_OUT for part in ("--exclude-path", path)]
 
     headers = {"Authorization": f"Bearer {answer['data']['token']}"}
-    fuzz(f"{product.base}/admin/schema", headers, *left_out, examples=6)
+    fuzz(f"{product.base}/admin/schema", headers, *left_out, examples=6, spared=answer["data"]["user"]["id"])
