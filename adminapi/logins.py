@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Case, F, Q, Value, When
 
 from adminapi.models import LoginAttempt, LoginTurn, Session
 from adminapi.passwords import TooManyLogins, is_password_of
@@ -108,11 +108,10 @@ def _require_few(tried: Sequence[datetime], most: int, *, now: datetime) -> None
         raise TooManyLoginAttempts(retry_after=max(1, math.ceil(seconds)))
 
 
-@transaction.atomic
 def _forgive(attempt: LoginAttempt) -> None:
-    """Forget what was tried with this e-mail address; what failed from this caller still counts for the caller."""
-    LoginAttempt.objects.filter(email=attempt.email).exclude(pk=attempt.pk).update(email="")
-    attempt.delete()
+    """Forget what was tried with this e-mail address; what failed from a caller still counts for the caller."""
+    caller = Case(When(pk=attempt.pk, then=Value("")), default=F("ip_address"))
+    LoginAttempt.objects.filter(email=attempt.email).update(email="", ip_address=caller)
 
 
 @transaction.atomic

@@ -1,5 +1,6 @@
 """/admin/users, and the members of workspaces."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils import timezone
@@ -86,7 +87,7 @@ class UserViewSet(Lists[User], Retrieves[User], AdminViewSet[User]):
         """Delete a user; what they did stays in the audit log."""
 
         def work() -> Response:
-            users.delete_user(self.get_object(), actor=self.actor)
+            users.delete_user(User(pk=self.kwargs["pk"]), actor=self.actor)
             return self.done("User deleted successfully")
 
         return self.once(work)
@@ -123,7 +124,7 @@ class MembersViewSet(AdminViewSet[Workspace]):
     @extend_schema(responses=MembersSerializer)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Show who works in a workspace."""
-        return self._shown(self.get_object())
+        return self._shown(User.objects.filter(memberships__workspace=self.get_object()).order_by("email"))
 
     @extend_schema(request=MembersInput, responses=MembersSerializer)
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -131,12 +132,10 @@ class MembersViewSet(AdminViewSet[Workspace]):
         values = self.read(MembersInput)
 
         def work() -> Response:
-            workspace = self.get_object()
-            users.set_members(workspace, user_ids=values["members"], actor=self.actor)
-            return self._shown(workspace)
+            workspace = Workspace(pk=self.kwargs["pk"])
+            return self._shown(users.set_members(workspace, user_ids=values["members"], actor=self.actor))
 
         return self.once(work)
 
-    def _shown(self, workspace: Workspace) -> Response:
-        members = User.objects.filter(memberships__workspace=workspace).order_by("email")
+    def _shown(self, members: Iterable[User]) -> Response:
         return self.answered(MembersSerializer({"members": members}).data)

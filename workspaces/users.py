@@ -126,10 +126,13 @@ def _require_another(administrators: Collection[str], user: User) -> None:
 
 
 @transaction.atomic
-def set_members(workspace: Workspace, *, user_ids: Collection[str], actor: Actor) -> None:
-    """Make these users, and no others, the members of a workspace; raises InvalidInput for who does not exist."""
+def set_members(workspace: Workspace, *, user_ids: Collection[str], actor: Actor) -> list[User]:
+    """Make these users, and no others, the members of a workspace, and return them by address.
+
+    Raises InvalidInput for who does not exist, and Http404 where there is no such workspace.
+    """
     get_object_or_404(Workspace.objects.present().select_for_update(), pk=workspace.pk)
-    _lock_members(user_ids)
+    members = _lock_members(user_ids)
     rows = Membership.objects.filter(workspace=workspace)
     before = sorted(rows.values_list("user", flat=True))
     rows.exclude(user__in=user_ids).delete()
@@ -139,11 +142,14 @@ def set_members(workspace: Workspace, *, user_ids: Collection[str], actor: Actor
     if before != after:
         told = {"before": {"members": before}, "after": {"members": after}}
         record("members_changed", workspace, actor=actor, workspace_id=workspace.pk, **told)
+    return members
 
 
-def _lock_members(user_ids: Collection[str]) -> None:
+def _lock_members(user_ids: Collection[str]) -> list[User]:
     """Lock these users, so that none of them is deleted meanwhile; raises InvalidInput where one of them is no user."""
-    known = set(User.objects.select_for_update().filter(pk__in=user_ids).values_list("pk", flat=True))
+    members = list(User.objects.select_for_update().filter(pk__in=user_ids).order_by("email"))
+    known = {member.pk for member in members}
     problems = {f"members.{place}": ["There is no such user."] for place, pk in enumerate(user_ids) if pk not in known}
     if problems:
         raise InvalidInput(**problems)
+    return members

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 
 from ouipost import claims
 from ouipost.claims import engine_time
@@ -68,5 +69,4 @@ def _is_tried(webhook: Webhook, *, now: datetime) -> bool:
 
 def waiting_for(webhook: Webhook) -> "QuerySet[Delivery]":
     """Match what waits for a webhook and is not on its way."""
-    now = claims.database_now()
-    return Delivery.objects.filter(webhook=webhook, status=DeliveryStatus.PENDING).exclude(lease_until__gt=now)
+    return Delivery.objects.filter(webhook=webhook, status=DeliveryStatus.PENDING).exclude(lease_until__gt=Now())

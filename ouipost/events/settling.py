@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.db.models import F
+from django.db.models.functions import Now
 
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
@@ -164,5 +165,5 @@ def _tell_disabled(webhook: Webhook) -> None:
 
 def discard(webhook: Webhook) -> int:
     """Drop what waits for a locked webhook and is not on its way; returns how many. A replay can bring it back."""
-    ended = {"status": DISCARDED, "due_at": None, "finished_at": claims.database_now()}
+    ended = {"status": DISCARDED, "due_at": None, "finished_at": Now()}
     return resting.waiting_for(webhook).update(**ended, fence=F("fence") + 1)

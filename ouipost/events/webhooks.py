@@ -109,9 +109,11 @@ def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
     event = record("tested", locked, actor=actor, url=locked.url)
     spoken = Event(pk=event.pk, type=TEST, created_at=event.created_at)
     told = Told(mode=None, data={"webhook": {"id": locked.pk}, "message": "This is a test of Oui Post."})
-    outbox.message(spoken, told, sequence=1).save(force_insert=True)
-    made = outbox.delivery(locked, event.pk, now=database_now())
-    made.due_at = made.due_at or database_now()  # somebody waits for it
+    message = outbox.message(spoken, told, sequence=1)
+    message.save(force_insert=True)
+    now = database_now()
+    made = outbox.delivery(locked, event.pk, now=now)
+    made.message, made.due_at = message, now  # somebody waits for it
     made.save(force_insert=True)
     return made
 
@@ -119,8 +121,9 @@ def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
 @transaction.atomic
 def redeliver(delivery: Delivery, *, actor: Actor) -> Delivery:
     """Send a delivery that has ended once more, under the same id; raises Http404, UnderWay, or WebhookDisabled."""
-    webhook = lock(Webhook(pk=delivery.webhook_id))
-    row = get_object_or_404(Delivery.objects.select_for_update(), pk=delivery.pk, webhook=webhook)
+    rows = Delivery.objects.select_for_update().select_related("webhook", "message")
+    row = get_object_or_404(rows, pk=delivery.pk, webhook=delivery.webhook_id, webhook__deleted_at=None)
+    webhook = row.webhook
     if not webhook.is_active:
         raise WebhookDisabled
     if row.status == DeliveryStatus.PENDING:
