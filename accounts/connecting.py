@@ -86,7 +86,7 @@ def start(
         key_id=key_id,
         platform=platform,
         account=account,
-        state_digest=_digest(state),
+        state_digest=digest(state),
         callback_url=callback_url,
         scopes=asked,
         expires_at=now + timedelta(seconds=EXPIRES_IN),
@@ -109,10 +109,34 @@ def _consent_url(connector: Connector, connection: Connection, *, state: str, ve
     return registry.session(connection.platform, connection.workspace).public_url(url)
 
 
+def hosted_url(platform: str) -> str:
+    """Return the address of our own page that completes a sign-in, for callers that have none."""
+    return f"{settings.PUBLIC_BASE_URL}{reverse('connect_done', args=[platform])}"
+
+
+def is_hosted(callback_url: str) -> bool:
+    """Whether this is the address of our own page for one of the networks; a query may follow."""
+    return callback_url.partition("?")[0] in {hosted_url(platform) for platform in registry.IDS}
+
+
+def find_hosted(state: str, *, platform: str) -> Connection | None:
+    """Return the sign-in with this state that comes back to our own page, whatever has become of it."""
+    found = Connection.objects.filter(state_digest=digest(state), platform=platform, workspace__deleted_at=None)
+    connection = found.select_related("workspace", "account").first()
+    if connection is None or connection.callback_url.partition("?")[0] != hosted_url(platform):
+        return None
+    return connection
+
+
+def candidates_of(connection: Connection) -> list[Candidate]:
+    """Return the accounts that a sign-in waits for a choice among; none where it does not."""
+    return _load(connection.unseal())
+
+
 def find_by_state(state: str, *, platform: str, now: datetime) -> Connection:
     """Return the open sign-in of our own sign-in page; raises OAuthStateInvalid."""
     open_ones = Connection.objects.open(now).filter(platform=platform, exchanged_at=None, workspace__deleted_at=None)
-    connection = open_ones.select_related("workspace").filter(state_digest=_digest(state)).first()
+    connection = open_ones.select_related("workspace").filter(state_digest=digest(state)).first()
     if connection is None or not isinstance(registry.get(platform), PasswordConnector):
         raise OAuthStateInvalid
     return connection
@@ -125,7 +149,7 @@ def sign_in(connection: Connection, credentials: SignIn, *, actor: Actor, now: d
     session = registry.session(connection.platform, connection.workspace)
     candidates = connector.sign_in(session, credentials, now=now)
     code = secrets.token_urlsafe(32)
-    connection.code_digest = _digest(code)
+    connection.code_digest = digest(code)
     connection.seal(_dump(candidates))
     with transaction.atomic():
         connection.save(update_fields=["code_digest", "sealed"])
@@ -188,7 +212,7 @@ def select(
 @transaction.atomic
 def _take(workspace: Workspace, *, state: str, key_id: str, actor: Actor, now: datetime) -> Connection:
     """Claim the state for this one call: a second call with it finds nothing."""
-    found = Connection.objects.open(now).filter(workspace=workspace, key_id=key_id, state_digest=_digest(state))
+    found = Connection.objects.open(now).filter(workspace=workspace, key_id=key_id, state_digest=digest(state))
     connection = found.filter(exchanged_at=None).select_related("workspace", "account").first()
     if connection is None or not found.filter(exchanged_at=None).update(exchanged_at=now):
         raise OAuthStateInvalid
@@ -199,7 +223,7 @@ def _take(workspace: Workspace, *, state: str, key_id: str, actor: Actor, now: d
 def _candidates(connection: Connection, *, code: str, now: datetime) -> list[Candidate]:
     connector = registry.connector(connection.platform, connection.workspace)
     if isinstance(connector, PasswordConnector):
-        if not secrets.compare_digest(connection.code_digest, _digest(code)):
+        if not secrets.compare_digest(connection.code_digest, digest(code)):
             raise OAuthExchangeFailed("The code is not the one that the sign-in page gave.")
         return _load(connection.unseal())
     session = registry.session(connection.platform, connection.workspace)
@@ -274,7 +298,8 @@ def forget_old(now: datetime) -> int:
     return Connection.objects.filter(expires_at__lte=now).delete()[0]
 
 
-def _digest(secret: str) -> str:
+def digest(secret: str) -> str:
+    """Return what is stored of a state or a code: 256 random bits need no slower hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from django.conf import settings
 
 from accounts import platforms
+from accounts.models import SocialAccount
 from accounts.platforms.base import App, Connector
 from accounts.session import NetworkSession
 from accounts.traffic import SANDBOX
@@ -42,6 +43,14 @@ def connector(platform_id: str, workspace: Workspace) -> Connector:
     if not is_configured(platform):
         raise PlatformNotConfigured(f"{platform.name} cannot be connected on this installation.", platform=platform_id)
     return platform
+
+
+def scopes_missing(account: SocialAccount) -> list[str]:
+    """Return what we ask for and the person did not grant; nothing where the network does not tell."""
+    if not account.permissions:
+        return []
+    platform = get(account.platform, sandbox=account.workspace.is_sandbox)
+    return [scope for scope in platform.scopes if scope not in account.permissions]
 
 
 def session(platform_id: str, workspace: Workspace, *, deadline: float = math.inf) -> NetworkSession:

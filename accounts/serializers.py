@@ -8,7 +8,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from accounts import platforms, registry, traffic
+from accounts import connecting, platforms, registry, traffic
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms.base import Connector
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
@@ -127,10 +127,7 @@ class AccountDetailSerializer(AccountSerializer):
 
     @extend_schema_field({"type": "array", "items": {"type": "string"}})
     def get_scopes_missing(self, account: SocialAccount) -> list[str]:
-        if not account.permissions:
-            return []
-        platform = registry.get(account.platform, sandbox=account.workspace.is_sandbox)
-        return [scope for scope in platform.scopes if scope not in account.permissions]
+        return registry.scopes_missing(account)
 
     @extend_schema_field({"type": "object", "additionalProperties": True})
     def get_health(self, account: SocialAccount) -> dict[str, Any]:
@@ -161,7 +158,7 @@ class ReconnectInput(StrictInput):
     scopes = StringList(required=False)
 
     def validate_callback_url(self, value: str) -> str:
-        if not _is_callback_url(value):
+        if not (_is_callback_url(value) or connecting.is_hosted(value)):
             raise serializers.ValidationError("Must be an https address, or http on a loopback host.")
         return value
 

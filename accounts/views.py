@@ -78,7 +78,12 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceVi
 
     @extend_schema(request=ConnectInput)
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Open a sign-in: send the person to `auth_url`; `state` comes back with them."""
+        """Open a sign-in: send the person to `auth_url`; `state` comes back with them.
+
+        A client without a page for `callback_url` names ours, `{PUBLIC_BASE_URL}/connect/{platform}/done`: that page
+        completes the sign-in in this key's name and lets the person choose, and `POST /api/accounts/callback` is not
+        needed.
+        """
         values = self.read(ConnectInput)
         return self.once(lambda: self._start(**values), secrets=SECRETS_OF_A_SIGN_IN)
 

@@ -116,7 +116,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
         values.pop("is_active", None)
 
         def work() -> Response:
-            key, secret = keys.create_key(**_checked(values, mode=values.get("mode", KeyMode.LIVE)), actor=self.actor)
+            key, secret = keys.create_key(**checked(values, mode=values.get("mode", KeyMode.LIVE)), actor=self.actor)
             shown: Any = _with_usage([key])[0]
             shown.api_key = secret
             return self.created({"key": NewKeySerializer(shown).data})
@@ -129,7 +129,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
         def work() -> Response:
             key = self.get_object()
             values = self.read(KeyInput, instance=key, partial=True)
-            values = _checked(values, mode=key.mode, present=key.workspace_ids)
+            values = checked(values, mode=key.mode, present=key.workspace_ids)
             changed = keys.update_key(key, values=values, actor=self.actor)
             return self.answered(_with_usage([changed])[0])
 
@@ -166,7 +166,7 @@ def _with_usage(found: Any) -> list[Any]:
     return rows
 
 
-def _checked(values: Mapping[str, Any], *, mode: str, present: Collection[str] = ()) -> dict[str, Any]:
+def checked(values: Mapping[str, Any], *, mode: str, present: Collection[str] = ()) -> dict[str, Any]:
     """Return what is stored of a key; raises InvalidInput for workspaces that do not exist, or not for such a key.
 
     Those that the key has at present may come back, though one was deleted meanwhile.

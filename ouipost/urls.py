@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from rest_framework.routers import SimpleRouter
 
+from accounts.hosted import done
 from accounts.views import AccountViewSet, PlatformViewSet, connect
 from adminapi.metrics import show_metrics
 from adminapi.viewsets import UnknownAdminAddress
@@ -42,6 +43,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^admin(?:/|$)", UnknownAdminAddress.as_view()),
     path("media/", include("posts.serving")),
     path("connect/<str:platform>", connect, name="connect"),
+    path("connect/<str:platform>/done", done, name="connect_done"),
     path("console/", include("adminapi.console.urls")),
     path("console/", admin.site.urls),
 ]

@@ -22,6 +22,12 @@ def stored(workspace_id: str, by: int) -> None:
     _changed(MediaBytes, workspace_id, by)
 
 
+def posts_of(workspace_id: str) -> int:
+    """Return how many posts a workspace has, by the number that is kept where there is one."""
+    kept = PostCount.objects.filter(pk=workspace_id).first()
+    return _counted(PostCount, workspace_id) if kept is None else kept.total
+
+
 def bytes_used(workspace_ids: "list[str] | None" = None) -> int:
     """Return how many bytes the files of all workspaces have, or those of some."""
     kept = MediaBytes.objects.all() if workspace_ids is None else MediaBytes.objects.filter(pk__in=workspace_ids)

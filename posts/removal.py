@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Count, Q, QuerySet
 
 from accounts.models import SocialAccount
 from ouipost.events.journal import Actor
@@ -12,12 +12,15 @@ from posts.models import Post, Target, TargetStatus
 from posts.services import sync_and_tell
 from workspaces.models import Workspace
 
+UNSENT = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.MISSED]) | Q(
+    status=TargetStatus.PUBLISHING, armed_at=None, in_flight=None, remote_id=""
+)
+"""Targets that nothing of was sent, and nothing is on its way."""
+
 
 def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> int:
     """Cancel what an account that goes had not sent; a post with no other target returns to draft."""
-    unsent = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.MISSED])
-    resting = Q(status=TargetStatus.PUBLISHING, armed_at=None, in_flight=None, remote_id="")
-    mine = Target.objects.filter(unsent | resting, account=account)
+    mine = Target.objects.filter(UNSENT, account=account)
     found = list(mine.values_list("post", flat=True))  # first, so that posts are locked before any target is
     posts = list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk"))
     mine = mine.filter(post__in=posts)
@@ -27,6 +30,14 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> i
     for post in posts:
         sync_and_tell(post)
     return len(touched)
+
+
+def count_for_accounts(accounts: "QuerySet[SocialAccount]") -> int:
+    """Return how many posts would be cancelled if these accounts went now; drafts only lose the account."""
+    mine = Target.objects.filter(UNSENT, account__in=accounts.order_by(), published_at=None).exclude(
+        status=TargetStatus.DRAFT
+    )
+    return mine.aggregate(posts=Count("post", distinct=True))["posts"]  # type: ignore[no-any-return]
 
 
 def cancel_workspace(workspace: Workspace) -> None:

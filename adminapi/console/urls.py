@@ -4,12 +4,14 @@ from django.urls import URLPattern, path
 from django.views.i18n import set_language
 
 from adminapi.console import calendar
+from adminapi.console.connect import connect
 from adminapi.console.numbers import analytics
 from adminapi.console.own_password import own_password
 
 urlpatterns: list[URLPattern] = [
     path("password_change/", own_password),
     path("language", set_language, name="set_language"),
+    path("connect/", connect, name="console_connect"),
     path("analytics/", analytics, name="console_analytics"),
     path("calendar/", calendar.calendar, name="console_calendar"),
     path("calendar/events", calendar.events, name="console_calendar_events"),

@@ -43,6 +43,7 @@ STATES = {
     "expired": gettext_lazy("expired"),
     "error": gettext_lazy("error"),
     "disconnected": gettext_lazy("disconnected"),
+    "off": gettext_lazy("switched off"),
     "pending": gettext_lazy("pending"),
     "delivered": gettext_lazy("delivered"),
     "discarded": gettext_lazy("discarded"),

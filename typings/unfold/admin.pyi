@@ -1,1 +1,12 @@
-from django.contrib.admin import ModelAdmin as ModelAdmin, TabularInline as TabularInline
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from django.contrib.admin import ModelAdmin as DjangoModelAdmin, TabularInline as TabularInline
+from django.db.models import Model
+from django.http import HttpRequest
+
+M = TypeVar("M", bound=Model)
+
+class ModelAdmin(DjangoModelAdmin[M]):
+    actions_detail: Sequence[Any]
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]: ...

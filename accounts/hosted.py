@@ -1,0 +1,205 @@
+"""Our own page that people come back to from a network's consent page, for whoever has none: /connect/{platform}/done.
+
+The state that comes back is secret and good once. It completes the sign-in in the name of who began it: of an API key
+as long as that key may, of a person in the console only in the session in which they began.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from accounts import connecting, registry
+from accounts.models import Connection, SocialAccount
+from accounts.platforms.base import Candidate
+from ouipost.errors import DomainError
+from ouipost.events.journal import Actor
+from workspaces.models import ApiKey, User, Workspace
+
+BEGUN_HERE = "signing_in"
+"""Where a session keeps the digests of the states that it began."""
+MOST_BEGUN = 20
+DENIALS = ("access_denied", "user_denied", "user_cancelled_login", "user_cancelled_authorize")
+PERMISSION = "accounts.manage"
+KEY_PERMISSION = "accounts.write"
+
+
+class NotBegunHere(DomainError):
+    code = "FORBIDDEN"
+    status = 403
+    message = "This sign-in was not begun in this browser, or by someone else."
+
+
+class KeyMayNot(DomainError):
+    code = "FORBIDDEN"
+    status = 403
+    message = "The API key that began this sign-in may not connect accounts any more."
+
+
+class NothingChosen(DomainError):
+    code = "VALIDATION_ERROR"
+    status = 422
+    message = "Choose at least one."
+
+
+def remember(request: HttpRequest, state: str) -> None:
+    """Note in the session that it began this sign-in: only there it can be completed."""
+    begun = [*request.session.get(BEGUN_HERE, []), connecting.digest(state)]
+    request.session[BEGUN_HERE] = begun[-MOST_BEGUN:]
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def done(request: HttpRequest, platform: str) -> HttpResponse:
+    """Complete the sign-in that comes back, let the person choose among several accounts, and say what became of it."""
+    state, now = request.POST.get("state") or request.GET.get("state", ""), timezone.now()
+    connection = connecting.find_hosted(state, platform=platform) if platform in registry.IDS else None
+    if connection is None:
+        return _stopped(request, None, connecting.OAuthStateInvalid())
+    try:
+        connected = _go_on(request, connection, actor=_actor(request, connection, now=now), now=now)
+    except NothingChosen:
+        return _choose(request, connection, connecting.candidates_of(connection), problem=_("Choose at least one."))
+    except DomainError as error:
+        return _stopped(request, connection, error)
+    if isinstance(connected, connecting.Pending):
+        return _choose(request, connection, connected.candidates)
+    return _connected(request, connection, connected)
+
+
+def _actor(request: HttpRequest, connection: Connection, *, now: datetime) -> Actor:
+    """Return in whose name this sign-in goes on; raises NotBegunHere or KeyMayNot."""
+    actor = Actor.from_request(request)
+    if not is_of_the_console(connection):
+        _require_key(connection, now=now)
+        return replace(actor, user_id="", user_email="", key_id=connection.key_id)
+    user, begun = request.user, request.session.get(BEGUN_HERE, [])
+    if not isinstance(user, User) or user.pk != connection.key_id or connection.state_digest not in begun:
+        raise NotBegunHere
+    if PERMISSION not in user.granted or not Workspace.objects.open_to(user).filter(pk=connection.workspace_id):
+        raise NotBegunHere
+    return actor
+
+
+def is_of_the_console(connection: Connection) -> bool:
+    """Whether a person began this sign-in: it then has their id in the place of a key's."""
+    return connection.key_id.startswith("user_")
+
+
+def _require_key(connection: Connection, *, now: datetime) -> None:
+    key = ApiKey.objects.present().filter(pk=connection.key_id, is_active=True).first()
+    if key is None or (key.expires_at is not None and key.expires_at <= now) or not key.has_permission(KEY_PERMISSION):
+        raise KeyMayNot
+    if not Workspace.objects.visible_to(key).filter(pk=connection.workspace_id).exists():
+        raise KeyMayNot
+
+
+def _go_on(
+    request: HttpRequest, connection: Connection, *, actor: Actor, now: datetime
+) -> Sequence[SocialAccount] | connecting.Pending:
+    """Do what the request brings for this sign-in; a page that is loaded again does nothing again."""
+    caller: dict[str, Any] = {"key_id": connection.key_id, "actor": actor, "now": now}
+    if request.method == "POST":
+        return _select(request, connection, caller)
+    if connection.used_at is not None:
+        return []
+    waiting = connecting.candidates_of(connection) if connection.exchanged_at and connection.expires_at > now else []
+    if waiting:
+        return connecting.Pending(connection=connection, candidates=waiting)
+    given = {"state": request.GET.get("state", "")} | caller
+    if "code" in request.GET and "error" not in request.GET:
+        return connecting.complete(connection.workspace, code=request.GET["code"], **given)
+    connecting.refuse(connection.workspace, error=request.GET.get("error", ""), **given)
+    return []
+
+
+def _select(request: HttpRequest, connection: Connection, caller: dict[str, Any]) -> list[SocialAccount]:
+    chosen = request.POST.getlist("chosen")
+    if not chosen:
+        raise NothingChosen
+    return connecting.select(connection.workspace, connection_id=connection.pk, chosen=chosen, **caller)
+
+
+def _choose(
+    request: HttpRequest, connection: Connection, candidates: list[Candidate], *, problem: str = ""
+) -> HttpResponse:
+    page = {
+        "network": registry.get(connection.platform).name,
+        "workspace": connection.workspace.name,
+        "candidates": candidates,
+        "state": request.POST.get("state") or request.GET.get("state", ""),
+        "problem": problem,
+    }
+    return render(request, "accounts/choose.html", page, status=422 if problem else 200)
+
+
+def _connected(request: HttpRequest, connection: Connection, accounts: Sequence[SocialAccount]) -> HttpResponse:
+    if not is_of_the_console(connection):
+        shown = [{"name": each.name, "missing": registry.scopes_missing(each)} for each in accounts]
+        page = {"network": registry.get(connection.platform).name, "workspace": connection.workspace.name}
+        return render(request, "accounts/connected.html", page | {"accounts": shown})
+    _tell(request, connection, accounts)
+    if len(accounts) == 1:
+        return HttpResponseRedirect(reverse("admin:accounts_socialaccount_change", args=[accounts[0].pk]))
+    return HttpResponseRedirect(reverse("admin:accounts_socialaccount_changelist"))
+
+
+def _tell(request: HttpRequest, connection: Connection, accounts: Sequence[SocialAccount]) -> None:
+    """Say on the console's next page what was connected, and what was not granted."""
+    if accounts:
+        names = {"names": ", ".join(each.name for each in accounts), "workspace": connection.workspace.name}
+        messages.success(request, _("Connected to %(workspace)s: %(names)s.") % names)
+    for account in accounts:
+        if missing := registry.scopes_missing(account):
+            told = _("%(name)s: not granted: %(scopes)s. What needs it will fail; sign in again and allow it.")
+            messages.warning(request, told % {"name": account.name, "scopes": ", ".join(missing)})
+
+
+def _stopped(request: HttpRequest, connection: Connection | None, error: DomainError) -> HttpResponse:
+    """Say why nothing was connected, and where to begin again."""
+    title, says = _reason(connection, error)
+    page = {"title": title, "says": says, "again": _again(request, connection)}
+    return render(request, "accounts/stopped.html", page, status=error.status)
+
+
+def _reason(connection: Connection | None, error: DomainError) -> tuple[str, str]:
+    network = registry.get(connection.platform).name if connection else ""
+    match error:
+        case connecting.OAuthStateInvalid():
+            says = _("It is unknown, over, or was used already: a sign-in is good for ten minutes, and once.")
+            return _("This sign-in cannot go on"), says
+        case NotBegunHere():
+            says = _("It can be completed only in the browser, and by the person, that began it.")
+            return _("This sign-in was begun somewhere else"), says
+        case KeyMayNot():
+            says = _("The API key that began it is over, or may not connect accounts any more.")
+            return _("This sign-in cannot go on"), says
+        case connecting.OAuthExchangeFailed() if error.details.get("reason") in DENIALS:
+            return _("Nothing was connected"), _("Access was not allowed at %(network)s.") % {"network": network}
+    reason = error.details.get("reason", "")
+    return _("Nothing was connected"), f"{error.message} ({reason})" if reason else error.message
+
+
+def _again(request: HttpRequest, connection: Connection | None) -> str:
+    """Return where this person begins a sign-in in the console; empty for whoever came from elsewhere."""
+    if connection is not None and not is_of_the_console(connection):
+        return ""
+    if not request.user.is_authenticated:
+        return ""
+    again = reverse("console_connect")
+    if connection is None:
+        return again
+    return (
+        f"{again}?account={connection.account_id}"
+        if connection.account_id
+        else f"{again}?workspace={connection.workspace_id}"
+    )

@@ -1,0 +1,126 @@
+"""Connecting accounts from the console: choose where and what, and go to the network's consent page."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from accounts import connecting, hosted, registry
+from accounts.models import SocialAccount
+from adminapi.console.pages import member_of_staff, page, show
+from ouipost.errors import DomainError
+from ouipost.events.journal import Actor
+from ouipost.events.operator import words
+from workspaces.console import limited, workspaces_of
+from workspaces.models import Workspace
+
+MOST_LISTED = 200
+KINDS = {
+    "page": gettext_lazy("Pages"),
+    "profile": gettext_lazy("Profiles"),
+    "business": gettext_lazy("Business accounts"),
+    "creator": gettext_lazy("Creator accounts"),
+    "organization": gettext_lazy("Organizations"),
+    "channel": gettext_lazy("Channels"),
+    "pinner": gettext_lazy("Personal accounts"),
+}
+"""The kinds of account that networks let us post to, in words that people know."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A network as the page offers it for a workspace."""
+
+    id: str
+    name: str
+    takes: str
+    is_configured: bool
+    connected: int
+
+
+@page("accounts.manage")
+@require_http_methods(["GET", "POST"])
+def connect(request: HttpRequest) -> HttpResponse:
+    """Show the networks of a workspace, or of an account that is to be connected again; begin the sign-in."""
+    account = _account(request)
+    workspace = account.workspace if account else _workspace(request)
+    problem = ""
+    if request.method == "POST":
+        try:
+            return _start(request, workspace, account)
+        except DomainError as error:
+            problem = words(error)
+    rows = list(workspaces_of(request)[: MOST_LISTED + 1])
+    if workspace is None and len(rows) == 1:
+        workspace = rows[0]
+    context: dict[str, Any] = {
+        "account": account,
+        "workspace": workspace,
+        "workspaces": _listed(rows, workspace),
+        "has_more": len(rows) > MOST_LISTED,
+        "choices": _choices(workspace, account) if workspace else [],
+        "problem": problem,
+    }
+    title = _("Connect %(name)s again") % {"name": account.name} if account else _("Connect an account")
+    return show(request, "connect.html", title=title, status=422 if problem else 200, **context)
+
+
+def _account(request: HttpRequest) -> SocialAccount | None:
+    """Return the account that is to be connected again, if one is named."""
+    named = request.POST.get("account") or request.GET.get("account")
+    if not named:
+        return None
+    mine = limited(SocialAccount.objects.connected().select_related("workspace"), request)
+    found: SocialAccount = get_object_or_404(mine, pk=named)
+    return found
+
+
+def _workspace(request: HttpRequest) -> Workspace | None:
+    named = request.POST.get("workspace") or request.GET.get("workspace")
+    return get_object_or_404(workspaces_of(request), pk=named) if named else None
+
+
+def _start(request: HttpRequest, workspace: Workspace | None, account: SocialAccount | None) -> HttpResponse:
+    platform = account.platform if account else request.POST.get("platform", "")
+    if workspace is None or platform not in registry.IDS:
+        raise Http404
+    started = connecting.start(
+        workspace,
+        platform=platform,
+        account=account,
+        callback_url=connecting.hosted_url(platform),
+        key_id=member_of_staff(request).pk,
+        actor=Actor.from_request(request),
+        now=timezone.now(),
+    )
+    hosted.remember(request, started.state)
+    return HttpResponseRedirect(started.auth_url)
+
+
+def _listed(rows: list[Workspace], chosen: Workspace | None) -> list[Workspace]:
+    """Return what the list of workspaces has, the chosen one always."""
+    listed = rows[:MOST_LISTED]
+    return listed if chosen is None or chosen in listed else [chosen, *listed]
+
+
+def _choices(workspace: Workspace, account: SocialAccount | None) -> list[Choice]:
+    connected = SocialAccount.objects.connected().filter(workspace=workspace).order_by().values_list("platform")
+    counts = dict(connected.annotate(total=Count("pk")))
+    wanted = (account.platform,) if account else registry.IDS
+    return [_choice(registry.get(name, sandbox=workspace.is_sandbox), counts.get(name, 0)) for name in wanted]
+
+
+def _choice(platform: Any, connected: int) -> Choice:
+    return Choice(
+        id=platform.id,
+        name=platform.name,
+        takes=", ".join(str(KINDS.get(kind, kind)) for kind in platform.account_types),
+        is_configured=registry.is_configured(platform),
+        connected=connected,
+    )

@@ -1,0 +1,124 @@
+"""Models that staff write in the console through the services: a form is valid only if the service took it."""
+
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext as _
+from rest_framework.serializers import ValidationError
+
+from adminapi.console.pages import member_of_staff, show
+from adminapi.templatetags.charts import DASH
+from ouipost.errors import DomainError
+from ouipost.events.journal import SYSTEM, Actor
+from ouipost.events.operator import OperatorAdmin, words
+
+M = TypeVar("M", bound=Model)
+
+
+def column(name: str, label: Any) -> Any:
+    """Show a field under a heading in the reader's language, in a list as on a row's own page."""
+
+    @admin.display(description=label, ordering=name, empty_value=DASH)
+    def shown(row: Any) -> Any:
+        in_words = getattr(row, f"get_{name}_display", None)
+        return in_words() if in_words else getattr(row, name)
+
+    shown.__name__ = name
+    return shown
+
+
+class ServedForm(forms.ModelForm[Any]):
+    """Gives what was typed to a service; what that refuses stands beside the field that it names."""
+
+    request: HttpRequest
+    actor: Actor = SYSTEM
+    saved: Any = None
+    secret = ""
+    """What is shown once, where the service gave one."""
+
+    def serve(self) -> Any:
+        """Call the service with `cleaned_data`, and return the row that was written."""
+        raise NotImplementedError
+
+    def changed_values(self, *names: str) -> dict[str, Any]:
+        """Return those of these fields that were changed."""
+        return {name: self.cleaned_data[name] for name in names if name in self.changed_data}
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]  # Django's own hook
+        if self.errors:
+            return
+        try:
+            with transaction.atomic():
+                self.saved = self.serve()
+        except Http404:
+            self.add_error(None, _("It is gone: someone else removed it meanwhile."))
+        except ValidationError as error:
+            self._show(error.detail)
+        except DomainError as error:
+            self._refused(error)
+
+    def _refused(self, error: DomainError) -> None:
+        named = error.details.get("fields", {})
+        self._show(named)
+        if not named:
+            self.add_error(None, words(error))
+
+    def _show(self, named: Any) -> None:
+        """Put each sentence beside the field that it is about."""
+        for path, texts in named.items():
+            field = path.partition(".")[0]
+            for text in texts:
+                self.add_error(field if field in self.fields else None, str(text))
+
+
+class ServedAdmin(OperatorAdmin[M]):
+    """A model whose form is a ServedForm; it is deleted by actions that ask first, if at all."""
+
+    form: Any = ServedForm
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        made: Any = super().get_form(request, obj, change, **options)  # a class of this request alone
+        made.request, made.actor = request, Actor.from_request(request)
+        return made
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """The form has called the service."""
+        obj.pk, obj.secret = form.saved.pk, form.secret
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
+        """Offer to save, and no more: what is added next is added from the list."""
+        context |= {
+            "show_save_and_add_another": False,
+            "show_save_and_continue": "add" not in context or not context["add"],
+        }
+        return super().render_change_form(request, context, *args, **options)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        """What happened to a row is in the journal."""
+        if "audit.view" not in member_of_staff(request).granted:
+            raise PermissionDenied
+        return HttpResponseRedirect(f"{reverse('admin:events_event_changelist')}?{urlencode({'q': object_id})}")
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """The service has told the journal."""
+
+    log_change = log_addition
+
+
+def show_once(request: HttpRequest, *, title: str, says: str, secret: str, back: str) -> HttpResponse:
+    """Answer the request that made a secret with the only page that ever shows it."""
+    answer = show(request, "secret_once.html", title=title, says=says, secret=secret, back=back)
+    add_never_cache_headers(answer)
+    return answer

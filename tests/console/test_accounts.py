@@ -1,0 +1,310 @@
+"""Connected accounts in the console: what is wrong with one is said, and what can be done to it asks first."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts import registry
+from accounts.models import Pause, SocialAccount
+from accounts.platforms.base import Tokens
+from ouipost.events.models import Event
+from posts import pausing
+from posts.models import Post
+from tests.accounts.fakes import FakeNetwork
+from tests.factories import NOW, make_account, make_post, make_user, make_workspace
+from workspaces.models import Membership, Role, User, Workspace
+
+LIST = "/console/accounts/socialaccount/"
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> FakeNetwork:
+    fake = FakeNetwork()
+    monkeypatch.setattr(registry, "connector", lambda platform, workspace: fake)
+    return fake
+
+
+@pytest.fixture
+def boss(db: None) -> Client:
+    return browser_of(make_user())
+
+
+@pytest.fixture
+def editor(workspace: Workspace) -> Client:
+    user = make_user(email="editor@example.com", role=Role.EDITOR)
+    Membership.objects.create(workspace=workspace, user=user)
+    return browser_of(user)
+
+
+def browser_of(user: User) -> Client:
+    browser = Client()
+    browser.force_login(user)
+    return browser
+
+
+def page_of(account: SocialAccount, action: str = "change") -> str:
+    return f"{LIST}{account.pk}/{action}/"
+
+
+def text(answer: Any) -> str:
+    return str(answer.content.decode())
+
+
+def told(browser: Client, answer: Any) -> str:
+    assert answer.status_code == 302
+    page = browser.get(answer["Location"])
+    return " ".join(str(message) for message in page.context["messages"])
+
+
+def test_the_list_is_searched_and_narrowed(boss: Client, workspace: Workspace) -> None:
+    make_account(workspace, name="Bread page")
+    make_account(workspace, name="Tweets", platform="twitter", remote_id="2", status="expired")
+    make_account(make_workspace(name="Other"), name="Other page", remote_id="3")
+    make_account(workspace, name="Old page", remote_id="4", default_of=None, disconnected_at=NOW)
+
+    found = {
+        query: sorted(row.name for row in boss.get(f"{LIST}?{query}").context["cl"].result_list)
+        for query in (
+            *("", "q=bread", "platform__exact=twitter", "status__exact=expired", f"workspace={workspace.pk}"),
+            *("connection=gone", "connection=any"),
+        )
+    }
+
+    assert found == {
+        "": ["Bread page", "Other page", "Tweets"],
+        "q=bread": ["Bread page"],
+        "platform__exact=twitter": ["Tweets"],
+        "status__exact=expired": ["Tweets"],
+        f"workspace={workspace.pk}": ["Bread page", "Tweets"],
+        "connection=gone": ["Old page"],
+        "connection=any": ["Bread page", "Old page", "Other page", "Tweets"],
+    }
+
+
+def test_the_list_costs_the_same_for_one_account_or_fifty(
+    boss: Client, workspace: Workspace, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(50):
+        make_account(workspace, remote_id=str(number), default_of=None)
+
+    with django_assert_max_num_queries(20):
+        boss.get(LIST)
+
+
+def test_the_page_of_an_account_costs_few_queries(
+    boss: Client, workspace: Workspace, django_assert_max_num_queries: Any
+) -> None:
+    account = make_account(workspace)
+    make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW)
+
+    with django_assert_max_num_queries(20):
+        assert boss.get(page_of(account)).status_code == 200
+    with django_assert_max_num_queries(20):
+        assert boss.get(page_of(account, "disconnect")).status_code == 200
+
+
+def test_adding_an_account_leads_to_connecting_one(editor: Client) -> None:
+    assert editor.get(f"{LIST}add/")["Location"] == "/console/connect/"
+
+
+@pytest.mark.parametrize(
+    ("values", "what", "remedy"),
+    [
+        (
+            {"status": "expired", "last_error": {"code": "TOKEN_REVOKED", "message": "The token was revoked."}},
+            "The token was revoked.",
+            "has to sign in again",
+        ),
+        ({"status": "error", "last_error": {"code": "X", "message": "Cannot be read."}}, "Cannot be read.", "refresh"),
+        ({"last_error": {"code": "X", "message": "No answer."}}, "No answer.", "Posts still go out"),
+        ({"permissions": ["pages_show_list"]}, "Not granted: pages_manage_posts", "Sign in again and allow it"),
+        ({"tokens": Tokens(access_token="t", ends_at=NOW)}, "The connection has ended", "has to sign in again"),
+        ({"disconnected_at": NOW, "default_of": None}, "It was disconnected on", "connect it again"),
+    ],
+    ids=["expired", "error", "held up", "permissions", "at its end", "disconnected"],
+)
+def test_it_is_said_what_is_wrong_and_what_to_do(
+    boss: Client, workspace: Workspace, values: dict[str, Any], what: str, remedy: str
+) -> None:
+    page = text(boss.get(page_of(make_account(workspace, **values))))
+
+    assert "All is well" not in page
+    assert what in page
+    assert remedy in page
+
+
+def test_the_end_of_a_connection_is_announced_a_week_ahead(boss: Client, workspace: Workspace) -> None:
+    in_six, in_eight = (Tokens(access_token="t", ends_at=timezone.now() + timedelta(days=days)) for days in (6, 8))
+    soon = make_account(workspace, tokens=in_six)
+    later = make_account(workspace, remote_id="2", default_of=None, tokens=in_eight)
+
+    assert "The connection ends on" in text(boss.get(page_of(soon)))
+    assert "All is well" in text(boss.get(page_of(later)))
+
+
+def test_a_pause_is_told_with_its_reason_on_the_page_of_each_account(boss: Client, workspace: Workspace) -> None:
+    account = make_account(workspace)
+    make_pause(account)
+
+    assert "The operator has paused all publishing to this account: Too many." in text(boss.get(page_of(account)))
+
+
+def make_pause(account: SocialAccount) -> None:
+    Pause.objects.create(
+        scope="account",
+        subject_id=account.pk,
+        in_force=f"account:{account.pk}",
+        reason="Too many",
+        paused_at=NOW,
+    )
+
+
+def test_name_and_hashtags_are_changed_through_the_service(editor: Client, workspace: Workspace) -> None:
+    account = make_account(workspace)
+    form = {"name": "Our page", "auto_hashtags": "false", "default_hashtags": "bread rye"}
+
+    editor.post(page_of(account), form)
+    editor.post(page_of(account), form | {"auto_hashtags": "", "default_hashtags": ""})
+
+    account.refresh_from_db()
+    assert (account.name, account.name_is_ours, account.settings) == ("Our page", True, {})
+    first, _ = Event.objects.filter(type="account.updated").order_by("pk")
+    assert first.details["after"]["settings"] == {"auto_hashtags": False, "default_hashtags": ["bread", "rye"]}
+
+
+def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(editor: Client, workspace: Workspace) -> None:
+    account = make_account(workspace)
+
+    answer = editor.post(page_of(account), {"name": "Kept", "auto_hashtags": "", "default_hashtags": "bread #"})
+
+    page = answer.context["adminform"].form
+    assert list(page.errors) == ["default_hashtags"]
+    assert 'value="Kept"' in text(answer)
+    assert 'value="bread #"' in text(answer)
+    assert not Event.objects.filter(type="account.updated").exists()
+
+
+def test_disconnecting_says_how_many_posts_it_cancels_and_asks(
+    editor: Client, workspace: Workspace, network: FakeNetwork
+) -> None:
+    account = make_account(workspace)
+    for status in ("draft", "scheduled", "scheduled", "missed", "published", "failed"):
+        make_post(workspace, accounts=[account], status=status, scheduled_at=NOW)
+
+    asked = editor.get(page_of(account, "disconnect"))
+    before = SocialAccount.objects.get().is_connected
+    done = editor.post(page_of(account, "disconnect"), {"confirmed": "1"})
+
+    assert "3 posts that were not sent yet are cancelled for it." in text(asked)
+    assert (before, SocialAccount.objects.get().is_connected) == (True, False)
+    assert "Disconnect: 1 done." in told(editor, done)
+    event = Event.objects.get(type="account.disconnected")
+    assert (event.details["cancelled"], event.user_email) == (3, "editor@example.com")
+
+
+def test_several_accounts_are_disconnected_at_once_after_a_question(
+    editor: Client, workspace: Workspace, network: FakeNetwork
+) -> None:
+    pages = [make_account(workspace), make_account(workspace, remote_id="2", default_of=None)]
+    make_post(workspace, accounts=pages, status="scheduled", scheduled_at=NOW)
+    chosen = {"action": "disconnect_all", "_selected_action": [page.pk for page in pages]}
+
+    asked = editor.post(LIST, chosen)
+    editor.post(LIST, chosen | {"confirmed": "1"})
+
+    assert "1 post that was not sent yet is cancelled for it." in text(asked)
+    assert not SocialAccount.objects.connected().exists()
+    assert Post.objects.get().status in ("draft", "cancelled")
+
+
+def test_another_account_becomes_the_default(editor: Client, workspace: Workspace) -> None:
+    old, new = make_account(workspace), make_account(workspace, remote_id="2", default_of=None)
+
+    assert f"/{old.pk}/make_default/" not in text(editor.get(page_of(old)))
+    editor.post(page_of(new, "make_default"), {"confirmed": "1"})
+
+    assert [SocialAccount.objects.get(pk=each.pk).is_default for each in (old, new)] == [False, True]
+
+
+def test_an_account_is_refreshed_at_the_network(editor: Client, workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_account(workspace, name="Old name")
+
+    asked = editor.get(page_of(account, "refresh"))
+    before = list(network.calls)
+    editor.post(page_of(account, "refresh"), {"confirmed": "1"})
+
+    assert (asked.status_code, before) == (200, [])
+    assert SocialAccount.objects.get().followers == 15420
+    assert Event.objects.get(type="account.refreshed").user_email == "editor@example.com"
+
+
+def test_signing_in_again_begins_on_the_page_for_it(editor: Client, workspace: Workspace) -> None:
+    account = make_account(workspace)
+
+    assert editor.get(page_of(account, "reconnect"))["Location"] == f"/console/connect/?account={account.pk}"
+
+
+def test_an_account_is_paused_with_a_reason_and_resumed(boss: Client, workspace: Workspace) -> None:
+    account = make_account(workspace)
+
+    asked = boss.get(page_of(account, "pause"))
+    without = boss.post(page_of(account, "pause"), {"reason": " "})
+    nothing = pausing.in_force_for(None)
+    boss.post(page_of(account, "pause"), {"reason": "Too many complaints"})
+    [paused] = pausing.in_force_for(None)
+    boss.post(page_of(account, "resume"), {"confirmed": "1"})
+
+    assert (asked.status_code, without.status_code, nothing) == (200, 422, [])
+    assert "Say why" in text(without)
+    assert (paused.subject_id, paused.reason) == (account.pk, "Too many complaints")
+    assert pausing.in_force_for(None) == []
+
+
+def test_only_who_manages_the_system_pauses(editor: Client, workspace: Workspace) -> None:
+    account = make_account(workspace)
+
+    assert f"/{account.pk}/pause/" not in text(editor.get(page_of(account)))
+    assert editor.get(page_of(account, "pause")).status_code == 403
+    assert editor.post(page_of(account, "pause"), {"reason": "x"}).status_code == 403
+    assert editor.post(page_of(account, "resume"), {"confirmed": "1"}).status_code == 403
+
+
+@pytest.mark.parametrize("action", ["disconnect", "refresh", "make_default", "reconnect"])
+def test_nobody_acts_on_accounts_of_other_workspaces(editor: Client, action: str) -> None:
+    account = make_account(make_workspace(name="Other"), name="Secret page")
+
+    assert editor.post(page_of(account, action), {"confirmed": "1"}).status_code == 404
+    assert editor.get(page_of(account)).status_code == 302  # Django's own: there is no such row for this person
+    assert "Secret page" not in text(editor.get(LIST))
+    assert SocialAccount.objects.get().is_connected
+
+
+@pytest.mark.parametrize("action", ["disconnect", "refresh", "make_default", "reconnect", "pause", "resume"])
+def test_a_disconnected_account_is_looked_at_only(boss: Client, workspace: Workspace, action: str) -> None:
+    account = make_account(workspace, disconnected_at=NOW, default_of=None)
+
+    page = text(boss.get(page_of(account)))
+
+    assert (f"/{account.pk}/{action}/" in page, 'name="name"' in page) == (False, False)
+    assert boss.post(page_of(account, action), {"confirmed": "1", "reason": "x"}).status_code == 404
+
+
+@pytest.mark.parametrize("action", ["disconnect", "refresh", "make_default", "resume", "pause"])
+def test_looking_changes_nothing(boss: Client, workspace: Workspace, action: str, network: FakeNetwork) -> None:
+    account = make_account(workspace, default_of=None)
+    before = Event.objects.count()
+
+    boss.get(page_of(account, action))
+    boss.get(f"{page_of(account, action)}?confirmed=1")
+
+    assert (Event.objects.count(), network.calls) == (before, [])
+
+
+def test_what_happened_to_an_account_is_read_in_the_journal(boss: Client, editor: Client, workspace: Workspace) -> None:
+    account = make_account(workspace)
+
+    assert boss.get(page_of(account, "history"))["Location"] == f"/console/events/event/?q={account.pk}"
+    assert editor.get(page_of(account, "history")).status_code == 403

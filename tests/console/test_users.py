@@ -1,0 +1,234 @@
+"""Users in the console: as with /admin/users, with the same guards; and who logs in there, and for how long."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from adminapi.console.user_admin import MEANINGS
+from adminapi.logins import MOST_OF_EMAIL
+from ouipost.events.models import Event
+from tests.factories import make_user, make_workspace
+from workspaces.models import Membership, Role, User
+from workspaces.permissions import ADMIN_PERMISSIONS
+
+LIST = "/console/workspaces/user/"
+PASSWORD = "a much longer pass phrase"
+FORM = {"email": "New@Example.com", "name": "New", "role": "editor", "password": PASSWORD, "is_active": "on"}
+
+
+@pytest.fixture
+def admin_user(db: None) -> User:
+    return make_user()
+
+
+@pytest.fixture
+def boss(admin_user: User) -> Client:
+    browser = Client()
+    browser.force_login(admin_user)
+    return browser
+
+
+def page_of(user: User, action: str = "change") -> str:
+    return f"{LIST}{user.pk}/{action}/"
+
+
+def text(answer: Any) -> str:
+    return str(answer.content.decode())
+
+
+def told(browser: Client, answer: Any) -> str:
+    page = browser.get(answer["Location"])
+    return " ".join(str(message) for message in page.context["messages"])
+
+
+def log_in(email: str, password: str) -> Client:
+    browser = Client()
+    browser.post("/console/login/", {"username": email, "password": password})
+    return browser
+
+
+def is_in(browser: Client) -> bool:
+    return browser.get("/console/").status_code == 200
+
+
+def test_every_permission_is_explained() -> None:
+    assert tuple(MEANINGS) == ADMIN_PERMISSIONS
+
+
+def test_a_new_user_logs_in_at_once(boss: Client) -> None:
+    answer = boss.post(f"{LIST}add/", FORM)
+
+    user = User.objects.get(email="new@example.com")
+    assert (answer.status_code, user.role, user.permissions, user.name) == (302, "editor", None, "New")
+    assert is_in(log_in("new@example.com", PASSWORD))
+    event = Event.objects.get(type="user.created")
+    assert event.user_email == "admin@example.com"
+    assert PASSWORD not in str(list(Event.objects.values()))
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"password": "12345678"}, "password"),
+        ({"email": "admin@example.com"}, "email"),
+        ({"email": "no address"}, "email"),
+        ({"role": "king"}, "role"),
+        ({"password": ""}, "password"),
+    ],
+    ids=["weak password", "taken", "no address", "no role", "no password"],
+)
+def test_what_is_wrong_stands_beside_its_field(boss: Client, given: dict[str, str], field: str) -> None:
+    answer = boss.post(f"{LIST}add/", FORM | given)
+
+    assert list(answer.context["adminform"].form.errors) == [field]
+    assert 'value="New"' in text(answer)
+    assert PASSWORD not in text(answer)
+    assert User.objects.count() == 1
+
+
+def test_a_user_may_have_a_list_of_their_own_and_give_it_back(boss: Client) -> None:
+    user = make_user(email="e@example.com", role=Role.EDITOR)
+    form = {"email": user.email, "name": "", "role": "editor", "is_active": "on"}
+
+    boss.post(page_of(user), form | {"has_own_list": "on", "permissions": ["audit.view"]})
+    user.refresh_from_db()
+    own = user.permissions
+    boss.post(page_of(user), form | {"permissions": ["audit.view"]})
+    user.refresh_from_db()
+
+    assert (own, user.permissions) == (["audit.view"], None)
+
+
+def test_another_role_ends_the_sessions_and_a_name_does_not(boss: Client) -> None:
+    user = make_user(email="e@example.com", role=Role.EDITOR)
+    browser = Client()
+    browser.force_login(user)
+    form = {"email": user.email, "name": "Eve", "role": "editor", "is_active": "on"}
+
+    boss.post(page_of(user), form)
+    after_name = is_in(browser)
+    boss.post(page_of(user), form | {"role": "viewer"})
+
+    assert (after_name, is_in(browser)) == (True, False)
+    assert User.objects.get(pk=user.pk).role == "viewer"
+
+
+def test_a_session_ends_when_its_user_is_deactivated(boss: Client) -> None:
+    user = make_user(email="e@example.com", role=Role.EDITOR, password=PASSWORD)
+    browser = log_in("e@example.com", PASSWORD)
+    chosen = {"action": "deactivate_all", "_selected_action": [user.pk]}
+
+    boss.post(LIST, chosen)
+    while_asked = is_in(browser)
+    boss.post(LIST, chosen | {"confirmed": "1"})
+
+    assert (while_asked, is_in(browser), is_in(log_in("e@example.com", PASSWORD))) == (True, False, False)
+    boss.post(LIST, chosen | {"action": "activate_all", "confirmed": "1"})
+    assert (is_in(browser), is_in(log_in("e@example.com", PASSWORD))) == (False, True)
+
+
+@pytest.mark.parametrize("change", [{"role": "editor"}, {"is_active": ""}], ids=["another role", "deactivated"])
+def test_the_last_administrator_stays_one(boss: Client, admin_user: User, change: dict[str, str]) -> None:
+    form = {"email": admin_user.email, "name": "", "role": "admin", "is_active": "on"} | change
+
+    answer = boss.post(page_of(admin_user), {name: value for name, value in form.items() if value})
+
+    assert "The last active administrator cannot be removed" in text(answer)
+    assert User.objects.get(role="admin").is_active
+
+
+def test_the_last_administrator_is_not_deactivated_from_the_list(boss: Client, admin_user: User) -> None:
+    chosen = {"action": "deactivate_all", "_selected_action": [admin_user.pk], "confirmed": "1"}
+
+    page = boss.post(LIST, chosen, follow=True)
+
+    assert "The last active administrator" in " ".join(str(each) for each in page.context["messages"])
+    assert is_in(boss)
+
+
+def test_a_user_is_deleted_after_a_question_and_nobody_deletes_themselves(boss: Client, admin_user: User) -> None:
+    user = make_user(email="e@example.com")
+
+    asked = boss.get(page_of(user, "delete_user"))
+    before = User.objects.count()
+    done = boss.post(page_of(user, "delete_user"), {"confirmed": "1"})
+    themselves = boss.post(page_of(admin_user, "delete_user"), {"confirmed": "1"})
+
+    assert ("stays in the audit log" in text(asked), before, User.objects.count()) == (True, 2, 1)
+    assert done["Location"] == LIST
+    assert "Nobody can delete themselves." in told(boss, themselves)
+
+
+def test_django_offers_no_way_around_the_services(boss: Client) -> None:
+    user = make_user(email="e@example.com")
+    actions = boss.get(LIST).context["action_form"].fields["action"].choices
+
+    assert boss.post(page_of(user, "delete"), {"post": "yes"}).status_code == 403
+    assert "delete_selected" not in dict(actions)
+
+
+def test_someone_gets_another_password_and_is_signed_out_everywhere(boss: Client) -> None:
+    user = make_user(email="e@example.com", role=Role.EDITOR)
+    browser = Client()
+    browser.force_login(user)
+
+    weak = boss.post(page_of(user, "set_password"), {"password": "password"})
+    still = is_in(browser)
+    done = boss.post(page_of(user, "set_password"), {"password": PASSWORD})
+
+    assert "e@example.com has another password." in told(boss, done)
+    assert (boss.get(page_of(user, "set_password")).status_code, weak.status_code) == (200, 422)
+    assert "too common" in text(weak)
+    assert (still, is_in(browser), is_in(log_in("e@example.com", PASSWORD))) == (True, False, True)
+    assert PASSWORD not in str(list(Event.objects.values()))
+
+
+def test_passwords_that_are_guessed_at_the_consoles_door_lock_it_for_a_while(admin_user: User) -> None:
+    for number in range(MOST_OF_EMAIL):
+        assert not is_in(log_in("admin@example.com", f"guess {number}"))
+
+    browser = Client()
+    answer = browser.post("/console/login/", {"username": "admin@example.com", "password": "a long pass phrase"})
+
+    assert (answer.status_code, is_in(browser)) == (200, False)
+    assert "Too many failed logins" in text(answer)
+
+
+def test_guesses_at_the_console_count_for_the_api_too(admin_user: User) -> None:
+    for number in range(MOST_OF_EMAIL):
+        log_in("admin@example.com", f"guess {number}")
+
+    body = {"email": "admin@example.com", "password": "a long pass phrase"}
+    answer = Client().post("/admin/login", body, content_type="application/json")
+
+    assert answer.status_code == 429
+
+
+def test_the_page_says_where_a_user_works(boss: Client) -> None:
+    user = make_user(email="e@example.com", role=Role.EDITOR)
+    for name in ("Bakery", "Books"):
+        Membership.objects.create(workspace=make_workspace(name=name), user=user)
+
+    assert "Bakery, Books" in text(boss.get(page_of(user)))
+
+
+def test_pages_cost_the_same_for_one_user_or_fifty(boss: Client, django_assert_max_num_queries: Any) -> None:
+    for number in range(50):
+        user = User.objects.create(email=f"u{number}@example.com", role=Role.EDITOR)
+
+    for path in (LIST, f"{LIST}add/", page_of(user)):
+        with django_assert_max_num_queries(20):
+            boss.get(path)
+
+
+@pytest.mark.parametrize("role", [Role.EDITOR, Role.VIEWER])
+def test_others_come_to_no_user(role: str, admin_user: User) -> None:
+    browser = Client()
+    browser.force_login(make_user(email="other@example.com", role=role))
+    actions = ("change", "set_password", "delete_user")
+
+    paths = [LIST, f"{LIST}add/", *(page_of(admin_user, action) for action in actions)]
+
+    assert {browser.post(path, FORM | {"confirmed": "1"}).status_code for path in paths} == {403}
+    assert User.objects.count() == 2

@@ -1,0 +1,189 @@
+"""Workspaces in the console: settings as fields, members, and a deletion that says what goes."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from ouipost.events.models import Event
+from tests.factories import NOW, make_account, make_post, make_schedule, make_user, make_workspace
+from workspaces.models import Membership, Role, User, Workspace
+
+LIST = "/console/workspaces/workspace/"
+FORM = {"name": "Bakery", "description": "", "timezone": "", "default_hashtags": ""}
+
+
+@pytest.fixture
+def boss(db: None) -> Client:
+    return browser_of(make_user())
+
+
+def browser_of(user: User) -> Client:
+    browser = Client()
+    browser.force_login(user)
+    return browser
+
+
+def manager_of(workspace: Workspace) -> tuple[Client, User]:
+    """Someone who manages workspaces and is no administrator."""
+    user = make_user(email="m@example.com", role=Role.EDITOR, permissions=["workspaces.manage"])
+    Membership.objects.create(workspace=workspace, user=user)
+    return browser_of(user), user
+
+
+def page_of(workspace: Workspace, action: str = "change") -> str:
+    return f"{LIST}{workspace.pk}/{action}/"
+
+
+def text(answer: Any) -> str:
+    return str(answer.content.decode())
+
+
+def test_a_workspace_is_made_with_settings_and_members(boss: Client) -> None:
+    user = make_user(email="e@example.com", role=Role.EDITOR)
+    form = FORM | {
+        "mode": "sandbox",
+        "timezone": "Europe/Paris",
+        "publish_late_up_to_minutes": "30",
+        "auto_hashtags": "on",
+        "default_hashtags": "bread rye",
+        "members": [user.pk],
+    }
+
+    boss.post(f"{LIST}add/", form)
+
+    workspace = Workspace.objects.get()
+    assert (workspace.name, workspace.mode) == ("Bakery", "sandbox")
+    assert workspace.settings == {
+        "timezone": "Europe/Paris",
+        "publish_late_up_to_minutes": 30,
+        "auto_hashtags": True,
+        "default_hashtags": ["bread", "rye"],
+    }
+    assert [each.user_id for each in workspace.memberships.all()] == [user.pk]
+    assert Event.objects.get(type="workspace.created").user_email == "admin@example.com"
+
+
+def test_settings_are_changed_one_by_one_and_others_are_kept(boss: Client) -> None:
+    kept = {"timezone": "Europe/Paris", "publish_late_up_to_minutes": 30, "colour": "green"}
+    workspace = make_workspace(settings=kept)
+
+    boss.post(page_of(workspace), FORM | {"publish_late_up_to_minutes": "0", "timezone": "Europe/Paris"})
+
+    workspace.refresh_from_db()
+    assert workspace.settings == kept | {"publish_late_up_to_minutes": 0}
+
+
+def test_an_emptied_setting_is_the_usual_one_again(boss: Client) -> None:
+    workspace = make_workspace(settings={"timezone": "Europe/Paris", "publish_late_up_to_minutes": 30})
+
+    boss.post(page_of(workspace), FORM | {"publish_late_up_to_minutes": ""})
+
+    workspace.refresh_from_db()
+    assert (workspace.settings, workspace.timezone, workspace.publish_late_up_to_minutes) == ({}, "UTC", 360)
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"timezone": "Mars/Olympus"}, "timezone"),
+        ({"publish_late_up_to_minutes": "10081"}, "publish_late_up_to_minutes"),
+        ({"publish_late_up_to_minutes": "-1"}, "publish_late_up_to_minutes"),
+        ({"default_hashtags": "bread #"}, "default_hashtags"),
+        ({"name": ""}, "name"),
+        ({"members": ["user_nobody"]}, "members"),
+    ],
+    ids=["no zone", "too late", "before", "no tag", "no name", "nobody"],
+)
+def test_what_is_wrong_stands_beside_its_field_and_nothing_is_saved(
+    boss: Client, given: dict[str, Any], field: str
+) -> None:
+    workspace = make_workspace()
+
+    answer = boss.post(page_of(workspace), FORM | {"description": "Typed", "default_hashtags": "ok"} | given)
+
+    assert list(answer.context["adminform"].form.errors) == [field]
+    assert "Typed" in text(answer)
+    workspace.refresh_from_db()
+    assert (workspace.settings, workspace.description) == ({}, "")
+
+
+def test_members_are_chosen_and_taken_out(boss: Client) -> None:
+    workspace = make_workspace()
+    first, second = make_user(email="a@example.com", role="editor"), make_user(email="b@example.com", role="editor")
+    Membership.objects.create(workspace=workspace, user=first)
+
+    boss.post(page_of(workspace), FORM | {"members": [second.pk]})
+
+    assert list(workspace.memberships.values_list("user", flat=True)) == [second.pk]
+    told = Event.objects.get(type="workspace.members_changed").details
+    assert (told["before"]["members"], told["after"]["members"]) == ([first.pk], [second.pk])
+
+
+def test_who_may_not_see_users_sees_the_members_only(db: None) -> None:
+    make_user(email="secret@example.com")
+    workspace = make_workspace()
+    browser, _ = manager_of(workspace)
+
+    page = text(browser.get(page_of(workspace)))
+
+    assert ("m@example.com" in page, "secret@example.com" in page) == (True, False)
+
+
+def test_nobody_takes_themselves_out_by_mistake(db: None) -> None:
+    workspace = make_workspace()
+    browser, user = manager_of(workspace)
+
+    answer = browser.post(page_of(workspace), FORM)
+
+    assert list(answer.context["adminform"].form.errors) == ["members"]
+    assert workspace.memberships.get().user == user
+
+
+def test_deleting_says_what_goes_with_it_and_asks(boss: Client) -> None:
+    workspace = make_workspace()
+    account = make_account(workspace)
+    make_schedule(workspace)
+    for status in ("scheduled", "scheduled", "draft", "published"):
+        make_post(workspace, accounts=[account], status=status, scheduled_at=NOW)
+
+    asked = text(boss.get(page_of(workspace, "delete_workspace")))
+    before = Workspace.objects.present().count()
+    done = boss.post(page_of(workspace, "delete_workspace"), {"confirmed": "1"})
+
+    assert "its posts (4)" in asked
+    assert "accounts (1)" in asked
+    assert "schedules (1)" in asked
+    assert "never sent then: 2." in asked
+    assert (before, Workspace.objects.present().count(), done["Location"]) == (1, 0, LIST)
+    assert Event.objects.get(type="workspace.deleted").user_email == "admin@example.com"
+
+
+def test_nobody_changes_or_deletes_a_workspace_that_is_not_theirs(db: None) -> None:
+    other = make_workspace(name="Other")
+    browser, _ = manager_of(make_workspace())
+
+    assert browser.post(page_of(other, "delete_workspace"), {"confirmed": "1"}).status_code == 404
+    assert browser.post(page_of(other), FORM | {"name": "Taken"}).status_code == 302  # Django's: no such row
+    assert "Other" not in text(browser.get(LIST))
+    other.refresh_from_db()
+    assert (other.name, other.deleted_at) == ("Other", None)
+
+
+def test_an_account_is_connected_from_the_page_of_its_workspace(boss: Client) -> None:
+    workspace = make_workspace()
+    browser, _ = manager_of(workspace)
+
+    assert boss.get(page_of(workspace, "connect_account"))["Location"] == f"/console/connect/?workspace={workspace.pk}"
+    assert browser.get(page_of(workspace, "connect_account")).status_code == 403
+
+
+def test_pages_cost_the_same_for_one_workspace_or_fifty(boss: Client, django_assert_max_num_queries: Any) -> None:
+    for number in range(50):
+        workspace = make_workspace(name=f"W{number}")
+        user = User.objects.create(email=f"u{number}@example.com", role=Role.EDITOR)
+        Membership.objects.create(workspace=workspace, user=user)
+
+    for path in (LIST, f"{LIST}add/", page_of(workspace), page_of(workspace, "delete_workspace")):
+        with django_assert_max_num_queries(20):
+            boss.get(path)
