@@ -1,6 +1,6 @@
 """What each account would get of a post, and what its network would say to it; nothing here is stored."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -47,10 +47,13 @@ def validate(
     return rules.find_issues(post, [*found.accounts, *_stand_ins(workspace, found.missing.values())], [])
 
 
-def preview(post: Post) -> list[Preview]:
-    """Return what each target gets: what was sent where it is out, else what would be sent now."""
-    media = files.as_content(post)
-    return [_preview(post, account, target, media) for account, target in _recipients(post)]
+def preview(post: Post, *, media: Sequence[Media] | None = None) -> list[Preview]:
+    """Return what each target gets: what was sent where it is out, else what would be sent now.
+
+    `media` stands for the files of a post that is not stored, or that shall have them otherwise.
+    """
+    held = files.as_content(post) if media is None else media
+    return [_preview(post, account, target, held) for account, target in _recipients(post)]
 
 
 def _recipients(post: Post) -> list[tuple[SocialAccount, Target | None]]:
@@ -76,7 +79,7 @@ def _stand_in(workspace: Workspace, platform: str) -> SocialAccount:
     return account
 
 
-def _preview(post: Post, account: SocialAccount, target: Target | None, media: list[Media]) -> Preview:
+def _preview(post: Post, account: SocialAccount, target: Target | None, media: Sequence[Media]) -> Preview:
     platform = registry.get(account.platform)
     content = compose(post, account, platform, media)
     if target is not None and target.sent_text and _may_be_out(target):

@@ -34,6 +34,7 @@ def sidebar(request: HttpRequest) -> list[Entry]:
             "items": [
                 _entry(_("Overview"), "space_dashboard", "admin:index"),
                 _entry(_("Calendar"), "calendar_month", "console_calendar", "posts.manage"),
+                _entry(_("New post"), "edit_square", "console_compose", "posts.manage"),
                 _model(_("Posts"), "article", "posts_post", "posts.manage"),
                 _model(_("Schedules"), "schedule", "posts_schedule", "posts.manage"),
                 _model(_("Accounts"), "share", "accounts_socialaccount", "accounts.manage"),

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path
 from django.views.i18n import set_language
 
-from adminapi.console import calendar
+from adminapi.console import calendar, compose
 from adminapi.console.connect import connect
 from adminapi.console.numbers import analytics
 from adminapi.console.own_password import own_password
@@ -13,6 +13,10 @@ urlpatterns: list[URLPattern] = [
     path("language", set_language, name="set_language"),
     path("connect/", connect, name="console_connect"),
     path("analytics/", analytics, name="console_analytics"),
+    path("compose/", compose.compose, name="console_compose"),
+    path("compose/preview/", compose.preview, name="console_compose_preview"),
+    path("compose/files/", compose.upload, name="console_compose_upload"),
+    path("compose/<str:pk>/", compose.compose_post, name="console_compose_post"),
     path("calendar/", calendar.calendar, name="console_calendar"),
     path("calendar/events", calendar.events, name="console_calendar_events"),
     path("calendar/posts/<str:pk>/move", calendar.move, name="console_calendar_move"),

@@ -1,0 +1,204 @@
+"""Composing a post: one page to write it, add pictures, choose accounts, and send it on its way."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from adminapi.console import compose_fields as fields
+from adminapi.console import compose_saving as saving
+from adminapi.console.compose_forms import Sheet, empty_sheet, read_sheet, sheet_of
+from adminapi.console.compose_preview import previewed
+from adminapi.console.pages import page, show
+from ouipost.events.journal import Actor
+from posts.inputs import MAX_CONTENT
+from posts.models import Post, PostStatus, Schedule
+from posts.slots import shown
+from posts.storage import EXTENSIONS
+from workspaces.console import limited, workspaces_of
+from workspaces.models import Workspace
+
+WORDS = "D j M Y, H:i"
+
+
+@page("posts.manage")
+@require_http_methods(["GET", "HEAD", "POST"])
+def compose(request: HttpRequest) -> HttpResponse:
+    """Show an empty page for a new post, or do what its buttons say."""
+    if request.method == "POST":
+        return _submitted(request, _named_post(request))
+    workspace = _workspace(request, request.GET.get("workspace", ""))
+    if workspace is None:
+        return show(request, "compose_nowhere.html", title=_("New post"))
+    return _shown(request, empty_sheet(workspace, at=request.GET.get("at", "")))
+
+
+@page("posts.manage")
+@require_http_methods(["GET", "HEAD", "POST"])
+def compose_post(request: HttpRequest, pk: str) -> HttpResponse:
+    """Show a draft or scheduled post for editing, or do what the buttons say."""
+    post = _post(request, pk)
+    if request.method == "POST":
+        return _submitted(request, post)
+    if not post.is_editable:
+        return show(request, "compose_closed.html", title=_("Edit post"), post=post)
+    return _shown(request, sheet_of(post))
+
+
+@page("posts.manage")
+@require_POST
+def preview(request: HttpRequest) -> HttpResponse:
+    """Show what each account would get of what is written so far; saves nothing."""
+    sheet = _sheet(request, _named_post(request))
+    found = previewed(sheet, now=timezone.now())
+    context = {
+        "sheet": sheet,
+        "previews": found,
+        "refused": _told(sheet),
+        "errors": sum(trouble.is_error for each in found for trouble in each.troubles),
+        "warnings": sum(not trouble.is_error for each in found for trouble in each.troubles),
+    }
+    return TemplateResponse(request, "console/compose_preview.html", context)
+
+
+@page("posts.manage")
+@require_POST
+def upload(request: HttpRequest) -> HttpResponse:
+    """Attach one file; a page that was never saved is saved as a draft first. Answers with the file's row."""
+    sheet = _sheet(request, _named_post(request))
+    is_new = sheet.post is None
+    given = request.FILES.get("file")
+    media = saving.upload(sheet, given, actor=Actor.from_request(request)) if given else None
+    if media is None or sheet.post is None:
+        told = [text for texts in sheet.errors.values() for text in texts]
+        return JsonResponse({"refused": told or [_("No file came with the request.")]})
+    return JsonResponse(
+        {
+            "post": sheet.post.pk,
+            "address": reverse("console_compose_post", args=[sheet.post.pk]),
+            "is_new": is_new,
+            "row": render_to_string("console/compose_file.html", {"file": fields.thumbnail(sheet.files[-1])}, request),
+        }
+    )
+
+
+def _workspace(request: HttpRequest, pk: str) -> Workspace | None:
+    """Return the workspace that is named, else the first; None for whoever works in none."""
+    mine = workspaces_of(request)
+    return get_object_or_404(mine, pk=pk) if pk else mine.first()
+
+
+def _post(request: HttpRequest, pk: str) -> Post:
+    mine = limited(Post.objects.select_related("workspace", "schedule"), request)
+    post: Post = get_object_or_404(mine, pk=pk)
+    return post
+
+
+def _named_post(request: HttpRequest) -> Post | None:
+    """Return the post that the page has become since it was opened, by its first file or its first saving."""
+    pk = request.POST.get("post", "")
+    return _post(request, pk) if pk else None
+
+
+def _sheet(request: HttpRequest, post: Post | None) -> Sheet:
+    workspace = post.workspace if post else _workspace(request, request.POST.get("workspace", ""))
+    if workspace is None:
+        raise Http404
+    return read_sheet(workspace, post, request.POST)
+
+
+def _submitted(request: HttpRequest, post: Post | None) -> HttpResponse:
+    """Do what the pressed button says; where anything is refused, show the page with all that was written."""
+    sheet, do = _sheet(request, post), request.POST.get("do", "")
+    if do not in saving.BUTTONS:
+        return _shown(request, sheet)  # another workspace was chosen: its accounts, and what was written
+    actor = Actor.from_request(request)
+    for given in request.FILES.getlist("file"):
+        saving.upload(sheet, given, actor=actor)
+    done = None if sheet.errors else saving.carry_out(sheet, do=do, actor=actor)
+    if done is None:
+        return _shown(request, sheet)
+    saved, warnings = done
+    messages.success(request, _outcome(saved, do))
+    for warning in warnings:
+        messages.warning(request, warning)
+    stays = do in (saving.DRAFT, saving.SAVE)
+    return HttpResponseRedirect(
+        reverse("console_compose_post" if stays else "admin:posts_post_change", args=[saved.pk])
+    )
+
+
+def _outcome(post: Post, do: str) -> str:
+    match do:
+        case saving.PUBLISH:
+            return _("The post is on its way. This page shows what became of it at each network.")
+        case saving.DRAFT:
+            return _("Saved as a draft. Nothing goes out until you schedule or publish it.")
+    if post.scheduled_at is None:
+        return _("Saved.")
+    told = (
+        _("Scheduled for %(time)s (%(zone)s).")
+        if do != saving.SAVE
+        else _("Saved. It goes out on %(time)s (%(zone)s).")
+    )
+    return told % {"time": _local(post.scheduled_at, _zone(post)), "zone": _zone(post)}
+
+
+def _zone(post: Post) -> str:
+    return post.scheduled_timezone or post.workspace.timezone
+
+
+def _local(moment: datetime, zone: str) -> str:
+    return date_format(datetime.fromisoformat(shown(moment, zone=zone)), WORDS)
+
+
+def _told(sheet: Sheet) -> list[str]:
+    """Return all that is refused, each once."""
+    return list(dict.fromkeys(text for texts in sheet.errors.values() for text in texts))
+
+
+def _shown(request: HttpRequest, sheet: Sheet) -> HttpResponse:
+    post = sheet.post
+    return show(
+        request,
+        "compose.html",
+        title=_("Edit post") if post else _("New post"),
+        sheet=sheet,
+        post=post,
+        address=reverse("console_compose_post", args=[post.pk]) if post else reverse("console_compose"),
+        is_scheduled=post is not None and post.status == PostStatus.SCHEDULED,
+        workspaces=[] if post else list(workspaces_of(request)),
+        schedules=list(Schedule.objects.filter(workspace=sheet.workspace).order_by("name", "pk")),
+        groups=fields.groups(sheet),
+        chosen=fields.chosen_networks(sheet),
+        sections=fields.sections(sheet),
+        files=fields.thumbnails(sheet),
+        candidates=_candidates(sheet),
+        scheduled=_local(post.scheduled_at, _zone(post)) if post and post.scheduled_at else "",
+        zone=_zone(post) if post else "",
+        refused=_told(sheet),
+        accepted=",".join(EXTENSIONS),
+        most_characters=MAX_CONTENT,
+    )
+
+
+def _candidates(sheet: Sheet) -> list[dict[str, Any]]:
+    """Return the moments that a doubtful local time may mean, each with its words and its offset."""
+    zone = sheet.workspace.timezone
+    return [
+        {
+            "value": moment.isoformat(),
+            "words": _local(moment, zone),
+            "offset": shown(moment, zone=zone)[-6:],
+        }
+        for moment in sheet.candidates
+    ]

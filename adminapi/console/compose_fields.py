@@ -1,0 +1,301 @@
+"""What the page that composes a post is drawn from: accounts by network, and a section of fields for each network."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from accounts import registry
+from accounts.models import AccountStatus, SocialAccount
+from accounts.platforms.base import Option
+from adminapi.console import compose_words as words
+from adminapi.console.compose_forms import OWN, File, Sheet, options_of
+from adminapi.templatetags.console import network_name
+from posts.media_urls import signed_url
+
+LONG = 120
+"""A text with a limit above this gets several lines."""
+
+
+ELEMENTS = {"files": "compose-file", "platforms": "compose-where", "schedule_id": "schedule_id"}
+
+
+def id_of(name: str) -> str:
+    """Return the id of the element of the page that has the field of this name."""
+    if name.startswith("platform_content."):
+        return name.replace(".", "-")
+    return ELEMENTS.get(name, f"post-{name}" if name else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A box before an account: `value` is what the post would name it by, as the API does."""
+
+    value: str
+    label: str
+    platform: str
+    username: str = ""
+    image: str = ""
+    status: str = ""
+    reason: str = ""
+    """Why it cannot be chosen, or what is wrong with it."""
+    is_chosen: bool = False
+
+    @property
+    def is_barred(self) -> bool:
+        """Whether it cannot be chosen; one that is chosen can always be taken away."""
+        return bool(self.reason) and not self.is_chosen
+
+    @property
+    def initial(self) -> str:
+        return self.label[:1].upper()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The accounts of one network."""
+
+    name: str
+    choices: list[Choice]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One field of a section: `kind` is line, lines, several, number or choice."""
+
+    name: str
+    label: str
+    kind: str
+    value: Any
+    choices: Sequence[tuple[str, str]] = ()
+    hint: str = ""
+    errors: Sequence[str] = ()
+    is_required: bool = False
+
+    @property
+    def id(self) -> str:
+        return id_of(self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """A field in which a network can say something else than the post, once its box is checked."""
+
+    name: str
+    says: str
+    """What its box says."""
+    field: Field
+    is_own: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """What one network, or one account, gets differently."""
+
+    key: str
+    platform: str
+    name: str
+    own: list[Own]
+    options: list[Field]
+    is_chosen: bool
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is wrong in it, so that nobody has to look for it."""
+        return any(field.errors for field in [*(each.field for each in self.own), *self.options])
+
+    @property
+    def said(self) -> int:
+        """How many fields say something."""
+        return sum(each.is_own for each in self.own) + sum(field.value not in ("", []) for field in self.options)
+
+
+def groups(sheet: Sheet) -> list[Group]:
+    """Return all that a post can be sent to, by network, in the order of the networks."""
+    named = sheet.body["platforms"]
+    choices = [_choice(account, named) for account in sheet.accounts]
+    taken = {choice.value for choice in choices}
+    choices += [_without_account(name) for name in named if name in registry.IDS and name not in taken]
+    choices.sort(key=lambda choice: registry.IDS.index(choice.platform))
+    return [
+        Group(name=network_name(platform), choices=list(found))
+        for platform, found in groupby(choices, key=lambda choice: choice.platform)
+    ]
+
+
+def _choice(account: SocialAccount, named: Sequence[str]) -> Choice:
+    by_network = account.is_default and account.platform in named
+    return Choice(
+        value=account.platform if by_network else account.pk,
+        label=account.name,
+        platform=account.platform,
+        username=registry.get(account.platform).username_prefix + account.username if account.username else "",
+        status=account.status if account.is_connected else "disconnected",
+        reason=_reason(account),
+        is_chosen=by_network or account.pk in named,
+    )
+
+
+def _reason(account: SocialAccount) -> str:
+    if not account.is_connected:
+        return _("It was disconnected. Take it away, or connect it again.")
+    if account.status == AccountStatus.EXPIRED:
+        return _("Its sign-in has expired. Connect it again first.")
+    return ""
+
+
+def _without_account(platform: str) -> Choice:
+    return Choice(
+        value=platform,
+        label=network_name(platform),
+        platform=platform,
+        reason=_("No account is connected. Connect one, or take it away."),
+        is_chosen=True,
+    )
+
+
+def sections(sheet: Sheet) -> list[Section]:
+    """Return a section for each network that the workspace can send to, and for each account that has its own entry."""
+    networks = {account.pk: account.platform for account in sheet.accounts}
+    chosen = chosen_networks(sheet)
+    entries = sheet.body["platform_content"]
+    used = {*networks.values(), *chosen, *entries}
+    own = [key for key in entries if key in networks]
+    return [
+        *(_section(sheet, name, name, network_name(name), chosen) for name in registry.IDS if name in used),
+        *(_section(sheet, each.pk, each.platform, str(each.name), chosen) for each in sheet.accounts if each.pk in own),
+    ]
+
+
+def chosen_networks(sheet: Sheet) -> set[str]:
+    """Return the networks that the post goes to."""
+    networks = {account.pk: account.platform for account in sheet.accounts}
+    return {networks.get(name, name) for name in sheet.body["platforms"]}
+
+
+def _section(sheet: Sheet, key: str, platform: str, name: str, chosen: set[str]) -> Section:
+    entry: Mapping[str, Any] = sheet.body["platform_content"].get(key, {})
+    return Section(
+        key=key,
+        platform=platform,
+        name=name,
+        own=[_own(sheet, key, each, entry, name) for each in OWN],
+        options=list(_options(sheet, key, platform, entry.get("options", {}))),
+        is_chosen=platform in chosen,
+    )
+
+
+def _own(sheet: Sheet, key: str, name: str, entry: Mapping[str, Any], whose: str) -> Own:
+    given = entry.get(name, "")
+    path = f"platform_content.{key}.{name}"
+    field = Field(
+        name=path,
+        label=_("%(field)s for %(name)s") % {"field": words.FIELDS[name], "name": whose},
+        kind="lines" if name == "content" else "line",
+        value=" ".join(given) if isinstance(given, list) else given,
+        errors=sheet.errors.get(path, ()),
+    )
+    says = _("%(field)s: something else for %(name)s") % {"field": words.FIELDS[name], "name": whose}
+    return Own(name=name, says=says, field=field, is_own=name in entry)
+
+
+def _options(sheet: Sheet, key: str, platform: str, given: Mapping[str, Any]) -> Iterator[Field]:
+    """Give a field for every option of the network, drawn from what the network's own data say of it."""
+    types = registry.get(platform).post_types
+    if len(types) > 1:
+        yield _option(sheet, key, Option(name="post_type", choices=types), given, ())
+    for option in options_of(platform):
+        yield _option(sheet, key, option, given, list(_listed(sheet, platform, option)))
+
+
+def _listed(sheet: Sheet, platform: str, option: Option) -> Iterator[tuple[str, str]]:
+    """Give the values that the accounts of the network list for an option, such as the boards of Pinterest."""
+    rows = [row for row in sheet.accounts if option.choices_from and row.platform == platform and row.is_connected]
+    for account in rows:
+        for each in account.metadata.get(option.choices_from) or []:
+            pk, name = (each["id"], each.get("name") or each["id"]) if isinstance(each, dict) else (each, each)
+            yield str(pk), f"{name} ({account.name})" if len(rows) > 1 else str(name)
+
+
+def _option(
+    sheet: Sheet, key: str, option: Option, given: Mapping[str, Any], listed: Sequence[tuple[str, str]]
+) -> Field:
+    path = f"platform_content.{key}.options.{option.name}"
+    value = _written(given.get(option.name, ""), option.kind)
+    choices = [*((each, words.value(option.name, each)) for each in option.choices), *dict(listed).items()]
+    if option.kind == "flag":
+        choices = [("true", _("Yes")), ("false", _("No"))]
+    if choices and value and value not in dict(choices):
+        choices.append((value, value))
+    return Field(
+        name=path,
+        label=words.option(option.name),
+        kind="choice" if choices else _kind(option),
+        value=value,
+        choices=choices,
+        hint=_("At most %(most)d characters.") % {"most": option.max_characters} if option.max_characters else "",
+        errors=sheet.errors.get(path, ()),
+        is_required=option.required,
+    )
+
+
+def _written(value: Any, kind: str) -> Any:
+    """Return an option's value as its field shows it."""
+    if kind == "texts":
+        return [str(each) for each in value] if isinstance(value, list) else [str(value)] if value else []
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _kind(option: Option) -> str:
+    match option.kind:
+        case "texts":
+            return "several"
+        case "integer":
+            return "number"
+    return "lines" if (option.max_characters or 0) > LONG else "line"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thumbnail:
+    """A stored file as the page shows it."""
+
+    id: str
+    filename: str
+    type: str
+    size: int
+    address: str
+    alt_text: str
+    is_removed: bool
+    errors: Sequence[str] = ()
+
+
+def thumbnails(sheet: Sheet) -> list[Thumbnail]:
+    """Return the files of the post in the order of the page."""
+    return [thumbnail(file, sheet.errors.get(f"alt_text.{file.media.pk}", ())) for file in sheet.files]
+
+
+def thumbnail(file: File, errors: Sequence[str] = ()) -> Thumbnail:
+    media = file.media
+    shown = media.thumbnail_name or (media.stored_name if media.type == "image" else "")
+    return Thumbnail(
+        id=media.pk,
+        filename=media.filename,
+        type=media.type,
+        size=media.size,
+        address=own_address(shown),
+        alt_text=file.alt_text,
+        is_removed=file.is_removed,
+        errors=errors,
+    )
+
+
+def own_address(name: str) -> str:
+    """Return where this very site serves a stored file; the console shows nothing from elsewhere."""
+    if not name:
+        return ""
+    parts = urlsplit(signed_url(name, seconds=settings.MEDIA_URL_SECONDS))
+    return f"{parts.path}?{parts.query}"

@@ -1,0 +1,260 @@
+"""What a person has written on the page that composes a post, in the form of the API's bodies; it stores nothing."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from accounts import registry
+from accounts.models import SocialAccount
+from accounts.platforms.base import Option
+from ouipost.api.failures import describe
+from ouipost.api.moments import NotAMoment, parse_moment
+from posts.content import normal_hashtags
+from posts.inputs import MediaInput, PostInput, ScheduleInput
+from posts.models import Media, Post
+from posts.services import TEXTS
+from posts.slots import AmbiguousLocalTime, DoubtfulLocalTime, instant, shown
+from workspaces.models import Workspace
+
+OWN = ("content", "title", "link", "hashtags")
+"""What a network or account may get instead of the post's own, beside its options."""
+BETWEEN_TAGS = re.compile(r"[\s,]+")
+WHOLE_NUMBER = re.compile(r"-?[0-9]{1,16}")
+FLAGS = {"true": True, "false": False}
+LOCAL = "%Y-%m-%dT%H:%M"
+EMPTY: dict[str, Any] = {
+    "content": "",
+    "title": "",
+    "link": "",
+    "hashtags": [],
+    "platforms": [],
+    "platform_content": {},
+}
+
+Errors = dict[str, list[str]]
+"""What is wrong, by the name of the field on the page; under an empty name what is about none of them."""
+
+
+@dataclass(kw_only=True)
+class File:
+    """A stored file of the post, as the page has it: its text and place are stored when the post is saved."""
+
+    media: Media
+    alt_text: str
+    is_removed: bool = False
+
+
+@dataclass(kw_only=True)
+class Sheet:
+    """All that stands on the page."""
+
+    workspace: Workspace
+    post: Post | None = None
+    accounts: list[SocialAccount]
+    """Those that are connected, and those that the post names."""
+    body: dict[str, Any]
+    files: list[File] = field(default_factory=list)
+    at: str = ""
+    """By the clock of the workspace."""
+    chosen_at: str = ""
+    """Which moment is meant, where the clocks do not show `at` exactly once."""
+    schedule_id: str = ""
+    errors: Errors = field(default_factory=dict)
+    candidates: tuple[datetime, ...] = ()
+    """The moments that `at` may mean, where it has to be said."""
+
+    def refuse(self, errors: Mapping[str, Iterable[str]]) -> None:
+        """Add what is wrong to what is known already."""
+        for name, texts in errors.items():
+            self.errors[name] = [*self.errors.get(name, []), *texts]
+
+
+def empty_sheet(workspace: Workspace, *, at: str = "") -> Sheet:
+    """Return a sheet with nothing on it but a time, where one is given that can be read."""
+    return Sheet(workspace=workspace, accounts=_accounts(workspace, ()), body=dict(EMPTY), at=_local(at))
+
+
+def _local(at: str) -> str:
+    try:
+        return parse_moment(at).strftime(LOCAL)
+    except NotAMoment:
+        return ""
+
+
+def sheet_of(post: Post) -> Sheet:
+    """Return what a stored post says."""
+    named = (*post.destinations, *post.platform_content)
+    at = shown(post.scheduled_at, zone=post.workspace.timezone) if post.scheduled_at else ""
+    return Sheet(
+        workspace=post.workspace,
+        post=post,
+        accounts=_accounts(post.workspace, named),
+        body={name: getattr(post, name) for name in TEXTS} | {"platforms": post.destinations},
+        files=[File(media=media, alt_text=media.alt_text) for media in _stored(post)],
+        at=at[: len("2026-01-31T09:30")],
+        chosen_at=post.scheduled_at.isoformat() if post.scheduled_at else "",
+        schedule_id=post.schedule_id or "",
+    )
+
+
+def read_sheet(workspace: Workspace, post: Post | None, data: QueryDict) -> Sheet:
+    """Return what a submitted page says."""
+    keys = data.getlist("section")
+    named = (*data.getlist("platforms"), *keys)
+    accounts = _accounts(workspace, named)
+    networks = {account.pk: account.platform for account in accounts} | {name: name for name in registry.IDS}
+    known = [key for key in keys if key in networks]
+    overrides = {key: _override(data, key, networks[key]) for key in known}
+    body = {name: data.get(name, "") for name in ("content", "title", "link")} | {
+        "hashtags": tags(data.get("hashtags", "")),
+        "platforms": [name for name in data.getlist("platforms") if name in networks],
+        "platform_content": {key: entry for key, entry in overrides.items() if entry},
+    }
+    return Sheet(
+        workspace=workspace,
+        post=post,
+        accounts=accounts,
+        body=body,
+        files=_files(post, data) if post else [],
+        at=data.get("scheduled_at", ""),
+        chosen_at=data.get("chosen_at", ""),
+        schedule_id=data.get("schedule_id", ""),
+    )
+
+
+def _accounts(workspace: Workspace, named: Iterable[str]) -> list[SocialAccount]:
+    rows = SocialAccount.objects.filter(workspace=workspace)
+    return list(rows.filter(Q(disconnected_at=None) | Q(pk__in=list(named))).order_by("platform", "name", "pk"))
+
+
+def _stored(post: Post) -> list[Media]:
+    return list(Media.objects.filter(post=post).order_by("position", "pk"))
+
+
+def _files(post: Post, data: QueryDict) -> list[File]:
+    """Return the post's files in the order of the page; what came to the post in the meantime is last."""
+    order = {pk: place for place, pk in enumerate(data.getlist("order"))}
+    removed = set(data.getlist("removed"))
+    rows = sorted(_stored(post), key=lambda media: order.get(media.pk, len(order)))
+    return [
+        File(media=row, alt_text=data.get(f"alt_text.{row.pk}", row.alt_text), is_removed=row.pk in removed)
+        for row in rows
+    ]
+
+
+def tags(text: str) -> list[str]:
+    """Return the words of a field for hashtags."""
+    return [word for word in BETWEEN_TAGS.split(text) if word]
+
+
+def options_of(network: str) -> list[Option]:
+    """Return the options that a network's posts of any type take, each once."""
+    platform = registry.get(network)
+    limits = [platform.limits_of(name) for name in platform.post_types]
+    return list({option.name: option for each in limits for option in each.options}.values())
+
+
+def _override(data: QueryDict, key: str, network: str) -> dict[str, Any]:
+    """Return what the page says of one network or account; nothing where it says nothing else."""
+    at = f"platform_content.{key}"
+    entry: dict[str, Any] = {name: data.get(f"{at}.{name}", "") for name in OWN if name in data.getlist(f"{at}.own")}
+    if "hashtags" in entry:
+        entry["hashtags"] = tags(entry["hashtags"])
+    options = {
+        option.name: _value(option.kind, data.getlist(f"{at}.options.{option.name}")) for option in _all(network)
+    }
+    given = {name: value for name, value in options.items() if value not in ("", [])}
+    return entry | ({"options": given} if given else {})
+
+
+def _all(network: str) -> list[Option]:
+    return [Option(name="post_type"), *options_of(network)]
+
+
+def _value(kind: str, given: list[str]) -> Any:
+    """Return an option's value as JSON has it; what is of another kind stays a text, and the rules name it."""
+    if kind == "texts":
+        return [text for text in given if text.strip()]
+    text = given[-1] if given else ""
+    if kind == "flag":
+        return FLAGS.get(text, text)
+    return int(text) if kind == "integer" and WHOLE_NUMBER.fullmatch(text) else text
+
+
+def checked_values(sheet: Sheet) -> dict[str, Any]:
+    """Return the values of the body as the API takes them; adds to the sheet's errors what it would refuse."""
+    given = PostInput(data=sheet.body)
+    if not given.is_valid():
+        sheet.refuse(_told(given))
+        return {}
+    values: dict[str, Any] = given.validated_data
+    return values
+
+
+def changed_values(post: Post, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those values that are others than a stored post has."""
+    return {name: values[name] for name in values if _differs(post, name, values)}
+
+
+def _told(given: "serializers.Serializer[Any]") -> Errors:
+    errors: Errors = dict(describe(serializers.ValidationError(dict(given.errors))).details["fields"])
+    if "platforms" in errors and not given.initial_data["platforms"]:
+        errors["platforms"] = [_("Choose at least one account.")]
+    return errors
+
+
+def _differs(post: Post, name: str, values: Mapping[str, Any]) -> bool:
+    match name:
+        case "platforms":
+            return set(values[name]) != set(post.destinations)
+        case "hashtags":
+            return bool(normal_hashtags(values[name]) != post.hashtags)
+    return bool(values[name] != getattr(post, name))
+
+
+def checked_moment(sheet: Sheet) -> datetime | None:
+    """Return when the post shall go out; None with the reason in the sheet's errors where that cannot be told."""
+    given = ScheduleInput(data={"scheduled_at": sheet.at})
+    if not sheet.at:
+        sheet.refuse({"scheduled_at": [_("Choose a date and a time.")]})
+    elif not given.is_valid():
+        sheet.refuse(_told(given))
+    else:
+        return _instant(sheet, given.validated_data["scheduled_at"])
+    return None
+
+
+def _instant(sheet: Sheet, moment: datetime) -> datetime | None:
+    try:
+        return instant(moment, zone=sheet.workspace.timezone)
+    except DoubtfulLocalTime as error:
+        for candidate in error.candidates:
+            if candidate.isoformat() == sheet.chosen_at:
+                return candidate
+        sheet.candidates = error.candidates
+        twice = isinstance(error, AmbiguousLocalTime)
+        told = _("The clocks show this time twice.") if twice else _("The clocks jump over this time.")
+        sheet.refuse({"scheduled_at": [f"{told} {_('Choose which moment you mean.')}"]})
+        return None
+
+
+def checked_files(sheet: Sheet) -> list[tuple[Media, dict[str, Any]]]:
+    """Return what changes of the files that stay, by the API's words; adds to the sheet's errors what it refuses."""
+    found = []
+    for place, file in enumerate((each for each in sheet.files if not each.is_removed), start=1):
+        given = MediaInput(data={"alt_text": file.alt_text, "position": place})
+        if not given.is_valid():
+            sheet.refuse({f"alt_text.{file.media.pk}": [text for texts in _told(given).values() for text in texts]})
+            continue
+        values: dict[str, Any] = given.validated_data
+        found.append(
+            (file.media, {name: value for name, value in values.items() if getattr(file.media, name) != value})
+        )
+    return [(media, changed) for media, changed in found if changed]

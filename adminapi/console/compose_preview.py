@@ -1,0 +1,143 @@
+"""What each account would get of what stands on the page, and what its network says to it; nothing is stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from accounts.models import SocialAccount
+from accounts.platforms.base import Media
+from adminapi.console import compose_words as words
+from adminapi.console.compose_fields import id_of, own_address
+from adminapi.console.compose_forms import Sheet, checked_values
+from adminapi.console.compose_saving import place_of
+from adminapi.templatetags.console import network_name
+from ouipost.errors import InvalidInput
+from posts import destinations, files, previews, services
+from posts.models import Post
+from posts.previews import Preview
+
+NEEDS_CONNECTION = ("account_not_connected", "account_expired")
+"""The rules that connecting an account mends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A file as the network would show it."""
+
+    address: str
+    alt_text: str
+    type: str
+    filename: str
+    converted: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """An issue in the words of the page."""
+
+    issue: dict[str, Any]
+    message: str
+    fix: str
+    field: str
+    target: str
+    """The id of the element of the page that can mend it."""
+
+    @property
+    def needs_connection(self) -> bool:
+        return str(self.issue["rule"]) in NEEDS_CONNECTION
+
+    @property
+    def is_error(self) -> bool:
+        return bool(self.issue["severity"] == "error")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """One recipient."""
+
+    preview: Preview
+    account: SocialAccount | None
+    pictures: list[Picture]
+    troubles: list[Trouble]
+
+    @property
+    def network(self) -> str:
+        return network_name(self.preview.platform.id)
+
+    @property
+    def is_too_long(self) -> bool:
+        return self.preview.length > self.preview.limits.max_characters
+
+    @property
+    def post_type(self) -> str:
+        """The kind of post, where the network has more than one."""
+        kinds = self.preview.platform.post_types
+        return words.value("post_type", self.preview.content.post_type) if len(kinds) > 1 else ""
+
+    @property
+    def has_errors(self) -> bool:
+        return any(trouble.is_error for trouble in self.troubles)
+
+
+def previewed(sheet: Sheet, *, now: datetime) -> list[Shown]:
+    """Return what each chosen account would get; what the API would refuse is added to the sheet's errors."""
+    if not sheet.body["platforms"]:
+        return []
+    values = checked_values(sheet)
+    if not values:
+        return []
+    sheet.refuse(destinations.override_problems(sheet.workspace, values["platform_content"]))
+    post = services.unsaved_post(sheet.workspace, values=values, now=now)
+    post.destinations = values["platforms"]
+    try:
+        found = previews.preview(post, media=_media(sheet))
+    except InvalidInput as error:
+        sheet.refuse(error.details["fields"])
+        return []
+    accounts = {account.pk: account for account in sheet.accounts}
+    return [_shown(each, accounts.get(each.account_id or ""), sheet) for each in found]
+
+
+def _media(sheet: Sheet) -> list[Media]:
+    """Return the files as they would be sent once the page is saved."""
+    if sheet.post is None:
+        return []
+    stored = {media.id: media for media in files.as_content(sheet.post)}
+    kept = [file for file in sheet.files if not file.is_removed and file.media.pk in stored]
+    return [replace(stored[file.media.pk], alt_text=file.alt_text.replace("\r\n", "\n")) for file in kept]
+
+
+def _addresses(post: Post | None) -> dict[str, str]:
+    return {each["id"]: own_address(each["thumbnail"] or each["name"]) for each in post.media} if post else {}
+
+
+def _shown(preview: Preview, account: SocialAccount | None, sheet: Sheet) -> Shown:
+    addresses = _addresses(sheet.post)
+    return Shown(
+        preview=preview,
+        account=account,
+        pictures=[_picture(media, addresses) for media in preview.content.media],
+        troubles=_troubles(preview.issues, sheet),
+    )
+
+
+def _picture(media: Media, addresses: dict[str, str]) -> Picture:
+    return Picture(
+        address=addresses.get(media.id, "") if media.type != "document" else "",
+        alt_text=media.alt_text,
+        type=media.type,
+        filename=media.filename,
+        converted=media.converted,
+    )
+
+
+def _troubles(issues: Sequence[dict[str, Any]], sheet: Sheet) -> list[Trouble]:
+    """Return the issues, what stops the post first."""
+    return sorted([_trouble(issue, sheet) for issue in issues], key=lambda trouble: not trouble.is_error)
+
+
+def _trouble(issue: dict[str, Any], sheet: Sheet) -> Trouble:
+    message, fix = words.told(issue)
+    target = id_of(place_of(issue, sheet))
+    return Trouble(issue=issue, message=message, fix=fix, field=words.field(issue["field"]), target=target)

@@ -1,0 +1,177 @@
+"""What the buttons of the page that composes a post do: the API's own services, all of it in one transaction."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.http import Http404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from adminapi.console import compose_words as words
+from adminapi.console.compose_forms import (
+    Errors,
+    File,
+    Sheet,
+    changed_values,
+    checked_files,
+    checked_moment,
+    checked_values,
+)
+from adminapi.templatetags.console import network_name
+from ouipost.api.transactions import in_transaction
+from ouipost.claims import database_now
+from ouipost.errors import DomainError, InvalidInput
+from ouipost.events.journal import Actor
+from posts import files, schedules, services, uploads
+from posts.destinations import AccountNotConnected
+from posts.models import Media, Post, PostStatus, Schedule
+from posts.schedules import ScheduleOnHold
+
+DRAFT, SAVE, SCHEDULE, QUEUE, PUBLISH = "draft", "save", "schedule", "queue", "publish"
+BUTTONS = (DRAFT, SAVE, SCHEDULE, QUEUE, PUBLISH)
+FIELD_OF: dict[type[DomainError], str] = {AccountNotConnected: "platforms", ScheduleOnHold: "schedule_id"}
+"""The field of the page that a refusal is about, where its details do not say so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What shall be done, with everything checked that can be checked before it is begun."""
+
+    do: str
+    values: dict[str, Any]
+    changed_files: list[tuple[Media, dict[str, Any]]]
+    at: datetime | None
+    actor: Actor
+
+
+def carry_out(sheet: Sheet, *, do: str, actor: Actor) -> tuple[Post, list[str]] | None:
+    """Save what the page says and do what the button says: both, or neither and the sheet says why.
+
+    Returns the post with warnings about it.
+    """
+    work = Work(
+        do=do,
+        values=checked_values(sheet),
+        changed_files=checked_files(sheet),
+        at=checked_moment(sheet) if do == SCHEDULE else None,
+        actor=actor,
+    )
+    if sheet.errors:
+        return None
+    try:
+        return in_transaction(lambda: _carry_out(sheet, work))
+    except DomainError as error:
+        sheet.refuse(refusal(error, sheet))
+    except Http404:
+        sheet.refuse({"": [_("Somebody has just removed the post, or what it needs. Save what you wrote elsewhere.")]})
+    return None
+
+
+def _carry_out(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
+    queue = _locked_schedule(sheet) if work.do == QUEUE else None  # a schedule is locked before its posts
+    post, warnings = _write(sheet, work)
+    if work.at is not None:
+        zone, now = sheet.workspace.timezone, timezone.now()
+        post = services.schedule_post(post, scheduled_at=work.at, zone=zone, actor=work.actor, now=now)
+    elif queue is not None:
+        post = schedules.queue_post(post, queue, actor=work.actor, now=timezone.now())
+    elif work.do == PUBLISH:
+        post = services.publish_post(post, actor=work.actor, now=database_now())
+    return post, warnings
+
+
+def _locked_schedule(sheet: Sheet) -> Schedule:
+    found = Schedule.objects.filter(pk=sheet.schedule_id, workspace=sheet.workspace).first()
+    if found is None:
+        raise InvalidInput(schedule_id=[_("Choose a schedule.")])
+    return schedules.lock(found)
+
+
+def _write(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
+    """Make the post, or bring it to what the page says, its files first: they decide whether it may stay scheduled."""
+    now = timezone.now()
+    if sheet.post is None:
+        return services.create_post(sheet.workspace, values=work.values, actor=work.actor, now=now)
+    post = sheet.post
+    if work.do == DRAFT and post.status == PostStatus.SCHEDULED:
+        post = services.unschedule_post(post, actor=work.actor)
+    removed = [file.media for file in sheet.files if file.is_removed]
+    for media in removed:
+        files.delete(media, actor=work.actor)
+    for media, changed in work.changed_files:
+        files.update(media, values=changed, actor=work.actor)
+    values = changed_values(post, work.values)
+    must_be_checked = post.status != PostStatus.DRAFT and (removed or work.changed_files or not post.is_editable)
+    if not values and not must_be_checked:
+        return post, []
+    return services.update_post(post, values=values, actor=work.actor, now=now)
+
+
+def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor) -> Media | None:
+    """Attach a file as the API does; a page that was never saved becomes a draft first, for files belong to a post.
+
+    Returns nothing where it is refused, and the sheet says why.
+    """
+    values = checked_values(sheet) if sheet.post is None else {}
+    checked = uploads.UploadInput(data={"file": given})
+    if not checked.is_valid():
+        sheet.refuse({"files": [str(text) for text in checked.errors.get("file", [])]})
+    if sheet.errors:
+        return None
+    try:
+        with uploads.stored(checked.validated_data) as stored:
+            media = in_transaction(lambda: _attach(sheet, stored, values, actor))
+    except DomainError as error:
+        told = [text for texts in refusal(error, sheet).values() for text in texts]
+        sheet.refuse({"files": [f"{given.name}: {text}" for text in told]})
+        return None
+    sheet.post = media.post
+    sheet.files.append(File(media=media, alt_text=media.alt_text))
+    return media
+
+
+def _attach(sheet: Sheet, stored: files.Stored, values: dict[str, Any], actor: Actor) -> Media:
+    post = sheet.post
+    if post is None:
+        post, _warnings = services.create_post(sheet.workspace, values=values, actor=actor, now=timezone.now())
+    return files.attach(post, stored, alt_text="", actor=actor)
+
+
+def refusal(error: DomainError, sheet: Sheet) -> Errors:
+    """Return what a service refuses, by the field of the page that can mend it."""
+    fields: Errors = error.details.get("fields", {})
+    if fields:
+        return fields
+    found: Errors = {}
+    for issue in error.details.get("issues", []):
+        if issue["severity"] == "error":
+            found.setdefault(place_of(issue, sheet), []).append(_sentence(issue))
+    if found:
+        return found
+    accounts = {account.pk: account.name for account in sheet.accounts}
+    named = ", ".join(accounts.get(name) or network_name(name) for name in error.details.get("platforms", []))
+    return {FIELD_OF.get(type(error), ""): [f"{error.message} ({named})" if named else error.message]}
+
+
+def place_of(issue: dict[str, Any], sheet: Sheet) -> str:
+    """Return the name of the field that an issue is about: the account's or network's own one where it has one."""
+    head, _dot, rest = str(issue["field"]).partition(".")
+    entries = sheet.body["platform_content"]
+    keys = [key for key in (issue["account_id"], issue["platform"]) if key in entries]
+    if head == "options":
+        name = rest.partition(".")[0]
+        key = next((key for key in keys if name in entries[key].get("options", {})), issue["platform"])
+        return f"platform_content.{key}.options.{name}"
+    if head == "media":
+        return "files"
+    own = next((key for key in keys if head in entries[key]), None)
+    if own is not None:
+        return f"platform_content.{own}.{head}"
+    return head if head in words.FIELDS else ""
+
+
+def _sentence(issue: dict[str, Any]) -> str:
+    message, fix = words.told(issue)
+    return f"{network_name(issue['platform'])}, {words.field(issue['field'])}: {message} {fix}".strip()

@@ -1,0 +1,176 @@
+// The page that composes a post: uploads with their progress, the order of files, sections of the chosen networks.
+// What may be published is asked of the server; nothing here knows a rule.
+(() => {
+  const form = document.getElementById("compose");
+  if (!form) return;
+  const files = document.getElementById("compose-files");
+  const uploads = document.getElementById("compose-uploads");
+  const input = document.getElementById("compose-file");
+  const drop = document.getElementById("compose-drop");
+  const said = document.getElementById("compose-said");
+  const text = (name, values = {}) =>
+    form.dataset[`text${name}`].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+  const changed = (element) => element.dispatchEvent(new Event("input", { bubbles: true }));
+
+  // Files are sent one after the other: the first may make the draft that the others belong to.
+  let line = Promise.resolve();
+  let waiting = 0;
+
+  function take(chosen) {
+    for (const file of chosen) {
+      const row = uploads.appendChild(document.createElement("li"));
+      row.className = "op-compose-upload";
+      waiting += 1;
+      show(row, file.name, text("Waiting"), 0);
+      line = line.then(() => send(file, row)).finally(() => { waiting -= 1; });
+    }
+  }
+
+  function show(row, name, state, value) {
+    const bar = document.createElement("progress");
+    bar.max = 100;
+    bar.setAttribute("aria-label", name);
+    if (value !== null) bar.value = value;
+    const label = document.createElement("span");
+    label.textContent = `${name}: ${state}`;
+    row.replaceChildren(label, bar);
+  }
+
+  function send(file, row) {
+    return new Promise((done) => {
+      const body = new FormData(form);
+      body.delete("file");
+      body.append("file", file);
+      const request = new XMLHttpRequest();
+      request.upload.addEventListener("progress", (event) => {
+        const percent = Math.floor((100 * event.loaded) / event.total);
+        const sent = percent >= 100;
+        show(row, file.name, sent ? text("Looking") : text("Percent", { percent }), sent ? null : percent);
+      });
+      request.addEventListener("loadend", () => { settle(request, file, row); done(); });
+      request.responseType = "json";
+      request.open("POST", form.dataset.upload);
+      request.send(body);
+    });
+  }
+
+  function settle(request, file, row) {
+    const answer = request.status === 200 ? request.response : null;
+    if (!answer || answer.refused) {
+      refuse(row, file, answer ? answer.refused : [text("Failed")]);
+      return;
+    }
+    row.remove();
+    files.insertAdjacentHTML("beforeend", answer.row);
+    said.textContent = text("Added", { name: file.name });
+    if (answer.is_new) becomeDraft(answer);
+    changed(files);
+  }
+
+  function becomeDraft(answer) {
+    form.elements.namedItem("post").value = answer.post;
+    form.action = answer.address;
+    history.replaceState(null, "", answer.address);
+    document.getElementById("compose-draft-note").textContent = text("Saved");
+    const workspace = document.getElementById("workspace");
+    if (workspace) workspace.disabled = true;
+  }
+
+  function refuse(row, file, texts) {
+    const told = document.createElement("p");
+    told.className = "op-error";
+    told.setAttribute("role", "alert");
+    told.textContent = texts.map((each) => (each.startsWith(file.name) ? each : `${file.name}: ${each}`)).join(" ");
+    const again = button(text("Again"), () => { row.remove(); take([file]); });
+    const dismiss = button(text("Dismiss"), () => { row.remove(); input.focus(); });
+    row.replaceChildren(told, again, dismiss);
+  }
+
+  function button(label, act) {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.className = "op-button";
+    made.textContent = label;
+    made.addEventListener("click", act);
+    return made;
+  }
+
+  input.addEventListener("change", () => {
+    take([...input.files]);
+    input.value = "";
+  });
+  for (const name of ["dragenter", "dragover"]) {
+    drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("op-compose-over-drop"); });
+  }
+  for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("op-compose-over-drop"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    take([...event.dataTransfer.files]);
+  });
+  // A button waits for the files that are on their way, so that they are on the post when it goes out.
+  form.addEventListener("submit", (event) => {
+    if (!waiting) return;
+    event.preventDefault();
+    const pressed = event.submitter;
+    line.then(() => form.requestSubmit(pressed));
+  });
+
+  function move(pressed) {
+    const row = pressed.closest("[data-file]");
+    const other = pressed.dataset.move === "1" ? row.nextElementSibling : row.previousElementSibling;
+    if (!other) return;
+    if (pressed.dataset.move === "1") other.after(row);
+    else other.before(row);
+    pressed.focus();
+    const rows = [...files.children];
+    const name = row.querySelector(".op-compose-filename").firstChild.textContent.trim();
+    said.textContent = text("Moved", { name, place: rows.indexOf(row) + 1, count: rows.length });
+    changed(files);
+  }
+
+  function add(pressed) {
+    const last = pressed.previousElementSibling;
+    const another = last.cloneNode();
+    another.value = "";
+    last.after(another);
+    another.focus();
+  }
+
+  form.addEventListener("click", (event) => {
+    const pressed = event.target.closest("button");
+    if (!pressed) return;
+    if (pressed.dataset.move) move(pressed);
+    else if ("add" in pressed.dataset) add(pressed);
+    else if ("closes" in pressed.dataset) pressed.closest("dialog").close();
+    else if (pressed.dataset.opens) {
+      event.preventDefault();
+      document.getElementById(pressed.dataset.opens).showModal();
+    }
+  });
+
+  // From an issue to the field that mends it, also where its section is closed.
+  form.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-goes]");
+    const field = link && document.getElementById(link.hash.slice(1));
+    if (!field) return;
+    event.preventDefault();
+    const section = field.closest("details");
+    if (section) section.open = true;
+    field.scrollIntoView({ block: "center" });
+    field.focus({ preventScroll: true });
+  });
+
+  // The sections of the chosen networks alone are shown; what the others say is kept.
+  function showSections() {
+    const chosen = new Set([...form.querySelectorAll("input[name=platforms]:checked")].map((box) => box.dataset.platform));
+    for (const section of form.querySelectorAll("details[data-network]")) section.hidden = !chosen.has(section.dataset.network);
+    document.getElementById("compose-none").hidden = chosen.size > 0;
+  }
+  form.addEventListener("change", (event) => {
+    if (event.target.name === "platforms") showSections();
+    if (event.target.id === "workspace") form.requestSubmit(form.querySelector("[data-workspace]"));
+  });
+  showSections();
+  const choose = form.querySelector("[data-workspace]");
+  if (choose) choose.hidden = true;
+})();

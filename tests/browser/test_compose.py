@@ -1,0 +1,81 @@
+"""Composing a post as a person does: with a picture, an issue seen and mended, and out it goes."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import FilePayload, Page, expect
+
+from tests.browser.conftest import Demo
+from tests.posts.pictures import picture
+
+pytestmark = pytest.mark.browser
+TOO_LONG = "Fresh bread every morning. " * 12
+
+
+def a_picture(name: str) -> FilePayload:
+    return {"name": name, "mimeType": "image/jpeg", "buffer": picture(size=(1200, 900))}
+
+
+def test_a_person_writes_a_post_with_a_picture_mends_it_and_publishes_it(
+    staff: Page, demo: Demo, outside: list[str], accessible: Callable[[Page], None]
+) -> None:
+    staff.goto(f"{demo.base}/console/compose/")
+    staff.get_by_role("group", name="Instagram").get_by_role("checkbox").check()
+    staff.get_by_role("group", name="Twitter/X").get_by_role("checkbox").check()
+    staff.get_by_label("Text", exact=True).fill(TOO_LONG)
+    preview = staff.get_by_role("complementary", name="Preview")
+    expect(preview.get_by_text("This network takes no post of this kind without a file.")).to_be_visible()
+    expect(preview.get_by_text("323 of 280 characters")).to_be_visible()
+    expect(staff.get_by_text("2 things to mend before it can go out.")).to_be_visible()
+    accessible(staff)
+
+    staff.get_by_label("Add pictures, videos or a document").set_input_files(a_picture("loaf.jpg"))
+    staff.get_by_label("What it shows, for people who cannot see it").fill("A loaf of rye")
+    expect(preview.get_by_role("img", name="A loaf of rye").first).to_be_visible()
+    preview.get_by_role("link", name="Text").click()
+    expect(staff.get_by_label("Text", exact=True)).to_be_focused()
+    staff.keyboard.press("Control+A")
+    staff.keyboard.type("Fresh bread every morning")
+    expect(staff.get_by_text("It can go out as it is.")).to_be_visible()
+    accessible(staff)
+    staff.get_by_role("button", name="Publish now").click()
+    staff.get_by_role("button", name="Yes, publish it").click()
+
+    staff.wait_for_url(re.compile(r"/console/posts/post/post_[0-9a-f-]+/change/"))
+    expect(staff.get_by_text("The post is on its way.")).to_be_visible()
+    assert published(staff, demo) == ("published", "Fresh bread every morning", "A loaf of rye")
+    assert outside == []
+
+
+def test_pictures_are_put_in_order_with_the_keyboard_and_kept_so(staff: Page, demo: Demo, outside: list[str]) -> None:
+    staff.goto(f"{demo.base}/console/compose/")
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox").check()
+    staff.get_by_label("Text", exact=True).fill("Two loaves")
+    staff.get_by_label("Add pictures, videos or a document").set_input_files(
+        [a_picture("rye.jpg"), a_picture("wheat.jpg")]
+    )
+    expect(staff.locator(".op-compose-file")).to_have_count(2)
+    expect(staff).to_have_url(re.compile(r"/console/compose/post_"))
+
+    staff.get_by_role("button", name="Move wheat.jpg forward").press("Enter")
+    expect(staff.get_by_text("wheat.jpg is now number 1 of 2.")).to_be_attached()
+    staff.locator("[data-file]", has_text="rye.jpg").get_by_label("Remove when the post is saved").check()
+    staff.get_by_role("button", name="Save as draft").click()
+
+    expect(staff.get_by_text("Saved as a draft.")).to_be_visible()
+    expect(staff.locator(".op-compose-filename")).to_have_text([re.compile("wheat.jpg")])
+    expect(staff.get_by_label("Text", exact=True)).to_have_value("Two loaves")
+    assert outside == []
+
+
+def published(staff: Page, demo: Demo) -> tuple[str, str, str]:
+    """Return how the post whose page is open ended by the API, once it is settled: its status, text and picture."""
+    found = re.search("post_[0-9a-f-]+", staff.url)
+    assert found
+    address = f"{demo.base}/api/posts/{found[0]}"
+    headers = {"X-API-Key": demo.api_key, "X-Workspace-ID": demo.workspace_id}
+    staff.request.post(f"{address}/publish", headers=headers | {"Prefer": "wait=30"}, data={})
+    post = staff.request.get(address, headers=headers).json()["data"]["post"]
+    file = staff.request.get(f"{demo.base}/api/media/{post['media'][0]['id']}", headers=headers).json()["data"]
+    return post["status"], post["content"], file["media"]["alt_text"]

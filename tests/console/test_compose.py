@@ -1,0 +1,696 @@
+"""Composing a post in the console: each button does what the API does, and what is refused loses nothing."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from accounts import platforms
+from accounts.models import SocialAccount
+from adminapi.console import compose_words as words
+from adminapi.console.compose_forms import options_of
+from ouipost.events.models import Event
+from posts.models import Media, Post, Target
+from tests.conftest import ApiClient
+from tests.factories import (
+    NOW,
+    make_account,
+    make_media,
+    make_post,
+    make_schedule,
+    make_user,
+    make_workspace,
+)
+from tests.posts.pictures import picture
+from workspaces.models import Membership, Role, Workspace
+
+NEW = "/console/compose/"
+PREVIEW = "/console/compose/preview/"
+UPLOAD = "/console/compose/files/"
+TWICE, NEVER = "2090-10-29T02:30", "2090-03-26T02:30"
+"""By the clocks of Paris."""
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    return make_workspace(settings={"timezone": "Europe/Paris"})
+
+
+@pytest.fixture
+def staff(workspace: Workspace) -> Client:
+    """An editor who works in the workspace."""
+    user = make_user(email="editor@example.com", role=Role.EDITOR)
+    Membership.objects.create(workspace=workspace, user=user)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def facebook(workspace: Workspace) -> SocialAccount:
+    return make_account(workspace)
+
+
+def written(*accounts: SocialAccount, **values: Any) -> dict[str, Any]:
+    """Return what a browser sends of a page on which these accounts are chosen."""
+    return {
+        "content": "Fresh bread",
+        "title": "",
+        "link": "",
+        "hashtags": "",
+        "platforms": [account.pk for account in accounts],
+        "section": [account.platform for account in accounts],
+    } | values
+
+
+def post_to(*accounts: SocialAccount, **values: Any) -> Post:
+    """Write a post that names these very accounts."""
+    post = make_post(accounts[0].workspace, accounts=list(accounts), **values)
+    post.destinations = [account.pk for account in accounts]
+    post.save()
+    return post
+
+
+def edit_address(post: Post) -> str:
+    return reverse("console_compose_post", args=[post.pk])
+
+
+def post_page(post: Post) -> str:
+    return reverse("admin:posts_post_change", args=[post.pk])
+
+
+def an_image(name: str = "bread.jpg", content: bytes | None = None) -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, picture() if content is None else content, content_type="image/jpeg")
+
+
+def posts_told() -> int:
+    return Event.objects.filter(resource_type="post").count()
+
+
+def issues_of(answer: Any) -> list[dict[str, Any]]:
+    return [issue for each in answer.context["previews"] for issue in each.preview.issues]
+
+
+def test_an_empty_page_takes_workspace_and_time_from_its_address(staff: Client, workspace: Workspace) -> None:
+    make_account(workspace, name="Corner Bakery")
+
+    answer = staff.get(NEW, {"workspace": workspace.pk, "at": "2090-07-01T09:30:00"})
+
+    assert answer.status_code == 200
+    assert b'value="2090-07-01T09:30"' in answer.content
+    assert b"Corner Bakery" in answer.content
+    assert Post.objects.count() == 0
+
+
+def test_a_time_that_cannot_be_read_is_left_out(staff: Client, facebook: SocialAccount) -> None:
+    answer = staff.get(NEW, {"at": '"><script>'})
+
+    assert (answer.status_code, answer.context["sheet"].at) == (200, "")
+
+
+def test_who_works_in_no_workspace_is_told_so(db: None) -> None:
+    client = Client()
+    client.force_login(make_user(email="alone@example.com", role=Role.EDITOR))
+
+    assert b"No workspace yet" in client.get(NEW).content
+
+
+def test_a_viewer_composes_nothing(workspace: Workspace) -> None:
+    client = Client()
+    client.force_login(make_user(email="viewer@example.com", role=Role.VIEWER))
+
+    assert {client.get(NEW).status_code, client.post(PREVIEW).status_code, client.post(UPLOAD).status_code} == {403}
+
+
+def test_rows_of_other_workspaces_are_not_there(staff: Client) -> None:
+    other = make_workspace(name="Other")
+    account = make_account(other)
+    post = make_post(other, accounts=[account])
+
+    answers = [
+        staff.get(NEW, {"workspace": other.pk}),
+        staff.post(NEW, written(account, workspace=other.pk, do="draft")),
+        staff.get(edit_address(post)),
+        staff.post(edit_address(post), written(account, content="Mine now", do="draft")),
+        staff.post(PREVIEW, written(account, post=post.pk)),
+        staff.post(UPLOAD, written(account, post=post.pk, file=an_image())),
+    ]
+
+    assert {answer.status_code for answer in answers} == {404}
+    assert Post.objects.get().content == "Fresh bread"
+
+
+def test_an_account_of_another_workspace_is_nothing_to_choose(staff: Client, workspace: Workspace) -> None:
+    foreign = make_account(make_workspace(name="Other"))
+
+    answer = staff.post(NEW, written(foreign, workspace=workspace.pk, do="draft"))
+
+    assert answer.context["sheet"].errors == {"platforms": ["Choose at least one account."]}
+    assert Post.objects.count() == 0
+
+
+def test_saving_a_draft_stores_all_that_the_page_says(
+    staff: Client, workspace: Workspace, facebook: SocialAccount
+) -> None:
+    body = written(
+        facebook,
+        title="News",
+        link="https://example.com/bread",
+        hashtags="bread, #bakery",
+        do="draft",
+        **{
+            "platform_content.facebook.own": ["content"],
+            "platform_content.facebook.content": "For our page",
+            "platform_content.facebook.title": "not checked",
+            "platform_content.facebook.options.post_type": "feed",
+            "platform_content.facebook.options.first_comment": "Come in!",
+        },
+    )
+
+    answer = staff.post(NEW, body)
+
+    post = Post.objects.get()
+    assert (answer.status_code, answer["Location"]) == (302, edit_address(post))
+    assert (post.status, post.workspace, post.content, post.title) == ("draft", workspace, "Fresh bread", "News")
+    assert (post.link, post.hashtags, post.destinations) == (
+        "https://example.com/bread",
+        ["#bread", "#bakery"],
+        [facebook.pk],
+    )
+    options = {"post_type": "feed", "first_comment": "Come in!"}
+    assert post.platform_content == {"facebook": {"content": "For our page", "options": options}}
+    assert list(Target.objects.values_list("account", flat=True)) == [facebook.pk]
+    told = Event.objects.get(type="post.created")
+    assert told.user_email == "editor@example.com"
+
+
+def test_options_become_what_the_api_takes(staff: Client, workspace: Workspace) -> None:
+    youtube, bluesky = make_account(workspace, platform="youtube"), make_account(workspace, platform="bluesky")
+    at = "platform_content.youtube.options"
+    body = written(
+        youtube,
+        bluesky,
+        do="draft",
+        **{
+            f"{at}.made_for_kids": "false",
+            f"{at}.notify_subscribers": "true",
+            f"{at}.tags": ["bread", " ", "rye"],
+            f"{at}.privacy": "",
+            "platform_content.bluesky.options.thread": ["Then\r\nthis", ""],
+        },
+    )
+
+    staff.post(NEW, body)
+
+    assert Post.objects.get().platform_content == {
+        "youtube": {"options": {"made_for_kids": False, "notify_subscribers": True, "tags": ["bread", "rye"]}},
+        "bluesky": {"options": {"thread": ["Then\r\nthis"]}},
+    }
+
+
+def test_what_is_no_number_is_kept_as_it_was_typed_and_named(staff: Client, workspace: Workspace) -> None:
+    account = make_account(workspace, platform="instagram", type="business")
+    name = "platform_content.instagram.options.thumb_offset"
+
+    shown = staff.post(PREVIEW, written(account, **{name: "soon"}))
+    answer = staff.post(NEW, written(account, do="publish", **{name: "soon"}))
+
+    assert "must be a whole number" in str(issues_of(shown))
+    assert any("whole number" in text for text in answer.context["sheet"].errors[name])
+    assert b'value="soon"' in answer.content
+
+
+@pytest.mark.parametrize("platform", [platform.id for platform in platforms.ALL])
+def test_every_option_of_a_network_has_its_field_and_words(staff: Client, workspace: Workspace, platform: str) -> None:
+    make_account(workspace, platform=platform)
+
+    answer = staff.get(NEW)
+
+    for option in options_of(platform):
+        assert option.name in words.OPTIONS
+        assert f'name="platform_content.{platform}.options.{option.name}"'.encode() in answer.content
+        assert {value for value in option.choices if words.value(option.name, value) == value} == set()
+
+
+def test_the_boards_of_the_account_are_to_choose_from(staff: Client, workspace: Workspace) -> None:
+    make_account(workspace, platform="pinterest", metadata={"boards": [{"id": "77", "name": "Rye & wheat"}]})
+
+    assert b'<option value="77">Rye &amp; wheat</option>' in staff.get(NEW).content
+
+
+def test_an_expired_account_cannot_be_chosen_and_says_why(staff: Client, workspace: Workspace) -> None:
+    make_account(workspace, status="expired")
+
+    [group] = staff.get(NEW).context["groups"]
+
+    [choice] = group.choices
+    assert (choice.is_barred, choice.reason) == (True, "Its sign-in has expired. Connect it again first.")
+
+
+def test_an_expired_account_that_a_post_has_can_be_taken_away(staff: Client, workspace: Workspace) -> None:
+    expired = make_account(workspace, status="expired")
+    post = post_to(expired)
+
+    [group] = staff.get(edit_address(post)).context["groups"]
+
+    assert [(choice.is_chosen, choice.is_barred) for choice in group.choices] == [(True, False)]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "part"),
+    [
+        ("link", "not an address", "http or https address"),
+        ("hashtags", "#", "one word"),
+        ("title", "x" * 1001, "1000"),
+        ("content", "bell \x07", "Control characters"),
+        ("platforms", [], "Choose at least one account."),
+    ],
+    ids=["link", "hashtags", "title", "content", "platforms"],
+)
+def test_a_refused_field_says_why_beside_it_and_all_values_stay(
+    staff: Client, facebook: SocialAccount, field: str, value: Any, part: str
+) -> None:
+    typed = {"content": "Typed text", "title": "Typed title", "link": "https://typed.example", "hashtags": "#typed"}
+
+    answer = staff.post(NEW, written(facebook, **(typed | {field: value}), do="draft"))
+
+    assert answer.status_code == 200
+    assert part in answer.context["sheet"].errors[field][0]
+    assert f'id="post-{field}-error"' in answer.content.decode()
+    for name, kept in (typed | {field: value}).items():
+        if name not in ("platforms", "content"):
+            assert str(kept) in answer.content.decode()
+    assert Post.objects.count() == 0
+
+
+def test_scheduling_takes_the_time_by_the_clock_of_the_workspace(staff: Client, facebook: SocialAccount) -> None:
+    answer = staff.post(NEW, written(facebook, scheduled_at="2090-07-01T09:30", do="schedule"))
+
+    post = Post.objects.get()
+    assert answer["Location"] == post_page(post)
+    assert (post.status, post.scheduled_timezone) == ("scheduled", "Europe/Paris")
+    assert post.scheduled_at == datetime(2090, 7, 1, 7, 30, tzinfo=UTC)
+
+
+def test_scheduling_without_a_time_asks_for_one(staff: Client, facebook: SocialAccount) -> None:
+    answer = staff.post(NEW, written(facebook, scheduled_at="", do="schedule"))
+
+    assert answer.context["sheet"].errors == {"scheduled_at": ["Choose a date and a time."]}
+
+
+def test_a_time_that_is_past_is_refused_in_the_words_of_the_api(staff: Client, facebook: SocialAccount) -> None:
+    answer = staff.post(NEW, written(facebook, scheduled_at="2020-07-01T09:30", do="schedule"))
+
+    assert answer.context["sheet"].errors == {"scheduled_at": ["The time is in the past."]}
+    assert b'value="2020-07-01T09:30"' in answer.content
+    assert Post.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("at", "offered"),
+    [
+        (TWICE, ["2090-10-29T00:30:00+00:00", "2090-10-29T01:30:00+00:00"]),
+        (NEVER, ["2090-03-26T01:30:00+00:00", "2090-03-26T00:30:00+00:00"]),
+    ],
+    ids=["twice", "never"],
+)
+def test_a_doubtful_time_offers_both_moments_and_takes_the_chosen_one(
+    staff: Client, facebook: SocialAccount, at: str, offered: list[str]
+) -> None:
+    asked = staff.post(NEW, written(facebook, scheduled_at=at, do="schedule"))
+    chosen = staff.post(NEW, written(facebook, scheduled_at=at, chosen_at=offered[1], do="schedule"))
+
+    assert [each["value"] for each in asked.context["candidates"]] == offered
+    assert all(f'name="chosen_at" value="{each}"' in asked.content.decode() for each in offered)
+    post = Post.objects.get()
+    assert chosen["Location"] == post_page(post)
+    assert post.scheduled_at == datetime.fromisoformat(offered[1])
+
+
+def test_a_moment_that_was_chosen_for_another_time_does_not_count(staff: Client, facebook: SocialAccount) -> None:
+    elsewhere = "2090-03-26T01:30:00+00:00"
+
+    staff.post(NEW, written(facebook, scheduled_at="2090-07-01T09:30", chosen_at=elsewhere, do="schedule"))
+
+    assert Post.objects.get().scheduled_at == datetime(2090, 7, 1, 7, 30, tzinfo=UTC)
+
+
+def test_what_a_network_refuses_stops_scheduling_and_stays_on_the_page(staff: Client, workspace: Workspace) -> None:
+    account = make_account(workspace, platform="instagram", type="business")
+
+    answer = staff.post(NEW, written(account, content="No picture yet", scheduled_at="2090-07-01T09:30", do="schedule"))
+
+    errors = answer.context["sheet"].errors
+    told = "This network takes no post of this kind without a file. Add an image or a video."
+    assert errors == {"files": [f"Instagram, Pictures and videos: {told}"]}
+    assert b"No picture yet" in answer.content
+    assert b'id="compose-file-error"' in answer.content
+    assert Post.objects.count() == 0
+
+
+def test_the_next_free_slot_is_taken_from_the_chosen_schedule(
+    staff: Client, workspace: Workspace, facebook: SocialAccount
+) -> None:
+    make_schedule(workspace, name="Evenings", slots=[(4, "18:00", ["facebook"])])
+    mornings = make_schedule(workspace, slots=[(0, "09:00", ["facebook"])])
+
+    answer = staff.post(NEW, written(facebook, schedule_id=mornings.pk, do="queue"))
+
+    post = Post.objects.get()
+    assert answer["Location"] == post_page(post)
+    assert (post.status, post.schedule) == ("scheduled", mornings)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"is_active": False}, "The schedule is on hold"),
+        ({"slots": [(0, "09:00", ["twitter"])]}, "facebook is missing"),
+    ],
+    ids=["on hold", "no slot fits"],
+)
+def test_a_schedule_that_cannot_take_the_post_says_why(
+    staff: Client, workspace: Workspace, facebook: SocialAccount, values: dict[str, Any], told: str
+) -> None:
+    schedule = make_schedule(workspace, **values)
+
+    answer = staff.post(NEW, written(facebook, schedule_id=schedule.pk, do="queue"))
+
+    assert told in answer.context["sheet"].errors["schedule_id"][0]
+    assert Post.objects.count() == 0
+
+
+def test_a_schedule_of_another_workspace_cannot_be_chosen(staff: Client, facebook: SocialAccount) -> None:
+    foreign = make_schedule(make_workspace(name="Other"))
+
+    answer = staff.post(NEW, written(facebook, schedule_id=foreign.pk, do="queue"))
+
+    assert answer.context["sheet"].errors == {"schedule_id": ["Choose a schedule."]}
+
+
+def test_publishing_makes_the_post_due_now(staff: Client, facebook: SocialAccount) -> None:
+    answer = staff.post(NEW, written(facebook, do="publish"))
+
+    post = Post.objects.get()
+    assert answer["Location"] == post_page(post)
+    assert (post.status, Target.objects.get().status) == ("publishing", "publishing")
+    assert list(Event.objects.order_by("pk").values_list("type", flat=True)) == [
+        "post.created",
+        "post.publish_requested",
+    ]
+
+
+def test_a_draft_shows_what_it_says_and_takes_changes(
+    staff: Client, workspace: Workspace, facebook: SocialAccount
+) -> None:
+    post = post_to(facebook, title="Old title", hashtags=["#bread"])
+
+    shown = staff.get(edit_address(post))
+    answer = staff.post(
+        edit_address(post), written(facebook, content="New text", title="Old title", hashtags="bread", do="draft")
+    )
+
+    assert b"Old title" in shown.content
+    assert answer["Location"] == edit_address(post)
+    post.refresh_from_db()
+    assert post.content == "New text"
+    assert Event.objects.get(type="post.updated").details == {
+        "before": {"content": "Fresh bread"},
+        "after": {"content": "New text"},
+    }
+
+
+def test_a_post_by_its_network_stays_so_when_it_is_saved(
+    staff: Client, workspace: Workspace, facebook: SocialAccount
+) -> None:
+    post = make_post(workspace, accounts=[facebook])
+
+    [group] = staff.get(edit_address(post)).context["groups"]
+    staff.post(edit_address(post), written(content="New text", platforms=["facebook"], do="draft"))
+
+    assert [(choice.value, choice.is_chosen) for choice in group.choices] == [("facebook", True)]
+    post.refresh_from_db()
+    assert (post.destinations, post.content) == (["facebook"], "New text")
+
+
+def test_what_the_api_says_of_one_account_can_be_seen_and_is_kept(
+    staff: Client, workspace: Workspace, facebook: SocialAccount
+) -> None:
+    own = {facebook.pk: {"content": "", "options": {"first_comment": "Hello"}}}
+    post = post_to(facebook, platform_content=own)
+    at = f"platform_content.{facebook.pk}"
+
+    shown = staff.get(edit_address(post))
+    sent = {f"{at}.own": ["content"], f"{at}.content": "", f"{at}.options.first_comment": "Hello"}
+    staff.post(
+        edit_address(post), written(facebook, content="New text", section=["facebook", facebook.pk], do="draft", **sent)
+    )
+
+    assert f'name="{at}.options.first_comment"'.encode() in shown.content
+    post.refresh_from_db()
+    assert (post.content, post.platform_content) == ("New text", own)
+
+
+def test_a_scheduled_post_stays_scheduled_when_it_is_saved(
+    staff: Client, workspace: Workspace, facebook: SocialAccount
+) -> None:
+    at = datetime(2090, 7, 1, 7, 30, tzinfo=UTC)
+    post = post_to(facebook, status="scheduled", scheduled_at=at)
+
+    shown = staff.get(edit_address(post))
+    staff.post(edit_address(post), written(facebook, content="New text", do="save"))
+
+    assert b'value="2090-07-01T09:30"' in shown.content
+    post.refresh_from_db()
+    assert (post.content, post.status, post.scheduled_at) == ("New text", "scheduled", at)
+
+
+def test_a_scheduled_post_cannot_be_saved_as_what_a_network_refuses(
+    staff: Client, workspace: Workspace, facebook: SocialAccount
+) -> None:
+    post = post_to(facebook, status="scheduled", scheduled_at=NOW)
+    media = make_media(post)
+
+    answer = staff.post(
+        edit_address(post), written(facebook, content="", removed=[media.pk], order=[media.pk], do="save")
+    )
+
+    assert answer.context["sheet"].errors == {
+        "content": ["Facebook, Text: The post is empty. Write a text, or add an image."]
+    }
+    post.refresh_from_db()
+    assert (post.content, Media.objects.count()) == ("Fresh bread", 1)
+    assert [file.is_removed for file in answer.context["files"]] == [True]
+
+
+def test_a_scheduled_post_goes_back_to_draft(staff: Client, workspace: Workspace, facebook: SocialAccount) -> None:
+    post = post_to(facebook, status="scheduled", scheduled_at=NOW)
+
+    staff.post(edit_address(post), written(facebook, content="", do="draft"))
+
+    post.refresh_from_db()
+    assert (post.status, post.content) == ("draft", "")
+
+
+def test_a_published_post_cannot_be_edited_and_leads_to_its_page(
+    staff: Client, workspace: Workspace, facebook: SocialAccount
+) -> None:
+    post = post_to(facebook, status="published")
+
+    shown = staff.get(edit_address(post))
+    answer = staff.post(edit_address(post), written(facebook, content="Too late", do="draft"))
+
+    assert b"This post can no longer be edited" in shown.content
+    assert post_page(post).encode() in shown.content
+    assert answer.context["sheet"].errors == {"": ["Only draft and scheduled posts can be changed."]}
+    assert b"Too late" in answer.content
+    assert post_page(post).encode() in answer.content
+    post.refresh_from_db()
+    assert post.content == "Fresh bread"
+
+
+def test_the_first_file_saves_the_post_as_a_draft(staff: Client, facebook: SocialAccount) -> None:
+    answer = staff.post(UPLOAD, written(facebook, file=an_image())).json()
+
+    post = Post.objects.get()
+    media = Media.objects.get(post=post)
+    assert (answer["post"], answer["address"], answer["is_new"]) == (post.pk, edit_address(post), True)
+    assert f'name="order" value="{media.pk}"' in answer["row"]
+    assert (post.status, post.content, media.filename) == ("draft", "Fresh bread", "bread.jpg")
+
+
+def test_a_second_file_joins_the_post_and_saves_nothing_else(staff: Client, facebook: SocialAccount) -> None:
+    first = staff.post(UPLOAD, written(facebook, file=an_image())).json()
+
+    second = staff.post(
+        UPLOAD, written(facebook, content="Not yet", post=first["post"], file=an_image("rye.jpg"))
+    ).json()
+
+    assert second["is_new"] is False
+    assert Post.objects.get().content == "Fresh bread"
+    assert list(Media.objects.order_by("position").values_list("filename", flat=True)) == ["bread.jpg", "rye.jpg"]
+
+
+def test_a_file_before_any_account_is_asked_to_wait(staff: Client, workspace: Workspace) -> None:
+    answer = staff.post(UPLOAD, written(workspace=workspace.pk, file=an_image())).json()
+
+    assert answer == {"refused": ["Choose at least one account."]}
+    assert Post.objects.count() == 0
+
+
+def test_a_file_that_is_refused_says_why_and_leaves_no_draft(staff: Client, facebook: SocialAccount) -> None:
+    answer = staff.post(UPLOAD, written(facebook, file=an_image("notes.txt", b"only words"))).json()
+
+    assert answer["refused"][0].startswith("notes.txt: The file is no JPEG")
+    assert Post.objects.count() == 0
+
+
+def test_an_upload_without_a_file_is_told_so(staff: Client, facebook: SocialAccount) -> None:
+    assert staff.post(UPLOAD, written(facebook)).json() == {"refused": ["No file came with the request."]}
+
+
+def test_files_that_come_with_the_page_are_attached_and_stay_when_it_is_refused(
+    staff: Client, workspace: Workspace
+) -> None:
+    account = make_account(workspace, platform="tiktok")
+
+    answer = staff.post(NEW, written(account, file=[an_image(), an_image("rye.jpg")], do="publish"))
+
+    assert "platform_content.tiktok.options.privacy_level" in answer.context["sheet"].errors
+    assert [file.filename for file in answer.context["files"]] == ["bread.jpg", "rye.jpg"]
+    assert answer.context["address"] == edit_address(Post.objects.get())
+    assert Post.objects.get().status == "draft"
+
+
+def test_order_words_and_removal_of_files_are_saved_with_the_post(
+    staff: Client, workspace: Workspace, facebook: SocialAccount
+) -> None:
+    post = post_to(facebook)
+    first, second, third = [make_media(post, filename=f"{name}.jpg", position=at) for at, name in enumerate("abc", 1)]
+    sent = {"order": [third.pk, first.pk, second.pk], "removed": [second.pk], f"alt_text.{third.pk}": "A loaf"}
+
+    staff.post(edit_address(post), written(facebook, do="draft", **sent))
+
+    assert list(Media.objects.order_by("position").values_list("filename", "alt_text")) == [
+        ("c.jpg", "A loaf"),
+        ("a.jpg", "Product showcase image"),
+    ]
+    post.refresh_from_db()
+    assert [each["id"] for each in post.media] == [third.pk, first.pk]
+    assert not Event.objects.filter(type="post.updated").exists()
+
+
+def test_words_of_a_file_that_are_refused_are_told_beside_it(
+    staff: Client, workspace: Workspace, facebook: SocialAccount
+) -> None:
+    post = post_to(facebook)
+    media = make_media(post)
+
+    answer = staff.post(edit_address(post), written(facebook, do="draft", **{f"alt_text.{media.pk}": "x" * 2001}))
+
+    [file] = answer.context["files"]
+    assert (list(file.errors), len(file.alt_text)) == (["Ensure this field has no more than 2000 characters."], 2001)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"content": "x" * 281},
+        {"link": "https://example.com"},
+        {"hashtags": "a b c"},
+        {"platform_content.tiktok.options.privacy_level": "SELF_ONLY"},
+    ],
+    ids=["plain", "too long", "link", "hashtags", "option"],
+)
+def test_a_preview_shows_the_issues_that_the_api_finds_and_saves_nothing(
+    staff: Client, api: ApiClient, workspace: Workspace, values: dict[str, str]
+) -> None:
+    accounts = [make_account(workspace, platform=name) for name in ("instagram", "twitter", "tiktok", "facebook")]
+    body: dict[str, Any] = {
+        "content": values.get("content", "Fresh bread"),
+        "link": values.get("link", ""),
+        "hashtags": values.get("hashtags", "").split(),
+        "platforms": [account.pk for account in accounts],
+    }
+    if option := values.get("platform_content.tiktok.options.privacy_level"):
+        body |= {"platform_content": {"tiktok": {"options": {"privacy_level": option}}}}
+
+    answer = staff.post(PREVIEW, written(*accounts, **values))
+
+    assert answer.status_code == 200
+    assert issues_of(answer) == api.post("/api/posts/validate", body).json()["data"]["issues"]
+    assert (Post.objects.count(), Media.objects.count(), posts_told()) == (0, 0, 0)
+
+
+def test_a_preview_counts_as_the_network_counts(staff: Client, workspace: Workspace) -> None:
+    account = make_account(workspace, platform="twitter")
+
+    answer = staff.post(PREVIEW, written(account, content="🥖" * 10))
+
+    assert b"20 of 280 characters" in answer.content
+
+
+def test_a_preview_has_the_files_as_the_page_has_them(
+    staff: Client, workspace: Workspace, facebook: SocialAccount
+) -> None:
+    post = post_to(facebook)
+    first, second = [make_media(post, filename=f"{name}.jpg", position=at) for at, name in enumerate("ab", 1)]
+    third = make_media(post, filename="c.jpg", position=3)
+    sent = {"order": [second.pk, first.pk, third.pk], "removed": [third.pk], f"alt_text.{second.pk}": "A loaf"}
+
+    answer = staff.post(PREVIEW, written(facebook, post=post.pk, **sent))
+
+    [shown] = answer.context["previews"]
+    assert [(each.filename, each.alt_text) for each in shown.pictures] == [
+        ("b.jpg", "A loaf"),
+        ("a.jpg", "Product showcase image"),
+    ]
+    assert b"http://" not in answer.content  # only what this site serves itself
+    assert Media.objects.get(pk=second.pk).alt_text == "Product showcase image"
+
+
+def test_a_preview_names_what_cannot_be_saved(staff: Client, facebook: SocialAccount) -> None:
+    answer = staff.post(PREVIEW, written(facebook, link="nowhere"))
+
+    assert answer.context["refused"] == ["Must be an http or https address."]
+
+
+def test_choosing_another_workspace_keeps_what_was_written(
+    staff: Client, workspace: Workspace, facebook: SocialAccount
+) -> None:
+    other = make_workspace(name="Other")
+    Membership.objects.create(workspace=other, user=Membership.objects.get().user)
+    make_account(other, name="Other Page")
+
+    answer = staff.post(NEW, written(facebook, content="Typed text", workspace=other.pk, do="workspace"))
+
+    assert b"Typed text" in answer.content
+    assert b"Other Page" in answer.content
+    assert answer.context["sheet"].errors == {}
+    assert Post.objects.count() == 0
+
+
+def test_the_pages_cost_the_same_whatever_the_rows(
+    staff: Client, workspace: Workspace, django_assert_max_num_queries: Any
+) -> None:
+    names = [platform.id for platform in platforms.ALL]
+    accounts = [
+        make_account(workspace, platform=name, remote_id=str(at), default_of=name if at == 0 else None)
+        for name in names
+        for at in range(5)
+    ]
+    post = post_to(*accounts[:20])
+    for at in range(10):
+        make_media(post, filename=f"{at}.jpg", position=at + 1)
+        make_schedule(workspace, name=f"Schedule {at}")
+
+    with django_assert_max_num_queries(20):
+        staff.get(NEW)
+    with django_assert_max_num_queries(20):
+        staff.get(edit_address(post))
+    with django_assert_max_num_queries(20):
+        staff.post(PREVIEW, written(*accounts, post=post.pk))
