@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import unquote
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -38,6 +39,10 @@ class OperatorAdmin(ModelAdmin[M]):
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     paginator = BoundedPaginator
+
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any) -> Any:
+        """Take an id as it is: Django's lists link to `key_5F…`, and the addresses of actions are made from that."""
+        return super().changeform_view(request, unquote(object_id) if object_id else None, *args, **options)
 
     def operate(
         self,

@@ -116,6 +116,17 @@ def test_rotating_asks_shows_the_new_secret_once_and_keeps_the_old_one_for_a_day
     assert Event.objects.get(type="api_key.rotated").user_email == "admin@example.com"
 
 
+def test_actions_are_found_from_the_page_that_the_list_links_to(boss: Client) -> None:
+    make_key()
+    link = re.search(rf'href="({LIST}[^"]+/change/)', text(boss.get(LIST)))
+    assert link
+
+    action = re.search(rf'href="({LIST}[^"]+/rotate/)', text(boss.get(link[1])))
+
+    assert action
+    assert boss.get(action[1]).status_code == 200
+
+
 def test_a_key_that_is_switched_off_cannot_be_rotated(boss: Client) -> None:
     key, _ = make_key()
     ApiKey.objects.update(is_active=False)
