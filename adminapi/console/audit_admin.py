@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -74,6 +75,7 @@ class Narrowed(admin.ListFilter):
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin[Event]):
     list_display = ("created_at", "type", "of_what", "by_whom", "ip_address")
+    sortable_by = ()  # an index has the one order
     list_filter = (Narrowed,)
     search_fields = ("resource_id",)
     search_help_text = _("A whole id (of a post, a key, a user, a workspace …), an email address, or an action.")
@@ -101,7 +103,7 @@ class EventAdmin(ReadOnlyAdmin[Event]):
             return super().change_view(request, object_id, *args, **options)
         if not self.has_view_permission(request):
             raise PermissionDenied
-        event = get_object_or_404(self.get_queryset(request), pk=object_id)
+        event = get_object_or_404(self.get_queryset(request), pk=unquote(object_id))
         context = {
             **self.admin_site.each_context(request),
             "title": f"{event.type} · {event.created_at:%Y-%m-%d %H:%M:%S} UTC",

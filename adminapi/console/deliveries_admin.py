@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -50,6 +51,7 @@ class OneWebhook(admin.SimpleListFilter):
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
     list_display = ("event_id", "event", "webhook", "shown_state", "attempts", "created_at", "due_at")
+    sortable_by = ()  # an index has the one order
     list_filter = (DeliveryState, OneWebhook)
     list_select_related = ()  # with a join the database sorts all rows to find a page
     search_fields = ("message__id__exact", "id__exact")
@@ -82,7 +84,7 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
             return super().change_view(request, object_id, *args, **options)
         if not self.has_view_permission(request):
             raise PermissionDenied
-        delivery = get_object_or_404(self.get_queryset(request), pk=object_id)
+        delivery = get_object_or_404(self.get_queryset(request), pk=unquote(object_id))
         context = {
             **self.admin_site.each_context(request),
             "title": f"{delivery.message.type} · {delivery.message.public_id}",

@@ -15,6 +15,7 @@ from accounts.platforms.base import WhoActs
 from adminapi.console import post_actions as actions
 from posts import previews
 from posts.history import Entry
+from posts.inputs import is_web_address
 from posts.media_urls import signed_url
 from posts.models import Attempt, Media, Post, PostStatus, Target, TargetStatus
 from posts.previews import Preview
@@ -69,6 +70,17 @@ class Recipient:
     @property
     def account(self) -> str:
         return self.target.account.name if self.target else ""
+
+    @property
+    def url(self) -> str:
+        """Return where the network shows it, empty where that is nothing a browser should follow."""
+        return self.target.url if self.target and is_web_address(self.target.url) else ""
+
+    @property
+    def parts(self) -> list[str]:
+        """Return where each part of a thread is, where there are several."""
+        urls = [part["url"] for part in self.target.parts] if self.target else []
+        return [url for url in urls if is_web_address(url)] if len(urls) > 1 else []
 
     @property
     def numbers(self) -> list[tuple[Any, int]]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -42,6 +43,7 @@ def bulk(action: Action) -> Any:
 @admin.register(Post)
 class PostAdmin(ReadOnlyOfWorkspaces[Post]):
     list_display = ("text", "shown_state", "networks", "of_workspace", "moment", "impressions")
+    sortable_by = ()  # an index has the one order
     list_filter = (OneWorkspace, PostState, PostDays, PostNetwork, PostAccount)
     search_fields = ("id", "content")
     search_help_text = gettext_lazy(
@@ -94,7 +96,7 @@ class PostAdmin(ReadOnlyOfWorkspaces[Post]):
         """Show the page of a post; nothing can be sent to it."""
         if request.method not in ("GET", "HEAD"):
             return super().change_view(request, object_id, *args, **options)
-        return self._show(request, self._find(request, object_id))
+        return self._show(request, self._find(request, unquote(object_id)))
 
     def _find(self, request: HttpRequest, pk: str) -> Post:
         """Return a post of whoever asks; raises Http404, and PermissionDenied without the permission."""

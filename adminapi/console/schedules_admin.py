@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -84,7 +85,7 @@ class ScheduleAdmin(OfWorkspaces[Schedule]):
         """Show a schedule and what comes next in it, or change it: after asking, where posts wait in its queue."""
         if not self.has_change_permission(request):
             raise PermissionDenied
-        schedule = get_object_or_404(self.get_queryset(request), pk=object_id)
+        schedule = get_object_or_404(self.get_queryset(request), pk=unquote(object_id))
         if request.method != "POST":
             return self._show(request, schedule_form.present(schedule), schedule=schedule)
         written = schedule_form.written(request.POST, schedule.workspace)

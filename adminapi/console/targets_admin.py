@@ -12,6 +12,7 @@ from adminapi.console.filters import OneNetwork, OnePostsWorkspace, State, Targe
 from adminapi.console.posts_admin import page_of
 from adminapi.templatetags.console import network_name, state
 from ouipost.events.operator import ReadOnlyInline
+from posts.inputs import is_web_address
 from posts.models import Attempt, Target, TargetStatus
 from workspaces.console import ReadOnlyOfWorkspaces
 
@@ -56,6 +57,7 @@ class TargetAdmin(ReadOnlyOfWorkspaces[Target]):
         "published_at",
         "at_network",
     )
+    sortable_by = ()  # an index has the one order
     list_filter = (OnePostsWorkspace, TargetState, TargetNetwork, TargetAccount)
     search_fields = ("id", "remote_id")
     search_help_text = _("The whole id of a target or of a post here, or the network's own id of a post.")
@@ -104,6 +106,6 @@ class TargetAdmin(ReadOnlyOfWorkspaces[Target]):
 
     @admin.display(description=_("At the network"))
     def at_network(self, target: Target) -> str | SafeString:
-        if not target.url.startswith(("http://", "https://")):
+        if not is_web_address(target.url):
             return target.url
         return format_html('<a href="{}" target="_blank" rel="noopener">{}</a>', target.url, _("Open"))

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -140,8 +141,8 @@ class WebhookAdmin(OperatorAdmin[Webhook]):
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
         """Show what was sent lately beside the form."""
-        recent = Delivery.objects.filter(webhook=object_id).select_related("message").order_by("-pk")[:BESIDE]
-        replays = Replay.objects.filter(webhook=object_id).order_by("-created_at", "-pk")[:BESIDE]
+        recent = Delivery.objects.filter(webhook=unquote(object_id)).select_related("message").order_by("-pk")[:BESIDE]
+        replays = Replay.objects.filter(webhook=unquote(object_id)).order_by("-created_at", "-pk")[:BESIDE]
         options["extra_context"] = {"recent": recent, "replays": replays}
         return super().change_view(request, object_id, *args, **options)
 

@@ -1,12 +1,14 @@
 """A real browser (Debian's Chromium) against a product of real processes with its demo."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import requests
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Request, expect
 
@@ -26,6 +28,23 @@ class Demo:
     email: str
     password: str
 
+    def order(self, **fault: Any) -> None:
+        """Order a fault at the simulator."""
+        answer = requests.post(
+            f"{self.base}/sandbox/_control/faults",
+            json=fault,
+            headers={"Authorization": f"Bearer {os.environ['SIMULATOR_TOKEN']}"},
+            timeout=10,
+        )
+        assert answer.status_code == 201, answer.text
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Call the API with the demo's key, and return the answer's data."""
+        headers = {"X-API-Key": self.api_key, "X-Workspace-ID": self.workspace_id}
+        answer = requests.request(method, f"{self.base}{path}", json=body, headers=headers, timeout=60)
+        assert answer.ok, answer.text
+        return answer.json()["data"]
+
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, object]:
@@ -36,7 +55,9 @@ def browser_type_launch_args() -> dict[str, object]:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     home = tmp_path_factory.mktemp("demo")
     product = Product(home=home, database_url=f"sqlite:///{home}/ouipost.sqlite3")
-    product.start("manage.py", "serve", "--demo")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OUTBOUND_ALLOW", "127.0.0.0/8")  # receivers of webhooks are on this machine
+        product.start("manage.py", "serve", "--demo")
     try:
         made = home / "demo.json"
         wait_for(lambda: made.exists() and made.read_text(), seconds=60, what="the demo")

@@ -1,0 +1,119 @@
+"""What a person does about a post that did not go out, and about a webhook that was not heard."""
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Demo
+from tests.webhooks.receiver import Receiver
+
+pytestmark = pytest.mark.browser
+REFUSAL = json.dumps({"error": {"message": "Invalid parameter", "type": "OAuthException", "code": 100}})
+
+
+def test_a_person_finds_why_a_post_did_not_go_out_retries_it_and_opens_it(
+    staff: Page, demo: Demo, outside: list[str], accessible: Callable[[Page], None]
+) -> None:
+    demo.order(network="facebook", effect="status", status=400, body=REFUSAL)
+    post = demo.call("POST", "/api/posts", {"content": "Bread that is refused", "platforms": ["facebook"]})["post"]
+    demo.call("POST", f"/api/posts/{post['id']}/publish")
+
+    staff.goto(f"{demo.base}/console/posts/post/?status__exact=failed")
+    staff.get_by_role("link", name="Bread that is refused").click()
+    top = staff.get_by_role("region", name=re.compile("It did not go out"))
+    expect(top).to_contain_text("Facebook says: Invalid parameter (CONTENT_REJECTED, HTTP 400, 100)")
+    expect(top).to_contain_text("Whoever writes the posts must act.")
+    expect(top).to_contain_text("There is no next try")
+    accessible(staff)
+
+    staff.get_by_role("button", name="Retry what failed").click()
+    expect(staff.get_by_text("What failed is sent again at once")).to_be_visible()
+    accessible(staff)
+    staff.get_by_role("button", name="Retry what failed").click()
+    expect(staff.get_by_text("Retry what failed: 1 done.")).to_be_visible()
+    link = staff.get_by_role("link", name="Open it at the network")
+    for _ in range(30):
+        if link.count():
+            break
+        staff.wait_for_timeout(1_000)
+        staff.reload()
+    with staff.expect_popup() as opened:
+        link.click()
+
+    expect(opened.value.get_by_text("Bread that is refused")).to_be_visible()
+    assert outside == []
+
+
+def test_a_person_sends_a_delivery_again(
+    staff: Page, demo: Demo, outside: list[str], accessible: Callable[[Page], None]
+) -> None:
+    receiver = Receiver()
+    staff.goto(f"{demo.base}/console/events/webhook/add/")
+    staff.get_by_label("Url").fill(receiver.url)
+    staff.get_by_label("post.created: A post was made.").check()
+    staff.get_by_role("button", name="Save", exact=True).click()
+    expect(staff.get_by_label("Copy it now")).to_have_value(re.compile("^whsec_"))
+    accessible(staff)
+    staff.get_by_role("link", name="I have it: go on").click()
+    demo.call("POST", "/api/posts", {"content": "Bread that is told of", "platforms": ["facebook"]})
+
+    sent = staff.get_by_role("link", name="post.created")
+    for _ in range(30):
+        staff.reload()
+        if sent.count() and receiver.calls and staff.get_by_text("delivered", exact=True).count():
+            break
+        staff.wait_for_timeout(1_000)
+    accessible(staff)
+    sent.click()
+    expect(staff.get_by_text("HTTP 204")).to_be_visible()
+    accessible(staff)
+    staff.get_by_role("button", name="Send again").click()
+    staff.get_by_role("button", name="Send again").click()
+    expect(staff.get_by_text("Send again: 1 done.")).to_be_visible()
+    for _ in range(30):
+        if len(receiver.calls) > 1:
+            break
+        staff.wait_for_timeout(1_000)
+    receiver.close()
+
+    assert len({call.id for call in receiver.calls}) == 1
+    assert len(receiver.calls) == 2
+    assert outside == []
+
+
+def test_a_person_makes_a_schedule_and_pauses_a_network(
+    staff: Page, demo: Demo, outside: list[str], accessible: Callable[[Page], None]
+) -> None:
+    staff.goto(f"{demo.base}/console/posts/schedule/add/")
+    staff.get_by_label("Name").fill("Evenings")
+    staff.get_by_label("Facebook", exact=True).check()
+    staff.get_by_role("button", name="Add a time").click()
+    second = staff.get_by_role("group", name="A time of the week").nth(1)
+    second.get_by_role("combobox").select_option("friday")
+    second.get_by_label("Time of the day").fill("18:30")
+    second.get_by_label("Bluesky", exact=True).check()
+    accessible(staff)
+    staff.get_by_role("button", name="Save").click()
+    expect(staff.get_by_role("heading", name="The next ten times")).to_be_visible()
+    expect(staff.get_by_text("18:30").first).to_be_visible()
+    accessible(staff)
+
+    staff.goto(f"{demo.base}/console/pauses/")
+    staff.get_by_label("Which network").select_option("pinterest")
+    staff.get_by_label("Why").fill("They have an outage.")
+    accessible(staff)
+    staff.get_by_role("button", name="See what would wait").click()
+    staff.get_by_role("button", name="Pause it").click()
+    staff.get_by_role("button", name="Resume Pinterest").click()
+    staff.get_by_role("button", name="Resume it").click()
+    expect(staff.get_by_text("Nothing is paused")).to_be_visible()
+
+    staff.goto(f"{demo.base}/console/events/event/?action=pause.started")
+    accessible(staff)
+    staff.locator("#result_list").get_by_role("link").first.click()
+    expect(staff.get_by_text("They have an outage.")).to_be_visible()
+    accessible(staff)
+    assert outside == []

@@ -1,0 +1,191 @@
+"""The audit log in the console: read with filters, compared in a table, taken along as CSV, and never changed."""
+
+import csv
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from ouipost.events.journal import SYSTEM, Actor, record
+from ouipost.events.models import Event
+from tests.conftest import AdminClient
+from tests.factories import make_post, make_user, make_workspace
+from workspaces.models import Membership, Role, User, Workspace
+
+LIST, CSV = reverse("admin:events_event_changelist"), reverse("console_audit_csv")
+
+
+@pytest.fixture
+def auditor(db: None) -> User:
+    """An administrator."""
+    return make_user(email="auditor@example.com")
+
+
+@pytest.fixture
+def staff(auditor: User) -> Client:
+    client = Client()
+    client.force_login(auditor)
+    return client
+
+
+@pytest.fixture
+def lines(workspace: Workspace, auditor: User) -> dict[str, Event]:
+    """A line of a person, one of a key in another workspace, and one of the product itself."""
+    person = Actor(user_id=auditor.pk, user_email=auditor.email, ip_address="203.0.113.9")
+    post, other = make_post(workspace), make_post(make_workspace(name="Other"))
+    changed: dict[str, Any] = {"before": {"content": "Old <b>", "title": ""}, "after": {"content": "New", "title": "T"}}
+    return {
+        "person": record("updated", post, actor=person, **changed),
+        "key": record("created", other, actor=Actor(key_id="key_1"), platforms=["facebook"]),
+        "product": record("missed", post, actor=SYSTEM),
+    }
+
+
+def page_of(event: Event) -> str:
+    return reverse("admin:events_event_change", args=[event.pk])
+
+
+def text_of(response: Any) -> str:
+    assert response.status_code == 200, response
+    text: str = response.content.decode()
+    return text
+
+
+def body_of(response: Any) -> str:
+    """Return what was streamed."""
+    return b"".join(response.streaming_content).decode()
+
+
+def found(client: Client, lines: dict[str, Event], **query: str) -> set[str]:
+    page = text_of(client.get(LIST, query))
+    return {name for name, event in lines.items() if page_of(event) in page}
+
+
+def test_lines_are_found_by_action_type_user_key_workspace_and_day(
+    staff: Client, lines: dict[str, Event], workspace: Workspace, auditor: User
+) -> None:
+    today = timezone.now().date()
+    queries = {
+        "everything": ({}, {"person", "key", "product"}),
+        "action": ({"action": "post.updated"}, {"person"}),
+        "type": ({"resource_type": "post"}, {"person", "key", "product"}),
+        "resource": ({"resource_id": lines["key"].resource_id}, {"key"}),
+        "user": ({"user_id": auditor.pk}, {"person"}),
+        "key": ({"key_id": "key_1"}, {"key"}),
+        "workspace": ({"workspace_id": workspace.pk}, {"person", "product"}),
+        "days": ({"from": str(today), "to": str(today + timedelta(days=1))}, {"person", "key", "product"}),
+        "other days": ({"to": str(today - timedelta(days=2))}, set()),
+    }
+
+    assert {case: found(staff, lines, **query) for case, (query, _) in queries.items()} == {
+        case: names for case, (_, names) in queries.items()
+    }
+
+
+def test_one_search_finds_ids_addresses_and_actions_by_an_index(
+    staff: Client, lines: dict[str, Event], workspace: Workspace
+) -> None:
+    sought = {
+        lines["key"].resource_id: {"key"},
+        "Auditor@example.com": {"person"},
+        "nobody@example.com": set(),
+        "post.missed": {"product"},
+        "key_1": {"key"},
+        workspace.pk: {"person", "product"},
+        f"log_{lines['person'].pk}": {"person"},
+    }
+
+    assert {term: found(staff, lines, q=term) for term in sought} == sought
+
+
+def test_a_day_that_is_none_is_told_and_shows_no_line(staff: Client, lines: dict[str, Event]) -> None:
+    page = text_of(staff.get(LIST, {"from": "yesterday"}))
+
+    assert "op-error" in page
+    assert page_of(lines["key"]) not in page
+
+
+def test_a_line_shows_each_changed_field_before_and_after(staff: Client, lines: dict[str, Event]) -> None:
+    page = text_of(staff.get(page_of(lines["person"])))
+
+    rows = re.findall(r'<th scope="row">(\w+)</th><td[^>]*>(.*?)</td><td[^>]*>(.*?)</td>', page)
+    assert rows == [("content", "Old &lt;b&gt;", "New"), ("title", "", "T")]
+    assert ("203.0.113.9" in page, "auditor@example.com" in page) == (True, True)
+
+
+def test_a_line_of_the_product_itself_says_so_and_other_details_are_shown(
+    staff: Client, lines: dict[str, Event]
+) -> None:
+    assert "the product itself" in text_of(staff.get(page_of(lines["product"])))
+    assert "platforms" in text_of(staff.get(page_of(lines["key"])))
+
+
+@pytest.mark.parametrize("query", [{}, {"resource_type": "post", "key_id": "key_1"}, {"workspace_id": "ws_none"}])
+def test_the_csv_has_the_same_lines_as_the_api_s(
+    staff: Client, lines: dict[str, Event], auditor: User, query: dict[str, str], admin: AdminClient
+) -> None:
+    asked = "&".join(f"{name}={value}" for name, value in query.items())
+
+    ours = staff.get(CSV, query)
+    theirs = admin.get(f"/admin/audit?format=csv&{asked}".rstrip("&"))
+
+    assert ours["Content-Type"] == theirs["Content-Type"]
+    assert body_of(ours) == body_of(theirs)
+
+
+def test_the_list_links_to_the_csv_of_just_what_it_shows(staff: Client, lines: dict[str, Event]) -> None:
+    page = text_of(staff.get(LIST, {"key_id": "key_1", "q": lines["key"].resource_id}))
+    address = re.findall(rf'href="({CSV}[^"]*)"', page)[0].replace("&amp;", "&")
+
+    rows = list(csv.DictReader(body_of(staff.get(address)).splitlines()))
+
+    assert [row["id"] for row in rows] == [f"log_{lines['key'].pk}"]
+
+
+def test_nothing_here_changes_a_line(staff: Client, lines: dict[str, Event]) -> None:
+    event = lines["person"]
+
+    answers = [
+        staff.post(reverse("admin:events_event_add"), {"type": "x"}),
+        staff.post(page_of(event), {"type": "x"}),
+        staff.post(reverse("admin:events_event_delete", args=[event.pk]), {"post": "yes"}),
+        staff.post(CSV, {"type": "x"}),
+    ]
+    staff.post(LIST, {"action": "delete_selected", "_selected_action": event.pk, "post": "yes"})
+
+    assert [answer.status_code for answer in answers[:3]] == [403, 403, 403]
+    assert (Event.objects.count(), Event.objects.get(pk=event.pk).type) == (3, "post.updated")
+
+
+def test_staff_read_the_lines_of_their_own_workspaces_alone(lines: dict[str, Event], workspace: Workspace) -> None:
+    member = make_user(email="member@example.com", role=Role.VIEWER, permissions=["audit.view"])
+    Membership.objects.create(workspace=workspace, user=member)
+    client = Client()
+    client.force_login(member)
+
+    assert found(client, lines) == {"person", "product"}
+    assert client.get(page_of(lines["key"])).status_code == 404
+    assert lines["key"].pk not in body_of(client.get(CSV))
+
+
+def test_without_the_permission_there_is_no_audit_log(lines: dict[str, Event]) -> None:
+    client = Client()
+    client.force_login(make_user(email="editor@example.com", role=Role.EDITOR))
+
+    assert [client.get(page).status_code for page in (LIST, CSV, page_of(lines["key"]))] == [403, 403, 403]
+
+
+def test_the_log_costs_few_queries_whatever_there_is(
+    staff: Client, workspace: Workspace, django_assert_max_num_queries: Any
+) -> None:
+    post = make_post(workspace)
+    for _ in range(60):
+        record("updated", post, actor=SYSTEM)
+
+    for page in (LIST, f"{LIST}?q=staff@example.com", page_of(Event.objects.all()[0])):
+        with django_assert_max_num_queries(10):
+            assert staff.get(page).status_code == 200

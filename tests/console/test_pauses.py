@@ -1,0 +1,125 @@
+"""Pausing and resuming in the console: how many posts wait is said first, and why is kept."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import Pause
+from ouipost.events.journal import SYSTEM
+from ouipost.events.models import Event
+from posts import pausing
+from tests.factories import NOW, make_account, make_post, make_user
+from workspaces.models import Role, Workspace
+
+PAGE, RESUME = reverse("console_pauses"), reverse("console_resume")
+FORM = {"scope": "network", "id_network": "facebook", "id_workspace": "", "id_account": "", "reason": "An outage."}
+
+
+@pytest.fixture
+def staff(db: None) -> Client:
+    """Somebody who may run the installation, and nothing else."""
+    client = Client()
+    client.force_login(make_user(email="staff@example.com", role=Role.VIEWER, permissions=["system.manage"]))
+    return client
+
+
+def text_of(response: Any, status: int = 200) -> str:
+    assert response.status_code == status, response
+    text: str = response.content.decode()
+    return text
+
+
+def paused(scope: str, subject: str = "") -> Pause:
+    return pausing.pause(scope, subject, reason="An outage.", actor=SYSTEM, now=NOW)
+
+
+def test_a_pause_says_first_how_many_posts_would_wait(staff: Client, workspace: Workspace) -> None:
+    account = make_account(workspace)
+    for _ in range(3):
+        make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW)
+
+    page = text_of(staff.post(PAGE, FORM))
+
+    assert ("3 posts wait there" in page, "Pause: Facebook" in page) == (True, True)
+    assert not Pause.objects.exists()
+
+
+@pytest.mark.parametrize("scope", ["all", "network", "workspace", "account"])
+def test_each_scope_is_paused_with_its_reason_and_resumed(staff: Client, workspace: Workspace, scope: str) -> None:
+    account = make_account(workspace)
+    subject = {"all": "", "network": "facebook", "workspace": workspace.pk, "account": account.pk}[scope]
+    form = FORM | {"scope": scope, f"id_{scope}": subject}
+
+    done = staff.post(PAGE, form | {"confirmed": "1"})
+    page = text_of(staff.get(PAGE))
+    asked = text_of(staff.post(RESUME, form))
+
+    pause = Pause.objects.get()
+    assert (done.status_code, pause.scope, pause.subject_id, pause.reason) == (302, scope, subject, "An outage.")
+    assert (pause.paused_by, "An outage." in page, "goes out at once" in asked) == ("staff@example.com", True, True)
+    staff.post(RESUME, form | {"confirmed": "1"})
+    assert Pause.objects.get().resumed_at is not None
+    assert "Nothing is paused" in text_of(staff.get(PAGE))
+    kinds = list(Event.objects.order_by("created_at", "pk").values_list("type", "user_email"))
+    assert kinds == [("pause.started", "staff@example.com"), ("pause.ended", "staff@example.com")]
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"reason": ""}, "may not be blank"),
+        ({"scope": "workspace"}, "Which workspace?"),
+        ({"scope": "account", "id_account": "acc_none"}, "There is no such account."),
+        ({"scope": "galaxy"}, "Must be one of"),
+    ],
+    ids=["no reason", "no workspace", "no such account", "no such scope"],
+)
+def test_what_is_wrong_is_told_and_what_was_typed_stays(staff: Client, typed: dict[str, str], said: str) -> None:
+    page = text_of(staff.post(PAGE, FORM | typed | {"confirmed": "1"}), 400)
+
+    assert said in page
+    assert f'value="{(FORM | typed)["reason"]}"' in page
+    assert not Pause.objects.exists()
+
+
+def test_looking_at_the_pages_changes_nothing(staff: Client) -> None:
+    paused("all")
+
+    answers = [staff.get(PAGE), staff.get(RESUME)]
+
+    assert [answer.status_code for answer in answers] == [200, 302]
+    assert Pause.objects.get().resumed_at is None
+
+
+def test_a_pause_names_what_people_know_it_by(staff: Client, workspace: Workspace) -> None:
+    paused("workspace", workspace.pk)
+    paused("account", make_account(workspace).pk)
+    paused("network", "bluesky")
+
+    page = text_of(staff.get(PAGE))
+
+    names = ("Bakery", "Company Page (Facebook)", "Bluesky")
+    assert [f'<th scope="row">{name}</th>' in page for name in names] == [True, True, True]
+
+
+@pytest.mark.parametrize("values", [{"role": Role.EDITOR}, {"role": Role.VIEWER, "permissions": ["system.view"]}])
+def test_without_the_permission_nothing_is_paused(db: None, values: dict[str, Any]) -> None:
+    client = Client()
+    client.force_login(make_user(**values))
+
+    answers = [client.get(PAGE), client.post(PAGE, FORM | {"confirmed": "1"}), client.post(RESUME, FORM)]
+
+    assert ([answer.status_code for answer in answers], Pause.objects.exists()) == ([403, 403, 403], False)
+
+
+def test_the_page_costs_at_most_twenty_queries(
+    staff: Client, workspace: Workspace, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(12):
+        account = make_account(workspace, remote_id=str(number), default_of=None)
+        paused("account", account.pk)
+
+    with django_assert_max_num_queries(20):
+        assert staff.get(PAGE).status_code == 200

@@ -1,0 +1,524 @@
+"""Posts in the console: where each stands and why, and what can be done to it, through the API's own services."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import escape
+from pytest_django import Settings
+
+from adminapi.console.filters import newest
+from adminapi.console.post_page import HEADLINES
+from ouipost.events import paging
+from ouipost.events.journal import SYSTEM, record
+from ouipost.events.models import Event
+from posts import storage
+from posts.counts import bytes_used
+from posts.models import Attempt, Media, Post, PostStatus, Target
+from posts.timeline import timeline
+from tests.conftest import ApiClient
+from tests.contract.world import upload
+from tests.factories import (
+    NOW,
+    make_account,
+    make_delivery,
+    make_post,
+    make_schedule,
+    make_user,
+    make_webhook,
+    make_workspace,
+)
+from tests.posts.pictures import picture
+from workspaces.models import Membership, Role, Workspace
+
+LIST = reverse("admin:posts_post_changelist")
+ERROR: dict[str, Any] = {
+    "code": "TOKEN_REVOKED",
+    "message": "Facebook says: the session is no longer valid.",
+    "retryable": False,
+    "who_acts": "account_owner",
+    "network_code": "190",
+}
+
+
+@pytest.fixture
+def staff(db: None) -> Client:
+    client = Client()
+    client.force_login(make_user(email="staff@example.com"))
+    return client
+
+
+def page_of(post: Post) -> str:
+    return reverse("admin:posts_post_change", args=[post.pk])
+
+
+def do(post: Post, name: str) -> str:
+    return reverse("admin:posts_post_do", args=[post.pk, name])
+
+
+def text_of(response: Any) -> str:
+    assert response.status_code == 200, response
+    text: str = response.content.decode()
+    return text
+
+
+def make_failed(workspace: Workspace, **values: Any) -> Post:
+    """Write a post that its network has refused: the target, the attempt, and the journal's word on it."""
+    post = make_post(workspace, accounts=[make_account(workspace)], status="failed", **values)
+    target = Target.objects.get(post=post)
+    Target.objects.update(error=ERROR)
+    Attempt.objects.create(
+        target=target, number=1, fence=1, step="commit", started_at=NOW, ended_at=NOW + timedelta(seconds=1),
+        outcome="auth_expired", http_status=401, code="TOKEN_REVOKED", network_code="190", message=ERROR["message"],
+    )  # fmt: skip
+    return post
+
+
+def make_unknown(workspace: Workspace) -> Target:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="needs_review")
+    Target.objects.update(outcome_unknown=True, error=ERROR | {"code": "OUTCOME_UNKNOWN", "who_acts": "caller"})
+    return Target.objects.get(post=post)
+
+
+def test_the_top_of_the_page_says_why_a_post_did_not_go_out_who_must_act_and_when_the_next_try_comes(
+    staff: Client, workspace: Workspace
+) -> None:
+    page = text_of(staff.get(page_of(make_failed(workspace))))
+
+    top = page[page.index("op-verdict") : page.index('id="says"')]
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", top))
+    for said in (
+        "It did not go out, and is not tried again by itself.",
+        "Facebook has refused it.",
+        "The reason: Facebook says: the session is no longer valid. (TOKEN_REVOKED, HTTP 401, 190)",
+        "The owner of the account must act: connect the account again.",
+        "There is no next try: once that is mended, choose “Retry what failed”.",
+    ):
+        assert said in words
+
+
+def test_the_page_tells_every_entry_of_the_api_s_timeline_with_its_cause(staff: Client, workspace: Workspace) -> None:
+    post = make_failed(workspace)
+    record("created", post, actor=SYSTEM)
+    entries = timeline(post, now=timezone.now())
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert len(entries) > 1
+    assert page.count("<time datetime=") == len(entries)
+    assert [entry.message for entry in entries if escape(entry.message) not in page] == []
+
+
+def test_a_post_that_waits_says_when_its_next_try_comes(staff: Client, workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="publishing", scheduled_at=NOW)
+    Target.objects.update(due_at=timezone.now().replace(microsecond=0) + timedelta(minutes=5), attempts=1, error=ERROR)
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert "The next try is on" in page
+    assert "It is tried again then." in page
+
+
+def test_a_post_in_a_queue_on_hold_says_so(staff: Client, workspace: Workspace) -> None:
+    schedule = make_schedule(workspace, is_active=False)
+    post = make_post(
+        workspace, accounts=[make_account(workspace)], status="scheduled", scheduled_at=NOW, schedule=schedule
+    )
+
+    assert "It waits in the queue of Mornings, which is on hold" in text_of(staff.get(page_of(post)))
+
+
+def test_each_network_shows_its_permalink_its_numbers_and_its_calls(staff: Client, workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="published", content="<b>Bread</b>")
+    Target.objects.update(url="https://facebook.com/1", metrics={"impressions": 1234, "engagement": 0, "clicks": None})
+    Attempt.objects.create(
+        target=Target.objects.get(), number=1, fence=1, step="commit", started_at=NOW, ended_at=NOW,
+        outcome="published", http_status=200, remote_id="fb_1",
+    )  # fmt: skip
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert '<a href="https://facebook.com/1" target="_blank" rel="noopener">' in page
+    numbers = re.findall(r"<dt>(\w+)</dt><dd class=\"op-figure\">([\d,]+)</dd>", page)
+    assert numbers == [("Impressions", "1234"), ("Engagement", "0")]
+    assert ("HTTP 200" in page, "fb_1" in page, "1 call to the network" in page) == (True, True, True)
+    assert ("&lt;b&gt;Bread" in page, "<b>Bread" in page) == (True, False)
+
+
+def test_an_address_that_is_no_web_address_is_no_link(staff: Client, workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="published")
+    Target.objects.update(url="javascript:alert(1)")
+
+    assert 'href="javascript:' not in text_of(staff.get(page_of(post)))
+
+
+def test_files_are_shown_with_their_alt_text_from_this_very_host(
+    staff: Client, workspace: Workspace, api: ApiClient
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    upload(api, post, picture(), alt_text="Two loaves")
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert re.search(r'<img src="/media/thumbs/[^"]+" alt="Two loaves"', page)
+
+
+OFFERED = {
+    "draft": {"publish_now", "duplicate", "delete_posts"},
+    "scheduled": {"publish_now", "unschedule", "duplicate", "delete_posts"},
+    "publishing": {"duplicate"},
+    "published": {"duplicate", "delete_posts"},
+    "failed": {"retry_failed", "unschedule", "duplicate", "delete_posts"},
+    "needs_review": {"duplicate", "delete_posts"},
+    "missed": {"publish_now", "unschedule", "duplicate", "delete_posts"},
+}
+
+
+@pytest.mark.parametrize("status", OFFERED)
+def test_only_what_the_state_allows_is_offered_and_the_services_agree(
+    staff: Client, workspace: Workspace, status: str
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status=status, scheduled_at=NOW)
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert set(re.findall(rf"{post.pk}/do/(\w+)/", page)) == OFFERED[status]
+    assert (f"/console/compose/{post.pk}/" in page) == (status in ("draft", "scheduled"))
+    for name in {"retry_failed", "unschedule", "delete_posts"} - OFFERED[status]:
+        staff.post(do(post, name), {"confirmed": "1"})
+    assert Post.objects.get().status == post.status
+    assert not Event.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["publish_now", "retry_failed", "unschedule", "duplicate", "delete_posts"])
+def test_every_action_asks_first_and_a_get_changes_nothing(staff: Client, workspace: Workspace, name: str) -> None:
+    post = make_failed(workspace)
+
+    visited, asked = staff.get(do(post, name)), text_of(staff.post(do(post, name)))
+
+    assert (visited.status_code, visited["Location"]) == (302, page_of(post))
+    assert ("Do nothing" in asked, page_of(post) in asked, "Fresh bread" in asked) == (True, True, True)
+    assert (Post.objects.count(), Post.objects.get().status, Event.objects.count()) == (1, "failed", 0)
+
+
+def test_deleting_says_that_what_is_published_stays_at_the_networks(staff: Client, workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="published")
+
+    asked = text_of(staff.post(do(post, "delete_posts")))
+    gone = staff.post(do(post, "delete_posts"), {"confirmed": "1"})
+
+    assert "What is published stays at the networks" in asked
+    assert (gone["Location"], Post.objects.exists()) == (LIST, False)
+    assert Event.objects.get().user_email == "staff@example.com"
+
+
+def test_what_failed_is_retried_and_the_page_is_shown_again(staff: Client, workspace: Workspace) -> None:
+    post = make_failed(workspace)
+
+    done = staff.post(do(post, "retry_failed"), {"confirmed": "1"})
+
+    assert (done.status_code, done["Location"], Post.objects.get().status) == (302, page_of(post), "publishing")
+    assert Event.objects.get().type == "post.retried"
+
+
+def test_a_refusal_is_told_in_the_service_s_words(staff: Client, workspace: Workspace) -> None:
+    post = make_post(workspace)
+
+    page = text_of(staff.post(do(post, "publish_now"), {"confirmed": "1"}, follow=True))
+
+    assert "No account is connected for some of the post" in page
+
+
+def test_a_duplicate_is_a_draft_of_its_own_with_copies_of_the_files(
+    staff: Client, workspace: Workspace, api: ApiClient
+) -> None:
+    account = make_account(workspace)
+    values = {"title": "T", "link": "https://example.com/", "hashtags": ["#a"]}
+    post = make_post(workspace, accounts=[account], platform_content={"facebook": {"content": "Other"}}, **values)
+    for alt in ("One", "Two"):
+        upload(api, post, picture(), alt_text=alt)
+    before = bytes_used()
+    post.refresh_from_db()
+
+    done = staff.post(do(post, "duplicate"), {"confirmed": "1"})
+
+    copy = Post.objects.exclude(pk=post.pk).get()
+    assert done["Location"] == page_of(copy)
+    same = ("content", "platform_content", "destinations", "platforms", *values)
+    assert [getattr(copy, name) for name in same] == [getattr(post, name) for name in same]
+    assert (copy.status, copy.scheduled_at, Target.objects.get(post=copy).account_id) == ("draft", None, account.pk)
+    files, copies = (list(Media.objects.filter(post=each).order_by("position")) for each in (post, copy))
+    assert [media.alt_text for media in copies] == ["One", "Two"]
+    assert [media["name"] for media in copy.media] == [media.stored_name for media in copies]
+    assert not {media.stored_name for media in files} & {media.stored_name for media in copies}
+    for media, other in zip(files, copies, strict=True):
+        assert bytes_of(media) == bytes_of(other)
+        assert storage.exists(other.thumbnail_name)
+    assert bytes_used() == before * 2
+
+
+def bytes_of(media: Media) -> bytes:
+    with storage.open_stored(media.stored_name) as file:
+        return bytes(file.read())
+
+
+def test_a_duplicate_leaves_out_an_account_that_is_gone(staff: Client, workspace: Workspace) -> None:
+    kept, gone = make_account(workspace), make_account(workspace, platform="bluesky", remote_id="2")
+    post = make_post(workspace, accounts=[kept, gone], platform_content={gone.pk: {"content": "Other"}})
+    post.destinations = [kept.pk, gone.pk]
+    post.save()
+    type(gone).objects.filter(pk=gone.pk).update(disconnected_at=NOW, default_of=None)
+
+    staff.post(do(post, "duplicate"), {"confirmed": "1"})
+
+    copy = Post.objects.exclude(pk=post.pk).get()
+    assert (copy.destinations, copy.platform_content) == ([kept.pk], {})
+
+
+def test_a_duplicate_that_fails_leaves_no_file_behind(
+    staff: Client, workspace: Workspace, api: ApiClient, settings: Settings
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    for _ in range(2):
+        upload(api, post, picture())
+    stored = files_in(settings)
+    storage.remove(Media.objects.order_by("pk")[1].stored_name)
+
+    page = text_of(staff.post(do(post, "duplicate"), {"confirmed": "1"}, follow=True))
+
+    assert "is not in the storage any more" in page
+    assert (Post.objects.count(), files_in(settings)) == (1, stored - 1)
+
+
+def files_in(settings: Settings) -> int:
+    return sum(path.is_file() for path in Path(settings.MEDIA_ROOT).rglob("*"))
+
+
+def test_an_unknown_outcome_is_settled_with_the_address_that_was_typed(staff: Client, workspace: Workspace) -> None:
+    target = make_unknown(workspace)
+    page = reverse("admin:posts_post_resolve", args=[target.post_id, target.pk])
+    form = {"outcome": "published", "url": "https://facebook.com/1"}
+
+    asked = text_of(staff.post(page, form))
+    assert Target.objects.get().status == "needs_review"
+    carried = dict(re.findall(r'<input type="hidden" name="(outcome|url)" value="([^"]*)">', asked))
+    staff.post(page, carried | {"confirmed": "1"})
+
+    target.refresh_from_db()
+    assert (carried, target.status, target.url) == (form, "published", "https://facebook.com/1")
+    assert Event.objects.filter(type="post.resolved", user_email="staff@example.com").count() == 1
+
+
+def test_an_address_that_is_missing_is_told_beside_its_field_and_nothing_is_lost(
+    staff: Client, workspace: Workspace
+) -> None:
+    target = make_unknown(workspace)
+    page = reverse("admin:posts_post_resolve", args=[target.post_id, target.pk])
+
+    missing = staff.post(page, {"outcome": "published", "url": ""})
+    wrong = staff.post(page, {"outcome": "published", "url": "facebook dot com"})
+
+    assert (missing.status_code, wrong.status_code) == (400, 400)
+    assert "address is required" in missing.content.decode()
+    assert 'value="facebook dot com"' in wrong.content.decode()
+    assert "Must be an http or https address." in wrong.content.decode()
+
+
+def test_what_is_not_there_is_sent_again_and_the_network_can_be_asked_once_more(
+    staff: Client, workspace: Workspace
+) -> None:
+    target = make_unknown(workspace)
+
+    asked = text_of(
+        staff.post(reverse("admin:posts_post_resolve", args=[target.post_id, target.pk]), {"outcome": "not_published"})
+    )
+    staff.post(reverse("admin:posts_post_look", args=[target.post_id, target.pk]), {"confirmed": "1"})
+
+    assert "else it is there twice" in asked
+    assert Target.objects.get().status == "publishing"
+    assert Event.objects.get().type == "post.reconcile_requested"
+
+
+def test_chosen_posts_are_named_before_anything_is_done_to_them(staff: Client, workspace: Workspace) -> None:
+    account = make_account(workspace)
+    posts = [make_post(workspace, accounts=[account], content=f"Bread {number}") for number in range(3)]
+    form = {"action": "delete_posts", "_selected_action": [post.pk for post in posts[:2]]}
+
+    asked = text_of(staff.post(LIST, form))
+    assert [f"Bread {number}" in asked for number in range(3)] == [True, True, False]
+    page = text_of(staff.post(LIST, form | {"confirmed": "1"}, follow=True))
+
+    assert ("Delete: 2 done." in page, [post.content for post in Post.objects.all()]) == (True, ["Bread 2"])
+
+
+def found(client: Client, **query: str) -> list[str]:
+    """Return the texts that a list shows."""
+    return re.findall(r"Bread \w+", re.sub(r"<[^>]+>", " ", text_of(client.get(LIST, query)).split("<tbody", 1)[-1]))
+
+
+def test_posts_are_found_by_text_id_workspace_state_network_account_and_day(
+    staff: Client, workspace: Workspace
+) -> None:
+    account, other = make_account(workspace), make_workspace(name="Other")
+    elsewhere = make_account(other, platform="bluesky", remote_id="2")
+    one = make_post(workspace, accounts=[account], content="Bread one", moment=NOW)
+    make_post(other, accounts=[elsewhere], content="Bread two", moment=NOW, status="failed")
+    Post.objects.filter(content="Bread two").update(moment=NOW + timedelta(days=3))
+
+    assert sorted(found(staff)) == ["Bread one", "Bread two"]
+    assert found(staff, q="READ T") == ["Bread two"]
+    assert found(staff, q=one.pk) == ["Bread one"]
+    assert found(staff, workspace=other.pk) == ["Bread two"]
+    assert found(staff, status__exact="failed") == ["Bread two"]
+    assert found(staff, platform__exact="facebook") == ["Bread one"]
+    assert found(staff, workspace=workspace.pk, account=account.pk) == ["Bread one"]
+    assert found(staff, **{"from": "2026-11-28"}) == ["Bread two"]
+    assert found(staff, to="2026-11-25") == ["Bread one"]
+    assert found(staff, **{"from": "2026-11-26", "to": "2026-11-27"}) == []
+    assert sorted(found(staff, **{"from": "no day"})) == ["Bread one", "Bread two"]
+
+
+def test_text_is_looked_for_in_the_newest_rows_alone(workspace: Workspace) -> None:
+    for number in range(5):
+        make_post(workspace, content=f"Bread {number}")
+
+    kept = newest(Post.objects.all(), 3)
+
+    assert sorted(post.content for post in kept) == ["Bread 2", "Bread 3", "Bread 4"]
+    assert newest(Post.objects.all(), 6).count() == 5
+
+
+def test_a_list_counts_to_its_bound_and_says_that_there_are_more(
+    staff: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "MOST", 2)
+    for number in range(3):
+        make_post(workspace, content=f"Bread {number}")
+
+    page = text_of(staff.get(LIST))
+
+    assert "There are more: narrow the list down" in page
+    assert "2 posts" in re.sub(r"\s+", " ", page)
+
+
+def test_no_list_counts_its_filters_even_if_asked_to(staff: Client, workspace: Workspace) -> None:
+    make_post(workspace)
+
+    assert staff.get(LIST, {"_facets": "True"}).context["cl"].add_facets is False
+
+
+@pytest.mark.parametrize("page", ["list", "post", "targets", "target"])
+def test_a_page_costs_at_most_twenty_queries_whatever_there_is(
+    staff: Client, workspace: Workspace, page: str, django_assert_max_num_queries: Any
+) -> None:
+    accounts = [
+        make_account(workspace, platform=platform, remote_id=platform, default_of=platform)
+        for platform in ("facebook", "twitter", "linkedin", "bluesky", "threads", "pinterest")
+    ]
+    posts = [
+        make_post(workspace, accounts=accounts, status=status, scheduled_at=NOW)
+        for status in ("draft", "failed", "publishing", "needs_review") * 4
+    ]
+    target = Target.objects.filter(post=posts[1])[0]
+    for number in range(20):
+        Attempt.objects.create(
+            target=target, number=number, fence=1, step="commit", started_at=NOW, ended_at=NOW, outcome="rejected",
+            code="CONTENT_REJECTED", message="No",
+        )  # fmt: skip
+    addresses = {
+        "list": [f"{LIST}?workspace={workspace.pk}&status__exact=failed&platform__exact=facebook&q=bread"],
+        "post": [page_of(post) for post in posts[:4]],
+        "targets": [reverse("admin:posts_target_changelist") + "?status__exact=failed"],
+        "target": [reverse("admin:posts_target_change", args=[target.pk])],
+    }
+    for address in addresses[page]:
+        with django_assert_max_num_queries(20):
+            assert staff.get(address).status_code == 200
+
+
+def test_staff_see_and_touch_the_posts_of_their_own_workspaces_alone(workspace: Workspace) -> None:
+    editor = make_user(email="editor@example.com", role=Role.EDITOR)
+    Membership.objects.create(workspace=workspace, user=editor)
+    client, other = Client(), make_workspace(name="Other")
+    client.force_login(editor)
+    own, theirs = make_post(workspace, content="Bread own"), make_post(other, content="Bread theirs")
+    target = make_unknown(other)
+
+    answers = [
+        client.get(page_of(theirs)),
+        client.post(do(theirs, "delete_posts"), {"confirmed": "1"}),
+        client.post(reverse("admin:posts_post_resolve", args=[target.post_id, target.pk]), {"outcome": "published"}),
+        client.post(reverse("admin:posts_post_look", args=[target.post_id, target.pk]), {"confirmed": "1"}),
+    ]
+    client.post(LIST, {"action": "delete_posts", "_selected_action": theirs.pk, "confirmed": "1"})
+
+    assert [answer.status_code for answer in answers] == [404] * 4
+    assert (found(client), client.get(page_of(own)).status_code) == (["Bread own"], 200)
+    assert other.name not in text_of(client.get(LIST))
+    assert Post.objects.filter(workspace=other).count() == 2
+
+
+def test_a_post_s_page_takes_no_form_and_a_viewer_sees_none(staff: Client, workspace: Workspace) -> None:
+    post, viewer, user = make_post(workspace), Client(), make_user(email="viewer@example.com", role=Role.VIEWER)
+    viewer.force_login(user)
+    Membership.objects.create(workspace=workspace, user=user)
+
+    assert staff.post(page_of(post), {"content": "Other"}).status_code == 403
+    answers = [viewer.get(LIST), viewer.get(page_of(post)), viewer.post(do(post, "delete_posts"), {"confirmed": "1"})]
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+    assert staff.get(page_of(Post(pk="post_none"))).status_code == 404
+    assert staff.post(reverse("admin:posts_post_do", args=[post.pk, "explode"])).status_code == 404
+
+
+def test_targets_are_found_by_the_id_of_their_post_and_by_the_network_s_own(
+    staff: Client, workspace: Workspace
+) -> None:
+    post = make_failed(workspace, content="Bread one")
+    make_post(workspace, accounts=[make_account(workspace, platform="bluesky", remote_id="2")], content="Bread two")
+    Target.objects.filter(post=post).update(remote_id="fb_1", url="https://facebook.com/1")
+    page = reverse("admin:posts_target_changelist")
+    queries: list[dict[str, str]] = [
+        {"q": post.pk}, {"q": "fb_1"}, {"status__exact": "failed"}, {"platform__exact": "facebook"},
+        {"workspace": workspace.pk, "q": post.pk},
+    ]  # fmt: skip
+
+    pages = [text_of(staff.get(page, query)) for query in queries]
+
+    assert [("Bread one" in each, "Bread two" in each) for each in pages] == [(True, False)] * len(queries)
+    assert ERROR["message"] in pages[0]
+    assert '<a href="https://facebook.com/1" target="_blank" rel="noopener">' in pages[0]
+
+
+@pytest.mark.parametrize(
+    "model", ["posts_post", "posts_target", "posts_schedule", "events_webhook", "events_delivery", "events_event"]
+)
+def test_the_link_of_a_row_in_a_list_opens_its_page(staff: Client, workspace: Workspace, model: str) -> None:
+    schedule = make_schedule(workspace)
+    make_post(workspace, accounts=[make_account(workspace)], content="Bread one")
+    record("created", schedule, actor=SYSTEM)
+    make_delivery(make_webhook())
+    page = text_of(staff.get(reverse(f"admin:{model}_changelist")))
+
+    links = re.findall(rf'href="(/console/{model.replace("_", "/")}/[^"]+/change/)', page)
+
+    assert links
+    assert text_of(staff.get(links[0]))
+
+
+@pytest.mark.parametrize("model", ["posts_post", "posts_target", "events_delivery", "events_event"])
+def test_a_long_list_keeps_to_the_order_that_an_index_has(staff: Client, workspace: Workspace, model: str) -> None:
+    record("created", make_post(workspace, accounts=[make_account(workspace)]), actor=SYSTEM)
+    make_delivery(make_webhook())
+
+    page = text_of(staff.get(reverse(f"admin:{model}_changelist")))
+
+    assert re.findall(r'href="\?[^"]*\bo=[^"]*"', page) == []
+
+
+def test_every_state_of_a_post_has_words() -> None:
+    assert set(HEADLINES) == set(PostStatus)

@@ -1,0 +1,226 @@
+"""Schedules in the console: written with their slots as rows, through the services, and who waits is told first."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from ouipost.events.journal import SYSTEM
+from ouipost.events.models import Event
+from posts import schedules
+from posts.models import Post, Schedule, Slot, Target
+from tests.factories import make_account, make_post, make_schedule, make_user, make_workspace
+from workspaces.models import Membership, Role, Workspace
+
+LIST, ADD = reverse("admin:posts_schedule_changelist"), reverse("admin:posts_schedule_add")
+FORM = {
+    "name": "Mornings",
+    "description": "",
+    "timezone": "Europe/Paris",
+    "slot-0-day": "monday",
+    "slot-0-time": "09:00",
+    "slot-0-platforms": ["facebook", "twitter"],
+    "slot-3-day": "sunday",
+    "slot-3-time": "18:30:00",
+    "slot-3-platforms": ["facebook"],
+}
+
+
+@pytest.fixture
+def staff(db: None) -> Client:
+    client = Client()
+    client.force_login(make_user(email="staff@example.com"))
+    return client
+
+
+def page_of(schedule: Schedule) -> str:
+    return reverse("admin:posts_schedule_change", args=[schedule.pk])
+
+
+def text_of(response: Any, status: int = 200) -> str:
+    assert response.status_code == status, response
+    text: str = response.content.decode()
+    return text
+
+
+def queued(schedule: Schedule) -> Post:
+    """Put a post that can go out into a schedule's queue."""
+    workspace = schedule.workspace
+    account = workspace.accounts.first() or make_account(workspace)
+    post = make_post(workspace, accounts=[account])
+    return schedules.queue_post(post, schedule, actor=SYSTEM, now=timezone.now())
+
+
+def slots_of(schedule: Schedule) -> list[tuple[int, str, list[str]]]:
+    rows = Slot.objects.filter(schedule=schedule).order_by("day", "time")
+    return [(slot.day, f"{slot.time:%H:%M}", slot.platforms) for slot in rows]
+
+
+def test_a_schedule_is_made_with_its_slots(staff: Client, workspace: Workspace) -> None:
+    answer = staff.post(ADD, FORM | {"workspace": workspace.pk})
+
+    schedule = Schedule.objects.get()
+    assert answer["Location"] == page_of(schedule)
+    assert (schedule.name, schedule.timezone, schedule.workspace_id) == ("Mornings", "Europe/Paris", workspace.pk)
+    assert slots_of(schedule) == [(0, "09:00", ["facebook", "twitter"]), (6, "18:30", ["facebook"])]
+    assert Event.objects.get(type="schedule.created").user_email == "staff@example.com"
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "no workspace": ({"workspace": ""}, "Choose a workspace."),
+    "no name": ({"name": ""}, "This field may not be blank."),
+    "no such zone": ({"timezone": "Mars/North"}, "Must be an IANA time zone"),
+    "no time": ({"slot-3-time": ""}, "may not be blank"),
+    "no network": ({"slot-3-platforms": []}, "element"),
+    "a strange account": ({"slot-3-platforms": ["acc_none"]}, "Neither a platform nor a connected account: acc_none."),
+    "twice the same time": ({"slot-3-day": "monday", "slot-3-time": "09:00"}, "Slot 0 is at the same time of the week"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_the_api_refuses_is_told_beside_its_field_and_nothing_typed_is_lost(
+    staff: Client, workspace: Workspace, case: str
+) -> None:
+    make_workspace(name="Another, so that one has to be chosen")
+    typed, said = WRONG[case]
+
+    page = text_of(staff.post(ADD, FORM | {"workspace": workspace.pk} | typed), 400)
+
+    assert said in re.findall(r'<(?:p|span) class="op-error">(.*?)</', page)[-1]
+    assert (page.count('class="op-slot"'), 'value="facebook" checked' in page) == (3, True)  # one is the template
+    assert f'value="{typed.get("timezone", "Europe/Paris")}"' in page
+    assert not Schedule.objects.exists()
+
+
+def test_without_any_slot_a_schedule_is_refused(staff: Client, workspace: Workspace) -> None:
+    form = {name: value for name, value in FORM.items() if not name.startswith("slot-")}
+
+    page = text_of(staff.post(ADD, form | {"workspace": workspace.pk}), 400)
+
+    assert "op-error" in page
+    assert not Schedule.objects.exists()
+
+
+def test_another_name_needs_no_question(staff: Client, workspace: Workspace) -> None:
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook", "twitter"]), (6, "18:30", ["facebook"])])
+    waiting = queued(schedule)
+
+    answer = staff.post(page_of(schedule), FORM | {"name": "Early"})
+
+    schedule.refresh_from_db()
+    assert (answer.status_code, schedule.name) == (302, "Early")
+    assert Post.objects.get().scheduled_at == waiting.scheduled_at
+
+
+def test_other_slots_say_first_how_many_posts_move_and_then_move_them(staff: Client, workspace: Workspace) -> None:
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook"])])
+    posts = [queued(schedule) for _ in range(2)]
+
+    asked = text_of(staff.post(page_of(schedule), FORM))
+    assert "2 posts wait in this queue" in asked
+    assert slots_of(schedule) == [(0, "09:00", ["facebook"])]
+    staff.post(page_of(schedule), FORM | {"confirmed": "1"})
+
+    moments = {post.scheduled_at for post in Post.objects.filter(pk__in=[post.pk for post in posts])}
+    assert len(slots_of(schedule)) == 2
+    assert {moment.weekday() for moment in moments if moment} == {0, 6}
+
+
+def test_posts_that_no_slot_fits_any_more_are_drafts_and_that_is_told(staff: Client, workspace: Workspace) -> None:
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook"])])
+    queued(schedule)
+    form = FORM | {"slot-0-platforms": ["twitter"], "slot-3-platforms": ["twitter"], "confirmed": "1"}
+
+    page = text_of(staff.post(page_of(schedule), form, follow=True))
+
+    assert "1 post fits no time any more and is a draft now." in page
+    assert Post.objects.get().status == "draft"
+
+
+def test_the_page_shows_the_next_ten_times_and_the_post_in_each(staff: Client, workspace: Workspace) -> None:
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook"])])
+    post = queued(schedule)
+
+    page = text_of(staff.get(page_of(schedule)))
+
+    times = re.findall(r'<time datetime="[^"]+">\w+ \d+ \w+ \d{4}, (\d\d:\d\d)</time>', page)
+    assert times == ["09:00"] * 10
+    assert reverse("admin:posts_post_change", args=[post.pk]) in page
+    assert page.count(">free<") == 9
+    assert "1 post waits." in page
+
+
+def test_a_schedule_is_held_and_resumed_after_saying_how_many_posts_wait(staff: Client, workspace: Workspace) -> None:
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook"])])
+    queued(schedule)
+    form = {"_selected_action": schedule.pk, "from": "page"}
+
+    asked = text_of(staff.post(LIST, form | {"action": "hold"}))
+    assert ("1 post waits there." in asked, Schedule.objects.get().is_active) == (True, True)
+    held = staff.post(LIST, form | {"action": "hold", "confirmed": "1"})
+    assert (held["Location"], Schedule.objects.get().is_active) == (page_of(schedule), False)
+    assert Target.objects.get().due_at is None
+    assert "on hold" in text_of(staff.get(page_of(schedule)))
+    staff.post(LIST, form | {"action": "resume", "confirmed": "1"})
+
+    assert (Schedule.objects.get().is_active, Target.objects.get().due_at is None) == (True, False)
+    assert Event.objects.filter(type="schedule.updated").count() == 2
+
+
+def test_a_schedule_is_deleted_by_its_service_after_saying_what_becomes_of_its_posts(
+    staff: Client, workspace: Workspace
+) -> None:
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook"])])
+    queued(schedule)
+    form = {"action": "delete_schedules", "_selected_action": schedule.pk}
+
+    asked = text_of(staff.post(LIST, form))
+    by_django = staff.post(LIST, form | {"action": "delete_selected", "post": "yes"})
+    assert ("They return to draft" in asked, by_django.status_code, Schedule.objects.count()) == (True, 302, 1)
+    staff.post(LIST, form | {"confirmed": "1"})
+
+    assert (Schedule.objects.exists(), Post.objects.get().status) == (False, "draft")
+    assert Event.objects.get(type="schedule.deleted").details["returned"] == 1
+
+
+def test_staff_write_schedules_of_their_own_workspaces_alone(workspace: Workspace) -> None:
+    editor, client, other = make_user(email="e@example.com", role=Role.EDITOR), Client(), make_workspace(name="Other")
+    Membership.objects.create(workspace=workspace, user=editor)
+    client.force_login(editor)
+    theirs = make_schedule(other)
+
+    answers = [
+        client.get(page_of(theirs)).status_code,
+        client.post(page_of(theirs), FORM).status_code,
+        client.post(ADD, FORM | {"workspace": other.pk}).status_code,
+        client.post(LIST, {"action": "hold", "_selected_action": theirs.pk, "confirmed": "1"}).status_code,
+    ]
+
+    assert answers == [404, 404, 400, 302]
+    assert (Schedule.objects.count(), Schedule.objects.get().is_active) == (1, True)
+    assert 'name="workspace"' in text_of(client.get(ADD))
+    assert other.name not in text_of(client.get(ADD))
+
+
+def test_whoever_may_not_manage_posts_sees_no_schedule(workspace: Workspace) -> None:
+    viewer = Client()
+    viewer.force_login(make_user(email="viewer@example.com", role=Role.VIEWER))
+    schedule = make_schedule(workspace)
+
+    pages = (LIST, ADD, page_of(schedule))
+    assert {viewer.get(page).status_code for page in pages} | {viewer.post(page).status_code for page in pages} == {403}
+
+
+def test_a_schedule_s_page_costs_at_most_twenty_queries(
+    staff: Client, workspace: Workspace, django_assert_max_num_queries: Any
+) -> None:
+    schedule = make_schedule(workspace, slots=[(day, "09:00", ["facebook"]) for day in range(7)])
+    for _ in range(8):
+        queued(schedule)
+
+    for page in (LIST, ADD, page_of(schedule)):
+        with django_assert_max_num_queries(20):
+            assert staff.get(page).status_code == 200
