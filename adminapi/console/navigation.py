@@ -50,6 +50,7 @@ def sidebar(request: HttpRequest) -> list[Entry]:
                 _model(_("API keys"), "key", "workspaces_apikey", "api_keys.manage"),
                 _model(_("Webhooks"), "webhook", "events_webhook", "webhooks.manage"),
                 _model(_("Deliveries"), "outbox", "events_delivery", "webhooks.manage"),
+                _entry(_("Pauses"), "pause_circle", "console_pauses", "system.manage"),
                 _model(_("Audit log"), "history", "events_event", "audit.view"),
             ],
         },

@@ -3,7 +3,8 @@
 from django.urls import URLPattern, path
 from django.views.i18n import set_language
 
-from adminapi.console import calendar, compose
+from adminapi.console import calendar, compose, pauses
+from adminapi.console.audit_admin import audit_csv
 from adminapi.console.connect import connect
 from adminapi.console.numbers import analytics
 from adminapi.console.own_password import own_password
@@ -13,6 +14,9 @@ urlpatterns: list[URLPattern] = [
     path("language", set_language, name="set_language"),
     path("connect/", connect, name="console_connect"),
     path("analytics/", analytics, name="console_analytics"),
+    path("pauses/", pauses.show_pauses, name="console_pauses"),
+    path("pauses/resume", pauses.resume, name="console_resume"),
+    path("audit.csv", audit_csv, name="console_audit_csv"),
     path("compose/", compose.compose, name="console_compose"),
     path("compose/preview/", compose.preview, name="console_compose_preview"),
     path("compose/files/", compose.upload, name="console_compose_upload"),
