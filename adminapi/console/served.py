@@ -1,5 +1,6 @@
 """Models that staff write in the console through the services: a form is valid only if the service took it."""
 
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -11,6 +12,8 @@ from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from rest_framework.serializers import ValidationError
 
@@ -26,10 +29,13 @@ M = TypeVar("M", bound=Model)
 def column(name: str, label: Any) -> Any:
     """Show a field under a heading in the reader's language, in a list as on a row's own page."""
 
-    @admin.display(description=label, ordering=name, empty_value=DASH)
+    @admin.display(description=label, ordering=name)
     def shown(row: Any) -> Any:
         in_words = getattr(row, f"get_{name}_display", None)
-        return in_words() if in_words else getattr(row, name)
+        value = in_words() if in_words else getattr(row, name)
+        if isinstance(value, datetime):
+            return date_format(localtime(value), "DATETIME_FORMAT")
+        return DASH if value in (None, "") else value
 
     shown.__name__ = name
     return shown

@@ -140,6 +140,9 @@ class UserAdmin(ServedAdmin[User]):
     readonly_fields = ("works_in", ID, CREATED, LAST_LOGIN)
     conditional_fields: ClassVar = {"permissions": "has_own_list == true"}
 
+    class Media:
+        css: ClassVar = {"all": ("console/keys.css",)}
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         who = ("email", "name", "is_active") if obj else ("email", "name", "password", "is_active")
         fieldsets = (
