@@ -98,7 +98,8 @@ def _workspace(request: HttpRequest, pk: str) -> Workspace | None:
 
 
 def _post(request: HttpRequest, pk: str) -> Post:
-    mine = limited(Post.objects.select_related("workspace", "schedule"), request)
+    present = Post.objects.select_related("workspace", "schedule").filter(workspace__deleted_at=None)
+    mine = limited(present, request)
     post: Post = get_object_or_404(mine, pk=pk)
     return post
 
@@ -177,7 +178,7 @@ def _shown(request: HttpRequest, sheet: Sheet) -> HttpResponse:
         address=reverse("console_compose_post", args=[post.pk]) if post else reverse("console_compose"),
         is_scheduled=post is not None and post.status == PostStatus.SCHEDULED,
         workspaces=[] if post else list(workspaces_of(request)),
-        schedules=list(Schedule.objects.filter(workspace=sheet.workspace).order_by("name", "pk")),
+        schedules=list(Schedule.objects.filter(workspace=sheet.workspace).order_by("-is_active", "name", "pk")),
         groups=fields.groups(sheet),
         chosen=fields.chosen_networks(sheet),
         sections=fields.sections(sheet),

@@ -17,10 +17,6 @@ from adminapi.console.compose_forms import OWN, File, Sheet, options_of
 from adminapi.templatetags.console import network_name
 from posts.media_urls import signed_url
 
-LONG = 120
-"""A text with a limit above this gets several lines."""
-
-
 ELEMENTS = {"files": "compose-file", "platforms": "compose-where", "schedule_id": "schedule_id"}
 
 
@@ -39,20 +35,17 @@ class Choice:
     label: str
     platform: str
     username: str = ""
-    image: str = ""
     status: str = ""
     reason: str = ""
-    """Why it cannot be chosen, or what is wrong with it."""
+    """Why it cannot be chosen."""
+    note: str = ""
+    """What else is to be known of it."""
     is_chosen: bool = False
 
     @property
     def is_barred(self) -> bool:
         """Whether it cannot be chosen; one that is chosen can always be taken away."""
         return bool(self.reason) and not self.is_chosen
-
-    @property
-    def initial(self) -> str:
-        return self.label[:1].upper()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +129,7 @@ def _choice(account: SocialAccount, named: Sequence[str]) -> Choice:
         username=registry.get(account.platform).username_prefix + account.username if account.username else "",
         status=account.status if account.is_connected else "disconnected",
         reason=_reason(account),
+        note=_note(account),
         is_chosen=by_network or account.pk in named,
     )
 
@@ -146,6 +140,11 @@ def _reason(account: SocialAccount) -> str:
     if account.status == AccountStatus.EXPIRED:
         return _("Its sign-in has expired. Connect it again first.")
     return ""
+
+
+def _note(account: SocialAccount) -> str:
+    in_trouble = account.is_connected and account.status == AccountStatus.ERROR
+    return str((account.last_error or {}).get("message", "")) if in_trouble else ""
 
 
 def _without_account(platform: str) -> Choice:
@@ -256,7 +255,7 @@ def _kind(option: Option) -> str:
             return "several"
         case "integer":
             return "number"
-    return "lines" if (option.max_characters or 0) > LONG else "line"
+    return "lines" if option.name in words.LONG else "line"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,6 @@ from adminapi.console.compose_fields import id_of, own_address
 from adminapi.console.compose_forms import Sheet, checked_values
 from adminapi.console.compose_saving import place_of
 from adminapi.templatetags.console import network_name
-from ouipost.errors import InvalidInput
 from posts import destinations, files, previews, services
 from posts.models import Post
 from posts.previews import Preview
@@ -75,10 +74,6 @@ class Shown:
         kinds = self.preview.platform.post_types
         return words.value("post_type", self.preview.content.post_type) if len(kinds) > 1 else ""
 
-    @property
-    def has_errors(self) -> bool:
-        return any(trouble.is_error for trouble in self.troubles)
-
 
 def previewed(sheet: Sheet, *, now: datetime) -> list[Shown]:
     """Return what each chosen account would get; what the API would refuse is added to the sheet's errors."""
@@ -90,11 +85,7 @@ def previewed(sheet: Sheet, *, now: datetime) -> list[Shown]:
     sheet.refuse(destinations.override_problems(sheet.workspace, values["platform_content"]))
     post = services.unsaved_post(sheet.workspace, values=values, now=now)
     post.destinations = values["platforms"]
-    try:
-        found = previews.preview(post, media=_media(sheet))
-    except InvalidInput as error:
-        sheet.refuse(error.details["fields"])
-        return []
+    found = previews.preview(post, media=_media(sheet))
     accounts = {account.pk: account for account in sheet.accounts}
     return [_shown(each, accounts.get(each.account_id or ""), sheet) for each in found]
 

@@ -95,6 +95,8 @@ VALUES = {
         "29": lazy("Charities and activism"),
     },
 }
+LONG = {"first_comment"}
+"""Options that are written on several lines."""
 FIELDS = {
     "content": lazy("Text"),
     "title": lazy("Title"),

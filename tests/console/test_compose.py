@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import Http404
 from django.test import Client
 from django.urls import reverse
 
@@ -13,6 +14,7 @@ from accounts.models import SocialAccount
 from adminapi.console import compose_words as words
 from adminapi.console.compose_forms import options_of
 from ouipost.events.models import Event
+from posts import services
 from posts.models import Media, Post, Target
 from tests.conftest import ApiClient
 from tests.factories import (
@@ -143,6 +145,16 @@ def test_rows_of_other_workspaces_are_not_there(staff: Client) -> None:
     assert Post.objects.get().content == "Fresh bread"
 
 
+def test_a_post_of_a_workspace_that_is_being_deleted_is_not_there(facebook: SocialAccount) -> None:
+    client = Client()
+    client.force_login(make_user(email="admin@example.com", role=Role.ADMIN))
+    post = post_to(facebook)
+    facebook.workspace.deleted_at = NOW
+    facebook.workspace.save()
+
+    assert client.get(edit_address(post)).status_code == 404
+
+
 def test_an_account_of_another_workspace_is_nothing_to_choose(staff: Client, workspace: Workspace) -> None:
     foreign = make_account(make_workspace(name="Other"))
 
@@ -248,6 +260,38 @@ def test_an_expired_account_cannot_be_chosen_and_says_why(staff: Client, workspa
 
     [choice] = group.choices
     assert (choice.is_barred, choice.reason) == (True, "Its sign-in has expired. Connect it again first.")
+
+
+def test_an_account_in_trouble_says_why_and_can_be_chosen(staff: Client, workspace: Workspace) -> None:
+    trouble = {"code": "PLATFORM_UNAVAILABLE", "message": "The network does not answer."}
+    make_account(workspace, status="error", last_error=trouble)
+
+    [group] = staff.get(NEW).context["groups"]
+
+    [choice] = group.choices
+    assert (choice.is_barred, choice.note) == (False, "The network does not answer.")
+
+
+def test_what_a_draft_names_and_is_not_connected_is_shown_and_kept(staff: Client, facebook: SocialAccount) -> None:
+    gone = make_account(facebook.workspace, platform="twitter", disconnected_at=NOW, default_of=None)
+    post = post_to(facebook, gone)
+    post.destinations = ["tiktok", *post.destinations]
+    post.save()
+
+    shown = staff.get(edit_address(post))
+    staff.post(edit_address(post), written(facebook, platforms=post.destinations, content="New text", do="draft"))
+    refused = staff.post(
+        edit_address(post), written(facebook, platforms=post.destinations, content="New text", do="publish")
+    )
+
+    choices = {choice.value: choice for group in shown.context["groups"] for choice in group.choices}
+    assert {name: choice.is_chosen for name, choice in choices.items()} == dict.fromkeys(post.destinations, True)
+    assert choices["tiktok"].reason == "No account is connected. Connect one, or take it away."
+    assert choices[gone.pk].reason == "It was disconnected. Take it away, or connect it again."
+    post.refresh_from_db()
+    assert (post.content, post.destinations) == ("New text", ["tiktok", facebook.pk, gone.pk])
+    [told] = refused.context["sheet"].errors["platforms"]
+    assert told.endswith("(TikTok, Company Page)")
 
 
 def test_an_expired_account_that_a_post_has_can_be_taken_away(staff: Client, workspace: Workspace) -> None:
@@ -454,6 +498,44 @@ def test_what_the_api_says_of_one_account_can_be_seen_and_is_kept(
     assert (post.content, post.platform_content) == ("New text", own)
 
 
+def test_what_a_draft_says_wrongly_is_shown_as_it_is_and_kept(staff: Client, workspace: Workspace) -> None:
+    accounts = [make_account(workspace, platform=name) for name in ("tiktok", "bluesky")]
+    options = {"privacy_level": "OLD", "disable_duet": "maybe"}
+    said = {"tiktok": {"hashtags": ["#one", "#two"], "options": options}, "bluesky": {"options": {"langs": ["en"]}}}
+    post = post_to(*accounts, platform_content=said)
+    at = "platform_content.tiktok"
+    sent = {
+        f"{at}.own": "hashtags",
+        f"{at}.hashtags": "#one #two",
+        "platform_content.bluesky.options.langs": ["en", ""],
+    }
+    sent |= {f"{at}.options.{name}": value for name, value in options.items()}
+
+    shown = staff.get(edit_address(post)).content.decode()
+    staff.post(edit_address(post), written(*accounts, content="New text", do="draft", **sent))
+
+    assert '<option value="OLD" selected>OLD</option>' in shown
+    assert '<option value="maybe" selected>maybe</option>' in shown
+    assert 'value="#one #two"' in shown
+    post.refresh_from_db()
+    assert (post.content, post.platform_content) == ("New text", said)
+
+
+def test_a_post_that_was_removed_meanwhile_is_told(
+    staff: Client, facebook: SocialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def removed(*args: Any, **values: Any) -> None:
+        raise Http404
+
+    monkeypatch.setattr(services, "lock_editable", removed)
+    post = post_to(facebook)
+
+    answer = staff.post(edit_address(post), written(facebook, content="Typed text", do="draft"))
+
+    assert answer.context["sheet"].errors[""][0].startswith("Somebody has just removed the post")
+    assert b"Typed text" in answer.content
+
+
 def test_a_scheduled_post_stays_scheduled_when_it_is_saved(
     staff: Client, workspace: Workspace, facebook: SocialAccount
 ) -> None:
@@ -657,6 +739,50 @@ def test_a_preview_names_what_cannot_be_saved(staff: Client, facebook: SocialAcc
     answer = staff.post(PREVIEW, written(facebook, link="nowhere"))
 
     assert answer.context["refused"] == ["Must be an http or https address."]
+
+
+def test_a_preview_of_no_account_asks_for_one(staff: Client, facebook: SocialAccount) -> None:
+    answer = staff.post(PREVIEW, written(workspace=facebook.workspace.pk))
+
+    assert b"Choose an account to see what it gets." in answer.content
+
+
+def test_a_preview_names_an_entry_for_an_account_that_is_gone(staff: Client, facebook: SocialAccount) -> None:
+    gone = make_account(facebook.workspace, platform="twitter", disconnected_at=NOW, default_of=None)
+    at = f"platform_content.{gone.pk}"
+
+    answer = staff.post(PREVIEW, written(facebook, section=[gone.pk], **{f"{at}.own": "content", f"{at}.content": "X"}))
+
+    assert answer.context["refused"] == ["No such connected account."]
+
+
+def test_a_preview_tells_of_an_expired_account_and_where_to_connect_it(staff: Client, workspace: Workspace) -> None:
+    expired = make_account(workspace, status="expired")
+
+    answer = staff.post(PREVIEW, written(expired))
+
+    assert f"{reverse('console_connect')}?account={expired.pk}" in answer.content.decode()
+    assert b"POST /api" not in answer.content
+    assert answer.context["warnings"] == 1
+
+
+def test_an_issue_leads_to_the_field_that_mends_it(staff: Client, workspace: Workspace) -> None:
+    account = make_account(workspace, platform="twitter")
+    own = {"platform_content.twitter.own": "content", "platform_content.twitter.content": "x" * 281}
+
+    of_network = staff.post(PREVIEW, written(account, **own))
+    of_post = staff.post(PREVIEW, written(account, content="x" * 281))
+    of_thread = staff.post(PREVIEW, written(account, **{"platform_content.twitter.options.thread": ["a", "x" * 281]}))
+
+    assert [trouble.target for trouble in of_network.context["previews"][0].troubles] == [
+        "platform_content-twitter-content"
+    ]
+    assert [trouble.target for trouble in of_post.context["previews"][0].troubles] == ["post-content"]
+    [trouble] = of_thread.context["previews"][0].troubles
+    assert (trouble.target, trouble.field) == (
+        "platform_content-twitter-options-thread",
+        "More posts of the thread 2",
+    )
 
 
 def test_choosing_another_workspace_keeps_what_was_written(

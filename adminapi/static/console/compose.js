@@ -95,10 +95,13 @@
     return made;
   }
 
-  input.addEventListener("change", () => {
+  // Taken on the way down: the theme's own listener on such a field looks for a field beside it that is not here.
+  form.addEventListener("change", (event) => {
+    if (event.target !== input) return;
+    event.stopPropagation();
     take([...input.files]);
     input.value = "";
-  });
+  }, true);
   for (const name of ["dragenter", "dragover"]) {
     drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("op-compose-over-drop"); });
   }
@@ -107,12 +110,36 @@
     event.preventDefault();
     take([...event.dataTransfer.files]);
   });
-  // A button waits for the files that are on their way, so that they are on the post when it goes out.
+  // A button waits for the files that are on their way, so that they are on the post when it goes out; pressed twice,
+  // it counts once.
+  let isSent = false;
   form.addEventListener("submit", (event) => {
-    if (!waiting) return;
-    event.preventDefault();
-    const pressed = event.submitter;
-    line.then(() => form.requestSubmit(pressed));
+    if (isSent) event.preventDefault();
+    else if (!waiting) isSent = true;
+    else {
+      event.preventDefault();
+      const pressed = event.submitter;
+      line.then(() => form.requestSubmit(pressed));
+    }
+  });
+  window.addEventListener("pageshow", () => { isSent = false; });
+
+  // A preview that is none, as after a logout, is told and not shown; what is written stays.
+  const preview = document.getElementById("compose-preview");
+  const tell = (words) => {
+    document.getElementById("compose-summary").textContent = words;
+    preview.textContent = words;
+  };
+  preview.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.serverResponse.includes('id="compose-summary"')) return;
+    event.detail.shouldSwap = false;
+    tell(text("Lost"));
+  });
+  preview.addEventListener("htmx:sendError", () => tell(text("Lost")));
+  // Whoever logs in again in another window has a new token, and this page goes on with it.
+  window.addEventListener("focus", () => {
+    const token = document.cookie.split("; ").find((each) => each.startsWith("csrftoken="));
+    if (token) form.elements.namedItem("csrfmiddlewaretoken").value = token.slice("csrftoken=".length);
   });
 
   function move(pressed) {
