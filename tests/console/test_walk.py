@@ -1,0 +1,177 @@
+"""Every address of the console, read off the URL configuration, as everybody: who may, may; who may not, may not."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, URLResolver
+
+from adminapi.console.urls import urlpatterns
+from ouipost.events.journal import SYSTEM, record
+from posts.models import Post
+from tests.analytics.readings import publish
+from tests.factories import (
+    NOW,
+    make_account,
+    make_delivery,
+    make_key,
+    make_media,
+    make_post,
+    make_schedule,
+    make_user,
+    make_webhook,
+    make_workspace,
+)
+from workspaces.models import Membership, Role, User, Workspace
+from workspaces.permissions import ADMIN_PERMISSIONS, CONSOLE_PERMISSIONS
+
+MOST_QUERIES = 20
+WHO = [*Role.values, *ADMIN_PERMISSIONS]
+ROOT = "root"
+"""Somebody with every permission: what is closed to them is closed to all."""
+OTHERWISE = {"accounts_socialaccount_pause": "system.manage", "accounts_socialaccount_resume": "system.manage"}
+"""What needs another permission than the model that it is about."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """One address and the permission that opens it; None: everybody who is logged in."""
+
+    name: str
+    address: str
+    permission: str | None
+
+
+@pytest.fixture
+def places(db: None) -> list[Place]:
+    """Every address, with a row where it names one."""
+    workspace = make_workspace()
+    make_key()
+    account = make_account(workspace)
+    post = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW)
+    make_media(post)
+    make_schedule(workspace)
+    Membership.objects.create(workspace=workspace, user=make_user(email="member@example.com"))
+    record("updated", post, actor=SYSTEM)
+    publish(account, at=NOW)
+    make_delivery(make_webhook())
+    return [*_of_models(), *_of_our_own()]
+
+
+def _of_models() -> Iterator[Place]:
+    for entry in admin.site.urls[0]:
+        if isinstance(entry, URLResolver):
+            yield from _of_model(entry)
+
+
+def _of_model(resolver: URLResolver) -> Iterator[Place]:
+    label, model = _model_at(str(resolver.pattern))
+    if model is None:
+        return
+    row = model._default_manager.order_by("pk").first()
+    for pattern in resolver.url_patterns:
+        if not isinstance(pattern, URLPattern) or pattern.name is None:
+            continue  # Django's redirect from an old form of address
+        given = {name: getattr(row, "pk", "none") for name in pattern.pattern.converters}
+        route = str(pattern.pattern)
+        for name, value in given.items():
+            route = _filled(route, name, value)
+        permission = OTHERWISE.get(pattern.name, CONSOLE_PERMISSIONS[label])
+        yield Place(name=pattern.name, address=f"/console/{resolver.pattern}{route}", permission=permission)
+
+
+def _model_at(prefix: str) -> tuple[str, Any]:
+    for model in admin.site._registry:
+        if prefix == f"{model._meta.app_label}/{model._meta.model_name}/":
+            return f"{model._meta.app_label}.{model._meta.model_name}", model
+    return "", None
+
+
+def _of_our_own() -> Iterator[Place]:
+    post = Post.objects.order_by("pk").first()
+    for pattern in urlpatterns:
+        route = str(pattern.pattern)
+        for name in pattern.pattern.converters:
+            route = _filled(route, name, getattr(post, "pk", ""))
+        permission = getattr(pattern.callback, "console_permission", None)
+        yield Place(name=pattern.name or route, address=f"/console/{route}", permission=permission)
+
+
+def _filled(route: str, name: str, value: Any) -> str:
+    before, _, after = route.partition(f":{name}>")
+    return f"{before.rpartition('<')[0]}{value}{after}"
+
+
+def _client(who: str) -> Client:
+    role, permissions = (who, None) if who in Role.values else (Role.ADMIN, None if who == ROOT else [who])
+    client = Client()
+    user = make_user(email=f"{who}@example.com", role=role, permissions=permissions)
+    Membership.objects.bulk_create([Membership(workspace=each, user=user) for each in Workspace.objects.all()])
+    client.force_login(user)
+    return client
+
+
+def test_every_page_of_our_own_stands_behind_the_door() -> None:
+    open_ones = {pattern.name for pattern in urlpatterns if not hasattr(pattern.callback, "console_permission")}
+
+    assert open_ones == {None, "set_language"}  # one's own password, which asks for a login by itself
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_everybody_opens_exactly_what_their_permissions_say(places: list[Place], who: str) -> None:
+    client, granted = _client(who), User.objects.get(email=f"{who}@example.com").granted
+
+    opened = _statuses(client, places)
+
+    wrong = [place for place in places if (place.permission in {None, *granted}) != _let_in(opened[place.name])]
+    for_nobody = {name for name, status in _statuses(_client(ROOT), wrong).items() if not _let_in(status)}
+    assert {place.name: opened[place.name] for place in wrong if place.name not in for_nobody} == {}
+    assert {name: status for name, status in opened.items() if status >= HTTPStatus.INTERNAL_SERVER_ERROR} == {}
+
+
+def _let_in(status: int) -> bool:
+    """Tell whether the door was passed; a redirect shows nothing, and where it leads there is another door."""
+    return status not in (HTTPStatus.FORBIDDEN, HTTPStatus.FOUND)
+
+
+def _statuses(client: Client, places: list[Place]) -> dict[str, int]:
+    return {place.name: client.get(place.address).status_code for place in places}
+
+
+def test_nobody_opens_anything_without_logging_in(places: list[Place]) -> None:
+    answers = {place.name: Client().get(place.address) for place in places if place.name != "set_language"}
+
+    shown = {name: answer.status_code for name, answer in answers.items() if answer.status_code not in (302, 405)}
+    told = [answer["Location"] for answer in answers.values() if answer.status_code == HTTPStatus.FOUND]
+    elsewhere = [address for address in told if "login" not in address]
+    assert (shown, elsewhere) == ({}, [])
+
+
+def test_no_page_takes_more_than_twenty_queries(places: list[Place]) -> None:
+    client, taken = _client(Role.ADMIN), {}
+    for place in places:
+        with CaptureQueriesContext(connection) as queries:
+            client.get(place.address)
+        taken[place.name] = len(queries)
+
+    assert {name: queries for name, queries in taken.items() if queries > MOST_QUERIES} == {}
+
+
+def test_a_get_changes_nothing(places: list[Place]) -> None:
+    client = _client(Role.ADMIN)
+    for place in places:
+        with CaptureQueriesContext(connection) as queries:
+            client.get(place.address)
+        written = [each["sql"] for each in queries if _writes(each["sql"])]
+        assert (place.name, written) == (place.name, [])
+
+
+def _writes(statement: str) -> bool:
+    """Tell whether it changes rows other than those of the visit itself."""
+    return statement.startswith(("INSERT", "UPDATE", "DELETE")) and "django_session" not in statement
