@@ -26,7 +26,7 @@ from posts import services
 from posts.filters import PostFilter
 from posts.inputs import ScheduleInput
 from posts.models import Post, Target
-from posts.slots import DoubtfulLocalTime, instant
+from posts.slots import DoubtfulLocalTime, NoSuchLocalTime, instant
 from workspaces.console import limited, workspaces_of
 from workspaces.models import Workspace
 
@@ -174,7 +174,8 @@ def move(request: HttpRequest, pk: str) -> JsonResponse:
         actor, now = Actor.from_request(request), timezone.now()
         moved = services.schedule_post(post, scheduled_at=at, zone=zone, actor=actor, now=now)
     except DoubtfulLocalTime as error:
-        return _refused(error, choices=[_choice(each.astimezone(ZoneInfo(zone))) for each in error.candidates])
+        choices = [_choice(each.astimezone(ZoneInfo(zone))) for each in error.candidates]
+        return _refused(error, message=_doubt(error, zone), choices=choices)
     except DomainError as error:
         return _refused(error)
     assert moved.scheduled_at is not None
@@ -197,6 +198,14 @@ def _told(local: datetime, left: str) -> str:
 
 def _when(local: datetime) -> str:
     return date_format(local, "l j F Y, H:i")
+
+
+def _doubt(error: DoubtfulLocalTime, zone: str) -> str:
+    if isinstance(error, NoSuchLocalTime):
+        told = _("This time does not exist in %(zone)s: the clocks jump over it that day. Choose one of these.")
+    else:
+        told = _("This time comes twice in %(zone)s: the clocks go back that day. Choose which one you mean.")
+    return told % {"zone": zone}
 
 
 def _choice(local: datetime) -> dict[str, str]:

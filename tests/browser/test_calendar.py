@@ -39,7 +39,24 @@ def test_a_person_drags_a_post_to_another_day_and_finds_it_there(
     expect(cell(staff, day(12)).get_by_role("link", name=re.compile("Dragged by the mouse"))).to_be_visible()
     assert at_the_api(staff, demo, post) == f"{day(12)}T09:30:00"
     accessible(staff)
+    staff.get_by_role("button", name="Week").click()
+    expect(staff.locator(".fc-timegrid")).to_be_visible()
+    accessible(staff)
     assert outside == []
+
+
+def test_a_draft_is_scheduled_by_dragging_it_into_the_calendar(staff: Page, demo: Demo) -> None:
+    body = {"content": "Dragged from the drafts", "platforms": ["bluesky"]}
+    post = called(staff, demo, "/api/posts", body)["post"]["id"]
+    open_calendar(staff, demo)
+    tile = staff.get_by_role("link", name=re.compile("Dragged from the drafts"))
+
+    drag(staff, staff.locator(".op-calendar-draft", has_text="Dragged from the drafts"), cell(staff, day(11)))
+
+    expect(staff.get_by_role("status")).to_contain_text("The post goes out on")
+    expect(cell(staff, day(11)).get_by_role("link", name=re.compile("Dragged from the drafts"))).to_be_visible()
+    expect(tile).to_have_count(1)
+    assert at_the_api(staff, demo, post) == f"{day(11)}T09:00:00"
 
 
 def test_a_refused_drag_snaps_back_and_says_why(staff: Page, demo: Demo) -> None:
@@ -51,6 +68,28 @@ def test_a_refused_drag_snaps_back_and_says_why(staff: Page, demo: Demo) -> None
 
     expect(staff.locator("#calendar-refused")).to_contain_text("stays where it was")
     expect(cell(staff, day(10)).get_by_role("link", name=re.compile("Held by the past"))).to_be_visible()
+
+
+def test_a_post_in_a_queue_is_dragged_only_after_it_was_said_that_it_leaves_its_slot(staff: Page, demo: Demo) -> None:
+    post = scheduled(staff, demo, day(10), "Waits in a queue")
+    slots = [{"day": "wednesday", "time": "11:00", "platforms": ["bluesky"]}]
+    schedule = called(staff, demo, "/api/schedules", {"name": "Wednesdays", "slots": slots})["schedule"]["id"]
+    taken = called(staff, demo, f"/api/posts/{post}/schedule", {"schedule_id": schedule})["post"]["scheduled_at"]
+    slot = datetime.fromisoformat(taken).astimezone(ZoneInfo("Europe/Paris")).date()
+    open_calendar(staff, demo, date=f"{slot:%Y-%m-15}")
+    tile = staff.get_by_role("link", name=re.compile("Waits in a queue"))
+
+    drag(staff, tile, cell(staff, f"{slot + timedelta(days=1)}"))
+    dialog = staff.get_by_role("dialog", name="Move the post")
+    expect(dialog.get_by_text("waits in the queue of Wednesdays")).to_be_visible()
+    staff.keyboard.press("Escape")
+    expect(cell(staff, f"{slot}").get_by_role("link", name=re.compile("Waits in a queue"))).to_be_visible()
+    drag(staff, tile, cell(staff, f"{slot + timedelta(days=1)}"))
+    staff.get_by_role("button", name="Set this time").click()
+
+    expect(staff.get_by_role("status")).to_contain_text("It left its slot in Wednesdays.")
+    expect(cell(staff, f"{slot}").get_by_role("link", name=re.compile("free slot of Wednesdays"))).to_be_visible()
+    staff.request.delete(f"{demo.base}/api/schedules/{schedule}", headers=keys(demo))
 
 
 def test_a_person_moves_a_post_by_the_keyboard_alone(
@@ -110,9 +149,14 @@ def set_zone(page: Page, demo: Demo, zone: str) -> None:
 def scheduled(page: Page, demo: Demo, on: str, content: str) -> str:
     """Schedule a post for half past nine in the workspace's zone, Paris, and return its id."""
     body = {"content": content, "platforms": ["bluesky"], "scheduled_at": f"{on}T09:30:00"}
-    answer = page.request.post(f"{demo.base}/api/posts", data=body, headers=keys(demo))
+    return str(called(page, demo, "/api/posts", body)["post"]["id"])
+
+
+def called(page: Page, demo: Demo, path: str, body: dict[str, Any]) -> Any:
+    """Return what the API answers to a POST."""
+    answer = page.request.post(f"{demo.base}{path}", data=body, headers=keys(demo))
     assert answer.ok, answer.text()
-    return str(answer.json()["data"]["post"]["id"])
+    return answer.json()["data"]
 
 
 def at_the_api(page: Page, demo: Demo, post: str) -> str:
@@ -137,6 +181,7 @@ def cell(page: Page, date: str) -> Locator:
 
 def drag(page: Page, what: Locator, where: Locator) -> None:
     """Move the mouse as a hand does: a drag begins with a few steps."""
+    where.scroll_into_view_if_needed()
     what.scroll_into_view_if_needed()
     start, end = what.bounding_box(), where.bounding_box()
     assert start is not None

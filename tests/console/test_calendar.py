@@ -306,15 +306,15 @@ def test_a_post_that_is_moved_leaves_its_slot(staff: Client, bakery: Workspace, 
 
 
 @pytest.mark.parametrize(
-    ("local", "choices"),
+    ("local", "choices", "told"),
     [
-        ("2027-03-28T02:30", ["2027-03-28T03:30:00+02:00", "2027-03-28T01:30:00+01:00"]),
-        ("2027-10-31T02:30", ["2027-10-31T02:30:00+02:00", "2027-10-31T02:30:00+01:00"]),
+        ("2027-03-28T02:30", ["2027-03-28T03:30:00+02:00", "2027-03-28T01:30:00+01:00"], "does not exist"),
+        ("2027-10-31T02:30", ["2027-10-31T02:30:00+02:00", "2027-10-31T02:30:00+01:00"], "comes twice"),
     ],
     ids=["in the gap", "twice"],
 )
 def test_a_doubtful_time_is_refused_with_both_times_and_either_is_taken(
-    staff: Client, bakery: Workspace, account: SocialAccount, local: str, choices: list[str]
+    staff: Client, bakery: Workspace, account: SocialAccount, local: str, choices: list[str], told: str
 ) -> None:
     post = scheduled(bakery, account)
     before = standing(post)
@@ -322,6 +322,7 @@ def test_a_doubtful_time_is_refused_with_both_times_and_either_is_taken(
     answer = move(staff, post, local)
 
     assert (answer.status_code, [each["at"] for each in answer.json()["choices"]]) == (400, choices)
+    assert f"This time {told} in Europe/Paris" in answer.json()["message"]
     assert standing(post) == before
     for each in choices:
         assert move(staff, post, each).status_code == 200

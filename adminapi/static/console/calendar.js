@@ -12,28 +12,14 @@
   const VIEWS = { month: "dayGridMonth", week: "timeGridWeek", agenda: "agenda" };
   const FILTERS = ["platform", "account", "status"];
   const MORNING = "09:00";
-  const states = Object.fromEntries([...room.querySelectorAll("[data-state]")].map((key) => [key.dataset.state, key.dataset]));
+  const { states, fill, make, notice, draftItem, content, composeAt } = calendarTiles(room);
   const posts = new Map();
   const address = new URLSearchParams(location.search);
   const loaded = { local: Date.parse(`${told.now}Z`), ticked: performance.now() };
 
-  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
   const nowThere = () => new Date(loaded.local + performance.now() - loaded.ticked).toISOString().slice(0, 19);
   const day = (moment) => new Date(moment).toISOString().slice(0, 10);
   const nameOf = (view) => Object.keys(VIEWS).find((name) => VIEWS[name] === view);
-
-  function make(tag, className, text) {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    if (text !== undefined) element.textContent = text;
-    return element;
-  }
-
-  function icon(name) {
-    const element = make("span", "material-symbols-outlined", name);
-    element.setAttribute("aria-hidden", "true");
-    return element;
-  }
 
   /* What is said to the person. */
 
@@ -47,7 +33,10 @@
     at("calendar-told").hidden = true;
     const place = at("calendar-refused");
     place.hidden = false;
-    place.replaceChildren(...refusal(answer), ...(last ? [make("p", "", last)] : []));
+    const close = make("button", "op-button", told.textClose);
+    close.type = "button";
+    close.addEventListener("click", () => say(""));
+    place.replaceChildren(close, ...refusal(answer), ...(last ? [make("p", "", last)] : []));
   }
 
   function refusal(answer) {
@@ -67,10 +56,17 @@
     }
   }
 
+  let asked = 0;
+
   async function load(info, done, fail) {
+    const mine = (asked += 1);
     const query = new URLSearchParams({ workspace: told.workspace, from: day(info.start), to: day(info.end - 1) });
     for (const name of FILTERS) if (choice.elements[name].value) query.set(name, choice.elements[name].value);
     const answer = await ask(`${told.events}?${query}`);
+    if (mine !== asked) {
+      done([]); // other days were asked for meanwhile: their answer counts
+      return;
+    }
     if (!answer.ok) {
       sayRefused(answer);
       fail(new Error(answer.message));
@@ -109,7 +105,7 @@
   });
 
   function asChange(change) {
-    const shared = { title: change.title, startEditable: false, classNames: ["op-event-clocks"], extendedProps: { kind: "clocks", change } };
+    const shared = { title: change.title, startEditable: false, classNames: ["op-event-clocks"], extendedProps: { kind: "clocks" } };
     return [
       { ...shared, start: change.day, allDay: true },
       { ...shared, start: change.first, end: change.last, display: "background" },
@@ -127,80 +123,8 @@
     at("calendar-drafts").replaceChildren(...(drafts.length ? drafts : [make("li", "op-faint", told.textNoDrafts)]));
   }
 
-  function notice(sign, text) {
-    const element = make("p", "op-calendar-notice");
-    element.append(icon(sign), make("span", "", text));
-    return element;
-  }
-
-  function draftItem(post) {
-    const item = make("li", "op-calendar-draft");
-    item.dataset.id = post.id;
-    item.append(link(told.postPage.replace("PK", post.id), post.text), line(marks(post), moveButton(post)));
-    return item;
-  }
-
-  function line(...parts) {
-    const element = make("div", "op-event-line");
-    element.append(...parts);
-    return element;
-  }
-
-  function link(url, text) {
-    const element = make("a", "op-event-text", text);
-    element.href = url;
-    element.draggable = false;
-    return element;
-  }
-
-  function marks(post) {
-    const element = make("span", "op-event-marks");
-    element.setAttribute("aria-hidden", "true");
-    element.title = post.networks.map((network) => network.name).join(", ");
-    element.append(...post.networks.map((network) => make("span", "op-calendar-mark", network.mark)));
-    if (post.networks.length > 2) element.append(make("span", "op-event-rest", `+${post.networks.length - 1}`));
-    return element;
-  }
-
-  function moveButton(post) {
-    const [word, label] = post.state === "draft" ? [told.textSchedule, told.textScheduleLabel] : [told.textMove, told.textMoveLabel];
-    const element = make("button", "op-event-move", word);
-    element.type = "button";
-    element.dataset.move = post.id;
-    element.setAttribute("aria-label", fill(label, { text: post.text }));
-    return element;
-  }
-
-  function content(arg) {
-    const { kind, post, slot } = arg.event.extendedProps;
-    if (kind === "clocks") return true;
-    const time = arg.event.startStr.slice(11, 16);
-    return { domNodes: kind === "post" ? postContent(post, time) : freeContent(slot, time) };
-  }
-
-  function postContent(post, time) {
-    const state = states[post.state] ?? { name: post.state, icon: "edit_note" };
-    const clock = [time, post.offset].filter(Boolean).join(" ");
-    const first = line(icon(state.icon), make("span", "op-event-time", clock), marks(post));
-    if (post.movable) first.append(moveButton(post));
-    const text = link(told.postPage.replace("PK", post.id), post.text);
-    const queue = post.schedule && fill(post.held ? told.textHeld : told.textSlot, { schedule: post.schedule });
-    const networks = post.networks.map((network) => network.name).join(", ");
-    text.setAttribute("aria-label", [clock, state.name, networks, queue, post.text].filter(Boolean).join(", "));
-    text.title = [state.name, networks, queue, post.text].filter(Boolean).join("\n");
-    return [first, text, ...(queue ? [make("span", "op-event-queue", queue)] : [])];
-  }
-
-  function freeContent(slot, time) {
-    const element = link(composeAt(slot.start), "");
-    element.append(icon("add_circle"), make("span", "op-event-time", time), make("span", "op-event-schedule", slot.schedule));
-    element.setAttribute("aria-label", fill(told.textFreeLabel, { time, schedule: slot.schedule }));
-    return [element];
-  }
-
   /* Another time for a post: dragged, or typed into the dialog. */
 
-  const composeAt = (when) => `${told.compose}&at=${encodeURIComponent(when.slice(0, 16))}`;
   let open = null; // what the dialog is about: the post, and what takes a drag back
 
   async function dropped(post, when, takeBack) {
@@ -242,6 +166,7 @@
     const place = at("calendar-move-choices");
     place.hidden = !answer?.choices;
     place.replaceChildren(...(answer?.choices ?? []).map(choiceButton));
+    if (answer) (place.querySelector("button") ?? form.elements.date).focus();
   }
 
   function choiceButton(each) {
@@ -260,6 +185,7 @@
     }
     about.takeBack = () => {};
     dialog.close();
+    follow = about.post.id;
     settled(answer);
   }
 
@@ -294,6 +220,29 @@
     return now.slice(11, 13) === "23" ? "23:59" : `${String(Number(now.slice(11, 13)) + 1).padStart(2, "0")}:00`;
   }
 
+  /* Where the keyboard is: in the list of a day while it is open, and at the post that was moved. */
+
+  let moreLink = null;
+  let follow = "";
+
+  function openedMore(info) {
+    moreLink = info.jsEvent.target.closest(".fc-more-link");
+    setTimeout(() => document.querySelector(".fc-popover a.op-event-text")?.focus(), 50);
+    return "popover";
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !document.querySelector(".fc-popover")) return;
+    setTimeout(() => moreLink?.isConnected && moreLink.focus());
+  });
+
+  function followMoved() {
+    if (!follow) return;
+    const button = room.querySelector(`[data-move="${follow}"]`);
+    (button ?? at("calendar-told")).focus();
+    follow = "";
+  }
+
   /* The address keeps what was chosen. */
 
   function keepInAddress() {
@@ -308,10 +257,12 @@
       button.setAttribute("aria-pressed", String(VIEWS[button.dataset.view] === info.view.type));
     }
     keepInAddress();
-    for (const scroller of at("calendar").querySelectorAll(".fc-scroller-liquid-absolute, .fc-list .fc-scroller")) scroller.tabIndex = 0;
   }
 
-  for (const name of FILTERS) choice.elements[name].value = address.get(name) ?? "";
+  for (const name of FILTERS) {
+    choice.elements[name].value = address.get(name) ?? "";
+    if (choice.elements[name].selectedIndex < 0) choice.elements[name].selectedIndex = 0;
+  }
   choice.addEventListener("change", (event) => {
     if (event.target.name === "workspace") {
       const kept = new URLSearchParams({ workspace: event.target.value, view: nameOf(calendar.view.type), date: day(calendar.getDate()) });
@@ -323,7 +274,6 @@
     calendar.refetchEvents();
   });
 
-  const heightOf = (view) => (view === "week" ? 720 : "auto");
   const isNarrow = matchMedia("(max-width: 767px)").matches;
   const firstView = address.get("view") in VIEWS ? address.get("view") : isNarrow ? "agenda" : "month";
   const calendar = new FullCalendar.Calendar(at("calendar"), {
@@ -333,17 +283,19 @@
     locale: told.language === "en" ? "en-gb" : told.language, // the day before the month, as in all our texts
     firstDay: 1,
     headerToolbar: false,
-    height: heightOf(firstView),
+    height: "auto",
     views: {
       dayGridMonth: { dayMaxEvents: 4, fixedWeekCount: false },
-      timeGridWeek: { eventMaxStack: 3, scrollTime: "07:00", allDaySlot: false, slotEventOverlap: false, snapDuration: "00:15", dayHeaderFormat: { weekday: "short", day: "numeric" } },
+      timeGridWeek: { eventMaxStack: 2, slotDuration: "01:00", allDaySlot: false, slotEventOverlap: false, snapDuration: "00:15", dayHeaderFormat: { weekday: "short", day: "numeric" } },
       agenda: { type: "list", duration: { days: 14 }, listDayFormat: { weekday: "long", day: "numeric", month: "long" }, listDaySideFormat: false },
     },
     initialView: VIEWS[firstView],
     initialDate: /^\d{4}-\d\d-\d\d$/.test(address.get("date") ?? "") ? address.get("date") : told.now,
     eventTimeFormat: { hour: "2-digit", minute: "2-digit", hour12: false },
     slotLabelFormat: { hour: "2-digit", minute: "2-digit", hour12: false },
-    defaultTimedEventDuration: "00:45",
+    defaultTimedEventDuration: "00:01", // a post takes no time; its tile has a height of its own
+    eventMinHeight: 44,
+    eventShortHeight: 0,
     displayEventEnd: false,
     eventOrder: "start,-kind,title",
     eventDisplay: "block",
@@ -354,35 +306,32 @@
     lazyFetching: false,
     moreLinkContent: (arg) => fill(told.textMore, { count: arg.num }),
     moreLinkHint: (count) => fill(told.textMoreLabel, { count }),
+    moreLinkDidMount: (arg) => arg.el.setAttribute("role", "button"),
+    moreLinkClick: openedMore,
     closeHint: told.textClose,
     noEventsContent: told.textNothing,
     events: load,
     eventContent: content,
     datesSet: shown,
+    eventsSet: () => setTimeout(followMoved),
     dateClick: clicked,
     eventDrop: (info) => dropped(info.event.extendedProps.post, info.event.startStr.slice(0, 19), info.revert),
     eventReceive: (info) => {
-      const takeBack = () => info.event.remove();
-      const post = posts.get(info.event.id);
-      const when = info.event.startStr.slice(0, 19);
-      info.event.setProp("classNames", ["op-event", "op-calm"]);
-      dropped(post, when, takeBack);
+      info.event.remove(); // it comes again with the answer, once it has that time
+      dropped(posts.get(info.event.id), info.event.startStr.slice(0, 19), () => {});
     },
   });
 
   new FullCalendar.Draggable(at("calendar-drafts"), {
     itemSelector: ".op-calendar-draft",
-    eventData: (item) => ({ ...asPost(posts.get(item.dataset.id)), start: undefined, startTime: MORNING, duration: "00:45" }),
+    eventData: (item) => ({ ...asPost(posts.get(item.dataset.id)), start: undefined, startTime: MORNING, duration: "00:01" }),
   });
 
   for (const button of room.querySelectorAll("[data-step]")) {
     button.addEventListener("click", () => calendar[button.dataset.step]());
   }
   for (const button of room.querySelectorAll("[data-view]")) {
-    button.addEventListener("click", () => {
-      calendar.setOption("height", heightOf(button.dataset.view));
-      calendar.changeView(VIEWS[button.dataset.view]);
-    });
+    button.addEventListener("click", () => calendar.changeView(VIEWS[button.dataset.view]));
   }
   calendar.render();
 })();
