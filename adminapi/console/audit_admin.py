@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from adminapi.audit import LogFilter, csv_of, visible_to
+from adminapi.console.columns import column
 from adminapi.console.pages import member_of_staff, page
 from ouipost.events.models import Event
 from ouipost.events.operator import ReadOnlyAdmin
@@ -74,7 +75,8 @@ class Narrowed(admin.ListFilter):
 
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin[Event]):
-    list_display = ("created_at", "type", "of_what", "by_whom", "ip_address")
+    list_display = ("at", "action", "of_what", "by_whom", "address")
+    at, action, address = column("created_at", _("When")), column("type", _("Action")), column("ip_address", _("From"))
     sortable_by = ()  # an index has the one order
     list_filter = (Narrowed,)
     search_fields = ("resource_id",)
@@ -95,7 +97,7 @@ class EventAdmin(ReadOnlyAdmin[Event]):
 
     @admin.display(description=_("By whom"))
     def by_whom(self, event: Event) -> str:
-        return event.user_email or event.key_id or event.user_agent or str(_("the product itself"))
+        return _who(event)
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
         """Show one line, with what was before and after in a table; nothing can be sent to the page."""
@@ -110,11 +112,19 @@ class EventAdmin(ReadOnlyAdmin[Event]):
             "original": event,
             "opts": self.model._meta,
             "event": event,
+            "who": _who(event),
             "changed": _changed(event),
             "details": [(name, each) for name, each in event.details.items() if name not in ("before", "after")],
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "console/audit/line.html", context)
+
+
+def _who(event: Event) -> str:
+    """Return who did it: a person, a key, a command, somebody who was not logged in yet, or the product itself."""
+    if event.user_email or event.key_id or event.user_agent.startswith("manage.py"):
+        return event.user_email or event.key_id or event.user_agent
+    return str(_("somebody who was not logged in") if event.ip_address else _("the product itself"))
 
 
 def _sought(term: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from adminapi.console.columns import column
 from adminapi.console.filters import MOST_CHOICES, State
 from adminapi.templatetags.console import state
 from ouipost.events import webhooks
@@ -50,7 +51,9 @@ class OneWebhook(admin.SimpleListFilter):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
-    list_display = ("event_id", "event", "webhook", "shown_state", "attempts", "created_at", "due_at")
+    list_display = ("event_id", "event", "receiver", "shown_state", "tries", "made_at", "next_at")
+    receiver, tries = column("webhook", gettext_lazy("Webhook")), column("attempts", gettext_lazy("Attempts"))
+    made_at, next_at = column("created_at", gettext_lazy("Made")), column("due_at", gettext_lazy("Next attempt"))
     sortable_by = ()  # an index has the one order
     list_filter = (DeliveryState, OneWebhook)
     list_select_related = ()  # with a join the database sorts all rows to find a page

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from adminapi.console import post_page
+from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace, PostAccount, PostDays, PostNetwork, PostState, newest
 from adminapi.console.post_actions import ACTIONS, BY_NAME, Action
 from adminapi.templatetags.console import network_name, state
@@ -42,7 +43,7 @@ def bulk(action: Action) -> Any:
 
 @admin.register(Post)
 class PostAdmin(ReadOnlyOfWorkspaces[Post]):
-    list_display = ("text", "shown_state", "networks", "of_workspace", "moment", "impressions")
+    list_display = ("text", "shown_state", "networks", "of_workspace", "when", "seen")
     sortable_by = ()  # an index has the one order
     list_filter = (OneWorkspace, PostState, PostDays, PostNetwork, PostAccount)
     search_fields = ("id", "content")
@@ -66,6 +67,8 @@ class PostAdmin(ReadOnlyOfWorkspaces[Post]):
         if term.startswith("post_"):
             return queryset.filter(pk=term), False
         return newest(queryset, SEARCHED).filter(content__icontains=term), False
+
+    when, seen = column("moment", gettext_lazy("When")), column("impressions", gettext_lazy("Impressions"))
 
     @admin.display(description=gettext_lazy("Text"))
     def text(self, post: Post) -> str:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import SocialAccount
 from adminapi.console import schedule_form
+from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace
 from adminapi.templatetags.console import network_name
 from ouipost.errors import DomainError
@@ -34,10 +35,12 @@ COMING = 10
 
 @admin.register(Schedule)
 class ScheduleAdmin(OfWorkspaces[Schedule]):
-    list_display = ("name", "of_workspace", "timezone", "is_active", "times")
+    list_display = ("called", "of_workspace", "zone", "runs", "times")
     list_filter = (OneWorkspace, "is_active")
     search_fields = ("id", "name")
     ordering = ("-created_at", "-id")
+    called, zone = column("name", gettext_lazy("Name")), column("timezone", gettext_lazy("Time zone"))
+    runs = column("is_active", gettext_lazy("Active"), boolean=True)
     actions = ("hold", "resume", "delete_schedules")
 
     def get_queryset(self, request: HttpRequest) -> Any:

@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from adminapi.console.columns import column
 from adminapi.console.filters import OneNetwork, OnePostsWorkspace, State, TargetAccount, newest
 from adminapi.console.posts_admin import page_of
 from adminapi.templatetags.console import network_name, state
@@ -47,16 +48,7 @@ class AttemptInline(ReadOnlyInline):
 @admin.register(Target)
 class TargetAdmin(ReadOnlyOfWorkspaces[Target]):
     workspace_lookup = "post__workspace"
-    list_display = (
-        "of_text",
-        "network",
-        "of_account",
-        "shown_state",
-        "problem",
-        "due_at",
-        "published_at",
-        "at_network",
-    )
+    list_display = ("of_text", "network", "of_account", "shown_state", "problem", "next_at", "out_at", "at_network")
     sortable_by = ()  # an index has the one order
     list_filter = (OnePostsWorkspace, TargetState, TargetNetwork, TargetAccount)
     search_fields = ("id", "remote_id")
@@ -64,9 +56,25 @@ class TargetAdmin(ReadOnlyOfWorkspaces[Target]):
     ordering = ("-id",)
     inlines = (AttemptInline,)
     fields = readonly_fields = (
-        *("id", "of_post", "account", "network", "shown_state", "scheduled_at", "due_at", "give_up_at", "published_at"),
-        *("at_network", "remote_id", "problem", "attempts", "sends", "outcome_unknown", "waits_for", "sent_text"),
+        *(
+            "its_id",
+            "of_post",
+            "of_account",
+            "network",
+            "shown_state",
+            "planned_at",
+            "next_at",
+            "given_up_at",
+            "out_at",
+        ),
+        *("at_network", "its_remote_id", "problem", "tries", "times_sent", "is_unknown", "waits", "sent"),
     )
+    its_id, its_remote_id = column("id", _("Id")), column("remote_id", _("Id at the network"))
+    planned_at, next_at = column("scheduled_at", _("Planned for")), column("due_at", _("Next step"))
+    given_up_at, out_at = column("give_up_at", _("Tried until")), column("published_at", _("Published"))
+    tries, times_sent = column("attempts", _("Attempts")), column("sends", _("Times sent"))
+    is_unknown = column("outcome_unknown", _("Nobody knows whether it is out"), boolean=True)
+    waits, sent = column("waits_for", _("Waits for")), column("sent_text", _("Text that was sent"))
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("account", "post")
@@ -75,9 +83,9 @@ class TargetAdmin(ReadOnlyOfWorkspaces[Target]):
         term = search_term.strip()
         if not term:
             return queryset, False
-        for prefix, column in (("tgt_", "pk"), ("post_", "post"), ("acc_", "account")):
+        for prefix, place in (("tgt_", "pk"), ("post_", "post"), ("acc_", "account")):
             if term.startswith(prefix):
-                return queryset.filter(**{column: term}), False
+                return queryset.filter(**{place: term}), False
         return newest(queryset, ASKED).filter(remote_id=term), False
 
     @admin.display(description=_("Text"))

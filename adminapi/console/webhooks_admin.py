@@ -1,7 +1,7 @@
 """Webhooks in the console: here because they have to know workspaces."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -23,6 +23,7 @@ from unfold.widgets import (
 )
 
 from adminapi.console import replay_pages
+from adminapi.console.columns import column
 from adminapi.console.pages import show
 from adminapi.templatetags.console import state
 from adminapi.webhooks import unknown_workspaces
@@ -75,6 +76,11 @@ class WebhookForm(forms.ModelForm[Webhook]):
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
     )
 
+    class Meta:
+        model = Webhook
+        fields = WRITTEN
+        labels: ClassVar[dict[str, Any]] = {"url": gettext_lazy("Address"), "is_active": gettext_lazy("Active")}
+
     def clean_url(self) -> str:
         if self.refusal and "url" in self.changed_data:
             raise forms.ValidationError(self.refusal)
@@ -100,22 +106,31 @@ class WebhookForm(forms.ModelForm[Webhook]):
 @admin.register(Webhook)
 class WebhookAdmin(OperatorAdmin[Webhook]):
     form = WebhookForm
-    list_display = ("url", "shown_state", "stats", "last_triggered_at", "failing_since")
+    list_display = ("address", "shown_state", "stats", "last_at", "failing")
     list_filter = ("is_active",)
     search_fields = ("url", "id")
     ordering = ("created_at", "id")
     change_form_outer_before_template = "console/webhook/beside.html"
     readonly_fields = (
-        *("id", "disabled_reason", "stats", "last_triggered_at", "failing_since", "failures", "held_until"),
-        *("previous_secret_until", "created_at"),
+        *("its_id", "why_off", "stats", "last_at", "failing", "failed_in_a_row", "held", "old_secret_until", "made_at"),
     )
+    its_id, address = column("id", gettext_lazy("Id")), column("url", gettext_lazy("Address"))
+    why_off = column("disabled_reason", gettext_lazy("Why it is off"))
+    made_at, last_at = (
+        column("created_at", gettext_lazy("Made")),
+        column("last_triggered_at", gettext_lazy("Last sent")),
+    )
+    failing = column("failing_since", gettext_lazy("Failing since"))
+    failed_in_a_row = column("failures", gettext_lazy("Failures in a row"))
+    held = column("held_until", gettext_lazy("Nothing is sent until"))
+    old_secret_until = column("previous_secret_until", gettext_lazy("The old secret signs until"))
     actions = ("send_test", "rotate_secret", "delete_webhooks")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return Webhook.objects.present()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("id", *WRITTEN, *self.readonly_fields[1:]) if obj else (*WRITTEN, "given_secret")
+        return ("its_id", *WRITTEN, *self.readonly_fields[1:]) if obj else (*WRITTEN, "given_secret")
 
     def get_urls(self) -> Any:
         view = self.admin_site.admin_view

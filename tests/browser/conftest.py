@@ -27,6 +27,7 @@ class Demo:
     workspace_id: str
     email: str
     password: str
+    product: Product
 
     def order(self, **fault: Any) -> None:
         """Order a fault at the simulator."""
@@ -61,7 +62,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     try:
         made = home / "demo.json"
         wait_for(lambda: made.exists() and made.read_text(), seconds=60, what="the demo")
-        yield Demo(base=product.base, **json.loads(made.read_text()))
+        yield Demo(base=product.base, product=product, **json.loads(made.read_text()))
     finally:
         product.stop()
 
