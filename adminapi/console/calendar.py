@@ -104,14 +104,15 @@ def events(request: HttpRequest) -> JsonResponse:
     start, end = found.form.cleaned_data["from"], found.form.cleaned_data["to"] + timedelta(microseconds=1)
     span = entries.Span(workspace=workspace, start=start, end=end, now=timezone.now())
     posts, has_more = entries.shown_posts(found.qs, span)
+    free, has_more_free = _free(request, span)
     drafts, has_more_drafts = entries.shown_drafts(_without_time(request, workspace), span)
     return JsonResponse(
         {
             "posts": posts,
-            "free": entries.free_slots(span, _recipients(request, workspace)) if _wants_free(request) else [],
+            "free": free,
             "changes": entries.shown_changes(span),
             "drafts": drafts,
-            "cut": _cut(posts) if has_more else "",
+            "cut": [*_cut(posts, has_more=has_more), *_cut_free(has_more=has_more_free)],
             "more_drafts": has_more_drafts,
             "now": _now(workspace),
         }
@@ -138,9 +139,11 @@ def _without_time(request: HttpRequest, workspace: Workspace) -> "QuerySet[Post]
     return CalendarFilter(chosen, workspace=workspace, queryset=limited(Post.objects.all(), request)).qs
 
 
-def _wants_free(request: HttpRequest) -> bool:
-    """Whether free slots are meant: a chosen state is one of posts."""
-    return not request.GET.get("status")
+def _free(request: HttpRequest, span: entries.Span) -> tuple[list[dict[str, Any]], bool]:
+    """Return the free slots; none when a state is chosen, which only posts have."""
+    if request.GET.get("status"):
+        return [], False
+    return entries.free_slots(span, _recipients(request, span.workspace))
 
 
 def _recipients(request: HttpRequest, workspace: Workspace) -> list[tuple[str, str]]:
@@ -154,12 +157,18 @@ def _recipients(request: HttpRequest, workspace: Workspace) -> list[tuple[str, s
     return list(rows.values_list("pk", "platform")[:MOST_ACCOUNTS]) or [(account, platform)]
 
 
-def _cut(posts: list[dict[str, Any]]) -> str:
+def _cut(posts: list[dict[str, Any]], *, has_more: bool) -> list[str]:
+    if not has_more:
+        return []
     last = date_format(datetime.fromisoformat(posts[-1]["start"]), "l j F, H:i")
     told = _(
         "There are more posts than the calendar shows: it ends with the first %(count)d, on %(last)s. Filter them."
     )
-    return told % {"count": len(posts), "last": last}
+    return [told % {"count": len(posts), "last": last}]
+
+
+def _cut_free(*, has_more: bool) -> list[str]:
+    return [_("There are more free slots than the calendar shows. Look at fewer days.")] if has_more else []
 
 
 @page(PERMISSION)

@@ -97,18 +97,19 @@ def mark(platform: str) -> str:
     return network_name(platform)[:2].strip("/ ")
 
 
-def free_slots(span: Span, recipients: Sequence[queue.Recipient]) -> list[Shown]:
-    """Return the coming times of the active schedules that no post has taken.
+def free_slots(span: Span, recipients: Sequence[queue.Recipient]) -> tuple[list[Shown], bool]:
+    """Return the coming times of the active schedules that no post has taken, and whether more times come after them.
 
     Where recipients are given, only times that are for one of them.
     """
     schedules = Schedule.objects.filter(workspace=span.workspace, is_active=True).prefetch_related("slots")
     wanted = [[slot for slot in each.slots.all() if _is_for(slot, recipients)] for each in schedules]
     times = [_between(each, slots, span) for each, slots in zip(schedules, wanted, strict=True)]
-    coming = list(islice(heapq.merge(*times), MOST_FREE))
+    coming = list(islice(heapq.merge(*times), MOST_FREE + 1))
     slots = {slot.pk: slot for part in wanted for slot in part}
-    taken = _taken(coming)
-    return [_free(each, slots[each.slot_id], span) for each in coming if (each.slot_id, each.date) not in taken]
+    taken, first = _taken(coming), coming[:MOST_FREE]
+    free = [_free(each, slots[each.slot_id], span) for each in first if (each.slot_id, each.date) not in taken]
+    return free, len(coming) > MOST_FREE
 
 
 def _is_for(slot: Slot, recipients: Sequence[queue.Recipient]) -> bool:

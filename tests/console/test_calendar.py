@@ -419,7 +419,18 @@ def test_a_calendar_that_is_cut_says_where(
     answer = look(staff, bakery).json()
 
     assert len(answer["posts"]) == 2
-    assert "ends with the first 2, on Thursday 3 December, 09:00" in answer["cut"]
+    assert "ends with the first 2, on Thursday 3 December, 09:00" in answer["cut"][0]
+
+
+def test_free_slots_that_are_cut_are_said(staff: Client, bakery: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_schedule(bakery, slots=[(2, "09:00", ["facebook"])])
+    whole = look(staff, bakery).json()
+    monkeypatch.setattr(calendar_entries, "MOST_FREE", 2)
+
+    cut = look(staff, bakery).json()
+
+    assert (len(whole["free"]), whole["cut"]) == (5, [])
+    assert (len(cut["free"]), len(cut["cut"])) == (2, 1)
 
 
 def test_a_new_post_is_written_for_the_workspace_that_is_shown(staff: Client, bakery: Workspace) -> None:

@@ -115,7 +115,7 @@
   function showAround(answer) {
     at("calendar-notices").replaceChildren(
       ...answer.changes.map((change) => notice("schedule", change.text)),
-      ...(answer.cut ? [notice("warning", answer.cut)] : []),
+      ...answer.cut.map((text) => notice("warning", text)),
     );
     at("calendar-counted").textContent = fill(told.textCounted, { posts: answer.posts.length, free: answer.free.length });
     at("calendar-more-drafts").hidden = !answer.more_drafts;
