@@ -85,7 +85,7 @@ def _actor(request: HttpRequest, connection: Connection, *, now: datetime) -> Ac
     user, begun = request.user, request.session.get(BEGUN_HERE, [])
     if not isinstance(user, User) or user.pk != connection.key_id or connection.state_digest not in begun:
         raise NotBegunHere
-    if PERMISSION not in user.granted or not Workspace.objects.open_to(user).filter(pk=connection.workspace_id):
+    if PERMISSION not in user.granted or not Workspace.objects.open_to(user).contains(connection.workspace):
         raise NotBegunHere
     return actor
 

@@ -7,6 +7,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy
 
 from ouipost.events.journal import Actor, record
 from ouipost.ids import public_id
@@ -15,20 +16,20 @@ from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS, admin_pe
 
 
 class Role(models.TextChoices):
-    ADMIN = "admin"
-    EDITOR = "editor"
-    VIEWER = "viewer"
+    ADMIN = "admin", gettext_lazy("Admin")
+    EDITOR = "editor", gettext_lazy("Editor")
+    VIEWER = "viewer", gettext_lazy("Viewer")
 
 
 class Mode(models.TextChoices):
-    LIVE = "live"
-    SANDBOX = "sandbox"
+    LIVE = "live", gettext_lazy("Live")
+    SANDBOX = "sandbox", gettext_lazy("Sandbox")
 
 
 class Tier(models.TextChoices):
-    STARTER = "starter"
-    PROFESSIONAL = "professional"
-    ENTERPRISE = "enterprise"
+    STARTER = "starter", gettext_lazy("Starter")
+    PROFESSIONAL = "professional", gettext_lazy("Professional")
+    ENTERPRISE = "enterprise", gettext_lazy("Enterprise")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -187,8 +188,8 @@ class Membership(models.Model):
 
 
 class KeyMode(models.TextChoices):
-    LIVE = "live"
-    TEST = "test"
+    LIVE = "live", gettext_lazy("Live")
+    TEST = "test", gettext_lazy("Test")
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -66,9 +68,16 @@ def connect(request: HttpRequest) -> HttpResponse:
         "has_more": len(rows) > MOST_LISTED,
         "choices": _choices(workspace, account) if workspace else [],
         "problem": problem,
+        "elsewhere": _elsewhere(request),
     }
     title = _("Connect %(name)s again") % {"name": account.name} if account else _("Connect an account")
     return show(request, "connect.html", title=title, status=422 if problem else 200, **context)
+
+
+def _elsewhere(request: HttpRequest) -> str:
+    """Return where to open this page instead: sign-ins come back to the public address, where no other session is."""
+    is_there = urlsplit(settings.PUBLIC_BASE_URL).netloc == request.get_host()
+    return "" if is_there else f"{settings.PUBLIC_BASE_URL}{request.get_full_path()}"
 
 
 def _account(request: HttpRequest) -> SocialAccount | None:

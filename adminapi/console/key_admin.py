@@ -20,12 +20,12 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from adminapi import keys as checks
 from adminapi.console.charts import Chart, Series
-from adminapi.console.served import ServedAdmin, ServedForm, column, show_once
+from adminapi.console.served import YES_NO, ServedAdmin, ServedForm, column, one_of, show_once
 from adminapi.templatetags.console import state
 from ouipost.events.journal import Actor
 from workspaces import keys
 from workspaces.console import workspaces_of
-from workspaces.models import ApiKey, Workspace
+from workspaces.models import ApiKey, KeyMode, Tier, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 from workspaces.usage import requests_by_day
 
@@ -131,7 +131,12 @@ class IsExpired(admin.SimpleListFilter):
 class ApiKeyAdmin(ServedAdmin[ApiKey]):
     form = KeyForm
     list_display = (NAME, "begins_with", MODE, TIER, "in_state", EXPIRES, LAST_USED)
-    list_filter = ("mode", "tier", "is_active", IsExpired)
+    list_filter = (
+        one_of("mode", gettext_lazy("mode"), KeyMode.choices),
+        one_of("tier", gettext_lazy("tier"), Tier.choices),
+        one_of("is_active", gettext_lazy("active"), YES_NO),
+        IsExpired,
+    )
     search_fields = ("name", "prefix", "id")
     search_help_text = gettext_lazy("Name, the first characters of the key, or its id.")
     ordering = ("-created_at", "-id")

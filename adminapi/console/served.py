@@ -1,5 +1,6 @@
 """Models that staff write in the console through the services: a form is valid only if the service took it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -15,6 +16,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework.serializers import ValidationError
 
 from adminapi.console.pages import member_of_staff, show
@@ -39,6 +41,25 @@ def column(name: str, label: Any) -> Any:
 
     shown.__name__ = name
     return shown
+
+
+def one_of(name: str, title: Any, choices: Sequence[tuple[str, Any]]) -> type[admin.SimpleListFilter]:
+    """Narrow a list down by a field's value, under a title in the reader's language."""
+
+    class OneOf(admin.SimpleListFilter):
+        parameter_name = f"{name}__exact"
+
+        def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, Any]]:
+            return choices
+
+        def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+            return queryset.filter(**{name: self.value()}) if self.value() in dict(choices) else queryset
+
+    OneOf.title = title
+    return OneOf
+
+
+YES_NO = (("1", gettext_lazy("yes")), ("0", gettext_lazy("no")))
 
 
 class ServedForm(forms.ModelForm[Any]):

@@ -20,7 +20,7 @@ from unfold.widgets import (
 )
 
 from adminapi.console.pages import show
-from adminapi.console.served import ServedAdmin, ServedForm, column
+from adminapi.console.served import YES_NO, ServedAdmin, ServedForm, column, one_of
 from adminapi.passwords import PASSWORD_LENGTH, hash_password, require_good
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
@@ -131,7 +131,10 @@ class PasswordForm(forms.Form):
 class UserAdmin(ServedAdmin[User]):
     form = UserForm
     list_display = (EMAIL, NAME, ROLE, "can_log_in", LAST_LOGIN, CREATED)
-    list_filter = ("role", "is_active")
+    list_filter = (
+        one_of("role", gettext_lazy("role"), Role.choices),
+        one_of("is_active", gettext_lazy("can log in"), YES_NO),
+    )
     search_fields = ("email", "name", "id")
     search_help_text = gettext_lazy("E-mail address, name or id.")
     ordering = ("email",)

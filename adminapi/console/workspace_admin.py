@@ -25,14 +25,14 @@ from unfold.widgets import (
 
 from accounts.models import SocialAccount
 from adminapi.console.pages import member_of_staff
-from adminapi.console.served import ServedAdmin, ServedForm, column
+from adminapi.console.served import ServedAdmin, ServedForm, column, one_of
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
 from posts import counts
 from posts.models import Schedule, Target, TargetStatus
 from workspaces import services, users
 from workspaces.console import workspaces_of
-from workspaces.models import Role, User, Workspace
+from workspaces.models import Mode, Role, User, Workspace
 from workspaces.settings import MAX_LATE_MINUTES, check_settings
 
 SETTINGS = ("timezone", "publish_late_up_to_minutes", "auto_hashtags", "default_hashtags")
@@ -140,7 +140,7 @@ class WorkspaceForm(ServedForm):
 class WorkspaceAdmin(ServedAdmin[Workspace]):
     form = WorkspaceForm
     list_display = (NAME, MODE, "of_timezone", ID, CREATED)
-    list_filter = ("mode",)
+    list_filter = (one_of("mode", gettext_lazy("mode"), Mode.choices),)
     search_fields = ("name", "id")
     search_help_text = gettext_lazy("Name or id.")
     ordering = ("-created_at", "-id")

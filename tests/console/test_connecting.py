@@ -108,6 +108,17 @@ def test_a_network_without_credentials_is_shown_and_cannot_be_chosen(editor: Use
     assert "Facebook cannot be connected on this installation." in text(refused)
 
 
+def test_who_opened_the_console_at_another_address_is_led_to_the_public_one(
+    editor: User, workspace: Workspace, settings: Any
+) -> None:
+    there = text(browser_of(editor).get("/console/connect/"))
+    settings.PUBLIC_BASE_URL = "https://posts.example.com"
+    elsewhere = text(browser_of(editor).get(f"/console/connect/?workspace={workspace.pk}"))
+
+    link = f'href="https://posts.example.com/console/connect/?workspace={workspace.pk}"'
+    assert (link in elsewhere, "at another address" in there) == (True, False)
+
+
 def test_nobody_connects_accounts_in_a_workspace_that_is_not_theirs(editor: User, workspace: Workspace) -> None:
     other, browser = make_workspace(name="Other"), browser_of(editor)
     account = make_account(other)

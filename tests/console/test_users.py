@@ -213,6 +213,22 @@ def test_the_page_says_where_a_user_works(boss: Client) -> None:
     assert "Bakery, Books" in text(boss.get(page_of(user)))
 
 
+def test_users_are_found_by_role_and_by_whether_they_can_log_in(boss: Client) -> None:
+    make_user(email="e@example.com", role=Role.EDITOR, is_active=False)
+
+    found = {
+        query: sorted(row.email for row in boss.get(f"{LIST}?{query}").context["cl"].result_list)
+        for query in ("role__exact=editor", "is_active__exact=1", "is_active__exact=0", "q=admin")
+    }
+
+    assert found == {
+        "role__exact=editor": ["e@example.com"],
+        "is_active__exact=1": ["admin@example.com"],
+        "is_active__exact=0": ["e@example.com"],
+        "q=admin": ["admin@example.com"],
+    }
+
+
 def test_pages_cost_the_same_for_one_user_or_fifty(boss: Client, django_assert_max_num_queries: Any) -> None:
     for number in range(50):
         user = User.objects.create(email=f"u{number}@example.com", role=Role.EDITOR)
