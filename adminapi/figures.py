@@ -2,7 +2,6 @@
 in as many queries for a million posts as for one."""
 
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -32,6 +31,8 @@ WAITS_FOR_PEOPLE = (
     PostStatus.MISSED,
 )
 Rows = QuerySet[Any, Any]
+ByDay = dict[tuple[date, str], int]
+"""Counts by day and status."""
 
 
 class Counted(Counter[str]):
@@ -107,16 +108,35 @@ class Figures:
         by_status = (_count(status, posts.filter(status=status)) for status in WAITS_FOR_PEOPLE)
         return _counted(self._accounts, *self._all_posts, *by_status, _count("failed lately", failed))
 
-    def posts_by_day(self, first: date, statuses: Collection[str]) -> dict[tuple[date, str], int]:
-        """Return how many posts of each of these statuses had their moment on each day from the first until now."""
-        moments = (midnight(first, zone=UTC), self.now)
-        rows = Post.objects.filter(self._inside(), status__in=statuses, moment__range=moments).order_by()
-        days = rows.annotate(day=TruncDate("moment", tzinfo=ZoneInfo(UTC))).values_list("day", "status")
-        return {(day, status): count for day, status, count in days.annotate(counted=Count("pk"))}
+    def few_workspaces(self, most: int) -> list[str] | None:
+        """Return the ids of the workspaces where there are no more than this; None: there are."""
+        if self.workspace_ids is not None:
+            return self.workspace_ids if len(self.workspace_ids) <= most else None
+        found = list(self.workspaces.order_by("pk").values_list("pk", flat=True)[: most + 1])
+        return found if len(found) <= most else None
 
-    def most_used_keys(self, first: date, *, many: int) -> list[usage.Use]:
-        """Return the keys with most requests since this day; of a user's own workspaces, with keys for nothing else."""
-        return usage.most_used(first, self.today, many=many, key_ids=self._key_ids)
+    def posts_by_day(self, first: date, *, workspace_ids: list[str]) -> ByDay:
+        """Return how many posts of these few workspaces there were from this day until now, by day and status.
+
+        Were they joined, MariaDB would go through all posts of each.
+        """
+        rows = Post.objects.filter(workspace__in=workspace_ids, status__in=PostStatus.values)
+        return _by_day(self._since(first, rows))
+
+    def unpublished_by_day(self, first: date) -> ByDay:
+        """Return the same of all that are not published, in one statement: the index leads to those alone."""
+        rows = Post.objects.filter(self._inside())
+        return _by_day(*(self._since(first, rows.filter(status=status)) for status in UNPUBLISHED))
+
+    def _since(self, first: date, rows: QuerySet[Post]) -> QuerySet[Post]:
+        return rows.filter(moment__range=(midnight(first, zone=UTC), self.now)).order_by()
+
+    def keys_used_last(self, many: int) -> list[ApiKey]:
+        """Return the keys that were used last; of a user's own workspaces, those that are for nothing else."""
+        if self.own_keys is None:
+            return list(ApiKey.objects.order_by(F("last_used_at").desc(nulls_last=True), "pk")[:many])
+        never = datetime.min.replace(tzinfo=ZoneInfo(UTC))
+        return sorted(self.own_keys.values(), key=lambda key: (key.last_used_at or never, key.pk), reverse=True)[:many]
 
     def requests(self, first: date) -> dict[date, int]:
         """Return the requests of each day until today; of a user's own workspaces, with keys for nothing else."""
@@ -138,7 +158,7 @@ class Figures:
         if self.workspace_ids is None:
             return None
         own = set(self.workspace_ids)
-        limited = ApiKey.objects.exclude(workspace_ids=[]).only("name", "workspace_ids", "revoked_at")
+        limited = ApiKey.objects.exclude(workspace_ids=[]).only("name", "workspace_ids", "revoked_at", "last_used_at")
         return {key.pk: key for key in limited if own.issuperset(key.workspace_ids)}
 
     @property
@@ -189,6 +209,17 @@ class Figures:
 def _counted(*parts: Rows) -> Counted:
     found = dict(parts[0].union(*parts[1:], all=True))
     return Counted({name: int(count or 0) for name, count in found.items()})
+
+
+def _by_day(*parts: QuerySet[Post]) -> ByDay:
+    days = [
+        rows.annotate(day=TruncDate("moment", tzinfo=ZoneInfo(UTC)))
+        .values_list("day", "status")
+        .annotate(counted=Count("pk"))
+        for rows in parts
+    ]
+    found = days[0].union(*days[1:], all=True) if len(days) > 1 else days[0]
+    return {(day, status): count for day, status, count in found}
 
 
 def _count(name: str, rows: QuerySet[Any]) -> Rows:

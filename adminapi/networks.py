@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Max, Q, Sum, Value
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts import calls, registry
 from accounts.calls import EVER, FAILED, LIMITED, LOST, OUTDATED, PUBLISH, PUBLISHED, REQUEST
@@ -120,26 +122,49 @@ class NetworkHealth:
     def _issues(self) -> Iterator[str]:
         name, prefix = self.connector.name, self.connector.id.upper()
         if self.held_until is not None:
-            yield f"{name} does not answer: it is left alone until {_time(self.held_until)}, then tried with one call."
+            told = _("%(name)s does not answer: it is left alone until %(until)s, then tried with one call.")
+            yield told % {"name": name, "until": _time(self.held_until)}
         if self._misses_credentials:
-            yield f"This installation has no credentials for {name}: set {prefix}_CLIENT_ID and {prefix}_CLIENT_SECRET."
+            told = _(
+                "This installation has no credentials for %(name)s:"
+                " set %(prefix)s_CLIENT_ID and %(prefix)s_CLIENT_SECRET."
+            )
+            yield told % {"name": name, "prefix": prefix}
         yield from self._of_versions(name, prefix)
+        yield from self._of_quotas()
+        if many := self.accounts.expired:
+            yield ngettext(
+                "%(many)d account must be connected again by the owner.",
+                "%(many)d accounts must be connected again by the owner.",
+                many,
+            ) % {"many": many}
+
+    def _of_quotas(self) -> Iterator[str]:
         if limited := self.calls.lately.get(LIMITED):
-            yield f"{_count(limited, 'request was', 'requests were')} refused in 15 minutes: a quota is used up."
+            yield ngettext(
+                "%(many)d request was refused in 15 minutes: a quota is used up.",
+                "%(many)d requests were refused in 15 minutes: a quota is used up.",
+                limited,
+            ) % {"many": limited}
         if self.accounts.held and self.accounts.held_until:
-            many = _count(self.accounts.held, "account is", "accounts are")
-            until = _time(self.accounts.held_until)
-            yield f"{many} left alone until {until} at most: a quota is used up, or calls failed again and again."
-        if self.accounts.expired:
-            yield f"{_count(self.accounts.expired, 'account', 'accounts')} must be connected again by the owner."
+            yield ngettext(
+                "%(many)d account is left alone until %(until)s at most:"
+                " a quota is used up, or calls failed again and again.",
+                "%(many)d accounts are left alone until %(until)s at most:"
+                " a quota is used up, or calls failed again and again.",
+                self.accounts.held,
+            ) % {"many": self.accounts.held, "until": _time(self.accounts.held_until)}
 
     def _of_versions(self, name: str, prefix: str) -> Iterator[str]:
         version, ends = self.connector.version, self.connector.version_ends
+        known = {"name": name, "version": version, "prefix": prefix, "ends": ends}
         if self.calls.lately.get(OUTDATED):
-            yield f"{name} does not take version {version} of its API any more: set {prefix}_API_VERSION."
+            told = _("%(name)s does not take version %(version)s of its API any more: set %(prefix)s_API_VERSION.")
+            yield told % known
+        elif ends is not None and ends <= self.now.date():
+            yield _("Version %(version)s of %(name)s's API ended on %(ends)s: set %(prefix)s_API_VERSION.") % known
         elif ends is not None and ends <= self.now.date() + ENDS_SOON:
-            verb = "ended" if ends <= self.now.date() else "ends"
-            yield f"Version {version} of {name}'s API {verb} on {ends}: set {prefix}_API_VERSION."
+            yield _("Version %(version)s of %(name)s's API ends on %(ends)s: set %(prefix)s_API_VERSION.") % known
 
 
 def look(*, now: datetime) -> dict[str, NetworkHealth]:
@@ -211,7 +236,3 @@ def overall(networks: Mapping[str, NetworkHealth]) -> str:
 
 def _time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"

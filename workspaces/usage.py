@@ -76,27 +76,24 @@ def requests_by_day(first: date, last: date, *, key_ids: Iterable[str] | None = 
 class Use:
     """How often a key was used on the last of some days, and on all of them."""
 
-    key_id: str
     today: int
     in_all: int
 
 
-def most_used(first: date, today: date, *, many: int, key_ids: Iterable[str] | None = None) -> list[Use]:
-    """Return the keys with most requests from the first day to today, in UTC, of all keys or of some."""
-    wanted = None if key_ids is None else set(key_ids)
-    rows = KeyUsage.objects.filter(day__range=(first, today)).order_by()
-    rows = rows if wanted is None else rows.filter(key__in=wanted)
-    of_today = Sum("requests", filter=Q(day=today), default=0)
+def used_since(first: date, today: date, *, key_ids: Iterable[str]) -> dict[str, Use]:
+    """Return the use of each of these keys from the first day to today, in UTC."""
+    wanted = set(key_ids)
     days, totals = Counter[str](), Counter[str]()
-    for key, in_all, by_day in rows.values_list("key").annotate(in_all=Sum("requests"), by_day=of_today):
+    rows = KeyUsage.objects.filter(key__in=wanted, day__range=(first, today)).order_by().values_list("key")
+    of_today = Sum("requests", filter=Q(day=today), default=0)
+    for key, in_all, by_day in rows.annotate(in_all=Sum("requests"), by_day=of_today):
         days[key], totals[key] = int(by_day), int(in_all)
     for batch in _unwritten():
         for (key, day), requests in batch.requests.items():
-            if first <= day <= today and (wanted is None or key in wanted):
+            if first <= day <= today:
                 days[key] += requests if day == today else 0
                 totals[key] += requests
-    busiest = sorted(totals.items(), key=lambda each: (-each[1], each[0]))[:many]
-    return [Use(key_id=key, today=days[key], in_all=in_all) for key, in_all in busiest]
+    return {key: Use(today=days[key], in_all=totals[key]) for key in wanted}
 
 
 def _unwritten() -> list[Batch]:

@@ -10,10 +10,13 @@ from accounts.models import Pause
 from adminapi.figures import Figures
 from analytics.periods import A_DAY
 from ouipost.claims import is_due
-from posts.models import Post, Target, TargetQuerySet, TargetStatus
+from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
 
 COUNTED = 20_000
 FIRST_TARGETS, FIRST_POSTS = 60, 6
+OPEN = (PostStatus.SCHEDULED, PostStatus.PUBLISHING, PostStatus.NEEDS_REVIEW)
+"""The statuses of a post of which something may be due; one that is partly out may be tried again for some days."""
+RETRIED_FOR = timedelta(days=7)
 LATE, VERY_LATE = timedelta(minutes=1), timedelta(minutes=5)
 
 
@@ -52,7 +55,7 @@ class Outgoing:
 def look(figures: Figures, paused: list[Pause]) -> Outgoing:
     """Return what is due and what goes out within a day, of the twenty thousand publications that come first."""
     now, waits = figures.now, is_due(figures.now)
-    rows = _rows(figures, paused).filter(due_at__lte=now + A_DAY).order_by("due_at", "pk")
+    rows = _rows(figures, paused).order_by("due_at", "pk")
     ahead = Q(due_at__gt=now, status=TargetStatus.SCHEDULED)
     counted = rows[:COUNTED].aggregate(
         seen=Count("pk"),
@@ -70,11 +73,15 @@ def look(figures: Figures, paused: list[Pause]) -> Outgoing:
 
 
 def _rows(figures: Figures, paused: list[Pause]) -> TargetQuerySet:
-    """Match what nobody has paused, of these workspaces."""
-    rows = Target.objects.all()
+    """Match what waits until tomorrow and nobody has paused; that of a few workspaces by the index of their posts."""
+    rows = Target.objects.filter(due_at__lte=figures.now + A_DAY)
     if paused:
         rows = rows.exclude(pauses.rows_held_up(paused))
-    return rows if figures.workspace_ids is None else rows.filter(account__workspace__in=figures.workspace_ids)
+    if figures.workspace_ids is None:
+        return rows
+    lately = Q(post__status=PostStatus.PARTIALLY_PUBLISHED, post__moment__gte=figures.now - RETRIED_FOR)
+    theirs = Q(post__status__in=OPEN, post__moment__lte=figures.now + A_DAY) | lately
+    return rows.filter(theirs, post__workspace__in=figures.workspace_ids)
 
 
 def _first(ahead: TargetQuerySet) -> list[Coming]:

@@ -30,10 +30,11 @@ from analytics.reports import Report, report
 from ouipost.events.models import Delivery, DeliveryStatus, Webhook
 from ouipost.ids import least_id
 from posts import pausing
-from workspaces.models import ApiKey, Workspace
+from workspaces import usage
+from workspaces.models import Workspace
 
 SOON = timedelta(days=7)
-SHOWN = 8
+SHOWN, LOOKED = 8, 50
 Block = dict[str, Any]
 
 
@@ -179,12 +180,12 @@ def _accounts(look: Look) -> Block:
 
 
 def _keys(look: Look) -> list[Block]:
-    """Return the keys that are used most."""
+    """Return the keys that are used most, of those that were used last."""
+    keys = look.figures.keys_used_last(LOOKED)
     first = look.figures.today - (states.DAYS - 1) * A_DAY
-    used = look.figures.most_used_keys(first, many=SHOWN)
-    own = look.figures.own_keys
-    keys = ApiKey.objects.in_bulk([each.key_id for each in used]) if own is None else own
-    return [{"key": keys[each.key_id], "use": each} for each in used if each.key_id in keys]
+    used = usage.used_since(first, look.figures.today, key_ids=[key.pk for key in keys])
+    busiest = sorted((key for key in keys if used[key.pk].in_all), key=lambda key: -used[key.pk].in_all)
+    return [{"key": key, "use": used[key.pk]} for key in busiest[:SHOWN]]
 
 
 BLOCKS: dict[str, tuple[Callable[[Look], Any], tuple[str, ...], bool]] = {

@@ -14,8 +14,8 @@ from analytics.periods import A_DAY
 from posts.models import PostStatus
 
 DAYS = 30
-MOST_COUNTED = 100_000
-"""So many published posts are counted one by one; of more, the kept sums of the networks tell."""
+MOST_COUNTED, MOST_WORKSPACES = 100_000, 500
+"""So many published posts, of so many workspaces, are counted one by one; of more, the kept sums of networks tell."""
 TONES = {
     PostStatus.PUBLISHED: "good",
     PostStatus.PARTIALLY_PUBLISHED: "part",
@@ -81,9 +81,9 @@ class States:
 def look(figures: Figures, published: Mapping[date, int]) -> States:
     """Return the posts of 30 days. `published` is what the kept sums say of each: posts times networks."""
     days = [figures.today - number * A_DAY for number in range(DAYS)][::-1]
-    by_network = sum(published.values()) > MOST_COUNTED
-    statuses = [status.value for status in PostStatus if not by_network or status != PostStatus.PUBLISHED]
-    counted = figures.posts_by_day(days[0], statuses)
-    if by_network:
-        counted |= {(day, PostStatus.PUBLISHED.value): count for day, count in published.items() if count}
-    return States(days=days, counted=counted, by_network=by_network)
+    workspace_ids = figures.few_workspaces(MOST_WORKSPACES) if sum(published.values()) <= MOST_COUNTED else None
+    if workspace_ids is not None:
+        counted = figures.posts_by_day(days[0], workspace_ids=workspace_ids)
+        return States(days=days, counted=counted, by_network=False)
+    sums = {(day, PostStatus.PUBLISHED.value): count for day, count in published.items() if count}
+    return States(days=days, counted=figures.unpublished_by_day(days[0]) | sums, by_network=True)

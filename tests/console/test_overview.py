@@ -18,7 +18,8 @@ from adminapi.models import Heartbeat
 from ouipost.events.journal import SYSTEM
 from ouipost.ids import least_id
 from posts import counts, pausing
-from posts.models import Post
+from posts.models import Post, Target
+from posts.services import sync
 from tests.analytics.readings import counts as told
 from tests.analytics.readings import publish, read
 from tests.factories import (
@@ -259,7 +260,7 @@ def test_failing_and_disabled_webhooks_are_named_and_the_lost_deliveries_of_a_da
     shown = answer.context["webhooks"]
     assert {each.url for each in shown["troubled"]} == {"https://1.1.1.1/failing", "https://1.1.1.1/off"}
     assert shown["failed"] == 1
-    assert "since 25 Nov, 11:00 UTC 1 given up in 24 hours." in text(answer)
+    assert "since 25 Nov, 11:00 UTC. 1 given up in 24 hours." in text(answer)
     assert "1 delivery was given up in the last 24 hours" in text(answer)
     assert "3 failures in a row since 25 Nov, 11:00 UTC" in text(answer)
     assert "Turned off: Nothing arrived for days" in text(answer)
@@ -368,6 +369,20 @@ def test_others_than_administrators_see_what_is_of_their_own_workspaces_alone() 
     assert "Of Other" not in text(seen)
 
 
+def test_what_is_tried_again_is_due_though_the_post_is_out_elsewhere(workspace: Workspace) -> None:
+    accounts = [make_account(workspace), make_account(workspace, platform="bluesky", remote_id="did:1")]
+    post = make_post(workspace, accounts=accounts, status="scheduled", scheduled_at=NOW - HOUR)
+    Target.objects.filter(account=accounts[0]).update(status="published", published_at=NOW, due_at=None)
+    sync(post)
+    counts.changed(workspace.pk, 1)
+    member = make_user(role=Role.EDITOR)
+    Membership.objects.create(workspace=workspace, user=member)
+
+    seen = opened_by(member).context["waiting"]
+
+    assert (seen["partially"], seen["outgoing"].due) == (1, 1)
+
+
 @pytest.mark.usefixtures("db")
 def test_a_member_of_nothing_sees_nothing_of_others() -> None:
     everything(make_workspace())
@@ -399,3 +414,18 @@ def test_it_costs_the_same_however_much_there_is(role: str, django_assert_max_nu
         answer = client.get("/console/")
 
     assert {block for block in BLOCKS if block in answer.context} == BLOCKS
+
+
+def test_more_workspaces_than_can_be_named_are_told_by_the_sums_that_are_kept(
+    account: SocialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_workspace(name="Another")
+    monkeypatch.setattr(states, "MOST_WORKSPACES", 1)
+    publish(account, at=NOW - DAY)
+    write(account, "failed", at=NOW - DAY)
+    write(account, "failed", at=NOW - 30 * DAY)
+
+    shown = opened().context["states"]
+
+    assert shown.by_network
+    assert [(each.status, each.count) for each in shown.legend] == [("published", 1), ("failed", 1)]
