@@ -20,7 +20,7 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from bench.admin_data import World, installation
-from bench.admin_requests import KEYED, METRICS_TOKEN, Request, reads, writes
+from bench.admin_requests import KEYED, METRICS_TOKEN, reads, writes
 from bench.analytics import EACH, OF_POSTS
 from bench.analytics_data import POSTS, execute
 from bench.goals import Goal, aligned, shown
@@ -63,7 +63,7 @@ def run() -> list[Goal]:
         with installation(POSTS) as world:
             many = _read(world)
             bare = {name: _median(partial(execute, statement)) for name, statement in OTHERWISE.items()}
-            written = {request.name: _cost(request) for request in writes(world)}
+            written = {request.name: cost_of(request.ask) for request in writes(world)}
     print(f"{_reads_told(few, many)}\n\n{_writes_told(written)}")
     pages, tables = _split(many, at="format=csv")
     plain, keyed = _split(written, at=KEYED)
@@ -88,30 +88,32 @@ def _read(world: World) -> Costs:
     requests = {request.name: request for request in reads(world)}
     for request in requests.values():
         request.ask()
-    costs = {name: _cost(request) for name, request in requests.items()}
+    costs = {name: cost_of(request.ask) for name, request in requests.items()}
     taken: dict[str, list[float]] = {name: [] for name in requests}
     for number in range(ROUNDS):
         for name in requests if number % 2 == 0 else list(requests)[::-1]:
             if number < SLOW_ROUNDS or costs[name].milliseconds < SLOW_MS:
-                taken[name].append(_milliseconds(requests[name].ask))
+                taken[name].append(milliseconds(requests[name].ask))
     return {name: replace(costs[name], milliseconds=median(each)) for name, each in taken.items()}
 
 
-def _cost(request: Request) -> Cost:
+def cost_of(ask: Callable[[], object]) -> Cost:
+    """Return what it costs once."""
     with _statements() as statements:
-        milliseconds = _milliseconds(request.ask)
+        taken = milliseconds(ask)
     queries = sum(not TRANSACTIONAL.match(each) for each in statements)
-    return Cost(queries=queries, sent=len(statements), milliseconds=milliseconds)
+    return Cost(queries=queries, sent=len(statements), milliseconds=taken)
 
 
-def _milliseconds(work: Callable[[], object]) -> float:
+def milliseconds(work: Callable[[], object]) -> float:
+    """Return how long it takes once."""
     start = time.perf_counter()
     work()
     return 1000 * (time.perf_counter() - start)
 
 
 def _median(work: Callable[[], object]) -> float:
-    return median(_milliseconds(work) for _ in range(SLOW_ROUNDS))
+    return median(milliseconds(work) for _ in range(SLOW_ROUNDS))
 
 
 @contextmanager
