@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OUIPOST_HOME ?= $(CURDIR)/var
 
-.PHONY: setup run test check fast crash fuzz bench
+.PHONY: setup run test check fast crash fuzz bench screenshots messages
 
 setup: .venv/embedded  ## The virtual environment with what the product runs on.
 
@@ -44,3 +44,10 @@ fuzz: .venv/development  ## Both APIs asked for half an hour in every way that t
 
 bench: .venv/development  ## Figures beside their baselines; see docs/performance.md.
 	$(BIN)/python -m bench
+
+screenshots: .venv/development  ## Pictures of the console into docs/images, taken of a running demo.
+	$(BIN)/python -m tests.browser.screenshots
+
+messages: .venv/development  ## The console's texts into locale/, for translators, and what they translated into what is read.
+	$(BIN)/python manage.py makemessages --locale fr --no-location --no-obsolete --ignore '.venv/*' --ignore 'var/*' --ignore 'tests/*'
+	$(BIN)/python manage.py compilemessages --locale fr

@@ -12,4 +12,7 @@ class AdminapiConfig(AppConfig):
     label = "adminapi"
 
     def ready(self) -> None:
+        from adminapi.console import words  # not before all models are there
+
         admin.site.index_template = "console/overview.html"
+        words.translate_names(admin.site)

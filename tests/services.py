@@ -35,6 +35,8 @@ def main(command: str, *arguments: str) -> int:
 
 def run_suites(command: str, totals: Path, arguments: tuple[str, ...]) -> int:
     """Run the suite on SQLite, and for `all` in a browser and on MariaDB; returns the first bad exit status."""
+    if command == "all":
+        need("xgettext", "gettext")
     status = run_suite("SQLite", "", totals, ("-m", "not browser", *arguments))
     if command == "sqlite" or status:
         return status

@@ -1,0 +1,105 @@
+"""The console speaks French as well as English, wholly, and the API speaks English to everybody."""
+
+import re
+import shutil
+from pathlib import Path
+
+import polib
+import pytest
+from django.conf import settings
+from django.contrib import admin
+from django.core.management import call_command
+from django.test import Client, override_settings
+
+from adminapi.console import words
+from ouipost.errors import DomainError
+from tests.factories import make_user
+
+LOCALE = settings.BASE_DIR / "locale"
+CATALOGUE = Path("fr/LC_MESSAGES/django.po")
+IGNORED = [".venv/*", "var/*", "tests/*"]
+PLACE = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
+FRENCH = {"Accept-Language": "fr"}
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> polib.POFile:
+    return polib.pofile(str(LOCALE / CATALOGUE))
+
+
+def texts(entry: polib.POEntry | polib.MOEntry) -> list[str]:
+    return [*entry.msgstr_plural.values()] if entry.msgid_plural else [entry.msgstr]
+
+
+def test_every_text_is_translated(catalogue: polib.POFile) -> None:
+    assert [entry.msgid for entry in catalogue if entry.fuzzy or not all(texts(entry))] == []
+
+
+def test_a_translation_has_the_places_that_the_text_has(catalogue: polib.POFile) -> None:
+    wrong = []
+    for entry in catalogue:
+        places = {*PLACE.findall(entry.msgid), *PLACE.findall(entry.msgid_plural or "")}
+        wrong += [entry.msgid for text in texts(entry) if not {*PLACE.findall(text)} <= places or not text.strip()]
+        wrong += [entry.msgid for text in texts(entry)[-1:] if {*PLACE.findall(text)} != places]
+    assert wrong == []
+
+
+def test_what_is_read_is_what_was_translated(catalogue: polib.POFile) -> None:
+    compiled = polib.mofile(str((LOCALE / CATALOGUE).with_suffix(".mo")))
+
+    assert {entry.msgid: texts(entry) for entry in compiled} == {entry.msgid: texts(entry) for entry in catalogue}
+
+
+@pytest.mark.any_database
+@pytest.mark.thorough
+def test_no_text_is_missing_in_the_catalogue(catalogue: polib.POFile, tmp_path: Path) -> None:
+    (tmp_path / CATALOGUE).parent.mkdir(parents=True)
+    shutil.copy(LOCALE / CATALOGUE, tmp_path / CATALOGUE)
+
+    with override_settings(LOCALE_PATHS=[tmp_path]):
+        call_command("makemessages", locale=["fr"], no_location=True, no_obsolete=True, ignore_patterns=IGNORED)
+
+    found = {entry.msgid for entry in polib.pofile(str(tmp_path / CATALOGUE))}
+    assert found ^ {entry.msgid for entry in catalogue} == set()
+
+
+def test_the_names_of_models_and_columns_are_to_be_translated() -> None:
+    named = set()
+    for model in admin.site._registry:
+        options = model._meta
+        named |= {str(options.verbose_name), str(options.verbose_name_plural)}
+        named |= {str(field.verbose_name) for field in options.fields}
+
+    assert named - set(words.MODELS) == set()
+
+
+def test_what_services_answer_is_to_be_translated() -> None:
+    messages = {error.message for error in _all(DomainError) if not error.__module__.startswith("tests.")}
+
+    assert messages - set(words.REFUSALS) == set()
+
+
+def _all(error: type[DomainError]) -> set[type[DomainError]]:
+    return {error, *(each for child in error.__subclasses__() for each in _all(child))}
+
+
+def test_the_browser_says_which_language_and_the_person_has_the_last_word(db: None) -> None:
+    client = Client()
+    client.force_login(make_user())
+
+    asked = client.get("/console/", headers=FRENCH)
+    client.post("/console/language", {"language": "en"})
+    chosen = client.get("/console/", headers=FRENCH)
+
+    assert [answer.headers["Content-Language"] for answer in (asked, chosen)] == ["fr", "en"]
+    assert ["Publication" in answer.content.decode() for answer in (asked, chosen)] == [True, False]
+
+
+def test_the_api_answers_in_english_also_after_a_french_page(db: None) -> None:
+    client = Client()
+    client.force_login(make_user())
+    client.get("/console/", headers=FRENCH)
+
+    answer = client.post("/admin/login", {}, content_type="application/json", headers=FRENCH)
+
+    assert answer.json()["error"]["details"]["fields"]["email"] == ["This field is required."]
