@@ -41,12 +41,6 @@ class OneWorkspace(admin.SimpleListFilter):
         return queryset.filter(**{self.lookup: self.value()}) if self.value() else queryset
 
 
-class OnePostsWorkspace(OneWorkspace):
-    """Targets of one workspace."""
-
-    lookup = "post__workspace"
-
-
 class State(admin.SimpleListFilter):
     """Rows in one state, in words that people know."""
 

@@ -8,8 +8,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import SocialAccount
 from adminapi.console.columns import column
-from adminapi.console.filters import OneNetwork, OnePostsWorkspace, State, TargetAccount, newest
+from adminapi.console.filters import OneNetwork, OneWorkspace, State, TargetAccount, newest
 from adminapi.console.posts_admin import page_of
 from adminapi.templatetags.console import network_name, state
 from ouipost.events.operator import ReadOnlyInline
@@ -18,6 +19,18 @@ from posts.models import Attempt, Target, TargetStatus
 from workspaces.console import ReadOnlyOfWorkspaces
 
 ASKED = 100_000
+
+
+class TargetWorkspace(OneWorkspace):
+    """Targets of the accounts of one workspace, among so many that asking each of them takes no long time."""
+
+    title = _("workspace (of the newest 100,000)")
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if not self.value():
+            return queryset
+        accounts = SocialAccount.objects.filter(workspace=self.value()).values_list("pk", flat=True)
+        return newest(queryset, ASKED).filter(account__in=list(accounts))
 
 
 class TargetState(State):
@@ -50,7 +63,7 @@ class TargetAdmin(ReadOnlyOfWorkspaces[Target]):
     workspace_lookup = "post__workspace"
     list_display = ("of_text", "network", "of_account", "shown_state", "problem", "next_at", "out_at", "at_network")
     sortable_by = ()  # an index has the one order
-    list_filter = (OnePostsWorkspace, TargetState, TargetNetwork, TargetAccount)
+    list_filter = (TargetWorkspace, TargetState, TargetNetwork, TargetAccount)
     search_fields = ("id", "remote_id")
     search_help_text = _("The whole id of a target or of a post here, or the network's own id of a post.")
     ordering = ("-id",)

@@ -146,6 +146,14 @@ def test_the_list_links_to_the_csv_of_just_what_it_shows(staff: Client, lines: d
     assert [row["id"] for row in rows] == [f"log_{lines['key'].pk}"]
 
 
+def test_the_history_of_a_row_is_what_the_log_has_of_it(staff: Client, lines: dict[str, Event]) -> None:
+    post = lines["key"].resource_id
+
+    answer = staff.get(reverse("admin:posts_post_history", args=[post]), follow=True)
+
+    assert (page_of(lines["key"]) in text_of(answer), page_of(lines["person"]) in text_of(answer)) == (True, False)
+
+
 def test_nothing_here_changes_a_line(staff: Client, lines: dict[str, Event]) -> None:
     event = lines["person"]
 

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from adminapi.console.filters import newest
 from adminapi.console.post_page import HEADLINES
+from adminapi.console.posts_admin import PostAdmin
 from ouipost.events import paging
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
@@ -404,6 +405,18 @@ def test_a_list_counts_to_its_bound_and_says_that_there_are_more(
 
     assert "There are more: narrow the list down" in page
     assert "2 posts" in re.sub(r"\s+", " ", page)
+
+
+def test_each_page_of_a_list_has_its_own_rows_in_their_order(
+    staff: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PostAdmin, "list_per_page", 2)
+    for number in range(5):
+        make_post(workspace, content=f"Bread {number}")
+
+    pages = [found(staff, p=str(number)) for number in (1, 2, 3)]
+
+    assert pages == [["Bread 4", "Bread 3"], ["Bread 2", "Bread 1"], ["Bread 0"]]
 
 
 def test_no_list_counts_its_filters_even_if_asked_to(staff: Client, workspace: Workspace) -> None:

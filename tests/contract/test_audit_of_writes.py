@@ -400,6 +400,32 @@ def _delete_schedule(world: World) -> tuple[str, dict[str, Any]]:
     return "posts_schedule_changelist", _chosen("delete_schedules", make_schedule(world.workspace).pk)
 
 
+def _of_another(name: str) -> Callable[[World], tuple[str, dict[str, Any]]]:
+    return lambda _: ("workspaces_user_changelist", _chosen(name, make_user(email="other@example.com").pk))
+
+
+def _page_of_a_key(action: str) -> Callable[[World], tuple[str, dict[str, Any]]]:
+    page = f"admin:workspaces_apikey_{action}"
+    return lambda world: (reverse(page, args=[world.key.pk]), {"confirmed": "1"})
+
+
+def _delete_user(world: World) -> tuple[str, dict[str, Any]]:
+    other = make_user(email="other@example.com")
+    return reverse("admin:workspaces_user_delete_user", args=[other.pk]), {"confirmed": "1"}
+
+
+def _page_of_the_workspace(action: str, form: dict[str, Any]) -> Callable[[World], tuple[str, dict[str, Any]]]:
+    return lambda world: (reverse(f"admin:workspaces_workspace_{action}", args=[world.workspace.pk]), form)
+
+
+def _sign_in(world: World) -> tuple[str, dict[str, Any]]:
+    return "/console/connect/", {"workspace": world.workspace.pk, "platform": "facebook"}
+
+
+def _account_action(name: str) -> Callable[[World], tuple[str, dict[str, Any]]]:
+    return lambda world: ("accounts_socialaccount_changelist", _chosen(name, world.account.pk))
+
+
 PAUSE = {"scope": "network", "id_network": "facebook", "reason": "They have an outage.", "confirmed": "1"}
 NEW_WORKSPACE = {"name": "New", "description": "", "mode": "live", "settings": "{}"}
 NEW_WEBHOOK = {"url": "https://1.1.1.1/hook", "events": ["post.failed"], "given_secret": WEBHOOK_SECRET}
@@ -419,6 +445,17 @@ IN_THE_CONSOLE: dict[str, Callable[[World], tuple[str, dict[str, Any]]]] = {
     "schedule.deleted": _delete_schedule,
     "pause.started": lambda _: ("/console/pauses/", PAUSE),
     "webhook.redelivered": _send_again,
+    "connection.started": _sign_in,
+    "account.disconnected": _account_action("disconnect_all"),
+    "account.refreshed": _account_action("refresh_all"),
+    "api_key.created": lambda _: ("workspaces_apikey_add", {"name": "New", "mode": "live", "tier": "starter"}),
+    "api_key.rotated": _page_of_a_key("rotate"),
+    "api_key.revoked": _page_of_a_key("revoke"),
+    "user.created": lambda _: ("workspaces_user_add", NEW_USER),
+    "user.updated": _of_another("deactivate_all"),
+    "user.deleted": _delete_user,
+    "workspace.updated": _page_of_the_workspace("change", {"name": "Another"}),
+    "workspace.deleted": _page_of_the_workspace("delete_workspace", {"confirmed": "1"}),
 }
 
 
