@@ -241,7 +241,7 @@ def _instant(sheet: Sheet, moment: datetime) -> datetime | None:
         sheet.candidates = error.candidates
         twice = isinstance(error, AmbiguousLocalTime)
         told = _("The clocks show this time twice.") if twice else _("The clocks jump over this time.")
-        sheet.refuse({"scheduled_at": [f"{told} {_('Choose which moment you mean.')}"]})
+        sheet.refuse({"scheduled_at": [told, _("Choose which moment you mean.")]})
         return None
 
 

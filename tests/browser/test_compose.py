@@ -32,7 +32,7 @@ def test_a_person_writes_a_post_with_a_picture_mends_it_and_publishes_it(
 
     staff.get_by_label("Add pictures, videos or a document").set_input_files(a_picture("loaf.jpg"))
     staff.get_by_label("What it shows, for people who cannot see it").fill("A loaf of rye")
-    expect(preview.get_by_role("img", name="A loaf of rye").first).to_be_visible()
+    expect(preview.get_by_text("A loaf of rye").first).to_be_visible()
     preview.get_by_role("link", name="Text").click()
     expect(staff.get_by_label("Text", exact=True)).to_be_focused()
     staff.keyboard.press("Control+A")
@@ -69,12 +69,56 @@ def test_pictures_are_put_in_order_with_the_keyboard_and_kept_so(staff: Page, de
     assert outside == []
 
 
+def test_a_button_that_is_pressed_twice_counts_once(staff: Page, demo: Demo, outside: list[str]) -> None:
+    staff.goto(f"{demo.base}/console/compose/")
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox").check()
+    staff.get_by_label("Text", exact=True).fill("Only once")
+
+    staff.get_by_role("button", name="Save as draft").dblclick()
+
+    expect(staff.get_by_text("Saved as a draft.")).to_be_visible()
+    posts = staff.request.get(f"{demo.base}/api/posts?limit=100", headers=keys(demo)).json()["data"]["posts"]
+    assert [post["content"] for post in posts].count("Only once") == 1
+    assert outside == []
+
+
+def test_a_logout_is_told_and_what_is_written_can_still_be_saved(staff: Page, demo: Demo) -> None:
+    staff.goto(f"{demo.base}/console/compose/")
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox").check()
+    staff.get_by_label("Text", exact=True).fill("Typed before")
+    expect(staff.get_by_text("It can go out as it is.")).to_be_visible()
+
+    staff.context.clear_cookies()
+    staff.get_by_label("Text", exact=True).press_sequentially(" the logout")
+    told = staff.get_by_role("complementary", name="Preview").get_by_text("The preview could not be made.")
+    expect(told).to_be_visible()
+    with staff.context.new_page() as other:
+        log_in(other, demo)
+    staff.evaluate("window.dispatchEvent(new Event('focus'))")
+    staff.get_by_role("button", name="Save as draft").click()
+
+    expect(staff.get_by_text("Saved as a draft.")).to_be_visible()
+    expect(staff.get_by_label("Text", exact=True)).to_have_value("Typed before the logout")
+
+
+def log_in(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.base}/console/")
+    page.get_by_label("Email").fill(demo.email)
+    page.locator("input[name=password]").fill(demo.password)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{demo.base}/console/")
+
+
+def keys(demo: Demo) -> dict[str, str]:
+    return {"X-API-Key": demo.api_key, "X-Workspace-ID": demo.workspace_id}
+
+
 def published(staff: Page, demo: Demo) -> tuple[str, str, str]:
     """Return how the post whose page is open ended by the API, once it is settled: its status, text and picture."""
     found = re.search("post_[0-9a-f-]+", staff.url)
     assert found
     address = f"{demo.base}/api/posts/{found[0]}"
-    headers = {"X-API-Key": demo.api_key, "X-Workspace-ID": demo.workspace_id}
+    headers = keys(demo)
     staff.request.post(f"{address}/publish", headers=headers | {"Prefer": "wait=30"}, data={})
     post = staff.request.get(address, headers=headers).json()["data"]["post"]
     file = staff.request.get(f"{demo.base}/api/media/{post['media'][0]['id']}", headers=headers).json()["data"]

@@ -198,6 +198,7 @@
     if (event.target.id === "workspace") form.requestSubmit(form.querySelector("[data-workspace]"));
   });
   showSections();
+  document.getElementById("compose-refused")?.focus();
   const choose = form.querySelector("[data-workspace]");
   if (choose) choose.hidden = true;
 })();
