@@ -86,7 +86,6 @@ class TargetAdmin(ReadOnlyOfWorkspaces[Target]):
     planned_at, next_at = column("scheduled_at", _("Planned for")), column("due_at", _("Next step"))
     given_up_at, out_at = column("give_up_at", _("Tried until")), column("published_at", _("Published"))
     tries, times_sent = column("attempts", _("Attempts")), column("sends", _("Times sent"))
-    is_unknown = column("outcome_unknown", _("Nobody knows whether it is out"), boolean=True)
     waits, sent = column("waits_for", _("Waits for")), column("sent_text", _("Text that was sent"))
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -117,16 +116,22 @@ class TargetAdmin(ReadOnlyOfWorkspaces[Target]):
     def shown_state(self, target: Target) -> SafeString:
         return state(target.status)
 
+    @admin.display(description=_("Nobody knows whether it is out"))
+    def is_unknown(self, target: Target) -> Any:
+        return _("yes") if target.outcome_unknown else _("no")
+
     @admin.display(description=_("Why not"))
     def problem(self, target: Target) -> str:
         return target.error["message"] if target.error else ""
 
     @admin.display(description=_("Post"))
     def of_post(self, target: Target) -> SafeString:
-        return format_html('<a href="{}">{}</a>', page_of(target.post_id), str(target.post) or target.post_id)
+        return format_html(
+            '<a class="op-link" href="{}">{}</a>', page_of(target.post_id), str(target.post) or target.post_id
+        )
 
     @admin.display(description=_("At the network"))
     def at_network(self, target: Target) -> str | SafeString:
         if not is_web_address(target.url):
             return target.url
-        return format_html('<a href="{}" target="_blank" rel="noopener">{}</a>', target.url, _("Open"))
+        return format_html('<a class="op-link" href="{}" target="_blank" rel="noopener">{}</a>', target.url, _("Open"))

@@ -29,7 +29,7 @@ class BoundedPaginator(Paginator[Any]):
         first = (valid - 1) * self.per_page
         keys = list(rows.values_list("pk", flat=True)[first : min(first + self.per_page, self.count)])
         found = rows.order_by().in_bulk(keys)
-        return self._get_page([found[key] for key in keys if key in found], valid, self)
+        return Page([found[key] for key in keys if key in found], valid, self)
 
     @property
     def _rows(self) -> Any:

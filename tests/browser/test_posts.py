@@ -117,3 +117,22 @@ def test_a_person_makes_a_schedule_and_pauses_a_network(
     expect(staff.get_by_text("They have an outage.")).to_be_visible()
     accessible(staff)
     assert outside == []
+
+
+def test_no_page_of_posts_schedules_webhooks_or_the_log_scrolls_sideways_on_a_phone(
+    staff: Page, demo: Demo, outside: list[str]
+) -> None:
+    post = demo.call("GET", "/api/posts?status=published")["posts"][0]
+    staff.set_viewport_size({"width": 390, "height": 844})
+    pages = (
+        *("posts/post/", f"posts/post/{post['id']}/change/", "posts/target/", "posts/schedule/", "posts/schedule/add/"),
+        *("events/webhook/", "events/webhook/add/", "events/delivery/", "events/event/", "pauses/"),
+    )
+
+    widths = {}
+    for page in pages:
+        staff.goto(f"{demo.base}/console/{page}")
+        widths[page] = staff.evaluate("document.documentElement.scrollWidth")
+
+    assert {page: width for page, width in widths.items() if width > 390} == {}
+    assert outside == []
