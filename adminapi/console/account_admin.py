@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -34,6 +34,7 @@ from posts.pausing import REASON_LENGTH
 from workspaces.console import OfWorkspaces
 from workspaces.settings import check_settings
 
+MOST_AT_ONCE = 50
 INHERITED = [
     ("", gettext_lazy("as the workspace has it")),
     ("true", gettext_lazy("yes")),
@@ -238,13 +239,24 @@ class SocialAccountAdmin(ServedAdmin[SocialAccount], OfWorkspaces[SocialAccount]
 
     @admin.action(description=gettext_lazy("Disconnect"), permissions=["change"])
     def disconnect_all(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
-        return self._disconnect(request, rows.filter(disconnected_at=None))
+        found = rows.filter(disconnected_at=None)
+        return None if self._are_many(request, found) else self._disconnect(request, found)
 
     @admin.action(description=gettext_lazy("Refresh"), permissions=["change"])
     def refresh_all(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
         says = _("Their tokens are renewed and their names, pictures and followers are read at the networks now.")
         found = rows.filter(disconnected_at=None)
+        if self._are_many(request, found):
+            return None
         return self.operate(request, found, self._refresh(request), title=_("Refresh"), says=says)
+
+    def _are_many(self, request: HttpRequest, rows: QuerySet[Any]) -> bool:
+        """Whether these are too many for one request, and say so: a network is asked for each, one after the other."""
+        if rows[: MOST_AT_ONCE + 1].count() <= MOST_AT_ONCE:
+            return False
+        told = _("At most %(most)d at a time: the networks are asked for each.") % {"most": MOST_AT_ONCE}
+        self.message_user(request, told, messages.ERROR)
+        return True
 
     def _row(self, request: HttpRequest, object_id: str) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.get_queryset(request).filter(pk=self._one(request, object_id).pk)

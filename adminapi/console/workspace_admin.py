@@ -23,20 +23,19 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from accounts.models import SocialAccount
+from accounts.models import PauseScope, SocialAccount
 from adminapi.console.pages import member_of_staff
 from adminapi.console.served import ServedAdmin, ServedForm, column, one_of
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
-from posts import counts
-from posts.models import Schedule, Target, TargetStatus
+from posts import counts, pausing
+from posts.models import Schedule
 from workspaces import services, users
 from workspaces.console import workspaces_of
 from workspaces.models import Mode, Role, User, Workspace
 from workspaces.settings import MAX_LATE_MINUTES, check_settings
 
 SETTINGS = ("timezone", "publish_late_up_to_minutes", "auto_hashtags", "default_hashtags")
-COUNTED = 10_000
 NAME = column("name", gettext_lazy("Name"))
 MODE = column("mode", gettext_lazy("Mode"))
 ID = column("id", gettext_lazy("Id"))
@@ -199,10 +198,9 @@ def _named(user: User) -> str:
 
 def _what_goes(workspace: Workspace) -> str:
     """Return what is lost with a workspace, with its numbers."""
-    waiting = Target.objects.filter(post__workspace=workspace, due_at__isnull=False, outcome_unknown=False)
     numbers = {
         "posts": counts.posts_of(workspace.pk),
-        "waiting": _up_to(waiting.exclude(status=TargetStatus.PUBLISHING)),
+        "waiting": pausing.waiting(PauseScope.WORKSPACE, workspace.pk),
         "accounts": SocialAccount.objects.connected().filter(workspace=workspace).count(),
         "schedules": Schedule.objects.filter(workspace=workspace).count(),
     }
@@ -212,7 +210,3 @@ def _what_goes(workspace: Workspace) -> str:
         " sent then: %(waiting)s. What was published stays at the networks."
     )
     return says % {name: number_format(each, force_grouping=True) for name, each in numbers.items()}
-
-
-def _up_to(rows: QuerySet[Any]) -> int:
-    return rows[:COUNTED].count()
