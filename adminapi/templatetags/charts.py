@@ -18,7 +18,8 @@ DASH = "\u2013"
 def number(value: Number, unit: str = "") -> SafeString:
     """Show a number in the reader's way; a dash where nobody knows it, which is no 0."""
     if value is None:
-        return format_html('<span title="{}">{}</span>', _("Not known: the network does not say."), DASH)
+        said = '<span title="{}" aria-hidden="true">{}</span><span class="op-hidden">{}</span>'
+        return format_html(said, _("Not known: the network does not say."), DASH, _("not known"))
     shown = number_format(value, use_l10n=True, force_grouping=True)
     return format_html("{}{}", shown, f"\u00a0{unit}" if unit else "")
 

@@ -3,12 +3,13 @@
 import re
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from accounts.models import Connection, SocialAccount
 from ouipost import ids
-from ouipost.ids import MAX_LENGTH, PATTERN, new_id, public_id, uuid7
+from ouipost.ids import MAX_LENGTH, PATTERN, least_id, new_id, public_id, uuid7
 from posts.models import Media, Post, Target
 from tests.foundation.threads import at_once
 from workspaces.models import ApiKey, User, Workspace
@@ -20,6 +21,16 @@ def test_an_id_is_its_prefix_and_a_uuid_of_version_7() -> None:
     assert re.fullmatch(f"post_{PATTERN}", made)
     parsed = uuid.UUID(made.removeprefix("post_"))
     assert (parsed.version, parsed.variant) == (7, uuid.RFC_4122)
+
+
+def test_no_id_is_below_the_least_of_its_moment_and_those_before_it_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ids, "_clock", ids._Clock())
+    monkeypatch.setattr(time, "time_ns", lambda: 1_764_000_000_123_999_999)
+    made = new_id("dlv")
+
+    at = datetime.fromtimestamp(1_764_000_000.123, UTC)
+
+    assert least_id("dlv", at) <= made < least_id("dlv", at + timedelta(milliseconds=1))
 
 
 def test_an_id_begins_with_the_milliseconds_of_its_making(monkeypatch: pytest.MonkeyPatch) -> None:
