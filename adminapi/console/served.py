@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model
@@ -136,7 +137,9 @@ class ServedAdmin(OperatorAdmin[M]):
         """What happened to a row is in the journal."""
         if "audit.view" not in member_of_staff(request).granted:
             raise PermissionDenied
-        return HttpResponseRedirect(f"{reverse('admin:events_event_changelist')}?{urlencode({'q': object_id})}")
+        return HttpResponseRedirect(
+            f"{reverse('admin:events_event_changelist')}?{urlencode({'q': unquote(object_id)})}"
+        )
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The service has told the journal."""

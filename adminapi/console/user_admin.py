@@ -21,7 +21,7 @@ from unfold.widgets import (
 
 from adminapi.console.pages import show
 from adminapi.console.served import YES_NO, ServedAdmin, ServedForm, column, one_of
-from adminapi.passwords import PASSWORD_LENGTH, hash_password, require_good
+from adminapi.passwords import PASSWORD_LENGTH, TooManyLogins, hash_password, require_good
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.events.operator import words
@@ -116,6 +116,8 @@ class UserForm(ServedForm):
     def _create(self) -> User:
         given = {name: self.cleaned_data[name] for name in ("email", "name", "role", "is_active")}
         require_good(self.cleaned_data["password"], User(email=given["email"], name=given["name"]))
+        if refusal := getattr(self.request, "password_refusal", None):
+            raise refusal
         password_hash = self.request.password_hash  # type: ignore[attr-defined]
         permissions = self._given_permissions()
         return users.create_user(**given, permissions=permissions, password_hash=password_hash, actor=self.actor)
@@ -171,7 +173,10 @@ class UserAdmin(ServedAdmin[User]):
         asked: Any = request
         password = request.POST.get("password", "")[:PASSWORD_LENGTH]
         if object_id is None and password and self.has_add_permission(request):
-            asked.password_hash = hash_password(password)
+            try:
+                asked.password_hash = hash_password(password)
+            except TooManyLogins as error:
+                asked.password_refusal = error  # told by the form
         return super().changeform_view(request, object_id, *args, **options)
 
     @action(description=gettext_lazy("Set a password"), permissions=["change"], icon="password")

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from adminapi.console import user_admin
 from adminapi.console.user_admin import MEANINGS
 from adminapi.logins import MOST_OF_EMAIL
+from adminapi.passwords import TooManyLogins
 from ouipost.events.models import Event
 from tests.factories import make_user, make_workspace
 from workspaces.models import Membership, Role, User
@@ -84,6 +86,21 @@ def test_what_is_wrong_stands_beside_its_field(boss: Client, given: dict[str, st
     assert list(answer.context["adminform"].form.errors) == [field]
     assert 'value="New"' in text(answer)
     assert PASSWORD not in text(answer)
+    assert User.objects.count() == 1
+
+
+def test_when_too_many_passwords_are_hashed_the_form_says_so_and_keeps_the_rest(
+    boss: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(password: str) -> str:
+        raise TooManyLogins(retry_after=1)
+
+    monkeypatch.setattr(user_admin, "hash_password", refuse)
+
+    answer = boss.post(f"{LIST}add/", FORM)
+
+    assert "Too many passwords are being checked" in text(answer)
+    assert 'value="New"' in text(answer)
     assert User.objects.count() == 1
 
 
