@@ -126,11 +126,10 @@ class ServedAdmin(OperatorAdmin[M]):
         obj.pk, obj.secret = form.saved.pk, form.secret
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
-        """Offer to save, and no more: what is added next is added from the list."""
-        context |= {
-            "show_save_and_add_another": False,
-            "show_save_and_continue": "add" not in context or not context["add"],
-        }
+        """Offer to save, and the history to whoever may read it; what is added next is added from the list."""
+        may_read = "audit.view" in member_of_staff(request).granted
+        context |= {"show_save_and_add_another": False, "show_save_and_continue": not options.get("add")}
+        context["show_history"] = context.get("show_history", True) and may_read
         return super().render_change_form(request, context, *args, **options)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:

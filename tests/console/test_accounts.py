@@ -324,3 +324,4 @@ def test_what_happened_to_an_account_is_read_in_the_journal(boss: Client, editor
     assert link
     assert boss.get(link[1])["Location"] == f"/console/events/event/?q={account.pk}"
     assert editor.get(page_of(account, "history")).status_code == 403
+    assert "/history/" not in text(editor.get(page_of(account)))
