@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import django
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from adminapi.client import Client
@@ -20,6 +22,7 @@ from tests.product import ROOT, Product, wait_for
 from tests.services import need
 
 IMAGES = ROOT / "docs" / "images"
+DAYS = 29
 SIZE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 REFUSAL = json.dumps({"error": {"message": "Invalid parameter", "type": "OAuthException", "code": 100}})
@@ -32,7 +35,7 @@ TEXTS = (
     "Saturday is market day. Come early.",
 )
 NETWORKS = (["facebook", "twitter", "bluesky"], ["linkedin", "threads"], ["bluesky", "twitter"], ["facebook"])
-DARK = "localStorage.setItem('_x_adminTheme', '\"dark\"')"
+DARK = "localStorage.setItem('adminTheme', JSON.stringify('dark'))"
 PAGES = {
     "overview": "/console/",
     "calendar": "/console/calendar/",
@@ -50,9 +53,12 @@ def main() -> None:
         product = Product(home=Path(home), database_url=f"sqlite:///{home}/ouipost.sqlite3")
         try:
             demo = _started(product)
+            _past_month(product, demo["workspace_id"])
             failed = _busy_bakery(product, demo)
             with _console(product, demo) as page:
                 _take(page, product.base, failed)
+            for image in IMAGES.glob("*.png"):
+                Image.open(image).convert("RGB").quantize(256).save(image, optimize=True)  # a third of the bytes
         finally:
             product.stop()
 
@@ -64,6 +70,24 @@ def _started(product: Product) -> dict[str, str]:
     demo: dict[str, str] = json.loads(made.read_text())
     product.control = {"Authorization": f"Bearer {os.environ['SIMULATOR_TOKEN']}"}
     return demo
+
+
+def _past_month(product: Product, workspace_id: str) -> None:
+    """Write what was published on each day of a month, and what networks said of it on the day after."""
+    os.environ |= product.environment
+    django.setup()
+    from accounts.models import SocialAccount
+    from tests.analytics.readings import counts, publish, read
+
+    accounts = list(SocialAccount.objects.filter(workspace=workspace_id).order_by("platform"))
+    today = datetime.now(UTC).replace(hour=8, minute=30, second=0, microsecond=0)
+    for day in range(DAYS, 0, -1):
+        account, at = accounts[day % len(accounts)], today - timedelta(days=day)
+        text = TEXTS[day % len(TEXTS)]
+        target = publish(account, at=at, content=text, moment=at, created_at=at, published_at=at)
+        seen = 400 + 37 * (DAYS - day) + 211 * (day % 5)
+        told = counts(seen, seen // 16 + 9 * (day % 3), reach=seen * 4 // 5, clicks=seen // 30)
+        read(account, at=at + timedelta(hours=20), posts={target.pk: told})
 
 
 def _busy_bakery(product: Product, demo: dict[str, str]) -> str:
@@ -82,7 +106,6 @@ def _busy_bakery(product: Product, demo: dict[str, str]) -> str:
     pk: str = failing["post"]["id"]
     client.call("POST", f"/api/posts/{pk}/publish")
     wait_for(lambda: _status(client, pk) == "failed", seconds=60, what="the post to fail")
-    product.manage("sync_analytics")
     return pk
 
 
