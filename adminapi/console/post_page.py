@@ -45,6 +45,8 @@ TODO: dict[str, Any] = {
 TROUBLED = (TargetStatus.FAILED, TargetStatus.NEEDS_REVIEW, TargetStatus.MISSED)
 OPEN = (TargetStatus.SCHEDULED, TargetStatus.PUBLISHING)
 MOST_ATTEMPTS = 200
+REFRESH: dict[str, int] = {PostStatus.PUBLISHING: 4, PostStatus.SCHEDULED: 20}
+"""After how many seconds the page of such a post looks again by itself; not while somebody may be typing."""
 NUMBERS: dict[str, Any] = {
     "impressions": gettext_lazy("Impressions"),
     "engagement": gettext_lazy("Engagement"),
@@ -97,13 +99,15 @@ def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None
     """Return all that the page of a post shows; `typed` is what was refused of one target, to be mended."""
     entries = timeline(post, now=now)
     targets = list(Target.objects.filter(post=post).select_related("account").order_by("pk"))
+    recipients = _recipients(post, targets, typed or {})
     return {
         "post": post,
         "headline": headline(post),
         "verdicts": [_verdict(target, entries) for target in targets if target.status in (*TROUBLED, *OPEN)],
-        "recipients": _recipients(post, targets, typed or {}),
+        "recipients": recipients,
         "timeline": [_line(entry) for entry in entries],
         "media": _media(post),
+        "refresh": 0 if any(each.needs_review for each in recipients) else REFRESH.get(post.status, 0),
         "actions": actions.offered(post),
         "edit": compose_address(post) if post.is_editable else "",
     }

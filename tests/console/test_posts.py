@@ -125,6 +125,28 @@ def test_a_post_that_waits_says_when_its_next_try_comes(staff: Client, workspace
     assert "It is tried again then." in page
 
 
+@pytest.mark.parametrize(
+    ("states", "looks"),
+    [
+        (["publishing"], True), (["scheduled"], True), (["publishing", "needs_review"], False),
+        (["published"], False), (["failed"], False),
+    ],
+    ids=["publishing", "scheduled", "one to be looked at", "published", "failed"],
+)  # fmt: skip
+def test_the_page_looks_again_by_itself_while_something_is_under_way_and_nobody_types(
+    staff: Client, workspace: Workspace, states: list[str], looks: bool
+) -> None:
+    networks = ("facebook", "bluesky")[: len(states)]
+    accounts = [make_account(workspace, platform=name, remote_id=name, default_of=name) for name in networks]
+    post = make_post(workspace, accounts=accounts, status=states[0], scheduled_at=NOW)
+    for state, network in zip(states, networks, strict=True):
+        Target.objects.filter(platform=network).update(status=state)
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert ('hx-select="#post"' in page) == looks
+
+
 def test_a_post_in_a_queue_on_hold_says_so(staff: Client, workspace: Workspace) -> None:
     schedule = make_schedule(workspace, is_active=False)
     post = make_post(
