@@ -56,6 +56,7 @@ def test_staff_choose_a_network_and_take_its_numbers_along(
 
 def test_both_pages_fit_a_telephone(staff: Page, demo: Demo) -> None:
     staff.set_viewport_size({"width": 390, "height": 800})
+    demo.product.manage("sync_analytics", "--all")
 
     widths = []
     for address in ("/console/", "/console/analytics/"):
