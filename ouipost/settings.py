@@ -122,6 +122,7 @@ APPEND_SLASH = False
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "adminapi" / "templates"],  # ahead of the theme's
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

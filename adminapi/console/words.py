@@ -11,6 +11,11 @@ MODELS = (
     _("API key"),
     _("API keys"),
     _("ID"),
+    _("Workspaces"),
+    _("Posts"),
+    _("Events"),
+    _("Analytics"),
+    _("Accounts"),
     _("absences"),
     _("access expires at"),
     _("access token"),
@@ -149,7 +154,7 @@ MODELS = (
     _("workspace ids"),
     _("workspaces"),
 )
-"""Names of models and their columns."""
+"""Names of apps, models and their columns."""
 
 REFUSALS = (
     _("Another user has this e-mail address."),
@@ -244,9 +249,10 @@ THEME = (
 
 
 def translate_names(site: AdminSite) -> None:
-    """Let the names of all models in the console, and of their columns, be told in the reader's language."""
+    """Let the names of all models in the console, of their apps and columns, be told in the reader's language."""
     for model in site._registry:
         options = model._meta
+        options.app_config.verbose_name = gettext_lazy(str(options.app_config.verbose_name))
         options.verbose_name = gettext_lazy(str(options.verbose_name))
         options.verbose_name_plural = gettext_lazy(str(options.verbose_name_plural))
         for field in options.fields:

@@ -67,7 +67,7 @@ def test_the_names_of_models_and_columns_are_to_be_translated() -> None:
     named = set()
     for model in admin.site._registry:
         options = model._meta
-        named |= {str(options.verbose_name), str(options.verbose_name_plural)}
+        named |= {str(options.verbose_name), str(options.verbose_name_plural), str(options.app_config.verbose_name)}
         named |= {str(field.verbose_name) for field in options.fields}
 
     assert named - set(words.MODELS) == set()
