@@ -1,4 +1,4 @@
-"""Words of the console that stand in no template and no call of gettext: they are read off models, errors and the theme.
+"""Words of the console that stand in no template and no call of gettext: read off models, errors and the theme.
 
 A test holds these lists against what there is, so that nothing stays English by oversight.
 """
@@ -201,7 +201,7 @@ REFUSALS = (
 THEME = (
     _("Action"),
     _("Add row"),
-    _("After you've created a user, you’ll be able to edit more user options."),
+    _("After you've created a user, you’ll be able to edit more user options."),  # noqa: RUF001 (as the theme has it)
     _("All applications"),
     _("Apply Filters"),
     _("Cancel"),
