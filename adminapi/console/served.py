@@ -3,16 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.cache import add_never_cache_headers
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
@@ -131,14 +127,6 @@ class ServedAdmin(OperatorAdmin[M]):
         context |= {"show_save_and_add_another": False, "show_save_and_continue": not options.get("add")}
         context["show_history"] = context.get("show_history", True) and may_read
         return super().render_change_form(request, context, *args, **options)
-
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
-        """What happened to a row is in the journal."""
-        if "audit.view" not in member_of_staff(request).granted:
-            raise PermissionDenied
-        return HttpResponseRedirect(
-            f"{reverse('admin:events_event_changelist')}?{urlencode({'q': unquote(object_id)})}"
-        )
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The service has told the journal."""
