@@ -3,7 +3,8 @@
 Passwords come in hashed already: to hash one takes longer than a transaction may.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,9 @@ from django.shortcuts import get_object_or_404
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, changes, record
 from workspaces.models import Membership, Role, User, Workspace
+
+RULED = frozenset({"role", "permissions", "is_active"})
+"""What the last administrator depends on: it is changed with all administrators locked."""
 
 
 class EmailTaken(DomainError):
@@ -49,15 +53,17 @@ def create_user(
     """Create a user; raises EmailTaken."""
     user = User(email=email, name=name, role=role, permissions=permissions, is_active=is_active)
     user.password = password_hash
-    _save(user)
+    with _unique():
+        user.save()
     record("created", user, actor=actor, email=user.email, role=user.role, permissions=user.permissions)
     return user
 
 
-def _save(user: User) -> None:
+@contextmanager
+def _unique() -> Iterator[None]:
     try:
         with transaction.atomic():
-            user.save()
+            yield
     except IntegrityError as error:
         raise EmailTaken from error
 
@@ -68,7 +74,7 @@ def update_user(user: User, *, values: dict[str, Any], actor: Actor, now: dateti
 
     Another role without `permissions` drops the list that there was. Raises EmailTaken, or LastAdmin.
     """
-    locked, administrators = _lock(user)
+    locked, administrators = _lock(user) if RULED & set(values) else (user, [])
     values = _with_permissions_of(locked, values)
     before = {name: getattr(locked, name) for name in values if name != "password"}
     for name, value in values.items():
@@ -76,11 +82,20 @@ def update_user(user: User, *, values: dict[str, Any], actor: Actor, now: dateti
     if not _is_administrator(locked):
         _require_another(administrators, locked)
     changed = changes(before, locked)
-    if {"role", "is_active"} & set(changed["after"]) or "password" in values:
+    ends_sessions = bool({"role", "is_active"} & set(changed["after"]) or "password" in values)
+    if ends_sessions:
         locked.signed_out_at = now
-    _save(locked)
+    _write(locked, [*values, *["signed_out_at"] * ends_sessions])
     record("updated", locked, actor=actor, **changed, password_changed="password" in values)
     return locked
+
+
+def _write(user: User, names: Collection[str]) -> None:
+    """Write these columns of a user and no others; raises EmailTaken, and Http404 where there is none any more."""
+    rows = User.objects.filter(pk=user.pk)
+    with _unique():
+        if not rows.update(**{name: getattr(user, name) for name in names}):
+            raise Http404
 
 
 def _with_permissions_of(user: User, values: dict[str, Any]) -> dict[str, Any]:
