@@ -19,9 +19,10 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from accounts import pauses, services
 from accounts.models import AccountStatus, Pause, PauseScope, SocialAccount
 from accounts.serializers import HASHTAG_SETTINGS
+from adminapi.console.columns import column
 from adminapi.console.filters import OneNetwork, OneWorkspace, State
 from adminapi.console.pages import member_of_staff, show
-from adminapi.console.served import ServedAdmin, ServedForm, column
+from adminapi.console.served import ServedAdmin, ServedForm
 from adminapi.console.troubles import troubles_of
 from adminapi.templatetags.charts import DASH
 from adminapi.templatetags.console import network_name, state
@@ -41,24 +42,24 @@ INHERITED = [
     ("false", gettext_lazy("no")),
 ]
 
-NAME = column("name", gettext_lazy("Name"))
-EXPIRES = column("expires_at", gettext_lazy("Connection ends"))
-FOLLOWERS = column("followers", gettext_lazy("Followers"))
-CONNECTED = column("connected_at", gettext_lazy("Connected"))
+NAME = column("name", gettext_lazy("Name"), sorts=True)
+EXPIRES = column("expires_at", gettext_lazy("Connection ends"), sorts=True)
+FOLLOWERS = column("followers", gettext_lazy("Followers"), sorts=True)
+CONNECTED = column("connected_at", gettext_lazy("Connected"), sorts=True)
 AT_THE_NETWORK = (
-    column("username", gettext_lazy("User name")),
-    column("type", gettext_lazy("Kind")),
-    column("remote_id", gettext_lazy("Id there")),
+    column("username", gettext_lazy("User name"), sorts=True),
+    column("type", gettext_lazy("Kind"), sorts=True),
+    column("remote_id", gettext_lazy("Id there"), sorts=True),
     FOLLOWERS,
-    column("following", gettext_lazy("Follows")),
-    column("last_sync", gettext_lazy("Last read")),
+    column("following", gettext_lazy("Follows"), sorts=True),
+    column("last_sync", gettext_lazy("Last read"), sorts=True),
 )
 OF_THE_CONNECTION = (
-    column("id", gettext_lazy("Id")),
+    column("id", gettext_lazy("Id"), sorts=True),
     CONNECTED,
     EXPIRES,
-    column("access_expires_at", gettext_lazy("Token renewed before")),
-    column("disconnected_at", gettext_lazy("Disconnected")),
+    column("access_expires_at", gettext_lazy("Token renewed before"), sorts=True),
+    column("disconnected_at", gettext_lazy("Disconnected"), sorts=True),
 )
 
 

@@ -5,13 +5,23 @@ from typing import Any
 
 from django.contrib import admin
 
+from adminapi.templatetags.charts import DASH
 
-def column(name: str, label: Any, *, boolean: bool = False) -> Any:
-    """Return what shows this field of a row under this label; moments are in UTC, to the second."""
 
-    def shown(_admin: Any, row: Any) -> Any:
-        value = getattr(row, name)
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else value
+def column(name: str, label: Any, *, boolean: bool = False, sorts: bool = False) -> Any:
+    """Return what shows this field of a row under this label, in a list or on the row's page.
 
-    shown.__name__ = f"shown_{name}"
-    return admin.display(description=label, boolean=boolean or None)(shown)
+    Choices are shown in words, moments in UTC to the second, nothing as a dash. `sorts` is for short lists: a long one
+    is sorted only by what an index has.
+    """
+
+    def shown(*given: Any) -> Any:  # the row, behind the page whose method this may be
+        row = given[-1]
+        in_words = getattr(row, f"get_{name}_display", None)
+        value = in_words() if in_words else getattr(row, name)
+        if isinstance(value, datetime):
+            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+        return DASH if value in (None, "") else value
+
+    shown.__name__ = name if sorts else f"shown_{name}"
+    return admin.display(description=label, boolean=boolean or None, ordering=name if sorts else None)(shown)

@@ -20,7 +20,8 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from adminapi import keys as checks
 from adminapi.console.charts import Chart, Series
-from adminapi.console.served import YES_NO, ServedAdmin, ServedForm, column, one_of, show_once
+from adminapi.console.columns import column
+from adminapi.console.served import YES_NO, ServedAdmin, ServedForm, one_of, show_once
 from adminapi.templatetags.console import state
 from ouipost.events.journal import Actor
 from workspaces import keys
@@ -43,14 +44,14 @@ MEANINGS = {
 }
 SAYS = gettext_lazy("Give it to the program that shall use it, in the header X-API-Key.")
 
-NAME = column("name", gettext_lazy("Name"))
-MODE = column("mode", gettext_lazy("Mode"))
-TIER = column("tier", gettext_lazy("Tier"))
-EXPIRES = column("expires_at", gettext_lazy("Expires"))
-LAST_USED = column("last_used_at", gettext_lazy("Last used"))
-ID = column("id", gettext_lazy("Id"))
-CREATED = column("created_at", gettext_lazy("Made"))
-PREVIOUS = column("previous_expires_at", gettext_lazy("The one before holds until"))
+NAME = column("name", gettext_lazy("Name"), sorts=True)
+MODE = column("mode", gettext_lazy("Mode"), sorts=True)
+TIER = column("tier", gettext_lazy("Tier"), sorts=True)
+EXPIRES = column("expires_at", gettext_lazy("Expires"), sorts=True)
+LAST_USED = column("last_used_at", gettext_lazy("Last used"), sorts=True)
+ID = column("id", gettext_lazy("Id"), sorts=True)
+CREATED = column("created_at", gettext_lazy("Made"), sorts=True)
+PREVIOUS = column("previous_expires_at", gettext_lazy("The one before holds until"), sorts=True)
 
 
 class KeyForm(ServedForm):

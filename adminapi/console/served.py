@@ -1,7 +1,6 @@
 """Models that staff write in the console through the services: a form is valid only if the service took it."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, TypeVar
 
 from django import forms
@@ -10,34 +9,16 @@ from django.db import transaction
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.cache import add_never_cache_headers
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework.serializers import ValidationError
 
 from adminapi.console.pages import member_of_staff, show
-from adminapi.templatetags.charts import DASH
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.operator import OperatorAdmin, words
 
 M = TypeVar("M", bound=Model)
-
-
-def column(name: str, label: Any) -> Any:
-    """Show a field under a heading in the reader's language, in a list as on a row's own page."""
-
-    @admin.display(description=label, ordering=name)
-    def shown(row: Any) -> Any:
-        in_words = getattr(row, f"get_{name}_display", None)
-        value = in_words() if in_words else getattr(row, name)
-        if isinstance(value, datetime):
-            return date_format(localtime(value), "DATETIME_FORMAT")
-        return DASH if value in (None, "") else value
-
-    shown.__name__ = name
-    return shown
 
 
 def one_of(name: str, title: Any, choices: Sequence[tuple[str, Any]]) -> type[admin.SimpleListFilter]:

@@ -19,8 +19,9 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from adminapi.console.columns import column
 from adminapi.console.pages import show
-from adminapi.console.served import YES_NO, ServedAdmin, ServedForm, column, one_of
+from adminapi.console.served import YES_NO, ServedAdmin, ServedForm, one_of
 from adminapi.passwords import PASSWORD_LENGTH, TooManyLogins, hash_password, require_good
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
@@ -47,12 +48,12 @@ ROLES = [
     (Role.VIEWER, gettext_lazy("Viewer: analytics of their own workspaces")),
 ]
 
-EMAIL = column("email", gettext_lazy("E-mail address"))
-NAME = column("name", gettext_lazy("Name"))
-ROLE = column("role", gettext_lazy("Role"))
-LAST_LOGIN = column("last_login", gettext_lazy("Last login"))
-CREATED = column("created_at", gettext_lazy("Made"))
-ID = column("id", gettext_lazy("Id"))
+EMAIL = column("email", gettext_lazy("E-mail address"), sorts=True)
+NAME = column("name", gettext_lazy("Name"), sorts=True)
+ROLE = column("role", gettext_lazy("Role"), sorts=True)
+LAST_LOGIN = column("last_login", gettext_lazy("Last login"), sorts=True)
+CREATED = column("created_at", gettext_lazy("Made"), sorts=True)
+ID = column("id", gettext_lazy("Id"), sorts=True)
 
 
 class UserForm(ServedForm):

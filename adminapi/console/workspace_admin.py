@@ -24,8 +24,9 @@ from unfold.widgets import (
 )
 
 from accounts.models import PauseScope, SocialAccount
+from adminapi.console.columns import column
 from adminapi.console.pages import member_of_staff
-from adminapi.console.served import ServedAdmin, ServedForm, column, one_of
+from adminapi.console.served import ServedAdmin, ServedForm, one_of
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
 from posts import counts, pausing
@@ -36,11 +37,11 @@ from workspaces.models import Mode, Role, User, Workspace
 from workspaces.settings import MAX_LATE_MINUTES, check_settings
 
 SETTINGS = ("timezone", "publish_late_up_to_minutes", "auto_hashtags", "default_hashtags")
-NAME = column("name", gettext_lazy("Name"))
-MODE = column("mode", gettext_lazy("Mode"))
-ID = column("id", gettext_lazy("Id"))
-CREATED = column("created_at", gettext_lazy("Made"))
-UPDATED = column("updated_at", gettext_lazy("Changed"))
+NAME = column("name", gettext_lazy("Name"), sorts=True)
+MODE = column("mode", gettext_lazy("Mode"), sorts=True)
+ID = column("id", gettext_lazy("Id"), sorts=True)
+CREATED = column("created_at", gettext_lazy("Made"), sorts=True)
+UPDATED = column("updated_at", gettext_lazy("Changed"), sorts=True)
 
 if admin.site.is_registered(Group):
     admin.site.unregister(Group)
