@@ -4,9 +4,11 @@ import base64
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, BinaryIO
 
 from accounts import calls
+from accounts.exchanges import MOST_KEPT, Exchange, describe
 from accounts.platforms.base import Answer, Unavailable, Unknown, WhoActs
 from ouipost import outbound
 from ouipost.events.masking import MASK, is_secret_name
@@ -24,6 +26,8 @@ class NetworkSession:
         """By the key of its health, whose requests are counted; empty: they are not."""
         self.requests = 0
         """How many it was asked to send."""
+        self.exchanges: list[Exchange] = []
+        """Those that went wrong, the last ones."""
         self._client = outbound.Client(gateway=gateway)
 
     def request(
@@ -64,10 +68,22 @@ class NetworkSession:
             raise Unavailable("The network could not be reached.") from error
         except outbound.AnswerLost as error:
             self._count(calls.LOST, began)
+            self._note(method, url, began, params=params, data=data, json=json, files=files)
             raise Unknown("The network gave no whole answer.") from error
         self._count(calls.outcome_of(answer.status), began)
-        body = _masked(answer.body, _secrets(headers, params, data, json)) if answer.status >= 400 else answer.body
+        if answer.status < HTTPStatus.BAD_REQUEST:
+            return Answer(status=answer.status, headers=answer.headers, body=answer.body)
+        body = _masked(answer.body, _secrets(headers, params, data, json))
+        told = {"status": answer.status, "answer": body}
+        self._note(method, url, began, told, params=params, data=data, json=json, files=files)
         return Answer(status=answer.status, headers=answer.headers, body=body)
+
+    def _note(self, method: str, url: str, began: float, told: Mapping[str, Any] | None = None, **sent: Any) -> None:
+        """Keep a request that went wrong, and what was said; `told` is missing where no whole answer came."""
+        answer = told or {"status": None, "answer": b""}
+        seconds = time.monotonic() - began
+        self.exchanges.append(describe(method, url, sent=sent, seconds=seconds, **answer))
+        del self.exchanges[:-MOST_KEPT]
 
     def _count(self, outcome: str, began: float) -> None:
         if self.network:

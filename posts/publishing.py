@@ -12,6 +12,7 @@ from datetime import datetime
 from django.db import DatabaseError
 
 from accounts import calls, pauses, registry, tokens
+from accounts.exchanges import Exchange
 from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import (
     AuthExpired,
@@ -93,6 +94,7 @@ class Publish:
         self.step = "prepare"
         self.unresolved = False
         self.recovery = Recovery.PARK
+        self.exchanges: list[Exchange] = []
 
     def run(self) -> None:
         self._load()
@@ -105,6 +107,7 @@ class Publish:
             started_at=self.started_at,
             recovery=self.recovery,
             listing_lag=self.connector.listing_lag,
+            exchanges=self.exchanges,
         )
         self._surely(report)
         if not isinstance(outcome, Later):
@@ -130,6 +133,7 @@ class Publish:
             message = f"This installation has no credentials for {self.connector.name}."
             raise Unavailable(message, who_acts=WhoActs.OPERATOR)
         self.session = registry.session(self.account.platform, self.account.workspace)
+        self.exchanges = self.session.exchanges
         content = compose(self.target.post, self.account, self.connector, self.media)
         if self.unresolved or self.target.parts:  # it is what was sent, whatever the settings say by now
             content = replace(content, text=self.target.sent_text)

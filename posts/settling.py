@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Count
 
 from accounts import traffic
+from accounts.exchanges import Exchange
 from accounts.models import SocialAccount
 from accounts.platforms.base import (
     Duplicate,
@@ -94,6 +95,8 @@ class Report:
     started_at: datetime
     recovery: Recovery
     listing_lag: float
+    exchanges: Sequence[Exchange] = ()
+    """What went wrong between us and the network, in words."""
 
 
 def recovery_time(recovery: Recovery, listing_lag: float, *, now: datetime) -> datetime:
@@ -434,4 +437,5 @@ def _attempt(report: Report, *, number: int, word: str, next_at: datetime | None
         remote_id=published.remote_id if published else "",
         url=published.url if published else "",
         next_at=next_at,
+        exchanges=list(report.exchanges) or None,
     )

@@ -1,5 +1,8 @@
 """What the console's templates say in one way everywhere: a state, a network."""
 
+import json
+from typing import Any
+
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -72,3 +75,9 @@ def network(platform: str) -> str:
 def network_name(platform: str) -> str:
     """Return the name that people know a network by; its id where there is none."""
     return registry.get(platform).name if platform in registry.IDS else platform
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """Write a value as JSON that people can read."""
+    return json.dumps(value, indent=2, ensure_ascii=False)

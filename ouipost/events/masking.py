@@ -7,7 +7,7 @@ from typing import Any
 
 MASK = "[masked]"
 SECRET_NAMES = re.compile(
-    r"(^|_)(tokens?|secrets?|passwords?|passwd|passphrase|passcode|api_?keys?|private_keys?|authorization|cookies?"
+    r"(^|_)(tokens?|(?:app_?)?secrets?|passwords?|passwd|passphrase|passcode|api_?keys?|private_keys?|authorization|cookies?"
     r"|credentials?|code_verifier|bearer|jwt)($|_)"
 )
 HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")

@@ -186,3 +186,63 @@ def test_a_network_that_needs_no_registration_can_always_be_connected(settings: 
     settings.NETWORKS = dict.fromkeys(settings.NETWORKS, UNREGISTERED)
 
     assert registry.connector("bluesky", make_workspace(mode="live")).id == "bluesky"
+
+
+def refused(body: bytes) -> outbound.Answer:
+    return outbound.Answer(status=400, headers=CaseInsensitiveDict({}), body=body)
+
+
+def test_a_refusal_is_kept_with_what_was_asked_and_without_secrets() -> None:
+    session, _ = make_session(refused(b'{"error": {"message": "No"}, "access_token": "said-by-the-network"}'))
+
+    session.request(
+        "POST",
+        "https://me:pw@graph.example/v24/1/feed?access_token=in-the-query",
+        headers={"Authorization": "Bearer a-long-credential"},
+        params=[("access_token", "in-the-params"), ("fields", "id")],
+        data={"message": "Fresh bread", "appsecret_proof": "of-both-secrets"},
+        files={"source": ("oven.png", b"12345", "image/png")},
+    )
+
+    (kept,) = session.exchanges
+    assert kept == {
+        "method": "POST",
+        "url": "https://graph.example/v24/1/feed",
+        "sent": {
+            "params": {"access_token": "[masked]", "fields": "id"},
+            "data": {"message": "Fresh bread", "appsecret_proof": "[masked]"},
+            "files": {"source": ["oven.png", "5 bytes", "image/png"]},
+        },
+        "status": 400,
+        "answer": '{"error": {"message": "No"}, "access_token": "[masked]"}',
+        "milliseconds": kept["milliseconds"],
+    }
+
+
+def test_long_texts_are_cut_and_bytes_counted() -> None:
+    session, _ = make_session(refused(b"x" * 3_000))
+
+    session.request("PUT", "https://up.example/1", data=b"123", json={"text": "y" * 600})
+
+    (kept,) = session.exchanges
+    assert kept["sent"] == {"data": "3 bytes", "json": {"text": "y" * 500 + "…"}}
+    assert len(kept["answer"]) == 2_000
+
+
+def test_an_answer_that_was_lost_is_kept_as_none_and_what_went_well_is_not() -> None:
+    lost, _ = make_session(outbound.AnswerLost("internal"))
+    fine, _ = make_session(OK)
+
+    with pytest.raises(Unknown):
+        lost.request("POST", "https://a.example/1")
+    fine.request("POST", "https://a.example/1")
+
+    assert ([kept["status"] for kept in lost.exchanges], fine.exchanges) == ([None], [])
+
+
+def test_the_last_five_are_kept() -> None:
+    session, _ = make_session(refused(b""))
+    for number in range(7):
+        session.request("GET", f"https://a.example/{number}")
+
+    assert [kept["url"][-1] for kept in session.exchanges] == ["2", "3", "4", "5", "6"]

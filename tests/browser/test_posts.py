@@ -27,6 +27,9 @@ def test_a_person_finds_why_a_post_did_not_go_out_retries_it_and_opens_it(
     expect(top).to_contain_text("Facebook says: Invalid parameter (CONTENT_REJECTED, HTTP 400, 100)")
     expect(top).to_contain_text("Whoever writes the posts must act.")
     expect(top).to_contain_text("There is no next try")
+    staff.get_by_text(re.compile(r"POST https://graph\.facebook\.com/.+/feed")).click()
+    expect(staff.get_by_text('"appsecret_proof": "[masked]"')).to_be_visible()
+    expect(staff.get_by_text('"code": 100')).to_be_visible()
     accessible(staff)
 
     staff.get_by_role("button", name="Retry what failed").click()

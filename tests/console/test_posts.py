@@ -173,6 +173,20 @@ def test_each_network_shows_its_permalink_its_numbers_and_its_calls(staff: Clien
     assert ("&lt;b&gt;Bread" in page, "<b>Bread" in page) == (True, False)
 
 
+def test_what_was_asked_and_answered_is_shown_where_it_went_wrong(staff: Client, workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="failed")
+    asked = {"method": "POST", "url": "https://graph.example/1/feed", "status": 400, "milliseconds": 12}
+    Attempt.objects.create(
+        target=Target.objects.get(), number=1, fence=1, step="commit", started_at=NOW, ended_at=NOW, outcome="rejected",
+        exchanges=[asked | {"sent": {"data": {"message": "<b>Bread</b>"}}, "answer": "No <i>bread</i>"}],
+    )  # fmt: skip
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert "POST https://graph.example/1/feed" in page
+    assert ("&lt;b&gt;Bread" in page, "No &lt;i&gt;bread" in page, "<i>bread" in page) == (True, True, False)
+
+
 def test_an_address_that_is_no_web_address_is_no_link(staff: Client, workspace: Workspace) -> None:
     post = make_post(workspace, accounts=[make_account(workspace)], status="published")
     Target.objects.update(url="javascript:alert(1)")

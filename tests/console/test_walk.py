@@ -31,6 +31,7 @@ from tests.factories import (
 from workspaces.models import Membership, Role, User, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS, CONSOLE_PERMISSIONS
 
+pytestmark = [pytest.mark.thorough, pytest.mark.any_database]
 MOST_QUERIES = 20
 WHO = [*Role.values, *ADMIN_PERMISSIONS]
 ROOT = "root"

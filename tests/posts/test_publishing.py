@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection
 
-from accounts import calls
+from accounts import calls, registry
 from accounts.models import SocialAccount
 from accounts.platforms.base import App, Published, Rejected, StillWorking, Unavailable
+from accounts.session import NetworkSession
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts import claiming, publishing, settling
-from posts.models import Target
+from posts.models import Attempt, Target
 from tests.factories import make_account, make_workspace
 from tests.posts.fakes import (
     HERE,
@@ -300,3 +301,16 @@ def test_an_outcome_that_cannot_be_settled_is_left_to_the_look(
 
     left = Target.objects.get(pk=target.pk)
     assert (left.status, left.outcome_unknown, left.remote_id) == ("publishing", True, "")
+
+
+def test_what_went_wrong_at_the_network_is_kept_with_the_attempt(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, told = NetworkSession(), {"method": "POST", "url": "https://network.example/1", "status": 400}
+    session.exchanges.append(told)
+    monkeypatch.setattr(registry, "session", lambda *_: session)
+    network.committed = [Rejected("No.")]
+
+    target = publish(make_due(workspace))
+
+    assert [attempt.exchanges for attempt in Attempt.objects.filter(target=target)] == [[told]]

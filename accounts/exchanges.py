@@ -1,0 +1,67 @@
+"""What was asked of a network and answered, where that went wrong: shown to people, so without secrets and not long."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from ouipost.events.masking import masked, masked_text
+
+MOST_KEPT = 5
+LONGEST_TEXT = 500
+LONGEST_ANSWER = 2_000
+
+Exchange = dict[str, Any]
+"""`method`, `url` without its query, `sent` (fields by their place, texts cut), `status` (None: no whole answer),
+`answer` (its beginning), `milliseconds`."""
+
+
+def describe(
+    method: str, url: str, *, sent: Mapping[str, Any], status: int | None, answer: bytes, seconds: float
+) -> Exchange:
+    """Return an exchange as it may be kept: credentials, keys and signatures masked, bytes as their number."""
+    told = {name: _shown(masked(_plain(value))) for name, value in sent.items() if value}
+    return {
+        "method": method,
+        "url": _address(url),
+        "sent": told,
+        "status": status,
+        "answer": _answer(answer.decode(errors="replace"))[:LONGEST_ANSWER],
+        "milliseconds": round(1000 * seconds),
+    }
+
+
+def _answer(text: str) -> str:
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return masked_text(text)
+    return json.dumps(masked(said), ensure_ascii=False)
+
+
+def _address(url: str) -> str:
+    """Return an address without its query and whoever stands before the host: both can hold secrets."""
+    parts = urlsplit(url)
+    return masked_text(f"{parts.scheme}://{parts.hostname or ''}{parts.path}")
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that JSON can hold; what is no text is told by its size."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, tuple) and len(value) == 3 and hasattr(value[1], "read"):
+        return f"file {value[0]}"
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        pairs = all(isinstance(each, tuple) and len(each) == 2 for each in value)
+        return {str(name): _plain(inner) for name, inner in value} if pairs else [_plain(each) for each in value]
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    return value if value is None or isinstance(value, str | int | float | bool) else "a file"
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _shown(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_shown(each) for each in value]
+    return f"{value[:LONGEST_TEXT]}…" if isinstance(value, str) and len(value) > LONGEST_TEXT else value
