@@ -10,6 +10,8 @@ from tests.browser.conftest import Demo
 from tests.posts.pictures import picture
 
 pytestmark = pytest.mark.browser
+DEMO = re.compile("Demo")
+"""The account that the demo has connected: another test connects a second one."""
 TOO_LONG = "Fresh bread every morning. " * 12
 
 
@@ -21,8 +23,8 @@ def test_a_person_writes_a_post_with_a_picture_mends_it_and_publishes_it(
     staff: Page, demo: Demo, outside: list[str], accessible: Callable[[Page], None]
 ) -> None:
     staff.goto(f"{demo.base}/console/compose/")
-    staff.get_by_role("group", name="Instagram").get_by_role("checkbox").check()
-    staff.get_by_role("group", name="Twitter/X").get_by_role("checkbox").check()
+    staff.get_by_role("group", name="Instagram").get_by_role("checkbox", name=DEMO).check()
+    staff.get_by_role("group", name="Twitter/X").get_by_role("checkbox", name=DEMO).check()
     staff.get_by_label("Text", exact=True).fill(TOO_LONG)
     preview = staff.get_by_role("complementary", name="Preview")
     expect(preview.get_by_text("This network takes no post of this kind without a file.")).to_be_visible()
@@ -50,7 +52,7 @@ def test_a_person_writes_a_post_with_a_picture_mends_it_and_publishes_it(
 
 def test_pictures_are_put_in_order_with_the_keyboard_and_kept_so(staff: Page, demo: Demo, outside: list[str]) -> None:
     staff.goto(f"{demo.base}/console/compose/")
-    staff.get_by_role("group", name="Facebook").get_by_role("checkbox").check()
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()
     staff.get_by_label("Text", exact=True).fill("Two loaves")
     staff.get_by_label("Add pictures, videos or a document").set_input_files(
         [a_picture("rye.jpg"), a_picture("wheat.jpg")]
@@ -71,7 +73,7 @@ def test_pictures_are_put_in_order_with_the_keyboard_and_kept_so(staff: Page, de
 
 def test_a_button_that_is_pressed_twice_counts_once(staff: Page, demo: Demo, outside: list[str]) -> None:
     staff.goto(f"{demo.base}/console/compose/")
-    staff.get_by_role("group", name="Facebook").get_by_role("checkbox").check()
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()
     staff.get_by_label("Text", exact=True).fill("Only once")
 
     staff.get_by_role("button", name="Save as draft").dblclick()
@@ -84,7 +86,7 @@ def test_a_button_that_is_pressed_twice_counts_once(staff: Page, demo: Demo, out
 
 def test_a_logout_is_told_and_what_is_written_can_still_be_saved(staff: Page, demo: Demo) -> None:
     staff.goto(f"{demo.base}/console/compose/")
-    staff.get_by_role("group", name="Facebook").get_by_role("checkbox").check()
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()
     staff.get_by_label("Text", exact=True).fill("Typed before")
     expect(staff.get_by_text("It can go out as it is.")).to_be_visible()
 
