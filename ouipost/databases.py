@@ -4,7 +4,8 @@ from typing import Any
 
 import environ
 from django.apps import AppConfig
-from django.db import OperationalError, connections
+from django.db import OperationalError, connections, models
+from django.db.models.lookups import IContains
 
 LOCK_ERRORS = (1213, 1205, 1020)
 """MySQL's deadlock, lock wait timeout, and record changed since last read."""
@@ -36,6 +37,16 @@ def database(url: str) -> dict[str, Any]:
             "connect_timeout": 5,
         },
     }
+
+
+@models.CharField.register_lookup
+@models.TextField.register_lookup
+class ContainsInAnyCase(IContains):
+    """`icontains`, also in MySQL and MariaDB: there a column that is compared byte by byte has to be told."""
+
+    def as_mysql(self, compiler: Any, connection: Any) -> Any:
+        sql, parameters = self.as_sql(compiler, connection)
+        return f"{sql} COLLATE utf8mb4_general_ci", parameters
 
 
 def compare_byte_by_byte(sender: AppConfig, using: str, **kwargs: Any) -> None:

@@ -130,7 +130,7 @@ def _who(event: Event) -> str:
 def _sought(term: str) -> dict[str, str]:
     """Return the column, one with an index, that this is looked for in, and what is looked for."""
     if "@" in term:
-        return {"user_id": User.objects.filter(email__iexact=term).values_list("pk", flat=True).first() or "-"}
+        return {"user_id": User.objects.filter(email=term.lower()).values_list("pk", flat=True).first() or "-"}
     if term.startswith(("log_", "evt_")):
         return {"pk": term[4:]}
     found = next((column for prefix, column in COLUMNS.items() if term.startswith(prefix)), None)

@@ -382,7 +382,9 @@ def test_an_empty_journal_holds(db: None) -> None:
 
 
 def test_one_function_alone_writes_to_rows_that_are_there() -> None:
-    changing = re.compile(r"update_each\(\s*Event\b|add_each\(\s*Event\b|(?:UPDATE|INTO|FROM)\s+\W?events_event|Event\._raw")
+    changing = re.compile(
+        r"update_each\(\s*Event\b|add_each\(\s*Event\b|(?:UPDATE|INTO|FROM)\s+\W?events_event|Event\._raw"
+    )
     sources = [path for name in OURS for path in (ROOT / name).rglob("*.py") if "migrations" not in path.parts]
 
     found = [
