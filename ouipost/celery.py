@@ -7,6 +7,7 @@ late or doubled.
 import logging
 import os
 import sys
+from functools import wraps
 from typing import Any
 
 from celery import Celery
@@ -26,6 +27,21 @@ TALKATIVE = ("celery.app.trace", "celery.worker.strategy", "celery.worker.reques
 # A doorbell that was being answered when the broker went need not ring again. Putting it back is what a worker would
 # try first, and where there is no broker kombu 5.7 fails at it with an error that Celery takes for the worker's end.
 virtual.Channel.do_restore = False
+
+
+def _unless_closed(settle: Any) -> Any:
+    """Settle no message on a channel that is closed: its broker went meanwhile, and kombu 5.7 raises AttributeError."""
+
+    @wraps(settle)
+    def settled(channel: Any, *given: Any, **options: Any) -> None:
+        if not channel.closed:
+            settle(channel, *given, **options)
+
+    return settled
+
+
+virtual.Channel.basic_ack = _unless_closed(virtual.Channel.basic_ack)  # type: ignore[method-assign]
+virtual.Channel.basic_reject = _unless_closed(virtual.Channel.basic_reject)  # type: ignore[method-assign]
 
 app = Celery("ouipost", include=["adminapi.tasks"])
 app.conf.update(

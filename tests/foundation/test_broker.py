@@ -35,3 +35,22 @@ def test_a_worker_lets_go_of_a_broker_that_died_while_a_message_was_worked_on(br
     connection.collect(socket_timeout=1)
 
     connection.close()
+
+
+def test_a_worker_settles_messages_of_a_broker_that_it_has_left_without_an_error(broker: Broker) -> None:
+    """A task ends when its channel is closed already: where that raises AttributeError, Celery ends the worker."""
+    taken: list[Any] = []
+    connection = app.connection(broker.url)
+    channel: Any = connection.default_channel
+    for _ in range(2):
+        app.amqp.Producer(channel).publish({}, routing_key=DEFAULT, exchange=DEFAULT, declare=app.conf.task_queues)
+    app.amqp.TaskConsumer(channel, callbacks=[lambda _, message: taken.append(message)]).consume()
+    while len(taken) < 2:
+        connection.drain_events(timeout=5)
+    broker.kill()
+    connection.collect(socket_timeout=1)
+
+    taken[0].ack()
+    taken[1].reject(requeue=True)
+
+    assert channel.closed
