@@ -1,4 +1,4 @@
-"""What the console shows of webhooks, the journal, posts and schedules: here, because these rooms know all apps."""
+"""The console's pages of models: here, because these rooms know all apps."""
 
 from adminapi.console.account_admin import SocialAccountAdmin
 from adminapi.console.audit_admin import EventAdmin

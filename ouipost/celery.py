@@ -40,8 +40,8 @@ def _unless_closed(settle: Any) -> Any:
     return settled
 
 
-virtual.Channel.basic_ack = _unless_closed(virtual.Channel.basic_ack)  # type: ignore[method-assign]
-virtual.Channel.basic_reject = _unless_closed(virtual.Channel.basic_reject)  # type: ignore[method-assign]
+virtual.Channel.basic_ack = _unless_closed(virtual.Channel.basic_ack)  # type: ignore[method-assign]  # kombu has no hook
+virtual.Channel.basic_reject = _unless_closed(virtual.Channel.basic_reject)  # type: ignore[method-assign]  # the same
 
 app = Celery("ouipost", include=["adminapi.tasks"])
 app.conf.update(

@@ -37,7 +37,8 @@ def count_for_accounts(accounts: "QuerySet[SocialAccount]") -> int:
     mine = Target.objects.filter(UNSENT, account__in=accounts.order_by(), published_at=None).exclude(
         status=TargetStatus.DRAFT
     )
-    return mine.aggregate(posts=Count("post", distinct=True))["posts"]  # type: ignore[no-any-return]
+    posts: int = mine.aggregate(posts=Count("post", distinct=True))["posts"]
+    return posts
 
 
 def cancel_workspace(workspace: Workspace) -> None:

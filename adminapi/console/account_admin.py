@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action
@@ -139,7 +139,7 @@ class SocialAccountAdmin(ServedAdmin[SocialAccount], OfWorkspaces[SocialAccount]
     search_fields = ("name", "username", "id", "remote_id")
     search_help_text = gettext_lazy("Name, user name, or an id.")
     ordering = ("-connected_at", "-id")
-    actions = ("disconnect_all", "refresh_all")
+    actions = ("disconnect_all",)
     actions_detail = ("reconnect", "refresh", "make_default", "pause", "resume", "disconnect")
     fieldsets = (
         (None, {"fields": ("trouble", "name", "of_network", "of_workspace", "in_state", "is_the_default")}),
@@ -201,7 +201,7 @@ class SocialAccountAdmin(ServedAdmin[SocialAccount], OfWorkspaces[SocialAccount]
     def trouble(self, account: SocialAccount) -> SafeString:
         found = troubles_of(account, pauses.in_force(), now=timezone.now())
         again = f"{reverse('console_connect')}?account={account.pk}" if account.is_connected else ""
-        return mark_safe(render_to_string("console/account_troubles.html", {"troubles": found, "again": again}))  # noqa: S308 (a template's)
+        return render_to_string("console/account_troubles.html", {"troubles": found, "again": again})
 
     def _one(self, request: HttpRequest, object_id: str, *, connected: bool = True) -> SocialAccount:
         account: SocialAccount = get_object_or_404(self.get_queryset(request), pk=object_id)
@@ -215,9 +215,13 @@ class SocialAccountAdmin(ServedAdmin[SocialAccount], OfWorkspaces[SocialAccount]
 
     @action(description=gettext_lazy("Refresh"), permissions=["change"], icon="refresh")
     def refresh(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
-        rows = self._row(request, object_id)
+        actor, rows = Actor.from_request(request), self._row(request, object_id)
         says = _("Its tokens are renewed and its name, picture and followers are read at the network now.")
-        return self.operate(request, rows, self._refresh(request), title=_("Refresh"), says=says, back=_back(object_id))
+
+        def perform(account: SocialAccount) -> None:
+            services.refresh_account(account, actor=actor, now=timezone.now())
+
+        return self.operate(request, rows, perform, title=_("Refresh"), says=says, back=_back(object_id))
 
     @action(description=gettext_lazy("Make it the default"), permissions=["change"], icon="star")
     def make_default(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
@@ -243,14 +247,6 @@ class SocialAccountAdmin(ServedAdmin[SocialAccount], OfWorkspaces[SocialAccount]
         found = rows.filter(disconnected_at=None)
         return None if self._are_many(request, found) else self._disconnect(request, found)
 
-    @admin.action(description=gettext_lazy("Refresh"), permissions=["change"])
-    def refresh_all(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
-        says = _("Their tokens are renewed and their names, pictures and followers are read at the networks now.")
-        found = rows.filter(disconnected_at=None)
-        if self._are_many(request, found):
-            return None
-        return self.operate(request, found, self._refresh(request), title=_("Refresh"), says=says)
-
     def _are_many(self, request: HttpRequest, rows: QuerySet[Any]) -> bool:
         """Whether these are too many for one request, and say so: a network is asked for each, one after the other."""
         if rows[: MOST_AT_ONCE + 1].count() <= MOST_AT_ONCE:
@@ -262,10 +258,6 @@ class SocialAccountAdmin(ServedAdmin[SocialAccount], OfWorkspaces[SocialAccount]
     def _row(self, request: HttpRequest, object_id: str) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.get_queryset(request).filter(pk=self._one(request, object_id).pk)
         return rows
-
-    def _refresh(self, request: HttpRequest) -> Any:
-        actor = Actor.from_request(request)
-        return lambda account: services.refresh_account(account, actor=actor, now=timezone.now())
 
     def _disconnect(self, request: HttpRequest, rows: QuerySet[Any], *, back: str = "") -> HttpResponse | None:
         actor = Actor.from_request(request)

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -24,7 +24,6 @@ from workspaces.models import Workspace
 
 MOST_POSTS, MOST_FREE, MOST_DRAFTS = 2000, 500, 20
 LONGEST_TEXT = 140
-COMPOSE = "/console/compose/"
 ICONS = {
     "draft": "edit_note",
     "scheduled": "schedule",
@@ -136,11 +135,7 @@ def _free(each: queue.Occurrence, slot: Slot, span: Span) -> Shown:
 
 def compose_address(workspace: Workspace) -> str:
     """Return where a new post is written; `&at=` and a local time may follow."""
-    try:
-        address = reverse("console_compose")
-    except NoReverseMatch:
-        address = COMPOSE
-    return f"{address}?{urlencode({'workspace': workspace.pk})}"
+    return f"{reverse('console_compose')}?{urlencode({'workspace': workspace.pk})}"
 
 
 def shown_changes(span: Span) -> list[Shown]:

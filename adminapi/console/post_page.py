@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -37,7 +37,7 @@ HEADLINES: dict[str, Any] = {
     PostStatus.NEEDS_REVIEW: gettext_lazy("Nobody knows whether it is out everywhere: a person has to look."),
     PostStatus.MISSED: gettext_lazy("Its time came while nothing could run, and it is too late now."),
 }
-TODO: dict[str, Any] = {
+REMEDIES: dict[str, Any] = {
     TargetStatus.FAILED: gettext_lazy("There is no next try: once that is mended, choose “Retry what failed”."),
     TargetStatus.NEEDS_REVIEW: gettext_lazy("Look at the account, then say below whether the post is there."),
     TargetStatus.MISSED: gettext_lazy("There is no next try: publish it now, or give it another time."),
@@ -137,7 +137,7 @@ def _verdict(target: Target, entries: Sequence[Entry]) -> dict[str, Any]:
         "cause": cause,
         "who": WHO.get(last.who_acts, "") if last and last.who_acts else "",
         "next_at": last.next_attempt_at if last else None,
-        "todo": TODO.get(target.status, ""),
+        "remedy": REMEDIES.get(target.status, ""),
     }
 
 
@@ -184,7 +184,4 @@ def file_address(name: str) -> str:
 
 def compose_address(post: Post) -> str:
     """Return the page on which a post is written."""
-    try:
-        return reverse("console_compose_post", args=[post.pk])
-    except NoReverseMatch:
-        return f"/console/compose/{post.pk}/"
+    return reverse("console_compose_post", args=[post.pk])

@@ -105,23 +105,24 @@ class UserForm(ServedForm):
         return chosen if self.cleaned_data["has_own_list"] else None
 
     def serve(self) -> User:
-        if self.instance._state.adding:
+        user: User = self.instance
+        if user._state.adding:
             return self._create()
         values = self.changed_values("email", "name", "role", "is_active")
         if {"has_own_list", "permissions", "role"} & set(self.changed_data):
             values["permissions"] = self._given_permissions()
         if not values:
-            return self.instance  # type: ignore[no-any-return]
-        return users.update_user(self.instance, values=values, actor=self.actor, now=timezone.now())
+            return user
+        return users.update_user(user, values=values, actor=self.actor, now=timezone.now())
 
     def _create(self) -> User:
         given = {name: self.cleaned_data[name] for name in ("email", "name", "role", "is_active")}
         require_good(self.cleaned_data["password"], User(email=given["email"], name=given["name"]))
-        if refusal := getattr(self.request, "password_refusal", None):
+        asked: Any = self.request
+        if refusal := getattr(asked, "password_refusal", None):
             raise refusal
-        password_hash = self.request.password_hash  # type: ignore[attr-defined]
-        permissions = self._given_permissions()
-        return users.create_user(**given, permissions=permissions, password_hash=password_hash, actor=self.actor)
+        given |= {"permissions": self._given_permissions(), "password_hash": asked.password_hash}
+        return users.create_user(**given, actor=self.actor)
 
 
 class PasswordForm(forms.Form):

@@ -24,7 +24,7 @@ from unfold.widgets import (
 
 from adminapi.console import replay_pages
 from adminapi.console.columns import column
-from adminapi.console.pages import show
+from adminapi.console.served import show_once
 from adminapi.templatetags.console import state
 from adminapi.webhooks import unknown_workspaces
 from ouipost.events import signing, webhooks
@@ -173,21 +173,19 @@ class WebhookAdmin(OperatorAdmin[Webhook]):
         form.refusal = getattr(request, "refusal", "")
         return form
 
-    def save_model(self, request: HttpRequest, obj: Webhook, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Go through the services, as the API does."""
-        actor, asked = Actor.from_request(request), request
+        actor = Actor.from_request(request)
         values = {name: form.cleaned_data[name] for name in WRITTEN if not change or name in form.changed_data}
         if not change:
             made, secret = webhooks.create_webhook(values=values, secret=form.cleaned_data["given_secret"], actor=actor)
-            obj.pk = made.pk
-            asked.shown_once = secret  # type: ignore[attr-defined]  # for the page that answers this very request
+            obj.pk, obj.shown_once = made.pk, secret
         elif values:
             webhooks.update_webhook(obj, values=values, actor=actor)
 
-    def response_add(self, request: HttpRequest, obj: Webhook, *args: Any, **options: Any) -> HttpResponse:
+    def response_add(self, request: HttpRequest, obj: Any, *args: Any, **options: Any) -> HttpResponse:
         """Show the secret, on this page alone."""
-        secret: str = request.shown_once  # type: ignore[attr-defined]
-        return _secret_page(request, obj, secret)
+        return _secret_page(request, obj, obj.shown_once)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The service has told the journal."""
@@ -266,9 +264,7 @@ def _origin(request: HttpRequest, rows: QuerySet[Webhook]) -> dict[str, Any]:
 
 def _secret_page(request: HttpRequest, webhook: Webhook, secret: str) -> HttpResponse:
     title, back = _("The secret of %(url)s") % {"url": webhook.url}, page_of(webhook.pk)
-    answer = show(request, "secret_once.html", title=title, says=SHOWN, secret=secret, back=back)
-    answer["Cache-Control"] = "no-store"
-    return answer
+    return show_once(request, title=title, says=str(SHOWN), secret=secret, back=back)
 
 
 def _refusal(url: str) -> str:

@@ -201,7 +201,7 @@ REFUSALS = (
 THEME = (
     _("Action"),
     _("Add row"),
-    _("After you've created a user, you’ll be able to edit more user options."),  # noqa: RUF001 (as the theme has it)
+    _("After you've created a user, you’ll be able to edit more user options."),
     _("All applications"),
     _("Apply Filters"),
     _("Cancel"),

@@ -10,44 +10,23 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 
-from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
 from ouipost.logs import logging_config
-from tests.analytics.readings import publish
+from tests.console.world import make_world
 from tests.factories import (
-    NOW,
-    make_account,
-    make_delivery,
-    make_key,
-    make_media,
-    make_post,
-    make_schedule,
     make_user,
-    make_webhook,
-    make_workspace,
 )
-from workspaces.models import Membership, Role, Workspace
-from workspaces.permissions import ADMIN_PERMISSIONS, CONSOLE_PERMISSIONS
+from workspaces.models import Role, Workspace
 
 MODELS = [model for model in admin.site._registry if model._meta.app_label != "auth"]
 NAMES = [f"{model._meta.app_label}_{model._meta.model_name}" for model in MODELS]
-NUMBERS = {"analytics_accountsync", "analytics_targetnumbers"}
 SECRET = "a-token-that-nobody-must-see"
 
 
 @pytest.fixture
 def world(db: None) -> None:
     """One row at least of everything."""
-    workspace = make_workspace()
-    make_key()
-    account = make_account(workspace)
-    post = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW)
-    make_media(post)
-    make_schedule(workspace)
-    Membership.objects.create(workspace=workspace, user=make_user(email="member@example.com"))
-    record("updated", post, actor=SYSTEM)
-    publish(account, at=NOW)
-    make_delivery(make_webhook())
+    make_world()
 
 
 def logged_in(role: str) -> Client:
@@ -66,41 +45,6 @@ def test_an_administrator_opens_the_list_and_each_row_of_every_model(model: Any)
 
     assert rows
     assert {listed.status_code, *(row.status_code for row in rows)} == {200}
-
-
-@pytest.mark.usefixtures("world")
-@pytest.mark.parametrize(
-    ("role", "allowed"),
-    [
-        (Role.EDITOR, {"posts_post", "posts_target", "posts_schedule", "accounts_socialaccount", *NUMBERS}),
-        (Role.VIEWER, NUMBERS),
-    ],
-)
-def test_a_role_opens_only_what_its_permissions_say(role: str, allowed: set[str]) -> None:
-    client = logged_in(role)
-
-    opened = {name for name in NAMES if client.get(reverse(f"admin:{name}_changelist")).status_code == 200}
-
-    assert opened == allowed
-
-
-@pytest.mark.usefixtures("world")
-@pytest.mark.parametrize("name", ADMIN_PERMISSIONS)
-def test_each_permission_alone_opens_exactly_its_pages(name: str) -> None:
-    client = Client()
-    client.force_login(make_user(password=None, role="viewer", permissions=[name]))
-
-    opened = {page for page in NAMES if client.get(reverse(f"admin:{page}_changelist")).status_code == 200}
-
-    assert opened == {page for page in NAMES if CONSOLE_PERMISSIONS.get(page.replace("_", ".")) == name}
-
-
-def test_nobody_opens_anything_without_logging_in(db: None) -> None:
-    answers = [Client().get(reverse(f"admin:{name}_changelist")) for name in NAMES]
-
-    assert {(answer.status_code, answer["Location"].partition("?")[0]) for answer in answers} == {
-        (302, "/console/login/")
-    }
 
 
 def test_staff_log_in_with_their_address_whatever_its_case(db: None) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import django
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from adminapi.client import Client
 from tests.browser.conftest import QUIET
@@ -23,8 +23,8 @@ from tests.services import need
 
 IMAGES = ROOT / "docs" / "images"
 DAYS = 29
-SIZE = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
+SIZE = ViewportSize(width=1440, height=900)
+PHONE = ViewportSize(width=390, height=844)
 REFUSAL = json.dumps({"error": {"message": "Invalid parameter", "type": "OAuthException", "code": 100}})
 TEXTS = (
     "The ovens are on.",
@@ -118,7 +118,7 @@ def _status(client: Client, pk: str) -> str:
 def _console(product: Product, demo: dict[str, str]) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
-        page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
+        page = browser.new_page(viewport=SIZE)
         page.goto(f"{product.base}/console/")
         page.get_by_label("Email").fill(demo["email"])
         page.locator("input[name=password]").fill(demo["password"])
@@ -139,7 +139,7 @@ def _take(page: Page, base: str, failed: str) -> None:
     page.screenshot(path=IMAGES / "compose.png")
     page.evaluate(DARK)
     _shoot(page, f"{base}/console/", "overview-dark")
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.set_viewport_size(PHONE)
     _shoot(page, f"{base}/console/posts/post/{failed}/change/", "post-phone")
 
 

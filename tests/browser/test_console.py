@@ -10,7 +10,7 @@ from tests.browser.conftest import Demo
 
 pytestmark = pytest.mark.browser
 ROOMS = (
-    ("/console/", "Vue d’ensemble"),  # noqa: RUF001 (as French has it)
+    ("/console/", "Vue d’ensemble"),
     ("/console/calendar/", "Calendrier"),
     ("/console/compose/", "Nouvelle publication"),
     ("/console/posts/post/", "Publications"),

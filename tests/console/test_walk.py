@@ -13,21 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver
 
 from adminapi.console.urls import urlpatterns
-from ouipost.events.journal import SYSTEM, record
 from posts.models import Post
-from tests.analytics.readings import publish
-from tests.factories import (
-    NOW,
-    make_account,
-    make_delivery,
-    make_key,
-    make_media,
-    make_post,
-    make_schedule,
-    make_user,
-    make_webhook,
-    make_workspace,
-)
+from tests.console.world import make_world
+from tests.factories import make_user
 from workspaces.models import Membership, Role, User, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS, CONSOLE_PERMISSIONS
 
@@ -52,16 +40,7 @@ class Place:
 @pytest.fixture
 def places(db: None) -> list[Place]:
     """Every address, with a row where it names one."""
-    workspace = make_workspace()
-    make_key()
-    account = make_account(workspace)
-    post = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW)
-    make_media(post)
-    make_schedule(workspace)
-    Membership.objects.create(workspace=workspace, user=make_user(email="member@example.com"))
-    record("updated", post, actor=SYSTEM)
-    publish(account, at=NOW)
-    make_delivery(make_webhook())
+    make_world()
     return [*_of_models(), *_of_our_own()]
 
 

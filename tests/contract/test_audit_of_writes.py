@@ -447,7 +447,6 @@ IN_THE_CONSOLE: dict[str, Callable[[World], tuple[str, dict[str, Any]]]] = {
     "webhook.redelivered": _send_again,
     "connection.started": _sign_in,
     "account.disconnected": _account_action("disconnect_all"),
-    "account.refreshed": _account_action("refresh_all"),
     "api_key.created": lambda _: ("workspaces_apikey_add", {"name": "New", "mode": "live", "tier": "starter"}),
     "api_key.rotated": _page_of_a_key("rotate"),
     "api_key.revoked": _page_of_a_key("revoke"),
