@@ -23,7 +23,8 @@ from ouipost.events.models import Event
 from workspaces.models import Role, User
 
 NO_PAGES = "A CSV has no pages: it has every row."
-CHUNK = 1_000
+STATEMENT, PIECE = 150_000, 1_000
+"""Rows that one statement of an export reads, so that a million take seven; and rows that are objects at one time."""
 
 
 class Known(serializers.CharField):
@@ -120,11 +121,14 @@ def _row(event: Event) -> Mapping[str, Any]:
 
 
 def in_chunks(events: QuerySet[Event]) -> Iterator[Event]:
-    """Yield rows in the order of the list, however many, each chunk from where the one before ended."""
-    rows = list(events[:CHUNK])
-    while rows:
-        yield from rows
-        last = rows[-1]
-        # The first condition is what the index can be read by.
-        before = Q(created_at__lte=last.created_at) & (Q(created_at__lt=last.created_at) | Q(id__lt=last.pk))
-        rows = list(events.filter(before)[:CHUNK])
+    """Yield rows in the order of the list, however many, each statement from where the one before ended."""
+    found, read = events, STATEMENT
+    while read == STATEMENT:
+        read = 0
+        for event in found[:STATEMENT].iterator(chunk_size=PIECE):
+            yield event
+            last, read = event, read + 1
+        if read:
+            # The first condition is what the index can be read by.
+            before = Q(created_at__lt=last.created_at) | Q(id__lt=last.pk)
+            found = events.filter(Q(created_at__lte=last.created_at) & before)
