@@ -1,5 +1,6 @@
 """What every console page of a workspace's rows has: nobody sees rows of a workspace that is not theirs."""
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -9,12 +10,36 @@ from ouipost.events.operator import OperatorAdmin, ReadOnlyAdmin
 from workspaces.models import Role, User, Workspace
 
 M = TypeVar("M", bound=Model)
+MOST_OFFERED = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """The workspaces that a page lets one choose from: the first by name, and the chosen one."""
+
+    rows: "list[Workspace]"
+    chosen: Workspace | None
+    has_more: bool
 
 
 def workspaces_of(request: HttpRequest) -> "QuerySet[Workspace]":
     """Return the workspaces of whoever asks, by name."""
     assert isinstance(request.user, User)
     return Workspace.objects.open_to(request.user).order_by("name", "pk")
+
+
+def only_one(request: HttpRequest) -> Workspace | None:
+    """Return the workspace of whoever asks, where there is nothing to choose."""
+    found = list(workspaces_of(request)[:2])
+    return found[0] if len(found) == 1 else None
+
+
+def offer(request: HttpRequest, chosen: Workspace | None = None) -> Offer:
+    """Return the workspaces of whoever asks, as many as a list of choices can have."""
+    rows = list(workspaces_of(request)[: MOST_OFFERED + 1])
+    first = rows[:MOST_OFFERED]
+    listed = first if chosen is None or chosen in first else [chosen, *first]
+    return Offer(rows=listed, chosen=chosen, has_more=len(rows) > MOST_OFFERED)
 
 
 def limited(rows: "QuerySet[Any]", request: HttpRequest, *, lookup: str = "workspace") -> "QuerySet[Any]":

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -21,17 +22,14 @@ from accounts.models import AccountStatus, Pause, PauseScope, SocialAccount
 from accounts.serializers import HASHTAG_SETTINGS
 from adminapi.console.columns import column
 from adminapi.console.filters import OneNetwork, OneWorkspace, State
-from adminapi.console.pages import member_of_staff, show
+from adminapi.console.pages import member_of_staff
 from adminapi.console.served import ServedAdmin, ServedForm
 from adminapi.console.troubles import troubles_of
 from adminapi.templatetags.charts import DASH
 from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
-from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
-from ouipost.events.operator import words
 from posts import pausing, removal
-from posts.pausing import REASON_LENGTH
 from workspaces.console import OfWorkspaces
 from workspaces.settings import check_settings
 
@@ -276,35 +274,10 @@ class SocialAccountAdmin(ServedAdmin[SocialAccount], OfWorkspaces[SocialAccount]
 
     @action(description=gettext_lazy("Pause"), permissions=["pause"], icon="pause")
     def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask why, and let nothing go out to the account."""
+        """Lead to where everything is paused, with the account chosen."""
         account = self._one(request, object_id)
-        reason, problem = request.POST.get("reason", "").strip(), ""
-        if request.method == "POST":
-            problem = self._pause(request, account, reason)
-            if not problem:
-                return HttpResponseRedirect(_back(object_id))
-        context = {
-            "account": account,
-            "reason": reason,
-            "problem": problem,
-            "most": REASON_LENGTH,
-            "back": _back(object_id),
-        }
-        context["waiting"] = pausing.waiting(PauseScope.ACCOUNT, account.pk)
-        title = _("Pause %(name)s") % {"name": account.name}
-        return show(request, "account_pause.html", title=title, status=422 if problem else 200, **context)
-
-    def _pause(self, request: HttpRequest, account: SocialAccount, reason: str) -> str:
-        """Pause an account; returns why not, where it cannot be."""
-        if not reason or len(reason) > REASON_LENGTH:
-            return _("Say why, in at most %(most)d characters.") % {"most": REASON_LENGTH}
-        actor = Actor.from_request(request)
-        try:
-            pausing.pause(PauseScope.ACCOUNT, account.pk, reason=reason, actor=actor, now=database_now())
-        except DomainError as error:
-            return words(error)
-        self.message_user(request, _("%(name)s is paused.") % {"name": account.name})
-        return ""
+        chosen = urlencode({"scope": PauseScope.ACCOUNT, f"id_{PauseScope.ACCOUNT}": account.pk})
+        return HttpResponseRedirect(f"{reverse('console_pauses')}?{chosen}")
 
     @action(description=gettext_lazy("Resume"), permissions=["pause"], icon="play_arrow")
     def resume(self, request: HttpRequest, object_id: str) -> HttpResponse | None:

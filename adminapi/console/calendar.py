@@ -27,11 +27,11 @@ from posts.filters import PostFilter
 from posts.inputs import ScheduleInput
 from posts.models import Post, Target
 from posts.slots import DoubtfulLocalTime, NoSuchLocalTime, instant
-from workspaces.console import limited, workspaces_of
+from workspaces.console import limited, offer, workspaces_of
 from workspaces.models import Workspace
 
 MOST_DAYS = 62
-MOST_WORKSPACES = MOST_ACCOUNTS = 500
+MOST_ACCOUNTS = 500
 PERMISSION = "posts.manage"
 
 
@@ -56,17 +56,15 @@ class CalendarFilter(PostFilter):
 @require_safe
 def calendar(request: HttpRequest) -> HttpResponseBase:
     """Show the calendar of a workspace: the one in the address, else the first."""
-    workspaces = list(workspaces_of(request)[:MOST_WORKSPACES])
-    if not workspaces:
+    workspace = _workspace(request) if request.GET.get("workspace") else workspaces_of(request).first()
+    if workspace is None:
         return show(request, "calendar.html", title=_("Calendar"), workspace=None)
-    named = request.GET.get("workspace")
-    workspace = _workspace(request) if named else workspaces[0]
     return show(
         request,
         "calendar.html",
         title=_("Calendar"),
         workspace=workspace,
-        workspaces=workspaces if workspace in workspaces else [workspace, *workspaces],
+        workspaces=offer(request, workspace),
         networks=[{"id": each, "name": network_name(each), "mark": entries.mark(each)} for each in registry.IDS],
         accounts=_account_choices(workspace),
         states=entries.legend(),

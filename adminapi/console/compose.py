@@ -24,7 +24,7 @@ from posts.inputs import MAX_CONTENT
 from posts.models import Post, PostStatus, Schedule
 from posts.slots import shown
 from posts.storage import EXTENSIONS
-from workspaces.console import limited, workspaces_of
+from workspaces.console import limited, offer, workspaces_of
 from workspaces.models import Workspace
 
 WORDS = "D j M Y, H:i"
@@ -177,7 +177,7 @@ def _shown(request: HttpRequest, sheet: Sheet) -> HttpResponse:
         post=post,
         address=reverse("console_compose_post", args=[post.pk]) if post else reverse("console_compose"),
         is_scheduled=post is not None and post.status == PostStatus.SCHEDULED,
-        workspaces=[] if post else list(workspaces_of(request)),
+        workspaces=None if post else offer(request, sheet.workspace),
         schedules=list(Schedule.objects.filter(workspace=sheet.workspace).order_by("-is_active", "name", "pk")),
         groups=fields.groups(sheet),
         chosen=fields.chosen_networks(sheet),

@@ -19,10 +19,9 @@ from adminapi.console.pages import member_of_staff, page, show
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.events.operator import words
-from workspaces.console import limited, workspaces_of
+from workspaces.console import limited, offer, only_one, workspaces_of
 from workspaces.models import Workspace
 
-MOST_LISTED = 200
 KINDS = {
     "page": gettext_lazy("Pages"),
     "profile": gettext_lazy("Profiles"),
@@ -58,14 +57,11 @@ def connect(request: HttpRequest) -> HttpResponse:
             return _start(request, workspace, account)
         except DomainError as error:
             problem = words(error)
-    rows = list(workspaces_of(request)[: MOST_LISTED + 1])
-    if workspace is None and len(rows) == 1:
-        workspace = rows[0]
+    workspace = workspace or only_one(request)
     context: dict[str, Any] = {
         "account": account,
         "workspace": workspace,
-        "workspaces": _listed(rows, workspace),
-        "has_more": len(rows) > MOST_LISTED,
+        "workspaces": offer(request, workspace),
         "choices": _choices(workspace, account) if workspace else [],
         "problem": problem,
         "elsewhere": _elsewhere(request),
@@ -110,12 +106,6 @@ def _start(request: HttpRequest, workspace: Workspace | None, account: SocialAcc
     )
     hosted.remember(request, started.state)
     return HttpResponseRedirect(started.auth_url)
-
-
-def _listed(rows: list[Workspace], chosen: Workspace | None) -> list[Workspace]:
-    """Return what the list of workspaces has, the chosen one always."""
-    listed = rows[:MOST_LISTED]
-    return listed if chosen is None or chosen in listed else [chosen, *listed]
 
 
 def _choices(workspace: Workspace, account: SocialAccount | None) -> list[Choice]:

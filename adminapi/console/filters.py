@@ -13,7 +13,7 @@ from accounts import platforms
 from accounts.models import SocialAccount
 from adminapi.templatetags.console import STATES
 from posts.models import PostStatus, Target
-from workspaces.console import workspaces_of
+from workspaces.console import offer, workspaces_of
 from workspaces.models import Workspace
 
 MOST_CHOICES = 100
@@ -25,14 +25,15 @@ Rows = QuerySet[Any, Any]
 
 
 class OneWorkspace(admin.SimpleListFilter):
-    """Rows of one workspace; the first hundred are offered."""
+    """Rows of one workspace; the first are offered, and the chosen one."""
 
     title = _("workspace")
     parameter_name = "workspace"
     lookup: ClassVar[str] = "workspace"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(workspaces_of(request).values_list("pk", "name")[:MOST_CHOICES])
+        chosen = workspaces_of(request).filter(pk=self.value()).first() if self.value() else None
+        return [(each.pk, each.name) for each in offer(request, chosen).rows]
 
     def has_output(self) -> bool:
         return True

@@ -26,11 +26,11 @@ from analytics.top import top_posts
 from analytics.totals import SUMMED
 from ouipost.api.csv import CSV, csv_answer
 from ouipost.errors import InvalidInput
-from workspaces.console import workspaces_of
+from workspaces.console import offer, only_one, workspaces_of
 from workspaces.models import Role, Workspace
 
 CUSTOM = "custom"
-MOST_WORKSPACES, RANKED = 500, 20
+RANKED = 20
 MOST_DAYS, MOST_WEEKS = 120, 800
 """Periods of up to so many days are cut into days, and into weeks; longer ones into months."""
 
@@ -89,8 +89,7 @@ def _workspace(request: HttpRequest, pk: str) -> Workspace | None:
     """Return the workspace that is asked for, else the only one that there is; None: all."""
     if pk:
         return get_object_or_404(workspaces_of(request), pk=pk)
-    found = list(workspaces_of(request)[:2])
-    return found[0] if len(found) == 1 else None
+    return only_one(request)
 
 
 def _period(preset: str, given: Mapping[str, str], *, zone: str) -> Period:
@@ -131,7 +130,7 @@ def _context(request: HttpRequest, asked: Asked, scope: Scope) -> dict[str, Any]
     own, workspace = workspaces_of(request), asked.workspace
     return {
         "asked": asked,
-        "workspaces": list(own[:MOST_WORKSPACES]),
+        "workspaces": offer(request, workspace),
         "networks": [(each, network_name(each)) for each in registry.IDS],
         "presets": [(name, label, asked.address(period=name)) for name, label in _presets()],
         "csv": asked.address(format=CSV),

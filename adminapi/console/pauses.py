@@ -18,7 +18,7 @@ from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.events.operator import words
 from posts import pausing
-from workspaces.console import limited, workspaces_of
+from workspaces.console import M, limited, offer
 from workspaces.models import Workspace
 
 SCOPES: dict[str, Any] = {
@@ -40,9 +40,10 @@ class Typed:
 
     @classmethod
     def of(cls, request: HttpRequest) -> "Typed":
-        """Return what a form says; each scope has a choice of its own."""
-        scope = request.POST.get("scope", "")
-        return cls(scope=scope, subject=request.POST.get(f"id_{scope}", ""), reason=request.POST.get("reason", ""))
+        """Return what a form says, or an address that leads to the page; each scope has a choice of its own."""
+        given = request.POST or request.GET
+        scope = given.get("scope", PauseScope.NETWORK)
+        return cls(scope=scope, subject=given.get(f"id_{scope}", ""), reason=given.get("reason", ""))
 
     @property
     def body(self) -> dict[str, Any]:
@@ -53,9 +54,9 @@ class Typed:
 @page("system.manage")
 def show_pauses(request: HttpRequest) -> HttpResponse:
     """Show what is paused; pause more, after saying how many posts would wait."""
-    if request.method != "POST":
-        return _page(request, Typed(scope=PauseScope.NETWORK, subject="", reason=""))
     typed = Typed.of(request)
+    if request.method != "POST":
+        return _page(request, typed)
     given = PauseInput(data=typed.body)
     if not given.is_valid():
         errors = {name: " ".join(map(str, told)) for name, told in given.errors.items()}
@@ -91,15 +92,14 @@ def resume(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, typed: Typed, *, status: int = 200, **told: Any) -> HttpResponse:
     in_force = pauses.in_force()
     names = _names([*in_force, Pause(scope=typed.scope, subject_id=typed.subject)])
-    accounts = limited(SocialAccount.objects.connected(), request).order_by("platform", "name", "pk")
     context = {
         "pauses": [{"pause": each, "name": names[each.scope, each.subject_id]} for each in in_force],
         "typed": typed,
         "what": names[typed.scope, typed.subject],
         "scopes": SCOPES.items(),
         "networks": [(platform.id, platform.name) for platform in platforms.ALL],
-        "workspaces": workspaces_of(request)[:MOST_OFFERED],
-        "accounts": accounts[:MOST_OFFERED],
+        "workspaces": offer(request, _chosen(Workspace, typed, PauseScope.WORKSPACE)),
+        "accounts": _accounts(request, _chosen(SocialAccount, typed, PauseScope.ACCOUNT)),
         "most": pausing.COUNTED,
         "longest": pausing.REASON_LENGTH,
         "errors": {},
@@ -107,6 +107,16 @@ def _page(request: HttpRequest, typed: Typed, *, status: int = 200, **told: Any)
         **told,
     }
     return show(request, "pauses.html", title=_("Pauses"), status=status, **context)
+
+
+def _chosen(model: type[M], typed: Typed, scope: str) -> M | None:
+    return model._default_manager.filter(pk=typed.subject).first() if typed.scope == scope else None
+
+
+def _accounts(request: HttpRequest, chosen: SocialAccount | None) -> list[SocialAccount]:
+    """Return the accounts that can be chosen, the chosen one always."""
+    rows = limited(SocialAccount.objects.connected(), request).order_by("platform", "name", "pk")[:MOST_OFFERED]
+    return list(rows) if chosen is None or chosen in rows else [chosen, *rows]
 
 
 def _names(found: list[Pause]) -> dict[tuple[str, str], str]:

@@ -26,7 +26,7 @@ from ouipost.events.operator import words
 from posts import schedules
 from posts.models import Post, PostStatus, Schedule
 from posts.schedule_serializers import next_occurrences
-from workspaces.console import OfWorkspaces, workspaces_of
+from workspaces.console import OfWorkspaces, offer, only_one, workspaces_of
 from workspaces.models import Workspace
 
 TEMPLATE = "admin/posts/schedule/change_form.html"
@@ -78,11 +78,9 @@ class ScheduleAdmin(OfWorkspaces[Schedule]):
 
     def _chosen(self, request: HttpRequest) -> Workspace | None:
         """Return the workspace that was chosen, or the only one that there is to choose."""
-        own = workspaces_of(request)
         if named := request.POST.get("workspace") or request.GET.get("workspace"):
-            return own.filter(pk=named).first()
-        first = list(own[:2])
-        return first[0] if len(first) == 1 and request.method != "POST" else None
+            return workspaces_of(request).filter(pk=named).first()
+        return only_one(request) if request.method != "POST" else None
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
         """Show a schedule and what comes next in it, or change it: after asking, where posts wait in its queue."""
@@ -141,7 +139,7 @@ class ScheduleAdmin(OfWorkspaces[Schedule]):
             "schedule": schedule,
             "written": written,
             "workspace": place,
-            "workspaces": [] if schedule else workspaces_of(request)[: schedule_form.MOST_OFFERED],
+            "workspaces": None if schedule else offer(request, place),
             "choices": schedule_form.choices(place),
             "coming": coming(schedule) if schedule and schedule.is_active else [],
             "waiting": waiting(schedule) if schedule else 0,

@@ -43,6 +43,17 @@ ID = column("id", gettext_lazy("Id"), sorts=True)
 CREATED = column("created_at", gettext_lazy("Made"), sorts=True)
 UPDATED = column("updated_at", gettext_lazy("Changed"), sorts=True)
 
+PAGES = (
+    (gettext_lazy("Calendar"), "console_calendar", "posts.manage"),
+    (gettext_lazy("New post"), "console_compose", "posts.manage"),
+    (gettext_lazy("Posts"), "admin:posts_post_changelist", "posts.manage"),
+    (gettext_lazy("Schedules"), "admin:posts_schedule_changelist", "posts.manage"),
+    (gettext_lazy("New schedule"), "admin:posts_schedule_add", "posts.manage"),
+    (gettext_lazy("Accounts"), "admin:accounts_socialaccount_changelist", "accounts.manage"),
+    (gettext_lazy("Analytics"), "console_analytics", "analytics.view"),
+)
+"""What can be opened for one workspace, and who may open it."""
+
 if admin.site.is_registered(Group):
     admin.site.unregister(Group)
 
@@ -146,6 +157,7 @@ class WorkspaceAdmin(ServedAdmin[Workspace]):
     ordering = ("-created_at", "-id")
     actions_detail = ("connect_account", "delete_workspace")
     readonly_fields = (ID, CREATED, UPDATED)
+    change_form_before_template = "console/workspace_pages.html"
 
     class Media:
         css: ClassVar = {"all": ("console/keys.css",)}
@@ -164,6 +176,12 @@ class WorkspaceAdmin(ServedAdmin[Workspace]):
         )
         about = (gettext_lazy("About it"), {"fields": (ID, CREATED, UPDATED)})
         return (*sections, about) if obj else sections
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
+        """Show above the form where the workspace's posts, accounts and numbers are."""
+        granted = member_of_staff(request).granted
+        context["pages"] = [(label, reverse(to)) for label, to, needed in PAGES if needed in granted]
+        return super().render_change_form(request, context, *args, **options)
 
     def has_connect_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether this person may connect accounts."""

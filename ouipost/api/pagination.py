@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ouipost.errors import InvalidInput
+from ouipost.pages import MOST, by_keys, count_to
 
 PARAMETERS = ("page", "limit")
 LARGEST_PAGE = 1_000_000
@@ -88,21 +89,18 @@ class Pages(BasePagination):
 class BoundedPages(Pages):
     """Pages of a list that may have millions of rows: it counts to ten thousand, and there it ends.
 
-    `total_is_exact` tells whether that was all. A page is found by its keys first: an index has them, so that rows
-    which are passed over are not read.
+    `total_is_exact` tells whether that was all.
     """
 
-    most = 10_000
+    most = MOST
 
     def count(self, queryset: Any) -> int:
-        found = super().count(queryset.order_by()[: self.most + 1])
+        found = count_to(self.most + 1, queryset)
         self.is_exact = found <= self.most
         return min(found, self.most)
 
     def rows(self, queryset: Any, first: int, end: int) -> list[Any]:
-        keys = list(queryset.values_list("pk", flat=True)[first:end])
-        found = queryset.order_by().in_bulk(keys)
-        return [found[key] for key in keys if key in found]
+        return by_keys(queryset, first, end)
 
     def get_paginated_response(self, data: Any) -> Response:
         response = super().get_paginated_response(data)

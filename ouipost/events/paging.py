@@ -5,31 +5,26 @@ from typing import Any
 from django.core.paginator import Page, Paginator
 from django.utils.functional import cached_property
 
-MOST = 10_000
+from ouipost.pages import MOST, by_keys, count_to
 
 
 class BoundedPaginator(Paginator[Any]):
-    """Counts to ten thousand, and there the pages end; `is_exact` tells whether that was all.
-
-    A page is found by its keys first: an index has them, and rows that are passed over are neither read nor sorted.
-    """
+    """Counts to ten thousand, and there the pages end; `is_exact` tells whether that was all."""
 
     template_name = "console/pagination.html"
 
     @cached_property
     def _found(self) -> int:
-        return int(self._rows.order_by()[: MOST + 1].count())
+        return count_to(MOST + 1, self._rows)
 
     @cached_property
     def count(self) -> int:
         return min(self._found, MOST)
 
     def page(self, number: int | str) -> Page[Any]:
-        valid, rows = self.validate_number(number), self._rows
+        valid = self.validate_number(number)
         first = (valid - 1) * self.per_page
-        keys = list(rows.values_list("pk", flat=True)[first : min(first + self.per_page, self.count)])
-        found = rows.order_by().in_bulk(keys)
-        return Page([found[key] for key in keys if key in found], valid, self)
+        return Page(by_keys(self._rows, first, min(first + self.per_page, self.count)), valid, self)
 
     @property
     def _rows(self) -> Any:

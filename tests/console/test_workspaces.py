@@ -187,3 +187,26 @@ def test_pages_cost_the_same_for_one_workspace_or_fifty(boss: Client, django_ass
     for path in (LIST, f"{LIST}add/", page_of(workspace), page_of(workspace, "delete_workspace")):
         with django_assert_max_num_queries(20):
             boss.get(path)
+
+
+def test_a_workspace_leads_to_its_own_pages(boss: Client, workspace: Workspace) -> None:
+    page = text(boss.get(f"/console/workspaces/workspace/{workspace.pk}/change/"))
+
+    for there in ("calendar", "compose", "posts/post", "posts/schedule/add", "accounts/socialaccount", "analytics"):
+        assert f'href="/console/{there}/?workspace={workspace.pk}"' in page
+        assert boss.get(f"/console/{there}/?workspace={workspace.pk}").status_code == 200
+
+
+@pytest.mark.parametrize("there", ["calendar", "compose", "connect", "analytics", "posts/schedule/add", "posts/post"])
+def test_a_workspace_beyond_those_that_are_listed_can_be_chosen(
+    boss: Client, monkeypatch: pytest.MonkeyPatch, there: str
+) -> None:
+    monkeypatch.setattr("workspaces.console.MOST_OFFERED", 1)
+    make_workspace(name="A first one")
+    last = make_workspace(name="Zebra")
+
+    page = text(boss.get(f"/console/{there}/?workspace={last.pk}"))
+
+    assert "Zebra" in page
+    assert "A first one" in page
+    assert ("Find another one" in page) is (there != "posts/post")
