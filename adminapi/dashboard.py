@@ -24,6 +24,7 @@ from analytics.totals import SUMMED
 from ouipost.api.csv import CSV, CSV_TYPE, JSON, csv_answer, wants_csv
 from ouipost.api.schema import JSON_TYPE
 from ouipost.errors import InvalidInput
+from ouipost.replica import on_replica
 from posts import pausing
 from workspaces.models import Workspace
 
@@ -217,6 +218,7 @@ def _stats(figures: Figures) -> dict[str, Any]:
     }
 
 
+@on_replica
 def _analytics(figures: Figures, period: Period) -> dict[str, Any]:
     by_day = figures.requests(period.first)
     return {

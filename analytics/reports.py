@@ -13,6 +13,7 @@ from analytics.gains import Numbers, bucketed, rate, summed
 from analytics.models import DayTotal, HourTotal, InstallationDay, PlatformTotal, WorkspaceDay
 from analytics.periods import Granularity, Period
 from analytics.totals import SUMMED
+from ouipost.replica import on_replica
 from workspaces.models import Workspace
 
 NONE: Numbers = dict.fromkeys(SUMMED, 0)
@@ -93,6 +94,7 @@ def report(scope: Scope, period: Period) -> Report:
     return Report(summary=_summary(rows, by_platform), by_platform=by_platform, timeline=_timeline(rows, period))
 
 
+@on_replica
 def table(scope: Scope, period: Period) -> list[dict[str, Any]]:
     """Return a row for each bucket and network in which something was counted, in the order of time."""
     pairs = (((period.bucket_of(at), platform), numbers) for at, platform, numbers in scope.rows(period))

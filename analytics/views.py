@@ -23,6 +23,7 @@ from ouipost.api.csv import CSV, CSV_TYPE, JSON, csv_answer, wants_csv
 from ouipost.api.schema import JSON_TYPE
 from ouipost.errors import InvalidInput
 from ouipost.ids import PATTERN
+from ouipost.replica import on_replica
 from posts.models import Post
 from workspaces.models import Workspace
 from workspaces.scoping import WorkspaceViewSet
@@ -57,6 +58,7 @@ class AnalyticsViewSet(WorkspaceViewSet[TargetNumbers]):
         return Response(ReportSerializer(_report(self.workspace, scope, period)).data)
 
 
+@on_replica
 def _report(workspace: Workspace, scope: Scope, period: Period) -> dict[str, Any]:
     return {
         "period": {"from": period.starts, "to": period.ends},

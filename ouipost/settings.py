@@ -140,13 +140,15 @@ if SIMULATOR:
     DATABASES["simulator"] = database(
         address("SIMULATOR_DATABASE_URL", f"sqlite:///{OUIPOST_HOME / 'simulator.sqlite3'}")
     )
+if replica := address("DATABASE_REPLICA_URL", ""):
+    DATABASES["replica"] = database(replica) | {"TEST": {"MIRROR": "default"}}
 REDIS_URL = address("REDIS_URL", "")
 """Where keys, limits and usage are shared between processes; empty: each process has its own."""
 REDIS_TIMEOUT = env.float("REDIS_TIMEOUT", default=0.05)
 """Seconds that one call may take, connecting included, before the product goes on without Redis."""
 CELERY_BROKER_URL = address("CELERY_BROKER_URL", REDIS_URL)
 """Where doorbells ring; empty: workers only look at the database."""
-DATABASE_ROUTERS = ["ouipost.routers.SimulatorRouter"]
+DATABASE_ROUTERS = ["ouipost.routers.SimulatorRouter", "ouipost.replica.ReplicaRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "workspaces.User"

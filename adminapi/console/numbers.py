@@ -26,6 +26,7 @@ from analytics.top import top_posts
 from analytics.totals import SUMMED
 from ouipost.api.csv import CSV, csv_answer
 from ouipost.errors import InvalidInput
+from ouipost.replica import on_replica
 from workspaces.console import offer, only_one, workspaces_of
 from workspaces.models import Role, Workspace
 
@@ -125,6 +126,7 @@ def _scope(request: HttpRequest, asked: Asked) -> Scope:
     return Scope(workspace_ids=ids, platform=asked.platform)
 
 
+@on_replica
 def _context(request: HttpRequest, asked: Asked, scope: Scope) -> dict[str, Any]:
     found, rows = report(scope, asked.period), table(scope, asked.period)
     own, workspace = workspaces_of(request), asked.workspace

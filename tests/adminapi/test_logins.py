@@ -261,6 +261,7 @@ def test_who_has_waited_too_long_for_a_place_is_sent_away(monkeypatch: pytest.Mo
 
 
 @pytest.mark.thorough
+@pytest.mark.any_database
 @pytest.mark.django_db
 def test_known_and_unknown_addresses_are_refused_in_the_same_words_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Medians of rounds that alternate; noise can only push them apart, so the closest round counts."""

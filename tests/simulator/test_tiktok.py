@@ -40,6 +40,7 @@ def clip(
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.time_base = Fraction(1, fps)
+        stream.codec_context.thread_count = 1  # the threads of libvpx spin: half a minute where two cores are busy
         frame = av.VideoFrame(width, height, "yuv420p")
         for plane in frame.planes:
             plane.update(bytes(plane.buffer_size))
