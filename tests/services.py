@@ -20,6 +20,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
+PROCESSES = 3
+"""Of pytest: on two cores one may wait for a product of real processes while two compute."""
 
 
 def main(command: str, *arguments: str) -> int:
@@ -55,7 +57,7 @@ def run_suite(name: str, url: str, totals: Path, arguments: tuple[str, ...]) -> 
     print(f"\n== The suite on {name}", flush=True)  # noqa: T201
     environment = os.environ | {"DATABASE_URL_TEST": url, "OUIPOST_TOTALS": str(totals), "OUIPOST_DATABASE": name}
     environment["OUIPOST_HOME"] = tempfile.mkdtemp(prefix="ouipost-tests-")
-    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal", "-q", *arguments]
+    command = [sys.executable, "-m", "pytest", "-n", str(PROCESSES), "--dist", "loadscope", "-q", *arguments]
     try:
         return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode  # noqa: S603
     finally:

@@ -205,8 +205,12 @@ def die(pair: Pair) -> Callable[[], None]:
 
 def be_demoted(pair: Pair) -> Callable[[], None]:
     """Refuse to write, as the server of before does in a failover."""
-    pair.store.replicaof("127.0.0.1", free_port())
-    return lambda: pair.store.replicaof("NO", "ONE")
+    pair.store.replicaof("127.0.0.1", str(free_port()))
+
+    def be_promoted() -> None:
+        pair.store.replicaof("NO", "ONE")
+
+    return be_promoted
 
 
 @pytest.mark.parametrize("trouble", [hang, die, be_demoted])
