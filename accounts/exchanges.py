@@ -1,6 +1,7 @@
-"""What was asked of a network and answered, where that went wrong: shown to people, so without secrets and not long."""
+"""What was asked of a network and answered: shown to people, so without secrets and not long."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,7 +10,9 @@ from ouipost.events.masking import masked, masked_text
 
 MOST_KEPT = 5
 LONGEST_TEXT = 500
-LONGEST_ANSWER = 2_000
+LONGEST_ANSWER = 1_000
+QUERIES = re.compile(r"(https?://[^\s\"?]+)\?[^\s\"]+")
+"""Those of addresses in an answer: whoever has one may upload there."""
 
 Exchange = dict[str, Any]
 """`method`, `url` without its query, `sent` (fields by their place, texts cut), `status` (None: no whole answer),
@@ -33,10 +36,10 @@ def describe(
 
 def _answer(text: str) -> str:
     try:
-        said = json.loads(text)
+        told = json.dumps(masked(json.loads(text)), ensure_ascii=False)
     except ValueError:
-        return masked_text(text)
-    return json.dumps(masked(said), ensure_ascii=False)
+        told = masked_text(text)
+    return QUERIES.sub(r"\1?…", told)
 
 
 def _address(url: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from django.conf import settings
 
 from accounts import platforms
+from accounts.exchanges import Exchange
 from accounts.models import SocialAccount
 from accounts.platforms.base import App, Connector
 from accounts.session import NetworkSession
@@ -53,9 +54,15 @@ def scopes_missing(account: SocialAccount) -> list[str]:
     return [scope for scope in platform.scopes if scope not in account.permissions]
 
 
-def session(platform_id: str, workspace: Workspace, *, deadline: float = math.inf) -> NetworkSession:
-    """Return the way out for this workspace: to the network, the gateway, or the built-in simulator."""
-    return NetworkSession(gateway=gateway(workspace), deadline=deadline, network=network_of(platform_id, workspace))
+def session(
+    platform_id: str, workspace: Workspace, *, deadline: float = math.inf, exchanges: list[Exchange] | None = None
+) -> NetworkSession:
+    """Return the way out for this workspace: to the network, the gateway, or the built-in simulator.
+
+    What is asked and answered is put into `exchanges`, if given, the last ones.
+    """
+    network = network_of(platform_id, workspace)
+    return NetworkSession(gateway=gateway(workspace), deadline=deadline, network=network, exchanges=exchanges)
 
 
 def network_of(platform_id: str, workspace: Workspace) -> str:

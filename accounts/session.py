@@ -19,15 +19,22 @@ SHORTEST_SECRET = 8
 class NetworkSession:
     """Implements `accounts.platforms.base.Session`; all its requests together end at `deadline`, a monotonic time."""
 
-    def __init__(self, gateway: str = "", deadline: float = math.inf, network: str = "") -> None:
+    def __init__(
+        self,
+        gateway: str = "",
+        deadline: float = math.inf,
+        network: str = "",
+        *,
+        exchanges: list[Exchange] | None = None,
+    ) -> None:
         self.gateway = gateway
         self.deadline = deadline
         self.network = network
         """By the key of its health, whose requests are counted; empty: they are not."""
         self.requests = 0
         """How many it was asked to send."""
-        self.exchanges: list[Exchange] = []
-        """Those that went wrong, the last ones."""
+        self._exchanges = exchanges
+        """The last ones, for people to see; None: nobody will."""
         self._client = outbound.Client(gateway=gateway)
 
     def request(
@@ -68,22 +75,25 @@ class NetworkSession:
             raise Unavailable("The network could not be reached.") from error
         except outbound.AnswerLost as error:
             self._count(calls.LOST, began)
-            self._note(method, url, began, params=params, data=data, json=json, files=files)
+            self._note(method, url, began, status=None, answer=b"", params=params, data=data, json=json, files=files)
             raise Unknown("The network gave no whole answer.") from error
         self._count(calls.outcome_of(answer.status), began)
-        if answer.status < HTTPStatus.BAD_REQUEST:
-            return Answer(status=answer.status, headers=answer.headers, body=answer.body)
-        body = _masked(answer.body, _secrets(headers, params, data, json))
-        told = {"status": answer.status, "answer": body}
-        self._note(method, url, began, told, params=params, data=data, json=json, files=files)
-        return Answer(status=answer.status, headers=answer.headers, body=body)
+        is_refused = answer.status >= HTTPStatus.BAD_REQUEST
+        body, told = answer.body, answer.body
+        if is_refused or self._exchanges is not None:
+            told = _masked(answer.body, _secrets(headers, params, data, json))
+        self._note(
+            method, url, began, status=answer.status, answer=told, params=params, data=data, json=json, files=files
+        )
+        return Answer(status=answer.status, headers=answer.headers, body=told if is_refused else body)
 
-    def _note(self, method: str, url: str, began: float, told: Mapping[str, Any] | None = None, **sent: Any) -> None:
-        """Keep a request that went wrong, and what was said; `told` is missing where no whole answer came."""
-        answer = told or {"status": None, "answer": b""}
+    def _note(self, method: str, url: str, began: float, *, status: int | None, answer: bytes, **sent: Any) -> None:
+        """Keep a request and what was said; a status of None where no whole answer came."""
+        if self._exchanges is None:
+            return
         seconds = time.monotonic() - began
-        self.exchanges.append(describe(method, url, sent=sent, seconds=seconds, **answer))
-        del self.exchanges[:-MOST_KEPT]
+        self._exchanges.append(describe(method, url, sent=sent, status=status, answer=answer, seconds=seconds))
+        del self._exchanges[:-MOST_KEPT]
 
     def _count(self, outcome: str, began: float) -> None:
         if self.network:

@@ -230,7 +230,7 @@ class Attempt(models.Model):
     remote_id = models.CharField(max_length=255, blank=True)
     url = models.TextField(blank=True)
     next_at = models.DateTimeField(null=True)
-    exchanges = models.JSONField(null=True, help_text="What was asked and answered, where it did not get through.")
+    exchanges = models.JSONField(null=True, help_text="The last requests to the network, and its answers.")
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["target", "started_at"], name="attempt_of_target")]

@@ -132,8 +132,7 @@ class Publish:
         if not registry.is_configured(self.connector):
             message = f"This installation has no credentials for {self.connector.name}."
             raise Unavailable(message, who_acts=WhoActs.OPERATOR)
-        self.session = registry.session(self.account.platform, self.account.workspace)
-        self.exchanges = self.session.exchanges
+        self.session = registry.session(self.account.platform, self.account.workspace, exchanges=self.exchanges)
         content = compose(self.target.post, self.account, self.connector, self.media)
         if self.unresolved or self.target.parts:  # it is what was sent, whatever the settings say by now
             content = replace(content, text=self.target.sent_text)

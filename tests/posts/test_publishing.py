@@ -303,14 +303,18 @@ def test_an_outcome_that_cannot_be_settled_is_left_to_the_look(
     assert (left.status, left.outcome_unknown, left.remote_id) == ("publishing", True, "")
 
 
-def test_what_went_wrong_at_the_network_is_kept_with_the_attempt(
+def test_what_was_asked_of_the_network_is_kept_with_each_attempt(
     workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session, told = NetworkSession(), {"method": "POST", "url": "https://network.example/1", "status": 400}
-    session.exchanges.append(told)
-    monkeypatch.setattr(registry, "session", lambda *_: session)
-    network.committed = [Rejected("No.")]
+    told = {"method": "POST", "url": "https://network.example/1", "status": 201}
+
+    def session(*_: Any, exchanges: list[Any]) -> NetworkSession:
+        exchanges.append(told)
+        return NetworkSession(exchanges=exchanges)
+
+    monkeypatch.setattr(registry, "session", session)
 
     target = publish(make_due(workspace))
 
+    assert target.status == "published"
     assert [attempt.exchanges for attempt in Attempt.objects.filter(target=target)] == [[told]]
