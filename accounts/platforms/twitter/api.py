@@ -14,6 +14,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.http import decoded, dig, dig_text, is_unclear, reset_after, retry_after, said
+from ouipost.phrases import Phrase
 
 API = "https://api.x.com/2"
 QUOTAS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
@@ -46,9 +47,13 @@ class Problem:
 def classify(answer: Answer) -> PlatformError:
     """Return what a refusal means, by the problem's type and words rather than its status."""
     problem = Problem.of(answer)
-    named = f" and the code {problem.code}" if problem.code else ""
+    named = Phrase(" and the code {code}", code=problem.code) if problem.code else ""
     facts: dict[str, Any] = {
-        "message": said("X", problem.detail, otherwise=f"answered with status {answer.status}{named}."),
+        "message": said(
+            "X",
+            problem.detail,
+            otherwise=Phrase("answered with status {status}{named}.", status=answer.status, named=named),
+        ),
         "status": answer.status,
         "network_code": problem.code,
     }
