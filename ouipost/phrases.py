@@ -25,6 +25,10 @@ class Phrase(str):
         return (self.template,), self.values
 
 
+class Ours(str):
+    """A value of a phrase that is a text of ours too: a state, or a sentence that was stored."""
+
+
 def joined(parts: Sequence[str], separator: str = ", ") -> str:
     """Return these as one text, of which each part is translated by itself."""
     values = {f"part{number}": part for number, part in enumerate(parts)}
@@ -34,6 +38,11 @@ def joined(parts: Sequence[str], separator: str = ", ") -> str:
 def either(parts: Sequence[str]) -> str:
     """Return these as "one or another"."""
     return reduce(lambda some, last: Phrase("{some} or {last}", some=some, last=last), parts)
+
+
+def several(parts: Sequence[str]) -> str:
+    """Return these as "one; another"."""
+    return reduce(lambda some, last: Phrase("{some}; {last}", some=some, last=last), parts)
 
 
 def both(parts: Sequence[str]) -> str:

@@ -75,10 +75,10 @@ def decoded(answer: Answer) -> Any:
 def said(network: str, message: Any, *, otherwise: str) -> str:
     """Return one line that quotes the network, fit to be stored and shown: nothing unprintable, no tokens."""
     if isinstance(message, Phrase):
-        return Phrase("{network} says: {words}", network=network, words=message)
+        return Phrase("{network} says: {ours}", network=network, ours=message)
     words = fit_to_show(message)[: LONGEST_MESSAGE - len(f"{network} says: ")]
     if words:
-        return Phrase("{network} says: {words}", network=network, words=words)
+        return Phrase("{network} says: {quoted}", network=network, quoted=words)
     return Phrase("{network} {otherwise}", network=network, otherwise=otherwise)
 
 

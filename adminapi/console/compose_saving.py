@@ -24,6 +24,7 @@ from ouipost.api.transactions import in_transaction
 from ouipost.claims import database_now
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
+from ouipost.translating import translated
 from posts import files, schedules, services, uploads
 from posts.destinations import AccountNotConnected
 from posts.models import Media, Post, PostStatus, Schedule
@@ -152,7 +153,8 @@ def refusal(error: DomainError, sheet: Sheet) -> Errors:
         return found
     accounts = {account.pk: account.name for account in sheet.accounts}
     named = ", ".join(accounts.get(name) or network_name(name) for name in error.details.get("platforms", []))
-    return {FIELD_OF.get(type(error), ""): [f"{error.message} ({named})" if named else error.message]}
+    message = translated(error.message)
+    return {FIELD_OF.get(type(error), ""): [f"{message} ({named})" if named else message]}
 
 
 def place_of(issue: dict[str, Any], sheet: Sheet) -> str:

@@ -33,6 +33,7 @@ from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, Replay, Webhook
 from ouipost.events.operator import OperatorAdmin
 from ouipost.outbound import Blocked, check_url
+from ouipost.translating import translated
 
 WRITTEN = ("url", "events", "workspace_ids", "is_active")
 BESIDE = 10
@@ -99,7 +100,7 @@ class WebhookForm(forms.ModelForm[Webhook]):
         try:
             signing.normal_secret(given)
         except signing.BadSecret as error:
-            raise forms.ValidationError(str(error)) from error
+            raise forms.ValidationError(translated(*error.args)) from error
         return given
 
 
@@ -271,5 +272,5 @@ def _refusal(url: str) -> str:
     try:
         check_url(url)
     except Blocked as error:
-        return str(error)
+        return translated(*error.args)
     return ""
