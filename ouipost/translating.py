@@ -15,23 +15,29 @@ from django.utils.translation import get_language, gettext
 from ouipost.phrases import Ours, Phrase
 
 PLACE = re.compile(r"\{(\w+)(!r)?[^}]*\}")
-QUOTED = ("quoted", "network", "name")
+SENTENCE = re.compile(r"\. ")
+QUOTED = ("quoted", "network")
 """Places that hold what is no text of ours."""
 
 _announced: dict[str, re.Pattern[str]] = {}
 
 
-def announce(templates: Iterable[str]) -> None:
-    """Let the texts that were made from these templates be recognized; the first that fits a text counts."""
+def announce(templates: Iterable[str], *, networks: Iterable[str]) -> None:
+    """Let the texts that were made from these templates be recognized; the first that fits a text counts.
+
+    `networks` are the names that the place {network} can hold.
+    """
+    names = "|".join(map(re.escape, networks))
     for template in templates:
-        _announced[template] = _pattern(template)
+        _announced[template] = _pattern(template, names)
 
 
-def _pattern(template: str) -> re.Pattern[str]:
+def _pattern(template: str, names: str) -> re.Pattern[str]:
     pattern, end = "", 0
     for place in PLACE.finditer(template):
         quote = "['\"]" if place[2] else ""
-        pattern += f"{re.escape(template[end : place.start()])}{quote}(?P<{place[1]}>.+?){quote}"
+        held = names if place[1] == "network" else ".+?"
+        pattern += f"{re.escape(template[end : place.start()])}{quote}(?P<{place[1]}>{held}){quote}"
         end = place.end()
     return re.compile(pattern + re.escape(template[end:]), re.DOTALL)
 
@@ -43,7 +49,16 @@ def translated(text: str) -> str:
     if isinstance(text, Phrase):
         return _said(text.template, text.values)
     found = gettext(text)
-    return found if found != text else _recognized(text)
+    return found if found != text else _in_parts(text) or _recognized(text)
+
+
+def _in_parts(text: str) -> str:
+    """Return two texts that were put one after the other, where both are ours; else nothing."""
+    for end in SENTENCE.finditer(text):
+        first, second = text[: end.start() + 1], text[end.end() :]
+        if (told := translated(second)) != second and (said := translated(first)) != first:
+            return f"{said} {told}"
+    return ""
 
 
 def _recognized(text: str) -> str:

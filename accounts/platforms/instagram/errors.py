@@ -85,7 +85,7 @@ def failure(reason: str) -> PlatformError:
     """Return what it means that a container failed; the subcode stands in the text of its status."""
     found = SUBCODE.search(reason)
     subcode = found[0] if found else ""
-    words = WORDS.get(subcode, Phrase("it says: {reason}", reason=reason) if reason else Phrase("it does not say why"))
+    words = WORDS.get(subcode, Phrase("it says: {quoted}", quoted=reason) if reason else Phrase("it does not say why"))
     kind = MakeAgain if subcode in MADE_AGAIN | TRANSIENT | NOT_READY else ProcessingFailed
     return kind(
         Phrase("{network} could not use the file: {words}.", network=NAME, words=words),

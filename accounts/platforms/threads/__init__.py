@@ -131,7 +131,7 @@ class Threads(ContainerConnector):
         return limit_of(self.get(session, operation.account, path, fields=fields), usage, config)
 
     def failure(self, reason: str) -> PlatformError:
-        words = WORDS.get(reason, Phrase("it says: {reason}", reason=reason) if reason else WORDS["UNKNOWN"])
+        words = WORDS.get(reason, Phrase("it says: {quoted}", quoted=reason) if reason else WORDS["UNKNOWN"])
         kind = MakeAgain if reason in MADE_AGAIN or not reason else ProcessingFailed
         return kind(
             Phrase("Threads could not use the file: {words}.", words=words), network_code=reason, code="MEDIA_REJECTED"

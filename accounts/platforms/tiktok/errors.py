@@ -16,7 +16,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said
-from ouipost.phrases import Phrase, joined
+from ouipost.phrases import Phrase
 
 NAME = "TikTok"
 OK = "ok"
@@ -87,11 +87,11 @@ def _told(answer: Answer, code: str) -> str:
     )
     is_known = code in {"", *REFUSALS, *TOKEN_IS_OVER, *DAY_IS_FULL, *MINUTE_IS_FULL, *TRANSIENT}
     log_id = dig_text(error, "log_id")
-    notes = [
-        *([] if is_known else [Phrase("unknown code {code}", code=code)]),
-        *([f"log_id {log_id}"] if log_id else []),
-    ]
-    return Phrase("{message} ({notes})", message=message, notes=joined(notes)) if notes else message
+    if is_known:
+        return Phrase("{message} (log_id {log_id})", message=message, log_id=log_id) if log_id else message
+    if log_id:
+        return Phrase("{message} (unknown code {code}, log_id {log_id})", message=message, code=code, log_id=log_id)
+    return Phrase("{message} (unknown code {code})", message=message, code=code)
 
 
 def given_up(reason: str) -> PlatformError:

@@ -47,17 +47,18 @@ class Problem:
 def classify(answer: Answer) -> PlatformError:
     """Return what a refusal means, by the problem's type and words rather than its status."""
     problem = Problem.of(answer)
-    named = Phrase(" and the code {code}", code=problem.code) if problem.code else ""
     facts: dict[str, Any] = {
-        "message": said(
-            "X",
-            problem.detail,
-            otherwise=Phrase("answered with status {status}{named}.", status=answer.status, named=named),
-        ),
+        "message": said("X", problem.detail, otherwise=_otherwise(answer.status, problem.code)),
         "status": answer.status,
         "network_code": problem.code,
     }
     return _spent(answer, problem, facts) or _refused(answer, problem, facts)
+
+
+def _otherwise(status: int, code: str) -> str:
+    if code:
+        return Phrase("answered with status {status} and the code {code}.", status=status, code=code)
+    return Phrase("answered with status {status}.", status=status)
 
 
 def _spent(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError | None:
