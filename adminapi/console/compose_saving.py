@@ -126,7 +126,7 @@ def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor) -> Media
             media = in_transaction(lambda: _attach(sheet, stored, values, actor))
     except DomainError as error:
         told = [text for texts in refusal(error, sheet).values() for text in texts]
-        sheet.refuse({"files": [f"{given.name}: {text}" for text in told]})
+        sheet.refuse({"files": [f"{given.name}: {translated(text)}" for text in told]})
         return None
     sheet.post = media.post
     sheet.files.append(File(media=media, alt_text=media.alt_text))
