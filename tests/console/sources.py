@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from django.conf import settings
@@ -18,6 +19,12 @@ def modules() -> Iterator[Path]:
                 yield path
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Return all that stands in a module."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
 def called(node: ast.AST) -> str:
     """Return the name of what this node calls, empty where it calls nothing by a name."""
     match node:
@@ -29,7 +36,7 @@ def called(node: ast.AST) -> str:
 def templates(path: Path, *callers: str) -> list[str]:
     """Return the literal first arguments of these calls."""
     found = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         match node:
             case ast.Call(args=[ast.Constant(value=str() as text), *_]) if called(node) in callers:
                 found.append(text)
