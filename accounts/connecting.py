@@ -31,6 +31,7 @@ from accounts.platforms.base import (
 from accounts.tokens import refresh_time
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, record
+from ouipost.phrases import Phrase
 from workspaces.models import Workspace
 
 EXPIRES_IN = 600
@@ -176,9 +177,9 @@ def complete(
     if connection.account is not None:
         candidates = [each for each in candidates if each.remote_id == connection.account.remote_id]
         if not candidates:
-            raise OAuthExchangeFailed("The sign-in opened another account than the one to reconnect.")
+            raise OAuthExchangeFailed(Phrase("The sign-in opened another account than the one to reconnect."))
     if not candidates:
-        raise OAuthExchangeFailed("The sign-in opened no account that can be published to: grant at least one.")
+        raise OAuthExchangeFailed(Phrase("The sign-in opened no account that can be published to: grant at least one."))
     connection.seal(_dump(candidates))
     connection.save(update_fields=["sealed"])
     if len(candidates) == 1:
@@ -189,7 +190,7 @@ def complete(
 def refuse(workspace: Workspace, *, state: str, error: str, key_id: str, actor: Actor, now: datetime) -> None:
     """Use up the state of a sign-in that the person refused; always raises OAuthExchangeFailed."""
     _take(workspace, state=state, key_id=key_id, actor=actor, now=now)
-    raise OAuthExchangeFailed("The person did not grant access.", reason=error[:200])
+    raise OAuthExchangeFailed(Phrase("The person did not grant access."), reason=error[:200])
 
 
 def select(
@@ -204,7 +205,7 @@ def select(
     known = {each.remote_id for each in candidates}
     unknown = sorted(set(chosen or []) - known)
     if unknown:
-        raise InvalidInput(select=[f"Not among the candidates: {', '.join(unknown)}."])
+        raise InvalidInput(select=[Phrase("Not among the candidates: {unknown}.", unknown=", ".join(unknown))])
     wanted = known if chosen is None else set(chosen)
     return _connect(connection, [each for each in candidates if each.remote_id in wanted], actor=actor, now=now)
 
@@ -224,7 +225,7 @@ def _candidates(connection: Connection, *, code: str, now: datetime) -> list[Can
     connector = registry.connector(connection.platform, connection.workspace)
     if isinstance(connector, PasswordConnector):
         if not secrets.compare_digest(connection.code_digest, digest(code)):
-            raise OAuthExchangeFailed("The code is not the one that the sign-in page gave.")
+            raise OAuthExchangeFailed(Phrase("The code is not the one that the sign-in page gave."))
         return _load(connection.unseal())
     session = registry.session(connection.platform, connection.workspace)
     try:
@@ -237,15 +238,15 @@ def _candidates(connection: Connection, *, code: str, now: datetime) -> list[Can
         )
         return connector.candidates(session, tokens)
     except PlatformError as error:
-        raise OAuthExchangeFailed(f"{_verdict(error)}: {error.message}") from error
+        raise OAuthExchangeFailed(Phrase("{verdict}: {error}", verdict=_verdict(error), error=error.message)) from error
 
 
 def _verdict(error: PlatformError) -> str:
     if error.acts == WhoActs.OPERATOR:
-        return "The sign-in needs this installation's operator first"
+        return Phrase("The sign-in needs this installation's operator first")
     if isinstance(error, Rejected | AuthExpired):
-        return "The network refused the sign-in"
-    return "The sign-in could not be completed, start again"
+        return Phrase("The network refused the sign-in")
+    return Phrase("The sign-in could not be completed, start again")
 
 
 @transaction.atomic

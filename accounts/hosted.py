@@ -23,6 +23,7 @@ from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import Candidate
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
+from ouipost.translating import translated
 from workspaces.models import ApiKey, User, Workspace
 
 BEGUN_HERE = "signing_in"
@@ -185,8 +186,8 @@ def _reason(connection: Connection | None, error: DomainError) -> tuple[str, str
             return _("This sign-in cannot go on"), says
         case connecting.OAuthExchangeFailed() if error.details.get("reason") in DENIALS:
             return _("Nothing was connected"), _("Access was not allowed at %(network)s.") % {"network": network}
-    reason = error.details.get("reason", "")
-    return _("Nothing was connected"), f"{error.message} ({reason})" if reason else error.message
+    reason, told = error.details.get("reason", ""), translated(error.message)
+    return _("Nothing was connected"), f"{told} ({reason})" if reason else told
 
 
 def _again(request: HttpRequest, connection: Connection | None) -> str:

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from accounts import platforms
 from accounts.models import Pause, PauseScope, SocialAccount
+from ouipost.phrases import Phrase
 from ouipost.rows import Statement, compiled, fetch
 
 NAMES = {platform.id: platform.name for platform in platforms.ALL}
@@ -66,12 +67,16 @@ def time_paused(pauses: Collection[Pause], *, since: datetime, until: datetime) 
 def told(pause: Pause) -> str:
     """Return in words what is paused, and why."""
     what = {
-        PauseScope.ALL: "all publishing",
-        PauseScope.NETWORK: f"all publishing to {NAMES.get(pause.subject_id, pause.subject_id)}",
-        PauseScope.WORKSPACE: "all publishing of this workspace",
-        PauseScope.ACCOUNT: "all publishing to this account",
+        PauseScope.ALL: Phrase("all publishing"),
+        PauseScope.NETWORK: Phrase(
+            "all publishing to {network}", network=NAMES.get(pause.subject_id, pause.subject_id)
+        ),
+        PauseScope.WORKSPACE: Phrase("all publishing of this workspace"),
+        PauseScope.ACCOUNT: Phrase("all publishing to this account"),
     }
-    return f"The operator has paused {what[PauseScope(pause.scope)]}: {pause.reason.rstrip('.')}."
+    return Phrase(
+        "The operator has paused {what}: {quoted}.", what=what[PauseScope(pause.scope)], quoted=pause.reason.rstrip(".")
+    )
 
 
 def left_alone(pauses: Sequence[Pause]) -> tuple[list[str], list[str]]:

@@ -12,6 +12,7 @@ from accounts.platforms.base import App, Connector
 from accounts.session import NetworkSession
 from accounts.traffic import SANDBOX
 from ouipost.errors import DomainError
+from ouipost.phrases import Phrase
 from workspaces.models import Workspace
 
 SANDBOX_APP = App(client_id="sandbox", client_secret="sandbox")  # noqa: S106 (the simulator takes any)
@@ -42,7 +43,9 @@ def connector(platform_id: str, workspace: Workspace) -> Connector:
     """Return the connector as this workspace uses it; raises PlatformNotConfigured where there is none."""
     platform = get(platform_id, sandbox=workspace.is_sandbox)
     if not is_configured(platform):
-        raise PlatformNotConfigured(f"{platform.name} cannot be connected on this installation.", platform=platform_id)
+        raise PlatformNotConfigured(
+            Phrase("{network} cannot be connected on this installation.", network=platform.name), platform=platform_id
+        )
     return platform
 
 

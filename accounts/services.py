@@ -13,6 +13,7 @@ from accounts.platforms.base import Account, PlatformError, Unavailable
 from ouipost.crypto import CannotDecrypt
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, record
+from ouipost.phrases import Phrase
 from workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Act
 
 def _set_default(account: SocialAccount, is_default: bool, *, actor: Actor) -> None:
     if not is_default and account.is_default:
-        raise InvalidInput(is_default=["Make another account of this platform the default instead."])
+        raise InvalidInput(is_default=[Phrase("Make another account of this platform the default instead.")])
     if is_default:
         others = SocialAccount.objects.filter(workspace=account.workspace_id, default_of=account.platform)
         for other in others.exclude(pk=account.pk):

@@ -12,6 +12,7 @@ from accounts.exchanges import MOST_KEPT, Exchange, describe
 from accounts.platforms.base import Answer, Unavailable, Unknown, WhoActs
 from ouipost import outbound
 from ouipost.events.masking import MASK, is_secret_name
+from ouipost.phrases import Phrase
 
 SHORTEST_SECRET = 8
 
@@ -52,7 +53,7 @@ class NetworkSession:
     ) -> Answer:
         seconds = min(timeout, self.deadline - time.monotonic())
         if seconds <= 0:
-            raise Unavailable("No time was left for the request.")
+            raise Unavailable(Phrase("No time was left for the request."))
         self.requests += 1
         began = time.monotonic()
         try:
@@ -68,15 +69,15 @@ class NetworkSession:
                 max_bytes=max_bytes,
             )
         except outbound.Blocked as error:
-            message = "This installation does not allow the address; its operator can allow it."
+            message = Phrase("This installation does not allow the address; its operator can allow it.")
             raise Unavailable(message, who_acts=WhoActs.OPERATOR) from error
         except outbound.NotSent as error:
             self._count(calls.LOST, began)
-            raise Unavailable("The network could not be reached.") from error
+            raise Unavailable(Phrase("The network could not be reached.")) from error
         except outbound.AnswerLost as error:
             self._count(calls.LOST, began)
             self._note(method, url, began, status=None, answer=b"", params=params, data=data, json=json, files=files)
-            raise Unknown("The network gave no whole answer.") from error
+            raise Unknown(Phrase("The network gave no whole answer.")) from error
         self._count(calls.outcome_of(answer.status), began)
         is_refused = answer.status >= HTTPStatus.BAD_REQUEST
         body, told = answer.body, answer.body

@@ -13,6 +13,7 @@ from ouipost import claims
 from ouipost.claims import Claim
 from ouipost.crypto import CannotDecrypt
 from ouipost.events.journal import SYSTEM, record
+from ouipost.phrases import Phrase
 
 logger = logging.getLogger(__name__)
 
@@ -63,9 +64,9 @@ def is_stale(account: SocialAccount, *, now: datetime) -> bool:
 def require_usable(account: SocialAccount, *, now: datetime) -> None:
     """Raise AuthExpired where the account has no token, or one that ends before a call could use it."""
     if not account.access_token:
-        raise AuthExpired("The account is not connected any more.")
+        raise AuthExpired(Phrase("The account is not connected any more."))
     if account.refresh_token and is_stale(account, now=now):
-        raise AuthExpired("The access token has ended.")
+        raise AuthExpired(Phrase("The access token has ended."))
 
 
 def renew(account: SocialAccount, error: AuthExpired) -> bool:
@@ -141,7 +142,7 @@ def obstacle(error: Exception) -> Unavailable:
     if isinstance(error, registry.PlatformNotConfigured):
         return Unavailable(error.message, who_acts=WhoActs.OPERATOR)
     if not isinstance(error, PlatformError):
-        message = "The stored tokens cannot be opened; the operator's log has the cause."
+        message = Phrase("The stored tokens cannot be opened; the operator's log has the cause.")
         return Unavailable(message, who_acts=WhoActs.OPERATOR)
     code = None if isinstance(error, Unknown) else error.error_code
     return Unavailable(

@@ -33,6 +33,7 @@ from accounts.serializers import (
 from ouipost.api.viewsets import ApiViewSet, Lists, Retrieves
 from ouipost.events.journal import Actor
 from ouipost.ids import PATTERN
+from ouipost.translating import translated
 from workspaces.models import ApiKey, KeyMode, Mode, Workspace
 from workspaces.scoping import WorkspaceViewSet
 
@@ -189,7 +190,7 @@ def connect(request: HttpRequest, platform: str) -> HttpResponse:
     try:
         connection = connecting.find_by_state(state, platform=platform, now=now)
     except connecting.OAuthStateInvalid as error:
-        return render(request, "accounts/connect.html", {"refusal": error.message}, status=422)
+        return render(request, "accounts/connect.html", {"refusal": translated(error.message)}, status=422)
     network = registry.get(platform)
     page = {"network": network, "state": state, "workspace": connection.workspace.name, "given": request.POST}
     if request.method == "GET":
@@ -205,5 +206,5 @@ def connect(request: HttpRequest, platform: str) -> HttpResponse:
     try:
         code = connecting.sign_in(connection, credentials, actor=Actor.from_request(request), now=now)
     except PlatformError as error:
-        return render(request, "accounts/connect.html", page | {"problem": error.message}, status=422)
+        return render(request, "accounts/connect.html", page | {"problem": translated(error.message)}, status=422)
     return HttpResponseRedirect(connecting.with_query(connection.callback_url, code=code, state=state))

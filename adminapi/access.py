@@ -16,6 +16,7 @@ from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import StrictInput, Text
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
+from ouipost.phrases import Phrase
 from workspaces import users
 from workspaces.models import User
 
@@ -127,7 +128,7 @@ class ProfileViewSet(AdminViewSet[User]):
         try:
             logins.prove(self.user.email, current or "", actor=self.actor, now=timezone.now(), user=self.user)
         except InvalidCredentials as error:
-            raise InvalidInput(current_password=["This is not the present password."]) from error
+            raise InvalidInput(current_password=[Phrase("This is not the present password.")]) from error
 
     def _change(self, values: dict[str, Any]) -> User:
         return users.update_user(self.user, values=values, actor=self.actor, now=timezone.now())

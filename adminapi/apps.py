@@ -16,3 +16,4 @@ class AdminapiConfig(AppConfig):
 
         admin.site.index_template = "console/overview.html"
         words.translate_names(admin.site)
+        words.announce_texts()

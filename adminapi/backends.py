@@ -11,6 +11,7 @@ from adminapi import logins
 from adminapi.logins import InvalidCredentials, TooManyLoginAttempts
 from adminapi.passwords import TooManyLogins
 from ouipost.events.journal import Actor, record
+from ouipost.translating import translated
 from workspaces.models import User
 
 
@@ -28,6 +29,6 @@ class CountedBackend(ModelBackend):
         except InvalidCredentials:
             return None
         except (TooManyLoginAttempts, TooManyLogins) as error:
-            raise ValidationError(error.message) from error  # shown by the form that asks
+            raise ValidationError(translated(error.message)) from error  # shown by the form that asks
         record("logged_in", user, actor=actor, email=user.email)
         return user

@@ -24,6 +24,7 @@ from analytics.totals import SUMMED
 from ouipost.api.csv import CSV, CSV_TYPE, JSON, csv_answer, wants_csv
 from ouipost.api.schema import JSON_TYPE
 from ouipost.errors import InvalidInput
+from ouipost.phrases import Phrase
 from ouipost.replica import on_replica
 from posts import pausing
 from workspaces.models import Workspace
@@ -161,7 +162,7 @@ class FiguresViewSet(AdminViewSet[Workspace]):
         """Report what was gained in a period, in all and by workspace, and how much the API was used."""
         as_csv, days = wants_csv(request), DAYS.get(request.query_params.get("period", USUAL))
         if days is None:
-            raise InvalidInput(period=[f"Must be one of {', '.join(DAYS)}."])
+            raise InvalidInput(period=[Phrase("Must be one of {choices}.", choices=", ".join(DAYS))])
         figures = Figures.for_user(self.user)
         period = Period(first=figures.today - timedelta(days=days - 1), last=figures.today, zone=UTC)
         if as_csv:

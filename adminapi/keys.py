@@ -16,6 +16,7 @@ from ouipost.api.inputs import Boolean, Choice, Instant, Items, StrictInput, Str
 from ouipost.api.viewsets import Lists
 from ouipost.errors import InvalidInput
 from ouipost.ids import PATTERN
+from ouipost.phrases import Phrase
 from workspaces import keys
 from workspaces.models import ApiKey, KeyMode, Mode, Tier, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
@@ -180,9 +181,9 @@ def checked(values: Mapping[str, Any], *, mode: str, present: Collection[str] = 
         if pk in present:
             continue
         if pk not in modes:
-            problems[f"workspaces.{place}"] = ["There is no such workspace."]
+            problems[f"workspaces.{place}"] = [Phrase("There is no such workspace.")]
         elif mode == KeyMode.TEST and modes[pk] != Mode.SANDBOX:
-            problems[f"workspaces.{place}"] = ["A test key sees sandbox workspaces only."]
+            problems[f"workspaces.{place}"] = [Phrase("A test key sees sandbox workspaces only.")]
     if problems:
         raise InvalidInput(**problems)
     return stored | {"workspace_ids": list(dict.fromkeys(values["workspaces"]))}

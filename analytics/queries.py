@@ -8,6 +8,7 @@ from accounts import registry
 from analytics.periods import A_DAY, Granularity, Period, day_of
 from ouipost.api.moments import NotAMoment, parse_bound
 from ouipost.errors import InvalidInput
+from ouipost.phrases import Phrase, joined
 
 USUAL_DAYS = 30
 HOURS_KEPT_DAYS = 35
@@ -26,7 +27,7 @@ def read_period(parameters: Mapping[str, str], *, zone: str, now: datetime) -> P
     first, last = (_read_day(parameters, name, zone=zone, problems=problems) for name in ("from", "to"))
     granularity = read_granularity(parameters, problems=problems) or Granularity.DAY
     if parameters.get("platform", registry.IDS[0]) not in registry.IDS:
-        problems["platform"] = [f"Must be one of {', '.join(registry.IDS)}."]
+        problems["platform"] = [Phrase("Must be one of {choices}.", choices=", ".join(registry.IDS))]
     if problems:
         raise InvalidInput(**problems)
     last = last or max(day_of(now, zone=zone), first or date.min)
@@ -41,7 +42,7 @@ def read_granularity(parameters: Mapping[str, str], *, problems: Problems) -> Gr
     given = parameters.get("granularity")
     if given is None or given in list(Granularity):
         return Granularity(given) if given else None
-    problems["granularity"] = [f"Must be one of {', '.join(Granularity)}."]
+    problems["granularity"] = [Phrase("Must be one of {choices}.", choices=", ".join(Granularity))]
     return None
 
 
@@ -58,16 +59,27 @@ def _read_day(parameters: Mapping[str, str], name: str, *, zone: str, problems: 
 
 def _check(period: Period, *, now: datetime) -> None:
     if period.first > period.last:
-        raise InvalidInput(**{"from": ["Must not be later than `to`."]})
+        raise InvalidInput(**{"from": [Phrase("Must not be later than `to`.")]})
     if period.last - period.first >= timedelta(days=MOST_DAYS):
-        raise InvalidInput(**{"from": [f"At most {MOST_DAYS} days can be reported at once."]})
+        raise InvalidInput(**{"from": [Phrase("At most {days} days can be reported at once.", days=MOST_DAYS)]})
     require_hours(period.first, period.granularity, zone=period.zone, now=now)
     if len(period.buckets) > MOST_BUCKETS:
-        told = f"At most {MOST_BUCKETS} buckets are reported at once, and these are {len(period.buckets)}."
-        raise InvalidInput(granularity=[f"{told} Take longer ones, or fewer days."])
+        told = Phrase(
+            "At most {most} buckets are reported at once, and these are {count}.",
+            most=MOST_BUCKETS,
+            count=len(period.buckets),
+        )
+        raise InvalidInput(granularity=[joined([told, Phrase("Take longer ones, or fewer days.")], " ")])
 
 
 def require_hours(first: date, granularity: Granularity, *, zone: str, now: datetime) -> None:
     """Raise InvalidInput where hours are asked for that are not kept any more."""
     if granularity == Granularity.HOUR and first < day_of(now, zone=zone) - HOURS_KEPT_DAYS * A_DAY:
-        raise InvalidInput(granularity=[f"Hours are kept for {HOURS_KEPT_DAYS} days: take a later day, or `day`."])
+        raise InvalidInput(
+            granularity=[
+                Phrase(
+                    "Hours are kept for {days} days: take a later day, or `day`.",
+                    days=HOURS_KEPT_DAYS,
+                )
+            ]
+        )

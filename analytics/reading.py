@@ -29,6 +29,7 @@ from analytics.plan import QUARTER
 from analytics.settling import Report, settle_all
 from ouipost.claims import Claim, database_now, engine_time
 from ouipost.crypto import CannotDecrypt
+from ouipost.phrases import Phrase
 from ouipost.writer import Runs
 from posts.settling import word
 
@@ -97,7 +98,9 @@ def _report(claim: Claim, due: Due) -> Report:
         error = tokens.obstacle(trouble)
     except Exception:
         logger.exception("Reading the numbers of %s met an error of ours", claim.pk)
-        error = Unavailable("An internal error stopped it; the operator's log has it.", who_acts=WhoActs.OPERATOR)
+        error = Unavailable(
+            Phrase("An internal error stopped it; the operator's log has it."), who_acts=WhoActs.OPERATOR
+        )
     return Report(
         claim=claim,
         at=due.at,
@@ -188,7 +191,7 @@ class Reading:
         except AuthExpired as error:
             if not tokens.renew(self.account, error):
                 wait = engine_time(TOKEN_WAIT_SECONDS).total_seconds()
-                raise Unavailable("The account's token is being renewed.", retry_after=wait) from error
+                raise Unavailable(Phrase("The account's token is being renewed."), retry_after=wait) from error
         try:
             return ask()
         except AuthExpired as error:

@@ -1,5 +1,6 @@
 """A broken rule of the product, in the words that the API answers with."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 
@@ -23,5 +24,5 @@ class InvalidInput(DomainError):
     status = 400
     message = "The request has invalid values."
 
-    def __init__(self, /, **fields: list[str]) -> None:
+    def __init__(self, /, **fields: Sequence[str]) -> None:
         super().__init__(fields=fields)

@@ -16,6 +16,7 @@ from accounts.traffic import Breath
 from ouipost import claims
 from ouipost.claims import Claim, LostClaim
 from ouipost.databases import is_lock_error
+from ouipost.phrases import Phrase
 from ouipost.rows import update_each
 from posts.holding import hold_account, pace_account
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
@@ -271,7 +272,7 @@ def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -
 
 
 def _miss(targets: list[Ready], *, now: datetime) -> None:
-    error = _error("MISSED_WINDOW", "It was due while nothing could run, and is too late now.", WhoActs.CALLER)
+    error = _error("MISSED_WINDOW", Phrase("It was due while nothing could run, and is too late now."), WhoActs.CALLER)
     due = Target.objects.filter(claims.is_due(now), pk__in=[target.pk for target in targets])
     due.update(status=TargetStatus.MISSED, due_at=None, error=error)
 
@@ -280,7 +281,7 @@ def _park(targets: list[Ready]) -> None:
     """Stop trying a target that has taken its worker down again and again."""
     for target in targets:
         logger.error("Target %s was claimed %s times and never settled", target.pk, target.claim_count)
-        error = _error("WORKER_CRASH_LOOP", "It stopped the worker again and again.", WhoActs.OPERATOR)
+        error = _error("WORKER_CRASH_LOOP", Phrase("It stopped the worker again and again."), WhoActs.OPERATOR)
         held = Target.objects.filter(pk=target.pk, fence=target.fence)
         held.update(
             status=TargetStatus.NEEDS_REVIEW,

@@ -10,6 +10,7 @@ from django.db.models import Q
 from accounts import registry
 from accounts.models import SocialAccount
 from ouipost.errors import DomainError, InvalidInput
+from ouipost.phrases import Phrase
 from ouipost.rows import REMEMBERED, Statement, compiled, fetch, insert_each
 from posts.models import Post, Target
 from workspaces.models import Workspace
@@ -33,7 +34,8 @@ class Destinations:
     @property
     def warnings(self) -> list[str]:
         return [
-            f"No {platform} account is connected: the post cannot be scheduled before." for platform in self.missing
+            Phrase("No {platform} account is connected: the post cannot be scheduled before.", platform=platform)
+            for platform in self.missing
         ]
 
 
@@ -52,7 +54,9 @@ def resolve(
     unknown = [name for name in given if name not in {*registry.IDS, *known, *gone}]
     problems = override_problems(workspace, overrides or {})
     if unknown:
-        problems["platforms"] = [f"Neither a platform nor a connected account: {', '.join(unknown)}."]
+        problems["platforms"] = [
+            Phrase("Neither a platform nor a connected account: {unknown}.", unknown=", ".join(unknown))
+        ]
     if problems:
         raise InvalidInput(**problems)
     chosen = [defaults.get(name) or known.get(name) for name in given]
@@ -91,11 +95,14 @@ def override_problems(workspace: Workspace, platform_content: Mapping[str, Any])
         return {}
     connected = SocialAccount.objects.connected().filter(workspace=workspace, pk__in=accounts)
     platforms = dict(connected.values_list("pk", "platform"))
-    problems = {f"platform_content.{key}": ["No such connected account."] for key in accounts - set(platforms)}
+    missing = accounts - set(platforms)
+    problems: dict[str, list[str]] = {
+        f"platform_content.{key}": [Phrase("No such connected account.")] for key in missing
+    }
     for key, platform in platforms.items():
         known = registry.get(platform).option_names()
         unknown = [name for name in platform_content[key].get("options", {}) if name not in known]
-        problems |= {f"platform_content.{key}.options.{name}": ["Unknown option."] for name in unknown}
+        problems |= {f"platform_content.{key}.options.{name}": [Phrase("Unknown option.")] for name in unknown}
     return problems
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from django.conf import settings
 
+from ouipost.phrases import Phrase
 from posts import children
 from posts.file_types import DOCUMENT_TYPES
 from posts.intake import Processed, Readable, spooled
 
 CHILD = Path(__file__).with_name("document_child.py")
 WALL_SECONDS = 30
-TOO_COSTLY = "The document takes too much work to look into. Export it again."
+TOO_COSTLY = Phrase("The document takes too much work to look into. Export it again.")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 from django.db import transaction
 
 from ouipost.events.journal import Actor
+from ouipost.phrases import Phrase
 from posts import destinations, files, services, storage
 from posts.intake import InvalidMedia, Processed
 from posts.models import Media, Post
@@ -80,4 +81,4 @@ def _fetch(name: str, path: Path) -> None:
         with storage.open_stored(name) as source, path.open("wb") as target:
             shutil.copyfileobj(source, target)
     except FileNotFoundError as error:
-        raise InvalidMedia("A file of the post is not in the storage any more.", reason="gone") from error
+        raise InvalidMedia(Phrase("A file of the post is not in the storage any more."), reason="gone") from error

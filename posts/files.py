@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404
 from accounts.platforms import base
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, changes, record
+from ouipost.phrases import Phrase
 from posts import counts, storage
 from posts.intake import Processed
 from posts.media_urls import signed_url
@@ -65,7 +66,7 @@ def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor) -> Media:
     locked = _lock(post)
     present = Media.objects.filter(post=locked)
     if present.count() >= settings.MEDIA_PER_POST:
-        raise InvalidInput(file=[f"A post takes at most {settings.MEDIA_PER_POST} files."])
+        raise InvalidInput(file=[Phrase("A post takes at most {most} files.", most=settings.MEDIA_PER_POST)])
     media = Media.objects.create(
         post=locked,
         type=stored.file.type,

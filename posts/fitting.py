@@ -15,6 +15,7 @@ from django.conf import settings
 
 from accounts.platforms.base import Limits, Media, Rejected
 from accounts.platforms.file_rules import most_image_bytes
+from ouipost.phrases import Phrase, joined
 from posts import storage
 from posts.images import Shape, to_jpeg
 from posts.intake import InvalidMedia
@@ -35,7 +36,7 @@ def fit(media: Media, limits: Limits) -> Media:
     if not reasons:
         return media
     if media.animated:
-        reasons.append("as a still picture")
+        reasons.append(Phrase("as a still picture"))
     shape = _shape(limits)
     width, height = _size(media, shape)
     return replace(
@@ -45,7 +46,7 @@ def fit(media: Media, limits: Limits) -> Media:
         width=width,
         height=height,
         frames=1,
-        converted=", ".join(reasons),
+        converted=joined(reasons),
         open=partial(_as_jpeg, media, shape),
         pull_url=partial(_pull_url, media, shape),
     )
@@ -53,19 +54,19 @@ def fit(media: Media, limits: Limits) -> Media:
 
 def _reasons(media: Media, limits: Limits) -> Iterator[str]:
     if media.mime_type not in limits.image_mime_types:
-        yield "written as a JPEG"
+        yield Phrase("written as a JPEG")
     most = most_image_bytes(media, limits)
     if most is not None and media.size > most:
-        yield f"compressed to {limits.max_image_bytes or NO_LIMIT:,} bytes"
+        yield Phrase("compressed to {most:,} bytes", most=limits.max_image_bytes or NO_LIMIT)
     if not media.ratio:
         return
     if limits.min_image_ratio and media.ratio < limits.min_image_ratio:
-        yield "with bars at its left and right"
+        yield Phrase("with bars at its left and right")
     if limits.max_image_ratio and media.ratio > limits.max_image_ratio:
-        yield "with bars above and below"
+        yield Phrase("with bars above and below")
     long, short = max(media.width, media.height), min(media.width, media.height)
     if (limits.max_image_side or long) < long or (limits.max_image_short_side or short) < short:
-        yield "made smaller"
+        yield Phrase("made smaller")
 
 
 def _shape(limits: Limits) -> Shape:

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from accounts import platforms
 from accounts.platforms.base import Recovery, WhoActs
+from ouipost.phrases import Phrase
 from posts.advice import Advice, advise
 from posts.models import Attempt
 
@@ -20,16 +23,16 @@ KEYED = {each.id for each in platforms.ALL if each.recovery == Recovery.KEY}
 TROUBLE_FREE = ("published", "late", "absent", "later", "still_working")
 DEFINITE = ("rejected", "duplicate", "auth_expired", "processing_failed")
 WORDS = {
-    "sent": "{name} has published it.",
-    "taken": "{name} has taken it, and is at work on it.",
-    "found": "{name} had published it: what was sent before has arrived.",
-    "not_found": "{name} does not show it yet. It is looked for once more before anything is sent again.",
-    "unknown": "Whether {name} has it is not known. That is found out before anything is sent again.",
-    "undecided": "Whether {name} has it could not be found out. Look at the account, then resolve the target.",
-    "postponed": "{name} has surely not taken it. It is tried again.",
-    "refused": "{name} has refused it.",
-    "given_up": "{name} has surely not taken it, and the time for trying is over.",
-    "late_answer": "An answer of {name} came when its worker had lost the target to another one.",
+    "sent": _("{name} has published it."),
+    "taken": _("{name} has taken it, and is at work on it."),
+    "found": _("{name} had published it: what was sent before has arrived."),
+    "not_found": _("{name} does not show it yet. It is looked for once more before anything is sent again."),
+    "unknown": _("Whether {name} has it is not known. That is found out before anything is sent again."),
+    "undecided": _("Whether {name} has it could not be found out. Look at the account, then resolve the target."),
+    "postponed": _("{name} has surely not taken it. It is tried again."),
+    "refused": _("{name} has refused it."),
+    "given_up": _("{name} has surely not taken it, and the time for trying is over."),
+    "late_answer": _("An answer of {name} came when its worker had lost the target to another one."),
 }
 """The kinds of attempts."""
 
@@ -143,7 +146,7 @@ def _entry(attempt: Attempt, past: Past, *, kind: str, is_open: bool = False) ->
     return Entry(
         at=attempt.ended_at,
         kind=kind,
-        message=attempt.message if attempt.outcome == "later" else WORDS[kind].format(name=NAMES[past.platform]),
+        message=attempt.message if attempt.outcome == "later" else Phrase(WORDS[kind], name=NAMES[past.platform]),
         target_id=past.target_id,
         platform=past.platform,
         cause=_cause(attempt),

@@ -11,13 +11,14 @@ from typing import Any
 
 from django.conf import settings
 
+from ouipost.phrases import Phrase
 from posts import children
 from posts.file_types import HEAD_BYTES, IMAGE_TYPES, image_format
 from posts.intake import InvalidMedia, Processed, Readable, spooled
 
 CHILD = Path(__file__).with_name("imaging_child.py")
 WALL_SECONDS = 20
-TOO_COSTLY = "The image takes too much work to decode. Make it smaller."
+TOO_COSTLY = Phrase("The image takes too much work to decode. Make it smaller.")
 STORED_MAX_BYTES = 100 * 1024 * 1024
 """An image written anew may be larger than its upload was; this is all that a child may write."""
 
@@ -71,8 +72,10 @@ def _format_of(source: Path) -> str:
     if format_name := image_format(head):
         return format_name
     if not head:
-        raise InvalidMedia("The file is empty. Choose another one.", reason="empty")
-    raise InvalidMedia("The file is no JPEG, PNG, GIF or WebP image. Convert it to one of those.", reason="type")
+        raise InvalidMedia(Phrase("The file is empty. Choose another one."), reason="empty")
+    raise InvalidMedia(
+        Phrase("The file is no JPEG, PNG, GIF or WebP image. Convert it to one of those."), reason="type"
+    )
 
 
 def _run(task: str, **job: Any) -> dict[str, Any]:

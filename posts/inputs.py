@@ -9,6 +9,7 @@ from rest_framework import serializers
 from accounts import platforms, registry
 from ouipost.api.inputs import Choice, Instant, Integer, JsonObject, StrictInput, StringList, Text, ZoneName
 from ouipost.ids import PATTERN
+from ouipost.phrases import Phrase
 
 ACCOUNT_ID = re.compile(f"acc_{PATTERN}")
 OPTIONS = {platform.id: platform.option_names() for platform in platforms.ALL}
@@ -22,7 +23,7 @@ class Link(Text):
     def to_internal_value(self, data: Any) -> str:
         value = super().to_internal_value(data)
         if value and not is_web_address(value):
-            raise serializers.ValidationError("Must be an http or https address.")
+            raise serializers.ValidationError(Phrase("Must be an http or https address."))
         return value
 
 
@@ -39,7 +40,7 @@ def is_web_address(value: str) -> bool:
 def check_hashtags(tags: list[str]) -> list[str]:
     """Return the tags; raises ValidationError where one is not one word."""
     if any(re.search(r"\s", tag.strip()) or not tag.strip("# ") for tag in tags):
-        raise serializers.ValidationError("A hashtag is one word, with or without its #.")
+        raise serializers.ValidationError(Phrase("A hashtag is one word, with or without its #."))
     return tags
 
 
@@ -57,7 +58,7 @@ class OverrideInput(StrictInput):
 
     def validate_options(self, value: dict[str, Any]) -> dict[str, Any]:
         known = self.context["options"]
-        problems = {name: ["Unknown option."] for name in value if known is not None and name not in known}
+        problems = {name: [Phrase("Unknown option.")] for name in value if known is not None and name not in known}
         if problems:
             raise serializers.ValidationError(problems)
         return value
@@ -91,7 +92,7 @@ class PostInput(StrictInput):
     def validate_platforms(self, value: list[str]) -> list[str]:
         unknown = [name for name in value if not _is_destination(name)]
         if unknown:
-            told = f"Neither a platform nor a connected account: {', '.join(unknown)[:500]}."
+            told = Phrase("Neither a platform nor a connected account: {unknown}.", unknown=", ".join(unknown)[:500])
             raise serializers.ValidationError(told)
         return value
 
@@ -100,7 +101,9 @@ class PostInput(StrictInput):
 
     def validate_platform_content(self, value: dict[str, Any]) -> dict[str, Any]:
         if len(value) > MAX_DESTINATIONS:
-            raise serializers.ValidationError(f"At most {MAX_DESTINATIONS} platforms and accounts can be named.")
+            raise serializers.ValidationError(
+                Phrase("At most {most} platforms and accounts can be named.", most=MAX_DESTINATIONS)
+            )
         entries = {key: _override(key, entry) for key, entry in value.items()}
         problems: dict[str, Any] = {key: entry.errors for key, entry in entries.items() if not entry.is_valid()}
         problems |= {key: [_unknown_override(key)] for key in value if not _is_destination(key)}
@@ -121,7 +124,11 @@ def _is_destination(key: str) -> bool:
 def _unknown_override(key: str) -> str:
     """Return what is wrong with this key; an id in the wrong form is told as one that is not there."""
     is_meant_as_id = key.casefold().startswith("acc_")
-    return "No such connected account." if is_meant_as_id else "Neither a platform nor a connected account."
+    return (
+        Phrase("No such connected account.")
+        if is_meant_as_id
+        else Phrase("Neither a platform nor a connected account.")
+    )
 
 
 class NewPostInput(PostInput):
@@ -145,12 +152,14 @@ class ScheduleInput(StrictInput):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "schedule_id" in attrs:
             beside: dict[str, Any] = {
-                name: ["Not together with schedule_id."] for name in ("scheduled_at", "timezone") if name in attrs
+                name: [Phrase("Not together with schedule_id.")]
+                for name in ("scheduled_at", "timezone")
+                if name in attrs
             }
             if beside:
                 raise serializers.ValidationError(beside)
         elif "scheduled_at" not in attrs:
-            raise serializers.ValidationError({"scheduled_at": ["This field is required, or schedule_id."]})
+            raise serializers.ValidationError({"scheduled_at": [Phrase("This field is required, or schedule_id.")]})
         return attrs
 
 
@@ -162,7 +171,7 @@ class ResolveInput(StrictInput):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["outcome"] == "published" and not attrs.get("url"):
-            raise serializers.ValidationError({"url": "The post's address is required."})
+            raise serializers.ValidationError({"url": Phrase("The post's address is required.")})
         return attrs
 
 

@@ -10,6 +10,7 @@ from accounts import pauses, registry
 from accounts.models import Pause, PauseScope, SocialAccount
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor, record
+from ouipost.phrases import Ours, Phrase
 from posts import doorbell
 from posts.models import Target
 from workspaces.models import Workspace
@@ -56,11 +57,17 @@ def resume(scope: str, subject_id: str = "", *, actor: Actor, now: datetime, rea
 def require_subject(scope: str, subject_id: str, *, must_exist: bool) -> None:
     """Raise InvalidInput where the scope needs another id, or one of something that is there."""
     if scope not in PauseScope.values:
-        raise InvalidInput(scope=[f"Must be one of: {', '.join(PauseScope.values)}."])
+        raise InvalidInput(scope=[Phrase("Must be one of: {choices}.", choices=", ".join(PauseScope.values))])
     if (scope == PauseScope.ALL) == bool(subject_id):
-        raise InvalidInput(id=["Leave it out: all means everything." if subject_id else f"Which {scope}?"])
+        raise InvalidInput(
+            id=[
+                Phrase("Leave it out: all means everything.")
+                if subject_id
+                else Phrase("Which {scope}?", scope=Ours(scope))
+            ]
+        )
     if must_exist and subject_id and not _exists(scope, subject_id):
-        raise InvalidInput(id=[f"There is no such {scope}."])
+        raise InvalidInput(id=[Phrase("There is no such {scope}.", scope=Ours(scope))])
 
 
 def _exists(scope: str, subject_id: str) -> bool:

@@ -31,6 +31,7 @@ from accounts.platforms.base import (
 )
 from accounts.session import NetworkSession
 from ouipost.claims import Claim, LostClaim, engine_time
+from ouipost.phrases import Phrase
 from ouipost.writer import Runs, WriterClosed
 from posts import answers
 from posts.claiming import LEASE_SECONDS
@@ -130,7 +131,7 @@ class Publish:
     def _compose(self) -> None:
         """Put together what to send, and the way out; raises Unavailable while the operator has no registration."""
         if not registry.is_configured(self.connector):
-            message = f"This installation has no credentials for {self.connector.name}."
+            message = Phrase("This installation has no credentials for {network}.", network=self.connector.name)
             raise Unavailable(message, who_acts=WhoActs.OPERATOR)
         self.session = registry.session(self.account.platform, self.account.workspace, exchanges=self.exchanges)
         content = compose(self.target.post, self.account, self.connector, self.media)
@@ -162,7 +163,7 @@ class Publish:
             raise
         except Exception:
             logger.exception("Target %s met an error of ours", self.claim.pk)
-            message = "An internal error stopped it; the operator's log has the cause."
+            message = Phrase("An internal error stopped it; the operator's log has the cause.")
             if self.step == "prepare":
                 return Unavailable(message, who_acts=WhoActs.OPERATOR)
             return Unknown(message, who_acts=WhoActs.OPERATOR)
@@ -175,7 +176,7 @@ class Publish:
             return self._find_out() or self._send()
         except AuthExpired as error:
             if not tokens.renew(self.account, error):
-                return Later(seconds=TOKEN_WAIT_SECONDS, message="The account's token is being renewed.")
+                return Later(seconds=TOKEN_WAIT_SECONDS, message=Phrase("The account's token is being renewed."))
         self.operation = replace(self.operation, account=self.account.unseal())
         try:
             return self._find_out() or self._send()
@@ -189,14 +190,14 @@ class Publish:
             return None
         self.step = "recover"
         if self.recovery == Recovery.PARK:
-            return Undecidable(message="The network's answer was lost, and it cannot be asked.")
+            return Undecidable(message=Phrase("The network's answer was lost, and it cannot be asked."))
         self.session.deadline = self._time_before_arming()
         match self._unlinked(self.connector.recover(self.session, self.operation)):
             case []:
                 return self._absent()
             case [one]:
                 return self._with_public_url(one)
-        return Undecidable(message="The account has several posts that can be this one.")
+        return Undecidable(message=Phrase("The account has several posts that can be this one."))
 
     def _asks_by_sending(self) -> bool:
         """Whether the same is sent again under its key; not when it would go out late, or during a pause."""
@@ -208,10 +209,12 @@ class Publish:
         if self.recovery != Recovery.HANDLE and self.target.absences + 1 < LOOKS_BEFORE_ABSENT:
             return Absent()
         if self.target.error and self.target.error["code"] == Duplicate.code:
-            return Undecidable(message="The network says that it has this post, but the account does not show it.")
+            return Undecidable(
+                message=Phrase("The network says that it has this post, but the account does not show it.")
+            )
         self.unresolved = False
         if gave_up(self.target, now=self.started_at):
-            return Unavailable("It did not arrive, and the time for trying is over.")
+            return Unavailable(Phrase("It did not arrive, and the time for trying is over."))
         return None
 
     def _unlinked(self, found: list[Published]) -> list[Published]:
@@ -230,7 +233,7 @@ class Publish:
         if paused is not None:
             return Held(seconds=0, message=pauses.told(paused))
         if self.claim.seconds_left < engine_time(VISIBLE_CALL_SECONDS + GUARD_SECONDS).total_seconds():
-            return Later(seconds=0, message="The worker was held up; nothing was sent.")
+            return Later(seconds=0, message=Phrase("The worker was held up; nothing was sent."))
         self.step = "commit"
         self.session.deadline = time.monotonic() + engine_time(VISIBLE_CALL_SECONDS).total_seconds()
         return self._with_public_url(self.connector.commit(self.session, self.operation))

@@ -11,6 +11,7 @@ from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms import rules
 from accounts.platforms.base import Connector, Content, Issue, Media
 from ouipost.errors import DomainError
+from ouipost.phrases import Phrase
 from posts.content import compose
 from posts.media_urls import is_public
 from posts.models import Post
@@ -65,9 +66,12 @@ def _of_reach(content: Content, account: SocialAccount, platform: Connector) -> 
         yield Issue(
             rule="public_address_needed",
             field="media",
-            message=f"{platform.name} fetches files from this installation, and cannot reach its address from outside.",
+            message=Phrase(
+                "{network} fetches files from this installation, and cannot reach its address from outside.",
+                network=platform.name,
+            ),
             actual=settings.PUBLIC_BASE_URL,
-            fix="The operator sets PUBLIC_BASE_URL to an https address that the internet can reach.",
+            fix=Phrase("The operator sets PUBLIC_BASE_URL to an https address that the internet can reach."),
         )
 
 
@@ -76,14 +80,14 @@ def _of_connection(account: SocialAccount, platform: Connector) -> Iterator[Issu
         yield Issue(
             rule="account_not_connected",
             field="platforms",
-            message=f"No account is connected for {platform.name}.",
+            message=Phrase("No account is connected for {network}.", network=platform.name),
             fix=f'POST /api/accounts {{"platform": "{platform.id}"}}',
         )
     elif account.status == AccountStatus.EXPIRED:
         yield Issue(
             rule="account_expired",
             field="platforms",
-            message=f"{account.name} must be reconnected before this post can go out.",
+            message=Phrase("{account} must be reconnected before this post can go out.", account=account.name),
             severity="warning",
             fix=f"POST /api/accounts/{account.pk}/reconnect",
         )

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from accounts import registry
 from accounts.models import SocialAccount
 from ouipost.api.inputs import Boolean, Choice, Items, StrictInput, StringList, Text, ZoneName
+from ouipost.phrases import Phrase
 from posts.slots import DAYS
 
 MAX_SLOTS = 168
@@ -19,7 +20,7 @@ CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 class ClockTime(Text):
     """A time of the day by the wall clock, HH:MM."""
 
-    default_error_messages = {"clock": "Must be a time of day such as 09:00."}
+    default_error_messages = {"clock": Phrase("Must be a time of day such as 09:00.")}
 
     def to_internal_value(self, data: Any) -> Any:
         found = CLOCK.fullmatch(super().to_internal_value(data))
@@ -44,7 +45,7 @@ class SlotInput(StrictInput):
         rows = SocialAccount.objects.connected().filter(workspace=self.context["view"].workspace, pk__in=named)
         known = set(rows.values_list("pk", flat=True)) if named else set()
         if unknown := [name for name in named if name not in known]:
-            told = f"Neither a platform nor a connected account: {', '.join(unknown)[:500]}."
+            told = Phrase("Neither a platform nor a connected account: {unknown}.", unknown=", ".join(unknown)[:500])
             raise serializers.ValidationError(told)
         return list(dict.fromkeys(value))
 
@@ -66,7 +67,9 @@ class WeeklyScheduleInput(StrictInput):
         for position, slot in enumerate(value):
             first = seen.setdefault((slot["day"], slot["time"]), position)
             if first != position:
-                problems[str(position)] = {"time": [f"Slot {first} is at the same time of the week."]}
+                problems[str(position)] = {
+                    "time": [Phrase("Slot {first} is at the same time of the week.", first=first)]
+                }
         if problems:
             raise serializers.ValidationError(problems)
         return value

@@ -12,6 +12,7 @@ from ouipost.api.schema import WARNINGS
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.errors import InvalidInput
 from ouipost.ids import PATTERN
+from ouipost.phrases import Phrase
 from posts import schedules
 from posts.models import Schedule
 from posts.schedule_inputs import WeeklyScheduleInput
@@ -83,7 +84,7 @@ class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceViewSet[Sch
 def _count(request: Request) -> int:
     given = request.query_params.get("count", str(USUAL_COUNT))
     if not given.isascii() or not given.isdigit() or not 1 <= int(given[:10]) <= MOST_COUNT:
-        raise InvalidInput(count=[f"Must be a whole number from 1 to {MOST_COUNT}."])
+        raise InvalidInput(count=[Phrase("Must be a whole number from 1 to {most}.", most=MOST_COUNT)])
     return int(given)
 
 

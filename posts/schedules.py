@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404
 from accounts.models import SocialAccount
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor, changes, record
+from ouipost.phrases import Phrase
 from posts import destinations, rules
 from posts.models import Post, PostStatus, Schedule, Slot, Target, TargetStatus
 from posts.queue import Recipient, keep_with_slots, lacks, moved_by_their_zone, next_free, queued, requeue
@@ -138,11 +139,15 @@ def _no_slot(schedule: Schedule, network: str) -> dict[str, Any]:
         "platform": network,
         "account_id": None,
         "field": "schedule_id",
-        "message": f"No slot of {schedule.name} is for all networks of this post: {network} is missing.",
+        "message": Phrase(
+            "No slot of {name} is for all networks of this post: {network} is missing.",
+            name=schedule.name,
+            network=network,
+        ),
         "limit": None,
         "actual": network,
         "severity": "error",
-        "fix": f"Add {network} to a slot, or schedule the post by its time.",
+        "fix": Phrase("Add {network} to a slot, or schedule the post by its time.", network=network),
     }
 
 

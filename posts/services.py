@@ -16,6 +16,7 @@ from accounts.platforms.base import WhoActs
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
 from ouipost.events.models import Event
+from ouipost.phrases import Ours, Phrase
 from ouipost.rows import insert_each
 from posts import counts, destinations, doorbell, files, hooks, rules
 from posts.content import normal_hashtags
@@ -40,7 +41,9 @@ UNTRIED: dict[str, Any] = {
 """The columns of a target as they are before its next visible call was tried."""
 REST_UNSENT = {
     "code": "OUTCOME_UNKNOWN",
-    "message": "The post was settled by hand, and what follows it was not sent: a reply needs the network's own id.",
+    "message": Phrase(
+        "The post was settled by hand, and what follows it was not sent: a reply needs the network's own id."
+    ),
     "retryable": False,
     "who_acts": str(WhoActs.CALLER),
     "network_code": "",
@@ -75,7 +78,9 @@ def lock_in(post: Post, allowed: Collection[str]) -> Post:
     """Lock a post that must have one of these statuses; raises WrongStatus."""
     locked = lock(post)
     if locked.status not in allowed:
-        raise WrongStatus(f"A post that is {locked.status} cannot be treated so.", status=locked.status)
+        raise WrongStatus(
+            Phrase("A post that is {status} cannot be treated so.", status=Ours(locked.status)), status=locked.status
+        )
     return locked
 
 
@@ -158,7 +163,7 @@ def delete_post(post: Post, *, actor: Actor) -> None:
     """Remove a post and its files from here; what is published stays at the networks."""
     locked = lock(post)
     if locked.status == PostStatus.PUBLISHING:
-        raise WrongStatus("The post is being published: wait for the outcome.", status=locked.status)
+        raise WrongStatus(Phrase("The post is being published: wait for the outcome."), status=locked.status)
     for hook in hooks.on_delete:
         hook(locked)
     freed = files.remove_all(locked)
@@ -213,7 +218,7 @@ def leave_queue(post: Post) -> None:
 def require_future(scheduled_at: datetime, *, now: datetime) -> None:
     """Raise InvalidInput for a time that is more than a minute ago."""
     if scheduled_at < now - PAST_TOLERANCE:
-        raise InvalidInput(scheduled_at=["The time is in the past."])
+        raise InvalidInput(scheduled_at=[Phrase("The time is in the past.")])
 
 
 def require_publishable(post: Post, found: destinations.Destinations) -> None:
@@ -269,7 +274,7 @@ def retry_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     accounts = SocialAccount.objects.filter(pk__in=failed.values("account")).select_related("workspace")
     lost = [account.pk for account in accounts if not account.is_connected]
     if lost:
-        raise destinations.AccountNotConnected("The account was disconnected.", accounts=lost)
+        raise destinations.AccountNotConnected(Phrase("The account was disconnected."), accounts=lost)
     rules.check(locked, accounts, files.as_content(locked))
     before = standing(locked)
     _send_now(list(failed.values_list("pk", flat=True)), now=now)
@@ -296,7 +301,10 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
     post = lock_in(target.post, {REVIEW})
     locked = get_object_or_404(Target, pk=target.pk)
     if locked.status != TargetStatus.NEEDS_REVIEW:
-        raise WrongStatus(f"The target is {locked.status}: there is nothing to resolve.", status=post.status)
+        raise WrongStatus(
+            Phrase("The target is {status}: there is nothing to resolve.", status=Ours(locked.status)),
+            status=post.status,
+        )
     before = standing(post)
     if published:
         locked.status, locked.url, locked.published_at = TargetStatus.PUBLISHED, locked.url or url, now
@@ -321,7 +329,9 @@ def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
     post = lock(target.post)
     locked = get_object_or_404(Target, pk=target.pk)
     if locked.status != TargetStatus.NEEDS_REVIEW:
-        raise WrongStatus(f"The target is {locked.status}: there is nothing to ask.", status=post.status)
+        raise WrongStatus(
+            Phrase("The target is {status}: there is nothing to ask.", status=Ours(locked.status)), status=post.status
+        )
     values = _asked_about(locked, now=now) if locked.outcome_unknown else _never_sent(locked)
     Target.objects.filter(pk=locked.pk).update(claim_count=0, **values)
     transaction.on_commit(doorbell.ring, robust=True)
@@ -340,7 +350,7 @@ def _asked_about(target: Target, *, now: datetime) -> dict[str, Any]:
 
 
 def _never_sent(target: Target) -> dict[str, Any]:
-    message = "It was set aside before anything was sent."
+    message = Phrase("It was set aside before anything was sent.")
     return {"status": TargetStatus.FAILED, "error": {**(target.error or {}), "message": message}}
 
 

@@ -28,6 +28,7 @@ from ouipost import claims
 from ouipost.claims import Claim, engine_time
 from ouipost.events.journal import SYSTEM, entry, record_all
 from ouipost.events.models import Event
+from ouipost.phrases import Phrase
 from ouipost.rows import insert_each, update_each
 from posts.holding import hold_account
 from posts.models import Attempt, Media, Post, Target, TargetStatus
@@ -273,7 +274,7 @@ def _out(target: Target, published: Published, *, now: datetime) -> dict[str, An
 def _taken(target: Target, error: StillWorking, *, now: datetime) -> dict[str, Any]:
     """The network has taken it and does not show it yet: ask again, until a person must."""
     if gave_up(target, now=now):
-        return _review(f"The network has taken it and has not shown it: {error.message}")
+        return _review(Phrase("The network has taken it and has not shown it: {error}", error=error.message))
     values = {"due_at": now + engine_time(error.retry_after), "outcome_unknown": True, "absences": 0, "error": None}
     given = {} if error.handles is None else {"handles": dict(error.handles)}
     return values | given | {"waits_for": error.message}
@@ -317,7 +318,12 @@ def _failed(target: Target, error: PlatformError, *, now: datetime, retryable: b
     """It is not published; a reply that is not leaves the post before it out, with the reason why the rest is not."""
     if not target.parts:
         return {"status": TargetStatus.FAILED, "due_at": None, "error": _shown(error, retryable=retryable)}
-    told = f"{len(target.parts)} of {target.replies + 1} parts are out; the next was not taken. {error.message}"
+    told = Phrase(
+        "{sent} of {all} parts are out; the next was not taken. {error}",
+        sent=len(target.parts),
+        all=target.replies + 1,
+        error=error.message,
+    )
     first = _published(target.remote_id, target.url, now=now)
     return first | {"error": _shown(error, retryable=False) | {"message": told}}
 
@@ -350,7 +356,7 @@ def _still_unknown(target: Target, report: Report, *, now: datetime) -> dict[str
             wait = engine_time(_patience(report.recovery, report.listing_lag))
             return _asked_again(target, error, wait=wait, now=now)
         case Later() | PlatformError() as error:
-            return _review(f"Whether it was published could not be found out: {error.message}")
+            return _review(Phrase("Whether it was published could not be found out: {error}", error=error.message))
     raise TypeError(report.outcome)
 
 

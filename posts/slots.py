@@ -1,17 +1,18 @@
 """Wall-clock times and instants: the only place that knows about zones. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from ouipost.errors import InvalidInput
+from ouipost.phrases import Phrase, either
 
 
 class DoubtfulLocalTime(InvalidInput):
     """A local time that the clocks do not show exactly once; `candidates` are the instants that it may mean."""
 
-    def __init__(self, candidates: tuple[datetime, datetime], /, **fields: list[str]) -> None:
+    def __init__(self, candidates: tuple[datetime, datetime], /, **fields: Sequence[str]) -> None:
         self.candidates = candidates
         super().__init__(**fields)
 
@@ -35,11 +36,21 @@ def instant(moment: datetime, *, zone: str, field: str = "scheduled_at") -> date
     first, second = local.replace(fold=0).astimezone(UTC), local.replace(fold=1).astimezone(UTC)
     if first == second:
         return first
-    given, candidates = moment.isoformat(), f"{_shown(first, zone)} or {_shown(second, zone)}"
+    given, candidates = moment.isoformat(), either([_shown(first, zone), _shown(second, zone)])
     if first < second:
-        told = f"{given} happens twice in {zone}. Give an offset: {candidates}."
+        told = Phrase(
+            "{given} happens twice in {zone}. Give an offset: {candidates}.",
+            given=given,
+            zone=zone,
+            candidates=candidates,
+        )
         raise AmbiguousLocalTime((first, second), **{field: [told]})
-    told = f"{given} does not exist in {zone}, the clocks jump over it. Take {candidates}."
+    told = Phrase(
+        "{given} does not exist in {zone}, the clocks jump over it. Take {candidates}.",
+        given=given,
+        zone=zone,
+        candidates=candidates,
+    )
     raise NoSuchLocalTime((first, second), **{field: [told]})
 
 

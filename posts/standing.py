@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from accounts import pauses, traffic
 from accounts.models import Network, Pause
 from accounts.platforms.base import WhoActs
+from ouipost.phrases import Ours, Phrase, joined
 from posts.advice import Advice, advise
 from posts.history import NAMES, Entry, cause_of
 from posts.models import Target, TargetStatus
@@ -49,7 +50,7 @@ def _paused(target: Target, pause: Pause, *, now: datetime) -> Entry:
     return Entry(
         at=now,
         kind="waiting",
-        message=f"{pauses.told(pause)} It goes out when that has ended, not before its time.",
+        message=joined([pauses.told(pause), Phrase("It goes out when that has ended, not before its time.")], " "),
         target_id=target.pk,
         platform=target.platform,
         cause=cause_of(target.error) if target.error else None,
@@ -92,17 +93,23 @@ def _reason(
 ) -> str:
     name, due_at = NAMES[target.platform], target.due_at or now
     if is_busy:
-        return f"A worker is at it: it sends to {name}, or asks {name} about an earlier send."
+        return Phrase("A worker is at it: it sends to {name}, or asks {name} about an earlier send.", name=name)
     if network_until and network_until >= due_at - SPACING:
-        return f"{name} has not answered of late: nothing goes there until then, and then one post to try."
+        return Phrase(
+            "{name} has not answered of late: nothing goes there until then, and then one post to try.", name=name
+        )
     if account_until and account_until >= due_at - SPACING:
-        return f"The account has to wait: {name} has set it a limit, or has not answered it of late."
+        return Phrase("The account has to wait: {name} has set it a limit, or has not answered it of late.", name=name)
     if target.waits_for:
-        return f"{target.waits_for} It is asked again then."
+        return joined([Ours(target.waits_for), Phrase("It is asked again then.")], " ")
     if target.outcome_unknown:
-        return f"Whether {name} has it is found out then."
+        return Phrase("Whether {name} has it is found out then.", name=name)
     if due_at <= now:
-        return "It is due: the next free worker takes it."
+        return Phrase("It is due: the next free worker takes it.")
     if target.error:
-        return "It is tried again then."
-    return "It goes out at its time." if target.status == TargetStatus.SCHEDULED else "It waits for its turn."
+        return Phrase("It is tried again then.")
+    return (
+        Phrase("It goes out at its time.")
+        if target.status == TargetStatus.SCHEDULED
+        else Phrase("It waits for its turn.")
+    )

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Case, JSONField, Q, Value, When
+from django.utils.translation import gettext_noop as _
 
 from accounts import registry
 from accounts.platforms.base import WhoActs
 from ouipost.events.models import Event
+from ouipost.phrases import Phrase, several
 from posts import files
 from posts.advice import advise
 from posts.content import compose
@@ -18,33 +20,33 @@ from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
 from posts.standing import present
 
 COMMANDS = {
-    "post.created": "The post was created.",
-    "post.updated": "The post was changed.",
-    "post.scheduled": "The post was scheduled for {moment}.",
-    "post.unscheduled": "The post was returned to draft.",
-    "post.publish_requested": "The post was to be published at once.",
-    "post.retried": "What had failed was to be sent again.",
-    "post.resolved": "A person said that {name} {has} it.",
-    "post.reconcile_requested": "{name} was to be asked once more whether it has the post.",
-    "post.removed": "{name} does not have it any more: somebody, or the network itself, took it away there.",
-    "media.added": "The file {filename} was added.",
-    "media.updated": "A file got another alt text or position.",
+    "post.created": _("The post was created."),
+    "post.updated": _("The post was changed."),
+    "post.scheduled": _("The post was scheduled for {moment}."),
+    "post.unscheduled": _("The post was returned to draft."),
+    "post.publish_requested": _("The post was to be published at once."),
+    "post.retried": _("What had failed was to be sent again."),
+    "post.resolved": _("A person said that {name} {has} it."),
+    "post.reconcile_requested": _("{name} was to be asked once more whether it has the post."),
+    "post.removed": _("{name} does not have it any more: somebody, or the network itself, took it away there."),
+    "media.added": _("The file {filename} was added."),
+    "media.updated": _("A file got another alt text or position."),
 }
 ABOUT_ACCOUNTS = {
-    "account.connected": "The account {account_name} was connected.",
-    "account.expired": "{name} no longer takes the token of {account_name}: the account must be reconnected.",
-    "account.disconnected": "The account {account_name} was disconnected, and what it had not sent was cancelled.",
+    "account.connected": _("The account {account_name} was connected."),
+    "account.expired": _("{name} no longer takes the token of {account_name}: the account must be reconnected."),
+    "account.disconnected": _("The account {account_name} was disconnected, and what it had not sent was cancelled."),
 }
 OUTCOMES = {
-    TargetStatus.PUBLISHED: "published on",
-    TargetStatus.FAILED: "failed on",
-    TargetStatus.NEEDS_REVIEW: "unknown on",
-    TargetStatus.MISSED: "missed on",
+    TargetStatus.PUBLISHED: (_("Published on {names}"), _("published on {names}")),
+    TargetStatus.FAILED: (_("Failed on {names}"), _("failed on {names}")),
+    TargetStatus.NEEDS_REVIEW: (_("Unknown on {names}"), _("unknown on {names}")),
+    TargetStatus.MISSED: (_("Missed on {names}"), _("missed on {names}")),
 }
-"""How a settled target stands, in words; others are left out."""
+"""How settled targets stand, at the beginning of a sentence and within; others are left out."""
 NO_ATTEMPT = {
-    "MISSED_WINDOW": ("missed", "Its time for {name} came while nothing could run, and it is too late now."),
-    "WORKER_CRASH_LOOP": ("set_aside", "It stopped the worker again and again: nothing more is tried on {name}."),
+    "MISSED_WINDOW": ("missed", _("Its time for {name} came while nothing could run, and it is too late now.")),
+    "WORKER_CRASH_LOOP": ("set_aside", _("It stopped the worker again and again: nothing more is tried on {name}.")),
 }
 """What can end a target although nothing was tried, by the code of its error."""
 OPEN = (PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.PUBLISHING, PostStatus.MISSED)
@@ -102,15 +104,15 @@ def _command(line: Line, targets: Mapping[str, Target]) -> Entry:
     target, scheduled_at = targets.get(line.details.get("target", "")), line.details.get("scheduled_at")
     moment = datetime.fromisoformat(scheduled_at) if scheduled_at else None
     words = {
-        "name": NAMES[target.platform] if target else "The network",
-        "has": "has" if line.details.get("outcome") == "published" else "does not have",
+        "name": NAMES[target.platform] if target else Phrase("The network"),
+        "has": Phrase("has") if line.details.get("outcome") == "published" else Phrase("does not have"),
         "filename": line.details.get("filename", ""),
         "moment": f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else "",
     }
     return Entry(
         at=line.at,
         kind=_kind(line.type),
-        message=COMMANDS[line.type].format_map(words),
+        message=Phrase(COMMANDS[line.type], **words),
         target_id=target.pk if target else None,
         platform=target.platform if target else None,
         next_attempt_at=moment,
@@ -143,7 +145,12 @@ def _conversions(post: Post, targets: Mapping[str, Target], attempts: Iterable[E
             yield Entry(
                 at=entry.at,
                 kind="converted",
-                message=f"{NAMES[target.platform]} gets the image {each.filename} {each.converted}.",
+                message=Phrase(
+                    "{network} gets the image {filename} {changes}.",
+                    network=NAMES[target.platform],
+                    filename=each.filename,
+                    changes=each.converted,
+                ),
                 target_id=target.pk,
                 platform=target.platform,
             )
@@ -179,7 +186,7 @@ def _ended(line: Line, result: Mapping[str, Any]) -> Entry:
     return Entry(
         at=line.at,
         kind=kind,
-        message=words.format(name=NAMES[result["platform"]]),
+        message=Phrase(words, name=NAMES[result["platform"]]),
         target_id=result["id"],
         platform=result["platform"],
         cause=cause_of(error),
@@ -190,12 +197,11 @@ def _ended(line: Line, result: Mapping[str, Any]) -> Entry:
 
 def _summary(results: Sequence[Mapping[str, Any]]) -> str:
     """Return how the targets stand, as in "Published on one network, another; failed on a third."."""
-    parts = []
-    for status, words in OUTCOMES.items():
-        names = [NAMES[each["platform"]] for each in results if each["status"] == status]
-        parts += [f"{words} {', '.join(names)}"] if names else []
-    told = "; ".join(parts)
-    return f"{told[:1].upper()}{told[1:]}."
+    parts: list[str] = []
+    for status, (first, within) in OUTCOMES.items():
+        if names := [NAMES[each["platform"]] for each in results if each["status"] == status]:
+            parts.append(Phrase(within if parts else first, names=", ".join(names)))
+    return Phrase("{told}.", told=several(parts)) if parts else "."
 
 
 def _about_accounts(
@@ -211,7 +217,7 @@ def _about_accounts(
         yield Entry(
             at=line.at,
             kind=_kind(line.type),
-            message=ABOUT_ACCOUNTS[line.type].format_map(words),
+            message=Phrase(ABOUT_ACCOUNTS[line.type], **words),
             target_id=target.pk,
             platform=target.platform,
             who_acts=WhoActs.ACCOUNT_OWNER if line.type == "account.expired" else None,

@@ -11,6 +11,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import DataAndFiles, MultiPartParser
 
 from ouipost.api.inputs import Choice, StrictInput, Text
+from ouipost.phrases import Phrase
 from posts import files
 from posts.documents import process_document
 from posts.file_types import HEAD_BYTES, document_kind, image_format, video_type
@@ -25,7 +26,7 @@ ALSO = {"jpg": ("jpeg", "jpe", "jfif"), "mp4": ("m4v",), "mov": ("qt",)}
 """Other extensions under which these files are known."""
 TOO_LONG = "max total header size exceeded"
 """What Django says of a part of a form that has more than a kilobyte to say of itself."""
-NO_TYPE = "The file is no JPEG, PNG, GIF, WebP, MP4, MOV, WebM, PDF, DOCX or PPTX. Convert it to one of those."
+NO_TYPE = Phrase("The file is no JPEG, PNG, GIF, WebP, MP4, MOV, WebM, PDF, DOCX or PPTX. Convert it to one of those.")
 
 
 class UploadParser(MultiPartParser):
@@ -42,7 +43,7 @@ class UploadParser(MultiPartParser):
             return super().parse(stream, media_type, parser_context)
         except ParseError as error:
             if TOO_LONG in str(error.detail):
-                raise InvalidMedia("The file's name is too long. Shorten it.", reason="name") from error
+                raise InvalidMedia(Phrase("The file's name is too long. Shorten it."), reason="name") from error
             raise
 
 
@@ -61,7 +62,10 @@ def stored(values: Mapping[str, Any]) -> Iterator[files.Stored]:
     with _processed(upload) as processed:
         declared = values.get("type", processed.type)
         if declared != processed.type:
-            raise InvalidMedia(f"The file is {_named(processed.type)}, not {_named(declared)}.", reason="type")
+            raise InvalidMedia(
+                Phrase("The file is {kind}, not {declared}.", kind=_named(processed.type), declared=_named(declared)),
+                reason="type",
+            )
         kept = files.keep(processed, filename=_named_for(processed.mime_type, clean_filename(upload.name or "")))
     try:
         yield kept
@@ -92,4 +96,4 @@ def _named_for(mime_type: str, name: str) -> str:
 
 
 def _named(kind: str) -> str:
-    return f"an {kind}" if kind == "image" else f"a {kind}"
+    return {"image": Phrase("an image"), "video": Phrase("a video")}.get(kind, Phrase("a document"))

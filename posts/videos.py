@@ -9,12 +9,13 @@ from pathlib import Path
 
 from django.conf import settings
 
+from ouipost.phrases import Phrase
 from posts import children
 from posts.intake import FileTooLarge, Processed, Readable, spooled
 
 CHILD = Path(__file__).with_name("video_child.py")
 WALL_SECONDS = 180
-TOO_COSTLY = "The video takes too much work to look into. Export it again, or make it shorter."
+TOO_COSTLY = Phrase("The video takes too much work to look into. Export it again, or make it shorter.")
 
 
 @contextmanager

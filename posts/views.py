@@ -19,6 +19,7 @@ from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
 from ouipost.ids import PATTERN
+from ouipost.phrases import Phrase
 from posts import files, listing, previews, rules, schedules, services, uploads
 from posts.filters import PostFilter
 from posts.inputs import MediaInput, NewPostInput, PostInput, ResolveInput, ScheduleInput
@@ -143,7 +144,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceViewSet[Post]):
     def _queue(self, post: Post, schedule_id: str) -> Post:
         schedule = Schedule.objects.filter(pk=schedule_id, workspace=post.workspace_id).first()
         if schedule is None:
-            raise InvalidInput(schedule_id=["There is no such schedule."])
+            raise InvalidInput(schedule_id=[Phrase("There is no such schedule.")])
         return schedules.queue_post(post, schedule, actor=self.actor, now=timezone.now())
 
     @extend_schema(request=None, responses=PostDetailSerializer)

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, record
+from ouipost.phrases import Phrase
 from workspaces import hooks
 from workspaces.models import ApiKey, KeyMode, Mode, Workspace
 
@@ -38,7 +39,7 @@ def _allowed_mode(key: ApiKey | None, mode: str) -> str:
     if key is None or key.mode != KeyMode.TEST:
         return mode or Mode.LIVE
     if mode == Mode.LIVE:
-        raise InvalidInput(mode=["A test key creates sandbox workspaces only."])
+        raise InvalidInput(mode=[Phrase("A test key creates sandbox workspaces only.")])
     return Mode.SANDBOX
 
 

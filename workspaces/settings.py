@@ -6,6 +6,8 @@ from zoneinfo import available_timezones
 
 from rest_framework.serializers import ValidationError
 
+from ouipost.phrases import Phrase
+
 MAX_LATE_MINUTES = 7 * 24 * 60
 
 
@@ -20,11 +22,14 @@ def _is_minutes(value: Any) -> bool:
 KNOWN: dict[str, tuple[Callable[[Any], bool], str]] = {
     "timezone": (
         lambda value: isinstance(value, str) and value in available_timezones(),
-        "Must be the name of a time zone, such as Europe/Paris.",
+        Phrase("Must be the name of a time zone, such as Europe/Paris."),
     ),
-    "default_hashtags": (_is_tags, "Must be a list of hashtags."),
-    "auto_hashtags": (lambda value: isinstance(value, bool), "Must be true or false."),
-    "publish_late_up_to_minutes": (_is_minutes, f"Must be a number of minutes, 0 to {MAX_LATE_MINUTES}."),
+    "default_hashtags": (_is_tags, Phrase("Must be a list of hashtags.")),
+    "auto_hashtags": (lambda value: isinstance(value, bool), Phrase("Must be true or false.")),
+    "publish_late_up_to_minutes": (
+        _is_minutes,
+        Phrase("Must be a number of minutes, 0 to {most}.", most=MAX_LATE_MINUTES),
+    ),
 }
 
 

@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404
 
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, changes, record
+from ouipost.phrases import Phrase
 from workspaces.models import Membership, Role, User, Workspace
 
 RULED = frozenset({"role", "permissions", "is_active"})
@@ -164,7 +165,9 @@ def _lock_members(user_ids: Collection[str]) -> list[User]:
     """Lock these users, so that none of them is deleted meanwhile; raises InvalidInput where one of them is no user."""
     members = list(User.objects.select_for_update().filter(pk__in=user_ids).order_by("email"))
     known = {member.pk for member in members}
-    problems = {f"members.{place}": ["There is no such user."] for place, pk in enumerate(user_ids) if pk not in known}
+    problems = {
+        f"members.{place}": [Phrase("There is no such user.")] for place, pk in enumerate(user_ids) if pk not in known
+    }
     if problems:
         raise InvalidInput(**problems)
     return members

@@ -44,6 +44,7 @@ from accounts.platforms.shapes import (
     Reply,
     Tokens,
 )
+from ouipost.phrases import Phrase
 
 __all__ = [
     "FEED",
@@ -105,7 +106,7 @@ class Answer:
         try:
             return json.loads(self.body)
         except ValueError as error:
-            raise Unknown("The network's answer is not JSON.", status=self.status) from error
+            raise Unknown(Phrase("The network's answer is not JSON."), status=self.status) from error
 
 
 class Session(Protocol):

@@ -4,8 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from accounts.platforms.limits import Issue, Limits, above
+from accounts.platforms.limits import KINDS, ONE_OF, Issue, Limits, above
 from accounts.platforms.shapes import Media
+from ouipost.phrases import Phrase
+
+BYTES, PAGES, PIXELS, SECONDS = Phrase("bytes"), Phrase("pages"), Phrase("pixels"), Phrase("seconds")
 
 
 def check(media: Sequence[Media], limits: Limits) -> Iterator[Issue]:
@@ -15,8 +18,8 @@ def check(media: Sequence[Media], limits: Limits) -> Iterator[Issue]:
         yield Issue(
             rule="gif_not_alone",
             field="media",
-            message="This network takes an animated image only as the one file of a post.",
-            fix="Keep the animated image, or the other files.",
+            message=Phrase("This network takes an animated image only as the one file of a post."),
+            fix=Phrase("Keep the animated image, or the other files."),
         )
     for position, each in enumerate(media):
         field = f"media.{position}"
@@ -36,40 +39,50 @@ def _counts(kinds: Counter[str], limits: Limits) -> Iterator[Issue]:
             yield Issue(
                 rule=f"{kind}s_unsupported",
                 field="media",
-                message=f"This network takes no {kind}s in a post of this kind.",
+                message=Phrase("This network takes no {kinds} in a post of this kind.", kinds=KINDS[kind]),
                 limit=0,
                 actual=count,
-                fix=f"Remove the {kind}{'s' if count > 1 else ''}.",
+                fix=Phrase("Remove the {kind}.", kind=(KINDS if count > 1 else ONE_OF)[kind]),
             )
         elif count > most:
-            yield above(f"too_many_{kind}s", "media", f"The post has {count} {kind}s", most, count)
+            yield above(
+                f"too_many_{kind}s",
+                "media",
+                Phrase("The post has {count} {kinds}", count=count, kinds=KINDS[kind]),
+                most,
+                count,
+            )
     present = [kind for kind in kinds if kinds[kind]]
     if len(present) > 1 and not (limits.mixes_images_and_videos and set(present) == {"image", "video"}):
         yield Issue(
             rule="images_and_videos_mixed" if set(present) == {"image", "video"} else "kinds_mixed",
             field="media",
-            message="This network takes files of one kind in one post.",
+            message=Phrase("This network takes files of one kind in one post."),
             actual=sorted(present),
-            fix=f"Keep the {present[0]}s, or the {present[1]}s.",
+            fix=Phrase("Keep the {kinds}, or the {others}.", kinds=KINDS[present[0]], others=KINDS[present[1]]),
         )
     total = kinds.total()
     if limits.max_media is not None and total > limits.max_media:
-        yield above("too_many_files", "media", f"The post has {total} files", limits.max_media, total)
+        yield above(
+            "too_many_files", "media", Phrase("The post has {total} files", total=total), limits.max_media, total
+        )
     if limits.min_media is not None and 0 < total < limits.min_media:
-        yield below("too_few_files", "media", f"The post has {total} files", limits.min_media, total)
+        yield below(
+            "too_few_files", "media", Phrase("The post has {total} files", total=total), limits.min_media, total
+        )
 
 
 def _image(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
     yield from _type(media, field, limits.image_mime_types)
-    yield from _most("image_too_large", field, "The image", media.size, most_image_bytes(media, limits), "bytes")
+    yield from _most("image_too_large", field, Phrase("The image"), media.size, most_image_bytes(media, limits), BYTES)
     yield from _alt_text(media, field, limits)
     if media.converted:
         yield Issue(
             rule="image_converted",
             field=field,
-            message=f"The image is not sent as it is: {media.converted}.",
+            message=Phrase("The image is not sent as it is: {changes}.", changes=media.converted),
             severity="warning",
-            fix="Upload it as this network takes it, if that matters.",
+            fix=Phrase("Upload it as this network takes it, if that matters."),
         )
 
 
@@ -83,50 +96,59 @@ def _alt_text(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
         yield Issue(
             rule="alt_text_not_sent",
             field=f"{field}.alt_text",
-            message=f"This network takes no alt text for {media.type}s of this kind of post: it is not sent.",
+            message=Phrase(
+                "This network takes no alt text for {kinds} of this kind of post: it is not sent.",
+                kinds=KINDS[media.type],
+            ),
             severity="warning",
-            fix="Describe it in the text, if that matters.",
+            fix=Phrase("Describe it in the text, if that matters."),
         )
         return
     count, most = len(media.alt_text), limits.max_alt_text_characters
     if most is not None and count > most:
-        yield above("alt_text_too_long", f"{field}.alt_text", f"The alt text has {count} characters", most, count)
+        yield above(
+            "alt_text_too_long",
+            f"{field}.alt_text",
+            Phrase("The alt text has {count} characters", count=count),
+            most,
+            count,
+        )
 
 
 def _video(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
     if not limits.max_videos:
         return
     yield from _type(media, field, limits.video_mime_types)
-    yield from _most("video_too_large", field, "The video", media.size, limits.max_video_bytes, "bytes")
+    yield from _most("video_too_large", field, Phrase("The video"), media.size, limits.max_video_bytes, BYTES)
     yield from _alt_text(media, field, limits)
     if not media.seconds:  # an old row, of which nothing is known
         return
     seconds = (limits.min_video_duration_seconds, limits.max_video_duration_seconds)
-    yield from _between("video_duration", field, "The video", round(media.seconds, 3), seconds, "seconds")
-    yield from _between("video_ratio", field, "The video's width by height", round(media.ratio, 4),
+    yield from _between("video_duration", field, Phrase("The video"), round(media.seconds, 3), seconds, SECONDS)
+    yield from _between("video_ratio", field, Phrase("The video's width by height"), round(media.ratio, 4),
                         (limits.min_video_ratio, limits.max_video_ratio), "")  # fmt: skip
-    yield from _between("video_fps", field, "The video", round(media.fps, 3),
-                        (limits.min_video_fps, limits.max_video_fps), "frames a second")  # fmt: skip
-    yield from _between("video_side", field, "The video's shorter side", min(media.width, media.height),
-                        (limits.min_video_side, None), "pixels")  # fmt: skip
-    yield from _between("video_side", field, "The video's longer side", max(media.width, media.height),
-                        (None, limits.max_video_side), "pixels")  # fmt: skip
+    yield from _between("video_fps", field, Phrase("The video"), round(media.fps, 3),
+                        (limits.min_video_fps, limits.max_video_fps), Phrase("frames a second"))  # fmt: skip
+    yield from _between("video_side", field, Phrase("The video's shorter side"), min(media.width, media.height),
+                        (limits.min_video_side, None), PIXELS)  # fmt: skip
+    yield from _between("video_side", field, Phrase("The video's longer side"), max(media.width, media.height),
+                        (None, limits.max_video_side), PIXELS)  # fmt: skip
     yield from _codecs(media, field, limits)
 
 
 def _codecs(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
     for what, codec, taken in (
-        ("video", media.video_codec, limits.video_codecs),
-        ("audio", media.audio_codec, limits.audio_codecs),
+        (ONE_OF["video"], media.video_codec, limits.video_codecs),
+        (Phrase("audio"), media.audio_codec, limits.audio_codecs),
     ):
         if codec and taken and codec not in taken:
             yield Issue(
                 rule=f"{what}_codec_unsupported",
                 field=field,
-                message=f"This network doesn't take videos whose {what} is {codec}.",
+                message=Phrase("This network doesn't take videos whose {what} is {codec}.", what=what, codec=codec),
                 limit=list(taken),
                 actual=codec,
-                fix=f"Encode it as one of: {', '.join(taken)}.",
+                fix=Phrase("Encode it as one of: {taken}.", taken=", ".join(taken)),
             )
 
 
@@ -135,8 +157,8 @@ def _document(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
         return
     yield from _type(media, field, limits.document_mime_types)
     yield from _alt_text(media, field, limits)
-    yield from _most("document_too_large", field, "The document", media.size, limits.max_document_bytes, "bytes")
-    yield from _most("document_too_long", field, "The document", media.pages, limits.max_document_pages, "pages")
+    yield from _most("document_too_large", field, Phrase("The document"), media.size, limits.max_document_bytes, BYTES)
+    yield from _most("document_too_long", field, Phrase("The document"), media.pages, limits.max_document_pages, PAGES)
 
 
 def _type(media: Media, field: str, taken: tuple[str, ...]) -> Iterator[Issue]:
@@ -144,33 +166,41 @@ def _type(media: Media, field: str, taken: tuple[str, ...]) -> Iterator[Issue]:
         yield Issue(
             rule=f"{media.type}_type_unsupported",
             field=field,
-            message=f"This network doesn't take {media.type}s of the type {media.mime_type}.",
+            message=Phrase(
+                "This network doesn't take {kinds} of the type {type}.", kinds=KINDS[media.type], type=media.mime_type
+            ),
             limit=list(taken),
             actual=media.mime_type,
-            fix=f"Use one of: {', '.join(taken)}.",
+            fix=Phrase("Use one of: {taken}.", taken=", ".join(taken)),
         )
 
 
 def _most(rule: str, field: str, what: str, actual: int, most: int | None, unit: str) -> Iterator[Issue]:
     if most is not None and actual > most:
-        yield above(rule, field, f"{what} has {actual} {unit}", most, actual)
+        yield above(
+            rule, field, Phrase("{what} has {actual} {unit}", what=what, actual=actual, unit=unit), most, actual
+        )
 
 
 def _between(
     rule: str, field: str, what: str, actual: float, limits: tuple[float | None, float | None], unit: str
 ) -> Iterator[Issue]:
     least, most = limits
-    told = f"{what} is {actual:g} {unit}".strip()
+    told = (
+        Phrase("{what} is {actual:g} {unit}", what=what, actual=actual, unit=unit)
+        if unit
+        else Phrase("{what} is {actual:g}", what=what, actual=actual)
+    )
     if least is not None and actual < least:
         yield below(f"{rule}_too_small", field, told, least, actual)
     if most is not None and actual > most:
         yield Issue(
             rule=f"{rule}_too_large",
             field=field,
-            message=f"{told}; this network takes at most {most:g}.",
+            message=Phrase("{told}; this network takes at most {most:g}.", told=told, most=most),
             limit=most,
             actual=actual,
-            fix="Edit the video.",
+            fix=Phrase("Edit the video."),
         )
 
 
@@ -179,8 +209,8 @@ def below(rule: str, field: str, told: str, least: Any, actual: Any) -> Issue:
     return Issue(
         rule=rule,
         field=field,
-        message=f"{told}; this network takes no less than {least:g}.",
+        message=Phrase("{told}; this network takes no less than {least:g}.", told=told, least=least),
         limit=least,
         actual=actual,
-        fix="Add files." if field == "media" else "Edit the video.",
+        fix=Phrase("Add files.") if field == "media" else Phrase("Edit the video."),
     )

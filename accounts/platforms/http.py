@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from accounts.platforms.base import Answer, Connector, PlatformError, Session, Unavailable, Unknown
+from ouipost.phrases import Phrase
 
 LONGEST_WAIT = 86_400.0
 LONGEST_MESSAGE = 500
@@ -73,9 +74,18 @@ def decoded(answer: Answer) -> Any:
 
 def said(network: str, message: Any, *, otherwise: str) -> str:
     """Return one line that quotes the network, fit to be stored and shown: nothing unprintable, no tokens."""
+    if isinstance(message, Phrase):
+        return Phrase("{network} says: {ours}", network=network, ours=message)
+    words = fit_to_show(message)[: LONGEST_MESSAGE - len(f"{network} says: ")]
+    if words:
+        return Phrase("{network} says: {quoted}", network=network, quoted=words)
+    return Phrase("{network} {otherwise}", network=network, otherwise=otherwise)
+
+
+def fit_to_show(message: Any) -> str:
+    """Return one line of what a network sent, empty where that is no text."""
     text = UNPRINTABLE.sub(" ", message if isinstance(message, str) else "")
-    text = LOOKS_LIKE_A_TOKEN.sub("[…]", " ".join(text.split()))
-    return f"{network} says: {text}"[:LONGEST_MESSAGE] if text else f"{network} {otherwise}"
+    return LOOKS_LIKE_A_TOKEN.sub("[…]", " ".join(text.split()))
 
 
 def is_unclear(status: int) -> bool:
@@ -119,7 +129,7 @@ def call_visible(
         raise _after_a_visible_call(connector.classify(answer))
     remote_id = dig_text(answer.json(), *id_at)
     if not remote_id:
-        raise Unknown(f"{connector.name} took the post and gave no id.", status=answer.status)
+        raise Unknown(Phrase("{network} took the post and gave no id.", network=connector.name), status=answer.status)
     return remote_id
 
 
@@ -135,7 +145,7 @@ def paged(read: Callable[[str], Any], *, cursor_of: Callable[[Any], str], most: 
         cursor = cursor_of(page)
         if not cursor:
             return
-    raise Unknown("The network's list is too long to be read to its end.")
+    raise Unknown(Phrase("The network's list is too long to be read to its end."))
 
 
 def _after_a_visible_call(error: PlatformError) -> PlatformError:

@@ -3,6 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ouipost.phrases import Phrase
+
+ONE_OF = {"image": Phrase("image"), "video": Phrase("video"), "document": Phrase("document")}
+KINDS = {"image": Phrase("images"), "video": Phrase("videos"), "document": Phrase("documents")}
+"""What people call one file, and several, of a type."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Issue:
@@ -115,8 +121,8 @@ def above(rule: str, field: str, told: str, limit: int, actual: int) -> Issue:
     return Issue(
         rule=rule,
         field=field,
-        message=f"{told}; this network takes at most {limit}.",
+        message=Phrase("{told}; this network takes at most {limit}.", told=told, limit=limit),
         limit=limit,
         actual=actual,
-        fix=f"Take away at least {actual - limit}.",
+        fix=Phrase("Take away at least {number}.", number=actual - limit),
     )

@@ -23,6 +23,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said
+from ouipost.phrases import Phrase
 
 OPERATOR_ERRORS = {"invalid_client", "unauthorized_client", "invalid_scope", "unsupported_grant_type"}
 """Token errors that say that the app is registered or configured wrongly."""
@@ -63,7 +64,7 @@ class OAuth2Connector(Connector):
 
     def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
         if not account.refresh_token:
-            raise AuthExpired(f"{self.name} gave no refresh token: connect the account again.")
+            raise AuthExpired(Phrase("{network} gave no refresh token: connect the account again.", network=self.name))
         form = WebApplicationClient(self.app.client_id).prepare_refresh_body(refresh_token=account.refresh_token)
         answer = self.send_form(session, self.token_endpoint, form)
         if not answer.ok:
@@ -85,7 +86,7 @@ class OAuth2Connector(Connector):
         """Return what a token endpoint's answer holds; raises Unknown where it holds no token."""
         access_token = dig_text(payload, "access_token")
         if not access_token:
-            raise Unknown(f"{self.name} answered the sign-in without a token.")
+            raise Unknown(Phrase("{network} answered the sign-in without a token.", network=self.name))
         refresh_token = dig_text(payload, "refresh_token")
         ends = _after(now, dig(payload, "refresh_token_expires_in"))
         if ends is None and refresh_token and self.refresh_lifetime:
@@ -102,7 +103,7 @@ class OAuth2Connector(Connector):
         """Return what a refused token request means; `refusal` is what a code or token that is not taken means."""
         error = decoded(answer)
         name = dig_text(error, "error")
-        otherwise = f"answered the sign-in with status {answer.status}."
+        otherwise = Phrase("answered the sign-in with status {status}.", status=answer.status)
         facts: Mapping[str, Any] = {
             "message": said(self.name, dig(error, "error_description") or name, otherwise=otherwise),
             "status": answer.status,

@@ -6,8 +6,14 @@ from typing import Any
 from accounts.platforms.limits import Issue, Limits, Option, above
 from accounts.platforms.shapes import Content
 from accounts.platforms.text import length
+from ouipost.phrases import Phrase
 
-KINDS = {"text": "a text", "texts": "a list of texts", "flag": "true or false", "integer": "a whole number"}
+KINDS = {
+    "text": Phrase("a text"),
+    "texts": Phrase("a list of texts"),
+    "flag": Phrase("true or false"),
+    "integer": Phrase("a whole number"),
+}
 
 
 def check(content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterator[Issue]:
@@ -25,15 +31,27 @@ def check(content: Content, limits: Limits, account: Mapping[str, Any]) -> Itera
 
 def _value(option: Option, value: Any, limits: Limits, account: Mapping[str, Any]) -> Iterator[Issue]:
     if not _is_of_kind(option, value):
-        yield _issue(option, "option_invalid", f"must be {KINDS[option.kind]}", value, f"Send {KINDS[option.kind]}.")
+        yield _issue(
+            option,
+            "option_invalid",
+            Phrase("must be {kind}", kind=KINDS[option.kind]),
+            value,
+            Phrase("Send {kind}.", kind=KINDS[option.kind]),
+        )
         return
     choices = _choices(option, account)
     if choices and value not in choices:
         shown = ", ".join(choices)
-        yield _issue(option, "option_invalid", f"must be one of {shown}", value, f"Use one of: {shown}.")
+        yield _issue(
+            option,
+            "option_invalid",
+            Phrase("must be one of {shown}", shown=shown),
+            value,
+            Phrase("Use one of: {taken}.", taken=shown),
+        )
     texts = value if option.kind == "texts" else [value] if option.kind == "text" else []
     if option.max_items is not None and len(texts) > option.max_items:
-        told = f"The option {option.name} has {len(texts)} entries"
+        told = Phrase("The option {option} has {count} entries", option=option.name, count=len(texts))
         yield above("too_many_entries", f"options.{option.name}", told, option.max_items, len(texts))
     for position, text in enumerate(texts):
         field = f"options.{option.name}.{position}" if option.kind == "texts" else f"options.{option.name}"
@@ -42,10 +60,21 @@ def _value(option: Option, value: Any, limits: Limits, account: Mapping[str, Any
 
 def _text(option: Option, text: str, field: str, limits: Limits) -> Iterator[Issue]:
     if not text.strip():
-        yield Issue(rule="option_empty", field=field, message="The text is empty.", fix="Write it, or take it away.")
+        yield Issue(
+            rule="option_empty",
+            field=field,
+            message=Phrase("The text is empty."),
+            fix=Phrase("Write it, or take it away."),
+        )
     count = length(text, option.counted_as or limits.characters_counted_as)
     if option.max_characters is not None and count > option.max_characters:
-        yield above("option_too_long", field, f"The text has {count} characters", option.max_characters, count)
+        yield above(
+            "option_too_long",
+            field,
+            Phrase("The text has {count} characters", count=count),
+            option.max_characters,
+            count,
+        )
 
 
 def _is_of_kind(option: Option, value: Any) -> bool:
@@ -67,13 +96,13 @@ def _choices(option: Option, account: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _missing(option: Option, account: Mapping[str, Any]) -> Issue:
     choices = ("true", "false") if option.kind == "flag" else _choices(option, account)
-    fix = f"Set it to one of: {', '.join(choices)}." if choices else "Set it."
-    return _issue(option, "option_required", "is required", None, fix)
+    fix = Phrase("Set it to one of: {choices}.", choices=", ".join(choices)) if choices else Phrase("Set it.")
+    return _issue(option, "option_required", Phrase("is required"), None, fix)
 
 
 def _issue(option: Option, rule: str, what: str, actual: Any, fix: str) -> Issue:
     limit = list(option.choices) or None
-    message = f"The option {option.name} {what}."
+    message = Phrase("The option {option} {what}.", option=option.name, what=what)
     return Issue(rule=rule, field=f"options.{option.name}", message=message, limit=limit, actual=actual, fix=fix)
 
 
@@ -81,8 +110,8 @@ def _unknown(name: str, limits: Limits) -> Issue:
     return Issue(
         rule="option_unknown",
         field=f"options.{name}",
-        message=f"This network has no option {name!r} for posts of this type.",
+        message=Phrase("This network has no option {name!r} for posts of this type.", name=name),
         limit=[option.name for option in limits.options],
         actual=name,
-        fix="Remove the option.",
+        fix=Phrase("Remove the option."),
     )

@@ -20,6 +20,7 @@ from adminapi.console.columns import column
 from adminapi.console.pages import member_of_staff, page
 from ouipost.events.models import Event
 from ouipost.events.operator import ReadOnlyAdmin
+from ouipost.translating import translated
 from workspaces.models import User
 
 LABELS: dict[str, Any] = {
@@ -69,7 +70,7 @@ class Narrowed(admin.ListFilter):
         narrowed = LogFilter(self.given, queryset=queryset)
         if narrowed.is_valid():
             return narrowed.qs
-        self.errors = {name: [str(each) for each in told] for name, told in narrowed.errors.items()}
+        self.errors = {name: [*map(translated, told)] for name, told in narrowed.errors.items()}
         return queryset.none()
 
 

@@ -22,6 +22,7 @@ from adminapi.templatetags.console import network_name
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.events.operator import words
+from ouipost.translating import translated
 from posts import services
 from posts.filters import PostFilter
 from posts.inputs import ScheduleInput
@@ -224,6 +225,6 @@ def _refused(error: DomainError, **beside: Any) -> JsonResponse:
     """Answer with all that a refusal says: what is wrong, and at each network why."""
     issues = [each for each in error.details.get("issues", []) if each["severity"] == "error"]
     message = _("The networks would refuse this post.") if issues else words(error)
-    reasons = [f"{network_name(each['platform'])}: {each['message']}" for each in issues]
+    reasons = [f"{network_name(each['platform'])}: {translated(each['message'])}" for each in issues]
     reasons += [network_name(each) for each in error.details.get("platforms", [])]
     return JsonResponse({"message": message, "reasons": reasons} | beside, status=error.status)

@@ -20,6 +20,7 @@ from adminapi.console.compose_forms import Sheet, empty_sheet, read_sheet, sheet
 from adminapi.console.compose_preview import previewed
 from adminapi.console.pages import page, show
 from ouipost.events.journal import Actor
+from ouipost.translating import translated
 from posts.inputs import MAX_CONTENT
 from posts.models import Post, PostStatus, Schedule
 from posts.slots import shown
@@ -131,7 +132,7 @@ def _submitted(request: HttpRequest, post: Post | None) -> HttpResponse:
     saved, warnings = done
     messages.success(request, _outcome(saved, do))
     for warning in warnings:
-        messages.warning(request, warning)
+        messages.warning(request, translated(warning))
     stays = do in (saving.DRAFT, saving.SAVE)
     return HttpResponseRedirect(
         reverse("console_compose_post" if stays else "admin:posts_post_change", args=[saved.pk])

@@ -15,6 +15,7 @@ from accounts.platforms.base import Option
 from adminapi.console import compose_words as words
 from adminapi.console.compose_forms import OWN, File, Sheet, options_of
 from adminapi.templatetags.console import network_name
+from ouipost.translating import translated
 from posts.media_urls import signed_url
 
 ELEMENTS = {"files": "compose-file", "platforms": "compose-where", "schedule_id": "schedule_id"}
@@ -144,7 +145,7 @@ def _reason(account: SocialAccount) -> str:
 
 def _note(account: SocialAccount) -> str:
     in_trouble = account.is_connected and account.status == AccountStatus.ERROR
-    return str((account.last_error or {}).get("message", "")) if in_trouble else ""
+    return translated((account.last_error or {}).get("message", "")) if in_trouble else ""
 
 
 def _without_account(platform: str) -> Choice:

@@ -16,6 +16,7 @@ from accounts.models import SocialAccount
 from accounts.platforms.base import Option
 from ouipost.api.failures import describe
 from ouipost.api.moments import NotAMoment, parse_moment
+from ouipost.translating import translated
 from posts.content import normal_hashtags
 from posts.inputs import MediaInput, PostInput, ScheduleInput
 from posts.models import Media, Post
@@ -71,9 +72,9 @@ class Sheet:
     """The moments that `at` may mean, where it has to be said."""
 
     def refuse(self, errors: Mapping[str, Iterable[str]]) -> None:
-        """Add what is wrong to what is known already."""
+        """Add what is wrong to what is known already, in the reader's language."""
         for name, texts in errors.items():
-            self.errors[name] = [*self.errors.get(name, []), *texts]
+            self.errors[name] = [*self.errors.get(name, []), *map(translated, texts)]
 
 
 def empty_sheet(workspace: Workspace, *, at: str = "") -> Sheet:

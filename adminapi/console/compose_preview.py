@@ -12,6 +12,7 @@ from adminapi.console.compose_fields import id_of, own_address
 from adminapi.console.compose_forms import Sheet, checked_values
 from adminapi.console.compose_saving import place_of
 from adminapi.templatetags.console import network_name
+from ouipost.translating import translated
 from posts import destinations, files, previews, services
 from posts.models import Post
 from posts.previews import Preview
@@ -119,7 +120,7 @@ def _picture(media: Media, addresses: dict[str, str]) -> Picture:
         alt_text=media.alt_text,
         type=media.type,
         filename=media.filename,
-        converted=media.converted,
+        converted=translated(media.converted),
     )
 
 

@@ -24,6 +24,7 @@ from ouipost.api.transactions import in_transaction
 from ouipost.claims import database_now
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
+from ouipost.translating import translated
 from posts import files, schedules, services, uploads
 from posts.destinations import AccountNotConnected
 from posts.models import Media, Post, PostStatus, Schedule
@@ -125,7 +126,7 @@ def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor) -> Media
             media = in_transaction(lambda: _attach(sheet, stored, values, actor))
     except DomainError as error:
         told = [text for texts in refusal(error, sheet).values() for text in texts]
-        sheet.refuse({"files": [f"{given.name}: {text}" for text in told]})
+        sheet.refuse({"files": [f"{given.name}: {translated(text)}" for text in told]})
         return None
     sheet.post = media.post
     sheet.files.append(File(media=media, alt_text=media.alt_text))
@@ -152,7 +153,8 @@ def refusal(error: DomainError, sheet: Sheet) -> Errors:
         return found
     accounts = {account.pk: account.name for account in sheet.accounts}
     named = ", ".join(accounts.get(name) or network_name(name) for name in error.details.get("platforms", []))
-    return {FIELD_OF.get(type(error), ""): [f"{error.message} ({named})" if named else error.message]}
+    message = translated(error.message)
+    return {FIELD_OF.get(type(error), ""): [f"{message} ({named})" if named else message]}
 
 
 def place_of(issue: dict[str, Any], sheet: Sheet) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ouipost.translating import translated
+
 OPTIONS = {
     "post_type": gettext_lazy("Kind of post"),
     "first_comment": gettext_lazy("First comment"),
@@ -135,8 +137,8 @@ def told(issue: Mapping[str, Any]) -> tuple[str, str]:
     """Return what an issue says and how to mend it, for a person: the rules' words, unless they are for programs."""
     if issue["rule"] == "option_required":
         return _("It is needed."), _("Choose it under “For each network”.")
-    fix = str(issue["fix"])
-    return str(issue["message"]), "" if fix.startswith("POST ") else fix
+    fix = "" if issue["fix"].startswith("POST ") else issue["fix"]
+    return translated(issue["message"]), translated(fix)
 
 
 def _readable(name: str) -> str:

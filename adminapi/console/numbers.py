@@ -27,6 +27,7 @@ from analytics.totals import SUMMED
 from ouipost.api.csv import CSV, csv_answer
 from ouipost.errors import InvalidInput
 from ouipost.replica import on_replica
+from ouipost.translating import translated
 from workspaces.console import offer, only_one, workspaces_of
 from workspaces.models import Role, Workspace
 
@@ -80,7 +81,7 @@ def read(request: HttpRequest) -> Asked:
     try:
         period = _period(preset, {"from": first, "to": last, "platform": platform}, zone=zone)
     except InvalidInput as error:
-        problems = error.details["fields"]
+        problems = {name: [*map(translated, texts)] for name, texts in error.details["fields"].items()}
         period = _last_days(DAYS[USUAL], zone=zone, today=day_of(now, zone=zone))
     named = {"platform": "" if "platform" in problems else platform, "first": first, "last": last}
     return Asked(workspace=workspace, preset=preset, period=period, problems=problems, **named)

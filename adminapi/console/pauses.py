@@ -17,6 +17,7 @@ from ouipost.claims import database_now
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.events.operator import words
+from ouipost.translating import translated
 from posts import pausing
 from workspaces.console import M, limited, offer
 from workspaces.models import Workspace
@@ -59,7 +60,7 @@ def show_pauses(request: HttpRequest) -> HttpResponse:
         return _page(request, typed)
     given = PauseInput(data=typed.body)
     if not given.is_valid():
-        errors = {name: " ".join(map(str, told)) for name, told in given.errors.items()}
+        errors = {name: " ".join(map(translated, told)) for name, told in given.errors.items()}
         return _page(request, typed, errors=errors, status=400)
     try:
         pausing.require_subject(typed.scope, typed.subject, must_exist=True)
@@ -68,7 +69,7 @@ def show_pauses(request: HttpRequest) -> HttpResponse:
         actor, now = Actor.from_request(request), database_now()
         pausing.pause(typed.scope, typed.subject, reason=typed.reason, actor=actor, now=now)
     except DomainError as error:
-        fields = {name: " ".join(told) for name, told in error.details.get("fields", {}).items()}
+        fields = {name: " ".join(map(translated, told)) for name, told in error.details.get("fields", {}).items()}
         return _page(request, typed, errors=fields or {"": words(error)}, status=error.status)
     return HttpResponseRedirect(reverse("console_pauses"))
 

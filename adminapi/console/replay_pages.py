@@ -17,6 +17,7 @@ from ouipost.events.journal import Actor
 from ouipost.events.models import Replay, ReplayScope, Webhook
 from ouipost.events.operator import words
 from ouipost.ids import new_id
+from ouipost.translating import translated
 
 MINUTES = 16
 """The characters of `2026-11-25T12:00`, as browsers send a time."""
@@ -30,7 +31,7 @@ def begin(request: HttpRequest, webhook: Webhook) -> HttpResponse:
         return _form(request, webhook, typed)
     given = ReplayInput(data=_data(typed))
     if not given.is_valid():
-        errors = {name: " ".join(map(str, told)) for name, told in given.errors.items()}
+        errors = {name: " ".join(map(translated, told)) for name, told in given.errors.items()}
         return _form(request, webhook, typed, errors=errors, status=400)
     values = given.validated_data
     try:

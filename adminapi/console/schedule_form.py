@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts import platforms
 from accounts.models import SocialAccount
+from ouipost.translating import translated
 from posts.models import Schedule
 from posts.schedule_inputs import MAX_SLOTS, WeeklyScheduleInput
 from posts.schedule_serializers import SlotSerializer, in_order
@@ -97,7 +98,7 @@ def _flat(told: Any) -> str:
     """Return all sentences of an error, however deep they are."""
     if isinstance(told, Mapping):
         return " ".join(map(_flat, told.values()))
-    return " ".join(map(_flat, told)) if isinstance(told, list) else str(told)
+    return " ".join(map(_flat, told)) if isinstance(told, list) else translated(str(told))
 
 
 def empty(workspace: Workspace | None) -> Written:

@@ -17,6 +17,7 @@ from adminapi.console.pages import member_of_staff, show
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.operator import OperatorAdmin, words
+from ouipost.translating import translated
 
 M = TypeVar("M", bound=Model)
 
@@ -82,7 +83,7 @@ class ServedForm(forms.ModelForm[Any]):
         for path, texts in named.items():
             field = path.partition(".")[0]
             for text in texts:
-                self.add_error(field if field in self.fields else None, str(text))
+                self.add_error(field if field in self.fields else None, translated(text))
 
 
 class ServedAdmin(OperatorAdmin[M]):

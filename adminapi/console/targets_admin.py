@@ -14,6 +14,7 @@ from adminapi.console.filters import OneNetwork, OneWorkspace, State, TargetAcco
 from adminapi.console.posts_admin import page_of
 from adminapi.templatetags.console import network_name, state
 from ouipost.events.operator import ReadOnlyInline
+from ouipost.translating import translated
 from posts.inputs import is_web_address
 from posts.models import Attempt, Target, TargetStatus
 from workspaces.console import ReadOnlyOfWorkspaces
@@ -122,7 +123,7 @@ class TargetAdmin(ReadOnlyOfWorkspaces[Target]):
 
     @admin.display(description=_("Why not"))
     def problem(self, target: Target) -> str:
-        return target.error["message"] if target.error else ""
+        return translated(target.error["message"]) if target.error else ""
 
     @admin.display(description=_("Post"))
     def of_post(self, target: Target) -> SafeString:

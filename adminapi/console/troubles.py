@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts import pauses, registry
 from accounts.models import AccountStatus, Pause, SocialAccount
+from ouipost.translating import translated
 
 SOON = timedelta(days=7)
 
@@ -39,7 +40,7 @@ def troubles_of(account: SocialAccount, paused: list[Pause], *, now: datetime) -
 
 
 def _of_the_connection(account: SocialAccount, now: datetime) -> Iterator[Trouble]:
-    said = (account.last_error or {}).get("message", "")
+    said = translated((account.last_error or {}).get("message", ""))
     if account.status == AccountStatus.EXPIRED:
         what = said or _("The network takes its token no longer.")
         remedy = _("The account's owner has to sign in again. Scheduled posts that come due before that fail.")
@@ -72,7 +73,7 @@ def _of_pauses(account: SocialAccount, paused: list[Pause], now: datetime) -> It
     place = {"account_id": account.pk, "platform": account.platform, "workspace_id": account.workspace_id}
     if held := pauses.holding(paused, **place):
         remedy = _("What waits goes out when an operator resumes it, and is not late for it.")
-        yield Trouble(what=pauses.told(held), remedy=remedy, is_bad=False)
+        yield Trouble(what=translated(pauses.told(held)), remedy=remedy, is_bad=False)
     if account.held_until is not None and account.held_until > now:
         what = _("The network wants to be left alone until %(time)s.") % {"time": _day(account.held_until)}
         yield Trouble(what=what, remedy=_("Nothing to do: it goes on by itself."), is_bad=False)

@@ -25,6 +25,7 @@ from unfold.widgets import (
 from adminapi.console import replay_pages
 from adminapi.console.columns import column
 from adminapi.console.served import show_once
+from adminapi.templatetags.charts import DASH
 from adminapi.templatetags.console import state
 from adminapi.webhooks import unknown_workspaces
 from ouipost.events import signing, webhooks
@@ -33,6 +34,7 @@ from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, Replay, Webhook
 from ouipost.events.operator import OperatorAdmin
 from ouipost.outbound import Blocked, check_url
+from ouipost.translating import translated
 
 WRITTEN = ("url", "events", "workspace_ids", "is_active")
 BESIDE = 10
@@ -99,7 +101,7 @@ class WebhookForm(forms.ModelForm[Webhook]):
         try:
             signing.normal_secret(given)
         except signing.BadSecret as error:
-            raise forms.ValidationError(str(error)) from error
+            raise forms.ValidationError(translated(*error.args)) from error
         return given
 
 
@@ -115,7 +117,6 @@ class WebhookAdmin(OperatorAdmin[Webhook]):
         *("its_id", "why_off", "stats", "last_at", "failing", "failed_in_a_row", "held", "old_secret_until", "made_at"),
     )
     its_id, address = column("id", gettext_lazy("Id")), column("url", gettext_lazy("Address"))
-    why_off = column("disabled_reason", gettext_lazy("Why it is off"))
     made_at, last_at = (
         column("created_at", gettext_lazy("Made")),
         column("last_triggered_at", gettext_lazy("Last sent")),
@@ -147,6 +148,10 @@ class WebhookAdmin(OperatorAdmin[Webhook]):
     def stats(self, webhook: Webhook) -> str:
         counted = {"arrived": webhook.successful_deliveries, "failed": webhook.failed_deliveries}
         return _("%(arrived)d arrived, %(failed)d failed") % counted
+
+    @admin.display(description=gettext_lazy("Why it is off"))
+    def why_off(self, webhook: Webhook) -> str:
+        return translated(webhook.disabled_reason) or DASH
 
     @admin.display(description=gettext_lazy("State"))
     def shown_state(self, webhook: Webhook) -> SafeString:
@@ -271,5 +276,5 @@ def _refusal(url: str) -> str:
     try:
         check_url(url)
     except Blocked as error:
-        return str(error)
+        return translated(*error.args)
     return ""

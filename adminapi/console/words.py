@@ -7,6 +7,9 @@ from django.contrib.admin import AdminSite
 from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_noop as _
 
+from accounts import platforms
+from ouipost.translating import announce
+
 MODELS = (
     _("API key"),
     _("API keys"),
@@ -198,6 +201,95 @@ REFUSALS = (
 )
 """What services answer when they refuse."""
 
+STORED = (
+    _("{network} did not say how far it is with what it was given: {state}."),
+    _("{network} took the post and gave no id."),
+    _("{network} gave no refresh token: connect the account again."),
+    _("{network} gave no token that can be renewed: connect the account again."),
+    _("{network} answered the sign-in without a token."),
+    _("{network} shows several posts that can be this one."),
+    _("{network} made a container and gave no id for it."),
+    _("{network} has published it and does not list it yet."),
+    _("{network} did not list the account's posts."),
+    _("{network} is at work on what it was given."),
+    _("{network} is still at work on the post."),
+    _("{network} has dropped what it was given: it is given again."),
+    _("{network} does not know what it was given."),
+    _("{network} could not use the file: {words}."),
+    _("{network} cannot be connected on this installation."),
+    _("The account has used all of the {most} that {network} allows in 24 hours."),
+    _("Threads could not use the file: {words}."),
+    _("it says: {quoted}"),
+    _("TikTok gave the post up: it does not take {what}."),
+    _("TikTok gave the post up: {why}."),
+    _("its reason is {reason}, which is unknown here"),
+    _("This creator cannot post for {level}."),
+    _("The creator has turned {each} off for all posts."),
+    _("The video has {seconds:g} seconds; this creator may post at most {most}."),
+    _("Use one of: {taken}."),
+    _("X is working on the {kind}."),
+    _("LinkedIn gave no place for a {kind}."),
+    _("LinkedIn is working on the {kind}."),
+    _("Pinterest's storage did not take the video: it answered with status {status}."),
+    _("YouTube does not show the video, because {words}."),
+    _("of a reason that it calls {reason!r}"),
+    _("YouTube's answer has no list of {name}."),
+    _("{message} (Its code {code} is not known here.)"),
+    _("{message} (unknown code {code}, log_id {log_id})"),
+    _("{message} (unknown code {code})"),
+    _("{message} (log_id {log_id})"),
+    _("{message} (refused with the unknown reason {reason!r})"),
+    _("answered the sign-in with status {status}."),
+    _("answered with status {status} with the unknown reason {reason!r}."),
+    _("answered with status {status} and the code {code}."),
+    _("answered with status {status}."),
+    _("answered with status {status}"),
+    _("could not work on the {kind}."),
+    _("cannot use the {kind}."),
+    _("broke the upload off: {kind}."),
+    _("This installation has no credentials for {network}."),
+    _("The network has taken it and has not shown it: {error}"),
+    _("{sent} of {all} parts are out; the next was not taken. {error}"),
+    _("Whether it was published could not be found out: {error}"),
+    _("The operator has paused {what}: {quoted}."),
+    _("all publishing to {network}"),
+    _("An image may have {most} megapixels and {side} pixels a side. Make it smaller."),
+    _("The frames of an animation may have {limit} megapixels in all. Shorten it."),
+    _("The image cannot be made to fit into {most} bytes."),
+    _("The PDF holds {what}, which is not taken. Print it into a new PDF."),
+    _("The file is no {kind} document. Save it as one."),
+    _("Videos in {codecs} are not taken. Export it as H.264 with AAC."),
+    _("A video may have {most} pixels a side. Make it smaller."),
+    _("Neither a platform nor a connected account: {unknown}."),
+    _("At most {most} platforms and accounts can be named."),
+    _("Slot {first} is at the same time of the week."),
+    _("Must be one of: {choices}."),
+    _("Must be a number of minutes, 0 to {most}."),
+    _("The year must be {first} to {last}."),
+    _("There is no such moment ({quoted})."),
+    _("{network} says: {quoted}"),
+    _("{network} {otherwise}"),
+)
+"""Texts with places that come back as English alone: stored with a post or an account, through a child's JSON, or
+through DRF. The first that fits a text counts."""
+
+PLAIN = (
+    _("The PDF is locked. Save it without a password."),
+    _("The PDF has too many objects to look into."),
+    _("The document fetches parts from elsewhere. Save it with all it shows inside."),
+    _("The document holds macros or other files. Save it without them, or as a PDF."),
+    _("The document is damaged. Export it again."),
+    _("The document is locked. Save it without a password."),
+    _("The document takes too much memory to look into."),
+    _("The document unpacks to more than is taken. Make it smaller."),
+    _("The file has no picture. Upload a video."),
+    _("The image is damaged or cut short, or too large to be written anew. Export it again."),
+    _("The image takes too much memory to decode. Make it smaller."),
+    _("The video is damaged or cut short. Export it again."),
+    _("The video takes too much memory to look into. Export it again."),
+)
+"""What the processes say that look into files; they import nothing of ours."""
+
 THEME = (
     _("Action"),
     _("Add row"),
@@ -246,6 +338,11 @@ THEME = (
     _("You have been successfully logged out from the administration"),
 )
 """What the theme says and Django's own translations do not have."""
+
+
+def announce_texts() -> None:
+    """Let texts that come back from where they were stored be recognized; X calls itself by its short name there."""
+    announce(STORED, networks=[*(platform.name for platform in platforms.ALL), "X"])
 
 
 def translate_names(site: AdminSite) -> None:

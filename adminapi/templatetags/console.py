@@ -1,6 +1,7 @@
 """What the console's templates say in one way everywhere: a state, a network."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from django import template
@@ -9,6 +10,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
 from accounts import registry
+from adminapi.console.compose_words import told as issue_words
+from ouipost.translating import translated
 
 register = template.Library()
 
@@ -75,6 +78,15 @@ def network(platform: str) -> str:
 def network_name(platform: str) -> str:
     """Return the name that people know a network by; its id where there is none."""
     return registry.get(platform).name if platform in registry.IDS else platform
+
+
+register.filter("translated", translated)
+
+
+@register.filter
+def told(issue: Mapping[str, Any]) -> str:
+    """Say what an issue is, and how to mend it."""
+    return " ".join(filter(None, issue_words(issue)))
 
 
 @register.filter

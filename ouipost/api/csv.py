@@ -9,6 +9,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from rest_framework.request import Request
 
 from ouipost.errors import InvalidInput
+from ouipost.phrases import Phrase
 
 JSON, CSV = "json", "csv"
 CSV_TYPE = "text/csv"
@@ -22,7 +23,7 @@ def wants_csv(request: Request) -> bool:
     """Whether the caller asks for CSV; raises InvalidInput where `format` is neither that nor JSON."""
     given = request.query_params.get("format", JSON)
     if given not in (JSON, CSV):
-        raise InvalidInput(format=[f"Must be {JSON} or {CSV}."])
+        raise InvalidInput(format=[Phrase("Must be {json} or {csv}.", json=JSON, csv=CSV)])
     return given == CSV
 
 

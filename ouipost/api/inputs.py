@@ -9,6 +9,7 @@ from typing import Any, ClassVar, cast
 from zoneinfo import available_timezones
 
 from django.http import QueryDict
+from django.utils.translation import gettext_noop as _
 from rest_framework import serializers
 from rest_framework.fields import empty
 
@@ -16,7 +17,7 @@ from ouipost.api.moments import NotAMoment, parse_moment
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 FORM_INTEGER = re.compile(r"-?[0-9]{1,16}")
-UNKNOWN = "Unknown field."
+UNKNOWN = _("Unknown field.")
 MAX_ITEMS = 1000
 MOST_NAMES = 500
 """So many names of a body are looked at; no resource has more, and an answer need not repeat a megabyte."""
@@ -33,7 +34,7 @@ class StrictInput(serializers.Serializer[Any]):
     guarded: ClassVar[Mapping[str, str]] = {}
     """Names of a GET that may come back unchanged, with the action that changes each."""
 
-    default_error_messages = {"invalid": "Must be an object."}
+    default_error_messages = {"invalid": _("Must be an object.")}
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if self.parent is not None and getattr(self.root, "partial", False):
@@ -63,8 +64,8 @@ class Text(serializers.CharField):
     """A string in Unicode's composed form, with newlines as the only line ends; spaces are kept."""
 
     default_error_messages = {
-        "invalid": "Must be a string.",
-        "control": "Control characters other than tab and newline are not allowed.",
+        "invalid": _("Must be a string."),
+        "control": _("Control characters other than tab and newline are not allowed."),
     }
 
     def __init__(self, **options: Any) -> None:
@@ -87,7 +88,7 @@ class Text(serializers.CharField):
 class ZoneName(Text):
     """The IANA name of a time zone."""
 
-    default_error_messages = {"zone": "Must be an IANA time zone such as Europe/Paris."}
+    default_error_messages = {"zone": _("Must be an IANA time zone such as Europe/Paris.")}
 
     def to_internal_value(self, data: Any) -> str:
         name = super().to_internal_value(data)
@@ -99,7 +100,7 @@ class ZoneName(Text):
 class Choice(serializers.ChoiceField):
     """One of a few words."""
 
-    default_error_messages = {"invalid_choice": "Must be one of: {choices}."}
+    default_error_messages = {"invalid_choice": _("Must be one of: {choices}.")}
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str) or data not in self.choice_strings_to_values:
@@ -110,7 +111,7 @@ class Choice(serializers.ChoiceField):
 class Integer(serializers.IntegerField):
     """A whole number; in a multipart form, where everything is text, its plain decimal form."""
 
-    default_error_messages = {"invalid": "Must be an integer."}
+    default_error_messages = {"invalid": _("Must be an integer.")}
 
     def to_internal_value(self, data: Any) -> int:
         if _from_form(self) and isinstance(data, str) and FORM_INTEGER.fullmatch(data):
@@ -123,7 +124,7 @@ class Integer(serializers.IntegerField):
 class Boolean(serializers.BooleanField):
     """true or false; in a multipart form the same words."""
 
-    default_error_messages = {"invalid": "Must be true or false."}
+    default_error_messages = {"invalid": _("Must be true or false.")}
     default_empty_form_html = empty
 
     def to_internal_value(self, data: Any) -> bool:
@@ -137,7 +138,7 @@ class Boolean(serializers.BooleanField):
 class Items(serializers.ListField):
     """A list; too many items are refused before any is looked at."""
 
-    default_error_messages = {"not_a_list": "Must be a list."}
+    default_error_messages = {"not_a_list": _("Must be a list.")}
 
     def __init__(self, *, max_length: int = MAX_ITEMS, **options: Any) -> None:
         super().__init__(max_length=max_length, **options)
@@ -157,7 +158,7 @@ class StringList(Items):
 class JsonObject(serializers.DictField):
     """An object with members of any kind."""
 
-    default_error_messages = {"not_a_dict": "Must be an object."}
+    default_error_messages = {"not_a_dict": _("Must be an object.")}
 
 
 class Instant(serializers.DateTimeField):
@@ -166,7 +167,7 @@ class Instant(serializers.DateTimeField):
     With `local=True` the offset may be missing, and the moment comes out without a zone: the view knows which is meant.
     """
 
-    default_error_messages = {"offset": "Must end in Z or an offset such as +02:00."}
+    default_error_messages = {"offset": _("Must end in Z or an offset such as +02:00.")}
 
     def __init__(self, *, local: bool = False, **options: Any) -> None:
         self.local = local

@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
+from ouipost.phrases import Phrase
+
 DAY = r"\d{4}-\d{2}-\d{2}"
 SHAPE = re.compile(
     rf"(?a:{DAY})(?P<time>[T ](?a:\d{{2}}:\d{{2}}(:\d{{2}}(?P<fraction>\.\d{{1,6}})?)?(Z|[+-]\d{{2}}:\d{{2}})?))?"
@@ -19,7 +21,7 @@ def parse_moment(text: str) -> datetime:
     """Return the moment, without a zone where the text has no offset."""
     match = SHAPE.fullmatch(text)
     if match is None or not match["time"]:
-        raise NotAMoment("Must be an ISO 8601 moment such as 2026-01-31T09:30:00Z.")
+        raise NotAMoment(Phrase("Must be an ISO 8601 moment such as 2026-01-31T09:30:00Z."))
     return _checked(_read(text))
 
 
@@ -31,7 +33,9 @@ def parse_bound(value: str, *, zone: tzinfo, end: bool) -> datetime:
     """
     match = SHAPE.fullmatch(value)
     if match is None:
-        raise NotAMoment("Must be an ISO 8601 date or moment such as 2026-01-31 or 2026-01-31T09:30:00Z (a + as %2B).")
+        raise NotAMoment(
+            Phrase("Must be an ISO 8601 date or moment such as 2026-01-31 or 2026-01-31T09:30:00Z (a + as %2B).")
+        )
     moment = _checked(_read(value))
     if match["time"]:
         width = INSTANT if match["fraction"] else timedelta(seconds=1)
@@ -48,10 +52,10 @@ def _read(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:
-        raise NotAMoment(f"There is no such moment ({error}).") from error
+        raise NotAMoment(Phrase("There is no such moment ({quoted}).", quoted=error)) from error
 
 
 def _checked(moment: datetime) -> datetime:
     if moment.year not in YEARS:
-        raise NotAMoment(f"The year must be {YEARS.start} to {YEARS.stop - 1}.")
+        raise NotAMoment(Phrase("The year must be {first} to {last}.", first=YEARS.start, last=YEARS.stop - 1))
     return moment

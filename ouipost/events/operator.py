@@ -20,6 +20,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
 from ouipost.events.paging import BoundedPaginator
+from ouipost.translating import translated
 
 M = TypeVar("M", bound=Model)
 MOST_ROWS = 500
@@ -28,9 +29,9 @@ NAMED = 20
 
 
 def words(error: DomainError) -> str:
-    """Return all that a refusal says: each field's sentences, else its message."""
+    """Return all that a refusal says, to the reader: each field's sentences, else its message."""
     fields: dict[str, list[str]] = error.details.get("fields", {})
-    return " ".join(text for texts in fields.values() for text in texts) or error.message
+    return " ".join(translated(text) for texts in fields.values() for text in texts) or translated(error.message)
 
 
 class OperatorAdmin(ModelAdmin[M]):

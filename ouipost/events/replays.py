@@ -16,6 +16,7 @@ from ouipost.events import outbox
 from ouipost.events.journal import Actor, record
 from ouipost.events.models import Delivery, DeliveryStatus, Message, Replay, ReplayScope, Webhook
 from ouipost.events.webhooks import WebhookDisabled, lock, send_again
+from ouipost.phrases import Phrase
 from ouipost.rows import insert_each
 
 REACH = timedelta(days=14)
@@ -60,14 +61,22 @@ def replay(
 def require_possible(webhook: Webhook, *, since: datetime, scope: str, now: datetime) -> int:
     """Return how many events a replay would send; raises InvalidInput where it reaches too far or has too many."""
     if since > now:
-        raise InvalidInput(since=["Must not be in the future."])
+        raise InvalidInput(since=[Phrase("Must not be in the future.")])
     if since < now - REACH:
-        raise InvalidInput(since=[f"At most {REACH.days} days back: {(now - REACH).isoformat()} or later."])
+        raise InvalidInput(
+            since=[
+                Phrase(
+                    "At most {days} days back: {moment} or later.", days=REACH.days, moment=(now - REACH).isoformat()
+                )
+            ]
+        )
     rows = messages_for(webhook, since=since, until=now, scope=scope)
     total = rows[: MOST + 1].count()
     if total > MOST:
         first = rows.order_by("-created_at").values_list("created_at", flat=True)[MOST - 1]
-        raise InvalidInput(since=[f"More than {MOST:,} events: choose {first.isoformat()} or later."])
+        raise InvalidInput(
+            since=[Phrase("More than {most:,} events: choose {moment} or later.", most=MOST, moment=first.isoformat())]
+        )
     return total
 
 

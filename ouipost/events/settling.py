@@ -16,6 +16,7 @@ from ouipost import claims
 from ouipost.claims import Claim, engine_time
 from ouipost.events import journal, resting
 from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Webhook
+from ouipost.phrases import Phrase
 from ouipost.rows import insert_each, update_each
 
 PENDING, DELIVERED = DeliveryStatus.PENDING, DeliveryStatus.DELIVERED
@@ -26,8 +27,8 @@ WAITS = tuple(engine_time(seconds) for seconds in (5, 300, 1800, 7200, 18_000, 3
 JITTER = 0.2
 MOST_WAIT = engine_time(86_400)
 DISABLE_AFTER, DISABLE_FAILURES = engine_time(5 * 86_400), 20
-GONE = "It answered 410 Gone."
-NO_SUCCESS = "Nothing arrived for 5 days."
+GONE = Phrase("It answered 410 Gone.")
+NO_SUCCESS = Phrase("Nothing arrived for 5 days.")
 COUNTED = ("successful_deliveries", "failed_deliveries")
 STANDING = (
     *("failures", "failing_since", "held_until", "rests", "last_triggered_at", "is_active", "disabled_reason"),

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from standardwebhooks import Webhook as Signer
 
+from ouipost.phrases import Phrase
+
 PREFIX = "whsec_"
 SECRET_BYTES = 32
 LEAST_BYTES, MOST_BYTES = 24, 64
@@ -20,8 +22,13 @@ class BadSecret(ValueError):
 
     def __init__(self) -> None:
         super().__init__(
-            f"After `{PREFIX}` there must be {LEAST_BYTES} to {MOST_BYTES} bytes in base64;"
-            f" without `{PREFIX}` any text is taken as it is."
+            Phrase(
+                "After `{prefix}` there must be {least} to {most} bytes in base64;"
+                " without `{prefix}` any text is taken as it is.",
+                prefix=PREFIX,
+                least=LEAST_BYTES,
+                most=MOST_BYTES,
+            )
         )
 
 

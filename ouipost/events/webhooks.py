@@ -17,6 +17,7 @@ from ouipost.events.catalogue import TEST, Told
 from ouipost.events.journal import Actor, changes, record
 from ouipost.events.models import Delivery, DeliveryStatus, Event, Webhook
 from ouipost.events.settling import count, discard
+from ouipost.phrases import Phrase
 
 GRACE = timedelta(hours=24)
 AFRESH: dict[str, Any] = {"status": DeliveryStatus.PENDING, "tries": 0, "finished_at": None}
@@ -68,7 +69,7 @@ def update_webhook(webhook: Webhook, *, values: Mapping[str, Any], actor: Actor)
         setattr(locked, name, value)
     told = changes(before, locked)
     if "is_active" in told["after"]:
-        locked.disabled_reason = "" if locked.is_active else "It was switched off."
+        locked.disabled_reason = "" if locked.is_active else Phrase("It was switched off.")
         resting.note_success(locked)
     locked.save()
     if told["after"].get("is_active") is False:

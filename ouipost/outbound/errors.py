@@ -1,11 +1,13 @@
 """What can become of a request that has no answer."""
 
+from ouipost.phrases import Phrase
+
 
 class Blocked(Exception):
     """The guard refuses the address; the message is always the same, so that it tells nothing about our network."""
 
     def __init__(self) -> None:
-        super().__init__("This address is not allowed: use an https address, on port 443, of a public host.")
+        super().__init__(Phrase("This address is not allowed: use an https address, on port 443, of a public host."))
 
 
 class NotSent(Exception):

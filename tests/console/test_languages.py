@@ -18,7 +18,7 @@ from tests.factories import make_user
 LOCALE = settings.BASE_DIR / "locale"
 CATALOGUE = Path("fr/LC_MESSAGES/django.po")
 IGNORED = [".venv/*", "var/*", "tests/*"]
-PLACE = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
+PLACE = re.compile(r"%\((\w+)\)[sd]|(%[sd])|\{(\w*)[^}]*\}")
 FRENCH = {"Accept-Language": "fr"}
 
 

@@ -48,6 +48,7 @@ from accounts.platforms.bluesky.video import upload_video
 from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text
 from accounts.platforms.linkcard import fetch_link_card
 from accounts.platforms.uploads import upload_missing
+from ouipost.phrases import Phrase
 
 BLOB_LIVES = timedelta(hours=1)
 """Servers drop a blob that no record names after some hours."""
@@ -169,7 +170,7 @@ class Bluesky(PasswordConnector):
         headers = bearer(account.access_token) | {"Content-Type": mime_type}
         blob = dig(self.call(session, "POST", url, headers=headers, data=content, timeout=60), "blob")
         if not isinstance(blob, dict):
-            raise Unavailable("Bluesky took an image and did not say where it is.")
+            raise Unavailable(Phrase("Bluesky took an image and did not say where it is."))
         return blob
 
     def _card(self, session: Session, account: Account, link: str) -> Any:

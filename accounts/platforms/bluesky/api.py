@@ -16,6 +16,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.http import bearer, decoded, dig_text, is_unclear, reset_after, retry_after, said
+from ouipost.phrases import Phrase
 
 DEFAULT_SERVICE = "https://bsky.social"
 TOKEN_IS_OVER = {
@@ -62,7 +63,9 @@ def classify(answer: Answer) -> PlatformError:
     body = decoded(answer)
     name, words = dig_text(body, "error"), dig_text(body, "message")
     facts: dict[str, Any] = {
-        "message": said("Bluesky", words or name, otherwise=f"answered with status {answer.status}."),
+        "message": said(
+            "Bluesky", words or name, otherwise=Phrase("answered with status {status}.", status=answer.status)
+        ),
         "status": answer.status,
         "network_code": name,
     }
@@ -90,9 +93,11 @@ def refused_login(error: AuthExpired) -> Rejected:
     """Return a refused sign-in in words for the person who tried it."""
     message = error.message
     if error.network_code == "AuthFactorTokenRequired":
-        message = "This password needs a code by e-mail: make an app password in Bluesky's settings and use that."
+        message = Phrase(
+            "This password needs a code by e-mail: make an app password in Bluesky's settings and use that."
+        )
     elif error.network_code == "AuthenticationRequired":
-        message = "The handle or the app password is wrong."
+        message = Phrase("The handle or the app password is wrong.")
     return Rejected(
         message,
         code="TOKEN_REVOKED",

@@ -11,6 +11,7 @@ import jwt
 from accounts.platforms.base import Rejected, Tokens, Unknown
 from accounts.platforms.http import dig_list, dig_text
 from accounts.platforms.text import Span
+from ouipost.phrases import Phrase
 
 COLLECTION = "app.bsky.feed.post"
 CARD = "card"
@@ -28,7 +29,7 @@ def service_origin(service: str) -> str:
         port = ":"
     beside = (parts.path.strip("/"), parts.query, parts.fragment, parts.username)
     if parts.scheme not in {"https", "http"} or not parts.hostname or port == ":" or any(beside):
-        raise Rejected("The field service must be a server's address, like https://bsky.social.")
+        raise Rejected(Phrase("The field service must be a server's address, like https://bsky.social."))
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}{port}"
 
@@ -44,7 +45,7 @@ def session_tokens(given: Any) -> Tokens:
     """Return the tokens of a new session; raises Unknown where the answer holds none."""
     access, refresh = dig_text(given, "accessJwt"), dig_text(given, "refreshJwt")
     if not (access and refresh and dig_text(given, "did")):
-        raise Unknown("Bluesky answered the sign-in without a session.")
+        raise Unknown(Phrase("Bluesky answered the sign-in without a session."))
     return Tokens(
         access_token=access, refresh_token=refresh, access_expires_at=_end_of(access), ends_at=_end_of(refresh)
     )

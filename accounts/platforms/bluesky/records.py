@@ -10,6 +10,7 @@ from accounts.platforms.bluesky.atproto import CARD, COLLECTION, byte_range
 from accounts.platforms.http import dig_text
 from accounts.platforms.text import Span, find_hashtags, find_links, find_mentions, length
 from accounts.platforms.uploads import uploaded
+from ouipost.phrases import Phrase
 
 Feature = dict[str, Any] | None
 
@@ -74,7 +75,7 @@ def _reference(connector: Connector, session: Session, account: Account, publish
         found = bluesky_api.get(connector, session, account, "com.atproto.repo.getRecord", **place)
         uri, cid = dig_text(found, "uri"), dig_text(found, "cid")
     if not (uri and cid):
-        raise Rejected("Bluesky did not say where the post is that is answered.")
+        raise Rejected(Phrase("Bluesky did not say where the post is that is answered."))
     return {"uri": uri, "cid": cid}
 
 

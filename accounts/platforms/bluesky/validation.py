@@ -11,6 +11,7 @@ from accounts.platforms.bluesky.api import DEFAULT_SERVICE
 from accounts.platforms.http import dig_text
 from accounts.platforms.limits import above
 from accounts.platforms.text import length
+from ouipost.phrases import Phrase
 
 CHARACTERS, BYTES = 300, 3000
 USUAL_BLOB_BYTES = 5 * 1024 * 1024
@@ -59,7 +60,7 @@ def _comment(content: Content) -> Iterator[Issue]:
     size = len(comment.encode()) if isinstance(comment, str) else 0
     if size > BYTES:
         field = "options.first_comment"
-        yield above("text_too_many_bytes", field, f"The first comment has {size} bytes", BYTES, size)
+        yield above("text_too_many_bytes", field, Phrase("The first comment has {size} bytes", size=size), BYTES, size)
 
 
 def _languages(content: Content) -> Iterator[Issue]:
@@ -70,9 +71,9 @@ def _languages(content: Content) -> Iterator[Issue]:
         yield Issue(
             rule="langs_invalid",
             field="options.langs",
-            message=f"{wrong[0]!r} is no language tag.",
+            message=Phrase("{given!r} is no language tag.", given=wrong[0]),
             actual=wrong[0],
-            fix='Write them like ["en", "fr-CA"].',
+            fix=Phrase('Write them like ["en", "fr-CA"].'),
         )
 
 
@@ -80,12 +81,18 @@ def _video_alt(field: str, media: Media) -> Iterator[Issue]:
     if media.type != "video":
         return
     for counted_as, unit, most in (
-        ("graphemes", "characters", VIDEO_ALT_CHARACTERS),
-        ("utf8_bytes", "bytes", VIDEO_ALT_BYTES),
+        ("graphemes", Phrase("characters"), VIDEO_ALT_CHARACTERS),
+        ("utf8_bytes", Phrase("bytes"), VIDEO_ALT_BYTES),
     ):
         count = length(media.alt_text, counted_as)
         if count > most:
-            yield above("alt_text_too_long", f"{field}.alt_text", f"The alt text has {count} {unit}", most, count)
+            yield above(
+                "alt_text_too_long",
+                f"{field}.alt_text",
+                Phrase("The alt text has {count} {unit}", count=count, unit=unit),
+                most,
+                count,
+            )
 
 
 def _large_video(content: Content, account: Mapping[str, Any]) -> Iterator[Issue]:
@@ -97,9 +104,11 @@ def _large_video(content: Content, account: Mapping[str, Any]) -> Iterator[Issue
             yield Issue(
                 rule="video_may_be_too_large",
                 field=f"media.{position}",
-                message=f"The server {host} may refuse files of more than {USUAL_BLOB_BYTES} bytes.",
+                message=Phrase(
+                    "The server {host} may refuse files of more than {most} bytes.", host=host, most=USUAL_BLOB_BYTES
+                ),
                 limit=USUAL_BLOB_BYTES,
                 actual=media.size,
                 severity="warning",
-                fix="Ask who runs the server, or make the video smaller.",
+                fix=Phrase("Ask who runs the server, or make the video smaller."),
             )

@@ -23,6 +23,7 @@ from accounts.platforms.base import (
 from accounts.platforms.bluesky.api import get, has_no_bluesky, service_of, xrpc
 from accounts.platforms.http import bearer, decoded, dig, dig_count, dig_text, said
 from accounts.platforms.uploads import UPLOADS
+from ouipost.phrases import Phrase
 
 SERVICE = "https://video.bsky.app"
 AUDIENCE = "did:web:video.bsky.app"
@@ -98,7 +99,7 @@ class VideoUpload:
         except (AuthExpired, Rejected):
             return False
         videos, size = dig_count(limits, "remainingDailyVideos"), dig_count(limits, "remainingDailyBytes")
-        message = said("Bluesky", dig(limits, "message"), otherwise="takes no videos of this account now.")
+        message = said("Bluesky", dig(limits, "message"), otherwise=Phrase("takes no videos of this account now."))
         if videos == 0 or (size is not None and size < self._media.size):
             raise RateLimited(message, retry_after=UNTIL_THERE_IS_ROOM)
         if dig(limits, "canUpload") is False:
@@ -144,13 +145,13 @@ class VideoUpload:
         elif job:
             self._handles = {**self._handles, JOB: self._handles.get(JOB, {"id": job, "at": self._now})}
             self._save(self._handles)
-            raise StillWorking("Bluesky is working on the video.", retry_after=USUAL_WAIT)
+            raise StillWorking(Phrase("Bluesky is working on the video."), retry_after=USUAL_WAIT)
         else:
-            raise Unavailable("Bluesky took a video and did not say what became of it.")
+            raise Unavailable(Phrase("Bluesky took a video and did not say what became of it."))
 
     def _remember_blob(self, blob: Any) -> None:
         if not isinstance(blob, dict):
-            raise Unavailable("Bluesky took a video and did not say where it is.")
+            raise Unavailable(Phrase("Bluesky took a video and did not say where it is."))
         self._handles = {**self._handles, UPLOADS: {self._media.id: {"given": blob, "at": self._now}}}
         self._save(self._handles)
 
@@ -178,5 +179,5 @@ def _not_the_account(error: PlatformError) -> PlatformError:
 def _failed(status: Any) -> Rejected:
     words = dig_text(status, "message") or dig_text(status, "error")
     code = dig_text(status, "failureCode") or dig_text(status, "error")
-    message = said("Bluesky", words, otherwise="could not work on the video.")
+    message = said("Bluesky", words, otherwise=Phrase("could not work on the video."))
     return Rejected(message, code="MEDIA_REJECTED", network_code=code)

@@ -32,6 +32,7 @@ from accounts.platforms.facebook.graph import Graph
 from accounts.platforms.facebook.posts import Comment, PhotoStory, Post, Way
 from accounts.platforms.facebook.video import Reel, Video, VideoStory
 from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text
+from ouipost.phrases import Phrase
 
 PAGE_FIELDS = "id,name,username,access_token,category,link,picture.type(large){url},followers_count,fan_count,tasks"
 PROFILE_FIELDS = "id,name,username,picture.type(large){url},followers_count,fan_count"
@@ -179,7 +180,7 @@ class Facebook(Graph):
             for page in self._pages(session, account.refresh_token, edge):
                 if dig_text(page, "id") == account.remote_id:
                     return Tokens(access_token=dig_text(page, "access_token"), refresh_token=account.refresh_token)
-        raise AuthExpired("This person may no longer publish to the Facebook Page: connect it again.")
+        raise AuthExpired(Phrase("This person may no longer publish to the Facebook Page: connect it again."))
 
     def revoke(self, session: Session, account: Account) -> None:
         user_id = dig_text(account.metadata, "user_id") or "me"
@@ -231,9 +232,9 @@ def _unreachable(link: str) -> Iterator[Issue]:
         yield Issue(
             rule="link_unreachable",
             field="link",
-            message="Facebook cannot reach this address: its host is no public name.",
+            message=Phrase("Facebook cannot reach this address: its host is no public name."),
             actual=link,
-            fix="Use the page's public address, or remove the link.",
+            fix=Phrase("Use the page's public address, or remove the link."),
         )
 
 
@@ -243,9 +244,9 @@ def _not_shown(content: Content) -> Iterator[Issue]:
         yield Issue(
             rule="text_not_shown",
             field="content",
-            message="Facebook's stories have no text: it is left out.",
+            message=Phrase("Facebook's stories have no text: it is left out."),
             severity="warning",
-            fix="Write it into the picture, if it matters.",
+            fix=Phrase("Write it into the picture, if it matters."),
         )
 
 

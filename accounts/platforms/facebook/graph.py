@@ -17,6 +17,7 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.http import MOST_PAGES, bearer, decoded, dig, dig_list, dig_text, paged, said
 from accounts.platforms.oauth2 import OAuth2Connector
+from ouipost.phrases import Phrase
 
 GRAPH_HOST = "graph.facebook.com"
 VIDEO_HOST = "graph-video.facebook.com"
@@ -51,7 +52,7 @@ class Graph(OAuth2Connector):
 
         for answer in paged(read, cursor_of=_cursor, most=most):
             if not isinstance(dig(answer, "data"), list):
-                raise Unknown("Facebook answered without the list that was asked for.")
+                raise Unknown(Phrase("Facebook answered without the list that was asked for."))
             yield from dig_list(answer, "data")
 
     def form(self, account: Account, fields: Mapping[str, str], **request: Any) -> dict[str, Any]:
@@ -78,7 +79,7 @@ class Graph(OAuth2Connector):
             raise Unknown(error.message, status=error.status, network_code=error.network_code)
         said_so = answer.json()
         if dig(said_so, "success") is not True:
-            raise Unknown("Facebook did not say whether it took the post.", status=answer.status)
+            raise Unknown(Phrase("Facebook did not say whether it took the post."), status=answer.status)
         return said_so
 
     def classify(self, answer: Answer) -> PlatformError:
@@ -98,7 +99,9 @@ def _upload_error(broken: Any, answer: Answer) -> PlatformError:
     """The upload host has errors of its own; only the last of them is about the file."""
     kind = dig_text(broken, "type")
     facts: dict[str, Any] = {
-        "message": said("Facebook", dig(broken, "message"), otherwise=f"broke the upload off: {kind}."),
+        "message": said(
+            "Facebook", dig(broken, "message"), otherwise=Phrase("broke the upload off: {kind}.", kind=kind)
+        ),
         "status": answer.status,
         "network_code": kind,
     }
@@ -112,7 +115,7 @@ def _cursor(answer: Any) -> str:
     address = dig_text(answer, "paging", "next")
     after = parse_qs(address.partition("?")[2]).get("after", [""])[0]
     if address and not after:
-        raise Unknown("Facebook did not say how its list goes on.")
+        raise Unknown(Phrase("Facebook did not say how its list goes on."))
     return after
 
 

@@ -27,6 +27,7 @@ from accounts.platforms.facebook.graph import Graph, is_not_there, page_address,
 from accounts.platforms.http import call_visible, dig, dig_list, dig_text, moment
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
+from ouipost.phrases import Phrase
 
 POST_FIELDS = "id,message,created_time,permalink_url,status_type,attachments{media_type,target{id},url}"
 COMMENT_FIELDS = "id,message,from,created_time"
@@ -182,7 +183,7 @@ def _upload(graph: Graph, session: Session, account: Account, media: Media) -> s
     files = {"source": (media.filename or "image", media.read(), media.mime_type)}
     photo_id = dig_text(graph.write(session, account, "photos", fields, files=files, timeout=120), "id")
     if not photo_id:
-        raise Unavailable("Facebook took an image and gave no id for it.")
+        raise Unavailable(Phrase("Facebook took an image and gave no id for it."))
     return photo_id
 
 

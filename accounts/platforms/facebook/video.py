@@ -23,6 +23,7 @@ from accounts.platforms.base import (
 from accounts.platforms.facebook.graph import VIDEO_HOST, Graph, is_not_there, page_address, post_id_of
 from accounts.platforms.facebook.posts import stories_of
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text, said
+from ouipost.phrases import Phrase
 
 UPLOAD_HOST = "https://rupload.facebook.com/"
 UPLOAD_LIVES = timedelta(hours=20)
@@ -35,6 +36,7 @@ NOT_FINISHED = {"uploading", "upload_complete"}
 GIVEN_UP = {"upload_failed", "expired", "error"}
 COMPLETE = {"complete", "completed"}
 """The documentation has both."""
+UNPROCESSED = Phrase("the video could not be processed.")
 PHASES = ("uploading_phase", "processing_phase", "publishing_phase")
 
 
@@ -84,7 +86,7 @@ class VideoWay:
         answer = self.graph.write(session, operation.account, self.edge, fields, host=self.host)
         given = {name: dig_text(answer, name) for name in ("video_id", *names)}
         if not all(given.values()):
-            raise Unavailable("Facebook opened an upload and did not say where it goes.")
+            raise Unavailable(Phrase("Facebook opened an upload and did not say where it goes."))
         return given | {"started_at": operation.now.isoformat()}
 
     def _send(self, session: Session, operation: Operation, handles: dict[str, Any], save: Save) -> Handles:
@@ -110,7 +112,7 @@ class VideoWay:
             raise
         status = dig(answer, "status")
         if problem := _problem(status):
-            raise ProcessingFailed(said("Facebook", problem, otherwise="could not process the video."))
+            raise ProcessingFailed(said("Facebook", problem, otherwise=Phrase("could not process the video.")))
         if _is_out(status):
             return self._published(session, operation, answer)
         if dig(status, "video_status") in NOT_FINISHED and not operation.handles.get("taken"):
@@ -136,7 +138,7 @@ class VideoWay:
         """The longer it takes, the more seldom it is asked."""
         waited = (operation.now - (operation.armed_at or operation.now)).total_seconds()
         wait = min(max(SHORTEST_WAIT, waited / 5), LONGEST_WAIT)
-        return StillWorking("Facebook is processing the video.", retry_after=wait, handles=handles)
+        return StillWorking(Phrase("Facebook is processing the video."), retry_after=wait, handles=handles)
 
 
 class Video(VideoWay):
@@ -200,7 +202,7 @@ class Reel(VideoWay):
     def _stream(self, session: Session, operation: Operation, url: str, offset: int) -> None:
         """Send the file from this byte on; an upload that breaks off is gone on with where its status says."""
         if not url.startswith(UPLOAD_HOST):
-            raise Unavailable("Facebook named an address for the upload that is not its own.")
+            raise Unavailable(Phrase("Facebook named an address for the upload that is not its own."))
         media, token = operation.content.media[0], operation.account.access_token
         headers = {"Authorization": f"OAuth {token}", "offset": str(offset), "file_size": str(media.size)}
         with media.open() as file:
@@ -236,7 +238,7 @@ def _offsets(answer: Any) -> tuple[int, int]:
     try:
         return int(dig_text(answer, "start_offset")), int(dig_text(answer, "end_offset"))
     except ValueError as error:
-        raise Unavailable("Facebook did not say which bytes it wants next.") from error
+        raise Unavailable(Phrase("Facebook did not say which bytes it wants next.")) from error
 
 
 def _problem(status: Any) -> str:
@@ -244,10 +246,10 @@ def _problem(status: Any) -> str:
     for phase in (dig(status, name) for name in PHASES):
         errors = [dig(phase, "error"), *dig_list(phase, "errors")]
         for error in filter(None, errors):
-            return dig_text(error, "message") or "the video could not be processed."
+            return dig_text(error, "message") or UNPROCESSED
         if "error" in (dig(phase, "status"), dig(phase, "publish_status")):
-            return "the video could not be processed."
-    return "the video could not be processed." if dig(status, "video_status") in GIVEN_UP else ""
+            return UNPROCESSED
+    return UNPROCESSED if dig(status, "video_status") in GIVEN_UP else ""
 
 
 def _is_out(status: Any) -> bool:

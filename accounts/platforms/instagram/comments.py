@@ -10,6 +10,7 @@ from accounts.platforms.base import Operation, Published, Rejected, Session, Unk
 from accounts.platforms.http import call_visible, dig, dig_list, dig_text, moment, paged
 from accounts.platforms.meta.containers import ARMED_BEFORE, ContainerConnector
 from accounts.platforms.text import comparable
+from ouipost.phrases import Phrase
 
 DOUBTFUL = {"20", "20/1772107"}
 """Answered at times although the comment was made."""
@@ -56,7 +57,7 @@ def _comments(connector: ContainerConnector, session: Session, operation: Operat
 
     for page in paged(read, cursor_of=_following):
         if not isinstance(dig(page, "data"), list):
-            raise Unknown("Instagram answered without the list of comments.")
+            raise Unknown(Phrase("Instagram answered without the list of comments."))
         yield from dig_list(page, "data")
 
 

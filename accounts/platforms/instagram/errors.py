@@ -19,6 +19,7 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.http import decoded, dig_text, said
 from accounts.platforms.meta.containers import QUOTA_WAIT, MakeAgain, NotReady
+from ouipost.phrases import Phrase
 
 NAME = "Instagram"
 NOT_READY_WAIT = 30.0
@@ -35,10 +36,10 @@ TRANSIENT_CODES = {"-1", "-2"}
 
 SUBCODE = re.compile(r"\b22\d{5}\b")
 WORDS = {
-    "2207001": "it had an error of its own",
-    "2207003": "it took too long to fetch the file",
-    "2207026": "it cannot play a video of this format",
-    "2207052": "it could not fetch the file from this installation's public address",
+    "2207001": Phrase("it had an error of its own"),
+    "2207003": Phrase("it took too long to fetch the file"),
+    "2207026": Phrase("it cannot play a video of this format"),
+    "2207052": Phrase("it could not fetch the file from this installation's public address"),
 }
 
 
@@ -84,9 +85,13 @@ def failure(reason: str) -> PlatformError:
     """Return what it means that a container failed; the subcode stands in the text of its status."""
     found = SUBCODE.search(reason)
     subcode = found[0] if found else ""
-    words = WORDS.get(subcode, "it says: " + reason if reason else "it does not say why")
+    words = WORDS.get(subcode, Phrase("it says: {quoted}", quoted=reason) if reason else Phrase("it does not say why"))
     kind = MakeAgain if subcode in MADE_AGAIN | TRANSIENT | NOT_READY else ProcessingFailed
-    return kind(f"{NAME} could not use the file: {words}.", network_code=subcode, code="MEDIA_REJECTED")
+    return kind(
+        Phrase("{network} could not use the file: {words}.", network=NAME, words=words),
+        network_code=subcode,
+        code="MEDIA_REJECTED",
+    )
 
 
 def of_sign_in(answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError | None:
@@ -95,7 +100,7 @@ def of_sign_in(answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -
     words = dig_text(body, "error_message")
     if not words or not 400 <= answer.status < 429:
         return None
-    message = said(NAME, words, otherwise="refused the sign-in.")
+    message = said(NAME, words, otherwise=Phrase("refused the sign-in."))
     return refusal(
         message,
         code="TOKEN_REVOKED",

@@ -6,6 +6,7 @@ from typing import Any
 from accounts.platforms.base import Account, AuthExpired, Candidate, Profile, Session, Tokens
 from accounts.platforms.facebook import Facebook
 from accounts.platforms.http import dig_count, dig_list, dig_text
+from ouipost.phrases import Phrase
 
 LOGIN = "login"
 """The key of an account's metadata that says by which login it was connected."""
@@ -47,7 +48,7 @@ def refresh(facebook: Facebook, session: Session, account: Account) -> Tokens:
         for page in _pages(facebook, session, account.refresh_token):
             if dig_text(page, LINKED, "id") == account.remote_id:
                 return Tokens(access_token=dig_text(page, "access_token"), refresh_token=account.refresh_token)
-    raise AuthExpired("The Instagram account is no longer linked to a Page of this person: connect it again.")
+    raise AuthExpired(Phrase("The Instagram account is no longer linked to a Page of this person: connect it again."))
 
 
 def _pages(facebook: Facebook, session: Session, token: str) -> Iterator[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from accounts.platforms.base import Content, Issue, Limits, Option
 from accounts.platforms.meta.rules import too_long_for_its_place, video_issues
+from ouipost.phrases import Phrase
 
 FIRST_COMMENT = Option(name="first_comment", max_characters=2200)
 REEL_OPTIONS = (Option(name="share_to_feed", kind="flag"), Option(name="thumb_offset", kind="integer"))
@@ -62,15 +63,15 @@ def beside_the_limits(content: Content) -> Iterator[Issue]:
     for position, media in enumerate(content.media):
         yield from video_issues(media, position, most_megabits=MOST_MEGABITS)
         if is_carousel:
-            yield from too_long_for_its_place(media, position, place="a carousel", most=LONGEST_IN_CAROUSEL)
+            yield from too_long_for_its_place(media, position, place=Phrase("a carousel"), most=LONGEST_IN_CAROUSEL)
     yield from _reel_options(content)
     if content.post_type == "story" and content.text.strip():
         yield Issue(
             rule="story_without_text",
             field="content",
-            message="Instagram shows no text with a story: it is left out.",
+            message=Phrase("Instagram shows no text with a story: it is left out."),
             severity="warning",
-            fix="Write it into the picture, or make it a post.",
+            fix=Phrase("Write it into the picture, or make it a post."),
         )
 
 
@@ -82,16 +83,20 @@ def _reel_options(content: Content) -> Iterator[Issue]:
             yield Issue(
                 rule="option_needs_a_reel",
                 field=f"options.{option.name}",
-                message=f"The option {option.name} is for a post of one video.",
-                fix="Remove the option, or keep the video alone.",
+                message=Phrase("The option {option} is for a post of one video.", option=option.name),
+                fix=Phrase("Remove the option, or keep the video alone."),
             )
     offset = content.options.get("thumb_offset")
     if is_reel and isinstance(offset, int) and videos[0].seconds and not 0 <= offset <= videos[0].seconds * 1000:
         yield Issue(
             rule="thumb_offset_beyond_the_video",
             field="options.thumb_offset",
-            message=f"The offset is {offset} ms, and the video is {videos[0].seconds:g} seconds long.",
+            message=Phrase(
+                "The offset is {offset} ms, and the video is {seconds:g} seconds long.",
+                offset=offset,
+                seconds=videos[0].seconds,
+            ),
             limit=int(videos[0].seconds * 1000),
             actual=offset,
-            fix="Name a moment of the video, in milliseconds from its beginning.",
+            fix=Phrase("Name a moment of the video, in milliseconds from its beginning."),
         )

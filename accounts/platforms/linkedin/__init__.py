@@ -45,6 +45,7 @@ from accounts.platforms.linkedin.numbers import OF_MEMBERS, Numbers
 from accounts.platforms.linkedin.people import COMMUNITY
 from accounts.platforms.linkedin.posts import is_organization
 from accounts.platforms.oauth2 import OAuth2Connector
+from ouipost.phrases import Phrase
 
 WEB = "https://www.linkedin.com"
 SELF_SERVE_SCOPES = ("openid", "profile", "email", "w_member_social")
@@ -160,7 +161,7 @@ class LinkedIn(OAuth2Connector):
             return self._already_there(session, operation, answer)
         urn = answer.headers.get("x-restli-id") or answer.headers.get("x-linkedin-id")
         if not urn:
-            raise Unknown("LinkedIn took the post and gave no id.", status=answer.status)
+            raise Unknown(Phrase("LinkedIn took the post and gave no id."), status=answer.status)
         return linkedin_posts.published(urn)
 
     def _already_there(self, session: Session, operation: Operation, answer: Answer) -> Published:

@@ -32,6 +32,7 @@ from accounts.platforms.http import (
     retry_after,
     said,
 )
+from ouipost.phrases import Phrase
 
 HOST = "https://api.linkedin.com"
 RESTLI = "2.0.0"
@@ -118,7 +119,7 @@ class Api:
         """Give the entries of a list, which comes in pages."""
         for page in paged(partial(self._page, path, finder), cursor_of=_next_start):
             if not isinstance(dig(page, "elements"), list):
-                raise Unknown("LinkedIn answered without the list that was asked for.")
+                raise Unknown(Phrase("LinkedIn answered without the list that was asked for."))
             yield from dig_list(page, "elements")
 
     def _page(self, path: str, finder: bool, start: str) -> Any:
@@ -162,8 +163,14 @@ class Problem:
         """Return one line about it; a code that nobody here knows is in it."""
         code = "/".join(self.codes)
         if self.codes and not self.has(KNOWN):
-            return f"{said('LinkedIn', self.message, otherwise=f'answered with status {status}')} (unknown code {code})"
-        return said("LinkedIn", self.message or code, otherwise=f"answered with status {status}.")
+            return Phrase(
+                "{message} (unknown code {code})",
+                message=said(
+                    "LinkedIn", self.message, otherwise=Phrase("answered with status {status}", status=status)
+                ),
+                code=code,
+            )
+        return said("LinkedIn", self.message or code, otherwise=Phrase("answered with status {status}.", status=status))
 
 
 def classify(answer: Answer) -> PlatformError:

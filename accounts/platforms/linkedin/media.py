@@ -17,9 +17,11 @@ from accounts.platforms.base import (
     Unknown,
 )
 from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, said
+from accounts.platforms.limits import ONE_OF
 from accounts.platforms.linkcard import Picture, fetch_link_card
 from accounts.platforms.linkedin.api import Api, UploadOver, encoded
 from accounts.platforms.uploads import upload_missing
+from ouipost.phrases import Phrase
 
 CARD = "card"
 """The upload step of a link's article."""
@@ -54,7 +56,7 @@ def _image(api: Api, owner: str, read: Callable[[], bytes]) -> str:
     given = api.post("/rest/images?action=initializeUpload", {"initializeUploadRequest": {"owner": owner}})
     urn, url = dig_text(given, "value", "image"), dig_text(given, "value", "uploadUrl")
     if not (urn and url):
-        raise Unavailable("LinkedIn gave no place for an image.")
+        raise Unavailable(Phrase("LinkedIn gave no place for an image."))
     api.put(url, read(), headers=bearer(api.token), timeout=IMAGE_SECONDS)
     return urn
 
@@ -131,7 +133,7 @@ class _Asset:
         given = dig(self.api.post(f"/rest/{self.kind}s?action=initializeUpload", body), "value")
         urn = dig_text(given, self.kind)
         if not urn:
-            raise Unavailable(f"LinkedIn gave no place for a {self.kind}.")
+            raise Unavailable(Phrase("LinkedIn gave no place for a {kind}.", kind=ONE_OF[self.kind]))
         ends = dig_count(given, "uploadUrlsExpireAt") or dig_count(given, "uploadUrlExpiresAt")
         ends_at = datetime.fromtimestamp(ends / 1000, UTC) if ends else self.now + IMAGES_LIVE
         return given, {"urn": urn, "ends_at": ends_at.isoformat()}
@@ -146,10 +148,16 @@ class _Asset:
             shown = {"status": "AVAILABLE"}
         status = dig_text(shown, "status")
         if status == "PROCESSING_FAILED":
-            why = said("LinkedIn", dig(shown, "processingFailureReason"), otherwise=f"cannot use the {self.kind}.")
+            why = said(
+                "LinkedIn",
+                dig(shown, "processingFailureReason"),
+                otherwise=Phrase("cannot use the {kind}.", kind=ONE_OF[self.kind]),
+            )
             raise ProcessingFailed(why, network_code=status)
         if status != "AVAILABLE":
-            raise StillWorking(f"LinkedIn is working on the {self.kind}.", retry_after=ASK_AGAIN_SECONDS)
+            raise StillWorking(
+                Phrase("LinkedIn is working on the {kind}.", kind=ONE_OF[self.kind]), retry_after=ASK_AGAIN_SECONDS
+            )
         self.state = {"urn": self.state["urn"]}
         self._keep(is_ready=True)
 
@@ -161,7 +169,7 @@ class _Document(_Asset):
         given, state = self._initialize()
         url = dig_text(given, "uploadUrl")
         if not url:
-            raise Unavailable("LinkedIn gave no place for a document.")
+            raise Unavailable(Phrase("LinkedIn gave no place for a document."))
         return state | {"url": url}
 
     def _bring(self) -> None:
@@ -177,7 +185,7 @@ class _Video(_Asset):
         given, state = self._initialize(fileSizeBytes=self.media.size, uploadCaptions=False, uploadThumbnail=False)
         parts = [_part(each) for each in dig_list(given, "uploadInstructions")]
         if not parts or not all(url for url, _, _ in parts):
-            raise Unavailable("LinkedIn gave no place for a video.")
+            raise Unavailable(Phrase("LinkedIn gave no place for a video."))
         return state | {"token": dig_text(given, "uploadToken"), "parts": parts, "tags": []}
 
     def _bring(self) -> None:
@@ -195,7 +203,7 @@ class _Video(_Asset):
         answer = self.api.put(url, piece, headers=OCTETS, timeout=PART_SECONDS)
         tag = answer.headers.get("ETag", "").strip('"')
         if not tag:
-            raise Unavailable("LinkedIn took a part of a video and gave no tag for it.")
+            raise Unavailable(Phrase("LinkedIn took a part of a video and gave no tag for it."))
         return tag
 
 

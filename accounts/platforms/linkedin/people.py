@@ -8,6 +8,7 @@ from accounts.platforms.http import dig, dig_text
 from accounts.platforms.linkedin.api import Api
 from accounts.platforms.linkedin.numbers import Numbers
 from accounts.platforms.linkedin.posts import ORGANIZATION, is_organization
+from ouipost.phrases import Phrase
 
 MEMBER = "urn:li:person:"
 COMMUNITY = "community"
@@ -35,7 +36,7 @@ def member(api: Api, product: str) -> tuple[str, Profile]:
     """Return the id and profile of the member whose token this is; raises Unknown where LinkedIn does not say."""
     member_id, profile = _member(api) if product == COMMUNITY else _person(api)
     if not member_id:
-        raise Unknown("LinkedIn did not say whose token this is.")
+        raise Unknown(Phrase("LinkedIn did not say whose token this is."))
     return member_id, profile
 
 

@@ -13,6 +13,7 @@ from accounts.platforms.linkedin.api import Api, encoded
 from accounts.platforms.linkedin.media import ASSET, CARD
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import uploaded
+from ouipost.phrases import Phrase
 
 POST_URN = re.compile(r"urn:li:(?:share|ugcPost):\d+")
 ORGANIZATION = "urn:li:organization:"
@@ -85,7 +86,9 @@ def find(api: Api, operation: Operation, *, since: datetime) -> list[Published]:
     found = [each for each in young if _is_it(each, ours)]
     urns = [dig_text(each, "id") for each in found if dig_text(each, "lifecycleState") in LISTED]
     if not urns and any(dig(each, "lifecycleState") == "PUBLISH_FAILED" for each in found):
-        raise ProcessingFailed("LinkedIn took the post and could not publish it.", network_code="PUBLISH_FAILED")
+        raise ProcessingFailed(
+            Phrase("LinkedIn took the post and could not publish it."), network_code="PUBLISH_FAILED"
+        )
     return [published(urn) for urn in dict.fromkeys(urns)]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from accounts.platforms.base import Content, Issue, Limits, Media, Option
 from accounts.platforms.linkedin.people import COMMUNITY
 from accounts.platforms.linkedin.posts import title
+from ouipost.phrases import Phrase
 
 MAY_POST_VIDEOS = {"ADMINISTRATOR", "DIRECT_SPONSORED_CONTENT_POSTER"}
 """As others report; LinkedIn does not say it."""
@@ -51,8 +52,8 @@ def of_files(content: Content) -> Iterator[Issue]:
         yield Issue(
             rule="title_required",
             field="title",
-            message="LinkedIn takes no document without a title.",
-            fix="Write a title, or give the file a name.",
+            message=Phrase("LinkedIn takes no document without a title."),
+            fix=Phrase("Write a title, or give the file a name."),
         )
 
 
@@ -61,10 +62,12 @@ def _too_many_pixels(media: Media, field: str) -> Issue:
     return Issue(
         rule="image_too_many_pixels",
         field=field,
-        message=f"The image has {pixels} pixels; LinkedIn takes fewer than {PIXELS_BEYOND}.",
+        message=Phrase(
+            "The image has {pixels} pixels; LinkedIn takes fewer than {most}.", pixels=pixels, most=PIXELS_BEYOND
+        ),
         limit=PIXELS_BEYOND - 1,
         actual=pixels,
-        fix="Make the image smaller.",
+        fix=Phrase("Make the image smaller."),
     )
 
 
@@ -75,24 +78,24 @@ def of_account(content: Content, account: Mapping[str, Any], *, product: str) ->
         yield Issue(
             rule="first_comment_unsupported",
             field="options.first_comment",
-            message="LinkedIn lets an app comment only with its product Community Management.",
-            fix="Remove the first comment, or connect the account with an app that has the product.",
+            message=Phrase("LinkedIn lets an app comment only with its product Community Management."),
+            fix=Phrase("Remove the first comment, or connect the account with an app that has the product."),
         )
     if content.options.get("visibility") == "CONNECTIONS" and is_page:
         yield Issue(
             rule="option_invalid",
             field="options.visibility",
-            message="An organization has no connections that a post could be for.",
+            message=Phrase("An organization has no connections that a post could be for."),
             limit=["PUBLIC", "LOGGED_IN"],
             actual="CONNECTIONS",
-            fix="Use one of: PUBLIC, LOGGED_IN.",
+            fix=Phrase("Use one of: PUBLIC, LOGGED_IN."),
         )
     has_video = any(each.type == "video" for each in content.media)
     if has_video and is_page and MAY_POST_VIDEOS.isdisjoint(account.get("roles", MAY_POST_VIDEOS)):
         yield Issue(
             rule="video_may_need_another_role",
             field="media",
-            message="LinkedIn may refuse a video from somebody who is no administrator of the organization.",
+            message=Phrase("LinkedIn may refuse a video from somebody who is no administrator of the organization."),
             severity="warning",
-            fix="Connect the organization as one of its administrators.",
+            fix=Phrase("Connect the organization as one of its administrators."),
         )

@@ -18,6 +18,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said, sane_wait
+from ouipost.phrases import Phrase
 
 FIRST_WAIT = 60.0
 AFTER_POSTING_TOO_FAST = 3600.0
@@ -54,7 +55,7 @@ def classify(network: str, answer: Answer) -> PlatformError:
     code, subcode = _number(error, "code"), _number(error, "error_subcode")
     message = dig(error, "error_user_msg") or dig(error, "message")
     facts: dict[str, Any] = {
-        "message": said(network, message, otherwise=f"answered with status {answer.status}."),
+        "message": said(network, message, otherwise=Phrase("answered with status {status}.", status=answer.status)),
         "status": answer.status,
         "network_code": "/".join(str(each) for each in (code, subcode) if each),
     }

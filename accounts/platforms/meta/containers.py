@@ -32,6 +32,7 @@ from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_li
 from accounts.platforms.meta.longlived import LongLivedTokens
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
+from ouipost.phrases import Phrase
 
 CONTAINER_LIVES = timedelta(hours=23)
 """The networks drop a container after 24 hours."""
@@ -148,7 +149,7 @@ class ContainerConnector(LongLivedTokens):
             raise _counted(operation, save, failure) from failure
         container = dig_text(answer, "id")
         if not container:
-            raise Unavailable(f"{self.name} made a container and gave no id for it.")
+            raise Unavailable(Phrase("{network} made a container and gave no id for it.", network=self.name))
         return container
 
     def _require_finished(self, session: Session, operation: Operation, save: Save, keys: Sequence[str]) -> None:
@@ -159,13 +160,19 @@ class ContainerConnector(LongLivedTokens):
                 case State.FINISHED | State.PUBLISHED:
                     continue
                 case State.IN_PROGRESS:
-                    message = f"{self.name} is at work on what it was given."
+                    message = Phrase("{network} is at work on what it was given.", network=self.name)
                     raise StillWorking(message, retry_after=_wait(operation, key))
                 case State.EXPIRED:
                     save({})
-                    raise Unavailable(f"{self.name} has dropped what it was given: it is given again.")
+                    raise Unavailable(
+                        Phrase("{network} has dropped what it was given: it is given again.", network=self.name)
+                    )
                 case State.GONE:
-                    raise _counted(operation, save, MakeAgain(f"{self.name} does not know what it was given."))
+                    raise _counted(
+                        operation,
+                        save,
+                        MakeAgain(Phrase("{network} does not know what it was given.", network=self.name)),
+                    )
             raise _counted(operation, save, self.failure(reason))
 
     def _state(self, session: Session, account: Account, container: str) -> tuple[str, str]:
@@ -178,7 +185,13 @@ class ContainerConnector(LongLivedTokens):
             raise
         state = dig_text(answer, self.status_field)
         if state not in set(State):
-            raise Unavailable(f"{self.name} did not say how far it is with what it was given: {state or 'nothing'}.")
+            raise Unavailable(
+                Phrase(
+                    "{network} did not say how far it is with what it was given: {state}.",
+                    network=self.name,
+                    state=state or Phrase("nothing"),
+                )
+            )
         return state, dig_text(answer, self.reason_field)
 
     def _require_quota(self, session: Session, operation: Operation) -> None:
@@ -188,7 +201,11 @@ class ContainerConnector(LongLivedTokens):
         except Rejected:
             return
         if used is not None and most is not None and used >= most:
-            message = f"The account has used all of the {most} that {self.name} allows in 24 hours."
+            message = Phrase(
+                "The account has used all of the {most} that {network} allows in 24 hours.",
+                most=most,
+                network=self.name,
+            )
             raise RateLimited(message, retry_after=QUOTA_WAIT)
 
     def commit(self, session: Session, operation: Operation) -> Published:
@@ -214,7 +231,7 @@ class ContainerConnector(LongLivedTokens):
         match self._shown(session, operation):
             case [one]:
                 return one
-        raise Unknown(f"{self.name} shows several posts that can be this one.")
+        raise Unknown(Phrase("{network} shows several posts that can be this one.", network=self.name))
 
     def _permalink(self, session: Session, account: Account, remote_id: str) -> str:
         """The post is out: an address that can't be read must not make it look otherwise."""
@@ -231,7 +248,9 @@ class ContainerConnector(LongLivedTokens):
             case State.PUBLISHED:
                 return self._shown(session, operation)
             case State.IN_PROGRESS:
-                raise StillWorking(f"{self.name} is still at work on the post.", retry_after=LISTED_SOON)
+                raise StillWorking(
+                    Phrase("{network} is still at work on the post.", network=self.name), retry_after=LISTED_SOON
+                )
             case State.GONE:  # nobody can say what became of it but the list
                 return self._find(session, operation)
         return []
@@ -240,14 +259,17 @@ class ContainerConnector(LongLivedTokens):
         """Return what a published container has become, as soon as the account's list has it."""
         found = self._find(session, operation)
         if not found:
-            raise StillWorking(f"{self.name} has published it and does not list it yet.", retry_after=LISTED_SOON)
+            raise StillWorking(
+                Phrase("{network} has published it and does not list it yet.", network=self.name),
+                retry_after=LISTED_SOON,
+            )
         return found
 
     def _find(self, session: Session, operation: Operation) -> list[Published]:
         since = (operation.armed_at or operation.now) - ARMED_BEFORE
         answer = self.listing(session, operation, since=since)
         if not isinstance(dig(answer, "data"), list):
-            raise Unknown(f"{self.name} did not list the account's posts.")
+            raise Unknown(Phrase("{network} did not list the account's posts.", network=self.name))
         found = [each for each in dig_list(answer, "data") if self._is_it(each, operation, since=since)]
         return [Published(remote_id=dig_text(each, "id"), url=dig_text(each, "permalink")) for each in found]
 

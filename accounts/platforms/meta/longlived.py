@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from accounts.platforms.base import Account, AuthExpired, Rejected, Session, Tokens, Unavailable, WhoActs
 from accounts.platforms.oauth2 import OAuth2Connector
+from ouipost.phrases import Phrase
 
 AFTER_A_CODE = "#_"
 """Both networks put it behind the code in the address that they send the person back to."""
@@ -34,7 +35,9 @@ class LongLivedTokens(OAuth2Connector):
 
     def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
         if not account.refresh_token:
-            raise AuthExpired(f"{self.name} gave no token that can be renewed: connect the account again.")
+            raise AuthExpired(
+                Phrase("{network} gave no token that can be renewed: connect the account again.", network=self.name)
+            )
         token = {"access_token": account.refresh_token}
         try:
             return self._longer(session, "refresh_access_token", "refresh", token, now=now)

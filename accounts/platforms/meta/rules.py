@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from accounts.platforms.base import Issue, Media
+from ouipost.phrases import Phrase
 
 MOST_WIDTH = 1920
 
@@ -14,18 +15,22 @@ def video_issues(media: Media, position: int, *, most_megabits: float) -> Iterat
         return
     if media.width > MOST_WIDTH:
         yield _of_video(
-            "video_width_too_large", position, f"The video is {media.width} pixels wide", MOST_WIDTH, media.width
+            "video_width_too_large",
+            position,
+            Phrase("The video is {pixels} pixels wide", pixels=media.width),
+            MOST_WIDTH,
+            media.width,
         )
     megabits = round(media.size * 8 / media.seconds / 1_000_000, 1)
     if megabits > most_megabits:
-        told = f"The video has {megabits:g} megabits a second"
+        told = Phrase("The video has {megabits:g} megabits a second", megabits=megabits)
         yield _of_video("video_bit_rate_too_large", position, told, most_megabits, megabits)
 
 
 def too_long_for_its_place(media: Media, position: int, *, place: str, most: float) -> Iterator[Issue]:
     """Name a video that runs longer than it may in this place."""
     if media.type == "video" and round(media.seconds, 3) > most:
-        told = f"The video is {media.seconds:g} seconds long, in {place}"
+        told = Phrase("The video is {seconds:g} seconds long, in {place}", seconds=media.seconds, place=place)
         yield _of_video("video_duration_too_large", position, told, most, media.seconds)
 
 
@@ -33,8 +38,8 @@ def _of_video(rule: str, position: int, told: str, limit: float, actual: Any) ->
     return Issue(
         rule=rule,
         field=f"media.{position}",
-        message=f"{told}; this network takes at most {limit:g}.",
+        message=Phrase("{told}; this network takes at most {limit:g}.", told=told, limit=limit),
         limit=limit,
         actual=actual,
-        fix="Edit the video.",
+        fix=Phrase("Edit the video."),
     )

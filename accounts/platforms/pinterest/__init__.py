@@ -40,6 +40,7 @@ from accounts.platforms.pinterest import errors as pinterest_errors
 from accounts.platforms.pinterest import numbers as pinterest_numbers
 from accounts.platforms.pinterest import pins as pinterest_pins
 from accounts.platforms.pinterest.video import VideoUpload
+from ouipost.phrases import Phrase
 
 HOST = "https://api.pinterest.com"
 BOARDS_A_PAGE = 250
@@ -101,7 +102,7 @@ class Pinterest(OAuth2Connector):
         token = tokens.access_token
         me = self._get(session, token, "user_account")
         if not dig_text(me, "id"):
-            raise Unknown("Pinterest did not say whose token this is.")
+            raise Unknown(Phrase("Pinterest did not say whose token this is."))
         kind = dig_text(me, "account_type").lower()
         profile = _profile(me, self._boards(session, token))
         return [
@@ -204,7 +205,7 @@ class Pinterest(OAuth2Connector):
         params = {"page_size": str(size)} | ({"bookmark": bookmark} if bookmark else {})
         page = self._get(session, token, path, **params)
         if not isinstance(dig(page, "items"), list):
-            raise Unknown("Pinterest answered without the list that was asked for.")
+            raise Unknown(Phrase("Pinterest answered without the list that was asked for."))
         return page
 
     def _get(self, session: Session, token: str, path: str, **params: str) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 
 from accounts.platforms.base import Answer, AuthExpired, PlatformError, RateLimited, Rejected, Unavailable, WhoActs
 from accounts.platforms.http import decoded, dig_text, is_unclear, retry_after, said, sane_wait
+from ouipost.phrases import Phrase, joined
 
 AFTER_SPAM = 6 * 3600.0
 """Pinterest names no time; hours are what others wait."""
@@ -16,9 +17,9 @@ ACCOUNT_STOPPED = {"2625", "2626"}
 RATE_LIMITED = {"8"}
 PARAMETERS = {"1"}
 GONE = {
-    "40": "Choose another board.",
-    "2031": "Choose another section of the board, or none.",
-    "50": "The Pin is gone.",
+    "40": Phrase("Choose another board."),
+    "2031": Phrase("Choose another section of the board, or none."),
+    "50": Phrase("The Pin is gone."),
 }
 KNOWN = TOKEN_IS_OVER | SCOPE_MISSING | NOT_ALLOWED_THERE | NOT_PERMITTED | ACCOUNT_STOPPED | RATE_LIMITED | PARAMETERS
 ABOUT_MEDIA = ("image", "video", "media", "cover")
@@ -40,10 +41,12 @@ def classify(answer: Answer) -> PlatformError:
 
 
 def _told(answer: Answer, code: str, words: str) -> str:
-    message = said("Pinterest", words, otherwise=f"answered with status {answer.status}.")
+    message = said("Pinterest", words, otherwise=Phrase("answered with status {status}.", status=answer.status))
     if code in GONE:
-        return f"{message} {GONE[code]}"
-    return message if not code or code in KNOWN else f"{message} (Its code {code} is not known here.)"
+        return joined([message, GONE[code]], " ")
+    if not code or code in KNOWN:
+        return message
+    return Phrase("{message} (Its code {code} is not known here.)", message=message, code=code)
 
 
 def _wait(answer: Answer) -> float | None:

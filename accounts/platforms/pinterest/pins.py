@@ -12,6 +12,7 @@ from accounts.platforms.http import dig_text
 from accounts.platforms.limits import above
 from accounts.platforms.pinterest.video import media_id
 from accounts.platforms.text import comparable
+from ouipost.phrases import Phrase
 
 BOARDS = "boards"
 """The key of the account's metadata that lists its boards: `[{id, name, privacy}, …]`."""
@@ -106,9 +107,9 @@ def _board(content: Content, account: Mapping[str, Any]) -> Iterator[Issue]:
         yield Issue(
             rule="no_boards",
             field="options.board_id",
-            message="This account has no board to put the Pin on.",
+            message=Phrase("This account has no board to put the Pin on."),
             actual=content.options.get("board_id"),
-            fix="Make a board on Pinterest, then refresh the account.",
+            fix=Phrase("Make a board on Pinterest, then refresh the account."),
         )
 
 
@@ -119,9 +120,9 @@ def _ids(content: Content) -> Iterator[Issue]:
             yield Issue(
                 rule="option_invalid",
                 field=f"options.{name}",
-                message="Pinterest's ids are numbers, written as a text.",
+                message=Phrase("Pinterest's ids are numbers, written as a text."),
                 actual=value,
-                fix='Write it like "801".',
+                fix=Phrase('Write it like "801".'),
             )
 
 
@@ -130,15 +131,15 @@ def _link(content: Content) -> Iterator[Issue]:
         if not isinstance(link, str) or not link:
             continue
         if field == "link" and len(link) > LONGEST_LINK:
-            told = f"The link has {len(link)} characters"
+            told = Phrase("The link has {count} characters", count=len(link))
             yield above("link_too_long", field, told, LONGEST_LINK, len(link))
         if not _is_address(link):
             yield Issue(
                 rule="link_invalid",
                 field=field,
-                message="Pinterest takes only a whole web address that everybody can open.",
+                message=Phrase("Pinterest takes only a whole web address that everybody can open."),
                 actual=link,
-                fix="Write it like https://example.com/page.",
+                fix=Phrase("Write it like https://example.com/page."),
             )
 
 
@@ -156,11 +157,13 @@ def _description(content: Content) -> Iterator[Issue]:
         yield Issue(
             rule="description_long",
             field="content",
-            message=f"Pinterest's help speaks of {SHOWN_DESCRIPTION} characters; the rest may not be shown.",
+            message=Phrase(
+                "Pinterest's help speaks of {most} characters; the rest may not be shown.", most=SHOWN_DESCRIPTION
+            ),
             limit=SHOWN_DESCRIPTION,
             actual=len(content.text),
             severity="warning",
-            fix="Say what matters first.",
+            fix=Phrase("Say what matters first."),
         )
 
 
@@ -174,10 +177,10 @@ def _cover(content: Content) -> Iterator[Issue]:
         yield Issue(
             rule="cover_outside_the_video",
             field=f"options.{COVER}",
-            message=f"The cover is taken from the video, which runs {most} milliseconds.",
+            message=Phrase("The cover is taken from the video, which runs {most} milliseconds.", most=most),
             limit=most,
             actual=time,
-            fix=f"Use a number from 0 to {most}.",
+            fix=Phrase("Use a number from 0 to {most}.", most=most),
         )
 
 
@@ -186,7 +189,7 @@ def _carousel(images: list[Media]) -> Iterator[Issue]:
         return
     first, total = images[0], sum(each.size for each in images)
     if total > MAX_CAROUSEL_BYTES:
-        told = f"The images have {total} bytes together"
+        told = Phrase("The images have {total} bytes together", total=total)
         yield above("carousel_too_large", "media", told, MAX_CAROUSEL_BYTES, total)
     for position, each in enumerate(images):
         if each.width and first.width and (each.width, each.height) != (first.width, first.height):
@@ -200,10 +203,10 @@ def _other_size(image: Media, position: int, first: Media) -> Issue:
     return Issue(
         rule="carousel_sizes_differ",
         field=f"media.{position}",
-        message="All images of a carousel must be of one size; this one differs from the first.",
+        message=Phrase("All images of a carousel must be of one size; this one differs from the first."),
         limit=size,
         actual=f"{image.width}x{image.height}",
-        fix=f"Cut it to {size}, or post it alone.",
+        fix=Phrase("Cut it to {size}, or post it alone.", size=size),
     )
 
 
@@ -211,7 +214,7 @@ def _no_alt_text(position: int) -> Issue:
     return Issue(
         rule="alt_text_of_the_first_image",
         field=f"media.{position}.alt_text",
-        message="Pinterest takes one alt text for the whole carousel: that of its first image.",
+        message=Phrase("Pinterest takes one alt text for the whole carousel: that of its first image."),
         severity="warning",
-        fix="Describe all images in the alt text of the first.",
+        fix=Phrase("Describe all images in the alt text of the first."),
     )

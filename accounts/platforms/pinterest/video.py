@@ -19,6 +19,7 @@ from accounts.platforms.base import (
     Unavailable,
 )
 from accounts.platforms.http import bearer, dig, dig_text, is_unclear
+from ouipost.phrases import Phrase
 
 VIDEO = "video"
 UPLOAD_SECONDS = 600
@@ -79,7 +80,7 @@ class VideoUpload:
         address, fields = dig_text(answer, "upload_url"), dig(answer, "upload_parameters")
         found = dig_text(answer, "media_id")
         if not found or not address or not isinstance(fields, dict):
-            raise Unavailable("Pinterest did not say where to upload the video.")
+            raise Unavailable(Phrase("Pinterest did not say where to upload the video."))
         return {"id": found, "at": self.operation.now.isoformat(), "form": {"url": address, "fields": fields}}
 
     def _send(self, file: Media, form: Mapping[str, Any]) -> None:
@@ -99,7 +100,9 @@ class VideoUpload:
         if not is_unclear(answer.status):
             self.save(self._handles(None))
         code = STORAGE_CODE.search(answer.body)
-        message = f"Pinterest's storage did not take the video: it answered with status {answer.status}."
+        message = Phrase(
+            "Pinterest's storage did not take the video: it answered with status {status}.", status=answer.status
+        )
         return Unavailable(message, status=answer.status, network_code=code[1].decode() if code else "")
 
     def _await(self, video: Video) -> None:
@@ -109,12 +112,12 @@ class VideoUpload:
             if error.status != 404:
                 raise
             self.save(self._handles(None))
-            raise Unavailable("Pinterest has dropped the video: it is uploaded again.", status=404) from error
+            raise Unavailable(Phrase("Pinterest has dropped the video: it is uploaded again."), status=404) from error
         if status == "failed":
             self.save(self._handles(None))
-            raise Rejected("Pinterest could not make a Pin of this video.", code="MEDIA_REJECTED")
+            raise Rejected(Phrase("Pinterest could not make a Pin of this video."), code="MEDIA_REJECTED")
         if status != "succeeded":
-            raise StillWorking("Pinterest is at work on the video.", retry_after=POLL_SECONDS)
+            raise StillWorking(Phrase("Pinterest is at work on the video."), retry_after=POLL_SECONDS)
 
     def _call(self, method: str, url: str, **request: Any) -> Any:
         headers = bearer(self.operation.account.access_token)

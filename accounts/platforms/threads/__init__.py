@@ -31,6 +31,7 @@ from accounts.platforms.http import dig_list, dig_text
 from accounts.platforms.meta.containers import LISTED_AT_ONCE, ContainerConnector, MakeAgain, NotReady, limit_of
 from accounts.platforms.threads import numbers as threads_numbers
 from accounts.platforms.threads import validation
+from ouipost.phrases import Phrase
 
 HOST = "https://graph.threads.net"
 PROFILE_FIELDS = "id,username,name,threads_profile_picture_url"
@@ -43,16 +44,16 @@ NOT_READY = "24"
 RESTRICTED = "4279013"
 MADE_AGAIN = {"FAILED_DOWNLOADING_VIDEO", "UNKNOWN"}
 WORDS = {
-    "FAILED_DOWNLOADING_VIDEO": "it could not fetch the file from this installation's public address",
-    "FAILED_PROCESSING_AUDIO": "it cannot play its sound",
-    "FAILED_PROCESSING_VIDEO": "it cannot play a video of this format",
-    "INVALID_ASPEC_RATIO": "it does not take its shape",
-    "INVALID_BIT_RATE": "it has too much data a second",
-    "INVALID_DURATION": "it is too long or too short",
-    "INVALID_FRAME_RATE": "it has too many or too few frames a second",
-    "INVALID_AUDIO_CHANNELS": "it does not take its number of audio channels",
-    "INVALID_AUDIO_CHANNEL_LAYOUT": "it does not take its layout of audio channels",
-    "UNKNOWN": "it does not say why",
+    "FAILED_DOWNLOADING_VIDEO": Phrase("it could not fetch the file from this installation's public address"),
+    "FAILED_PROCESSING_AUDIO": Phrase("it cannot play its sound"),
+    "FAILED_PROCESSING_VIDEO": Phrase("it cannot play a video of this format"),
+    "INVALID_ASPEC_RATIO": Phrase("it does not take its shape"),
+    "INVALID_BIT_RATE": Phrase("it has too much data a second"),
+    "INVALID_DURATION": Phrase("it is too long or too short"),
+    "INVALID_FRAME_RATE": Phrase("it has too many or too few frames a second"),
+    "INVALID_AUDIO_CHANNELS": Phrase("it does not take its number of audio channels"),
+    "INVALID_AUDIO_CHANNEL_LAYOUT": Phrase("it does not take its layout of audio channels"),
+    "UNKNOWN": Phrase("it does not say why"),
 }
 
 
@@ -130,9 +131,11 @@ class Threads(ContainerConnector):
         return limit_of(self.get(session, operation.account, path, fields=fields), usage, config)
 
     def failure(self, reason: str) -> PlatformError:
-        words = WORDS.get(reason, f"it says: {reason}" if reason else WORDS["UNKNOWN"])
+        words = WORDS.get(reason, Phrase("it says: {quoted}", quoted=reason) if reason else WORDS["UNKNOWN"])
         kind = MakeAgain if reason in MADE_AGAIN or not reason else ProcessingFailed
-        return kind(f"Threads could not use the file: {words}.", network_code=reason, code="MEDIA_REJECTED")
+        return kind(
+            Phrase("Threads could not use the file: {words}.", words=words), network_code=reason, code="MEDIA_REJECTED"
+        )
 
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from accounts.platforms.base import Content, Issue, Limits, Option
 from accounts.platforms.meta.rules import video_issues
 from accounts.platforms.text import find_links
+from ouipost.phrases import Phrase, both
 
 MOST_CHARACTERS, MOST_LINKS = 500, 5
 MOST_MEGABITS = 100.0
@@ -57,13 +58,13 @@ def beside_the_limits(content: Content) -> Iterator[Issue]:
 def _tag(content: Content) -> Iterator[Issue]:
     found = sorted(set(NOT_IN_TAGS) & set(str(content.options.get(TAG, ""))))
     if found:
-        shown = " and ".join(found)
+        shown = both(found)
         yield Issue(
             rule="topic_tag_forbidden_characters",
             field=f"options.{TAG}",
-            message=f"The topic tag has {shown}, which Threads does not take.",
+            message=Phrase("The topic tag has {shown}, which Threads does not take.", shown=shown),
             actual="".join(found),
-            fix=f"Remove {shown}.",
+            fix=Phrase("Remove {shown}.", shown=shown),
         )
 
 
@@ -74,8 +75,10 @@ def _links_of_replies(content: Content) -> Iterator[Issue]:
             yield Issue(
                 rule="too_many_links",
                 field="options.first_comment" if reply.is_comment else f"options.thread.{position}",
-                message=f"This reply has {count} links; Threads takes at most {MOST_LINKS}.",
+                message=Phrase(
+                    "This reply has {count} links; Threads takes at most {most}.", count=count, most=MOST_LINKS
+                ),
                 limit=MOST_LINKS,
                 actual=count,
-                fix=f"Take away at least {count - MOST_LINKS}.",
+                fix=Phrase("Take away at least {number}.", number=count - MOST_LINKS),
             )

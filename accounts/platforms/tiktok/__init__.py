@@ -39,6 +39,7 @@ from accounts.platforms.tiktok.api import TikTokApi, unclear_is_unknown
 from accounts.platforms.tiktok.upload import Plan
 from accounts.platforms.tiktok.validation import CREATOR, PUBLISH, SCOPES, video_of
 from accounts.platforms.uploads import upload_missing
+from ouipost.phrases import Phrase, joined
 
 CREATOR_HOLDS = timedelta(minutes=5)
 ARMED_BEFORE = timedelta(seconds=5)
@@ -134,7 +135,7 @@ class TikTok(TikTokApi):
         """Ask what the creator may choose now, before any byte is sent: it may have changed since the validation."""
         creator = self.creator(session, operation.account.access_token)
         for issue in validation.of_creator(operation.content, creator):
-            raise Rejected(f"{issue.message} {issue.fix}")
+            raise Rejected(joined([issue.message, issue.fix], " "))
         return creator
 
     def _begin_video(self, session: Session, operation: Operation, video: Media) -> Handles:
@@ -145,7 +146,7 @@ class TikTok(TikTokApi):
         begun = self.ask(session, operation.account.access_token, "post/publish/video/init", json=body)
         given = {"publish_id": dig_text(begun, "publish_id"), "upload_url": dig_text(begun, "upload_url")}
         if not all(given.values()):
-            raise Unavailable("TikTok began a video post and did not say where its bytes go.")
+            raise Unavailable(Phrase("TikTok began a video post and did not say where its bytes go."))
         return tiktok_posts.without_post(handles) | given | {"begun_at": operation.now.isoformat(), "sent": 0}
 
     def _send_all_but_the_last(self, session: Session, video: Media, handles: Handles, save: Save) -> Handles:
@@ -154,7 +155,7 @@ class TikTok(TikTokApi):
             answer = tiktok_upload.put(session, video, handles["upload_url"], start)
             if answer.status in tiktok_upload.GONE:
                 save(tiktok_posts.without_post(handles))
-                raise Unavailable("TikTok has closed the upload: it is begun anew.", status=answer.status)
+                raise Unavailable(Phrase("TikTok has closed the upload: it is begun anew."), status=answer.status)
             handles = {**handles, "sent": self._goes_on_at(answer, start, plan)}
             save(handles, seconds=tiktok_upload.CHUNK_SECONDS)
         return handles
@@ -167,7 +168,7 @@ class TikTok(TikTokApi):
         if arrived is None and answer.ok:
             return plan.end(start)
         if arrived is None or arrived <= start:
-            raise Unavailable("TikTok does not take the next part of the video.", status=answer.status)
+            raise Unavailable(Phrase("TikTok does not take the next part of the video."), status=answer.status)
         return arrived
 
     def commit(self, session: Session, operation: Operation) -> Published:
@@ -181,19 +182,19 @@ class TikTok(TikTokApi):
         answer = tiktok_upload.put(session, video, handles["upload_url"], handles["sent"])
         arrived = tiktok_upload.received(answer)
         if answer.status in tiktok_upload.TAKEN or arrived == video.size:
-            return tiktok_posts.taken("TikTok works on the video.", {**handles, "complete": True})
+            return tiktok_posts.taken(Phrase("TikTok works on the video."), {**handles, "complete": True})
         if answer.status in tiktok_upload.GONE:
-            return tiktok_posts.taken("TikTok has closed the upload.", {**handles, "gone": True})
+            return tiktok_posts.taken(Phrase("TikTok has closed the upload."), {**handles, "gone": True})
         if answer.status in tiktok_upload.OUT_OF_STEP:
             sent = handles["sent"] if arrived is None else arrived
-            return tiktok_posts.taken("TikTok misses a part of the video.", {**handles, "sent": sent})
+            return tiktok_posts.taken(Phrase("TikTok misses a part of the video."), {**handles, "sent": sent})
         return unclear_is_unknown(self.classify(answer))
 
     def _post_photos(self, session: Session, operation: Operation) -> PlatformError:
         post = tiktok_posts.photo_post(operation.content, operation.handles)
         token = operation.account.access_token
         publish_id = self.publish_call(session, token, "post/publish/content/init", json=post)
-        return tiktok_posts.taken("TikTok fetches the photos.", {**operation.handles, "publish_id": publish_id})
+        return tiktok_posts.taken(Phrase("TikTok fetches the photos."), {**operation.handles, "publish_id": publish_id})
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         publish_id = dig_text(operation.handles, "publish_id")
@@ -202,7 +203,7 @@ class TikTok(TikTokApi):
         told = self._status(session, operation.account, publish_id)
         match dig_text(told, "status"):
             case "":
-                raise Unknown("TikTok did not say what became of the post.")
+                raise Unknown(Phrase("TikTok did not say what became of the post."))
             case "PUBLISH_COMPLETE":
                 return [tiktok_posts.published(operation, publish_id, told)]
             case "FAILED":
@@ -223,7 +224,7 @@ class TikTok(TikTokApi):
         videos = [each for page in pages for each in dig_list(page, "videos")]
         found = [dig_text(each, "id") for each in videos if tiktok_posts.is_it(each, operation.content, since=since)]
         if not found and operation.handles.get("again"):
-            raise Unknown("TikTok was sent the photos twice and does not list them.")
+            raise Unknown(Phrase("TikTok was sent the photos twice and does not list them."))
         addresses = {each: tiktok_posts.post_url(operation, each) for each in found}
         return [Published(remote_id=post_id, url=url) for post_id, url in addresses.items()]
 
@@ -231,7 +232,7 @@ class TikTok(TikTokApi):
         body = {"max_count": LISTED_AT_ONCE} | ({"cursor": int(cursor)} if cursor else {})
         page = self.ask(session, account.access_token, "video/list", params={"fields": LIST_FIELDS}, json=body)
         if not isinstance(dig(page, "videos"), list):
-            raise Unknown("TikTok did not list the account's posts.")
+            raise Unknown(Phrase("TikTok did not list the account's posts."))
         return page
 
     def post_metrics(

@@ -13,6 +13,7 @@ from accounts.platforms.base import Account, Answer, PlatformError, Rejected, Se
 from accounts.platforms.http import bearer, decoded, dig, dig_list, dig_text
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.tiktok import errors as tiktok_errors
+from ouipost.phrases import Phrase
 
 JSON = {"Content-Type": "application/json; charset=UTF-8"}
 NOT_NOW = {"server_error", "temporarily_unavailable"}
@@ -87,7 +88,7 @@ class TikTokApi(OAuth2Connector):
             raise unclear_is_unknown(self.classify(answer))
         publish_id = dig_text(answer.json(), "data", "publish_id")
         if not publish_id:
-            raise Unknown("TikTok took the post and gave no id for it.", status=answer.status)
+            raise Unknown(Phrase("TikTok took the post and gave no id for it."), status=answer.status)
         return publish_id
 
     def send(self, session: Session, token: str, path: str, *, method: str = "POST", **request: Any) -> Answer:
@@ -101,14 +102,14 @@ class TikTokApi(OAuth2Connector):
         fields = ",".join(name for scope, names in USER_FIELDS.items() if scope in scopes for name in names)
         user = dig(self.ask(session, token, "user/info", method="GET", params={"fields": fields}), "user")
         if not dig_text(user, "open_id"):
-            raise Unknown("TikTok did not say whose token this is.")
+            raise Unknown(Phrase("TikTok did not say whose token this is."))
         return dict(user)
 
     def creator(self, session: Session, token: str) -> dict[str, Any]:
         """Return what this creator may choose for a post now; raises RateLimited for one who has posted enough."""
         info = self.ask(session, token, "post/publish/creator_info/query")
         if not dig_list(info, "privacy_level_options"):
-            raise Unavailable("TikTok did not say what this creator may choose.")
+            raise Unavailable(Phrase("TikTok did not say what this creator may choose."))
         return {name: info[name] for name in CREATOR_FIELDS if name in info}
 
 

@@ -16,6 +16,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said
+from ouipost.phrases import Phrase
 
 NAME = "TikTok"
 OK = "ok"
@@ -45,15 +46,15 @@ REFUSALS: dict[str, dict[str, Any]] = {
 AUTH_REMOVED = "auth_removed"
 WORTH_ANOTHER_TRY = {"internal", "video_pull_failed", "photo_pull_failed"}
 BAD_MEDIA = {
-    "file_format_check_failed": "the file's format",
-    "duration_check_failed": "the video's duration",
-    "frame_rate_check_failed": "the video's frame rate",
-    "picture_size_check_failed": "the size of the picture",
+    "file_format_check_failed": Phrase("the file's format"),
+    "duration_check_failed": Phrase("the video's duration"),
+    "frame_rate_check_failed": Phrase("the video's frame rate"),
+    "picture_size_check_failed": Phrase("the size of the picture"),
 }
 BAD_CONTENT = {
-    "spam_risk_text": "it takes the text for spam",
-    "spam_risk": "it takes the post for spam",
-    "publish_cancelled": "it was cancelled",
+    "spam_risk_text": Phrase("it takes the text for spam"),
+    "spam_risk": Phrase("it takes the post for spam"),
+    "publish_cancelled": Phrase("it was cancelled"),
 }
 
 
@@ -81,22 +82,31 @@ def classify(answer: Answer) -> PlatformError:
 def _told(answer: Answer, code: str) -> str:
     """Quote TikTok, with the code where nobody here knows it, and with the id that its support asks for."""
     error = dig(decoded(answer), "error")
-    message = said(NAME, dig(error, "message") or code, otherwise=f"answered with status {answer.status}.")
+    message = said(
+        NAME, dig(error, "message") or code, otherwise=Phrase("answered with status {status}.", status=answer.status)
+    )
     is_known = code in {"", *REFUSALS, *TOKEN_IS_OVER, *DAY_IS_FULL, *MINUTE_IS_FULL, *TRANSIENT}
     log_id = dig_text(error, "log_id")
-    notes = [*([] if is_known else [f"unknown code {code}"]), *([f"log_id {log_id}"] if log_id else [])]
-    return f"{message} ({', '.join(notes)})" if notes else message
+    if is_known:
+        return Phrase("{message} (log_id {log_id})", message=message, log_id=log_id) if log_id else message
+    if log_id:
+        return Phrase("{message} (unknown code {code}, log_id {log_id})", message=message, code=code, log_id=log_id)
+    return Phrase("{message} (unknown code {code})", message=message, code=code)
 
 
 def given_up(reason: str) -> PlatformError:
     """Return what it means that TikTok took a post and gave it up for this reason."""
     if reason == AUTH_REMOVED:
-        return AuthExpired("TikTok gave the post up: the access was taken away.", network_code=reason)
+        return AuthExpired(Phrase("TikTok gave the post up: the access was taken away."), network_code=reason)
     if reason in WORTH_ANOTHER_TRY:
-        told = "TikTok gave the post up, again, for a cause of its own."
+        told = Phrase("TikTok gave the post up, again, for a cause of its own.")
         return ProcessingFailed(told, code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.NETWORK, network_code=reason)
     if reason in BAD_MEDIA:
-        told = f"TikTok gave the post up: it does not take {BAD_MEDIA[reason]}."
+        told = Phrase("TikTok gave the post up: it does not take {what}.", what=BAD_MEDIA[reason])
         return ProcessingFailed(told, who_acts=WhoActs.CALLER, network_code=reason)
-    why = BAD_CONTENT.get(reason) or f"its reason is {reason or 'not told'}, which is unknown here"
-    return ProcessingFailed(f"TikTok gave the post up: {why}.", code="CONTENT_REJECTED", network_code=reason)
+    why = BAD_CONTENT.get(reason) or Phrase(
+        "its reason is {reason}, which is unknown here", reason=reason or Phrase("not told")
+    )
+    return ProcessingFailed(
+        Phrase("TikTok gave the post up: {why}.", why=why), code="CONTENT_REJECTED", network_code=reason
+    )

@@ -11,6 +11,7 @@ from accounts.platforms.text import length
 from accounts.platforms.tiktok import errors as tiktok_errors
 from accounts.platforms.tiktok.validation import CREATOR, INTERACTIONS, PUBLIC, video_of
 from accounts.platforms.uploads import UPLOADS, uploaded
+from ouipost.phrases import Phrase
 
 UPLOAD_LIVES = timedelta(minutes=55)
 """TikTok takes bytes for an hour."""
@@ -100,7 +101,9 @@ def taken(message: str, handles: Mapping[str, Any]) -> StillWorking:
 def still_working(operation: Operation) -> StillWorking:
     """Return what tells the engine to ask again: soon at first, then ever slower."""
     waited = (operation.now - (operation.armed_at or operation.now)).total_seconds()
-    return StillWorking("TikTok works on the post.", retry_after=min(max(waited / 2, FIRST_PAUSE), LONGEST_PAUSE))
+    return StillWorking(
+        Phrase("TikTok works on the post."), retry_after=min(max(waited / 2, FIRST_PAUSE), LONGEST_PAUSE)
+    )
 
 
 def misses_bytes(operation: Operation, arrived: int | None) -> bool:
@@ -116,7 +119,7 @@ def given_up(operation: Operation, reason: str) -> PlatformError:
     if reason not in tiktok_errors.WORTH_ANOTHER_TRY or operation.handles.get("again"):
         return tiktok_errors.given_up(reason)
     return StillWorking(
-        "TikTok gave the post up for a cause of its own: it is sent once more.",
+        Phrase("TikTok gave the post up for a cause of its own: it is sent once more."),
         retry_after=PAUSE_AFTER_FAILURE,
         handles=without_post(operation.handles) | {"given_up": True},
         network_code=reason,
@@ -132,7 +135,7 @@ def published(operation: Operation, publish_id: str, told: Any) -> Published:
     if post_id:
         return Published(remote_id=post_id, url=post_url(operation, post_id))
     if is_public(operation.content) and operation.now < (operation.armed_at or operation.now) + MODERATION:
-        raise StillWorking("TikTok has published the post and looks it over.", retry_after=PAUSE_FOR_ID)
+        raise StillWorking(Phrase("TikTok has published the post and looks it over."), retry_after=PAUSE_FOR_ID)
     return Published(remote_id=publish_id, url=f"https://www.tiktok.com/@{operation.account.username}")
 
 
@@ -149,7 +152,7 @@ def next_cursor(page: Any, *, since: datetime) -> str:
         return ""
     cursor = dig_count(page, "cursor")
     if cursor is None:
-        raise Unknown("TikTok did not say how its list goes on.")
+        raise Unknown(Phrase("TikTok did not say how its list goes on."))
     return str(cursor)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from accounts.platforms import rules
 from accounts.platforms.base import Content, Issue, Limits, Media, Option
 from accounts.platforms.http import dig_count, dig_list
+from ouipost.phrases import Phrase
 
 PUBLIC, SELF_ONLY = "PUBLIC_TO_EVERYONE", "SELF_ONLY"
 PRIVACY_LEVELS = (PUBLIC, "FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", SELF_ONLY)
@@ -55,10 +56,10 @@ def _permission(account: Mapping[str, Any]) -> Iterator[Issue]:
         yield Issue(
             rule="permission_missing",
             field="platforms",
-            message="The account's owner did not allow this app to post to TikTok.",
+            message=Phrase("The account's owner did not allow this app to post to TikTok."),
             limit=PUBLISH,
             actual=dig_list(account, SCOPES),
-            fix="Connect the account again and allow posting.",
+            fix=Phrase("Connect the account again and allow posting."),
         )
 
 
@@ -69,17 +70,21 @@ def _options(content: Content) -> Iterator[Issue]:
         yield Issue(
             rule="option_not_for_this_kind",
             field=f"options.{name}",
-            message=f"The option {name} is for {'photos' if video else 'videos'} only.",
+            message=Phrase(
+                "The option {option} is for {kinds} only.",
+                option=name,
+                kinds=Phrase("photos") if video else Phrase("videos"),
+            ),
             actual=options[name],
-            fix="Remove the option.",
+            fix=Phrase("Remove the option."),
         )
     if options.get("brand_content_toggle") is True and options.get("privacy_level") == SELF_ONLY:
         yield Issue(
             rule="branded_content_not_private",
             field="options.brand_content_toggle",
-            message="TikTok takes no branded content that only the creator can see.",
+            message=Phrase("TikTok takes no branded content that only the creator can see."),
             actual=SELF_ONLY,
-            fix="Choose another privacy level, or turn brand_content_toggle off.",
+            fix=Phrase("Choose another privacy level, or turn brand_content_toggle off."),
         )
     if video:
         yield from _cover(options, "video_cover_timestamp_ms", int(video.seconds * 1000) or None)
@@ -94,10 +99,12 @@ def _cover(options: Mapping[str, Any], name: str, most: int | None) -> Iterator[
         yield Issue(
             rule="cover_outside",
             field=f"options.{name}",
-            message=f"The option {name} is {value}, where the post has nothing.",
+            message=Phrase("The option {option} is {value}, where the post has nothing.", option=name, value=value),
             limit=most,
             actual=value,
-            fix="Use a number from 0 on." if most is None else f"Use a number from 0 to {most}.",
+            fix=Phrase("Use a number from 0 on.")
+            if most is None
+            else Phrase("Use a number from 0 to {most}.", most=most),
         )
 
 
@@ -110,10 +117,10 @@ def of_creator(content: Content, creator: Mapping[str, Any]) -> Iterator[Issue]:
             yield Issue(
                 rule="interaction_disabled",
                 field=f"options.disable_{each}",
-                message=f"The creator has turned {each} off for all posts.",
+                message=Phrase("The creator has turned {each} off for all posts.", each=each),
                 limit=True,
                 actual=False,
-                fix="Remove the option, or set it to true.",
+                fix=Phrase("Remove the option, or set it to true."),
             )
 
 
@@ -123,10 +130,10 @@ def _privacy(content: Content, offered: list[Any]) -> Iterator[Issue]:
         yield Issue(
             rule="privacy_level_unavailable",
             field="options.privacy_level",
-            message=f"This creator cannot post for {level}.",
+            message=Phrase("This creator cannot post for {level}.", level=level),
             limit=offered,
             actual=level,
-            fix=f"Use one of: {', '.join(map(str, offered))}.",
+            fix=Phrase("Use one of: {taken}.", taken=", ".join(map(str, offered))),
         )
 
 
@@ -135,8 +142,12 @@ def _duration(video: Media | None, most: int | None) -> Iterator[Issue]:
         yield Issue(
             rule="video_too_long_for_creator",
             field="media.0",
-            message=f"The video has {video.seconds:g} seconds; this creator may post at most {most}.",
+            message=Phrase(
+                "The video has {seconds:g} seconds; this creator may post at most {most}.",
+                seconds=video.seconds,
+                most=most,
+            ),
             limit=most,
             actual=video.seconds,
-            fix="Cut the video.",
+            fix=Phrase("Cut the video."),
         )

@@ -36,6 +36,7 @@ from accounts.platforms.twitter import validation
 from accounts.platforms.twitter.api import API
 from accounts.platforms.twitter.timeline import posts_like
 from accounts.platforms.uploads import uploaded
+from ouipost.phrases import Phrase
 
 PROFILE_FIELDS = "id,name,username,profile_image_url,public_metrics,verified,verified_type,subscription_type"
 KEPT_IN_METADATA = ("subscription_type", "verified_type")
@@ -86,7 +87,7 @@ class Twitter(OAuth2Connector):
         params = {"user.fields": PROFILE_FIELDS}
         me = dig(self.call(session, "GET", f"{API}/users/me", headers=bearer(token), params=params), "data")
         if not dig_text(me, "id"):
-            raise Unknown("X did not say whose token this is.")
+            raise Unknown(Phrase("X did not say whose token this is."))
         return dict(me)
 
     def revoke(self, session: Session, account: Account) -> None:

@@ -14,6 +14,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.http import decoded, dig, dig_text, is_unclear, reset_after, retry_after, said
+from ouipost.phrases import Phrase
 
 API = "https://api.x.com/2"
 QUOTAS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
@@ -46,13 +47,18 @@ class Problem:
 def classify(answer: Answer) -> PlatformError:
     """Return what a refusal means, by the problem's type and words rather than its status."""
     problem = Problem.of(answer)
-    named = f" and the code {problem.code}" if problem.code else ""
     facts: dict[str, Any] = {
-        "message": said("X", problem.detail, otherwise=f"answered with status {answer.status}{named}."),
+        "message": said("X", problem.detail, otherwise=_otherwise(answer.status, problem.code)),
         "status": answer.status,
         "network_code": problem.code,
     }
     return _spent(answer, problem, facts) or _refused(answer, problem, facts)
+
+
+def _otherwise(status: int, code: str) -> str:
+    if code:
+        return Phrase("answered with status {status} and the code {code}.", status=status, code=code)
+    return Phrase("answered with status {status}.", status=status)
 
 
 def _spent(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError | None:

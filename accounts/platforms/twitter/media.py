@@ -17,8 +17,10 @@ from accounts.platforms.base import (
     Unavailable,
 )
 from accounts.platforms.http import bearer, dig, dig_count, dig_text, said
+from accounts.platforms.limits import ONE_OF
 from accounts.platforms.twitter.api import API
 from accounts.platforms.uploads import UPLOADS, pieces, upload_missing
+from ouipost.phrases import Phrase
 
 LIVES = timedelta(hours=20)
 """X keeps an upload for 24 hours."""
@@ -62,7 +64,7 @@ def _upload_image(connector: Connector, session: Session, operation: Operation, 
 def _id_of(answer: Any) -> str:
     media_id = dig_text(answer, "data", "id")
     if not media_id:
-        raise Unavailable("X took a file and gave no id for it.")
+        raise Unavailable(Phrase("X took a file and gave no id for it."))
     return media_id
 
 
@@ -148,10 +150,13 @@ class ChunkedUpload:
         state = dig_text(work, "state")
         if state in {"pending", "in_progress"}:
             wait = dig_count(work, "check_after_secs") or USUAL_WAIT
-            raise StillWorking(f"X is working on the {self._media.type}.", retry_after=min(wait, LONGEST_WAIT))
+            raise StillWorking(
+                Phrase("X is working on the {kind}.", kind=ONE_OF[self._media.type]),
+                retry_after=min(wait, LONGEST_WAIT),
+            )
         if state == "failed":
             self._remember()
             error = dig(work, "error")
             words = dig_text(error, "message") or dig_text(error, "name")
-            message = said("X", words, otherwise=f"could not work on the {self._media.type}.")
+            message = said("X", words, otherwise=Phrase("could not work on the {kind}.", kind=ONE_OF[self._media.type]))
             raise Rejected(message, code="MEDIA_REJECTED", network_code=dig_text(error, "name"))

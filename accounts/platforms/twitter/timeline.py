@@ -11,6 +11,7 @@ from accounts.platforms.base import Connector, Operation, Session, Unknown
 from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text, moment, paged
 from accounts.platforms.text import comparable
 from accounts.platforms.twitter.api import API
+from ouipost.phrases import Phrase
 
 POST_FIELDS = "created_at,text,entities,attachments,note_tweet,referenced_tweets"
 ARMED_BEFORE = timedelta(seconds=5)
@@ -40,7 +41,7 @@ def _newest(connector: Connector, session: Session, operation: Operation, since:
     url = f"{API}/users/{account.remote_id}/tweets"
     page = connector.call(session, "GET", url, headers=bearer(account.access_token), params=params)
     if dig_count(page, "meta", "result_count") is None:
-        raise Unknown("X did not list the account's posts.")
+        raise Unknown(Phrase("X did not list the account's posts."))
     return page
 
 

@@ -8,6 +8,7 @@ from accounts.platforms import rules
 from accounts.platforms.base import Content, Issue, Limits, Media, Option
 from accounts.platforms.text import comparable, find_cashtags, find_names
 from accounts.platforms.twitter.media import is_chunked
+from ouipost.phrases import Phrase
 
 PAYING = {"Premium", "PremiumPlus"}
 """The subscriptions with long posts and long videos. Whether Basic has them is not known."""
@@ -93,18 +94,22 @@ def _text(field: str, text: str) -> Iterator[Issue]:
         yield Issue(
             rule="too_many_cashtags",
             field=field,
-            message=f"The text has {len(cashtags)} cashtags, such as ${cashtags[0].value}; X takes one in a post.",
+            message=Phrase(
+                "The text has {count} cashtags, such as ${cashtag}; X takes one in a post.",
+                count=len(cashtags),
+                cashtag=cashtags[0].value,
+            ),
             limit=1,
             actual=len(cashtags),
-            fix=f"Take away at least {len(cashtags) - 1}.",
+            fix=Phrase("Take away at least {number}.", number=len(cashtags) - 1),
         )
     if names := find_names(text):
         yield Issue(
             rule="mention_may_be_refused",
             field=field,
-            message=f"X may refuse a post that mentions others, such as @{names[0].value}.",
+            message=Phrase("X may refuse a post that mentions others, such as @{name}.", name=names[0].value),
             severity="warning",
-            fix="Write the name without the @, if the post must go out.",
+            fix=Phrase("Write the name without the @, if the post must go out."),
         )
 
 
@@ -115,8 +120,8 @@ def _repeated(content: Content) -> Iterator[Issue]:
             yield Issue(
                 rule="text_repeated",
                 field=field,
-                message="X refuses a text that the account has posted just before.",
-                fix="Write it in other words.",
+                message=Phrase("X refuses a text that the account has posted just before."),
+                fix=Phrase("Write it in other words."),
             )
         seen.add(comparable(text))
 
@@ -125,17 +130,19 @@ def _file(field: str, media: Media) -> Iterator[Issue]:
     if media.type != "image" or not is_chunked(media):
         return
     for name, unit, actual, most in (
-        ("width", "pixels wide", media.width, MOST_GIF_WIDTH),
-        ("height", "pixels high", media.height, MOST_GIF_HEIGHT),
-        ("frames", "frames long", media.frames, MOST_GIF_FRAMES),
-        ("pixels", "pixels in all frames", media.width * media.height * media.frames, MOST_GIF_PIXELS),
+        ("width", Phrase("pixels wide"), media.width, MOST_GIF_WIDTH),
+        ("height", Phrase("pixels high"), media.height, MOST_GIF_HEIGHT),
+        ("frames", Phrase("frames long"), media.frames, MOST_GIF_FRAMES),
+        ("pixels", Phrase("pixels in all frames"), media.width * media.height * media.frames, MOST_GIF_PIXELS),
     ):
         if actual > most:
             yield Issue(
                 rule=f"gif_{name}_too_large",
                 field=field,
-                message=f"The GIF is {actual:,} {unit}; X takes at most {most:,}.",
+                message=Phrase(
+                    "The GIF is {actual:,} {unit}; X takes at most {most:,}.", actual=actual, unit=unit, most=most
+                ),
                 limit=most,
                 actual=actual,
-                fix="Make the GIF smaller or shorter.",
+                fix=Phrase("Make the GIF smaller or shorter."),
             )

@@ -35,6 +35,7 @@ from accounts.platforms.youtube import errors as youtube_errors
 from accounts.platforms.youtube import validation
 from accounts.platforms.youtube.numbers import counted, post_numbers, shares
 from accounts.platforms.youtube.upload import VIDEO, SessionOver, Upload
+from ouipost.phrases import Phrase
 
 API = "https://youtube.googleapis.com/youtube"
 REVOKE = "https://oauth2.googleapis.com/revoke"
@@ -108,7 +109,7 @@ class YouTube(OAuth2Connector):
     def _channel(self, session: Session, token: str) -> Any:
         answer = self._read(session, token, "channels", {"part": CHANNEL_PARTS, "mine": "true"})
         if dig_text(answer, "kind") != "youtube#channelListResponse":
-            raise Unknown("YouTube did not say whose token this is.")
+            raise Unknown(Phrase("YouTube did not say whose token this is."))
         channel = dig(answer, "items", 0)
         if not dig_text(channel, "id"):
             raise youtube_errors.no_channel()
@@ -187,7 +188,7 @@ class YouTube(OAuth2Connector):
             if comparable(dig_text(item, "snippet", "title")) == title:
                 found.append(dig_text(item, "contentDetails", "videoId"))
         if not found and operation.now < _armed(operation) + LISTED_AFTER:
-            raise Unknown("YouTube has forgotten the upload, and may not list its video yet.")
+            raise Unknown(Phrase("YouTube has forgotten the upload, and may not list its video yet."))
         return [_published(video_id) for video_id in dict.fromkeys(found)]
 
     def _find_comment(self, session: Session, operation: Operation) -> list[Published]:
@@ -214,7 +215,7 @@ class YouTube(OAuth2Connector):
     def _page(self, session: Session, account: Account, name: str, params: Mapping[str, Any], cursor: str = "") -> Any:
         page = self._read(session, account.access_token, name, {**params, "pageToken": cursor} if cursor else params)
         if not isinstance(dig(page, "items"), list):
-            raise Unknown(f"YouTube's answer has no list of {name}.")
+            raise Unknown(Phrase("YouTube's answer has no list of {name}.", name=name))
         return page
 
     def _items(self, session: Session, account: Account, name: str, params: Mapping[str, Any]) -> list[Any]:
@@ -246,7 +247,7 @@ def _armed(operation: Operation) -> datetime:
 def _working(operation: Operation, video_id: str) -> StillWorking:
     elapsed = (operation.now - _armed(operation)).total_seconds()
     return StillWorking(
-        "YouTube has the video and is processing it.",
+        Phrase("YouTube has the video and is processing it."),
         retry_after=min(max(elapsed / 4, SOONEST), LATEST),
         handles={**operation.handles, VIDEO: video_id},
     )

@@ -15,7 +15,8 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said
+from accounts.platforms.http import decoded, dig, dig_text, fit_to_show, is_unclear, retry_after, said
+from ouipost.phrases import Phrase
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 """Where the day of Google's quotas ends."""
@@ -59,22 +60,22 @@ KNOWN = {
     *(PERMISSION_MISSING | APP_IS_STOPPED | BAD_MEDIA | BAD_CONTENT),
 }
 GIVEN_UP = {
-    "conversion": "it could not convert the video",
-    "invalidFile": "the file is no video that it can read",
-    "emptyFile": "the file is empty",
-    "tooSmall": "the file is too small",
-    "codec": "it does not know the video's codec",
-    "uploadAborted": "the upload broke off",
-    "copyright": "the video infringes a copyright",
-    "inappropriate": "the video is inappropriate",
-    "duplicate": "the video is a duplicate of one that the channel has already",
-    "termsOfUse": "the video is against its terms of use",
-    "uploaderAccountSuspended": "the account is suspended",
-    "length": "the video is too long for this channel",
-    "claim": "somebody else claims the video",
-    "uploaderAccountClosed": "the account is closed",
-    "trademark": "the video infringes a trademark",
-    "legal": "of a legal complaint",
+    "conversion": Phrase("it could not convert the video"),
+    "invalidFile": Phrase("the file is no video that it can read"),
+    "emptyFile": Phrase("the file is empty"),
+    "tooSmall": Phrase("the file is too small"),
+    "codec": Phrase("it does not know the video's codec"),
+    "uploadAborted": Phrase("the upload broke off"),
+    "copyright": Phrase("the video infringes a copyright"),
+    "inappropriate": Phrase("the video is inappropriate"),
+    "duplicate": Phrase("the video is a duplicate of one that the channel has already"),
+    "termsOfUse": Phrase("the video is against its terms of use"),
+    "uploaderAccountSuspended": Phrase("the account is suspended"),
+    "length": Phrase("the video is too long for this channel"),
+    "claim": Phrase("somebody else claims the video"),
+    "uploaderAccountClosed": Phrase("the account is closed"),
+    "trademark": Phrase("the video infringes a trademark"),
+    "legal": Phrase("of a legal complaint"),
 }
 ACCOUNT_IS_STOPPED = {"uploaderAccountSuspended", "uploaderAccountClosed"}
 
@@ -83,14 +84,23 @@ def classify(answer: Answer) -> PlatformError:
     """Return what a refusal of one of YouTube's APIs means, by its reason rather than its status."""
     error = dig(decoded(answer), "error")
     reason = dig_text(error, "errors", 0, "reason")
-    unknown = f" with the unknown reason {reason!r}" if reason and reason not in KNOWN else ""
-    message = dig_text(error, "message") and f"{dig_text(error, 'message')}{unknown and f' (refused{unknown})'}"
-    facts: dict[str, Any] = {
-        "message": said("YouTube", message, otherwise=f"answered with status {answer.status}{unknown}."),
-        "status": answer.status,
-        "network_code": reason,
-    }
+    message = _told(dig_text(error, "message"), reason, answer.status)
+    facts: dict[str, Any] = {"message": message, "status": answer.status, "network_code": reason}
     return _waiting(answer, reason, facts) or _refused(answer, reason, facts)
+
+
+def _told(words: str, reason: str, status: int) -> str:
+    """Quote YouTube, with the reason where nobody here knows it."""
+    if not reason or reason in KNOWN:
+        return said("YouTube", words, otherwise=Phrase("answered with status {status}.", status=status))
+    shown = fit_to_show(reason)
+    if not words:
+        otherwise = Phrase(
+            "answered with status {status} with the unknown reason {reason!r}.", status=status, reason=shown
+        )
+        return said("YouTube", "", otherwise=otherwise)
+    quoted = said("YouTube", words, otherwise="")
+    return Phrase("{message} (refused with the unknown reason {reason!r})", message=quoted, reason=shown)
 
 
 def _waiting(answer: Answer, reason: str, facts: dict[str, Any]) -> PlatformError | None:
@@ -119,7 +129,7 @@ def _refused(answer: Answer, reason: str, facts: dict[str, Any]) -> PlatformErro
 
 def no_channel(**facts: Any) -> Rejected:
     """Return what it means that a Google account has nothing on YouTube."""
-    message = "This Google account has no YouTube channel: create one at youtube.com, then connect it again."
+    message = Phrase("This Google account has no YouTube channel: create one at youtube.com, then connect it again.")
     return Rejected(message, code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
 
 
@@ -143,14 +153,14 @@ def _their_clock(answer: Answer) -> datetime:
 
 def given_up(reason: str) -> ProcessingFailed:
     """Return what it means that YouTube took a video and will not show it."""
-    words = GIVEN_UP.get(reason, f"of a reason that it calls {reason or 'nothing'!r}")
+    words = GIVEN_UP.get(reason, Phrase("of a reason that it calls {reason!r}", reason=reason or "nothing"))
     facts: dict[str, Any] = {"network_code": reason}
     if reason in ACCOUNT_IS_STOPPED:
         facts |= {"code": "TOKEN_REVOKED", "who_acts": WhoActs.ACCOUNT_OWNER}
-    return ProcessingFailed(f"YouTube does not show the video, because {words}.", **facts)
+    return ProcessingFailed(Phrase("YouTube does not show the video, because {words}.", words=words), **facts)
 
 
 def removed() -> ProcessingFailed:
     """Return what it means that a video was deleted before it was processed."""
-    message = "The video was deleted on YouTube before it was processed."
+    message = Phrase("The video was deleted on YouTube before it was processed.")
     return ProcessingFailed(message, who_acts=WhoActs.ACCOUNT_OWNER, network_code="deleted")

@@ -25,6 +25,7 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.http import bearer, call_visible, dig_text
 from accounts.platforms.youtube.errors import is_unknown
+from ouipost.phrases import Phrase
 
 START = "https://www.googleapis.com/upload/youtube/{version}/videos"
 TRUSTED_HOST = ".googleapis.com"
@@ -111,7 +112,9 @@ class Upload:
         address = answer.headers.get("Location", "")
         parts = urlsplit(address)
         if parts.scheme != "https" or not (parts.hostname or "").endswith(TRUSTED_HOST):
-            raise Unavailable("YouTube began an upload and gave no address of its own for it.", status=answer.status)
+            raise Unavailable(
+                Phrase("YouTube began an upload and gave no address of its own for it."), status=answer.status
+            )
         return address
 
     def _kept(self, handles: Handles) -> int:
@@ -139,7 +142,9 @@ class Upload:
             return _kept(answer)
         error = self.connector.classify(answer)
         if is_unknown(error) or answer.status == RESUME_INCOMPLETE:
-            raise Unavailable("YouTube broke off the upload: it is asked how far it came.", status=answer.status)
+            raise Unavailable(
+                Phrase("YouTube broke off the upload: it is asked how far it came."), status=answer.status
+            )
         raise error
 
     def finish(self) -> str:
@@ -170,7 +175,9 @@ class Upload:
             return ""
         video_id = dig_text(answer.json(), "id")
         if not video_id:
-            raise Unknown("YouTube says that the upload is complete, and not what video it is.", status=answer.status)
+            raise Unknown(
+                Phrase("YouTube says that the upload is complete, and not what video it is."), status=answer.status
+            )
         return video_id
 
     def _headers(self, span: str) -> dict[str, str]:

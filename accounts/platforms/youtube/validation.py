@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from accounts.platforms.base import Content, Issue, Limits, Option
 from accounts.platforms.limits import above
+from ouipost.phrases import Phrase
 
 MOST_TAG_CHARACTERS = 500
 MOST_COMMENT_CHARACTERS = 10_000
@@ -51,11 +52,13 @@ def beside_the_limits(content: Content) -> Iterator[Issue]:
             yield Issue(
                 rule="video_needs_verified_channel",
                 field=f"media.{position}",
-                message="YouTube takes videos of more than 15 minutes only from channels with a verified phone number.",
+                message=Phrase(
+                    "YouTube takes videos of more than 15 minutes only from channels with a verified phone number."
+                ),
                 limit=UNVERIFIED_SECONDS,
                 actual=media.seconds,
                 severity="warning",
-                fix="Verify the channel at youtube.com/verify, or shorten the video.",
+                fix=Phrase("Verify the channel at youtube.com/verify, or shorten the video."),
             )
 
 
@@ -63,7 +66,10 @@ def _tags(content: Content) -> Iterator[Issue]:
     tags = content.options.get("tags")
     count = tag_characters([each for each in tags if isinstance(each, str)]) if isinstance(tags, list) else 0
     if count > MOST_TAG_CHARACTERS:
-        told = f"The tags have {count} characters, with commas between them and quotes around those with a blank"
+        told = Phrase(
+            "The tags have {count} characters, with commas between them and quotes around those with a blank",
+            count=count,
+        )
         yield above("tags_too_long", "options.tags", told, MOST_TAG_CHARACTERS, count)
 
 
@@ -77,14 +83,14 @@ def _first_comment(content: Content) -> Iterator[Issue]:
         yield Issue(
             rule="first_comment_on_made_for_kids",
             field="options.first_comment",
-            message="YouTube takes no comments on videos that are made for kids.",
-            fix="Remove the first comment.",
+            message=Phrase("YouTube takes no comments on videos that are made for kids."),
+            fix=Phrase("Remove the first comment."),
         )
     if content.options.get("privacy") == "private":
         yield Issue(
             rule="first_comment_on_private",
             field="options.first_comment",
-            message="YouTube may refuse comments on private videos.",
+            message=Phrase("YouTube may refuse comments on private videos."),
             severity="warning",
-            fix="Make the video unlisted, or remove the first comment.",
+            fix=Phrase("Make the video unlisted, or remove the first comment."),
         )

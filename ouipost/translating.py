@@ -1,0 +1,100 @@
+"""Our own sentences in the language of whoever reads them: only pages for people ask for that.
+
+A phrase knows what it was made of. What was stored, or came through JSON, is the English text alone: its template is
+found again among those that were announced. What networks and people wrote matches none, and stays as it is.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.conf import settings
+from django.utils.formats import number_format
+from django.utils.translation import get_language, gettext
+
+from ouipost.phrases import Ours, Phrase
+
+PLACE = re.compile(r"\{(\w+)(!r)?[^}]*\}")
+SENTENCE = re.compile(r"\. ")
+QUOTED = ("quoted", "network")
+"""Places that hold what is no text of ours."""
+
+_announced: dict[str, re.Pattern[str]] = {}
+
+
+def announce(templates: Iterable[str], *, networks: Iterable[str]) -> None:
+    """Let the texts that were made from these templates be recognized; the first that fits a text counts.
+
+    `networks` are the names that the place {network} can hold.
+    """
+    names = "|".join(map(re.escape, networks))
+    for template in templates:
+        _announced[template] = _pattern(template, names)
+
+
+def _pattern(template: str, names: str) -> re.Pattern[str]:
+    pattern, end = "", 0
+    for place in PLACE.finditer(template):
+        quote = "['\"]" if place[2] else ""
+        held = names if place[1] == "network" else ".+?"
+        pattern += f"{re.escape(template[end : place.start()])}{quote}(?P<{place[1]}>{held}){quote}"
+        end = place.end()
+    return re.compile(pattern + re.escape(template[end:]), re.DOTALL)
+
+
+def translated(text: str) -> str:
+    """Return a text of ours in the reader's language, in English where there is no such text; others as they are."""
+    if get_language() == settings.LANGUAGE_CODE:
+        return str(text)
+    if isinstance(text, Phrase):
+        return _said(text.template, text.values)
+    found = gettext(text)
+    return found if found != text else _in_parts(text) or _recognized(text)
+
+
+def _in_parts(text: str) -> str:
+    """Return two texts that were put one after the other, where both are ours; else nothing."""
+    for end in SENTENCE.finditer(text):
+        first, second = text[: end.start() + 1], text[end.end() :]
+        if (told := translated(second)) != second and (said := translated(first)) != first:
+            return f"{said} {told}"
+    return ""
+
+
+def _recognized(text: str) -> str:
+    for template, pattern in _announced.items():
+        if match := pattern.fullmatch(text):
+            places = match.groupdict().items()
+            return _said(template, {name: each if name in QUOTED else Ours(each) for name, each in places})
+    return text
+
+
+def _said(template: str, values: Mapping[str, Any]) -> str:
+    return gettext(template).format_map({name: _shown(value) for name, value in values.items()})
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, int | float):
+        return _Number(value)
+    if isinstance(value, Phrase | Ours):
+        return _Words(translated(value))
+    return _Words(value) if isinstance(value, str) else value
+
+
+class _Words(str):
+    """A value that is shown as it is, also where a number was meant: one that was read off a text."""
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
+
+
+class _Number:
+    """A number that is written as the reader writes them."""
+
+    def __init__(self, number: float) -> None:
+        self.number = number
+
+    def __format__(self, spec: str) -> str:
+        plain = format(self.number, spec).replace(",", "")
+        is_plain = plain.lstrip("-").replace(".", "", 1).isdecimal()
+        return number_format(plain, use_l10n=True, force_grouping=True) if is_plain else plain

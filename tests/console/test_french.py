@@ -1,0 +1,347 @@
+"""What rules, services and networks say is said in French to who reads French, with its values, and to no program."""
+
+import ast
+import copy
+import pickle
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import polib
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+from django.utils import translation
+
+from accounts.models import AccountStatus
+from accounts.pauses import told as pause_told
+from accounts.platforms.base import Content
+from accounts.platforms.errors import PlatformError
+from accounts.platforms.http import said
+from adminapi.console import words
+from ouipost.errors import DomainError
+from ouipost.events.journal import SYSTEM, record
+from ouipost.phrases import Ours, Phrase, joined
+from ouipost.translating import PLACE, translated
+from posts import history, pausing, timeline
+from posts.models import Attempt, Post, Target
+from tests.console import sources
+from tests.factories import NOW, make_account, make_media, make_post, make_user, make_workspace
+from tests.networks.platform_case import make_document, make_image, make_video
+from tests.networks.tables import NETWORKS
+from workspaces.models import Workspace
+
+PIECES = re.compile(r"\{\w+[^}]*\}|%\(\w+\)[sd]|\n")
+FRENCH = {"Accept-Language": "fr"}
+SAYS = "Facebook says: the session is no longer valid."
+RULES = ("rules", "file_rules", "option_rules", "limits", "validation", "pins")
+"""Modules of networks that speak of posts; what all others say is stored."""
+STORING = (
+    "accounts/pauses.py",
+    "accounts/registry.py",
+    "accounts/session.py",
+    "accounts/tokens.py",
+    "posts/claiming.py",
+    "posts/publishing.py",
+    "posts/settling.py",
+)
+FLATTENED = ("ouipost/api/inputs.py", "ouipost/api/moments.py", "posts/inputs.py", "posts/schedule_inputs.py",
+             "workspaces/settings.py")  # fmt: skip
+"""Modules whose sentences go through DRF, which keeps the text alone."""
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> dict[str, str]:
+    po = polib.pofile(str(settings.BASE_DIR / "locale/fr/LC_MESSAGES/django.po"))
+    return {entry.msgid: entry.msgstr for entry in po if entry.msgstr}
+
+
+@pytest.fixture
+def french() -> Iterator[None]:
+    with translation.override("fr"):
+        yield
+
+
+def subclasses(error: type[Exception]) -> set[str]:
+    return {error.__name__, *(name for child in error.__subclasses__() for name in subclasses(child))}
+
+
+def bare(node: ast.expr | None) -> bool:
+    """Whether this is a text that nobody could translate; what a program is to send is none for people."""
+    match node:
+        case ast.Constant(value=str() as text):
+            return bool(text) and not text.startswith("POST ")
+        case ast.JoinedStr():
+            return not sources.formatted(node).startswith("POST ")
+        case ast.IfExp(body=one, orelse=other):
+            return bare(one) or bare(other)
+    return False
+
+
+def said_by(node: ast.AST, refusals: set[str]) -> list[ast.expr]:
+    """Return the expressions that a call shows to people."""
+    name = sources.called(node)
+    if not isinstance(node, ast.Call) or not name:
+        return []
+    given = {each.arg: each.value for each in node.keywords}
+    match name:
+        case "Issue":
+            return [given[each] for each in ("message", "fix") if each in given]
+        case "above" | "below" | "_of_video":
+            return node.args[2:3]
+        case "said":
+            return [given["otherwise"]]
+        case "Undecidable" | "Later":
+            return [given["message"]]
+        case "InvalidInput":
+            return [text for each in given.values() if isinstance(each, ast.List) for text in each.elts]
+    return node.args[:1] if name in refusals else []
+
+
+def test_whatever_a_rule_a_service_or_a_network_says_is_a_phrase() -> None:
+    refusals = subclasses(DomainError) | subclasses(PlatformError)
+    refusals -= {"InvalidInput", "MalformedJSON"}  # the one has lists of texts, the other is of programs' bodies
+
+    found = [
+        f"{path}:{text.lineno}"
+        for path in sources.modules()
+        if path.name != "redis.py"  # its Unavailable is no network's
+        for node in sources.nodes(path)
+        for text in said_by(node, refusals)
+        if bare(text)
+    ]
+
+    assert found == []
+
+
+def test_every_phrase_has_a_french_text_that_shows_its_values(catalogue: dict[str, str]) -> None:
+    phrases = {text for path in sources.modules() for text in sources.templates(path, "Phrase")}
+
+    assert len(phrases) > 400
+    assert {text for text in phrases if text not in catalogue or places(text) != places(catalogue[text])} == set()
+
+
+def places(template: str) -> set[str]:
+    return {place[1] for place in PLACE.finditer(template)}
+
+
+def test_every_line_of_a_timeline_has_a_french_text_that_shows_its_values(catalogue: dict[str, str]) -> None:
+    lines = [
+        *timeline.COMMANDS.values(),
+        *timeline.ABOUT_ACCOUNTS.values(),
+        *history.WORDS.values(),
+        *(text for texts in timeline.OUTCOMES.values() for text in texts),
+        *(text for _kind, text in timeline.NO_ATTEMPT.values()),
+    ]
+
+    assert {line for line in lines if line not in catalogue or places(line) != places(catalogue[line])} == set()
+
+
+def test_what_is_stored_can_be_recognized() -> None:
+    networks = settings.BASE_DIR / "accounts/platforms"
+    paths = [path for path in networks.rglob("*.py") if path.stem not in RULES]
+    paths += [settings.BASE_DIR / each for each in (*STORING, *FLATTENED)]
+
+    stored = {text for path in paths for text in sources.templates(path, "Phrase", "_") if PLACE.search(text)}
+
+    own = {"{network} says: {ours}"}  # what Facebook does not say itself is quoted all the same
+    assert stored - own - set(words.STORED) == set()
+
+
+def test_what_the_processes_say_that_look_into_files_can_be_recognized() -> None:
+    found = set()
+    for path in sorted((settings.BASE_DIR / "posts").glob("*_child.py")):
+        for node in sources.nodes(path):
+            if isinstance(node, ast.JoinedStr) and re.search(r"\. [A-Z]|\.$", sources.formatted(node)):
+                found.add(sources.formatted(node))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found |= (
+                    {node.value}
+                    if re.fullmatch(r"The \w+ [^\n]*\.", node.value) and "for programs" not in node.value
+                    else set()
+                )
+
+    known = {*words.PLAIN, *(PLACE.sub("{}", text) for text in words.STORED)}
+    assert len(found) > 12
+    assert found - known == set()
+
+
+@pytest.mark.parametrize("template", words.STORED)
+def test_a_stored_text_is_told_as_the_phrase_that_it_was(french: None, template: str) -> None:
+    values = {place[1]: f"<{place[1]}>" for place in PLACE.finditer(template)} | {"network": "Threads"}
+    given = {name: value for name, value in values.items() if f"{{{name}" in template}
+    plain = PLACE.sub(lambda place: repr(values[place[1]]) if place[2] else values[place[1]], template)
+
+    told = translated(plain)
+
+    assert told != plain or not re.search("[a-z]{4}", PLACE.sub("", template).replace("log_id", ""))
+    assert [value for value in given.values() if value not in told] == []
+
+
+def test_a_network_s_own_words_stay_as_they_are_within_ours(french: None) -> None:
+    assert translated(SAYS) == "Facebook répond\xa0: «\xa0the session is no longer valid.\xa0»"
+    assert translated(said("X", "", otherwise=Phrase("answered with status {status}.", status=503))) == (
+        "X a répondu avec le statut 503."
+    )
+    assert translated("Somebody else wrote this.") == "Somebody else wrote this."
+
+
+def test_what_stands_within_a_stored_text_is_french_too(french: None) -> None:
+    stored = "2 of 3 parts are out; the next was not taken. X says: Too fast."
+
+    assert translated(stored) == (
+        "2 parties sur 3 sont publiées\u202f; la suivante n’a pas été prise. X répond\xa0: «\xa0Too fast.\xa0»"
+    )
+    assert translated("This creator cannot post for EVERYONE. Use one of: SELF_ONLY.") == (
+        "Ce créateur ne peut pas publier pour EVERYONE. Utilisez l’une de ces valeurs\xa0: SELF_ONLY."
+    )
+
+
+def test_numbers_are_written_as_the_reader_writes_them(french: None) -> None:
+    told = Phrase("{told}; this network takes at most {limit:g}.", told=Phrase("The image"), limit=2.5)
+    many = Phrase("More than {most:,} events: choose {moment} or later.", most=10_000, moment="now")
+
+    assert translated(told) == "L’image\u202f; ce réseau accepte 2,5 au plus."
+    assert "10\u202f000" in translated(many).replace("\xa0", "\u202f")
+    assert (str(told), str(many)[:15]) == ("The image; this network takes at most 2.5.", "More than 10,00")
+
+
+def test_a_phrase_is_its_english_text_to_everybody_else() -> None:
+    phrase = Phrase("A post that is {status} cannot be treated so.", status=Ours("failed"))
+
+    assert phrase == "A post that is failed cannot be treated so."
+    assert translated(phrase) == phrase
+    assert [copy.deepcopy(phrase).values, pickle.loads(pickle.dumps(phrase)).template] == [  # noqa: S301
+        phrase.values,
+        phrase.template,
+    ]
+
+
+def broken_contents() -> Iterator[Content]:
+    """Give contents that break as many rules as contents can."""
+    long = "<Fresh> @bread #bread $BREAD " * 300
+    images = [make_image(str(number), mime_type="image/bmp", size=10**9, alt_text="a" * 9000) for number in range(40)]
+    video = make_video("video", mime_type="video/ogg", size=10**12, seconds=90_000, alt_text="a" * 9000)
+    short = make_video("short", seconds=0.5, width=10, height=9000)
+    document = make_document("paper", mime_type="text/plain", size=10**10, pages=9000)
+    options = {"thread": [long], "first_comment": long, "langs": ["?"] * 9, "board_id": "x", "tags": ["a" * 900],
+               "topic_tag": "a.b", "reply_settings": "nobody", "privacy_level": "NOBODY", "thumb_offset": -1,
+               "photo_cover_index": 99, "visibility": 5, "unheard_of": 1, "made_for_kids": True}  # fmt: skip
+    for media in ((), (*images, video), (video,), (short,), (document,), tuple(images[:1])):
+        for kind in ("feed", "story", "reel", "unheard_of"):
+            yield Content(text=long, title=long, link="ftp://", media=media, options=options | {"post_type": kind})
+    yield Content(text="")
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: str(network.id))
+def test_whatever_a_network_would_refuse_is_told_in_french_with_its_numbers(french: None, network: Any) -> None:
+    issues = {issue.message: issue for content in broken_contents() for issue in network.validate(content, {})}
+    texts = [text for issue in issues.values() for text in (issue.message, issue.fix) if text]
+
+    assert len(issues) > 9
+    assert [text for text in texts if translated(text) == text] == []
+    assert [text for text in texts if digits(text) != digits(translated(text))] == []
+
+
+def digits(text: str) -> str:
+    return "".join(sorted(re.findall(r"\d", text)))
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    return make_workspace()
+
+
+@pytest.fixture
+def staff(workspace: Workspace) -> Client:
+    client = Client()
+    client.force_login(make_user(email="staff@example.com"))
+    return client
+
+
+def english_in(page: str, catalogue: dict[str, str]) -> set[str]:
+    """Return our English that a page shows: whole sentences, and the longest pieces of those with values."""
+    text = " ".join(unescape(re.sub(r"<script.*?</script>|<[^>]+>", " ", page, flags=re.DOTALL)).split())
+    pieces = {max(PIECES.split(each), key=len).strip(" .,:;"): french for each, french in catalogue.items()}
+    return {each for each, french in pieces.items() if each.count(" ") >= 2 and each not in french and each in text}
+
+
+def test_an_english_page_would_be_noticed(staff: Client, workspace: Workspace, catalogue: dict[str, str]) -> None:
+    page = staff.get(reverse("admin:posts_post_change", args=[make_troubled(workspace).pk])).content.decode()
+
+    assert {"has refused it", "The operator has paused"} <= english_in(page, catalogue)
+
+
+def test_a_preview_with_issues_shows_no_english_sentence_of_ours(
+    staff: Client, workspace: Workspace, catalogue: dict[str, str]
+) -> None:
+    accounts = [make_account(workspace, platform=network.id, remote_id=network.id) for network in NETWORKS]
+    accounts[0].status = AccountStatus.EXPIRED
+    accounts[0].save()
+    body = {"content": "<Fresh> @bread #bread " * 900, "title": "t" * 500, "platforms": [each.pk for each in accounts],
+            "section": [each.platform for each in accounts], "link": "", "hashtags": ""}  # fmt: skip
+
+    page = staff.post("/console/compose/preview/", body, headers=FRENCH).content.decode()
+
+    assert "ce réseau accepte" in unescape(page)
+    assert english_in(page, catalogue) == set()
+
+
+def test_the_page_of_a_failed_post_shows_no_english_sentence_of_ours(
+    staff: Client, workspace: Workspace, catalogue: dict[str, str]
+) -> None:
+    post = make_troubled(workspace)
+
+    page = staff.get(reverse("admin:posts_post_change", args=[post.pk]), headers=FRENCH).content.decode()
+
+    assert "Facebook l’a refusée." in unescape(page)
+    assert "«\xa0the session is no longer valid.\xa0»" in unescape(page)
+    assert english_in(page, catalogue) == set()
+
+
+def make_troubled(workspace: Workspace) -> Post:
+    """Write a post with much in its timeline: one network refused it, another is paused, of a third nobody knows."""
+    names = ("facebook", "threads", "linkedin")
+    accounts = [make_account(workspace, platform=name, remote_id=name) for name in names]
+    post = make_post(workspace, accounts=accounts, status="failed")
+    make_media(post)
+    facebook, threads, linkedin = (Target.objects.get(post=post, platform=name) for name in names)
+    for target, outcome, told in (
+        (facebook, "auth_expired", SAYS),
+        (linkedin, "undecidable", "LinkedIn took the post and gave no id."),
+        (threads, "unavailable", "Threads is at work on what it was given."),
+    ):
+        error = {"code": "TOKEN_REVOKED", "message": told, "who_acts": "account_owner", "network_code": "190"}
+        Target.objects.filter(pk=target.pk).update(error=error)
+        Attempt.objects.create(
+            target=target, number=1, fence=1, step="commit", started_at=NOW, ended_at=NOW + timedelta(seconds=1),
+            outcome=outcome, http_status=401, code="TOKEN_REVOKED", network_code="190", message=told,
+        )  # fmt: skip
+    Target.objects.filter(pk=threads.pk).update(status="publishing", due_at=NOW)
+    pausing.pause("network", "threads", reason="Maintenance of ours", actor=SYSTEM, now=NOW)
+    for name in ("created", "updated", "retried"):
+        record(name, post, actor=SYSTEM)
+    return post
+
+
+def test_a_refusal_with_values_is_told_in_french(staff: Client, workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="published")
+    address = reverse("admin:posts_post_do", args=[post.pk, "retry_failed"])
+
+    answer = staff.post(address, {"confirmed": "1"}, headers=FRENCH, follow=True)
+
+    assert "dans cet état\xa0: publiée" in unescape(answer.content.decode())
+
+
+def test_a_pause_is_told_in_french_with_the_operator_s_own_words(french: None, db: None) -> None:
+    pause = pausing.pause("network", "threads", reason="Draft", actor=SYSTEM, now=NOW)
+
+    assert translated(str(pause_told(pause))) == translated(pause_told(pause))
+    assert translated(pause_told(pause)) == "L’opérateur a suspendu toute publication sur Threads\xa0: Draft."
+
+
+def test_texts_that_were_joined_are_translated_each_by_itself(french: None) -> None:
+    assert translated(joined([Phrase("made smaller"), Phrase("as a still picture")])) == "réduite, en image fixe"
