@@ -43,13 +43,20 @@ class Stored:
 
 
 def keep(file: Processed, *, filename: str) -> Stored:
-    """Put the bytes into the storage, ahead of the transaction that makes the row; raises StorageLimitReached."""
+    """Put the bytes into the storage, ahead of the transaction that makes the row.
+
+    Raises StorageLimitReached, and StorageUnavailable; then nothing is kept.
+    """
     if counts.bytes_used() + file.size > settings.STORAGE_LIMIT_MB * 1_000_000:
         raise StorageLimitReached(limit_bytes=settings.STORAGE_LIMIT_MB * 1_000_000)
     name, thumbnail = storage.new_names(file.mime_type, file.thumbnail_mime_type)
     storage.store(file.path, name)
     if file.thumbnail_path:
-        storage.store(file.thumbnail_path, thumbnail)
+        try:
+            storage.store(file.thumbnail_path, thumbnail)
+        except BaseException:
+            storage.remove(name)
+            raise
     return Stored(file=file, filename=filename, name=name, thumbnail_name=thumbnail)
 
 
