@@ -26,6 +26,8 @@ PART_BYTES = 8 * 1024 * 1024
 """No fewer than 5 MiB, and at most 10,000 parts, says S3."""
 BUFFER_BYTES = 256 * 1024
 NOT_THERE = ("404", "NoSuchKey")
+FIRST = "us-east-1"
+"""The region that a bucket is made in where none is named."""
 
 
 @contextmanager
@@ -86,6 +88,19 @@ class S3Files(S3Storage):
     @property
     def client(self) -> Any:
         return self.connection.meta.client
+
+    @_telling()
+    def prepare(self) -> bool:
+        """Make the bucket where there is none, open to nobody; returns whether it was made."""
+        try:
+            self.client.head_bucket(Bucket=self.bucket_name)
+        except ClientError as error:
+            if _code(error) not in NOT_THERE:
+                raise
+            elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": self.region_name}}
+            self.client.create_bucket(Bucket=self.bucket_name, **({} if self.region_name == FIRST else elsewhere))
+            return True
+        return False
 
     @_telling()
     def exists(self, name: str) -> bool:

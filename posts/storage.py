@@ -56,7 +56,10 @@ class StorageUnavailable(DomainError):
 
 
 class Store(Protocol):
-    """What the sweep asks of a storage, beside what Django's have."""
+    """What we ask of a storage, beside what Django's have."""
+
+    def prepare(self) -> bool:
+        """Make what files are put into, where there is none; returns whether it was made."""
 
     def walk(self, folder: str) -> Iterator[tuple[str, datetime]]:
         """Give the name and time of each file below a folder."""
@@ -70,6 +73,10 @@ class DurableFileStorage(FileSystemStorage):
 
     They are readable by the product's own user only.
     """
+
+    def prepare(self) -> bool:
+        """Leave it to the first file, with which its folders are made."""
+        return False
 
     def walk(self, folder: str) -> Iterator[tuple[str, datetime]]:
         """Give the name and time of each file below a folder, one listing in memory for each level."""
@@ -145,6 +152,15 @@ def _answering() -> Iterator[None]:
         raise
     except OSError as error:
         raise StorageUnavailable(reason=str(error)) from error
+
+
+def prepare() -> bool:
+    """Make the bucket where there is none; returns whether it was made. Raises StorageUnavailable."""
+    return _store().prepare()
+
+
+def _store() -> Store:
+    return cast("Store", default_storage)
 
 
 @_answering()
@@ -228,9 +244,8 @@ def sweep_orphans(known: Callable[[list[str]], set[str]], *, older_than: timedel
 
 
 def _sweep(folder: str, known: Callable[[list[str]], set[str]], *, before: datetime) -> int:
-    store = cast("Store", default_storage)
-    store.discard_unfinished(folder, before)
-    old = (name for name, modified in store.walk(folder) if modified < before)
+    _store().discard_unfinished(folder, before)
+    old = (name for name, modified in _store().walk(folder) if modified < before)
     removed = 0
     while batch := list(islice(old, SWEEP_BATCH)):
         orphans = sorted(set(batch) - known(batch))

@@ -315,6 +315,17 @@ def test_the_health_says_that_the_bucket_is_gone(bucket: Bucket) -> None:
     assert "NoSuchBucket" in storage_health["message"]
 
 
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-3"])
+def test_the_bucket_is_made_once_and_is_nobody_elses(bucket: Bucket, settings: Settings, region: str) -> None:
+    options = bucket.setting["OPTIONS"] | {"bucket_name": f"{bucket.name}-new", "region_name": region}
+    settings.STORAGES = settings.STORAGES | {"default": bucket.setting | {"OPTIONS": options}}
+
+    assert [storage.prepare(), storage.prepare()] == [True, False]
+    storage.try_out(b"well?")
+    grants = bucket.client.get_bucket_acl(Bucket=f"{bucket.name}-new")["Grants"]
+    assert [grant["Grantee"]["Type"] for grant in grants] == ["CanonicalUser"]
+
+
 def test_the_sdk_is_not_loaded_where_files_are_local() -> None:
     look = "import django, sys; django.setup(); import ouipost.urls; print({'boto3', 'storages'} & set(sys.modules))"
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "ouipost.settings"}
