@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.shortcuts import get_object_or_404
 
 from accounts.platforms import base
@@ -161,7 +161,11 @@ def _as_content(media: Media) -> base.Media:
 
 
 def _open(name: str) -> BinaryIO:
-    return cast("BinaryIO", storage.open_stored(name))
+    """Open a file to send it; one that is not there may come back, as from a backup."""
+    try:
+        return cast("BinaryIO", storage.open_stored(name))
+    except FileNotFoundError as error:
+        raise storage.StorageUnavailable(reason=f"{name} is not there.") from error
 
 
 def sweep() -> int:
@@ -170,8 +174,10 @@ def sweep() -> int:
 
 
 def _known(names: list[str]) -> set[str]:
-    rows = Media.objects.filter(Q(stored_name__in=names) | Q(thumbnail_name__in=names))
-    return {name for pair in rows.values_list("stored_name", "thumbnail_name") for name in pair}
+    """Return those of these names that rows have; each column has an index of its own."""
+    files = Media.objects.filter(stored_name__in=names).values_list("stored_name", flat=True)
+    thumbnails = Media.objects.filter(thumbnail_name__in=names).values_list("thumbnail_name", flat=True)
+    return {*files, *thumbnails}
 
 
 def _lock(post: Post) -> Post:

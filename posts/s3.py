@@ -7,9 +7,10 @@ a file in memory than a part of it. Objects are as private as their bucket: we s
 import io
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
@@ -17,10 +18,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files import File
 from storages.backends.s3 import S3Storage
 
+from ouipost.breaker import Breaker
 from posts.storage import StorageUnavailable, mime_type_of
 
-CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 3, 10, 3
-"""What does not answer is given up after 30 s, and a publish or its caller tries again."""
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 3, 10, 2
+"""What does not answer is given up after 20 s, and a publish or its caller tries again."""
+PAUSE_SECONDS = 20
+"""How long a store that does not answer is left alone: as long as one call of it may hold a thread."""
 CONNECTIONS = 64
 PART_BYTES = 8 * 1024 * 1024
 """No fewer than 5 MiB, and at most 10,000 parts, says S3."""
@@ -30,13 +37,20 @@ FIRST = "us-east-1"
 """The region that a bucket is made in where none is named."""
 
 
-@contextmanager
-def _telling() -> Iterator[None]:
-    """Turn whatever the store or the way to it fails with into StorageUnavailable."""
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise StorageUnavailable(reason=_reason(error)) from error
+def _call(work: Callable[Concatenate["S3Files", Given], Result]) -> Callable[Concatenate["S3Files", Given], Result]:
+    """Let a method of the storage be one call of the store."""
+
+    @wraps(work)
+    def call(storage: "S3Files", /, *given: Given.args, **named: Given.kwargs) -> Result:
+        with storage.calling():
+            return work(storage, *given, **named)
+
+    return call
+
+
+def _is_answer(error: Exception) -> bool:
+    """Whether the store is well enough to refuse."""
+    return isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
 
 
 def _reason(error: Exception) -> str:
@@ -61,6 +75,8 @@ class S3Files(S3Storage):
     def __init__(self, **options: Any) -> None:
         self._connecting = threading.Lock()
         self._connected: Any = None
+        self._breaker = Breaker("The store of files", pause_seconds=PAUSE_SECONDS)
+        self._last_reason = ""
         self.client_config = Config(
             signature_version="s3v4",
             s3={"addressing_style": options.get("addressing_style")},
@@ -89,7 +105,26 @@ class S3Files(S3Storage):
     def client(self) -> Any:
         return self.connection.meta.client
 
-    @_telling()
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """Turn whatever the store or the way to it fails with into StorageUnavailable, without a call in a pause."""
+        if not self._breaker.allows():
+            raise StorageUnavailable(reason=f"{self._last_reason} It is left alone for {PAUSE_SECONDS} s.")
+        try:
+            yield
+        except FileNotFoundError:
+            self._breaker.succeeded()
+            raise
+        except (BotoCoreError, ClientError) as error:
+            self._last_reason = _reason(error)
+            if _is_answer(error):
+                self._breaker.succeeded()
+            else:
+                self._breaker.failed(error)
+            raise StorageUnavailable(reason=self._last_reason) from error
+        self._breaker.succeeded()
+
+    @_call
     def prepare(self) -> bool:
         """Make the bucket where there is none, open to nobody; returns whether it was made."""
         try:
@@ -102,15 +137,15 @@ class S3Files(S3Storage):
             return True
         return False
 
-    @_telling()
+    @_call
     def exists(self, name: str) -> bool:
         return bool(super().exists(name))
 
-    @_telling()
+    @_call
     def delete(self, name: str) -> None:
         self.client.delete_object(Bucket=self.bucket_name, Key=self._normalize_name(name))
 
-    @_telling()
+    @_call
     def _save(self, name: str, content: File[Any]) -> str:
         content.seek(0)
         given = {"ContentType": mime_type_of(name)}
@@ -118,7 +153,7 @@ class S3Files(S3Storage):
         self.client.upload_fileobj(content.file, self.bucket_name, key, ExtraArgs=given, Config=self.transfer_config)
         return name
 
-    @_telling()
+    @_call
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
         key = self._normalize_name(name)
         try:
@@ -128,7 +163,7 @@ class S3Files(S3Storage):
                 raise
             self.client.head_bucket(Bucket=self.bucket_name)  # raises where it is the bucket that is gone
             raise FileNotFoundError(name) from error
-        reader = io.BufferedReader(Reader(lambda start: self._from(key, start), size), BUFFER_BYTES)
+        reader = io.BufferedReader(Reader(lambda start: self._from(key, start), size, self.calling), BUFFER_BYTES)
         file = File(reader, name=name)
         file.size = size
         return file
@@ -142,20 +177,26 @@ class S3Files(S3Storage):
         for entry in self._entries("list_objects_v2", "Contents", folder):
             yield self._name_of(entry["Key"]), entry["LastModified"]
 
-    @_telling()
     def discard_unfinished(self, folder: str, before: datetime) -> None:
         """Have the store drop the parts of uploads that broke off: nobody sees them, and they cost."""
         for entry in self._entries("list_multipart_uploads", "Uploads", folder):
             if entry["Initiated"] < before:
-                of = {"Bucket": self.bucket_name, "Key": entry["Key"], "UploadId": entry["UploadId"]}
-                self.client.abort_multipart_upload(**of)
+                self._abort(entry["Key"], entry["UploadId"])
+
+    @_call
+    def _abort(self, key: str, upload: str) -> None:
+        self.client.abort_multipart_upload(Bucket=self.bucket_name, Key=key, UploadId=upload)
 
     def _entries(self, listing: str, kind: str, folder: str) -> Iterator[Any]:
         """Give what a listing has below a folder, page by page."""
         of = {"Bucket": self.bucket_name, "Prefix": f"{self._normalize_name(folder)}/"}
-        with _telling():
-            for page in self.client.get_paginator(listing).paginate(**of):
-                yield from page.get(kind, ())
+        pages = iter(self.client.get_paginator(listing).paginate(**of))
+        while page := self._next(pages):
+            yield from page.get(kind, ())
+
+    @_call
+    def _next(self, pages: Iterator[Any]) -> Any:
+        return next(pages, None)
 
     def _name_of(self, key: str) -> str:
         return key.removeprefix(f"{self.location}/") if self.location else key
@@ -164,8 +205,11 @@ class S3Files(S3Storage):
 class Reader(io.RawIOBase):
     """An object as an open file: asked for once from where it is read, and again where the reader jumps elsewhere."""
 
-    def __init__(self, fetch: Callable[[int], Any], size: int) -> None:
+    def __init__(
+        self, fetch: Callable[[int], Any], size: int, calling: Callable[[], AbstractContextManager[None]]
+    ) -> None:
         self._fetch = fetch
+        self._calling = calling
         self._size = size
         self._at = 0
         self._body: Any = None
@@ -187,7 +231,7 @@ class Reader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         if self._at >= self._size:
             return 0
-        with _telling():
+        with self._calling():
             block = self._read(len(buffer))
         buffer[: len(block)] = block
         self._at += len(block)

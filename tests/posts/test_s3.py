@@ -5,8 +5,9 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import IncompleteReadError
 from botocore.response import StreamingBody
+from django.core.files.storage import default_storage
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -211,7 +213,7 @@ class Body(io.BytesIO):
 def test_a_connection_that_breaks_off_is_gone_on_with_where_it_stopped(breaks: int, asked: list[int]) -> None:
     store = Dripping(breaks)
 
-    with io.BufferedReader(Reader(store.fetch, len(store.content)), 64) as file:
+    with io.BufferedReader(Reader(store.fetch, len(store.content), nullcontext), 64) as file:
         assert file.read() == store.content
     assert store.asked == asked
 
@@ -221,7 +223,7 @@ def test_a_store_that_gives_no_more_at_all_is_given_up() -> None:
         def fetch(self, start: int) -> Any:
             return Body(self.content[start:], 0)
 
-    with Reader(Dry(0).fetch, 1024) as file, pytest.raises(StorageUnavailable):
+    with Reader(Dry(0).fetch, 1024, backend.S3Files().calling) as file, pytest.raises(StorageUnavailable):
         file.read(10)
 
 
@@ -238,6 +240,35 @@ def test_while_the_store_is_away_an_upload_is_503_and_leaves_nothing(
 
     assert (refusal(response), response["Retry-After"]) == ((503, "STORAGE_UNAVAILABLE"), "10")
     assert (later.status_code, Media.objects.count(), len(bucket.names())) == (201, 1, 2)
+
+
+def test_a_store_that_hangs_holds_up_three_calls_and_then_one_at_a_time(
+    bucket: Bucket, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend, "PAUSE_SECONDS", 0.5)
+    sent: list[str] = []
+
+    with held(settings, bucket, answers=False):
+        default_storage.client.meta.events.register("before-send.s3", lambda request, **_: sent.append(request.method))
+        for _ in range(10):
+            with pytest.raises(StorageUnavailable) as refused:
+                storage.exists(NAME)
+        assert (sent, "left alone" in refused.value.reason) == (["HEAD"] * 3, True)
+        time.sleep(0.5)
+        for _ in range(10):
+            with pytest.raises(StorageUnavailable):
+                storage.exists(NAME)
+
+    assert sent == ["HEAD"] * 4
+
+
+def test_a_store_that_refuses_is_asked_every_time(bucket: Bucket) -> None:
+    bucket.fail()
+
+    for _ in range(5):
+        with pytest.raises(StorageUnavailable) as refused:
+            storage.try_out(b"x")
+        assert "NoSuchBucket" in refused.value.reason
 
 
 @pytest.mark.django_db(transaction=True)
