@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -62,7 +62,7 @@ class Store(Protocol):
         """Make what files are put into, where there is none; returns whether it was made."""
 
     def walk(self, folder: str) -> Iterator[tuple[str, datetime]]:
-        """Give the name and time of each file below a folder."""
+        """Give the name and time of each file below a folder, of ours in the order of their names."""
 
     def discard_unfinished(self, folder: str, before: datetime) -> None:
         """Remove what is left of writes that broke off before this and are no files yet."""
@@ -84,10 +84,10 @@ class DurableFileStorage(FileSystemStorage):
             folders, files = self.listdir(folder)
         except FileNotFoundError:
             return
-        for name in (f"{folder}/{file}" for file in files):
+        for name in (f"{folder}/{file}" for file in sorted(files)):
             with suppress(FileNotFoundError):  # removed since it was listed
                 yield name, datetime.fromtimestamp(os.stat(self.path(name)).st_mtime, tz=UTC)
-        for name in folders:
+        for name in sorted(folders):
             yield from self.walk(f"{folder}/{name}")
 
     def discard_unfinished(self, folder: str, before: datetime) -> None:
@@ -241,6 +241,17 @@ def sweep_orphans(known: Callable[[list[str]], set[str]], *, older_than: timedel
     for folder in (RENDITIONS, TRIALS):  # made again where one is needed once more
         removed += _sweep(folder, lambda names: set(), before=now - RENDITIONS_LIVE)
     return removed
+
+
+def absent(wanted: Iterable[str]) -> Iterator[str]:
+    """Give those of these names, which come in order, that have no file in the storage; raises StorageUnavailable."""
+    stored = (name for name, _ in _store().walk(MEDIA))
+    here = next(stored, None)
+    for name in wanted:
+        while here is not None and here < name:
+            here = next(stored, None)
+        if here != name:
+            yield name
 
 
 def _sweep(folder: str, known: Callable[[list[str]], set[str]], *, before: datetime) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import IncompleteReadError
@@ -249,7 +249,9 @@ def test_a_store_that_hangs_holds_up_three_calls_and_then_one_at_a_time(
     sent: list[str] = []
 
     with held(settings, bucket, answers=False):
-        default_storage.client.meta.events.register("before-send.s3", lambda request, **_: sent.append(request.method))
+        cast("backend.S3Files", default_storage).client.meta.events.register(
+            "before-send.s3", lambda request, **_: sent.append(request.method)
+        )
         for _ in range(10):
             with pytest.raises(StorageUnavailable) as refused:
                 storage.exists(NAME)
