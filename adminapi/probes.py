@@ -16,7 +16,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache as memory
-from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 
@@ -25,7 +24,8 @@ from adminapi.backlog import Backlog, look
 from adminapi.heart import SILENCE
 from ouipost.claims import engine_time
 from ouipost.redis import Script, Server
-from posts import counts
+from posts import counts, storage
+from posts.storage import StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -89,15 +89,8 @@ def _redis(url: str) -> Server:
 
 
 def _storage() -> float | None:
-    """Write, read and remove a file, and return how full the disk is, in percent; None where there is no disk."""
-    token = secrets.token_hex(16)
-    name = default_storage.save(f"health/{token}", ContentFile(token.encode()))
-    try:
-        with default_storage.open(name) as file:
-            if file.read() != token.encode():
-                raise OSError("What was written was not there.")
-    finally:
-        default_storage.delete(name)
+    """Try the storage out, and return how full the disk is, in percent; None where there is no disk."""
+    storage.try_out(secrets.token_bytes(16))
     try:
         disk = shutil.disk_usage(default_storage.path(""))
     except NotImplementedError:
@@ -184,6 +177,8 @@ class Examination:
     def _storage(self) -> Component:
         try:
             disk = self._answer("storage")
+        except StorageUnavailable as error:
+            return _ill(f"A file could not be written, read and removed: {error.reason}", used_percent=None)
         except Exception:
             return _ill("A file could not be written, read and removed.", used_percent=None)
         limit = self._or_none("files")

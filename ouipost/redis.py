@@ -5,10 +5,7 @@ process's own memory.
 """
 
 import hashlib
-import logging
 import os
-import threading
-import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,11 +15,9 @@ from typing import Any, Protocol, cast
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-logger = logging.getLogger(__name__)
+from ouipost.breaker import Breaker
 
-FAILURES = 3
 PAUSE_SECONDS = 5.0
-LOG_SECONDS = 10.0
 STEPS_OF_A_NEW_CONNECTION = 4
 """Connect, say who we are, choose the database, ask: they share the time of one call."""
 
@@ -50,49 +45,6 @@ class Script:
         self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-class Breaker:
-    """After three failures in a row says no for 5 s, then lets one caller try."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._failures = 0
-        self._pause_until = 0.0
-        self._told_at = float("-inf")
-
-    @property
-    def is_healthy(self) -> bool:
-        return self._failures < FAILURES
-
-    def allows(self) -> bool:
-        """Whether to try now; who is let through after a pause holds the others off until it is known how it went."""
-        if self.is_healthy:
-            return True
-        with self._lock:
-            now = time.monotonic()
-            if now < self._pause_until:
-                return False
-            self._pause_until = now + PAUSE_SECONDS
-            return True
-
-    def succeeded(self) -> None:
-        if self._failures:
-            with self._lock:
-                was_away, self._failures = not self.is_healthy, 0
-            if was_away:
-                logger.info("Redis answers again")
-
-    def failed(self, error: Exception) -> None:
-        """Count a failure, and tell the log of it once in 10 s."""
-        with self._lock:
-            now = time.monotonic()
-            self._failures += 1
-            self._pause_until = now + PAUSE_SECONDS
-            if now < self._told_at + LOG_SECONDS:
-                return
-            self._told_at = now
-        logger.warning("Redis does not answer: %s", error)
-
-
 class Server:
     """One Redis server, as this process sees it; threads may share it."""
 
@@ -107,7 +59,7 @@ class Server:
             url, protocol=2, driver_info=None, socket_timeout=step, socket_connect_timeout=step
         )
         self._idle: deque[Connection] = deque()
-        self._breaker = Breaker()
+        self._breaker = Breaker("Redis", pause_seconds=PAUSE_SECONDS)
 
     @property
     def is_healthy(self) -> bool:

@@ -16,6 +16,7 @@ from accounts.platforms.base import Budget, Connector, Pace
 from ouipost import secrets_file
 from ouipost.databases import database
 from ouipost.logs import logging_config
+from ouipost.stores import media_storage
 
 django_stubs_ext.monkeypatch()  # lets `QuerySet["Post"]` stand in code that runs
 
@@ -175,7 +176,7 @@ STATIC_ROOT = OUIPOST_HOME / "static"
 WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = OUIPOST_HOME / "media"
 STORAGES = {
-    "default": {"BACKEND": "posts.storage.DurableFileStorage"},
+    "default": media_storage(env),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 

@@ -1,15 +1,18 @@
 """The files of a post: rows, bytes, and the flat copy on the post that lists read."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 
 from accounts.platforms import base
 from ouipost.errors import DomainError, InvalidInput
@@ -19,6 +22,13 @@ from posts import counts, storage
 from posts.intake import Processed
 from posts.media_urls import signed_url
 from posts.models import Media, Post, PostStatus
+
+logger = logging.getLogger(__name__)
+
+YOUNG = timedelta(hours=1)
+"""A file may be older than its row by as long as an upload takes."""
+MOST_TOLD = 100
+UNSENT = (PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.PUBLISHING)
 
 
 class MediaInUse(DomainError):
@@ -44,13 +54,20 @@ class Stored:
 
 
 def keep(file: Processed, *, filename: str) -> Stored:
-    """Put the bytes into the storage, ahead of the transaction that makes the row; raises StorageLimitReached."""
+    """Put the bytes into the storage, ahead of the transaction that makes the row.
+
+    Raises StorageLimitReached, and StorageUnavailable; then nothing is kept.
+    """
     if counts.bytes_used() + file.size > settings.STORAGE_LIMIT_MB * 1_000_000:
         raise StorageLimitReached(limit_bytes=settings.STORAGE_LIMIT_MB * 1_000_000)
     name, thumbnail = storage.new_names(file.mime_type, file.thumbnail_mime_type)
     storage.store(file.path, name)
     if file.thumbnail_path:
-        storage.store(file.thumbnail_path, thumbnail)
+        try:
+            storage.store(file.thumbnail_path, thumbnail)
+        except BaseException:
+            storage.remove(name)
+            raise
     return Stored(file=file, filename=filename, name=name, thumbnail_name=thumbnail)
 
 
@@ -155,17 +172,39 @@ def _as_content(media: Media) -> base.Media:
 
 
 def _open(name: str) -> BinaryIO:
-    return cast("BinaryIO", storage.open_stored(name))
+    """Open a file to send it; one that is not there may come back, as from a backup."""
+    try:
+        return cast("BinaryIO", storage.open_stored(name))
+    except FileNotFoundError as error:
+        raise storage.StorageUnavailable(reason=f"{name} is not there.") from error
 
 
 def sweep() -> int:
-    """Remove stored files that no row knows, an hour after they came; returns how many."""
-    return storage.sweep_orphans(_known, older_than=timedelta(hours=1))
+    """Remove stored files that no row knows, an hour after they came, and tell of rows that have no file.
+
+    Returns how many files went; raises StorageUnavailable.
+    """
+    removed = storage.sweep_orphans(_known, older_than=YOUNG)
+    _tell_lost(timezone.now() - YOUNG)
+    return removed
+
+
+def _tell_lost(before: datetime) -> None:
+    """Tell the log of files that are older than this, may still go out, and are not in the storage any more."""
+    open_ones = Media.objects.filter(post__status__in=UNSENT, created_at__lt=before).order_by("stored_name")
+    missed = list(islice(storage.absent(open_ones.values_list("stored_name", flat=True).iterator()), MOST_TOLD))
+    gone = [name for name in missed if not storage.exists(name)]  # the others came or went while we looked
+    lost = dict(open_ones.filter(stored_name__in=gone).values_list("stored_name", "post_id"))
+    if lost:
+        told = ", ".join(f"{name} of {post}" for name, post in lost.items())
+        logger.error("%s files of posts are not in the storage; bring them back from a backup: %s", len(lost), told)
 
 
 def _known(names: list[str]) -> set[str]:
-    rows = Media.objects.filter(Q(stored_name__in=names) | Q(thumbnail_name__in=names))
-    return {name for pair in rows.values_list("stored_name", "thumbnail_name") for name in pair}
+    """Return those of these names that rows have; each column has an index of its own."""
+    files = Media.objects.filter(stored_name__in=names).values_list("stored_name", flat=True)
+    thumbnails = Media.objects.filter(thumbnail_name__in=names).values_list("thumbnail_name", flat=True)
+    return {*files, *thumbnails}
 
 
 def _lock(post: Post) -> Post:

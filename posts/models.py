@@ -267,7 +267,11 @@ class Media(models.Model):
 
     class Meta:
         verbose_name_plural = "media"
-        indexes: ClassVar = [models.Index(fields=["post", "position", "id"], name="media_of_post")]
+        indexes: ClassVar = [
+            models.Index(fields=["post", "position", "id"], name="media_of_post"),
+            models.Index(fields=["stored_name"], name="media_stored"),
+            models.Index(fields=["thumbnail_name"], name="media_thumbnail"),
+        ]
 
     def __str__(self) -> str:
         return self.filename

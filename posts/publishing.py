@@ -50,6 +50,7 @@ from posts.settling import (
     word,
 )
 from posts.steps import Arming, Loaded, Saving, Search, arm_all, load_all, others, save_all
+from posts.storage import StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ class Publish:
         self.step = "prepare"
         self.unresolved = False
         self.recovery = Recovery.PARK
+        self.requests_before = 0
         self.exchanges: list[Exchange] = []
 
     def run(self) -> None:
@@ -161,12 +163,20 @@ class Publish:
             return error
         except (LostClaim, DatabaseError, WriterClosed):
             raise
-        except Exception:
-            logger.exception("Target %s met an error of ours", self.claim.pk)
+        except Exception as error:
+            return self._stopped(error)
+
+    def _stopped(self, error: Exception) -> Outcome:
+        """Return what an error of ours or of the storage comes to: unknown only where the visible call may be out."""
+        is_out = self.step != "prepare"
+        if isinstance(error, StorageUnavailable):
+            message = Phrase("The storage does not give a file of the post.")
+            is_out = is_out and self.session.requests > self.requests_before
+            logger.warning("Target %s waits for the storage: %s", self.claim.pk, error.reason)
+        else:
             message = Phrase("An internal error stopped it; the operator's log has the cause.")
-            if self.step == "prepare":
-                return Unavailable(message, who_acts=WhoActs.OPERATOR)
-            return Unknown(message, who_acts=WhoActs.OPERATOR)
+            logger.exception("Target %s met an error of ours", self.claim.pk)
+        return (Unknown if is_out else Unavailable)(message, who_acts=WhoActs.OPERATOR)
 
     def _attempt(self) -> Outcome:
         """Find out or send; a token that the network no longer takes is renewed once."""
@@ -234,7 +244,7 @@ class Publish:
             return Held(seconds=0, message=pauses.told(paused))
         if self.claim.seconds_left < engine_time(VISIBLE_CALL_SECONDS + GUARD_SECONDS).total_seconds():
             return Later(seconds=0, message=Phrase("The worker was held up; nothing was sent."))
-        self.step = "commit"
+        self.step, self.requests_before = "commit", self.session.requests
         self.session.deadline = time.monotonic() + engine_time(VISIBLE_CALL_SECONDS).total_seconds()
         return self._with_public_url(self.connector.commit(self.session, self.operation))
 

@@ -11,9 +11,9 @@ from django.http.response import HttpResponseBase
 from django.urls import path
 from django.utils.http import content_disposition_header
 
-from ouipost.api.failures import of_status
+from ouipost.api.failures import Failure, describe, of_status
 from posts.media_urls import is_signed
-from posts.storage import mime_type_of, open_stored
+from posts.storage import StorageUnavailable, mime_type_of, open_stored
 
 BLOCK_BYTES = 64 * 1024
 ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -55,15 +55,21 @@ def serve_media(request: HttpRequest, name: str) -> HttpResponseBase:
         file = open_stored(name)
     except FileNotFoundError:
         return _failure(404, message="The file is gone.")
+    except StorageUnavailable as error:
+        return _refusal(describe(error))
     response = _respond(request, file)
     for header, value in _headers(name, download_name, seconds_left).items():
         response.headers[header] = value
     return response
 
 
-def _failure(status: int, *, headers: dict[str, str] | None = None, **values: Any) -> JsonResponse:
-    headers = {"Cache-Control": "no-store"} | (headers or {})
-    return JsonResponse(of_status(status, **values).body, status=status, headers=headers)
+def _failure(status: int, **values: Any) -> JsonResponse:
+    return _refusal(of_status(status, **values))
+
+
+def _refusal(failure: Failure) -> JsonResponse:
+    headers = {"Cache-Control": "no-store"} | dict(failure.headers)
+    return JsonResponse(failure.body, status=failure.status, headers=headers)
 
 
 def _respond(request: HttpRequest, file: File[Any]) -> HttpResponseBase:

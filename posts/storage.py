@@ -7,15 +7,19 @@ import logging
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol, cast
 
 from django.core.files import File
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.utils import timezone
+
+from ouipost.errors import DomainError
 
 logger = logging.getLogger(__name__)
 
@@ -31,10 +35,37 @@ EXTENSIONS = {
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
 }
-MEDIA, THUMBNAILS, RENDITIONS = "media", "thumbs", "renditions"
+MEDIA, THUMBNAILS, RENDITIONS, TRIALS = "media", "thumbs", "renditions", "health"
 RENDITIONS_LIVE = timedelta(hours=48)
 """Twice as long as the addresses that lead to them."""
 SWEEP_BATCH = 500
+UNAVAILABLE_SECONDS = 10
+
+
+class StorageUnavailable(DomainError):
+    """The disk or the store does not do what was asked; `reason` says why, to the operator alone."""
+
+    code = "STORAGE_UNAVAILABLE"
+    status = 503
+    message = "Files can be neither stored nor read at the moment. Try again."
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(retry_after=UNAVAILABLE_SECONDS)
+        self.reason = reason
+        logger.warning("The storage of files failed: %s", reason)
+
+
+class Store(Protocol):
+    """What we ask of a storage, beside what Django's have."""
+
+    def prepare(self) -> bool:
+        """Make what files are put into, where there is none; returns whether it was made."""
+
+    def walk(self, folder: str) -> Iterator[tuple[str, datetime]]:
+        """Give the name and time of each file below a folder, of ours in the order of their names."""
+
+    def discard_unfinished(self, folder: str, before: datetime) -> None:
+        """Remove what is left of writes that broke off before this and are no files yet."""
 
 
 class DurableFileStorage(FileSystemStorage):
@@ -42,6 +73,25 @@ class DurableFileStorage(FileSystemStorage):
 
     They are readable by the product's own user only.
     """
+
+    def prepare(self) -> bool:
+        """Leave it to the first file, with which its folders are made."""
+        return False
+
+    def walk(self, folder: str) -> Iterator[tuple[str, datetime]]:
+        """Give the name and time of each file below a folder, one listing in memory for each level."""
+        try:
+            folders, files = self.listdir(folder)
+        except FileNotFoundError:
+            return
+        for name in (f"{folder}/{file}" for file in sorted(files)):
+            with suppress(FileNotFoundError):  # removed since it was listed
+                yield name, datetime.fromtimestamp(os.stat(self.path(name)).st_mtime, tz=UTC)
+        for name in sorted(folders):
+            yield from self.walk(f"{folder}/{name}")
+
+    def discard_unfinished(self, folder: str, before: datetime) -> None:
+        """Leave it to the sweep: what a write leaves behind on disk is a file as any other."""
 
     def _save(self, name: str, content: File[Any]) -> str:
         target = Path(self.path(name))
@@ -93,13 +143,35 @@ def rendition_name(digest: str, mime_type: str) -> str:
     return f"{RENDITIONS}/{digest[:2]}/{digest}.{EXTENSIONS[mime_type]}"
 
 
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Turn what a disk fails with into StorageUnavailable; that a file is not there is no failure."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StorageUnavailable(reason=str(error)) from error
+
+
+def prepare() -> bool:
+    """Make the bucket where there is none; returns whether it was made. Raises StorageUnavailable."""
+    return _store().prepare()
+
+
+def _store() -> Store:
+    return cast("Store", default_storage)
+
+
+@_answering()
 def exists(name: str) -> bool:
-    """Whether this file is in the storage."""
+    """Whether this file is in the storage; raises StorageUnavailable."""
     return default_storage.exists(name)
 
 
+@_answering()
 def store_bytes(content: BinaryIO, name: str) -> None:
-    """Keep this file under this name; where another was faster, its copy stays."""
+    """Keep this file under this name; where another was faster, its copy stays. Raises StorageUnavailable."""
     saved = default_storage.save(name, File(content))
     if saved != name:
         remove(saved)
@@ -113,16 +185,23 @@ def mime_type_of(name: str) -> str:
 
 
 def store(path: Path, name: str) -> None:
-    """Copy a file into the storage under this name; once it returns, the bytes survive a crash."""
-    with path.open("rb") as source:
+    """Copy a file into the storage under this name; once it returns, the bytes survive a crash.
+
+    Raises StorageUnavailable, and FileExistsError where the name is taken.
+    """
+    with _answering(), path.open("rb") as source:
         saved = default_storage.save(name, File(source))
     if saved != name:
         remove(saved)
         raise FileExistsError(f"{name} is in the storage already.")
 
 
+@_answering()
 def open_stored(name: str) -> File[Any]:
-    """Open a stored file for reading; raises FileNotFoundError where there is none."""
+    """Open a stored file for reading; raises StorageUnavailable, and FileNotFoundError where there is none.
+
+    Reading it may raise StorageUnavailable, too.
+    """
     return default_storage.open(name, "rb")
 
 
@@ -131,46 +210,56 @@ def remove(*names: str) -> None:
     for name in filter(None, names):
         try:
             default_storage.delete(name)
+        except StorageUnavailable:  # nor will it take the next one, and each could be waited for
+            return
         except Exception:  # each storage raises its own errors, and no caller could do more
             logger.warning("Stored file %s could not be removed", name, exc_info=True)
+
+
+@_answering()
+def try_out(content: bytes) -> None:
+    """Write, read and remove a file with this in it; raises StorageUnavailable."""
+    name = default_storage.save(f"{TRIALS}/{secrets.token_hex(16)}", ContentFile(content))
+    try:
+        with default_storage.open(name) as file:
+            if file.read() != content:
+                raise OSError("What was written was not there.")
+    finally:
+        default_storage.delete(name)
 
 
 def sweep_orphans(known: Callable[[list[str]], set[str]], *, older_than: timedelta, now: datetime | None = None) -> int:
     """Remove stored files that no row knows and that are older than this; returns how many.
 
     `known` is asked about some hundred names at a time, and returns those that rows have. The age leaves uploads alone
-    whose row is still to come.
+    whose row is still to come. Raises StorageUnavailable.
     """
-    before = (now or timezone.now()) - older_than
-    old = (name for folder in (MEDIA, THUMBNAILS) for name in _files_in(folder) if _is_older(name, before))
+    now = now or timezone.now()
+    removed = 0
+    for folder in (MEDIA, THUMBNAILS):
+        removed += _sweep(folder, known, before=now - older_than)
+    for folder in (RENDITIONS, TRIALS):  # made again where one is needed once more
+        removed += _sweep(folder, lambda names: set(), before=now - RENDITIONS_LIVE)
+    return removed
+
+
+def absent(wanted: Iterable[str]) -> Iterator[str]:
+    """Give those of these names, which come in order, that have no file in the storage; raises StorageUnavailable."""
+    stored = (name for name, _ in _store().walk(MEDIA))
+    here = next(stored, None)
+    for name in wanted:
+        while here is not None and here < name:
+            here = next(stored, None)
+        if here != name:
+            yield name
+
+
+def _sweep(folder: str, known: Callable[[list[str]], set[str]], *, before: datetime) -> int:
+    _store().discard_unfinished(folder, before)
+    old = (name for name, modified in _store().walk(folder) if modified < before)
     removed = 0
     while batch := list(islice(old, SWEEP_BATCH)):
         orphans = sorted(set(batch) - known(batch))
         remove(*orphans)
         removed += len(orphans)
-    return removed + _sweep_renditions((now or timezone.now()) - RENDITIONS_LIVE)
-
-
-def _sweep_renditions(before: datetime) -> int:
-    """Remove what networks pulled: it is made again where it is needed once more."""
-    old = [name for name in _files_in(RENDITIONS) if _is_older(name, before)]
-    remove(*old)
-    return len(old)
-
-
-def _files_in(folder: str) -> Iterator[str]:
-    """Walk a folder of the storage, one listing in memory for each level."""
-    try:
-        folders, files = default_storage.listdir(folder)
-    except FileNotFoundError:
-        return
-    yield from (f"{folder}/{name}" for name in files)
-    for name in folders:
-        yield from _files_in(f"{folder}/{name}")
-
-
-def _is_older(name: str, before: datetime) -> bool:
-    try:
-        return default_storage.get_modified_time(name) < before
-    except FileNotFoundError:  # removed since it was listed
-        return False
+    return removed

@@ -15,6 +15,7 @@ from accounts import calls
 from ouipost import redis
 from ouipost.api import limits
 from tests.factories import make_key, make_token, make_user, make_workspace
+from tests.stores import Bucket, Folder, Kept, s3_server
 from workspaces import guesses, usage
 from workspaces.models import Workspace
 
@@ -103,6 +104,32 @@ def redis_url(settings: Settings) -> Iterator[str]:
     server.run(redis.Script("redis.call('FLUSHDB')"))
     yield settings.REDIS_URL
     server.close()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The address of a server that speaks S3."""
+    with s3_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def bucket(s3: str, settings: Settings) -> Bucket:
+    """An empty bucket, in use by the product."""
+    made = Bucket(s3)
+    settings.STORAGES = settings.STORAGES | {"default": made.setting}
+    return made
+
+
+@pytest.fixture(params=["local", "s3"])
+def kept(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Kept:
+    """An empty storage of either kind, in use by the product."""
+    if request.param == "s3":
+        made: Bucket = request.getfixturevalue("bucket")
+        return made
+    settings.STORAGES = settings.STORAGES | {"default": Folder.setting}
+    settings.MEDIA_ROOT = tmp_path / "stored"
+    return Folder(tmp_path / "stored")
 
 
 @pytest.fixture

@@ -12,3 +12,4 @@ os.environ["ENVIRONMENT"] = "embedded"
 os.environ["PUBLIC_BASE_URL"] = "http://testserver"
 os.environ["NETWORK_GATEWAY"] = ""
 os.environ["OUTBOUND_ALLOW"] = ""
+os.environ["MEDIA_STORAGE"] = "local"  # tests that are about a store name theirs

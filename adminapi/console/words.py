@@ -166,6 +166,7 @@ REFUSALS = (
     _("No account is connected for some of the post's platforms."),
     _("Nobody can delete themselves."),
     _("Only draft and scheduled posts can be changed."),
+    _("Files can be neither stored nor read at the moment. Try again."),
     _("The API key has expired."),
     _("The API key is not valid."),
     _("The API key that began this sign-in may not connect accounts any more."),

@@ -24,6 +24,7 @@ from ouipost.claims import database_now
 from ouipost.redis import Script
 from posts import counts
 from posts.models import Target
+from posts.storage import StorageUnavailable
 from tests.adminapi.test_heart import heard
 from tests.factories import NOW, make_account, make_media, make_post, make_workspace
 
@@ -194,7 +195,8 @@ class TestReally:
 
         failure = QUESTIONS["storage"].ask().exception(timeout=30)
 
-        assert isinstance(failure, OSError)
+        assert isinstance(failure, StorageUnavailable)
+        assert probes.Examination()._storage()["message"].endswith(failure.reason)
 
     def test_a_worker_counts_while_it_is_heard(self) -> None:
         heard("worker:a:1", ago=timedelta(seconds=1))

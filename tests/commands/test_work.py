@@ -1,4 +1,4 @@
-"""`work` runs until it is told to stop, and `serve` goes on when the demo does not."""
+"""`work` runs until it is told to stop, `serve` goes on when the demo does not, `web` is the server alone."""
 
 import os
 import signal
@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 import requests
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
 from adminapi import demo
 from adminapi.client import ClientError
 from adminapi.management.commands import serve
 from tests.foundation.threads import PATIENCE_SECONDS
+from tests.stores import Bucket, setting
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -102,3 +105,34 @@ def test_a_child_that_runs_is_left_alone() -> None:
     finally:
         process.kill()
         process.wait(PATIENCE_SECONDS)
+
+
+def test_web_becomes_the_server_itself(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    settings.PORT, settings.WEB_WORKERS, settings.WEB_THREADS = 8123, 3, 7
+    became: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda program, command: became.append([program, *command[1:]]))
+
+    call_command("web", "--host", "0.0.0.0")  # noqa: S104
+
+    assert [command[:3] for command in became] == [[sys.executable, "-m", "granian"]]
+    assert "--host 0.0.0.0 --port 8123 --workers 3 --blocking-threads 7" in " ".join(became[0])
+
+
+@pytest.mark.django_db(databases=["default", "simulator"], transaction=True)
+def test_prepare_makes_the_bucket_and_changes_nothing_when_it_is_run_again(bucket: Bucket) -> None:
+    bucket.fail()
+    said = StringIO()
+
+    for _ in range(2):
+        call_command("prepare", stdout=said)
+
+    assert said.getvalue() == "The databases are ready, and the bucket was made.\nAll is ready.\n"
+    assert bucket.names() == []
+
+
+@pytest.mark.django_db(databases=["default", "simulator"], transaction=True)
+def test_prepare_says_why_the_storage_is_not_ready(bucket: Bucket, settings: Settings) -> None:
+    settings.STORAGES = settings.STORAGES | {"default": setting("http://127.0.0.1:9", bucket.name)}
+
+    with pytest.raises(CommandError, match="Could not connect"):
+        call_command("prepare")

@@ -207,7 +207,7 @@ def test_after_a_pause_one_caller_tries(monkeypatch: pytest.MonkeyPatch, nowhere
 def test_a_restarted_server_is_found_again_with_one_try(
     process: "tuple[subprocess.Popen[bytes], int]", caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, logger="ouipost.redis")
+    caplog.set_level(logging.INFO, logger="ouipost.breaker")
     server = at(process[1])
     with ThreadPoolExecutor(8) as threads:  # eight connections, all of which the restart will close
         list(threads.map(lambda _: server.run(Script("for _ = 1, 2000000 do end")), range(8)))
@@ -254,6 +254,6 @@ def test_the_log_has_one_line_in_ten_seconds(nowhere: Server, caplog: pytest.Log
         with pytest.raises(Unavailable):
             nowhere.run(ECHO, ["secret"], ["secret"], insist=True)
 
-    [line] = [record.getMessage() for record in caplog.records if record.name == "ouipost.redis"]
+    [line] = [record.getMessage() for record in caplog.records if record.name == "ouipost.breaker"]
     assert line.startswith("Redis does not answer: ")
     assert "secret" not in line

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import environ
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from ouipost import stores
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PRODUCTION = {
@@ -108,6 +112,53 @@ def test_an_address_that_cannot_be_read_is_refused_without_its_password(tmp_path
 
     assert f"{name} cannot be read" in done.stderr.splitlines()[-1]
     assert not any(word in done.stderr for word in ("half", "the-password"))
+
+
+BUCKET = {"MEDIA_STORAGE": "s3", "AWS_STORAGE_BUCKET_NAME": "posts", "AWS_S3_REGION_NAME": "eu-west-3"}
+
+
+def test_files_are_kept_in_a_bucket_where_the_settings_say_so(tmp_path: Path) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_LOCATION": "/ouipost/"}
+    minio = {"AWS_S3_ENDPOINT_URL": "http://minio:9000", "AWS_S3_ADDRESSING_STYLE": "path", "AWS_S3_REGION_NAME": ""}
+
+    shown = started(tmp_path, **PRODUCTION, **BUCKET | keys | minio)["STORAGES"]
+
+    assert isinstance(shown, dict)
+    assert shown["default"] == {
+        "BACKEND": "posts.s3.S3Files",
+        "OPTIONS": {
+            "bucket_name": "posts",
+            "location": "ouipost",
+            "access_key": "id",
+            "secret_key": "secret",
+            "endpoint_url": "http://minio:9000",
+            "region_name": "us-east-1",
+            "addressing_style": "path",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"MEDIA_STORAGE": "ftp"}, "MEDIA_STORAGE must be local or s3"),
+        ({"AWS_STORAGE_BUCKET_NAME": ""}, "AWS_STORAGE_BUCKET_NAME must be set"),
+        ({"AWS_S3_REGION_NAME": ""}, "AWS_S3_REGION_NAME must be set"),
+        ({"AWS_ACCESS_KEY_ID": "id"}, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together"),
+        ({"AWS_S3_ENDPOINT_URL": "minio:9000"}, "AWS_S3_ENDPOINT_URL must begin with"),
+        ({"AWS_S3_ADDRESSING_STYLE": "paths"}, "AWS_S3_ADDRESSING_STYLE must be one of"),
+    ],
+)
+def test_a_store_that_is_half_configured_is_refused(tmp_path: Path, wrong: dict[str, str], says: str) -> None:
+    assert says in refusal(tmp_path, **PRODUCTION, **BUCKET | wrong)
+
+
+def test_a_store_is_refused_where_its_libraries_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "find_spec", lambda name: None)
+    monkeypatch.setenv("MEDIA_STORAGE", "s3")
+
+    with pytest.raises(ImproperlyConfigured, match=r"requirements-s3\.txt"):
+        stores.media_storage(environ.Env())
 
 
 def test_rate_limits_are_overridden_tier_by_tier(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The files of a post: rows, bytes, and the copy on the post, always in step."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.conf import settings as django_settings
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.http import Http404
+from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from ouipost.errors import InvalidInput
@@ -18,6 +20,7 @@ from posts.intake import Processed
 from posts.models import Media, Post
 from tests.factories import make_account, make_media, make_post
 from tests.posts.fakes import ACTOR, told
+from tests.stores import Kept
 from workspaces.models import Workspace
 
 LOCKED = ["publishing", "published", "failed", "needs_review", "missed"]
@@ -219,6 +222,31 @@ def test_what_no_row_knows_is_swept_up_and_the_rest_stays(
     monkeypatch.setattr(storage, "sweep_orphans", sweep_orphans)
 
     assert files.sweep() == 2
+
+
+@pytest.mark.parametrize("kept", ["local", "s3"], indirect=True)
+def test_a_file_that_is_lost_is_told_of_while_its_post_has_not_gone_out(
+    kept: Kept, workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    posts = {status: make_post(workspace) for status in ("scheduled", "published", "draft")}
+    names = {status: f"media/{shard}/of.jpg" for status, shard in zip(posts, ("bb", "cc", "dd"), strict=True)}
+    for status, post in posts.items():
+        make_media(post, stored_name=names[status], thumbnail_name="")
+    young = make_media(posts["draft"], stored_name="media/aa/young.jpg", thumbnail_name="")
+    for status, post in posts.items():
+        Post.objects.filter(pk=post.pk).update(status=status)
+    Media.objects.exclude(pk=young.pk).update(created_at=timezone.now() - timedelta(hours=2))
+    for name in ("media/aa/other.jpg", names["draft"], "media/ee/other.jpg"):
+        kept.put(name, age=timedelta(minutes=5), now=timezone.now())
+
+    files.sweep()
+    [told] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    kept.put(names["scheduled"], age=timedelta(0), now=timezone.now())
+    caplog.clear()
+    files.sweep()
+
+    assert told.endswith(f": {names['scheduled']} of {posts['scheduled'].pk}")
+    assert not caplog.records
 
 
 def test_a_file_or_post_that_was_just_deleted_is_not_found(post: Post, image: Processed) -> None:

@@ -1,8 +1,8 @@
-"""Stored files are there whole or not at all, and none stays that no row knows."""
+"""Stored files are there whole or not at all, and none stays that no row knows: on disk, and in a store alike."""
 
 import os
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,16 +12,27 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from posts import storage
-from posts.storage import mime_type_of, new_names, open_stored, remove, store, sweep_orphans
+from posts.storage import (
+    StorageUnavailable,
+    mime_type_of,
+    new_names,
+    open_stored,
+    remove,
+    store,
+    sweep_orphans,
+    try_out,
+)
+from tests.stores import Folder, Kept
 
 HOUR = timedelta(hours=1)
 NAME = "media/ab/abcdef0123456789abcdef0123456789.jpg"
 THUMBNAIL = "thumbs/cd/cdcdef0123456789abcdef0123456789.png"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def root(settings: Settings, tmp_path: Path) -> Path:
-    settings.STORAGES = {"default": {"BACKEND": "posts.storage.DurableFileStorage"}}
+    """The folder of a storage on disk."""
+    settings.STORAGES = settings.STORAGES | {"default": Folder.setting}
     settings.MEDIA_ROOT = tmp_path / "stored"
     return tmp_path / "stored"
 
@@ -33,24 +44,24 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-def files_in(root: Path) -> list[str]:
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
-
-
-def put(root: Path, name: str, *, age: timedelta, now: datetime) -> None:
-    """Lay a file into the storage as if it had been there for so long."""
-    path = root / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"x")
-    os.utime(path, times=((now - age).timestamp(),) * 2)
-
-
-def test_a_stored_file_is_read_back_whole(root: Path, source: Path) -> None:
+def test_a_stored_file_is_read_back_whole(kept: Kept, source: Path) -> None:
     store(source, NAME)
 
     with open_stored(NAME) as file:
-        assert file.read() == source.read_bytes()
-    assert files_in(root) == [NAME]
+        assert (file.size, file.read()) == (source.stat().st_size, source.read_bytes())
+    assert kept.names() == [NAME]
+
+
+def test_a_stored_file_is_read_from_anywhere(kept: Kept, source: Path) -> None:
+    store(source, NAME)
+    content = source.read_bytes()
+
+    with open_stored(NAME) as file:
+        found = [file.seek(100_000) and file.read(7), file.seek(3) and file.read(300), file.tell(), file.read(10)]
+        file.seek(-5, os.SEEK_END)
+        found += [file.read(), file.read()]
+
+    assert found == [content[100_000:100_007], content[3:303], 303, content[303:313], content[-5:], b""]
 
 
 def test_only_the_products_own_user_can_read_it(root: Path, source: Path) -> None:
@@ -121,10 +132,10 @@ def test_a_write_that_breaks_off_leaves_nothing(root: Path) -> None:
     with pytest.raises(ConnectionResetError):
         default_storage.save(NAME, Broken(b""))
 
-    assert files_in(root) == []
+    assert Folder(root).names() == []
 
 
-def test_a_name_that_is_taken_is_not_written_over(root: Path, source: Path, tmp_path: Path) -> None:
+def test_a_name_that_is_taken_is_not_written_over(kept: Kept, source: Path, tmp_path: Path) -> None:
     store(source, NAME)
     other = tmp_path / "other"
     other.write_bytes(b"other")
@@ -132,30 +143,46 @@ def test_a_name_that_is_taken_is_not_written_over(root: Path, source: Path, tmp_
     with pytest.raises(FileExistsError, match="abcdef"):
         store(other, NAME)
 
-    assert files_in(root) == [NAME]
-    assert (root / NAME).read_bytes() == source.read_bytes()
+    assert kept.names() == [NAME]
+    with open_stored(NAME) as file:
+        assert file.read() == source.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["../outside.jpg", "media/../../outside.jpg", "/etc/outside.jpg"])
-def test_nothing_is_written_outside_of_the_storage(name: str, root: Path, source: Path) -> None:
+def test_nothing_is_written_outside_of_the_storage(name: str, kept: Kept, source: Path) -> None:
     with pytest.raises(Exception, match=r"outside|traversal|path"):
         store(source, name)
 
-    assert not list(root.parent.rglob("outside*"))
+    assert (kept.names(), list(source.parent.rglob("outside*"))) == ([], [])
 
 
-def test_a_missing_file_cannot_be_opened() -> None:
+def test_a_missing_file_cannot_be_opened(kept: Kept) -> None:
     with pytest.raises(FileNotFoundError):
         open_stored(NAME)
 
 
-def test_files_are_removed_and_missing_ones_do_not_matter(root: Path, source: Path) -> None:
+def test_files_are_removed_and_missing_ones_do_not_matter(kept: Kept, source: Path) -> None:
     store(source, NAME)
     store(source, THUMBNAIL)
 
     remove(NAME, "", "media/ab/missing.jpg", THUMBNAIL)
 
-    assert files_in(root) == []
+    assert kept.names() == []
+
+
+def test_a_storage_that_fails_says_so_and_tells_the_log_why(
+    kept: Kept, source: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store(source, NAME)
+    kept.fail()
+
+    for act in (lambda: store(source, THUMBNAIL), lambda: open_stored(NAME), lambda: try_out(b"x")):
+        caplog.clear()
+        with pytest.raises(StorageUnavailable) as raised:
+            act()
+        assert raised.value.reason in caplog.text
+        assert raised.value.reason not in raised.value.message
+    remove(NAME, THUMBNAIL)
 
 
 def test_a_file_that_cannot_be_removed_keeps_no_other_from_it(
@@ -174,30 +201,34 @@ def test_a_file_that_cannot_be_removed_keeps_no_other_from_it(
 
     remove(NAME, THUMBNAIL)
 
-    assert files_in(root) == [NAME]
+    assert Folder(root).names() == [NAME]
     assert NAME in caplog.text
 
 
-def test_the_sweep_removes_old_files_that_no_row_knows_and_no_others(root: Path) -> None:
+def test_the_sweep_removes_old_files_that_no_row_knows_and_no_others(kept: Kept) -> None:
     now = timezone.now()
-    put(root, "media/aa/known.jpg", age=2 * HOUR, now=now)
-    put(root, "media/aa/unknown.jpg", age=2 * HOUR, now=now)
-    put(root, "media/aa/.incoming-cut-short", age=2 * HOUR, now=now)
-    put(root, "media/bb/young.jpg", age=HOUR / 2, now=now)
-    put(root, "thumbs/cc/unknown.png", age=2 * HOUR, now=now)
-    put(root, "elsewhere/file", age=2 * HOUR, now=now)
+    kept.put("media/aa/known.jpg", age=2 * HOUR, now=now)
+    kept.put("media/aa/unknown.jpg", age=2 * HOUR, now=now)
+    kept.put("media/aa/.incoming-cut-short", age=2 * HOUR, now=now)
+    kept.put("media/bb/young.jpg", age=HOUR / 2, now=now)
+    kept.put("thumbs/cc/unknown.png", age=2 * HOUR, now=now)
+    kept.put("renditions/dd/young.jpg", age=2 * HOUR, now=now)
+    kept.put("renditions/dd/old.jpg", age=49 * HOUR, now=now)
+    kept.put("health/left-behind", age=49 * HOUR, now=now)
+    kept.put("elsewhere/file", age=200 * HOUR, now=now)
 
     removed = sweep_orphans(lambda names: {"media/aa/known.jpg"} & set(names), older_than=HOUR, now=now)
 
-    assert removed == 3
-    assert files_in(root) == ["elsewhere/file", "media/aa/known.jpg", "media/bb/young.jpg"]
+    assert removed == 5
+    left = ["elsewhere/file", "media/aa/known.jpg", "media/bb/young.jpg", "renditions/dd/young.jpg"]
+    assert kept.names() == left
 
 
-def test_the_sweep_asks_about_few_names_at_a_time(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sweep_asks_about_few_names_at_a_time(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "SWEEP_BATCH", 4)
     now = timezone.now()
     for number in range(10):
-        put(root, f"media/{number % 3}/{number}.jpg", age=2 * HOUR, now=now)
+        kept.put(f"media/{number % 3}/{number}.jpg", age=2 * HOUR, now=now)
     asked: list[int] = []
 
     def known(names: list[str]) -> set[str]:
@@ -206,16 +237,22 @@ def test_the_sweep_asks_about_few_names_at_a_time(root: Path, monkeypatch: pytes
 
     assert sweep_orphans(known, older_than=HOUR, now=now) == 0
     assert asked == [4, 4, 2]
-    assert len(files_in(root)) == 10
+    assert len(kept.names()) == 10
 
 
 def test_the_sweep_passes_over_a_file_that_goes_meanwhile(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = timezone.now()
-    put(root, "media/aa/a.jpg", age=2 * HOUR, now=now)
+    Folder(root).put("media/aa/a.jpg", age=2 * HOUR, now=now)
     monkeypatch.setattr(storage.DurableFileStorage, "listdir", lambda self, folder: ([], ["gone.jpg"]))
 
     assert sweep_orphans(lambda names: set(), older_than=HOUR, now=now) == 0
 
 
-def test_an_empty_storage_has_no_orphans() -> None:
+def test_an_empty_storage_has_no_orphans(kept: Kept) -> None:
     assert sweep_orphans(lambda names: set(), older_than=HOUR) == 0
+
+
+def test_what_was_tried_out_is_gone_again(kept: Kept) -> None:
+    try_out(b"well?")
+
+    assert kept.names() == []

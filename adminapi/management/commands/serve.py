@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
-from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from adminapi import demo
 from adminapi.client import ClientError
+from adminapi.web import migrate, web_command
 
 RESTART_SECONDS = 1.0
 STOP_SECONDS = 60
@@ -70,7 +69,7 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self._migrate()
+        migrate()
         self.stopping = False
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._stop)
@@ -82,10 +81,6 @@ class Command(BaseCommand):
             self._supervise(children, show_demo=options["demo"])
         finally:
             self._end(children)
-
-    def _migrate(self) -> None:
-        for alias in settings.DATABASES:
-            call_command("migrate", database=alias, verbosity=0, interactive=False)
 
     def _stop(self, *_: Any) -> None:
         self.stopping = True
@@ -114,26 +109,3 @@ class Command(BaseCommand):
         deadline = time.monotonic() + STOP_SECONDS
         for child in children:
             child.wait(deadline - time.monotonic())
-
-
-def web_command(host: str) -> list[str]:
-    """Return the command line of the web server: granian, over WSGI."""
-    return [
-        sys.executable,
-        "-m",
-        "granian",
-        "--interface",
-        "wsgi",
-        "--host",
-        host,
-        "--port",
-        str(settings.PORT),
-        "--workers",
-        str(settings.WEB_WORKERS),
-        "--blocking-threads",
-        str(settings.WEB_THREADS),
-        "--no-ws",
-        "--log-level",
-        "error",
-        "ouipost.wsgi:application",
-    ]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('posts', '0010_keep_what_went_wrong'),
+        ('posts', '0011_find_media_by_file'),
     ]
 
     operations = [

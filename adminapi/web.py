@@ -1,0 +1,46 @@
+"""What runs beside the workers: the web server's command line, and what must be done before anything starts."""
+
+import sys
+
+from django.conf import settings
+from django.core.management import call_command
+
+from posts import storage
+
+
+def web_command(host: str) -> list[str]:
+    """Return the command line of the web server: granian, over WSGI."""
+    return [
+        sys.executable,
+        "-m",
+        "granian",
+        "--interface",
+        "wsgi",
+        "--host",
+        host,
+        "--port",
+        str(settings.PORT),
+        "--workers",
+        str(settings.WEB_WORKERS),
+        "--blocking-threads",
+        str(settings.WEB_THREADS),
+        "--no-ws",
+        "--log-level",
+        "error",
+        "ouipost.wsgi:application",
+    ]
+
+
+def migrate() -> None:
+    """Bring every database up to this code."""
+    for alias in settings.DATABASES:
+        call_command("migrate", database=alias, verbosity=0, interactive=False)
+
+
+def prepare() -> bool:
+    """Bring every database up to this code and make the bucket of files where there is none; whether it was made.
+
+    Raises StorageUnavailable.
+    """
+    migrate()
+    return storage.prepare()

@@ -1,0 +1,55 @@
+"""Leaving alone what does not answer: whoever depends on it goes on at once, and does not wait with every call."""
+
+import logging
+import threading
+import time
+
+logger = logging.getLogger(__name__)
+
+FAILURES = 3
+LOG_SECONDS = 10.0
+
+
+class Breaker:
+    """After three failures in a row says no for some seconds, then lets one caller try; threads may share it."""
+
+    def __init__(self, subject: str, *, pause_seconds: float) -> None:
+        self._subject = subject
+        self._pause_seconds = pause_seconds
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._pause_until = 0.0
+        self._told_at = float("-inf")
+
+    @property
+    def is_healthy(self) -> bool:
+        return self._failures < FAILURES
+
+    def allows(self) -> bool:
+        """Whether to try now; who is let through after a pause holds the others off until it is known how it went."""
+        if self.is_healthy:
+            return True
+        with self._lock:
+            now = time.monotonic()
+            if now < self._pause_until:
+                return False
+            self._pause_until = now + self._pause_seconds
+            return True
+
+    def succeeded(self) -> None:
+        if self._failures:
+            with self._lock:
+                was_away, self._failures = not self.is_healthy, 0
+            if was_away:
+                logger.info("%s answers again", self._subject)
+
+    def failed(self, error: Exception) -> None:
+        """Count a failure, and tell the log of it once in 10 s."""
+        with self._lock:
+            now = time.monotonic()
+            self._failures += 1
+            self._pause_until = now + self._pause_seconds
+            if now < self._told_at + LOG_SECONDS:
+                return
+            self._told_at = now
+        logger.warning("%s does not answer: %s", self._subject, error)

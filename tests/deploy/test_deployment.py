@@ -1,0 +1,194 @@
+"""What Docker and systemd run exists: commands, options, queues, variables, files. Neither is started here."""
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from celery.bin.beat import beat
+from celery.bin.worker import worker
+from click import Command as ClickCommand
+from django.core.management import get_commands, load_command_class
+
+from deploy import ready
+from ouipost.celery import app
+
+ROOT = Path(__file__).resolve().parents[2]
+UNITS = ROOT / "deploy" / "systemd"
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+OURS = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "ouipost"}
+THEIRS = {name: service for name, service in COMPOSE["services"].items() if name not in OURS}
+DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
+CELERY: dict[str, ClickCommand] = {"worker": worker, "beat": beat}
+GRACEFUL_SECONDS = 60
+"""What a worker may take to end in good order, says docs/operations.md."""
+
+
+def instructions(name: str) -> list[str]:
+    return [line.removeprefix(f"{name} ").strip() for line in DOCKERFILE if line.startswith(f"{name} ")]
+
+
+def unit(path: Path) -> ConfigParser:
+    """Read a unit with what all units of ours have."""
+    parser = ConfigParser(strict=False, interpolation=None, delimiters=["="])
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # systemd's names have capitals
+    parser.read([UNITS / "ouipost-.service.d" / "common.conf", path])
+    return parser
+
+
+def commands() -> Iterator[tuple[str, list[str]]]:
+    """Give every command line that starts something of ours, and where it stands."""
+    yield "Dockerfile", yaml.safe_load(instructions("CMD")[-1])
+    for name, service in OURS.items():
+        if "command" in service:
+            yield f"compose {name}", service["command"]
+    for path in sorted(UNITS.glob("*.service")):
+        program, *arguments = shlex.split(unit(path)["Service"]["ExecStart"])
+        yield path.name, [Path(program).name, *arguments]
+
+
+COMMANDS = dict(commands())
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS.keys())
+def test_every_command_line_is_understood(command: list[str]) -> None:
+    match command:
+        case ["python", "manage.py", name, *options]:
+            load_command_class(get_commands()[name], name).create_parser("manage.py", name).parse_args(options)
+        case ["celery", "-A", "ouipost", name, *options]:
+            CELERY[name].make_context(name, list(options), obj=_celery(), resilient_parsing=False)
+        case _:
+            pytest.fail(f"Nothing is known of {command}")
+
+
+def _celery() -> Any:
+    from celery.bin.base import CLIContext
+
+    return CLIContext(app=app, no_color=True, workdir=None, quiet=True)
+
+
+@pytest.mark.parametrize("where", ["compose ", "ouipost-"])
+def test_every_queue_has_a_worker_and_there_is_one_of_all_else(where: str) -> None:
+    started = [" ".join(command) for name, command in COMMANDS.items() if name.startswith(where)]
+    started += [" ".join(COMMANDS["Dockerfile"])] if where == "compose " else []
+
+    queues = sorted(re.findall(r" -Q (\S+)", " ".join(started)))
+
+    assert queues == sorted(app.amqp.queues)
+    assert [sum(word in line for line in started) for word in (" web", " beat", " prepare")] == [2, 1, 1]
+
+
+def test_every_variable_that_is_set_is_one_of_ours() -> None:
+    known = set(re.findall(r"^# ([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    given = {name for service in OURS.values() for name in service["environment"]}
+    given |= set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text()))
+    given |= set(re.findall(r"\b([A-Z_]+)=", " ".join(instructions("ENV"))))
+    for path in UNITS.glob("*.service"):
+        given |= set(re.findall(r"([A-Z_]+)=", unit(path)["Service"]["Environment"]))
+
+    assert given - {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"} <= known
+
+
+def test_everything_that_is_copied_is_there_and_let_through_to_the_builder() -> None:
+    copied = [source for line in instructions("COPY") for source in line.split()[:-1]]
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+
+    assert copied
+    assert [source for source in copied if not (ROOT / source).exists()] == []
+    assert {f"!{source.removeprefix('./')}" for source in copied} == {line for line in ignored if line.startswith("!")}
+    assert "*" in ignored
+
+
+def test_all_packages_of_ours_are_in_the_image() -> None:
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench", "deploy"}
+
+    assert packages <= set(" ".join(instructions("COPY")).split())
+
+
+def test_the_image_runs_as_nobody_special_on_a_named_version() -> None:
+    assert instructions("USER") == ["ouipost"]
+    assert all(re.fullmatch(r"python:3\.13-slim-\w+( AS wheels)?", line) for line in instructions("FROM"))
+    assert len(instructions("FROM")) == 2
+    assert "deploy/ready.py" in instructions("HEALTHCHECK")[0]
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_every_service_has_limits_a_restart_and_a_word_on_its_health(name: str) -> None:
+    service = COMPOSE["services"][name]
+
+    assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}
+    assert service["restart"] in ("unless-stopped", "on-failure:3")
+    assert name == "web" or "healthcheck" in service  # the web process has the image's
+    assert ":" in service["image"] or name in OURS
+
+
+def test_nothing_starts_before_the_databases_are_ready_for_it() -> None:
+    waits = {name: service["depends_on"] for name, service in OURS.items() if name != "migrate"}
+    ready_ones = {name: {"condition": "service_healthy"} for name in THEIRS}
+
+    assert all(
+        each == ready_ones | {"migrate": {"condition": "service_completed_successfully"}} for each in waits.values()
+    )
+    assert {name for name, service in COMPOSE["services"].items() if "ports" in service} == {"web"}
+    assert all(port.startswith("127.0.0.1:") for port in COMPOSE["services"]["web"]["ports"])
+
+
+def test_workers_have_the_time_to_end_what_they_have_in_flight() -> None:
+    graces = [service["stop_grace_period"] for name, service in OURS.items() if name.startswith("worker-")]
+    graces += [unit(path)["Service"]["TimeoutStopSec"] for path in UNITS.glob("ouipost-worker-*.service")]
+
+    assert len(graces) == 6
+    assert all(int(str(grace).removesuffix("s")) > GRACEFUL_SECONDS for grace in graces)
+
+
+@pytest.mark.parametrize("path", sorted(UNITS.glob("*.service")), ids=lambda path: path.name)
+def test_every_unit_is_hardened_and_runs_as_its_own_user(path: Path) -> None:
+    service = unit(path)["Service"]
+
+    assert service["User"] == "ouipost"
+    assert (service["NoNewPrivileges"], service["ProtectSystem"], service["CapabilityBoundingSet"]) == (
+        "yes",
+        "strict",
+        "",
+    )
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    folder = tmp_path / "units"
+    shutil.copytree(UNITS, folder)
+    for path in folder.glob("*.service"):
+        path.write_text(re.sub(r"(ExecStart=)\S+", rf"\1{shutil.which('true')}", path.read_text()))
+    done = subprocess.run(  # noqa: S603
+        ["systemd-analyze", "verify", *map(str, sorted(folder.glob("*.service")))],  # noqa: S607
+        env={"SYSTEMD_UNIT_PATH": f"{folder}:", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, [line for line in done.stderr.splitlines() if "ouipost-" in line]) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("hosts", "asked"),
+    [("", "localhost"), ("*", "localhost"), ("example.com,b.example", "example.com"), (".example.com", "example.com")],
+)
+def test_the_health_check_asks_under_a_name_that_is_served(
+    monkeypatch: pytest.MonkeyPatch, hosts: str, asked: str
+) -> None:
+    monkeypatch.setenv("ALLOWED_HOSTS", hosts)
+
+    assert ready.host() == asked
+
+
+def test_the_health_check_fails_where_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "9")
+
+    assert not ready.is_ready()

@@ -1,0 +1,70 @@
+"""From the upload to the network with the files in a store: what is sent, what is pulled, and what is fitted."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from accounts.models import SocialAccount
+from adminapi.client import Client
+from ouipost.simulator.models import Post as Copy
+from posts.models import Target
+from tests.conftest import ApiClient
+from tests.factories import make_post
+from tests.in_process import BASE, in_process
+from tests.posts.clips import clip
+from tests.posts.fakes import publish
+from tests.posts.pictures import picture
+from tests.posts.test_uploads import upload
+from tests.stores import Bucket
+from workspaces.models import Workspace
+
+pytestmark = [pytest.mark.django_db(databases=["default", "simulator"], transaction=True), pytest.mark.thorough]
+
+
+@pytest.fixture
+def workspace(workspace: Workspace) -> Workspace:
+    workspace.mode = "sandbox"
+    workspace.save()
+    return workspace
+
+
+@pytest.fixture
+def client(api: ApiClient, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    with in_process(monkeypatch):
+        yield Client(BASE, api_key=api.headers["X-API-Key"], workspace_id=api.headers["X-Workspace-ID"])
+
+
+def published(target: Target) -> Target:
+    """Go on until the network has worked on what it was given."""
+    for _ in range(40):
+        done = publish(target)
+        if done.status != "publishing":
+            break
+    return done
+
+
+@pytest.mark.parametrize(
+    ("network", "content"),
+    [
+        ("facebook", picture("WEBP", size=(900, 900))),
+        ("instagram", picture("WEBP", size=(900, 900))),
+        ("facebook", clip(codec="libx264", seconds=4)),
+        ("instagram", clip(codec="libx264", seconds=4)),
+    ],
+    ids=["picture sent", "picture pulled", "video sent", "video pulled"],
+)
+def test_files_in_a_store_reach_the_network(
+    client: Client, api: ApiClient, workspace: Workspace, bucket: Bucket, network: str, content: bytes
+) -> None:
+    client.connect(network)
+    account = SocialAccount.objects.select_related("workspace").get()
+    post = make_post(workspace, accounts=[account], content="Fresh bread", status="scheduled")
+    assert upload(api, post, content).status_code == 201
+    Target.objects.filter(post=post).update(status="publishing")
+
+    done = published(Target.objects.get(post=post))
+
+    assert (done.status, done.error) == ("published", None)
+    [copy] = Copy.objects.alive().filter(network=network)
+    assert (copy.text, len(copy.media)) == ("Fresh bread", 1)
+    assert {name.split("/")[0] for name in bucket.names()} <= {"media", "thumbs", "renditions"}

@@ -1,0 +1,1 @@
+DEFAULT_ACCOUNT_ID: str

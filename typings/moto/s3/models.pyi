@@ -1,0 +1,3 @@
+from typing import Any
+
+s3_backends: Any
