@@ -6,7 +6,6 @@ of them can tell of all. `prometheus_client` is loaded where METRICS_TOKEN is se
 
 import logging
 import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -29,6 +28,7 @@ from adminapi.asking import LIMIT_SECONDS, Question
 from adminapi.backlog import Backlog
 from adminapi.monitoring import is_monitor
 from ouipost import __version__
+from ouipost.api.routes import method_of, route_of
 from ouipost.claims import database_now
 from ouipost.events import figures as webhooks
 from workspaces.models import Mode
@@ -40,11 +40,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-OTHER = "other"
-"""What no route answered, and any other method: callers must not make up labels."""
-PARAMETER = re.compile(r"\(\?P<(\w+)>[^()]*\)|<(?:\w+:)?(\w+)>")
-PLAIN = re.compile(r"[\w/{}.-]*")
 EXPIRING = timedelta(days=7)
 TOLD = {PUBLISH: "publishes", SYNC: "syncs", REQUEST: "network_requests"}
 
@@ -103,18 +98,9 @@ def _start_of(pid: int) -> str:
 
 def count(request: HttpRequest, *, status: int, seconds: float) -> None:
     """Count an answered request."""
-    route = template(request.resolver_match.route) if request.resolver_match else OTHER
-    method = request.method if request.method in METHODS else OTHER
+    route, method = route_of(request), method_of(request)
     meters().requests.labels(route, method, status).inc()
     meters().seconds.labels(route, method).observe(seconds)
-
-
-@cache
-def template(route: str) -> str:
-    """Return a route as people write it, such as `/api/posts/{pk}`; what is none is `other`."""
-    plain = PARAMETER.sub(lambda found: f"{{{found[1] or found[2]}}}", route.replace("^", ""))
-    plain = plain.removesuffix("$").removesuffix(r"\Z").replace("\\", "")
-    return f"/{plain}" if PLAIN.fullmatch(plain) else OTHER
 
 
 @require_safe

@@ -20,6 +20,7 @@ from accounts.models import Network
 from accounts.platforms.base import Tokens
 from adminapi import metrics
 from adminapi.asking import Question
+from ouipost.api.routes import template
 from ouipost.events.models import Delivery, Webhook
 from tests.adminapi.test_heart import heard
 from tests.conftest import ApiClient
@@ -103,7 +104,7 @@ def test_requests_are_counted_by_route_method_and_status() -> None:
     ],
 )
 def test_a_route_is_written_as_people_write_it(route: str, shown: str) -> None:
-    assert metrics.template(route) == shown
+    assert template(route) == shown
 
 
 def test_what_the_database_knows_is_told() -> None:
