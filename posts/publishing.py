@@ -30,6 +30,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.session import NetworkSession
+from ouipost import traces
 from ouipost.claims import Claim, LostClaim, engine_time
 from ouipost.writer import Runs, WriterClosed
 from posts import answers
@@ -51,6 +52,7 @@ from posts.settling import (
 from posts.steps import Arming, Loaded, Saving, Search, arm_all, load_all, others, save_all
 
 logger = logging.getLogger(__name__)
+work = logging.getLogger("ouipost.work")
 
 GUARD_SECONDS = 5
 LOOKS_BEFORE_ABSENT = 2
@@ -97,6 +99,7 @@ class Publish:
         self.exchanges: list[Exchange] = []
 
     def run(self) -> None:
+        began = time.monotonic()
         self._load()
         outcome = self._outcome()
         report = Report(
@@ -109,7 +112,10 @@ class Publish:
             listing_lag=self.connector.listing_lag,
             exchanges=self.exchanges,
         )
-        self._surely(report)
+        with traces.span("settle", outcome=word(outcome)):
+            self._surely(report)
+        milliseconds = round((time.monotonic() - began) * 1000)
+        work.info("Target settled", extra={"step": self.step, "outcome": word(outcome), "ms": milliseconds})
         if not isinstance(outcome, Later):
             network = registry.network_of(self.account.platform, self.account.workspace)
             calls.note(network, kind=calls.PUBLISH, outcome=word(outcome))
@@ -192,7 +198,9 @@ class Publish:
         if self.recovery == Recovery.PARK:
             return Undecidable(message="The network's answer was lost, and it cannot be asked.")
         self.session.deadline = self._time_before_arming()
-        match self._unlinked(self.connector.recover(self.session, self.operation)):
+        with traces.span("recover"):
+            found = self.connector.recover(self.session, self.operation)
+        match self._unlinked(found):
             case []:
                 return self._absent()
             case [one]:
@@ -225,7 +233,8 @@ class Publish:
     def _send(self) -> Outcome:
         self.step = "prepare"
         self.session.deadline = self._time_before_arming()
-        handles = self.connector.prepare(self.session, self.operation, self._save)
+        with traces.span("prepare"):
+            handles = self.connector.prepare(self.session, self.operation, self._save)
         self.operation = replace(self.operation, handles=handles)
         paused = self._arm(handles)
         if paused is not None:
@@ -234,7 +243,8 @@ class Publish:
             return Later(seconds=0, message="The worker was held up; nothing was sent.")
         self.step = "commit"
         self.session.deadline = time.monotonic() + engine_time(VISIBLE_CALL_SECONDS).total_seconds()
-        return self._with_public_url(self.connector.commit(self.session, self.operation))
+        with traces.span("commit"):
+            return self._with_public_url(self.connector.commit(self.session, self.operation))
 
     def _save(self, handles: Handles, *, seconds: float = 0) -> None:
         """Keep what must not be done again, and hold the target for another lease, or longer for a long call."""

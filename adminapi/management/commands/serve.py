@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from adminapi import demo
 from adminapi.client import ClientError
+from ouipost import logs
 
 RESTART_SECONDS = 1.0
 STOP_SECONDS = 60
@@ -70,6 +71,8 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if settings.LOG_FORMAT == logs.JSON:
+            logs.say_in_lines(self)
         self._migrate()
         self.stopping = False
         for name in (signal.SIGTERM, signal.SIGINT):
@@ -118,6 +121,7 @@ class Command(BaseCommand):
 
 def web_command(host: str) -> list[str]:
     """Return the command line of the web server: granian, over WSGI."""
+    as_json = settings.LOG_FORMAT == logs.JSON
     return [
         sys.executable,
         "-m",
@@ -135,5 +139,6 @@ def web_command(host: str) -> list[str]:
         "--no-ws",
         "--log-level",
         "error",
+        *(["--log-config", str(settings.BASE_DIR / "ouipost" / "granian.json")] if as_json else []),
         "ouipost.wsgi:application",
     ]
