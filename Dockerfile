@@ -3,11 +3,12 @@
 FROM python:3.13-slim-trixie AS wheels
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends gcc libmariadb-dev pkg-config
-COPY requirements.txt requirements-mysql.txt requirements-s3.txt /wheels/
+COPY requirements.txt requirements-mysql.txt requirements-s3.txt requirements-observability.txt /wheels/
 RUN pip wheel --no-cache-dir --wheel-dir /wheels \
     --requirement /wheels/requirements.txt \
     --requirement /wheels/requirements-mysql.txt \
-    --requirement /wheels/requirements-s3.txt
+    --requirement /wheels/requirements-s3.txt \
+    --requirement /wheels/requirements-observability.txt
 
 FROM python:3.13-slim-trixie
 RUN apt-get update \
@@ -19,7 +20,8 @@ RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
     pip install --no-cache-dir --no-index --find-links=/wheels \
     --requirement /wheels/requirements.txt \
     --requirement /wheels/requirements-mysql.txt \
-    --requirement /wheels/requirements-s3.txt
+    --requirement /wheels/requirements-s3.txt \
+    --requirement /wheels/requirements-observability.txt
 WORKDIR /app
 COPY manage.py ./
 COPY locale ./locale

@@ -13,7 +13,7 @@ setup: .venv/embedded  ## The virtual environment with what the product runs on.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-.venv/development: .venv/embedded requirements-dev.txt requirements-mysql.txt requirements-s3.txt
+.venv/development: .venv/embedded requirements-dev.txt requirements-mysql.txt requirements-s3.txt requirements-observability.txt
 	$(BIN)/python tests/services.py headers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db import close_old_connections, transaction
 from django.db.models import Q
+from structlog.contextvars import bound_contextvars
 
 from accounts import registry
 from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
@@ -119,7 +120,11 @@ def _refresh(claim: Claim) -> bool:
     again.
     """
     account = SocialAccount.objects.select_related("workspace").get(pk=claim.pk)
-    now = claims.database_now()
+    with bound_contextvars(account_id=account.pk, network=account.platform):
+        return _ask(account, claim, now=claims.database_now())
+
+
+def _ask(account: SocialAccount, claim: Claim, *, now: datetime) -> bool:
     try:
         connector = registry.connector(account.platform, account.workspace)
         session = registry.session(account.platform, account.workspace, deadline=claim.deadline)

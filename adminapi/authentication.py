@@ -3,6 +3,7 @@
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
+from structlog.contextvars import bind_contextvars
 
 from adminapi.jwts import InvalidToken, session_of
 from ouipost.api.permissions import Caller
@@ -17,6 +18,7 @@ class SessionAuthentication(BaseAuthentication):
         if token is None:
             return None
         session = session_of(token, now=timezone.now())
+        bind_contextvars(user_id=session.user_id)
         return session.user, session
 
     def authenticate_header(self, request: Request) -> str:

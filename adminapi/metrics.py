@@ -6,19 +6,21 @@ of them can tell of all. `prometheus_client` is loaded where METRICS_TOKEN is se
 
 import logging
 import os
-import re
 import shutil
+import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, Min
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.calls import EVER, PUBLISH, REQUEST, SYNC
@@ -28,9 +30,15 @@ from adminapi import backlog
 from adminapi.asking import LIMIT_SECONDS, Question
 from adminapi.backlog import Backlog
 from adminapi.monitoring import is_monitor
+from adminapi.probes import QUESTIONS
+from analytics.sync import due_accounts
 from ouipost import __version__
+from ouipost.api.routes import method_of, route_of
 from ouipost.claims import database_now
 from ouipost.events import figures as webhooks
+from ouipost.events.models import Event
+from posts import counts
+from posts.models import Post, PostStatus
 from workspaces.models import Mode
 
 if TYPE_CHECKING:
@@ -40,11 +48,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-OTHER = "other"
-"""What no route answered, and any other method: callers must not make up labels."""
-PARAMETER = re.compile(r"\(\?P<(\w+)>[^()]*\)|<(?:\w+:)?(\w+)>")
-PLAIN = re.compile(r"[\w/{}.-]*")
 EXPIRING = timedelta(days=7)
 TOLD = {PUBLISH: "publishes", SYNC: "syncs", REQUEST: "network_requests"}
 
@@ -103,18 +106,9 @@ def _start_of(pid: int) -> str:
 
 def count(request: HttpRequest, *, status: int, seconds: float) -> None:
     """Count an answered request."""
-    route = template(request.resolver_match.route) if request.resolver_match else OTHER
-    method = request.method if request.method in METHODS else OTHER
+    route, method = route_of(request), method_of(request)
     meters().requests.labels(route, method, status).inc()
     meters().seconds.labels(route, method).observe(seconds)
-
-
-@cache
-def template(route: str) -> str:
-    """Return a route as people write it, such as `/api/posts/{pk}`; what is none is `other`."""
-    plain = PARAMETER.sub(lambda found: f"{{{found[1] or found[2]}}}", route.replace("^", ""))
-    plain = plain.removesuffix("$").removesuffix(r"\Z").replace("\\", "")
-    return f"/{plain}" if PLAIN.fullmatch(plain) else OTHER
 
 
 @require_safe
@@ -154,11 +148,28 @@ class Figures:
     """By platform and mode of the workspace."""
     breakers: list[str]
     deliveries: webhooks.Figures
+    standing: "Standing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What else somebody may have to look into."""
+
+    answered_in: float
+    """Seconds that the database took for its time, connecting included."""
+    skew: float
+    """Seconds that this machine's clock is ahead of the database's."""
+    needs_review: int
+    oldest_unsealed: timedelta
+    oldest_due_sync: timedelta
+    files_bytes: int
 
 
 def read() -> Figures:
-    """Read all figures: nine queries, whatever there is; raises what the database raises."""
+    """Read all figures: fifteen queries, whatever there is; raises what the database raises."""
+    began = time.monotonic()
     now = database_now()
+    took, skew = time.monotonic() - began, timezone.now() - now
     accounts = SocialAccount.objects.connected().filter(expires_at__gt=now, expires_at__lt=now + EXPIRING)
     counted = accounts.exclude(status=AccountStatus.EXPIRED).values_list("platform", "workspace__mode")
     columns = ("network", "kind", "outcome", "calls", "milliseconds")
@@ -169,6 +180,20 @@ def read() -> Figures:
         expiring={(platform, mode): many for platform, mode, many in counted.annotate(Count("pk")).order_by()},
         breakers=[network for network, until in found.held.items() if until > now],
         deliveries=webhooks.look(now),
+        standing=_stand(now, took=took, skew=skew),
+    )
+
+
+def _stand(now: datetime, *, took: float, skew: timedelta) -> Standing:
+    unsealed = Event.objects.unsealed().order_by("id").values_list("created_at", flat=True).first()
+    sync = due_accounts(now).aggregate(first=Min("due_at"))["first"]
+    return Standing(
+        answered_in=took,
+        skew=skew.total_seconds(),
+        needs_review=Post.objects.filter(workspace__deleted_at=None, status=PostStatus.NEEDS_REVIEW).count(),
+        oldest_unsealed=max(timedelta(0), now - (unsealed or now)),
+        oldest_due_sync=now - (sync or now),
+        files_bytes=counts.bytes_used(),
     )
 
 
@@ -179,23 +204,55 @@ class Installation:
     """Collects what the database says, for a second at most."""
 
     def collect(self) -> "Iterator[Metric]":
+        ends = time.monotonic() + LIMIT_SECONDS
+        asked, redis = FIGURES.ask(), QUESTIONS["cache"].ask() if settings.REDIS_URL else None
         yield _family("info", "What runs.", ["version"], [((__version__,), 1)])
+        yield _gauge("disk_used_ratio", "How full the disk of OUIPOST_HOME is.", _disk_used())
         try:
-            figures = FIGURES.ask().result(timeout=LIMIT_SECONDS)
+            figures = asked.result(timeout=LIMIT_SECONDS)
         except Exception as error:
             logger.warning("The database has no figures: %s", error)
-            yield _gauge("database_up", "Whether the database answered within a second.", 0)
-            return
-        yield _gauge("database_up", "Whether the database answered within a second.", 1)
-        yield from _of_backlog(figures.backlog)
-        yield from _of_networks(figures)
-        yield from _of_webhooks(figures.deliveries)
+            figures = None
+        if redis is not None:
+            yield _gauge("redis_up", "Whether Redis answered within a second.", _has_answered(redis, ends))
+        yield _gauge("database_up", "Whether the database answered within a second.", figures is not None)
+        if figures is not None:
+            yield from _of_backlog(figures.backlog)
+            yield from _of_networks(figures)
+            yield from _of_webhooks(figures.deliveries)
+            yield from _of_standing(figures.standing)
+
+
+def _has_answered(asked: "Future[Any]", ends: float) -> bool:
+    """Whether there is an answer by then, and no error."""
+    try:
+        asked.result(timeout=max(0.0, ends - time.monotonic()))
+    except Exception:
+        return False
+    return True
+
+
+def _disk_used() -> float:
+    disk = shutil.disk_usage(settings.OUIPOST_HOME)
+    return disk.used / (disk.used + disk.free)
+
+
+def _of_standing(found: Standing) -> "Iterator[Metric]":
+    unsealed, sync = found.oldest_unsealed.total_seconds(), found.oldest_due_sync.total_seconds()
+    yield _gauge("database_seconds", "How long the database took for its time, connecting included.", found.answered_in)
+    yield _gauge("clock_skew_seconds", "How far this machine's clock is ahead of the database's.", found.skew)
+    yield _gauge("needs_review", "Posts of which nobody knows whether they are out.", found.needs_review)
+    yield _gauge("oldest_unsealed_seconds", "How old the first entry is that waits to be sealed.", unsealed)
+    yield _gauge("oldest_due_sync_seconds", "How long the first account waits for its numbers to be read.", sync)
+    yield _gauge("files_bytes", "What the files of all posts take.", found.files_bytes)
+    yield _gauge("files_limit_bytes", "What they may take: STORAGE_LIMIT_MB.", settings.STORAGE_LIMIT_MB * 1_000_000)
 
 
 def _of_backlog(found: Backlog) -> "Iterator[Metric]":
     yield _gauge("due_targets", "Targets that are due and that nobody holds, up to 10,000.", found.due)
     yield _gauge("oldest_due_seconds", "How long the first of them has waited.", found.oldest_due.total_seconds())
     yield _gauge("workers", "Processes that publish and were heard lately.", found.workers)
+    yield _gauge("celery_nodes", "Those of them that are nodes of Celery.", found.nodes)
     yield _gauge("beats", "Beats of Celery that were heard lately.", found.beats)
 
 

@@ -5,11 +5,13 @@ import sys
 from django.conf import settings
 from django.core.management import call_command
 
+from ouipost import logs
 from posts import storage
 
 
 def web_command(host: str) -> list[str]:
     """Return the command line of the web server: granian, over WSGI."""
+    as_json = settings.LOG_FORMAT == logs.JSON
     return [
         sys.executable,
         "-m",
@@ -27,6 +29,7 @@ def web_command(host: str) -> list[str]:
         "--no-ws",
         "--log-level",
         "error",
+        *(["--log-config", str(settings.BASE_DIR / "ouipost" / "granian.json")] if as_json else []),
         "ouipost.wsgi:application",
     ]
 

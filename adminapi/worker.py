@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import close_old_connections
 from django.utils import timezone
+from structlog.contextvars import bound_contextvars
 
 from accounts import calls, connecting, tokens
 from adminapi import logins
@@ -112,12 +113,13 @@ class Worker:
 
 
 def _do(chore: Chore) -> None:
-    try:
-        chore.work()
-    except Exception:
-        logger.exception("The chore %r failed", chore.name)
-    finally:
-        close_old_connections()
+    with bound_contextvars(chore=chore.name):
+        try:
+            chore.work()
+        except Exception:
+            logger.exception("The chore %r failed", chore.name)
+        finally:
+            close_old_connections()
 
 
 def default_worker() -> Worker:

@@ -34,6 +34,7 @@ from ouipost.writer import Runs
 from posts.settling import word
 
 logger = logging.getLogger(__name__)
+work = logging.getLogger("ouipost.work")
 
 LEASE_SECONDS = 120
 SETTLE_SECONDS, CALL_SECONDS = 30, 30
@@ -68,7 +69,9 @@ def read(claim: Claim, *, writer: Runs) -> Report | None:
         logger.warning("The numbers of %s are read by another worker", claim.pk)
         return None
     network = registry.network_of(due.account.platform, due.account.workspace)
-    calls.note(network, kind=calls.SYNC, outcome=word(report.error) if report.error else calls.READ)
+    outcome = word(report.error) if report.error else calls.READ
+    work.info("Numbers settled", extra={"outcome": outcome})
+    calls.note(network, kind=calls.SYNC, outcome=outcome)
     return report
 
 

@@ -63,6 +63,9 @@ class Syncer(Engine[Job]):
             workspace_id=self._workspace_id,
         )
 
+    def ids(self, job: Job) -> dict[str, str | int]:
+        return {"account_id": job.claim.pk, "network": job.network}
+
     def work(self, job: Job, writer: Runs) -> None:
         report = read(job.claim, writer=writer)
         if report is not None and self._tell is not None:

@@ -11,17 +11,19 @@ from functools import wraps
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, celeryd_init, setup_logging
+from celery.signals import beat_init, celeryd_init, setup_logging, task_postrun, task_prerun
 from django.conf import settings
 from kombu import Exchange, Producer, Queue
 from kombu.exceptions import ChannelError
 from kombu.transport import virtual
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ouipost.settings")
 
 PUBLISH, WEBHOOKS, DEFAULT = "publish", "webhooks", "default"
 UNHEARD = 100
 """When so many messages wait in a queue, nobody takes them, and no more are sent: Redis would fill up."""
+logger = logging.getLogger(__name__)
 TALKATIVE = ("celery.app.trace", "celery.worker.strategy", "celery.worker.request", "celery.beat")
 
 # A doorbell that was being answered when the broker went need not ring again. Putting it back is what a worker would
@@ -92,6 +94,32 @@ def _keep_logging(**_: Any) -> None:
     """Leave the logs as Django has set them up, but for the lines that Celery writes for each message."""
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+    if settings.LOG_FORMAT == "json":
+        from celery.apps import worker
+
+        worker.safe_say = _say  # type: ignore[attr-defined]  # it writes around the log, and no stub has it
+
+
+def _say(message: str, *_: Any) -> None:
+    """Say something as the log does, from a signal's handler: past the buffers, which it may have interrupted."""
+    record = logger.makeRecord(logger.name, logging.INFO, __file__, 0, "%s", (message.strip(),), None)
+    os.write(2, f"{logging.getLogger().handlers[0].format(record)}\n".encode())
+
+
+@task_prerun.connect
+def _bind(task: Any, task_id: str, **_: Any) -> None:
+    bind_contextvars(task=task.name, task_id=task_id)
+
+
+@task_postrun.connect
+def _unbind(**_: Any) -> None:
+    clear_contextvars()
+
+
+@celeryd_init.connect
+def _be_quiet(instance: Any, **_: Any) -> None:
+    """Print no banner where every line is JSON; beat has `--quiet` for that."""
+    instance.quiet = instance.quiet or settings.LOG_FORMAT == "json"
 
 
 @celeryd_init.connect

@@ -9,7 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ClassVar, Generic, TypeVar
 
 from django.db import DatabaseError, close_old_connections
+from structlog.contextvars import bound_contextvars
 
+from ouipost import traces
 from ouipost.writer import Runs, Writer
 
 logger = logging.getLogger(__name__)
@@ -51,6 +53,10 @@ class Engine(Generic[Job]):
     def work(self, job: Job, writer: Runs) -> None:
         """Do one job in a thread of its own, and settle it through the writer."""
         raise NotImplementedError
+
+    def ids(self, job: Job) -> dict[str, str | int]:
+        """Return the ids that all lines, errors and spans of this job carry."""
+        return {}
 
     def stop(self) -> None:
         """Claim nothing more; `run` returns when what is in flight has ended."""
@@ -98,6 +104,7 @@ class Engine(Generic[Job]):
         free = self._threads - self._in_flight()
         if free <= 0:
             return
+        began = time.monotonic()
         try:
             jobs = self.claim(free, self._running.values())
         except DatabaseError:
@@ -105,15 +112,18 @@ class Engine(Generic[Job]):
             close_old_connections()
             self._stopping.wait(PAUSE_AFTER_FAILURE_SECONDS)
             return
+        if jobs:
+            traces.past(f"claim to {self.name}", began, jobs=len(jobs))
         self._running |= {pool.submit(self._do, job): job for job in jobs}
 
     def _do(self, job: Job) -> None:
-        try:
-            self.work(job, self._writer)
-        except Exception:
-            logger.exception("%s was left to its lease", job)
-        finally:
-            close_old_connections()  # a renewed token may have opened one
+        with bound_contextvars(**self.ids(job)), traces.span(self.name):  # a thread has no context but its own
+            try:
+                self.work(job, self._writer)
+            except Exception:
+                logger.exception("%s was left to its lease", job)
+            finally:
+                close_old_connections()  # a renewed token may have opened one
 
     def _in_flight(self) -> int:
         self._running = {future: job for future, job in self._running.items() if not future.done()}

@@ -1,44 +1,123 @@
-"""How the logs look: lines for people, or JSON for machines; both carry the request's id."""
+"""How the logs look: lines for people, or JSON for machines; both carry the ids of what they are about.
 
-from typing import Any
+An id is bound where its work begins (`structlog.contextvars`), and every line until the work ends has it.
+"""
+
+import io
+import logging
+import logging.config
+import sys
+import threading
+from collections.abc import Mapping, MutableMapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 import structlog
+from structlog.processors import ExceptionRenderer, JSONRenderer
+from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import Processor
 
-from ouipost.events.masking import masked_text
+from ouipost.events.masking import masked, masked_text
 
-SHARED = [
+if TYPE_CHECKING:
+    from django.core.management.base import BaseCommand
+
+TEXT, JSON = "text", "json"
+FORMS = (TEXT, JSON)
+REQUESTS, WORK = "ouipost.requests", "ouipost.work"
+"""Loggers of what goes well: a line for each request, and for each target, delivery and reading; in JSON alone."""
+FIELDS = ("method", "route", "status", "ms", "outcome", "step")
+"""What a line of these has beside its ids."""
+FRAMES = 50
+
+logger = logging.getLogger(__name__)
+SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
+    structlog.stdlib.ExtraAdder(allow=FIELDS),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
 
 def logging_config(form: str) -> dict[str, Any]:
     """Return Django's LOGGING for `text` or `json`."""
-    as_json = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    # A plain traceback: a richer one would print local variables, and so tokens.
-    as_text = [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
+    usual = "INFO" if form == JSON else "WARNING"
+    # Its lines for refused requests hold the raw path, and tell nothing that the line of the request does not.
+    refused = {"django.request": {"level": "ERROR"}} if form == JSON else {}
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "lines": {
-                "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": SHARED,
-                "processors": [
-                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    *(as_json if form == "json" else as_text),
-                    _masked,
-                ],
-            }
-        },
+        "formatters": {"lines": {"()": "ouipost.logs.formatter", "form": form}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
-        "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
+        "loggers": {
+            "django": {"handlers": [], "level": "INFO", "propagate": True},
+            **{name: {"level": usual} for name in (REQUESTS, WORK)},
+            **refused,
+        },
     }
 
 
-def _masked(_logger: Any, _method: str, line: str) -> str:
+def formatter(form: str = JSON) -> logging.Formatter:
+    """Return what makes a line of a record, ours or a library's; the web server's own lines name it, too."""
+    as_json: list[Processor] = [
+        ExceptionRenderer(ExceptionDictTransformer(show_locals=False, max_frames=FRAMES)),
+        _masked_fields,
+        JSONRenderer(),
+    ]
+    # A plain traceback: a richer one would print local variables, and so tokens.
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    as_text: list[Processor] = [plain, _masked]
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=SHARED,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *(as_json if form == JSON else as_text),
+        ],
+    )
+
+
+def configure(config: dict[str, Any]) -> None:
+    """Set the logs up for `LOGGING`; in JSON, Python's warnings and what nothing has caught come as lines, too."""
+    logging.config.dictConfig(config)
+    if config["formatters"]["lines"]["form"] == JSON:
+        logging.captureWarnings(True)
+        sys.excepthook = _uncaught
+        sys.unraisablehook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+        threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+def say_in_lines(command: "BaseCommand") -> None:
+    """Let what a command that runs for long says go into the log, line by line."""
+    from django.core.management.base import OutputWrapper
+
+    command.stdout = command.stderr = OutputWrapper(_Lines())
+
+
+class _Lines(io.StringIO):
+    """A stream whose lines are the log's."""
+
+    def write(self, text: str) -> int:
+        for line in text.splitlines():
+            if line.strip():
+                logger.info("%s", line)
+        return len(text)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt) or error is None:
+        sys.__excepthook__(kind, error or kind(), traceback)
+    elif not issubclass(kind, SystemExit):  # that is how a thread may end
+        logger.critical("Uncaught %s", kind.__name__, exc_info=(kind, error, traceback))
+
+
+def _masked_fields(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Return a line's fields without secrets, those of its exceptions included, by their names and by their looks."""
+    plain: Mapping[str, Any] = masked(fields)
+    return plain
+
+
+def _masked(_logger: Any, _method: str, line: Any) -> str:
     """Return a line without keys and tokens: callers put them into addresses, where they do not belong."""
     return masked_text(line)

@@ -4,6 +4,7 @@ Embedded mode works with none of them. Production refuses to start half-configur
 """
 
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,9 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from accounts import platforms
 from accounts.platforms.base import Budget, Connector, Pace
-from ouipost import secrets_file
+from ouipost import logs, secrets_file
 from ouipost.databases import database
-from ouipost.logs import logging_config
 from ouipost.stores import media_storage
 
 django_stubs_ext.monkeypatch()  # lets `QuerySet["Post"]` stand in code that runs
@@ -53,6 +53,14 @@ def address(name: str, default: str) -> str:
         message = f"{name} cannot be read: write what is special in its password as in /, %2F."
         raise ImproperlyConfigured(message) from None
     return value
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module could be imported; only what it is in is."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 SECRET_KEY = required("SECRET_KEY")
@@ -115,7 +123,11 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
-LOGGING = logging_config(env("LOG_FORMAT", default="text" if EMBEDDED else "json"))
+LOG_FORMAT = env("LOG_FORMAT", default="text" if EMBEDDED else "json")
+if LOG_FORMAT not in logs.FORMS:
+    raise ImproperlyConfigured("LOG_FORMAT must be text or json.")
+LOGGING = logs.logging_config(LOG_FORMAT)
+LOGGING_CONFIG = "ouipost.logs.configure"
 
 ROOT_URLCONF = "ouipost.urls"
 WSGI_APPLICATION = "ouipost.wsgi.application"
@@ -273,6 +285,24 @@ NETWORK_MAX_IN_FLIGHT = {platform.id: max_in_flight(platform) for platform in pl
 
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
 """Opens /metrics and /admin/health to monitoring; empty: /metrics is not there."""
+OTEL_EXPORTER_OTLP_ENDPOINT = env("OTEL_EXPORTER_OTLP_ENDPOINT", default="").rstrip("/")
+"""Where traces go, over HTTP; empty: there are none."""
+WATCHERS = "requirements-observability.txt"
+if OTEL_EXPORTER_OTLP_ENDPOINT and not is_installed("opentelemetry.exporter.otlp.proto.http.trace_exporter"):
+    message = f"OTEL_EXPORTER_OTLP_ENDPOINT is set, and its packages are missing: pip install -r {WATCHERS}"
+    raise ImproperlyConfigured(message)
+SENTRY_DSN = env("SENTRY_DSN", default="")
+"""Where errors of ours are reported; empty: nowhere."""
+if SENTRY_DSN:
+    from ouipost import sentry  # where it is wanted
+
+    try:
+        sentry.start(SENTRY_DSN, environment=ENVIRONMENT)
+    except ImportError:
+        message = f"SENTRY_DSN is set, and its package is missing: pip install -r {WATCHERS}"
+        raise ImproperlyConfigured(message) from None
+    except ValueError:
+        raise ImproperlyConfigured("SENTRY_DSN cannot be read: it is https://KEY@HOST/PROJECT.") from None
 ENGINE_SPEED = env.float("ENGINE_SPEED", default=1.0)
 """Divides the publishing engine's times; for tests only."""
 WORKER_THREADS = env.int("WORKER_THREADS", default=64)

@@ -29,5 +29,13 @@ class Publisher(Engine[Job]):
         loaded = load_ahead(held)
         return [Job(claim=claim, loaded=loaded.get(claim.pk)) for claim in held]
 
+    def ids(self, job: Job) -> dict[str, str | int]:
+        found: dict[str, str | int] = {"target_id": job.claim.pk}
+        if job.loaded is None:
+            return found
+        target = job.loaded.target
+        about = {"post_id": target.post_id, "account_id": target.account_id, "network": target.platform}
+        return found | about | {"workspace_id": target.post.workspace_id, "attempt": target.attempts + 1}
+
     def work(self, job: Job, writer: Runs) -> None:
         publish(job.claim, writer=writer, loaded=job.loaded)

@@ -30,6 +30,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.session import NetworkSession
+from ouipost import traces
 from ouipost.claims import Claim, LostClaim, engine_time
 from ouipost.phrases import Phrase
 from ouipost.writer import Runs, WriterClosed
@@ -53,6 +54,7 @@ from posts.steps import Arming, Loaded, Saving, Search, arm_all, load_all, other
 from posts.storage import StorageUnavailable
 
 logger = logging.getLogger(__name__)
+work = logging.getLogger("ouipost.work")
 
 GUARD_SECONDS = 5
 LOOKS_BEFORE_ABSENT = 2
@@ -100,6 +102,7 @@ class Publish:
         self.exchanges: list[Exchange] = []
 
     def run(self) -> None:
+        began = time.monotonic()
         self._load()
         outcome = self._outcome()
         report = Report(
@@ -112,7 +115,10 @@ class Publish:
             listing_lag=self.connector.listing_lag,
             exchanges=self.exchanges,
         )
-        self._surely(report)
+        with traces.span("settle", outcome=word(outcome)):
+            self._surely(report)
+        milliseconds = round((time.monotonic() - began) * 1000)
+        work.info("Target settled", extra={"step": self.step, "outcome": word(outcome), "ms": milliseconds})
         if not isinstance(outcome, Later):
             network = registry.network_of(self.account.platform, self.account.workspace)
             calls.note(network, kind=calls.PUBLISH, outcome=word(outcome))
@@ -202,7 +208,9 @@ class Publish:
         if self.recovery == Recovery.PARK:
             return Undecidable(message=Phrase("The network's answer was lost, and it cannot be asked."))
         self.session.deadline = self._time_before_arming()
-        match self._unlinked(self.connector.recover(self.session, self.operation)):
+        with traces.span("recover"):
+            found = self.connector.recover(self.session, self.operation)
+        match self._unlinked(found):
             case []:
                 return self._absent()
             case [one]:
@@ -237,7 +245,8 @@ class Publish:
     def _send(self) -> Outcome:
         self.step = "prepare"
         self.session.deadline = self._time_before_arming()
-        handles = self.connector.prepare(self.session, self.operation, self._save)
+        with traces.span("prepare"):
+            handles = self.connector.prepare(self.session, self.operation, self._save)
         self.operation = replace(self.operation, handles=handles)
         paused = self._arm(handles)
         if paused is not None:
@@ -246,7 +255,8 @@ class Publish:
             return Later(seconds=0, message=Phrase("The worker was held up; nothing was sent."))
         self.step, self.requests_before = "commit", self.session.requests
         self.session.deadline = time.monotonic() + engine_time(VISIBLE_CALL_SECONDS).total_seconds()
-        return self._with_public_url(self.connector.commit(self.session, self.operation))
+        with traces.span("commit"):
+            return self._with_public_url(self.connector.commit(self.session, self.operation))
 
     def _save(self, handles: Handles, *, seconds: float = 0) -> None:
         """Keep what must not be done again, and hold the target for another lease, or longer for a long call."""

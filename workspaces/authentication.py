@@ -6,6 +6,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
+from structlog.contextvars import bind_contextvars
 
 from ouipost.api import limits
 from ouipost.api.limits import Window
@@ -24,6 +25,7 @@ class KeyAuthentication(BaseAuthentication):
             return None
         now = timezone.now()
         key, window = identify(secret, address=request.META.get("REMOTE_ADDR", ""), now=now)
+        bind_contextvars(key_id=key.pk)
         if window is None:
             usage.count_here(key.pk, now=now)
         else:

@@ -8,7 +8,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
-from ouipost.api.failures import describe, error_body
+from ouipost.api.failures import describe, error_body, note
 
 __all__ = ["EnvelopeRenderer", "answer_error", "error_body"]
 
@@ -37,6 +37,7 @@ class EnvelopeRenderer(JSONRenderer):
 def answer_error(error: Exception, context: Mapping[str, Any]) -> Response:
     """Answer whatever a view raised; nothing passes through to Django."""
     failure = describe(error)
+    note(failure)
     headers = dict(failure.headers)
     if failure.status == 401:
         challenge = context["view"].get_authenticate_header(context["request"])

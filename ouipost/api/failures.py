@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import OperationalError
@@ -68,6 +69,11 @@ def of_status(
     """Return the failure that this HTTP status means when nothing more is known."""
     code, meaning = BY_STATUS.get(status) or BY_STATUS[500 if status >= 500 else 400]
     return Failure(status=status, code=code, message=message or meaning, details=details or {}, headers=headers or {})
+
+
+def note(failure: Failure) -> None:
+    """Have the log tell this code with the request."""
+    structlog.contextvars.bind_contextvars(code=failure.code)
 
 
 @singledispatch

@@ -1,7 +1,9 @@
 """What happens around every request: its id, and the envelope of failures that no view answered."""
 
 import ipaddress
+import logging
 import re
+import time
 import uuid
 from collections.abc import Callable
 
@@ -10,32 +12,61 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 
+from ouipost import traces
 from ouipost.api import limits
-from ouipost.api.failures import Failure, describe, of_status
+from ouipost.api.failures import Failure, describe, note, of_status
+from ouipost.api.routes import method_of, route_of
+from ouipost.ids import PATTERN
+
+requests = logging.getLogger("ouipost.requests")
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 API = re.compile(r"/(api|admin)(/|$)")
+WORKSPACE_ID = re.compile(f"ws_{PATTERN}")
 MAX_ADDRESS = 45
 KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
 class RequestIdMiddleware:
-    """Gives each request an id, the caller's where it is sane: in `request.request_id`, X-Request-ID and the logs."""
+    """Gives each request an id, the caller's where it is sane: in `request.request_id`, X-Request-ID and the logs.
+
+    One line says what was asked and how that ended, with the route in place of the path, and without the query.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        given = request.headers.get("X-Request-ID", "")
-        request_id = given if SANE_ID.fullmatch(given) else str(uuid.uuid4())
-        # Cleared here, not afterwards: Django logs failed answers when the middleware is through.
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        request_id = _bound(request)
         request.request_id = request_id  # type: ignore[attr-defined]  # the documented way to hand it on
-        response = self.get_response(request)
+        began, method = time.monotonic(), method_of(request)
+        with traces.span(method, traces.SERVER) as span:
+            response = self.get_response(request)
+            if span is not None:
+                span.update_name(f"{method} {route_of(request)}")
+                span.set_attribute("http.response.status_code", response.status_code)
         response.headers["X-Request-ID"] = request_id
+        if requests.isEnabledFor(logging.INFO):
+            milliseconds = round((time.monotonic() - began) * 1000)
+            told = {"method": method, "route": route_of(request), "status": response.status_code, "ms": milliseconds}
+            requests.info("Request", extra=told)
         return response
+
+
+def _bound(request: HttpRequest) -> str:
+    """Return the request's id, and bind it, with the workspace's, to all that is logged until the next one.
+
+    That is when it is cleared: Django logs failed answers when the middleware is through.
+    """
+    given = request.headers.get("X-Request-ID", "")
+    request_id = given if SANE_ID.fullmatch(given) else str(uuid.uuid4())
+    workspace_id = request.headers.get("X-Workspace-ID", "")
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    if WORKSPACE_ID.fullmatch(workspace_id):
+        structlog.contextvars.bind_contextvars(workspace_id=workspace_id)
+    return request_id
 
 
 class TrustedProxiesMiddleware:
@@ -92,4 +123,5 @@ def _is_json(response: HttpResponseBase) -> bool:
 
 
 def _answer(failure: Failure) -> HttpResponse:
+    note(failure)
     return JsonResponse(failure.body, status=failure.status, headers=failure.headers)

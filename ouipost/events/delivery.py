@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
 
-from ouipost import __version__, claims
+from ouipost import __version__, claims, traces
 from ouipost.claims import Claim, LostClaim, engine_time
 from ouipost.crypto import CannotDecrypt
 from ouipost.engine import Engine
@@ -31,6 +31,7 @@ from ouipost.outbound.errors import AnswerLost, Blocked, NotSent
 from ouipost.writer import Runs
 
 logger = logging.getLogger(__name__)
+work = logging.getLogger("ouipost.work")
 
 IN_FLIGHT = 8
 CALL = engine_time(15)
@@ -64,8 +65,18 @@ class Deliverer(Engine[Job]):
     def claim(self, free: int, running: Collection[Job]) -> list[Job]:
         return claim_deliveries(free)
 
+    def ids(self, job: Job) -> dict[str, str | int]:
+        row = job.delivery
+        about = {"webhook_id": row.webhook_id, "delivery_id": row.pk, "event_id": row.message.public_id}
+        return {**about, "attempt": row.attempts + 1}
+
     def work(self, job: Job, writer: Runs) -> None:
-        writer.run(settle_all, deliver(job))
+        report = deliver(job)
+        with traces.span("settle"):
+            writer.run(settle_all, report)
+        outcome = report.error or ("delivered" if report.has_arrived else "refused")
+        told = {"outcome": outcome, "status": report.http_status, "ms": report.milliseconds}
+        work.info("Delivery settled", extra=told)
 
 
 def claim_deliveries(limit: int) -> list[Job]:

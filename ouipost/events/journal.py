@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
+from structlog.contextvars import bind_contextvars, get_contextvars
 
 from ouipost.events import outbox
 from ouipost.events.masking import masked, masked_text
@@ -68,6 +69,8 @@ def record_all(events: Sequence[Event]) -> None:
 def entry(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = "", **details: Any) -> Event:
     """Return `<resource>.<verb>` as the journal has it, without secrets; nothing is written yet."""
     workspace = workspace_id or getattr(subject, "workspace_id", "")
+    if "request_id" in get_contextvars():
+        bind_contextvars(**{f"{subject.journal_name}_id": subject.pk})  # the request's line tells what it changed
     return Event(
         type=f"{subject.journal_name}.{verb}",
         resource_type=subject.journal_name,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
+from functools import lru_cache
 from typing import Any
 
 MASK = "[masked]"
@@ -51,6 +52,7 @@ def masked_text(text: str) -> str:
     return SECRETS.sub(MASK, text) if any(hint in lowered for hint in HINTS) else text
 
 
+@lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Whether what has this name is a secret, however the name is written: `api_key`, `apiKey`, `X-API-Key`."""
     return SECRET_NAMES.search(SEPARATORS.sub("_", HUMP.sub("_", name).lower())) is not None

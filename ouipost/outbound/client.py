@@ -12,7 +12,7 @@ from requests.structures import CaseInsensitiveDict
 from requests_toolbelt import MultipartEncoder
 from urllib3.exceptions import HTTPError
 
-from ouipost import __version__
+from ouipost import __version__, traces
 from ouipost.outbound.errors import AnswerLost, NotSent
 from ouipost.outbound.guard import check_form
 from ouipost.outbound.transport import Call, adapter, current_call
@@ -64,7 +64,8 @@ class Client:
         Open files are sent piece by piece. `timeout` is the whole call's, in seconds, by our own clock. An answer of
         more than `max_bytes` is lost, or cut there with `truncate`. Raises Blocked, NotSent or AnswerLost.
         """
-        address = gateway_url(check_form(url).url, self._gateway)
+        checked = check_form(url)
+        address = gateway_url(checked.url, self._gateway)
         call = Call(deadline=time.monotonic() + timeout)
         body, form_type = _body(data, files)
         token = current_call.set(call)
@@ -80,7 +81,12 @@ class Client:
                 files=None if form_type else files,
             )
             way = adapter(guarded=not self._gateway)
-            with way.send(request.prepare(), stream=True, timeout=timeout) as response:
+            with (
+                traces.span(f"HTTP {method}", traces.CLIENT, **{"server.address": checked.host}) as span,
+                way.send(request.prepare(), stream=True, timeout=timeout) as response,
+            ):
+                if span is not None:
+                    span.set_attribute("http.response.status_code", response.status_code)
                 call.begin_body(max_bytes)
                 content = _read(response, max_bytes=max_bytes, truncate=truncate)
                 return Answer(status=response.status_code, headers=response.headers, body=content, address=call.address)

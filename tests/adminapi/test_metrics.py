@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.db import OperationalError
@@ -20,7 +20,10 @@ from accounts.models import Network
 from accounts.platforms.base import Tokens
 from adminapi import metrics
 from adminapi.asking import Question
-from ouipost.events.models import Delivery, Webhook
+from adminapi.probes import QUESTIONS
+from analytics.models import AccountSync
+from ouipost.api.routes import template
+from ouipost.events.models import Delivery, Event, Webhook
 from tests.adminapi.test_heart import heard
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_key, make_post, make_workspace
@@ -103,15 +106,18 @@ def test_requests_are_counted_by_route_method_and_status() -> None:
     ],
 )
 def test_a_route_is_written_as_people_write_it(route: str, shown: str) -> None:
-    assert metrics.template(route) == shown
+    assert template(route) == shown
 
 
 def test_what_the_database_knows_is_told() -> None:
     live, sandbox = make_workspace(mode="live"), make_workspace()
     account = make_account(live, tokens=ending(days=6))
-    make_account(live, remote_id="2", default_of=None, tokens=ending(days=8))
+    other = make_account(live, remote_id="2", default_of=None, tokens=ending(days=8))
     make_account(sandbox, tokens=ending(days=6))
     make_post(live, accounts=[account], status="scheduled", scheduled_at=NOW)
+    make_post(live, accounts=[other], status="needs_review")
+    AccountSync.objects.create(account=account, due_at=NOW, account_due_at=NOW)
+    Event.objects.create(type="post.created", resource_type="post", resource_id="post_1", created_at=NOW)
     Network.objects.create(pk="twitter", held_until=timezone.now() + timedelta(minutes=1))
     Network.objects.create(pk="sandbox:twitter", held_until=NOW)
     heard("worker:a:1", ago=timedelta(seconds=1))
@@ -127,11 +133,17 @@ def test_what_the_database_knows_is_told() -> None:
     told = {key: value for key, value in found.items() if "ouipost_request" not in key[0]}
     assert told.pop(("ouipost_oldest_due_seconds", "")) > 60
     assert told.pop(("ouipost_oldest_due_delivery_seconds", "")) > 60
+    assert 0 < told.pop(("ouipost_disk_used_ratio", "")) < 1
+    assert 0 < told.pop(("ouipost_database_seconds", "")) < 1
+    assert abs(told.pop(("ouipost_clock_skew_seconds", ""))) < 5
+    assert told.pop(("ouipost_oldest_unsealed_seconds", "")) >= 60
+    assert told.pop(("ouipost_oldest_due_sync_seconds", "")) >= 60
     assert told == {
         ("ouipost_info", 'version="0.1.0"'): 1,
         ("ouipost_database_up", ""): 1,
         ("ouipost_due_targets", ""): 1,
         ("ouipost_workers", ""): 1,
+        ("ouipost_celery_nodes", ""): 0,
         ("ouipost_beats", ""): 0,
         ("ouipost_publishes_total", 'mode="live",network="facebook",outcome="published"'): 1,
         ("ouipost_syncs_total", 'mode="sandbox",network="facebook",outcome="read"'): 1,
@@ -143,16 +155,19 @@ def test_what_the_database_knows_is_told() -> None:
         ("ouipost_deliveries_total", 'outcome="delivered"'): 143,
         ("ouipost_deliveries_total", 'outcome="failed"'): 2,
         ("ouipost_due_deliveries", ""): 1,
+        ("ouipost_needs_review", ""): 1,
+        ("ouipost_files_bytes", ""): 0,
+        ("ouipost_files_limit_bytes", ""): 10_000_000_000,
     }
 
 
-def test_a_scrape_costs_nine_queries_whatever_there_is(django_assert_max_num_queries: Budget) -> None:
+def test_a_scrape_costs_fifteen_queries_whatever_there_is(django_assert_max_num_queries: Budget) -> None:
     for network in ("facebook", "twitter", "sandbox:facebook"):
         calls.note(network, kind=PUBLISH, outcome="published")
         Network.objects.create(pk=network, held_until=NOW)
     calls.flush()
 
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(15):
         metrics.read()
 
 
@@ -180,3 +195,17 @@ def test_what_servers_left_that_are_gone_is_removed(settings: Settings, tmp_path
 
     assert not gone.exists()
     assert not reused.exists()
+
+
+def test_redis_is_told_of_where_there_is_one(
+    settings: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert scrape()["ouipost_redis_up", ""] == 1
+
+    monkeypatch.setitem(cast("dict[str, Any]", QUESTIONS), "cache", Question(_hung_up))
+
+    assert scrape()["ouipost_redis_up", ""] == 0
+
+
+def _hung_up() -> int:
+    raise OSError("away")

@@ -40,7 +40,7 @@ def test_the_request_id_is_on_failures_and_in_the_logs_of_its_request_alone(stra
     response = stranger.get("/api/view/bug", headers={"X-Request-ID": "mine"})
 
     assert response.headers["X-Request-ID"] == "mine"
-    assert structlog.contextvars.get_contextvars() == {"request_id": "mine"}
+    assert structlog.contextvars.get_contextvars() == {"request_id": "mine", "code": "INTERNAL_ERROR"}
 
 
 @pytest.mark.usefixtures("_either_debug")

@@ -22,10 +22,12 @@ PRODUCTION = {
     "DATABASE_URL": "mysql://user:word@db.example:3306/ouipost",
 }
 SHOW = """
-import json
+import json, os, sys
+sys.modules |= dict.fromkeys(os.environ.get("MISSING", "").split(","))
 from ouipost import settings
 names = [name for name in dir(settings) if name.isupper()]
-print(json.dumps({name: getattr(settings, name) for name in names}, default=str))
+loaded = [name for name in ("sentry_sdk", "opentelemetry") if name in sys.modules]
+print(json.dumps({"loaded": loaded} | {name: getattr(settings, name) for name in names}, default=str))
 """
 
 
@@ -175,3 +177,33 @@ def test_a_network_takes_its_registration_from_the_environment(tmp_path: Path) -
     assert networks["facebook"] == {"client_id": "id", "client_secret": "word", "version": "v27.0", "product": ""}
     assert networks["twitter"] == {"client_id": "", "client_secret": "", "version": "", "product": ""}
     assert len(networks) == 9
+
+
+def test_a_form_of_the_log_that_is_none_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path, LOG_FORMAT="xml").endswith("LOG_FORMAT must be text or json.")
+
+
+def test_what_watches_is_not_even_loaded_where_it_is_off(tmp_path: Path) -> None:
+    assert started(tmp_path)["loaded"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "module"),
+    [
+        ("SENTRY_DSN", "https://key@sentry.example/1", "sentry_sdk"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318", "opentelemetry"),
+    ],
+)
+def test_what_watches_says_what_to_install_where_its_package_is_missing(
+    tmp_path: Path, name: str, value: str, module: str
+) -> None:
+    said = refusal(tmp_path, MISSING=module, **{name: value})
+
+    assert name in said
+    assert said.endswith("missing: pip install -r requirements-observability.txt")
+
+
+def test_an_address_of_sentry_that_is_none_is_refused_without_it(tmp_path: Path) -> None:
+    said = refusal(tmp_path, SENTRY_DSN="https://no-project-of-mine")
+
+    assert said.endswith("SENTRY_DSN cannot be read: it is https://KEY@HOST/PROJECT.")

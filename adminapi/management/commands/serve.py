@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from adminapi import demo
 from adminapi.client import ClientError
 from adminapi.web import migrate, web_command
+from ouipost import logs
 
 RESTART_SECONDS = 1.0
 STOP_SECONDS = 60
@@ -69,6 +71,8 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if settings.LOG_FORMAT == logs.JSON:
+            logs.say_in_lines(self)
         migrate()
         self.stopping = False
         for name in (signal.SIGTERM, signal.SIGINT):

@@ -6,9 +6,11 @@ import threading
 import time
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from adminapi.worker import Worker, default_worker
+from ouipost import logs
 
 PARENT_LOOK_SECONDS = 1
 
@@ -21,6 +23,8 @@ class Command(BaseCommand):
         parser.add_argument("--parent", type=int, metavar="PID", help="stop also when this parent process is gone")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if settings.LOG_FORMAT == logs.JSON:
+            logs.say_in_lines(self)
         worker = default_worker()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: worker.stop())

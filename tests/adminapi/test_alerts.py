@@ -1,0 +1,79 @@
+"""The alerts and the dashboard are built on what /metrics tells, and each alert leads to what is to be done."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts import calls
+from accounts.calls import PUBLISH, REQUEST, SYNC
+from accounts.models import Network
+from tests.adminapi.test_metrics import TOKEN, ending
+from tests.factories import make_account, make_workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES: list[dict[str, Any]] = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())["groups"][0]["rules"]
+DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/ouipost.json").read_text())
+NAME = re.compile(r"\bouipost_\w+")
+SELECTOR = re.compile(r"\b(ouipost_\w+)\{([^}]*)\}")
+LABEL = re.compile(r"(\w+)\s*[=!]~?\s*\"")
+
+
+def expressions() -> Iterator[str]:
+    yield from (rule["expr"] for rule in RULES)
+    yield from (target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", ()))
+
+
+@pytest.fixture
+def told(settings: Settings, redis_url: str, transactional_db: None) -> dict[str, set[str]]:
+    """The samples of a real answer, with their labels, where there is something of everything."""
+    settings.METRICS_TOKEN = TOKEN
+    make_account(make_workspace(mode="live"), tokens=ending(days=6))
+    Network.objects.create(pk="twitter", held_until=timezone.now() + timedelta(minutes=1))
+    for kind in (PUBLISH, SYNC, REQUEST):
+        calls.note("facebook", kind=kind, outcome="ok")
+    calls.flush()
+    Client().get("/healthz")
+    answer = Client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).content.decode()
+    from prometheus_client.parser import text_string_to_metric_families  # not before the product loads the library
+
+    samples = [sample for family in text_string_to_metric_families(answer) for sample in family.samples]
+    return {sample.name: set(sample.labels) for sample in samples}
+
+
+def test_every_metric_and_label_of_rules_and_dashboard_is_told(told: dict[str, set[str]]) -> None:
+    texts = list(expressions())
+    named = {name for text in texts for name in NAME.findall(text)}
+    chosen = {
+        (name, label) for text in texts for name, inner in SELECTOR.findall(text) for label in LABEL.findall(inner)
+    }
+
+    assert len(named) > 20
+    assert named - told.keys() == set()
+    assert {(name, label) for name, label in chosen if label not in told[name]} == set()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule["alert"]))
+def test_an_alert_says_what_is_wrong_and_leads_to_its_runbook(rule: dict[str, Any]) -> None:
+    page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+    headings = re.findall(r"^#+ (.*)$", (ROOT / page).read_text(), re.MULTILINE)
+
+    assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
+    assert rule["labels"]["severity"] in {"critical", "warning"}
+    assert anchor in {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_no_two_alerts_have_one_name_and_no_two_panels_one_id_or_place() -> None:
+    panels = DASHBOARD["panels"]
+
+    assert len({rule["alert"] for rule in RULES}) == len(RULES)
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    assert len({(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels}) == len(panels)

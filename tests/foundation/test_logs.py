@@ -1,0 +1,108 @@
+"""The log's lines: JSON whatever they are of, and what is secret masked by its name and by its looks."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.contextvars import bound_contextvars, clear_contextvars
+
+from ouipost import logs
+
+KEY = f"pk_live_{'a' * 32}"
+
+
+@pytest.fixture
+def log() -> Iterator[StringIO]:
+    """What a logger of JSON writes."""
+    clear_contextvars()
+    stream = StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logs.formatter(logs.JSON))
+    logger = logging.getLogger("tests.lines")
+    logger.handlers, logger.propagate = [handler], False
+    yield stream
+    logger.handlers = []
+
+
+def only(stream: StringIO) -> dict[str, Any]:
+    (line,) = stream.getvalue().splitlines()
+    told: dict[str, Any] = json.loads(line)
+    return told
+
+
+def test_a_line_has_the_ids_that_are_bound_and_no_others(log: StringIO) -> None:
+    with bound_contextvars(post_id="post_1"):
+        logging.getLogger("tests.lines").warning("Late by\n%s", "much")
+
+    told = only(log)
+    assert told.pop("timestamp")
+    assert told == {"event": "Late by\nmuch", "level": "warning", "logger": "tests.lines", "post_id": "post_1"}
+
+
+def test_an_exception_is_told_in_fields_with_its_cause_and_notes_and_without_secrets(log: StringIO) -> None:
+    password = "hunter2 is nobody's password"
+    try:
+        try:
+            raise KeyError(KEY)
+        except KeyError as cause:
+            error = ValueError(f"Bearer {KEY}")
+            error.add_note(f"whsec_{'b' * 24}")
+            raise error from cause
+    except ValueError:
+        logging.getLogger("tests.lines").exception("It failed", extra={"outcome": {"password": password}})
+
+    told = only(log)
+    assert [each["exc_type"] for each in told["exception"]] == ["ValueError", "KeyError"]
+    assert told["exception"][0]["exc_notes"] == ["[masked]"]
+    assert told["exception"][0]["frames"][-1].keys() == {"filename", "lineno", "name"}
+    assert told["outcome"] == {"password": "[masked]"}
+    assert not [secret for secret in (KEY, "b" * 24, password) if secret in log.getvalue()]
+
+
+def test_what_is_no_json_is_told_as_text(log: StringIO) -> None:
+    logging.getLogger("tests.lines").error("\ud800")
+    logging.getLogger("tests.lines").error("It has", extra={"outcome": {1: object(), "at": {2}}})
+
+    assert [json.loads(line)["level"] for line in log.getvalue().splitlines()] == ["error", "error"]
+
+
+def test_what_goes_well_is_told_in_json_alone() -> None:
+    levels = {form: logs.logging_config(form)["loggers"][logs.WORK]["level"] for form in logs.FORMS}
+
+    assert levels == {logs.TEXT: "WARNING", logs.JSON: "INFO"}
+
+
+STRAYS = """
+import sys, threading, warnings
+import django
+django.setup()
+warnings.warn("An old way")
+thread = threading.Thread(target=lambda: 1 / 0)
+thread.start()
+thread.join()
+class Unruly:
+    def __del__(self):
+        raise OSError
+del (unruly := [Unruly()])[:]
+raise LookupError("the end")
+"""
+
+
+def test_warnings_and_what_nothing_has_caught_become_lines(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(tmp_path), "LOG_FORMAT": "json"}
+    environment["DJANGO_SETTINGS_MODULE"] = "ouipost.settings"
+
+    done = subprocess.run([sys.executable, "-c", STRAYS], env=environment, capture_output=True, text=True, check=False)  # noqa: S603 (our own program)
+
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    said = [line["event"] for line in lines]
+    assert "UserWarning: An old way" in said[0]
+    assert said[1:] == [f"Uncaught {name}" for name in ("ZeroDivisionError", "OSError", "LookupError")]
+    assert [line["exception"][0]["exc_type"] for line in lines[1:]] == ["ZeroDivisionError", "OSError", "LookupError"]
