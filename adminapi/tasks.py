@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from celery.signals import beat_init
+from celery.signals import beat_init, worker_init
 from django.conf import settings
 
+from adminapi import keyring
 from adminapi.heart import BEAT, TICK, Heart
 from adminapi.models import Heartbeat
 from adminapi.watchdog import WatchdogStep
@@ -94,6 +95,12 @@ def _add(chore: Chore) -> None:
     @app.task(name=task_name(chore))
     def work() -> None:
         chore.work()
+
+
+@worker_init.connect
+@beat_init.connect
+def _require_key_ring(**_: Any) -> None:
+    keyring.require()
 
 
 @beat_init.connect

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from adminapi import keyring
 from adminapi.worker import Worker, default_worker
 
 PARENT_LOOK_SECONDS = 1
@@ -21,6 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--parent", type=int, metavar="PID", help="stop also when this parent process is gone")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        keyring.require()
         worker = default_worker()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: worker.stop())
