@@ -31,6 +31,7 @@ def require() -> None:
     """End this process where TOKEN_KEYS does not open what is stored; while the database is away nobody can tell."""
     try:
         check()
+        _set()
     except (WrongKeyRing, ImproperlyConfigured) as error:
         sys.exit(f"Oui Post does not start: {error}")
     except DatabaseError as error:
@@ -40,14 +41,19 @@ def require() -> None:
 
 
 def check() -> None:
-    """Try every canary, and set one for a new first key; raises WrongKeyRing, or ImproperlyConfigured for a bad ring."""
+    """Try every canary; raises WrongKeyRing, or ImproperlyConfigured where TOKEN_KEYS is no ring at all."""
     canaries = list(Canary.objects.order_by("pk"))
-    first = crypto.key_ids()[0]
+    crypto.key_ids()
     for canary in canaries:
         _try(canary)
-    if first not in [canary.pk for canary in canaries]:
-        if not canaries:
-            _try_samples()
+    if not canaries:
+        _try_samples()
+
+
+def _set() -> None:
+    """Set a canary for the first key, where it has none."""
+    first = crypto.key_ids()[0]
+    if not Canary.objects.filter(pk=first).exists():
         Canary.objects.get_or_create(pk=first, defaults={"sealed": Canary.sing(first)})
 
 
@@ -118,6 +124,7 @@ def retire(*, moved: int, actor: Actor) -> bool:
     """
     if any(progress.total for progress in behind()):
         return False
+    _set()
     first = Canary.objects.get(pk=crypto.key_ids()[0])
     others = Canary.objects.exclude(pk=first.pk)
     retired = sorted(others.values_list("pk", flat=True))
