@@ -1,13 +1,14 @@
 """Signs of life, for the watchdog and for whoever looks after the installation; logins to the admin API; canaries."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import ClassVar
 
 from django.db import models
 
 from ouipost import crypto
 from ouipost.claims import database_now
-from ouipost.ids import public_id
+from ouipost.ids import MAX_LENGTH, new_id, public_id
 from workspaces.models import User
 
 SONG = "canary"
@@ -40,6 +41,18 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.at}"
+
+
+class Mark(models.Model):
+    """How far this database has come: `adminapi.restored` notes the same beside it, and compares. One row."""
+
+    database = models.CharField(max_length=MAX_LENGTH, default=partial(new_id, "db"), editable=False)
+    """Which database it is: several may have used one home."""
+    at = models.DateTimeField()
+    copied_at = models.DateTimeField(null=True, help_text="How far it was when it was found to be a restored copy.")
+
+    def __str__(self) -> str:
+        return f"{self.database}: {self.at}"
 
 
 class Session(models.Model):

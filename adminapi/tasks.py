@@ -10,8 +10,9 @@ from typing import Any
 
 from celery.signals import beat_init, worker_init
 from django.conf import settings
+from django.db import connections
 
-from adminapi import keyring
+from adminapi import keyring, restored
 from adminapi.heart import BEAT, TICK, Heart
 from adminapi.models import Heartbeat
 from adminapi.watchdog import WatchdogStep
@@ -101,6 +102,12 @@ def _add(chore: Chore) -> None:
 @beat_init.connect
 def _require_key_ring(**_: Any) -> None:
     keyring.require()
+
+
+@worker_init.connect
+def _look_for_a_restored_copy(**_: Any) -> None:
+    restored.look_surely()
+    connections.close_all()  # the processes that are forked now must not inherit one
 
 
 @beat_init.connect

@@ -76,6 +76,7 @@ Exits with 1 if something could not be opened, or is still encrypted with anothe
         else:
             self.say(f"All is encrypted with {first}.")
 
+
 def _shown(steps: Iterable[Progress], *, done: bool) -> dict[str, Any]:
     first, *others = crypto.key_ids()
     return {

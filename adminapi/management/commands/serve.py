@@ -12,10 +12,11 @@ from typing import Any
 import requests
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from adminapi import demo, keyring
 from adminapi.client import ClientError
+from adminapi.commands import OperatorCommand
 
 RESTART_SECONDS = 1.0
 STOP_SECONDS = 60
@@ -60,14 +61,25 @@ class Child:
                 os.killpg(self.process.pid, signal.SIGKILL)
 
 
-class Command(BaseCommand):
-    help = "Run the web server and the worker on this machine until TERM or INT."
+class Command(OperatorCommand):
+    help = (
+        "Migrate the databases, then run the web server and the worker on this machine until TERM or INT, and start "
+        "each again when it dies."
+    )
+    details = """
+Examples:
+  manage.py serve --demo            with something to look at
+  PORT=9000 manage.py serve --host 0.0.0.0
+
+Exits with 0 after TERM or INT, and with 1 at its start where TOKEN_KEYS does not open what is stored."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--demo", action="store_true", help="fill a sandbox workspace once, and print how to use it"
         )
-        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+        parser.add_argument(
+            "--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default 127.0.0.1)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._migrate()
