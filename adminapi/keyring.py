@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, transaction
 
 from adminapi.models import Canary
 from ouipost import crypto, sealed
@@ -36,8 +36,6 @@ def require() -> None:
         sys.exit(f"Oui Post does not start: {error}")
     except DatabaseError as error:
         logger.warning("Whether TOKEN_KEYS is right could not be looked up: %s", error)
-    finally:
-        connections.close_all()  # a process that is forked later must not inherit one
 
 
 def check() -> None:

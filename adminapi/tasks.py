@@ -100,12 +100,9 @@ def _add(chore: Chore) -> None:
 
 @worker_init.connect
 @beat_init.connect
-def _require_key_ring(**_: Any) -> None:
+def _look_before_the_first_post(**_: Any) -> None:
+    """Refuse a wrong ring of keys, and pause all where the database is a restored copy."""
     keyring.require()
-
-
-@worker_init.connect
-def _look_for_a_restored_copy(**_: Any) -> None:
     restored.look_surely()
     connections.close_all()  # the processes that are forked now must not inherit one
 

@@ -10,6 +10,7 @@ from django.http.request import validate_host
 
 from accounts import platforms, registry
 from accounts.models import SocialAccount
+from accounts.platforms.base import Connector
 from adminapi import keyring
 from adminapi.doctor.findings import Finding, warning, well, wrong
 from adminapi.keyring import WrongKeyRing
@@ -61,7 +62,7 @@ def public_address() -> Finding:
     return well(f"{base} answers.")
 
 
-def _live() -> list[platforms.Connector]:
+def _live() -> list[Connector]:
     """Return the networks that accounts can be connected at, outside the sandbox, with an app of the operator's."""
     found = [registry.get(platform.id) for platform in platforms.ALL]
     return [each for each in found if each.needs_app and registry.is_configured(each)]

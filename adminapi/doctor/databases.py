@@ -1,6 +1,7 @@
 """The database: which one it is, and whether it holds what publishing relies on."""
 
 import os
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "glusterfs
 def server() -> Finding:
     """Which server it is, and whether it is new enough."""
     name = _name()
-    version = connection.Database.sqlite_version_info if name == "SQLite" else connection.get_database_version()
+    version = sqlite3.sqlite_version_info if name == "SQLite" else connection.get_database_version()
     shown, least = ".".join(map(str, version)), ".".join(map(str, OLDEST[name]))
     if version < OLDEST[name]:
         return wrong(f"The database is {name} {shown}.", f"Use {name} {least} or newer.")
