@@ -18,10 +18,10 @@ def records_like(connector: Connector, session: Session, operation: Operation) -
     since = (operation.armed_at or operation.now) - ARMED_BEFORE
 
     def cursor_of(page: Any) -> str:
-        """Newest keys come first: where the last of a page is older, all behind it are."""
-        records = dig_list(page, "records")
-        oldest = moment(dig_text(records[-1], "value", "createdAt")) if records else None
-        return "" if oldest is None or oldest < since else dig_text(page, "cursor")
+        """Newest keys come first: behind a page that is older as a whole, all is. Some programs write earlier times."""
+        made = [moment(dig_text(each, "value", "createdAt")) for each in dig_list(page, "records")]
+        is_older = bool(made) and all(at is not None and at < since for at in made)
+        return "" if is_older else dig_text(page, "cursor")
 
     pages = paged(partial(_newest, connector, session, operation.account), cursor_of=cursor_of)
     found = [each for page in pages for each in dig_list(page, "records")]
