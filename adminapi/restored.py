@@ -16,6 +16,7 @@ from django.db import DatabaseError, transaction
 from accounts.models import Pause, PauseScope
 from adminapi.models import Mark
 from ouipost.claims import database_now
+from ouipost.databases import is_table_missing
 from ouipost.events.journal import SYSTEM
 from posts import pausing
 from posts.models import Target
@@ -28,7 +29,8 @@ def look_surely() -> None:
     try:
         look()
     except DatabaseError as error:
-        logger.warning("Whether the database was restored from a copy could not be looked up: %s", error)
+        if not is_table_missing(error):
+            logger.warning("Whether the database was restored from a copy could not be looked up: %s", error)
 
 
 def look() -> Pause | None:

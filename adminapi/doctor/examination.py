@@ -78,7 +78,7 @@ CHECKS = (
     Check(name="settings", look=configuration.given, seconds=SLOWLY),
     Check(name="database_server", look=databases.server, needs="database"),
     Check(name="transactions", look=databases.transactions, needs="database"),
-    Check(name="collation", look=databases.collation, needs="database"),
+    Check(name="collation", look=databases.collation, needs="migrations"),
     Check(name="clock", look=databases.clock, needs="database"),
     Check(name="migrations", look=databases.migrations, needs="database"),
     Check(name="disk", look=databases.disk, needs="database"),

@@ -126,7 +126,8 @@ def listed(rkey: str, text: str, *, at: str = "2026-11-24T10:00:00.000Z", parent
 
 def listing(*records: Any, cursor: str = "", asked: str = "") -> Call:
     answer = {"records": list(records)} | ({"cursor": cursor} if cursor else {})
-    given = {"repo": DID, "collection": "app.bsky.feed.post", "limit": "100"} | ({"cursor": asked} if asked else {})
+    given: dict[str, Any] = {"repo": DID, "collection": "app.bsky.feed.post", "limit": "100"}
+    given |= {"cursor": asked} if asked else {}
     return get("com.atproto.repo.listRecords", answer, **given)
 
 

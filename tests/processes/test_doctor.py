@@ -2,7 +2,7 @@
 
 import json
 import os
-import shutil
+import re
 import socket
 import sqlite3
 import subprocess
@@ -155,7 +155,7 @@ def test_a_database_whose_clock_is_wrong(patient: Patient) -> None:
     found = patient.diagnosis(DJANGO_SETTINGS_MODULE="tests.processes.wrong_settings", WRONG="clock")
 
     assert (found.code, "clock" in found.wrong) == (1, True)
-    assert "600 seconds apart" in found.checks["clock"]["message"]
+    assert re.search(r"6\d\d seconds apart", found.checks["clock"]["message"])
 
 
 def test_migrations_that_are_missing(patient: Patient, tmp_path: Path) -> None:
@@ -198,7 +198,6 @@ def test_a_redis_that_throws_keys_away(patient: Patient) -> None:
 
 
 def test_a_storage_that_cannot_be_written_to(patient: Patient, tmp_path: Path) -> None:
-    shutil.copy(patient.product.home / "secrets.env", tmp_path)
     (tmp_path / "media").touch()  # a file where the folder should be: nothing hinders root but that
 
     found = patient.diagnosis(OUIPOST_HOME=str(tmp_path))
