@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.shortcuts import get_object_or_404
 
 from accounts import pauses, registry
+from accounts.models import PauseScope
 from ouipost.events.journal import Actor, record
-from posts.models import Target, TargetQuerySet, TargetStatus
+from posts.models import Attempt, Target, TargetQuerySet, TargetStatus
 from posts.reconciling import Question, operation_of, question_after_restore
 from posts.services import GIVE_UP_AFTER, WrongStatus, lock, sync_and_tell
 from posts.slots import too_late
@@ -27,10 +28,18 @@ SET_ASIDE = {
 }
 
 
-def overdue(now: datetime) -> TargetQuerySet:
-    """Match what the database holds for unsent and was due by now: it may be out since the copy was made."""
+def overdue(now: datetime, *, since: datetime) -> TargetQuerySet:
+    """Match what the database holds for unsent and was due by now: it may be out since then.
+
+    What was looked for after everything was paused is left out: it is not there, and waits.
+    """
     rows = Target.objects.filter(scheduled_at__lte=now, due_at__isnull=False, status__in=OPEN)
-    return rows.filter(Q(lease_until=None) | Q(lease_until__lte=now), post__workspace__deleted_at=None)
+    rows = rows.filter(Q(lease_until=None) | Q(lease_until__lte=now), post__workspace__deleted_at=None)
+    paused = [each.paused_at for each in pauses.in_force() if each.scope == PauseScope.ALL]
+    if not paused:
+        return rows
+    looks = Attempt.objects.filter(target=OuterRef("pk"), step="recover", started_at__gt=max([since, *paused]))
+    return rows.filter(~Exists(looks))
 
 
 @transaction.atomic
@@ -41,7 +50,7 @@ def doubt(target: Target, *, since: datetime, actor: Actor, now: datetime) -> Qu
     the end of the pause, unless it is too late by then: that fails. Raises WrongStatus for what is settled, or at work.
     """
     post = lock(target.post)
-    rows = overdue(now).select_related("post__workspace", "account")
+    rows = overdue(now, since=since).select_related("post__workspace", "account")
     locked = rows.filter(pk=target.pk).first()
     if locked is None:
         status = get_object_or_404(Target, pk=target.pk).status

@@ -89,6 +89,19 @@ def test_what_is_not_there_waits_for_the_end_of_the_pause_and_then_goes_out_once
 
 
 @pytest.mark.usefixtures("worker")
+def test_the_next_run_goes_on_with_what_was_not_asked_about(workspace: Workspace, network: ScriptedNetwork) -> None:
+    first = make_due(workspace)
+    second = make_due(workspace, account=make_account(workspace, remote_id="2", default_of=None))
+
+    runs = [run("--since", "2h", "--limit", "1") for _ in range(3)]
+
+    assert [status for status, _ in runs] == [1, 0, 0]
+    assert [lines[0].split()[0] for _, lines in runs] == [first.pk, second.pk, "Nothing"]
+    assert runs[0][1][-2] == "Of 2: 1 not out, 1 not asked about."
+    assert network.sent == []
+
+
+@pytest.mark.usefixtures("worker")
 def test_what_is_too_late_by_now_fails_instead(workspace: Workspace, network: ScriptedNetwork) -> None:
     make_due(workspace, ago=timedelta(days=3))
 

@@ -56,7 +56,7 @@ Exits with 1 if something could not be opened, or is still encrypted with anothe
         ended: dict[str, Progress] = {}
         for progress in keyring.rotate():
             ended[str(progress.column)] = progress
-            if progress.moved or progress.total:
+            if progress.moved:
                 self.say(f"{progress.column}: {progress.moved:,} of {progress.total:,} moved")
         return list(ended.values())
 
