@@ -13,15 +13,18 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
+from accounts import pauses
 from accounts.models import Pause, PauseScope
 from adminapi.models import Mark
 from ouipost.claims import database_now
 from ouipost.databases import is_table_missing
 from ouipost.events.journal import SYSTEM
-from posts import pausing
+from posts import pausing, restoring
 from posts.models import Target
 
 logger = logging.getLogger(__name__)
+
+REASON = "The database was restored from a copy of"
 
 
 def look_surely() -> None:
@@ -58,7 +61,7 @@ def _compare() -> Pause | None:
 def _pause(mark: Mark, *, now: datetime) -> Pause:
     logger.error("The database was restored from a copy: everything is paused")
     reason = (
-        f"The database was restored from a copy of {mark.copied_at:%Y-%m-%d %H:%M:%S} UTC, and does not know what was "
+        f"{REASON} {mark.copied_at:%Y-%m-%d %H:%M:%S} UTC, and does not know what was "
         "published since. Run `manage.py reconcile --after-restore` before this pause is ended."
     )
     return pausing.pause(PauseScope.ALL, reason=reason, actor=SYSTEM, now=now)
@@ -67,6 +70,13 @@ def _pause(mark: Mark, *, now: datetime) -> Pause:
 def copied_at() -> datetime | None:
     """Return when the copy was made that this database was restored from; None where nobody noticed a restore."""
     return Mark.objects.filter(pk=1).values_list("copied_at", flat=True).first()
+
+
+def unasked() -> int:
+    """Return how many posts nobody has asked about since a restore paused everything; 0 where none did."""
+    since = copied_at()
+    is_paused = any(each.scope == PauseScope.ALL and each.reason.startswith(REASON) for each in pauses.in_force())
+    return restoring.overdue(database_now(), since=since).count() if since and is_paused else 0
 
 
 def path(database: str) -> Path:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from pytest_django import Settings
 
@@ -58,6 +59,20 @@ def test_a_database_that_went_back_pauses_everything_once(workspace: Workspace) 
     assert restored.copied_at() == behind
     Pause.objects.update(in_force=None, resumed_at=database_now())
     assert restored.look() is None
+
+
+def test_its_pause_is_not_ended_by_the_command_while_nobody_has_asked_what_is_out(workspace: Workspace) -> None:
+    make_due(workspace)
+    restored.look()
+    go_back()
+    restored.look()
+
+    with pytest.raises(CommandError, match="1 that were due by now may be out already"):
+        call_command("resume", "--scope", "all")
+    assert Pause.objects.in_force().count() == 1
+    call_command("resume", "--scope", "all", "--anyway")
+    assert Pause.objects.in_force().count() == 0
+    assert restored.unasked() == 0
 
 
 def test_where_nothing_could_go_out_nothing_is_paused() -> None:

@@ -5,6 +5,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from accounts import pauses
+from accounts.models import PauseScope
+from adminapi import restored
 from adminapi.arguments import problems_of
 from adminapi.commands import OperatorCommand
 from adminapi.management.commands.pause import add_scope, shown
@@ -21,10 +23,18 @@ Examples:
   manage.py resume --scope network --id facebook
   manage.py resume --scope all --reason 'The new machine runs' --json
 
-Exits with 0 also where nothing is paused, and with 1 if --scope and --id do not fit together."""
+After a restore it refuses to end the pause of all while there is something that `reconcile --after-restore` has not
+asked the networks about.
+
+Exits with 0 also where nothing is paused, and with 1 if it refuses, or --scope and --id do not fit together."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_scope(parser, reason=False)
+        parser.add_argument(
+            "--anyway",
+            action="store_true",
+            help="also where a restored copy was not reconciled: it may go out twice",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.is_quiet = options["json"]
@@ -33,6 +43,10 @@ Exits with 0 also where nothing is paused, and with 1 if --scope and --id do not
             pausing.require_subject(scope, subject, must_exist=False)
         except InvalidInput as error:
             raise CommandError(problems_of(error)) from error
+        if scope == PauseScope.ALL and not options["anyway"] and (left := restored.unasked()):
+            raise CommandError(
+                f"{left} that were due by now may be out already: run `manage.py reconcile --after-restore` first."
+            )
         before = pauses.in_force()
         found = next((each for each in before if (each.scope, each.subject_id) == (scope, subject)), None)
         if not options["dry_run"]:
