@@ -55,9 +55,14 @@ def test_createapikey_says_first_what_it_would_create(workspace: Workspace) -> N
 def test_the_demo_is_given_as_an_object(monkeypatch: pytest.MonkeyPatch) -> None:
     made = Demo(api_key="pk_test_1", workspace_id="ws_1", email="demo@example.com", password="phrase")
     found: list[Demo] = []
+
+    def make(output: Any) -> Demo:
+        found.append(made)
+        return made
+
     monkeypatch.setattr(demo, "is_ready", lambda: True)
     monkeypatch.setattr(demo, "load", lambda: found[0] if found else None)
-    monkeypatch.setattr(demo, "make", lambda output: found.append(made) or made)
+    monkeypatch.setattr(demo, "make", make)
 
     before = shown("load_demo", "--dry-run")
     answers = [shown("load_demo"), shown("load_demo")]
