@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.platforms import base
-from ouipost import crypto
+from ouipost import sealed
 from ouipost.claims import Claimable
 from ouipost.ids import public_id
 from workspaces.models import Workspace
@@ -86,8 +86,8 @@ class SocialAccount(Claimable, Guarded):
     settings = models.JSONField(default=dict, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     permissions = models.JSONField(default=list, blank=True)
-    access_token = models.TextField(blank=True, editable=False)
-    refresh_token = models.TextField(blank=True, editable=False)
+    access_token = sealed.SealedField(blank=True, editable=False)
+    refresh_token = sealed.SealedField(blank=True, editable=False)
     access_expires_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="When the connection ends unless a person acts.")
     end_told = models.DateTimeField(null=True, editable=False, help_text="The end that was announced.")
@@ -124,9 +124,9 @@ class SocialAccount(Claimable, Guarded):
 
     def seal(self, tokens: base.Tokens) -> None:
         """Take over new tokens, encrypted for this row; an empty refresh token keeps the old one."""
-        self.access_token = crypto.encrypt(tokens.access_token, place=self._place("access_token"))
+        sealed.seal(self, "access_token", tokens.access_token)
         if tokens.refresh_token:
-            self.refresh_token = crypto.encrypt(tokens.refresh_token, place=self._place("refresh_token"))
+            sealed.seal(self, "refresh_token", tokens.refresh_token)
         self.access_expires_at = tokens.access_expires_at
         self.expires_at = tokens.ends_at
 
@@ -134,18 +134,11 @@ class SocialAccount(Claimable, Guarded):
         """Return the account as its network's connector takes it, tokens decrypted."""
         return base.Account(
             remote_id=self.remote_id,
-            access_token=self._opened("access_token"),
-            refresh_token=self._opened("refresh_token"),
+            access_token=sealed.opened(self, "access_token"),
+            refresh_token=sealed.opened(self, "refresh_token"),
             username=self.username,
             metadata=self.metadata,
         )
-
-    def _opened(self, column: str) -> str:
-        sealed = getattr(self, column)
-        return crypto.decrypt(sealed, place=self._place(column)) if sealed else ""
-
-    def _place(self, column: str) -> str:
-        return f"accounts_socialaccount.{column}:{self.pk}:{self.workspace_id}"
 
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
@@ -166,7 +159,7 @@ class Connection(models.Model):
     code_digest = models.CharField(max_length=64, blank=True, help_text="Of the code that our own sign-in page gave.")
     callback_url = models.TextField()
     scopes = models.JSONField(default=list)
-    sealed = models.TextField(blank=True, help_text="PKCE verifier, then tokens and candidates, encrypted.")
+    sealed = sealed.SealedField(blank=True, help_text="PKCE verifier, then tokens and candidates, encrypted.")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     exchanged_at = models.DateTimeField(null=True)
@@ -182,14 +175,10 @@ class Connection(models.Model):
         return f"{self.platform} for {self.workspace_id}"
 
     def seal(self, text: str) -> None:
-        self.sealed = crypto.encrypt(text, place=self._place)
+        sealed.seal(self, "sealed", text)
 
     def unseal(self) -> str:
-        return crypto.decrypt(self.sealed, place=self._place) if self.sealed else ""
-
-    @property
-    def _place(self) -> str:
-        return f"accounts_connection.sealed:{self.pk}:{self.workspace_id}"
+        return sealed.opened(self, "sealed")
 
 
 class PauseScope(models.TextChoices):

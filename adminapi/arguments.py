@@ -1,9 +1,17 @@
 """What several operators' commands ask of their arguments."""
 
-from django.core.management.base import CommandError
+import re
+from datetime import datetime, timedelta
 
+from django.core.management.base import CommandError
+from rest_framework.exceptions import ValidationError
+
+from ouipost.api.inputs import Instant
 from ouipost.errors import InvalidInput
 from workspaces.models import Workspace
+
+SPAN = re.compile(r"([0-9]{1,4})([mhd])")
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def require_workspace(pk: str) -> None:
@@ -16,6 +24,18 @@ def require_between(name: str, value: int, *, least: int, most: int) -> None:
     """Raise CommandError where a number is out of its range."""
     if not least <= value <= most:
         raise CommandError(f"{name} must be {least} to {most}.")
+
+
+def moment_of(name: str, text: str, *, now: datetime) -> datetime:
+    """Return the moment that an argument means: the one that it names, or so long before now; raises InvalidInput."""
+    if span := SPAN.fullmatch(text):
+        return now - timedelta(**{UNITS[span[2]]: int(span[1])})
+    try:
+        moment: datetime = Instant().run_validation(text)
+    except ValidationError as error:
+        told = " ".join(str(each) for each in error.detail)
+        raise InvalidInput(**{name: [f"{told} Or so long ago: 90m, 24h, 7d."]}) from error
+    return moment
 
 
 def problems_of(error: InvalidInput) -> str:

@@ -1,13 +1,17 @@
-"""Signs of life, for the watchdog and for whoever looks after the installation; logins to the admin API."""
+"""Signs of life, for the watchdog and for whoever looks after the installation; logins to the admin API; canaries."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import ClassVar
 
 from django.db import models
 
+from ouipost import crypto
 from ouipost.claims import database_now
-from ouipost.ids import public_id
+from ouipost.ids import MAX_LENGTH, new_id, public_id
 from workspaces.models import User
+
+SONG = "canary"
 
 
 class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
@@ -37,6 +41,18 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.at}"
+
+
+class Mark(models.Model):
+    """How far this database has come: `adminapi.restored` notes the same beside it, and compares. One row."""
+
+    database = models.CharField(max_length=MAX_LENGTH, default=partial(new_id, "db"), editable=False)
+    """Which database it is: several may have used one home."""
+    at = models.DateTimeField()
+    copied_at = models.DateTimeField(null=True, help_text="How far it was when it was found to be a restored copy.")
+
+    def __str__(self) -> str:
+        return f"{self.database}: {self.at}"
 
 
 class Session(models.Model):
@@ -98,3 +114,31 @@ class LoginAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"from {self.ip_address} at {self.at}"
+
+
+class Canary(models.Model):
+    """Something that one key of TOKEN_KEYS has encrypted, for whoever starts to try: `adminapi.keyring` keeps them."""
+
+    key_id = models.CharField(primary_key=True, max_length=100)
+    sealed = models.TextField(editable=False)
+
+    journal_name = "encryption_key"
+
+    class Meta:
+        verbose_name_plural = "canaries"
+
+    def __str__(self) -> str:
+        return self.key_id
+
+    @staticmethod
+    def sing(key_id: str) -> str:
+        """Return what the first key of the ring, which has this id, makes of the song."""
+        return crypto.encrypt(SONG, place=f"adminapi_canary.sealed:{key_id}:")
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the key of this name is the one that it was."""
+        try:
+            return crypto.decrypt(self.sealed, place=f"adminapi_canary.sealed:{self.pk}:") == SONG
+        except crypto.CannotDecrypt:
+            return False

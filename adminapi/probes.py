@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -65,7 +66,7 @@ def _cache() -> int:
     token, name = secrets.token_hex(8), f"ouipost:health:{secrets.token_hex(8)}"
     began = time.monotonic()
     if settings.REDIS_URL:
-        found = _redis(settings.REDIS_URL).run(ROUND_TRIP, [name], [token], insist=True).decode()
+        found = patient_redis(settings.REDIS_URL).run(ROUND_TRIP, [name], [token], insist=True).decode()
     else:
         memory.set(name, token, 10)
         found = memory.get(name)
@@ -79,11 +80,11 @@ def _broker() -> int | None:
     """Return how many messages wait for a worker; None where no Redis carries them."""
     if not settings.CELERY_BROKER_URL.startswith(("redis://", "rediss://", "unix://")):
         return None
-    return int(_redis(settings.CELERY_BROKER_URL).run(LENGTHS, QUEUES, insist=True))
+    return int(patient_redis(settings.CELERY_BROKER_URL).run(LENGTHS, QUEUES, insist=True))
 
 
 @cache
-def _redis(url: str) -> Server:
+def patient_redis(url: str) -> Server:
     """Return a way to Redis that has more patience than requests have, and a breaker of its own."""
     return Server(url, timeout=REDIS_SECONDS)
 
@@ -92,9 +93,14 @@ def _storage() -> float | None:
     """Try the storage out, and return how full the disk is, in percent; None where there is no disk."""
     storage.try_out(secrets.token_bytes(16))
     try:
-        disk = shutil.disk_usage(default_storage.path(""))
+        return percent_used(Path(default_storage.path("")))
     except NotImplementedError:
         return None
+
+
+def percent_used(folder: Path) -> float:
+    """Return how full the disk of a folder is."""
+    disk = shutil.disk_usage(folder)
     return 100 * disk.used / (disk.used + disk.free)
 
 
@@ -134,10 +140,10 @@ class Health:
 
 
 class Examination:
-    """All questions, asked at once; the answers are there, or given up, a second later."""
+    """All questions, asked at once; the answers are there, or given up, so many seconds later: by default one."""
 
-    def __init__(self) -> None:
-        self._until = time.monotonic() + LIMIT_SECONDS
+    def __init__(self, *, seconds: float = LIMIT_SECONDS) -> None:
+        self._until = time.monotonic() + seconds
         self._asked: dict[str, Future[Any]] = {name: question.ask() for name, question in QUESTIONS.items()}
 
     @property

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from celery.signals import beat_init
+from celery.signals import beat_init, worker_init
 from django.conf import settings
+from django.db import connections
 
+from adminapi import keyring, restored
 from adminapi.heart import BEAT, TICK, Heart
 from adminapi.models import Heartbeat
 from adminapi.watchdog import WatchdogStep
@@ -94,6 +96,15 @@ def _add(chore: Chore) -> None:
     @app.task(name=task_name(chore))
     def work() -> None:
         chore.work()
+
+
+@worker_init.connect
+@beat_init.connect
+def _look_before_the_first_post(**_: Any) -> None:
+    """Refuse a wrong ring of keys, and pause all where the database is a restored copy."""
+    keyring.require()
+    restored.look_surely()
+    connections.close_all()  # the processes that are forked now must not inherit one
 
 
 @beat_init.connect

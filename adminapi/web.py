@@ -4,8 +4,11 @@ import sys
 
 from django.conf import settings
 from django.core.management import call_command
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
 
 from ouipost import logs
+from ouipost.replica import REPLICA
 from posts import storage
 
 
@@ -36,8 +39,22 @@ def web_command(host: str) -> list[str]:
 
 def migrate() -> None:
     """Bring every database up to this code."""
-    for alias in settings.DATABASES:
+    for alias in _own():
         call_command("migrate", database=alias, verbosity=0, interactive=False)
+
+
+def pending() -> dict[str, int]:
+    """Return how many migrations each database lacks."""
+    return {alias: _pending(MigrationExecutor(connections[alias])) for alias in _own()}
+
+
+def _pending(executor: MigrationExecutor) -> int:
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def _own() -> list[str]:
+    """Return the databases that are ours to change: the replica gets all from the first."""
+    return [alias for alias in settings.DATABASES if alias != REPLICA]
 
 
 def prepare() -> bool:

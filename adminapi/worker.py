@@ -17,7 +17,7 @@ from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
 from accounts import calls, connecting, tokens
-from adminapi import logins
+from adminapi import logins, restored
 from adminapi.heart import SILENCE, WORKER, Heart
 from analytics import discovery, pruning
 from analytics.sync import Syncer
@@ -49,6 +49,7 @@ class Chore:
 
 
 CHORES = (
+    Chore(name="note how far the database is", every=timedelta(seconds=10), work=restored.look),
     Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due),
     Chore(name="settle kept answers", every=engine_time(10), work=answers.replay),
     Chore(name="seal the journal", every=timedelta(seconds=3), work=sealing.seal_new),

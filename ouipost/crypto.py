@@ -37,6 +37,16 @@ def decrypt(text: str, *, place: str) -> str:
         raise CannotDecrypt(f"A stored secret cannot be decrypted ({place}): check TOKEN_KEYS.") from error
 
 
+def key_ids() -> list[str]:
+    """Return the ids of the keys in the ring, that of the encrypting one first."""
+    return list(key_ring(tuple(settings.TOKEN_KEYS)))
+
+
+def beginning(key_id: str) -> str:
+    """Return how all begins that is encrypted with this key."""
+    return f"v1.{key_id}."
+
+
 @lru_cache(maxsize=4)
 def key_ring(entries: tuple[str, ...]) -> dict[str, AESGCM]:
     """Return the keys by id, the encrypting one first; raises ImproperlyConfigured for a malformed entry."""

@@ -4,9 +4,10 @@ from typing import Any
 
 import environ
 from django.apps import AppConfig
-from django.db import OperationalError, connections, models
+from django.db import DatabaseError, OperationalError, connections, models
 from django.db.models.lookups import IContains
 
+NO_SUCH_TABLE = 1146
 LOCK_ERRORS = (1213, 1205, 1020)
 """MySQL's deadlock, lock wait timeout, and record changed since last read."""
 
@@ -57,6 +58,11 @@ def compare_byte_by_byte(sender: AppConfig, using: str, **kwargs: Any) -> None:
     collation = "utf8mb4_nopad_bin" if getattr(connection, "mysql_is_mariadb", False) else "utf8mb4_0900_bin"
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER DATABASE CHARACTER SET utf8mb4 COLLATE {collation}")
+
+
+def is_table_missing(error: DatabaseError) -> bool:
+    """Whether the database has not been migrated that far."""
+    return error.args[:1] == (NO_SUCH_TABLE,) or "no such table" in str(error)
 
 
 def is_lock_error(error: OperationalError) -> bool:

@@ -6,6 +6,7 @@ Embedded mode works with none of them. Production refuses to start half-configur
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import django_stubs_ext
@@ -21,7 +22,19 @@ from ouipost.stores import media_storage
 django_stubs_ext.monkeypatch()  # lets `QuerySet["Post"]` stand in code that runs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+
+
+class Environment(environ.Env):
+    """Reads variables, and names the one whose value cannot be what it is to be."""
+
+    def get_value(self, var: str, *arguments: Any, **options: Any) -> Any:
+        try:
+            return super().get_value(var, *arguments, **options)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var} cannot be read: {error}.") from None
+
+
+env = Environment()
 environ.Env.read_env(BASE_DIR / ".env")
 
 ENVIRONMENT = env("ENVIRONMENT", default="embedded")

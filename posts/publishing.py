@@ -218,8 +218,9 @@ class Publish:
         return Undecidable(message=Phrase("The account has several posts that can be this one."))
 
     def _asks_by_sending(self) -> bool:
-        """Whether the same is sent again under its key; not when it would go out late, or during a pause."""
-        may_send = not self.is_paused and not gave_up(self.target, now=self.started_at)
+        """Whether the same is sent again under its key; not when it would go out late, during a pause, or its key is
+        not known any more: with another one there would be two."""
+        may_send = not self.is_paused and not gave_up(self.target, now=self.started_at) and bool(self.target.handles)
         return self.recovery == Recovery.KEY and may_send
 
     def _absent(self) -> Outcome | None:

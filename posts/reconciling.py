@@ -32,17 +32,38 @@ def question(target: Target) -> Question:
     if not target.outcome_unknown:
         return Question(way="failed at once: it was set aside before anything was sent")
     platform = registry.get(target.platform, sandbox=target.post.workspace.is_sandbox)
-    if not target.account.is_connected:
-        return Question(obstacle="its account was disconnected")
-    if target.account.status == AccountStatus.EXPIRED:
-        return Question(obstacle="its account must be connected again first")
-    if not registry.is_configured(platform):
-        return Question(obstacle="this installation has no credentials for the network")
-    way = WAYS.get(platform.recovery_of(_operation(target, platform)))
+    if obstacle := _obstacle(target, platform):
+        return Question(obstacle=obstacle)
+    way = WAYS.get(platform.recovery_of(operation_of(target, platform)))
     return Question(way=way) if way else Question(obstacle="its network cannot be asked")
 
 
-def _operation(target: Target, platform: Connector) -> Operation:
+def question_after_restore(target: Target) -> Question:
+    """Return how it would be found out whether this target, of a restored copy, went out after the copy was made.
+
+    What the network gave for it since then is not known: only the account's own posts can tell, or a key that was
+    chosen before.
+    """
+    platform = registry.get(target.platform, sandbox=target.post.workspace.is_sandbox)
+    if obstacle := _obstacle(target, platform):
+        return Question(obstacle=obstacle)
+    operation = operation_of(target, platform)
+    if target.handles and platform.recovery_of(operation) == Recovery.KEY:
+        return Question(way=WAYS[Recovery.KEY])
+    if platform.lists(operation):
+        return Question(way=WAYS[Recovery.LOOK])
+    return Question(obstacle="its network only tells of it by what it gave for it, which this copy does not have")
+
+
+def _obstacle(target: Target, platform: Connector) -> str:
+    if not target.account.is_connected:
+        return "its account was disconnected"
+    if target.account.status == AccountStatus.EXPIRED:
+        return "its account must be connected again first"
+    return "" if registry.is_configured(platform) else "this installation has no credentials for the network"
+
+
+def operation_of(target: Target, platform: Connector) -> Operation:
     """Return the visible call in doubt, without the tokens that it would take."""
     account = target.account
     account.workspace = target.post.workspace
@@ -60,8 +81,10 @@ def told(target: Target) -> str:
     """Return what the question has led to, and what may be done now; empty while it is open."""
     error = str((target.error or {}).get("message", "")).rstrip(".")
     match target.status:
-        case TargetStatus.PUBLISHING:
+        case TargetStatus.PUBLISHING if target.outcome_unknown:
             return ""
+        case TargetStatus.PUBLISHING:
+            return "not there; it goes out when it is resumed"
         case TargetStatus.PUBLISHED:
             return f"published, {target.url or target.remote_id}"
         case TargetStatus.FAILED:

@@ -102,12 +102,16 @@ class Product:
         self.manage("migrate", "--verbosity=0", "--database=simulator")
         arguments = ["--email=admin@example.com", "--password=a long pass phrase", "--workspace=Crash"]
         made = json.loads(self.manage("bootstrap", *arguments, "--mode=sandbox", "--json"))
-        self.start("-m", "granian", "--interface", "wsgi", "--port", str(self.port), "--blocking-threads", "64",
-                   "--no-ws", "--log-level", "error", "ouipost.wsgi:application")  # fmt: skip
-        wait_for(self._is_ready, seconds=30, what="the web process")
+        self.web()
         self.control = {"Authorization": f"Bearer {made['simulator_token']}"}
         self.client = Client(self.base, api_key=made["api_key"], workspace_id=made["workspace_id"])
         return self
+
+    def web(self) -> None:
+        """Start the web process, with the simulator, and wait until it answers."""
+        self.start("-m", "granian", "--interface", "wsgi", "--port", str(self.port), "--blocking-threads", "64",
+                   "--no-ws", "--log-level", "error", "ouipost.wsgi:application")  # fmt: skip
+        wait_for(self._is_ready, seconds=30, what="the web process")
 
     def _is_ready(self) -> bool:
         try:

@@ -3,7 +3,7 @@ can help. Nothing here or in the modules beside it knows Django, the database or
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, BinaryIO, ClassVar, Protocol
@@ -268,6 +268,10 @@ class Connector(Platform):
     def recovery_of(self, operation: Operation) -> Recovery:
         """Return how a lost answer to this very call is cleared up."""
         return self.recovery
+
+    def lists(self, operation: Operation) -> bool:
+        """Whether `recover` finds this very call among the account's posts, without anything that was given for it."""
+        return self.recovery_of(replace(operation, handles={})) == Recovery.LOOK
 
     def prepare(self, session: Session, operation: Operation, save: "Save") -> Handles:
         """Do every invisible step that `operation.handles` does not know yet, and return all handles.

@@ -26,8 +26,8 @@ from ouipost.api.failures import describe
 from ouipost.api.models import StoredAnswer
 from ouipost.api.transactions import in_transaction
 from ouipost.claims import database_now
-from ouipost.crypto import decrypt, encrypt
 from ouipost.errors import DomainError, InvalidInput
+from ouipost.sealed import opened, seal
 
 logger = logging.getLogger(__name__)
 HEADER = "Idempotency-Key"
@@ -141,7 +141,7 @@ def fingerprint(request: Request) -> str:
 def _replay(row: StoredAnswer, *, secrets: Sequence[Path] = ()) -> Response:
     body = json.loads(row.body)
     if row.sealed and secrets and database_now() - row.created_at < SECRETS_KEPT:
-        for path, value in zip(secrets, json.loads(decrypt(row.sealed, place=_place(row.pk))), strict=True):
+        for path, value in zip(secrets, json.loads(opened(row, "sealed")), strict=True):
             _put(body, path, value)
     replay = Response(body, status=row.status, headers={REPLAYED: "true"})
     replay.exception = (row.status or 0) >= 400
@@ -184,7 +184,9 @@ def _kept(run: Run, data: Any, secrets: Sequence[Path]) -> dict[str, str]:
         return {"body": _dump(data)}
     body = json.loads(_dump(data))
     shown = [_put(body, path, None) for path in secrets]
-    return {"body": _dump(body), "sealed": encrypt(_dump(shown), place=_place(run.digest))}
+    answer = StoredAnswer(pk=run.digest)
+    seal(answer, "sealed", _dump(shown))
+    return {"body": _dump(body), "sealed": answer.sealed}
 
 
 def _put(body: Any, path: Path, value: str | None) -> Any:
@@ -194,10 +196,6 @@ def _put(body: Any, path: Path, value: str | None) -> Any:
         body = body[each]
     before, body[name] = body[name], value
     return before
-
-
-def _place(digest: str) -> str:
-    return f"api_storedanswer.sealed:{digest}:"
 
 
 def _guarded(run: Run, perform: Work) -> Response:

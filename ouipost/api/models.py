@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from ouipost.sealed import SealedField
+
 
 class StoredAnswer(models.Model):
     """One idempotent request: started, under a lease, until it has a status; then its answer."""
@@ -15,7 +17,7 @@ class StoredAnswer(models.Model):
     created_at = models.DateTimeField()
     status = models.PositiveSmallIntegerField(null=True)
     body = models.TextField(blank=True)
-    sealed = models.TextField(blank=True, default="")
+    sealed = SealedField(blank=True, default="")
     """The secrets of an answer that shows some, encrypted; they are left out of `body`."""
 
     class Meta:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NoReturn
 
 from django.db import models
 
-from ouipost import crypto
+from ouipost import sealed
 from ouipost.claims import Claimable
 from ouipost.ids import public_id, uuid7
 
@@ -118,8 +118,8 @@ class Webhook(models.Model):
     workspace_ids = models.JSONField(default=list, blank=True, help_text="Empty: every workspace.")
     is_active = models.BooleanField(default=True)
     disabled_reason = models.CharField(max_length=200, blank=True, editable=False)
-    secret = models.TextField(editable=False)
-    previous_secret = models.TextField(blank=True, editable=False)
+    secret = sealed.SealedField(editable=False)
+    previous_secret = sealed.SealedField(blank=True, editable=False)
     previous_secret_until = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     last_triggered_at = models.DateTimeField(null=True, editable=False)
@@ -143,23 +143,19 @@ class Webhook(models.Model):
 
     def seal(self, secret: str) -> None:
         """Take over a secret, encrypted for this row."""
-        self.secret = crypto.encrypt(secret, place=self._place("secret"))
+        sealed.seal(self, "secret", secret)
 
     def keep_previous(self, *, until: datetime) -> None:
         """Let the present secret sign beside its successor until then; one from before that ends at once."""
-        kept = crypto.decrypt(self.secret, place=self._place("secret"))
-        self.previous_secret = crypto.encrypt(kept, place=self._place("previous_secret"))
+        sealed.seal(self, "previous_secret", sealed.opened(self, "secret"))
         self.previous_secret_until = until
 
     def secrets(self, *, now: datetime) -> list[str]:
         """Return the secrets that sign at present, the newest first; raises CannotDecrypt."""
-        found = [crypto.decrypt(self.secret, place=self._place("secret"))]
+        found = [sealed.opened(self, "secret")]
         if self.previous_secret_until is not None and now < self.previous_secret_until:
-            found.append(crypto.decrypt(self.previous_secret, place=self._place("previous_secret")))
+            found.append(sealed.opened(self, "previous_secret"))
         return found
-
-    def _place(self, column: str) -> str:
-        return f"events_webhook.{column}:{self.pk}:"
 
 
 class Message(models.Model):

@@ -180,7 +180,7 @@ class TestReally:
 
     def test_with_redis(self, redis_url: str, settings: Settings) -> None:
         settings.CELERY_BROKER_URL = redis_url
-        server = probes._redis(redis_url)
+        server = probes.patient_redis(redis_url)
         server.run(Script("return redis.call('RPUSH', 'publish', 'a', 'b')"))
 
         found = self.answers()

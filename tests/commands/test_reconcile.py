@@ -1,6 +1,5 @@
 """`reconcile` asks the networks about what is in doubt, says what comes of it, and never makes a second copy."""
 
-from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
@@ -9,66 +8,23 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts import tokens
 from accounts.models import SocialAccount
 from accounts.platforms.base import Published
 from adminapi.management.commands import reconcile
 from ouipost.claims import database_now
 from ouipost.events.models import Event
-from ouipost.writer import Inline
-from posts import publishing, services
-from posts.claiming import claim_targets
+from posts import services
 from posts.models import Post, Target
 from posts.reconciling import question
+from tests.commands.conftest import Clock
 from tests.factories import make_account, make_post, make_workspace
 from tests.posts.conftest import install
-from tests.posts.fakes import ACTOR, KeyedNetwork, OpaqueNetwork, ScriptedNetwork, bring_forward
+from tests.posts.fakes import ACTOR, KeyedNetwork, OpaqueNetwork, ScriptedNetwork
 from workspaces.models import Workspace
 
 FOUND = Published(remote_id="7", url="https://network.example/7")
 UNKNOWN = {"code": "OUTCOME_UNKNOWN", "message": "It hides it.", "retryable": False, "who_acts": "caller"}
 LOOKED_FOR = "looked for in the account's posts, and half a minute later again if it is not there"
-
-
-class Clock:
-    """Time that passes only while the command sleeps; meanwhile a worker may work."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.work: Callable[[], None] = lambda: None
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        self.work()
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(reconcile, "time", clock)
-    return clock
-
-
-@pytest.fixture
-def network(monkeypatch: pytest.MonkeyPatch) -> ScriptedNetwork:
-    return install(monkeypatch, ScriptedNetwork())
-
-
-@pytest.fixture
-def worker(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Publish what is due while the command sleeps, in the transaction of the test."""
-    monkeypatch.setattr(tokens, "close_old_connections", lambda: None)
-
-    def work() -> None:
-        for target in Target.objects.filter(status="publishing"):
-            bring_forward(target)
-        for held in claim_targets(10):
-            publishing.publish(held, writer=Inline())
-
-    clock.work = work
 
 
 def run(*arguments: str) -> tuple[int, list[str]]:

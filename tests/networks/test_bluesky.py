@@ -118,6 +118,19 @@ def thumb_card(**fields: Any) -> dict[str, Any]:
     return {"$type": "app.bsky.embed.external", "external": external}
 
 
+def listed(rkey: str, text: str, *, at: str = "2026-11-24T10:00:00.000Z", parent: str = "") -> dict[str, Any]:
+    answers = {"reply": {"parent": {"uri": parent}}} if parent else {}
+    value = {"text": text, "createdAt": at} | answers
+    return {"uri": f"at://{DID}/app.bsky.feed.post/{rkey}", "cid": "bafyreigq", "value": value}
+
+
+def listing(*records: Any, cursor: str = "", asked: str = "") -> Call:
+    answer = {"records": list(records)} | ({"cursor": cursor} if cursor else {})
+    given: dict[str, Any] = {"repo": DID, "collection": "app.bsky.feed.post", "limit": "100"}
+    given |= {"cursor": asked} if asked else {}
+    return get("com.atproto.repo.listRecords", answer, **given)
+
+
 PAGE_CALLS = (
     page("https://example.com/rye", PAGE.encode(), "text/html; charset=utf-8"),
     page("https://example.com/rye.jpg", b"picture", "image/jpeg"),
@@ -378,6 +391,42 @@ class TestBluesky(PlatformCase):
 
         with pytest.raises(Rejected):
             self.connector.recover(FakeSession(replace(RECORD, gets=broken)), self.prepared(self.first))
+
+    def test_a_post_whose_key_is_not_known_is_looked_for_in_the_list(self) -> None:
+        operation = self.operation(self.first.content, armed_at=NOW)
+        text = self.first.content.text
+        mine, before = listed(RKEY, text), listed("3old", text, at="2026-11-24T09:59:00.000Z")
+        others = [listed("3other", "Another"), listed("3reply", text, parent=ROOT.remote_id), {"uri": "at://x"}]
+        session = FakeSession(listing(*others, cursor="a"), listing(listed("3next", "Next"), mine, before, asked="a"))
+
+        found = self.connector.recover(session, operation)
+
+        session.assert_done()
+        assert self.connector.lists(operation)
+        assert found == [replace(PUBLISHED, facts={"cid": "bafyreigq"})]
+
+    def test_the_list_is_read_no_further_than_to_the_time_of_the_send(self) -> None:
+        old = listed("3old", self.first.content.text, at="2026-11-24T09:00:00.000Z")
+        session = FakeSession(listing(old, cursor="more"))
+
+        assert self.connector.recover(session, self.operation(self.first.content, armed_at=NOW)) == []
+
+    def test_a_reply_whose_key_is_not_known_is_looked_for_by_what_it_answers(self) -> None:
+        operation = self.operation(THREAD, out=(ROOT,), armed_at=NOW)
+        records = [
+            listed("3else", "Two #rye", parent=PART.remote_id),
+            listed("3two", "Two #rye", parent=ROOT.remote_id),
+        ]
+
+        [found] = self.connector.recover(FakeSession(listing(*records)), operation)
+
+        assert found.remote_id == f"at://{DID}/app.bsky.feed.post/3two"
+
+    def test_a_list_that_cannot_be_read_tells_nothing(self) -> None:
+        with pytest.raises(Unknown):
+            self.connector.recover(
+                FakeSession(replace(listing(), gets=make_answer(200, {}))), self.operation(self.first.content)
+            )
 
     def record(self, content: Content, *calls: Call) -> Any:
         session = FakeSession(*calls)

@@ -115,6 +115,10 @@ class ScriptedNetwork(Connector):
 class KeyedNetwork(ScriptedNetwork):
     recovery = Recovery.KEY
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepared = [{"rkey": "3n32f522m2222"}]
+
 
 class HandledNetwork(ScriptedNetwork):
     recovery = Recovery.HANDLE

@@ -45,6 +45,19 @@ def test_what_a_look_finds_is_adopted(workspace: Workspace, network: ScriptedNet
     assert outcomes(target) == [("commit", "unknown"), ("recover", "published")]
 
 
+def test_a_send_whose_key_is_not_known_any_more_is_looked_for_and_not_repeated_under_another(
+    workspace: Workspace, keyed: ScriptedNetwork
+) -> None:
+    target = make_due(workspace)
+    send_into_the_dark(target, keyed)
+    Target.objects.update(handles={})
+    keyed.found = [[HERE]]
+
+    settled = publish(target)
+
+    assert (keyed.calls, settled.status) == (["recover"], "published")
+
+
 def test_only_what_was_absent_twice_is_sent_again(workspace: Workspace, network: ScriptedNetwork) -> None:
     target = make_due(workspace)
     send_into_the_dark(target, network)

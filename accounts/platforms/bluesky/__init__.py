@@ -44,6 +44,7 @@ from accounts.platforms.bluesky.atproto import (
     session_tokens,
     timestamp,
 )
+from accounts.platforms.bluesky.listing import records_like
 from accounts.platforms.bluesky.video import upload_video
 from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text
 from accounts.platforms.linkcard import fetch_link_card
@@ -197,7 +198,7 @@ class Bluesky(PasswordConnector):
             if not found:
                 raise
             return found[0]
-        return _published(operation, cid)
+        return _published(account, handles["rkey"], cid)
 
     def _earlier_try(self, session: Session, operation: Operation) -> list[Published]:
         """What is at a key that only this operation knows is its own: an earlier try has made it."""
@@ -206,14 +207,22 @@ class Bluesky(PasswordConnector):
         except PlatformError:
             return []
 
+    def lists(self, operation: Operation) -> bool:
+        return True
+
     def recover(self, session: Session, operation: Operation) -> list[Published]:
+        if "rkey" not in operation.handles:
+            found = records_like(self, session, operation)
+            keys = [(dig_text(each, "uri").rpartition("/")[2], dig_text(each, "cid")) for each in found]
+            return [_published(operation.account, rkey, cid) for rkey, cid in keys]
         try:
             found = get(self, session, operation.account, "com.atproto.repo.getRecord", **_place(operation))
         except Rejected as error:
             if error.network_code == "RecordNotFound":
                 return []
             raise
-        return [_published(operation, dig_text(found, "cid"))] if dig_text(found, "uri") else []
+        rkey = operation.handles["rkey"]
+        return [_published(operation.account, rkey, dig_text(found, "cid"))] if dig_text(found, "uri") else []
 
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
@@ -245,8 +254,8 @@ def _place(operation: Operation) -> dict[str, Any]:
     return {"repo": operation.account.remote_id, "collection": COLLECTION, "rkey": operation.handles["rkey"]}
 
 
-def _published(operation: Operation, cid: str) -> Published:
-    did, rkey = operation.account.remote_id, operation.handles["rkey"]
+def _published(account: Account, rkey: str, cid: str) -> Published:
+    did = account.remote_id
     # By the DID, so that the address outlives a change of the handle.
     url = f"https://bsky.app/profile/{did}/post/{rkey}"
     return Published(remote_id=f"at://{did}/{COLLECTION}/{rkey}", url=url, facts={"cid": cid})

@@ -1,48 +1,73 @@
 """`manage.py bootstrap`: an installation's first administrator, workspace and API key."""
 
-import json
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+from django.db import transaction
 
 from adminapi.bootstrap import Bootstrapped, bootstrap
+from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.events.journal import Actor
 from workspaces.models import Mode, Tier
 
 
-class Command(BaseCommand):
-    help = "Create the first administrator, a workspace and an API key; run again, it changes nothing."
+class Command(OperatorCommand):
+    help = (
+        "Create the first administrator, a workspace and an API key, and show the key: this once only. What is there "
+        "is left as it is, so that it may be run again."
+    )
+    details = """
+Examples:
+  manage.py bootstrap --email ops@example.com --password 'correct horse battery' --workspace Shop
+  manage.py bootstrap --email ops@example.com --password 'correct horse battery' --mode sandbox --json
+
+Exits with 1 if the e-mail address or the password will not do."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--email", required=True, help="the administrator's e-mail address")
         parser.add_argument("--password", required=True, help="the administrator's password")
-        parser.add_argument("--workspace", default="Main", help="the workspace's name (default Main)")
+        parser.add_argument("--workspace", default="Main", metavar="NAME", help="the workspace's name (default Main)")
         parser.add_argument("--mode", choices=Mode.values, default=Mode.LIVE, help="sandbox: the simulated networks")
         parser.add_argument("--tier", choices=Tier.values, default=Tier.ENTERPRISE, help="the key's rate limit")
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        add_dry_run(parser, "what would be created")
+        add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self.is_quiet = options["json"]
         try:
-            made = bootstrap(
-                email=options["email"],
-                password=options["password"],
-                workspace_name=options["workspace"],
-                mode=options["mode"],
-                tier=options["tier"],
-                actor=Actor.of_command("bootstrap"),
-            )
+            with transaction.atomic():
+                made = self._bootstrap(options)
+                transaction.set_rollback(options["dry_run"])
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        shown = _shown(made)
-        if options["json"]:
-            self.stdout.write(json.dumps(shown))
+        if options["dry_run"]:
+            self._say_nothing_was_done(made)
             return
+        shown = _shown(made)
+        if self.is_quiet:
+            self.show(shown)
         for name, value in shown.items():
-            self.stdout.write(f"{name}: {value}")
+            self.say(f"{name}: {value}")
         if not made.secret:
-            self.stdout.write("The key was created before and cannot be shown again: `createapikey` makes another.")
+            self.say("The key was created before and cannot be shown again: `createapikey` makes another.")
+
+    def _bootstrap(self, options: dict[str, Any]) -> Bootstrapped:
+        return bootstrap(
+            email=options["email"],
+            password=options["password"],
+            workspace_name=options["workspace"],
+            mode=options["mode"],
+            tier=options["tier"],
+            actor=Actor.of_command("bootstrap"),
+        )
+
+    def _say_nothing_was_done(self, made: Bootstrapped) -> None:
+        if self.is_quiet:
+            self.show({"admin": made.admin.email, "workspace": made.workspace.name, "creates_key": bool(made.secret)})
+        key = "a key would be created" if made.secret else "the key is there"
+        self.say(f"{made.admin.email} would administrate {made.workspace.name}; {key}. Nothing was done.")
 
 
 def _shown(made: Bootstrapped) -> dict[str, Any]:

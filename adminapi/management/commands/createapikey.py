@@ -1,36 +1,51 @@
 """`manage.py createapikey`: another API key."""
 
-import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.events.journal import Actor
 from workspaces.keys import create_key
 from workspaces.models import KeyMode, Tier, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Create an API key and show it: this once only."
+    details = """
+Examples:
+  manage.py createapikey 'Web shop'
+  manage.py createapikey 'Reports' --workspace ws_019a2b3c… --permission analytics.read --tier professional
+  manage.py createapikey 'Try-out' --mode test --json
+
+Exits with 1 if a workspace does not exist."""
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="what the key is for")
+        parser.add_argument("name", metavar="NAME", help="what the key is for")
         parser.add_argument(
             "--mode", choices=KeyMode.values, default=KeyMode.LIVE, help="test: sandbox workspaces only"
         )
-        parser.add_argument("--tier", choices=Tier.values, default=Tier.STARTER)
+        parser.add_argument("--tier", choices=Tier.values, default=Tier.STARTER, help="the rate limit")
         parser.add_argument(
             "--workspace", action="append", default=[], metavar="ID", help="repeat; none: every workspace"
         )
         parser.add_argument("--permission", action="append", choices=KEY_PERMISSIONS, help="repeat; none: all of them")
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        add_dry_run(parser, "which key would be created")
+        add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self.is_quiet = options["json"]
         present = set(Workspace.objects.present().filter(pk__in=options["workspace"]).values_list("pk", flat=True))
         unknown = [pk for pk in options["workspace"] if pk not in present]
         if unknown:
             raise CommandError(f"There is no workspace {', '.join(unknown)}.")
+        if options["dry_run"]:
+            if self.is_quiet:
+                self.show({"id": None, "api_key": None})
+            where = ", ".join(options["workspace"]) or "every workspace"
+            self.say(f"Would create the {options['mode']} key {options['name']} for {where}; nothing was done.")
+            return
         key, secret = create_key(
             name=options["name"],
             mode=options["mode"],
@@ -39,7 +54,6 @@ class Command(BaseCommand):
             workspace_ids=options["workspace"],
             actor=Actor.of_command("createapikey"),
         )
-        if options["json"]:
-            self.stdout.write(json.dumps({"id": key.pk, "api_key": secret}))
-        else:
-            self.stdout.write(f"{key.pk}: {secret}\nStore it now: it cannot be shown again.")
+        if self.is_quiet:
+            self.show({"id": key.pk, "api_key": secret})
+        self.say(f"{key.pk}: {secret}\nStore it now: it cannot be shown again.")

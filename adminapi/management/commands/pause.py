@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from accounts import pauses
-from accounts.models import PauseScope
+from accounts.models import Pause, PauseScope
 from adminapi.arguments import problems_of
+from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM
@@ -15,30 +16,54 @@ from posts import pausing
 
 def add_scope(parser: CommandParser, *, reason: bool) -> None:
     """Add what says which pause is meant."""
-    parser.add_argument("--scope", required=True, choices=PauseScope.values)
+    parser.add_argument("--scope", required=True, choices=PauseScope.values, help="what is meant; --id says which")
     parser.add_argument("--id", default="", help="of the network, workspace or account; leave it out for all")
     parser.add_argument("--reason", required=reason, default="", help="why, for everybody to read")
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    add_dry_run(parser, "what would be done")
+    add_json(parser)
 
 
-class Command(BaseCommand):
-    help = "Let nothing be published, of all or of one network, workspace or account, until `resume`; nothing is lost."
+def shown(pause: Pause | None) -> dict[str, Any] | None:
+    """Return a pause for `--json`."""
+    if pause is None:
+        return None
+    return {
+        "scope": pause.scope,
+        "id": pause.subject_id or None,
+        "reason": pause.reason,
+        "paused_at": f"{pause.paused_at:%Y-%m-%dT%H:%M:%SZ}",
+    }
+
+
+class Command(OperatorCommand):
+    help = (
+        "Let nothing be published, of all or of one network, workspace or account, until `resume`; nothing is lost, "
+        "and what is under way ends."
+    )
+    details = """
+Examples:
+  manage.py pause --scope all --reason 'We move to another machine'
+  manage.py pause --scope network --id facebook --reason 'Facebook has limited our app' --dry-run
+
+Exits with 1 if there is no such network, workspace or account."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_scope(parser, reason=True)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self.is_quiet = options["json"]
         scope, subject = options["scope"], options["id"]
         if not options["reason"].strip() or len(options["reason"]) > pausing.REASON_LENGTH:
             raise CommandError(f"--reason must have 1 to {pausing.REASON_LENGTH} characters.")
+        begun = None
         try:
             pausing.require_subject(scope, subject, must_exist=True)
             what, waiting = f"{scope} {subject}".rstrip(), pausing.waiting(scope, subject)
-            told = f"{waiting} of what is scheduled or due {'waits' if waiting == 1 else 'wait'} for its end."
-            if options["dry_run"]:
-                self.stdout.write(f"Would pause {what}: {told} Nothing was done.")
-                return
-            begun = pausing.pause(scope, subject, reason=options["reason"], actor=SYSTEM, now=database_now())
+            if not options["dry_run"]:
+                begun = pausing.pause(scope, subject, reason=options["reason"], actor=SYSTEM, now=database_now())
         except InvalidInput as error:
             raise CommandError(problems_of(error)) from error
-        self.stdout.write(f"{pauses.told(begun)} {told}")
+        told = f"{waiting} of what is scheduled or due {'waits' if waiting == 1 else 'wait'} for its end."
+        if self.is_quiet:
+            self.show({"pause": shown(begun), "waiting": waiting})
+        self.say(f"{pauses.told(begun)} {told}" if begun else f"Would pause {what}: {told} Nothing was done.")

@@ -2,18 +2,41 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError, CommandParser
 
 from adminapi import web
+from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from posts.storage import StorageUnavailable
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Migrate every database, and make the bucket of files where there is none; run again, it changes nothing."
+    details = """
+Examples:
+  manage.py prepare --dry-run   how many migrations wait
+  manage.py prepare             before the processes of a new version start
+
+Exits with 1 if a database cannot be migrated or the storage of files does not answer."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_dry_run(parser, "how many migrations each database lacks")
+        add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self.is_quiet = options["json"]
+        found: dict[str, Any] = {"migrations": web.pending()}
+        if options["dry_run"]:
+            for alias, many in found["migrations"].items():
+                self.say(f"The database {alias} lacks {many} migrations.")
+        else:
+            found["bucket_made"] = self._prepare()
+        if self.is_quiet:
+            self.show(found)
+
+    def _prepare(self) -> bool:
         try:
             made = web.prepare()
         except StorageUnavailable as error:
             raise CommandError(f"The databases are ready, the storage of files is not: {error.reason}") from error
-        self.stdout.write("The databases are ready, and the bucket was made." if made else "All is ready.")
+        self.say("The databases are ready, and the bucket was made." if made else "All is ready.")
+        return made

@@ -2,30 +2,46 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
+from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from analytics.pruning import Old, old, remove
 
 
-class Command(BaseCommand):
-    help = "Remove single readings and sums by the hour that are older than KEEP_SNAPSHOTS_DAYS; sums by the day stay."
+class Command(OperatorCommand):
+    help = (
+        "Remove single readings and sums by the hour that are older than KEEP_SNAPSHOTS_DAYS (36); sums by the day "
+        "stay. A worker does the same every hour."
+    )
+    details = """
+Examples:
+  manage.py prune --dry-run   how much would go
+  manage.py prune             removes it, some at a time; stopped at any time, the next run goes on
+
+Always exits with 0."""
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+        add_dry_run(parser, "what would be removed")
+        add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self.is_quiet = options["json"]
+        counts: dict[str, int] = {}
         for each in old(timezone.now()):
             if options["dry_run"]:
-                self.stdout.write(f"Would remove {each.rows.count()} {each.name}.")
+                counts[each.name] = each.rows.count()
+                self.say(f"Would remove {counts[each.name]} {each.name}.")
             else:
-                self._remove(each)
+                counts[each.name] = self._remove(each)
+        if self.is_quiet:
+            self.show({"would_remove" if options["dry_run"] else "removed": counts})
 
-    def _remove(self, each: Old) -> None:
+    def _remove(self, each: Old) -> int:
         """Remove step by step; a run that is stopped leaves whole steps, and the next one goes on."""
         total, removed = each.rows.count(), 0
         for step in remove(each):
             removed += step
-            self.stdout.write(f"{removed} of {total} {each.name} removed")
-            self.stdout.flush()
-        self.stdout.write(f"Removed {removed} {each.name}.")
+            self.say(f"{removed} of {total} {each.name} removed")
+        self.say(f"Removed {removed} {each.name}.")
+        return removed

@@ -4,75 +4,121 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.http import Http404
+from django.utils import timezone
 
-from adminapi.arguments import require_between, require_workspace
+from accounts import pauses
+from accounts.models import PauseScope
+from adminapi import restored
+from adminapi.arguments import moment_of, problems_of, require_between, require_workspace
+from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import database_now
-from ouipost.errors import DomainError
+from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
-from posts import services
-from posts.models import Post, Target, TargetQuerySet
-from posts.reconciling import Pending, question, told
+from posts import pausing, restoring, services
+from posts.models import Post, Target, TargetQuerySet, TargetStatus
+from posts.reconciling import Pending, Question, question, question_after_restore, told
 from posts.stuck import COUNTED, in_doubt
 
 LIMIT, WAIT = 100, 120
 LOOK_EVERY = 0.5
 TAKEN_WITHIN = 15
 """Seconds in which a running worker takes up one of them."""
+NOT_OUT = "not out"
+SETTLED = {TargetStatus.PUBLISHED.value, TargetStatus.FAILED.value, NOT_OUT}
+ACTOR = Actor.of_command("reconcile")
 
 
-class Command(BaseCommand):
-    help = "Ask the networks about posts in doubt and print what comes of it; exits 1 if something stays in doubt."
+class Command(OperatorCommand):
+    help = (
+        "Ask the networks about posts in doubt, and print what comes of it: what is out is published here too, what "
+        "surely is not fails. A worker must run. With --after-restore: do so with all that a restored copy of the "
+        "database holds for unsent, so that nothing goes out twice."
+    )
+    details = """
+Examples:
+  manage.py reconcile --dry-run               what is in doubt, and how each would be asked about
+  manage.py reconcile --post post_019a2b3c…   ask about one post
+  manage.py reconcile --after-restore         see what went out after the copy was made
+
+After a restore, everything is paused until you end it:
+  1. start the product: the worker notices that the database is an old one, and pauses everything; on a machine that
+     does not know, run `manage.py pause --scope all --reason Restored` before a worker starts;
+  2. manage.py reconcile --after-restore      pauses everything, if it is not; asks about what was due by now
+  3. settle by hand what it says nobody can tell
+  4. manage.py resume --scope all             what is surely not out goes out, unless it is too late
+
+Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="only say what would be asked")
+        add_dry_run(parser, "what would be asked")
         parser.add_argument("--post", default="", metavar="ID", help="ask about one post")
         parser.add_argument("--workspace", default="", metavar="ID", help="ask about one workspace")
-        parser.add_argument("--limit", type=int, default=LIMIT, help="ask about so many targets (default 100)")
+        parser.add_argument("--limit", type=int, default=LIMIT, metavar="N", help="ask about so many (default 100)")
         parser.add_argument("--wait", type=int, default=WAIT, metavar="SECONDS", help="for answers (default 120)")
+        parser.add_argument("--after-restore", action="store_true", help="ask about all that was due by now")
+        parser.add_argument(
+            "--since", default="", metavar="WHEN", help="when the copy was made: a time, or 90m, 24h, 7d ago"
+        )
+        add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_between("--limit", options["limit"], least=1, most=1000)
         require_between("--wait", options["wait"], least=0, most=3600)
-        rows = _rows(options["post"], options["workspace"])
-        targets = list(rows[: options["limit"]])
-        more = rows[options["limit"] : COUNTED].count()
+        self.is_quiet, self.since = options["json"], _since(options)
+        rows = _rows(options["post"], options["workspace"], self.since)
+        targets, self.more = list(rows[: options["limit"]]), rows[options["limit"] : COUNTED].count()
         askable = self._say_how(targets, "would be" if options["dry_run"] else "is")
         if options["dry_run"] or not targets:
-            self._say_nothing_was_done(targets, askable, more)
+            self._say_nothing_was_done(targets, askable)
             return
-        asked = [target for target in askable if self._ask(target)]
+        self._require_pause()
+        asked = [target for target in (targets if self.since else askable) if self._ask(target)]
         counts = self._follow(asked, seconds=options["wait"])
-        counts["not asked about"] += len(targets) - len(asked) + more
-        self.stdout.write(f"Of {len(targets) + more}: {_counted(counts)}.")
-        if set(+counts) - {"published", "failed"}:
+        counts["not asked about"] += len(targets) - len(asked) + self.more
+        self._say_what_came(targets, counts)
+        if set(+counts) - SETTLED:
             sys.exit(1)
+
+    def _question(self, target: Target) -> Question:
+        return question_after_restore(target) if self.since else question(target)
 
     def _say_how(self, targets: Sequence[Target], verb: str) -> list[Target]:
         """Print how each would be asked about, and return those that can be."""
         askable = []
         for target in targets:
-            asked = question(target)
+            asked = self._question(target)
             how = f"{verb} {asked.way}" if asked.way else f"cannot be asked about: {asked.obstacle}"
-            self.stdout.write(f"{target.pk} of {target.post_id} ({target.platform}) {how}.")
+            self.say(f"{target.pk} of {target.post_id} ({target.platform}) {how}.")
             askable += [target] if asked.way else []
         return askable
 
-    def _say_nothing_was_done(self, targets: Sequence[Target], askable: Sequence[Target], more: int) -> None:
-        if not targets:
-            self.stdout.write("Nothing is in doubt.")
+    def _say_nothing_was_done(self, targets: Sequence[Target], askable: Sequence[Target]) -> None:
+        if self.is_quiet:
+            self.show({"is_paused": _is_paused(), "counts": {}, "targets": [self._row(each) for each in targets]})
+        elif not targets:
+            self.say("Nothing was due that may be out already." if self.since else "Nothing is in doubt.")
         else:
-            self.stdout.write(f"Would ask about {len(askable)} of {len(targets) + more}; nothing was done.")
+            self.say(f"Would ask about {len(askable)} of {len(targets) + self.more}; nothing was done.")
+
+    def _require_pause(self) -> None:
+        """Let nothing go out while it is being found out what of a restored copy is out already."""
+        if self.since and not _is_paused():
+            reason = f"`manage.py reconcile --after-restore`: what went out since {self.since:%Y-%m-%d %H:%M} UTC?"
+            self.say(pauses.told(pausing.pause(PauseScope.ALL, reason=reason, actor=ACTOR, now=database_now())))
 
     def _ask(self, target: Target) -> bool:
-        """Put the target back; returns False where somebody else has settled it in the meantime."""
+        """Put the target back; returns False where somebody else has settled it, or nobody can be asked about it."""
         try:
-            services.look_again(target, actor=Actor.of_command("reconcile"), now=database_now())
+            if self.since:
+                return bool(restoring.doubt(target, since=self.since, actor=ACTOR, now=database_now()).way)
+            services.look_again(target, actor=ACTOR, now=database_now())
         except (DomainError, Http404) as error:
-            self.stdout.write(f"{target.pk} is left alone: {error}")
+            self.say(f"{target.pk} is left alone: {error}")
             return False
         return True
 
@@ -81,26 +127,73 @@ class Command(BaseCommand):
         pending, counts, started = Pending(asked), Counter[str](), time.monotonic()
         while True:
             for pk, target in pending.answered():
-                counts[str(target.status) if target else "deleted"] += 1
-                self.stdout.write(f"{pk}: {told(target) if target else 'deleted meanwhile'}.")
+                counts[_outcome(target) if target else "deleted"] += 1
+                self.say(f"{pk}: {told(target) if target else 'deleted meanwhile'}.")
             waited = time.monotonic() - started
             if not pending or waited >= (seconds if pending.was_taken_up else min(seconds, TAKEN_WITHIN)):
                 break
             time.sleep(LOOK_EVERY)
         if pending and not pending.was_taken_up:
-            self.stdout.write("No worker has taken them up: start one with `manage.py work`. They stay due.")
+            self.say("No worker has taken them up: start one with `manage.py work`. They stay due.")
         counts["without an answer yet"] = len(pending)
         return counts
 
+    def _say_what_came(self, targets: Sequence[Target], counts: "Counter[str]") -> None:
+        if self.is_quiet:
+            now = Target.objects.in_bulk([target.pk for target in targets])
+            rows = [self._row(now[target.pk]) for target in targets if target.pk in now]
+            self.show({"is_paused": _is_paused(), "counts": dict(+counts), "targets": rows})
+            return
+        self.say(f"Of {len(targets) + self.more}: {_counted(counts)}.")
+        if self.since:
+            self.say("Nothing goes out before `manage.py resume --scope all`; see `manage.py stuck` for what stays.")
 
-def _rows(post: str, workspace: str) -> TargetQuerySet:
-    """Return the targets in doubt that are meant, the oldest first; raises CommandError for what does not exist."""
+    def _row(self, target: Target) -> dict[str, Any]:
+        return {
+            "id": target.pk,
+            "post_id": target.post_id,
+            "platform": target.platform,
+            "status": target.status,
+            "is_in_doubt": target.outcome_unknown,
+            "url": target.url or None,
+            "told": told(target) or None,
+        }
+
+
+def _since(options: dict[str, Any]) -> datetime | None:
+    """Return when the copy was made that the database was restored from; None where that is not what is asked about."""
+    if not options["after_restore"]:
+        if options["since"]:
+            raise CommandError("--since belongs to --after-restore.")
+        return None
+    if not options["since"]:
+        found = restored.copied_at()
+        if found is None:
+            raise CommandError("No restore was noticed: say with --since when the copy was made.")
+        return found
+    try:
+        return moment_of("since", options["since"], now=timezone.now())
+    except InvalidInput as error:
+        raise CommandError(problems_of(error)) from error
+
+
+def _rows(post: str, workspace: str, since: datetime | None) -> TargetQuerySet:
+    """Return the targets that are meant, the oldest first; raises CommandError for what does not exist."""
     require_workspace(workspace)
     if post and not Post.objects.filter(pk=post).exists():
         raise CommandError(f"There is no post {post}.")
-    rows = in_doubt().select_related("post__workspace", "account").order_by("pk")
+    meant = restoring.overdue(database_now(), since=since) if since else in_doubt()
+    rows = meant.select_related("post__workspace", "account").order_by("pk")
     rows = rows.filter(post=post) if post else rows
     return rows.filter(post__workspace=workspace) if workspace else rows
+
+
+def _is_paused() -> bool:
+    return any(each.scope == PauseScope.ALL for each in pauses.in_force())
+
+
+def _outcome(target: Target) -> str:
+    return NOT_OUT if target.status == TargetStatus.PUBLISHING else str(target.status)
 
 
 def _counted(counts: "Counter[str]") -> str:

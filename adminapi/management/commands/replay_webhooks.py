@@ -1,21 +1,18 @@
 """`manage.py replay_webhooks`: send webhooks again what they missed."""
 
-import json
-import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.http import Http404
 from django.utils import timezone
-from rest_framework.exceptions import ValidationError
 
-from adminapi.arguments import problems_of
-from ouipost.api.inputs import Instant
+from adminapi.arguments import moment_of, problems_of
+from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import LostClaim
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events import replays
@@ -26,8 +23,6 @@ from ouipost.ids import new_id
 
 LOOK_EVERY = 0.5
 NAME_LENGTH = 100
-SPAN = re.compile(r"([0-9]{1,4})([mhd])")
-UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +44,15 @@ class Plan:
     obstacle: str = ""
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Send webhooks again what happened since a time, each event once; exits 1 if not all of it is done."
+    details = """
+Examples:
+  manage.py replay_webhooks wh_019a2b3c… --since 24h --dry-run
+  manage.py replay_webhooks --all --since 2026-11-25T00:00:00Z --only failed
+  manage.py replay_webhooks --all --since 7d --replay-id after-the-outage   twice the same is once
+
+It may be ended at any time: a running worker goes on. Exits with 1 if something was left alone or not finished."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
@@ -59,11 +61,11 @@ class Command(BaseCommand):
         parser.add_argument("--since", required=True, metavar="WHEN", help="2026-11-25T00:00:00Z, or 90m, 24h, 7d ago")
         parser.add_argument("--only", choices=[ReplayScope.FAILED.value], help="only what has not arrived")
         parser.add_argument("--replay-id", metavar="NAME", help="yours for it: the same again is no second replay")
-        parser.add_argument("--dry-run", action="store_true", help="only say what would be sent again")
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        add_dry_run(parser, "what would be sent again")
+        add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self._quiet = options["json"]
+        self.is_quiet = options["json"]
         now = timezone.now()
         try:
             wish = _wish(options, now=now)
@@ -72,15 +74,15 @@ class Command(BaseCommand):
         plans = [_plan(webhook, wish, now=now) for webhook in _webhooks(options["webhook_id"])]
         self._say(plans, wish)
         is_done = self._say_nothing_was_done(plans) if options["dry_run"] else self._replay(plans, wish, now=now)
-        if self._quiet:
-            self.stdout.write(json.dumps(_shown(plans, wish)))
+        if self.is_quiet:
+            self.show(_shown(plans, wish))
         if not is_done:
             sys.exit(1)
 
     def _say(self, plans: Sequence[Plan], wish: Wish) -> None:
         """Print what would be done."""
         if not plans:
-            self._print("There is no webhook.")
+            self.say("There is no webhook.")
         for plan in plans:
             if plan.obstacle:
                 told = f"left alone. {plan.obstacle}"
@@ -89,11 +91,11 @@ class Command(BaseCommand):
             else:
                 kind = "that did not arrive " if wish.scope == ReplayScope.FAILED else ""
                 told = f"{_counted(plan.events, 'event')} {kind}since {wish.since:%Y-%m-%dT%H:%M:%SZ}."
-            self._print(f"{plan.webhook.pk} ({plan.webhook.url}): {told}")
+            self.say(f"{plan.webhook.pk} ({plan.webhook.url}): {told}")
 
     def _say_nothing_was_done(self, plans: Iterable[Plan]) -> bool:
         total = sum(plan.events for plan in plans)
-        self._print(f"Would replay {_counted(total, 'event')}; nothing was done.")
+        self.say(f"Would replay {_counted(total, 'event')}; nothing was done.")
         return True
 
     def _replay(self, plans: Iterable[Plan], wish: Wish, *, now: datetime) -> bool:
@@ -102,7 +104,7 @@ class Command(BaseCommand):
             begun = [self._begin(plan, wish, now=now) for plan in plans if not plan.obstacle]
             self._follow([row for row in begun if row is not None])
         except KeyboardInterrupt:
-            self._print(f"A running worker goes on with what has begun; so does --replay-id {wish.key}.")
+            self.say(f"A running worker goes on with what has begun; so does --replay-id {wish.key}.")
             return False
         return None not in begun
 
@@ -113,7 +115,7 @@ class Command(BaseCommand):
                 plan.webhook, since=wish.since, key=wish.key, scope=wish.scope, actor=actor, now=now
             )
         except (DomainError, Http404) as error:  # it was changed or deleted in the meantime
-            self._print(f"{plan.webhook.pk} is left alone: {error}")
+            self.say(f"{plan.webhook.pk} is left alone: {error}")
             return None
         return begun
 
@@ -126,16 +128,11 @@ class Command(BaseCommand):
             rows = list(Replay.objects.filter(pk__in=waiting).select_related("webhook").order_by("pk"))
             for row in rows:
                 if row.finished_at or row.done != told.get(row.pk, 0):
-                    self._print(_progress(row))
+                    self.say(_progress(row))
                 told[row.pk] = row.done
             waiting = {row.pk for row in rows if row.finished_at is None}
             if waiting and not moved:
                 time.sleep(LOOK_EVERY)  # a worker has it, or had it when it died: then it is free in a minute
-
-    def _print(self, line: str) -> None:
-        if not self._quiet:
-            self.stdout.write(line)
-            self.stdout.flush()
 
 
 def _wish(options: dict[str, Any], *, now: datetime) -> Wish:
@@ -143,19 +140,9 @@ def _wish(options: dict[str, Any], *, now: datetime) -> Wish:
     key = new_id("rpl") if options["replay_id"] is None else options["replay_id"]
     if not key.strip() or len(key) > NAME_LENGTH:
         raise InvalidInput(**{"replay-id": [f"Must have 1 to {NAME_LENGTH} characters."]})
-    return Wish(since=_since(options["since"], now=now), scope=options["only"] or ReplayScope.ALL.value, key=key)
-
-
-def _since(text: str, *, now: datetime) -> datetime:
-    """Return the moment that is meant: the one that is named, or so long before now."""
-    if span := SPAN.fullmatch(text):
-        return now - timedelta(**{UNITS[span[2]]: int(span[1])})
-    try:
-        moment: datetime = Instant().run_validation(text)
-    except ValidationError as error:
-        told = " ".join(str(each) for each in error.detail)
-        raise InvalidInput(since=[f"{told} Or so long ago: 90m, 24h, 7d."]) from error
-    return moment
+    return Wish(
+        since=moment_of("since", options["since"], now=now), scope=options["only"] or ReplayScope.ALL.value, key=key
+    )
 
 
 def _webhooks(pk: str | None) -> list[Webhook]:

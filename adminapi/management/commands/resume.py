@@ -2,34 +2,61 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from accounts import pauses
+from accounts.models import PauseScope
+from adminapi import restored
 from adminapi.arguments import problems_of
-from adminapi.management.commands.pause import add_scope
+from adminapi.commands import OperatorCommand
+from adminapi.management.commands.pause import add_scope, shown
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM
 from posts import pausing
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "End the pause of just this scope: what became due meanwhile goes out at once, in its order."
+    details = """
+Examples:
+  manage.py resume --scope network --id facebook
+  manage.py resume --scope all --reason 'The new machine runs' --json
+
+After a restore it refuses to end the pause of all while there is something that `reconcile --after-restore` has not
+asked the networks about.
+
+Exits with 0 also where nothing is paused, and with 1 if it refuses, or --scope and --id do not fit together."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_scope(parser, reason=False)
+        parser.add_argument(
+            "--anyway",
+            action="store_true",
+            help="also where a restored copy was not reconciled: it may go out twice",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self.is_quiet = options["json"]
         scope, subject, what = options["scope"], options["id"], f"{options['scope']} {options['id']}".rstrip()
         try:
             pausing.require_subject(scope, subject, must_exist=False)
         except InvalidInput as error:
             raise CommandError(problems_of(error)) from error
-        if options["dry_run"]:
-            found = any((each.scope, each.subject_id) == (scope, subject) for each in pauses.in_force())
-            self.stdout.write(f"Would resume {what}; nothing was done." if found else f"{what} is not paused.")
+        if scope == PauseScope.ALL and not options["anyway"] and (left := restored.unasked()):
+            raise CommandError(
+                f"{left} that were due by now may be out already: run `manage.py reconcile --after-restore` first."
+            )
+        before = pauses.in_force()
+        found = next((each for each in before if (each.scope, each.subject_id) == (scope, subject)), None)
+        if not options["dry_run"]:
+            found = pausing.resume(scope, subject, actor=SYSTEM, now=database_now(), reason=options["reason"])
+        if self.is_quiet:
+            self.show({"pause": shown(found), "still_paused": [shown(each) for each in pauses.in_force()]})
             return
-        ended = pausing.resume(scope, subject, actor=SYSTEM, now=database_now(), reason=options["reason"])
-        self.stdout.write(f"Resumed {what}." if ended else f"{what} is not paused.")
+        if options["dry_run"]:
+            self.say(f"Would resume {what}; nothing was done." if found else f"{what} is not paused.")
+            return
+        self.say(f"Resumed {what}." if found else f"{what} is not paused.")
         for each in pauses.in_force():
-            self.stdout.write(f"Still paused: {each} since {each.paused_at:%Y-%m-%d %H:%M} UTC, {each.reason}")
+            self.say(f"Still paused: {each} since {each.paused_at:%Y-%m-%d %H:%M} UTC, {each.reason}")

@@ -1,24 +1,30 @@
 """`manage.py rotate_key`: another secret for an API key."""
 
-import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.http import Http404
 from django.utils import timezone
 
+from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.events.journal import SYSTEM
 from workspaces.keys import GRACE, KeyRevoked, rotate_key
 from workspaces.models import ApiKey
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Give an API key another secret and show it: this once only. The old one holds for 24 hours more."
+    details = """
+Examples:
+  manage.py rotate_key key_019a2b3c… --dry-run
+  manage.py rotate_key key_019a2b3c… --json    {"id", "new_api_key", "old_key_expires_at"}
+
+Exits with 1 if there is no such key, or it was revoked."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key_id", metavar="KEY_ID", help="as `GET /admin/keys` shows it")
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
+        add_dry_run(parser, "what would be done")
+        add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         key = ApiKey.objects.filter(pk=options["key_id"]).first()
@@ -35,7 +41,7 @@ class Command(BaseCommand):
                 raise CommandError(KeyRevoked.message) from error
         if options["json"]:
             shown = {"id": key.pk, "new_api_key": secret or None, "old_key_expires_at": f"{ends_at:%Y-%m-%dT%H:%M:%SZ}"}
-            self.stdout.write(json.dumps(shown))
+            self.show(shown)
         elif secret:
             self.stdout.write(f"{key.pk}: {secret}\nStore it now: it cannot be shown again.")
             self.stdout.write(f"The old one holds until {ends_at:%Y-%m-%d %H:%M} UTC.")

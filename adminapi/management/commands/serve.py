@@ -11,10 +11,11 @@ from typing import Any
 
 import requests
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
-from adminapi import demo
+from adminapi import demo, keyring
 from adminapi.client import ClientError
+from adminapi.commands import OperatorCommand
 from adminapi.web import migrate, web_command
 from ouipost import logs
 
@@ -61,19 +62,31 @@ class Child:
                 os.killpg(self.process.pid, signal.SIGKILL)
 
 
-class Command(BaseCommand):
-    help = "Run the web server and the worker on this machine until TERM or INT."
+class Command(OperatorCommand):
+    help = (
+        "Migrate the databases, then run the web server and the worker on this machine until TERM or INT, and start "
+        "each again when it dies."
+    )
+    details = """
+Examples:
+  manage.py serve --demo            with something to look at
+  PORT=9000 manage.py serve --host 0.0.0.0
+
+Exits with 0 after TERM or INT, and with 1 at its start where TOKEN_KEYS does not open what is stored."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--demo", action="store_true", help="fill a sandbox workspace once, and print how to use it"
         )
-        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+        parser.add_argument(
+            "--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default 127.0.0.1)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.LOG_FORMAT == logs.JSON:
             logs.say_in_lines(self)
         migrate()
+        keyring.require()
         self.stopping = False
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._stop)

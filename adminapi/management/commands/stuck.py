@@ -1,15 +1,15 @@
 """`manage.py stuck`: what is not where it should be, and who must do what about it."""
 
-import json
 import sys
 from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from adminapi.arguments import require_between, require_workspace
+from adminapi.commands import OperatorCommand, add_json
 from ouipost.claims import database_now
 from posts.findings import Finding
 from posts.stuck import Search, Stuck
@@ -18,8 +18,15 @@ OLDER_THAN = 300
 A_YEAR = 31_536_000
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "List what is late, in doubt, or cannot go out, each with the next step; exits 1 if there is anything."
+    details = """
+Examples:
+  manage.py stuck                             what has been so for five minutes
+  manage.py stuck --older-than 0 --workspace ws_019a2b3c…
+  manage.py stuck --json | jq '.stuck[].next_step'
+
+It only reads. Exits with 1 if something is stuck, else with 0."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -30,7 +37,7 @@ class Command(BaseCommand):
             help="how old trouble must be (default 300)",
         )
         parser.add_argument("--workspace", default="", metavar="ID", help="look into one workspace")
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_between("--older-than", options["older_than"], least=0, most=A_YEAR)
@@ -39,7 +46,7 @@ class Command(BaseCommand):
         cutoff = now - timedelta(seconds=options["older_than"])
         stuck = Search(now=now, cutoff=cutoff, workspace_id=options["workspace"]).run()
         if options["json"]:
-            self.stdout.write(json.dumps({"stuck": [_row(each) for each in stuck.findings], "more": stuck.more}))
+            self.show({"stuck": [_row(each) for each in stuck.findings], "more": stuck.more})
         else:
             self._tell(stuck)
         if stuck.findings:

@@ -5,10 +5,11 @@ import threading
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from accounts.models import AccountStatus, SocialAccount
 from adminapi.arguments import require_between, require_workspace
+from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from analytics.discovery import discover_all
 from analytics.models import TargetNumbers
 from analytics.settling import Report
@@ -18,18 +19,31 @@ from ouipost.claims import database_now
 SECONDS, MOST_SECONDS = 3600, 86_400
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Read the numbers that are due and print what came of each account; exits 1 if one could not be read."
+    details = """
+Examples:
+  manage.py sync_analytics --dry-run
+  manage.py sync_analytics --workspace ws_019a2b3c… --all
+  manage.py sync_analytics --seconds 600 --json
+
+It may run beside workers, and be ended at any time. Exits with 1 if an account could not be read, else with 0."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--workspace", default="", metavar="ID", help="read one workspace")
         parser.add_argument("--all", action="store_true", help="also what is not due yet: posts of the last 90 days")
-        parser.add_argument("--dry-run", action="store_true", help="only say what would be read")
+        add_dry_run(parser, "what would be read")
+        add_json(parser)
         parser.add_argument(
-            "--seconds", type=int, default=SECONDS, help="take no more accounts after so long (default 3600)"
+            "--seconds",
+            type=int,
+            default=SECONDS,
+            metavar="N",
+            help="take no more accounts after so long (default 3600)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self.is_quiet = options["json"]
         require_workspace(options["workspace"])
         require_between("--seconds", options["seconds"], least=1, most=MOST_SECONDS)
         if options["dry_run"]:
@@ -43,9 +57,11 @@ class Command(BaseCommand):
         progress = Progress(self, accounts=due.count())
         syncer = Syncer(max(1, settings.SYNC_THREADS), workspace_id=options["workspace"], tell=progress.tell)
         syncer.run_until_idle(seconds=options["seconds"])
-        self.stdout.write(progress.summary)
+        self.say(progress.summary)
         if left := due_accounts(database_now(), workspace_id=options["workspace"]).count():
-            self.stdout.write(f"{_counted(left, 'account')} left to a running worker, or to the next run.")
+            self.say(f"{_counted(left, 'account')} left to a running worker, or to the next run.")
+        if self.is_quiet:
+            self.show(progress.shown | {"left": left})
         if progress.failed:
             sys.exit(1)
 
@@ -53,28 +69,30 @@ class Command(BaseCommand):
         """Print what would be read; posts that were published in the last moments may not be among it."""
         now = database_now()
         rows = readable_accounts(workspace_id) if everything else due_accounts(now, workspace_id=workspace_id)
-        total = 0
+        total, planned = 0, {}
         for sync in rows.select_related("account").order_by("account__workspace", "pk"):
             numbers = TargetNumbers.objects.filter(account=sync.pk, due_at__isnull=False)
             posts = numbers.count() if everything else numbers.filter(due_at__lte=now).count()
             own = " and its own numbers" if everything or sync.account_due_at <= now else ""
-            self.stdout.write(f"{_name(sync.account)}: {_counted(posts, 'post')}{own}")
-            total += posts
+            self.say(f"{_name(sync.account)}: {_counted(posts, 'post')}{own}")
+            total, planned[sync.pk] = total + posts, posts
         self._say_who_cannot(workspace_id)
         told = f"{_counted(total, 'post')} of {_counted(rows.count(), 'account')}"
-        self.stdout.write(f"Would read {told}; nothing was done.")
+        self.say(f"Would read {told}; nothing was done.")
+        if self.is_quiet:
+            self.show({"would_read": planned})
 
     def _say_who_cannot(self, workspace_id: str) -> None:
         expired = SocialAccount.objects.connected().filter(status=AccountStatus.EXPIRED, workspace__deleted_at=None)
         expired = expired.filter(workspace=workspace_id) if workspace_id else expired
         for account in expired.order_by("workspace", "pk"):
-            self.stdout.write(f"{_name(account)}: cannot be read until its owner signs in again.")
+            self.say(f"{_name(account)}: cannot be read until its owner signs in again.")
 
 
 class Progress:
     """Prints each account as it was read; the threads that read tell it."""
 
-    def __init__(self, command: BaseCommand, *, accounts: int) -> None:
+    def __init__(self, command: OperatorCommand, *, accounts: int) -> None:
         self._command = command
         self._lock = threading.Lock()
         self._accounts = accounts
@@ -90,8 +108,12 @@ class Progress:
             if report.failed:
                 self.failed.add(account.pk)
             total = max(self._accounts, len(self._read))
-            self._command.stdout.write(f"[{len(self._read)} of {total}] {_name(account)}: {_told(report)}")
-            self._command.stdout.flush()
+            self._command.say(f"[{len(self._read)} of {total}] {_name(account)}: {_told(report)}")
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """Return the same as `summary`, for `--json`."""
+        return {"posts": self._posts, "accounts": sorted(self._read - self.failed), "failed": sorted(self.failed)}
 
     @property
     def summary(self) -> str:

@@ -1,63 +1,69 @@
 """`manage.py verify_audit`: prove that no row of the audit log was changed, removed or inserted since it was sealed."""
 
-import json
 import re
 import sys
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from adminapi.arguments import require_between
+from adminapi.commands import OperatorCommand, add_json
 from ouipost.events.models import ChainHead
 from ouipost.events.verifying import Kept, Verdict, Waiting, follow, waiting
 
 KEPT = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Recompute the chain of the audit log; exits 1 and names the first row that does not hold."
+    details = """
+Examples:
+  manage.py verify_audit                      prints the head of the chain: keep it on another machine
+  manage.py verify_audit --kept 3121:2f1c0e…  also proves that nothing before it was written anew
+  manage.py verify_audit --from 100000 --json
+
+It only reads, some 40,000 rows a second. Exits with 1 if the chain is broken, else with 0."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--from", dest="first", type=int, default=1, metavar="SEQ", help="believe what is before")
         parser.add_argument("--kept", default="", metavar="SEQ:SEAL", help="a head that was printed earlier")
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_between("--from", options["first"], least=1, most=10**18)
-        kept = _kept(options["kept"], first=options["first"])
-        found = self._follow(options["first"], kept, quietly=options["json"])
+        self.is_quiet, kept = options["json"], _kept(options["kept"], first=options["first"])
+        found = self._follow(options["first"], kept)
         left = waiting(timezone.now())
-        if options["json"]:
-            self.stdout.write(json.dumps(_shown(found, left)))
+        if self.is_quiet:
+            self.show(_shown(found, left))
         else:
             self._say(found, left)
         if found.broken is not None:
             sys.exit(1)
 
-    def _follow(self, first: int, kept: Kept | None, *, quietly: bool) -> Verdict:
+    def _follow(self, first: int, kept: Kept | None) -> Verdict:
         """Follow the chain, and print after each batch how far it holds."""
         found, told, total = Verdict(), 0, _length(first)
         for found in follow(first=first, kept=kept):
-            if found.rows > told and not quietly:
+            if found.rows > told:
                 told = found.rows
-                self.stdout.write(f"{told} of {max(total, told)} rows hold")
-                self.stdout.flush()
+                self.say(f"{told} of {max(total, told)} rows hold")
         return found
 
     def _say(self, found: Verdict, left: Waiting) -> None:
         if left.rows:
-            self.stdout.write(f"{left.rows} rows are not sealed yet, {left.overdue} of them older than a minute.")
+            self.say(f"{left.rows} rows are not sealed yet, {left.overdue} of them older than a minute.")
         if left.overdue:
-            self.stdout.write("Rows that old wait for a worker, or were given an earlier time: is a worker running?")
+            self.say("Rows that old wait for a worker, or were given an earlier time: is a worker running?")
         if found.backdated:
-            self.stdout.write(f"{found.backdated} rows have a time an hour or more before a row sealed earlier.")
+            self.say(f"{found.backdated} rows have a time an hour or more before a row sealed earlier.")
         if found.broken is not None:
             row = f" ({found.broken.id})" if found.broken.id else ""
-            self.stdout.write(f"BROKEN at {found.broken.seq}{row}: {found.broken.what}")
+            self.say(f"BROKEN at {found.broken.seq}{row}: {found.broken.what}")
         else:
-            self.stdout.write(f"The chain holds. Keep its head elsewhere: {found.seq}:{found.seal}")
+            self.say(f"The chain holds. Keep its head elsewhere: {found.seq}:{found.seal}")
 
 
 def _kept(text: str, *, first: int) -> Kept | None:

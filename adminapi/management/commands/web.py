@@ -3,17 +3,26 @@
 import os
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from adminapi.commands import OperatorCommand
 from adminapi.web import web_command
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Run the web server alone, in the place of this process; `prepare` must have been run."
+    details = """
+Examples:
+  manage.py web                            behind a proxy on this machine
+  PORT=9000 manage.py web --host 0.0.0.0   in a container
+
+Exits with 0 after TERM or INT, and with 1 at its start where TOKEN_KEYS does not open what is stored."""
     requires_system_checks = ()  # the server's own processes load the product, this one is replaced
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+        parser.add_argument(
+            "--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default 127.0.0.1)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         command = web_command(options["host"])

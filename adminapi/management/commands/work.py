@@ -7,16 +7,25 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from adminapi import keyring, restored
+from adminapi.commands import OperatorCommand
 from adminapi.worker import Worker, default_worker
 from ouipost import logs
 
 PARENT_LOOK_SECONDS = 1
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Publish what is due and care for tokens, until TERM or INT; run as many of these as you like."
+    details = """
+Examples:
+  manage.py work                      beside the web process
+  WORKER_THREADS=16 manage.py work    on a small machine
+
+TERM and INT let what is in flight end, up to 45 seconds. Exits with 0 then, and with 1 at its start where TOKEN_KEYS
+does not open what is stored."""
     requires_system_checks = ()  # they load every view, which stay in memory for nothing
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -25,6 +34,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.LOG_FORMAT == logs.JSON:
             logs.say_in_lines(self)
+        keyring.require()
+        restored.look_surely()
         worker = default_worker()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: worker.stop())

@@ -1,0 +1,45 @@
+"""Finding a post whose key is not known: https://docs.bsky.app/docs/api/com-atproto-repo-list-records"""
+
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from accounts.platforms.base import Account, Connector, Operation, Session, Unknown
+from accounts.platforms.bluesky.api import get
+from accounts.platforms.bluesky.atproto import COLLECTION
+from accounts.platforms.http import dig, dig_list, dig_text, moment, paged
+
+ARMED_BEFORE = timedelta(seconds=5)
+AT_ONCE = 100
+
+
+def records_like(connector: Connector, session: Session, operation: Operation) -> list[Any]:
+    """Return the records of this text, and in answer to the same post, that were made since it was armed."""
+    since = (operation.armed_at or operation.now) - ARMED_BEFORE
+
+    def cursor_of(page: Any) -> str:
+        """Newest keys come first: behind a page that is older as a whole, all is. Some programs write earlier times."""
+        made = [moment(dig_text(each, "value", "createdAt")) for each in dig_list(page, "records")]
+        is_older = bool(made) and all(at is not None and at < since for at in made)
+        return "" if is_older else dig_text(page, "cursor")
+
+    pages = paged(partial(_newest, connector, session, operation.account), cursor_of=cursor_of)
+    found = [each for page in pages for each in dig_list(page, "records")]
+    made = [(each, moment(dig_text(each, "value", "createdAt"))) for each in found]
+    return [each for each, at in made if at is not None and at >= since and _is_it(each, operation)]
+
+
+def _newest(connector: Connector, session: Session, account: Account, cursor: str) -> Any:
+    asked = {"repo": account.remote_id, "collection": COLLECTION, "limit": str(AT_ONCE)}
+    page = get(
+        connector, session, account, "com.atproto.repo.listRecords", **asked, **({"cursor": cursor} if cursor else {})
+    )
+    if not isinstance(dig(page, "records"), list):
+        raise Unknown("The server did not list the account's posts.")
+    return page
+
+
+def _is_it(record: Any, operation: Operation) -> bool:
+    text = operation.reply.text if operation.reply else operation.content.text
+    parent = operation.parent.remote_id if operation.reply else ""
+    return dig_text(record, "value", "text") == text and dig_text(record, "value", "reply", "parent", "uri") == parent

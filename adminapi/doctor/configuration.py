@@ -1,0 +1,111 @@
+"""What the operator has set: whether it fits together, and opens what is stored."""
+
+from urllib.parse import urlsplit
+
+import requests
+from django.conf import settings
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+from django.http.request import validate_host
+
+from accounts import platforms, registry
+from accounts.models import SocialAccount
+from accounts.platforms.base import Connector
+from adminapi import keyring
+from adminapi.doctor.findings import Finding, warning, well, wrong
+from adminapi.keyring import WrongKeyRing
+from ouipost import crypto, sealed
+from posts.media_urls import is_public
+from workspaces.models import Mode
+
+ANSWER_SECONDS = (3, 5)
+RING = "Give TOKEN_KEYS every key that it had, the one to encrypt with first."
+
+
+def given() -> Finding:
+    """Whether the settings pass Django's checks, and let requests in."""
+    found = checks.run_checks(include_deployment_checks=not settings.EMBEDDED)
+    serious = [each for each in found if each.is_serious() and not each.is_silenced()]
+    if serious:
+        return wrong(
+            f"{serious[0].id}: {serious[0].msg}", serious[0].hint or "`manage.py check --deploy` has the rest."
+        )
+    host = urlsplit(settings.PUBLIC_BASE_URL).hostname or ""
+    if not validate_host(host, settings.ALLOWED_HOSTS):
+        return wrong(f"ALLOWED_HOSTS does not let requests to {host} in.", f"Add {host} to ALLOWED_HOSTS.")
+    if settings.DEBUG:
+        return warning("DEBUG is on: whoever meets an error sees the inside of the product.", "Unset DEBUG.")
+    weak = [each for each in found if each.level >= checks.WARNING and not each.is_silenced()]
+    if weak:
+        return warning(f"{weak[0].id}: {weak[0].msg}", weak[0].hint or "`manage.py check --deploy` has the rest.")
+    return well(f"They fit together ({settings.ENVIRONMENT}).")
+
+
+def public_address() -> Finding:
+    """Whether PUBLIC_BASE_URL leads to us from here, and networks that fetch files can use it."""
+    base = settings.PUBLIC_BASE_URL
+    action = "Set PUBLIC_BASE_URL to the address that others use, and see that the web process runs behind it."
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.get(f"{base}/healthz", timeout=ANSWER_SECONDS, allow_redirects=False)
+    except requests.RequestException as error:
+        return wrong(f"Nothing answers at {base}/healthz ({type(error).__name__}).", action)
+    if answer.status_code != 200 or '"ok"' not in answer.text[:100]:
+        return wrong(f"{base}/healthz answers with status {answer.status_code}: that is not Oui Post.", action)
+    pulling = [each.name for each in _live() if each.pulls_media]
+    if pulling and not settings.NETWORK_GATEWAY and not is_public(base):
+        return wrong(
+            f"{' and '.join(pulling)} fetch files from {base}, which they cannot reach.",
+            "Set PUBLIC_BASE_URL to an https address that the internet can reach.",
+        )
+    return well(f"{base} answers.")
+
+
+def _live() -> list[Connector]:
+    """Return the networks that accounts can be connected at, outside the sandbox, with an app of the operator's."""
+    found = [registry.get(platform.id) for platform in platforms.ALL]
+    return [each for each in found if each.needs_app and registry.is_configured(each)]
+
+
+def credentials() -> Finding:
+    """Whether each network has an id and a secret, or neither; and whether accounts need one that is not there."""
+    half = [
+        f"{name.upper()}_CLIENT_{'SECRET' if app['client_id'] else 'ID'}"
+        for name, app in settings.NETWORKS.items()
+        if bool(app["client_id"]) != bool(app["client_secret"])
+    ]
+    if half:
+        return wrong(f"{' and '.join(half)} is not set, though its other half is.", "Set both of them, or neither.")
+    live = {each.id for each in _live()}
+    used = SocialAccount.objects.connected().filter(workspace__mode=Mode.LIVE, workspace__deleted_at=None)
+    lacking = sorted(name for name in set(used.values_list("platform", flat=True)) - live if _needs_app(name))
+    if lacking:
+        variables = " and ".join(f"{name.upper()}_CLIENT_ID and {name.upper()}_CLIENT_SECRET" for name in lacking)
+        return wrong(
+            f"Accounts at {', '.join(lacking)} are connected, and there is no app for them.", f"Set {variables}."
+        )
+    if not live:
+        return well("No network has an app here: live workspaces can connect Bluesky alone, sandboxes everything.")
+    return well(f"There are apps for {', '.join(sorted(live))}.")
+
+
+def _needs_app(network: str) -> bool:
+    return registry.get(network).needs_app
+
+
+def key_ring() -> Finding:
+    """Whether TOKEN_KEYS opens what is stored, and how much waits for the first key."""
+    try:
+        keyring.check()
+    except (WrongKeyRing, ImproperlyConfigured) as error:
+        return wrong(str(error), RING)
+    for column in sealed.columns():
+        if lost := column.not_under(crypto.key_ids()).count():
+            return wrong(f"{lost:,} secrets in {column} were encrypted with keys that TOKEN_KEYS does not have.", RING)
+    if moving := sum(each.total for each in keyring.behind()):
+        return warning(
+            f"{moving:,} secrets are encrypted with another key than the first.",
+            "manage.py rotate_encryption moves them; until then keep every key.",
+        )
+    return well(f"TOKEN_KEYS opens what is stored; {crypto.key_ids()[0]} encrypts.")

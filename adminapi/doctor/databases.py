@@ -1,0 +1,174 @@
+"""The database: which one it is, and whether it holds what publishing relies on."""
+
+import os
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, connections
+from django.utils import timezone
+
+from adminapi.doctor.findings import Finding, warning, well, wrong
+from adminapi.probes import FILLING, FULL, percent_used
+from ouipost.api import health
+from ouipost.claims import database_now
+
+OLDEST = {"MariaDB": (10, 6), "MySQL": (8, 0, 11), "SQLite": (3, 31)}
+CLOCKS_DIFFER, CLOCKS_FAR_APART = timedelta(seconds=2), timedelta(seconds=30)
+READ_COMMITTED = "READ-COMMITTED"
+FULL_SYNC = 2
+VARIABLES = ("tx_isolation", "transaction_isolation", "log_bin", "binlog_format", "innodb_flush_log_at_trx_commit")
+FOREIGN = (
+    "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE() "
+    "AND collation_name IS NOT NULL AND (character_set_name <> 'utf8mb4' OR collation_name NOT LIKE '%%\\_bin') "
+    "ORDER BY table_name, column_name"
+)
+REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "glusterfs", "ceph")
+"""File systems of another machine: SQLite's locks do not hold there."""
+
+
+def server() -> Finding:
+    """Which server it is, and whether it is new enough."""
+    name = _name()
+    version = sqlite3.sqlite_version_info if name == "SQLite" else connection.get_database_version()
+    shown, least = ".".join(map(str, version)), ".".join(map(str, OLDEST[name]))
+    if version < OLDEST[name]:
+        return wrong(f"The database is {name} {shown}.", f"Use {name} {least} or newer.")
+    return well(f"It is {name} {shown}.")
+
+
+def _name() -> str:
+    if connection.vendor == "sqlite":
+        return "SQLite"
+    return "MariaDB" if getattr(connection, "mysql_is_mariadb", False) else "MySQL"
+
+
+def transactions() -> Finding:
+    """Whether what is committed stays, and whoever comes second to a row sees that it is taken."""
+    return _of_sqlite() if connection.vendor == "sqlite" else _of_mysql()
+
+
+def _of_sqlite() -> Finding:
+    mode, sync = str(_one("PRAGMA journal_mode")), int(_one("PRAGMA synchronous"))
+    if mode.lower() != "wal":
+        return wrong(
+            f"SQLite's journal_mode is {mode}, not wal: readers and writers wait for each other.",
+            "Keep the file on a local disk, where write-ahead logging works, and let nothing else open it.",
+        )
+    if sync < FULL_SYNC:
+        return wrong(
+            f"SQLite's synchronous is {sync}, not FULL: a power cut may undo what was allowed to be sent.",
+            "Leave PRAGMA synchronous as Oui Post sets it.",
+        )
+    return well("SQLite logs ahead (wal) and writes through (FULL).")
+
+
+def _of_mysql() -> Finding:
+    names = ", ".join(f"'{name}'" for name in VARIABLES)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SHOW VARIABLES WHERE Variable_name IN ({names})")
+        found: dict[str, str] = dict(cursor.fetchall())
+    isolation = found.get("transaction_isolation") or found.get("tx_isolation", "")
+    if isolation != READ_COMMITTED:
+        return wrong(
+            f"Transactions are isolated as {isolation}, not {READ_COMMITTED}: workers get in each other's way.",
+            "Leave isolation_level as Oui Post sets it, and let no init_connect of the server change it.",
+        )
+    if found.get("log_bin") == "ON" and found.get("binlog_format") == "STATEMENT":
+        return wrong(
+            "The server logs statements: it refuses writes under READ COMMITTED.", "Set binlog_format to ROW or MIXED."
+        )
+    if found.get("innodb_flush_log_at_trx_commit") != "1":
+        return warning(
+            "A commit is not written through: after a power cut, what had been sent may be sent again.",
+            "Set innodb_flush_log_at_trx_commit to 1.",
+        )
+    return well(f"They are isolated as {isolation} and written through.")
+
+
+def collation() -> Finding:
+    """Whether ids and digests that differ only in case, or in trailing spaces, are different."""
+    if connection.vendor == "sqlite":
+        return well("SQLite compares byte by byte.")
+    charset, collated = _row("SELECT @@character_set_database, @@collation_database")
+    with connection.cursor() as cursor:
+        cursor.execute(FOREIGN)
+        columns = [f"{table}.{column}" for table, column in cursor.fetchall()]
+    how = "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
+    how = how if _name() == "MariaDB" else "CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin"
+    if columns:
+        more = f" and {len(columns) - 1} more" if columns[1:] else ""
+        return wrong(
+            f"{columns[0]}{more} do not hold every character, or do not tell Ab from ab.",
+            f"ALTER TABLE … CONVERT TO {how}, for each of the tables.",
+        )
+    if charset != "utf8mb4" or not str(collated).endswith("_bin"):
+        return wrong(
+            f"New tables would be {charset}, {collated}: they would not tell Ab from ab.", f"ALTER DATABASE {how}."
+        )
+    return well(f"Texts are {charset}, {collated}.")
+
+
+def clock() -> Finding:
+    """Whether this machine and the database tell the same time."""
+    before = timezone.now()
+    there = database_now()
+    trip = timezone.now() - before
+    apart = abs(there - before - trip / 2) - trip / 2
+    if apart < CLOCKS_DIFFER:
+        return well("This machine and the database tell the same time.")
+    told = f"This machine's clock and the database's are {apart.total_seconds():.0f} seconds apart."
+    found = wrong if apart >= CLOCKS_FAR_APART else warning
+    return found(told, "Let both follow a time server.")
+
+
+def migrations() -> Finding:
+    """Whether every database has the tables that this version works with."""
+    states = {alias: health.check(alias) for alias in connections}
+    bad = [f"{alias}: {state}" for alias, state in states.items() if state != "ok"]
+    if bad:
+        return wrong(
+            f"Not every database is as this version needs it ({', '.join(bad)}).",
+            " and ".join(f"manage.py migrate --database={alias}" for alias, state in states.items() if state != "ok"),
+        )
+    return well("Every migration is applied.")
+
+
+def disk() -> Finding:
+    """Whether there is room where the database, or what this machine keeps, is written."""
+    folder = settings.OUIPOST_HOME
+    if connection.vendor == "sqlite":
+        folder = Path(connection.settings_dict["NAME"]).absolute().parent
+        if not os.access(folder, os.W_OK):
+            return wrong(f"{folder} cannot be written to.", "Let it belong to the user that runs Oui Post.")
+        if (kind := file_system_of(folder)) in REMOTE:
+            return wrong(f"{folder} is on another machine ({kind}).", "Keep SQLite on a local disk, or use MariaDB.")
+    if not folder.is_dir():
+        return well("Nothing is kept on this machine.")
+    used = percent_used(folder)
+    if used >= FILLING:
+        found = wrong if used >= FULL else warning
+        return found(f"The disk of {folder} is {used:.0f} % full.", "Make room on it.")
+    return well(f"The disk of {folder} is {used:.0f} % full.")
+
+
+def file_system_of(folder: Path, mounts: str = "/proc/self/mounts") -> str:
+    """Return the kind of file system that a folder is on, empty where this machine does not tell."""
+    try:
+        lines = Path(mounts).read_text().splitlines()
+    except OSError:
+        return ""
+    found = [(point, kind) for _, point, kind, *_ in map(str.split, lines) if folder.is_relative_to(point)]
+    return max(found, key=lambda each: len(each[0]), default=("", ""))[1]
+
+
+def _one(statement: str) -> Any:
+    return _row(statement)[0]
+
+
+def _row(statement: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchone()

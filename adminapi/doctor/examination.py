@@ -1,0 +1,141 @@
+"""The whole examination: every part is asked at the same time, each for so long and no longer."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from adminapi import probes
+from adminapi.asking import in_thread
+from adminapi.doctor import configuration, databases, services
+from adminapi.doctor.findings import OK, WRONG, Finding, unknown, warning, well, wrong
+from adminapi.probes import Component, Examination, Health
+
+SECONDS = 10.0
+SLOWLY = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing to look at; where what it `needs` is wrong itself, nobody can tell how it is."""
+
+    name: str
+    look: Callable[[], Finding]
+    needs: str = ""
+    seconds: float = SECONDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A component of `GET /admin/health` as the doctor tells of it."""
+
+    name: str
+    component: str
+    is_well: str
+    action: str
+    needs: str = ""
+
+
+PARTS = (
+    Part(
+        name="database",
+        component="database",
+        is_well="It answers.",
+        action="See that it runs, and that DATABASE_URL has its address, user and password.",
+    ),
+    Part(
+        name="redis",
+        component="cache",
+        is_well="It answers." if settings.REDIS_URL else "None is used: each process has a memory of its own.",
+        action="See that it runs, and that REDIS_URL has its address and password.",
+    ),
+    Part(
+        name="storage",
+        component="storage",
+        is_well="A file could be written, read and removed.",
+        action="See that there is room where files are kept, and that Oui Post may write there.",
+    ),
+    Part(
+        name="broker",
+        component="queue",
+        is_well="It takes messages." if settings.CELERY_BROKER_URL else "None is used: workers look into the database.",
+        action="See that CELERY_BROKER_URL leads to it, and that Celery workers run.",
+        needs="migrations",
+    ),
+    Part(
+        name="publishing",
+        component="publisher",
+        is_well="A worker is there, and nothing is late.",
+        action="Start `manage.py work`, or Celery's worker and beat; `manage.py stuck` tells of each post.",
+        needs="migrations",
+    ),
+)
+CHECKS = (
+    Check(name="settings", look=configuration.given, seconds=SLOWLY),
+    Check(name="database_server", look=databases.server, needs="database"),
+    Check(name="transactions", look=databases.transactions, needs="database"),
+    Check(name="collation", look=databases.collation, needs="migrations"),
+    Check(name="clock", look=databases.clock, needs="database"),
+    Check(name="migrations", look=databases.migrations, needs="database"),
+    Check(name="disk", look=databases.disk, needs="database"),
+    Check(name="redis_server", look=services.redis_server, needs="redis"),
+    Check(name="public_address", look=configuration.public_address, seconds=SLOWLY),
+    Check(name="credentials", look=configuration.credentials, needs="migrations"),
+    Check(name="key_ring", look=configuration.key_ring, needs="migrations"),
+    Check(name="backlog", look=services.backlog, needs="migrations"),
+    Check(name="audit_log", look=services.journal, needs="migrations"),
+)
+NEEDS = {each.name: each.needs for each in (*PARTS, *CHECKS)}
+ORDER = ("settings", "database", "database_server", "transactions", "collation", "clock", "migrations", "disk", "redis",
+         "redis_server", "broker", "storage", "public_address", "credentials", "key_ring", "publishing", "backlog",
+         "audit_log")  # fmt: skip
+
+
+def examine() -> list[Finding]:
+    """Look at everything and return what was found, in the order of what stands on what."""
+    began = time.monotonic()
+    parts = Examination(seconds=SECONDS)
+    asked = [(check, in_thread(check.look)) for check in CHECKS]
+    found = {part.name: _of_part(part, health) for health in [parts.result(now=timezone.now())] for part in PARTS}
+    found |= {check.name: _answer(check, future, began=began) for check, future in asked}
+    return [_unless_needless(found[name], found) for name in ORDER]
+
+
+def _of_part(part: Part, health: Health) -> Finding:
+    component: Component = health.components[part.component]
+    message = component.get("message", "")
+    match component["status"]:
+        case probes.HEALTHY if component.get("paused"):
+            finding = warning(" ".join(component["paused"]), "`manage.py resume` ends a pause.")
+        case probes.HEALTHY:
+            finding = well(part.is_well)
+        case probes.DEGRADED:
+            finding = warning(message, part.action)
+        case _:
+            finding = wrong(message, part.action)
+    return replace(finding, name=part.name)
+
+
+def _answer(check: Check, future: "Future[Any]", *, began: float) -> Finding:
+    """Return what the look found; one that fails, or takes too long, is a finding too."""
+    try:
+        finding: Finding = future.result(timeout=max(0.0, began + check.seconds - time.monotonic()))
+    except TimeoutError:
+        finding = wrong(f"It did not answer within {check.seconds:.0f} seconds.", "See what holds it up.")
+    except Exception as error:
+        finding = wrong(f"It could not be looked at: {error}", "See what the message says.")
+    return replace(finding, name=check.name)
+
+
+def _unless_needless(finding: Finding, found: dict[str, Finding]) -> Finding:
+    """Return the finding, or that nobody can tell where what it stands on is wrong."""
+    cause, needed = "", NEEDS[finding.name]
+    while needed:
+        cause, needed = needed if found[needed].status == WRONG else cause, NEEDS[needed]
+    if cause and finding.status != OK:
+        return replace(unknown(f"Nobody can tell: see {cause}."), name=finding.name)
+    return finding

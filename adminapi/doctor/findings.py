@@ -1,0 +1,66 @@
+"""What a look at one part of the installation found. Plain Python: it is told where no settings can be read, too."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+OK, WARNING, WRONG, UNKNOWN = "ok", "warning", "wrong", "unknown"
+SHOWN = {OK: "ok     ", WARNING: "warning", WRONG: "WRONG  ", UNKNOWN: "unknown"}
+WORST_FIRST = (WRONG, UNKNOWN, WARNING, OK)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """How a part is, in a sentence, and what to do where that is not well."""
+
+    name: str
+    status: str
+    message: str
+    action: str = ""
+
+
+def well(message: str) -> Finding:
+    """Nothing is to be done. The doctor fills the name in, here and below."""
+    return Finding(name="", status=OK, message=message)
+
+
+def warning(message: str, action: str) -> Finding:
+    """It works, but not as it should."""
+    return Finding(name="", status=WARNING, message=message, action=action)
+
+
+def wrong(message: str, action: str) -> Finding:
+    """It does not work, or will not where it matters."""
+    return Finding(name="", status=WRONG, message=message, action=action)
+
+
+def unknown(message: str) -> Finding:
+    """Nobody can tell, because of something else that is wrong."""
+    return Finding(name="", status=UNKNOWN, message=message)
+
+
+def worst(found: Sequence[Finding]) -> str:
+    """Return the worst status among these."""
+    return next(status for status in WORST_FIRST if status in {finding.status for finding in found})
+
+
+def as_json(found: Sequence[Finding]) -> str:
+    """Return the one object of `--json`."""
+    return json.dumps({"status": worst(found), "checks": [asdict(finding) for finding in found]})
+
+
+def as_text(found: Sequence[Finding]) -> str:
+    """Return a line or two for each, and one that counts them."""
+    lines = []
+    for each in found:
+        lines.append(f"{SHOWN[each.status]}  {each.name}: {each.message}")
+        lines += [f"         do this: {each.action}"] if each.action else []
+    counted = [(sum(each.status == status for each in found), status) for status in WORST_FIRST]
+    return "\n".join([*lines, ", ".join(f"{count} {status}" for count, status in counted if count) + "."])
+
+
+def refused(reason: str, *, in_json: bool) -> str:
+    """Return what is to be told where the settings cannot be read: nothing else can be looked at then."""
+    action = "Set it in the environment or in `.env`: `.env.example` has a line for each setting."
+    found = [Finding(name="settings", status=WRONG, message=reason, action=action)]
+    return as_json(found) if in_json else as_text(found)

@@ -1,0 +1,79 @@
+"""What runs beside the product: Redis, and whoever takes what is due."""
+
+import re
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import SocialAccount
+from adminapi.doctor.findings import Finding, warning, well, wrong
+from adminapi.probes import patient_redis
+from ouipost.claims import database_now, engine_time, is_due
+from ouipost.events import verifying
+from ouipost.events.models import Delivery
+from ouipost.redis import Script
+
+INFO = Script("return redis.call('INFO')")
+FACT = re.compile(rb"^(\w+):(.*?)\r?$", re.MULTILINE)
+OLDEST_REDIS = 6
+LATE = engine_time(600)
+"""What is due for so long without being taken is not taken at all: minutes of work may be ahead of it."""
+
+
+def redis_server() -> Finding:
+    """Which Redis it is, and whether it keeps what it is given."""
+    urls = dict.fromkeys(url for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL) if _is_redis(url))
+    if not urls:
+        return well("None is used.")
+    found = [_server(url) for url in urls]
+    return next((each for each in found if each.status != "ok"), found[0])
+
+
+def _is_redis(url: str) -> bool:
+    return url.startswith(("redis://", "rediss://", "unix://"))
+
+
+def _server(url: str) -> Finding:
+    told = patient_redis(url).run(INFO, insist=True)
+    facts = {name.decode(): value.decode() for name, value in FACT.findall(told)}
+    version, mode = facts.get("redis_version", "0"), facts.get("redis_mode", "")
+    policy = facts.get("maxmemory_policy", "")
+    if mode == "cluster":
+        return wrong("Redis is a cluster: its scripts need all their keys in one place.", "Use a single server.")
+    if policy != "noeviction":
+        return wrong(
+            f"Redis throws keys away when it is full (maxmemory-policy {policy}): keys' limits and doorbells get lost.",
+            "Set maxmemory-policy to noeviction.",
+        )
+    if int(version.partition(".")[0]) < OLDEST_REDIS:
+        return wrong(f"Redis is {version}.", f"Use Redis {OLDEST_REDIS} or newer.")
+    return well(f"It is {version}, and keeps what it is given.")
+
+
+def backlog() -> Finding:
+    """Whether webhooks are told, and tokens renewed, when it is time."""
+    now = database_now()
+    before = now - LATE
+    late = {
+        "deliveries of webhooks": Delivery.objects.filter(is_due(now), due_at__lt=before).count(),
+        "tokens to be renewed": SocialAccount.objects.needing_refresh().filter(is_due(now), due_at__lt=before).count(),
+    }
+    told = [f"{count:,} {what}" for what, count in late.items() if count]
+    if told:
+        minutes = round(LATE.total_seconds() / 60)
+        return warning(
+            f"{' and '.join(told)} wait for more than {minutes} minutes.",
+            "See that workers run, with DELIVERY_THREADS above 0, or Celery with -Q publish,webhooks,default.",
+        )
+    return well("Nothing waits for long.")
+
+
+def journal() -> Finding:
+    """Whether the audit log is sealed within seconds, as it should be."""
+    left = verifying.waiting(timezone.now())
+    if left.overdue:
+        return warning(
+            f"{left.overdue:,} rows of the audit log are older than a minute and not sealed.",
+            "See that a worker runs; `manage.py verify_audit` proves the rest.",
+        )
+    return well("It is sealed.")

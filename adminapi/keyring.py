@@ -1,0 +1,134 @@
+"""Whether TOKEN_KEYS is the right ring of keys, and how to bring in another key.
+
+Of each key that something may be encrypted with there is a canary: a row that only this key opens. Whoever starts tries
+all of them, so that a wrong ring is found at the start and not when the first token is needed.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, transaction
+
+from adminapi.models import Canary
+from ouipost import crypto, sealed
+from ouipost.databases import is_table_missing
+from ouipost.events.journal import Actor, record
+from ouipost.sealed import Column
+
+logger = logging.getLogger(__name__)
+
+PASSES = 5
+"""Processes with the old ring may still write with the old key while secrets are moved: then some are moved again."""
+
+
+class WrongKeyRing(Exception):
+    """What is stored was encrypted with a key that is not in TOKEN_KEYS; the text says which, and what to do."""
+
+
+def require() -> None:
+    """End this process where TOKEN_KEYS does not open what is stored; while the database is away nobody can tell."""
+    try:
+        check()
+        _set()
+    except (WrongKeyRing, ImproperlyConfigured) as error:
+        sys.exit(f"Oui Post does not start: {error}")
+    except DatabaseError as error:
+        if not is_table_missing(error):
+            logger.warning("Whether TOKEN_KEYS is right could not be looked up: %s", error)
+
+
+def check() -> None:
+    """Try every canary; raises WrongKeyRing, or ImproperlyConfigured where TOKEN_KEYS is no ring at all."""
+    canaries = list(Canary.objects.order_by("pk"))
+    crypto.key_ids()
+    for canary in canaries:
+        _try(canary)
+    if not canaries:
+        _try_samples()
+
+
+def _set() -> None:
+    """Set a canary for the first key, where it has none."""
+    first = crypto.key_ids()[0]
+    if not Canary.objects.filter(pk=first).exists():
+        Canary.objects.get_or_create(pk=first, defaults={"sealed": Canary.sing(first)})
+
+
+def _try(canary: Canary) -> None:
+    known = crypto.key_ids()
+    if canary.pk not in known:
+        raise WrongKeyRing(
+            f"TOKEN_KEYS has no key {canary.pk}, and secrets in this database may be encrypted with it. Put it back "
+            "behind the first key; `manage.py rotate_encryption` moves them to the first."
+        )
+    if not canary.is_alive:
+        raise WrongKeyRing(
+            f"The key {canary.pk} in TOKEN_KEYS is another one than that of this name which the secrets in this "
+            "database are encrypted with: give it the value that it had."
+        )
+
+
+def _try_samples() -> None:
+    """Open one secret of each column: no canary was set yet, and this ring may be a wrong one."""
+    for column in sealed.columns():
+        row = column.filled().order_by("pk").first()
+        try:
+            if row is not None:
+                sealed.opened(row, column.name)
+        except crypto.CannotDecrypt as error:
+            raise WrongKeyRing(f"{column} holds a secret that no key in TOKEN_KEYS opens: put its key back.") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a column is: of `total` secrets under another key, `moved` are under the first one now."""
+
+    column: Column
+    total: int
+    moved: int = 0
+    unreadable: Sequence[str] = ()
+
+
+def behind() -> list[Progress]:
+    """Return how many secrets of each column are not under the first key."""
+    return [Progress(column=column, total=column.behind().count()) for column in sealed.columns()]
+
+
+def rotate() -> Iterator[Progress]:
+    """Move all secrets to the first key, and tell after each step how far it is.
+
+    A column is gone through again while some of it was written with another key in the meantime.
+    """
+    for start in behind():
+        done = start
+        yield done
+        for _ in range(PASSES if start.total else 0):
+            bad: list[str] = []
+            before = done.moved
+            for step in sealed.move(start.column):
+                bad += step.unreadable
+                done = Progress(column=start.column, total=start.total, moved=done.moved + step.moved, unreadable=bad)
+                yield done
+            if done.moved == before:
+                break
+
+
+@transaction.atomic
+def retire(*, moved: int, actor: Actor) -> bool:
+    """Let all keys but the first go: their canaries end, so that whoever starts has no need of them.
+
+    Returns False, and does nothing, while some secret is encrypted with another key than the first.
+    """
+    if any(progress.total for progress in behind()):
+        return False
+    _set()
+    first = Canary.objects.get(pk=crypto.key_ids()[0])
+    others = Canary.objects.exclude(pk=first.pk)
+    retired = sorted(others.values_list("pk", flat=True))
+    if moved or retired:
+        others.delete()
+        record("rotated", first, actor=actor, moved=moved, retired=retired)
+    return True

@@ -1,0 +1,44 @@
+"""`manage.py doctor`: what is wrong with this installation, and what to do about it."""
+
+import logging
+import sys
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from adminapi.commands import OperatorCommand, add_json
+from adminapi.doctor.examination import examine
+from adminapi.doctor.findings import WRONG, as_json, as_text, worst
+
+
+class Command(OperatorCommand):
+    help = (
+        "Look at everything that the product stands on (settings, database, Redis, broker, storage, public address, "
+        "credentials, keys, workers) and say of each whether it is well, and what to do where it is not. It writes "
+        "nothing but a file and a value that it removes again."
+    )
+    details = """
+Each line is one of:
+  ok        nothing to do
+  warning   it works, but not as it should
+  wrong     it does not work, or will not when it matters
+  unknown   nobody can tell, because of something else that is wrong
+
+Examples:
+  manage.py doctor
+  manage.py doctor --json | jq '.checks[] | select(.status != "ok")'
+
+Run it where the product runs, with the same environment. It takes a few seconds, 20 at most.
+Exits with 1 if anything is wrong, else with 0."""
+    requires_system_checks = ()  # they are among what it looks at
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_json(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        logging.disable(logging.ERROR)  # what goes wrong is told below
+        found = examine()
+        self.stdout.write(as_json(found) if options["json"] else as_text(found))
+        if worst(found) == WRONG:
+            self.stdout.flush()
+            sys.exit(1)

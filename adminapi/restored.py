@@ -1,0 +1,102 @@
+"""Noticing that the database was restored from a copy: then all is paused, before anything is published again.
+
+Every ten seconds the worker writes the time into the database, and the same into a file beside it, in this order. So
+the file is never ahead, unless the database has gone back.
+"""
+
+import logging
+import os
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError, transaction
+
+from accounts import pauses
+from accounts.models import Pause, PauseScope
+from adminapi.models import Mark
+from ouipost.claims import database_now
+from ouipost.databases import is_table_missing
+from ouipost.events.journal import SYSTEM
+from posts import pausing, restoring
+from posts.models import Target
+
+logger = logging.getLogger(__name__)
+
+REASON = "The database was restored from a copy of"
+
+
+def look_surely() -> None:
+    """Do as `look` before the first post goes out; while the database is away, the next look has to do."""
+    try:
+        look()
+    except DatabaseError as error:
+        if not is_table_missing(error):
+            logger.warning("Whether the database was restored from a copy could not be looked up: %s", error)
+
+
+def look() -> Pause | None:
+    """Note how far the database is; where it was further already, pause everything and return the pause."""
+    pause = _compare()
+    mark = Mark.objects.get(pk=1)
+    _note(mark)
+    return pause
+
+
+@transaction.atomic
+def _compare() -> Pause | None:
+    now = database_now()
+    Mark.objects.get_or_create(pk=1, defaults={"at": now})
+    mark = Mark.objects.select_for_update().get(pk=1)
+    noted = _noted(mark.database)
+    is_copy = noted is not None and mark.at < noted
+    if is_copy:
+        mark.copied_at = mark.at
+    mark.at = max(now, mark.at, noted or now)
+    mark.save()
+    return _pause(mark, now=now) if is_copy and Target.objects.filter(due_at__isnull=False).exists() else None
+
+
+def _pause(mark: Mark, *, now: datetime) -> Pause:
+    logger.error("The database was restored from a copy: everything is paused")
+    reason = (
+        f"{REASON} {mark.copied_at:%Y-%m-%d %H:%M:%S} UTC, and does not know what was "
+        "published since. Run `manage.py reconcile --after-restore` before this pause is ended."
+    )
+    return pausing.pause(PauseScope.ALL, reason=reason, actor=SYSTEM, now=now)
+
+
+def copied_at() -> datetime | None:
+    """Return when the copy was made that this database was restored from; None where nobody noticed a restore."""
+    return Mark.objects.filter(pk=1).values_list("copied_at", flat=True).first()
+
+
+def unasked() -> int:
+    """Return how many posts nobody has asked about since a restore paused everything; 0 where none did."""
+    since = copied_at()
+    is_paused = any(each.scope == PauseScope.ALL and each.reason.startswith(REASON) for each in pauses.in_force())
+    return restoring.overdue(database_now(), since=since).count() if since and is_paused else 0
+
+
+def path(database: str) -> Path:
+    """Return the file that says how far this database was; no backup may have it."""
+    return Path(settings.OUIPOST_HOME) / f"{database}.mark"
+
+
+def _noted(database: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(path(database).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _note(mark: Mark) -> None:
+    """Write the file whole or not at all; a machine that keeps no files notices no restore."""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=settings.OUIPOST_HOME, prefix=".mark-")
+        with os.fdopen(handle, "w") as file:
+            file.write(mark.at.isoformat())
+        os.replace(temporary, path(mark.database))
+    except OSError as error:
+        logger.warning("How far the database is could not be noted: %s", error)

@@ -1,0 +1,130 @@
+"""Columns of secrets: what is in them is encrypted for its column, row and workspace, and can be moved to another key.
+
+All that is encrypted in the database is in such a column: so `columns` finds it, and no key is dropped too early.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.db import OperationalError, models, transaction
+
+from ouipost import crypto
+from ouipost.databases import is_lock_error
+
+AT_ONCE = 100
+TRIES = 5
+
+
+class SealedField(models.TextField[str, str]):
+    """A text that only `seal` writes and `opened` reads; empty: there is none."""
+
+    def deconstruct(self) -> Any:
+        """To a migration it is a text."""
+        name, _, arguments, options = super().deconstruct()
+        return name, "django.db.models.TextField", arguments, options
+
+
+def place(model: type[models.Model], column: str, *, pk: str, workspace_id: str = "") -> str:
+    """Return what a ciphertext of this column is bound to."""
+    return f"{model._meta.db_table}.{column}:{pk}:{workspace_id}"
+
+
+def seal(row: models.Model, column: str, text: str) -> None:
+    """Put a secret into a column, encrypted for this row with the first key."""
+    setattr(row, column, crypto.encrypt(text, place=_place_in(row, column)))
+
+
+def opened(row: models.Model, column: str) -> str:
+    """Return the secret in a column, empty where there is none; raises CannotDecrypt."""
+    sealed: str = getattr(row, column)
+    return crypto.decrypt(sealed, place=_place_in(row, column)) if sealed else ""
+
+
+def _place_in(row: models.Model, column: str) -> str:
+    return place(type(row), column, pk=row.pk, workspace_id=getattr(row, "workspace_id", ""))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of secrets, of one table."""
+
+    model: type[models.Model]
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.model._meta.db_table}.{self.name}"
+
+    def filled(self) -> "models.QuerySet[Any]":
+        """Match the rows that have a secret there."""
+        return self.model._base_manager.exclude(**{self.name: ""})
+
+    def behind(self) -> "models.QuerySet[Any]":
+        """Match the rows whose secret is encrypted with another key than the first."""
+        return self.not_under(crypto.key_ids()[:1])
+
+    def not_under(self, key_ids: Sequence[str]) -> "models.QuerySet[Any]":
+        """Match the rows whose secret is encrypted with none of these keys."""
+        rows = self.filled()
+        for key_id in key_ids:
+            rows = rows.exclude(**{f"{self.name}__startswith": crypto.beginning(key_id)})
+        return rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """Some secrets that were tried: how many are under the first key now, and whose could not be opened."""
+
+    moved: int
+    unreadable: Sequence[str] = ()
+
+
+def columns() -> list[Column]:
+    """Return every column of secrets there is."""
+    return [
+        Column(model=model, name=field.name)
+        for model in apps.get_models()
+        for field in model._meta.get_fields()
+        if isinstance(field, SealedField)
+    ]
+
+
+def move(column: Column) -> Iterator[Step]:
+    """Encrypt with the first key what is encrypted with another, a hundred rows in a transaction.
+
+    A secret that somebody replaces in the meantime is left as they have written it. Stopped at any time, the next call
+    goes on with what is left.
+    """
+    last = ""
+    while rows := list(column.behind().filter(pk__gt=last).order_by("pk")[:AT_ONCE]):
+        yield _move(column, rows)
+        last = rows[-1].pk
+
+
+def _move(column: Column, rows: Sequence[models.Model]) -> Step:
+    fresh: dict[Any, str] = {}
+    for row in rows:
+        try:
+            fresh[row.pk] = crypto.encrypt(opened(row, column.name), place=_place_in(row, column.name))
+        except crypto.CannotDecrypt:
+            continue
+    unreadable = [str(row.pk) for row in rows if row.pk not in fresh]
+    return Step(moved=_replace(column, [row for row in rows if row.pk in fresh], fresh), unreadable=unreadable)
+
+
+def _replace(column: Column, rows: Sequence[models.Model], fresh: dict[Any, str]) -> int:
+    """Write the new ciphertexts where the old ones still stand; returns how many did."""
+    for last_try in [False] * (TRIES - 1) + [True]:
+        try:
+            with transaction.atomic():
+                return sum(_replace_one(column, row, fresh[row.pk]) for row in rows)
+        except OperationalError as error:
+            if last_try or not is_lock_error(error):
+                raise
+    return 0
+
+
+def _replace_one(column: Column, row: models.Model, sealed: str) -> int:
+    same = column.model._base_manager.filter(pk=row.pk, **{column.name: getattr(row, column.name)})
+    return same.update(**{column.name: sealed})

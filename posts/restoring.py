@@ -1,0 +1,95 @@
+"""A restored copy of the database does not know what was published since it was made: nothing of that may go out again.
+
+What was due by now is marked as a send whose answer was lost, so that the engine looks for it before it does anything.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.shortcuts import get_object_or_404
+
+from accounts import pauses, registry
+from accounts.models import PauseScope
+from ouipost.events.journal import Actor, record
+from posts.models import Attempt, Target, TargetQuerySet, TargetStatus
+from posts.reconciling import Question, operation_of, question_after_restore
+from posts.services import GIVE_UP_AFTER, WrongStatus, lock, sync_and_tell
+from posts.slots import too_late
+from posts.stuck import OPEN
+
+SET_ASIDE = {
+    "code": "OUTCOME_UNKNOWN",
+    "message": "The database was restored from a copy, and whether this went out since cannot be found out: look at "
+    "the account.",
+    "retryable": False,
+    "who_acts": "caller",
+}
+
+
+def overdue(now: datetime, *, since: datetime) -> TargetQuerySet:
+    """Match what the database holds for unsent and was due by now: it may be out since then.
+
+    What was looked for after everything was paused is left out: it is not there, and waits.
+    """
+    rows = Target.objects.filter(scheduled_at__lte=now, due_at__isnull=False, status__in=OPEN)
+    rows = rows.filter(Q(lease_until=None) | Q(lease_until__lte=now), post__workspace__deleted_at=None)
+    paused = [each.paused_at for each in pauses.in_force() if each.scope == PauseScope.ALL]
+    if not paused:
+        return rows
+    looks = Attempt.objects.filter(target=OuterRef("pk"), step="recover", started_at__gt=max([since, *paused]))
+    return rows.filter(~Exists(looks))
+
+
+@transaction.atomic
+def doubt(target: Target, *, since: datetime, actor: Actor, now: datetime) -> Question:
+    """Have the network asked whether a target went out since then; what cannot be asked about is set aside.
+
+    Nothing may be sent meanwhile: the caller has paused everything. What surely is not out stays due, and goes out at
+    the end of the pause, unless it is too late by then: that fails. Raises WrongStatus for what is settled, or at work.
+    """
+    post = lock(target.post)
+    rows = overdue(now, since=since).select_related("post__workspace", "account")
+    locked = rows.filter(pk=target.pk).first()
+    if locked is None:
+        status = get_object_or_404(Target, pk=target.pk).status
+        raise WrongStatus(f"The target is {status}, or a worker is at it.", status=status)
+    asked = question_after_restore(locked)
+    values = _sent_since(locked, since=since) | (_looked_for(locked, now=now) if asked.way else _set_aside())
+    Target.objects.filter(pk=locked.pk).update(**values)
+    record("reconcile_requested", post, actor=actor, target=locked.pk, restored_from=since.isoformat())
+    sync_and_tell(post)
+    return asked
+
+
+def _sent_since(target: Target, *, since: datetime) -> dict[str, Any]:
+    """Return the columns of a target as they would be, had it been sent right after the copy was made."""
+    content = operation_of(target, registry.get(target.platform, sandbox=target.post.workspace.is_sandbox)).content
+    return {
+        "outcome_unknown": True,
+        "armed_at": min(since, target.armed_at or since),
+        "sends": max(1, target.sends),
+        "absences": 0,
+        "sent_text": target.sent_text if target.outcome_unknown or target.parts else content.text,
+        "replies": len(content.replies),
+        "claim_count": 0,
+    }
+
+
+def _looked_for(target: Target, *, now: datetime) -> dict[str, Any]:
+    is_late = _is_too_late(target, now=now)
+    given = now if is_late else now + GIVE_UP_AFTER
+    return {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": given, "error": None, "waits_for": ""}
+
+
+def _set_aside() -> dict[str, Any]:
+    return {"status": TargetStatus.NEEDS_REVIEW, "due_at": None, "error": SET_ASIDE}
+
+
+def _is_too_late(target: Target, *, now: datetime) -> bool:
+    """Whether its workspace does not want it any more; time that an operator has paused counts for nothing."""
+    since, workspace = target.scheduled_at or now, target.post.workspace
+    held = [each for each in pauses.after(since) if each.covers(target.account_id, target.platform, workspace.pk)]
+    was_to_go_at = since + pauses.time_paused(held, since=since, until=now)
+    return too_late(was_to_go_at, now=now, minutes=workspace.publish_late_up_to_minutes)

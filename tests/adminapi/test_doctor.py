@@ -1,0 +1,238 @@
+"""The doctor's single looks, where a set-up that is really broken would be hard to make: see `tests/processes`."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.core import checks
+from django.utils import timezone
+from pytest_django import Settings
+
+from adminapi import keyring, probes
+from adminapi.doctor import configuration, databases, examination, findings, services
+from adminapi.doctor.examination import examine
+from adminapi.doctor.findings import Finding, well, wrong
+from ouipost.claims import database_now
+from ouipost.events import verifying
+from ouipost.events.verifying import Waiting
+from tests.factories import make_account, make_workspace
+from tests.foundation.test_sealed import NEW, OLD
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db(databases=["default", "simulator"])
+
+
+class TestExamination:
+    @pytest.fixture(autouse=True)
+    def _in_this_transaction(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let each part be well, unless a test says otherwise: here it is about how answers are put together."""
+        all_well = tuple(replace(check, look=lambda: well("Fine.")) for check in examination.CHECKS)
+        monkeypatch.setattr(examination, "CHECKS", all_well)
+        self.components: dict[str, Any] = {part.component: {"status": probes.HEALTHY} for part in examination.PARTS}
+        monkeypatch.setattr(examination, "Examination", lambda *, seconds: self)
+        self.patch = monkeypatch
+
+    def result(self, *, now: Any) -> Any:
+        return probes.Health(at=now, components=self.components)
+
+    def change(self, name: str, look: Callable[[], Finding], *, seconds: float = 5) -> None:
+        checks = examination.CHECKS
+        changed = [replace(each, look=look, seconds=seconds) if each.name == name else each for each in checks]
+        self.patch.setattr(examination, "CHECKS", tuple(changed))
+
+    def found(self) -> dict[str, Finding]:
+        return {finding.name: finding for finding in examine()}
+
+    def test_every_part_is_told_of_once_in_order(self) -> None:
+        assert [finding.name for finding in examine()] == list(examination.ORDER)
+        assert set(examination.ORDER) == set(examination.NEEDS)
+
+    def test_a_look_that_hangs_is_given_up_and_the_others_are_told(self) -> None:
+        end = threading.Event()
+        self.change("clock", lambda: (end.wait(30) and well("")) or well(""), seconds=0.2)
+        began = time.monotonic()
+
+        found = self.found()
+
+        end.set()
+        assert time.monotonic() - began < 5
+        assert (found["clock"].status, found["disk"].status) == ("wrong", "ok")
+        assert found["clock"].message == "It did not answer within 0 seconds."
+
+    def test_a_look_that_fails_is_a_finding_like_any_other(self) -> None:
+        def fail() -> Finding:
+            raise RuntimeError("no such thing")
+
+        self.change("disk", fail)
+
+        assert self.found()["disk"].message == "It could not be looked at: no such thing"
+
+    def test_what_stands_on_something_wrong_is_unknown_unless_it_is_well(self) -> None:
+        self.components["database"] = {"status": probes.UNHEALTHY, "message": "It is away."}
+        self.change("migrations", lambda: wrong("None.", "Do."))
+        self.change("key_ring", lambda: wrong("None.", "Do."))
+
+        found = self.found()
+
+        assert {name for name, finding in found.items() if finding.status == "wrong"} == {"database"}
+        assert (found["migrations"].status, found["key_ring"].status, found["clock"].status) == (
+            "unknown", "unknown", "ok"
+        )  # fmt: skip
+        assert found["key_ring"].message == "Nobody can tell: see database."
+
+    def test_parts_that_are_weak_or_paused_are_warnings(self) -> None:
+        self.components["queue"] = {"status": probes.DEGRADED, "message": "Nobody takes them."}
+        self.components["publisher"] = {"status": probes.HEALTHY, "paused": ["All is paused."]}
+
+        found = self.found()
+
+        assert (found["broker"].status, found["broker"].message) == ("warning", "Nobody takes them.")
+        assert (found["publishing"].status, found["publishing"].message) == ("warning", "All is paused.")
+
+
+def test_in_text_each_has_its_line_and_what_to_do() -> None:
+    found = [
+        Finding(name="a", status="ok", message="Fine."),
+        Finding(name="b", status="wrong", message="Bad.", action="Do"),
+    ]
+
+    assert findings.as_text(found).splitlines() == [
+        "ok       a: Fine.",
+        "WRONG    b: Bad.",
+        "         do this: Do",
+        "1 wrong, 1 ok.",
+    ]
+    assert "settings" in findings.refused("No key.", in_json=False)
+
+
+class TestDatabases:
+    def test_this_one_is_well(self) -> None:
+        looks = (databases.server, databases.transactions, databases.collation, databases.clock, databases.migrations)
+
+        assert [look().status for look in looks] == ["ok"] * 5
+
+    def test_one_that_is_too_old(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(databases, "OLDEST", dict.fromkeys(databases.OLDEST, (99, 1)))
+
+        assert databases.server().action.endswith("99.1 or newer.")
+
+    def test_sqlite_that_does_not_write_through(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(databases, "_one", lambda statement: "wal" if "journal" in statement else 1)
+
+        assert "synchronous is 1, not FULL" in databases._of_sqlite().message
+
+    @pytest.mark.parametrize(("apart", "status"), [(0.5, "ok"), (5, "warning"), (60, "wrong"), (-60, "wrong")])
+    def test_clocks_that_differ(self, apart: float, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(databases, "database_now", lambda: timezone.now() + timedelta(seconds=apart))
+
+        assert databases.clock().status == status
+
+    @pytest.mark.parametrize(("used", "status"), [(10, "ok"), (95, "warning"), (99, "wrong")])
+    def test_a_disk_that_fills_up(self, used: float, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(databases, "percent_used", lambda folder: used)
+
+        assert databases.disk().status == status
+
+    def test_the_file_system_of_a_folder_is_that_of_the_nearest_mount(self, tmp_path: Path) -> None:
+        mounts = tmp_path / "mounts"
+        mounts.write_text("disk / ext4 rw 0 0\nserver:/x /srv/data nfs4 rw 0 0\n")
+
+        assert databases.file_system_of(Path("/srv/data/home"), str(mounts)) == "nfs4"
+        assert databases.file_system_of(Path("/srv/database"), str(mounts)) == "ext4"
+        assert databases.file_system_of(Path("/"), str(tmp_path / "none")) == ""
+
+    @pytest.mark.any_database
+    def test_sqlite_on_another_machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(databases, "file_system_of", lambda folder: "nfs4")
+
+        assert databases.disk().action == "Keep SQLite on a local disk, or use MariaDB."
+
+
+class TestConfiguration:
+    def test_a_serious_check_a_weak_one_and_debug(self, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+        found: list[checks.CheckMessage] = []
+        monkeypatch.setattr(checks, "run_checks", lambda *, include_deployment_checks: found)
+        settings.ALLOWED_HOSTS = ["*"]
+        fine = configuration.given()
+        found.append(checks.Warning("Short.", id="security.W009"))
+        weak = configuration.given()
+        found.append(checks.Error("Bad.", hint="Mend it.", id="x.E001"))
+        serious = configuration.given()
+        found.clear()
+        settings.DEBUG = True
+
+        assert [each.status for each in (fine, weak, serious, configuration.given())] == [
+            "ok",
+            "warning",
+            "wrong",
+            "warning",
+        ]
+        assert (serious.message, serious.action) == ("x.E001: Bad.", "Mend it.")
+
+    def test_accounts_whose_network_has_no_app(self, settings: Settings) -> None:
+        make_account(make_workspace(mode="live"), platform="bluesky")
+        without = configuration.credentials()
+        make_account(make_workspace(mode="live"), platform="facebook")
+        lacking = configuration.credentials()
+        app = {"client_id": "id", "client_secret": "secret", "version": "", "product": ""}
+        settings.NETWORKS = settings.NETWORKS | {"facebook": app}
+
+        assert [each.status for each in (without, lacking, configuration.credentials())] == ["ok", "wrong", "ok"]
+        assert lacking.action == "Set FACEBOOK_CLIENT_ID and FACEBOOK_CLIENT_SECRET."
+
+    def test_secrets_under_an_old_key_and_under_an_unknown_one(self, workspace: Workspace, settings: Settings) -> None:
+        settings.TOKEN_KEYS = [OLD]
+        make_account(workspace)
+        settings.TOKEN_KEYS = [NEW, OLD]
+        keyring._set()
+        old = configuration.key_ring()
+        settings.TOKEN_KEYS = [NEW]
+        unknown = configuration.key_ring()
+        settings.TOKEN_KEYS = ["no ring"]
+
+        assert [each.status for each in (old, unknown, configuration.key_ring())] == ["warning", "wrong", "wrong"]
+        assert unknown.message.startswith("1 secrets in accounts_socialaccount.access_token")
+
+
+class TestServices:
+    def test_none_is_used(self, settings: Settings) -> None:
+        settings.REDIS_URL = settings.CELERY_BROKER_URL = ""
+
+        assert services.redis_server().message == "None is used."
+
+    @pytest.mark.parametrize(
+        ("told", "status"),
+        [
+            ("redis_version:8.0.1\r\nredis_mode:standalone\r\nmaxmemory_policy:noeviction\r\n", "ok"),
+            ("redis_version:8.0.1\r\nredis_mode:cluster\r\nmaxmemory_policy:noeviction\r\n", "wrong"),
+            ("redis_version:5.0.14\r\nredis_mode:standalone\r\nmaxmemory_policy:noeviction\r\n", "wrong"),
+            ("redis_version:8.0.1\r\nredis_mode:standalone\r\nmaxmemory_policy:volatile-lru\r\n", "wrong"),
+        ],
+        ids=["well", "cluster", "old", "forgetful"],
+    )
+    def test_a_redis(self, told: str, status: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+        settings.REDIS_URL = settings.CELERY_BROKER_URL = "redis://redis.example/0"
+        server = SimpleNamespace(run=lambda script, *, insist: told.encode())
+        monkeypatch.setattr(services, "patient_redis", lambda url: server)
+
+        assert services.redis_server().status == status
+
+    def test_tokens_that_nobody_renews(self, workspace: Workspace) -> None:
+        fine = services.backlog()
+        make_account(workspace, due_at=database_now() - 2 * services.LATE)
+
+        assert (fine.status, services.backlog().status) == ("ok", "warning")
+        assert services.backlog().message == "1 tokens to be renewed wait for more than 10 minutes."
+
+    def test_rows_that_nobody_seals(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        fine = services.journal()
+        monkeypatch.setattr(verifying, "waiting", lambda now: Waiting(rows=7, overdue=2))
+
+        assert (fine.status, services.journal().status) == ("ok", "warning")
+        assert services.journal().message == "2 rows of the audit log are older than a minute and not sealed."

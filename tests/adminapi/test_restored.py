@@ -1,0 +1,130 @@
+"""A database that is behind what was noted beside it pauses everything, before anything of it goes out."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import OperationalError
+from pytest_django import Settings
+
+from accounts.models import Pause
+from adminapi import restored
+from adminapi.models import Mark
+from ouipost.claims import database_now
+from posts.claiming import claim_targets
+from tests.factories import make_account, make_post
+from workspaces.models import Workspace
+
+pytestmark = pytest.mark.django_db
+A_DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, settings: Settings) -> Path:
+    settings.OUIPOST_HOME = tmp_path
+    return tmp_path
+
+
+def go_back(by: timedelta = A_DAY) -> None:
+    """Let the database be as it was some time ago."""
+    mark = Mark.objects.get()
+    Mark.objects.update(at=mark.at - by)
+
+
+def make_due(workspace: Workspace) -> None:
+    make_post(workspace, accounts=[make_account(workspace)], status="scheduled", scheduled_at=database_now())
+
+
+def test_time_after_time_the_database_and_the_file_say_the_same(home: Path) -> None:
+    assert (restored.look(), restored.look()) == (None, None)
+
+    mark = Mark.objects.get()
+    assert restored.path(mark.database).read_text() == mark.at.isoformat()
+    assert [path.name for path in home.iterdir()] == [f"{mark.database}.mark"]
+    assert restored.copied_at() is None
+
+
+def test_a_database_that_went_back_pauses_everything_once(workspace: Workspace) -> None:
+    make_due(workspace)
+    restored.look()
+    go_back()
+    behind = Mark.objects.get().at
+
+    pause = restored.look()
+
+    assert pause is not None
+    assert (pause.scope, claim_targets(10)) == ("all", [])
+    assert "Run `manage.py reconcile --after-restore`" in pause.reason
+    assert restored.copied_at() == behind
+    Pause.objects.update(in_force=None, resumed_at=database_now())
+    assert restored.look() is None
+
+
+def test_its_pause_is_not_ended_by_the_command_while_nobody_has_asked_what_is_out(workspace: Workspace) -> None:
+    make_due(workspace)
+    restored.look()
+    go_back()
+    restored.look()
+
+    with pytest.raises(CommandError, match="1 that were due by now may be out already"):
+        call_command("resume", "--scope", "all")
+    assert Pause.objects.in_force().count() == 1
+    call_command("resume", "--scope", "all", "--anyway")
+    assert Pause.objects.in_force().count() == 0
+    assert restored.unasked() == 0
+
+
+def test_where_nothing_could_go_out_nothing_is_paused() -> None:
+    restored.look()
+    go_back()
+
+    assert restored.look() is None
+    assert restored.copied_at() is not None
+
+
+def test_another_database_in_the_same_home_is_no_copy(workspace: Workspace) -> None:
+    make_due(workspace)
+    restored.look()
+    Mark.objects.update(database="db_another", at=database_now() - A_DAY)
+
+    assert restored.look() is None
+
+
+def test_a_clock_that_goes_back_is_no_copy(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_due(workspace)
+    restored.look()
+    monkeypatch.setattr(restored, "database_now", lambda: database_now() - A_DAY)
+
+    assert restored.look() is None
+
+
+@pytest.mark.parametrize("text", ["", "yesterday"])
+def test_a_file_that_says_nothing_is_written_anew(workspace: Workspace, text: str) -> None:
+    make_due(workspace)
+    restored.look()
+    path = restored.path(Mark.objects.get().database)
+    path.write_text(text)
+
+    assert restored.look() is None
+    assert path.read_text() == Mark.objects.get().at.isoformat()
+
+
+def test_a_machine_that_keeps_no_files_works_on(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    settings.OUIPOST_HOME = Path("/nonexistent")
+
+    assert restored.look() is None
+    assert "could not be noted" in caplog.text
+
+
+def test_while_the_database_is_away_the_start_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away() -> None:
+        raise OperationalError("away")
+
+    monkeypatch.setattr(restored, "look", away)
+
+    restored.look_surely()
+
+    assert "could not be looked up: away" in caplog.text

@@ -1,0 +1,207 @@
+"""`reconcile --after-restore` finds out what of a restored copy is out already, and lets nothing go out meanwhile."""
+
+import json
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts.models import SocialAccount
+from accounts.platforms.base import Published
+from adminapi.management.commands import reconcile
+from adminapi.models import Mark
+from ouipost.claims import database_now
+from ouipost.events.models import Event
+from posts import pausing
+from posts.models import Target
+from posts.restoring import SET_ASIDE
+from tests.commands.conftest import Clock
+from tests.factories import make_account, make_post
+from tests.posts.conftest import install
+from tests.posts.fakes import ACTOR, HandledNetwork, KeyedNetwork, ScriptedNetwork
+from workspaces.models import Workspace
+
+FOUND = Published(remote_id="7", url="https://network.example/7")
+AN_HOUR = timedelta(hours=1)
+
+
+def run(*arguments: str) -> tuple[int, list[str]]:
+    output, status = StringIO(), 0
+    try:
+        call_command("reconcile", "--after-restore", *arguments, stdout=output)
+    except SystemExit as ended:
+        status = int(str(ended.code))
+    return status, output.getvalue().splitlines()
+
+
+def make_due(workspace: Workspace, *, ago: timedelta = AN_HOUR, account: SocialAccount | None = None) -> Target:
+    at = database_now() - ago
+    post = make_post(workspace, accounts=[account or make_account(workspace)], status="scheduled", scheduled_at=at)
+    return Target.objects.get(post=post)
+
+
+def scopes() -> list[str]:
+    return [pause.scope for pause in pausing.in_force_for(None)]
+
+
+@pytest.mark.usefixtures("worker")
+def test_what_went_out_since_is_adopted_and_not_sent(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    network.found = [[FOUND]]
+
+    status, lines = run("--since", "2h")
+
+    found = Target.objects.get()
+    assert (status, network.calls) == (0, ["recover"])
+    assert (found.status, found.remote_id, found.sent_text) == ("published", "7", target.post.content)
+    assert lines[1].startswith("The operator has paused all publishing: `manage.py reconcile --after-restore`")
+    assert lines[-2:] == [
+        "Of 1: 1 published.",
+        "Nothing goes out before `manage.py resume --scope all`; see `manage.py stuck` for what stays.",
+    ]
+    asked = Event.objects.get(type="post.reconcile_requested")
+    assert (asked.user_agent, "restored_from" in asked.details) == ("manage.py reconcile", True)
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("kind", [ScriptedNetwork, KeyedNetwork])
+def test_what_is_not_there_waits_for_the_end_of_the_pause_and_then_goes_out_once(
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    clock: Clock,
+    kind: type[ScriptedNetwork],
+) -> None:
+    paper = install(monkeypatch, kind())
+    monkeypatch.setattr(paper, "lists", lambda operation: True)
+    target = make_due(workspace)
+
+    status, lines = run("--since", "2h")
+    before = list(paper.sent)
+    pausing.resume("all", actor=ACTOR, now=database_now())
+    clock.work()
+
+    assert (status, before, len(paper.sent)) == (0, [], 1)
+    assert paper.calls.count("recover") == 2
+    assert f"{target.pk}: not there; it goes out when it is resumed." in lines
+    assert Target.objects.get().status == "published"
+
+
+@pytest.mark.usefixtures("worker")
+def test_the_next_run_goes_on_with_what_was_not_asked_about(workspace: Workspace, network: ScriptedNetwork) -> None:
+    first = make_due(workspace)
+    second = make_due(workspace, account=make_account(workspace, remote_id="2", default_of=None))
+
+    runs = [run("--since", "2h", "--limit", "1") for _ in range(3)]
+
+    assert [status for status, _ in runs] == [1, 0, 0]
+    assert [lines[0].split()[0] for _, lines in runs] == [first.pk, second.pk, "Nothing"]
+    assert runs[0][1][-2] == "Of 2: 1 not out, 1 not asked about."
+    assert network.sent == []
+
+
+@pytest.mark.usefixtures("worker")
+def test_what_is_too_late_by_now_fails_instead(workspace: Workspace, network: ScriptedNetwork) -> None:
+    make_due(workspace, ago=timedelta(days=3))
+
+    status, lines = run("--since", "4d")
+
+    assert (status, network.sent, Target.objects.get().status) == (0, [], "failed")
+    assert lines[-2] == "Of 1: 1 failed."
+
+
+def test_time_paused_makes_nothing_late(workspace: Workspace, network: ScriptedNetwork) -> None:
+    make_due(workspace, ago=timedelta(days=3))
+    pausing.pause("all", reason="Moving.", actor=ACTOR, now=database_now() - timedelta(days=4))
+
+    run("--since", "4d", "--wait", "0")
+
+    target = Target.objects.get()
+    assert target.give_up_at is not None
+    assert target.give_up_at > database_now()
+
+
+def test_what_only_its_handles_could_tell_of_is_set_aside(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, HandledNetwork())
+    target = make_due(workspace)
+
+    status, lines = run("--since", "2h")
+
+    found = Target.objects.get()
+    assert (status, found.status, found.outcome_unknown, found.error) == (1, "needs_review", True, SET_ASIDE)
+    assert found.post.status == "needs_review"
+    assert lines[0].startswith(f"{target.pk} of {target.post_id} (facebook) cannot be asked about: its network only")
+    assert lines[-2] == "Of 1: 1 not asked about."
+
+
+def test_an_account_that_is_gone_is_set_aside_and_what_is_due_later_left_alone(
+    workspace: Workspace,
+    network: ScriptedNetwork,
+) -> None:
+    gone = make_account(workspace, disconnected_at=database_now(), default_of=None)
+    make_due(workspace, account=gone)
+    later = make_due(workspace, ago=-AN_HOUR, account=make_account(workspace, remote_id="2", default_of=None))
+
+    status, _ = run("--since", "2h")
+
+    assert (status, set(Target.objects.values_list("status", flat=True))) == (1, {"needs_review", "scheduled"})
+    assert Target.objects.get(pk=later.pk).outcome_unknown is False
+
+
+def test_a_dry_run_pauses_nothing_and_marks_nothing(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    before = list(Target.objects.values())
+
+    status, lines = run("--since", "2h", "--dry-run")
+
+    assert (status, scopes(), list(Target.objects.values()), network.calls) == (0, [], before, [])
+    assert lines[0].startswith(f"{target.pk} of {target.post_id} (facebook) would be looked for in the account's posts")
+    assert lines[1] == "Would ask about 1 of 1; nothing was done."
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_program_gets_one_object(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    network.found = [[FOUND]]
+
+    shown: dict[str, Any] = json.loads("\n".join(run("--since", "2h", "--json")[1]))
+
+    assert (shown["is_paused"], shown["counts"]) == (True, {"published": 1})
+    assert [(row["id"], row["status"]) for row in shown["targets"]] == [(target.pk, "published")]
+
+
+@pytest.mark.django_db
+def test_without_a_noticed_restore_somebody_must_say_when_the_copy_was_made() -> None:
+    with pytest.raises(CommandError, match="No restore was noticed"):
+        run()
+    with pytest.raises(CommandError, match="--since"):
+        run("--since", "yesterday")
+    with pytest.raises(CommandError, match="belongs to --after-restore"):
+        call_command("reconcile", "--since", "2h")
+
+
+@pytest.mark.django_db
+def test_a_noticed_restore_says_by_itself_when_the_copy_was_made() -> None:
+    Mark.objects.create(pk=1, at=database_now(), copied_at=database_now())
+
+    assert run() == (0, ["Nothing was due that may be out already."])
+
+
+def test_what_somebody_has_settled_meanwhile_is_left_alone(
+    workspace: Workspace,
+    network: ScriptedNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = make_due(workspace)
+
+    def settled(self: Any) -> None:
+        Target.objects.update(status="cancelled", due_at=None)
+
+    monkeypatch.setattr(reconcile.Command, "_require_pause", settled)
+
+    _, lines = run("--since", "2h")
+
+    assert f"{target.pk} is left alone: The target is cancelled, or a worker is at it." in lines

@@ -1,0 +1,135 @@
+"""All that is encrypted is in columns that are known, and is moved to another key without losing what is newer."""
+
+import ast
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from pytest_django import Settings
+
+from accounts.models import SocialAccount
+from accounts.platforms.base import Tokens
+from ouipost import crypto, sealed
+from ouipost.crypto import CannotDecrypt
+from ouipost.sealed import Column
+from tests.factories import make_account
+from workspaces.models import Workspace
+
+ACCESS = Column(model=SocialAccount, name="access_token")
+APPS = ("ouipost", "workspaces", "accounts", "posts", "analytics", "adminapi")
+
+
+def make_key(letter: bytes) -> str:
+    return base64.urlsafe_b64encode(letter * 32).decode()
+
+
+OLD, NEW = f"old:{make_key(b'o')}", f"new:{make_key(b'n')}"
+
+
+@pytest.fixture
+def account(workspace: Workspace, settings: Settings) -> SocialAccount:
+    """An account whose tokens are encrypted with the old key; the new one is first by now."""
+    settings.TOKEN_KEYS = [OLD]
+    account = make_account(workspace, tokens=Tokens(access_token="access", refresh_token="refresh"))
+    settings.TOKEN_KEYS = [NEW, OLD]
+    return account
+
+
+def test_every_column_of_secrets_is_found() -> None:
+    assert {str(column) for column in sealed.columns()} == {
+        "accounts_connection.sealed",
+        "accounts_socialaccount.access_token",
+        "accounts_socialaccount.refresh_token",
+        "api_storedanswer.sealed",
+        "events_webhook.previous_secret",
+        "events_webhook.secret",
+    }
+
+
+def test_nothing_else_is_ever_encrypted() -> None:
+    encrypting = set()
+    for app in APPS:
+        for path in (Path(django_settings.BASE_DIR) / app).rglob("*.py"):
+            calls = [each for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.Call)]
+            if any(_is_encrypt(call) for call in calls):
+                encrypting.add(str(path.relative_to(django_settings.BASE_DIR)))
+
+    assert encrypting == {"ouipost/sealed.py", "adminapi/models.py"}  # the canaries are no secrets
+
+
+def _is_encrypt(call: ast.Call) -> bool:
+    name = call.func
+    if isinstance(name, ast.Attribute):
+        return name.attr == "encrypt" and isinstance(name.value, ast.Name) and name.value.id == "crypto"
+    return isinstance(name, ast.Name) and name.id == "encrypt"
+
+
+def test_what_is_moved_opens_without_the_old_key(account: SocialAccount, settings: Settings) -> None:
+    assert sum(step.moved for column in sealed.columns() for step in sealed.move(column)) == 2
+
+    settings.TOKEN_KEYS = [NEW]
+    moved = SocialAccount.objects.get().unseal()
+    assert (moved.access_token, moved.refresh_token) == ("access", "refresh")
+    assert [list(sealed.move(column)) for column in sealed.columns()] == [[]] * 6
+
+
+def test_a_token_that_is_renewed_meanwhile_stays(
+    account: SocialAccount, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    encrypt = crypto.encrypt
+
+    def renewed_first(text: str, *, place: str) -> str:
+        monkeypatch.setattr(crypto, "encrypt", encrypt)
+        account.seal(Tokens(access_token="newer"))
+        account.save()
+        return encrypt(text, place=place)
+
+    monkeypatch.setattr(crypto, "encrypt", renewed_first)
+
+    assert [step.moved for step in sealed.move(ACCESS)] == [0]
+
+    assert SocialAccount.objects.get().unseal().access_token == "newer"
+    assert ACCESS.behind().count() == 0
+
+
+def test_it_goes_on_where_it_was_stopped(
+    workspace: Workspace, account: SocialAccount, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealed, "AT_ONCE", 2)
+    settings.TOKEN_KEYS = [OLD]
+    for number in range(4):
+        make_account(workspace, remote_id=f"2{number}", default_of=None)
+    settings.TOKEN_KEYS = [NEW, OLD]
+
+    assert next(iter(sealed.move(ACCESS))).moved == 2  # and whoever moves them is stopped here
+
+    assert [step.moved for step in sealed.move(ACCESS)] == [2, 1]
+
+
+def test_what_cannot_be_opened_is_named_and_left_alone(account: SocialAccount, settings: Settings) -> None:
+    foreign = crypto.encrypt("x", place="elsewhere").replace("v1.new.", "v1.old.")
+    SocialAccount.objects.update(access_token=foreign)
+
+    [step] = sealed.move(ACCESS)
+
+    assert (step.moved, step.unreadable) == (0, [account.pk])
+    with pytest.raises(CannotDecrypt):
+        SocialAccount.objects.get().unseal()
+    assert SocialAccount.objects.get().access_token == foreign
+
+
+def test_a_lost_race_for_a_lock_is_run_again(account: SocialAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.db import OperationalError
+
+    replace, losses = sealed._replace_one, iter([OperationalError(1213, "Deadlock")])
+
+    def replaced(*given: Any) -> int:
+        for loss in losses:
+            raise loss
+        return replace(*given)
+
+    monkeypatch.setattr(sealed, "_replace_one", replaced)
+
+    assert [step.moved for step in sealed.move(ACCESS)] == [1]
