@@ -5,12 +5,13 @@ from typing import ClassVar
 
 from django.db import models
 
+from adminapi.arrivals import Arrival
 from adminapi.jobs.models import Job, JobRow
 from ouipost.claims import database_now
 from ouipost.ids import public_id
 from workspaces.models import User
 
-__all__ = ["Heartbeat", "Job", "JobRow", "LoginAttempt", "LoginTurn", "Session"]
+__all__ = ["Arrival", "Heartbeat", "Job", "JobRow", "LoginAttempt", "LoginTurn", "Session"]
 
 
 class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):

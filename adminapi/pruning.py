@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from adminapi import arrivals
 from adminapi.jobs.models import Job, JobStatus
 from analytics import pruning as analytics
 from ouipost.events import pruning as events
@@ -16,9 +17,9 @@ def old(now: datetime) -> tuple[Old, ...]:
 
 
 def old_of_the_console(now: datetime) -> tuple[Old, ...]:
-    """Return the jobs that are over and began long ago; the journal stays."""
+    """Return the jobs that are over and began long ago, and files that did not arrive; the journal stays."""
     over = Job.objects.filter(created_at__lt=now - JOBS_KEPT).exclude(status=JobStatus.WORKING)
-    return (Old(name="jobs", rows=over.order_by("created_at", "pk")),)
+    return (Old(name="jobs", rows=over.order_by("created_at", "pk")), arrivals.old(now))
 
 
 def forget_old(now: datetime) -> int:

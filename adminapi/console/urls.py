@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern] = [
     path("compose/", compose.compose, name="console_compose"),
     path("compose/preview/", compose.preview, name="console_compose_preview"),
     path("compose/files/", compose.upload, name="console_compose_upload"),
+    path("compose/<str:pk>/arrivals", compose.awaited, name="console_compose_arrivals"),
     path("compose/<str:pk>/", compose.compose_post, name="console_compose_post"),
     path("calendar/", calendar.calendar, name="console_calendar"),
     path("calendar/events", calendar.events, name="console_calendar_events"),

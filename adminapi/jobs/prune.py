@@ -21,6 +21,7 @@ NAMES = {
     "deliveries": _("Deliveries of deleted webhooks"),
     "webhooks": _("Deleted webhooks"),
     "jobs": _("Background work that has ended"),
+    "arrivals": _("Notes of files that did not arrive"),
 }
 
 

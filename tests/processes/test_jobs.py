@@ -1,12 +1,15 @@
-"""Work that goes on in the background between real processes: killed, and done once."""
+"""Work that goes on in the background between real processes: killed, and done once; a file whose sender has left."""
 
 import signal
+import socket
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+from tests.posts.pictures import picture
 from tests.product import Product, wait_for
 
 pytestmark = pytest.mark.crash
@@ -60,3 +63,30 @@ def test_a_job_whose_workers_are_killed_at_each_point_does_every_row_once(
 
 def is_killed(product: Product, point: str) -> bool:
     return product.start("-m", "tests.crash.jobber", point).wait(timeout=60) == -signal.SIGKILL
+
+
+def test_a_file_whose_sender_left_once_it_was_sent_comes_to_the_draft(idle: Product, browser: requests.Session) -> None:
+    idle.client.connect("facebook", "Alice")
+    account = idle.client.call("GET", "/api/accounts")["accounts"][0]["id"]
+    browser.get(f"{idle.base}/console/compose/", timeout=30)
+    token = browser.cookies["csrftoken"]
+    given = {"csrfmiddlewaretoken": token, "content": "Left at once", "platforms": account, "section": "facebook"}
+    asked = requests.Request(
+        "POST",
+        f"{idle.base}/console/compose/files/",
+        data=given,
+        files={"file": ("loaf.png", picture("PNG", size=(6000, 6000)), "image/png")},
+        headers={"Referer": f"{idle.base}/console/compose/"},
+    )
+    prepared = browser.prepare_request(asked)
+    assert isinstance(prepared.body, bytes)
+    lines = [f"POST {prepared.path_url} HTTP/1.1", f"Host: {urlsplit(idle.base).netloc}"]
+    lines += [f"{name}: {value}" for name, value in prepared.headers.items() if name != "Connection"]
+    with socket.create_connection(("127.0.0.1", idle.port)) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode() + prepared.body)
+
+    def has_come() -> bool:
+        posts = idle.client.call("GET", "/api/posts")["posts"]
+        return [(post["content"], len(post["media"])) for post in posts] == [("Left at once", 1)]
+
+    wait_for(has_come, seconds=30, what="the file")
