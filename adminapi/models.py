@@ -6,10 +6,14 @@ from typing import ClassVar
 
 from django.db import models
 
+from adminapi.arrivals import Arrival
+from adminapi.jobs.models import Job, JobRow
 from ouipost import crypto
 from ouipost.claims import database_now
 from ouipost.ids import MAX_LENGTH, new_id, public_id
 from workspaces.models import User
+
+__all__ = ["Arrival", "Canary", "Heartbeat", "Job", "JobRow", "LoginAttempt", "LoginTurn", "Session"]
 
 SONG = "canary"
 

@@ -17,9 +17,11 @@ from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
 from accounts import calls, connecting, tokens
-from adminapi import logins, restored
+from adminapi import logins, pruning, restored
 from adminapi.heart import SILENCE, WORKER, Heart
-from analytics import discovery, pruning
+from adminapi.jobs import running
+from analytics import discovery
+from analytics import pruning as numbers
 from analytics.sync import Syncer
 from ouipost.api import idempotency
 from ouipost.claims import database_now, engine_time
@@ -55,6 +57,7 @@ CHORES = (
     Chore(name="seal the journal", every=timedelta(seconds=3), work=sealing.seal_new),
     Chore(name="care for webhooks that fail", every=timedelta(seconds=2), work=resting.care),
     Chore(name="replay events", every=timedelta(seconds=5), work=replays.work_on_due),
+    Chore(name="go on with background work", every=timedelta(seconds=1), work=running.work_on_due),
     Chore(name="remove deleted workspaces", every=timedelta(seconds=5), work=workspaces.purge_deleted),
     Chore(name="write the use of keys", every=timedelta(seconds=30), work=usage.flush_shared),
     Chore(name="forget old sign-ins", every=timedelta(hours=1), work=lambda: connecting.forget_old(timezone.now())),
@@ -64,9 +67,10 @@ CHORES = (
     Chore(
         name="find published posts", every=timedelta(hours=1), work=lambda: discovery.discover_all(now=database_now())
     ),
-    Chore(name="forget old numbers", every=timedelta(hours=1), work=lambda: pruning.forget_old(timezone.now())),
+    Chore(name="forget old numbers", every=timedelta(hours=1), work=lambda: numbers.forget_old(timezone.now())),
     Chore(name="tell of accounts that end", every=timedelta(hours=1), work=lambda: expiring.tell(timezone.now())),
     Chore(name="forget old deliveries", every=timedelta(hours=1), work=lambda: events.forget_old(timezone.now())),
+    Chore(name="forget old jobs", every=timedelta(hours=1), work=lambda: pruning.forget_old(timezone.now())),
     Chore(name="forget old network calls", every=timedelta(hours=1), work=lambda: calls.forget_old(timezone.now())),
     Chore(name="sweep orphaned files", every=timedelta(hours=1), work=files.sweep),
 )

@@ -1,23 +1,11 @@
 """Removing what was kept long enough: single readings, and the sums by the hour. The sums by the day stay."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import QuerySet
 
 from analytics.models import HourTotal, Snapshot
-
-AT_ONCE = 2000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Old:
-    """Rows of a kind that are old, and what they are called."""
-
-    name: str
-    rows: "QuerySet[Snapshot] | QuerySet[HourTotal]"
+from ouipost.pruning import Old, remove_all
 
 
 def old(now: datetime) -> tuple[Old, ...]:
@@ -31,11 +19,4 @@ def old(now: datetime) -> tuple[Old, ...]:
 
 def forget_old(now: datetime) -> int:
     """Remove it all, some at a time, each in its own transaction; returns how many rows went."""
-    return sum(removed for each in old(now) for removed in remove(each))
-
-
-def remove(each: Old) -> Iterator[int]:
-    """Remove what is old of one kind, and give how many rows went with each step."""
-    model = each.rows.model
-    while pks := list(each.rows.values_list("pk", flat=True)[:AT_ONCE]):
-        yield model._default_manager.filter(pk__in=pks).delete()[0]
+    return remove_all(old(now))

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,20 +16,24 @@ from posts.intake import InvalidMedia, Processed
 from posts.models import Media, Post
 
 
-def duplicate_post(post: Post, *, actor: Actor, now: datetime) -> Post:
+def duplicate_post(post: Post, *, actor: Actor, now: datetime, and_then: Callable[[Post], None] | None = None) -> Post:
     """Make a draft with the content, overrides, destinations and files of this post; nothing of it is scheduled.
 
     Destinations that have gone since are left out. The files are copied ahead of the transaction, and removed again
-    where that comes to nothing. Raises StorageLimitReached, and InvalidMedia where a stored file is not there any more.
+    where that comes to nothing; `and_then` is called at its end with the draft. Raises StorageLimitReached, and
+    InvalidMedia where a stored file is not there any more.
     """
     with ExitStack() as stack:
         copies = [
             (media, stack.enter_context(_copied(media))) for media in post.files.order_by("position", "pk")
         ]  # each is kept once a row knows it
-        return _write(post, copies, actor=actor, now=now)
+        with transaction.atomic():
+            made = _write(post, copies, actor=actor, now=now)
+            if and_then is not None:
+                and_then(made)
+        return made
 
 
-@transaction.atomic
 def _write(post: Post, copies: list[tuple[Media, files.Stored]], *, actor: Actor, now: datetime) -> Post:
     gone = destinations.resolve(post.workspace, post.destinations, kept=True).missing
     kept = [name for name in post.destinations if name not in gone or name == gone[name]]

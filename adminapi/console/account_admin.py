@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -20,11 +20,13 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from accounts import pauses, services
 from accounts.models import AccountStatus, Pause, PauseScope, SocialAccount
 from accounts.serializers import HASHTAG_SETTINGS
+from adminapi.console import bulk
 from adminapi.console.columns import column
 from adminapi.console.filters import OneNetwork, OneWorkspace, State
 from adminapi.console.pages import member_of_staff
 from adminapi.console.served import ServedAdmin, ServedForm
 from adminapi.console.troubles import troubles_of
+from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH
 from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
@@ -33,7 +35,6 @@ from posts import pausing, removal
 from workspaces.console import OfWorkspaces
 from workspaces.settings import check_settings
 
-MOST_AT_ONCE = 50
 INHERITED = [
     ("", gettext_lazy("as the workspace has it")),
     ("true", gettext_lazy("yes")),
@@ -137,7 +138,10 @@ class SocialAccountAdmin(ServedAdmin[SocialAccount], OfWorkspaces[SocialAccount]
     search_fields = ("name", "username", "id", "remote_id")
     search_help_text = gettext_lazy("Name, user name, or an id.")
     ordering = ("-connected_at", "-id")
-    actions = ("disconnect_all",)
+    actions = (
+        "refresh_all",
+        "disconnect_all",
+    )
     actions_detail = ("reconnect", "refresh", "make_default", "pause", "resume", "disconnect")
     fieldsets = (
         (None, {"fields": ("trouble", "name", "of_network", "of_workspace", "in_state", "is_the_default")}),
@@ -213,13 +217,15 @@ class SocialAccountAdmin(ServedAdmin[SocialAccount], OfWorkspaces[SocialAccount]
 
     @action(description=gettext_lazy("Refresh"), permissions=["change"], icon="refresh")
     def refresh(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
-        actor, rows = Actor.from_request(request), self._row(request, object_id)
+        return self._refresh(request, self._row(request, object_id), back=_back(object_id))
+
+    @admin.action(description=gettext_lazy("Refresh"), permissions=["change"])
+    def refresh_all(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+        return self._refresh(request, rows.filter(disconnected_at=None))
+
+    def _refresh(self, request: HttpRequest, rows: QuerySet[Any], *, back: str = "") -> HttpResponse | None:
         says = _("Its tokens are renewed and its name, picture and followers are read at the network now.")
-
-        def perform(account: SocialAccount) -> None:
-            services.refresh_account(account, actor=actor, now=timezone.now())
-
-        return self.operate(request, rows, perform, title=_("Refresh"), says=says, back=_back(object_id))
+        return bulk.operate(self, request, rows, catalogue.REFRESH, says=says, back=back)
 
     @action(description=gettext_lazy("Make it the default"), permissions=["change"], icon="star")
     def make_default(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
@@ -242,23 +248,13 @@ class SocialAccountAdmin(ServedAdmin[SocialAccount], OfWorkspaces[SocialAccount]
 
     @admin.action(description=gettext_lazy("Disconnect"), permissions=["change"])
     def disconnect_all(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
-        found = rows.filter(disconnected_at=None)
-        return None if self._are_many(request, found) else self._disconnect(request, found)
-
-    def _are_many(self, request: HttpRequest, rows: QuerySet[Any]) -> bool:
-        """Whether these are too many for one request, and say so: a network is asked for each, one after the other."""
-        if rows[: MOST_AT_ONCE + 1].count() <= MOST_AT_ONCE:
-            return False
-        told = _("At most %(most)d at a time: the networks are asked for each.") % {"most": MOST_AT_ONCE}
-        self.message_user(request, told, messages.ERROR)
-        return True
+        return self._disconnect(request, rows.filter(disconnected_at=None))
 
     def _row(self, request: HttpRequest, object_id: str) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.get_queryset(request).filter(pk=self._one(request, object_id).pk)
         return rows
 
     def _disconnect(self, request: HttpRequest, rows: QuerySet[Any], *, back: str = "") -> HttpResponse | None:
-        actor = Actor.from_request(request)
         posts = removal.count_for_accounts(rows)
         says = _("Tokens are revoked at the network and forgotten here. What was published stays.") + " "
         says += ngettext(
@@ -266,11 +262,7 @@ class SocialAccountAdmin(ServedAdmin[SocialAccount], OfWorkspaces[SocialAccount]
             "%(posts)d posts that were not sent yet are cancelled for it.",
             posts,
         ) % {"posts": posts}
-
-        def perform(account: SocialAccount) -> None:
-            services.disconnect(account, actor=actor, now=timezone.now())
-
-        return self.operate(request, rows, perform, title=_("Disconnect"), says=says, back=back)
+        return bulk.operate(self, request, rows, catalogue.DISCONNECT, says=says, back=back)
 
     @action(description=gettext_lazy("Pause"), permissions=["pause"], icon="pause")
     def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -14,6 +14,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from adminapi import arrivals
 from adminapi.console import compose_fields as fields
 from adminapi.console import compose_saving as saving
 from adminapi.console.compose_forms import Sheet, empty_sheet, read_sheet, sheet_of
@@ -79,17 +80,34 @@ def upload(request: HttpRequest) -> HttpResponse:
     is_new = sheet.post is None
     given = request.FILES.get("file")
     media = saving.upload(sheet, given, actor=Actor.from_request(request)) if given else None
-    if media is None or sheet.post is None:
+    draft = _draft(sheet.post, is_new=is_new) if sheet.post else {}
+    if media is None:
         told = [text for texts in sheet.errors.values() for text in texts]
-        return JsonResponse({"refused": told or [_("No file came with the request.")]})
-    return JsonResponse(
-        {
-            "post": sheet.post.pk,
-            "address": reverse("console_compose_post", args=[sheet.post.pk]),
-            "is_new": is_new,
-            "row": render_to_string("console/compose_file.html", {"file": fields.thumbnail(sheet.files[-1])}, request),
-        }
-    )
+        return JsonResponse({"refused": told or [_("No file came with the request.")], **draft})
+    row = render_to_string("console/compose_file.html", {"file": fields.thumbnail(sheet.files[-1])}, request)
+    return JsonResponse({"row": row, **draft})
+
+
+def _draft(post: Post, *, is_new: bool) -> dict[str, Any]:
+    """Return which post the page has become."""
+    return {"post": post.pk, "address": reverse("console_compose_post", args=[post.pk]), "is_new": is_new}
+
+
+@page("posts.manage")
+@require_http_methods(["GET", "HEAD"])
+def awaited(request: HttpRequest, pk: str) -> HttpResponse:
+    """Show what is on its way to a post, and the rows of files that came since the page was made."""
+    post, known = _post(request, pk), set(request.GET.getlist("order"))
+    new = [fields.thumbnail(file) for file in sheet_of(post).files if file.media.pk not in known]
+    context = _awaited(post) | {"new_files": new}
+    headers = {"HX-Trigger": "arrived"} if new else {}
+    return TemplateResponse(request, "console/compose_arrivals.html", context, headers=headers)
+
+
+def _awaited(post: Post | None) -> dict[str, Any]:
+    now = timezone.now()
+    found = [(each, each.is_awaited(now)) for each in arrivals.of(post)] if post else []
+    return {"post": post, "arrivals": found, "is_awaited": any(is_awaited for _, is_awaited in found)}
 
 
 def _workspace(request: HttpRequest, pk: str) -> Workspace | None:
@@ -130,6 +148,7 @@ def _submitted(request: HttpRequest, post: Post | None) -> HttpResponse:
     if done is None:
         return _shown(request, sheet)
     saved, warnings = done
+    arrivals.forget_lost(saved, now=timezone.now())
     messages.success(request, _outcome(saved, do))
     for warning in warnings:
         messages.warning(request, translated(warning))
@@ -175,7 +194,6 @@ def _shown(request: HttpRequest, sheet: Sheet) -> HttpResponse:
         "compose.html",
         title=_("Edit post") if post else _("New post"),
         sheet=sheet,
-        post=post,
         address=reverse("console_compose_post", args=[post.pk]) if post else reverse("console_compose"),
         is_scheduled=post is not None and post.status == PostStatus.SCHEDULED,
         workspaces=None if post else offer(request, sheet.workspace),
@@ -188,6 +206,7 @@ def _shown(request: HttpRequest, sheet: Sheet) -> HttpResponse:
         scheduled=_local(post.scheduled_at, _zone(post)) if post and post.scheduled_at else "",
         zone=_zone(post) if post else "",
         refused=_told(sheet),
+        **_awaited(post),
         accepted=",".join(EXTENSIONS),
         most_characters=MAX_CONTENT,
     )

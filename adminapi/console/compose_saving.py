@@ -9,6 +9,8 @@ from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from adminapi import arrivals
+from adminapi.arrivals import Arrival
 from adminapi.console import compose_words as words
 from adminapi.console.compose_forms import (
     Errors,
@@ -27,6 +29,7 @@ from ouipost.events.journal import Actor
 from ouipost.translating import translated
 from posts import files, schedules, services, uploads
 from posts.destinations import AccountNotConnected
+from posts.intake import clean_filename
 from posts.models import Media, Post, PostStatus, Schedule
 from posts.schedules import ScheduleOnHold
 
@@ -121,23 +124,40 @@ def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor) -> Media
         sheet.refuse({"files": [str(text) for text in checked.errors.get("file", [])]})
     if sheet.errors:
         return None
+    arrival = _awaited(sheet, given, values, actor) if (given.size or 0) > arrivals.SLOW_BYTES else None
     try:
         with uploads.stored(checked.validated_data) as stored:
-            media = in_transaction(lambda: _attach(sheet, stored, values, actor))
+            media = in_transaction(lambda: _attach(sheet, stored, values, actor, arrival))
     except DomainError as error:
-        told = [text for texts in refusal(error, sheet).values() for text in texts]
-        sheet.refuse({"files": [f"{given.name}: {translated(text)}" for text in told]})
+        reasons = [text for texts in refusal(error, sheet).values() for text in texts]
+        told = [f"{given.name}: {translated(text)}" for text in reasons]
+        sheet.refuse({"files": told})
+        if arrival is not None:
+            Arrival.objects.filter(pk=arrival.pk).update(refusal=" ".join(told))
         return None
     sheet.post = media.post
     sheet.files.append(File(media=media, alt_text=media.alt_text))
     return media
 
 
-def _attach(sheet: Sheet, stored: files.Stored, values: dict[str, Any], actor: Actor) -> Media:
-    post = sheet.post
-    if post is None:
-        post, _warnings = services.create_post(sheet.workspace, values=values, actor=actor, now=timezone.now())
-    return files.attach(post, stored, alt_text="", actor=actor)
+def _awaited(sheet: Sheet, given: "UploadedFile[bytes]", values: dict[str, Any], actor: Actor) -> Arrival:
+    """Save the page as a draft ahead of a large file, so that whoever leaves meanwhile finds both."""
+    sheet.post = in_transaction(lambda: _post_of(sheet, values, actor))
+    return arrivals.begin(sheet.post, clean_filename(given.name or ""), now=timezone.now())
+
+
+def _attach(sheet: Sheet, stored: files.Stored, values: dict[str, Any], actor: Actor, arrival: Arrival | None) -> Media:
+    media = files.attach(_post_of(sheet, values, actor), stored, alt_text="", actor=actor)
+    if arrival is not None:
+        Arrival.objects.filter(pk=arrival.pk).delete()
+    return media
+
+
+def _post_of(sheet: Sheet, values: dict[str, Any], actor: Actor) -> Post:
+    """Return the post of the page, or make it: a draft."""
+    if sheet.post is not None:
+        return sheet.post
+    return services.create_post(sheet.workspace, values=values, actor=actor, now=timezone.now())[0]
 
 
 def refusal(error: DomainError, sheet: Sheet) -> Errors:

@@ -15,11 +15,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from adminapi.console import bulk
 from adminapi.console.columns import column
 from adminapi.console.filters import MOST_CHOICES, State
+from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
-from ouipost.events import webhooks
-from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Webhook
 from ouipost.events.operator import ReadOnlyAdmin
 
@@ -106,13 +106,12 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
 
     @admin.action(description=gettext_lazy("Send again"), permissions=["view"])
     def redeliver(self, request: HttpRequest, rows: QuerySet[Delivery]) -> HttpResponse | None:
-        actor = Actor.from_request(request)
         is_page = request.POST.get("from") == "page"
-        return self.operate(
+        return bulk.operate(
+            self,
             request,
             rows,
-            lambda delivery: webhooks.redeliver(delivery, actor=actor),
-            title=_("Send again"),
+            catalogue.REDELIVER,
             says=_("Each is sent once more under the same event id, so that a receiver can tell that it is a repeat."),
             back=reverse("admin:events_delivery_change", args=[rows[0].pk]) if is_page else "",
             carries={"from": "page"} if is_page else {},

@@ -19,9 +19,11 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from adminapi import keys as checks
+from adminapi.console import bulk
 from adminapi.console.charts import Chart, Series
 from adminapi.console.columns import column
 from adminapi.console.served import YES_NO, ServedAdmin, ServedForm, one_of, show_once
+from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
 from ouipost.events.journal import Actor
 from workspaces import keys
@@ -216,13 +218,8 @@ class ApiKeyAdmin(ServedAdmin[ApiKey]):
         return self._revoke(request, rows)
 
     def _revoke(self, request: HttpRequest, rows: QuerySet[Any], *, back: str = "") -> HttpResponse | None:
-        actor = Actor.from_request(request)
         says = _("The next request with it is refused, for good. What it did stays, and so do sign-ins that it made.")
-
-        def perform(key: ApiKey) -> None:
-            keys.revoke_key(key, actor=actor, now=timezone.now())
-
-        return self.operate(request, rows, perform, title=_("Revoke"), says=says, back=back)
+        return bulk.operate(self, request, rows, catalogue.REVOKE_KEYS, says=says, back=back)
 
     def _row(self, request: HttpRequest, object_id: str) -> QuerySet[Any]:
         key = get_object_or_404(ApiKey.objects.present(), pk=object_id)

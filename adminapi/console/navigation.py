@@ -39,6 +39,7 @@ def sidebar(request: HttpRequest) -> list[Entry]:
                 _model(_("Schedules"), "schedule", "posts_schedule", "posts.manage"),
                 _model(_("Accounts"), "share", "accounts_socialaccount", "accounts.manage"),
                 _entry(_("Analytics"), "monitoring", "console_analytics", "analytics.view"),
+                _entry(_("Background work"), "pending_actions", "console_jobs"),
             ],
         },
         {
@@ -51,6 +52,7 @@ def sidebar(request: HttpRequest) -> list[Entry]:
                 _model(_("Webhooks"), "webhook", "events_webhook", "webhooks.manage"),
                 _model(_("Deliveries"), "outbox", "events_delivery", "webhooks.manage"),
                 _entry(_("Pauses"), "pause_circle", "console_pauses", "system.manage"),
+                _entry(_("Old data"), "auto_delete", "console_old_data", "system.manage"),
                 _model(_("Audit log"), "history", "events_event", "audit.view"),
             ],
         },

@@ -23,6 +23,8 @@ class Action:
     says: Any
     states: frozenset[PostStatus]
     perform: Callable[[Post, Actor], Any]
+    perform_and: Callable[[Post, Actor, Callable[[Any], None]], object] | None = None
+    """As of `adminapi.jobs.kinds.Bulk`."""
     look: str = ""
     """The class of its button."""
     icon: str = ""
@@ -61,6 +63,9 @@ ACTIONS = (
         says=_("A new draft is made with the same text, networks and copies of the files. Nothing is sent."),
         states=EVERY,
         perform=lambda post, actor: duplicating.duplicate_post(post, actor=actor, now=database_now()),
+        perform_and=lambda post, actor, settle: duplicating.duplicate_post(
+            post, actor=actor, now=database_now(), and_then=settle
+        ),
         icon="content_copy",
     ),
     Action(

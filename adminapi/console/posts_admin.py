@@ -14,10 +14,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from adminapi.console import post_page
+from adminapi.console import bulk, post_page
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace, PostAccount, PostDays, PostNetwork, PostState, newest
 from adminapi.console.post_actions import ACTIONS, BY_NAME, Action
+from adminapi.jobs import catalogue
 from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
@@ -30,7 +31,7 @@ SEARCHED = 10_000
 UNTITLED = gettext_lazy("(no text)")
 
 
-def bulk(action: Action) -> Any:
+def in_the_list(action: Action) -> Any:
     """Return the same action for posts that were chosen in the list."""
 
     @admin.action(description=action.title, permissions=["view"])
@@ -51,7 +52,7 @@ class PostAdmin(ReadOnlyOfWorkspaces[Post]):
         "The whole id of a post, or a part of its text. Text is looked for in the newest 10,000 posts of what the "
         "filters leave: choose a workspace or days to reach further back."
     )
-    actions = tuple(map(bulk, ACTIONS))
+    actions = tuple(map(in_the_list, ACTIONS))
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("workspace")
@@ -123,9 +124,7 @@ class PostAdmin(ReadOnlyOfWorkspaces[Post]):
 
     def do(self, request: HttpRequest, posts: QuerySet[Post], action: Action) -> HttpResponse | None:
         """Ask, and then do it to each of these posts."""
-        actor = Actor.from_request(request)
-        title, says = str(action.title), str(action.says)
-        return self.operate(request, posts, lambda post: action.perform(post, actor), title=title, says=says)
+        return bulk.operate(self, request, posts, catalogue.POSTS[action.name], says=str(action.says))
 
     def do_one(self, request: HttpRequest, pk: str, name: str) -> HttpResponse:
         """Ask, and then do one thing to one post."""

@@ -4,12 +4,13 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from adminapi.console.pages import show
+from adminapi.console.progress import Progress, percent, show_progress
 from adminapi.webhooks import ReplayInput
 from ouipost.errors import DomainError
 from ouipost.events import replays
@@ -77,10 +78,32 @@ def _form(
 
 
 def progress(request: HttpRequest, webhook: Webhook, pk: str) -> HttpResponse:
-    """Show how far a replay is: a page that asks again by itself, and that can be left."""
+    """Show how far a replay is."""
     replay = get_object_or_404(Replay, pk=pk, webhook=webhook)
-    shown = replay.total or replay.done or 1
-    context: dict[str, Any] = {"webhook": webhook, "replay": replay, "percent": min(100, replay.done * 100 // shown)}
-    if request.headers.get("HX-Request"):
-        return TemplateResponse(request, "console/webhook/progress_part.html", context)
-    return show(request, "webhook/progress.html", title=_("Replay"), **context)
+    deliveries = f"{reverse('admin:events_delivery_changelist')}?webhook__id__exact={webhook.pk}"
+    links = [
+        (_("To the webhook"), reverse("admin:events_webhook_change", args=[webhook.pk])),
+        (_("Its deliveries"), deliveries),
+    ]
+    return show_progress(request, _progress(replay), title=_("Replay"), about=webhook.url, links=links)
+
+
+def _progress(replay: Replay) -> Progress:
+    since, until = (f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (replay.since, replay.until))
+    note = _("From %(since)s to %(until)s UTC") % {"since": since, "until": until}
+    if replay.finished_at is None:
+        says = _("%(done)d of %(total)d events. You can leave this page: it goes on without you.")
+        return Progress(
+            heading=_("The replay is under way"),
+            says=says % {"done": replay.done, "total": replay.total},
+            percent=percent(replay.done, replay.total),
+            is_over=False,
+            note=note,
+        )
+    says = ngettext(
+        "%(done)d event was made due; each delivery tells what came of it.",
+        "%(done)d events were made due; each delivery tells what came of it.",
+        replay.done,
+    )
+    heading = _("The replay is done")
+    return Progress(heading=heading, says=says % {"done": replay.done}, percent=100, is_over=True, note=note)

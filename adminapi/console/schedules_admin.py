@@ -16,9 +16,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import SocialAccount
-from adminapi.console import schedule_form
+from adminapi.console import bulk, schedule_form
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace
+from adminapi.jobs import catalogue
+from adminapi.jobs.kinds import Bulk
 from adminapi.templatetags.console import network_name
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
@@ -108,17 +110,9 @@ class ScheduleAdmin(OfWorkspaces[Schedule]):
             written.errors[""] = words(error)
             return self._show(request, written, schedule=schedule, status=error.status)
         self.message_user(request, _("The schedule was changed."))
-        self._tell_returned(request, len(changed.returned))
+        if told := catalogue.returned(changed):
+            self.message_user(request, told, "WARNING")
         return HttpResponseRedirect(page_of(schedule.pk))
-
-    def _tell_returned(self, request: HttpRequest, count: int) -> None:
-        if count:
-            told = ngettext(
-                "%(count)d post fits no time any more and is a draft now.",
-                "%(count)d posts fit no time any more and are drafts now.",
-                count,
-            )
-            self.message_user(request, told % {"count": count}, "WARNING")
 
     def _show(
         self,
@@ -151,39 +145,24 @@ class ScheduleAdmin(OfWorkspaces[Schedule]):
     @admin.action(description=gettext_lazy("Put on hold"), permissions=["change"])
     def hold(self, request: HttpRequest, rows: QuerySet[Schedule]) -> HttpResponse | None:
         says = _("%(posts)s Nothing goes out of these queues until they are resumed; the order stays.")
-        return self._switch(request, rows, is_active=False, title=_("Put on hold"), says=says)
+        return self._switch(request, rows, catalogue.HOLD, says)
 
     @admin.action(description=gettext_lazy("Resume"), permissions=["change"])
     def resume(self, request: HttpRequest, rows: QuerySet[Schedule]) -> HttpResponse | None:
         says = _("%(posts)s Each gets the next free time that fits it, in its order.")
-        return self._switch(request, rows, is_active=True, title=_("Resume"), says=says)
+        return self._switch(request, rows, catalogue.RESUME, says)
 
-    def _switch(
-        self, request: HttpRequest, rows: QuerySet[Schedule], *, is_active: bool, title: str, says: str
-    ) -> HttpResponse | None:
-        actor = Actor.from_request(request)
-
-        def change(schedule: Schedule) -> None:
-            values = {"is_active": is_active}
-            changed = schedules.update_schedule(schedule, values=values, actor=actor, now=timezone.now())
-            self._tell_returned(request, len(changed.returned))
-
+    def _switch(self, request: HttpRequest, rows: QuerySet[Schedule], kind: Bulk, says: str) -> HttpResponse | None:
         told = says % {"posts": _told_waiting(rows)}
         back = page_of(rows[0].pk) if request.POST.get("from") == "page" else ""
         carries = {"from": "page"} if back else {}
-        return self.operate(request, rows, change, title=title, says=told, back=back, carries=carries)
+        return bulk.operate(self, request, rows, kind, says=told, back=back, carries=carries)
 
     @admin.action(description=gettext_lazy("Delete"), permissions=["change"])
     def delete_schedules(self, request: HttpRequest, rows: QuerySet[Schedule]) -> HttpResponse | None:
-        actor = Actor.from_request(request)
         told = _("%(posts)s They return to draft and keep their text. The schedule itself is gone for good.")
-        return self.operate(
-            request,
-            rows,
-            lambda schedule: schedules.delete_schedule(schedule, actor=actor),
-            title=_("Delete"),
-            says=told % {"posts": _told_waiting(rows)},
-        )
+        says = told % {"posts": _told_waiting(rows)}
+        return bulk.operate(self, request, rows, catalogue.DELETE_SCHEDULES, says=says)
 
 
 def page_of(pk: str) -> str:

@@ -19,9 +19,11 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from adminapi.console import bulk
 from adminapi.console.columns import column
 from adminapi.console.pages import show
 from adminapi.console.served import YES_NO, ServedAdmin, ServedForm, one_of
+from adminapi.jobs import catalogue
 from adminapi.passwords import PASSWORD_LENGTH, TooManyLogins, hash_password, require_good
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
@@ -222,19 +224,11 @@ class UserAdmin(ServedAdmin[User]):
     @admin.action(description=gettext_lazy("Deactivate"), permissions=["change"])
     def deactivate_all(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
         says = _("They cannot log in any more, and their sessions end at once. They can be activated again.")
-        return self._make(request, rows, title=_("Deactivate"), says=says, is_active=False)
+        return bulk.operate(self, request, rows, catalogue.DEACTIVATE, says=says)
 
     @admin.action(description=gettext_lazy("Activate"), permissions=["change"])
     def activate_all(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
-        return self._make(request, rows, title=_("Activate"), says=_("They can log in again."), is_active=True)
-
-    def _make(self, request: HttpRequest, rows: QuerySet[Any], *, is_active: bool, **texts: str) -> HttpResponse | None:
-        actor = Actor.from_request(request)
-
-        def perform(user: User) -> None:
-            users.update_user(user, values={"is_active": is_active}, actor=actor, now=timezone.now())
-
-        return self.operate(request, rows, perform, title=texts["title"], says=texts["says"])
+        return bulk.operate(self, request, rows, catalogue.ACTIVATE, says=_("They can log in again."))
 
 
 def _back(object_id: str) -> str:

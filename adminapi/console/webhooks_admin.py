@@ -22,9 +22,10 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from adminapi.console import replay_pages
+from adminapi.console import bulk, replay_pages
 from adminapi.console.columns import column
 from adminapi.console.served import show_once
+from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH
 from adminapi.templatetags.console import state
 from adminapi.webhooks import unknown_workspaces
@@ -199,15 +200,8 @@ class WebhookAdmin(OperatorAdmin[Webhook]):
 
     @admin.action(description=gettext_lazy("Send a test"), permissions=["change"])
     def send_test(self, request: HttpRequest, rows: QuerySet[Webhook]) -> HttpResponse | None:
-        actor = Actor.from_request(request)
-        return self.operate(
-            request,
-            rows,
-            lambda webhook: webhooks.send_test(webhook, actor=actor),
-            title=_("Send a test"),
-            says=_("An event of the type webhook.test is sent at once. Its delivery tells what came of it."),
-            **_origin(request, rows),
-        )
+        says = _("An event of the type webhook.test is sent at once. Its delivery tells what came of it.")
+        return bulk.operate(self, request, rows, catalogue.TEST_WEBHOOKS, says=says, **_origin(request, rows))
 
     @admin.action(description=gettext_lazy("Give another secret"), permissions=["change"])
     def rotate_secret(self, request: HttpRequest, rows: QuerySet[Webhook]) -> HttpResponse | None:
@@ -229,16 +223,8 @@ class WebhookAdmin(OperatorAdmin[Webhook]):
 
     @admin.action(description=gettext_lazy("Delete"), permissions=["change"])
     def delete_webhooks(self, request: HttpRequest, rows: QuerySet[Webhook]) -> HttpResponse | None:
-        actor = Actor.from_request(request)
-        return self.operate(
-            request,
-            rows,
-            lambda webhook: webhooks.delete_webhook(webhook, actor=actor, now=timezone.now()),
-            title=_("Delete"),
-            says=_(
-                "Nothing is sent there any more, what waits included. Its deliveries are removed in the background."
-            ),
-        )
+        says = _("Nothing is sent there any more, what waits included. Its deliveries are removed in the background.")
+        return bulk.operate(self, request, rows, catalogue.DELETE_WEBHOOKS, says=says)
 
     def _find(self, request: HttpRequest, pk: str) -> Webhook:
         if not self.has_change_permission(request):

@@ -24,6 +24,7 @@ from unfold.widgets import (
 )
 
 from accounts.models import PauseScope, SocialAccount
+from adminapi.console import removals
 from adminapi.console.columns import column
 from adminapi.console.pages import member_of_staff
 from adminapi.console.served import ServedAdmin, ServedForm, one_of
@@ -205,7 +206,7 @@ class WorkspaceAdmin(ServedAdmin[Workspace]):
         def perform(row: Workspace) -> None:
             services.delete_workspace(row, actor=actor, now=timezone.now())
 
-        back = reverse("admin:workspaces_workspace_changelist")
+        back = removals.page_of(workspace.pk)
         says = _what_goes(workspace)
         return self.operate(request, rows, perform, title=_("Delete"), says=says, back=back)
 

@@ -20,11 +20,12 @@ from unfold.admin import ModelAdmin, TabularInline
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
 from ouipost.events.paging import BoundedPaginator
+from ouipost.ids import new_id
 from ouipost.translating import translated
 
 M = TypeVar("M", bound=Model)
 MOST_ROWS = 500
-"""Rows that one action takes: it is one request, and each row a transaction."""
+"""Rows that one action takes within a request: each is a transaction."""
 NAMED = 20
 
 
@@ -57,6 +58,7 @@ class OperatorAdmin(ModelAdmin[M]):
         says: str,
         back: str = "",
         carries: Mapping[str, str] | None = None,
+        most: int = MOST_ROWS,
     ) -> HttpResponse | None:
         """Say what will happen and ask; then do it to each row by itself, and tell what became of each.
 
@@ -64,8 +66,8 @@ class OperatorAdmin(ModelAdmin[M]):
         what was typed, and comes again with the answer. A row that a service refuses is told with the reason, and
         stands in the way of no other.
         """
-        if rows[: MOST_ROWS + 1].count() > MOST_ROWS:
-            told = _("At most %(most)d at a time: choose fewer, or narrow the list down.") % {"most": MOST_ROWS}
+        if rows[: most + 1].count() > most:
+            told = _("At most %(most)d at a time: choose fewer, or narrow the list down.") % {"most": most}
             self.message_user(request, told, messages.ERROR)
             return None
         if "confirmed" not in request.POST:
@@ -85,6 +87,7 @@ class OperatorAdmin(ModelAdmin[M]):
             "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
             "across": request.POST.get("select_across", "0"),
             "names": chosen[:NAMED],
+            "key": new_id("form"),
             "more": max(rows.count() - NAMED, 0),
         }
         around = self.admin_site.each_context(request)

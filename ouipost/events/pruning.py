@@ -4,32 +4,37 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from ouipost.events.models import Delivery, DeliveryAttempt, Message, Replay, Webhook
+from ouipost.pruning import Old, remove_all
 
 KEPT = timedelta(days=30)
-AT_ONCE = 1_000
 
 
-def forget_old(now: datetime) -> int:
-    """Remove it all, some at a time, each in its own transaction; returns how many deliveries went."""
-    old = Message.objects.filter(created_at__lt=now - KEPT).order_by("created_at")
-    removed = 0
-    while messages := list(old.values_list("pk", flat=True)[:AT_ONCE]):
-        removed += _remove(list(Delivery.objects.filter(message__in=messages).values_list("pk", flat=True)))
-        Message.objects.filter(pk__in=messages).delete()
-    Replay.objects.filter(created_at__lt=now - KEPT).delete()
-    return removed + sum(
-        _remove_all(pk) for pk in Webhook.objects.exclude(deleted_at=None).values_list("pk", flat=True)
+def old(now: datetime) -> tuple[Old, ...]:
+    """Return what can go: a message with its deliveries, deliveries of a deleted webhook before the webhook itself."""
+    before, deleted = now - KEPT, Webhook.objects.exclude(deleted_at=None)
+    theirs = Delivery.objects.filter(webhook__in=list(deleted.values_list("pk", flat=True)))
+    return (
+        Old(
+            name="messages",
+            rows=Message.objects.filter(created_at__lt=before).order_by("created_at", "pk"),
+            take_along=_forget_deliveries,
+        ),
+        Old(name="replays", rows=Replay.objects.filter(created_at__lt=before).order_by("pk")),
+        Old(name="deliveries", rows=theirs.order_by("pk"), take_along=_forget_attempts),
+        Old(name="webhooks", rows=deleted.order_by("pk")),
     )
 
 
-def _remove_all(webhook: str) -> int:
-    removed = 0
-    while rows := list(Delivery.objects.filter(webhook=webhook).values_list("pk", flat=True)[:AT_ONCE]):
-        removed += _remove(rows)
-    Webhook.objects.filter(pk=webhook).delete()
-    return removed
+def forget_old(now: datetime) -> int:
+    """Remove it all, some at a time, each in its own transaction; returns how many rows went."""
+    return remove_all(old(now))
 
 
-def _remove(deliveries: Sequence[str]) -> int:
+def _forget_deliveries(messages: Sequence[str]) -> None:
+    deliveries = list(Delivery.objects.filter(message__in=messages).values_list("pk", flat=True))
+    _forget_attempts(deliveries)
+    Delivery.objects.filter(pk__in=deliveries).delete()
+
+
+def _forget_attempts(deliveries: Sequence[str]) -> None:
     DeliveryAttempt.objects.filter(delivery__in=deliveries).delete()
-    return Delivery.objects.filter(pk__in=deliveries).delete()[0]

@@ -9,8 +9,9 @@ from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from analytics import pruning
+from analytics import pruning as numbers
 from analytics.models import AccountDay, DayTotal, HourTotal, InstallationDay, Snapshot, TargetDay, TargetNumbers
+from ouipost import pruning
 from tests.analytics.paper import connect, make_published
 from tests.factories import NOW
 from workspaces.models import Workspace
@@ -87,7 +88,7 @@ def test_what_is_older_goes_and_what_is_younger_and_every_sum_by_the_day_stays(w
     ]
     assert ages(HourTotal.objects, "hour") == ages(Snapshot.objects, "read_at") == [A_DAY, limit]
     assert kept() == before
-    assert run() == ["Removed 0 hours.", "Removed 0 snapshots."]
+    assert run() == ["There is nothing to remove."]
 
 
 def test_the_operator_may_keep_them_longer(workspace: Workspace, settings: Settings) -> None:
@@ -104,9 +105,9 @@ def test_it_goes_step_by_step_the_oldest_first_and_a_run_that_was_stopped_is_gon
 ) -> None:
     monkeypatch.setattr(pruning, "AT_ONCE", 2)
     make_readings(workspace, *(number * A_DAY for number in range(35, 45)))
-    hours, _ = pruning.old(NOW)
+    hours, _ = numbers.old(NOW)
 
-    assert next(iter(pruning.remove(hours))) == 2  # and whoever removes is stopped here
+    assert next(iter(hours.remove())) == 2  # and whoever removes is stopped here
 
     assert ages(HourTotal.objects, "hour")[-1] == 42 * A_DAY
     assert run() == [
@@ -125,6 +126,6 @@ def test_it_goes_step_by_step_the_oldest_first_and_a_run_that_was_stopped_is_gon
 def test_a_worker_removes_the_same(workspace: Workspace) -> None:
     make_readings(workspace, A_DAY, 40 * A_DAY)
 
-    assert (pruning.forget_old(NOW), pruning.forget_old(NOW)) == (2, 0)
+    assert (numbers.forget_old(NOW), numbers.forget_old(NOW)) == (2, 0)
 
     assert ages(HourTotal.objects, "hour") == ages(Snapshot.objects, "read_at") == [A_DAY]

@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts import registry
 from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import Tokens
+from adminapi.jobs import running
 from ouipost.events.models import Event
 from posts import pausing
 from posts.models import Post
@@ -206,7 +207,7 @@ def test_disconnecting_says_how_many_posts_it_cancels_and_asks(
     assert (event.details["cancelled"], event.user_email) == (3, "editor@example.com")
 
 
-def test_several_accounts_are_disconnected_at_once_after_a_question(
+def test_several_accounts_are_disconnected_in_the_background_after_a_question_for_each_asks_its_network(
     editor: Client, workspace: Workspace, network: FakeNetwork
 ) -> None:
     pages = [make_account(workspace), make_account(workspace, remote_id="2", default_of=None)]
@@ -215,22 +216,13 @@ def test_several_accounts_are_disconnected_at_once_after_a_question(
 
     asked = editor.post(LIST, chosen)
     editor.post(LIST, chosen | {"confirmed": "1"})
+    within = (SocialAccount.objects.connected().count(), list(network.calls))
+    running.work_on_due()
 
     assert "1 post that was not sent yet is cancelled for it." in text(asked)
+    assert within == (2, [])
     assert not SocialAccount.objects.connected().exists()
     assert Post.objects.get().status in ("draft", "cancelled")
-
-
-def test_not_more_accounts_are_taken_at_once_than_networks_can_be_asked_in_a_request(
-    boss: Client, workspace: Workspace, network: FakeNetwork
-) -> None:
-    pages = [make_account(workspace, remote_id=str(number), default_of=None) for number in range(51)]
-    chosen = {"action": "disconnect_all", "_selected_action": [page.pk for page in pages], "confirmed": "1"}
-
-    page = boss.post(LIST, chosen, follow=True)
-
-    assert "At most 50 at a time" in " ".join(str(each) for each in page.context["messages"])
-    assert (SocialAccount.objects.connected().count(), network.calls) == (51, [])
 
 
 def test_another_account_becomes_the_default(editor: Client, workspace: Workspace) -> None:

@@ -13,11 +13,14 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver
 
 from adminapi.console.urls import urlpatterns
+from adminapi.jobs.models import Job
+from ouipost.events.journal import SYSTEM
 from posts.models import Post
 from tests.console.world import make_world
-from tests.factories import make_user
+from tests.factories import NOW, make_user, make_workspace
 from workspaces.models import Membership, Role, User, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS, CONSOLE_PERMISSIONS
+from workspaces.services import delete_workspace
 
 pytestmark = [pytest.mark.thorough, pytest.mark.any_database]
 MOST_QUERIES = 20
@@ -41,6 +44,7 @@ class Place:
 def places(db: None) -> list[Place]:
     """Every address, with a row where it names one."""
     make_world()
+    delete_workspace(make_workspace(name="Closed"), actor=SYSTEM, now=NOW)
     return [*_of_models(), *_of_our_own()]
 
 
@@ -74,11 +78,16 @@ def _model_at(prefix: str) -> tuple[str, Any]:
 
 
 def _of_our_own() -> Iterator[Place]:
-    post = Post.objects.order_by("pk").first()
+    named = {
+        "pk": Post.objects.all(),
+        "job": Job.objects.all(),
+        "workspace": Workspace.objects.exclude(deleted_at=None),
+    }
+    rows = {name: found.order_by("pk").first() for name, found in named.items()}
     for pattern in urlpatterns:
         route = str(pattern.pattern)
         for name in pattern.pattern.converters:
-            route = _filled(route, name, getattr(post, "pk", ""))
+            route = _filled(route, name, getattr(rows[name], "pk", ""))
         permission = getattr(pattern.callback, "console_permission", None)
         yield Place(name=pattern.name or route, address=f"/console/{route}", permission=permission)
 

@@ -1,12 +1,17 @@
 """Workspaces in the console: settings as fields, members, and a deletion that says what goes."""
 
+import re
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from ouipost.events.models import Event
+from posts import counts
+from tests.analytics.readings import publish
 from tests.factories import NOW, make_account, make_post, make_schedule, make_user, make_workspace
+from workspaces import services
 from workspaces.models import Membership, Role, User, Workspace
 
 LIST = "/console/workspaces/workspace/"
@@ -155,8 +160,55 @@ def test_deleting_says_what_goes_with_it_and_asks(boss: Client) -> None:
     assert "accounts (1)" in asked
     assert "schedules (1)" in asked
     assert "never sent then: 2." in asked
-    assert (before, Workspace.objects.present().count(), done["Location"]) == (1, 0, LIST)
+    assert (before, Workspace.objects.present().count(), done["Location"]) == (1, 0, removal_of(workspace))
     assert Event.objects.get(type="workspace.deleted").user_email == "admin@example.com"
+
+
+def removal_of(workspace: Workspace) -> str:
+    return reverse("console_removal", args=[workspace.pk])
+
+
+def progress_of(browser: Client, workspace: Workspace) -> tuple[str, str]:
+    """Return what the bar and the sentence of the removal's page say."""
+    page = text(browser.get(removal_of(workspace)))
+    found = re.search(r'<p>([^<]*)</p>\s*<progress [^>]*value="(\d+)"', page)
+    assert found is not None, page
+    return found[2], found[1]
+
+
+def test_the_page_of_a_removal_says_how_far_it_is_until_nothing_is_left(boss: Client) -> None:
+    workspace = make_workspace()
+    publish(make_account(workspace), at=NOW)
+    make_post(workspace)
+    counts.changed(workspace.pk, 0)
+    boss.post(page_of(workspace, "delete_workspace"), {"confirmed": "1"})
+
+    told = [progress_of(boss, workspace)]
+    may_be_left = "You can leave this page" in text(boss.get(removal_of(workspace)))
+    listed = removal_of(workspace) in text(boss.get(reverse("console_jobs")))
+    while not services.purge_deleted():
+        told.append(progress_of(boss, workspace))
+    told.append(progress_of(boss, workspace))
+
+    assert list(dict.fromkeys(told)) == [
+        ("0", "Left of its posts: 2 of 2. Left of what was read of them: 1 of 1."),
+        ("50", "Left of its posts: 2 of 2. Left of what was read of them: 0 of 1."),
+        ("100", "Nothing of it is left here. What was published stays at the networks."),
+    ]
+    assert (may_be_left, listed) == (True, True)
+    assert removal_of(workspace) not in text(boss.get(reverse("console_jobs")))
+
+
+def test_only_who_deleted_a_workspace_and_administrators_see_its_removal(boss: Client) -> None:
+    workspace = make_workspace()
+    browser, _ = manager_of(workspace)
+    other = make_user(email="o@example.com", role=Role.EDITOR, permissions=["workspaces.manage"])
+    browser.post(page_of(workspace, "delete_workspace"), {"confirmed": "1"})
+
+    clients = (browser, boss, browser_of(other))
+
+    assert [each.get(removal_of(workspace)).status_code for each in clients] == [200, 200, 404]
+    assert [removal_of(workspace) in text(each.get("/console/jobs/")) for each in clients] == [True, True, False]
 
 
 def test_nobody_changes_or_deletes_a_workspace_that_is_not_theirs(db: None) -> None:

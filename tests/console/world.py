@@ -1,6 +1,8 @@
 """An installation with one row at least of everything that the console shows."""
 
-from ouipost.events.journal import SYSTEM, record
+from adminapi.jobs import running
+from adminapi.jobs.catalogue import POSTS
+from ouipost.events.journal import SYSTEM, Actor, record
 from tests.analytics.readings import publish
 from tests.factories import (
     NOW,
@@ -28,4 +30,6 @@ def make_world() -> None:
     Membership.objects.create(workspace=workspace, user=make_user(email="member@example.com"))
     record("updated", post, actor=SYSTEM)
     publish(account, at=NOW)
+    actor = Actor(user_id="user_1", user_email="gone@example.com")
+    running.begin(POSTS["unschedule"], [(post.pk, "Fresh bread")], key="form_1", total=1, actor=actor, now=NOW)
     make_delivery(make_webhook())

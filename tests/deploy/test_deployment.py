@@ -61,7 +61,7 @@ def test_every_command_line_is_understood(command: list[str]) -> None:
     match command:
         case ["python", "manage.py", name, *options]:
             load_command_class(get_commands()[name], name).create_parser("manage.py", name).parse_args(options)
-        case ["celery", "-A", "ouipost", name, *options]:
+        case ["celery", "-A", "ouipost", "--quiet", name, *options] | ["celery", "-A", "ouipost", name, *options]:
             CELERY[name].make_context(name, list(options), obj=_celery(), resilient_parsing=False)
         case _:
             pytest.fail(f"Nothing is known of {command}")

@@ -6,13 +6,15 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
-from analytics.pruning import Old, old, remove
+from adminapi.pruning import old
+from ouipost.pruning import Old
 
 
 class Command(OperatorCommand):
     help = (
-        "Remove single readings and sums by the hour that are older than KEEP_SNAPSHOTS_DAYS (36); sums by the day "
-        "stay. A worker does the same every hour."
+        "Remove what was kept long enough: single readings and sums by the hour after KEEP_SNAPSHOTS_DAYS (36), what "
+        "webhooks were told and ended background work after a month. Sums by the day and the audit log stay. A worker "
+        "does the same every hour."
     )
     details = """
 Examples:
@@ -29,18 +31,22 @@ Always exits with 0."""
         self.is_quiet = options["json"]
         counts: dict[str, int] = {}
         for each in old(timezone.now()):
+            if not (total := each.rows.count()):
+                continue
             if options["dry_run"]:
-                counts[each.name] = each.rows.count()
-                self.say(f"Would remove {counts[each.name]} {each.name}.")
+                counts[each.name] = total
+                self.say(f"Would remove {total} {each.name}.")
             else:
-                counts[each.name] = self._remove(each)
+                counts[each.name] = self._remove(each, total)
+        if not counts:
+            self.say("There is nothing to remove.")
         if self.is_quiet:
             self.show({"would_remove" if options["dry_run"] else "removed": counts})
 
-    def _remove(self, each: Old) -> int:
+    def _remove(self, each: Old, total: int) -> int:
         """Remove step by step; a run that is stopped leaves whole steps, and the next one goes on."""
-        total, removed = each.rows.count(), 0
-        for step in remove(each):
+        removed = 0
+        for step in each.remove():
             removed += step
             self.say(f"{removed} of {total} {each.name} removed")
         self.say(f"Removed {removed} {each.name}.")

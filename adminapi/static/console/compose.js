@@ -15,12 +15,14 @@
   // Files are sent one after the other: the first may make the draft that the others belong to.
   let line = Promise.resolve();
   let waiting = 0;
+  let onTheWay = 0;
 
   function take(chosen) {
     for (const file of chosen) {
       const row = uploads.appendChild(document.createElement("li"));
       row.className = "op-compose-upload";
       waiting += 1;
+      onTheWay += 1;
       show(row, file.name, text("Waiting"), 0);
       line = line.then(() => send(file, row)).finally(() => { waiting -= 1; });
     }
@@ -42,6 +44,7 @@
       body.delete("file");
       body.append("file", file);
       const request = new XMLHttpRequest();
+      request.upload.addEventListener("loadend", () => { onTheWay -= 1; });
       request.upload.addEventListener("progress", (event) => {
         const percent = Math.floor((100 * event.loaded) / event.total);
         const sent = percent >= 100;
@@ -56,6 +59,7 @@
 
   function settle(request, file, row) {
     const answer = request.status === 200 ? request.response : null;
+    if (answer?.is_new) becomeDraft(answer);
     if (!answer || answer.refused) {
       refuse(row, file, answer ? answer.refused : [text("Failed")]);
       return;
@@ -63,7 +67,6 @@
     row.remove();
     files.insertAdjacentHTML("beforeend", answer.row);
     said.textContent = text("Added", { name: file.name });
-    if (answer.is_new) becomeDraft(answer);
     changed(files);
   }
 
@@ -110,6 +113,9 @@
     event.preventDefault();
     take([...event.dataTransfer.files]);
   });
+  // What was not sent whole is lost with the page; what was comes to the draft by itself.
+  window.addEventListener("beforeunload", (event) => { if (onTheWay) event.preventDefault(); });
+
   // A button waits for the files that are on their way, so that they are on the post when it goes out; pressed twice,
   // it counts once.
   let isSent = false;

@@ -1,0 +1,60 @@
+"""Large files on their way to a post: whoever sent one may leave, and sees later what became of it."""
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.db import models
+
+from ouipost.ids import public_id
+from ouipost.pruning import Old
+from posts.models import Post
+
+SLOW_BYTES = 5_000_000
+"""A file that is larger takes so long to be looked into that people leave meanwhile."""
+LONGEST = timedelta(minutes=15)
+"""One that is looked into for longer was cut short: its process is gone."""
+KEPT = timedelta(days=1)
+
+
+class Arrival(models.Model):
+    """A file that was sent whole and is being looked into, or was refused. One that is on its post has no row."""
+
+    id = public_id("arr")
+    post_id = models.CharField(max_length=45)
+    filename = models.CharField(max_length=255)
+    began_at = models.DateTimeField()
+    refusal = models.TextField(blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["post_id", "began_at"], name="arrival_of_post"),
+            models.Index(fields=["began_at"], name="arrival_began"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.filename} for {self.post_id}"
+
+    def is_awaited(self, now: datetime) -> bool:
+        """Whether it may still come."""
+        return not self.refusal and self.began_at > now - LONGEST
+
+
+def begin(post: Post, filename: str, *, now: datetime) -> Arrival:
+    """Note that a file of this post is being looked into."""
+    return Arrival.objects.create(post_id=post.pk, filename=filename[:255], began_at=now)
+
+
+def of(post: Post) -> "list[Arrival]":
+    """Return what is on its way to a post, or did not come, as it was sent."""
+    return list(Arrival.objects.filter(post_id=post.pk).order_by("began_at", "pk"))
+
+
+def forget_lost(post: Post, *, now: datetime) -> None:
+    """Forget what did not come to a post: somebody has read it and gone on."""
+    lost = [each.pk for each in of(post) if not each.is_awaited(now)]
+    Arrival.objects.filter(pk__in=lost).delete()
+
+
+def old(now: datetime) -> Old:
+    """Return those that nobody came back for."""
+    return Old(name="arrivals", rows=Arrival.objects.filter(began_at__lt=now - KEPT).order_by("began_at", "pk"))

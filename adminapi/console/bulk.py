@@ -1,0 +1,70 @@
+"""What is done to the rows of a list: at once to a few, and to many as a job that goes on without whoever asked."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from adminapi.jobs import running
+from adminapi.jobs.kinds import Bulk
+from adminapi.jobs.models import Job
+from ouipost.events.journal import Actor
+from ouipost.events.operator import OperatorAdmin
+from ouipost.ids import MAX_LENGTH, new_id
+
+FEW = 20
+"""So many rows are done within the request, but only one where a network is asked."""
+MOST = 10_000
+
+
+def operate(
+    page: OperatorAdmin[Any],
+    request: HttpRequest,
+    rows: "QuerySet[Any]",
+    kind: Bulk,
+    *,
+    says: str,
+    back: str = "",
+    carries: Mapping[str, str] | None = None,
+) -> HttpResponse | None:
+    """Say what will happen and ask; then do it, or begin to do it and show how far it is."""
+    if begun := already_begun(request):
+        return HttpResponseRedirect(page_of(begun))
+    count = rows[: MOST + 1].count()
+    is_long = count > (1 if kind.asks_network else FEW)
+    if is_long and count <= MOST and "confirmed" in request.POST:
+        found = ((row.pk, str(row)) for row in rows.prefetch_related(None).iterator())
+        job = running.begin(kind, found, total=count, **form_of(request))
+        return HttpResponseRedirect(page_of(job))
+    if is_long:
+        says = f"{says} {_('It goes on in the background: you can leave, and see how far it is.')}"
+
+    def perform(row: Any) -> None:
+        if told := kind.tell(kind.perform(row, actor)):
+            page.message_user(request, told, messages.WARNING)
+
+    actor = Actor.from_request(request)
+    title = str(kind.title)
+    return page.operate(request, rows, perform, title=title, says=says, back=back, carries=carries, most=MOST)
+
+
+def form_of(request: HttpRequest) -> dict[str, Any]:
+    """Return who begins a job, when, and by which form."""
+    key = request.POST.get("key", "")[:MAX_LENGTH] or new_id("form")
+    return {"key": key, "actor": Actor.from_request(request), "now": timezone.now()}
+
+
+def already_begun(request: HttpRequest) -> Job | None:
+    """Return the job that this form has begun before: it may be sent twice."""
+    key = request.POST.get("key", "")
+    return Job.objects.filter(key=key, user_id=request.user.pk).first() if key else None
+
+
+def page_of(job: Job) -> str:
+    """Return the address of the page that shows how far a job is."""
+    return reverse("console_job", args=[job.pk])

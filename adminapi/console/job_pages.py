@@ -1,0 +1,132 @@
+"""Background work in the console: what there is of it, how far each is, and stopping one."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from adminapi.console import removals
+from adminapi.console.bulk import already_begun, form_of, page_of
+from adminapi.console.pages import member_of_staff, page, show
+from adminapi.console.progress import Progress, percent, show_progress
+from adminapi.jobs import catalogue, prune, running
+from adminapi.jobs.models import Job, JobRow, JobStatus
+from ouipost.events.journal import Actor
+from ouipost.ids import new_id
+
+LISTED = 50
+TOLD = 100
+
+
+@page(None)
+def jobs(request: HttpRequest) -> HttpResponse:
+    """List the latest work that whoever asks may see."""
+    user = member_of_staff(request)
+    found = catalogue.open_to(user).order_by("-created_at", "-pk")[:LISTED]
+    rows = [{"job": job, "title": title_of(job), "address": page_of(job)} for job in found]
+    context: dict[str, Any] = {"rows": rows, "removals": removals.open_to(user)}
+    return show(request, "jobs.html", title=_("Background work"), **context)
+
+
+@page(None)
+def job(request: HttpRequest, job: str) -> HttpResponse:
+    """Show how far a job is, and what could not be done."""
+    found = _find(request, job)
+    links = [(_("All background work"), reverse("console_jobs"))]
+    stop = reverse("console_job_stop", args=[found.pk])
+    about = _("Begun by %(who)s") % {"who": found.user_email}
+    return show_progress(request, _progress(found), title=title_of(found), about=about, links=links, stop=stop)
+
+
+@page(None)
+def stop(request: HttpRequest, job: str) -> HttpResponse:
+    """Ask, and then let nothing more of a job be done."""
+    found = _find(request, job)
+    if request.method == "POST" and "confirmed" not in request.POST and not found.is_over:
+        says = _("What was done stays done. The rest is left as it is.")
+        return show(
+            request, "confirm.html", title=_("Stop it"), says=says, names=[title_of(found)], back=page_of(found)
+        )
+    if request.method == "POST":
+        running.stop(found, actor=Actor.from_request(request), now=timezone.now())
+    return HttpResponseRedirect(page_of(found))
+
+
+@page(prune.PRUNE.permission)
+def old_data(request: HttpRequest) -> HttpResponse:
+    """Say what is old enough to go; ask, and begin to remove it."""
+    if begun := already_begun(request):
+        return HttpResponseRedirect(page_of(begun))
+    found = prune.look(timezone.now())
+    present = [each for each in found if each.count]
+    if request.method != "POST" or not present:
+        return show(request, "old_data.html", title=_("Old data"), kinds=found, is_any=bool(present))
+    if "confirmed" not in request.POST:
+        says = _("It is removed for good, and goes on in the background: you can leave, and see how far it is.")
+        names = [f"{each.title}: {_number(each.count)}" for each in present]
+        asked: dict[str, Any] = {"says": says, "names": names, "key": new_id("form"), "back": request.path}
+        return show(request, "confirm.html", title=str(prune.PRUNE.title), **asked)
+    subjects = [(each.name, str(each.title)) for each in present]
+    total = sum(each.count for each in present)
+    return HttpResponseRedirect(page_of(running.begin(prune.PRUNE, subjects, total=total, **form_of(request))))
+
+
+def title_of(job: Job) -> str:
+    """Return what a job does, as its button was called."""
+    kind = catalogue.find(job.kind)
+    return str(kind.title) if kind else job.kind
+
+
+def _find(request: HttpRequest, pk: str) -> Job:
+    found: Job = get_object_or_404(catalogue.open_to(member_of_staff(request)), pk=pk)
+    return found
+
+
+def _progress(job: Job) -> Progress:
+    rows = _worth_telling(job)
+    return Progress(
+        heading=f"{title_of(job)}: {job.get_status_display()}",
+        says=_says(job),
+        percent=100 if job.status == JobStatus.DONE else percent(job.done + job.refused, job.total),
+        is_over=job.is_over,
+        note=_note(job),
+        told=[(row.name, row.note or _number(row.done)) for row in rows[:TOLD]],
+        more=max(rows.count() - TOLD, 0),
+    )
+
+
+def _says(job: Job) -> str:
+    says = _("%(done)s of %(total)s done.") % {"done": _number(job.done), "total": _number(job.total)}
+    if job.refused:
+        told = ngettext("%(refused)d could not be done.", "%(refused)d could not be done.", job.refused)
+        says = f"{says} {told % {'refused': job.refused}}"
+    return says
+
+
+def _note(job: Job) -> str:
+    match job.status:
+        case JobStatus.WORKING:
+            return _("You can leave this page: it goes on without you.")
+        case JobStatus.STOPPED:
+            return _("It was stopped: the rest was left as it is.")
+        case JobStatus.REFUSED:
+            return _("Whoever began it may not do this any more: the rest was left as it is.")
+    return ""
+
+
+def _worth_telling(job: Job) -> "QuerySet[JobRow]":
+    """Match the rows that there is something to say of, the refused ones first; of old rows all: how many went."""
+    rows = JobRow.objects.filter(job=job)
+    if job.kind == prune.PRUNE.name:
+        return rows.order_by("place")
+    return rows.exclude(note="").order_by("-status", "place")
+
+
+def _number(count: int) -> str:
+    return number_format(count, force_grouping=True)

@@ -1,0 +1,170 @@
+"""Every kind of job that there is, by its name."""
+
+from functools import partial
+from typing import Any
+
+from django.db.models import Model, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from accounts import services as accounts
+from accounts.models import SocialAccount
+from adminapi.console.post_actions import ACTIONS
+from adminapi.jobs.kinds import Bulk, Kind
+from adminapi.jobs.models import Job
+from adminapi.jobs.prune import PRUNE
+from ouipost.events import webhooks
+from ouipost.events.journal import Actor
+from ouipost.events.models import Delivery, Webhook
+from posts import schedules
+from posts.models import Post, Schedule
+from workspaces import keys, users
+from workspaces.console import limited_to
+from workspaces.models import ApiKey, Role, User
+
+
+def _in_workspaces(model: type[Model], user: User) -> "QuerySet[Any]":
+    return limited_to(model._default_manager.all(), user)
+
+
+def _deliveries(_user: User) -> "QuerySet[Delivery]":
+    return Delivery.objects.filter(webhook__deleted_at=None)
+
+
+def _switched(schedule: Schedule, actor: Actor, *, is_active: bool) -> schedules.Changed:
+    return schedules.update_schedule(schedule, values={"is_active": is_active}, actor=actor, now=timezone.now())
+
+
+def _activated(user: User, actor: Actor, *, is_active: bool) -> User:
+    return users.update_user(user, values={"is_active": is_active}, actor=actor, now=timezone.now())
+
+
+def returned(changed: schedules.Changed) -> str:
+    """Say how many posts a changed schedule has no time for any more; nothing where there is none."""
+    if not changed.returned:
+        return ""
+    told = ngettext(
+        "%(count)d post fits no time any more and is a draft now.",
+        "%(count)d posts fit no time any more and are drafts now.",
+        len(changed.returned),
+    )
+    return told % {"count": len(changed.returned)}
+
+
+def _refreshed(account: SocialAccount, actor: Actor) -> SocialAccount:
+    return accounts.refresh_account(account, actor=actor, now=timezone.now())
+
+
+POSTS = {
+    action.name: Bulk(
+        name=f"posts.{action.name}",
+        title=action.title,
+        model=Post,
+        rows=partial(_in_workspaces, Post),
+        perform=action.perform,
+        perform_and=action.perform_and,
+    )
+    for action in ACTIONS
+}
+DISCONNECT = Bulk(
+    name="accounts.disconnect",
+    title=_("Disconnect"),
+    model=SocialAccount,
+    rows=partial(_in_workspaces, SocialAccount),
+    perform=lambda account, actor: accounts.disconnect(account, actor=actor, now=timezone.now()),
+    asks_network=True,
+)
+REFRESH = Bulk(
+    name="accounts.refresh",
+    title=_("Refresh"),
+    model=SocialAccount,
+    rows=partial(_in_workspaces, SocialAccount),
+    perform=_refreshed,
+    perform_and=lambda account, actor, settle: settle(_refreshed(account, actor)),  # twice is as good as once
+    asks_network=True,
+)
+REDELIVER = Bulk(
+    name="deliveries.redeliver",
+    title=_("Send again"),
+    model=Delivery,
+    rows=_deliveries,
+    perform=lambda delivery, actor: webhooks.redeliver(delivery, actor=actor),
+)
+TEST_WEBHOOKS = Bulk(
+    name="webhooks.test",
+    title=_("Send a test"),
+    model=Webhook,
+    rows=lambda _user: Webhook.objects.present(),
+    perform=lambda webhook, actor: webhooks.send_test(webhook, actor=actor),
+)
+DELETE_WEBHOOKS = Bulk(
+    name="webhooks.delete",
+    title=_("Delete"),
+    model=Webhook,
+    rows=lambda _user: Webhook.objects.present(),
+    perform=lambda webhook, actor: webhooks.delete_webhook(webhook, actor=actor, now=timezone.now()),
+)
+HOLD = Bulk(
+    name="schedules.hold",
+    title=_("Put on hold"),
+    model=Schedule,
+    rows=partial(_in_workspaces, Schedule),
+    perform=partial(_switched, is_active=False),
+    tell=returned,
+)
+RESUME = Bulk(
+    name="schedules.resume",
+    title=_("Resume"),
+    model=Schedule,
+    rows=partial(_in_workspaces, Schedule),
+    perform=partial(_switched, is_active=True),
+    tell=returned,
+)
+DELETE_SCHEDULES = Bulk(
+    name="schedules.delete",
+    title=_("Delete"),
+    model=Schedule,
+    rows=partial(_in_workspaces, Schedule),
+    perform=lambda schedule, actor: schedules.delete_schedule(schedule, actor=actor),
+)
+REVOKE_KEYS = Bulk(
+    name="keys.revoke",
+    title=_("Revoke"),
+    model=ApiKey,
+    rows=lambda _user: ApiKey.objects.present(),
+    perform=lambda key, actor: keys.revoke_key(key, actor=actor, now=timezone.now()),
+)
+ACTIVATE = Bulk(
+    name="users.activate",
+    title=_("Activate"),
+    model=User,
+    rows=lambda _user: User.objects.all(),
+    perform=partial(_activated, is_active=True),
+)
+DEACTIVATE = Bulk(
+    name="users.deactivate",
+    title=_("Deactivate"),
+    model=User,
+    rows=lambda _user: User.objects.all(),
+    perform=partial(_activated, is_active=False),
+)
+KINDS: tuple[Kind, ...] = (
+    *POSTS.values(),
+    *(DISCONNECT, REFRESH, REDELIVER, TEST_WEBHOOKS, DELETE_WEBHOOKS, HOLD, RESUME, DELETE_SCHEDULES),
+    *(REVOKE_KEYS, ACTIVATE, DEACTIVATE, PRUNE),
+)
+BY_NAME = {kind.name: kind for kind in KINDS}
+
+
+def find(name: str) -> Kind | None:
+    """Return the kind of this name; None where a newer version made the job."""
+    return BY_NAME.get(name)
+
+
+def open_to(user: User) -> "QuerySet[Job]":
+    """Match the jobs that a user may look at and stop: their own; an administrator's are all that they might begin."""
+    theirs = Q(user_id=user.pk)
+    if user.role == Role.ADMIN:
+        theirs |= Q(kind__in=[kind.name for kind in KINDS if kind.permission in user.granted])
+    return Job.objects.filter(theirs)

@@ -1,0 +1,60 @@
+"""Pruning as a job: its rows are kinds of old rows, each of which goes some at a time."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from adminapi import pruning
+from adminapi.jobs.kinds import Gone, Settle
+from adminapi.jobs.models import JobRow
+from ouipost.events.journal import Actor
+from workspaces.models import User
+
+NAMES = {
+    "hours": _("Sums by the hour"),
+    "snapshots": _("Single readings"),
+    "messages": _("What webhooks were told, with its deliveries"),
+    "replays": _("Replays of webhooks"),
+    "deliveries": _("Deliveries of deleted webhooks"),
+    "webhooks": _("Deleted webhooks"),
+    "jobs": _("Background work that has ended"),
+    "arrivals": _("Notes of files that did not arrive"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OldRows:
+    """Old rows of a kind that there are some of."""
+
+    name: str
+    title: Any
+    count: int
+
+
+class Prune:
+    """Removes what was old when the job began."""
+
+    name = "prune"
+    title = _("Remove what is old")
+    permission = "system.manage"
+
+    def work(self, row: JobRow, *, user: User, actor: Actor, settle: Settle) -> None:
+        """Remove some of a kind, and count them in the same transaction."""
+        for each in pruning.old(row.job.created_at):
+            if each.name == row.subject_id:
+                with transaction.atomic():
+                    removed = each.remove_some()
+                    settle(done=removed, is_over=not removed)
+                return
+        raise Gone
+
+
+PRUNE = Prune()
+
+
+def look(now: datetime) -> list[OldRows]:
+    """Return what is old by now, and how many of it there are."""
+    return [OldRows(name=each.name, title=NAMES[each.name], count=each.rows.count()) for each in pruning.old(now)]

@@ -1,0 +1,103 @@
+"""Large files in the page that composes a post: whoever sent one may leave, and finds it on the draft, or why not."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import SocialAccount
+from adminapi import arrivals, pruning
+from adminapi.arrivals import Arrival
+from posts import files
+from posts.models import Media, Post
+from tests.console.test_compose import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
+
+__all__ = ["facebook", "staff", "workspace"]
+LOOKING = "it was sent and is being looked into. You can leave: it comes to the draft by itself."
+
+
+@pytest.fixture(autouse=True)
+def _every_file_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "SLOW_BYTES", 0)
+
+
+def page_of(client: Client, post: Post) -> str:
+    return re.sub(r"\s+", " ", client.get(edit_address(post)).content.decode())
+
+
+def part_of(client: Client, post: Post, *known: str) -> Any:
+    return client.get(reverse("console_compose_arrivals", args=[post.pk]), {"order": known})
+
+
+def test_the_draft_says_meanwhile_that_a_large_file_is_looked_into_and_then_has_it(
+    staff: Client, facebook: SocialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep, seen = files.keep, list[str]()
+
+    def looked_at(*given: Any, **values: Any) -> files.Stored:
+        seen.append(page_of(staff, Post.objects.get()))
+        return keep(*given, **values)
+
+    monkeypatch.setattr(files, "keep", looked_at)
+    answer = staff.post(UPLOAD, written(facebook, file=an_image())).json()
+
+    post = Post.objects.get()
+    assert f"bread.jpg: {LOOKING}" in seen[0]
+    assert 'id="compose-arrivals" aria-live="polite" hx-get=' in seen[0]
+    assert (answer["post"], answer["is_new"], post.content) == (post.pk, True, "Fresh bread")
+    assert (Media.objects.get().post, Arrival.objects.count()) == (post, 0)
+    assert LOOKING not in page_of(staff, post)
+
+
+def test_the_part_that_asks_again_brings_a_file_that_has_come_once(staff: Client, facebook: SocialAccount) -> None:
+    staff.post(UPLOAD, written(facebook, file=an_image()))
+    post, media = Post.objects.get(), Media.objects.get()
+
+    new, known = part_of(staff, post), part_of(staff, post, media.pk)
+
+    assert f'data-file="{media.pk}"' in new.content.decode()
+    assert (new.headers["HX-Trigger"], "hx-trigger" in new.content.decode()) == ("arrived", False)
+    assert ("data-file" in known.content.decode(), "HX-Trigger" in known.headers) == (False, False)
+
+
+def test_a_large_file_that_is_refused_says_why_also_to_somebody_who_had_left(
+    staff: Client, facebook: SocialAccount
+) -> None:
+    answer = staff.post(UPLOAD, written(facebook, file=an_image("notes.txt", b"only words"))).json()
+    post = Post.objects.get()
+    told = page_of(staff, post)
+    staff.post(edit_address(post), written(facebook, do="draft"))
+
+    assert answer["refused"][0].startswith("notes.txt: The file is no JPEG")
+    assert (answer["post"], answer["is_new"]) == (post.pk, True)
+    assert "notes.txt: The file is no JPEG" in told
+    assert "notes.txt" not in page_of(staff, post)
+
+
+def test_a_file_whose_process_died_is_told_as_cut_short(staff: Client, facebook: SocialAccount) -> None:
+    staff.post(UPLOAD, written(facebook, file=an_image()))
+    post = Post.objects.get()
+    arrivals.begin(post, "clip.mp4", now=timezone.now() - arrivals.LONGEST - timedelta(seconds=1))
+
+    page = page_of(staff, post)
+
+    assert "clip.mp4: it was cut short. Add it again." in page
+    assert 'aria-live="polite">' in page  # nothing is asked again
+
+
+def test_a_small_file_makes_no_note(staff: Client, facebook: SocialAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "SLOW_BYTES", 1_000_000)
+    monkeypatch.setattr(arrivals, "begin", None)
+
+    assert "row" in staff.post(UPLOAD, written(facebook, file=an_image())).json()
+
+
+def test_what_nobody_came_back_for_is_forgotten(staff: Client, facebook: SocialAccount) -> None:
+    staff.post(UPLOAD, written(facebook, file=an_image("notes.txt", b"only words")))
+    Arrival.objects.update(began_at=timezone.now() - timedelta(days=2))
+
+    assert (pruning.forget_old(timezone.now()), Arrival.objects.count()) == (1, 0)
