@@ -67,7 +67,7 @@ def test_an_exception_is_told_in_fields_with_its_cause_and_notes_and_without_sec
 
 
 def test_what_is_no_json_is_told_as_text(log: StringIO) -> None:
-    logging.getLogger("tests.lines").error("\ud800")
+    logging.getLogger("tests.lines").error("It has", extra={"outcome": "\ud800"})
     logging.getLogger("tests.lines").error("It has", extra={"outcome": {1: object(), "at": {2}}})
 
     assert [json.loads(line)["level"] for line in log.getvalue().splitlines()] == ["error", "error"]
