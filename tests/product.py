@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import requests
 
 from adminapi.client import Client
-from tests.services import free_port
+from tests.services import HERE, Host, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = ("facebook", "twitter", "bluesky")
@@ -42,12 +42,16 @@ class Product:
     database_url: str
     redis_url: str = ""
     speed: int = SPEED
+    address: str = HERE.address
+    """Where its web process listens."""
     port: int = field(default_factory=free_port)
+    host: Host = HERE
+    """Where its processes are started."""
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     @property
     def base(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -85,7 +89,7 @@ class Product:
         """Start a process of this product; its output goes to a file in the home."""
         with (self.home / "log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603
-                [sys.executable, *command],
+                [*self.host.inside, sys.executable, *command],
                 cwd=ROOT,
                 env=self.environment,
                 stdout=log,
@@ -102,7 +106,8 @@ class Product:
         self.manage("migrate", "--verbosity=0", "--database=simulator")
         arguments = ["--email=admin@example.com", "--password=a long pass phrase", "--workspace=Crash"]
         made = json.loads(self.manage("bootstrap", *arguments, "--mode=sandbox", "--json"))
-        self.start("-m", "granian", "--interface", "wsgi", "--port", str(self.port), "--blocking-threads", "64",
+        listen = ("--host", self.address, "--port", str(self.port))
+        self.start("-m", "granian", "--interface", "wsgi", *listen, "--blocking-threads", "64",
                    "--no-ws", "--log-level", "error", "ouipost.wsgi:application")  # fmt: skip
         wait_for(self._is_ready, seconds=30, what="the web process")
         self.control = {"Authorization": f"Bearer {made['simulator_token']}"}
@@ -172,9 +177,13 @@ class Product:
 
 
 @contextmanager
-def running(home: Path, database_url: str, *, redis_url: str = "", speed: int = SPEED) -> Iterator[Product]:
+def running(
+    home: Path, database_url: str, *, redis_url: str = "", speed: int = SPEED, host: Host = HERE
+) -> Iterator[Product]:
     """Give a product that runs, without a worker, and end it after the block."""
-    product = Product(home=home, database_url=database_url, redis_url=redis_url, speed=speed)
+    product = Product(
+        home=home, database_url=database_url, redis_url=redis_url, speed=speed, address=host.address, host=host
+    )
     try:
         yield product.set_up()
     finally:

@@ -17,7 +17,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from tests.crash import broker, deaths, deliveries, matrix, read_only, scenarios, storms
+from tests.crash import broker, deaths, deliveries, hosts, matrix, read_only, scenarios, storms
 from tests.crash.campaign import Numbers, Result
 from tests.crash.matrix import Cell, run_cell
 from tests.crash.steps import STEPS
@@ -70,7 +70,17 @@ class Run:
 
 def all_runs() -> list[Run]:
     """Return every run; those that share a place stand together."""
-    makers = (of_storms, of_deliveries, of_deaths, of_read_only, of_claims, of_broker, of_scenarios, of_matrix)
+    makers = (
+        of_storms,
+        of_deliveries,
+        of_deaths,
+        of_read_only,
+        of_claims,
+        of_broker,
+        of_hosts,
+        of_scenarios,
+        of_matrix,
+    )
     return [run for maker in makers for run in maker()]
 
 
@@ -258,6 +268,48 @@ def without_waiting(seen: broker.Seen) -> bool:
 
 def _stopped(stage: broker.Stage, *, group: bool) -> Result:
     return broker.node_is_stopped(stage, rounds=8, group=group).seen
+
+
+def of_hosts() -> Iterator[Run]:
+    """Hosts that are cut off for longer than a lease, at true speed."""
+    for name, holds in CUTS.items():
+        yield Run(
+            tests=HOSTS_CUT_OFF,
+            name=f"hosts: {name} is cut off",
+            database="mariadb",
+            runner="celery",
+            place=lambda home, _: hosts.stage(home, speed=TRUE_SPEED),
+            work=partial(_cut_off, name=name),
+            holds=holds,
+            group="hosts",
+            is_patient=True,
+        )
+
+
+def _cut_off(stage: hosts.Stage, *, name: str) -> Result:
+    return hosts.cut_off(stage, name, seconds=120, per_second=2, around=15)
+
+
+def nobody_noticed(seen: hosts.Cut) -> bool:
+    return not seen.away and seen.out_meanwhile > 0
+
+
+def its_answers_were_late(seen: hosts.Cut) -> bool:
+    return nobody_noticed(seen) and seen.kept_answers > 0
+
+
+def all_were_told_to_wait(seen: hosts.Cut) -> bool:
+    return seen.away == seen.asked and seen.kept_answers > 0
+
+
+HOSTS_CUT_OFF = "H"
+"""Of no number: the acceptance tests know one machine."""
+CUTS = {
+    "worker": its_answers_were_late,
+    "database": all_were_told_to_wait,
+    "redis": nobody_noticed,
+    "beat": nobody_noticed,
+}
 
 
 def of_scenarios() -> Iterator[Run]:
