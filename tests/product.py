@@ -47,6 +47,8 @@ class Product:
     port: int = field(default_factory=free_port)
     host: Host = HERE
     """Where its processes are started."""
+    root: Path = ROOT
+    """Where its code is."""
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     @property
@@ -65,7 +67,7 @@ class Product:
             "PUBLIC_BASE_URL": self.base,
             "ENGINE_SPEED": str(self.speed),
             "SYNC_THREADS": "0",  # what a test orders to befall a network is not for who reads numbers
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(self.root),
             "DJANGO_SETTINGS_MODULE": "ouipost.settings",
         }
 
@@ -73,7 +75,7 @@ class Product:
         """Run a command to its end and return what it printed."""
         done = subprocess.run(  # noqa: S603
             [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.environment,
             check=True,
             capture_output=True,
@@ -90,7 +92,7 @@ class Product:
         with (self.home / "log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603
                 [*self.host.inside, sys.executable, *command],
-                cwd=ROOT,
+                cwd=self.root,
                 env=self.environment,
                 stdout=log,
                 stderr=log,
@@ -178,12 +180,17 @@ class Product:
 
 @contextmanager
 def running(
-    home: Path, database_url: str, *, redis_url: str = "", speed: int = SPEED, host: Host = HERE
+    home: Path,
+    database_url: str,
+    *,
+    redis_url: str = "",
+    speed: int = SPEED,
+    host: Host = HERE,
+    root: Path = ROOT,
 ) -> Iterator[Product]:
     """Give a product that runs, without a worker, and end it after the block."""
-    product = Product(
-        home=home, database_url=database_url, redis_url=redis_url, speed=speed, address=host.address, host=host
-    )
+    where: dict[str, Any] = {"home": home, "address": host.address, "host": host, "root": root}
+    product = Product(database_url=database_url, redis_url=redis_url, speed=speed, **where)
     try:
         yield product.set_up()
     finally:
