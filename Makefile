@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OUIPOST_HOME ?= $(CURDIR)/var
 
-.PHONY: setup run test check fast crash fuzz bench screenshots messages
+.PHONY: setup run test check fast crash soak fuzz bench screenshots messages
 
 setup: .venv/embedded  ## The virtual environment with what the product runs on.
 
@@ -36,8 +36,11 @@ fast: .venv/development  ## The suite on SQLite alone, without processes, browse
 test: check  ## Everything: the suite on SQLite, and on MariaDB.
 	$(BIN)/python tests/services.py all
 
-crash: .venv/development  ## Every kill, loss and outage at full size, about 100 minutes; prints the numbers. See docs/reliability.md.
+crash: .venv/development  ## Every kill, loss and outage at full size, two hours and a half; prints the numbers. See docs/reliability.md.
 	$(BIN)/python -m tests.crash
+
+soak: .venv/development  ## Half an hour of requests, posts and webhooks with a worker killed every minute; SOAK_MINUTES.
+	$(BIN)/python -m tests.crash --soak $${SOAK_MINUTES:-30}
 
 fuzz: .venv/development  ## Both APIs asked for half an hour in every way that their descriptions allow, and many that they do not.
 	FUZZ_MINUTES=$${FUZZ_MINUTES:-30} $(BIN)/python tests/services.py sqlite tests/processes/test_fuzz.py -rP

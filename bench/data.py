@@ -41,11 +41,11 @@ class Data:
 def load() -> Data:
     """Fill the empty database."""
     workspaces = [make_workspace(name=f"Workspace {number}", mode="live") for number in range(WORKSPACES)]
-    accounts = {workspace.pk: _connect(workspace) for workspace in workspaces}
+    accounts = {workspace.pk: connect(workspace) for workspace in workspaces}
     secrets = [make_key(name=f"Key {number}")[1] for number in range(KEYS)]
     _without_checks(True)
-    _fill(workspaces[0], accounts[workspaces[0].pk], QUERIED_POSTS)
-    _fill(workspaces[1], accounts[workspaces[1].pk], (POSTS - QUERIED_POSTS) // (WORKSPACES - 1))
+    fill(workspaces[0], accounts[workspaces[0].pk], QUERIED_POSTS)
+    fill(workspaces[1], accounts[workspaces[1].pk], (POSTS - QUERIED_POSTS) // (WORKSPACES - 1))
     for number, workspace in enumerate(workspaces[2:], start=1):
         _copy(workspaces[1], workspace, number)
     _without_checks(False)
@@ -56,13 +56,15 @@ def load() -> Data:
     return Data(secret=secrets[0], queried=workspaces[0], written=workspaces[1], post_id=newest[0].pk)
 
 
-def _connect(workspace: Workspace) -> list[SocialAccount]:
+def connect(workspace: Workspace) -> list[SocialAccount]:
+    """Connect an account of each network."""
     return [
         make_account(workspace, platform=name, remote_id=f"at-{name}", name=f"Bakery on {name}") for name in NETWORKS
     ]
 
 
-def _fill(workspace: Workspace, accounts: Sequence[SocialAccount], count: int) -> None:
+def fill(workspace: Workspace, accounts: Sequence[SocialAccount], count: int) -> None:
+    """Write so many posts with their targets and files, most of them published."""
     for first in range(0, count, BATCH):
         numbers = range(first, min(first + BATCH, count))
         posts = [_post(workspace, accounts[: 2 + number % 2], number) for number in numbers]

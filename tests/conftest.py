@@ -22,6 +22,8 @@ from workspaces.models import Workspace
 TESTS = Path(__file__).parent
 ON_THEIR_OWN_DATABASE = (TESTS / "networks", TESTS / "simulator")
 """The networks have SQLite whatever the product has."""
+NOT_TRIED = "Not tried: "
+"""What a skip says that the last lines of a run repeat: this machine cannot do it, and others can."""
 AGAINST_THE_SIMULATOR = ("_simulated", "_sandbox", "_connector")
 
 
@@ -155,7 +157,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         return  # the process that started the workers tells
     passed = terminalreporter.stats.get("passed", [])
     figures = [value for report in passed for name, value in report.user_properties if name == "numbers"]
-    for line in sorted(set(figures)):
+    reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", [])]
+    untried = [reason.removeprefix("Skipped: ") for reason in reasons if NOT_TRIED in reason]
+    for line in [*sorted(set(figures)), *sorted(set(untried))]:
         terminalreporter.write_line(line)
     totals = os.environ.get("OUIPOST_TOTALS")
     if totals:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import requests
 
 from adminapi.client import Client
-from tests.services import free_port
+from tests.services import HERE, Host, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = ("facebook", "twitter", "bluesky")
@@ -42,12 +42,18 @@ class Product:
     database_url: str
     redis_url: str = ""
     speed: int = SPEED
+    address: str = HERE.address
+    """Where its web process listens."""
     port: int = field(default_factory=free_port)
+    host: Host = HERE
+    """Where its processes are started."""
+    root: Path = ROOT
+    """Where its code is."""
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     @property
     def base(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -61,7 +67,7 @@ class Product:
             "PUBLIC_BASE_URL": self.base,
             "ENGINE_SPEED": str(self.speed),
             "SYNC_THREADS": "0",  # what a test orders to befall a network is not for who reads numbers
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(self.root),
             "DJANGO_SETTINGS_MODULE": "ouipost.settings",
         }
 
@@ -69,7 +75,7 @@ class Product:
         """Run a command to its end and return what it printed."""
         done = subprocess.run(  # noqa: S603
             [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.environment,
             check=True,
             capture_output=True,
@@ -85,8 +91,8 @@ class Product:
         """Start a process of this product; its output goes to a file in the home."""
         with (self.home / "log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603
-                [sys.executable, *command],
-                cwd=ROOT,
+                [*self.host.inside, sys.executable, *command],
+                cwd=self.root,
                 env=self.environment,
                 stdout=log,
                 stderr=log,
@@ -109,7 +115,8 @@ class Product:
 
     def web(self) -> None:
         """Start the web process, with the simulator, and wait until it answers."""
-        self.start("-m", "granian", "--interface", "wsgi", "--port", str(self.port), "--blocking-threads", "64",
+        listen = ("--host", self.address, "--port", str(self.port))
+        self.start("-m", "granian", "--interface", "wsgi", *listen, "--blocking-threads", "64",
                    "--no-ws", "--log-level", "error", "ouipost.wsgi:application")  # fmt: skip
         wait_for(self._is_ready, seconds=30, what="the web process")
 
@@ -176,9 +183,18 @@ class Product:
 
 
 @contextmanager
-def running(home: Path, database_url: str, *, redis_url: str = "", speed: int = SPEED) -> Iterator[Product]:
+def running(
+    home: Path,
+    database_url: str,
+    *,
+    redis_url: str = "",
+    speed: int = SPEED,
+    host: Host = HERE,
+    root: Path = ROOT,
+) -> Iterator[Product]:
     """Give a product that runs, without a worker, and end it after the block."""
-    product = Product(home=home, database_url=database_url, redis_url=redis_url, speed=speed)
+    where: dict[str, Any] = {"home": home, "address": host.address, "host": host, "root": root}
+    product = Product(database_url=database_url, redis_url=redis_url, speed=speed, **where)
     try:
         yield product.set_up()
     finally:

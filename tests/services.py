@@ -16,12 +16,25 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 PROCESSES = 3
 """Of pytest: on two cores one may wait for a product of real processes while two compute."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """Where a process runs: this machine, or one that is played (`tests/crash/network.py`)."""
+
+    address: str = "127.0.0.1"
+    inside: tuple[str, ...] = ()
+    """What a command begins with so that it runs there."""
+
+
+HERE = Host()
 
 
 def main(command: str, *arguments: str) -> int:
@@ -81,21 +94,25 @@ def database(*options: str) -> Iterator[str]:
             server.wait(timeout=START_SECONDS)
 
 
-def start_mariadb(folder: Path, *options: str) -> "tuple[subprocess.Popen[bytes], str]":
-    """Start a server of our own in this folder; it commits as durably as production must."""
+def start_mariadb(folder: Path, *options: str, host: Host = HERE) -> "tuple[subprocess.Popen[bytes], str]":
+    """Start a server of our own in this folder; it commits as durably as production must.
+
+    On a host of its own anybody who reaches it is root.
+    """
     os.chmod(folder, 0o755)  # noqa: S103 (an unprivileged server must enter it)
     user = server_user(folder)
     install = [find("mariadb-install-db"), f"--datadir={folder}/data", "--auth-root-authentication-method=normal"]
     install += ["--skip-test-db", *([f"--user={user}"] if user else [])]
     subprocess.run(install, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
     port = free_port()
-    command = [find("mariadbd"), "--no-defaults", f"--datadir={folder}/data", f"--port={port}"]
-    command += ["--bind-address=127.0.0.1", f"--socket={folder}/socket", f"--pid-file={folder}/pid"]
+    command = [*host.inside, find("mariadbd"), "--no-defaults", f"--datadir={folder}/data", f"--port={port}"]
+    command += [f"--bind-address={host.address}", f"--socket={folder}/socket", f"--pid-file={folder}/pid"]
     command += ["--innodb-buffer-pool-size=256M", f"--log-error={folder}/log", *options]
     command += [f"--user={user}"] if user else []
+    command += [] if host is HERE else ["--skip-grant-tables"]
     server = subprocess.Popen(command)  # noqa: S603
-    wait_for_port(port, server, folder / "log")
-    return server, f"mysql://root@127.0.0.1:{port}/ouipost"
+    wait_for_port(port, server, folder / "log", address=host.address)
+    return server, f"mysql://root@{host.address}:{port}/ouipost"
 
 
 @contextmanager
@@ -115,11 +132,12 @@ def redis() -> Iterator[str]:
         server.wait(timeout=START_SECONDS)
 
 
-def start_redis(port: int) -> "subprocess.Popen[bytes]":
+def start_redis(port: int, *, host: Host = HERE) -> "subprocess.Popen[bytes]":
     """Start a server of our own on this port; it keeps nothing on disk."""
-    command = [find("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    command = [*host.inside, find("redis-server"), "--port", str(port), "--bind", host.address]
+    command += ["--save", "", "--appendonly", "no", "--protected-mode", "no"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603
-    wait_for_port(port, server)
+    wait_for_port(port, server, address=host.address)
     return server
 
 
@@ -157,11 +175,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for_port(port: int, server: "subprocess.Popen[bytes]", log: Path | None = None) -> None:
+def wait_for_port(
+    port: int, server: "subprocess.Popen[bytes]", log: Path | None = None, *, address: str = HERE.address
+) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+            if probe.connect_ex((address, port)) == 0:
                 return
         time.sleep(0.1)
     sys.exit(f"A server did not start:\n{log.read_text() if log and log.exists() else ''}")

@@ -1,7 +1,8 @@
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.db.models.signals import pre_migrate
 
-from ouipost.databases import compare_byte_by_byte
+from ouipost.databases import compare_byte_by_byte, notice_silence
 
 
 class EventsConfig(AppConfig):
@@ -10,3 +11,4 @@ class EventsConfig(AppConfig):
 
     def ready(self) -> None:
         pre_migrate.connect(compare_byte_by_byte, sender=self)
+        connection_created.connect(notice_silence)

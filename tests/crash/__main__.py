@@ -2,7 +2,8 @@
 
 A line begins with the numbers of the acceptance tests that the run is for. `--only WORD` (repeatable) chooses the runs
 whose line has all these words; `--record FILE` adds the lines to a file, and `--resume` leaves out what that file has
-already. Exits 1 when anything was wrong.
+already. `--table` writes what is proved, and the lines of the last full run, into `docs/reliability.md`. Exits 1 when
+anything was wrong.
 """
 
 import argparse
@@ -17,8 +18,10 @@ from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 
+from tests.crash import proofs
 from tests.crash.campaign import TOLD
-from tests.crash.runs import DATABASES, Run, all_runs
+from tests.crash.run import DATABASES, Run
+from tests.crash.runs import all_runs, of_soaks
 from tests.services import database
 
 PATIENT_JOBS = 2
@@ -91,9 +94,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--jobs", type=int, default=2, help="products side by side (default 2), and two that only wait")
     parser.add_argument("--list", action="store_true", help="print what would run")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="in place of all other runs, one so long")
+    parser.add_argument("--table", action="store_true", help="write the tables of docs/reliability.md anew")
     options = parser.parse_args(arguments)
+    if options.table:
+        lines = proofs.LAST_RUN.read_text().splitlines()
+        proofs.PAGE.write_text(proofs.page(proofs.PAGE.read_text(), lines))
+        return 0
     record = Record(options.record, resume=options.resume)
-    chosen = [run for run in all_runs() if all(word in str(run) for word in options.only)]
+    candidates = of_soaks(options.soak) if options.soak else all_runs()
+    chosen = [run for run in candidates if all(word in str(run) for word in options.only)]
     runs = [run for run in chosen if not record.of([run])]
     if options.list:
         print(*runs, sep="\n")  # noqa: T201

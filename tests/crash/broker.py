@@ -19,7 +19,7 @@ import requests
 
 from tests.crash.campaign import Campaign, Result
 from tests.product import NETWORKS, SPEED, Product, running, wait_for
-from tests.services import START_SECONDS, free_port, start_redis
+from tests.services import HERE, START_SECONDS, Host, free_port, start_redis
 
 OUT_WITHIN_SECONDS = 300
 LAST_SECONDS = 60
@@ -31,15 +31,16 @@ PEOPLE = 4
 class Broker:
     """A Redis of the product's own, which can be taken away and come back on the same port."""
 
+    host: Host = HERE
     port: int = field(default_factory=free_port)
     server: "subprocess.Popen[bytes] | None" = None
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis://{self.host.address}:{self.port}/0"
 
     def start(self) -> None:
-        self.server = start_redis(self.port)
+        self.server = start_redis(self.port, host=self.host)
 
     def signal(self, number: signal.Signals) -> None:
         assert self.server is not None

@@ -211,12 +211,12 @@ class Published(Result):
 
 
 def publish_under_kills(
-    stage: Stage, *networks: str, publications: int, seconds: float, every: float = 1, latency: float = AWAY_SECONDS
+    stage: Stage, *networks: str, publications: int, seconds: float, beside: Stage | None = None
 ) -> Published:
     """Kill a random worker again and again while posts fall due, and count who was told of each."""
     with listening(stage.product, PUBLISHED, seconds=AWAY_SECONDS) as [receiver]:
         seen = storms.random_kills(
-            stage, *networks, publications=publications, seconds=seconds, every=every, latency=latency
+            stage, *networks, publications=publications, seconds=seconds, latency=AWAY_SECONDS, beside=beside
         )
         if not have_all([receiver], publications):
             _finish(stage, receiver, publications)

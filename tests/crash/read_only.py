@@ -3,10 +3,9 @@
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ from urllib.parse import urlsplit
 from tests.crash.campaign import Campaign, Result
 from tests.crash.matrix import SETTLED_WITHIN_SECONDS, is_frozen
 from tests.crash.storms import VISIBLE
-from tests.databases import fresh_database
+from tests.databases import fresh_database, own_server
 from tests.product import SPEED, Product, running, wait_for
-from tests.services import START_SECONDS, start_mariadb
+from tests.services import START_SECONDS
 
 STOP_SECONDS = 60
 USER = "CREATE USER ouipost@'127.0.0.1'", "GRANT ALL ON `ouipost%`.* TO ouipost@'127.0.0.1'"
@@ -64,23 +63,17 @@ def mariadb(home: Path) -> Iterator[Place]:
     """Give a server of its own that can be set to read-only."""
     import MySQLdb  # only where there is a server
 
-    with tempfile.TemporaryDirectory(prefix="ouipost-mariadb-", ignore_cleanup_errors=True) as folder:
-        server, url = start_mariadb(Path(folder))
-        parts = urlsplit(url)
+    with own_server() as server, fresh_database(home, server.url) as own:
+        parts = urlsplit(own)
         root: Any = MySQLdb.connect(host=parts.hostname, port=parts.port or 3306, user="root")
-        try:
-            for statement in USER:
-                root.cursor().execute(statement)
-            with fresh_database(home, url) as own:
-                yield Place(
-                    home=home,
-                    url=own.replace("root@", "ouipost@"),
-                    set_read_only=lambda on: root.cursor().execute(f"SET GLOBAL read_only = {int(on)}"),
-                )
-        finally:
-            root.close()
-            server.terminate()
-            server.wait(timeout=START_SECONDS)
+        for statement in USER:
+            root.cursor().execute(statement)
+        with closing(root):
+            yield Place(
+                home=home,
+                url=own.replace("root@", "ouipost@"),
+                set_read_only=lambda on: root.cursor().execute(f"SET GLOBAL read_only = {int(on)}"),
+            )
 
 
 def nothing_can_be_armed(place: Place, *, posts: int, seconds: float) -> Refused:

@@ -4,78 +4,69 @@ Where nothing else is said the engine's clock runs ten times as fast: a lease la
 seconds themselves runs at true speed.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
 
-from tests.crash import broker, deaths, deliveries, matrix, read_only, scenarios, storms
-from tests.crash.campaign import Numbers, Result
+from tests.crash import (
+    broker,
+    database_dies,
+    deaths,
+    deliveries,
+    hosts,
+    lists,
+    matrix,
+    read_only,
+    releases,
+    scenarios,
+    soak,
+    storms,
+)
+from tests.crash.campaign import Result
 from tests.crash.matrix import Cell, run_cell
+from tests.crash.run import (
+    DATABASES,
+    KILLS_SPEED,
+    TRUE_SPEED,
+    Run,
+    Where,
+    environment,
+    module,
+    staged,
+    with_product,
+)
 from tests.crash.steps import STEPS
 from tests.databases import fresh_database
-from tests.product import NETWORKS, ROOT, SPEED, Product
+from tests.product import NETWORKS, Product
 
-DATABASES = ("sqlite", "mariadb")
-TRUE_SPEED = 1
-KILLS_SPEED = 3
-"""With leases of 30 s no post can lose its worker five times within two minutes: that alone would set it aside."""
 FROZEN = 2
 HOSTS = (("sqlite", "work"), ("mariadb", "work"), ("mariadb", "celery"))
 PEOPLE = 16
 """Each with three accounts: so many that none has to keep to its pace."""
-Place = Callable[[Path, str], AbstractContextManager[Any]]
-Where = dict[str, Any]
-
-
-def fine(_: Any) -> bool:
-    return True
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """One scenario at full size; as text, the beginning of its line."""
-
-    tests: str
-    """Numbers of acceptance tests."""
-    name: str
-    database: str
-    runner: str
-    place: Place
-    work: Callable[[Any], Result]
-    """What to do there."""
-    holds: Callable[[Any], bool] = fine
-    """What else must be true of the result."""
-    group: str = ""
-    """Runs of one group that follow each other share a place."""
-    is_patient: bool = False
-    """Whether it mostly waits, and may do so beside others."""
-    is_alone: bool = False
-    """Whether nothing may run beside it: it is about seconds that others would take from it."""
-
-    def __str__(self) -> str:
-        return f"{self.tests:10}{self.name:38}{self.database:8}{self.runner:7}"
-
-    def is_good(self, result: Result) -> bool:
-        return result.is_good and self.holds(result)
 
 
 def all_runs() -> list[Run]:
     """Return every run; those that share a place stand together."""
-    makers = (of_storms, of_deliveries, of_deaths, of_read_only, of_claims, of_broker, of_scenarios, of_matrix)
+    makers = (
+        of_storms,
+        of_deliveries,
+        of_deaths,
+        of_read_only,
+        of_claims,
+        of_writers,
+        of_lists,
+        of_broker,
+        of_killed_databases,
+        of_hosts,
+        of_releases,
+        of_scenarios,
+        of_matrix,
+    )
     return [run for maker in makers for run in maker()]
-
-
-def staged(runner: str, *, speed: int = SPEED) -> Place:
-    return partial(matrix.stage, runner=runner, speed=speed)
 
 
 def of_matrix() -> Iterator[Run]:
@@ -139,14 +130,14 @@ def of_deliveries() -> Iterator[Run]:
         shared: Where = {"database": database, "runner": "work", "place": staged("work")}
         alone: Where = shared | {"place": staged("work", speed=TRUE_SPEED), "is_alone": True}
         if database == "mariadb":  # SQLite has one writer: it takes longer
-            many = _with_product(partial(deliveries.many, changes=5000, per_second=45))
+            many = with_product(partial(deliveries.many, changes=5000, per_second=45))
             yield Run(tests="52", name="webhooks: 15,000 deliveries", work=many, holds=in_150_seconds, **alone)
         beside = partial(deliveries.beside_bad_ones, changes=600, per_second=10)
-        yield Run(tests="53", name="webhooks: beside bad ones", work=_with_product(beside), holds=in_5_seconds, **alone)
+        yield Run(tests="53", name="webhooks: beside bad ones", work=with_product(beside), holds=in_5_seconds, **alone)
         for scope in ("failed", "all"):
             work = partial(deliveries.replay_under_kills, changes=2000, rounds=10, scope=scope)
             name = f"webhooks: replay of {scope}, killed"
-            yield Run(tests="54", name=name, work=_with_product(work), **shared, group=f"replays {database}")
+            yield Run(tests="54", name=name, work=with_product(work), **shared, group=f"replays {database}")
 
 
 def _published_under_kills(stage: matrix.Stage) -> Result:
@@ -166,12 +157,8 @@ def of_deaths() -> Iterator[Run]:
     for database in DATABASES:
         where: Where = {"database": database, "runner": "web", "place": staged("work")}
         asked, uploaded = partial(deaths.ask_again, kills=100), partial(deaths.upload_and_die, kills=100)
-        yield Run(tests="57", name="web killed, asked again", work=_with_product(asked), **where)
-        yield Run(tests="81", name="web killed in an upload", work=_with_product(uploaded), **where)
-
-
-def _with_product(work: Callable[[Product], Result]) -> Callable[[matrix.Stage], Result]:
-    return lambda stage: work(stage.product)
+        yield Run(tests="57", name="web killed, asked again", work=with_product(asked), **where)
+        yield Run(tests="81", name="web killed in an upload", work=with_product(uploaded), **where)
 
 
 def of_read_only() -> Iterator[Run]:
@@ -182,41 +169,24 @@ def of_read_only() -> Iterator[Run]:
         yield Run(tests="17", name="read-only when arming", database=database, runner="work", place=place, work=work)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Said(Result):
-    """How a program of its own ended, and its last line."""
-
-    status: int
-    last: str
-
-    @property
-    def is_good(self) -> bool:
-        return self.status == 0
-
-
-@contextmanager
-def environment(home: Path, server: str) -> Iterator[dict[str, str]]:
-    yield os.environ | {"DATABASE_URL_TEST": server, "OUIPOST_HOME": str(home)}
-
-
 def of_claims() -> Iterator[Run]:
     """The claim from a large table."""
     where: Where = {"database": "mariadb", "runner": "", "place": environment, "group": "claims"}
-    yield Run(tests="20", name="claims of 200,000 rows", work=_module("tests.crash.claims"), **where)
-    inserts = _module("pytest", "-q", "tests/posts/test_scale.py")
+    yield Run(tests="20", name="claims of 200,000 rows", work=module("tests.crash.claims"), **where)
+    inserts = module("pytest", "-q", "tests/posts/test_scale.py")
     yield Run(tests="21", name="inserts during a claim", work=inserts, **where)
 
 
-def _module(*command: str) -> Callable[[dict[str, str]], Result]:
-    def run(environment: dict[str, str]) -> Result:
-        done = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
-        print(done.stdout, done.stderr, file=sys.stderr)  # noqa: T201
-        lines = done.stdout.splitlines() or [""]
-        return Said(numbers=Numbers(), status=done.returncode, last=lines[-1])
+def of_writers() -> Iterator[Run]:
+    """Writers at every route, for a minute."""
+    writing = module("pytest", "-q", "tests/contract/test_parallel_writes.py")
+    yield Run(tests="87", name="8 writers", database="mariadb", runner="", place=a_minute_long, work=writing)
 
-    return run
+
+@contextmanager
+def a_minute_long(home: Path, server: str) -> Iterator[dict[str, str]]:
+    with environment(home, server) as given:
+        yield given | {"WRITERS_SECONDS": "60"}
 
 
 def of_broker() -> Iterator[Run]:
@@ -260,23 +230,114 @@ def _stopped(stage: broker.Stage, *, group: bool) -> Result:
     return broker.node_is_stopped(stage, rounds=8, group=group).seen
 
 
+def of_killed_databases() -> Iterator[Run]:
+    """A database server that is killed, and is back half a minute later, at true speed."""
+    yield Run(
+        tests="16",
+        name="the database is killed",
+        database="mariadb",
+        runner="work",
+        place=lambda home, _: database_dies.place(home, speed=TRUE_SPEED),
+        work=partial(database_dies.killed, publications=300, per_second=5, away=30),
+    )
+
+
+def of_releases() -> Iterator[Run]:
+    """The release before this one and this one, side by side."""
+    yield Run(
+        tests="88",
+        name="two releases side by side, kills",
+        database="mariadb",
+        runner="work",
+        place=partial(releases.place, speed=KILLS_SPEED),
+        work=partial(releases.deploy, publications=300, seconds=120),
+    )
+
+
+def of_lists() -> Iterator[Run]:
+    """Lists of posts, for a minute each."""
+    asked = partial(lists.listed, posts=10_000, page=100, seconds=60)
+    alone: Where = {"place": staged("work", speed=TRUE_SPEED), "is_alone": True, "holds": within_250_ms}
+    for database in DATABASES:
+        yield Run(
+            tests="55", name="50 lists a second", database=database, runner="web", work=with_product(asked), **alone
+        )
+
+
+def within_250_ms(seen: lists.Listed) -> bool:
+    return max(seen.p95_first, seen.p95_last) <= 0.25
+
+
+def of_soaks(minutes: float) -> Iterator[Run]:
+    """Everything at once for so many minutes, at true speed; apart from all other runs."""
+    yield Run(
+        tests="85",
+        name=f"soak: {minutes:g} minutes",
+        database="mariadb",
+        runner="celery",
+        place=staged("celery", speed=TRUE_SPEED),
+        work=partial(soak.soak, seconds=60 * minutes),
+        holds=lambda seen: not seen.has_grown,
+    )
+
+
+def of_hosts() -> Iterator[Run]:
+    """Hosts that are cut off for longer than a lease, at true speed."""
+    for name, holds in CUTS.items():
+        yield Run(
+            tests="H",
+            name=f"hosts: {name} is cut off",
+            database="mariadb",
+            runner="celery",
+            place=lambda home, _: hosts.stage(home, speed=TRUE_SPEED),
+            work=partial(_cut_off, name=name),
+            holds=holds,
+            group="hosts",
+            is_patient=True,
+        )
+
+
+def _cut_off(stage: hosts.Stage, *, name: str) -> Result:
+    return hosts.cut_off(stage, name, seconds=120, per_second=2, around=15)
+
+
+def nobody_noticed(seen: hosts.Cut) -> bool:
+    return not seen.answers.away and seen.out_meanwhile > 0
+
+
+def its_answers_were_late(seen: hosts.Cut) -> bool:
+    return nobody_noticed(seen) and seen.kept_answers > 0
+
+
+def all_were_told_to_wait(seen: hosts.Cut) -> bool:
+    return seen.answers.away == len(seen.answers.all)
+
+
+CUTS = {
+    "worker": its_answers_were_late,
+    "database": all_were_told_to_wait,
+    "redis": nobody_noticed,
+    "beat": nobody_noticed,
+}
+
+
 def of_scenarios() -> Iterator[Run]:
     """Troubles with networks, accounts and workers."""
     for database in DATABASES:
         where: Where = {"database": database, "runner": "work"}
         shared: Where = where | {"place": staged("work"), "group": f"scenarios {database}"}
         for test, name, work in QUICK:
-            yield Run(tests=test, name=name, work=_with_product(work), **shared)
+            yield Run(tests=test, name=name, work=with_product(work), **shared)
         slow: Where = where | {"place": staged("work", speed=TRUE_SPEED), "is_patient": True}
         for network, form in product(("bluesky", "twitter"), ("seconds", "date")):
             work = partial(_left_alone, network=network, form=form)
             name = f"429, {network}, {form}"
-            yield Run(tests="26", name=name, work=_with_product(work), **slow, group=f"waits {database}")
+            yield Run(tests="26", name=name, work=with_product(work), **slow, group=f"waits {database}")
         for value, at_least, end in NONSENSE:
             work = partial(scenarios.quota, network="twitter", retry_after=value, at_least=at_least, end=end)
             name = f"429, Retry-After: {value}"
-            yield Run(tests="27", name=name, work=_with_product(work), **slow, group=f"waits {database}")
-        yield Run(tests="30", name="a network fails for 5 minutes", work=_with_product(OUTAGE), **slow)
+            yield Run(tests="27", name=name, work=with_product(work), **slow, group=f"waits {database}")
+        yield Run(tests="30", name="a network fails for 5 minutes", work=with_product(OUTAGE), **slow)
 
 
 QUICK: list[tuple[str, str, Callable[[Product], Result]]] = [

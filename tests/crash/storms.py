@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, pairwise
@@ -21,6 +21,7 @@ from tests.product import NETWORKS, wait_for
 from tests.services import START_SECONDS
 
 LATENCY_SECONDS = 0.2
+WRITTEN_A_SECOND = 12
 READY = "ready."
 STOP_SECONDS = 60
 STUCK_SECONDS = 300
@@ -71,12 +72,12 @@ def children(process: "subprocess.Popen[bytes]") -> list[int]:
     return [int(pid) for each in lists for pid in each.read_text().split()]
 
 
-def kill_at_random(process: "subprocess.Popen[bytes]", *, every: float, until: float) -> int:
-    """Kill a random child again and again; returns how many."""
+def kill_at_random(*processes: "subprocess.Popen[bytes]", every: float, until: float) -> int:
+    """Kill a random child of these again and again; returns how many."""
     kills = 0
     while time.monotonic() < until:
         time.sleep(every)
-        found = children(process)
+        found = [child for process in processes for child in children(process)]
         if found:
             with suppress(ProcessLookupError):
                 os.kill(random.choice(found), signal.SIGKILL)
@@ -90,6 +91,15 @@ def connect(campaign: Campaign, count: int, *networks: str) -> list[dict[str, An
     return [campaign.product.client.connect(name, f"P{uuid4().hex}") for name in names]
 
 
+def schedule(campaign: Campaign, accounts: list[dict[str, Any]], *, seconds: float, per_second: float) -> None:
+    """Have posts fall due one after the other over so many seconds, and return when the first of them does."""
+    count = int(seconds * per_second)
+    first = datetime.now(UTC) + timedelta(seconds=1 + count / WRITTEN_A_SECOND)
+    for number, account in zip(range(count), cycle(accounts), strict=False):
+        campaign.write([account], scheduled_at=(first + timedelta(seconds=number / per_second)).isoformat())
+    time.sleep(max(0.0, (first - datetime.now(UTC)).total_seconds()))
+
+
 def random_kills(
     stage: Stage,
     *networks: str,
@@ -98,8 +108,11 @@ def random_kills(
     every: float = 1,
     latency: float = LATENCY_SECONDS,
     opaque: bool = False,
+    beside: Stage | None = None,
 ) -> Result:
     """Kill a random worker again and again while posts fall due, and count once all are settled.
+
+    With `beside` there are as many workers of another release of the product.
 
     The workers of `opaque` networks know no way to find out about a lost answer. The further away the networks are, the
     more calls are out when a worker dies; over many leases some post would then lose its worker five times, and be
@@ -107,13 +120,16 @@ def random_kills(
     """
     campaign = Campaign(stage.product)
     accounts = connect(campaign, publications // 10, *networks)
-    with workers(stage, *(["--opaque", *networks] if opaque else []), latency=latency) as started:
+    with ExitStack() as stack:
+        herds = [stack.enter_context(workers(stage, *(["--opaque", *networks] if opaque else []), latency=latency))]
+        if beside:
+            herds.append(stack.enter_context(workers(beside, latency=latency)))
         first = datetime.now(UTC) + timedelta(seconds=1 + publications / 20)
         for number, account in zip(range(publications), cycle(accounts), strict=False):
             at = first + timedelta(seconds=seconds * number / publications)
             campaign.write([account], scheduled_at=at.isoformat())
         time.sleep(max(0.0, (first - datetime.now(UTC)).total_seconds()))
-        kills = kill_at_random(started, every=every, until=time.monotonic() + seconds)
+        kills = kill_at_random(*herds, every=every, until=time.monotonic() + seconds)
         campaign.wait(seconds=STUCK_SECONDS / stage.product.speed + 30)
     return Result(numbers=campaign.numbers(kills=kills, may_park=opaque))
 

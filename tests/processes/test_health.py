@@ -3,7 +3,6 @@
 import signal
 import statistics
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,10 +14,10 @@ import pytest
 import requests
 
 from adminapi.client import Client
-from tests.crash.broker import Broker, end, kill, node
-from tests.databases import fresh_database
+from tests.crash.broker import Broker, kill, node
+from tests.databases import Server, fresh_database, own_server
 from tests.product import Product, running, wait_for
-from tests.services import START_SECONDS, free_port, need, start_mariadb, wait_for_port
+from tests.services import START_SECONDS, free_port
 
 pytestmark = pytest.mark.crash
 
@@ -215,37 +214,14 @@ def shown(times: list[float]) -> str:
     return f"{statistics.median(times):.2f} s in the middle, {max(times):.2f} s at most"
 
 
-@dataclass(kw_only=True)
-class Database:
-    """A MariaDB server of the test's own, which can be taken away and come back."""
-
-    url: str
-    server: "subprocess.Popen[bytes]"
-
-    def signal(self, number: signal.Signals) -> None:
-        self.server.send_signal(number)
-
-    def again(self) -> None:
-        """Start it once more, on what it has kept."""
-        self.server = subprocess.Popen(self.server.args)  # noqa: S603
-        wait_for_port(int(self.url.rpartition(":")[2].partition("/")[0]), self.server)
-
-
 @pytest.fixture
-def database() -> Iterator[Database]:
-    need("mariadbd", "mariadb-server")
-    with tempfile.TemporaryDirectory(prefix="ouipost-mariadb-", ignore_cleanup_errors=True) as folder:
-        server, url = start_mariadb(Path(folder))
-        made = Database(url=url, server=server)
-        try:
-            yield made
-        finally:
-            made.signal(signal.SIGCONT)
-            end(made.server)
+def database() -> Iterator[Server]:
+    with own_server() as started:
+        yield started
 
 
 def test_a_database_that_hangs_or_dies_turns_it_red_within_the_second_and_with_redis_too(
-    database: Database, broker: Broker, tmp_path: Path, record_property: Record
+    database: Server, broker: Broker, tmp_path: Path, record_property: Record
 ) -> None:
     with fresh_database(tmp_path, database.url) as url, patient(tmp_path, url, redis_url=broker.url) as ill:
         ill.product.worker()
@@ -259,7 +235,7 @@ def test_a_database_that_hangs_or_dies_turns_it_red_within_the_second_and_with_r
         database.signal(signal.SIGCONT)
         back = ill.turns_green()
 
-        kill(database.server)
+        database.kill()
         dead, dead_for = ill.look(), ill.times()
         database.again()
         again = ill.turns_green()

@@ -1,0 +1,97 @@
+"""One run of `python -m tests.crash`, and the places where runs are."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.crash import matrix
+from tests.crash.campaign import Numbers, Result
+from tests.product import ROOT, SPEED, Product
+
+DATABASES = ("sqlite", "mariadb")
+TRUE_SPEED = 1
+KILLS_SPEED = 3
+"""With leases of 30 s no post can lose its worker five times within two minutes: that alone would set it aside."""
+Place = Callable[[Path, str], AbstractContextManager[Any]]
+Where = dict[str, Any]
+
+
+def fine(_: Any) -> bool:
+    """Ask for nothing more."""
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One scenario at full size; as text, the beginning of its line."""
+
+    tests: str
+    """Numbers of acceptance tests."""
+    name: str
+    database: str
+    runner: str
+    place: Place
+    work: Callable[[Any], Result]
+    """What to do there."""
+    holds: Callable[[Any], bool] = fine
+    """What else must be true of the result."""
+    group: str = ""
+    """Runs of one group that follow each other share a place."""
+    is_patient: bool = False
+    """Whether it mostly waits, and may do so beside others."""
+    is_alone: bool = False
+    """Whether nothing may run beside it: it is about seconds that others would take from it."""
+
+    def __str__(self) -> str:
+        return f"{self.tests:10}{self.name:38}{self.database:8}{self.runner:7}"
+
+    def is_good(self, result: Result) -> bool:
+        return result.is_good and self.holds(result)
+
+
+def staged(runner: str, *, speed: int = SPEED) -> Place:
+    """Return a product without a worker."""
+    return partial(matrix.stage, runner=runner, speed=speed)
+
+
+def with_product(work: Callable[[Product], Result]) -> Callable[[matrix.Stage], Result]:
+    """Return work that is done with the product of a stage."""
+    return lambda stage: work(stage.product)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said(Result):
+    """How a program of its own ended, and its last line."""
+
+    status: int
+    last: str
+
+    @property
+    def is_good(self) -> bool:
+        return self.status == 0
+
+
+@contextmanager
+def environment(home: Path, server: str) -> Iterator[dict[str, str]]:
+    """Give the environment of a program that makes its own place."""
+    yield os.environ | {"DATABASE_URL_TEST": server, "OUIPOST_HOME": str(home)}
+
+
+def module(*command: str) -> Callable[[dict[str, str]], Result]:
+    """Return what runs a module of Python to its end."""
+
+    def run(environment: dict[str, str]) -> Result:
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        print(done.stdout, done.stderr, file=sys.stderr)  # noqa: T201
+        lines = done.stdout.splitlines() or [""]
+        return Said(numbers=Numbers(), status=done.returncode, last=lines[-1])
+
+    return run
