@@ -1,4 +1,4 @@
-"""Goals 1, 2, 4, 6, 7 and 8: what the API costs, beside plain REST framework over the same tables."""
+"""Goals 1 to 8: what the API costs, beside plain REST framework over the same tables, and so beside other products."""
 
 import json
 import os
@@ -12,9 +12,10 @@ import requests
 from django.conf import settings
 from django.db import connection
 
-from bench import data
+from bench import data, peers
 from bench.goals import Goal, aligned, shown
 from bench.load import Round, Subject, compare
+from bench.peers import Figures, Peer
 from bench.processes import web
 from bench.services import service_pids
 from tests.services import need
@@ -33,6 +34,8 @@ class Comparison:
     sentence: str
     ours: str
     theirs: str
+    peer: Peer | None = None
+    """The product that stands in the place of `theirs`: it is known by what it does beside that."""
     at_least: float | None = None
     at_most: float | None = None
 
@@ -55,6 +58,15 @@ COMPARED = (
     ),
     Comparison(number="2", sentence="list of 20 posts, beside a view of ready bytes", ours="list", theirs="bytes"),
     Comparison(
+        number="3",
+        sentence="list of 20 posts, beside Postiz's",
+        ours="list",
+        theirs="naive list",
+        peer=peers.POSTIZ_LIST,
+        at_least=4,
+        at_most=1 / 2.5,
+    ),
+    Comparison(
         number="4",
         sentence="small answer with key and limit, beside one without",
         ours="small",
@@ -63,11 +75,36 @@ COMPARED = (
     ),
     Comparison(number="5", sentence="one post, beside a plain one", ours="one", theirs="naive one"),
     Comparison(
+        number="5",
+        sentence="one post, beside BrightBean's",
+        ours="one",
+        theirs="naive list",
+        peer=peers.BRIGHTBEAN_ONE,
+        at_least=8,
+        at_most=1 / 8,
+    ),
+    Comparison(
         number="6",
         sentence="create a post for 3 networks, beside a plain one",
         ours="create",
         theirs="naive create",
         at_least=2.5,
+    ),
+    Comparison(
+        number="6",
+        sentence="create a post for 3 networks, beside Postiz's draft",
+        ours="create",
+        theirs="naive create",
+        peer=peers.POSTIZ_CREATE,
+        at_least=10,
+    ),
+    Comparison(
+        number="6",
+        sentence="create a post for 3 networks, beside BrightBean's draft for one",
+        ours="create",
+        theirs="naive create",
+        peer=peers.BRIGHTBEAN_CREATE,
+        at_least=8,
     ),
 )
 
@@ -147,7 +184,9 @@ def _speed(measured: Mapping[str, Round]) -> list[Goal]:
 
 def _compared(asked: Comparison, measured: Mapping[str, Round]) -> list[Goal]:
     """Return requests per second, and the CPU beside them: where other work is on the machine, that moves less."""
-    ours, theirs = measured[asked.ours], measured[asked.theirs]
+    ours, plain = measured[asked.ours], measured[asked.theirs]
+    theirs = Figures(per_second=plain.per_second, cpu=plain.cpu)
+    theirs = asked.peer.now(theirs) if asked.peer else theirs
     rate = Goal(
         number=asked.number,
         sentence=asked.sentence,
