@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 from accounts import pauses, registry
 from accounts.models import PauseScope
 from ouipost.events.journal import Actor, record
+from ouipost.phrases import Ours, Phrase
 from posts.models import Attempt, Target, TargetQuerySet, TargetStatus
 from posts.reconciling import Question, operation_of, question_after_restore
 from posts.services import GIVE_UP_AFTER, WrongStatus, lock, sync_and_tell
@@ -54,7 +55,7 @@ def doubt(target: Target, *, since: datetime, actor: Actor, now: datetime) -> Qu
     locked = rows.filter(pk=target.pk).first()
     if locked is None:
         status = get_object_or_404(Target, pk=target.pk).status
-        raise WrongStatus(f"The target is {status}, or a worker is at it.", status=status)
+        raise WrongStatus(Phrase("The target is {status}, or a worker is at it.", status=Ours(status)), status=status)
     asked = question_after_restore(locked)
     values = _sent_since(locked, since=since) | (_looked_for(locked, now=now) if asked.way else _set_aside())
     Target.objects.filter(pk=locked.pk).update(**values)

@@ -8,6 +8,7 @@ from accounts.platforms.base import Account, Connector, Operation, Session, Unkn
 from accounts.platforms.bluesky.api import get
 from accounts.platforms.bluesky.atproto import COLLECTION
 from accounts.platforms.http import dig, dig_list, dig_text, moment, paged
+from ouipost.phrases import Phrase
 
 ARMED_BEFORE = timedelta(seconds=5)
 AT_ONCE = 100
@@ -35,7 +36,7 @@ def _newest(connector: Connector, session: Session, account: Account, cursor: st
         connector, session, account, "com.atproto.repo.listRecords", **asked, **({"cursor": cursor} if cursor else {})
     )
     if not isinstance(dig(page, "records"), list):
-        raise Unknown("The server did not list the account's posts.")
+        raise Unknown(Phrase("{network} did not list the account's posts.", network=connector.name))
     return page
 
 
