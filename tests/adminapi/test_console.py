@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from logging.config import DictConfigurator
 from typing import Any
 
 import pytest
@@ -108,7 +109,7 @@ def test_a_key_in_an_address_is_masked_in_the_logs(form: str) -> None:
 def _logged(record: logging.LogRecord, form: str = "text") -> str:
     formatter = logging_config(form)["formatters"]["lines"]
     handler = logging.StreamHandler()
-    handler.setFormatter(formatter["()"](**{key: value for key, value in formatter.items() if key != "()"}))
+    handler.setFormatter(DictConfigurator({}).configure_formatter(formatter))
     return handler.format(record)
 
 

@@ -331,10 +331,10 @@ def test_a_slow_network_is_asked_until_the_lease_is_nearly_over_and_the_rest_sta
     account, post = publish_text(world, "facebook")
     targets = copy_posts(post, 14)
     at = world.time.pass_by(minutes=15)
-    settings.ENGINE_SPEED = 60  # in a lease of two seconds one second is for asking
+    settings.ENGINE_SPEED = 20  # in a lease of six seconds three are for asking
 
     def crawl(request: requests.PreparedRequest, send: Send) -> requests.Response:
-        time.sleep(0.05)
+        time.sleep(0.15)
         return send(request)
 
     world.watch.befall = crawl
