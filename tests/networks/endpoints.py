@@ -69,7 +69,8 @@ TABLE = {
         "{pds}/xrpc": "POST com.atproto.server.createSession, POST com.atproto.server.refreshSession, "
         "POST com.atproto.server.deleteSession, GET com.atproto.server.getServiceAuth, "
         "GET com.atproto.identity.resolveHandle, POST com.atproto.repo.uploadBlob, POST com.atproto.repo.putRecord, "
-        "GET com.atproto.repo.getRecord, GET app.bsky.actor.getProfile, GET app.bsky.feed.getPosts",
+        "GET com.atproto.repo.getRecord, GET com.atproto.repo.listRecords, GET app.bsky.actor.getProfile, "
+        "GET app.bsky.feed.getPosts",
         "video.bsky.app/xrpc": "GET app.bsky.video.getUploadLimits, POST app.bsky.video.uploadVideo, "
         "GET app.bsky.video.getJobStatus",
         "{page}": "GET {place}",
