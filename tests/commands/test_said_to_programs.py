@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import Pause
 from adminapi import demo
 from adminapi.demo import Demo
+from adminapi.pruning import old
 from ouipost.events.models import Event
 from tests.factories import make_account
 from workspaces.models import ApiKey, User, Workspace
@@ -88,9 +89,10 @@ def test_a_pause_and_its_end() -> None:
 
 
 def test_prune_counts() -> None:
-    nothing = {"hours": 0, "snapshots": 0}
+    nothing = {each.name: 0 for each in old(timezone.now())}
 
     assert (shown("prune", "--dry-run"), shown("prune")) == ({"would_remove": nothing}, {"removed": nothing})
+    assert {"hours", "snapshots", "jobs"} <= set(nothing)
 
 
 def test_sync_analytics_counts(workspace: Workspace) -> None:

@@ -31,14 +31,12 @@ Always exits with 0."""
         self.is_quiet = options["json"]
         counts: dict[str, int] = {}
         for each in old(timezone.now()):
-            if not (total := each.rows.count()):
-                continue
-            if options["dry_run"]:
-                counts[each.name] = total
-                self.say(f"Would remove {total} {each.name}.")
-            else:
-                counts[each.name] = self._remove(each, total)
-        if not counts:
+            counts[each.name] = each.rows.count()
+            if counts[each.name] and options["dry_run"]:
+                self.say(f"Would remove {counts[each.name]} {each.name}.")
+            elif counts[each.name]:
+                counts[each.name] = self._remove(each, counts[each.name])
+        if not any(counts.values()):
             self.say("There is nothing to remove.")
         if self.is_quiet:
             self.show({"would_remove" if options["dry_run"] else "removed": counts})
