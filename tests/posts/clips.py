@@ -1,8 +1,11 @@
 """Videos and documents made for tests."""
 
 import io
+import os
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -30,7 +33,7 @@ def clip(
     """Return a video of grey frames, with a silent sound track."""
     buffer = io.BytesIO()
     options = {"movflags": "use_metadata_tags"} if metadata else {}
-    with av.open(buffer, "w", format=container, options=options) as target:
+    with _usual_priority(), av.open(buffer, "w", format=container, options=options) as target:
         target.metadata.update(dict(metadata))
         picture: Any = target.add_stream(codec, rate=fps)
         picture.width, picture.height, picture.pix_fmt = *size, "yuv420p"
@@ -41,6 +44,19 @@ def clip(
             target.mux([packet for frame in silence(track, seconds) for packet in track.encode(frame)])
             target.mux(track.encode())
     return buffer.getvalue()
+
+
+@contextmanager
+def _usual_priority() -> Iterator[None]:
+    """Undo what SVT-AV1 does where root runs it: it makes this process, and so all that it starts, real-time.
+
+    Two such processes that wait for each other in the kernel let nothing else run on two cores, for good.
+    """
+    try:
+        yield
+    finally:
+        if sys.platform == "linux":
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def _frames(size: tuple[int, int], count: int) -> Iterator[av.VideoFrame]:
