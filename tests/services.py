@@ -56,8 +56,7 @@ def run_suites(command: str, totals: Path, arguments: tuple[str, ...]) -> int:
     if command == "sqlite" or status:
         return status
     need("chromium", "chromium")
-    # In a process of its own, for the browser's event loop would stay in the way of every later database test; and in
-    # one, for two browsers that started at once have held up a machine of two cores (in shrink_dcache_parent) for good.
+    # In a process of its own, for the browser's event loop would stay in the way of every later database test.
     status = run_suite("SQLite, in a browser", "", totals, ("-n", "0", "-m", "browser", "tests/browser", *arguments))
     if status:
         return status
