@@ -15,6 +15,7 @@ from tests.posts.clips import clip
 from tests.posts.fakes import publish
 from tests.posts.pictures import picture
 from tests.posts.test_uploads import upload
+from tests.product import wait_for
 from tests.stores import Bucket
 from workspaces.models import Workspace
 
@@ -36,11 +37,12 @@ def client(api: ApiClient, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> I
 
 def published(target: Target) -> Target:
     """Go on until the network has worked on what it was given."""
-    for _ in range(40):
+
+    def settled() -> Target | None:
         done = publish(target)
-        if done.status != "publishing":
-            break
-    return done
+        return done if done.status != "publishing" else None
+
+    return wait_for(settled, seconds=30, what="the network")
 
 
 @pytest.mark.parametrize(
