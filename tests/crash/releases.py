@@ -51,8 +51,9 @@ def place(home: Path, server: str | None = None, *, speed: int = SPEED) -> Itera
 
 def _export(folder: Path) -> None:
     """Write the files of the release before this one into a folder."""
-    added = ("log", "-1", "--diff-filter=A", "--format=%H", "--", "*/migrations/0*.py")
-    latest = _git(*added).decode().strip()
+    first = ("--first-parent", "--diff-merges=first-parent", "--name-only")  # what was merged had other numbers before
+    added = ("log", "-1", *first, "--diff-filter=A", "--format=%H", "--", "*/migrations/0*.py")
+    latest = _git(*added).decode().split()[0]
     with tarfile.open(fileobj=BytesIO(_git("archive", f"{latest}^"))) as archive:
         archive.extractall(folder, filter="data")
 
