@@ -7,8 +7,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
-from ouipost import logs
-from ouipost.replica import REPLICA
+from ouipost import logs, replica
 from posts import storage
 
 
@@ -39,22 +38,17 @@ def web_command(host: str) -> list[str]:
 
 def migrate() -> None:
     """Bring every database up to this code."""
-    for alias in _own():
+    for alias in replica.own():
         call_command("migrate", database=alias, verbosity=0, interactive=False)
 
 
 def pending() -> dict[str, int]:
     """Return how many migrations each database lacks."""
-    return {alias: _pending(MigrationExecutor(connections[alias])) for alias in _own()}
+    return {alias: _pending(MigrationExecutor(connections[alias])) for alias in replica.own()}
 
 
 def _pending(executor: MigrationExecutor) -> int:
     return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-
-
-def _own() -> list[str]:
-    """Return the databases that are ours to change: the replica gets all from the first."""
-    return [alias for alias in settings.DATABASES if alias != REPLICA]
 
 
 def prepare() -> bool:

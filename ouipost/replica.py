@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connections
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,11 @@ def on_replica(read: Callable[P, R]) -> Callable[P, R]:
         return read(*args, **options)
 
     return asked
+
+
+def own() -> list[str]:
+    """Return the databases that are ours to change and cannot do without: the replica gets all from the first."""
+    return [alias for alias in connections if alias != REPLICA]
 
 
 class ReplicaRouter:

@@ -86,7 +86,8 @@ def credentials() -> Finding:
             f"Accounts at {', '.join(lacking)} are connected, and there is no app for them.", f"Set {variables}."
         )
     if not live:
-        return well("No network has an app here: live workspaces can connect Bluesky alone, sandboxes everything.")
+        others = ", ".join(platform.name for platform in platforms.ALL if not _needs_app(platform.id))
+        return well(f"No network has an app here: live workspaces can connect {others} alone, sandboxes everything.")
     return well(f"There are apps for {', '.join(sorted(live))}.")
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, connections
+from django.db import connection
 from django.utils import timezone
 
 from adminapi.doctor.findings import Finding, warning, well, wrong
 from adminapi.probes import FILLING, FULL, percent_used
+from ouipost import replica
 from ouipost.api import health
 from ouipost.claims import database_now
 
@@ -126,7 +127,7 @@ def clock() -> Finding:
 
 def migrations() -> Finding:
     """Whether every database has the tables that this version works with."""
-    states = {alias: health.check(alias) for alias in connections}
+    states = {alias: health.check(alias) for alias in replica.own()}
     bad = [f"{alias}: {state}" for alias, state in states.items() if state != "ok"]
     if bad:
         return wrong(

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from ouipost.replica import REPLICA
+from ouipost import replica
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def alive(request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """/readyz: every database answers and has every migration; 503 says which does not. The replica may be away."""
-    checks = {alias: check(alias) for alias in connections if alias != REPLICA}
+    checks = {alias: check(alias) for alias in replica.own()}
     is_ready = all(result == "ok" for result in checks.values())
     return JsonResponse(
         {"status": "ok" if is_ready else "unavailable", "checks": checks}, status=200 if is_ready else 503
