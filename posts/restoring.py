@@ -22,8 +22,10 @@ from posts.stuck import OPEN
 
 SET_ASIDE = {
     "code": "OUTCOME_UNKNOWN",
-    "message": "The database was restored from a copy, and whether this went out since cannot be found out: look at "
-    "the account.",
+    "message": Phrase(
+        "The database was restored from a copy, and whether this went out since cannot be found out: "
+        "look at the account."
+    ),
     "retryable": False,
     "who_acts": "caller",
 }

@@ -36,8 +36,12 @@ def operate(
     if begun := already_begun(request):
         return HttpResponseRedirect(page_of(begun))
     count = rows[: MOST + 1].count()
+    if count > MOST:
+        told = _("At most %(most)d at a time: choose fewer, or narrow the list down.") % {"most": MOST}
+        page.message_user(request, told, messages.ERROR)
+        return None
     is_long = count > (1 if kind.asks_network else FEW)
-    if is_long and count <= MOST and "confirmed" in request.POST:
+    if is_long and "confirmed" in request.POST:
         found = ((row.pk, str(row)) for row in rows.prefetch_related(None).iterator())
         job = running.begin(kind, found, total=count, **form_of(request))
         return HttpResponseRedirect(page_of(job))
@@ -50,7 +54,7 @@ def operate(
 
     actor = Actor.from_request(request)
     title = str(kind.title)
-    return page.operate(request, rows, perform, title=title, says=says, back=back, carries=carries, most=MOST)
+    return page.operate(request, rows, perform, title=title, says=says, back=back, carries=carries)
 
 
 def form_of(request: HttpRequest) -> dict[str, Any]:

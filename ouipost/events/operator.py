@@ -13,7 +13,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin, TabularInline
 
@@ -24,8 +23,6 @@ from ouipost.ids import new_id
 from ouipost.translating import translated
 
 M = TypeVar("M", bound=Model)
-MOST_ROWS = 500
-"""Rows that one action takes within a request: each is a transaction."""
 NAMED = 20
 
 
@@ -58,7 +55,6 @@ class OperatorAdmin(ModelAdmin[M]):
         says: str,
         back: str = "",
         carries: Mapping[str, str] | None = None,
-        most: int = MOST_ROWS,
     ) -> HttpResponse | None:
         """Say what will happen and ask; then do it to each row by itself, and tell what became of each.
 
@@ -66,10 +62,6 @@ class OperatorAdmin(ModelAdmin[M]):
         what was typed, and comes again with the answer. A row that a service refuses is told with the reason, and
         stands in the way of no other.
         """
-        if rows[: most + 1].count() > most:
-            told = _("At most %(most)d at a time: choose fewer, or narrow the list down.") % {"most": most}
-            self.message_user(request, told, messages.ERROR)
-            return None
         if "confirmed" not in request.POST:
             return self._ask(request, rows, title=title, says=says, back=back, carries=carries or {})
         done = sum(self._perform(request, row, perform) for row in rows)
