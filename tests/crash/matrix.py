@@ -20,7 +20,8 @@ HITS = 3
 THREADS = 4
 SETTLED_WITHIN_SECONDS = 150
 STOP_SECONDS = 60
-LEASES = 1.5
+FROZEN_LEASES = 2
+"""How long who is frozen stays so: others have taken over what it was about, and what it locked in passing is free."""
 LEASE_SECONDS = 90
 FAULTS: tuple[dict[str, Any], ...] = (
     {},
@@ -170,8 +171,7 @@ def run_cell(stage: Stage, cell: Cell, *, faults: Sequence[dict[str, Any]] = FAU
     until = time.monotonic() + SETTLED_WITHIN_SECONDS
     while not campaign.is_settled() and time.monotonic() < until:
         strikers.ensure()
-        if cell.steps == ("settling",):  # it holds locks: nobody can settle in its stead
-            strikers.thaw(after=LEASES * LEASE_SECONDS / stage.product.speed)
+        strikers.thaw(after=FROZEN_LEASES * LEASE_SECONDS / stage.product.speed)
         time.sleep(LOOK_SECONDS)
     strikers.thaw()
     strikers.ensure()  # the last one may have been hit after everything was settled

@@ -96,7 +96,8 @@ class Clients:
         self.product = product
         self.account = account
         self.answers: list[tuple[int, float]] = []
-        self.done: Counter[str] = Counter()
+        self.done: list[str] = []
+        """The kinds of events that followed from good answers; what several threads count must not be added up."""
         self.latest = ""
         """A post to read."""
 
@@ -110,10 +111,12 @@ class Clients:
         made = self.call("POST", "/api/posts", content=f"Draft {number}", platforms=[self.account])
         if made is None:
             return
-        self.done[MADE] += 1
+        self.done.append(MADE)
         path = f"/api/posts/{made['post']['id']}"
-        self.done[CHANGED] += self.call("PUT", path, content=f"Draft {number}, changed") is not None
-        self.done[DELETED] += self.call("DELETE", path) is not None
+        if self.call("PUT", path, content=f"Draft {number}, changed") is not None:
+            self.done.append(CHANGED)
+        if self.call("DELETE", path) is not None:
+            self.done.append(DELETED)
 
     def call(self, method: str, path: str, **body: Any) -> dict[str, Any] | None:
         """Return the data of a good answer, and keep how each ended."""
@@ -156,7 +159,7 @@ def soak(stage: Stage, *, seconds: float, kill_every: float = 60) -> Soaked:
         for load in loads:
             load.result()
         campaign.wait(seconds=STUCK_SECONDS)
-        expected = clients.done + Counter({PUBLISHED: len(campaign.posts), MADE: len(campaign.posts) - 1})
+        expected = Counter(clients.done) + Counter({PUBLISHED: len(campaign.posts), MADE: len(campaign.posts) - 1})
         untold = _untold(receiver, expected)
     times = [took for _, took in clients.answers]
     return Soaked(

@@ -25,5 +25,5 @@ def test_requests_posts_webhooks_and_killed_workers_are_in_nobodys_way(
         seen = soak.soak(staged, seconds=6, kill_every=2)
 
     record_property("numbers", f"soak: {seen}")
-    assert seen.is_good, seen
+    assert seen.is_good, str(seen)
     assert seen.numbers.kills >= 2
