@@ -6,7 +6,19 @@ import sys
 from bench.goals import Goal, table
 from bench.world import prepared
 
-SUBJECTS = ("http", "claims", "publishing", "lateness", "queue", "memory", "analytics", "admin", "console", "webhooks")
+SUBJECTS = (
+    "http",
+    "claims",
+    "publishing",
+    "nodes",
+    "lateness",
+    "queue",
+    "memory",
+    "analytics",
+    "admin",
+    "console",
+    "webhooks",
+)
 """Modules of this package; each has `run() -> list[Goal]` and is imported when Django is set up."""
 
 

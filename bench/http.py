@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
+from functools import partial
 from typing import Any
 
 import requests
@@ -16,7 +17,7 @@ from bench import data, peers
 from bench.goals import Goal, aligned, shown
 from bench.load import Round, Subject, compare
 from bench.peers import Figures, Peer
-from bench.processes import web
+from bench.processes import largest_mib, web
 from bench.services import service_pids
 from tests.services import need
 
@@ -122,7 +123,7 @@ def run() -> list[Goal]:
             _require_same(ours, theirs)
             measured = compare([*ours.values(), *theirs.values()], rounds=ROUNDS, seconds=SECONDS)
             print(_costs(measured))
-            return [*_speed(measured), *_queries(ours)]
+            return [*_speed(measured), *_queries(ours), *_memory(pid)]
 
 
 def _ours(base: str, loaded: data.Data, reading: Mapping[str, str], processes: list[int]) -> dict[str, Subject]:
@@ -210,6 +211,15 @@ def _queries(ours: Mapping[str, Subject]) -> list[Goal]:
     return [
         Goal(number="8", sentence=sentence, unit="", figure=_queries_of(ours[name]), at_most=budget)
         for name, sentence, budget in budgets
+    ]
+
+
+def _memory(pid: int) -> list[Goal]:
+    """Return what a web process holds after all that: with all that it shares, and with its part of that."""
+    held = partial(Goal, number="18", unit="MiB")
+    return [
+        held(sentence="memory of a web process (RSS)", figure=largest_mib(pid, kind="Rss"), at_most=80),
+        held(sentence="memory of a web process (PSS)", figure=largest_mib(pid, kind="Pss"), at_most=65),
     ]
 
 

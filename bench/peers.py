@@ -36,3 +36,5 @@ POSTIZ_LIST = Peer(measured=Figures(per_second=287, cpu=4_591), beside=NAIVE_LIS
 POSTIZ_CREATE = Peer(measured=Figures(per_second=62, cpu=21_946), beside=NAIVE_CREATE)
 BRIGHTBEAN_ONE = Peer(measured=Figures(per_second=140, cpu=13_249), beside=NAIVE_LIST)
 BRIGHTBEAN_CREATE = Peer(measured=Figures(per_second=96, cpu=18_088), beside=NAIVE_CREATE)
+POSTIZ_BACKEND_MIB = 498
+"""Memory (PSS) of Postiz's backend alone, after a few hundred requests."""

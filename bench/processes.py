@@ -77,12 +77,20 @@ def cpu_seconds(pid: int) -> float:
 
 def pss_mib(pid: int) -> float:
     """Return the memory of a process and its children, in MiB; what several share counts once."""
-    return sum(_pss_kib(each) for each in family(pid)) / 1024
+    return sum(_kib(each, "Pss") for each in family(pid)) / 1024
 
 
-def _pss_kib(pid: int) -> int:
+def largest_mib(pid: int, *, kind: str) -> float:
+    """Return the memory of the largest among a process and its children, in MiB.
+
+    `kind` is `Rss`, with all that it shares, or `Pss`, with its part of that.
+    """
+    return max(_kib(each, kind) for each in family(pid)) / 1024
+
+
+def _kib(pid: int, kind: str) -> int:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))
 
 
 def _stats() -> dict[int, list[str]]:

@@ -72,7 +72,7 @@ def with_our_workers(seconds: float) -> Run:
     load(due=[timezone.now() + timedelta(hours=1)] * TARGETS)
     with network(seconds) as address, workers(address) as pids:
         Target.objects.update(due_at=timezone.now())
-        return measured(pids, address)
+        return measured(pids, address, TARGETS)
 
 
 def with_celery_tasks(seconds: float) -> Run:
@@ -86,7 +86,7 @@ def with_celery_tasks(seconds: float) -> Run:
             publish.delay(pk, text)
         command = [sys.executable, "-m", "bench.baselines.tasks"]
         with started(command, environment={"NETWORK_GATEWAY": address}) as worker:
-            return measured([worker.pid], address)
+            return measured([worker.pid], address, TARGETS)
 
 
 @contextmanager
@@ -136,14 +136,14 @@ def load(*, due: Sequence[datetime | None], accounts: int = ACCOUNTS) -> None:
         cursor.execute("ANALYZE TABLE posts_target, posts_post, accounts_socialaccount")
 
 
-def measured(pids: list[int], address: str) -> Run:
-    """Return what was done between the first tenth and the last target."""
+def measured(pids: list[int], address: str, targets: int) -> Run:
+    """Return what was done between the first tenth and the last of so many targets."""
     processes = [*pids, *service_pids()]
-    first = await_count(address, TARGETS // 10)
+    first = await_count(address, targets // 10)
     began, used = time.monotonic(), sum(map(cpu_seconds, processes))
-    await_count(address, TARGETS)
+    await_count(address, targets)
     await_settled()
-    done = TARGETS - first
+    done = targets - first
     return Run(
         per_second=done / (time.monotonic() - began),
         cpu=1e6 * (sum(map(cpu_seconds, processes)) - used) / done,

@@ -48,6 +48,11 @@ def publish(target_id: str, text: str) -> None:
         cursor.execute(LOG, [new_id("att"), target_id, remote_id])
 
 
+@app.task(name="bench.nothing")
+def nothing() -> None:
+    """Do nothing: what a message costs by itself."""
+
+
 if __name__ == "__main__":
     app.worker_main(
         ["worker", "-P", "threads", "-c", str(THREADS), "--without-gossip", "--without-mingle", "-l", "error"]
