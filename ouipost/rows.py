@@ -22,6 +22,13 @@ def fetch(model: type[Row], statement: Statement) -> list[Row]:
     return list(model._default_manager.raw(*statement))
 
 
+def remember(row: models.Model, name: str, related: Sequence[models.Model]) -> None:
+    """Let a relation of the row give these rows, as a prefetch would, which compiles its statement each time."""
+    rows = getattr(row, name).model._default_manager.all()
+    rows._result_cache = list(related)  # Django has no public way to put them there
+    row._prefetched_objects_cache = {name: rows}  # type: ignore[attr-defined]
+
+
 def insert_each(rows: Sequence[models.Model]) -> None:
     """Insert new rows of one model, which bring their keys; no signal is sent. Raises what the database raises."""
     if not rows:

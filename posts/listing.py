@@ -1,10 +1,11 @@
-"""The list of posts: one flat row per post, shown as `PostSerializer` would, at a fifth of its cost.
+"""Reading posts by statements that are compiled once: the ORM says which rows, what it compiles is run as it stands.
 
-The ORM says which rows; what it compiles is run as it stands, and the answer is built by hand.
+The list is one flat row per post, shown as `PostSerializer` would, at a fifth of its cost. One post comes with its
+targets as a prefetch would bring them, at half of the cost.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import orjson
@@ -13,9 +14,9 @@ from django.db import connection
 from django.db.models import QuerySet, Subquery
 
 from ouipost.api.pagination import pagination
-from ouipost.rows import REMEMBERED, Statement, compiled
+from ouipost.rows import REMEMBERED, Statement, compiled, fetch, remember
 from posts.media_urls import signed_url
-from posts.models import Post, PostCount
+from posts.models import Post, PostCount, Target
 from workspaces.models import ApiKey, Workspace
 
 COLUMNS = (
@@ -56,6 +57,30 @@ def filtered(posts: QuerySet[Post], *, page: int, limit: int) -> Answer:
     total = posts.count()
     rows = _fetch(compiled(posts.values_list(*COLUMNS)), page=page, limit=limit) if (page - 1) * limit < total else []
     return _answer(rows, pagination(page=page, limit=limit, total=total))
+
+
+def one(key: ApiKey, workspace_id: str, post_id: str) -> Post | None:
+    """Return a post of the workspace with its targets, in two queries; None where this key can see no such post."""
+    posts, given = _one_post(key.mode, tuple(key.workspace_ids), workspace_id)
+    found = fetch(Post, (posts, (*given, post_id)))
+    if not found:
+        return None
+    remember(found[0], "targets", fetch(Target, (_targets_of_one(), (post_id,))))
+    return found[0]
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _one_post(mode: str, workspace_ids: tuple[str, ...], workspace_id: str) -> Statement:
+    """Return the query for a post that such a key sees in the workspace; its last parameter, the post, is left out."""
+    visible = Workspace.objects.visible_to(ApiKey(mode=mode, workspace_ids=list(workspace_ids)))
+    statement, parameters = compiled(Post.objects.filter(workspace__in=visible.filter(pk=workspace_id)).filter(pk=""))
+    return statement, parameters[:-1]
+
+
+@cache
+def _targets_of_one() -> str:
+    """Return the query for a post's targets, with the post as its parameter."""
+    return compiled(Target.objects.filter(post="").order_by("pk"))[0]
 
 
 @lru_cache(maxsize=REMEMBERED)

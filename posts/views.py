@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -75,6 +76,14 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceViewSet[Post]):
             page, limit = read_page(parameters)
             found = listing.filtered(posts, page=page, limit=limit)
         return Response(found)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return the post with its targets."""
+        found = listing.one(self.key, self.workspace_id, self.kwargs["pk"])
+        if found is None:
+            assert self.workspace  # one that is not there comes before the post
+            raise Http404
+        return self.answered(found)
 
     @extend_schema(request=NewPostInput, responses={201: PostDetailSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
