@@ -264,7 +264,7 @@ def test_who_has_waited_too_long_for_a_place_is_sent_away(monkeypatch: pytest.Mo
 @pytest.mark.any_database
 @pytest.mark.django_db
 def test_known_and_unknown_addresses_are_refused_in_the_same_words_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Medians of rounds that alternate; noise can only push them apart, so the closest round counts."""
+    """Medians of rounds that alternate; noise can only push them apart, so one round in which they meet is enough."""
     monkeypatch.setattr(logins, "MOST_OF_EMAIL", 10_000)
     monkeypatch.setattr(logins, "MOST_FROM_ADDRESS", 10_000)
     make_user()
@@ -277,13 +277,12 @@ def test_known_and_unknown_addresses_are_refused_in_the_same_words_and_time(monk
         bodies.add(answer.content)
         return elapsed
 
-    ratios = []
-    for _ in range(4):
+    def ratio() -> float:
         pairs = [(seconds("admin@example.com"), seconds("nobody@example.com")) for _ in range(50)]
-        ratios.append(median(pair[0] for pair in pairs) / median(pair[1] for pair in pairs))
+        return median(pair[0] for pair in pairs) / median(pair[1] for pair in pairs)
 
+    assert any(abs(ratio() - 1) < 0.10 for _ in range(4))
     assert len(bodies) == 1
-    assert min(abs(ratio - 1) for ratio in ratios) < 0.10
 
 
 def test_one_password_is_looked_at_whoever_is_named(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
