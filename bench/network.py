@@ -39,6 +39,8 @@ class Network:
             return json.dumps(self.calls).encode()
         if head.startswith(b"GET /count"):
             return json.dumps(len(self.calls)).encode()
+        if head.startswith(b"GET"):
+            return b"{}"  # whoever reads numbers finds none
         said = json.loads(body)
         self.calls.append((said.get("text") or said["id"], time.time()))
         number = len(self.calls)

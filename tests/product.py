@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
 
 from adminapi.client import Client
+from tests import tables
 from tests.services import HERE, Host, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -104,14 +106,19 @@ class Product:
     def set_up(self) -> "Product":
         """Migrate, start the web process, and make a sandbox workspace with a key."""
         self.home.mkdir(parents=True, exist_ok=True)
-        self.manage("migrate", "--verbosity=0")
-        self.manage("migrate", "--verbosity=0", "--database=simulator")
+        self.migrate()
         arguments = ["--email=admin@example.com", "--password=a long pass phrase", "--workspace=Crash"]
         made = json.loads(self.manage("bootstrap", *arguments, "--mode=sandbox", "--json"))
         self.web()
         self.control = {"Authorization": f"Bearer {made['simulator_token']}"}
         self.client = Client(self.base, api_key=made["api_key"], workspace_id=made["workspace_id"])
         return self
+
+    def migrate(self) -> None:
+        """Make the tables of the product and of its simulator."""
+        for database, address in (("default", "DATABASE_URL"), ("simulator", "SIMULATOR_DATABASE_URL")):
+            command = partial(self.manage, "migrate", "--verbosity=0", f"--database={database}")
+            tables.make(self.environment[address], database=database, root=self.root, migrate=command)
 
     def web(self) -> None:
         """Start the web process, with the simulator, and wait until it answers."""

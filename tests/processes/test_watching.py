@@ -79,7 +79,7 @@ def telling(home: Path, receiver: Receiver) -> Iterator[Watched]:
             "OTEL_BSP_SCHEDULE_DELAY": "100",
         }
         try:
-            product.manage("migrate", "--verbosity=0")
+            product.migrate()
             arguments = [f"--email={EMAIL}", f"--password={PASSWORD}", "--workspace=Watch"]
             made = json.loads(product.manage("bootstrap", *arguments, "--mode=sandbox", "--json"))
             product.serve()
@@ -296,7 +296,7 @@ def test_celery_says_everything_in_json_too(tmp_path: Path, redis_url: str) -> N
     with fresh_database(tmp_path) as url:
         product = Watched(home=tmp_path, database_url=url, redis_url=redis_url)
         try:
-            product.manage("migrate", "--verbosity=0")
+            product.migrate()
             node = product.celery("-c", "1")
             product.start("-m", "celery", "--quiet", "-A", "ouipost", "beat")
             wait_for(lambda: product.found(logger="celery.apps.worker"), seconds=60, what="the node")
