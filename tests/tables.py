@@ -1,4 +1,4 @@
-"""The tables of new databases: migrated once by each process of tests, and copied from then on, in a tenth of the time."""
+"""The tables of new databases: migrated once by each process of tests, and copied from then on: a tenth of the time."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -87,6 +87,7 @@ def _cursor(address: str) -> Iterator[Any]:
     parts = urlsplit(address)
     login = {"user": parts.username or "root", "password": parts.password or ""}
     host = {"host": parts.hostname, "port": parts.port or 3306}
-    with closing(MySQLdb.connect(**host, **login, database=parts.path[1:], charset="utf8mb4")) as connection:
+    connection: Any = MySQLdb.connect(**host, **login, database=parts.path[1:], charset="utf8mb4")
+    with closing(connection):
         yield connection.cursor()
         connection.commit()
