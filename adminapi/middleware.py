@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from csp.constants import HEADER
+from csp.middleware import CSPMiddleware
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest
@@ -12,19 +14,23 @@ from adminapi import metrics
 
 CONSOLE = "/console/"
 UNSAFE_EVAL = "'unsafe-eval'"
+DATA = "application/json"
+NOTHING = "default-src 'none'; frame-ancestors 'none'"
 
 
-class ConsolePolicyMiddleware:
-    """Lets the console's own scripts be evaluated: its Alpine needs that; every other path stays stricter."""
+class ContentPolicyMiddleware(CSPMiddleware):
+    """Says what a page may load: the settings' policy, and in the console scripts are evaluated, for Alpine needs that.
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
+    Data may load nothing, whoever shows it.
+    """
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if response.headers.get("Content-Type") == DATA:
+            response.headers.setdefault(HEADER, NOTHING)
+            return response
         if request.path.startswith(CONSOLE):
             response._csp_update = {"script-src": ["'self'", UNSAFE_EVAL]}  # type: ignore[attr-defined]  # django-csp's way
-        return response
+        return super().process_response(request, response)
 
 
 class MetricsMiddleware:

@@ -91,9 +91,12 @@ def with_celery_tasks(seconds: float) -> Run:
 
 @contextmanager
 def workers(address: str) -> Iterator[list[int]]:
-    """Run the workers of a small production beside the block; gives their process ids once they wait for work."""
+    """Run the workers of a small production beside the block; gives their process ids once they wait for work.
+
+    They read no numbers: all accounts are new here, and each has its first reading due (`bench/analytics_sync.py`).
+    """
     environment = {"NETWORK_GATEWAY": address, "TWITTER_CLIENT_ID": "bench", "WORKER_THREADS": str(THREADS)}
-    environment |= {"TWITTER_MAX_IN_FLIGHT": str(WORKERS * THREADS)}
+    environment |= {"TWITTER_MAX_IN_FLIGHT": str(WORKERS * THREADS), "SYNC_THREADS": "0"}
     with ExitStack() as stack:
         command = [sys.executable, "manage.py", "work"]
         processes = [stack.enter_context(started(command, environment=environment)) for _ in range(WORKERS)]

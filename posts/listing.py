@@ -4,7 +4,7 @@ The list is one flat row per post, shown as `PostSerializer` would, at a fifth o
 targets as a prefetch would bring them, at half of the cost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.db.models import QuerySet, Subquery
 
 from ouipost.api.pagination import pagination
 from ouipost.rows import REMEMBERED, Statement, compiled, fetch, remember
-from posts.media_urls import signed_url
+from posts.media_urls import signer
 from posts.models import Post, PostCount, Target
 from workspaces.models import ApiKey, Workspace
 
@@ -37,6 +37,7 @@ COLUMNS = (
     "clicks",
 )
 Answer = dict[str, Any]
+Signer = Callable[[str], str]
 
 
 def newest(key: ApiKey, workspace_id: str, *, page: int, limit: int) -> Answer | None:
@@ -100,10 +101,12 @@ def _fetch(statement: Statement, *, page: int, limit: int) -> list[tuple[Any, ..
 
 
 def _answer(rows: list[tuple[Any, ...]], pages: Mapping[str, int]) -> Answer:
-    return {"posts": [_shown(*row[: len(COLUMNS)]) for row in rows], "pagination": pages}
+    sign = signer(seconds=settings.MEDIA_URL_SECONDS)
+    return {"posts": [_shown(sign, *row[: len(COLUMNS)]) for row in rows], "pagination": pages}
 
 
 def _shown(
+    sign: Signer,
     pk: str,
     content: str,
     title: str,
@@ -120,7 +123,7 @@ def _shown(
     engagement: int | None,
     clicks: int | None,
 ) -> Answer:
-    """Return one row as it is shown; the names are those of `COLUMNS`."""
+    """Return one row as it is shown; the names but the first are those of `COLUMNS`."""
     numbers = {"impressions": impressions, "engagement": engagement, "clicks": clicks}
     return {
         "id": pk,
@@ -130,7 +133,7 @@ def _shown(
         "hashtags": orjson.loads(hashtags),
         "status": status,
         "platforms": orjson.loads(platforms),
-        "media": [_file(each) for each in orjson.loads(media)],
+        "media": [_file(sign, each) for each in orjson.loads(media)],
         "scheduled_at": _moment(scheduled_at),
         "published_at": _moment(published_at),
         "created_at": _moment(created_at),
@@ -139,14 +142,13 @@ def _shown(
     }
 
 
-def _file(media: Mapping[str, str]) -> Answer:
-    seconds = settings.MEDIA_URL_SECONDS
+def _file(sign: Signer, media: Mapping[str, str]) -> Answer:
     thumbnail = media["thumbnail"]
     return {
         "id": media["id"],
         "type": media["type"],
-        "url": signed_url(media["name"], seconds=seconds),
-        "thumbnail_url": signed_url(thumbnail, seconds=seconds) if thumbnail else None,
+        "url": sign(media["name"]),
+        "thumbnail_url": sign(thumbnail) if thumbnail else None,
     }
 
 

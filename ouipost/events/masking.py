@@ -38,7 +38,7 @@ def masked(value: Any, name: str = "") -> Any:
     if isinstance(value, str):
         return masked_text(value)
     if isinstance(value, Mapping):
-        return {masked_text(str(each)): masked(inner, str(each)) for each, inner in value.items()}
+        return {_masked_name(str(each)): masked(inner, str(each)) for each, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [masked(each) for each in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]
     if isinstance(value, int | float):
@@ -49,7 +49,14 @@ def masked(value: Any, name: str = "") -> Any:
 def masked_text(text: str) -> str:
     """Return a text with a mask in place of every key, token and stored password in it."""
     lowered = text.lower()
-    return SECRETS.sub(MASK, text) if any(hint in lowered for hint in HINTS) else text
+    for hint in HINTS:
+        if hint in lowered:
+            return SECRETS.sub(MASK, text)
+    return text
+
+
+_masked_name = lru_cache(maxsize=4096)(masked_text)
+"""Names are few and come again and again."""
 
 
 @lru_cache(maxsize=4096)

@@ -6,6 +6,7 @@ So it is neither lost when the process dies right after, nor told of what was ro
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import orjson
@@ -15,7 +16,7 @@ from django.utils import timezone
 from ouipost.claims import database_now
 from ouipost.events.catalogue import EVENTS, Told, tellers
 from ouipost.events.models import Delivery, Event, Message, Webhook
-from ouipost.rows import insert_each
+from ouipost.rows import Statement, compiled, fetch, insert_each
 
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 HEARING = ("events", "workspace_ids", "is_active", "rests")
@@ -27,7 +28,7 @@ def put(events: Sequence[Event]) -> None:
     A webhook that is not active may want it later: messages stand ready to be replayed. One query where nobody listens.
     """
     spoken = [event for event in events if event.type in EVENTS]
-    webhooks = list(Webhook.objects.present().only(*HEARING)) if spoken else []
+    webhooks = fetch(Webhook, _hearing()) if spoken else []
     hearers = {event: [webhook for webhook in webhooks if webhook.hears(event)] for event in spoken}
     heard = [event for event in spoken if hearers[event]]
     if not heard:
@@ -37,6 +38,12 @@ def put(events: Sequence[Event]) -> None:
     insert_each(
         [delivery(webhook, event.pk, now=now) for event in heard for webhook in hearers[event] if webhook.is_active]
     )
+
+
+@cache
+def _hearing() -> Statement:
+    """Return the query for all webhooks: everything that happens asks it."""
+    return compiled(Webhook.objects.present().only(*HEARING))
 
 
 def delivery(webhook: Webhook, message: str, *, now: datetime) -> Delivery:

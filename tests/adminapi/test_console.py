@@ -80,6 +80,16 @@ def test_only_the_console_may_evaluate_scripts(db: None) -> None:
     assert policies == [True, False]
 
 
+def test_data_may_load_nothing_and_be_shown_in_no_frame(db: None) -> None:
+    answers = [Client().get("/api/platforms"), Client().get("/api/posts"), Client().get("/admin/profile")]
+
+    policies = {answer["Content-Security-Policy"] for answer in answers}
+    assert ([answer.status_code for answer in answers], policies) == (
+        [200, 401, 401],
+        {"default-src 'none'; frame-ancestors 'none'"},
+    )
+
+
 @pytest.mark.usefixtures("world")
 def test_a_workspace_changed_in_the_console_is_told_to_the_journal_once(db: None) -> None:
     workspace = Workspace.objects.get()
