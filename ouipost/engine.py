@@ -28,7 +28,7 @@ class Engine(Generic[Job]):
     name: ClassVar[str]
     tick_seconds: ClassVar[float] = 0.25
     """How often an engine with nothing to do looks for work."""
-    claim_every_seconds: ClassVar[float] = 0.2
+    claim_every_seconds: ClassVar[float] = 0.3
     """How often one that is busy takes more."""
     gather_seconds: ClassVar[float] = 0.05
     """How long it waits for more to commit, where many are under way."""
