@@ -17,6 +17,8 @@ from workspaces.models import Role, User
 
 FEW = POSTS // 100
 MOST = 20
+DASHBOARDS = 5
+"""The first page may take as long as so many dashboards of the admin API."""
 OVERVIEW, DASHBOARD = "/console/", "/admin/dashboard"
 MEMBERS = "member@example.com"
 Ask = Callable[[], object]
@@ -46,6 +48,7 @@ def run() -> list[Goal]:
                 unit="ms",
                 figure=many[name].milliseconds,
                 baseline=base[name if base is few else DASHBOARD].milliseconds,
+                at_most=None if base is few else DASHBOARDS,
             )
             for name in (OVERVIEW, f"{OVERVIEW}, a member")
             for base in (few, many)

@@ -8,13 +8,13 @@ from datetime import date
 from django.utils.translation import gettext as _
 
 from adminapi.console.charts import Chart, Series, shown_time
-from adminapi.figures import Figures
+from adminapi.figures import UNPUBLISHED, Figures
 from adminapi.templatetags.console import STATES
 from analytics.periods import A_DAY
 from posts.models import PostStatus
 
 DAYS = 30
-MOST_COUNTED, MOST_WORKSPACES = 100_000, 500
+MOST_COUNTED, MOST_WORKSPACES = 20_000, 500
 """So many published posts, of so many workspaces, are counted one by one; of more, the kept sums of networks tell."""
 TONES = {
     PostStatus.PUBLISHED: "good",
@@ -81,9 +81,9 @@ class States:
 def look(figures: Figures, published: Mapping[date, int]) -> States:
     """Return the posts of 30 days. `published` is what the kept sums say of each: posts times networks."""
     days = [figures.today - number * A_DAY for number in range(DAYS)][::-1]
-    workspace_ids = figures.few_workspaces(MOST_WORKSPACES) if sum(published.values()) <= MOST_COUNTED else None
-    if workspace_ids is not None:
-        counted = figures.posts_by_day(days[0], workspace_ids=workspace_ids)
-        return States(days=days, counted=counted, by_network=False)
-    sums = {(day, PostStatus.PUBLISHED.value): count for day, count in published.items() if count}
-    return States(days=days, counted=figures.unpublished_by_day(days[0]) | sums, by_network=True)
+    workspace_ids = figures.few_workspaces(MOST_WORKSPACES)
+    by_network = workspace_ids is None or sum(published.values()) > MOST_COUNTED
+    statuses = UNPUBLISHED if by_network else list(PostStatus)
+    counted = figures.posts_by_day(days[0], statuses=statuses, workspace_ids=workspace_ids)
+    sums = {(day, PostStatus.PUBLISHED.value): count for day, count in published.items() if count and by_network}
+    return States(days=days, counted=counted | sums, by_network=by_network)

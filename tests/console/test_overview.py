@@ -201,10 +201,12 @@ def test_more_published_posts_than_can_be_counted_are_told_by_the_sums_that_are_
     for _ in range(2):
         publish(account, at=NOW - DAY)
     counts.changed(account.workspace_id, 2)
+    write(account, "failed", at=NOW - DAY)
 
     answer = opened()
 
-    assert [(each.status, each.count) for each in answer.context["states"].legend] == [("published", 2)]
+    legend = answer.context["states"].legend
+    assert [(each.status, each.count) for each in legend] == [("published", 2), ("failed", 1)]
     assert "Published ones are counted once for each network" in text(answer)
 
 
