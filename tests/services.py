@@ -106,7 +106,7 @@ def start_mariadb(folder: Path, *options: str, host: Host = HERE) -> "tuple[subp
     port = free_port()
     command = [*host.inside, find("mariadbd"), "--no-defaults", f"--datadir={folder}/data", f"--port={port}"]
     command += [f"--bind-address={host.address}", f"--socket={folder}/socket", f"--pid-file={folder}/pid"]
-    command += ["--innodb-buffer-pool-size=256M", f"--log-error={folder}/log", *options]
+    command += [f"--tmpdir={folder}", "--innodb-buffer-pool-size=256M", f"--log-error={folder}/log", *options]
     command += [f"--user={user}"] if user else []
     command += [] if host is HERE else ["--skip-grant-tables"]
     server = subprocess.Popen(command)  # noqa: S603
