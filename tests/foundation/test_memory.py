@@ -1,8 +1,18 @@
 """What a process has loaded costs no more than it must."""
 
 import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 
 from ouipost import memory
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKER = "import django; django.setup(); import adminapi.worker, sys; print('ouipost.urls' in sys.modules)"
+NODE = "import ouipost.celery as it, sys; it.app.loader.init_worker(); print('ouipost.urls' in sys.modules)"
 
 
 def test_what_is_there_is_nothing_to_the_collector() -> None:
@@ -15,3 +25,17 @@ def test_what_is_there_is_nothing_to_the_collector() -> None:
         gc.unfreeze()
 
     assert (id(loaded) in looked_at, id(made) in looked_at) == (False, True)
+
+
+@pytest.mark.parametrize("program", [WORKER, NODE], ids=["worker", "node"])
+def test_a_worker_loads_no_view_and_no_page_of_the_console(program: str, tmp_path: Path) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "OUIPOST_HOME": str(tmp_path),
+        "DJANGO_SETTINGS_MODULE": "ouipost.settings",
+    }
+    command = [sys.executable, "-c", program]
+
+    done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=True)  # noqa: S603
+
+    assert done.stdout == "False\n"
