@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from ouipost import memory
+from tests.databases import fresh_database
+from tests.product import Product
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = "import django; django.setup(); import adminapi.worker, sys; print('ouipost.urls' in sys.modules)"
@@ -39,3 +41,20 @@ def test_a_worker_loads_no_view_and_no_page_of_the_console(program: str, tmp_pat
     done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=True)  # noqa: S603
 
     assert done.stdout == "False\n"
+
+
+@pytest.mark.crash
+def test_the_processes_of_the_web_server_share_what_is_loaded(tmp_path: Path) -> None:
+    with fresh_database(tmp_path) as url:
+        product = Product(home=tmp_path, database_url=url)
+        product.migrate()
+        try:
+            product.web()
+            server = product.processes[-1].pid
+            (process,) = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
+        finally:
+            product.stop()
+
+    held = {name: int(amount.split()[0]) for name, _, amount in (line.partition(":") for line in lines)}
+    assert held["Pss"] < 0.75 * held["Rss"]  # 0.9, where each has loaded it for itself
