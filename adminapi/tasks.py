@@ -18,6 +18,7 @@ from adminapi.models import Heartbeat
 from adminapi.watchdog import WatchdogStep
 from adminapi.worker import CHORES, Chore
 from analytics.tasks import sync_due
+from ouipost import memory
 from ouipost.celery import DEFAULT, PUBLISH, WEBHOOKS, app
 from ouipost.events.delivery import Deliverer
 from posts.tasks import DOORBELL_SECONDS, NodeStops, publish_due
@@ -105,6 +106,12 @@ def _look_before_the_first_post(**_: Any) -> None:
     keyring.require()
     restored.look_surely()
     connections.close_all()  # the processes that are forked now must not inherit one
+
+
+@worker_init.connect
+def _share(**_: Any) -> None:
+    """Let the processes that are forked now share what this one has loaded."""
+    memory.keep_loaded()
 
 
 @beat_init.connect

@@ -17,7 +17,7 @@ def web_command(host: str) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "granian",
+        "ouipost.server",
         "--interface",
         "wsgi",
         "--host",

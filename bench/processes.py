@@ -24,8 +24,9 @@ PARENT, USER_TIME, SYSTEM_TIME = 1, 11, 12
 def web(settings: str, *, workers: int = 2, threads: int = 2, ready: str = "/") -> Iterator[tuple[str, int]]:
     """Run the web server of a production with these settings; gives its address and its process id."""
     port = free_port()
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(port), "--workers", str(workers)]
-    command += ["--blocking-threads", str(threads), "--no-ws", "--log-level", "error", "ouipost.wsgi:application"]
+    command = [sys.executable, "-m", "ouipost.server", "--interface", "wsgi", "--port", str(port)]
+    command += ["--workers", str(workers), "--blocking-threads", str(threads)]
+    command += ["--no-ws", "--log-level", "error", "ouipost.wsgi:application"]
     with started(command, environment={"DJANGO_SETTINGS_MODULE": settings}) as process:
         address = f"http://127.0.0.1:{port}"
         await_answer(address + ready)

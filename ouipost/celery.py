@@ -19,6 +19,7 @@ from kombu.transport import virtual
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ouipost.settings")
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they load every view; `prepare` has made them
 
 PUBLISH, WEBHOOKS, DEFAULT = "publish", "webhooks", "default"
 UNHEARD = 100

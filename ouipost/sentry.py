@@ -5,7 +5,7 @@ On where `SENTRY_DSN` is set; the package is loaded then, and nowhere else.
 
 import logging
 from collections.abc import Mapping
-from multiprocessing.util import Finalize
+from multiprocessing.util import Finalize, register_after_fork
 from typing import Any
 
 import structlog
@@ -20,8 +20,8 @@ EXPECTED = (DomainError, PlatformError, NotSent, AnswerLost)
 """What callers do and what networks answer is no bug: it is told where it belongs."""
 DROPPED = ("request", "user", "extra", "breadcrumbs", "modules")
 """What an event may have and nobody needs: the ids lead to the log, which has the rest."""
-ELSEWHERE = ("django.request", "django.security.DisallowedHost")
-"""Loggers whose errors are reported by themselves, or are callers'."""
+ELSEWHERE = ("django.request", "django.security.DisallowedHost", "_granian")
+"""Loggers whose errors are reported by themselves, are callers', or say that a web process was ended."""
 FLUSH_SECONDS = 3
 
 
@@ -60,7 +60,13 @@ def start(dsn: str, *, environment: str) -> None:
     )
     for name in ELSEWHERE:
         ignore_logger(name)
-    Finalize(None, sentry_sdk.flush, args=(FLUSH_SECONDS,), exitpriority=0)  # also where atexit is not called
+    _flush_at_its_end(sentry_sdk)
+    register_after_fork(sentry_sdk, _flush_at_its_end)  # a web process forgets what was to be done at its parent's
+
+
+def _flush_at_its_end(sdk: Any) -> None:
+    """Send what waits when this process ends, also where atexit is not called."""
+    Finalize(None, sdk.flush, args=(FLUSH_SECONDS,), exitpriority=0)
 
 
 def prepared(event: Any, hint: Mapping[str, Any]) -> Any:

@@ -96,7 +96,7 @@ WEB_THREADS = env.int("WEB_THREADS", default=64 if SIMULATOR else 4)
 
 INSTALLED_APPS = [
     "unfold",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # its pages are loaded with the addresses
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

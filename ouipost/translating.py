@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils.formats import number_format
 from django.utils.translation import get_language, gettext
 
+from ouipost.errors import DomainError
 from ouipost.phrases import Ours, Phrase
 
 PLACE = re.compile(r"\{(\w+)(!r)?[^}]*\}")
@@ -50,6 +51,12 @@ def translated(text: str) -> str:
         return _said(text.template, text.values)
     found = gettext(text)
     return found if found != text else _in_parts(text) or _recognized(text)
+
+
+def words(error: DomainError) -> str:
+    """Return all that a refusal says, to the reader: each field's sentences, else its message."""
+    fields: dict[str, list[str]] = error.details.get("fields", {})
+    return " ".join(translated(text) for texts in fields.values() for text in texts) or translated(error.message)
 
 
 def _in_parts(text: str) -> str:

@@ -1,12 +1,12 @@
 """Every address of the product."""
 
 from django.conf import settings
-from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from rest_framework.routers import SimpleRouter
 
 from accounts.hosted import done
 from accounts.views import AccountViewSet, PlatformViewSet, connect
+from adminapi.console import site
 from adminapi.metrics import show_metrics
 from adminapi.viewsets import UnknownAdminAddress
 from analytics.views import AnalyticsViewSet, PostAnalyticsViewSet
@@ -45,7 +45,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("connect/<str:platform>", connect, name="connect"),
     path("connect/<str:platform>/done", done, name="connect_done"),
     path("console/", include("adminapi.console.urls")),
-    path("console/", admin.site.urls),
+    path("console/", site.load()),
 ]
 if settings.SIMULATOR:
     urlpatterns.append(path("sandbox/", include("ouipost.simulator.urls")))

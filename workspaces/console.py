@@ -7,7 +7,8 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from ouipost.events.operator import OperatorAdmin, ReadOnlyAdmin
-from workspaces.models import Role, User, Workspace
+from workspaces.models import User, Workspace
+from workspaces.reach import limited_to
 
 M = TypeVar("M", bound=Model)
 MOST_OFFERED = 200
@@ -46,12 +47,6 @@ def limited(rows: "QuerySet[Any]", request: HttpRequest, *, lookup: str = "works
     """Keep the rows of the workspaces of whoever asks; an administrator's query stays as it is."""
     assert isinstance(request.user, User)
     return limited_to(rows, request.user, lookup=lookup)
-
-
-def limited_to(rows: "QuerySet[Any]", user: User, *, lookup: str = "workspace") -> "QuerySet[Any]":
-    """Keep the rows of the workspaces of a user, in the same way."""
-    theirs = Workspace.objects.open_to(user)
-    return rows if user.role == Role.ADMIN else rows.filter(**{f"{lookup}__in": theirs})
 
 
 class OfWorkspaces(OperatorAdmin[M]):

@@ -21,8 +21,7 @@ from adminapi.console.pages import page, show
 from adminapi.templatetags.console import network_name
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
-from ouipost.events.operator import words
-from ouipost.translating import translated
+from ouipost.translating import translated, words
 from posts import services
 from posts.filters import PostFilter
 from posts.inputs import ScheduleInput

@@ -18,7 +18,7 @@ from accounts.models import SocialAccount
 from adminapi.console.pages import member_of_staff, page, show
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
-from ouipost.events.operator import words
+from ouipost.translating import words
 from workspaces.console import limited, offer, only_one, workspaces_of
 from workspaces.models import Workspace
 

@@ -16,8 +16,7 @@ from adminapi.templatetags.console import network_name
 from ouipost.claims import database_now
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
-from ouipost.events.operator import words
-from ouipost.translating import translated
+from ouipost.translating import translated, words
 from posts import pausing
 from workspaces.console import M, limited, offer
 from workspaces.models import Workspace

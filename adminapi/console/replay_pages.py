@@ -16,9 +16,8 @@ from ouipost.errors import DomainError
 from ouipost.events import replays
 from ouipost.events.journal import Actor
 from ouipost.events.models import Replay, ReplayScope, Webhook
-from ouipost.events.operator import words
 from ouipost.ids import new_id
-from ouipost.translating import translated
+from ouipost.translating import translated, words
 
 MINUTES = 16
 """The characters of `2026-11-25T12:00`, as browsers send a time."""

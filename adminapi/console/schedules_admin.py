@@ -24,7 +24,7 @@ from adminapi.jobs.kinds import Bulk
 from adminapi.templatetags.console import network_name
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
-from ouipost.events.operator import words
+from ouipost.translating import words
 from posts import schedules
 from posts.models import Post, PostStatus, Schedule
 from posts.schedule_serializers import next_occurrences

@@ -16,8 +16,8 @@ from rest_framework.serializers import ValidationError
 from adminapi.console.pages import member_of_staff, show
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor
-from ouipost.events.operator import OperatorAdmin, words
-from ouipost.translating import translated
+from ouipost.events.operator import OperatorAdmin
+from ouipost.translating import translated, words
 
 M = TypeVar("M", bound=Model)
 

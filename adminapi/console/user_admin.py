@@ -27,7 +27,7 @@ from adminapi.jobs import catalogue
 from adminapi.passwords import PASSWORD_LENGTH, TooManyLogins, hash_password, require_good
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
-from ouipost.events.operator import words
+from ouipost.translating import words
 from workspaces import users
 from workspaces.models import Role, User
 from workspaces.permissions import ADMIN_PERMISSIONS

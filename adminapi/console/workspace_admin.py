@@ -5,7 +5,6 @@ from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import admin
-from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -54,9 +53,6 @@ PAGES = (
     (gettext_lazy("Analytics"), "console_analytics", "analytics.view"),
 )
 """What can be opened for one workspace, and who may open it."""
-
-if admin.site.is_registered(Group):
-    admin.site.unregister(Group)
 
 
 class WorkspaceForm(ServedForm):

@@ -20,8 +20,8 @@ from ouipost.events.models import Delivery, Webhook
 from posts import schedules
 from posts.models import Post, Schedule
 from workspaces import keys, users
-from workspaces.console import limited_to
 from workspaces.models import ApiKey, Role, User
+from workspaces.reach import limited_to
 
 
 def _in_workspaces(model: type[Model], user: User) -> "QuerySet[Any]":

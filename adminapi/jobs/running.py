@@ -23,7 +23,7 @@ from ouipost import claims
 from ouipost.claims import Claim, LostClaim, engine_time
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
-from ouipost.events.operator import words
+from ouipost.translating import words
 from workspaces.models import User
 
 logger = logging.getLogger(__name__)

@@ -20,16 +20,10 @@ from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
 from ouipost.events.paging import BoundedPaginator
 from ouipost.ids import new_id
-from ouipost.translating import translated
+from ouipost.translating import words
 
 M = TypeVar("M", bound=Model)
 NAMED = 20
-
-
-def words(error: DomainError) -> str:
-    """Return all that a refusal says, to the reader: each field's sentences, else its message."""
-    fields: dict[str, list[str]] = error.details.get("fields", {})
-    return " ".join(translated(text) for texts in fields.values() for text in texts) or translated(error.message)
 
 
 class OperatorAdmin(ModelAdmin[M]):

@@ -119,7 +119,7 @@ def test_web_becomes_the_server_itself(monkeypatch: pytest.MonkeyPatch, settings
 
     call_command("web", "--host", "0.0.0.0")  # noqa: S104
 
-    assert [command[:3] for command in became] == [[sys.executable, "-m", "granian"]]
+    assert [command[:3] for command in became] == [[sys.executable, "-m", "ouipost.server"]]
     assert "--host 0.0.0.0 --port 8123 --workers 3 --blocking-threads 7" in " ".join(became[0])
 
 

@@ -12,7 +12,7 @@ from django.core.management.base import CommandParser
 from adminapi import keyring, restored
 from adminapi.commands import OperatorCommand
 from adminapi.worker import Worker, default_worker
-from ouipost import logs
+from ouipost import logs, memory
 
 PARENT_LOOK_SECONDS = 1
 
@@ -36,6 +36,7 @@ does not open what is stored."""
             logs.say_in_lines(self)
         keyring.require()
         restored.look_surely()
+        memory.keep_loaded()
         worker = default_worker()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: worker.stop())

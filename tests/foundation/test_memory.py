@@ -1,0 +1,60 @@
+"""What a process has loaded costs no more than it must."""
+
+import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ouipost import memory
+from tests.databases import fresh_database
+from tests.product import Product
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKER = "import django; django.setup(); import adminapi.worker, sys; print('ouipost.urls' in sys.modules)"
+NODE = "import ouipost.celery as it, sys; it.app.loader.init_worker(); print('ouipost.urls' in sys.modules)"
+
+
+def test_what_is_there_is_nothing_to_the_collector() -> None:
+    loaded: list[object] = []
+    try:
+        memory.keep_loaded()
+        made: list[object] = []
+        looked_at = {id(each) for each in gc.get_objects()}
+    finally:
+        gc.unfreeze()
+
+    assert (id(loaded) in looked_at, id(made) in looked_at) == (False, True)
+
+
+@pytest.mark.parametrize("program", [WORKER, NODE], ids=["worker", "node"])
+def test_a_worker_loads_no_view_and_no_page_of_the_console(program: str, tmp_path: Path) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "OUIPOST_HOME": str(tmp_path),
+        "DJANGO_SETTINGS_MODULE": "ouipost.settings",
+    }
+    command = [sys.executable, "-c", program]
+
+    done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=True)  # noqa: S603
+
+    assert done.stdout == "False\n"
+
+
+@pytest.mark.crash
+def test_the_processes_of_the_web_server_share_what_is_loaded(tmp_path: Path) -> None:
+    with fresh_database(tmp_path) as url:
+        product = Product(home=tmp_path, database_url=url)
+        product.migrate()
+        try:
+            product.web()
+            server = product.processes[-1].pid
+            (process,) = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
+        finally:
+            product.stop()
+
+    held = {name: int(amount.split()[0]) for name, _, amount in (line.partition(":") for line in lines)}
+    assert held["Pss"] < 0.75 * held["Rss"]  # 0.9, where each has loaded it for itself
