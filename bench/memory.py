@@ -8,7 +8,7 @@ from django.conf import settings
 
 from adminapi.client import Client
 from bench.goals import Goal
-from bench.processes import await_answer, pss_mib, web
+from bench.processes import DJANGO, await_answer, pss_mib, web
 from tests.product import NETWORKS, Product
 
 THREADS = 64
@@ -36,7 +36,7 @@ class Embedded(Product):
 def run() -> list[Goal]:
     """Use a running product for a while, then look at its memory, and at that of a web process that does nothing."""
     used = _used_product(settings.OUIPOST_HOME / "memory")
-    with web("bench.baselines.empty", workers=1, threads=THREADS) as (address, pid):
+    with web("bench.baselines.empty", workers=1, threads=THREADS, served=DJANGO) as (address, pid):
         for _ in range(REQUESTS):
             requests.get(address, timeout=5)
         empty = pss_mib(pid)

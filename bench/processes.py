@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,13 +20,21 @@ PARENT, USER_TIME, SYSTEM_TIME = 1, 11, 12
 """Places in /proc/<pid>/stat, counted behind the name, which may hold blanks."""
 
 
+PRODUCT = ("ouipost.server", "ouipost.wsgi:application")
+DJANGO = ("granian", "--factory", "django.core.wsgi:get_wsgi_application")
+"""What serves what: with a project that is not the product's, nothing of the product is loaded."""
+
+
 @contextmanager
-def web(settings: str, *, workers: int = 2, threads: int = 2, ready: str = "/") -> Iterator[tuple[str, int]]:
+def web(
+    settings: str, *, workers: int = 2, threads: int = 2, ready: str = "/", served: Sequence[str] = PRODUCT
+) -> Iterator[tuple[str, int]]:
     """Run the web server of a production with these settings; gives its address and its process id."""
     port = free_port()
-    command = [sys.executable, "-m", "ouipost.server", "--interface", "wsgi", "--port", str(port)]
+    server, *application = served
+    command = [sys.executable, "-m", server, "--interface", "wsgi", "--port", str(port)]
     command += ["--workers", str(workers), "--blocking-threads", str(threads)]
-    command += ["--no-ws", "--log-level", "error", "ouipost.wsgi:application"]
+    command += ["--no-ws", "--log-level", "error", *application]
     with started(command, environment={"DJANGO_SETTINGS_MODULE": settings}) as process:
         address = f"http://127.0.0.1:{port}"
         await_answer(address + ready)
