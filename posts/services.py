@@ -92,7 +92,7 @@ def lock_editable(post: Post) -> Post:
     return locked
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)  # refused, it takes the caller's work back with it
 def create_post(
     workspace: Workspace,
     *,
