@@ -12,12 +12,12 @@ from posts import storage
 
 
 def web_command(host: str) -> list[str]:
-    """Return the command line of the web server: granian, over WSGI."""
+    """Return the command line of the web server: granian, over WSGI; one process has nobody to share memory with."""
     as_json = settings.LOG_FORMAT == logs.JSON
     return [
         sys.executable,
         "-m",
-        "ouipost.server",
+        "ouipost.server" if settings.WEB_WORKERS > 1 else "granian",
         "--interface",
         "wsgi",
         "--host",

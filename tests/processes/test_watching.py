@@ -149,7 +149,7 @@ def _hook(product: Product, receiver: Receiver) -> None:
 def _kill_web(product: Watched) -> None:
     """Kill a process of the web server, so that the server has something to tell, and wait until it is back."""
     serve = product.processes[-1].pid
-    (web,) = [pid for pid in _children(serve) if b"ouipost.server" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    (web,) = [pid for pid in _children(serve) if b"ouipost.wsgi" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     for pid in _children(web):
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: "was started again" in product.log(), seconds=30, what="the server to notice")
