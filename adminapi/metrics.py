@@ -77,6 +77,16 @@ def meters() -> Meters:
     )
 
 
+def _renew() -> None:
+    """Let a process that was forked from one that counts begin to count, in the folder of those that it serves with."""
+    if meters.cache_info().currsize:
+        meters.cache_clear()
+        meters()
+
+
+os.register_at_fork(after_in_child=_renew)
+
+
 def folder() -> Path:
     """Return the folder of all processes that have our parent: a server's workers, also those it starts later."""
     parent = os.getppid()

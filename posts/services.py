@@ -92,7 +92,7 @@ def lock_editable(post: Post) -> Post:
     return locked
 
 
-@transaction.atomic(savepoint=False)  # refused, it takes the caller's work back with it
+@transaction.atomic
 def create_post(
     workspace: Workspace,
     *,

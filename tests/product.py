@@ -123,7 +123,7 @@ class Product:
     def web(self) -> None:
         """Start the web process, with the simulator, and wait until it answers."""
         listen = ("--host", self.address, "--port", str(self.port))
-        self.start("-m", "ouipost.server", "--interface", "wsgi", *listen, "--blocking-threads", "64",
+        self.start("-m", "granian", "--interface", "wsgi", *listen, "--blocking-threads", "64",
                    "--no-ws", "--log-level", "error", "ouipost.wsgi:application")  # fmt: skip
         wait_for(self._is_ready, seconds=30, what="the web process")
 

@@ -624,6 +624,7 @@ def test_several_accounts_are_settled_in_as_many_statements_as_one(
     network: PaperNumbers, workspace: Workspace, time: Time
 ) -> None:
     network.account = AccountNumbers(followers=8, demographics=Demographics(countries={"FR": 50}))
+    time.go_on_to_noon()  # a day that ends between the two has statements of its own
     statements, settled = [], []
     for remote_ids in (["a"], ["b", "c", "d", "e"]):
         for remote_id in remote_ids:

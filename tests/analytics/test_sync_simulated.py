@@ -116,7 +116,8 @@ def test_all_numbers_of_all_networks_are_what_the_networks_say(world: World) -> 
         assert (post.impressions, post.engagement, post.clicks) == tuple(
             totals[name] for name in ("impressions", "engagement", "clicks")
         )
-        assert gained(DayTotal.objects.all(), by="day") == {
+        days = gained(DayTotal.objects.all(), by="day")  # one that ended since it was published has gained nothing
+        assert {day: sums for day, sums in days.items() if any(sums.values())} == {
             day: dict(sums) for day, sums in by_day.items() if any(sums.values())
         }
         assert gained(InstallationDay.objects.all(), by="platform") == before

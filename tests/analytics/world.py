@@ -52,6 +52,10 @@ class Time:
         self.now += timedelta(**duration)
         return self.now
 
+    def go_on_to_noon(self) -> None:
+        """Let it be noon of tomorrow: no midnight comes for hours."""
+        self.now = (self.now + timedelta(days=1)).replace(hour=12)
+
 
 class OwnConnections(Syncer):
     """A syncer whose threads leave no connection behind: what they call here is the simulator itself."""

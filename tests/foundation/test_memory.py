@@ -10,9 +10,10 @@ import pytest
 
 from ouipost import memory
 from tests.databases import fresh_database
-from tests.product import Product
+from tests.product import Product, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
+WEB = ("--interface", "wsgi", "--no-ws", "--log-level", "error", "ouipost.wsgi:application")
 WORKER = "import django; django.setup(); import adminapi.worker, sys; print('ouipost.urls' in sys.modules)"
 NODE = "import ouipost.celery as it, sys; it.app.loader.init_worker(); print('ouipost.urls' in sys.modules)"
 
@@ -49,10 +50,10 @@ def test_the_processes_of_the_web_server_share_what_is_loaded(tmp_path: Path) ->
         product = Product(home=tmp_path, database_url=url)
         product.migrate()
         try:
-            product.web()
-            server = product.processes[-1].pid
-            (process,) = Path(f"/proc/{server}/task/{server}/children").read_text().split()
-            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
+            server = product.start("-m", "ouipost.server", "--port", str(product.port), "--workers", "2", *WEB).pid
+            wait_for(product._is_ready, seconds=30, what="the web processes")
+            processes = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+            lines = Path(f"/proc/{processes[0]}/smaps_rollup").read_text().splitlines()[1:]
         finally:
             product.stop()
 
