@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 MASK = "[masked]"
+LONGEST_KNOWN = 64
 SECRET_NAMES = re.compile(
     r"(^|_)(tokens?|(?:app_?)?secrets?|passwords?|passwd|passphrase|passcode|api_?keys?|private_keys?|authorization|cookies?"
     r"|credentials?|code_verifier|bearer|jwt)($|_)"
@@ -38,7 +39,7 @@ def masked(value: Any, name: str = "") -> Any:
     if isinstance(value, str):
         return masked_text(value)
     if isinstance(value, Mapping):
-        return {_masked_name(str(each)): masked(inner, str(each)) for each, inner in value.items()}
+        return {masked_text(str(each)): masked(inner, str(each)) for each, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [masked(each) for each in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]
     if isinstance(value, int | float):
@@ -55,11 +56,14 @@ def masked_text(text: str) -> str:
     return text
 
 
-_masked_name = lru_cache(maxsize=4096)(masked_text)
-"""Names are few and come again and again."""
-
-
-@lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Whether what has this name is a secret, however the name is written: `api_key`, `apiKey`, `X-API-Key`."""
+    return _known(name) if len(name) <= LONGEST_KNOWN else _is_secret(name)
+
+
+def _is_secret(name: str) -> bool:
     return SECRET_NAMES.search(SEPARATORS.sub("_", HUMP.sub("_", name).lower())) is not None
+
+
+_known = lru_cache(maxsize=4096)(_is_secret)
+"""Of short names, which come again and again; long ones whoever sends them has made up, to fill the memory."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from ouipost.events import masking
 from ouipost.events.journal import Actor, record
 from ouipost.events.masking import MASK, is_secret_name, masked
 from ouipost.events.models import Event
@@ -43,6 +44,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_X
         "private_key",
         "code_verifier",
         "webhook secret",
+        f"{'x' * 100}_token",
     ],
 )
 def test_what_has_the_name_of_a_secret_is_masked(name: str) -> None:
@@ -58,6 +60,14 @@ def test_what_has_the_name_of_a_secret_is_masked(name: str) -> None:
 )
 def test_what_only_sounds_like_one_is_told(name: str) -> None:
     assert (is_secret_name(name), masked({name: "x"})) == (False, {name: "x"})
+
+
+def test_names_that_somebody_has_made_up_to_be_long_are_not_remembered() -> None:
+    known = masking._known.cache_info().currsize
+
+    masked({f"{'x' * 100}{number}": "y" for number in range(10)})
+
+    assert masking._known.cache_info().currsize == known
 
 
 @pytest.mark.parametrize("value", [True, False, None])
