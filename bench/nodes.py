@@ -14,23 +14,22 @@ from bench.goals import Goal
 from bench.processes import pss_mib, started, web
 from bench.publishing import (
     ACCOUNTS,
-    THREADS,
     UP_SECONDS,
     WORKERS,
     Run,
     load,
     measured,
     network,
+    publishing,
     with_celery_tasks,
 )
 from posts.models import Target
 
-TARGETS = 10_000
-MESSAGES = 10_000
+TARGETS = MESSAGES = 10_000
 CELERY = [sys.executable, "-m", "celery", "-A", "ouipost"]
 NODE = [*CELERY, "worker", "-Q", "publish", "-c", str(WORKERS), "-l", "warning"]
 BEAT = [*CELERY, "--quiet", "beat", "-l", "warning"]
-REQUESTED_WITHIN_SECONDS = 60
+TAKEN_WITHIN_SECONDS = 60
 
 
 def run() -> list[Goal]:
@@ -58,12 +57,11 @@ def run() -> list[Goal]:
 def _with_a_node() -> tuple[Run, int, dict[str, float]]:
     """Let a node publish what is due at once; returns how it went, its messages, and what each role holds."""
     load(due=[timezone.now() + timedelta(hours=1)] * TARGETS, accounts=ACCOUNTS)
-    environment = {"TWITTER_CLIENT_ID": "bench", "WORKER_THREADS": str(THREADS)}
-    environment |= {"TWITTER_MAX_IN_FLIGHT": str(WORKERS * THREADS), "CELERY_BROKER_URL": settings.REDIS_URL}
+    broker = {"CELERY_BROKER_URL": settings.REDIS_URL}
     with (
         network(0) as address,
-        started(NODE, environment=environment | {"NETWORK_GATEWAY": address}) as node,
-        started(BEAT, environment=environment) as beat,
+        started(NODE, environment=broker | publishing(address)) as node,
+        started(BEAT, environment=broker) as beat,
         web("ouipost.settings", ready="/healthz") as (_, web_pid),
     ):
         time.sleep(2 * UP_SECONDS)
@@ -94,8 +92,8 @@ def _nothing_per_second() -> float:
         return float(first) / (time.monotonic() - began)
 
 
-def _await_fewer(broker: "Redis", queue: str, messages: int) -> None:
-    deadline = time.monotonic() + REQUESTED_WITHIN_SECONDS
+def _await_fewer(broker: Redis, queue: str, messages: int) -> None:
+    deadline = time.monotonic() + TAKEN_WITHIN_SECONDS
     while (left := broker.llen(queue)) >= messages:
         if time.monotonic() > deadline:
             sys.exit(f"{left} messages were never taken.")

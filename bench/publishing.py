@@ -95,13 +95,17 @@ def workers(address: str) -> Iterator[list[int]]:
 
     They read no numbers: all accounts are new here, and each has its first reading due (`bench/analytics_sync.py`).
     """
-    environment = {"NETWORK_GATEWAY": address, "TWITTER_CLIENT_ID": "bench", "WORKER_THREADS": str(THREADS)}
-    environment |= {"TWITTER_MAX_IN_FLIGHT": str(WORKERS * THREADS), "SYNC_THREADS": "0"}
     with ExitStack() as stack:
         command = [sys.executable, "manage.py", "work"]
-        processes = [stack.enter_context(started(command, environment=environment)) for _ in range(WORKERS)]
+        processes = [stack.enter_context(started(command, environment=publishing(address))) for _ in range(WORKERS)]
         time.sleep(UP_SECONDS)
         yield [process.pid for process in processes]
+
+
+def publishing(address: str) -> dict[str, str]:
+    """Return the environment of processes that publish at this network and do nothing else, many at a time."""
+    most = {"WORKER_THREADS": str(THREADS), "TWITTER_MAX_IN_FLIGHT": str(WORKERS * THREADS)}
+    return {"NETWORK_GATEWAY": address, "TWITTER_CLIENT_ID": "bench", "SYNC_THREADS": "0", **most}
 
 
 @contextmanager
