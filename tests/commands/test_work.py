@@ -17,8 +17,8 @@ from pytest_django import Settings
 from adminapi import demo
 from adminapi.client import ClientError
 from adminapi.management.commands import serve
-from tests import tables
 from tests.foundation.threads import PATIENCE_SECONDS
+from tests.product import Product
 from tests.stores import Bucket, setting
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -28,12 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def environment(tmp_path: Path) -> dict[str, str]:
     """A home of its own with a migrated database."""
     values = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(tmp_path)}
-    for database, file in (("default", "ouipost"), ("simulator", "simulator")):
-
-        def migrate(name: str = database) -> None:
-            manage(values, "migrate", "--database", name, "--verbosity", "0").check_returncode()
-
-        tables.make(f"sqlite:///{tmp_path}/{file}.sqlite3", database=database, root=ROOT, migrate=migrate)
+    Product(home=tmp_path, database_url=f"sqlite:///{tmp_path}/ouipost.sqlite3").migrate()
     return values
 
 

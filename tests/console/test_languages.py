@@ -11,7 +11,6 @@ from django.contrib import admin
 from django.core.management import call_command
 from django.test import Client, override_settings
 
-import ouipost.urls  # noqa: F401 (the console's pages are loaded with it)
 from adminapi.console import words
 from ouipost.errors import DomainError
 from tests.factories import make_user

@@ -1,6 +1,5 @@
 """An installation with one row at least of everything that the console shows."""
 
-import ouipost.urls  # noqa: F401 (the console's pages are loaded with it)
 from adminapi.jobs import running
 from adminapi.jobs.catalogue import POSTS
 from ouipost.events.journal import SYSTEM, Actor, record

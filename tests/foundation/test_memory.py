@@ -39,7 +39,7 @@ def test_a_worker_loads_no_view_and_no_page_of_the_console(program: str, tmp_pat
     }
     command = [sys.executable, "-c", program]
 
-    done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=True)  # noqa: S603
+    done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=True)  # noqa: S603 (ours)
 
     assert done.stdout == "False\n"
 
