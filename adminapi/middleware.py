@@ -1,4 +1,4 @@
-"""What only the console needs, and what counts requests for monitoring."""
+"""What answers may load, and what counts requests for monitoring."""
 
 import time
 from collections.abc import Callable

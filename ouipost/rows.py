@@ -25,8 +25,8 @@ def fetch(model: type[Row], statement: Statement) -> list[Row]:
 def remember(row: models.Model, name: str, related: Sequence[models.Model]) -> None:
     """Let a relation of the row give these rows, as a prefetch would, which compiles its statement each time."""
     rows = getattr(row, name).model._default_manager.all()
-    rows._result_cache = list(related)  # Django has no public way to put them there
-    row._prefetched_objects_cache = {name: rows}  # type: ignore[attr-defined]
+    rows._result_cache = list(related)
+    row._prefetched_objects_cache = {name: rows}  # type: ignore[attr-defined]  # where a prefetch puts them; Django has no public way
 
 
 def insert_each(rows: Sequence[models.Model]) -> None:
