@@ -1,9 +1,12 @@
 """Hosts that are cut off while posts are due all the time, and come back."""
 
+import os
 import shutil
+import signal
+import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,16 +88,20 @@ class Cut(Result):
 def cut_off(stage: Stage, *names: str, seconds: float, per_second: float, around: float = 5) -> Cut:
     """Cut hosts off for so many seconds, with posts due all the time, `around` seconds before and after it as well.
 
-    The worker is cut off with two calls in its hands, one of which is answered.
+    The worker is cut off with two calls in its hands, one of which is answered; the other worker sleeps until it has
+    them.
     """
     campaign = Campaign(stage.product)
     accounts = storms.connect(campaign, ACCOUNTS, *NETWORKS)
     struck = Struck(stage, campaign.word) if "worker" in names else None
-    with struck or workers(stage, "worker"), workers(stage, "other"):
+    with struck or workers(stage, "worker"), workers(stage, "other") as other:
+        if struck:
+            os.killpg(other.pid, signal.SIGSTOP)
         storms.schedule(campaign, accounts, seconds=seconds + 2 * around, per_second=per_second)
-        time.sleep(around)
         if struck:
             struck.wait()
+            os.killpg(other.pid, signal.SIGCONT)
+        time.sleep(around)
         cut = datetime.now(UTC)
         for name in names:
             stage.hosts[name].cut()
@@ -118,11 +125,9 @@ def cut_off(stage: Stage, *names: str, seconds: float, per_second: float, around
     )
 
 
-@contextmanager
-def workers(stage: Stage, name: str) -> Iterator[None]:
+def workers(stage: Stage, name: str) -> AbstractContextManager["subprocess.Popen[bytes]"]:
     """Let a Celery node work on this host during the block."""
-    with storms.workers(matrix.Stage(product=stage.on(name), runner="celery"), herd=2):
-        yield
+    return storms.workers(matrix.Stage(product=stage.on(name), runner="celery"), herd=2)
 
 
 class Struck:

@@ -18,7 +18,6 @@ def test_both_releases_side_by_side_publish_and_tell_everything_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Record
 ) -> None:
     monkeypatch.setenv("OUTBOUND_ALLOW", "127.0.0.0/8")  # the receiver is on this machine
-    monkeypatch.setenv("RATE_LIMITS", "enterprise=1000000")
     try:
         with releases.place(tmp_path, speed=SPEED) as place:
             seen = releases.deploy(place, publications=24, seconds=5)
