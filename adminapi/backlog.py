@@ -1,13 +1,13 @@
 """What is due, how late it is, and who is there to take it: five queries, whatever there is."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, QuerySet, Value
 
 from accounts import pauses
-from accounts.models import Network
+from accounts.models import Network, Pause
 from accounts.traffic import NETWORK
 from adminapi.heart import BEAT, NODE, SILENCE, TICK, WORKER
 from adminapi.models import Heartbeat
@@ -34,8 +34,8 @@ class Backlog:
     last_beat: datetime | None
     """When a worker was last heard."""
     last_tick: datetime | None
-    paused: tuple[str, ...] = ()
-    """What an operator has paused, in words: it is neither counted nor late."""
+    paused: Sequence[Pause] = ()
+    """What an operator has paused: it is neither counted nor late."""
     held: Mapping[str, datetime] = field(default_factory=dict)
     """Until when networks are, or were, left alone."""
 
@@ -59,7 +59,7 @@ def look(now: datetime | None = None) -> Backlog:
         ticks=TICK in alive,
         last_beat=max(workers, default=None),
         last_tick=heard.get(TICK),
-        paused=tuple(map(pauses.told, paused)),
+        paused=paused,
         held=held,
     )
 

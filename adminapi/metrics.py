@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db.models import Count, Min
+from django.db.models import BigIntegerField, Count, DateTimeField, Min, QuerySet, Sum, Value
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -31,14 +31,14 @@ from adminapi.asking import LIMIT_SECONDS, Question
 from adminapi.backlog import Backlog
 from adminapi.monitoring import is_monitor
 from adminapi.probes import QUESTIONS
-from analytics.sync import due_accounts
+from analytics.models import AccountSync
+from analytics.sync import due_but_for
 from ouipost import __version__
 from ouipost.api.routes import method_of, route_of
 from ouipost.claims import database_now
 from ouipost.events import figures as webhooks
 from ouipost.events.models import Event
-from posts import counts
-from posts.models import Post, PostStatus
+from posts.models import MediaBytes, Post, PostStatus
 from workspaces.models import Mode
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ logger = logging.getLogger(__name__)
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 EXPIRING = timedelta(days=7)
+NO_NUMBER = Value(None, output_field=BigIntegerField())
+NO_MOMENT = Value(None, output_field=DateTimeField())
 TOLD = {PUBLISH: "publishes", SYNC: "syncs", REQUEST: "network_requests"}
 
 
@@ -147,12 +149,15 @@ def _registry() -> "CollectorRegistry":
     return registry
 
 
+Call = tuple[str, str, str, int, int]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Figures:
     """What the database says."""
 
     backlog: Backlog
-    counts: list[tuple[str, str, str, int, int]]
+    counts: list[Call]
     """Network, kind, outcome, number and milliseconds, since the installation began."""
     expiring: dict[tuple[str, str], int]
     """By platform and mode of the workspace."""
@@ -176,35 +181,60 @@ class Standing:
 
 
 def read() -> Figures:
-    """Read all figures: fifteen queries, whatever there is; raises what the database raises."""
+    """Read all figures: nine queries, whatever there is; raises what the database raises."""
     began = time.monotonic()
     now = database_now()
     took, skew = time.monotonic() - began, timezone.now() - now
-    accounts = SocialAccount.objects.connected().filter(expires_at__gt=now, expires_at__lt=now + EXPIRING)
-    counted = accounts.exclude(status=AccountStatus.EXPIRED).values_list("platform", "workspace__mode")
-    columns = ("network", "kind", "outcome", "calls", "milliseconds")
     found = backlog.look(now)
+    breakers = [network for network, until in found.held.items() if until > now]
+    calls, expiring = _calls_and_expiring(now)
+    numbers, moments = _stand(due_but_for(now, resting=breakers, paused=found.paused))
     return Figures(
         backlog=found,
-        counts=list(CallCount.objects.filter(at=EVER).values_list(*columns)),
-        expiring={(platform, mode): many for platform, mode, many in counted.annotate(Count("pk")).order_by()},
-        breakers=[network for network, until in found.held.items() if until > now],
+        counts=calls,
+        expiring=expiring,
+        breakers=breakers,
         deliveries=webhooks.look(now),
-        standing=_stand(now, took=took, skew=skew),
+        standing=Standing(
+            answered_in=took,
+            skew=skew.total_seconds(),
+            needs_review=numbers["needs_review"],
+            oldest_unsealed=max(timedelta(0), now - moments.get("unsealed", now)),
+            oldest_due_sync=now - moments.get("due_sync", now),
+            files_bytes=numbers["files_bytes"],
+        ),
     )
 
 
-def _stand(now: datetime, *, took: float, skew: timedelta) -> Standing:
-    unsealed = Event.objects.unsealed().order_by("id").values_list("created_at", flat=True).first()
-    sync = due_accounts(now).aggregate(first=Min("due_at"))["first"]
-    return Standing(
-        answered_in=took,
-        skew=skew.total_seconds(),
-        needs_review=Post.objects.filter(workspace__deleted_at=None, status=PostStatus.NEEDS_REVIEW).count(),
-        oldest_unsealed=max(timedelta(0), now - (unsealed or now)),
-        oldest_due_sync=now - (sync or now),
-        files_bytes=counts.bytes_used(),
+def _calls_and_expiring(now: datetime) -> tuple[list[Call], dict[tuple[str, str], int]]:
+    """Return how often networks were called, and how many accounts end soon, by platform and mode: one query."""
+    calls = CallCount.objects.filter(at=EVER).values_list("network", "kind", "outcome", "calls", "milliseconds")
+    accounts = SocialAccount.objects.connected().filter(expires_at__gt=now, expires_at__lt=now + EXPIRING)
+    accounts = accounts.exclude(status=AccountStatus.EXPIRED).order_by()
+    counted = accounts.values("platform", "workspace__mode").annotate(many=Count("pk"))
+    ending = counted.values_list("platform", Value(""), "workspace__mode", "many", Value(0))
+    rows = list(calls.union(ending, all=True))
+    return [row for row in rows if row[1]], {(row[0], row[2]): row[3] for row in rows if not row[1]}
+
+
+def _stand(due: QuerySet[AccountSync]) -> tuple[dict[str, int], dict[str, datetime]]:
+    """Return how much there is of this and that, and the first moments of others, by their names: one query."""
+    first = Event.objects.unsealed().order_by().values("seq").annotate(first=Min("pk")).values("first")
+    doubtful = Post.objects.filter(workspace__deleted_at=None, status=PostStatus.NEEDS_REVIEW)
+    rows = _of(doubtful, "needs_review", many=Count("pk")).union(
+        _of(MediaBytes.objects.all(), "files_bytes", many=Sum("total")),
+        _of(Event.objects.filter(pk__in=first), "unsealed", at=Min("created_at")),
+        _of(due, "due_sync", at=Min("due_at")),
+        all=True,
     )
+    found = list(rows)
+    return {row["of"]: row["many"] or 0 for row in found}, {row["of"]: row["at"] for row in found if row["at"]}
+
+
+def _of(rows: QuerySet[Any], name: str, *, many: Any = NO_NUMBER, at: Any = NO_MOMENT) -> QuerySet[Any, Any]:
+    """Ask these rows for one with a name, a number and a moment."""
+    one: QuerySet[Any, Any] = rows.order_by().values(of=Value(name)).annotate(many=many, at=at)
+    return one
 
 
 FIGURES = Question(read)

@@ -20,6 +20,7 @@ from django.core.cache import cache as memory
 from django.core.files.storage import default_storage
 from django.db import connection
 
+from accounts import pauses
 from adminapi.asking import LIMIT_SECONDS, Question
 from adminapi.backlog import Backlog, look
 from adminapi.heart import SILENCE
@@ -222,7 +223,7 @@ class Examination:
             "last_beat": backlog.last_beat,
             "last_tick": backlog.last_tick,
             "workers": backlog.workers,
-            "paused": list(backlog.paused),
+            "paused": [pauses.told(each) for each in backlog.paused],
         }
         return _publisher(backlog, facts)
 

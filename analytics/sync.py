@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from accounts import pauses, traffic
-from accounts.models import AccountStatus, Network
+from accounts.models import AccountStatus, Network, Pause
 from analytics.discovery import discover
 from analytics.models import AccountSync, TargetNumbers
 from analytics.reading import LEASE_SECONDS, read
@@ -117,14 +117,19 @@ def read_soon(syncs: QuerySet[AccountSync], *, now: datetime) -> int:
 
 
 def due_accounts(now: datetime, *, workspace_id: str = "") -> QuerySet[AccountSync]:
-    """Match accounts that can be read now: connected, and neither they nor their network are left alone.
+    """Match accounts that can be read now: connected, and neither they nor their network are left alone."""
+    resting = Network.objects.filter(held_until__gt=now).values_list("pk", flat=True)
+    rows = due_but_for(now, resting=resting, paused=pauses.in_force())
+    return rows.filter(account__workspace=workspace_id) if workspace_id else rows
+
+
+def due_but_for(now: datetime, *, resting: Iterable[str], paused: Sequence[Pause]) -> QuerySet[AccountSync]:
+    """Match accounts that can be read now, where these networks are left alone and this is paused.
 
     A pause of a network or of an account is one of all that can wait; any other pause is of publishing alone.
     """
-    rows = readable_accounts(workspace_id).filter(claims.is_due(now))
-    resting = Network.objects.filter(held_until__gt=now).values_list("pk", flat=True)
-    rows = _without(rows, resting)
-    networks, accounts = pauses.left_alone(pauses.in_force())
+    rows = _without(readable_accounts().filter(claims.is_due(now)), resting)
+    networks, accounts = pauses.left_alone(paused)
     rows = rows.exclude(account__platform__in=networks).exclude(pk__in=accounts)
     return rows.filter(Q(account__held_until=None) | Q(account__held_until__lte=now))
 

@@ -161,13 +161,13 @@ def test_what_the_database_knows_is_told() -> None:
     }
 
 
-def test_a_scrape_costs_fifteen_queries_whatever_there_is(django_assert_max_num_queries: Budget) -> None:
+def test_a_scrape_costs_nine_queries_whatever_there_is(django_assert_max_num_queries: Budget) -> None:
     for network in ("facebook", "twitter", "sandbox:facebook"):
         calls.note(network, kind=PUBLISH, outcome="published")
         Network.objects.create(pk=network, held_until=NOW)
     calls.flush()
 
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(9):
         metrics.read()
 
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from django.core.files.storage import default_storage
 from django.db import DatabaseError
 from pytest_django import Settings
 
-from accounts.models import Network
+from accounts.models import Network, Pause, PauseScope
 from adminapi import backlog, probes
 from adminapi.asking import LIMIT_SECONDS, Question, in_thread
 from adminapi.backlog import Backlog
@@ -87,6 +88,15 @@ def test_all_is_green_when_everything_answers(monkeypatch: pytest.MonkeyPatch) -
     }
 
 
+def test_what_is_paused_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    pause = Pause(scope=PauseScope.NETWORK, subject_id="twitter", reason="An exercise.")
+    Asked(**GREEN | {"backlog": replace(WORKING, paused=[pause])}).put_into(monkeypatch)
+
+    publisher = Examination().result(now=NOW).components["publisher"]
+
+    assert publisher["paused"] == ["The operator has paused all publishing to Twitter/X: An exercise."]
+
+
 @pytest.mark.parametrize(
     ("answers", "status", "component", "colour"),
     [
@@ -125,7 +135,7 @@ def test_each_part_has_its_own_colour(
 def test_the_publisher_is_as_well_as_its_processes(
     monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any], colour: str, says: str
 ) -> None:
-    status, ill = examined(monkeypatch, **GREEN | {"backlog": Backlog(**WORKING.__dict__ | changed)})
+    status, ill = examined(monkeypatch, **GREEN | {"backlog": replace(WORKING, **changed)})
 
     assert (status, ill["publisher"][0], says in ill["publisher"][1]) == (colour, colour, True)
 

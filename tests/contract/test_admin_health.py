@@ -244,7 +244,7 @@ def test_what_is_paused_is_neither_counted_nor_late(workspace: Workspace) -> Non
 
     found = backlog.look()
     assert (found.due, found.oldest_due) == (0, timedelta(0))
-    assert found.paused == ("The operator has paused all publishing of this workspace: Moving.",)
+    assert [each.reason for each in found.paused] == ["Moving"]
 
 
 def test_a_look_at_what_is_due_costs_six_queries(django_assert_max_num_queries: Budget) -> None:
