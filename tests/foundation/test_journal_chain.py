@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from adminapi.worker import CHORES
+from ouipost.api.transactions import in_transaction
 from ouipost.events import sealing
 from ouipost.events.journal import SYSTEM, entry, record, record_all
 from ouipost.events.models import ChainHead, Event
@@ -167,14 +169,16 @@ def test_sealers_side_by_side_never_fork_the_chain(monkeypatch: pytest.MonkeyPat
     workspace, written = make_workspace(), threading.Event()
 
     def tell() -> None:
-        for _ in range(40):
-            write(workspace, 10)
-        written.set()
+        try:
+            for _ in range(40):
+                in_transaction(partial(write, workspace, 10))
+        finally:
+            written.set()
 
     def seal() -> int:
         total = 0
         while not written.is_set() or Event.objects.unsealed().exists():
-            total += seal_new()
+            total += in_transaction(seal_batch)
         return total
 
     *counts, nothing = at_once(seal, seal, seal, tell)
