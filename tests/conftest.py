@@ -24,16 +24,24 @@ ON_THEIR_OWN_DATABASE = (TESTS / "networks", TESTS / "simulator")
 """The networks have SQLite whatever the product has."""
 NOT_TRIED = "Not tried: "
 """What a skip says that the last lines of a run repeat: this machine cannot do it, and others can."""
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 AGAINST_THE_SIMULATOR = ("_simulated", "_sandbox", "_connector")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the networks' tests on one database, and leave those that play them through out of `make fast`."""
+    """Run the networks' tests, and what asks no database, on one; leave what plays networks through out of `fast`."""
     for item in items:
-        if item.path.parent in ON_THEIR_OWN_DATABASE:
+        if item.path.parent in ON_THEIR_OWN_DATABASE or _asks_no_database(item):
             item.add_marker(pytest.mark.any_database)
         if item.path.parent == TESTS / "simulator" or item.path.stem.endswith(AGAINST_THE_SIMULATOR):
             item.add_marker(pytest.mark.thorough)
+
+
+def _asks_no_database(item: pytest.Item) -> bool:
+    """Whether neither the test nor a process that it starts asks the product's database."""
+    if item.get_closest_marker("crash") or item.get_closest_marker("django_db"):
+        return False
+    return not DATABASE_FIXTURES & set(getattr(item, "fixturenames", ()))
 
 
 class ApiClient:

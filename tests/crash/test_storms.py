@@ -22,7 +22,7 @@ def test_all_that_is_due_in_one_moment_goes_out_once_and_soon(stages: Stages, re
     assert due.is_good, due
 
 
-@pytest.mark.parametrize("runner", ["work", "celery"])
+@pytest.mark.parametrize("runner", ["work", pytest.param("celery", marks=pytest.mark.on_servers)])
 def test_workers_killed_at_random_leave_one_copy_of_each(runner: str, stages: Stages, record_property: Record) -> None:
     seen = storms.random_kills(stages(runner), *NETWORKS, publications=24, seconds=5, every=0.6, latency=FAR)
 

@@ -12,7 +12,7 @@ from tests.crash.broker import Batch, Stage, kill, node
 from tests.databases import fresh_database
 from tests.product import wait_for
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.on_servers]
 
 Record = Callable[[str, object], None]
 SEEN_WITHIN_SECONDS = 45

@@ -17,7 +17,7 @@ import requests
 from tests.databases import fresh_database
 from tests.product import ROOT, Product, running
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(0)]
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",

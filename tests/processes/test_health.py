@@ -19,7 +19,7 @@ from tests.databases import Server, fresh_database, own_server
 from tests.product import Product, running, wait_for
 from tests.services import START_SECONDS, free_port
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.on_servers]
 
 Record = Callable[[str, object], None]
 SPEED = 5

@@ -18,7 +18,7 @@ from tests.databases import fresh_database
 from tests.product import Product, running, wait_for
 from tests.services import free_port, start_redis
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.on_servers]
 STARTER = 60
 WEB = ("--interface", "wsgi", "--blocking-threads", "16", "--no-ws", "--log-level", "error", "ouipost.wsgi:application")
 

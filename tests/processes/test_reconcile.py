@@ -8,7 +8,7 @@ import pytest
 
 from tests.product import NETWORKS, Product, wait_for
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.any_database]
 
 REFUSED: dict[str, dict[str, Any]] = {
     "facebook": {"match": "published_posts", "status": 400, "body": {"error": {"message": "No", "code": 10}}},

@@ -31,7 +31,7 @@ from tests.processes.planting import (
     redis,
 )
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.any_database]
 LEAST, MARKER = 200, "the marker"
 DOORS = (
     *(Doors.open, Doors.keys, Doors.wrong_keys, Doors.passwords, Doors.wrong_passwords, Doors.console),

@@ -10,7 +10,7 @@ import requests
 from tests.databases import fresh_database
 from tests.product import Product, wait_for
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.any_database]
 
 
 def children(pid: int) -> dict[str, int]:

@@ -12,7 +12,7 @@ from tests.processes.test_keys import WEB, answers
 from tests.product import running, wait_for
 from tests.services import free_port
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.on_servers]
 BOSS, PASSWORD, OTHER = "admin@example.com", "a long pass phrase", "another pass phrase"
 
 

@@ -20,7 +20,7 @@ from tests.processes.planting import Tables
 from tests.processes.receiver import Receiver, Span, receiving
 from tests.product import Product, wait_for
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.any_database]
 EMAIL, PASSWORD = "a@example.com", "a long pass phrase"
 REQUEST_ID = "asked-by-a-test"
 

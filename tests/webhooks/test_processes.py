@@ -249,6 +249,7 @@ def celery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[broker.Stage]:
         yield staged
 
 
+@pytest.mark.on_servers
 def test_a_celery_node_with_a_beat_tells_within_three_seconds(celery: broker.Stage, record_property: Record) -> None:
     with listening(celery.product, MADE, CHANGED) as heard, broker.node(celery.product):
         asked = make(celery.product, 20, per_second=10)
@@ -259,6 +260,7 @@ def test_a_celery_node_with_a_beat_tells_within_three_seconds(celery: broker.Sta
     assert (seen.is_good, seen.slowest_seconds < SOON_SECONDS) == (True, True), seen
 
 
+@pytest.mark.on_servers
 def test_posts_go_out_at_once_though_a_celery_node_has_much_to_tell(
     celery: broker.Stage, record_property: Record
 ) -> None:
