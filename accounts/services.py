@@ -146,6 +146,11 @@ def _read_profile(account: SocialAccount, *, is_held_up: bool, now: datetime) ->
     except (PlatformError, registry.PlatformNotConfigured) as error:
         account.last_error = {"code": getattr(error, "error_code", "PLATFORM_NOT_CONFIGURED"), "message": error.message}
         return ["last_error"]
+    except CannotDecrypt as trouble:
+        logger.warning("The profile of %s was not read: %s", account.pk, trouble)
+        obstacle = tokens.obstacle(trouble)
+        account.last_error = {"code": obstacle.error_code, "message": obstacle.message, "who_acts": str(obstacle.acts)}
+        return ["last_error"]
     connecting.show(account, profile, now=now)
     account.last_error = account.last_error if is_held_up else None
     return SHOWN

@@ -314,6 +314,21 @@ def test_a_profile_that_is_refused_shows_in_the_health(
     assert (row.name, row.last_sync) == ("Company Page", None)
 
 
+def test_tokens_that_cannot_be_opened_show_in_the_health_and_the_refresh_is_answered(
+    workspace: Workspace, network: FakeNetwork, settings: Any
+) -> None:
+    account = make_account(workspace, tokens=PAIR)
+    settings.TOKEN_KEYS = ["other:" + "A" * 43 + "="]
+
+    services.refresh_account(account, actor=ACTOR, now=NOW)
+
+    error = SocialAccount.objects.get().last_error
+    assert network.calls == []
+    assert (error["message"], error["who_acts"]) == (
+        "The stored tokens cannot be opened; the operator's log has the cause.", "operator"
+    )  # fmt: skip
+
+
 def test_a_disconnected_account_is_not_asked_for(workspace: Workspace, network: FakeNetwork) -> None:
     account = make_account(workspace, tokens=PAIR)
     disconnect(account)
