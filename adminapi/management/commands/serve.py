@@ -5,13 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import get_context
 from typing import Any
 
 import requests
 from django.conf import settings
-from django.core.management.base import CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
 from adminapi import demo, keyring
 from adminapi.client import ClientError
@@ -62,6 +64,12 @@ class Child:
                 os.killpg(self.process.pid, signal.SIGKILL)
 
 
+def check_and_migrate() -> None:
+    """Make Django's checks and bring the databases up to this code, which loads a third of what this process holds."""
+    BaseCommand().check()
+    migrate()
+
+
 class Command(OperatorCommand):
     help = (
         "Migrate the databases, then run the web server and the worker on this machine until TERM or INT, and start "
@@ -74,6 +82,9 @@ Examples:
 
 Exits with 0 after TERM or INT, and with 1 at its start where TOKEN_KEYS does not open what is stored."""
 
+    requires_system_checks = ()
+    """The process that migrates makes them."""
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--demo", action="store_true", help="fill a sandbox workspace once, and print how to use it"
@@ -85,7 +96,8 @@ Exits with 0 after TERM or INT, and with 1 at its start where TOKEN_KEYS does no
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.LOG_FORMAT == logs.JSON:
             logs.say_in_lines(self)
-        migrate()
+        with ProcessPoolExecutor(1, mp_context=get_context("fork")) as other:
+            other.submit(check_and_migrate).result()
         keyring.require()
         self.stopping = False
         for name in (signal.SIGTERM, signal.SIGINT):
