@@ -89,6 +89,12 @@ def private_media(settings: Settings, tmp_path: Path) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _static_files_are_looked_for(settings: Settings) -> None:
+    """Each client of a test is a server of its own, which would list them all first."""
+    settings.WHITENOISE_AUTOREFRESH = True
+
+
+@pytest.fixture(autouse=True)
 def _nothing_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """No earlier test's requests count, and nothing is flushed by itself while a test looks at the database."""
     limits.IN_PROCESS.reset()

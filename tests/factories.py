@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, time
+from functools import cache
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
 from accounts.models import SocialAccount
@@ -33,9 +35,15 @@ def make_key(**values: Any) -> tuple[ApiKey, str]:
 
 
 def make_user(**values: Any) -> User:
-    return User.objects.create_user(
-        **{"email": "admin@example.com", "password": "a long pass phrase", "role": Role.ADMIN} | values
-    )
+    named: dict[str, Any] = {"email": "admin@example.com", "password": "a long pass phrase", "role": Role.ADMIN}
+    named |= values
+    return User.objects.create(**named | {"password": hashed(named["password"])})
+
+
+@cache
+def hashed(password: str | None) -> str:
+    """Return the hash, which is made to take long, of a password that many tests use."""
+    return make_password(password)
 
 
 def make_token(user: User, **values: Any) -> str:

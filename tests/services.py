@@ -68,6 +68,7 @@ def run_suite(name: str, url: str, totals: Path, arguments: tuple[str, ...]) -> 
     """Run pytest on one database; its last line is pytest's own summary."""
     print(f"\n== The suite on {name}", flush=True)  # noqa: T201
     environment = os.environ | {"DATABASE_URL_TEST": url, "OUIPOST_TOTALS": str(totals), "OUIPOST_DATABASE": name}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes load the same code
     environment["OUIPOST_HOME"] = tempfile.mkdtemp(prefix="ouipost-tests-")
     command = [sys.executable, "-m", "pytest", "-n", str(PROCESSES), "--dist", "loadscope", "-q", *arguments]
     try:
