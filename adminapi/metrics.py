@@ -219,11 +219,11 @@ def _calls_and_expiring(now: datetime) -> tuple[list[Call], dict[tuple[str, str]
 
 def _stand(due: QuerySet[AccountSync]) -> tuple[dict[str, int], dict[str, datetime]]:
     """Return how much there is of this and that, and the first moments of others, by their names: one query."""
-    first = Event.objects.unsealed().order_by().values("seq").annotate(first=Min("pk")).values("first")
+    first = Event.objects.unsealed().order_by("pk").values("pk")[:1]
     doubtful = Post.objects.filter(workspace__deleted_at=None, status=PostStatus.NEEDS_REVIEW)
     rows = _of(doubtful, "needs_review", many=Count("pk")).union(
         _of(MediaBytes.objects.all(), "files_bytes", many=Sum("total")),
-        _of(Event.objects.filter(pk__in=first), "unsealed", at=Min("created_at")),
+        _of(Event.objects.filter(pk=first), "unsealed", at=Min("created_at")),
         _of(due, "due_sync", at=Min("due_at")),
         all=True,
     )
