@@ -9,16 +9,21 @@ import requests
 
 from tests.databases import fresh_database
 from tests.product import Product, wait_for
+from tests.services import free_port
 
 pytestmark = [pytest.mark.crash, pytest.mark.any_database]
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def children(pid: int) -> dict[str, int]:
     """Return the process ids of the children of serve, by what they run."""
     found = {}
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+    for child in children_of(pid):
         command = Path(f"/proc/{child}/cmdline").read_text()
-        found["worker" if "work" in command.split("\0")[-2:] else "web"] = int(child)
+        found["worker" if "work" in command.split("\0")[-2:] else "web"] = child
     return found
 
 
@@ -57,6 +62,25 @@ def test_serve_restarts_what_dies_and_stops_on_term(tmp_path: Path) -> None:
             assert not any(Path(f"/proc/{pid}").exists() for pid in after.values())
         finally:
             product.stop()
+
+
+def test_what_fails_at_its_start_ends_it_and_is_said(tmp_path: Path) -> None:
+    product = Product(home=tmp_path, database_url=f"mysql://root@127.0.0.1:{free_port()}/ouipost")
+
+    status = product.serve().wait(timeout=30)
+
+    assert (status, "Can't connect to server" in product.log()) == (1, True)
+
+
+def test_one_that_is_stopped_while_it_migrates_leaves_nobody_behind(tmp_path: Path) -> None:
+    with fresh_database(tmp_path) as url:
+        product = Product(home=tmp_path, database_url=url)
+        serve = product.serve()
+        [migrating] = wait_for(lambda: children_of(serve.pid), seconds=30, what="the process that migrates")
+        serve.send_signal(signal.SIGTERM)
+        serve.wait(timeout=30)
+
+        wait_for(lambda: not Path(f"/proc/{migrating}").exists(), seconds=30, what="it to end as well")
 
 
 def test_the_demo_is_made_once(tmp_path: Path) -> None:

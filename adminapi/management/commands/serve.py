@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -13,7 +12,7 @@ from typing import Any
 
 import requests
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from adminapi import demo, keyring
 from adminapi.client import ClientError
@@ -65,9 +64,15 @@ class Child:
 
 
 def check_and_migrate() -> None:
-    """Make Django's checks and bring the databases up to this code, which loads a third of what this process holds."""
-    BaseCommand().check()
-    migrate()
+    """Make Django's checks and bring the databases up to this code; ends the process with 1 where that fails.
+
+    What this loads, a third of what `serve` would hold, goes with the process.
+    """
+    try:
+        BaseCommand().check()
+        migrate()
+    except CommandError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
 
 
 class Command(OperatorCommand):
@@ -80,7 +85,8 @@ Examples:
   manage.py serve --demo            with something to look at
   PORT=9000 manage.py serve --host 0.0.0.0
 
-Exits with 0 after TERM or INT, and with 1 at its start where TOKEN_KEYS does not open what is stored."""
+Exits with 0 after TERM or INT, and with 1 at its start where a check or a migration fails, or TOKEN_KEYS does not open
+what is stored."""
 
     requires_system_checks = ()
     """The process that migrates makes them."""
@@ -96,8 +102,11 @@ Exits with 0 after TERM or INT, and with 1 at its start where TOKEN_KEYS does no
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.LOG_FORMAT == logs.JSON:
             logs.say_in_lines(self)
-        with ProcessPoolExecutor(1, mp_context=get_context("fork")) as other:
-            other.submit(check_and_migrate).result()
+        other = get_context("fork").Process(target=check_and_migrate)
+        other.start()
+        other.join()
+        if other.exitcode:
+            sys.exit(1)
         keyring.require()
         self.stopping = False
         for name in (signal.SIGTERM, signal.SIGINT):
