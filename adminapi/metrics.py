@@ -32,7 +32,7 @@ from adminapi.backlog import Backlog
 from adminapi.monitoring import is_monitor
 from adminapi.probes import QUESTIONS
 from analytics.models import AccountSync
-from analytics.sync import due_but_for
+from analytics.sync import due_unless_held
 from ouipost import __version__
 from ouipost.api.routes import method_of, route_of
 from ouipost.claims import database_now
@@ -49,6 +49,8 @@ logger = logging.getLogger(__name__)
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 EXPIRING = timedelta(days=7)
+ENDING = "ending"
+"""Stands among the kinds of calls for accounts that end soon."""
 NO_NUMBER = Value(None, output_field=BigIntegerField())
 NO_MOMENT = Value(None, output_field=DateTimeField())
 TOLD = {PUBLISH: "publishes", SYNC: "syncs", REQUEST: "network_requests"}
@@ -188,7 +190,7 @@ def read() -> Figures:
     found = backlog.look(now)
     breakers = [network for network, until in found.held.items() if until > now]
     calls, expiring = _calls_and_expiring(now)
-    numbers, moments = _stand(due_but_for(now, resting=breakers, paused=found.paused))
+    numbers, moments = _numbers_and_moments(due_unless_held(now, resting=breakers, paused=found.paused))
     return Figures(
         backlog=found,
         counts=calls,
@@ -212,13 +214,14 @@ def _calls_and_expiring(now: datetime) -> tuple[list[Call], dict[tuple[str, str]
     accounts = SocialAccount.objects.connected().filter(expires_at__gt=now, expires_at__lt=now + EXPIRING)
     accounts = accounts.exclude(status=AccountStatus.EXPIRED).order_by()
     counted = accounts.values("platform", "workspace__mode").annotate(many=Count("pk"))
-    ending = counted.values_list("platform", Value(""), "workspace__mode", "many", Value(0))
-    rows = list(calls.union(ending, all=True))
-    return [row for row in rows if row[1]], {(row[0], row[2]): row[3] for row in rows if not row[1]}
+    ending = counted.values_list("platform", Value(ENDING), "workspace__mode", "many", Value(0))
+    rows: list[Call] = list(calls.union(ending, all=True))
+    expiring = {(platform, mode): many for platform, kind, mode, many, _ in rows if kind == ENDING}
+    return [row for row in rows if row[1] != ENDING], expiring
 
 
-def _stand(due: QuerySet[AccountSync]) -> tuple[dict[str, int], dict[str, datetime]]:
-    """Return how much there is of this and that, and the first moments of others, by their names: one query."""
+def _numbers_and_moments(due: QuerySet[AccountSync]) -> tuple[dict[str, int], dict[str, datetime]]:
+    """Return by their names how many or how much there is of some things, and since when of others: one query."""
     first = Event.objects.unsealed().order_by("pk").values("pk")[:1]
     doubtful = Post.objects.filter(workspace__deleted_at=None, status=PostStatus.NEEDS_REVIEW)
     rows = _of(doubtful, "needs_review", many=Count("pk")).union(

@@ -119,11 +119,11 @@ def read_soon(syncs: QuerySet[AccountSync], *, now: datetime) -> int:
 def due_accounts(now: datetime, *, workspace_id: str = "") -> QuerySet[AccountSync]:
     """Match accounts that can be read now: connected, and neither they nor their network are left alone."""
     resting = Network.objects.filter(held_until__gt=now).values_list("pk", flat=True)
-    rows = due_but_for(now, resting=resting, paused=pauses.in_force())
+    rows = due_unless_held(now, resting=resting, paused=pauses.in_force())
     return rows.filter(account__workspace=workspace_id) if workspace_id else rows
 
 
-def due_but_for(now: datetime, *, resting: Iterable[str], paused: Sequence[Pause]) -> QuerySet[AccountSync]:
+def due_unless_held(now: datetime, *, resting: Iterable[str], paused: Sequence[Pause]) -> QuerySet[AccountSync]:
     """Match accounts that can be read now, where these networks are left alone and this is paused.
 
     A pause of a network or of an account is one of all that can wait; any other pause is of publishing alone.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -169,24 +169,6 @@ def test_a_scrape_costs_nine_queries_whatever_there_is(django_assert_max_num_que
 
     with django_assert_max_num_queries(9):
         metrics.read()
-
-
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="It is a server that tells what it reads.")
-def test_a_scrape_reads_the_first_entry_that_waits_to_be_sealed_and_no_other() -> None:
-    waiting = [Event(type="post.created", resource_type="post", resource_id="1", created_at=NOW) for _ in range(2000)]
-    Event.objects.bulk_create(waiting)
-
-    before = rows_read()
-    metrics.read()
-
-    assert rows_read() - before < 200
-
-
-def rows_read() -> int:
-    """Return how many rows and entries of indexes this session has read."""
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
-        return sum(int(many) for _, many in cursor.fetchall())
 
 
 def test_while_the_database_is_away_the_process_still_tells_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:

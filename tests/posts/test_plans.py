@@ -11,10 +11,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts import tokens
+from adminapi import metrics
 from adminapi.console import outgoing, states
 from analytics import sync, totals
 from ouipost.claims import claim_due, database_now
-from ouipost.events.models import Delivery
+from ouipost.events.models import Delivery, Event
 from posts import counts
 from posts.models import Post, PostStatus, Target, TargetStatus
 from tests.conftest import ApiClient
@@ -74,6 +75,13 @@ def test_no_statement_reads_more_rows_than_its_answer_needs() -> None:
     found |= {f"tick {number}": too_much(tick) for number, tick in enumerate(TICKS)}
 
     assert [f"{name}: {plan}" for name, plans in found.items() for plan in plans] == []
+
+
+def test_a_scrape_reads_the_first_entry_without_a_seal_and_no_other() -> None:
+    waiting = [Event(type="post.created", resource_type="post", created_at=database_now()) for _ in range(POSTS)]
+    Event.objects.bulk_create(waiting, batch_size=scale.CHUNK)
+
+    assert too_much(metrics.read) == []
 
 
 def _fill_with_published() -> Workspace:
