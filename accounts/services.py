@@ -148,8 +148,7 @@ def _read_profile(account: SocialAccount, *, is_held_up: bool, now: datetime) ->
         return ["last_error"]
     except CannotDecrypt as trouble:
         logger.warning("The profile of %s was not read: %s", account.pk, trouble)
-        obstacle = tokens.obstacle(trouble)
-        account.last_error = {"code": obstacle.error_code, "message": obstacle.message, "who_acts": str(obstacle.acts)}
+        account.last_error = tokens.shown(tokens.obstacle(trouble))
         return ["last_error"]
     connecting.show(account, profile, now=now)
     account.last_error = account.last_error if is_held_up else None

@@ -155,11 +155,15 @@ def obstacle(error: Exception) -> Unavailable:
     )
 
 
+def shown(error: Unavailable) -> dict[str, str]:
+    """Return what came between as an account's health has it."""
+    return {"code": error.error_code, "message": error.message, "who_acts": str(error.acts)}
+
+
 def _try_again(error: Unavailable, *, claim: Claim, now: datetime) -> None:
     """Let the next try wait; the lease goes on until then, so that nobody asks in the meantime."""
     at = now + claims.engine_time(TRY_AGAIN_SECONDS)
-    told = {"code": error.error_code, "message": error.message, "who_acts": str(error.acts)}
-    claims.write(SocialAccount, claim, due_at=at, lease_until=at, last_error=told)
+    claims.write(SocialAccount, claim, due_at=at, lease_until=at, last_error=shown(error))
 
 
 def _keep(account: SocialAccount, tokens: Tokens, *, claim: Claim, now: datetime) -> bool:
