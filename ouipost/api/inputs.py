@@ -36,6 +36,16 @@ class StrictInput(serializers.Serializer[Any]):
 
     default_error_messages = {"invalid": _("Must be an object.")}
 
+    def check(self, body: Any, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of a body, and forget it, so that the next one can be checked; raises ValidationError."""
+        self.initial_data, self._context = body, context
+        try:
+            self.is_valid(raise_exception=True)
+            return cast("dict[str, Any]", self.validated_data)
+        finally:
+            vars(self).pop("_validated_data", None)
+            self.initial_data, self._context = None, {}
+
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if self.parent is not None and getattr(self.root, "partial", False):
             return type(self)(context=self.context).to_internal_value(data)

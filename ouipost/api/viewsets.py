@@ -16,6 +16,7 @@ from ouipost.api import idempotency, limits
 from ouipost.api.filters import refuse_key_in_address, refuse_unknown
 from ouipost.api.inputs import StrictInput
 from ouipost.api.permissions import caller_of
+from ouipost.api.reading import values_of
 from ouipost.api.schema import EnvelopeSchema
 from ouipost.api.showing import shown
 
@@ -74,10 +75,7 @@ class ApiViewSet(GenericViewSet[M]):
     ) -> dict[str, Any]:
         """Return the body's values as its input allows them; raises with all that is wrong with it."""
         context = {**self.get_serializer_context(), "instance": instance}
-        given = input_class(data=self.request.data, partial=partial, context=context)
-        given.is_valid(raise_exception=True)
-        values: dict[str, Any] = given.validated_data
-        return values
+        return values_of(input_class, self.request.data, context=context, partial=partial)
 
     def once(self, work: Callable[[], Response], *, secrets: Sequence[idempotency.Path] = ()) -> Response:
         """Run the work in one transaction together with its idempotent answer, again over lost races.
