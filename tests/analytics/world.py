@@ -112,8 +112,8 @@ class World:
         body = kind.request(content, accounts[0]) | {"platforms": [account["id"] for account in accounts]}
         made = self.client.call("POST", "/api/posts", json=body)
         post = Post.objects.get(pk=made["post"]["id"])
-        for file in kind.files:
-            answer = upload(self.api, post, file)
+        for make in kind.files:
+            answer = upload(self.api, post, make())
             assert answer.status_code == 201, answer.json()
         answer = self.api.post(f"/api/posts/{post.pk}/publish", Prefer="wait=0")
         assert answer.status_code == 202, answer.json()

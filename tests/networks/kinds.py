@@ -1,17 +1,18 @@
 """Every kind of post of every network, as a client of the API asks for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tests.posts.clips import clip, pdf
 from tests.posts.pictures import animation, picture
 
-SQUARE = picture("JPEG", size=(600, 600))
-OTHER = picture("PNG", size=(600, 600), color="green")
-UPRIGHT = clip(seconds=5, size=(720, 1280), fps=30)
-MOVING = animation("GIF", durations=[100, 100])
-DOCUMENT = pdf(3)
+SQUARE = partial(picture, "JPEG", size=(600, 600))
+OTHER = partial(picture, "PNG", size=(600, 600), color="green")
+UPRIGHT = partial(clip, seconds=5, size=(720, 1280), fps=30)
+MOVING = partial(animation, "GIF", durations=[100, 100])
+DOCUMENT = partial(pdf, 3)
 LINK = "https://bread.com/rye"
 NEEDED: Mapping[str, Mapping[str, Any]] = {
     "tiktok": {"privacy_level": "PUBLIC_TO_EVERYONE"},
@@ -26,7 +27,8 @@ class Kind:
 
     network: str
     name: str
-    files: Sequence[bytes] = ()
+    files: Sequence[Callable[[], bytes]] = ()
+    """What makes them: most processes that know the kinds need no file."""
     body: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     parts: int = 1
@@ -46,7 +48,13 @@ class Kind:
 
 
 def kind(
-    network: str, name: str, *files: bytes, parts: int = 1, body: Any = None, choose: int = 0, **options: Any
+    network: str,
+    name: str,
+    *files: Callable[[], bytes],
+    parts: int = 1,
+    body: Any = None,
+    choose: int = 0,
+    **options: Any,
 ) -> Kind:
     return Kind(network=network, name=name, files=files, body=body or {}, options=options, parts=parts, choose=choose)
 

@@ -159,8 +159,8 @@ class World:
     def _add_files(self, post: Post, kind: Kind) -> None:
         """Upload the files for the first post of a kind; those after it get the same, which were looked into once."""
         if kind not in self.kept:
-            for content in kind.files:
-                answer = upload(self.api, post, content)
+            for make in kind.files:
+                answer = upload(self.api, post, make())
                 assert answer.status_code == 201, answer.json()
             self.kept[kind] = list(Media.objects.filter(post=post).order_by("position"))
             return

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -37,11 +38,11 @@ POOL = (
     MOVING,
     UPRIGHT,
     DOCUMENT,
-    picture("WEBP", size=(500, 100)),
-    picture("JPEG", size=(300, 900)),
-    clip(seconds=2, size=(640, 360)),
-    clip("mov", seconds=4, size=(400, 400), fps=30),
-    clip("webm", codec="libvpx-vp9", seconds=4, size=(240, 432), fps=24),
+    partial(picture, "WEBP", size=(500, 100)),
+    partial(picture, "JPEG", size=(300, 900)),
+    partial(clip, seconds=2, size=(640, 360)),
+    partial(clip, "mov", seconds=4, size=(400, 400), fps=30),
+    partial(clip, "webm", codec="libvpx-vp9", seconds=4, size=(240, 432), fps=24),
 )
 FILES = st.integers(0, len(POOL) - 1)
 TYPES = ("feed", "story", "reel", "short", "document")
@@ -121,8 +122,8 @@ def test_what_passes_is_taken(client: Client, api: ApiClient, workspace: Workspa
 
 def _upload(api: ApiClient, workspace: Workspace, account: SocialAccount) -> Sequence[Media]:
     post = make_post(workspace, accounts=[account])
-    for content in POOL:
-        assert upload(api, post, content).status_code == 201
+    for make in POOL:
+        assert upload(api, post, make()).status_code == 201
     return files.as_content(post)
 
 

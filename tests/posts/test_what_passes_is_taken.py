@@ -1,7 +1,8 @@
 """What validate and preview let through is never refused by a network for its content: tried at every limit's edge."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -32,8 +33,9 @@ pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_databa
 FAMILY = "👨‍👩‍👧‍👦"
 ACCENT = "\u0301"
 LONG_LINK = f"https://bread.com/{'x' * 200}"
-SMALL = picture(size=(40, 30))
-MOVING = animation("GIF", durations=[100, 100])
+SMALL = partial(picture, size=(40, 30))
+MOVING = partial(animation, "GIF", durations=[100, 100])
+PNG, WEBP = partial(picture, "PNG"), partial(picture, "WEBP")
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ class Case:
 
     platform: str
     breaks: str = ""
-    files: Sequence[bytes] = ()
+    files: Sequence[Callable[[], bytes]] = ()
     alt_text: str = ""
     body: dict[str, Any] = field(default_factory=dict)
 
@@ -62,7 +64,9 @@ def text(platform: str, content: str, breaks: str = "", **body: Any) -> Case:
     return Case(platform=platform, breaks=breaks, body={"content": content, **body})
 
 
-def files(platform: str, *given: bytes, breaks: str = "", alt_text: str = "", content: str = "Bread") -> Case:
+def files(
+    platform: str, *given: Callable[[], bytes], breaks: str = "", alt_text: str = "", content: str = "Bread"
+) -> Case:
     return Case(platform=platform, breaks=breaks, files=given, alt_text=alt_text, body={"content": content})
 
 
@@ -91,10 +95,10 @@ CASES = [
     files("twitter", *[SMALL] * 5, breaks="too_many_images"),
     files("twitter", MOVING),
     files("twitter", MOVING, SMALL, breaks="gif_not_alone"),
-    files("twitter", picture("WEBP"), picture("PNG"), content=""),
+    files("twitter", WEBP, PNG, content=""),
     files("twitter", SMALL, alt_text="x" * 1000),
     files("twitter", SMALL, alt_text="x" * 1001, breaks="alt_text_too_long"),
-    files("twitter", noise((1400, 1400))),
+    files("twitter", partial(noise, (1400, 1400))),
     text("bluesky", "x" * 300),
     text("bluesky", "x" * 301, "text_too_long"),
     text("bluesky", "é" * 300),
@@ -112,9 +116,9 @@ CASES = [
     text("bluesky", "Hi", "too_many_entries", platform_content={"bluesky": {"options": {"langs": ["en"] * 4}}}),
     files("bluesky", *[SMALL] * 4),
     files("bluesky", *[SMALL] * 5, breaks="too_many_images"),
-    files("bluesky", MOVING, picture("WEBP"), picture("PNG"), content=""),
+    files("bluesky", MOVING, WEBP, PNG, content=""),
     files("bluesky", SMALL, alt_text="x" * 2000),
-    files("bluesky", noise((700, 700))),
+    files("bluesky", partial(noise, (700, 700))),
     text("facebook", "x" * 63_206),
     text("facebook", "x" * 63_207, "text_too_long"),
     text("facebook", FAMILY * 9_029),
@@ -127,9 +131,9 @@ CASES = [
     text("facebook", "x" * 63_201, "text_too_long", hashtags=["rye"]),
     files("facebook", *[SMALL] * 10),
     files("facebook", *[SMALL] * 11, breaks="too_many_images"),
-    files("facebook", picture("WEBP"), MOVING, picture("PNG"), content=""),
-    files("facebook", picture("WEBP"), content="x" * 63_206),
-    files("facebook", noise((1950, 1950))),
+    files("facebook", WEBP, MOVING, PNG, content=""),
+    files("facebook", WEBP, content="x" * 63_206),
+    files("facebook", partial(noise, (1950, 1950))),
 ]
 
 
@@ -157,8 +161,8 @@ def _write(client: Client, api: ApiClient, case: Case) -> Post:
     body = {"platforms": [case.platform]} | case.body
     validated = client.call("POST", "/api/posts/validate", json=body)
     post = Post.objects.get(pk=client.call("POST", "/api/posts", json=body)["post"]["id"])
-    for content in case.files:
-        assert upload(api, post, content, alt_text=case.alt_text).status_code == 201
+    for make in case.files:
+        assert upload(api, post, make(), alt_text=case.alt_text).status_code == 201
     if not case.files:
         assert validated["valid"] is not bool(case.breaks)
     return post

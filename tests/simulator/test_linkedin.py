@@ -2,7 +2,9 @@
 
 import io
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -459,12 +461,17 @@ def test_an_upload_address_ends(person: Member) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"no image", png(kind="WEBP").getvalue(), png(6100, 6000, kind="GIF").getvalue(), image() + b"\0" * 6_000_000],
+    "make",
+    [
+        lambda: b"no image",
+        lambda: png(kind="WEBP").getvalue(),
+        lambda: png(6100, 6000, kind="GIF").getvalue(),
+        lambda: image() + b"\0" * 6_000_000,
+    ],
     ids=["none", "webp", "pixels", "bytes"],
 )
-def test_what_is_no_fit_image_fails_in_processing(person: Member, content: bytes) -> None:
-    urn = person.brought("image", content)
+def test_what_is_no_fit_image_fails_in_processing(person: Member, make: Callable[[], bytes]) -> None:
+    urn = person.brought("image", make())
 
     assert said(person.post(content={"media": {"id": urn}})) == (400, "MEDIA_ASSET_PROCESSING_FAILED")
 
@@ -615,11 +622,12 @@ def test_a_video_has_a_size_that_is_taken(member: Member, size: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"no video", film(seconds=2), film(160, 32, seconds=4)],
+    "make",
+    [lambda: b"no video", partial(film, seconds=2), partial(film, 160, 32, seconds=4)],
     ids=["none", "short", "wide"],
 )
-def test_what_is_no_fit_video_fails_in_processing(member: Member, content: bytes) -> None:
+def test_what_is_no_fit_video_fails_in_processing(member: Member, make: Callable[[], bytes]) -> None:
+    content = make()
     value = announced_video(member, content)
 
     finalized(member, value, tags_of(member, value, content))
