@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = ("facebook", "twitter", "bluesky")
 SPEED = 10
 UNLIMITED = 100_000_000
+WEB_THREADS = 64
+WSGI = "ouipost.wsgi:application"
 Value = TypeVar("Value")
 
 
@@ -124,9 +126,9 @@ class Product:
 
     def web(self) -> None:
         """Start the web process, with the simulator, and wait until it answers."""
-        listen = ("--host", self.address, "--port", str(self.port))
-        self.start("-m", "granian", "--interface", "wsgi", *listen, "--blocking-threads", "64",
-                   "--no-ws", "--log-level", "error", "ouipost.wsgi:application")  # fmt: skip
+        listen = ("--host", self.address, "--port", str(self.port), "--no-ws")
+        threads = ("--blocking-threads", str(WEB_THREADS))
+        self.start("-m", "granian", "--interface", "wsgi", *listen, *threads, "--log-level", "error", WSGI)
         wait_for(self._is_ready, seconds=30, what="the web process")
 
     def _is_ready(self) -> bool:

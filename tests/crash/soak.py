@@ -21,7 +21,7 @@ from tests.crash import storms
 from tests.crash.campaign import Campaign, Result
 from tests.crash.deliveries import CHANGED, MADE, PUBLISHED, listening
 from tests.crash.matrix import Stage
-from tests.product import NETWORKS, Product, wait_for
+from tests.product import NETWORKS, WEB_THREADS, Product, wait_for
 from tests.webhooks.receiver import Receiver
 
 DELETED = "post.deleted"
@@ -29,7 +29,9 @@ POSTS_A_SECOND = 2
 DRAFTS_A_SECOND = 2
 READS_A_SECOND = 14
 """With what is done to drafts 20 requests a second, and 10 events with what becomes of the posts."""
+LIST = "/api/posts?limit=20"
 CLIENTS = 16
+HOLD_SECONDS = 1
 LOOPS = 4
 ACCOUNTS = 30
 WARM_UP = 5
@@ -103,7 +105,7 @@ class Clients:
 
     def read(self, number: int) -> None:
         post = f"/api/posts/{self.latest}"
-        paths = ("/api/posts?limit=20", post, f"{post}/timeline", "/api/accounts")
+        paths = (LIST, post, f"{post}/timeline", "/api/accounts")
         self.call("GET", paths[number % len(paths)])
 
     def draft(self, number: int) -> None:
@@ -138,6 +140,7 @@ def soak(stage: Stage, *, seconds: float, kill_every: float = 60) -> Soaked:
     accounts = storms.connect(campaign, ACCOUNTS, *NETWORKS)
     clients = Clients(stage.product, accounts[0]["id"])
     clients.latest = campaign.write(accounts[:1])
+    open_all_threads(stage.product)
     with (
         listening(stage.product, MADE, CHANGED, DELETED, PUBLISHED) as [receiver],
         storms.workers(stage, herd=2, threads=8) as node,
@@ -172,6 +175,20 @@ def soak(stage: Stage, *, seconds: float, kill_every: float = 60) -> Soaked:
         untold_events=untold,
         used=looking.result(),
     )
+
+
+def open_all_threads(product: Product) -> None:
+    """Ask for so much at once that the web process starts all its threads, each with its connections and files.
+
+    It starts them as they are needed, and those that have something to do now and then stay: each burst would look like
+    growth, which ends with the last thread.
+    """
+    held = {"network": "twitter", "match": "GET /2/users/me", "effect": "timeout_before_accept", "hold": HOLD_SECONDS}
+    product.order(**held, times=WEB_THREADS)
+    clients = Clients(product, "")
+    with ThreadPoolExecutor(WEB_THREADS) as pool:
+        for path in ("/sandbox/api.x.com/2/users/me", LIST):
+            list(pool.map(lambda _, path=path: clients.call("GET", path), range(2 * WEB_THREADS)))
 
 
 def steadily(pool: ThreadPoolExecutor, work: Callable[[int], object], per_second: float, over: Event) -> None:
