@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from django.db import connection
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -120,6 +121,13 @@ def redis_url(settings: Settings) -> Iterator[str]:
     server.run(redis.Script("redis.call('FLUSHDB')"))
     yield settings.REDIS_URL
     server.close()
+
+
+@pytest.fixture
+def on_mariadb(db: None) -> None:
+    """For what MySQL does in another way, as docs/operations.md says."""
+    if not getattr(connection, "mysql_is_mariadb", False):
+        pytest.skip("MySQL does it in another way")
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ def test_a_server_whose_machine_is_gone_is_noticed() -> None:
     assert told == [1, AWAY_SECONDS, AWAY_SECONDS * 1000]
 
 
+@pytest.mark.usefixtures("on_mariadb")
 def test_a_transaction_whose_client_says_nothing_gives_its_locks_back() -> None:
     workspace = make_workspace()
     gone = connections.create_connection("default")

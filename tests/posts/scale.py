@@ -24,7 +24,9 @@ CHUNK = 2000
 LIMIT = 20
 TICK_SECONDS = 0.02
 CONDITION = re.compile(r'_condition": ".*"(,?)$', re.MULTILINE)
-"""MariaDB does not escape the quotes in it."""
+"""MariaDB does not escape the quotes in one on JSON."""
+SORTS = ("filesort", '"access_type": "sort"')
+"""What MariaDB and MySQL call sorting in a plan."""
 PLATFORMS = ("facebook", "twitter", "bluesky")
 
 
@@ -105,7 +107,7 @@ def settle(pks: list[str]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What one statement of a claim did on MariaDB: the tables that it read, and how many rows of each."""
+    """What one statement of a claim did: the tables that it read, and how many rows of each."""
 
     statement: str
     read: dict[str, float]
@@ -123,7 +125,7 @@ class Plan:
 
 
 def plans(limit: int = LIMIT) -> list[Plan]:
-    """Claim once, and return how MariaDB ran each query of the claim."""
+    """Claim once, and return how the server ran each query of the claim."""
     with CaptureQueriesContext(connection) as queries:
         held = claim_targets(limit)
     settle([claim.pk for claim in held])  # else its accounts are busy until their leases are over
@@ -131,18 +133,17 @@ def plans(limit: int = LIMIT) -> list[Plan]:
 
 
 def plan_of(statement: str, limit: int) -> Plan:
-    """Run a statement, and return how MariaDB did."""
+    """Run a statement, and return how the server did."""
+    is_mariadb = getattr(connection, "mysql_is_mariadb", False)
+    analyze, rows, loops = ("", "r_rows", "r_loops") if is_mariadb else ("EXPLAIN ", "actual_rows", "actual_loops")
     with connection.cursor() as cursor:
-        cursor.execute(f"ANALYZE FORMAT=JSON {statement}")
+        cursor.execute(f"{analyze}ANALYZE FORMAT=JSON {statement}")
         analyzed = cursor.fetchone()[0]
     read: dict[str, float] = defaultdict(float)
-    # MariaDB does not escape the quotes of a condition on JSON.
-    for table in _tables(
-        json.loads(re.sub(r'_condition": ".*"(,?)$', r'_condition": ""\1', analyzed, flags=re.MULTILINE))
-    ):
-        read[table["table_name"]] += float(table.get("r_rows") or 0) * float(table.get("r_loops") or 0)
+    for table in _tables(json.loads(CONDITION.sub(r'_condition": ""\1', analyzed) if is_mariadb else analyzed)):
+        read[table["table_name"]] += float(table.get(rows) or 0) * float(table.get(loops) or 0)
     named = re.sub(r"\s+", " ", statement)
-    return Plan(statement=named, read=dict(read), sorts="filesort" in analyzed, limit=limit)
+    return Plan(statement=named, read=dict(read), sorts=any(each in analyzed for each in SORTS), limit=limit)
 
 
 def _tables(node: Any) -> Iterator[dict[str, Any]]:

@@ -133,6 +133,7 @@ def _visitor(workspace: Workspace, role: str) -> Client:
     return browser
 
 
+@pytest.mark.usefixtures("on_mariadb")
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.EDITOR])
 def test_the_first_page_of_the_console_reads_what_is_to_go_out_and_not_what_is_out(
     role: str, monkeypatch: pytest.MonkeyPatch
@@ -143,6 +144,7 @@ def test_the_first_page_of_the_console_reads_what_is_to_go_out_and_not_what_is_o
     assert too_much(lambda: browser.get("/console/"), most=OPEN + MOST_READ) == []
 
 
+@pytest.mark.usefixtures("on_mariadb")
 def test_the_first_page_of_the_console_stops_where_it_has_counted_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outgoing, "COUNTED", OPEN)
     browser = _visitor(_fill_with_coming(), Role.ADMIN)

@@ -131,7 +131,8 @@ def table(product: Product, conversion: str) -> Iterator[None]:
 
 
 CURSOR = "from django.db import connection; connection.cursor()"
-RIGHT = "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
+RIGHT = "CHARACTER SET DEFAULT"
+"""As the database has it."""
 
 
 @pytest.mark.parametrize("conversion", ["CHARACTER SET latin1", "CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"])
