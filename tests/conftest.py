@@ -30,7 +30,11 @@ AGAINST_THE_SIMULATOR = ("_simulated", "_sandbox", "_connector")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the networks' tests, and what asks no database, on one; leave what plays networks through out of `fast`."""
+    """Run the networks' tests, and what asks no database, on one; leave what plays networks through out of `fast`.
+
+    What starts processes comes first: it mostly waits, and at the end the other pytest processes would wait for it.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("crash") is None)
     for item in items:
         if item.path.parent in ON_THEIR_OWN_DATABASE or _asks_no_database(item):
             item.add_marker(pytest.mark.any_database)

@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 PROCESSES = 3
 """Of pytest: on two cores one may wait for a product of real processes while two compute."""
+IN_ORDER = ("--dist", "loadscope", "--no-loadscope-reorder")
+"""A module at a time, in the order of `tests/conftest.py`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +72,7 @@ def run_suite(name: str, url: str, totals: Path, arguments: tuple[str, ...]) -> 
     environment = os.environ | {"DATABASE_URL_TEST": url, "OUIPOST_TOTALS": str(totals), "OUIPOST_DATABASE": name}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes load the same code
     environment["OUIPOST_HOME"] = tempfile.mkdtemp(prefix="ouipost-tests-")
-    command = [sys.executable, "-m", "pytest", "-n", str(PROCESSES), "--dist", "loadscope", "-q", *arguments]
+    command = [sys.executable, "-m", "pytest", "-n", str(PROCESSES), *IN_ORDER, "-q", *arguments]
     try:
         return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode  # noqa: S603
     finally:
