@@ -42,6 +42,7 @@ ASKED = (
     "/api/posts",
     "/api/posts?status=scheduled",
     "/api/posts?status=published&from=2020-01-01",
+    "/api/posts?platform=facebook",
     "/api/posts/{post}",
     "/api/posts/{post}/timeline",
     "/api/schedules",
