@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ClassVar, Generic, TypeVar
 
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connections
 from structlog.contextvars import bound_contextvars
 
 from ouipost import traces
@@ -123,7 +123,7 @@ class Engine(Generic[Job]):
             except Exception:
                 logger.exception("%s was left to its lease", job)
             finally:
-                close_old_connections()  # a renewed token may have opened one
+                connections.close_all()  # a renewed token may have opened one
 
     def _in_flight(self) -> int:
         self._running = {future: job for future, job in self._running.items() if not future.done()}

@@ -3,6 +3,10 @@
 from collections.abc import Collection
 from concurrent.futures import wait
 
+import pytest
+from django.db import connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
 from ouipost.engine import Engine
 from ouipost.writer import Runs
 
@@ -29,6 +33,28 @@ class Unlucky(Engine[int]):
         count = super()._in_flight()
         wait(self._running)
         return count
+
+
+class Asking(Unlucky):
+    """Asks the database in the thread of each job, and keeps what it asked through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[BaseDatabaseWrapper] = []
+
+    def work(self, job: int, writer: Runs) -> None:
+        connection.ensure_connection()
+        self.asked.append(connections["default"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_thread_keeps_a_connection_after_its_job() -> None:
+    """There may be hundreds of threads, and the server has so many connections for all workers."""
+    engine = Asking()
+
+    engine.run_until_idle(seconds=RUN_SECONDS)
+
+    assert [each.connection for each in engine.asked] == [None] * 3
 
 
 def test_a_job_that_ends_between_two_looks_does_not_end_the_run() -> None:
