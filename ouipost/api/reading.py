@@ -1,27 +1,25 @@
 """Bodies as inputs read them."""
 
-import threading
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 from ouipost.api.inputs import StrictInput
 
-
-class _Kept(threading.local):
-    """A thread's inputs, one of each class: to build its fields costs more than to check a body with them."""
-
-    def __init__(self) -> None:
-        self.inputs: dict[tuple[type[StrictInput], bool], StrictInput] = {}
-
-
-_kept = _Kept()
+_idle: defaultdict[tuple[type[StrictInput], bool], list[StrictInput]] = defaultdict(list)
+"""Inputs of each class that check nothing just now: to build one's fields costs more than to check a body with them."""
 
 
 def values_of(
     input_class: type[StrictInput], body: Any, *, context: Mapping[str, Any], partial: bool = False
 ) -> dict[str, Any]:
     """Return a body's values as the input allows them; raises ValidationError with all that is wrong with it."""
-    given = _kept.inputs.get((input_class, partial))
-    if given is None:
-        given = _kept.inputs[input_class, partial] = input_class(partial=partial)
-    return given.check(body, context)
+    idle = _idle[input_class, partial]
+    try:
+        given = idle.pop()
+    except IndexError:  # as many threads as there are inputs are at it
+        given = input_class(partial=partial)
+    try:
+        return given.check(body, context)
+    finally:
+        idle.append(given)

@@ -45,7 +45,7 @@ class SampleInput(StrictInput):
 
 
 def check(data: Any, *, partial: bool = True, instance: Any = None) -> tuple[dict[str, Any], Any]:
-    """Return the values and what is wrong; all bodies of a thread are checked by one input, as they are in views."""
+    """Return the values and what is wrong; one input checks body after body, as it does for views."""
     try:
         return values_of(SampleInput, data, context={"instance": instance}, partial=partial), {}
     except ValidationError as error:
