@@ -127,11 +127,16 @@ def table(product: Product, conversion: str) -> Iterator[None]:
     """Convert a table that hardly anybody uses, for the length of the block."""
     product.manage("shell", "-c", f"{CURSOR}.execute('ALTER TABLE adminapi_loginturn CONVERT TO {conversion}')")
     yield
-    product.manage("shell", "-c", f"{CURSOR}.execute('ALTER TABLE adminapi_loginturn CONVERT TO {RIGHT}')")
+    product.manage("shell", "-c", RIGHT)
 
 
 CURSOR = "from django.db import connection; connection.cursor()"
-RIGHT = "CHARACTER SET DEFAULT"
+RIGHT = """
+from django.db import connection
+cursor = connection.cursor()
+cursor.execute("SELECT @@character_set_database, @@collation_database")
+cursor.execute("ALTER TABLE adminapi_loginturn CONVERT TO CHARACTER SET {} COLLATE {}".format(*cursor.fetchone()))
+"""
 """As the database has it."""
 
 
