@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections, connections
+from django.db import close_old_connections
 from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
@@ -100,7 +100,7 @@ class Worker:
     def run(self) -> None:
         """Work until `stop`, then let what is in flight end, up to 45 s."""
         works = [self._do_chores, *(engine.run for engine in self._others)]
-        beside = [threading.Thread(target=_run_alone, args=(work,), daemon=True) for work in works]
+        beside = [threading.Thread(target=work, daemon=True) for work in works]
         for thread in beside:
             thread.start()
         self._heart.start()
@@ -115,14 +115,6 @@ class Worker:
             for chore in [chore for chore, at in due.items() if at <= time.monotonic()]:
                 due[chore] = time.monotonic() + chore.every.total_seconds()
                 _do(chore)
-
-
-def _run_alone(work: Callable[[], object]) -> None:
-    """Do this in a thread of its own, whose connections to databases end with it."""
-    try:
-        work()
-    finally:
-        connections.close_all()
 
 
 def _do(chore: Chore) -> None:
