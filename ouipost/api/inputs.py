@@ -44,7 +44,7 @@ class StrictInput(serializers.Serializer[Any]):
             return cast("dict[str, Any]", self.validated_data)
         finally:
             vars(self).pop("_validated_data", None)
-            self.initial_data, self._context = None, {}
+            self.initial_data, self._context, self._errors = None, {}, {}
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if self.parent is not None and getattr(self.root, "partial", False):
