@@ -19,8 +19,8 @@ IDLE_TRANSACTION_SECONDS = 30
 """A transaction whose client says nothing for so long is rolled back, and its locks are free before anybody who waits
 for them gives up (50 s), and before the lease of what it claimed is over (90 s). No call is ever made inside of one."""
 CACHED_KIB = 256
-"""What each connection to SQLite keeps of its file. Each thread has one, and the system keeps the file once for all:
-with SQLite's 2 MiB, 64 threads came to 128 MiB for each database and were no faster."""
+"""What each connection to SQLite may keep of its file. Each thread has one, and the system keeps the file once for all:
+SQLite's own 2 MiB are 128 for 64 threads, of each database, and make no list faster (docs/performance.md)."""
 SESSION = f"""SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES'
 /*M!100300 , idle_transaction_timeout = {IDLE_TRANSACTION_SECONDS} */"""
 """MySQL takes what is for MariaDB for a comment."""

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db import connections
 
 from ouipost import memory
+from ouipost.databases import CACHED_KIB
 from tests.databases import fresh_database
 from tests.product import Product, wait_for
 
@@ -28,6 +30,12 @@ def test_what_is_there_is_nothing_to_the_collector() -> None:
         gc.unfreeze()
 
     assert (id(loaded) in looked_at, id(made) in looked_at) == (False, True)
+
+
+@pytest.mark.django_db(databases=["simulator"])
+def test_each_of_many_connections_to_sqlite_keeps_little_of_its_file() -> None:
+    with connections["simulator"].cursor() as cursor:
+        assert cursor.execute("PRAGMA cache_size").fetchone() == (-CACHED_KIB,)
 
 
 @pytest.mark.parametrize("program", [WORKER, NODE], ids=["worker", "node"])
