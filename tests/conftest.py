@@ -129,9 +129,9 @@ def redis_url(settings: Settings) -> Iterator[str]:
 
 @pytest.fixture
 def on_mariadb(db: None) -> None:
-    """For what MySQL does in another way, as docs/operations.md says."""
+    """For what MySQL cannot, or plans in another way: docs/operations.md says under "MySQL" what that means."""
     if not getattr(connection, "mysql_is_mariadb", False):
-        pytest.skip("MySQL does it in another way")
+        pytest.skip("Does not hold on MySQL: see docs/operations.md.")
 
 
 @pytest.fixture(scope="session")
