@@ -43,8 +43,9 @@ class StrictInput(serializers.Serializer[Any]):
             self.is_valid(raise_exception=True)
             return cast("dict[str, Any]", self.validated_data)
         finally:
-            vars(self).pop("_validated_data", None)
-            self.initial_data, self._context, self._errors = None, {}, {}
+            self.initial_data, self._context = None, {}
+            for found in ("_validated_data", "_errors"):
+                vars(self).pop(found, None)
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if self.parent is not None and getattr(self.root, "partial", False):
