@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.crash.worker import Herd  # sets Django up
+from tests.crash.worker import Herd, on_term  # sets Django up
 
 from analytics import discovery, reading, settling, sync  # isort: skip
 from analytics.sync import Syncer, read_soon, readable_accounts  # isort: skip
@@ -53,7 +53,7 @@ def install() -> None:
 def read() -> None:
     """Read everything again and again until TERM."""
     syncer = Syncer(THREADS)
-    signal.signal(signal.SIGTERM, lambda *_: syncer.stop())
+    on_term(syncer.stop)
     threading.Thread(target=_keep_due, daemon=True).start()
     syncer.run()
 
@@ -78,7 +78,7 @@ class Striking(io.StringIO):
 def prune() -> None:
     """Prune, then wait for TERM."""
     stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    on_term(stopped.set)
     while not stopped.is_set():
         call_command("prune", stdout=Striking())
         stopped.wait(DUE_EVERY_SECONDS)

@@ -144,8 +144,14 @@ def refuse_writes_while(flag: Path) -> None:
 def work() -> None:
     """Run one worker until TERM."""
     worker = default_worker()
-    signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+    on_term(worker.stop)
     worker.run()
+
+
+def on_term(stop: Callable[[], None]) -> None:
+    """Stop when asked to, also when that was before this: what is forked has heard nothing until now."""
+    signal.signal(signal.SIGTERM, lambda *_: stop())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 class Herd:
@@ -187,8 +193,11 @@ class Herd:
 
 
 def _fork(work: Callable[[], None]) -> int:
+    """Fork a process for this work; a TERM waits for the `on_term` in it, for our own handler would lose it there."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         return pid
     code = 1
     try:
