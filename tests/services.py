@@ -21,8 +21,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
-PROCESSES = 3
-"""Of pytest: on two cores one may wait for a product of real processes while two compute."""
+PROCESSES = 4
+"""Of pytest: on two cores two may wait for products of real processes while two compute."""
 IN_ORDER = ("--dist", "loadscope", "--no-loadscope-reorder")
 """A module at a time, in the order of `tests/conftest.py`."""
 

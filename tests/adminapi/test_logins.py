@@ -278,10 +278,10 @@ def test_known_and_unknown_addresses_are_refused_in_the_same_words_and_time(monk
         return elapsed
 
     def ratio() -> float:
-        pairs = [(seconds("admin@example.com"), seconds("nobody@example.com")) for _ in range(50)]
+        pairs = [(seconds("admin@example.com"), seconds("nobody@example.com")) for _ in range(20)]
         return median(pair[0] for pair in pairs) / median(pair[1] for pair in pairs)
 
-    assert any(abs(ratio() - 1) < 0.10 for _ in range(4))
+    assert any(abs(ratio() - 1) < 0.10 for _ in range(10))
     assert len(bodies) == 1
 
 
