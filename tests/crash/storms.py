@@ -59,7 +59,13 @@ def workers(
             wait_for(lambda: READY in stage.product.log()[begun:], seconds=START_SECONDS, what="the node to be ready")
         yield started
         started.send_signal(signal.SIGTERM)
-        status = started.wait(timeout=STOP_SECONDS)
+        try:
+            status = started.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            for pid in [started.pid, *children(started)]:
+                os.kill(pid, signal.SIGUSR1)  # tells where its threads are
+            time.sleep(1)
+            raise AssertionError(f"The workers did not stop:\n{stage.product.log()[-20_000:]}") from None
         assert status == 0, f"The workers ended with {status}:\n{stage.product.log()[-4000:]}"
     finally:
         with suppress(ProcessLookupError):

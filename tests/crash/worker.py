@@ -5,6 +5,7 @@ together are struck `HITS` times at each step.
 """
 
 import argparse
+import faulthandler
 import fcntl
 import functools
 import os
@@ -228,6 +229,7 @@ def main() -> int:
     parser.add_argument("--read-only", type=Path, metavar="FLAG")
     parser.add_argument("--opaque", nargs="*", default=[], metavar="NETWORK")
     options = parser.parse_args()
+    faulthandler.register(signal.SIGUSR1)
     settings.WORKER_THREADS = options.threads
     make_opaque(options.opaque)
     if options.read_only:
