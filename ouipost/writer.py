@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from typing import Any, Protocol, TypeVar
 
 from django.db import DatabaseError, OperationalError, close_old_connections, transaction
@@ -60,10 +60,14 @@ class Entry:
 
 
 class Writer:
-    """Runs the work of many threads in the thread that calls `serve`."""
+    """Runs the work of many threads in the thread that calls `serve`.
+
+    That one may be interrupted by signals. The lighter `SimpleQueue` is not for it: before Python 3.13 its `get` waits
+    for ever where a signal's handler returns when the timeout is over.
+    """
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[Entry] = SimpleQueue()
+        self._queue: Queue[Entry] = Queue()
         self._closed = threading.Event()
 
     def run(self, work: Work[Item, Result], item: Item) -> Result:

@@ -1,7 +1,13 @@
 """An engine leaves when it has looked and nothing was due, and never because it looked at a bad moment."""
 
-from collections.abc import Collection
+import os
+import signal
+import time
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import wait
+from contextlib import contextmanager
+from threading import Timer
+from types import FrameType
 
 import pytest
 from django.db import connection, connections
@@ -63,3 +69,29 @@ def test_a_job_that_ends_between_two_looks_does_not_end_the_run() -> None:
     engine.run_until_idle(seconds=RUN_SECONDS)
 
     assert engine.done == [1, 2, 3]
+
+
+@pytest.mark.timeout(30)
+def test_a_signal_whose_handler_takes_longer_than_a_look_stops_an_engine_that_has_nothing_to_do() -> None:
+    engine = Unlucky()
+    engine.left.clear()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        time.sleep(2 * engine.tick_seconds)
+        engine.stop()
+
+    with handled(stop):
+        engine.run()
+
+
+@contextmanager
+def handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have a signal come to this process once the block is under way, and this handle it."""
+    before = signal.signal(signal.SIGUSR1, handler)
+    coming = Timer(Unlucky.tick_seconds / 2, os.kill, (os.getpid(), signal.SIGUSR1))
+    coming.start()
+    try:
+        yield
+    finally:
+        coming.join()
+        signal.signal(signal.SIGUSR1, before)
