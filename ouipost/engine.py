@@ -59,7 +59,10 @@ class Engine(Generic[Job]):
         return {}
 
     def stop(self) -> None:
-        """Claim nothing more; `run` returns when what is in flight has ended."""
+        """Claim nothing more; `run` returns when what is in flight has ended.
+
+        A signal may call it in the engine's own thread: that one never waits for the event, whose lock it would hold.
+        """
         self._stopping.set()
 
     def run(self) -> None:
@@ -110,7 +113,7 @@ class Engine(Generic[Job]):
         except DatabaseError:
             logger.exception("Nothing could be claimed")
             close_old_connections()
-            self._stopping.wait(PAUSE_AFTER_FAILURE_SECONDS)
+            time.sleep(PAUSE_AFTER_FAILURE_SECONDS)
             return
         if jobs:
             traces.past(f"claim to {self.name}", began, jobs=len(jobs))
