@@ -21,6 +21,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
+LOCKED_SECONDS = 300
+"""So long another installation may take, such as the one of updates that a new machine begins with."""
 PROCESSES = 4
 """Of pytest: on two cores two may wait for products of real processes while two compute."""
 IN_ORDER = ("--dist", "loadscope", "--no-loadscope-reorder")
@@ -159,8 +161,9 @@ def need(binary: str, *packages: str) -> None:
     if os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"Installing {', '.join(packages)}", flush=True)  # noqa: T201
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update", "-qq"], check=True, env=environment)  # noqa: S607
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
+        apt = ["apt-get", "-qq", "-o", f"DPkg::Lock::Timeout={LOCKED_SECONDS}"]
+        subprocess.run([*apt, "update"], check=True, env=environment)  # noqa: S603
+        install = [*apt, "install", "-y", "--no-install-recommends", *packages]
         subprocess.run(install, check=True, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
     if not find(binary):
         sys.exit(f"{binary} is missing: install {' '.join(packages)} (Debian's names), then run this again.")
