@@ -21,6 +21,7 @@ from tests.services import HERE, Host, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = ("facebook", "twitter", "bluesky")
+ADDRESSES = {"default": "DATABASE_URL", "simulator": "SIMULATOR_DATABASE_URL"}
 SPEED = 10
 UNLIMITED = 100_000_000
 WEB_THREADS = 64
@@ -108,11 +109,10 @@ class Product:
         return process
 
     def set_up(self) -> "Product":
-        """Migrate, start the web process, and make a sandbox workspace with a key."""
+        """Make the tables and a sandbox workspace with a key, and start the web process."""
         self.home.mkdir(parents=True, exist_ok=True)
-        self.migrate()
-        arguments = ["--email=admin@example.com", "--password=a long pass phrase", "--workspace=Crash"]
-        made = json.loads(self.manage("bootstrap", *arguments, "--mode=sandbox", "--json"))
+        self.fill("simulator", self._migrate)
+        made = json.loads(self.fill("default", self._install))
         self.web()
         self.control = {"Authorization": f"Bearer {made['simulator_token']}"}
         self.client = Client(self.base, api_key=made["api_key"], workspace_id=made["workspace_id"])
@@ -120,9 +120,21 @@ class Product:
 
     def migrate(self) -> None:
         """Make the tables of the product and of its simulator."""
-        for database, address in (("default", "DATABASE_URL"), ("simulator", "SIMULATOR_DATABASE_URL")):
-            command = partial(self.manage, "migrate", "--verbosity=0", f"--database={database}")
-            tables.make(self.environment[address], database=database, root=self.root, migrate=command)
+        for database in ADDRESSES:
+            self.fill(database, self._migrate)
+
+    def fill(self, database: str, command: Callable[[str], str]) -> str:
+        """Have an empty database as this command makes it, and return what that printed."""
+        address, what = self.environment[ADDRESSES[database]], f"{database} {command.__name__}"
+        return tables.make(address, what=what, root=self.root, fill=partial(command, database))
+
+    def _migrate(self, database: str) -> str:
+        return self.manage("migrate", "--verbosity=0", f"--database={database}")
+
+    def _install(self, database: str) -> str:
+        self._migrate(database)
+        arguments = ["--email=admin@example.com", "--password=a long pass phrase", "--workspace=Crash"]
+        return self.manage("bootstrap", *arguments, "--mode=sandbox", "--json")
 
     def web(self) -> None:
         """Start the web process, with the simulator, and wait until it answers."""

@@ -1,4 +1,4 @@
-"""The tables of new databases: migrated once by each process of tests, and copied from then on: a tenth of the time."""
+"""What new databases begin with: made once by each process of tests, and copied from then on: a tenth of the time."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -7,27 +7,29 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-_made: dict[tuple[Path, str, str], Any] = {}
-"""By where the code is, what Django calls the database, and the kind of server."""
+_made: dict[tuple[Path, str, str], tuple[Any, str]] = {}
+"""By where the code is, what was made, and the kind of server: the tables with their rows, and what was printed."""
 Kept = list[tuple[str, Sequence[Any]]]
 """Statements, and the rows that each is run for."""
 
 
-def make(address: str, *, database: str, root: Path, migrate: Callable[[], object]) -> None:
-    """Give the database at this address the tables of the code in `root`.
+def make(address: str, *, what: str, root: Path, fill: Callable[[], str]) -> str:
+    """Give the database at this address what the code in `root` puts there, and return what that printed.
 
-    `migrate` makes them where none were kept so far, and where there are tables already.
+    `fill` makes it where none was kept so far, and where there are tables already.
     """
     kind = urlsplit(address).scheme
     is_empty, take, put = (_has_no_file, _image, _lay_down) if kind == "sqlite" else (_has_no_table, _kept, _run)
-    key = (root, database, kind)
-    if key in _made and is_empty(address):
-        put(address, _made[key])
-        return
+    key = (root, what, kind)
     is_new = is_empty(address)
-    migrate()
+    if is_new and key in _made:
+        kept, printed = _made[key]
+        put(address, kept)
+        return printed
+    printed = fill()
     if is_new:
-        _made[key] = take(address)
+        _made[key] = (take(address), printed)
+    return printed
 
 
 def _file(address: str) -> Path:
