@@ -172,6 +172,7 @@ def test_migrations_that_are_missing(patient: Patient, tmp_path: Path) -> None:
     assert found.checks["migrations"]["action"] == "manage.py migrate --database=default"
 
 
+@pytest.mark.any_database
 def test_a_redis_that_is_away(patient: Patient) -> None:
     url = f"redis://{nowhere()}/0"
 
@@ -180,6 +181,7 @@ def test_a_redis_that_is_away(patient: Patient) -> None:
     assert (found.code, found.wrong) == (1, {"redis"})
 
 
+@pytest.mark.any_database
 def test_a_redis_that_takes_connections_and_never_answers_does_not_hold_the_doctor_up(patient: Patient) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
@@ -191,6 +193,7 @@ def test_a_redis_that_takes_connections_and_never_answers_does_not_hold_the_doct
     assert (found.code, found.wrong, found.checks["broker"]["status"]) == (1, {"redis"}, "warning")
 
 
+@pytest.mark.any_database
 def test_a_redis_that_throws_keys_away(patient: Patient) -> None:
     import redis
 
@@ -203,6 +206,7 @@ def test_a_redis_that_throws_keys_away(patient: Patient) -> None:
     assert "allkeys-lru" in found.checks["redis_server"]["message"]
 
 
+@pytest.mark.any_database
 def test_a_storage_that_cannot_be_written_to(patient: Patient, tmp_path: Path) -> None:
     (tmp_path / "media").touch()  # a file where the folder should be: nothing hinders root but that
 
@@ -220,12 +224,14 @@ def test_a_key_ring_that_does_not_open_what_is_stored(patient: Patient) -> None:
     assert "no key k1" in renamed.checks["key_ring"]["message"]
 
 
+@pytest.mark.any_database
 def test_a_public_address_that_leads_nowhere(patient: Patient) -> None:
     found = patient.diagnosis(PUBLIC_BASE_URL=f"http://{nowhere()}")
 
     assert (found.code, found.wrong) == (1, {"public_address"})
 
 
+@pytest.mark.any_database
 def test_a_public_address_that_networks_cannot_fetch_files_from(patient: Patient) -> None:
     found = patient.diagnosis(INSTAGRAM_CLIENT_ID="id", INSTAGRAM_CLIENT_SECRET="secret")
 
@@ -233,6 +239,7 @@ def test_a_public_address_that_networks_cannot_fetch_files_from(patient: Patient
     assert "Instagram fetch files" in found.checks["public_address"]["message"]
 
 
+@pytest.mark.any_database
 def test_credentials_that_are_given_by_half(patient: Patient) -> None:
     without_secret = patient.diagnosis(FACEBOOK_CLIENT_ID="id")
     without_id = patient.diagnosis(LINKEDIN_CLIENT_SECRET="secret")
@@ -242,12 +249,14 @@ def test_credentials_that_are_given_by_half(patient: Patient) -> None:
     assert without_id.checks["credentials"]["message"].startswith("LINKEDIN_CLIENT_ID is not set")
 
 
+@pytest.mark.any_database
 def test_hosts_that_are_not_let_in(patient: Patient) -> None:
     found = patient.diagnosis(ALLOWED_HOSTS="elsewhere.example")
 
     assert (found.code, found.wrong) == (1, {"settings"})
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
@@ -270,6 +279,7 @@ def test_settings_that_cannot_be_started_with_are_named_by_every_command(changed
     assert told in done.stderr
 
 
+@pytest.mark.any_database
 def test_a_worker_that_has_died(patient: Patient) -> None:
     worker = patient.product.processes[-1]
     kill(worker)

@@ -138,6 +138,7 @@ def test_a_replay_that_is_killed_and_asked_for_again_sends_each_event_once_more(
     assert seen.is_good, seen
 
 
+@pytest.mark.any_database
 def test_answers_without_end_or_measure_cost_a_worker_neither_time_nor_memory(
     product: Product, record_property: Record
 ) -> None:
@@ -174,6 +175,7 @@ def memory(pid: int, name: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 
 
+@pytest.mark.any_database
 def test_the_official_verifiers_accept_a_thousand_deliveries_and_none_with_a_byte_changed(
     product: Product, tmp_path: Path
 ) -> None:
