@@ -2,8 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export OUIPOST_HOME ?= $(CURDIR)/var
+unexport PYTHONDONTWRITEBYTECODE
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 
-.PHONY: setup run test check fast crash soak fuzz bench screenshots messages
+.PHONY: setup run test check lint types collect fast crash soak fuzz bench screenshots messages
 
 setup: .venv/embedded  ## The virtual environment with what the product runs on.
 
@@ -21,11 +24,19 @@ setup: .venv/embedded  ## The virtual environment with what the product runs on.
 run: setup  ## Web and worker on this machine, with a demo workspace.
 	$(BIN)/python manage.py serve --demo
 
-check: .venv/development  ## Format, lint, types, layers, Django's own checks.
+check: .venv/development  ## Format, lint, layers, Django's own checks; types; and whether all tests can be collected.
+	$(MAKE) --jobs 2 --output-sync types lint collect
+
+types: .venv/development
+	$(BIN)/mypy .
+
+collect: .venv/development  # while another core looks at the types: pytest's processes then load what this has compiled
+	$(BIN)/python -m pytest --collect-only -qq | grep -v '^tests/.*: [0-9]*$$'
+
+lint: .venv/development
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(BIN)/mypy .
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	ENVIRONMENT=production SECRET_KEY=$$(printf 'k%.0s' $$(seq 64))0aZ- TOKEN_KEYS=k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
 	  ALLOWED_HOSTS=example.com PUBLIC_BASE_URL=https://example.com $(BIN)/python manage.py check --deploy --fail-level WARNING

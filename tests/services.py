@@ -25,6 +25,8 @@ LOCKED_SECONDS = 300
 """So long another installation may take, such as the one of updates that a new machine begins with."""
 PROCESSES = 4
 """Of pytest: on two cores two may wait for products of real processes while two compute."""
+BROWSERS = 2
+"""Each with a product of its own."""
 IN_ORDER = ("--dist", "loadscope", "--no-loadscope-reorder")
 """A module at a time, in the order of `tests/conftest.py`."""
 
@@ -60,8 +62,9 @@ def run_suites(command: str, totals: Path, arguments: tuple[str, ...]) -> int:
     if command == "sqlite" or status:
         return status
     need("chromium", "chromium")
-    # In a process of its own, for the browser's event loop would stay in the way of every later database test.
-    status = run_suite("SQLite, in a browser", "", totals, ("-n", "0", "-m", "browser", "tests/browser", *arguments))
+    # In processes of its own, for the browser's event loop would stay in the way of every later database test.
+    in_a_browser = ("-n", str(BROWSERS), "-m", "browser", "tests/browser", *arguments)
+    status = run_suite("SQLite, in a browser", "", totals, in_a_browser)
     if status:
         return status
     with database() as url:
