@@ -21,6 +21,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
+CONNECTIONS = 600
+"""A product has 64 threads that answer and may each keep one, and each of pytest's processes may have two of them."""
 LOCKED_SECONDS = 300
 """So long another installation may take, such as the one of updates that a new machine begins with."""
 PROCESSES = 4
@@ -114,7 +116,8 @@ def start_mariadb(folder: Path, *options: str, host: Host = HERE) -> "tuple[subp
     port = free_port()
     command = [*host.inside, find("mariadbd"), "--no-defaults", f"--datadir={folder}/data", f"--port={port}"]
     command += [f"--bind-address={host.address}", f"--socket={folder}/socket", f"--pid-file={folder}/pid"]
-    command += [f"--tmpdir={folder}", "--innodb-buffer-pool-size=256M", f"--log-error={folder}/log", *options]
+    command += [f"--tmpdir={folder}", "--innodb-buffer-pool-size=256M", f"--log-error={folder}/log"]
+    command += [f"--max-connections={CONNECTIONS}", *options]
     command += [f"--user={user}"] if user else []
     command += [] if host is HERE else ["--skip-grant-tables"]
     server = subprocess.Popen(command)  # noqa: S603
