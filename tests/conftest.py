@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import hypothesis
 import pytest
 from django.db import connection
 from django.test import Client
@@ -19,6 +20,11 @@ from tests.factories import make_key, make_token, make_user, make_workspace
 from tests.stores import Bucket, Folder, Kept, s3_server
 from workspaces import guesses, usage
 from workspaces.models import Workspace
+
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 TESTS = Path(__file__).parent
 ON_THEIR_OWN_DATABASE = (TESTS / "networks", TESTS / "simulator")

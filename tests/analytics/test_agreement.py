@@ -127,7 +127,7 @@ class TestAgreement(TestCase):
     """On a database that each example finds empty."""
 
     @given(steps=STEPS, first=st.integers(-2, 60), days=st.integers(0, 60))
-    @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=50, suppress_health_check=list(HealthCheck))
     def test_sums_of_buckets_networks_and_summary_agree(
         self, steps: list[tuple[Any, ...]], first: int, days: int
     ) -> None:
@@ -187,7 +187,7 @@ class TestAgreement(TestCase):
         assert all(engaged[pk] == count for pk, count in best)
 
     @given(steps=STEPS)
-    @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=50, suppress_health_check=list(HealthCheck))
     def test_every_kind_of_sum_has_the_same(self, steps: list[tuple[Any, ...]]) -> None:
         world = make_world()
         world.play(steps)

@@ -236,7 +236,7 @@ def test_tokens_are_renewed_and_forgotten() -> None:
         at.connector.profile(at.session, renewed)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(text=st.text(SIGNS, max_size=40))
 def test_any_text_means_the_same_to_both(text: str) -> None:
     understood = linkedin_text.parse(littletext.written(text))
@@ -270,7 +270,7 @@ CONTENTS = {
 def test_what_validation_passes_linkedin_takes(which: int, product: str) -> None:
     at = desk(which, product)
 
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     @given(**CONTENTS)
     def prove(text: str, title: str, comment: str | None, visibility: str, files: tuple[Media, ...]) -> None:
         options = {"visibility": visibility, "first_comment": comment}

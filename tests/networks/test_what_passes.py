@@ -106,7 +106,7 @@ def test_what_passes_is_taken(client: Client, api: ApiClient, workspace: Workspa
     pool = _upload(api, workspace, account)
     taken = 0
 
-    @settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=150, database=None, suppress_health_check=list(HealthCheck))
     @given(contents())
     def publish(values: dict[str, Any]) -> None:
         nonlocal taken

@@ -223,7 +223,7 @@ def test_no_text_that_passes_is_refused(client: Client, workspace: Workspace) ->
     accounts = list(SocialAccount.objects.select_related("workspace"))
     taken = dict.fromkeys(LIMITS, 0)
 
-    @settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60, database=None, suppress_health_check=list(HealthCheck))
     @given(near_the_limit())
     def publish(content: str) -> None:
         for account in accounts:

@@ -134,7 +134,7 @@ def texts(around: int) -> some.SearchStrategy[str]:
     )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     title=texts(100),
     text=some.one_of(texts(5000), texts(2500), texts(1250)),
