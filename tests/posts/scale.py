@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import SocialAccount
+from ouipost.api.transactions import in_transaction
 from ouipost.claims import database_now
-from ouipost.databases import is_lock_error
-from ouipost.writer import TRIES
 from posts.claiming import claim_targets
 from posts.models import Post, Target, TargetStatus
 from tests.factories import make_account, make_workspace
@@ -103,14 +102,10 @@ def claim_all(*, claimers: int, limit: int = LIMIT) -> Figures:
     return Figures(claims=sum(taken.values()), doubled=doubled, seconds=time.monotonic() - started)
 
 
-def settle(pks: list[str], tries: int = TRIES) -> None:
-    """Let the targets go; as for the engine's writer, a race lost to a claim only costs a try."""
-    try:
-        Target.objects.filter(pk__in=pks).update(in_flight=None, due_at=None, lease_until=None)
-    except OperationalError as error:
-        if tries == 1 or not is_lock_error(error):
-            raise
-        settle(pks, tries - 1)
+def settle(pks: list[str]) -> None:
+    """Let the targets go; a race lost to a claim only costs a try, as for the engine's writer."""
+    rows = Target.objects.filter(pk__in=pks)
+    in_transaction(lambda: rows.update(in_flight=None, due_at=None, lease_until=None))
 
 
 @dataclass(frozen=True, kw_only=True)
