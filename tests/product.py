@@ -81,12 +81,14 @@ class Product:
     def manage(self, *arguments: str) -> str:
         """Run a command to its end and return what it printed; raises CalledProcessError, with what it said."""
         command = [sys.executable, "manage.py", *arguments]
-        options: dict[str, Any] = {"cwd": self.root, "env": self.environment, "capture_output": True, "text": True}
         try:
-            return str(subprocess.run(command, check=True, **options).stdout)  # noqa: S603
+            done = subprocess.run(  # noqa: S603 (our own program)
+                command, cwd=self.root, env=self.environment, check=True, capture_output=True, text=True
+            )
         except subprocess.CalledProcessError as error:
             error.add_note(error.stderr)
             raise
+        return done.stdout
 
     def serve(self) -> "subprocess.Popen[bytes]":
         """Start web and worker as an operator does."""

@@ -168,7 +168,7 @@ def need(binary: str, *packages: str) -> None:
         print(f"Installing {', '.join(packages)}", flush=True)  # noqa: T201
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         apt = ["apt-get", "-qq", "-o", f"DPkg::Lock::Timeout={LOCKED_SECONDS}"]
-        subprocess.run([*apt, "update"], check=True, env=environment)  # noqa: S603
+        subprocess.run([*apt, "update"], check=True, env=environment)  # noqa: S603 (nothing of it is given from outside)
         install = [*apt, "install", "-y", "--no-install-recommends", *packages]
         subprocess.run(install, check=True, env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
     if not find(binary):
