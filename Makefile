@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export OUIPOST_HOME ?= $(CURDIR)/var
-unexport PYTHONDONTWRITEBYTECODE
+unexport PYTHONDONTWRITEBYTECODE  # hundreds of processes load the same code
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 
@@ -25,7 +25,7 @@ run: setup  ## Web and worker on this machine, with a demo workspace.
 	$(BIN)/python manage.py serve --demo
 
 check: .venv/development  ## Format, lint, layers, Django's own checks; types; and whether all tests can be collected.
-	$(MAKE) --jobs 2 --output-sync types lint collect
+	$(MAKE) --jobs 2 types lint collect
 
 types: .venv/development
 	$(BIN)/mypy .
