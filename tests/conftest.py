@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
 
 import hypothesis
 import pytest
@@ -37,7 +38,10 @@ AGAINST_THE_SIMULATOR = ("_simulated", "_sandbox", "_connector")
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Spare a run that leaves the networks' tests out the time to collect them: they are a third of all."""
-    return (collection_path in ON_THEIR_OWN_DATABASE and "not any_database" in config.option.markexpr) or None
+    left_out = config.option.markexpr
+    if "not any_database" in left_out and collection_path in ON_THEIR_OWN_DATABASE:
+        return True
+    return ("not thorough" in left_out and _plays_networks(collection_path)) or None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,8 +53,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent in ON_THEIR_OWN_DATABASE or _asks_no_database(item):
             item.add_marker(pytest.mark.any_database)
-        if item.path.parent == TESTS / "simulator" or item.path.stem.endswith(AGAINST_THE_SIMULATOR):
+        if _plays_networks(item.path):
             item.add_marker(pytest.mark.thorough)
+
+
+def _plays_networks(path: Path) -> bool:
+    return path.parent == TESTS / "simulator" or path.stem.endswith(AGAINST_THE_SIMULATOR)
 
 
 def _asks_no_database(item: pytest.Item) -> bool:
@@ -99,9 +107,20 @@ class AdminClient(ApiClient):
         self.headers = {"Authorization": f"Bearer {token}"}
 
 
+@pytest.fixture(scope="session")
+def media_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("media")
+
+
 @pytest.fixture(autouse=True)
-def private_media(settings: Settings, tmp_path: Path) -> None:
-    settings.MEDIA_ROOT = tmp_path / "media"
+def private_media(settings: Settings, media_of_all: Path) -> None:
+    """Name a folder for the files of this test alone, which is made when there are any: most tests have none."""
+    settings.MEDIA_ROOT = media_of_all / uuid4().hex
+
+
+@pytest.fixture(autouse=True)
+def _passwords_are_hashed_at_once(settings: Settings) -> None:
+    settings.PASSWORD_HASHERS = ["tests.factories.QuickHasher"]
 
 
 @pytest.fixture(autouse=True)

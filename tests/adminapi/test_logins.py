@@ -21,6 +21,7 @@ from adminapi.models import LoginAttempt, LoginTurn, Session
 from adminapi.passwords import TooManyLogins, hash_password
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
+from ouipost.settings import PASSWORD_HASHERS as HASHERS
 from tests.conftest import AdminClient
 from tests.contract.world import PASSWORD, error_of, log_in
 from tests.factories import NOW, make_token, make_user
@@ -263,11 +264,14 @@ def test_who_has_waited_too_long_for_a_place_is_sent_away(monkeypatch: pytest.Mo
 @pytest.mark.thorough
 @pytest.mark.any_database
 @pytest.mark.django_db
-def test_known_and_unknown_addresses_are_refused_in_the_same_words_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_known_and_unknown_addresses_are_refused_in_the_same_words_and_time(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
     """Medians of rounds that alternate; noise can only push them apart, so one round in which they meet is enough."""
+    settings.PASSWORD_HASHERS = HASHERS
     monkeypatch.setattr(logins, "MOST_OF_EMAIL", 10_000)
     monkeypatch.setattr(logins, "MOST_FROM_ADDRESS", 10_000)
-    make_user()
+    make_user(password="hashed as dearly as the product does")
     bodies: set[bytes] = set()
 
     def seconds(email: str) -> float:

@@ -132,12 +132,14 @@ def test_a_broker_that_is_away_is_told_of_once(
     assert caplog.messages == ["The broker does not answer, nothing is rung: refused", "The broker answers again"]
 
 
+@pytest.mark.thorough
 def test_only_celery_loads_celery(tmp_path: Path) -> None:
     ended = start(tmp_path, "-c", LOAD_ALL_ELSE)
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "[]\n", "")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", [("worker", "-Q", "publish"), ("beat",)])
 def test_celery_refuses_to_start_without_a_broker(command: tuple[str, ...], tmp_path: Path) -> None:
     ended = start(tmp_path, "-m", "celery", "-A", "ouipost", *command)

@@ -123,6 +123,7 @@ def make_world() -> World:
     return World(workspaces=workspaces, accounts=accounts)
 
 
+@pytest.mark.thorough
 class TestAgreement(TestCase):
     """On a database that each example finds empty."""
 

@@ -50,6 +50,7 @@ def days(first: int, last: int) -> Period:
     return Period(first=begins + first * A_DAY, last=begins + last * A_DAY, zone="UTC")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(6))
 def test_they_are_those_that_adding_up_everything_finds(workspace: Workspace, few_looks: None, seed: int) -> None:
     fill(workspace, random.Random(seed))

@@ -103,7 +103,7 @@ def test_a_hostile_body_of_a_mebibyte_costs_less_than_a_second(body: bytes) -> N
             parse_object(body)
         return time.thread_time() - began
 
-    assert min(cost() for _ in range(3)) < 1
+    assert any(cost() < 1 for _ in range(3))
 
 
 def test_the_limit_is_a_mebibyte_to_the_byte(api: Client) -> None:

@@ -37,6 +37,8 @@ def manage(environment: dict[str, str], *arguments: str) -> "subprocess.Complete
     return subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False)  # noqa: S603
 
 
+@pytest.mark.crash
+@pytest.mark.any_database
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_the_worker_stops_when_it_is_asked_to(
     environment: dict[str, str], tmp_path: Path, sent: signal.Signals

@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ouipost import stores
 
+pytestmark = pytest.mark.thorough  # a process for each
 ROOT = Path(__file__).resolve().parent.parent.parent
 PRODUCTION = {
     "ENVIRONMENT": "production",

@@ -22,7 +22,11 @@ from tests.in_process import BASE, in_process
 from tests.networks.kinds import KINDS, Kind
 from tests.networks.test_faults import Meddler, World
 
-pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.any_database]
+pytestmark = [
+    pytest.mark.django_db(databases="__all__", transaction=True),
+    pytest.mark.any_database,
+    pytest.mark.thorough,
+]
 
 ALL = [platform.id for platform in platforms.ALL]
 WITH_CONSENT = [platform.id for platform in platforms.ALL if issubclass(platform, OAuth2Connector)]

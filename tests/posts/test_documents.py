@@ -43,6 +43,7 @@ def test_a_plain_document_is_kept_as_it_came(content: bytes, mime_type: str, pag
         assert document.thumbnail_path is None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -198,6 +198,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("content", "reason"), HOSTILE.values(), ids=HOSTILE.keys())
 def test_what_is_no_sound_image_is_refused_with_its_reason(content: bytes, reason: str) -> None:
     with pytest.raises(InvalidMedia) as refused, process_image(upload(content)):

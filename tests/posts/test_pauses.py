@@ -401,6 +401,7 @@ def test_the_time_paused_counts_pauses_that_overlap_once() -> None:
         assert counted == timedelta(minutes=len(inside))
 
 
+@pytest.mark.thorough
 @pytest.mark.django_db(transaction=True)
 def test_workers_that_race_a_pause_begin_no_visible_call_after_it(
     workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch

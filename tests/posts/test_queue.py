@@ -42,6 +42,7 @@ def test_two_posts_cannot_have_one_place(workspace: Workspace, accounts: list[So
         Post.objects.filter(pk=second.pk).update(**place)
 
 
+@pytest.mark.thorough
 @pytest.mark.django_db(transaction=True)
 def test_eight_that_queue_at_once_share_no_place_and_skip_none(workspace: Workspace) -> None:
     account, schedule = make_account(workspace), make_schedule(workspace, slots=HOURLY)
@@ -59,6 +60,7 @@ def test_eight_that_queue_at_once_share_no_place_and_skip_none(workspace: Worksp
     assert [later - sooner for sooner, later in pairwise(taken)] == [timedelta(hours=1)] * 31
 
 
+@pytest.mark.thorough
 @pytest.mark.django_db(transaction=True)
 def test_workers_and_clients_at_once_keep_each_place_to_one_post(
     workspace: Workspace, network: ScriptedNetwork

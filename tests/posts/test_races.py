@@ -22,7 +22,7 @@ from tests.foundation.threads import at_once
 from tests.posts.fakes import ACTOR, ScriptedNetwork, bring_forward, make_due
 from workspaces.models import Workspace
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.thorough]
 
 ROUNDS = 100
 THREADS = 8

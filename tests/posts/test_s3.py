@@ -35,6 +35,7 @@ from tests.posts.test_uploads import refusal, upload
 from tests.stores import Bucket, setting
 from workspaces.models import Workspace
 
+pytestmark = pytest.mark.thorough
 NAME = "media/ab/abcdef0123456789abcdef0123456789.mp4"
 HOUR = timedelta(hours=1)
 

@@ -99,6 +99,7 @@ def test_one_that_is_to_be_turned_has_the_sides_that_people_see() -> None:
             assert abs(next(container.decode(video=0)).rotation) == 90
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
