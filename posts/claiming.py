@@ -43,8 +43,10 @@ class Ready(NamedTuple):
     account_id: str
     status: str
     scheduled_at: datetime | None
+    due_at: datetime
     give_up_at: datetime | None
     claim_count: int
+    sends: int
     fence: int
     outcome_unknown: bool
 
@@ -95,7 +97,7 @@ def _claim(limit: int, *, suspects: bool) -> list[Claim] | None:
     _miss(missed, now=now)
     _park(crashing)
     sound = [target for target in ready if target not in missed and target not in crashing]
-    held = _take(_let_wait(sound, accounts, now=now), accounts, now=now)
+    held = _take(_let_wait(sound, accounts, now=now), now=now)
     taken = {claim.pk for claim in held}
     _give_longer([target for target in sound if target.pk in taken], history, now=now)
     for post_id in {target.post_id for target in [*missed, *crashing]}:
@@ -161,7 +163,7 @@ def _lock_posts(pks: Sequence[str]) -> dict[str, Workspace]:
 
 
 def _lock_accounts(pks: Sequence[str]) -> dict[str, Breath]:
-    """Lock the accounts, whose pace is counted here; one whose tokens are being renewed right now waits."""
+    """Lock the accounts, so that each has one target in flight; one whose tokens are being renewed right now waits."""
     locked = SocialAccount.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
     rows = locked.filter(pk__in=pks).order_by("pk").values_list("pk", *Breath._fields)
     return {pk: Breath(*columns) for pk, *columns in rows}
@@ -192,22 +194,18 @@ def _let_wait(targets: Sequence[Ready], accounts: Mapping[str, Breath], *, now: 
 
 
 def _is_new_send(target: Ready) -> bool:
-    """Whether the pace has to count it: it neither only looks for an earlier send, nor was counted before."""
-    return not target.outcome_unknown and not target.claim_count
+    """Whether it needs a place: it neither only looks for an earlier send, nor was counted when that was armed."""
+    return not target.outcome_unknown and not target.sends
 
 
-def _take(targets: Sequence[Ready], accounts: Mapping[str, Breath], *, now: datetime) -> list[Claim]:
-    """Claim the targets, start their posts, and count what they use of their accounts' pace."""
+def _take(targets: Sequence[Ready], *, now: datetime) -> list[Claim]:
+    """Claim the targets and start their posts."""
     lease = claims.engine_time(LEASE_SECONDS)
     pks = [target.pk for target in targets]
     values = {"in_flight": F("account_id"), "status": TargetStatus.PUBLISHING}
     held = claims.claim(Target.objects.all(), pks, lease=lease, **values)
     claimed = {claim.pk for claim in held}
-    taken = [target for target in targets if target.pk in claimed]
-    _start({target.post_id for target in taken}, now=now)
-    sending = [target.account_id for target in taken if _is_new_send(target)]
-    spent = {pk: {"paced_at": at} for pk in sending if (at := traffic.spent(accounts[pk], now=now))}
-    update_each(SocialAccount, spent)
+    _start({target.post_id for target in targets if target.pk in claimed}, now=now)
     return held
 
 
@@ -225,13 +223,13 @@ class History(NamedTuple):
     posts: Mapping[str, Workspace]
     accounts: Mapping[str, Breath]
 
-    def time_paused(self, target: Ready, *, until: datetime) -> timedelta:
-        """Return for how long the target was held up since its time came."""
+    def time_paused(self, target: Ready, *, since: datetime, until: datetime) -> timedelta:
+        """Return for how long of this time the target was held up."""
         if not self.pauses:
             return timedelta(0)
         goes_to = (target.account_id, self.accounts[target.account_id].platform, self.posts[target.post_id].pk)
         own = [pause for pause in self.pauses if pause.covers(*goes_to)]
-        return pauses.time_paused(own, since=target.scheduled_at or until, until=until)
+        return pauses.time_paused(own, since=since, until=until)
 
 
 def _pauses_since(targets: Sequence[Ready], posts: Mapping[str, Workspace], *, now: datetime) -> list[Pause]:
@@ -249,11 +247,12 @@ def _pauses_since(targets: Sequence[Ready], posts: Mapping[str, Workspace], *, n
 def _is_missed(target: Ready, history: History, *, now: datetime) -> bool:
     """Whether a scheduled target was due while nothing could run, and is later than its workspace allows.
 
-    A pause is an operator's act: it makes nothing late.
+    What had to wait for its account was given a time of its own, and is late from then on. A pause is an operator's
+    act: it makes nothing late.
     """
-    if target.status != TargetStatus.SCHEDULED or target.scheduled_at is None:
+    if target.status != TargetStatus.SCHEDULED:
         return False
-    was_to_go_at = target.scheduled_at + history.time_paused(target, until=now)
+    was_to_go_at = target.due_at + history.time_paused(target, since=target.due_at, until=now)
     return too_late(was_to_go_at, now=now, minutes=history.posts[target.post_id].publish_late_up_to_minutes)
 
 
@@ -264,8 +263,10 @@ def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -
     """
     longer = {}
     for target in targets:
-        paused = timedelta(0) if target.outcome_unknown else history.time_paused(target, until=now)
-        if paused and target.scheduled_at and target.give_up_at:
+        if target.outcome_unknown or target.scheduled_at is None or target.give_up_at is None:
+            continue
+        paused = history.time_paused(target, since=target.scheduled_at, until=now)
+        if paused:
             given = target.scheduled_at + GIVE_UP_AFTER + paused
             longer[target.pk] = {"give_up_at": max(target.give_up_at, given)}
     update_each(Target, longer)

@@ -26,7 +26,7 @@ def pace_account(account_id: str, *, until: datetime, spacing: timedelta, now: d
     What was counted before, or only looks for an earlier send, needs none. The call belongs into a transaction that
     holds the account.
     """
-    sends = Target.objects.filter(account=account_id, outcome_unknown=False, claim_count=0)
+    sends = Target.objects.filter(account=account_id, outcome_unknown=False, sends=0)
     _put_off(sends, first=until, spacing=spacing, before=until, now=now)
 
 

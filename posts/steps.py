@@ -9,11 +9,13 @@ from typing import Any
 from django.db import DatabaseError
 from django.db.models import QuerySet
 
-from accounts import pauses
-from accounts.models import Pause
+from accounts import pauses, traffic
+from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import Handles, Media, Recovery
+from accounts.traffic import Breath
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
+from ouipost.rows import update_each
 from posts import files
 from posts.claiming import LEASE_SECONDS
 from posts.models import Target
@@ -123,14 +125,26 @@ def save_all(savings: Sequence[Saving]) -> list[Claim | None]:
 def arm_all(armings: Sequence[Arming]) -> list[Claim | Pause | None]:
     """Allow the visible calls: from here on each outcome is unknown until it is settled; None for a lost claim.
 
-    What was paused since it was claimed is not allowed: it stays as it was, and its pause is returned.
+    What was paused since it was claimed is not allowed: it stays as it was, and its pause is returned. What is sent for
+    the first time uses up its account's pace; asking, waiting and trying again do not.
     """
     now, paused = claims.database_now(), pauses.in_force()
     stopped = [_stopping(arming, paused) for arming in armings]
     allowed = [arming for arming, pause in zip(armings, stopped, strict=True) if pause is None]
     rows = [(arming.claim, _armed(arming, now=now), engine_time(LEASE_SECONDS)) for arming in allowed]
-    armed = iter(claims.renew_each(Target, rows) if rows else [])
-    return [next(armed) if pause is None else pause for pause in stopped]
+    armed = claims.renew_each(Target, rows) if rows else []
+    _count([arming for arming, claim in zip(allowed, armed, strict=True) if claim], now=now)
+    each = iter(armed)
+    return [next(each) if pause is None else pause for pause in stopped]
+
+
+def _count(armings: Sequence[Arming], *, now: datetime) -> None:
+    """Count first sends for their accounts: each has one target in flight, so that nobody else counts for it now."""
+    first = [arming.account_id for arming in armings if arming.sends == 1 and traffic.pace_of(arming.platform)]
+    if not first:
+        return
+    rows = SocialAccount.objects.filter(pk__in=first).values_list("pk", *Breath._fields)
+    update_each(SocialAccount, {pk: {"paced_at": traffic.spent(Breath(*columns), now=now)} for pk, *columns in rows})
 
 
 def _stopping(arming: Arming, paused: Sequence[Pause]) -> Pause | None:

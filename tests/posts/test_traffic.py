@@ -8,7 +8,7 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import Network, SocialAccount
-from accounts.platforms.base import Pace, RateLimited, Unavailable
+from accounts.platforms.base import Pace, RateLimited, StillWorking, Unavailable
 from ouipost.claims import Claim, database_now
 from ouipost.writer import Inline
 from posts import holding, publishing, services
@@ -18,7 +18,7 @@ from posts.models import Attempt, Post, Target, TargetStatus
 from posts.settling import Later, Undecidable, settle_all
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_post, make_workspace
-from tests.posts.fakes import ACTOR, HERE, LOST, ScriptedNetwork, bring_forward, make_due, make_report
+from tests.posts.fakes import ACTOR, HERE, LOST, ScriptedNetwork, bring_forward, make_due, make_report, publish
 from workspaces.models import Workspace
 
 PLATFORM, SIMULATED = "facebook", "sandbox:facebook"
@@ -78,14 +78,23 @@ def breathless(account: SocialAccount, **values: Any) -> None:
     SocialAccount.objects.filter(pk=account.pk).update(paced_at=database_now() + timedelta(days=1), **values)
 
 
-def test_an_account_out_of_breath_gives_its_posts_its_next_free_places(workspace: Workspace, pace: Pace) -> None:
+def work_off() -> list[str]:
+    """Publish until nothing is due, as a worker does, and return what was claimed in its order."""
+    claimed = []
+    while held := claim_targets(10):
+        for claim in held:
+            publishing.publish(claim, writer=Inline())
+        claimed += [claim.pk for claim in held]
+    return claimed
+
+
+def test_an_account_out_of_breath_gives_its_posts_its_next_free_places(
+    workspace: Workspace, pace: Pace, network: ScriptedNetwork
+) -> None:
     account = make_account(workspace)
     wanted = make_many(account, 5)
-    sent = []
 
-    while held := claim_targets(10):
-        sent += [claim.pk for claim in held]
-        settle(held)
+    sent = work_off()
 
     waiting = list(Target.objects.filter(due_at__isnull=False).order_by("due_at"))
     paced_at = SocialAccount.objects.get(pk=account.pk).paced_at
@@ -140,16 +149,79 @@ def test_a_look_for_an_earlier_send_neither_waits_for_a_place_nor_takes_one(work
     assert Target.objects.get(pk=send).due_at is not None
 
 
-def test_what_a_dead_worker_had_keeps_its_place(workspace: Workspace, pace: Pace) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        StillWorking("The container is not ready.", retry_after=1),
+        Unavailable("Away.", status=503),
+        RateLimited("slow", retry_after=1),
+    ],
+    ids=["not ready", "away", "slow"],
+)
+def test_what_is_not_sent_yet_uses_up_no_place(
+    workspace: Workspace, pace: Pace, network: ScriptedNetwork, answer: Exception
+) -> None:
+    account = make_account(workspace)
+    target = make_due(workspace, account)
+    network.prepared = [answer]
+    for _ in range(8):
+        publish(target)
+    before = SocialAccount.objects.get(pk=account.pk).paced_at
+    network.prepared = [{}]
+
+    publish(target)
+
+    after = SocialAccount.objects.get(pk=account.pk).paced_at
+    assert (before, len(network.sent)) == (None, 1)
+    assert after is not None
+    assert after - database_now() <= HOUR / 2
+
+
+def test_a_post_that_is_sent_again_uses_up_one_place(
+    workspace: Workspace, pace: Pace, network: ScriptedNetwork
+) -> None:
+    account = make_account(workspace)
+    target = make_due(workspace, account)
+    network.committed = [*[RateLimited("slow", retry_after=1)] * 3, HERE]
+
+    for _ in range(4):
+        publish(target)
+
+    paced_at = SocialAccount.objects.get(pk=account.pk).paced_at
+    assert (len(network.sent), Target.objects.get(pk=target.pk).status) == (4, "published")
+    assert paced_at is not None
+    assert paced_at - database_now() <= HOUR / 2
+
+
+def test_what_a_dead_worker_had_not_sent_took_no_place(workspace: Workspace, pace: Pace) -> None:
     account = make_account(workspace)
     target = make_due(workspace, account)
     claim_targets(1)
-    breathless(account)
-    before = SocialAccount.objects.get(pk=account.pk).paced_at
     bring_forward(target)
 
     assert taken() == [target.pk]
-    assert SocialAccount.objects.get(pk=account.pk).paced_at == before
+    assert SocialAccount.objects.get(pk=account.pk).paced_at is None
+
+
+@pytest.mark.parametrize(("away", "is_missed"), [(timedelta(minutes=59), False), (timedelta(minutes=61), True)])
+def test_what_waited_for_its_place_is_late_only_from_then_on(
+    workspace: Workspace, pace: Pace, network: ScriptedNetwork, away: timedelta, is_missed: bool
+) -> None:
+    Workspace.objects.update(settings={"publish_late_up_to_minutes": 60})
+    account = make_account(workspace)
+    breathless(account)
+    [pk] = make_many(account, 1, status="scheduled")
+    claim_targets(10)
+    put_off = Target.objects.get(pk=pk).due_at
+    assert put_off is not None
+    assert put_off - database_now() > HOUR
+    SocialAccount.objects.update(paced_at=None)
+    now = database_now()
+    Target.objects.filter(pk=pk).update(scheduled_at=now - 20 * HOUR, due_at=now - away)
+
+    work_off()
+
+    assert Target.objects.get(pk=pk).status == ("missed" if is_missed else "published")
 
 
 @pytest.mark.parametrize("limit", [1, 5])
