@@ -7,6 +7,7 @@ from ouipost.claims import Claim
 from ouipost.engine import Engine
 from ouipost.writer import Runs
 from posts.claiming import claim_targets
+from posts.clock import CLOCK
 from posts.publishing import publish
 from posts.steps import Loaded, load_ahead
 
@@ -25,6 +26,7 @@ class Publisher(Engine[Job]):
     name = "publish"
 
     def claim(self, free: int, running: Collection[Job]) -> list[Job]:
+        CLOCK.look()
         held = claim_targets(free, suspects=not any(job.claim.unsettled for job in running))
         loaded = load_ahead(held)
         return [Job(claim=claim, loaded=loaded.get(claim.pk)) for claim in held]
