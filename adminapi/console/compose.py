@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from adminapi import arrivals
 from adminapi.console import compose_fields as fields
 from adminapi.console import compose_saving as saving
+from adminapi.console import compose_words as words
 from adminapi.console.compose_forms import Sheet, empty_sheet, read_sheet, sheet_of
 from adminapi.console.compose_preview import previewed
 from adminapi.console.pages import page, show
@@ -82,8 +83,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     media = saving.upload(sheet, given, actor=Actor.from_request(request)) if given else None
     draft = _draft(sheet.post, is_new=is_new) if sheet.post else {}
     if media is None:
-        told = [text for texts in sheet.errors.values() for text in texts]
-        return JsonResponse({"refused": told or [_("No file came with the request.")], **draft})
+        return JsonResponse({"refused": _told(sheet) or [_("No file came with the request.")], **draft})
     row = render_to_string("console/compose_file.html", {"file": fields.thumbnail(sheet.files[-1])}, request)
     return JsonResponse({"row": row, **draft})
 
@@ -183,8 +183,8 @@ def _local(moment: datetime, zone: str) -> str:
 
 
 def _told(sheet: Sheet) -> list[str]:
-    """Return all that is refused, each once."""
-    return list(dict.fromkeys(text for texts in sheet.errors.values() for text in texts))
+    """Return all that is refused, each once, and of which field; what is said of a file begins with its name."""
+    return list(dict.fromkeys(f"{words.lead(name)}{text}" for name, texts in sheet.errors.items() for text in texts))
 
 
 def _shown(request: HttpRequest, sheet: Sheet) -> HttpResponse:

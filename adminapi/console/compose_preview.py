@@ -70,6 +70,11 @@ class Shown:
         return self.preview.length > self.preview.limits.max_characters
 
     @property
+    def shows_title(self) -> bool:
+        """Whether there is a title, and a place for one at the network."""
+        return bool(self.preview.content.title and self.preview.limits.max_title_characters)
+
+    @property
     def post_type(self) -> str:
         """The kind of post, where the network has more than one."""
         kinds = self.preview.platform.post_types

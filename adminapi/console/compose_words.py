@@ -133,6 +133,11 @@ def field(path: str) -> str:
     return str(FIELDS.get(head, _readable(head)))
 
 
+def lead(path: str) -> str:
+    """Return what a sentence about a field of the page begins with; nothing for those that name their own."""
+    return f"{field(path)}: " if path in FIELDS else ""
+
+
 def told(issue: Mapping[str, Any]) -> tuple[str, str]:
     """Return what an issue says and how to mend it, for a person: the rules' words, unless they are for programs."""
     if issue["rule"] == "option_required":

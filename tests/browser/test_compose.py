@@ -71,6 +71,36 @@ def test_pictures_are_put_in_order_with_the_keyboard_and_kept_so(staff: Page, de
     assert outside == []
 
 
+def test_who_was_logged_out_meanwhile_keeps_what_is_written_and_goes_on_after_a_login(staff: Page, demo: Demo) -> None:
+    staff.goto(f"{demo.base}/console/compose/")
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()
+    staff.get_by_label("Text", exact=True).fill("Written for an hour")
+    kept = [cookie for cookie in staff.context.cookies() if cookie["name"] == "sessionid"]
+    staff.context.clear_cookies(name="sessionid")
+
+    staff.get_by_role("button", name="Save as draft").click()
+
+    expect(staff.get_by_text("what you wrote is still here").first).to_be_visible()
+    expect(staff.get_by_label("Text", exact=True)).to_have_value("Written for an hour")
+    staff.context.add_cookies(kept)  # type: ignore[arg-type]  # what it reads it can be given
+    staff.get_by_role("button", name="Save as draft").click()
+    expect(staff.get_by_text("Saved as a draft.")).to_be_visible()
+    expect(staff.get_by_label("Text", exact=True)).to_have_value("Written for an hour")
+
+
+def test_navigation_and_filters_open_by_keyboard(staff: Page, demo: Demo) -> None:
+    staff.set_viewport_size({"width": 1024, "height": 800})
+    staff.goto(f"{demo.base}/console/posts/post/")
+
+    navigation = staff.get_by_role("button", name="Navigation")
+    navigation.press("Enter")
+    expect(navigation).to_have_attribute("aria-expanded", "true")
+    expect(staff.get_by_role("link", name="Calendar").first).to_be_in_viewport()
+    navigation.press("Escape")
+    staff.get_by_role("button", name="Filters").press("Enter")
+    expect(staff.get_by_role("button", name="Filters")).to_have_attribute("aria-expanded", "true")
+
+
 def test_a_button_that_is_pressed_twice_counts_once(staff: Page, demo: Demo, outside: list[str]) -> None:
     staff.goto(f"{demo.base}/console/compose/")
     staff.get_by_role("group", name="Facebook").get_by_role("checkbox", name=DEMO).check()

@@ -619,7 +619,7 @@ def test_a_second_file_joins_the_post_and_saves_nothing_else(staff: Client, face
 def test_a_file_before_any_account_is_asked_to_wait(staff: Client, workspace: Workspace) -> None:
     answer = staff.post(UPLOAD, written(workspace=workspace.pk, file=an_image())).json()
 
-    assert answer == {"refused": ["Choose at least one account."]}
+    assert answer == {"refused": ["Accounts: Choose at least one account."]}
     assert Post.objects.count() == 0
 
 
@@ -738,7 +738,17 @@ def test_a_preview_has_the_files_as_the_page_has_them(
 def test_a_preview_names_what_cannot_be_saved(staff: Client, facebook: SocialAccount) -> None:
     answer = staff.post(PREVIEW, written(facebook, link="nowhere"))
 
-    assert answer.context["refused"] == ["Must be an http or https address."]
+    assert answer.context["refused"] == ["Link: Must be an http or https address."]
+
+
+def test_a_preview_shows_a_title_where_the_network_has_one(staff: Client, workspace: Workspace) -> None:
+    board, page = make_account(workspace, platform="pinterest", remote_id="p"), make_account(workspace)
+
+    answer = staff.post(PREVIEW, written(board, page, title="Oven news"))
+
+    shown = {each.preview.platform.id: each.shows_title for each in answer.context["previews"]}
+    assert shown == {"pinterest": True, "facebook": False}
+    assert answer.content.count(b"op-compose-mock-title") == 1
 
 
 def test_a_preview_of_no_account_asks_for_one(staff: Client, facebook: SocialAccount) -> None:

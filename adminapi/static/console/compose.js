@@ -61,7 +61,7 @@
     const answer = request.status === 200 ? request.response : null;
     if (answer?.is_new) becomeDraft(answer);
     if (!answer || answer.refused) {
-      refuse(row, file, answer ? answer.refused : [text("Failed")]);
+      refuse(row, file, answer ? answer.refused : [`${file.name}: ${text("Failed")}`]);
       return;
     }
     row.remove();
@@ -83,7 +83,7 @@
     const told = document.createElement("p");
     told.className = "op-error";
     told.setAttribute("role", "alert");
-    told.textContent = texts.map((each) => (each.startsWith(file.name) ? each : `${file.name}: ${each}`)).join(" ");
+    told.textContent = texts.join(" ");
     const again = button(text("Again"), () => { row.remove(); take([file]); });
     const dismiss = button(text("Dismiss"), () => { row.remove(); input.focus(); });
     row.replaceChildren(told, again, dismiss);
@@ -117,27 +117,48 @@
   window.addEventListener("beforeunload", (event) => { if (onTheWay) event.preventDefault(); });
 
   // A button waits for the files that are on their way, so that they are on the post when it goes out; pressed twice,
-  // it counts once.
-  let isSent = false;
+  // it counts once. The page is left only for an answer: after a logout what is written would be lost with it.
+  let isPressed = false;
+  let isLeaving = false;
   form.addEventListener("submit", (event) => {
-    if (isSent) event.preventDefault();
-    else if (!waiting) isSent = true;
-    else {
-      event.preventDefault();
-      const pressed = event.submitter;
-      line.then(() => form.requestSubmit(pressed));
-    }
+    if (isLeaving) return;
+    event.preventDefault();
+    if (isPressed) return;
+    isPressed = true;
+    const pressed = event.submitter;
+    line.then(isHeard).then((heard) => {
+      isPressed = false;
+      if (!heard) {
+        tell(text("Lost"));
+        document.getElementById("compose-summary").scrollIntoView({ block: "center" });
+        return;
+      }
+      isLeaving = true;
+      form.requestSubmit(pressed);
+    });
   });
-  window.addEventListener("pageshow", () => { isSent = false; });
+  window.addEventListener("pageshow", () => { isLeaving = false; });
+
+  async function isHeard() {
+    const body = new FormData(form);
+    body.delete("file");
+    try {
+      const answer = await fetch(preview.getAttribute("hx-post"), { method: "POST", body });
+      return isPreview(await answer.text());
+    } catch {
+      return false;
+    }
+  }
 
   // A preview that is none, as after a logout, is told and not shown; what is written stays.
   const preview = document.getElementById("compose-preview");
+  const isPreview = (answer) => answer.includes('id="compose-summary"');
   const tell = (words) => {
     document.getElementById("compose-summary").textContent = words;
     preview.textContent = words;
   };
   preview.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.serverResponse.includes('id="compose-summary"')) return;
+    if (isPreview(event.detail.serverResponse)) return;
     event.detail.shouldSwap = false;
     tell(text("Lost"));
   });
