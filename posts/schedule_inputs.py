@@ -62,14 +62,12 @@ class WeeklyScheduleInput(StrictInput):
 
     def validate_slots(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Name each slot that is at the same time of the week as one before it."""
-        seen: dict[tuple[int, time], int] = {}
+        seen: set[tuple[int, time]] = set()
         problems: dict[str, Any] = {}
         for position, slot in enumerate(value):
-            first = seen.setdefault((slot["day"], slot["time"]), position)
-            if first != position:
-                problems[str(position)] = {
-                    "time": [Phrase("Slot {first} is at the same time of the week.", first=first)]
-                }
+            if (slot["day"], slot["time"]) in seen:
+                problems[str(position)] = {"time": [Phrase("Another slot is at the same time of the week.")]}
+            seen.add((slot["day"], slot["time"]))
         if problems:
             raise serializers.ValidationError(problems)
         return value

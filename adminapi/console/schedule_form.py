@@ -22,6 +22,7 @@ from workspaces.models import Workspace
 
 TEXTS = ("name", "description", "timezone")
 ROW = re.compile(r"slot-(\d{1,4})-day")
+ROW_FIELDS = {"day": gettext_lazy("Day"), "time": gettext_lazy("Time"), "platforms": gettext_lazy("Networks")}
 MOST_OFFERED = 200
 ZONES = sorted(available_timezones())
 DAY_NAMES = dict(
@@ -55,13 +56,19 @@ class Written:
     workspace: Workspace | None
     errors: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether anything is wrong, in a row or beside them."""
+        return bool(self.errors) or any(row.error for row in self.rows)
+
     def values(self) -> dict[str, Any] | None:
         """Return what the services take, or None and note what is wrong, each beside its field."""
         if self.workspace is None:
             self.errors["workspace"] = _("Choose a workspace.")
         slots = [{"day": row.day, "time": row.time, "platforms": row.platforms} for row in self.rows]
         view = SimpleNamespace(workspace=self.workspace)
-        given = WeeklyScheduleInput(data={**self.fields, "slots": slots}, context={"view": view})
+        fields = {name: value for name, value in self.fields.items() if value or name != "timezone"}
+        given = WeeklyScheduleInput(data={**fields, "slots": slots}, context={"view": view})
         if self.workspace is not None and given.is_valid():
             return dict(given.validated_data)
         if self.workspace is not None:
@@ -73,7 +80,7 @@ class Written:
         self.errors |= {name: _flat(told) for name, told in errors.items() if name != "slots"}
         for place, told in _by_place(slots):
             if place is not None and place < len(self.rows):
-                self.rows[place].error = _flat(told)
+                self.rows[place].error = _named(told)
             else:
                 self.errors["slots"] = _flat(told)
 
@@ -94,6 +101,13 @@ def _by_place(slots: Any) -> Iterable[tuple[int | None, Any]]:
     return [(None, slots)] if slots else []
 
 
+def _named(told: Any) -> str:
+    """Return all sentences about a row, each behind the name of its field."""
+    if not isinstance(told, Mapping):
+        return _flat(told)
+    return " ".join(f"{ROW_FIELDS.get(name, name)}: {_flat(texts)}" for name, texts in told.items())
+
+
 def _flat(told: Any) -> str:
     """Return all sentences of an error, however deep they are."""
     if isinstance(told, Mapping):
@@ -103,7 +117,7 @@ def _flat(told: Any) -> str:
 
 def empty(workspace: Workspace | None) -> Written:
     """Return what a new schedule begins with."""
-    fields = {"name": "", "description": "", "timezone": workspace.timezone if workspace else "UTC"}
+    fields = {"name": "", "description": "", "timezone": workspace.timezone if workspace else ""}
     return Written(fields=fields, rows=[Row()], workspace=workspace)
 
 

@@ -263,7 +263,7 @@ STORED = (
     _("A video may have {most} pixels a side. Make it smaller."),
     _("Neither a platform nor a connected account: {unknown}."),
     _("At most {most} platforms and accounts can be named."),
-    _("Slot {first} is at the same time of the week."),
+    _("Another slot is at the same time of the week."),
     _("Must be one of: {choices}."),
     _("Must be a number of minutes, 0 to {most}."),
     _("The year must be {first} to {last}."),

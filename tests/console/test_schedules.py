@@ -73,10 +73,13 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no workspace": ({"workspace": ""}, "Choose a workspace."),
     "no name": ({"name": ""}, "This field may not be blank."),
     "no such zone": ({"timezone": "Mars/North"}, "Must be an IANA time zone"),
-    "no time": ({"slot-3-time": ""}, "may not be blank"),
-    "no network": ({"slot-3-platforms": []}, "element"),
+    "no time": ({"slot-3-time": ""}, "Time: This field may not be blank."),
+    "no network": ({"slot-3-platforms": []}, "Networks: "),
     "a strange account": ({"slot-3-platforms": ["acc_none"]}, "Neither a platform nor a connected account: acc_none."),
-    "twice the same time": ({"slot-3-day": "monday", "slot-3-time": "09:00"}, "Slot 0 is at the same time of the week"),
+    "twice the same time": (
+        {"slot-3-day": "monday", "slot-3-time": "09:00"},
+        "Time: Another slot is at the same time of the week",
+    ),
 }
 
 
@@ -89,10 +92,28 @@ def test_what_the_api_refuses_is_told_beside_its_field_and_nothing_typed_is_lost
 
     page = text_of(staff.post(ADD, FORM | {"workspace": workspace.pk} | typed), 400)
 
+    assert "Mend what is marked below" in page
     assert said in re.findall(r'<(?:p|span) class="op-error">(.*?)</', page)[-1]
     assert (page.count('class="op-slot"'), 'value="facebook" checked' in page) == (3, True)  # one is the template
     assert f'value="{typed.get("timezone", "Europe/Paris")}"' in page
     assert not Schedule.objects.exists()
+
+
+def test_a_new_schedule_has_its_workspaces_zone_unless_another_is_chosen(staff: Client) -> None:
+    workspace = make_workspace(settings={"timezone": "Asia/Tokyo"})
+    make_workspace(name="Another, so that one has to be chosen")
+
+    opened = text_of(staff.get(ADD))
+    staff.post(ADD, FORM | {"workspace": workspace.pk, "timezone": ""})
+
+    assert 'list="zones" value=""' in opened
+    assert Schedule.objects.get().timezone == "Asia/Tokyo"
+
+
+def test_a_time_that_was_cleared_stays_so(staff: Client, workspace: Workspace) -> None:
+    page = text_of(staff.post(ADD, FORM | {"workspace": workspace.pk, "slot-3-time": ""}), 400)
+
+    assert re.findall(r'name="slot-1-time" value="(.*?)"', page) == [""]
 
 
 def test_without_any_slot_a_schedule_is_refused(staff: Client, workspace: Workspace) -> None:
