@@ -1,17 +1,20 @@
 """Who logs in to the console."""
 
+import math
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from adminapi import logins
 from adminapi.logins import InvalidCredentials, TooManyLoginAttempts
 from adminapi.passwords import TooManyLogins
+from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
-from ouipost.translating import translated
 from workspaces.models import User
 
 
@@ -19,7 +22,7 @@ class CountedBackend(ModelBackend):
     """Counts passwords that are tried at the console's door together with those at the admin API's."""
 
     def authenticate(
-        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: Any
+        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **__: Any
     ) -> User | None:
         if request is None or not username or password is None:
             return None
@@ -29,6 +32,18 @@ class CountedBackend(ModelBackend):
         except InvalidCredentials:
             return None
         except (TooManyLoginAttempts, TooManyLogins) as error:
-            raise ValidationError(translated(error.message)) from error  # shown by the form that asks
+            raise ValidationError(_in_words(error)) from error  # shown by the form that asks
         record("logged_in", user, actor=actor, email=user.email)
         return user
+
+
+def _in_words(error: DomainError) -> str:
+    """Return what the page says to a person, who sees no Retry-After."""
+    if isinstance(error, TooManyLogins):
+        return _("Many people log in right now. Try again in a moment.")
+    minutes = math.ceil(error.details["retry_after"] / 60)
+    return ngettext(
+        "Too many failed logins. Try again in %(minutes)d minute.",
+        "Too many failed logins. Try again in %(minutes)d minutes.",
+        minutes,
+    ) % {"minutes": minutes}

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -99,6 +100,13 @@ class KeyForm(ServedForm):
         others = [pk for pk in present if pk not in mine]
         known = dict(Workspace.objects.filter(pk__in=others).values_list("pk", "name")) if others else {}
         return [*mine.items(), *((pk, known.get(pk, pk)) for pk in others)]
+
+    def clean_expires_at(self) -> datetime | None:
+        """Refuse a new key that would not open anything any more."""
+        at: datetime | None = self.cleaned_data["expires_at"]
+        if at is not None and at <= timezone.now() and self.instance._state.adding:
+            raise ValidationError(_("That time is past. Choose a later one."))
+        return at
 
     def serve(self) -> ApiKey:
         values = self.changed_values("name", "mode", "tier", "is_active", "expires_at", "permissions", "workspaces")

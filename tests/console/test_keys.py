@@ -48,6 +48,13 @@ def test_every_permission_is_explained() -> None:
     assert tuple(MEANINGS) == KEY_PERMISSIONS
 
 
+def test_a_key_that_would_be_over_already_is_not_made(boss: Client, workspace: Workspace) -> None:
+    answer = boss.post(f"{LIST}add/", FORM | {"expires_at_0": "2020-01-01", "expires_at_1": "10:00:00"})
+
+    assert "That time is past. Choose a later one." in text(answer)
+    assert not ApiKey.objects.exists()
+
+
 def test_a_new_keys_secret_is_on_the_page_that_answers_and_on_no_other(boss: Client, workspace: Workspace) -> None:
     form = FORM | {"permissions": ["workspaces.read", "posts.read"], "workspaces": [workspace.pk]}
     form |= {"expires_at_0": "2030-01-02", "expires_at_1": "10:00:00"}
