@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from celery import bootsteps
@@ -35,6 +36,16 @@ os.register_at_fork(
 )
 
 
+@contextmanager
+def _database() -> Iterator[None]:
+    """Let nothing fork meanwhile, and leave no connection open in this process for when it forks."""
+    with _in_database:
+        try:
+            yield
+        finally:
+            connections.close_all()
+
+
 class Watchdog:
     """Looks after one node until `stop`."""
 
@@ -50,12 +61,21 @@ class Watchdog:
     def run(self) -> None:
         """Look every few seconds until `stop`."""
         while not self._stopping.wait(LOOK_EVERY.total_seconds()):
-            self._look()
+            self._take_turn()
         self._dismiss()
+
+    def _take_turn(self) -> None:
+        """Look, then settle what this machine has kept: whatever happens in one of them, both are done again."""
+        for step in (self._look, self._settle_kept):
+            try:
+                step()
+            except Exception:
+                logger.exception("The watchdog goes on after an error")
 
     def _look(self) -> None:
         try:
-            is_silent = self._ask()
+            with _database():
+                is_silent = self._is_silent()
         except (DatabaseError, OSError) as error:
             logger.warning("The watchdog cannot look: %s", error)
             return
@@ -65,13 +85,12 @@ class Watchdog:
             logger.warning("Ticks come through again: the spare worker ends")
             self._dismiss()
 
-    def _ask(self) -> bool:
-        with _in_database:
-            try:
+    def _settle_kept(self) -> None:
+        try:
+            with _database():
                 answers.replay()  # they are kept by each machine
-                return self._is_silent()
-            finally:
-                connections.close_all()  # none may be open in this process when it forks
+        except (DatabaseError, OSError) as error:
+            logger.warning("The watchdog cannot settle kept answers: %s", error)
 
     def _is_silent(self) -> bool:
         """Whether neither a tick nor the turn of a long run was seen for half a minute, anywhere."""

@@ -4,7 +4,7 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from django.conf import settings
+from django.db import DatabaseError, DataError, IntegrityError
 
 from accounts.platforms.base import Published, Recovery
+from ouipost import claims
 from ouipost.claims import Claim
 from ouipost.writer import Inline
 from posts.models import Target
@@ -27,31 +29,60 @@ def path() -> Path:
     return Path(settings.OUIPOST_HOME) / "answers.jsonl"
 
 
+def aside_path() -> Path:
+    """Return the file of the answers that could not be settled, which an operator must look at."""
+    return path().with_name("answers.aside.jsonl")
+
+
 def keep(report: Report) -> None:
     """Write down that a network has published; on disk when this returns, if the disk still takes anything."""
     try:
-        with _locked() as file:
-            file.write(f"{json.dumps(_encoded(report))}\n")
-            file.flush()
-            os.fsync(file.fileno())
+        _append(path(), f"{json.dumps(_encoded(report))}\n".encode())
     except OSError:
         logger.exception("The answer for target %s could not be written down", report.claim.pk)
 
 
 def replay() -> int:
-    """Settle what was written down, and forget it; returns how many answers there were.
+    """Settle what was written down, each answer by itself, and forget it; returns how many were settled.
 
-    A target that was settled or taken over in the meantime only gets the late answer in its log.
+    A target that was settled or taken over in the meantime only gets the late answer in its log. An answer that cannot
+    be read or settled is set aside. While the database is at fault its error is raised and nothing is forgotten.
     """
     if not path().exists():
         return 0
-    with _locked() as file:
+    with _locked(path()) as file:
         file.seek(0)
-        reports = [_decoded(json.loads(line)) for line in file if line.endswith("\n")]
-        for report in reports:
-            _settle(report)
+        lines = file.readlines()
+        failures = [(line, error) for line in lines if (error := _failure(line))]
+        for _, error in failures:
+            if _is_of_the_database(error):
+                raise error
+        _set_aside(failures)
         file.truncate(0)
-    return len(reports)
+    return len(lines) - len(failures)
+
+
+def _failure(line: bytes) -> Exception | None:
+    """Settle one answer; returns what is in the way, and raises where the database is away: the others need not try."""
+    try:
+        _settle(_decoded(json.loads(line)))
+    except Exception as error:
+        claims.database_now()
+        return error
+    return None
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    """Whether the same answer may be taken another time: the database is locked, full or read-only, or is updated."""
+    return isinstance(error, DatabaseError) and not isinstance(error, (DataError, IntegrityError))
+
+
+def _set_aside(failures: Sequence[tuple[bytes, Exception]]) -> None:
+    if not failures:
+        return
+    _append(aside_path(), b"".join(line for line, _ in failures))
+    for _, error in failures:
+        logger.error("A kept answer cannot be settled: it is set aside in %s", aside_path(), exc_info=error)
 
 
 def _settle(report: Report) -> None:
@@ -63,9 +94,20 @@ def _settle(report: Report) -> None:
         logger.warning("The post of target %s is gone: its late answer is forgotten", report.claim.pk)
 
 
+def _append(where: Path, lines: bytes) -> None:
+    """Add whole lines, synced; where a full disk has left half of one, they begin behind it."""
+    with _locked(where) as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            lines = lines if file.read(1) == b"\n" else b"\n" + lines
+        file.write(lines)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 @contextmanager
-def _locked() -> Iterator[IO[str]]:
-    with path().open("a+") as file:
+def _locked(where: Path) -> Iterator[IO[bytes]]:
+    with where.open("ab+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield file
 

@@ -4,11 +4,13 @@ import logging
 import subprocess
 import time
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError, OperationalError
+from pytest_django import Settings
 
 from adminapi import watchdog
 from adminapi.heart import TICK
@@ -16,6 +18,8 @@ from adminapi.models import Heartbeat
 from adminapi.watchdog import SILENCE, Watchdog
 from ouipost.claims import database_now
 from posts import answers
+from tests.posts.fakes import HERE, bring_forward, claim, make_due, make_report
+from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -42,8 +46,9 @@ class FakeProcess:
 
 
 @pytest.fixture(autouse=True)
-def spares(monkeypatch: pytest.MonkeyPatch) -> list[FakeProcess]:
+def spares(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> list[FakeProcess]:
     """The spare workers that were started; the test's own connection is left open, and no kept answers are there."""
+    settings.OUIPOST_HOME = tmp_path
     started: list[FakeProcess] = []
 
     def start(command: list[str]) -> FakeProcess:
@@ -52,7 +57,6 @@ def spares(monkeypatch: pytest.MonkeyPatch) -> list[FakeProcess]:
 
     monkeypatch.setattr(subprocess, "Popen", start)
     monkeypatch.setattr(watchdog, "connections", SimpleNamespace(close_all=lambda: None))
-    monkeypatch.setattr(answers, "replay", lambda: 0)
     monkeypatch.setattr(watchdog, "last_turn", lambda: float("-inf"))
     return started
 
@@ -141,3 +145,81 @@ def test_a_database_that_is_away_changes_nothing(
 
     assert [spare.calls for spare in spares] == [[]]
     assert caplog.messages[-1] == "The watchdog cannot look: gone away"
+
+
+class Turns:
+    """Stands for the event that ends a watchdog: it lets it take so many turns."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+
+    def wait(self, timeout: float) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def take_turns(dog: Watchdog, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.setattr(dog, "_stopping", Turns(count))
+    monkeypatch.setattr(dog, "_dismiss", lambda: None)
+    dog.run()
+
+
+@pytest.mark.parametrize("error", [DataError("too long"), OperationalError("read-only"), ValueError("a bug")], ids=repr)
+def test_an_answer_that_cannot_be_settled_keeps_no_spare_worker_from_its_start(
+    dog: Watchdog,
+    spares: list[FakeProcess],
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    target = make_due(workspace)
+    bring_forward(target)
+    answers.keep(make_report(claim(target), HERE))
+    monkeypatch.setattr(answers, "settle_all", fail)
+
+    take_turns(dog, monkeypatch, 3)
+
+    assert [spare.command[2] for spare in spares] == ["work"]
+
+
+def test_a_kept_answer_is_settled_beside_the_look(
+    dog: Watchdog, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = make_due(workspace)
+    bring_forward(target)
+    answers.keep(make_report(claim(target), HERE))
+
+    take_turns(dog, monkeypatch, 1)
+
+    target.refresh_from_db()
+    assert target.status == "published"
+
+
+@pytest.mark.parametrize("step", ["_is_silent", "_ensure"])
+def test_no_error_of_a_look_is_its_last(
+    dog: Watchdog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, step: str
+) -> None:
+    def fail() -> None:
+        raise ValueError("a bug of ours")
+
+    monkeypatch.setattr(dog, step, fail)
+
+    with caplog.at_level(logging.ERROR, logger="adminapi.watchdog"):
+        take_turns(dog, monkeypatch, 2)
+
+    assert [(each.message, str(each.exc_info[1])) for each in caplog.records if each.exc_info] == [
+        ("The watchdog goes on after an error", "a bug of ours")
+    ] * 2
+
+
+def test_an_answer_that_nobody_can_read_does_not_end_the_watchdog(
+    dog: Watchdog, spares: list[FakeProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers.path().write_text('{"step": "commit", "unresol{"step": "commit"}\n')
+
+    take_turns(dog, monkeypatch, 2)
+
+    assert len(spares) == 1

@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError, IntegrityError, OperationalError
 from pytest_django import Settings
 
+from accounts.platforms.base import Published
+from ouipost import claims
 from ouipost.writer import Inline, WriterClosed
 from posts import answers, publishing, settling
+from posts.claiming import claim_targets
 from posts.models import Attempt, Target
+from tests.factories import make_account
 from tests.posts.fakes import HERE, ScriptedNetwork, bring_forward, claim, expired, make_due, make_report, publish
 from workspaces.models import Workspace
 
@@ -90,6 +95,124 @@ def test_a_line_that_was_cut_by_a_crash_is_passed_over(workspace: Workspace, net
         file.write('{"target": "tgt_')
 
     assert answers.replay() == 1
+    assert (answers.path().read_text(), answers.aside_path().read_text()) == ("", '{"target": "tgt_')
+
+
+def test_an_answer_is_read_behind_half_a_line_that_a_full_disk_left(
+    workspace: Workspace, network: ScriptedNetwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    target = make_due(workspace)
+    bring_forward(target)
+    answers.path().write_text('{"step": "commit", "unresol')
+    answers.keep(make_report(claim(target), HERE))
+
+    assert (answers.replay(), answers.replay()) == (1, 0)
+
+    target.refresh_from_db()
+    assert (target.status, target.remote_id) == ("published", "42")
+    assert answers.aside_path().read_text() == '{"step": "commit", "unresol\n'
+    assert caplog.messages == [f"A kept answer cannot be settled: it is set aside in {answers.aside_path()}"]
+
+
+@pytest.mark.parametrize(
+    "bad", [b"\0\0\0\n", b"\xff\n", b"\n", b"[]\n", b"{}\n", b'{"target": 1, "fence": 1, "step": "commit"}\n'], ids=repr
+)
+def test_what_cannot_be_read_keeps_no_other_answer_from_being_settled(
+    workspace: Workspace, network: ScriptedNetwork, bad: bytes
+) -> None:
+    target = make_due(workspace)
+    bring_forward(target)
+    answers.path().write_bytes(bad)
+    answers.keep(make_report(claim(target), HERE))
+
+    assert (answers.replay(), answers.path().read_bytes(), answers.aside_path().read_bytes()) == (1, b"", bad)
+
+    target.refresh_from_db()
+    assert target.status == "published"
+
+
+def keep_two(workspace: Workspace) -> list[Target]:
+    """Keep the answers for two targets, in this order."""
+    found = [make_due(workspace, make_account(workspace, remote_id=each, default_of=None)) for each in ("1", "2")]
+    held = {each.pk: each for each in claim_targets(2)}
+    for number, target in enumerate(found):
+        answers.keep(make_report(held[target.pk], Published(remote_id=str(number), url="")))
+    return found
+
+
+def settle_none_of(target: Target, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every settling of this target fail, and no other."""
+
+    def settle(reports: Sequence[settling.Report]) -> list[bool]:
+        if reports[0].claim.pk == target.pk:
+            raise error
+        return settling.settle_all(reports)
+
+    monkeypatch.setattr(answers, "settle_all", settle)
+
+
+@pytest.mark.parametrize("error", [DataError("too long"), IntegrityError("twice"), ValueError("a bug")], ids=repr)
+def test_an_answer_that_is_refused_is_set_aside_and_the_others_are_settled(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    first, second = keep_two(workspace)
+    line = answers.path().read_text().splitlines(keepends=True)[0]
+    settle_none_of(first, error, monkeypatch)
+
+    assert (answers.replay(), answers.replay()) == (1, 0)
+
+    assert dict(Target.objects.values_list("pk", "status")) == {first.pk: "publishing", second.pk: "published"}
+    assert answers.aside_path().read_text() == line
+
+
+def test_an_answer_that_was_set_aside_is_settled_once_it_is_put_back(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = keep_two(workspace)
+    with monkeypatch.context() as patch:
+        settle_none_of(first, DataError("too long"), patch)
+        answers.replay()
+    answers.aside_path().rename(answers.path())
+
+    assert answers.replay() == 1
+
+    assert set(Target.objects.values_list("status", flat=True)) == {"published"}
+
+
+def test_what_the_database_does_not_take_now_is_tried_again_and_holds_up_no_other(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = keep_two(workspace)
+    with monkeypatch.context() as patch:
+        settle_none_of(first, OperationalError("read-only"), patch)
+        with pytest.raises(OperationalError):
+            answers.replay()
+    assert dict(Target.objects.values_list("pk", "status")) == {first.pk: "publishing", second.pk: "published"}
+
+    answers.replay()
+
+    assert set(Target.objects.values_list("status", flat=True)) == {"published"}
+    assert list(Attempt.objects.values_list("outcome", flat=True)) == ["published"] * 2
+    assert (answers.path().read_text(), answers.aside_path().exists()) == ("", False)
+
+
+def test_while_the_database_is_away_only_one_answer_is_tried(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_two(workspace)
+    tried: list[Any] = []
+
+    def away(*given: Any) -> None:
+        tried.extend(given)
+        raise OperationalError("gone away")
+
+    monkeypatch.setattr(answers, "settle_all", away)
+    monkeypatch.setattr(claims, "database_now", away)
+
+    with pytest.raises(OperationalError):
+        answers.replay()
+
+    assert (len(tried), len(answers.path().read_text().splitlines())) == (1, 2)
 
 
 def test_a_full_disk_costs_only_the_note(
