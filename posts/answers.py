@@ -4,7 +4,7 @@ import fcntl
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -14,14 +14,35 @@ from typing import IO, Any
 from django.conf import settings
 from django.db import DatabaseError, DataError, IntegrityError
 
-from accounts.platforms.base import Published, Recovery
+from accounts.platforms.base import (
+    AuthExpired,
+    Duplicate,
+    PlatformError,
+    ProcessingFailed,
+    Published,
+    RateLimited,
+    Recovery,
+    Rejected,
+    StillWorking,
+    Unavailable,
+    WhoActs,
+)
 from ouipost import claims
 from ouipost.claims import Claim
 from ouipost.writer import Inline
-from posts.models import Target
-from posts.settling import Report, settle_all
+from posts.models import Attempt
+from posts.settling import Outcome, Report, settle_all
 
 logger = logging.getLogger(__name__)
+
+KINDS: Mapping[str, type[Published] | type[PlatformError]] = {
+    each.__name__: each
+    for each in (
+        *(Published, StillWorking, RateLimited, Unavailable, AuthExpired),
+        *(ProcessingFailed, Duplicate, Rejected, PlatformError),
+    )
+}
+"""What an answer can be; an error that one network knows alone is kept as what all know of it."""
 
 
 def path() -> Path:
@@ -35,7 +56,7 @@ def aside_path() -> Path:
 
 
 def keep(report: Report) -> None:
-    """Write down that a network has published; on disk when this returns, if the disk still takes anything."""
+    """Write down what a network has answered; on disk when this returns, if the disk still takes anything."""
     try:
         _append(path(), f"{json.dumps(_encoded(report))}\n".encode())
     except OSError:
@@ -45,8 +66,8 @@ def keep(report: Report) -> None:
 def replay() -> int:
     """Settle what was written down, each answer by itself, and forget it; returns how many were settled.
 
-    A target that was settled or taken over in the meantime only gets the late answer in its log. An answer that cannot
-    be read or settled is set aside. While the database is at fault its error is raised and nothing is forgotten.
+    Where a target was taken over in the meantime, the answer is a late one to `settle_all`. One that cannot be read or
+    settled is set aside. While the database is at fault its error is raised and nothing is forgotten.
     """
     if not path().exists():
         return 0
@@ -86,9 +107,8 @@ def _set_aside(failures: Sequence[tuple[bytes, Exception]]) -> None:
 
 
 def _settle(report: Report) -> None:
-    assert isinstance(report.outcome, Published)
-    known = Target.objects.filter(pk=report.claim.pk, remote_id=report.outcome.remote_id)
-    if known.exists():
+    """Settle an answer, unless its worker still could, or a replay that was cut off."""
+    if Attempt.objects.filter(target=report.claim.pk, started_at=report.started_at).exists():
         return
     if not Inline().run(settle_all, report):
         logger.warning("The post of target %s is gone: its late answer is forgotten", report.claim.pk)
@@ -107,29 +127,43 @@ def _append(where: Path, lines: bytes) -> None:
 
 @contextmanager
 def _locked(where: Path) -> Iterator[IO[bytes]]:
+    where.touch(mode=0o600)  # what a network gave for a call may open it to whoever knows it
     with where.open("ab+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield file
 
 
 def _encoded(report: Report) -> dict[str, Any]:
-    assert isinstance(report.outcome, Published)
     facts = {name: getattr(report, name) for name in ("step", "unresolved", "listing_lag")}
     return facts | {
         "target": report.claim.pk,
         "fence": report.claim.fence,
-        "outcome": asdict(report.outcome),
+        "kind": next(each.__name__ for each in type(report.outcome).__mro__ if each in KINDS.values()),
+        "outcome": _facts(report.outcome),
         "started_at": report.started_at.isoformat(),
         "recovery": str(report.recovery),
     }
 
 
+def _facts(outcome: Outcome) -> dict[str, Any]:
+    """Return what the outcome is made of."""
+    if isinstance(outcome, Published):
+        return asdict(outcome)
+    assert isinstance(outcome, PlatformError)
+    facts = {"message": outcome.message, "code": outcome.error_code, "who_acts": str(outcome.acts)}
+    facts |= {name: getattr(outcome, name) for name in ("status", "network_code")}
+    return facts | {name: getattr(outcome, name) for name in ("retry_after", "handles") if hasattr(outcome, name)}
+
+
 def _decoded(line: dict[str, Any]) -> Report:
+    kind, facts = KINDS[line.get("kind", Published.__name__)], line["outcome"]
+    if "who_acts" in facts:
+        facts = facts | {"who_acts": WhoActs(facts["who_acts"])}
     return Report(
         claim=Claim(pk=line["target"], fence=line["fence"], deadline=0),
         step=line["step"],
         unresolved=line["unresolved"],
-        outcome=Published(**line["outcome"]),
+        outcome=kind(**facts),
         started_at=datetime.fromisoformat(line["started_at"]),
         recovery=Recovery(line["recovery"]),
         listing_lag=line["listing_lag"],

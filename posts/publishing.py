@@ -47,6 +47,7 @@ from posts.settling import (
     Report,
     Undecidable,
     gave_up,
+    is_definite,
     settle_all,
     word,
 )
@@ -303,8 +304,8 @@ class Publish:
         return replace(published, url=self.session.public_url(published.url))
 
     def _surely(self, report: Report) -> None:
-        """Settle, and while the database is away note down what was published and try until the lease is over."""
-        is_kept = not isinstance(report.outcome, Published)
+        """Settle, and while the database is away note down what the network said and try until the lease is over."""
+        is_kept = not is_definite(report)
         while True:
             try:
                 self.writer.run(settle_all, report)

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -100,6 +100,12 @@ class Report:
     """What went wrong between us and the network, in words."""
 
 
+def is_definite(report: Report) -> bool:
+    """Whether the network has said what became of the visible call: it is out, taken, or surely not there."""
+    is_answer = isinstance(report.outcome, PlatformError) and not isinstance(report.outcome, Unknown)
+    return isinstance(report.outcome, Published) or (report.step == "commit" and is_answer)
+
+
 def recovery_time(recovery: Recovery, listing_lag: float, *, now: datetime) -> datetime:
     """Return when a call that was armed now may be looked into, should its worker never come back.
 
@@ -121,7 +127,7 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     now = claims.database_now()
     posts = _lock_posts(reports)
     targets = {target.pk: target for target in Target.objects.filter(post__in=posts).order_by("pk").only(*READ)}
-    there = [report for report in reports if report.claim.pk in targets]
+    there = [_held_again(report, targets[report.claim.pk]) for report in reports if report.claim.pk in targets]
     settled = [report for report in there if targets[report.claim.pk].fence == report.claim.fence]
     late = [report for report in there if targets[report.claim.pk].fence != report.claim.fence]
     next_at = _release(settled, targets, now=now)
@@ -134,6 +140,30 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     _tell_of_files([targets[report.claim.pk] for report in settled], posts)
     _leave_alone(settled, targets, next_at, now=now)
     return [report.claim.pk in targets for report in reports]
+
+
+def _held_again(report: Report, target: Target) -> Report:
+    """Return a late answer as one whose claim still holds, where it certainly is about the last that was sent.
+
+    A late id settles what is parked in any case; what the network took or refused does so only then.
+    """
+    holds = target.fence == report.claim.fence
+    if holds or isinstance(report.outcome, Published) or report.unresolved or not is_definite(report):
+        return report
+    in_doubt = target.outcome_unknown and target.status in (TargetStatus.PUBLISHING, TargetStatus.NEEDS_REVIEW)
+    if not in_doubt or not _was_only_looked_for(target, since=report.claim.fence):
+        return report
+    return replace(report, claim=replace(report.claim, fence=target.fence))
+
+
+def _was_only_looked_for(target: Target, *, since: int) -> bool:
+    """Whether each claim since that fence has ended, and none of them came as far as to send.
+
+    A claim raises the fence by one, its end by one more; a claim that never ended has no attempt.
+    """
+    attempts = Attempt.objects.filter(target=target, fence__gt=since).exclude(outcome=LATE)
+    steps = list(attempts.values_list("step", flat=True))
+    return set(steps) == {"recover"} and target.fence == since + 2 * len(steps)
 
 
 def _is_put_off(report: Report) -> bool:
@@ -159,6 +189,8 @@ def _release(reports: Sequence[Report], targets: Mapping[str, Target], *, now: d
             values = {"attempts": target.attempts + 1} | values
         if values.get("status") == TargetStatus.NEEDS_REVIEW:
             values |= _told_late(target, now=now)
+        if target.status == TargetStatus.NEEDS_REVIEW:
+            values.setdefault("status", TargetStatus.PUBLISHING)  # a late answer says how it goes on
         rows.append((target, values))
     for target, values in rows:
         values |= {"in_flight": None, "claim_count": 0, "lease_until": None, "fence": target.fence + 1}
@@ -273,10 +305,10 @@ def _out(target: Target, published: Published, *, now: datetime) -> dict[str, An
 
 def _taken(target: Target, error: StillWorking, *, now: datetime) -> dict[str, Any]:
     """The network has taken it and does not show it yet: ask again, until a person must."""
-    if gave_up(target, now=now):
-        return _review(Phrase("The network has taken it and has not shown it: {error}", error=error.message))
-    values = {"due_at": now + engine_time(error.retry_after), "outcome_unknown": True, "absences": 0, "error": None}
     given = {} if error.handles is None else {"handles": dict(error.handles)}
+    if gave_up(target, now=now):
+        return _review(Phrase("The network has taken it and has not shown it: {error}", error=error.message)) | given
+    values = {"due_at": now + engine_time(error.retry_after), "outcome_unknown": True, "absences": 0, "error": None}
     return values | given | {"waits_for": error.message}
 
 

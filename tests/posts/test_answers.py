@@ -1,6 +1,8 @@
 """An answer that the database could not take is on this machine's disk until it is settled."""
 
+import json
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +10,40 @@ import pytest
 from django.db import DatabaseError, DataError, IntegrityError, OperationalError
 from pytest_django import Settings
 
-from accounts.platforms.base import Published
+from accounts.platforms.base import (
+    Duplicate,
+    PlatformError,
+    ProcessingFailed,
+    Published,
+    RateLimited,
+    Rejected,
+    StillWorking,
+    Unavailable,
+    WhoActs,
+)
+from accounts.platforms.linkedin.api import UploadOver
 from ouipost import claims
+from ouipost.claims import database_now
 from ouipost.writer import Inline, WriterClosed
-from posts import answers, publishing, settling
+from posts import answers, publishing, services, settling
 from posts.claiming import claim_targets
 from posts.models import Attempt, Target
 from tests.factories import make_account
-from tests.posts.fakes import HERE, ScriptedNetwork, bring_forward, claim, expired, make_due, make_report, publish
+from tests.posts.fakes import (
+    ACTOR,
+    HERE,
+    LOST,
+    ScriptedNetwork,
+    bring_forward,
+    claim,
+    error_of,
+    expired,
+    make_due,
+    make_report,
+    outcomes,
+    publish,
+    status_of,
+)
 from workspaces.models import Workspace
 
 
@@ -64,6 +92,208 @@ def test_a_target_that_was_parked_in_the_meantime_is_settled_too(
 
     target.refresh_from_db()
     assert (target.status, target.remote_id) == ("published", "42")
+
+
+TAKEN = StillWorking("The network fetches the photos.", retry_after=5, handles={"publish_id": "p1"})
+ANSWERS = [
+    (TAKEN, ("publishing", True, {"publish_id": "p1"}), "still_working"),
+    (Rejected("Not so.", status=400, network_code="7"), ("failed", False, {}), "rejected"),
+    (Duplicate("Twice."), ("failed", False, {}), "duplicate"),
+    (ProcessingFailed("No video."), ("failed", False, {}), "processing_failed"),
+    (Unavailable("Busy."), ("publishing", False, {}), "unavailable"),
+    (RateLimited("Slow.", retry_after=60), ("publishing", False, {}), "rate_limited"),
+]
+answered = pytest.mark.parametrize(("given", "state", "word"), ANSWERS, ids=[word for _, _, word in ANSWERS])
+
+
+def state_of(target: Target) -> tuple[str, bool, dict[str, Any]]:
+    found = Target.objects.get(pk=target.pk)
+    return found.status, found.outcome_unknown, found.handles
+
+
+@answered
+def test_whatever_the_visible_call_was_answered_is_settled_by_the_kept_answer(
+    workspace: Workspace,
+    opaque: ScriptedNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    given: PlatformError,
+    state: tuple[str, bool, dict[str, Any]],
+    word: str,
+) -> None:
+    opaque.committed = [given]
+    target = make_due(workspace)
+    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+
+    assert (answers.replay(), state_of(target), outcomes(target)) == (1, state, [("commit", word)])
+
+    attempt = Attempt.objects.get()
+    assert (attempt.code, attempt.message) == (given.error_code, given.message)
+    assert (attempt.http_status, attempt.network_code) == (given.status, given.network_code)
+
+
+@answered
+def test_a_target_that_was_parked_in_the_meantime_goes_on_as_it_was_answered(
+    workspace: Workspace,
+    opaque: ScriptedNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    given: PlatformError,
+    state: tuple[str, bool, dict[str, Any]],
+    word: str,
+) -> None:
+    opaque.committed = [given]
+    target = make_due(workspace)
+    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    assert publish(target).status == "needs_review"
+
+    answers.replay()
+
+    assert (state_of(target), status_of(target.post)) == (state, state[0])
+    assert outcomes(target) == [("recover", "undecidable"), ("commit", word)]
+
+
+def test_a_target_that_was_parked_is_asked_about_by_what_the_network_gave(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network.committed = [TAKEN]
+    target = make_due(workspace)
+    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    assert publish(target).absences == 1
+    answers.replay()
+    network.found = [[HERE]]
+
+    assert publish(target).status == "published"
+
+    assert (network.calls, network.operations[-1].handles) == (
+        ["prepare", "commit", "recover", "recover"],
+        {"publish_id": "p1"},
+    )
+
+
+def test_handles_that_come_when_the_time_for_asking_is_over_are_kept_for_who_asks_later(
+    workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opaque.committed = [TAKEN]
+    target = make_due(workspace)
+    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    publish(target)
+    Target.objects.update(give_up_at=database_now() - timedelta(seconds=1))
+
+    answers.replay()
+
+    assert state_of(target) == ("needs_review", True, {"publish_id": "p1"})
+
+
+@pytest.mark.parametrize("given", [TAKEN, Rejected("Not so.")], ids=["taken", "refused"])
+def test_an_answer_is_only_logged_where_it_was_sent_again_since(
+    workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, given: PlatformError
+) -> None:
+    opaque.committed = [given, LOST]
+    target = make_due(workspace)
+    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    publish(target)
+    services.resolve_target(target, published=False, url="", actor=ACTOR, now=database_now())
+    assert publish(target).status == "needs_review"
+
+    answers.replay()
+
+    assert state_of(target) == ("needs_review", True, {})
+    assert outcomes(target) == [("recover", "undecidable"), ("commit", "unknown"), ("commit", "late")]
+
+
+@pytest.mark.parametrize("given", [TAKEN, Rejected("Not so.")], ids=["taken", "refused"])
+def test_an_answer_is_only_logged_while_another_worker_has_the_target(
+    workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, given: PlatformError
+) -> None:
+    opaque.committed = [given]
+    target = make_due(workspace)
+    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    bring_forward(target)
+    held = claim(target)
+
+    answers.replay()
+
+    found = Target.objects.get(pk=target.pk)
+    assert (found.fence, found.handles, found.status) == (held.fence, {}, "publishing")
+    assert outcomes(target) == [("commit", "late")]
+
+
+@pytest.mark.parametrize("step", ["prepared", "committed"])
+def test_what_says_nothing_of_the_visible_call_is_not_kept(
+    workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    setattr(opaque, step, [LOST if step == "committed" else Rejected("Not so.")])
+
+    publish_while_the_database_is_away(make_due(workspace), monkeypatch, DatabaseError("gone away"))
+
+    assert not answers.path().exists()
+
+
+def test_an_answer_that_one_network_knows_alone_is_kept_as_what_all_know(
+    workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opaque.committed = [UploadOver("Begin anew.", who_acts=WhoActs.OPERATOR, code="OWN")]
+    target = make_due(workspace)
+    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+
+    answers.replay()
+
+    target.refresh_from_db()
+    assert (error_of(target)["code"], error_of(target)["who_acts"]) == ("OWN", "operator")
+    assert outcomes(target) == [("commit", "unavailable")]
+
+
+def test_a_line_of_the_version_before_is_settled(workspace: Workspace, opaque: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    bring_forward(target)
+    line = {
+        "step": "commit",
+        "unresolved": False,
+        "listing_lag": 0,
+        "target": target.pk,
+        "fence": claim(target).fence,
+        "outcome": {"remote_id": "42", "url": "https://network.example/42"},
+        "started_at": "2026-03-01T09:00:00.123456+00:00",
+        "recovery": "park",
+    }
+    answers.path().write_text(f"{json.dumps(line)}\n")
+
+    assert answers.replay() == 1
+
+    target.refresh_from_db()
+    assert (target.status, target.remote_id) == ("published", "42")
+
+
+@answered
+def test_an_answer_that_a_killed_replay_has_settled_is_passed_over(
+    workspace: Workspace,
+    opaque: ScriptedNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    given: PlatformError,
+    state: tuple[str, bool, dict[str, Any]],
+    word: str,
+) -> None:
+    opaque.committed = [given]
+    target = make_due(workspace)
+    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
+    publish(target)
+    lines = answers.path().read_bytes()
+    answers.replay()
+    before = Target.objects.values().get(pk=target.pk)
+    answers.path().write_bytes(lines)
+
+    answers.replay()
+
+    assert Target.objects.values().get(pk=target.pk) == before
+    assert outcomes(target) == [("recover", "undecidable"), ("commit", word)]
+
+
+def test_nobody_else_can_read_what_a_network_gave(workspace: Workspace, network: ScriptedNetwork) -> None:
+    target = make_due(workspace)
+    bring_forward(target)
+
+    answers.keep(make_report(claim(target), TAKEN))
+
+    assert answers.path().stat().st_mode & 0o777 == 0o600
 
 
 def test_an_answer_that_was_settled_after_all_changes_nothing(workspace: Workspace, network: ScriptedNetwork) -> None:

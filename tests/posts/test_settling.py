@@ -3,15 +3,19 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from accounts.platforms.base import (
     Published,
     RateLimited,
     Recovery,
     Rejected,
+    StillWorking,
     Unavailable,
 )
 from ouipost.claims import Claim, database_now
 from ouipost.events.models import Event
+from posts import services
 from posts.models import Attempt, Post, Target
 from posts.settling import (
     Absent,
@@ -20,7 +24,7 @@ from posts.settling import (
     settle_all,
 )
 from tests.factories import NOW, make_account, make_post
-from tests.posts.fakes import HERE, bring_forward, claim, make_due, make_report, status_of
+from tests.posts.fakes import ACTOR, HERE, LOST, bring_forward, claim, make_due, make_report, outcomes, status_of, told
 from workspaces.models import Workspace
 
 
@@ -160,7 +164,7 @@ def test_several_late_ids_are_left_to_a_person(workspace: Workspace) -> None:
     assert Target.objects.get(pk=target.pk).status == "needs_review"
 
 
-def test_a_late_refusal_settles_nothing(workspace: Workspace) -> None:
+def test_a_late_refusal_settles_nothing_where_a_worker_never_came_back(workspace: Workspace) -> None:
     target = make_due(workspace)
     held = lost_claim(target)
     park(target)
@@ -168,6 +172,76 @@ def test_a_late_refusal_settles_nothing(workspace: Workspace) -> None:
     settle_all([make_report(held, Rejected("no"))])
 
     assert Target.objects.get(pk=target.pk).status == "needs_review"
+
+
+def looked_for(target: Target, outcome: Outcome) -> Claim:
+    """Return a claim of whose send, that it armed, another worker has found out this much since."""
+    held = claim(target)
+    Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=NOW, sends=1)
+    bring_forward(target)
+    settle_all([make_report(claim(target), outcome, step="recover", unresolved=True)])
+    return held
+
+
+def test_a_late_refusal_settles_what_was_only_looked_for_since(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    held = looked_for(target, Undecidable(message="nobody can tell"))
+
+    settle_all([make_report(held, Rejected("no"))])
+
+    settled = Target.objects.select_related("post").get(pk=target.pk)
+    assert (settled.status, settled.outcome_unknown, settled.post.status) == ("failed", False, "failed")
+    assert outcomes(target) == [("recover", "undecidable"), ("commit", "rejected")]
+    assert told() == ["post.needs_review", "post.failed"]
+
+
+@pytest.mark.parametrize("looked", [Undecidable(message="nobody can tell"), Absent()], ids=["parked", "in doubt"])
+def test_what_was_taken_late_is_asked_about_by_its_handles(workspace: Workspace, looked: Outcome) -> None:
+    target = make_due(workspace)
+    held = looked_for(target, looked)
+
+    settle_all([make_report(held, StillWorking("at work", retry_after=5, handles={"video": "7"}))])
+
+    settled = Target.objects.select_related("post").get(pk=target.pk)
+    assert (settled.status, settled.handles, settled.absences) == ("publishing", {"video": "7"}, 0)
+    assert (settled.due_at is None, settled.post.status) == (False, "publishing")
+
+
+@pytest.mark.parametrize(
+    "values", [{"step": "prepare"}, {"outcome": LOST}, {"unresolved": True}], ids=["prepare", "lost", "unresolved"]
+)
+def test_a_late_answer_that_does_not_tell_settles_nothing(workspace: Workspace, values: dict[str, Any]) -> None:
+    target = make_due(workspace)
+    held = looked_for(target, Undecidable(message="nobody can tell"))
+
+    settle_all([make_report(held, **({"outcome": Rejected("no")} | values))])
+
+    assert Target.objects.get(pk=target.pk).status == "needs_review"
+    assert outcomes(target)[1:] == [(values.get("step", "commit"), "late")]
+
+
+def test_a_look_whose_worker_came_back_too_late_is_none_that_has_ended(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    sender = claim(target)
+    Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=NOW, sends=1)
+    bring_forward(target)
+    looker = lost_claim(target)
+    settle_all([make_report(looker, Absent(), step="recover", unresolved=True)])
+
+    settle_all([make_report(sender, Rejected("no"))])
+
+    assert Target.objects.get(pk=target.pk).status == "publishing"
+    assert outcomes(target) == [("recover", "late"), ("commit", "late")]
+
+
+def test_a_late_refusal_changes_nothing_that_a_person_has_settled(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    held = looked_for(target, Undecidable(message="nobody can tell"))
+    services.resolve_target(target, published=True, url=HERE.url, actor=ACTOR, now=NOW)
+
+    settle_all([make_report(held, Rejected("no"))])
+
+    assert Target.objects.get(pk=target.pk).status == "published"
 
 
 def test_settling_twice_changes_nothing_the_second_time(workspace: Workspace) -> None:

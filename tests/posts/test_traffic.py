@@ -8,7 +8,7 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import Network, SocialAccount
-from accounts.platforms.base import Pace, RateLimited, StillWorking, Unavailable
+from accounts.platforms.base import Pace, RateLimited, Rejected, StillWorking, Unavailable
 from ouipost.claims import Claim, database_now
 from ouipost.writer import Inline
 from posts import holding, publishing, services
@@ -502,5 +502,20 @@ def test_settling_many_costs_what_settling_one_costs(
 
     with django_assert_max_num_queries(14):
         settle(held)
+
+    assert len(held) == count
+
+
+@pytest.mark.parametrize("count", [2, 30])
+def test_settling_many_refusals_costs_what_settling_one_costs(
+    workspace: Workspace, django_assert_max_num_queries: Any, count: int
+) -> None:
+    for account in make_accounts(workspace, count):
+        make_many(account, 1)
+    held = claim_targets(count)
+    Target.objects.update(outcome_unknown=True, armed_at=NOW, sends=1)
+
+    with django_assert_max_num_queries(14):
+        settle_all([make_report(each, Rejected("no")) for each in held])
 
     assert len(held) == count
