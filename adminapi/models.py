@@ -59,6 +59,19 @@ class Mark(models.Model):
         return f"{self.database}: {self.at}"
 
 
+class Gap(models.Model):
+    """A time in which no mark was made: nobody worked, or the database is a copy from its beginning."""
+
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["until"], name="gap_until")]
+
+    def __str__(self) -> str:
+        return f"{self.since} to {self.until}"
+
+
 class Session(models.Model):
     """One login to the admin API: its token holds while this row does. Who may do what is read from the user."""
 

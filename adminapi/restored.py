@@ -1,13 +1,14 @@
 """Noticing that the database was restored from a copy: then all is paused, before anything is published again.
 
 Every ten seconds the worker writes the time into the database, and the same into a file beside it, in this order. So
-the file is never ahead, unless the database has gone back.
+the file is never ahead, unless the database has gone back. A machine without the file sees nothing of that, and moves
+the time on: it notes from where, for the machines that were further than that and look later.
 """
 
 import logging
 import os
 import tempfile
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from django.db import DatabaseError, transaction
 
 from accounts import pauses
 from accounts.models import Pause, PauseScope
-from adminapi.models import Mark
+from adminapi.models import Gap, Mark
 from ouipost.claims import database_now
 from ouipost.databases import is_table_missing
 from ouipost.events.journal import SYSTEM
@@ -25,6 +26,9 @@ from posts.models import Target
 logger = logging.getLogger(__name__)
 
 REASON = "The database was restored from a copy of"
+GAP = timedelta(seconds=30)
+"""While somebody works, the next mark comes sooner."""
+GAPS_KEPT = timedelta(days=90)
 
 
 def look_surely() -> None:
@@ -50,12 +54,34 @@ def _compare() -> Pause | None:
     Mark.objects.get_or_create(pk=1, defaults={"at": now})
     mark = Mark.objects.select_for_update().get(pk=1)
     noted = _noted(mark.database)
-    is_copy = noted is not None and mark.at < noted
-    if is_copy:
-        mark.copied_at = mark.at
-    mark.at = max(now, mark.at, noted or now)
+    copied_at = _went_back_to(mark, noted) if noted else None
+    found, mark.at = mark.at, max(now, mark.at, noted or now)
+    if copied_at:
+        mark.copied_at = copied_at
+    elif mark.at - found > GAP:
+        _keep_gap(since=found, until=mark.at)
     mark.save()
-    return _pause(mark, now=now) if is_copy and Target.objects.filter(due_at__isnull=False).exists() else None
+    return _pause(mark, now=now) if copied_at and Target.objects.filter(due_at__isnull=False).exists() else None
+
+
+def _went_back_to(mark: Mark, noted: datetime) -> datetime | None:
+    """Return how far the database was when it came back from where it is noted to have been; None where it did not.
+
+    What was noted within a gap was noted when the database was further than where that gap begins. Whoever finds that
+    takes the gap away, so that machines that look later do not pause everything once more.
+    """
+    if mark.at < noted:
+        return mark.at
+    gap = Gap.objects.filter(since__lt=noted, until__gt=noted).first()
+    if gap is None:
+        return None
+    gap.delete()
+    return gap.since
+
+
+def _keep_gap(*, since: datetime, until: datetime) -> None:
+    Gap.objects.filter(until__lt=until - GAPS_KEPT).delete()
+    Gap.objects.create(since=since, until=until)
 
 
 def _pause(mark: Mark, *, now: datetime) -> Pause:

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from accounts.models import Pause
 from adminapi import restored
-from adminapi.models import Mark
+from adminapi.models import Gap, Mark
 from ouipost.claims import database_now
 from posts.claiming import claim_targets
 from tests.factories import make_account, make_post
@@ -43,6 +43,7 @@ def test_time_after_time_the_database_and_the_file_say_the_same(home: Path) -> N
     assert restored.path(mark.database).read_text() == mark.at.isoformat()
     assert [path.name for path in home.iterdir()] == [f"{mark.database}.mark"]
     assert restored.copied_at() is None
+    assert not Gap.objects.exists()
 
 
 def test_a_database_that_went_back_pauses_everything_once(workspace: Workspace) -> None:
@@ -59,6 +60,82 @@ def test_a_database_that_went_back_pauses_everything_once(workspace: Workspace) 
     assert restored.copied_at() == behind
     Pause.objects.update(in_force=None, resumed_at=database_now())
     assert restored.look() is None
+
+
+@pytest.fixture
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of another machine."""
+    return tmp_path_factory.mktemp("elsewhere")
+
+
+def test_a_machine_without_the_file_that_looks_first_hides_no_restore(
+    workspace: Workspace, settings: Settings, home: Path, elsewhere: Path
+) -> None:
+    make_due(workspace)
+    restored.look()
+    go_back()
+    behind = Mark.objects.get().at
+
+    settings.OUIPOST_HOME = elsewhere
+    assert (restored.look(), restored.look()) == (None, None)
+    settings.OUIPOST_HOME = home
+    pause = restored.look()
+
+    assert pause is not None
+    assert (pause.scope, claim_targets(10)) == ("all", [])
+    assert restored.copied_at() == behind
+    assert f"a copy of {behind:%Y-%m-%d %H:%M:%S} UTC" in pause.reason
+
+
+@pytest.mark.parametrize("is_hidden", [False, True])
+def test_of_several_machines_that_were_further_one_pauses_everything(
+    workspace: Workspace, settings: Settings, home: Path, elsewhere: Path, tmp_path: Path, is_hidden: bool
+) -> None:
+    make_due(workspace)
+    restored.look()
+    for file in home.iterdir():
+        (elsewhere / file.name).write_bytes(file.read_bytes())
+    go_back()
+    if is_hidden:
+        settings.OUIPOST_HOME = tmp_path / "new"
+        settings.OUIPOST_HOME.mkdir()
+        restored.look()
+
+    settings.OUIPOST_HOME = home
+    assert restored.look() is not None
+    Pause.objects.update(in_force=None, resumed_at=database_now())
+    settings.OUIPOST_HOME = elsewhere
+    assert restored.look() is None
+
+
+def test_a_day_on_which_nobody_worked_is_no_copy(workspace: Workspace, settings: Settings, elsewhere: Path) -> None:
+    make_due(workspace)
+    restored.look()
+    go_back()
+    mark = Mark.objects.get()
+    path = restored.path(mark.database)
+    path.write_text(mark.at.isoformat())
+
+    assert (restored.look(), restored.look()) == (None, None)
+    gap = Gap.objects.get()
+    assert (gap.since, gap.until > gap.since + A_DAY / 2) == (mark.at, True)
+    settings.OUIPOST_HOME = elsewhere
+    for noted in (gap.since, gap.until):  # by machines that were the last to work before it, and the first after it
+        (elsewhere / path.name).write_text(noted.isoformat())
+        assert restored.look() is None
+
+
+def test_gaps_are_kept_for_ninety_days() -> None:
+    restored.look()
+    for days in (89, 91):
+        at = database_now() - timedelta(days=days)
+        Gap.objects.create(since=at - A_DAY, until=at)
+    Mark.objects.update(at=database_now() - A_DAY, database="db_another")
+
+    restored.look()
+
+    assert Gap.objects.count() == 2
+    assert not Gap.objects.filter(until__lt=database_now() - timedelta(days=90)).exists()
 
 
 def test_its_pause_is_not_ended_by_the_command_while_nobody_has_asked_what_is_out(workspace: Workspace) -> None:
