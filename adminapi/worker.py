@@ -8,12 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import close_old_connections
-from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
 from accounts import calls, connecting, tokens
@@ -50,6 +49,11 @@ class Chore:
     work: Callable[[], object]
 
 
+def _at_present(work: Callable[[datetime], object]) -> Callable[[], object]:
+    """Tell a chore the time by the database, with whose rows it compares it: this machine's clock may be wrong."""
+    return lambda: work(database_now())
+
+
 CHORES = (
     Chore(name="note how far the database is", every=timedelta(seconds=10), work=restored.look),
     Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due),
@@ -60,19 +64,21 @@ CHORES = (
     Chore(name="go on with background work", every=timedelta(seconds=1), work=running.work_on_due),
     Chore(name="remove deleted workspaces", every=timedelta(seconds=5), work=workspaces.purge_deleted),
     Chore(name="write the use of keys", every=timedelta(seconds=30), work=usage.flush_shared),
-    Chore(name="forget old sign-ins", every=timedelta(hours=1), work=lambda: connecting.forget_old(timezone.now())),
-    Chore(name="forget old logins", every=timedelta(hours=1), work=lambda: logins.forget_old(timezone.now())),
-    Chore(name="forget old answers", every=timedelta(hours=1), work=lambda: idempotency.forget_old(timezone.now())),
-    Chore(name="follow time zones", every=timedelta(hours=1), work=lambda: schedules.follow_zones(timezone.now())),
+    Chore(name="forget old sign-ins", every=timedelta(hours=1), work=_at_present(connecting.forget_old)),
+    Chore(name="forget old logins", every=timedelta(hours=1), work=_at_present(logins.forget_old)),
+    Chore(name="forget old answers", every=timedelta(hours=1), work=_at_present(idempotency.forget_old)),
+    Chore(name="follow time zones", every=timedelta(hours=1), work=_at_present(schedules.follow_zones)),
     Chore(
-        name="find published posts", every=timedelta(hours=1), work=lambda: discovery.discover_all(now=database_now())
+        name="find published posts",
+        every=timedelta(hours=1),
+        work=_at_present(lambda now: discovery.discover_all(now=now)),
     ),
-    Chore(name="forget old numbers", every=timedelta(hours=1), work=lambda: numbers.forget_old(timezone.now())),
-    Chore(name="tell of accounts that end", every=timedelta(hours=1), work=lambda: expiring.tell(timezone.now())),
-    Chore(name="forget old deliveries", every=timedelta(hours=1), work=lambda: events.forget_old(timezone.now())),
-    Chore(name="forget old jobs", every=timedelta(hours=1), work=lambda: pruning.forget_old(timezone.now())),
-    Chore(name="forget old network calls", every=timedelta(hours=1), work=lambda: calls.forget_old(timezone.now())),
-    Chore(name="sweep orphaned files", every=timedelta(hours=1), work=files.sweep),
+    Chore(name="forget old numbers", every=timedelta(hours=1), work=_at_present(numbers.forget_old)),
+    Chore(name="tell of accounts that end", every=timedelta(hours=1), work=_at_present(expiring.tell)),
+    Chore(name="forget old deliveries", every=timedelta(hours=1), work=_at_present(events.forget_old)),
+    Chore(name="forget old jobs", every=timedelta(hours=1), work=_at_present(pruning.forget_old)),
+    Chore(name="forget old network calls", every=timedelta(hours=1), work=_at_present(calls.forget_old)),
+    Chore(name="sweep orphaned files", every=timedelta(hours=1), work=_at_present(files.sweep)),
 )
 
 

@@ -5,7 +5,7 @@ write after the claim names the fence; when it changes no row, the worker has lo
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -63,6 +63,12 @@ def database_now(using: str = "default") -> datetime:
         value = cursor.fetchone()[0]
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     return moment.replace(tzinfo=UTC)
+
+
+def database_clock() -> Callable[[], datetime]:
+    """Read the database's clock once, and return one that goes on from there by this process's monotonic clock."""
+    began, now = time.monotonic(), database_now()
+    return lambda: now + timedelta(seconds=time.monotonic() - began)
 
 
 def engine_time(seconds: float) -> timedelta:

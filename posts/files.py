@@ -12,7 +12,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
 
 from accounts.platforms import base
 from ouipost.errors import DomainError, InvalidInput
@@ -179,13 +178,13 @@ def _open(name: str) -> BinaryIO:
         raise storage.StorageUnavailable(reason=f"{name} is not there.") from error
 
 
-def sweep() -> int:
+def sweep(now: datetime) -> int:
     """Remove stored files that no row knows, an hour after they came, and tell of rows that have no file.
 
     Returns how many files went; raises StorageUnavailable.
     """
     removed = storage.sweep_orphans(_known, older_than=YOUNG)
-    _tell_lost(timezone.now() - YOUNG)
+    _tell_lost(now - YOUNG)
     return removed
 
 

@@ -142,6 +142,11 @@ class S3Files(S3Storage):
         return bool(super().exists(name))
 
     @_call
+    def get_modified_time(self, name: str) -> datetime:
+        modified: datetime = super().get_modified_time(name)
+        return modified
+
+    @_call
     def delete(self, name: str) -> None:
         self.client.delete_object(Bucket=self.bucket_name, Key=self._normalize_name(name))
 

@@ -17,7 +17,6 @@ from typing import Any, BinaryIO, Protocol, cast
 from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
-from django.utils import timezone
 
 from ouipost.errors import DomainError
 
@@ -219,11 +218,23 @@ def remove(*names: str) -> None:
 @_answering()
 def try_out(content: bytes) -> None:
     """Write, read and remove a file with this in it; raises StorageUnavailable."""
+    with _trial(content) as name, default_storage.open(name) as file:
+        if file.read() != content:
+            raise OSError("What was written was not there.")
+
+
+@_answering()
+def clock() -> datetime:
+    """Return the time by which the storage dates its files, as it dates a new one; raises StorageUnavailable."""
+    with _trial(b"") as name:
+        return default_storage.get_modified_time(name)
+
+
+@contextmanager
+def _trial(content: bytes) -> Iterator[str]:
     name = default_storage.save(f"{TRIALS}/{secrets.token_hex(16)}", ContentFile(content))
     try:
-        with default_storage.open(name) as file:
-            if file.read() != content:
-                raise OSError("What was written was not there.")
+        yield name
     finally:
         default_storage.delete(name)
 
@@ -232,9 +243,9 @@ def sweep_orphans(known: Callable[[list[str]], set[str]], *, older_than: timedel
     """Remove stored files that no row knows and that are older than this; returns how many.
 
     `known` is asked about some hundred names at a time, and returns those that rows have. The age leaves uploads alone
-    whose row is still to come. Raises StorageUnavailable.
+    whose row is still to come; it is told by the storage's own clock. Raises StorageUnavailable.
     """
-    now = now or timezone.now()
+    now = now or clock()
     removed = 0
     for folder in (MEDIA, THUMBNAILS):
         removed += _sweep(folder, known, before=now - older_than)

@@ -14,8 +14,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from django.db import DatabaseError, transaction
 from django.db.models import Q, Sum
-from django.utils import timezone
 
+from ouipost.claims import database_now
 from ouipost.flushing import Flusher
 from ouipost.redis import Unavailable
 from workspaces.counting import Batch, InProcess, InRedis, Source
@@ -119,7 +119,7 @@ def flush(source: Source) -> int:
     batch = source.take()
     if batch is None:
         return 0
-    write(batch, now=timezone.now())
+    write(batch, now=database_now())
     source.drop(batch.name)
     return batch.requests.total()
 

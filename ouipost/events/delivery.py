@@ -7,7 +7,7 @@ up itself alone: at most eight calls are out to it, and one to try where it has 
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Count
-from django.utils import timezone
 
 from ouipost import __version__, claims, traces
 from ouipost.claims import Claim, LostClaim, engine_time
@@ -53,6 +52,8 @@ class Job:
 
     claim: Claim
     delivery: Delivery = field(repr=False)
+    clock: Callable[[], datetime] = field(repr=False)
+    """The database's: receivers refuse what is signed with another time, and this machine's may be wrong."""
 
 
 class Deliverer(Engine[Job]):
@@ -81,14 +82,15 @@ class Deliverer(Engine[Job]):
 
 def claim_deliveries(limit: int) -> list[Job]:
     """Claim up to `limit` deliveries, the longest due first, to no webhook more than it may have in flight."""
-    held = {claim.pk: claim for claim in _claim(_choose(limit, now=claims.database_now()))}
+    clock = claims.database_clock()
+    held = {claim.pk: claim for claim in _claim(_choose(limit, now=clock()))}
     if not held:
         return []
     rows = list(Delivery.objects.select_related("message").filter(pk__in=held).order_by("due_at", "pk"))
     webhooks = Webhook.objects.in_bulk({row.webhook_id for row in rows})  # few, and each once
     for row in rows:
         row.webhook = webhooks[row.webhook_id]
-    return [Job(claim=held[row.pk], delivery=row) for row in rows]
+    return [Job(claim=held[row.pk], delivery=row, clock=clock) for row in rows]
 
 
 class Candidate(NamedTuple):
@@ -144,7 +146,7 @@ def _claim(pks: list[str]) -> list[Claim]:
 
 def deliver(job: Job) -> Report:
     """Send a delivery, unless its webhook was disabled meanwhile, and say what came of it."""
-    at, began = timezone.now(), time.monotonic()
+    at, began = job.clock(), time.monotonic()
     try:
         return _report(job, at, began, _send(job.delivery, at=at))
     except Disabled:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.utils import timezone
 from pytest_django import Settings
 
+from adminapi.management.commands import prune
 from analytics import pruning as numbers
 from analytics.models import AccountDay, DayTotal, HourTotal, InstallationDay, Snapshot, TargetDay, TargetNumbers
 from ouipost import pruning
@@ -21,7 +21,7 @@ AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def now(monkeypatch: pytest.MonkeyPatch) -> datetime:
-    monkeypatch.setattr(timezone, "now", lambda: NOW)
+    monkeypatch.setattr(prune, "database_now", lambda: NOW)
     return NOW
 
 

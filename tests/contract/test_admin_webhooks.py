@@ -10,13 +10,15 @@ import pytest
 import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django import Settings
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from ouipost import claims
 from ouipost.api.models import StoredAnswer
 from ouipost.claims import database_now
 from ouipost.crypto import CannotDecrypt, encrypt
-from ouipost.events import replays
+from ouipost.events import outbox, replays
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Replay, Webhook
@@ -550,8 +552,10 @@ def test_a_test_goes_to_one_that_is_not_active_too_and_a_failed_one_is_not_tried
 
 @pytest.mark.parametrize("hours", [None, 1, 24, 168])
 def test_both_secrets_sign_until_the_grace_is_over_and_the_new_one_alone_after(
-    workspace: Workspace, receiver: Receiver, hours: int | None
+    workspace: Workspace, receiver: Receiver, hours: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for module in (claims, outbox):
+        monkeypatch.setattr(module, "database_now", lambda using="default": timezone.now())
     body = {} if hours is None else {"grace_hours": hours}
     ends = at(MADE) + timedelta(hours=24 if hours is None else hours)
     with time_machine.travel(MADE, tick=False) as clock:

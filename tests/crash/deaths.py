@@ -29,11 +29,17 @@ MOMENTS_SECONDS = 0.04
 """Within so long after it was sent a request is dead that dies at a random moment: it takes about as long."""
 OLD_SECONDS = 7200
 """The sweep leaves alone what is younger than an hour."""
-SAY = "import json\nfrom django.db.models import Sum\nfrom posts import files\nfrom posts.models import Media, Post\n"
+SAY = """
+import json
+from django.db.models import Sum
+from ouipost.claims import database_now
+from posts import files
+from posts.models import Media, Post
+"""
 STORED = """
 rows = list(Media.objects.values_list("stored_name", "thumbnail_name", "size"))
 used = Media.objects.aggregate(used=Sum("size"))["used"] or 0
-print(json.dumps({"swept": files.sweep(), "rows": rows, "used": used}))
+print(json.dumps({"swept": files.sweep(database_now()), "rows": rows, "used": used}))
 """
 
 

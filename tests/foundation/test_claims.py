@@ -1,6 +1,7 @@
 """Due work is taken once: by condition, under a fence, for as long as a lease lasts."""
 
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,6 +43,21 @@ def make_work(workspace: Workspace, *, due: timedelta | None = timedelta(seconds
 def claim_one(lease: timedelta = LEASE) -> Claim:
     [held] = claim_due(SocialAccount.objects.all(), limit=1, lease=lease)
     return held
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("hours", [-6, 6])
+def test_the_clock_of_the_database_goes_on_whatever_this_machine_says(
+    monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    passed = time.monotonic
+
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=hours)), monkeypatch.context() as patch:
+        clock, first = claims.database_clock(), database_now()
+        patch.setattr(time, "monotonic", lambda: passed() + 60)
+        later = clock()
+
+    assert timedelta(seconds=55) < later - first < timedelta(seconds=65)
 
 
 def test_a_due_row_is_claimed_with_a_fence_and_a_lease(workspace: Workspace) -> None:

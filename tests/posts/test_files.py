@@ -12,6 +12,7 @@ from django.http import Http404
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
+from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
 from posts import counts, files, services, storage
@@ -221,7 +222,7 @@ def test_what_no_row_knows_is_swept_up_and_the_rest_stays(
 
     monkeypatch.setattr(storage, "sweep_orphans", sweep_orphans)
 
-    assert files.sweep() == 2
+    assert files.sweep(database_now()) == 2
 
 
 @pytest.mark.parametrize("kept", ["local", "s3"], indirect=True)
@@ -239,11 +240,11 @@ def test_a_file_that_is_lost_is_told_of_while_its_post_has_not_gone_out(
     for name in ("media/aa/other.jpg", names["draft"], "media/ee/other.jpg"):
         kept.put(name, age=timedelta(minutes=5), now=timezone.now())
 
-    files.sweep()
+    files.sweep(database_now())
     [told] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     kept.put(names["scheduled"], age=timedelta(0), now=timezone.now())
     caplog.clear()
-    files.sweep()
+    files.sweep(database_now())
 
     assert told.endswith(f": {names['scheduled']} of {posts['scheduled'].pk}")
     assert not caplog.records

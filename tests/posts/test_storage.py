@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
@@ -246,6 +247,31 @@ def test_the_sweep_passes_over_a_file_that_goes_meanwhile(root: Path, monkeypatc
     monkeypatch.setattr(storage.DurableFileStorage, "listdir", lambda self, folder: ([], ["gone.jpg"]))
 
     assert sweep_orphans(lambda names: set(), older_than=HOUR, now=now) == 0
+
+
+@pytest.mark.parametrize("wrong", [-6 * HOUR, 6 * HOUR])
+def test_the_sweep_goes_by_the_time_of_the_storage(root: Path, wrong: timedelta) -> None:
+    now, folder = timezone.now(), Folder(root)
+    folder.put("media/aa/young.jpg", age=HOUR / 2, now=now)
+    folder.put("media/aa/old.jpg", age=2 * HOUR, now=now)
+
+    with time_machine.travel(now + wrong):
+        removed = sweep_orphans(lambda names: set(), older_than=HOUR)
+
+    assert (removed, folder.names()) == (1, ["media/aa/young.jpg"])
+
+
+def test_the_storage_is_asked_for_its_time_and_nothing_stays_of_that(kept: Kept) -> None:
+    assert abs(storage.clock() - timezone.now()) < timedelta(seconds=10)
+    assert kept.names() == []
+
+
+def test_a_storage_that_is_away_tells_no_time(kept: Kept) -> None:
+    kept.put(NAME, age=HOUR, now=timezone.now())
+    kept.fail()
+
+    with pytest.raises(StorageUnavailable):
+        storage.clock()
 
 
 def test_an_empty_storage_has_no_orphans(kept: Kept) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+import time_machine
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -65,6 +66,22 @@ def test_a_change_is_told_once_signed_and_with_the_id_of_its_line_in_the_journal
     assert (call.headers["content-type"], call.headers["user-agent"][:17]) == ("application/json", "Oui-Post-Webhooks")
     delivery = Delivery.objects.get()
     assert (delivery.status, delivery.due_at, delivery.attempts) == ("delivered", None, 1)
+
+
+@pytest.mark.parametrize("hours", [-6, 6])
+def test_a_worker_whose_clock_is_wrong_signs_with_the_time_and_the_secrets_that_are_right(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post], hours: int
+) -> None:
+    write()
+    _, new = webhooks.rotate_secret(webhook, actor=SYSTEM, now=database_now(), grace=HOUR)
+
+    with time_machine.travel(timezone.now() + timedelta(hours=hours)):
+        deliver_due()
+
+    (call,) = receiver.calls
+    call.verify(SECRET)
+    call.verify(new)
+    assert abs(DeliveryAttempt.objects.get().at - database_now()) < timedelta(minutes=1)
 
 
 def test_what_is_rolled_back_is_told_to_nobody(webhook: Webhook, write: Callable[[], Post]) -> None:

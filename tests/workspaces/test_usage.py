@@ -8,10 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import OperationalError, connections
 from django.utils import timezone
 
 from ouipost import flushing
+from ouipost.claims import database_now
 from ouipost.redis import Unavailable
 from tests.conftest import ApiClient
 from tests.factories import make_key
@@ -58,6 +60,17 @@ def test_every_authenticated_request_is_counted(source: Source, settings: Any) -
 
     assert answers == [200, 403, 404, 403, 429, 401]
     assert rows() == {(key.pk, timezone.now().date()): 5}
+
+
+def test_a_machine_whose_clock_is_wrong_forgets_no_batch_too_early(source: Source) -> None:
+    _, secret = make_key()
+    UsageBatch.objects.create(pk="an earlier one", written_at=database_now())
+    ApiClient(secret).get("/api/platforms")
+
+    with time_machine.travel(timezone.now() + timedelta(days=30)):
+        assert usage.flush(source) == 1
+
+    assert UsageBatch.objects.filter(pk="an earlier one").exists()
 
 
 def test_what_is_not_written_yet_is_shown_as_well(source: Source) -> None:

@@ -3,10 +3,10 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.utils import timezone
 
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from adminapi.pruning import old
+from ouipost.claims import database_now
 from ouipost.pruning import Old
 
 
@@ -30,7 +30,7 @@ Always exits with 0."""
     def handle(self, *args: Any, **options: Any) -> None:
         self.is_quiet = options["json"]
         counts: dict[str, int] = {}
-        for each in old(timezone.now()):
+        for each in old(database_now()):
             counts[each.name] = each.rows.count()
             if counts[each.name] and options["dry_run"]:
                 self.say(f"Would remove {counts[each.name]} {each.name}.")
