@@ -36,21 +36,24 @@ def refresh_time(account: SocialAccount, *, now: datetime) -> datetime | None:
 
 
 def refresh_due(limit: int = 20) -> int:
-    """Refresh accounts whose time has come, one after the other; returns how many were taken.
+    """Refresh accounts whose time has come, one after the other, each once; returns how many were taken.
 
     Each is claimed right before its call, so that it has a whole lease for it.
     """
-    for taken in range(limit):
-        held = claims.claim_due(SocialAccount.objects.needing_refresh(), limit=1, lease=_lease())
+    taken: list[str] = []
+    while len(taken) < limit:
+        rows = SocialAccount.objects.needing_refresh().exclude(pk__in=taken)
+        held = claims.claim_due(rows, limit=1, lease=_lease())
         if not held:
-            return taken
+            break
+        taken.append(held[0].pk)
         try:
             _refresh(held[0])
         except Unavailable:
             continue  # its cause is in the log and in the account's health
         except Exception:  # one account that meets an error of ours must not keep the others waiting
             logger.exception("The tokens of %s were left to their lease", held[0].pk)
-    return limit
+    return len(taken)
 
 
 def _lease() -> timedelta:
@@ -135,7 +138,7 @@ def _ask(account: SocialAccount, claim: Claim, *, now: datetime) -> bool:
             return False
         logger.warning("Tokens of %s were not refreshed: %s", account.pk, error)
         unavailable = obstacle(error)
-        _try_again(unavailable, claim=claim, now=now)
+        _try_again(unavailable, claim=claim)
         raise unavailable from error
     return _keep(account, tokens, claim=claim, now=now)
 
@@ -160,9 +163,9 @@ def shown(error: Unavailable) -> dict[str, str]:
     return {"code": error.error_code, "message": error.message, "who_acts": str(error.acts)}
 
 
-def _try_again(error: Unavailable, *, claim: Claim, now: datetime) -> None:
-    """Let the next try wait; the lease goes on until then, so that nobody asks in the meantime."""
-    at = now + claims.engine_time(TRY_AGAIN_SECONDS)
+def _try_again(error: Unavailable, *, claim: Claim) -> None:
+    """Let the next try wait 30 s from now; the lease goes on until then, so that nobody asks in the meantime."""
+    at = claims.database_now() + claims.engine_time(TRY_AGAIN_SECONDS)
     claims.write(SocialAccount, claim, due_at=at, lease_until=at, last_error=shown(error))
 
 

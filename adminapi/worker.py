@@ -6,9 +6,10 @@ As many as you like may run.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -47,6 +48,8 @@ class Chore:
     name: str
     every: timedelta
     work: Callable[[], object]
+    calls_out: bool = False
+    """Whether it asks networks or the storage, which may hang: a worker has a thread of its own for it."""
 
 
 def _at_present(work: Callable[[datetime], object]) -> Callable[[], object]:
@@ -56,13 +59,13 @@ def _at_present(work: Callable[[datetime], object]) -> Callable[[], object]:
 
 CHORES = (
     Chore(name="note how far the database is", every=timedelta(seconds=10), work=restored.look),
-    Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due),
+    Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due, calls_out=True),
     Chore(name="settle kept answers", every=engine_time(10), work=answers.replay),
     Chore(name="seal the journal", every=timedelta(seconds=3), work=sealing.seal_new),
     Chore(name="care for webhooks that fail", every=timedelta(seconds=2), work=resting.care),
     Chore(name="replay events", every=timedelta(seconds=5), work=replays.work_on_due),
-    Chore(name="go on with background work", every=timedelta(seconds=1), work=running.work_on_due),
-    Chore(name="remove deleted workspaces", every=timedelta(seconds=5), work=workspaces.purge_deleted),
+    Chore(name="go on with background work", every=timedelta(seconds=1), work=running.work_on_due, calls_out=True),
+    Chore(name="remove deleted workspaces", every=timedelta(seconds=5), work=workspaces.purge_deleted, calls_out=True),
     Chore(name="write the use of keys", every=timedelta(seconds=30), work=usage.flush_shared),
     Chore(name="forget old sign-ins", every=timedelta(hours=1), work=_at_present(connecting.forget_old)),
     Chore(name="forget old logins", every=timedelta(hours=1), work=_at_present(logins.forget_old)),
@@ -78,7 +81,7 @@ CHORES = (
     Chore(name="forget old deliveries", every=timedelta(hours=1), work=_at_present(events.forget_old)),
     Chore(name="forget old jobs", every=timedelta(hours=1), work=_at_present(pruning.forget_old)),
     Chore(name="forget old network calls", every=timedelta(hours=1), work=_at_present(calls.forget_old)),
-    Chore(name="sweep orphaned files", every=timedelta(hours=1), work=_at_present(files.sweep)),
+    Chore(name="sweep orphaned files", every=timedelta(hours=1), work=_at_present(files.sweep), calls_out=True),
 )
 
 
@@ -105,18 +108,25 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop`, then let what is in flight end, up to 45 s."""
-        works = [self._do_chores, *(engine.run for engine in self._others)]
+        works = [*self._chores(), *(engine.run for engine in self._others)]
         beside = [threading.Thread(target=work, daemon=True) for work in works]
         for thread in beside:
             thread.start()
         self._heart.start()
         self._publisher.run()
         self._heart.stop(seconds=STOP_SECONDS)
+        ends = time.monotonic() + STOP_SECONDS
         for thread in beside:
-            thread.join(timeout=STOP_SECONDS)
+            thread.join(timeout=max(0, ends - time.monotonic()))
 
-    def _do_chores(self) -> None:
-        due = {chore: time.monotonic() for chore in CHORES}
+    def _chores(self) -> list[Callable[[], None]]:
+        """Return the work of each thread that does chores: one for each that calls out, and one for all others."""
+        alone = [[chore] for chore in CHORES if chore.calls_out]
+        together = [chore for chore in CHORES if not chore.calls_out]
+        return [partial(self._do_chores, chores) for chores in (together, *alone)]
+
+    def _do_chores(self, chores: Sequence[Chore]) -> None:
+        due = {chore: time.monotonic() for chore in chores}
         while not self._stopping.wait(TICK_SECONDS):
             for chore in [chore for chore, at in due.items() if at <= time.monotonic()]:
                 due[chore] = time.monotonic() + chore.every.total_seconds()

@@ -247,6 +247,40 @@ def test_what_the_owner_cannot_mend_is_tried_again_and_its_cause_shown(
     assert row.last_error == {"code": cause[0], "message": "No.", "who_acts": cause[1]}
 
 
+def test_the_wait_for_the_next_try_begins_when_the_call_is_over(workspace: Workspace, network: FakeNetwork) -> None:
+    make_due(workspace)
+    ended: list[datetime] = []
+
+    def hang() -> Tokens:
+        time.sleep(0.1)
+        ended.append(database_now())
+        raise Unknown("The network gave no whole answer.")
+
+    network.refreshed = hang
+    refresh_due()
+
+    row = SocialAccount.objects.get()
+    assert row.due_at is not None
+    assert row.due_at >= ended[0] + timedelta(seconds=30)
+    assert row.lease_until == row.due_at
+
+
+def test_an_account_that_is_due_again_at_once_is_not_taken_twice_in_a_run(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    hanging = make_due(workspace, "1", due_at=database_now() - HOUR)
+    make_due(workspace, "2")
+
+    def hang_past_the_lease() -> Tokens:
+        SocialAccount.objects.filter(pk=hanging.pk).update(lease_until=database_now() - MINUTE)
+        raise ZeroDivisionError("bug")
+
+    network.refreshed = hang_past_the_lease
+
+    assert refresh_due() == 2
+    assert [remote_id for _, remote_id, _ in network.calls] == ["1", "2"]
+
+
 @pytest.mark.parametrize(("error", "cause"), TRY_AGAIN, ids=lambda value: type(value).__name__)
 def test_who_needs_the_token_now_is_told_the_cause(
     workspace: Workspace, network: FakeNetwork, error: Exception, cause: tuple[str, str]

@@ -1,0 +1,61 @@
+"""The worker without Celery: what hangs in one of its chores holds up no other."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from pytest_django import Settings
+
+from adminapi import worker
+from adminapi.worker import CHORES, Chore, Worker
+from tests.foundation.threads import PATIENCE_SECONDS, wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+CALL_OUT = ["refresh tokens", "go on with background work", "remove deleted workspaces", "sweep orphaned files"]
+
+
+@contextmanager
+def working() -> Iterator[None]:
+    """Let a worker work meanwhile, in a thread."""
+    busy = Worker(1)
+
+    def run() -> None:
+        try:
+            busy.run()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        busy.stop()
+        thread.join(PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("name", CALL_OUT)
+def test_a_chore_that_waits_for_others_holds_up_no_other_chore(
+    name: str, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.DELIVERY_THREADS = settings.SYNC_THREADS = 0
+    done: Counter[str] = Counter()
+    they_answer = threading.Event()
+
+    def pretend(chore: Chore) -> Chore:
+        hangs = chore.name == name
+        return replace(
+            chore, every=timedelta(0), work=lambda: they_answer.wait() if hangs else done.update([chore.name])
+        )
+
+    monkeypatch.setattr(worker, "CHORES", tuple(pretend(chore) for chore in CHORES))
+    with working():
+        try:
+            wait_until(lambda: all(done[chore.name] >= 2 for chore in CHORES if chore.name != name))
+        finally:
+            they_answer.set()
