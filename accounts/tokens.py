@@ -1,9 +1,10 @@
 """Token care: refreshed ahead of their end, one refresh at a time per account, and never lost."""
 
 import logging
+import time
 from datetime import datetime, timedelta
 
-from django.db import close_old_connections, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.db.models import Q
 from structlog.contextvars import bound_contextvars
 
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 LEAST_AHEAD, MOST_AHEAD = timedelta(minutes=30), timedelta(days=7)
 TRY_AGAIN_SECONDS = 30
 LEASE_SECONDS = 60
+KEEP_AGAIN_SECONDS = 0.5
 STALE_WITHIN = timedelta(seconds=30)
 
 
@@ -170,19 +172,31 @@ def _try_again(error: Unavailable, *, claim: Claim) -> None:
 
 
 def _keep(account: SocialAccount, tokens: Tokens, *, claim: Claim, now: datetime) -> bool:
-    """Store new tokens; an account that cannot be read stays in `error`, for they do not mend that."""
+    """Store new tokens; an account that cannot be read stays in `error`, for they do not mend that.
+
+    While the database is away it is tried again until the lease is over, up to 60 s. Where it stays away longer, or the
+    process ends before that, they are lost: where each works once, the next refresh expires the account.
+    """
     account.seal(tokens)
     well = {} if account.status == AccountStatus.ERROR else {"status": AccountStatus.ACTIVE, "last_error": None}
-    return claims.release(
-        SocialAccount,
-        claim,
-        access_token=account.access_token,
-        refresh_token=account.refresh_token,
-        access_expires_at=account.access_expires_at,
-        expires_at=account.expires_at,
-        due_at=refresh_time(account, now=now),
-        **well,
-    )
+    while True:
+        try:
+            return claims.release(
+                SocialAccount,
+                claim,
+                access_token=account.access_token,
+                refresh_token=account.refresh_token,
+                access_expires_at=account.access_expires_at,
+                expires_at=account.expires_at,
+                due_at=refresh_time(account, now=now),
+                **well,
+            )
+        except (OperationalError, InterfaceError):
+            if claim.seconds_left <= 0:
+                logger.exception("The new tokens of %s could not be stored: they are lost", account.pk)
+                raise
+        close_old_connections()
+        time.sleep(KEEP_AGAIN_SECONDS)
 
 
 @transaction.atomic

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from django.db import InterfaceError, OperationalError, connection, connections
 from pytest_django import Settings
 
-from accounts import connecting, registry, services
+from accounts import connecting, registry, services, tokens
 from accounts.models import SocialAccount
 from accounts.platforms.base import (
     AuthExpired,
@@ -23,6 +24,7 @@ from accounts.platforms.base import (
 )
 from accounts.session import NetworkSession
 from accounts.tokens import expire, is_stale, refresh_due, refresh_now, refresh_time
+from ouipost import claims
 from ouipost.claims import claim_due, database_now
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
@@ -375,6 +377,92 @@ def test_an_account_that_meets_an_error_of_ours_holds_up_no_other(
     assert (held_tokens(bad)[0], held_tokens(good)[0]) == ("old-access", "new-access")
     assert f"The tokens of {bad.pk} were left to their lease" in caplog.text
     assert refresh_due() == 0
+
+
+AWAY_ERRORS = [OperationalError(2013, "Lost connection"), OperationalError(1205, "Lock wait"), InterfaceError(0, "")]
+
+
+def fail_to_store(monkeypatch: pytest.MonkeyPatch, *errors: Exception, meanwhile: Callable[[], object]) -> None:
+    """Let the database fail with each of these errors when a row is given back, and be well again after them."""
+    left, release = list(errors), claims.release
+
+    def away(*given: Any, **values: Any) -> bool:
+        if left:
+            meanwhile()
+            raise left.pop(0)
+        return release(*given, **values)
+
+    monkeypatch.setattr(claims, "release", away)
+    monkeypatch.setattr(tokens, "KEEP_AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr(tokens, "close_old_connections", lambda: None)  # the test's own is in a transaction
+
+
+@pytest.mark.parametrize("error", AWAY_ERRORS, ids=["lost", "locked", "closed"])
+def test_new_tokens_are_stored_as_soon_as_the_database_is_there_again(
+    workspace: Workspace, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    account = make_due(workspace)
+    network.refreshed = NEW_PAIR
+    fail_to_store(monkeypatch, error, error, meanwhile=lambda: None)
+
+    assert refresh_now(account)
+
+    assert held_tokens(account) == ("new-access", "new-refresh")
+    assert network.calls == [("refresh", "1001", "old-refresh")]
+
+
+def test_new_tokens_that_come_to_be_stored_too_late_replace_no_newer_ones(
+    workspace: Workspace, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = make_due(workspace)
+    network.refreshed = NEW_PAIR
+
+    def another_worker_claims() -> None:
+        SocialAccount.objects.update(lease_until=database_now() - MINUTE)
+        claim_due(SocialAccount.objects.all(), limit=1, lease=MINUTE)
+
+    fail_to_store(monkeypatch, AWAY_ERRORS[0], meanwhile=another_worker_claims)
+
+    assert not refresh_now(account)
+    assert held_tokens(account) == ("old-access", "old-refresh")
+
+
+def test_new_tokens_are_given_up_with_the_lease(
+    workspace: Workspace,
+    network: FakeNetwork,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings.ENGINE_SPEED = 300
+    account, began = make_due(workspace), time.monotonic()
+    fail_to_store(monkeypatch, *AWAY_ERRORS[:1] * 10_000, meanwhile=lambda: None)
+
+    with pytest.raises(OperationalError):
+        refresh_now(account)
+
+    assert 0.2 <= time.monotonic() - began < PATIENCE_SECONDS
+    assert f"The new tokens of {account.pk} could not be stored: they are lost" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite has no connection that could be lost")
+def test_new_tokens_are_stored_over_another_connection_where_theirs_was_lost(network: FakeNetwork) -> None:
+    account = make_due(make_workspace())
+
+    def lose_the_connection() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT CONNECTION_ID()")
+            [number] = cursor.fetchone()
+        other = connections.create_connection("default")
+        with other.cursor() as cursor:
+            cursor.execute("KILL %s", [number])
+        other.close()
+
+    during_the_refresh(network, lose_the_connection)
+
+    assert refresh_due() == 1
+    assert held_tokens(account) == ("new-access", "new-refresh")
 
 
 def test_an_account_can_be_refreshed_out_of_turn(workspace: Workspace, network: FakeNetwork) -> None:
