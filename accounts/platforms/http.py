@@ -5,7 +5,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -13,6 +13,8 @@ from accounts.platforms.base import Answer, Connector, PlatformError, Session, U
 from ouipost.phrases import Phrase
 
 LONGEST_WAIT = 86_400.0
+LONGEST_LIFE = timedelta(days=400)
+"""Of a token: the networks give 365 days at most."""
 LONGEST_MESSAGE = 500
 MOST_PAGES = 10
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -114,6 +116,11 @@ def reset_after(answer: Answer, header: str) -> float | None:
 def sane_wait(seconds: float) -> float | None:
     """Return a wait of at most a day, None for one that is no time at all."""
     return min(seconds, LONGEST_WAIT) if seconds > 0 else None
+
+
+def sane_end(ends: datetime, *, now: datetime) -> datetime | None:
+    """Return when a token ends, None where that is over already or more than 400 days ahead: it makes no sense."""
+    return ends if now < ends <= now + LONGEST_LIFE else None
 
 
 def call_visible(

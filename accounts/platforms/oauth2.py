@@ -22,7 +22,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said
+from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said, sane_end
 from ouipost.phrases import Phrase
 
 OPERATOR_ERRORS = {"invalid_client", "unauthorized_client", "invalid_scope", "unsupported_grant_type"}
@@ -127,6 +127,6 @@ def _after(now: datetime, seconds: Any) -> datetime | None:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float | str):
         return None
     try:
-        return now + timedelta(seconds=float(seconds))
+        return sane_end(now + timedelta(seconds=float(seconds)), now=now)
     except (ValueError, OverflowError):
         return None

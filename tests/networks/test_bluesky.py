@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import jwt
@@ -899,6 +900,15 @@ class TestSigningIn:
         candidates = self.sign_in(login, self.profile(login, "https://my.example:8443"), service="my.example:8443")
 
         assert candidates[0].metadata == {"service": "https://my.example:8443"}
+
+    @pytest.mark.parametrize("ends", [later(seconds=-5), later(days=401)], ids=["over already", "in years"])
+    def test_an_end_that_makes_no_sense_is_none(self, ends: datetime) -> None:
+        absurd = token(exp=int(ends.timestamp()))
+        login = self.session(accessJwt=absurd, refreshJwt=absurd)
+
+        candidates = self.sign_in(login, self.profile(login))
+
+        assert (candidates[0].tokens.access_expires_at, candidates[0].tokens.ends_at) == (None, None)
 
     def test_tokens_that_are_no_jwt_have_no_known_end(self) -> None:
         login = self.session(accessJwt="h.p.s", refreshJwt=token(exp="never"))

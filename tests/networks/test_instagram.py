@@ -323,6 +323,14 @@ class TestInstagram(ContainerCase):
         with pytest.raises(Unavailable):
             self.exchange(FakeSession(replace(self.exchange_calls[0], gets=make_answer(503))))
 
+    @pytest.mark.parametrize("expires_in", [None, 1_785_400_000, 0])
+    def test_a_token_whose_lifetime_makes_no_sense_is_renewed_in_time_all_the_same(self, expires_in: Any) -> None:
+        answer = make_answer(200, {"access_token": "TOKEN_2", "token_type": "bearer", "expires_in": expires_in})
+
+        tokens = self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=answer)), self.account, now=NOW)
+
+        assert tokens == self.refreshed
+
     def test_a_token_that_is_over_cannot_be_renewed(self) -> None:
         with pytest.raises(AuthExpired):
             self.connector.refresh(

@@ -321,7 +321,7 @@ class TestTwitter(LookCase, OAuth2Case):
 
         assert tokens == self.refreshed
 
-    @pytest.mark.parametrize("expires_in", [None, True, "soon", [], 1e300])
+    @pytest.mark.parametrize("expires_in", [None, True, "soon", [], 1e300, "nan", 1_785_400_000, 0, -5])
     def test_a_lifetime_that_makes_no_sense_is_none(self, expires_in: Any) -> None:
         answer = make_answer(200, TOKENS | {"expires_in": expires_in})
 

@@ -91,7 +91,7 @@ class Bluesky(PasswordConnector):
             given = self.call(session, "POST", xrpc(service, "com.atproto.server.createSession"), json=login)
         except AuthExpired as error:
             raise bluesky_api.refused_login(error) from error
-        tokens, did = session_tokens(given), dig_text(given, "did")
+        tokens, did = session_tokens(given, now=now), dig_text(given, "did")
         pds = home_server(given) or service
         account = Account(
             remote_id=did,
@@ -104,7 +104,7 @@ class Bluesky(PasswordConnector):
 
     def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
         url = xrpc(service_of(account), "com.atproto.server.refreshSession")
-        return session_tokens(self.call(session, "POST", url, headers=bearer(account.refresh_token)))
+        return session_tokens(self.call(session, "POST", url, headers=bearer(account.refresh_token)), now=now)
 
     def revoke(self, session: Session, account: Account) -> None:
         url = xrpc(service_of(account), "com.atproto.server.deleteSession")

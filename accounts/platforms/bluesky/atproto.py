@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import jwt
 
 from accounts.platforms.base import Rejected, Tokens, Unknown
-from accounts.platforms.http import dig_list, dig_text
+from accounts.platforms.http import dig_list, dig_text, sane_end
 from accounts.platforms.text import Span
 from ouipost.phrases import Phrase
 
@@ -41,21 +41,24 @@ def record_key(now: datetime) -> str:
     return "".join(KEY_ALPHABET[number >> shift & 31] for shift in range(60, -1, -5))
 
 
-def session_tokens(given: Any) -> Tokens:
+def session_tokens(given: Any, *, now: datetime) -> Tokens:
     """Return the tokens of a new session; raises Unknown where the answer holds none."""
     access, refresh = dig_text(given, "accessJwt"), dig_text(given, "refreshJwt")
     if not (access and refresh and dig_text(given, "did")):
         raise Unknown(Phrase("Bluesky answered the sign-in without a session."))
     return Tokens(
-        access_token=access, refresh_token=refresh, access_expires_at=_end_of(access), ends_at=_end_of(refresh)
+        access_token=access,
+        refresh_token=refresh,
+        access_expires_at=_end_of(access, now=now),
+        ends_at=_end_of(refresh, now=now),
     )
 
 
-def _end_of(token: str) -> datetime | None:
+def _end_of(token: str, *, now: datetime) -> datetime | None:
     """Read, not verified: the token is the server's own, and only for it."""
     try:
         claims = jwt.decode(token, options={"verify_signature": False, "verify_exp": False})
-        return datetime.fromtimestamp(claims["exp"], UTC)
+        return sane_end(datetime.fromtimestamp(claims["exp"], UTC), now=now)
     except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, OverflowError):
         return None
 

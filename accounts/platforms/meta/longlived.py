@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from accounts.platforms.base import Account, AuthExpired, Rejected, Session, Tokens, Unavailable, WhoActs
@@ -12,6 +12,7 @@ from ouipost.phrases import Phrase
 AFTER_A_CODE = "#_"
 """Both networks put it behind the code in the address that they send the person back to."""
 TOO_YOUNG_WAIT = 3600.0
+LIFE = timedelta(days=60)
 
 
 class LongLivedTokens(OAuth2Connector):
@@ -51,4 +52,5 @@ class LongLivedTokens(OAuth2Connector):
     def _longer(self, session: Session, path: str, verb: str, fields: Mapping[str, Any], *, now: datetime) -> Tokens:
         params = {"grant_type": f"{self.grant_prefix}_{verb}_token", **fields}
         given = self.tokens(self.call(session, "GET", f"{self.token_host}/{path}", params=params), now=now)
-        return replace(given, refresh_token=given.access_token)
+        ends = given.access_expires_at or now + LIFE  # without an end nobody would renew it, and afterwards nobody can
+        return replace(given, refresh_token=given.access_token, access_expires_at=ends)
