@@ -49,3 +49,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 if settings.SIMULATOR:
     urlpatterns.append(path("sandbox/", include("ouipost.simulator.urls")))
+
+handler403 = "adminapi.console.refusals.forbidden"
+handler404 = "adminapi.console.refusals.not_found"

@@ -1,0 +1,31 @@
+"""What the console shows to staff in place of a page: that there is none, or that they may not see it."""
+
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.views import defaults
+
+from adminapi.console.pages import show
+from adminapi.middleware import CONSOLE
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 404, in the console's frame where staff asks for one of its pages."""
+    if not _is_staffs(request):
+        return defaults.page_not_found(request, exception)
+    told = _("What you look for was removed, or belongs to a workspace that you are no member of.")
+    return show(request, "refused.html", title=_("Not found"), told=told, status=HTTPStatus.NOT_FOUND)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 403, in the console's frame where staff asks for one of its pages."""
+    if not _is_staffs(request):
+        return defaults.permission_denied(request, exception)
+    told = _("You have no permission for this page. An administrator can give it to you.")
+    return show(request, "refused.html", title=_("Not for you"), told=told, status=HTTPStatus.FORBIDDEN)
+
+
+def _is_staffs(request: HttpRequest) -> bool:
+    user = getattr(request, "user", None)  # not there yet where a middleware refused
+    return request.path.startswith(CONSOLE) and user is not None and user.is_active and user.is_staff

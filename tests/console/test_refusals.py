@@ -1,0 +1,33 @@
+"""Who asks the console for what is not there, or not theirs, is told so in its frame and finds the way back."""
+
+import pytest
+from django.test import Client
+
+from tests.factories import make_user
+from workspaces.models import Role
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("/console/posts/post/post_nope/change/", 404, "belongs to a workspace that you are no member of"),
+        ("/console/nowhere/", 404, "belongs to a workspace that you are no member of"),
+        ("/console/pauses/", 403, "An administrator can give it to you."),
+    ],
+)
+def test_staff_is_told_in_the_consoles_frame(path: str, status: int, told: str) -> None:
+    browser = Client()
+    browser.force_login(make_user(role=Role.EDITOR, permissions=["posts.view", "posts.manage"]))
+
+    answer = browser.get(path)
+
+    page = answer.content.decode()
+    assert (answer.status_code, told in page, 'href="/console/"' in page) == (status, True, True)
+
+
+def test_a_stranger_is_told_nothing_of_the_console() -> None:
+    answer = Client().get("/nowhere")
+
+    assert (answer.status_code, b"Open the overview" in answer.content) == (404, False)
