@@ -130,7 +130,7 @@ class Post(models.Model):
 class PostCount(models.Model):
     """How many posts a workspace has; one without a row has to be counted. `posts.counts` keeps it."""
 
-    workspace = models.OneToOneField(Workspace, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    workspace = models.OneToOneField(Workspace, primary_key=True, on_delete=models.CASCADE, related_name="post_count")
     total = models.BigIntegerField()
 
     def __str__(self) -> str:

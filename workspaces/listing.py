@@ -1,6 +1,6 @@
 """Workspaces with their numbers, whatever their size, in one query."""
 
-from django.db.models import Count, IntegerField, OuterRef, Q, Subquery
+from django.db.models import Count, F, IntegerField, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
 from workspaces.models import Workspace, WorkspaceQuerySet
@@ -10,7 +10,7 @@ def with_counts(workspaces: WorkspaceQuerySet) -> WorkspaceQuerySet:
     """Add accounts_count, posts_count and members_count."""
     return workspaces.annotate(
         accounts_count=count("accounts", Q(disconnected_at=None)),
-        posts_count=count("posts"),
+        posts_count=count_posts(),
         members_count=count("memberships"),
     )
 
@@ -18,10 +18,15 @@ def with_counts(workspaces: WorkspaceQuerySet) -> WorkspaceQuerySet:
 def with_stats(workspaces: WorkspaceQuerySet) -> WorkspaceQuerySet:
     """Add the numbers of one workspace's own page."""
     return workspaces.annotate(
-        posts_count=count("posts"),
+        posts_count=count_posts(),
         scheduled_count=count("posts", Q(status="scheduled")),
         published_count=count("posts", Q(status="published")),
     )
+
+
+def count_posts() -> Coalesce:
+    """Take the number of posts that is kept for a workspace; where there is none yet, count them."""
+    return Coalesce(F("post_count__total"), count("posts"))
 
 
 def count(relation: str, condition: Q | None = None) -> Coalesce:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
+from posts.models import PostCount
 from tests.factories import NOW, make_account, make_post, make_user, make_workspace
 from workspaces.listing import with_counts, with_stats
 from workspaces.models import Membership, Workspace
@@ -42,3 +43,10 @@ def test_stats_count_by_status(bakery: Workspace, django_assert_num_queries: Dja
         row = counted.values_list("posts_count", "scheduled_count", "published_count").get()
 
     assert row == (3, 1, 1)
+
+
+@pytest.mark.parametrize("add", [with_counts, with_stats])
+def test_a_number_of_posts_that_is_kept_is_not_counted_again(add: Any, bakery: Workspace) -> None:
+    PostCount.objects.create(workspace=bakery, total=5000)
+
+    assert add(Workspace.objects.all()).values_list("posts_count").get() == (5000,)
