@@ -137,13 +137,13 @@ def _video(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
 
 
 def _codecs(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
-    for what, codec, taken in (
-        (ONE_OF["video"], media.video_codec, limits.video_codecs),
-        (Phrase("audio"), media.audio_codec, limits.audio_codecs),
+    for rule, what, codec, taken in (
+        ("video_codec_unsupported", ONE_OF["video"], media.video_codec, limits.video_codecs),
+        ("audio_codec_unsupported", Phrase("audio"), media.audio_codec, limits.audio_codecs),
     ):
         if codec and taken and codec not in taken:
             yield Issue(
-                rule=f"{what}_codec_unsupported",
+                rule=rule,
                 field=field,
                 message=Phrase("This network doesn't take videos whose {what} is {codec}.", what=what, codec=codec),
                 limit=list(taken),

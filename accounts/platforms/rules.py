@@ -48,7 +48,7 @@ def check_type(content: Content, known: tuple[str, ...]) -> Iterator[Issue]:
 def _text(content: Content, limits: Limits) -> Iterator[Issue]:
     yield from _length(content.text, limits, "content", Phrase("The text"))
     if found := sorted(set(limits.forbidden_characters) & set(content.text)):
-        yield _forbidden("content", Phrase("text"), found)
+        yield _forbidden("text_forbidden_characters", "content", Phrase("text"), found)
     for rule, what, spans, most in (
         ("too_many_hashtags", Phrase("hashtags"), find_hashtags(content.text), limits.max_hashtags),
         ("too_many_mentions", Phrase("mentions"), find_names(content.text), limits.max_mentions),
@@ -101,13 +101,13 @@ def _title(content: Content, limits: Limits) -> Iterator[Issue]:
         told = Phrase("The title has {count} characters", count=count)
         yield above("title_too_long", "title", told, limits.max_title_characters, count)
     if found := sorted(set(limits.forbidden_characters) & set(content.title)):
-        yield _forbidden("title", Phrase("title"), found)
+        yield _forbidden("title_forbidden_characters", "title", Phrase("title"), found)
 
 
-def _forbidden(field: str, what: str, found: list[str]) -> Issue:
+def _forbidden(rule: str, field: str, what: str, found: list[str]) -> Issue:
     shown = both(found)
     return Issue(
-        rule=f"{what}_forbidden_characters",
+        rule=rule,
         field=field,
         message=Phrase("The {what} has {shown}, which this network does not take.", what=what, shown=shown),
         actual="".join(found),

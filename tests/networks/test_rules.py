@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.platforms import file_rules, rules
 from accounts.platforms.base import Content, Issue, Limits, Option
 from accounts.platforms.rules import check, check_type
+from ouipost.phrases import Phrase
 from tests.networks.platform_case import make_document, make_image, make_video
 
 LIMITS = Limits(
@@ -229,6 +231,30 @@ def test_a_title_may_be_needed_and_must_be_clean() -> None:
 
     assert broken(Content(text="a", title=" "), limits) == ["title_required"]
     assert broken(Content(text="a", title="a>"), limits) == ["title_forbidden_characters"]
+
+
+def test_codes_stay_when_a_wording_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reworded(template: str, /, **values: Any) -> Phrase:
+        return Phrase(f"{template}, in other words", **values)
+
+    monkeypatch.setattr(rules, "Phrase", reworded)
+    monkeypatch.setattr(file_rules, "Phrase", reworded)
+    monkeypatch.setattr(file_rules, "ONE_OF", {"video": reworded("film")})
+    limits = replace(
+        LIMITS,
+        forbidden_characters="<",
+        max_videos=1,
+        video_codecs=("h264",),
+        audio_codecs=("aac",),
+    )
+    video = make_video(video_codec="hevc", audio_codec="mp3")
+
+    assert broken(Content(text="a<", title="a<", media=(video,)), limits) == [
+        "text_forbidden_characters",
+        "title_forbidden_characters",
+        "video_codec_unsupported",
+        "audio_codec_unsupported",
+    ]
 
 
 OPTIONS = replace(
