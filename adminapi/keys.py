@@ -1,6 +1,7 @@
 """/admin/keys."""
 
 from collections.abc import Collection, Mapping
+from datetime import UTC
 from typing import Any
 
 from django.db.models import QuerySet
@@ -20,16 +21,14 @@ from ouipost.phrases import Phrase
 from workspaces import keys
 from workspaces.models import ApiKey, KeyMode, Mode, Tier, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
-from workspaces.usage import Usage, usage_of
-
-UNUSED = Usage(requests_today=0, requests_this_month=0)
+from workspaces.usage import Use, used_since
 
 
-class UsageSerializer(serializers.Serializer[Usage]):
+class UsageSerializer(serializers.Serializer[Use]):
     """How often a key was used, by days in UTC."""
 
-    requests_today = serializers.IntegerField()
-    requests_this_month = serializers.IntegerField()
+    requests_today = serializers.IntegerField(source="today")
+    requests_this_month = serializers.IntegerField(source="in_all")
 
 
 class KeySerializer(serializers.ModelSerializer[ApiKey]):
@@ -159,11 +158,11 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
 
 
 def _with_usage(found: Any) -> list[Any]:
-    """Return keys with how often each was used."""
-    rows = list(found)
-    usage = usage_of([key.pk for key in rows], now=timezone.now())
+    """Return keys with how often each was used, today and in this month."""
+    rows, today = list(found), timezone.now().astimezone(UTC).date()
+    used = used_since(today.replace(day=1), today, key_ids=[key.pk for key in rows])
     for key in rows:
-        key.usage = usage.get(key.pk, UNUSED)
+        key.usage = used[key.pk]
     return rows
 
 

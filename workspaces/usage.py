@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db import DatabaseError, transaction
 from django.db.models import Q, Sum
@@ -18,6 +18,7 @@ from django.db.models import Q, Sum
 from ouipost.claims import database_now
 from ouipost.flushing import Flusher
 from ouipost.redis import Unavailable
+from ouipost.rows import add_each
 from workspaces.counting import Batch, InProcess, InRedis, Source
 from workspaces.models import ApiKey, KeyUsage, UsageBatch
 
@@ -30,32 +31,6 @@ ROWS = 500
 IN_PROCESS = InProcess()
 IN_REDIS = InRedis()
 SOURCES: tuple[Source, ...] = (IN_PROCESS, IN_REDIS)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Usage:
-    """The requests of a key, on days in UTC."""
-
-    requests_today: int
-    requests_this_month: int
-
-
-def usage_of(key_ids: Iterable[str], *, now: datetime) -> dict[str, Usage]:
-    """Return the usage of each of these keys, counting what Redis or this process has and did not write yet."""
-    today, wanted = now.astimezone(UTC).date(), set(key_ids)
-    first = today.replace(day=1)
-    days: Counter[str] = Counter()
-    months: Counter[str] = Counter()
-    for batch in _unwritten():
-        for (key, day), requests in batch.requests.items():
-            days[key] += requests if day == today else 0
-            months[key] += requests if first <= day <= today else 0
-    rows = KeyUsage.objects.filter(key__in=wanted, day__range=(first, today)).order_by().values_list("key")
-    of_today = Sum("requests", filter=Q(day=today), default=0)
-    for key, by_month, by_day in rows.annotate(by_month=Sum("requests"), by_day=of_today):
-        days[key] += int(by_day)
-        months[key] += int(by_month)
-    return {key: Usage(requests_today=days[key], requests_this_month=months[key]) for key in wanted}
 
 
 def requests_by_day(first: date, last: date, *, key_ids: Iterable[str] | None = None) -> dict[date, int]:
@@ -81,18 +56,19 @@ class Use:
 
 
 def used_since(first: date, today: date, *, key_ids: Iterable[str]) -> dict[str, Use]:
-    """Return the use of each of these keys from the first day to today, in UTC."""
+    """Return the use of each of these keys from the first day to today, in UTC, with what is not written yet."""
     wanted = set(key_ids)
     days, totals = Counter[str](), Counter[str]()
-    rows = KeyUsage.objects.filter(key__in=wanted, day__range=(first, today)).order_by().values_list("key")
-    of_today = Sum("requests", filter=Q(day=today), default=0)
-    for key, in_all, by_day in rows.annotate(in_all=Sum("requests"), by_day=of_today):
-        days[key], totals[key] = int(by_day), int(in_all)
     for batch in _unwritten():
         for (key, day), requests in batch.requests.items():
             if first <= day <= today:
                 days[key] += requests if day == today else 0
                 totals[key] += requests
+    rows = KeyUsage.objects.filter(key__in=wanted, day__range=(first, today)).order_by().values_list("key")
+    of_today = Sum("requests", filter=Q(day=today), default=0)
+    for key, in_all, by_day in rows.annotate(in_all=Sum("requests"), by_day=of_today):
+        days[key] += int(by_day)
+        totals[key] += int(in_all)
     return {key: Use(today=days[key], in_all=totals[key]) for key in wanted}
 
 
@@ -132,19 +108,13 @@ def write(batch: Batch, *, now: datetime) -> None:
         return
     UsageBatch.objects.filter(written_at__lt=now - NAMES_KEPT).delete()
     keys = ApiKey.objects.select_for_update().filter(pk__in=batch.last_used).order_by("pk").in_bulk()
-    _add_requests(batch, keys)
+    rows = [
+        {"key_id": key, "day": day, "requests": requests}
+        for (key, day), requests in batch.requests.items()
+        if key in keys
+    ]
+    add_each(KeyUsage, ("key_id", "day"), rows)
     _note_last_use(batch, keys)
-
-
-def _add_requests(batch: Batch, keys: dict[str, ApiKey]) -> None:
-    """Add to the rows of these keys, which are locked: nobody else adds at the same time."""
-    days = {day for _, day in batch.requests}
-    rows = {(row.key_id, row.day): row for row in KeyUsage.objects.filter(key__in=keys, day__in=days)}
-    new = [KeyUsage(key_id=key, day=day) for key, day in batch.requests if key in keys and (key, day) not in rows]
-    for row in (*rows.values(), *new):
-        row.requests += batch.requests[row.key_id, row.day]
-    KeyUsage.objects.bulk_create(new, batch_size=ROWS)
-    KeyUsage.objects.bulk_update(rows.values(), ["requests"], batch_size=ROWS)
 
 
 def _note_last_use(batch: Batch, keys: dict[str, ApiKey]) -> None:

@@ -61,14 +61,17 @@ class Pair:
 
 IMPORTS = """
 import json, os, signal, sys, time
-from django.utils import timezone
+from datetime import UTC, datetime
 from ouipost.events.journal import SYSTEM
 from workspaces import counting, usage
 from workspaces.keys import create_key
 from workspaces.models import ApiKey
 """
 MAKE = "key, secret = create_key(actor=SYSTEM, **{values!r}); print(json.dumps(dict(id=key.pk, secret=secret)))"
-USAGE = "print(json.dumps(usage.usage_of([{id!r}], now=timezone.now())[{id!r}].requests_today))"
+USAGE = """
+today = datetime.now(UTC).date()
+print(json.dumps(usage.used_since(today, today, key_ids=[{id!r}])[{id!r}].today))
+"""
 
 
 def answers(base: str) -> bool:

@@ -46,7 +46,7 @@ def test_a_request_writes_nothing_and_is_counted(django_assert_num_queries: Djan
     with django_assert_num_queries(1), time_machine.travel(NOW, tick=False):
         authenticate(**{"X-API-Key": secret})
 
-    assert usage.usage_of([key.pk], now=NOW)[key.pk] == usage.Usage(requests_today=1, requests_this_month=1)
+    assert usage.requests_by_day(NOW.date(), NOW.date(), key_ids=[key.pk]) == {NOW.date(): 1}
 
 
 def test_a_refused_key_is_not_counted_as_used() -> None:
@@ -56,7 +56,7 @@ def test_a_refused_key_is_not_counted_as_used() -> None:
     with time_machine.travel(NOW, tick=False), pytest.raises(InvalidApiKey):
         authenticate(**{"X-API-Key": secret})
 
-    assert usage.usage_of([key.pk], now=NOW)[key.pk] == usage.Usage(requests_today=0, requests_this_month=0)
+    assert usage.requests_by_day(NOW.date(), NOW.date(), key_ids=[key.pk]) == {NOW.date(): 0}
 
 
 def test_the_challenge_names_the_header() -> None:

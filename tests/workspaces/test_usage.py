@@ -41,8 +41,10 @@ def rows() -> dict[tuple[str, date], int]:
 
 
 def shown(key: ApiKey, now: datetime) -> tuple[int, int]:
-    found = usage.usage_of([key.pk], now=now)[key.pk]
-    return found.requests_today, found.requests_this_month
+    """Return the key's requests on this day, and in its month."""
+    today = now.astimezone(UTC).date()
+    found = usage.used_since(today.replace(day=1), today, key_ids=[key.pk])[key.pk]
+    return found.today, found.in_all
 
 
 class Killed(BaseException):
@@ -106,7 +108,7 @@ def test_days_and_months_are_utc() -> None:
     assert shown(key, NOON) == (4000, 4320)
     assert shown(key, datetime(2026, 11, 24, 23, 59, tzinfo=UTC)) == (300, 320)
     assert shown(key, datetime(2026, 11, 25, 23, 59, tzinfo=UTC)) == (4000, 4320)
-    assert usage.usage_of([], now=NOON) == {}
+    assert usage.used_since(TODAY, TODAY, key_ids=[]) == {}
 
 
 def test_a_request_belongs_to_the_day_on_which_it_came() -> None:
