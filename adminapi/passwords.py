@@ -54,9 +54,9 @@ def is_password_of(user: User | None, password: str) -> bool:
         return check_password(password, user.password if user else NOBODYS)
 
 
-def require_good(password: str, user: User, *, field: str = "password") -> None:
+def require_good(password: str, user: User) -> None:
     """Raise InvalidInput where Django's validators would not take the password."""
     try:
         validate_password(password, user)
     except ValidationError as error:
-        raise InvalidInput(**{field: list(error.messages)}) from error
+        raise InvalidInput(password=list(error.messages)) from error

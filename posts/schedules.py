@@ -16,10 +16,11 @@ from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor, changes, record
 from ouipost.phrases import Phrase
 from posts import destinations, rules
-from posts.models import Post, PostStatus, Schedule, Slot, Target, TargetStatus
+from posts.models import Post, Schedule, Slot, Target, TargetStatus
 from posts.queue import Recipient, keep_with_slots, lacks, moved_by_their_zone, next_free, queued, requeue
 from posts.services import (
     GIVE_UP_AFTER,
+    SCHEDULABLE,
     UNTRIED,
     leave_queue,
     lock_in,
@@ -30,7 +31,6 @@ from posts.services import (
 )
 from workspaces.models import Workspace
 
-QUEUEABLE = {PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.MISSED}
 FIELDS = ("name", "description", "timezone", "is_active")
 
 
@@ -95,7 +95,7 @@ def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -
     held = lock(schedule)
     if not held.is_active:
         raise ScheduleOnHold
-    locked = lock_in(post, QUEUEABLE)
+    locked = lock_in(post, SCHEDULABLE)
     before = standing(locked)
     found = destinations.resolve(locked.workspace, locked.destinations, kept=True)
     targets = destinations.place(locked, found)

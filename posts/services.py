@@ -52,7 +52,7 @@ REST_UNSENT = {
 DRAFT, SCHEDULED, MISSED = PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.MISSED
 FAILED, PARTIAL, REVIEW = PostStatus.FAILED, PostStatus.PARTIALLY_PUBLISHED, PostStatus.NEEDS_REVIEW
 SCHEDULABLE = frozenset({DRAFT, SCHEDULED, MISSED})
-"""May get a time, or be sent at once."""
+"""May get a time or a slot, or be sent at once."""
 UNSCHEDULABLE = frozenset({SCHEDULED, MISSED, FAILED})
 RETRYABLE = frozenset({FAILED, PARTIAL})
 
@@ -141,8 +141,7 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     locked.platforms = found.platforms
     targets = destinations.place(locked, found)
     if locked.status == SCHEDULED:
-        destinations.require_all(found)
-        rules.check(locked, found.accounts, files.as_content(locked))
+        require_publishable(locked, found)
         set_due(targets, scheduled_at=locked.scheduled_at or now)
         if locked.is_on_hold:
             Target.objects.filter(pk__in=[target.pk for target in targets]).update(due_at=None, give_up_at=None)

@@ -110,7 +110,7 @@ class Answer:
 
 
 class Session(Protocol):
-    """The one way out. `accounts/session.py` implements it over `ouipost/outbound.py`."""
+    """The one way out. `accounts/session.py` implements it over `ouipost/outbound`."""
 
     def request(
         self,

@@ -3,9 +3,8 @@
 import json
 import math
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -102,7 +101,7 @@ def retry_after(answer: Answer) -> float | None:
     if seconds is not None:
         return sane_wait(seconds)
     try:
-        return sane_wait(parsedate_to_datetime(value).timestamp() - _their_clock(answer))
+        return sane_wait(parsedate_to_datetime(value).timestamp() - their_clock(answer).timestamp())
     except (ValueError, OverflowError):
         return None
 
@@ -110,7 +109,15 @@ def retry_after(answer: Answer) -> float | None:
 def reset_after(answer: Answer, header: str) -> float | None:
     """Return the seconds until the unix time in this header; None where it is missing or makes no sense."""
     reset_at = _number(answer.headers.get(header, ""))
-    return None if reset_at is None else sane_wait(reset_at - _their_clock(answer))
+    return None if reset_at is None else sane_wait(reset_at - their_clock(answer).timestamp())
+
+
+def their_clock(answer: Answer) -> datetime:
+    """Return the time at the network, where it tells it: ours may be wrong."""
+    try:
+        return parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return datetime.now(UTC)
 
 
 def sane_wait(seconds: float) -> float | None:
@@ -133,11 +140,19 @@ def call_visible(
     """
     answer = session.request(method, url, **request)
     if not answer.ok:
-        raise _after_a_visible_call(connector.classify(answer))
+        raise unclear_is_unknown(connector.classify(answer))
     remote_id = dig_text(answer.json(), *id_at)
     if not remote_id:
         raise Unknown(Phrase("{network} took the post and gave no id.", network=connector.name), status=answer.status)
     return remote_id
+
+
+def unclear_is_unknown(error: PlatformError) -> PlatformError:
+    """Return what an error of a visible call means: a plain Unavailable leaves open whether it was done."""
+    # Subclasses of Unavailable name a cause that rules the act out, like a quota.
+    if type(error) is not Unavailable:
+        return error
+    return Unknown(error.message, status=error.status, network_code=error.network_code)
 
 
 def paged(read: Callable[[str], Any], *, cursor_of: Callable[[Any], str], most: int = MOST_PAGES) -> Iterator[Any]:
@@ -153,21 +168,6 @@ def paged(read: Callable[[str], Any], *, cursor_of: Callable[[Any], str], most: 
         if not cursor:
             return
     raise Unknown(Phrase("The network's list is too long to be read to its end."))
-
-
-def _after_a_visible_call(error: PlatformError) -> PlatformError:
-    # Subclasses of Unavailable name a cause that rules the act out, like a quota.
-    if type(error) is not Unavailable:
-        return error
-    return Unknown(error.message, status=error.status, network_code=error.network_code)
-
-
-def _their_clock(answer: Answer) -> float:
-    """The network's time counts where it tells it: ours may be wrong."""
-    try:
-        return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
-    except ValueError:
-        return time.time()
 
 
 def _number(value: str) -> float | None:

@@ -18,7 +18,7 @@ from accounts.models import SocialAccount
 from adminapi.templatetags.console import STATES, TONES, network_name
 from posts import queue
 from posts.models import Post, PostStatus, Schedule, Slot
-from posts.schedules import QUEUEABLE
+from posts.services import SCHEDULABLE
 from posts.slots import ClockChange, clock_changes
 from workspaces.models import Workspace
 
@@ -76,7 +76,7 @@ def _post(post: Post, clocks: ZoneInfo) -> Shown:
         "offset": offset(local) if _comes_twice(local) else "",
         "state": post.status,
         "networks": [{"mark": mark(name), "name": network_name(name)} for name in post.platforms],
-        "movable": post.status in QUEUEABLE,
+        "movable": post.status in SCHEDULABLE,
         "schedule": post.schedule.name if post.schedule and post.status == PostStatus.SCHEDULED else "",
         "held": post.is_on_hold and post.status == PostStatus.SCHEDULED,
     }

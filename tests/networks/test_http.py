@@ -68,9 +68,10 @@ def test_a_reset_is_measured_on_the_networks_clock() -> None:
     assert reset_after(make_answer(429), "Reset") is None
 
 
-def test_without_their_clock_ours_has_to_do() -> None:
+@pytest.mark.parametrize("date", ["no date", "Fri, 31 Dec 9999 23:59:59 -1200"])
+def test_without_their_clock_ours_has_to_do(date: str) -> None:
     in_a_minute = datetime.now(UTC) + timedelta(seconds=60)
-    answer = make_answer(429, Reset=str(in_a_minute.timestamp()), Date="no date")
+    answer = make_answer(429, Reset=str(in_a_minute.timestamp()), Date=date)
 
     wait = reset_after(answer, "Reset")
 

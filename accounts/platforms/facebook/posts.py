@@ -1,6 +1,6 @@
 """What a Page publishes without a video: posts, photo stories, and the first comment.
 
-A way to publish is what the connector asks for each operation; those of videos are in `facebook_video`.
+A way to publish is what the connector asks for each operation; those of videos are in `video`.
 """
 
 import json

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from functools import partial
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -31,6 +30,7 @@ from accounts.platforms.http import (
     paged,
     retry_after,
     said,
+    their_clock,
 )
 from ouipost.phrases import Phrase
 
@@ -216,13 +216,6 @@ def _wait(answer: Answer, problem: Problem) -> float:
         return wait
     if " DAY " not in problem.message:
         return FIRST_WAIT
-    now = _their_clock(answer)
+    now = their_clock(answer)
     midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     return (midnight - now).total_seconds()
-
-
-def _their_clock(answer: Answer) -> datetime:
-    try:
-        return parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
-    except ValueError:
-        return datetime.now(UTC)

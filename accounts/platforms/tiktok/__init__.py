@@ -31,11 +31,11 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
-from accounts.platforms.http import dig, dig_count, dig_list, dig_text, paged
+from accounts.platforms.http import dig, dig_count, dig_list, dig_text, paged, unclear_is_unknown
 from accounts.platforms.tiktok import posts as tiktok_posts
 from accounts.platforms.tiktok import upload as tiktok_upload
 from accounts.platforms.tiktok import validation
-from accounts.platforms.tiktok.api import TikTokApi, unclear_is_unknown
+from accounts.platforms.tiktok.api import TikTokApi
 from accounts.platforms.tiktok.upload import Plan
 from accounts.platforms.tiktok.validation import CREATOR, PUBLISH, SCOPES, video_of
 from accounts.platforms.uploads import upload_missing

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from accounts.platforms.base import Account, Answer, PlatformError, Rejected, Session, Tokens, Unavailable, Unknown
-from accounts.platforms.http import bearer, decoded, dig, dig_list, dig_text
+from accounts.platforms.http import bearer, decoded, dig, dig_list, dig_text, unclear_is_unknown
 from accounts.platforms.oauth2 import OAuth2Connector
 from accounts.platforms.tiktok import errors as tiktok_errors
 from ouipost.phrases import Phrase
@@ -111,13 +111,6 @@ class TikTokApi(OAuth2Connector):
         if not dig_list(info, "privacy_level_options"):
             raise Unavailable(Phrase("TikTok did not say what this creator may choose."))
         return {name: info[name] for name in CREATOR_FIELDS if name in info}
-
-
-def unclear_is_unknown(error: PlatformError) -> PlatformError:
-    """Return what an error of a visible call means: a plain Unavailable leaves open whether it was done."""
-    if type(error) is not Unavailable:
-        return error
-    return Unknown(error.message, status=error.status, network_code=error.network_code)
 
 
 def _is_good(answer: Answer) -> bool:

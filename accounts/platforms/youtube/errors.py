@@ -1,7 +1,6 @@
 """What YouTube's refusals mean: its APIs say it in the first error's `reason`, the processing in words of its own."""
 
 from datetime import UTC, datetime, time, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +14,7 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.http import decoded, dig, dig_text, fit_to_show, is_unclear, retry_after, said
+from accounts.platforms.http import decoded, dig, dig_text, fit_to_show, is_unclear, retry_after, said, their_clock
 from ouipost.phrases import Phrase
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
@@ -105,7 +104,7 @@ def _told(words: str, reason: str, status: int) -> str:
 
 def _waiting(answer: Answer, reason: str, facts: dict[str, Any]) -> PlatformError | None:
     if reason in SPENT_FOR_THE_DAY:
-        return RateLimited(retry_after=until_midnight(_their_clock(answer)), **facts)
+        return RateLimited(retry_after=until_midnight(their_clock(answer)), **facts)
     if reason in TOO_MANY_UPLOADS:
         return RateLimited(retry_after=AFTER_TOO_MANY_UPLOADS, **facts)
     if reason in TOO_FAST or answer.status == 429:
@@ -142,13 +141,6 @@ def until_midnight(now: datetime) -> float:
     """Return the seconds until the next day of Google's quotas begins."""
     tomorrow = now.astimezone(PACIFIC).date() + timedelta(days=1)
     return (datetime.combine(tomorrow, time.min, tzinfo=PACIFIC).astimezone(UTC) - now).total_seconds()
-
-
-def _their_clock(answer: Answer) -> datetime:
-    try:
-        return parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
-    except ValueError:
-        return datetime.now(UTC)
 
 
 def given_up(reason: str) -> ProcessingFailed:

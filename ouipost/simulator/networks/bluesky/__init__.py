@@ -1,4 +1,4 @@
-"""Bluesky on any host: sessions by app password, blobs, profiles; records are in `bluesky_records`."""
+"""Bluesky on any host: sessions by app password, blobs, profiles; records are in `records`."""
 
 import re
 import time

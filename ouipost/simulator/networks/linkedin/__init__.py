@@ -1,4 +1,4 @@
-"""LinkedIn: sign-in, tokens, members and their organizations; posts are in `linkedin_posts`."""
+"""LinkedIn: sign-in, tokens, members and their organizations; posts are in `posts`."""
 
 import secrets
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""X: login with PKCE, rotating tokens, quotas, users; posts are in `twitter_posts`, files in `twitter_media`."""
+"""X: login with PKCE, rotating tokens, quotas, users; posts are in `posts`, files in `media`."""
 
 import base64
 import binascii
