@@ -6,20 +6,30 @@ from django.core.management.base import CommandError, CommandParser
 
 from adminapi import web
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
+from posts import counts
 from posts.storage import StorageUnavailable
 
 
 class Command(OperatorCommand):
-    help = "Migrate every database, and make the bucket of files where there is none; run again, it changes nothing."
+    help = (
+        "Migrate every database, and make the bucket of files where there is none; run again, it changes nothing. With "
+        "--recount: count the posts and files of every workspace anew as well, while others write."
+    )
     details = """
 Examples:
   manage.py prepare --dry-run   how many migrations wait
   manage.py prepare             before the processes of a new version start
+  manage.py prepare --recount   when processes of two versions wrote side by side, and the last old one has ended
+
+A recount reads all posts and files. While it counts those of a workspace, a new post of that workspace waits.
 
 Exits with 1 if a database cannot be migrated or the storage of files does not answer."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_dry_run(parser, "how many migrations each database lacks")
+        parser.add_argument(
+            "--recount", action="store_true", help="set right how many posts, and bytes of files, each workspace has"
+        )
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -28,8 +38,12 @@ Exits with 1 if a database cannot be migrated or the storage of files does not a
         if options["dry_run"]:
             for alias, many in found["migrations"].items():
                 self.say(f"The database {alias} lacks {many} migrations.")
+            if options["recount"]:
+                self.say("Would count the posts and files of every workspace anew.")
         else:
             found["bucket_made"] = self._prepare()
+            if options["recount"]:
+                found["set_right"] = self._recount()
         if self.is_quiet:
             self.show(found)
 
@@ -40,3 +54,8 @@ Exits with 1 if a database cannot be migrated or the storage of files does not a
             raise CommandError(f"The databases are ready, the storage of files is not: {error.reason}") from error
         self.say("The databases are ready, and the bucket was made." if made else "All is ready.")
         return made
+
+    def _recount(self) -> int:
+        wrong = counts.recount()
+        self.say(f"Counted posts and files anew; numbers that were wrong: {wrong}.")
+        return wrong
