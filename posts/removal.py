@@ -9,7 +9,8 @@ from accounts.models import SocialAccount
 from ouipost.events.journal import Actor
 from posts import counts, files
 from posts.models import Post, Target, TargetStatus
-from posts.services import sync_and_tell
+from posts.queue import BATCH
+from posts.services import sync_each
 from workspaces.models import Workspace
 
 UNSENT = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.MISSED]) | Q(
@@ -24,12 +25,14 @@ def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> i
     found = list(mine.values_list("post", flat=True))  # first, so that posts are locked before any target is
     posts = list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk"))
     mine = mine.filter(post__in=posts)
-    touched = [post for post in posts if mine.filter(post=post).exclude(status=TargetStatus.DRAFT).exists()]
+    cancelled = set(mine.exclude(status=TargetStatus.DRAFT).values_list("post", flat=True))
     mine.filter(status=TargetStatus.DRAFT).delete()
     mine.update(status=TargetStatus.CANCELLED, due_at=None)
-    for post in posts:
-        sync_and_tell(post)
-    return len(touched)
+    for start in range(0, len(posts), BATCH):
+        some = posts[start : start + BATCH]
+        Post.objects.filter(pk__in=[post.pk for post in some]).update(updated_at=now)  # they lost a target, all of them
+        sync_each(some, Target.objects.filter(post__in=some).order_by("pk"), now=now)
+    return len(cancelled)
 
 
 def count_for_accounts(accounts: "QuerySet[SocialAccount]") -> int:

@@ -68,7 +68,7 @@ class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceViewSet[Sch
         """Remove a schedule; the posts of its queue return to draft."""
 
         def work() -> Response:
-            returned = schedules.delete_schedule(self.get_object(), actor=self.actor)
+            returned = schedules.delete_schedule(self.get_object(), actor=self.actor, now=timezone.now())
             return self.done("Schedule deleted successfully", returned_to_draft=returned)
 
         return self.once(work)

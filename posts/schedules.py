@@ -13,11 +13,11 @@ from django.shortcuts import get_object_or_404
 
 from accounts.models import SocialAccount
 from ouipost.errors import DomainError
-from ouipost.events.journal import SYSTEM, Actor, changes, record
+from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
 from ouipost.phrases import Phrase
 from posts import destinations, rules
 from posts.models import Post, Schedule, Slot, Target, TargetStatus
-from posts.queue import Recipient, keep_with_slots, lacks, moved_by_their_zone, next_free, queued, requeue
+from posts.queue import BATCH, Recipient, keep_with_slots, lacks, moved_by_their_zone, next_free, queued, requeue
 from posts.services import (
     GIVE_UP_AFTER,
     SCHEDULABLE,
@@ -28,6 +28,7 @@ from posts.services import (
     set_due,
     standing,
     sync,
+    sync_each,
 )
 from workspaces.models import Workspace
 
@@ -71,16 +72,16 @@ def update_schedule(schedule: Schedule, *, values: Mapping[str, Any], actor: Act
     returned = _move(locked, before, has_new_slots="slots" in values, now=now)
     told = {side: fields | told.get(side, {}) for side, fields in changes(before, locked).items()}
     record("updated", locked, actor=actor, workspace_id=locked.workspace_id, **told)
-    _return_to_draft(returned, actor=actor)
+    _return_to_draft(returned, actor=actor, now=now)
     return Changed(schedule=locked, returned=returned)
 
 
 @transaction.atomic
-def delete_schedule(schedule: Schedule, *, actor: Actor) -> int:
+def delete_schedule(schedule: Schedule, *, actor: Actor, now: datetime) -> int:
     """Remove a schedule; the posts of its queue return to draft. Returns how many."""
     locked = lock(schedule)
     posts = queued(locked)
-    _return_to_draft(posts, actor=actor)
+    _return_to_draft(posts, actor=actor, now=now)
     record("deleted", locked, actor=actor, workspace_id=locked.workspace_id, name=locked.name, returned=len(posts))
     locked.delete()
     return len(posts)
@@ -201,13 +202,14 @@ def _hold(schedule: Schedule) -> list[Post]:
     return []
 
 
-def _return_to_draft(posts: Sequence[Post], *, actor: Actor) -> None:
-    waiting = Target.objects.active().filter(post__in=posts)
-    waiting.update(status=TargetStatus.DRAFT, scheduled_at=None, due_at=None, give_up_at=None, **UNTRIED)
-    for post in posts:
-        before = standing(post)
-        sync(post)
-        record("unscheduled", post, actor=actor, **changes(before, post))
+def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> None:
+    for start in range(0, len(posts), BATCH):
+        some = posts[start : start + BATCH]
+        targets = Target.objects.filter(post__in=some)
+        targets.active().update(status=TargetStatus.DRAFT, scheduled_at=None, due_at=None, give_up_at=None, **UNTRIED)
+        before = {post.pk: standing(post) for post in some}
+        sync_each(some, targets, now=now)
+        record_all([entry("unscheduled", post, actor=actor, **changes(before[post.pk], post)) for post in some])
 
 
 def follow_zones(now: datetime) -> int:
@@ -234,7 +236,7 @@ def leave(account: SocialAccount, actor: Actor, now: datetime) -> int:
         if is_gone and schedule.is_active:
             posts = queued(schedule)
             returned = requeue(schedule, posts, now=now, give_up_after=GIVE_UP_AFTER, without=account.pk)
-            _return_to_draft(returned, actor=SYSTEM)
+            _return_to_draft(returned, actor=SYSTEM, now=now)
     return 0
 
 

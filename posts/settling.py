@@ -29,10 +29,10 @@ from ouipost.claims import Claim, engine_time
 from ouipost.events.journal import SYSTEM, entry, record_all
 from ouipost.events.models import Event
 from ouipost.phrases import Phrase
-from ouipost.rows import insert_each, update_each
+from ouipost.rows import insert_each
 from posts.holding import hold_account
 from posts.models import Attempt, Media, Post, Target, TargetStatus
-from posts.services import in_step, outcome
+from posts.services import sync_each
 
 VISIBLE_CALL_SECONDS = 30
 SETTLE_SECONDS = 30
@@ -136,7 +136,7 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     _log([*((report, word(report.outcome), next_at[report.claim.pk]) for report in tried),
           *((report, LATE, None) for report in late)], now=now)  # fmt: skip
     _adopt_late([targets[report.claim.pk] for report in late], now=now)
-    _keep_in_step(posts, targets.values(), now=now)
+    sync_each(posts.values(), targets.values(), now=now)
     _tell_of_files([targets[report.claim.pk] for report in settled], posts)
     _leave_alone(settled, targets, next_at, now=now)
     return [report.claim.pk in targets for report in reports]
@@ -199,22 +199,6 @@ def _release(reports: Sequence[Report], targets: Mapping[str, Target], *, now: d
             setattr(target, name, value)
     claims.write_each(Target, [(report.claim, values) for report, (_, values) in zip(reports, rows, strict=True)])
     return {target.pk: target.due_at for target, _ in rows}
-
-
-def _keep_in_step(posts: Mapping[str, Post], targets: Iterable[Target], *, now: datetime) -> None:
-    """Let the posts follow from their targets, and tell the journal of those that this settled."""
-    families: dict[str, list[Target]] = {pk: [] for pk in posts}
-    for target in targets:
-        families[target.post_id].append(target)
-    changed, told = {}, []
-    for pk, post in posts.items():
-        columns = in_step(post, [(target.status, target.published_at) for target in families[pk]])
-        if any(getattr(post, name) != value for name, value in columns.items()):
-            changed[pk] = columns | {"updated_at": now}
-        if columns["status"] != post.status:
-            told.append(outcome(post, columns["status"], families[pk]))
-    update_each(Post, changed)
-    record_all([event for event in told if event])
 
 
 def _tell_of_files(targets: Sequence[Target], posts: Mapping[str, Post]) -> None:

@@ -126,7 +126,7 @@ DELETE_SCHEDULES = Bulk(
     title=_("Delete"),
     model=Schedule,
     rows=partial(_in_workspaces, Schedule),
-    perform=lambda schedule, actor: schedules.delete_schedule(schedule, actor=actor),
+    perform=lambda schedule, actor: schedules.delete_schedule(schedule, actor=actor, now=timezone.now()),
 )
 REVOKE_KEYS = Bulk(
     name="keys.revoke",

@@ -6,9 +6,10 @@ import pytest
 
 from accounts.models import SocialAccount
 from accounts.services import disconnect
+from ouipost.events.models import Delivery
 from posts import removal
 from posts.models import Post, Target
-from tests.factories import NOW
+from tests.factories import NOW, make_webhook
 from tests.posts.fakes import ACTOR, ScriptedNetwork, make_mixed, states, told
 from workspaces.models import Workspace
 
@@ -38,6 +39,23 @@ def test_disconnecting_cancels_what_was_not_sent_and_counts_the_posts(
     assert (states(shared), Post.objects.get(pk=shared.pk).status) == (["cancelled", "scheduled"], "scheduled")
     assert (states(draft), states(published), states(failed)) == ([], ["published"], ["failed"])
     assert not Target.objects.filter(status="cancelled", due_at__isnull=False).exists()
+
+
+@pytest.mark.parametrize("count", [1, 60])
+def test_disconnecting_costs_the_same_for_one_post_or_sixty(
+    workspace: Workspace, accounts: list[SocialAccount], django_assert_max_num_queries: Any, count: int
+) -> None:
+    make_webhook(events=["post.published"])
+    account, other = accounts
+    for _ in range(count):
+        make_mixed(workspace, [account], "scheduled", scheduled_at=NOW)
+        make_mixed(workspace, [account, other], "scheduled", "published", scheduled_at=NOW)
+
+    with django_assert_max_num_queries(26):
+        assert disconnect(account, actor=ACTOR, now=NOW) == 2 * count
+
+    assert told().count("post.published") == Delivery.objects.count() == count
+    assert set(Post.objects.values_list("status", "updated_at")) == {("draft", NOW), ("published", NOW)}
 
 
 @pytest.mark.parametrize("on_its_way", [{"in_flight": "acc_1"}, {"armed_at": NOW, "outcome_unknown": True}])

@@ -3,6 +3,7 @@
 import threading
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -18,9 +19,9 @@ from posts.claiming import claim_targets
 from posts.models import Post, Schedule, Slot, Target
 from posts.queue import next_free
 from posts.slots import occurs_at
-from tests.factories import make_account, make_post, make_schedule
+from tests.factories import NOW, make_account, make_post, make_schedule
 from tests.foundation.threads import at_once
-from tests.posts.fakes import ACTOR, ScriptedNetwork
+from tests.posts.fakes import ACTOR, ScriptedNetwork, states, told
 from workspaces.models import Workspace
 
 EACH = 4
@@ -124,6 +125,23 @@ def test_what_a_place_costs_does_not_grow_with_the_queue(workspace: Workspace, a
         return len(queries)
 
     assert cost(1) == cost(20)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("count", [1, 60])
+def test_deleting_a_schedule_costs_the_same_for_one_post_or_sixty(
+    workspace: Workspace, accounts: list[SocialAccount], django_assert_max_num_queries: Any, count: int
+) -> None:
+    schedule = make_schedule(workspace)
+    posts = [put_in(make_post(workspace, accounts=accounts), schedule) for _ in range(count)]
+
+    with django_assert_max_num_queries(14):
+        assert schedules.delete_schedule(schedule, actor=ACTOR, now=NOW) == count
+
+    assert told().count("post.unscheduled") == count
+    assert {states(post) == ["draft"] * len(accounts) for post in posts} == {True}
+    found: Any = Post.objects.values_list("status", "scheduled_at", "schedule", "slot", "slot_date", "updated_at")
+    assert set(found) == {("draft", None, None, None, None, NOW)}
 
 
 @pytest.mark.django_db
