@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -156,6 +156,17 @@ def moment(call: Call, name: str) -> datetime | None:
     except (ValueError, OverflowError) as wrong:
         raise invalid(f"Param {name} must be a Unix time") from wrong
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def metrics_of(call: Call, known: Collection[str]) -> list[str]:
+    """Return the names of the metrics that were asked for, or refuse them all."""
+    names = [name for name in call.text("metric").split(",") if name]
+    if not names:
+        raise error("(#3001) The parameter metric is required", 3001, 1504028)
+    for position, name in enumerate(names):
+        if name not in known:
+            raise invalid(f"metric[{position}] must be one of the following values: {', '.join(known)}")
+    return names
 
 
 def count(key: str, call: Call, *, kind: str = "pages", code: int = 32) -> None:

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from ouipost.simulator.call import Call
+from ouipost.simulator.models import Post
 from ouipost.simulator.people import number
 
 HALF_LIFE_SECONDS = 6 * 3600
@@ -16,6 +18,11 @@ def grown(subject: str, metric: str, *, since: datetime, now: datetime, most: in
     age = max((now - since).total_seconds(), 0)
     ceiling = most - number(subject, metric) % (most // 2 + 1)
     return int(ceiling * (1 - 2 ** (-age / HALF_LIFE_SECONDS)))
+
+
+def counted(call: Call, post: Post, metric: str, most: int) -> int:
+    """Return a number of the post as it stands now."""
+    return grown(post.external_id, metric, since=post.created_at, now=call.now, most=most)
 
 
 def followers(subject: str, now: datetime) -> int:

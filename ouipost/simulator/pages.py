@@ -63,6 +63,15 @@ def is_redirect_uri(address: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.fragment
 
 
+def is_address(text: str) -> bool:
+    """Return whether this is a web address."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and " " not in text
+
+
 def send_back(call: Call, **values: str) -> HttpResponse:
     """Send the browser back to the application with these values and the state it came with."""
     if "state" in call.params:

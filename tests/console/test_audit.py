@@ -13,6 +13,7 @@ from django.utils import timezone
 from ouipost.events.journal import SYSTEM, Actor, record
 from ouipost.events.models import Event
 from tests.conftest import AdminClient
+from tests.console.conftest import text_of
 from tests.factories import make_post, make_user, make_workspace
 from workspaces.models import Membership, Role, User, Workspace
 
@@ -47,12 +48,6 @@ def lines(workspace: Workspace, auditor: User) -> dict[str, Event]:
 
 def page_of(event: Event) -> str:
     return reverse("admin:events_event_change", args=[event.pk])
-
-
-def text_of(response: Any) -> str:
-    assert response.status_code == 200, response
-    text: str = response.content.decode()
-    return text
 
 
 def body_of(response: Any) -> str:

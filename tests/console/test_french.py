@@ -29,7 +29,7 @@ from ouipost.translating import PLACE, translated
 from posts import history, pausing, timeline
 from posts.models import Attempt, Post, Target
 from tests.console import sources
-from tests.factories import NOW, make_account, make_media, make_post, make_user, make_workspace
+from tests.factories import NOW, make_account, make_media, make_post, make_workspace
 from tests.networks.platform_case import make_document, make_image, make_video
 from tests.networks.tables import NETWORKS
 from workspaces.models import Workspace
@@ -253,13 +253,6 @@ def digits(text: str) -> str:
 @pytest.fixture
 def workspace(db: None) -> Workspace:
     return make_workspace()
-
-
-@pytest.fixture
-def staff(workspace: Workspace) -> Client:
-    client = Client()
-    client.force_login(make_user(email="staff@example.com"))
-    return client
 
 
 def english_in(page: str, catalogue: dict[str, str]) -> set[str]:

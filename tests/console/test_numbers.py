@@ -41,14 +41,6 @@ def account(workspace: Workspace) -> SocialAccount:
     return make_account(workspace)
 
 
-@pytest.fixture
-def staff(db: None) -> Client:
-    """An administrator's browser."""
-    client = Client()
-    client.force_login(make_user(email="staff@example.com", password=None))
-    return client
-
-
 def gain(account: SocialAccount, *, content: str = "Fresh bread", impressions: int = 100, engagement: int = 7) -> Any:
     """Publish a post a day ago that gains this today; returns its target."""
     target = publish(account, at=NOW - DAY, content=content)

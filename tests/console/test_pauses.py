@@ -10,6 +10,7 @@ from accounts.models import Pause
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts import pausing
+from tests.console.conftest import text_of
 from tests.factories import NOW, make_account, make_post, make_user
 from workspaces.models import Role, Workspace
 
@@ -23,12 +24,6 @@ def staff(db: None) -> Client:
     client = Client()
     client.force_login(make_user(email="staff@example.com", role=Role.VIEWER, permissions=["system.manage"]))
     return client
-
-
-def text_of(response: Any, status: int = 200) -> str:
-    assert response.status_code == status, response
-    text: str = response.content.decode()
-    return text
 
 
 def paused(scope: str, subject: str = "") -> Pause:

@@ -23,6 +23,7 @@ from posts.counts import bytes_used
 from posts.models import Attempt, Media, Post, PostStatus, Target
 from posts.timeline import timeline
 from tests.conftest import ApiClient
+from tests.console.conftest import text_of
 from tests.contract.world import upload
 from tests.factories import (
     NOW,
@@ -47,25 +48,12 @@ ERROR: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def staff(db: None) -> Client:
-    client = Client()
-    client.force_login(make_user(email="staff@example.com"))
-    return client
-
-
 def page_of(post: Post) -> str:
     return reverse("admin:posts_post_change", args=[post.pk])
 
 
 def do(post: Post, name: str) -> str:
     return reverse("admin:posts_post_do", args=[post.pk, name])
-
-
-def text_of(response: Any) -> str:
-    assert response.status_code == 200, response
-    text: str = response.content.decode()
-    return text
 
 
 def make_failed(workspace: Workspace, **values: Any) -> Post:

@@ -12,6 +12,7 @@ from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts import schedules
 from posts.models import Post, Schedule, Slot, Target
+from tests.console.conftest import text_of
 from tests.factories import make_account, make_post, make_schedule, make_user, make_workspace
 from workspaces.models import Membership, Role, Workspace
 
@@ -29,21 +30,8 @@ FORM = {
 }
 
 
-@pytest.fixture
-def staff(db: None) -> Client:
-    client = Client()
-    client.force_login(make_user(email="staff@example.com"))
-    return client
-
-
 def page_of(schedule: Schedule) -> str:
     return reverse("admin:posts_schedule_change", args=[schedule.pk])
-
-
-def text_of(response: Any, status: int = 200) -> str:
-    assert response.status_code == status, response
-    text: str = response.content.decode()
-    return text
 
 
 def queued(schedule: Schedule) -> Post:

@@ -17,6 +17,7 @@ from adminapi.console import webhooks_admin as console
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Replay, Webhook
 from ouipost.outbound import guard
+from tests.console.conftest import text_of
 from tests.factories import NOW, make_delivery, make_user, make_webhook, make_workspace
 from tests.outbound.conftest import NameServer
 from tests.webhooks.conftest import deliver_due
@@ -58,12 +59,6 @@ def act(client: Client, name: str, *rows: Any, page: str = LIST) -> str:
     """Choose an action for rows of a list, and return the page that comes of it."""
     chosen = {"action": name, "_selected_action": [row.pk for row in rows], "confirmed": "1"}
     return text_of(client.post(page, chosen, follow=True))
-
-
-def text_of(response: Any) -> str:
-    assert response.status_code == 200, response
-    text: str = response.content.decode()
-    return text
 
 
 def told(kind: str) -> Event:

@@ -3,6 +3,7 @@
 import re
 import time
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponse, JsonResponse
@@ -218,10 +219,7 @@ def view_of(call: Call, post: Post) -> dict[str, Any]:
     """Return a post as the application view shows it."""
     account = Account.objects.get(network=ID, external_id=post.account)
     replies = Post.objects.alive().filter(network=ID, parent=post.external_id).count()
-
-    def counted(metric: str, most: int) -> int:
-        return growth.grown(post.external_id, metric, since=post.created_at, now=call.now, most=most)
-
+    counted = partial(growth.counted, call, post)
     return {
         "uri": post.external_id,
         "cid": post.data["cid"],

@@ -57,7 +57,7 @@ def post_numbers(call: Call, post: Post) -> Mapping[str, Callable[[], Value]]:
     """Return what can be asked of a post, each as a way to count it; videos are not watched in other posts."""
 
     def plain(name: str, most: int) -> Callable[[], Value]:
-        return lambda: nodes.counted(call, post, name, most)
+        return lambda: growth.counted(call, post, name, most)
 
     is_video = post.data.get("kind") in ("video", "reel", "story")
     most_of = POST_METRICS | {name: most if is_video else 0 for name, most in VIDEO_METRICS.items()}
@@ -65,14 +65,14 @@ def post_numbers(call: Call, post: Post) -> Mapping[str, Callable[[], Value]]:
         "post_reactions_by_type_total": lambda: by_type(call, post),
         "post_activity_by_action_type": lambda: activity(call, post),
         "post_clicks_by_type": lambda: {
-            kind: nodes.counted(call, post, kind, most) for kind, most in CLICK_KINDS.items()
+            kind: growth.counted(call, post, kind, most) for kind, most in CLICK_KINDS.items()
         },
     }
 
 
 def by_type(call: Call, post: Post) -> dict[str, int]:
     """Return the reactions by kind."""
-    return {name.split("_")[2]: nodes.counted(call, post, name, most) for name, most in REACTIONS.items()}
+    return {name.split("_")[2]: growth.counted(call, post, name, most) for name, most in REACTIONS.items()}
 
 
 def activity(call: Call, post: Post) -> dict[str, int]:
@@ -80,7 +80,7 @@ def activity(call: Call, post: Post) -> dict[str, int]:
     counts = {
         "like": sum(by_type(call, post).values()),
         "comment": nodes.comment_count(call, post),
-        "share": nodes.counted(call, post, "shares", nodes.MOST_SHARES),
+        "share": growth.counted(call, post, "shares", nodes.MOST_SHARES),
     }
     return {name: count for name, count in counts.items() if count}
 

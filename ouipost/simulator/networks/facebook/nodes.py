@@ -115,7 +115,7 @@ def comment_node(post: Post) -> dict[str, Any]:
 
 def post_node(call: Call, post: Post) -> dict[str, Any]:
     """Return the fields of a post."""
-    shares = counted(call, post, "shares", MOST_SHARES)
+    shares = growth.counted(call, post, "shares", MOST_SHARES)
     return {
         "id": post.external_id,
         "message": post.text or None,
@@ -128,19 +128,14 @@ def post_node(call: Call, post: Post) -> dict[str, Any]:
         "attachments": attachments(post),
         "shares": {"count": shares} if shares else None,
         "comments": summary(comment_count(call, post)),
-        "reactions": summary(sum(counted(call, post, name, most) for name, most in REACTIONS.items())),
+        "reactions": summary(sum(growth.counted(call, post, name, most) for name, most in REACTIONS.items())),
     }
 
 
 def comment_count(call: Call, post: Post) -> int:
     """Return how many comments a post has: those of strangers that are only counted, and those that are there."""
     there = Post.objects.alive().filter(network=ID, root=post.external_id).count()
-    return counted(call, post, "comments", MOST_COMMENTS) + there
-
-
-def counted(call: Call, post: Post, metric: str, most: int) -> int:
-    """Return a number of the post as it stands now."""
-    return growth.grown(post.external_id, metric, since=post.created_at, now=call.now, most=most)
+    return growth.counted(call, post, "comments", MOST_COMMENTS) + there
 
 
 def summary(total: int) -> dict[str, Any]:

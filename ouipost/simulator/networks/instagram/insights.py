@@ -55,10 +55,10 @@ def of_media(call: Call, version: str, media: str) -> HttpResponse:
     post = posts.existing(call, media)
     authorized(call, INSIGHTS, post.account)
     known = MEDIA_METRICS[post.data["product"]]
-    names = asked(call, known)
+    names = graph.metrics_of(call, known)
 
     def value(name: str) -> int:
-        return posts.counted(call, post, name, known[name])
+        return growth.counted(call, post, name, known[name])
 
     if post.data["product"] == "STORY" and value("reach") < STORY_NEEDS_VIEWERS:
         raise error("(#10) Not enough viewers for the media to show insights", 10)
@@ -80,21 +80,10 @@ def total(product: str, value: Callable[[str], int]) -> int:
     return sum(value(name) for name in SUMS.get(product, SUMS["FEED"]))
 
 
-def asked(call: Call, known: Mapping[str, int]) -> list[str]:
-    """Return the names of the metrics that were asked for, or refuse them all."""
-    names = [name for name in call.text("metric").split(",") if name]
-    if not names:
-        raise error("(#3001) The parameter metric is required", 3001, 1504028)
-    for position, name in enumerate(names):
-        if name not in known:
-            raise invalid(f"metric[{position}] must be one of the following values: {', '.join(known)}")
-    return names
-
-
 def of_account(call: Call, version: str, ig: str) -> HttpResponse:
     """Show an account's numbers of some days, or who follows it."""
     account = authorized(call, INSIGHTS, ig)
-    names = asked(call, ACCOUNT_METRICS | dict.fromkeys(DEMOGRAPHICS, 0))
+    names = graph.metrics_of(call, ACCOUNT_METRICS | dict.fromkeys(DEMOGRAPHICS, 0))
     if call.text("metric_type") != "total_value":
         raise invalid("The metrics must be asked for with metric_type=total_value")
     if set(names) & set(DEMOGRAPHICS):

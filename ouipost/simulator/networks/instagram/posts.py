@@ -146,14 +146,9 @@ def node(call: Call, post: Post) -> dict[str, Any]:
         "media_product_type": post.data["product"],
         "is_shared_to_feed": post.data.get("share_to_feed"),
         "username": Account.objects.get(network=ID, external_id=post.account).username,
-        "like_count": counted(call, post, "likes", 60),
-        "comments_count": counted(call, post, "comments", 12) + own,
+        "like_count": growth.counted(call, post, "likes", 60),
+        "comments_count": growth.counted(call, post, "comments", 12) + own,
     }
-
-
-def counted(call: Call, post: Post, metric: str, most: int) -> int:
-    """Return a number of the post as it stands now."""
-    return growth.grown(post.external_id, metric, since=post.created_at, now=call.now, most=most)
 
 
 def stamp(post: Post) -> str:

@@ -4,11 +4,10 @@ import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.http import HttpResponse, JsonResponse
 
-from ouipost.simulator import publishing
+from ouipost.simulator import pages, publishing
 from ouipost.simulator.call import Call
 from ouipost.simulator.models import Account, Media, Post, atomic
 from ouipost.simulator.networks.linkedin import text as little
@@ -124,21 +123,12 @@ def files_of(call: Call, author: str, content: Any) -> Files:
 def thumbnail_of(call: Call, author: str, article: Mapping[str, Any]) -> Files:
     """Return the picture of an article, or refuse what is wrong with the article."""
     source, title, description = (article.get(name, "") for name in ("source", "title", "description"))
-    if not isinstance(source, str) or not is_address(source):
+    if not isinstance(source, str) or not pages.is_address(source):
         raise invalid("content.article.source", "must be a web address")
     check_text("content.article.title", title, MAX_TITLE, required=True)
     check_text("content.article.description", description, MAX_DESCRIPTION)
     thumbnail = article.get("thumbnail")
     return [file_of(call, author, {"id": thumbnail}, kinds=("image",))] if thumbnail else []
-
-
-def is_address(source: str) -> bool:
-    """Return whether this is a web address."""
-    try:
-        parts = urlsplit(source)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and " " not in source
 
 
 def check_text(field: str, text: Any, most: int, *, required: bool = False) -> None:

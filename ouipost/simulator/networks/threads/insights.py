@@ -7,7 +7,7 @@ from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import graph, growth
 from ouipost.simulator.call import Call
-from ouipost.simulator.graph import error, invalid
+from ouipost.simulator.graph import invalid
 from ouipost.simulator.models import Post
 from ouipost.simulator.networks.threads import posts
 from ouipost.simulator.networks.threads.access import ID, INSIGHTS, authorized
@@ -25,20 +25,9 @@ BREAKDOWNS = {
 }
 
 
-def names_of(call: Call, known: tuple[str, ...]) -> list[str]:
-    """Return the names of the metrics that were asked for, or refuse them all."""
-    names = [name for name in call.text("metric").split(",") if name]
-    if not names:
-        raise error("(#3001) The parameter metric is required", 3001, 1504028)
-    for position, name in enumerate(names):
-        if name not in known:
-            raise invalid(f"metric[{position}] must be one of the following values: {', '.join(known)}")
-    return names
-
-
 def of_media(call: Call, media: str) -> HttpResponse:
     """Show lifetime numbers of a post."""
-    names = names_of(call, tuple(MEDIA_METRICS))
+    names = graph.metrics_of(call, tuple(MEDIA_METRICS))
     authorized(call, INSIGHTS)
     post = posts.existing(call, media)
     authorized(call, INSIGHTS, user=post.account)
@@ -57,7 +46,7 @@ def of_media(call: Call, media: str) -> HttpResponse:
 
 def value_of(call: Call, post: Post, name: str) -> int:
     """Return a number of a post; replies that are here are counted."""
-    count = posts.counted(call, post, name, MEDIA_METRICS[name])
+    count = growth.counted(call, post, name, MEDIA_METRICS[name])
     if name != "replies":
         return count
     return count + Post.objects.alive().filter(network=ID, parent=post.external_id).count()
@@ -66,7 +55,7 @@ def value_of(call: Call, post: Post, name: str) -> int:
 def of_user(call: Call, user: str) -> HttpResponse:
     """Show a profile's numbers of some days, how many follow it, or who."""
     account = authorized(call, INSIGHTS, user=user)
-    names = names_of(call, (*USER_METRICS, FOLLOWERS, DEMOGRAPHICS))
+    names = graph.metrics_of(call, (*USER_METRICS, FOLLOWERS, DEMOGRAPHICS))
     since = graph.moment(call, "since") or call.now - timedelta(days=1)
     until = min(graph.moment(call, "until") or call.now, call.now)
     if since < BEGINNING:

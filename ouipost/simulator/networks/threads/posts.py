@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpResponse, JsonResponse
 
-from ouipost.simulator import containers, graph, growth, pages, publishing
+from ouipost.simulator import containers, graph, pages, publishing
 from ouipost.simulator.call import Call
 from ouipost.simulator.graph import error, invalid
 from ouipost.simulator.models import Account, Media, Post, atomic
@@ -165,11 +165,6 @@ def node(post: Post) -> dict[str, Any]:
         "root_post": {"id": post.root} if post.root else None,
         "replied_to": {"id": post.parent} if post.parent else None,
     }
-
-
-def counted(call: Call, post: Post, metric: str, most: int) -> int:
-    """Return a number of the post as it stands now."""
-    return growth.grown(post.external_id, metric, since=post.created_at, now=call.now, most=most)
 
 
 def delete(call: Call, media: str) -> HttpResponse:

@@ -1,11 +1,10 @@
 """What becomes a post on Threads: containers with a text, a picture, a video, or several of both."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.http import HttpResponse, JsonResponse
 
-from ouipost.simulator import containers, counting, pulling
+from ouipost.simulator import containers, counting, pages, pulling
 from ouipost.simulator.call import Call
 from ouipost.simulator.clips import Clip
 from ouipost.simulator.graph import error, invalid
@@ -55,21 +54,12 @@ def check_text(call: Call) -> None:
     if measured(call.text("text")) > MAX_TEXT:
         raise invalid(f"Param text must be at most {MAX_TEXT} characters long.")
     link = call.text("link_attachment")
-    if link and (call.text("media_type") != "TEXT" or not is_address(link)):
+    if link and (call.text("media_type") != "TEXT" or not pages.is_address(link)):
         raise invalid("Param link_attachment must be a valid URL, and only goes with a text")
     named = [url.expanded for url in counting.urls(call.text("text"))] + ([link] if link else [])
     if len({each.partition("://")[2].rstrip("/") for each in named}) > MAX_LINKS:
         title = "THREADS_API__LINK_LIMIT_EXCEEDED"
         raise error("(#100) The post has too many links", 100, error_user_title=title)
-
-
-def is_address(link: str) -> bool:
-    """Return whether this is a web address."""
-    try:
-        parts = urlsplit(link)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and " " not in link
 
 
 def check_choices(call: Call) -> None:

@@ -141,7 +141,7 @@ def shown(call: Call, post: Post, fields: Sequence[str]) -> dict[str, Any]:
 
 def counted(call: Call, post: Post, metric: str) -> int:
     """Return a number of the post as it stands now."""
-    return growth.grown(post.external_id, metric, since=post.created_at, now=call.now, most=COUNTS[metric])
+    return growth.counted(call, post, metric, COUNTS[metric])
 
 
 def permalink(call: Call, post_id: str) -> HttpResponse:

@@ -114,21 +114,16 @@ def public(call: Call, post: Post) -> dict[str, Any]:
 
 def public_metrics(call: Call, post: Post) -> dict[str, int]:
     """Return the numbers that everybody sees; the account's own replies count among them."""
-    numbers = {name: counted(call, post, name, most) for name, most in PUBLIC_METRICS.items()}
+    numbers = {name: growth.counted(call, post, name, most) for name, most in PUBLIC_METRICS.items()}
     numbers["reply_count"] += Post.objects.alive().filter(network=ID, parent=post.external_id).count()
     if call.text("post.fields"):
         numbers["repost_count"] = numbers.pop("retweet_count")
     return numbers
 
 
-def counted(call: Call, post: Post, metric: str, most: int) -> int:
-    """Return a number of the post as it stands now."""
-    return growth.grown(post.external_id, metric, since=post.created_at, now=call.now, most=most)
-
-
 def private_metrics(call: Call, post: Post) -> dict[str, int]:
     """Return the numbers that only the author sees."""
-    return {name: counted(call, post, name, most) for name, most in PRIVATE_METRICS.items()}
+    return {name: growth.counted(call, post, name, most) for name, most in PRIVATE_METRICS.items()}
 
 
 def may_see_private(call: Call, post: Post) -> bool:
@@ -175,10 +170,10 @@ def file_view(call: Call, post: Post, media_id: str) -> dict[str, Any]:
     if kind != "video":
         return facts
     facts["duration_ms"] = int(file.data.get("seconds", 0) * 1000)
-    facts["public_metrics"] = {"view_count": counted(call, post, "view_count", 900)}
+    facts["public_metrics"] = {"view_count": growth.counted(call, post, "view_count", 900)}
     if may_see_private(call, post):
         quarters = {f"playback_{percent}_count": 800 - 7 * percent for percent in (0, 25, 50, 75, 100)}
-        facts["non_public_metrics"] = {name: counted(call, post, name, most) for name, most in quarters.items()}
+        facts["non_public_metrics"] = {name: growth.counted(call, post, name, most) for name, most in quarters.items()}
     return facts
 
 
