@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from accounts import pauses, traffic
+from accounts import pauses, registry, traffic
 from accounts.models import Network, Pause
 from accounts.platforms.base import WhoActs
 from ouipost.phrases import Ours, Phrase, joined
@@ -17,14 +17,17 @@ SPACING = timedelta(seconds=1)
 
 
 def present(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
-    """Return a line for each target that something shall still be done about; their accounts must be loaded."""
+    """Return a line for each target that something shall still be done about.
+
+    Their accounts, with the workspaces of these, must be loaded.
+    """
     waiting = [target for target in targets if target.status in UNSETTLED and target.due_at is not None]
     held = dict(Network.objects.filter(held_until__gt=now).values_list("pk", "held_until")) if waiting else {}
     paused = held_up(waiting, workspace_id=waiting[0].account.workspace_id) if waiting else {}
     return [
         _paused(target, paused[target.pk], now=now)
         if target.pk in paused and not _is_busy(target, now=now)
-        else _line(target, now=now, network_until=held.get(target.platform))
+        else _line(target, now=now, network_until=held.get(_network_of(target)))
         for target in waiting
     ]
 
@@ -39,6 +42,11 @@ def held_up(targets: Iterable[Target], *, workspace_id: str) -> dict[str, Pause]
         if pause := pauses.holding(paused, **goes_to):
             found[each.pk] = pause
     return found
+
+
+def _network_of(target: Target) -> str:
+    """Return the key of the health of the network that it goes to: the simulated one is another than the true one."""
+    return registry.network_of(target.platform, target.account.workspace)
 
 
 def _is_busy(target: Target, *, now: datetime) -> bool:

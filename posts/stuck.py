@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
 
-from accounts import pauses
+from accounts import pauses, registry
 from accounts.models import AccountStatus, Network, Pause, SocialAccount
 from accounts.platforms.base import WhoActs
 from ouipost.events.models import Event
@@ -77,7 +77,7 @@ class Search:
         return Scene(
             now=self.now,
             cutoff=self.cutoff,
-            network_until=resting.get(target.platform),
+            network_until=resting.get(registry.network_of(target.platform, target.post.workspace)),
             is_behind=target.is_behind,
             pause=pauses.holding(paused, **goes_to, workspace_id=target.account.workspace_id),
         )

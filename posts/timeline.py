@@ -64,7 +64,7 @@ class Line:
 
 def timeline(post: Post, *, now: datetime) -> list[Entry]:
     """Return what happened in the order of time, then what each target waits for at present."""
-    rows = Target.objects.filter(post=post).select_related("account").order_by("pk")
+    rows = Target.objects.filter(post=post).select_related("account__workspace").order_by("pk")
     targets = {target.pk: target for target in rows}
     journal = _journal(post, targets.values())
     settled = [line for line in journal if "targets" in line.details]
@@ -139,7 +139,6 @@ def _conversions(post: Post, targets: Mapping[str, Target], attempts: Iterable[E
     media = files.as_content(post) if first else []
     for target_id, entry in first.items():
         target = targets[str(target_id)]
-        target.account.workspace = post.workspace
         content = compose(post, target.account, registry.get(target.platform), media)
         for each in (each for each in content.media if each.converted):
             yield Entry(

@@ -168,21 +168,35 @@ def test_what_waits_for_credentials_names_the_settings(workspace: Workspace, set
     assert row == shown(target, kind="waiting", cause=cause, until=text(again), next_step=step)
 
 
-@pytest.mark.parametrize("guard", ["account", "pace", "network"])
-def test_what_waits_behind_a_guard_is_told_until_when(workspace: Workspace, guard: str) -> None:
+@pytest.mark.parametrize(
+    ("column", "cause"),
+    [
+        ("held_until", "The account is left alone until its network takes calls again."),
+        ("paced_at", "The account's pace: its network takes only so many posts in a time."),
+    ],
+)
+def test_what_waits_behind_a_guard_is_told_until_when(workspace: Workspace, column: str, cause: str) -> None:
     until, account = database_now() + MINUTE, make_account(workspace, platform="twitter")
-    if guard == "network":
-        target = make_target(workspace, account)
-        Network.objects.create(pk="twitter", held_until=until)
-        cause = "The network is left alone: most calls to it failed."
-    else:
-        target = make_target(workspace, account, status="scheduled", due_at=until)
-        column, cause = {
-            "account": ("held_until", "The account is left alone until its network takes calls again."),
-            "pace": ("paced_at", "The account's pace: its network takes only so many posts in a time."),
-        }[guard]
-        SocialAccount.objects.filter(pk=account.pk).update(**{column: until})
+    target = make_target(workspace, account, status="scheduled", due_at=until)
+    SocialAccount.objects.filter(pk=account.pk).update(**{column: until})
 
+    facts = {"cause": cause, "until": text(until), "who_acts": "network"}
+    assert found() == [shown(target, kind="waiting", next_step="None: it goes on by itself", **facts)]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("mode", "its_own", "other"),
+    [("live", "twitter", "sandbox:twitter"), ("sandbox", "sandbox:twitter", "twitter")],
+)
+def test_what_waits_behind_its_own_network_is_told_until_when(mode: str, its_own: str, other: str) -> None:
+    until, target = database_now() + MINUTE, make_target(make_workspace(mode=mode))
+
+    Network.objects.create(pk=other, held_until=until)
+    assert found() == [shown(target)]
+    Network.objects.create(pk=its_own, held_until=until)
+
+    cause = "The network is left alone: most calls to it failed."
     facts = {"cause": cause, "until": text(until), "who_acts": "network"}
     assert found() == [shown(target, kind="waiting", next_step="None: it goes on by itself", **facts)]
 

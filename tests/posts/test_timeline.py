@@ -19,7 +19,7 @@ from posts.findings import doubtful
 from posts.history import Entry
 from posts.models import Post, Target, TargetStatus
 from posts.timeline import timeline
-from tests.factories import make_account, make_post
+from tests.factories import make_account, make_post, make_workspace
 from tests.posts.fakes import (
     ACTOR,
     HERE,
@@ -123,15 +123,21 @@ def test_what_nothing_holds_up_waits_for_its_time_or_a_worker(
     assert (entry.message, entry.next_attempt_at, entry.retry_safe) == (message, target.due_at, None)
 
 
+TRUE_AND_SIMULATED = [("live", "facebook", "sandbox:facebook"), ("sandbox", "sandbox:facebook", "facebook")]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("mode", "its_own", "other"), TRUE_AND_SIMULATED)
 def test_an_account_or_a_network_that_is_left_alone_is_the_reason(
-    workspace: Workspace, network: ScriptedNetwork
+    network: ScriptedNetwork, mode: str, its_own: str, other: str
 ) -> None:
-    target = make_due(workspace)
+    target = make_due(make_workspace(mode=mode))
     near, far = database_now() + timedelta(minutes=1), database_now() + timedelta(minutes=5)
 
     SocialAccount.objects.update(held_until=near)
+    Network.objects.create(pk=other, held_until=far)
     [held] = told(target.post)
-    Network.objects.create(pk="facebook", held_until=far)
+    Network.objects.create(pk=its_own, held_until=far)
     [cut_off] = told(target.post)
 
     assert held.message == "The account has to wait: Facebook has set it a limit, or has not answered it of late."
