@@ -1,6 +1,7 @@
 """What a failure means for those who are told of it: who must act, and whether sending again is safe. Pure."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from accounts.platforms.base import WhoActs
 
@@ -33,3 +34,19 @@ def advise(code: str, *, who_acts: str | None = None, outcome_unknown: bool = Fa
         who_acts=WhoActs(who_acts) if who_acts else known.who_acts,
         retry_safe=known.retry_safe and not outcome_unknown,
     )
+
+
+def failure(
+    code: str, message: str, *, retryable: bool = False, who_acts: str | None = None, network_code: str = ""
+) -> dict[str, Any]:
+    """Return the error that a target is stored and shown with: every one has the same keys.
+
+    Rows from before may lack the network's code.
+    """
+    return {
+        "code": code,
+        "message": message,
+        "retryable": retryable,
+        "who_acts": str(advise(code, who_acts=who_acts).who_acts),
+        "network_code": network_code,
+    }

@@ -11,13 +11,13 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from accounts import pauses, traffic
 from accounts.models import Pause, SocialAccount
-from accounts.platforms.base import WhoActs
 from accounts.traffic import Breath
 from ouipost import claims
 from ouipost.claims import Claim, LostClaim
 from ouipost.databases import is_lock_error
 from ouipost.phrases import Phrase
 from ouipost.rows import update_each
+from posts.advice import failure
 from posts.holding import hold_account, pace_account
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.services import GIVE_UP_AFTER, sync_and_tell
@@ -273,7 +273,8 @@ def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -
 
 
 def _miss(targets: list[Ready], *, now: datetime) -> None:
-    error = _error("MISSED_WINDOW", Phrase("It was due while nothing could run, and is too late now."), WhoActs.CALLER)
+    message = Phrase("It was due while nothing could run, and is too late now.")
+    error = failure("MISSED_WINDOW", message, retryable=True)
     due = Target.objects.filter(claims.is_due(now), pk__in=[target.pk for target in targets])
     due.update(status=TargetStatus.MISSED, due_at=None, error=error)
 
@@ -282,7 +283,7 @@ def _park(targets: list[Ready]) -> None:
     """Stop trying a target that has taken its worker down again and again."""
     for target in targets:
         logger.error("Target %s was claimed %s times and never settled", target.pk, target.claim_count)
-        error = _error("WORKER_CRASH_LOOP", Phrase("It stopped the worker again and again."), WhoActs.OPERATOR)
+        error = failure("WORKER_CRASH_LOOP", Phrase("It stopped the worker again and again."))
         held = Target.objects.filter(pk=target.pk, fence=target.fence)
         held.update(
             status=TargetStatus.NEEDS_REVIEW,
@@ -292,7 +293,3 @@ def _park(targets: list[Ready]) -> None:
             in_flight=None,
             error=error,
         )
-
-
-def _error(code: str, message: str, who_acts: WhoActs) -> dict[str, object]:
-    return {"code": code, "message": message, "retryable": code == "MISSED_WINDOW", "who_acts": str(who_acts)}

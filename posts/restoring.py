@@ -14,21 +14,20 @@ from accounts import pauses, registry
 from accounts.models import PauseScope
 from ouipost.events.journal import Actor, record
 from ouipost.phrases import Ours, Phrase
+from posts.advice import failure
 from posts.models import Attempt, Target, TargetQuerySet, TargetStatus
 from posts.reconciling import Question, operation_of, question_after_restore
 from posts.services import GIVE_UP_AFTER, WrongStatus, lock, sync_and_tell
 from posts.slots import too_late
 from posts.stuck import OPEN
 
-SET_ASIDE = {
-    "code": "OUTCOME_UNKNOWN",
-    "message": Phrase(
+SET_ASIDE = failure(
+    "OUTCOME_UNKNOWN",
+    Phrase(
         "The database was restored from a copy, and whether this went out since cannot be found out: "
         "look at the account."
     ),
-    "retryable": False,
-    "who_acts": "caller",
-}
+)
 
 
 def overdue(now: datetime, *, since: datetime) -> TargetQuerySet:

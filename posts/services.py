@@ -13,13 +13,13 @@ from django.db import transaction
 from django.shortcuts import get_object_or_404
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import WhoActs
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
 from ouipost.events.models import Event
 from ouipost.phrases import Ours, Phrase
 from ouipost.rows import insert_each, update_each
 from posts import counts, destinations, doorbell, files, hooks, rules
+from posts.advice import failure
 from posts.content import normal_hashtags
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
 from posts.status import derive
@@ -40,15 +40,10 @@ UNTRIED: dict[str, Any] = {
     "error": None,
 }
 """The columns of a target as they are before its next visible call was tried."""
-REST_UNSENT = {
-    "code": "OUTCOME_UNKNOWN",
-    "message": Phrase(
-        "The post was settled by hand, and what follows it was not sent: a reply needs the network's own id."
-    ),
-    "retryable": False,
-    "who_acts": str(WhoActs.CALLER),
-    "network_code": "",
-}
+REST_UNSENT = failure(
+    "OUTCOME_UNKNOWN",
+    Phrase("The post was settled by hand, and what follows it was not sent: a reply needs the network's own id."),
+)
 
 DRAFT, SCHEDULED, MISSED = PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.MISSED
 FAILED, PARTIAL, REVIEW = PostStatus.FAILED, PostStatus.PARTIALLY_PUBLISHED, PostStatus.NEEDS_REVIEW

@@ -21,7 +21,6 @@ from accounts.platforms.base import (
     StillWorking,
     Unavailable,
     Unknown,
-    WhoActs,
 )
 from accounts.traffic import Call
 from ouipost import claims
@@ -30,6 +29,7 @@ from ouipost.events.journal import SYSTEM, entry, record_all
 from ouipost.events.models import Event
 from ouipost.phrases import Phrase
 from ouipost.rows import insert_each
+from posts.advice import failure
 from posts.holding import hold_account
 from posts.models import Attempt, Media, Post, Target, TargetStatus
 from posts.services import sync_each
@@ -387,18 +387,18 @@ def gave_up(target: Target, *, now: datetime) -> bool:
 
 
 def _review(message: str) -> dict[str, Any]:
-    error = {"code": "OUTCOME_UNKNOWN", "message": message, "retryable": False, "who_acts": str(WhoActs.CALLER)}
-    return {"status": TargetStatus.NEEDS_REVIEW, "due_at": None, "outcome_unknown": True, "error": error}
+    return {
+        "status": TargetStatus.NEEDS_REVIEW,
+        "due_at": None,
+        "outcome_unknown": True,
+        "error": failure("OUTCOME_UNKNOWN", message),
+    }
 
 
 def _shown(error: PlatformError, *, retryable: bool = False) -> dict[str, Any]:
-    return {
-        "code": error.error_code,
-        "message": error.message,
-        "retryable": retryable,
-        "who_acts": str(error.acts),
-        "network_code": error.network_code,
-    }
+    return failure(
+        error.error_code, error.message, retryable=retryable, who_acts=error.acts, network_code=error.network_code
+    )
 
 
 def word(outcome: Outcome) -> str:

@@ -194,6 +194,7 @@ def test_what_was_missed_is_told(workspace: Workspace) -> None:
         "message": "It was due while nothing could run, and is too late now.",
         "retryable": True,
         "who_acts": "caller",
+        "network_code": "",
     }
     assert (event.type, event.resource_id, event.details["targets"][0]["status"]) == (
         "post.missed",

@@ -160,6 +160,7 @@ def test_what_crashed_before_it_was_sent_fails_at_once(workspace: Workspace, net
         "message": "It was set aside before anything was sent.",
         "retryable": False,
         "who_acts": "operator",
+        "network_code": "",
     }
     assert (sent.status, network.calls) == ("published", ["prepare", "commit"])
 

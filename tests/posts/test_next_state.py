@@ -17,6 +17,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from ouipost.claims import Claim, engine_time
+from posts.advice import failure
 from posts.models import Target, TargetStatus
 from posts.settling import (
     Absent,
@@ -181,7 +182,7 @@ def test_a_lost_answer_goes_to_a_person_where_the_network_tells_nothing() -> Non
         "status": "needs_review",
         "due_at": None,
         "outcome_unknown": True,
-        "error": {"code": "OUTCOME_UNKNOWN", "message": "lost", "retryable": False, "who_acts": "caller"},
+        "error": failure("OUTCOME_UNKNOWN", "lost", who_acts="caller"),
     }
 
 

@@ -28,8 +28,11 @@ from ouipost.claims import database_now
 from posts.advice import BY_CODE, advise
 from posts.claiming import MAX_UNSETTLED_CLAIMS, claim_targets
 from posts.models import Target
+from posts.restoring import doubt
+from posts.services import look_again, resolve_target
+from tests.conftest import ApiClient
 from tests.factories import make_account
-from tests.posts.fakes import ScriptedNetwork, bring_forward, error_of, make_due, publish, send_into_the_dark
+from tests.posts.fakes import ACTOR, ScriptedNetwork, bring_forward, error_of, make_due, publish, send_into_the_dark
 from workspaces.models import Workspace
 
 Ending = tuple[str, str, bool, str]
@@ -150,6 +153,23 @@ def crash(target: Target, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPa
         claim_targets(1)
 
 
+def look_in_vain(target: Target, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    crash(target, network, monkeypatch)
+    look_again(Target.objects.get(pk=target.pk), actor=ACTOR, now=database_now())
+
+
+def be_restored(target: Target, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    SocialAccount.objects.update(disconnected_at=database_now())
+    doubt(Target.objects.get(pk=target.pk), since=database_now() - timedelta(hours=1), actor=ACTOR, now=database_now())
+
+
+def be_settled_by_hand(target: Target, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    lose_the_answer(target, network, monkeypatch)
+    Target.objects.filter(pk=target.pk).update(replies=1)
+    left = Target.objects.get(pk=target.pk)
+    resolve_target(left, published=True, url="https://network.example/1", actor=ACTOR, now=database_now())
+
+
 OURS: dict[Callable[..., None], Ending] = {
     meet_a_bug: ("failed", "PLATFORM_UNAVAILABLE", True, "operator"),
     lack_credentials: ("failed", "PLATFORM_UNAVAILABLE", True, "operator"),
@@ -159,6 +179,9 @@ OURS: dict[Callable[..., None], Ending] = {
     not_arrive: ("failed", "PLATFORM_UNAVAILABLE", True, "network"),
     be_late: ("missed", "MISSED_WINDOW", True, "caller"),
     crash: ("needs_review", "WORKER_CRASH_LOOP", False, "operator"),
+    look_in_vain: ("failed", "WORKER_CRASH_LOOP", False, "operator"),
+    be_restored: OUTCOME_UNKNOWN,
+    be_settled_by_hand: ("published", "OUTCOME_UNKNOWN", False, "caller"),
 }
 
 
@@ -171,6 +194,22 @@ def test_what_the_engine_itself_ends_says_who_acts(
     happen(target, network, monkeypatch)
 
     assert ending(target) == OURS[happen]
+
+
+@pytest.mark.parametrize("happen", OURS, ids=lambda happen: happen.__name__)
+def test_whatever_has_ended_a_target_its_error_is_shown_with_the_same_keys(
+    api: ApiClient,
+    workspace: Workspace,
+    network: ScriptedNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    happen: Callable[..., None],
+) -> None:
+    target = make_due(workspace, make_account(workspace))
+
+    happen(target, network, monkeypatch)
+
+    [shown] = api.get(f"/api/posts/{target.post_id}").json()["data"]["post"]["targets"]
+    assert set(shown["error"]) == {"code", "message", "retryable", "who_acts", "network_code"}
 
 
 def test_a_network_that_cannot_be_asked_leaves_a_lost_answer_to_the_caller(
