@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -121,6 +122,9 @@ class MembersViewSet(AdminViewSet[Workspace]):
     resource = ""
     required_permission = "workspaces.manage"
 
+    def get_queryset(self) -> QuerySet[Workspace]:
+        return Workspace.objects.open_to(self.user)
+
     @extend_schema(responses=MembersSerializer)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Show who works in a workspace."""
@@ -132,8 +136,8 @@ class MembersViewSet(AdminViewSet[Workspace]):
         values = self.read(MembersInput)
 
         def work() -> Response:
-            workspace = Workspace(pk=self.kwargs["pk"])
-            return self._shown(users.set_members(workspace, user_ids=values["members"], actor=self.actor))
+            changed = users.set_members(self.get_object(), user_ids=values["members"], actor=self.actor)
+            return self._shown(changed)
 
         return self.once(work)
 

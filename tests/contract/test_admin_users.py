@@ -467,6 +467,22 @@ def test_members_of_no_workspace_are_not_found(admin: AdminClient) -> None:
         assert error_of(admin.put(f"/admin/workspaces/{pk}/members", {"members": []})) == (404, "NOT_FOUND")
 
 
+def test_who_is_no_administrator_reaches_the_members_of_their_own_workspaces_alone(workspace: Workspace) -> None:
+    editor = make_user(email="ed@example.com", role="editor", permissions=["workspaces.manage"])
+    own, other = make_workspace(name="Cafe"), make_user(email="other@example.com")
+    Membership.objects.create(workspace=own, user=editor)
+    Membership.objects.create(workspace=workspace, user=other)
+    client = AdminClient(make_token(editor))
+
+    for method in ("GET", "PUT", "PATCH"):
+        assert error_of(members(client, workspace, [editor.pk], method)) == (404, "NOT_FOUND")
+    changed = members(client, own, [editor.pk, other.pk])
+
+    assert (changed.status_code, client.get(f"/admin/workspaces/{own.pk}/members").json()) == (200, changed.json())
+    assert list(Membership.objects.filter(workspace=workspace).values_list("user", flat=True)) == [other.pk]
+    assert Membership.objects.filter(workspace=own).count() == 2
+
+
 @pytest.mark.django_db(transaction=True)
 def test_members_set_at_once_are_those_of_one_of_the_calls() -> None:
     token, workspace = make_token(make_user()), make_workspace()
