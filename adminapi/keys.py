@@ -87,7 +87,7 @@ class KeyInput(StrictInput):
 class NewKeyInput(KeyInput):
     """The body that makes a key; without `permissions` it has all."""
 
-    read_only = ("id", "prefix", "created_at", "last_used_at", "usage", "is_active")
+    read_only = ("id", "prefix", "created_at", "last_used_at", "usage")
     mode = Choice(choices=KeyMode.values, required=False)
 
 
@@ -113,7 +113,6 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Make a key; its secret is in this answer, and in no other."""
         values = self.read(NewKeyInput)
-        values.pop("is_active", None)
 
         def work() -> Response:
             key, secret = keys.create_key(**checked(values, mode=values.get("mode", KeyMode.LIVE)), actor=self.actor)

@@ -55,6 +55,7 @@ def create_key(
     permissions: list[str] | None = None,
     workspace_ids: list[str] | None = None,
     expires_at: datetime | None = None,
+    is_active: bool = True,
 ) -> tuple[ApiKey, str]:
     """Create a key and return it with its secret, which is not kept and cannot be shown again."""
     secret = _new_secret(mode)
@@ -67,6 +68,7 @@ def create_key(
         permissions=list(KEY_PERMISSIONS) if permissions is None else permissions,
         workspace_ids=workspace_ids or [],
         expires_at=expires_at,
+        is_active=is_active,
     )
     record("created", key, actor=actor, key_name=name, tier=tier)
     return key, secret
@@ -100,13 +102,17 @@ def rotate_key(key: ApiKey, *, actor: Actor, now: datetime) -> tuple[ApiKey, str
     if not locked.is_active:
         raise KeyRevoked
     secret = _new_secret(locked.mode)
-    locked.previous_digest, locked.previous_expires_at = locked.digest, now + GRACE
+    until = grace_ends(locked, now=now)
+    locked.previous_digest, locked.previous_expires_at = locked.digest, until
     locked.digest, locked.prefix = digest(secret), secret[:11]
     locked.save()
-    record(
-        "rotated", locked, actor=actor, key_name=locked.name, old_key_expires_at=locked.previous_expires_at.isoformat()
-    )
+    record("rotated", locked, actor=actor, key_name=locked.name, old_key_expires_at=until.isoformat())
     return locked, secret
+
+
+def grace_ends(key: ApiKey, *, now: datetime) -> datetime:
+    """Return until when the old secret of a key that is rotated now holds: for a day, and no longer than the key."""
+    return min(now + GRACE, key.expires_at or now + GRACE)
 
 
 @transaction.atomic

@@ -41,6 +41,14 @@ def test_both_secrets_work_for_a_day_and_the_new_one_after_it() -> None:
     assert shown["new_api_key"] not in str(event.details)
 
 
+@time_machine.travel(NOW, tick=False)
+@pytest.mark.parametrize("arguments", [[], ["--dry-run"]])
+def test_the_old_one_holds_no_longer_than_the_key(arguments: list[str]) -> None:
+    key, _ = make_key(expires_at=NOW + GRACE / 2)
+
+    assert run(key.pk, *arguments).endswith("until 2026-11-26 00:00 UTC.\n")
+
+
 def test_people_are_told_to_store_it_and_how_long_the_old_one_holds() -> None:
     key, _ = make_key()
 

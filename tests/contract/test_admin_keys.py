@@ -277,6 +277,26 @@ def test_rotating_is_as_in_the_reference_and_the_old_key_works_for_a_day(db: Non
     assert event.details == {"key_name": "Test", "old_key_expires_at": "2024-01-23T10:00:00+00:00"}
 
 
+def test_the_old_key_holds_no_longer_than_the_key_itself(db: None) -> None:
+    key, old = make_key(expires_at=at("2024-01-22T20:00:00Z"))
+    with time_machine.travel(MADE, tick=False) as clock:
+        shown = administrator().post(f"/admin/keys/{key.pk}/rotate").json()["data"]["key"]
+        clock.move_to("2024-01-22T20:00:01Z")
+        statuses = (status_of(old), status_of(shown["new_api_key"]))
+
+    assert (shown["old_key_expires_at"], statuses) == ("2024-01-22T20:00:00Z", (401, 401))
+    assert told("api_key.rotated").details["old_key_expires_at"] == "2024-01-22T20:00:00+00:00"
+
+
+def test_a_key_can_be_made_that_does_not_work_yet(admin: AdminClient) -> None:
+    made = admin.post("/admin/keys", {"name": "Later", "is_active": False}).json()["data"]["key"]
+
+    before = status_of(made["api_key"])
+    admin.put(f"/admin/keys/{made['id']}", {"is_active": True})
+
+    assert (made["is_active"], before, status_of(made["api_key"])) == (False, 401, 200)
+
+
 def test_a_second_rotation_ends_the_oldest_at_once(admin: AdminClient) -> None:
     key, first = make_key(mode="test")
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.events.journal import SYSTEM
-from workspaces.keys import GRACE, KeyRevoked, rotate_key
+from workspaces.keys import KeyRevoked, grace_ends, rotate_key
 from workspaces.models import ApiKey
 
 
@@ -33,7 +33,7 @@ Exits with 1 if there is no such key, or it was revoked."""
         if not key.is_active:
             raise CommandError(KeyRevoked.message)
         now, secret = timezone.now(), ""
-        ends_at = now + GRACE
+        ends_at = grace_ends(key, now=now)
         if not options["dry_run"]:
             try:
                 key, secret = rotate_key(key, actor=SYSTEM, now=now)
@@ -46,4 +46,6 @@ Exits with 1 if there is no such key, or it was revoked."""
             self.stdout.write(f"{key.pk}: {secret}\nStore it now: it cannot be shown again.")
             self.stdout.write(f"The old one holds until {ends_at:%Y-%m-%d %H:%M} UTC.")
         else:
-            self.stdout.write(f"{key} would get another secret; the old one would hold for 24 hours more.")
+            self.stdout.write(
+                f"{key} would get another secret; the old one would hold until {ends_at:%Y-%m-%d %H:%M} UTC."
+            )
