@@ -379,7 +379,7 @@ class CauseSerializer(serializers.Serializer[Cause]):
 
 
 class TimelineEntrySerializer(serializers.Serializer[Entry]):
-    """One step, attempt or wait."""
+    """One step, attempt, wait, or delivery to a webhook."""
 
     at = serializers.DateTimeField()
     kind = serializers.ChoiceField(choices=KINDS)

@@ -1,4 +1,4 @@
-"""What happened to a post, oldest first, and what its targets wait for: from the journal, the attempts and the rows."""
+"""What happened to a post, oldest first, and what is waited for: from the journal, the attempts and the rows."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,13 @@ from django.utils.translation import gettext_noop as _
 
 from accounts import registry
 from accounts.platforms.base import WhoActs
+from ouipost.events.catalogue import EVENTS
 from ouipost.events.models import Event
 from ouipost.phrases import Phrase, several
 from posts import files
 from posts.advice import advise
 from posts.content import compose
+from posts.deliveries import DELIVERED, GIVEN_UP, WAITING, tell_deliveries
 from posts.history import NAMES, WORDS, Entry, Fate, Past, cause_of, tell_attempts
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
 from posts.standing import present
@@ -31,6 +33,7 @@ COMMANDS = {
     "post.removed": _("{name} does not have it any more: somebody, or the network itself, took it away there."),
     "media.added": _("The file {filename} was added."),
     "media.updated": _("A file got another alt text or position."),
+    "media.deleted": _("The file {filename} was removed."),
 }
 ABOUT_ACCOUNTS = {
     "account.connected": _("The account {account_name} was connected."),
@@ -56,6 +59,7 @@ OPEN = (PostStatus.DRAFT, PostStatus.SCHEDULED, PostStatus.PUBLISHING, PostStatu
 class Line:
     """One line of the journal, without what may be large."""
 
+    id: str
     at: datetime
     type: str
     resource_id: str
@@ -72,8 +76,16 @@ def timeline(post: Post, *, now: datetime) -> list[Entry]:
     attempts = [*_attempts(targets.values(), settled, now=now)]
     steps = [*_conversions(post, targets, attempts), *attempts, *_outcomes(settled)]
     until = max((entry.at for entry in [*commands, *steps]), default=now)
-    past = [*commands, *_about_accounts(post, journal, targets.values(), until=until), *steps]
-    return [*sorted(past, key=_moment), *present(targets.values(), now=now)]
+    heard = tell_deliveries(_of_post(journal), now=now)
+    waiting = [entry for entry in heard if entry.kind == WAITING]
+    ended = [entry for entry in heard if entry.kind != WAITING]
+    past = [*commands, *_about_accounts(post, journal, targets.values(), until=until), *steps, *ended]
+    return [*sorted(past, key=_moment), *present(targets.values(), now=now), *waiting]
+
+
+def _of_post(journal: Iterable[Line]) -> dict[str, str]:
+    """Return the events of the post and its files that webhooks can hear of, by id; a message has its event's."""
+    return {line.id: line.type for line in journal if line.type in EVENTS and line.type not in ABOUT_ACCOUNTS}
 
 
 def _moment(entry: Entry) -> datetime:
@@ -86,7 +98,7 @@ def _journal(post: Post, targets: Iterable[Target]) -> list[Line]:
 
     The texts of an edit, before and after, are left in the database: there may be many, and none is shown.
     """
-    own = Q(resource_id__in=[post.pk, *(media["id"] for media in post.media)])
+    own = Q(resource_id__in=[post.pk, *(media["id"] for media in post.media), *_removed_files(post)])
     accounts = Q(
         resource_id__in=[target.account_id for target in targets],
         type__in=list(ABOUT_ACCOUNTS),
@@ -95,9 +107,20 @@ def _journal(post: Post, targets: Iterable[Target]) -> list[Line]:
     details = Case(When(type__endswith=".updated", then=Value(None)), default="details", output_field=JSONField())
     rows = Event.objects.filter(own | accounts).annotate(small=details).order_by("created_at", "pk")
     return [
-        Line(at=at, type=kind, resource_id=resource_id, details=small or {})
-        for at, kind, resource_id, small in rows.values_list("created_at", "type", "resource_id", "small")
+        Line(id=pk, at=at, type=kind, resource_id=resource_id, details=small or {})
+        for pk, at, kind, resource_id, small in rows.values_list("pk", "created_at", "type", "resource_id", "small")
     ]
+
+
+def _removed_files(post: Post) -> list[str]:
+    """Return the ids of files that the post had once: only the journal knows them, by the name of the post.
+
+    It is read by its type or its workspace, for as long as the post could be changed: an index of its own would cost
+    every line of the journal, and files are seldom removed.
+    """
+    rows = Event.objects.filter(type="media.deleted", workspace_id=post.workspace_id, details__post=post.pk)
+    until = {"created_at__lte": post.published_at} if post.published_at else {}
+    return list(rows.filter(created_at__gte=post.created_at, **until).values_list("resource_id", flat=True))
 
 
 def _command(line: Line, targets: Mapping[str, Target]) -> Entry:
@@ -233,5 +256,8 @@ KINDS = (
     "converted",
     "sending",
     "waiting",
+    DELIVERED,
+    WAITING,
+    GIVEN_UP,
 )
 """Every kind that an entry can be of."""

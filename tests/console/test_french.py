@@ -26,7 +26,7 @@ from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, record
 from ouipost.phrases import Ours, Phrase, joined
 from ouipost.translating import PLACE, translated
-from posts import history, pausing, timeline
+from posts import deliveries, history, pausing, timeline
 from posts.models import Attempt, Post, Target
 from tests.console import sources
 from tests.factories import NOW, make_account, make_media, make_post, make_workspace
@@ -131,6 +131,7 @@ def places(template: str) -> set[str]:
 def test_every_line_of_a_timeline_has_a_french_text_that_shows_its_values(catalogue: dict[str, str]) -> None:
     lines = [
         *timeline.COMMANDS.values(),
+        *deliveries.ANSWERS.values(),
         *timeline.ABOUT_ACCOUNTS.values(),
         *history.WORDS.values(),
         *(text for texts in timeline.OUTCOMES.values() for text in texts),

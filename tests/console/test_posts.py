@@ -92,13 +92,14 @@ def test_the_top_of_the_page_says_why_a_post_did_not_go_out_who_must_act_and_whe
 
 
 def test_the_page_tells_every_entry_of_the_api_s_timeline_with_its_cause(staff: Client, workspace: Workspace) -> None:
-    post = make_failed(workspace)
+    post, webhook = make_failed(workspace), make_webhook(events=["post.created"])
     record("created", post, actor=SYSTEM)
     entries = timeline(post, now=timezone.now())
 
     page = text_of(staff.get(page_of(post)))
 
     assert len(entries) > 1
+    assert f"The webhook {webhook.pk} is to be told of post.created." in page
     assert page.count("<time datetime=") == len(entries)
     assert [entry.message for entry in entries if escape(entry.message) not in page] == []
 

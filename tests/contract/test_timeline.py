@@ -55,6 +55,8 @@ def test_what_people_do_is_told_in_order(api: ApiClient, workspace: Workspace) -
     post = create(api)
     media = upload(api, post, picture(), filename="rye.jpg").json()["data"]["media"]["id"]
     api.put(f"/api/media/{media}", {"alt_text": "Rye"})
+    other = upload(api, post, picture(), filename="oats.jpg").json()["data"]["media"]["id"]
+    api.delete(f"/api/media/{other}")
     api.put(f"/api/posts/{post.pk}", {"content": "Rye"})
     api.post(f"/api/posts/{post.pk}/schedule", {"scheduled_at": FUTURE})
     api.post(f"/api/posts/{post.pk}/unschedule")
@@ -66,13 +68,15 @@ def test_what_people_do_is_told_in_order(api: ApiClient, workspace: Workspace) -
         ("created", "The post was created."),
         ("media_added", "The file rye.jpg was added."),
         ("media_updated", "A file got another alt text or position."),
+        ("media_added", "The file oats.jpg was added."),
+        ("media_deleted", "The file oats.jpg was removed."),
         ("updated", "The post was changed."),
         ("scheduled", "The post was scheduled for 2027-02-01 09:00 UTC."),
         ("unscheduled", "The post was returned to draft."),
         ("publish_requested", "The post was to be published at once."),
         ("waiting", "It is due: the next free worker takes it."),
     ]
-    assert entries[4]["next_attempt_at"] == FUTURE
+    assert entries[6]["next_attempt_at"] == FUTURE
     assert [entry["at"] for entry in entries] == sorted(entry["at"] for entry in entries)
 
 
