@@ -27,7 +27,7 @@ def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Act
     Workspace.objects.select_for_update().get(pk=account.workspace_id)
     locked = SocialAccount.objects.select_for_update().get(pk=account.pk)
     before = {"name": locked.name, "default_of": locked.default_of, "settings": locked.settings}
-    if "name" in values:
+    if values.get("name", locked.name) != locked.name:  # what a GET showed may come back, and is nobody's wish
         locked.name, locked.name_is_ours = values["name"], True
     if "settings" in values:
         merged = locked.settings | values["settings"]

@@ -12,7 +12,7 @@ from accounts.models import SocialAccount
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.phrases import Phrase
 from ouipost.rows import REMEMBERED, Statement, compiled, fetch, insert_each
-from posts.models import Post, Target
+from posts.models import Post, PostStatus, Target
 from workspaces.models import Workspace
 
 
@@ -86,6 +86,36 @@ def _disconnected(workspace: Workspace, given: Sequence[str]) -> dict[str, str]:
     """Return the networks of those accounts that were disconnected."""
     accounts = SocialAccount.objects.filter(workspace=workspace, pk__in=given).exclude(disconnected_at=None)
     return dict(accounts.values_list("pk", "platform"))
+
+
+def names_accounts(given: Iterable[str]) -> bool:
+    """Whether there are other ids than those of networks among these."""
+    return not set(given) <= set(registry.IDS)
+
+
+def kept(post: Post, given: Sequence[str]) -> list[str]:
+    """Return the destinations of a post that shall go to these networks: where it goes already they stay as they are.
+
+    Answers show networks alone, so one that comes back stands for whatever accounts the post has there.
+    """
+    accounts = SocialAccount.objects.filter(pk__in=post.destinations).values_list("pk", "platform")
+    networks = {name: name for name in post.destinations} | dict(accounts)
+    stay = [name for name in post.destinations if networks[name] in given]
+    return [*stay, *(name for name in given if name not in networks.values())]
+
+
+def of(post: Post, *, overrides: Mapping[str, Any] | None = None) -> Destinations:
+    """Return where a post goes; a scheduled one to the accounts that it has, whichever is the default by now."""
+    ids = _as_placed(post) if post.status == PostStatus.SCHEDULED else post.destinations
+    return resolve(post.workspace, ids, overrides=overrides, kept=True)
+
+
+def _as_placed(post: Post) -> list[str]:
+    """Return the destinations of a post, with the account that it has in the place of each network."""
+    targets = Target.objects.active().filter(post=post, account__disconnected_at=None).order_by("-pk")
+    placed = sorted(targets.values_list("platform", "account"), key=lambda each: each[1] not in post.destinations)
+    accounts = dict(placed)  # the last ones win: those that no id of their own stands for
+    return [accounts.get(name, name) for name in post.destinations]
 
 
 def override_problems(workspace: Workspace, platform_content: Mapping[str, Any]) -> dict[str, list[str]]:

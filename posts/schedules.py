@@ -98,7 +98,7 @@ def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -
         raise ScheduleOnHold
     locked = lock_in(post, SCHEDULABLE)
     before = standing(locked)
-    found = destinations.resolve(locked.workspace, locked.destinations, kept=True)
+    found = destinations.of(locked)
     targets = destinations.place(locked, found)
     require_publishable(locked, found)
     slots = _fitting(held, [(account.pk, account.platform) for account in found.accounts])

@@ -123,19 +123,17 @@ def unsaved_post(workspace: Workspace, *, values: dict[str, Any], now: datetime)
 
 @transaction.atomic
 def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: datetime) -> tuple[Post, list[str]]:
-    """Change the given fields; a scheduled post stays scheduled, and is refused what would make it unpublishable."""
+    """Change the given fields; a scheduled post stays scheduled, and is refused what would make it unpublishable.
+
+    `platforms` may be what answers show: networks, which stand for the accounts that the post has there. `destinations`
+    are taken as those of a new post.
+    """
     locked = lock_editable(post)
     texts = _normal({name: values[name] for name in TEXTS if name in values})
     before = {name: getattr(locked, name) for name in [*texts, "destinations"]}
     for name, value in texts.items():
         setattr(locked, name, value)
-    locked.destinations = values.get("platforms", locked.destinations)
-    found = destinations.resolve(
-        locked.workspace,
-        locked.destinations,
-        overrides=texts.get("platform_content"),
-        kept="platforms" not in values,
-    )
+    found = _direct(locked, values, overrides=_new_overrides(before, texts))
     locked.platforms = found.platforms
     targets = destinations.place(locked, found)
     if locked.status == SCHEDULED:
@@ -146,6 +144,23 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     locked.save()
     record("updated", locked, actor=actor, **changes(before, locked))
     return locked, found.warnings
+
+
+def _direct(post: Post, values: dict[str, Any], *, overrides: dict[str, Any]) -> destinations.Destinations:
+    """Give a post that is changed its destinations, and return what they mean."""
+    given = values.get("destinations", values.get("platforms", []))
+    if "destinations" in values or destinations.names_accounts(given):
+        post.destinations = given
+        return destinations.resolve(post.workspace, given, overrides=overrides)
+    if given:
+        post.destinations = destinations.kept(post, given)
+    return destinations.of(post, overrides=overrides)
+
+
+def _new_overrides(before: dict[str, Any], texts: dict[str, Any]) -> dict[str, Any]:
+    """Return the overrides that a post has not had so: the account of an older one may have gone since."""
+    present = before.get("platform_content", {})
+    return {key: entry for key, entry in texts.get("platform_content", {}).items() if present.get(key) != entry}
 
 
 def _normal(texts: dict[str, Any]) -> dict[str, Any]:
@@ -174,7 +189,7 @@ def delete_post(post: Post, *, actor: Actor) -> None:
 def schedule_post(post: Post, *, scheduled_at: datetime, zone: str, actor: Actor, now: datetime) -> Post:
     """Set the time of a draft, scheduled or missed post; raises when any network would refuse it."""
     locked = lock_in(post, SCHEDULABLE)
-    found = destinations.resolve(locked.workspace, locked.destinations, kept=True)
+    found = destinations.of(locked)
     targets = destinations.place(locked, found)
     _schedule(locked, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
     return locked
@@ -252,7 +267,7 @@ def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     locked = lock(post)
     if locked.status not in SCHEDULABLE:
         return locked
-    found = destinations.resolve(locked.workspace, locked.destinations, kept=True)
+    found = destinations.of(locked)
     targets = destinations.place(locked, found)
     require_publishable(locked, found)
     before = standing(locked)

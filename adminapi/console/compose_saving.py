@@ -110,6 +110,8 @@ def _write(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
     must_be_checked = post.status != PostStatus.DRAFT and (removed or work.changed_files or not post.is_editable)
     if not values and not must_be_checked:
         return post, []
+    if "platforms" in values:
+        values["destinations"] = values.pop("platforms")  # the page shows accounts: what is not chosen goes
     return services.update_post(post, values=values, actor=work.actor, now=now)
 
 

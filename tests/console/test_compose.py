@@ -467,6 +467,20 @@ def test_a_draft_shows_what_it_says_and_takes_changes(
     }
 
 
+def test_an_account_whose_box_is_empty_goes_also_when_its_network_stays(
+    staff: Client, workspace: Workspace, facebook: SocialAccount
+) -> None:
+    second = make_account(workspace, remote_id="2", default_of=None)
+    post = make_post(workspace, accounts=[facebook, second])
+    Post.objects.filter(pk=post.pk).update(destinations=["facebook", second.pk])
+
+    staff.post(edit_address(post), written(platforms=["facebook"], do="draft"))
+
+    post.refresh_from_db()
+    assert post.destinations == ["facebook"]
+    assert [target.account_id for target in post.targets.all()] == [facebook.pk]
+
+
 def test_a_post_by_its_network_stays_so_when_it_is_saved(
     staff: Client, workspace: Workspace, facebook: SocialAccount
 ) -> None:

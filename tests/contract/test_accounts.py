@@ -162,6 +162,7 @@ def test_the_whole_of_a_get_can_be_sent_back_and_changes_nothing(api: ApiClient,
 
     assert response.status_code == 200, response.content
     assert response.json()["data"]["account"] == before
+    assert SocialAccount.objects.get().name_is_ours is False
 
 
 def test_another_status_is_refused_with_the_name_of_the_action(api: ApiClient, workspace: Workspace) -> None:

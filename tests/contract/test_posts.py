@@ -5,13 +5,16 @@ from typing import Any
 import pytest
 import time_machine
 
+from ouipost.events.models import Event
+from ouipost.ids import new_id
 from posts.models import Post
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, request_body, sample
 from tests.contract.world import at, connect_all, error_of, fields_of, make_published
-from tests.factories import NOW, make_account, make_media, make_post
+from tests.factories import NOW, make_account, make_media, make_post, make_schedule
 from workspaces.models import Workspace
 
+FUTURE = "2090-02-01T09:00:00Z"
 GIVEN = ("content", "platforms", "link", "hashtags")
 ADDRESSES = ("post.media.*.url", "post.media.*.thumbnail_url")
 
@@ -131,6 +134,118 @@ def test_the_whole_of_a_get_can_be_sent_back_and_changes_nothing(api: ApiClient,
     assert response.status_code == 200, response.content
     assert after | addresses == before | addresses
     assert [each["id"] for each in after["media"]] == [each["id"] for each in before["media"]]
+
+
+def accounts_of(shown: dict[str, Any]) -> set[str]:
+    return {target["account_id"] for target in shown["targets"]}
+
+
+def sent_back(api: ApiClient, post: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    """Send what a GET shows of a post back, and return what the answer shows then."""
+    shown = api.get(f"/api/posts/{post['id']}").json()["data"]["post"]
+    response = api.put(f"/api/posts/{post['id']}", shown | changed)
+    assert response.status_code == 200, response.content
+    after: dict[str, Any] = response.json()["data"]["post"]
+    return after
+
+
+def create(api: ApiClient, platforms: list[str], **values: Any) -> dict[str, Any]:
+    body = {"content": "Hi", "platforms": platforms} | values
+    response = api.post("/api/posts", body)
+    assert response.status_code == 201, response.content
+    post: dict[str, Any] = response.json()["data"]["post"]
+    return post
+
+
+@pytest.mark.parametrize("when", [{}, {"scheduled_at": FUTURE}], ids=["draft", "scheduled"])
+@pytest.mark.parametrize("several", [False, True], ids=["one account", "several accounts"])
+def test_a_post_for_another_account_than_the_default_keeps_it_when_it_is_sent_back(
+    api: ApiClient, workspace: Workspace, when: dict[str, Any], several: bool
+) -> None:
+    connect_all(workspace, "facebook", "twitter")
+    second, third = (make_account(workspace, remote_id=name, default_of=None) for name in ("2", "3"))
+    post = create(api, [second.pk, "twitter", *([third.pk] if several else [])], **when)
+
+    after = sent_back(api, post, platforms=["twitter", "facebook"])
+
+    assert after | {"updated_at": ""} == post | {"updated_at": ""}
+    assert Event.objects.get(type="post.updated").details == {"before": {}, "after": {}}
+
+
+def test_a_network_that_comes_or_goes_leaves_the_accounts_of_the_others(api: ApiClient, workspace: Workspace) -> None:
+    _, twitter, bluesky = connect_all(workspace, "facebook", "twitter", "bluesky")
+    second = make_account(workspace, remote_id="2", default_of=None)
+    post = create(api, [second.pk, "twitter"])
+
+    more = sent_back(api, post, platforms=["facebook", "twitter", "bluesky"])
+    less = sent_back(api, post, platforms=["facebook"])
+
+    assert accounts_of(more) == {second.pk, twitter.pk, bluesky.pk}
+    assert (less["platforms"], accounts_of(less)) == (["facebook"], {second.pk})
+
+
+def test_naming_an_account_moves_a_post_there(api: ApiClient, workspace: Workspace) -> None:
+    [default] = connect_all(workspace, "facebook")
+    second, third = (make_account(workspace, remote_id=name, default_of=None) for name in ("2", "3"))
+    post = create(api, [second.pk], scheduled_at=FUTURE)
+
+    moved, both = sent_back(api, post, platforms=[default.pk]), sent_back(api, post, platforms=["facebook", third.pk])
+    gone = api.put(f"/api/posts/{post['id']}", {"platforms": [new_id("acc")]})
+
+    assert (accounts_of(moved), accounts_of(both)) == ({default.pk}, {default.pk, third.pk})
+    assert set(fields_of(gone)) == {"platforms"}
+
+
+@pytest.mark.parametrize("change", [{}, {"platforms": ["facebook"]}, {"platforms": ["twitter", "facebook"]}], ids=str)
+def test_a_scheduled_post_keeps_its_accounts_when_another_becomes_the_default(
+    api: ApiClient, workspace: Workspace, change: dict[str, Any]
+) -> None:
+    first, twitter = connect_all(workspace, "facebook", "twitter")
+    post, draft = create(api, ["facebook"], scheduled_at=FUTURE), create(api, ["facebook"])
+    second = make_account(workspace, remote_id="2", default_of=None)
+    api.put(f"/api/accounts/{second.pk}", {"is_default": True})
+
+    after = api.put(f"/api/posts/{post['id']}", {"title": "t"} | change).json()["data"]["post"]
+    of_draft = api.put(f"/api/posts/{draft['id']}", {"title": "t"}).json()["data"]["post"]
+
+    assert accounts_of(after) - {twitter.pk} == {first.pk}
+    assert accounts_of(of_draft) == {second.pk}
+
+
+@pytest.mark.parametrize(
+    ("command", "body"),
+    [("schedule", {"scheduled_at": "2090-03-01T09:00:00Z"}), ("schedule", {"schedule_id": ""}), ("publish", {})],
+    ids=["another time", "a queue", "at once"],
+)
+def test_another_time_takes_a_scheduled_post_to_no_other_account(
+    api: ApiClient, workspace: Workspace, command: str, body: dict[str, Any]
+) -> None:
+    connect_all(workspace, "facebook")
+    post = create(api, ["facebook"], scheduled_at=FUTURE)
+    second = make_account(workspace, remote_id="2", default_of=None)
+    api.put(f"/api/accounts/{second.pk}", {"is_default": True})
+    queue = {"schedule_id": make_schedule(workspace).pk} if "schedule_id" in body else {}
+
+    answer = api.post(f"/api/posts/{post['id']}/{command}", body | queue, Prefer="wait=0")
+
+    assert answer.status_code in (200, 202), answer.content
+    assert accounts_of(api.get(f"/api/posts/{post['id']}").json()["data"]["post"]) == accounts_of(post)
+
+
+def test_words_for_an_account_that_has_gone_may_come_back_and_new_ones_may_not(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    [default] = connect_all(workspace, "facebook")
+    gone = make_account(workspace, remote_id="2", default_of=None)
+    words = {gone.pk: {"content": "For our second page"}}
+    post = create(api, ["facebook"], platform_content=words)
+    api.delete(f"/api/accounts/{gone.pk}")
+
+    after = sent_back(api, post)
+    other = api.put(f"/api/posts/{post['id']}", {"platform_content": {gone.pk: {"content": "Other"}}})
+
+    assert (after["platform_content"], accounts_of(after)) == (words, {default.pk})
+    assert set(fields_of(other)) == {f"platform_content.{gone.pk}"}
 
 
 @pytest.mark.parametrize(
