@@ -138,12 +138,22 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     targets = destinations.place(locked, found)
     if locked.status == SCHEDULED:
         require_publishable(locked, found)
-        set_due(targets, scheduled_at=locked.scheduled_at or now)
-        if locked.is_on_hold:
-            Target.objects.filter(pk__in=[target.pk for target in targets]).update(due_at=None, give_up_at=None)
-    locked.save()
+        _add_to_schedule(locked, targets, now=now)
+    changed = sync(locked)
     record("updated", locked, actor=actor, **changes(before, locked))
+    _tell_outcome(locked, changed)
     return locked, found.warnings
+
+
+def _add_to_schedule(post: Post, targets: Iterable[Target], *, now: datetime) -> None:
+    """Give the targets that a scheduled post has got the post's time, or the present if that is over.
+
+    The others keep theirs: they may be held up, or have failed.
+    """
+    new = [target for target in targets if target.status == TargetStatus.DRAFT]
+    set_due(new, scheduled_at=max(post.scheduled_at or now, now))
+    if post.is_on_hold:
+        Target.objects.filter(pk__in=[target.pk for target in new]).update(due_at=None, give_up_at=None)
 
 
 def _direct(post: Post, values: dict[str, Any], *, overrides: dict[str, Any]) -> destinations.Destinations:

@@ -258,6 +258,73 @@ def test_an_edit_keeps_a_scheduled_post_scheduled_with_all_its_accounts(
     assert (stored.status, stored.scheduled_timezone, stored.platforms) == ("scheduled", "Europe/Paris", ["facebook"])
 
 
+LONG_AGO, HELD_UNTIL = NOW - timedelta(hours=8), NOW + timedelta(hours=2)
+
+
+def half_done(workspace: Workspace, accounts: list[SocialAccount], ended: str) -> Post:
+    """Write a post whose first target came to an end at its time while the account of the second had to wait."""
+    post = make_mixed(workspace, accounts, ended, "scheduled", scheduled_at=LONG_AGO)
+    Target.objects.filter(post=post).update(scheduled_at=LONG_AGO)
+    Target.objects.filter(post=post, status="scheduled").update(due_at=HELD_UNTIL, give_up_at=NOW)
+    return post
+
+
+@pytest.mark.parametrize("ended", ["failed", "missed", "cancelled"])
+@pytest.mark.parametrize(
+    "values", [{"title": "t"}, {"content": "New"}, {"platforms": ["facebook", "twitter"]}], ids=str
+)
+def test_an_edit_sends_nothing_again_and_ends_no_hold(
+    workspace: Workspace, accounts: list[SocialAccount], ended: str, values: dict[str, Any]
+) -> None:
+    post = half_done(workspace, accounts, ended)
+    before = list(Target.objects.order_by("pk").values())
+
+    services.update_post(post, values=values, actor=ACTOR, now=NOW)
+
+    assert list(Target.objects.order_by("pk").values()) == before
+    assert (Post.objects.get().status, told()) == ("scheduled", ["post.updated"])
+
+
+def test_what_waits_and_what_is_sent_again_later_goes_out_as_the_post_is_then(
+    workspace: Workspace, accounts: list[SocialAccount], network: ScriptedNetwork
+) -> None:
+    post = half_done(workspace, accounts, "failed")
+    Workspace.objects.update(settings={"publish_late_up_to_minutes": 10080})
+    services.update_post(post, values={"content": "New"}, actor=ACTOR, now=NOW)
+
+    waits = publish(Target.objects.get(status="scheduled"))
+    services.retry_post(post, actor=ACTOR, now=NOW)
+    again = publish(Target.objects.get(status="publishing"))
+
+    assert (waits.status, again.status) == ("published", "published")
+    assert [operation.content.text for operation in network.sent] == ["New", "New"]
+
+
+def test_an_account_that_comes_when_the_time_is_over_is_due_at_once_and_not_missed(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    third = make_account(workspace, platform="bluesky", remote_id="3")
+    post = half_done(workspace, accounts, "failed")
+
+    services.update_post(post, values={"platforms": ["facebook", "twitter", "bluesky"]}, actor=ACTOR, now=NOW)
+
+    wanted = FRESH | {"status": "scheduled", "due_at": NOW, "scheduled_at": NOW}
+    assert facts(Target.objects.get(account=third), *wanted) == wanted
+    assert Target.objects.get(account=accounts[1]).due_at == HELD_UNTIL
+    assert Post.objects.get().scheduled_at == LONG_AGO
+
+
+def test_a_post_whose_last_waiting_account_is_taken_away_is_what_the_others_came_to(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    post = half_done(workspace, accounts, "failed")
+
+    edited, _warnings = services.update_post(post, values={"platforms": ["facebook"]}, actor=ACTOR, now=NOW)
+
+    assert (edited.status, Post.objects.get().status, states(post)) == ("failed", "failed", ["failed"])
+    assert told() == ["post.updated", "post.failed"]
+
+
 @pytest.mark.parametrize(
     ("values", "code"),
     [
