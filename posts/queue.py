@@ -91,13 +91,14 @@ def requeue(
 ) -> list[Post]:
     """Give these locked posts, in their order, the first free occurrences that fit them; returns those that none fits.
 
-    `without` is an account that is about to go. The cost is that of a few statements, however many posts there are.
+    Those that move have their new places in `posts` as well. `without` is an account that is about to go. The cost is
+    that of a few statements, however many posts there are.
     """
     Post.objects.filter(pk__in=[post.pk for post in posts]).update(slot=None, slot_date=None)
     slots = list(schedule.slots.all())
     recipients = recipients_of(posts, without=without)
     placed = _placed(schedule, slots, posts, recipients, now=now)
-    _write(schedule, placed, now=now, give_up_after=give_up_after)
+    _write(schedule, posts, placed, now=now, give_up_after=give_up_after)
     return [post for post in posts if recipients[post.pk] and post.pk not in placed]
 
 
@@ -138,14 +139,24 @@ def _free(
     return (each for each in _of_slot(schedule, slot, after=after) if (each.slot_id, each.date) not in taken)
 
 
-def _write(schedule: Schedule, placed: Mapping[str, Occurrence], *, now: datetime, give_up_after: timedelta) -> None:
-    pks = list(placed)
+def _write(
+    schedule: Schedule,
+    posts: Iterable[Post],
+    placed: Mapping[str, Occurrence],
+    *,
+    now: datetime,
+    give_up_after: timedelta,
+) -> None:
+    zone, pks = {"scheduled_timezone": schedule.timezone, "updated_at": now}, list(placed)
+    columns = {pk: _columns(each) | zone for pk, each in placed.items()}
     for start in range(0, len(pks), BATCH):
         part = {pk: placed[pk] for pk in pks[start : start + BATCH]}
-        zone = {"scheduled_timezone": schedule.timezone, "updated_at": now}
-        update_each(Post, {pk: _columns(each) | zone for pk, each in part.items()})
+        update_each(Post, {pk: columns[pk] for pk in part})
         targets = Target.objects.filter(post__in=part, status=TargetStatus.SCHEDULED).values_list("pk", "post_id")
         update_each(Target, {pk: _due(part[post_id], give_up_after) for pk, post_id in targets})
+    for post in posts:
+        for name, value in columns.get(post.pk, {}).items():
+            setattr(post, name, value)
 
 
 def _columns(place: Occurrence) -> dict[str, Any]:
@@ -167,7 +178,7 @@ def moved_by_their_zone() -> dict[str, list[str]]:
     return found
 
 
-def keep_with_slots(schedule: Schedule, posts: Iterable[Post], *, now: datetime, give_up_after: timedelta) -> None:
+def keep_with_slots(schedule: Schedule, posts: Sequence[Post], *, now: datetime, give_up_after: timedelta) -> None:
     """Give locked posts of a queue the time that their own slot has on their date, by the zone's present rules."""
     slots = {slot.pk: slot for slot in schedule.slots.all()}
     placed = {
@@ -175,4 +186,4 @@ def keep_with_slots(schedule: Schedule, posts: Iterable[Post], *, now: datetime,
         for post in posts
         if post.slot_id in slots and post.slot_date
     }
-    _write(schedule, placed, now=now, give_up_after=give_up_after)
+    _write(schedule, posts, placed, now=now, give_up_after=give_up_after)

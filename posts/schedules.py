@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404
 from accounts.models import SocialAccount
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
+from ouipost.events.models import Event
 from ouipost.phrases import Phrase
 from posts import destinations, rules
 from posts.models import Post, Schedule, Slot, Target, TargetStatus
@@ -33,6 +34,8 @@ from posts.services import (
 from workspaces.models import Workspace
 
 FIELDS = ("name", "description", "timezone", "is_active")
+TOLD_AT_ONCE = 200
+"""Lines of the journal in one statement: what webhooks are told of them has to fit as well."""
 
 
 class ScheduleOnHold(DomainError):
@@ -67,11 +70,11 @@ def update_schedule(schedule: Schedule, *, values: Mapping[str, Any], actor: Act
     before = {name: getattr(locked, name) for name in values if name in FIELDS}
     for name in before:
         setattr(locked, name, values[name])
-    told = _tell_slots(locked, values["slots"]) if "slots" in values else {}
+    slots = _tell_slots(locked, values["slots"]) if "slots" in values else {}
     locked.save()
-    returned = _move(locked, before, has_new_slots="slots" in values, now=now)
-    told = {side: fields | told.get(side, {}) for side, fields in changes(before, locked).items()}
+    told = {side: fields | slots.get(side, {}) for side, fields in changes(before, locked).items()}
     record("updated", locked, actor=actor, workspace_id=locked.workspace_id, **told)
+    returned = _move(locked, before, has_new_slots=_are_others(slots), actor=actor, now=now)
     _return_to_draft(returned, actor=actor, now=now)
     return Changed(schedule=locked, returned=returned)
 
@@ -109,9 +112,15 @@ def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -
     locked.schedule, locked.slot_id, locked.slot_date = held, place.slot_id, place.date
     locked.scheduled_at, locked.scheduled_timezone = place.at, held.timezone
     sync(locked)
-    told = {"scheduled_at": place.at.isoformat(), "timezone": held.timezone, "schedule": held.pk}
-    record("scheduled", locked, actor=actor, **told, **changes(before, locked))
+    record_all([_scheduled(locked, before, actor=actor)])
     return locked
+
+
+def _scheduled(post: Post, before: dict[str, Any], *, actor: Actor) -> Event:
+    """Return the journal's entry on a post that has got a place in a queue, or another one."""
+    assert post.scheduled_at
+    told = {"scheduled_at": post.scheduled_at.isoformat(), "timezone": post.scheduled_timezone}
+    return entry("scheduled", post, actor=actor, **told, schedule=post.schedule_id, **changes(before, post))
 
 
 def lock(schedule: Schedule) -> Schedule:
@@ -170,6 +179,15 @@ def _tell_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> dict[
     return {"before": {"slots": before}, "after": {"slots": after}} if before != after else {}
 
 
+def _are_others(slots: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether slots are at other times, or for others: the order in which they name them is nothing to a queue."""
+    before, after = (
+        [each | {"platforms": set(each["platforms"])} for each in slots.get(side, {}).get("slots", [])]
+        for side in ("before", "after")
+    )
+    return before != after
+
+
 def _replace_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> None:
     """Make the slots these; one at the same time of the week stays the same slot."""
     present = {(slot.day, slot.time): slot for slot in schedule.slots.all()}
@@ -184,13 +202,32 @@ def _replace_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> No
     _add_slots(schedule, [values for key, values in wanted.items() if key not in present])
 
 
-def _move(schedule: Schedule, before: Mapping[str, Any], *, has_new_slots: bool, now: datetime) -> list[Post]:
+def _move(
+    schedule: Schedule, before: Mapping[str, Any], *, has_new_slots: bool, actor: Actor, now: datetime
+) -> list[Post]:
     """Bring the queue in step with its schedule; returns the posts that no slot fits."""
     was_active, had_zone = before.get("is_active", schedule.is_active), before.get("timezone", schedule.timezone)
     is_new = has_new_slots or had_zone != schedule.timezone or not was_active
     if not schedule.is_active:
         return _hold(schedule) if was_active else []
-    return requeue(schedule, queued(schedule), now=now, give_up_after=GIVE_UP_AFTER) if is_new else []
+    return _deal_out(schedule, actor=actor, now=now) if is_new else []
+
+
+def _deal_out(schedule: Schedule, *, actor: Actor, now: datetime, without: str = "") -> list[Post]:
+    """Give the queue of a schedule the first free places, and tell of what moved; returns the posts that none fits."""
+    posts = queued(schedule)
+    before = {post.pk: standing(post) for post in posts}
+    returned = requeue(schedule, posts, now=now, give_up_after=GIVE_UP_AFTER, without=without)
+    _tell_moved(posts, before, actor=actor)
+    return returned
+
+
+def _tell_moved(posts: Iterable[Post], before: Mapping[str, dict[str, Any]], *, actor: Actor) -> None:
+    """Tell the journal of each of these posts that has another time than it had before."""
+    moved = [post for post in posts if post.scheduled_at != before[post.pk]["scheduled_at"]]
+    for start in range(0, len(moved), TOLD_AT_ONCE):
+        part = moved[start : start + TOLD_AT_ONCE]
+        record_all([_scheduled(post, before[post.pk], actor=actor) for post in part])
 
 
 def _hold(schedule: Schedule) -> list[Post]:
@@ -220,8 +257,10 @@ def follow_zones(now: datetime) -> int:
             schedule = Schedule.objects.select_for_update().filter(pk=pk, is_active=True).first()
             if schedule is not None:
                 there = [post for post in queued(schedule) if post.pk in posts]
+                before = {post.pk: standing(post) for post in there}
                 keep_with_slots(schedule, there, now=now, give_up_after=GIVE_UP_AFTER)
                 record("zone_followed", schedule, actor=SYSTEM, posts=[post.pk for post in there])
+                _tell_moved(there, before, actor=SYSTEM)
     return sum(map(len, moved.values()))
 
 
@@ -234,8 +273,7 @@ def leave(account: SocialAccount, actor: Actor, now: datetime) -> int:
         if before != (after := _slots_of(schedule)):
             record("updated", schedule, actor=actor, before={"slots": before}, after={"slots": after})
         if is_gone and schedule.is_active:
-            posts = queued(schedule)
-            returned = requeue(schedule, posts, now=now, give_up_after=GIVE_UP_AFTER, without=account.pk)
+            returned = _deal_out(schedule, actor=actor, now=now, without=account.pk)
             _return_to_draft(returned, actor=SYSTEM, now=now)
     return 0
 

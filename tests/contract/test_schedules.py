@@ -9,11 +9,11 @@ import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from ouipost.events.models import Event
+from ouipost.events.models import Delivery, Event
 from posts.models import Post, Schedule, Target
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, request_body, sample
-from tests.factories import make_account, make_post
+from tests.factories import make_account, make_post, make_webhook
 from workspaces.models import Workspace
 
 MONDAY = datetime(2024, 1, 22, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
@@ -291,6 +291,107 @@ def test_new_slots_move_the_queue_in_its_order(api: ApiClient, workspace: Worksp
     assert response.json()["data"]["returned_to_draft"] == []
     due = Target.objects.filter(post=posts[0]).values_list("due_at", flat=True)
     assert set(due) == {Post.objects.get(pk=posts[0].pk).scheduled_at}
+
+
+def queue_with_a_hole(api: ApiClient, workspace: Workspace, schedule: dict[str, Any], accounts: list[Any]) -> Any:
+    """Queue three posts, and take the first one out again."""
+    first, *others = queue(api, workspace, schedule, accounts, 3)
+    assert api.post(f"/api/posts/{first.pk}/unschedule").status_code == 200
+    return others
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["as it was", "networks in another order"])
+def test_slots_that_are_sent_back_move_nothing(
+    api: ApiClient, workspace: Workspace, accounts: list[Any], order: int
+) -> None:
+    schedule = make(api)
+    posts = queue_with_a_hole(api, workspace, schedule, accounts)
+    told = Event.objects.filter(type__startswith="post.").count()
+    shown = get(api, f"/api/schedules/{schedule['id']}")["schedule"]
+    slots = [slot | {"platforms": slot["platforms"][::order]} for slot in shown["slots"]]
+
+    data = api.put(f"/api/schedules/{schedule['id']}", shown | {"name": "Early", "slots": slots}).json()["data"]
+
+    assert (data["schedule"]["name"], data["schedule"]["slots"]) == ("Early", slots)
+    assert times(*posts) == ["Mon 05 09:00", "Mon 12 09:00"]
+    assert Event.objects.filter(type__startswith="post.").count() == told
+
+
+def test_a_post_that_moves_has_that_in_its_timeline_the_journal_and_the_webhooks(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    schedule = make(api)
+    stays, moved = queue(api, workspace, schedule, accounts, 2)
+    webhook = make_webhook(events=["post.scheduled"])
+    slots = [MORNINGS["slots"][0], {"day": "tuesday", "time": "10:00", "platforms": ["facebook", "twitter"]}]
+
+    with time_machine.travel(SATURDAY, tick=False):
+        api.put(f"/api/schedules/{schedule['id']}", {"slots": slots})
+
+    assert times(stays, moved) == ["Mon 29 09:00", "Tue 30 10:00"]
+    line = Event.objects.filter(resource_id=moved.pk).latest("pk")
+    new, old = "2024-01-30T09:00:00+00:00", "2024-02-05T08:00:00+00:00"
+    assert (line.type, bool(line.key_id)) == ("post.scheduled", True)
+    assert line.details == {
+        "scheduled_at": new,
+        "timezone": "Europe/Paris",
+        "schedule": schedule["id"],
+        "before": {"scheduled_at": old},
+        "after": {"scheduled_at": new},
+    }
+    timeline = get(api, f"/api/posts/{moved.pk}/timeline")["timeline"]
+    assert [each["message"] for each in timeline if each["kind"] == "scheduled"] == [
+        "The post was scheduled for 2024-02-05 08:00 UTC.",
+        "The post was scheduled for 2024-01-30 09:00 UTC.",
+    ]
+    assert [delivery.message.type for delivery in Delivery.objects.filter(webhook=webhook)] == ["post.scheduled"]
+    assert Event.objects.filter(resource_id=stays.pk).count() == 1
+    assert list(Event.objects.order_by("pk").values_list("type", flat=True))[-2:] == ["schedule.updated", line.type]
+
+
+@pytest.mark.parametrize("change", ["zone", "hold", "account"])
+def test_whatever_moves_a_queue_is_told_of_each_post(
+    api: ApiClient, workspace: Workspace, accounts: list[Any], change: str
+) -> None:
+    gone = make_account(workspace, remote_id="gone", default_of=None)
+    schedule = make(api, slots=[MORNINGS["slots"][0], {"day": "monday", "time": "18:00", "platforms": [gone.pk]}])
+    posts = queue(api, workspace, schedule, accounts, 2)
+    Post.objects.filter(pk=posts[0].pk).update(slot=None, slot_date=None, scheduled_at=SATURDAY)
+    path = f"/api/schedules/{schedule['id']}"
+
+    match change:
+        case "zone":
+            api.put(path, {"timezone": "America/New_York"})
+            expected = [(2, "2024-01-22T14:00"), (2, "2024-01-29T14:00")]
+        case "hold":
+            api.put(path, {"is_active": False})
+            with time_machine.travel(MONDAY + timedelta(weeks=3), tick=False):
+                api.put(path, {"is_active": True})
+            expected = [(2, "2024-02-19T08:00"), (2, "2024-02-26T08:00")]
+        case "account":
+            api.delete(f"/api/accounts/{gone.pk}")
+            expected = [(2, "2024-01-29T08:00"), (1, "2024-02-05T08:00")]
+
+    told = [Event.objects.filter(type="post.scheduled", resource_id=post.pk).order_by("pk") for post in posts]
+    assert [(len(lines), list(lines)[-1].details["scheduled_at"][:16]) for lines in told] == expected
+    assert all(line.key_id for lines in told for line in lines)
+
+
+def test_what_a_move_costs_does_not_grow_with_the_queue(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    make_webhook(events=["post.scheduled"])
+
+    def cost(count: int) -> int:
+        schedule = make(api)
+        posts = queue(api, workspace, schedule, accounts, count)
+        with CaptureQueriesContext(connection) as queries:
+            api.put(f"/api/schedules/{schedule['id']}", {"timezone": "America/New_York"})
+        assert Event.objects.filter(resource_id__in=[post.pk for post in posts]).count() == 2 * count
+        return len(queries)
+
+    cost(1)
+    assert cost(2) == cost(30)
 
 
 def test_a_slot_at_the_same_time_stays_the_same_slot(api: ApiClient) -> None:

@@ -224,8 +224,11 @@ def test_a_zone_with_new_rules_takes_its_queue_along(
     assert set(Target.objects.filter(post=post).values_list("due_at", flat=True)) == {post.scheduled_at}
     assert Post.objects.get(pk=other.pk).scheduled_at == other.scheduled_at
     assert schedules.follow_zones(database_now()) == 0
-    line = Event.objects.get(type="schedule.zone_followed")
+    line, told = Event.objects.order_by("pk").filter(type__in=["schedule.zone_followed", "post.scheduled"])[2:]
     assert (line.resource_id, line.details) == (schedule.pk, {"posts": [post.pk]})
+    assert (told.resource_id, told.key_id) == (post.pk, "")
+    assert told.details["before"] == {"scheduled_at": old.isoformat()}
+    assert told.details["after"] == {"scheduled_at": post.scheduled_at.isoformat()}
 
 
 @pytest.mark.django_db
