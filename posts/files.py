@@ -1,7 +1,7 @@
 """The files of a post: rows, bytes, and the flat copy on the post that lists read."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,14 +13,15 @@ from django.db import transaction
 from django.db.models import Max
 from django.shortcuts import get_object_or_404
 
+from accounts.models import SocialAccount
 from accounts.platforms import base
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, changes, record
 from ouipost.phrases import Phrase
-from posts import counts, storage
+from posts import counts, rules, storage
 from posts.intake import Processed
 from posts.media_urls import signed_url
-from posts.models import Media, Post, PostStatus
+from posts.models import Media, Post, PostStatus, Target
 
 logger = logging.getLogger(__name__)
 
@@ -78,8 +79,12 @@ def discard_unused(stored: Stored) -> None:
 
 @transaction.atomic
 def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor) -> Media:
-    """Add a stored file to a draft or scheduled post, as its last file."""
+    """Add a stored file to a draft or scheduled post, as its last file.
+
+    Raises PostNotPublishable where that keeps a scheduled post from going out.
+    """
     locked = _lock(post)
+    before = _of_scheduled(locked)
     present = Media.objects.filter(post=locked)
     if present.count() >= settings.MEDIA_PER_POST:
         raise InvalidInput(file=[Phrase("A post takes at most {most} files.", most=settings.MEDIA_PER_POST)])
@@ -98,33 +103,48 @@ def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor) -> Media:
         position=(present.aggregate(last=Max("position"))["last"] or 0) + 1,
     )
     _copy_to(locked)
+    _check(locked, before)
     record("added", media, actor=actor, workspace_id=locked.workspace_id, post=locked.pk, filename=media.filename)
     counts.stored(locked.workspace_id, media.size)
     return media
 
 
 @transaction.atomic
-def update(media: Media, *, values: dict[str, Any], actor: Actor) -> Media:
-    """Change alt text or position; files with the same position keep the order of their upload."""
+def update(media: Media, *, values: dict[str, Any], actor: Actor, more_follows: bool = False) -> Media:
+    """Change alt text or position; files with the same position keep the order of their upload.
+
+    Raises PostNotPublishable where that keeps a scheduled post from going out. Where more follows in the same
+    transaction, the caller checks what comes of all of it.
+    """
     locked = _lock(media.post)
+    files = _of_scheduled(locked)
     changed = get_object_or_404(Media, pk=media.pk)
     before = {name: getattr(changed, name) for name in values}
     for name, value in values.items():
         setattr(changed, name, value)
     changed.save()
     _copy_to(locked)
+    if not more_follows:
+        _check(locked, files)
     record("updated", changed, actor=actor, workspace_id=locked.workspace_id, **changes(before, changed))
     return changed
 
 
 @transaction.atomic
-def delete(media: Media, *, actor: Actor) -> None:
-    """Remove a file of a draft or scheduled post, row and bytes."""
+def delete(media: Media, *, actor: Actor, more_follows: bool = False) -> None:
+    """Remove a file of a draft or scheduled post, row and bytes.
+
+    Raises PostNotPublishable where that keeps a scheduled post from going out. Where more follows in the same
+    transaction, the caller checks what comes of all of it.
+    """
     locked = _lock(media.post)
+    before = _of_scheduled(locked)
     record("deleted", media, actor=actor, workspace_id=locked.workspace_id, post=locked.pk, filename=media.filename)
     _remove_bytes([media])
     gone = Media.objects.filter(pk=media.pk).delete()[0]
     _copy_to(locked)
+    if not more_follows:
+        _check(locked, before)
     if gone:  # else another call was first, and has counted it
         counts.stored(locked.workspace_id, -media.size)
 
@@ -211,6 +231,23 @@ def _lock(post: Post) -> Post:
     if locked.status not in (PostStatus.DRAFT, PostStatus.SCHEDULED):
         raise MediaInUse(status=locked.status)
     return locked
+
+
+def _of_scheduled(post: Post) -> list[base.Media]:
+    """Return the files of a scheduled post as they are ahead of a change; those of a draft matter to nobody yet."""
+    return as_content(post) if post.status == PostStatus.SCHEDULED else []
+
+
+def _check(post: Post, before: Sequence[base.Media]) -> None:
+    """Raise PostNotPublishable where a scheduled post could go out with the files before, and cannot any more.
+
+    One that could not go out anyway is no reason to refuse: the change may be on the way to mend it.
+    """
+    if post.status != PostStatus.SCHEDULED:
+        return
+    targets = Target.objects.active().filter(post=post)
+    accounts = SocialAccount.objects.filter(pk__in=targets.values("account")).select_related("workspace")
+    rules.check_files(post, list(accounts.order_by("pk")), before=before, after=as_content(post))
 
 
 def _copy_to(post: Post) -> None:

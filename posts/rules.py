@@ -30,6 +30,15 @@ def check(post: Post, accounts: Iterable[SocialAccount], media: Sequence[Media])
         raise PostNotPublishable(issues=issues)
 
 
+def check_files(
+    post: Post, accounts: Sequence[SocialAccount], *, before: Sequence[Media], after: Sequence[Media]
+) -> None:
+    """Raise PostNotPublishable where the post could go to an account with the files before, and cannot with these."""
+    for account in accounts:
+        if not passes(find_issues(post, [account], after)) and passes(find_issues(post, [account], before)):
+            raise PostNotPublishable(issues=find_issues(post, accounts, after))
+
+
 def passes(issues: Iterable[dict[str, Any]]) -> bool:
     """Whether a post with these issues can go out: warnings do not stop it."""
     return all(issue["severity"] != "error" for issue in issues)

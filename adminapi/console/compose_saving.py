@@ -103,9 +103,9 @@ def _write(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
         post = services.unschedule_post(post, actor=work.actor)
     removed = [file.media for file in sheet.files if file.is_removed]
     for media in removed:
-        files.delete(media, actor=work.actor)
+        files.delete(media, actor=work.actor, more_follows=True)
     for media, changed in work.changed_files:
-        files.update(media, values=changed, actor=work.actor)
+        files.update(media, values=changed, actor=work.actor, more_follows=True)
     values = changed_values(post, work.values)
     must_be_checked = post.status != PostStatus.DRAFT and (removed or work.changed_files or not post.is_editable)
     if not values and not must_be_checked:

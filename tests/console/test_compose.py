@@ -582,6 +582,21 @@ def test_a_scheduled_post_cannot_be_saved_as_what_a_network_refuses(
     assert [file.is_removed for file in answer.context["files"]] == [True]
 
 
+def test_a_file_may_go_with_what_needed_it(staff: Client, workspace: Workspace, facebook: SocialAccount) -> None:
+    instagram = make_account(workspace, platform="instagram", type="business")
+    post = post_to(facebook, instagram, status="scheduled", scheduled_at=NOW)
+    media = make_media(post)
+    removed = {"order": [media.pk], "removed": [media.pk], "do": "save"}
+
+    refused = staff.post(edit_address(post), written(facebook, instagram, **removed))
+    kept = post.files.count()
+    staff.post(edit_address(post), written(facebook, **removed))
+
+    assert list(refused.context["sheet"].errors) == ["files"]
+    assert (kept, post.files.count()) == (1, 0)
+    assert Post.objects.get().destinations == [facebook.pk]
+
+
 def test_a_scheduled_post_goes_back_to_draft(staff: Client, workspace: Workspace, facebook: SocialAccount) -> None:
     post = post_to(facebook, status="scheduled", scheduled_at=NOW)
 

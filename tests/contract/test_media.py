@@ -6,11 +6,12 @@ from urllib.parse import urlsplit
 import pytest
 import time_machine
 
+from ouipost.events.models import Event
 from posts.models import Media, Post
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, sample
 from tests.contract.world import error_of, fields_of, upload
-from tests.factories import make_account, make_media, make_post
+from tests.factories import NOW, make_account, make_media, make_post
 from tests.posts.pictures import opened, picture
 from workspaces.models import Workspace
 
@@ -143,6 +144,79 @@ def test_media_stay_as_they_are_unless_the_post_is_a_draft_or_scheduled(
 
     assert [error_of(answer) for answer in answers] == [(409, "MEDIA_IN_USE")] * 3
     assert [each.alt_text for each in post.files.all()] == ["Product showcase image"]
+
+
+def waiting(workspace: Workspace, *, images: int = 1, **values: Any) -> Post:
+    """Write a post that Instagram, which takes none without a file, is to get later."""
+    account = make_account(workspace, platform="instagram", type="business")
+    post = make_post(workspace, accounts=[account], **{"status": "scheduled", "scheduled_at": NOW} | values)
+    for number in range(images):
+        make_media(post, position=number)
+    return post
+
+
+def changed(api: ApiClient, post: Post, change: str) -> Any:
+    """Change the files of a post in one of the ways that there are."""
+    first = post.files.order_by("position")[0]
+    match change:
+        case "delete":
+            return api.delete(f"/api/media/{first.pk}")
+        case "alt text":
+            return api.put(f"/api/media/{first.pk}", {"alt_text": "x" * 1001})
+    return upload(api, post, picture())
+
+
+@pytest.mark.parametrize(
+    ("change", "images", "rule"),
+    [("delete", 1, "media_required"), ("alt text", 1, "alt_text_too_long"), ("add", 10, "too_many_images")],
+)
+def test_a_scheduled_post_keeps_files_without_which_it_could_not_go_out(
+    api: ApiClient, workspace: Workspace, change: str, images: int, rule: str
+) -> None:
+    post = waiting(workspace, images=images)
+    before = api.get(f"/api/posts/{post.pk}").json()["data"]["post"]
+
+    refused = changed(api, post, change)
+
+    after = api.get(f"/api/posts/{post.pk}").json()["data"]["post"]
+    issues = refused.json()["error"]["details"]["issues"]
+    assert error_of(refused) == (422, "POST_NOT_PUBLISHABLE")
+    assert (issues[0]["rule"], issues[0]["platform"]) == (rule, "instagram")
+    assert [each | {"url": "", "thumbnail_url": ""} for each in after["media"]] == [
+        each | {"url": "", "thumbnail_url": ""} for each in before["media"]
+    ]
+    assert not Event.objects.filter(resource_type="media").exists()
+
+
+@pytest.mark.parametrize(("change", "images"), [("delete", 1), ("alt text", 1), ("add", 10)])
+def test_the_files_of_a_draft_are_nobodys_concern(
+    api: ApiClient, workspace: Workspace, change: str, images: int
+) -> None:
+    post = waiting(workspace, images=images, status="draft", scheduled_at=None)
+
+    assert changed(api, post, change).status_code in (200, 201)
+
+
+def test_a_post_that_could_not_go_out_anyway_may_lose_its_files(api: ApiClient, workspace: Workspace) -> None:
+    post = waiting(workspace, images=11)
+
+    answers = [api.delete(f"/api/media/{media.pk}") for media in post.files.all()]
+
+    assert [answer.status_code for answer in answers] == [200] * 10 + [422]
+
+
+def test_what_one_network_needs_is_kept_whatever_another_one_would_not_take(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    instagram, twitter = (make_account(workspace, platform=name) for name in ("instagram", "twitter"))
+    accounts = [instagram, twitter]
+    post = make_post(workspace, accounts=accounts, status="scheduled", scheduled_at=NOW, content="x" * 300)
+    media = make_media(post)
+
+    refused = api.delete(f"/api/media/{media.pk}")
+
+    assert error_of(refused) == (422, "POST_NOT_PUBLISHABLE")
+    assert {issue["rule"] for issue in refused.json()["error"]["details"]["issues"]} >= {"media_required"}
 
 
 @pytest.mark.parametrize(
