@@ -54,6 +54,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceViewSet[Post]):
     serializer_class, detail_class, input_class = PostSerializer, PostDetailSerializer, PostInput
     beside = {"create": WARNINGS, "update": WARNINGS}
     filterset_class = PostFilter
+    answers_anew = ("publish", "retry")
     finds_workspace_with_rows = ("retrieve", "list")
 
     @property

@@ -40,6 +40,8 @@ class ApiViewSet(GenericViewSet[M]):
     input_class: ClassVar[type[StrictInput] | None] = None
     query_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     beside: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    answers_anew: ClassVar[tuple[str, ...]] = ()
+    """Actions of which only that they were taken is kept: a repeat is answered from what is there by then."""
     paging_optional = False
     is_admitted = has_begun = False
     needs_workspace = False
@@ -66,9 +68,13 @@ class ApiViewSet(GenericViewSet[M]):
     def handle_exception(self, exc: Exception) -> Response:
         """Answer the failure; a repeated request gets its first answer, though what it was about has changed since."""
         response = super().handle_exception(exc)
-        may_repeat = self.is_admitted and not self.has_begun and self.request.method not in SAFE_METHODS
-        repeats = may_repeat and response.status_code in REPLAYABLE
-        return (idempotency.find(self.request) if repeats else None) or response
+        return (idempotency.find(self.request) if self._may_repeat(response) else None) or response
+
+    def _may_repeat(self, response: Response) -> bool:
+        """Whether the request could be one that had an answer before its work could tell."""
+        if not self.is_admitted or self.has_begun or self.action in self.answers_anew:
+            return False
+        return self.request.method not in SAFE_METHODS and response.status_code in REPLAYABLE
 
     def read(
         self, input_class: type[StrictInput], *, instance: Model | None = None, partial: bool = False

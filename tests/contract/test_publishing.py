@@ -111,6 +111,24 @@ def test_a_repeated_command_replays_as_taken_and_shows_the_results_as_they_stand
     assert again.json()["data"]["post"]["platform_results"][0]["status"] == "success"
 
 
+@pytest.mark.parametrize("command", ["publish", "retry"])
+@pytest.mark.parametrize("gone", ["post", "workspace"])
+def test_a_repeated_command_for_what_is_gone_is_told_only_that(
+    api: ApiClient, workspace: Workspace, command: str, gone: str
+) -> None:
+    status = {"publish": "draft", "retry": "failed"}[command]
+    post = make_post(workspace, accounts=[make_account(workspace)], status=status)
+    headers = {"Idempotency_Key": "once", "Prefer": "wait=0"}
+    taken = api.post(f"/api/posts/{post.pk}/{command}", **headers)
+    type(post).objects.all().delete() if gone == "post" else Workspace.objects.update(deleted_at=NOW)
+
+    again = api.post(f"/api/posts/{post.pk}/{command}", **headers)
+
+    assert taken.status_code == 202
+    assert error_of(again) == (404, {"post": "NOT_FOUND", "workspace": "WORKSPACE_NOT_FOUND"}[gone])
+    assert "Idempotent-Replayed" not in again.headers
+
+
 def test_retry_sends_the_failed_targets_and_no_others(api: ApiClient, workspace: Workspace) -> None:
     facebook, twitter = connect_all(workspace, "facebook", "twitter")
     post = make_post(workspace, accounts=[facebook, twitter], status="failed")
