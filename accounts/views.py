@@ -92,10 +92,11 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceVi
     @action(detail=True, methods=["post"])
     def reconnect(self, request: Request, **kwargs: Any) -> Response:
         """Open a sign-in that keeps this account, its id and its scheduled posts."""
+        values = self.read(ReconnectInput)
 
         def work() -> Response:
             account = self.get_object()
-            return self._start(platform=account.platform, account=account, **self.read(ReconnectInput))
+            return self._start(platform=account.platform, account=account, **values)
 
         return self.once(work, secrets=SECRETS_OF_A_SIGN_IN)
 

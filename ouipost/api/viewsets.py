@@ -17,7 +17,7 @@ from ouipost.api.filters import refuse_key_in_address, refuse_unknown
 from ouipost.api.inputs import StrictInput
 from ouipost.api.permissions import caller_of
 from ouipost.api.reading import values_of
-from ouipost.api.schema import EnvelopeSchema
+from ouipost.api.schema import CHANGES, EnvelopeSchema
 from ouipost.api.showing import shown
 
 REPLAYABLE = (400, 404, 409, 422)
@@ -43,7 +43,7 @@ class ApiViewSet(GenericViewSet[M]):
     answers_anew: ClassVar[tuple[str, ...]] = ()
     """Actions of which only that they were taken is kept: a repeat is answered from what is there by then."""
     paging_optional = False
-    is_admitted = has_begun = False
+    is_admitted = has_read = has_begun = False
     needs_workspace = False
 
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
@@ -80,6 +80,7 @@ class ApiViewSet(GenericViewSet[M]):
         self, input_class: type[StrictInput], *, instance: Model | None = None, partial: bool = False
     ) -> dict[str, Any]:
         """Return the body's values as its input allows them; raises with all that is wrong with it."""
+        self.has_read = True
         context = {**self.get_serializer_context(), "instance": instance}
         return values_of(input_class, self.request.data, context=context, partial=partial)
 
@@ -88,11 +89,18 @@ class ApiViewSet(GenericViewSet[M]):
 
         `secrets` are where the answer shows what is secret, which is kept for ten minutes only.
         """
+        self._read_nothing()
         return idempotency.once(self.request, self._beginning(work), secrets=secrets)
 
     def once_outside(self, work: Callable[[], Response]) -> Response:
         """Run work that waits for a network, in no transaction; its idempotent answer is stored after it."""
+        self._read_nothing()
         return idempotency.once_outside(self.request, self._beginning(work))
+
+    def _read_nothing(self) -> None:
+        """Refuse whatever is in the body where the action reads none; a change reads its own, beside its row."""
+        if not self.has_read and self.action not in CHANGES:
+            self.read(StrictInput)
 
     def _beginning(self, work: Callable[[], Response]) -> Callable[[], Response]:
         """Note that the work was begun: whatever comes of it is a first answer."""

@@ -87,6 +87,11 @@ class NoteInput(StrictInput):
     slots = Items(child=SlotInput(), required=False)
 
 
+class FormInput(StrictInput):
+    file = serializers.FileField()
+    alt = Text()
+
+
 class NoteFilter(BoundedFilterSet):
     status = ChoiceFilter(choices=[("1", "one"), ("2", "two")])
 
@@ -154,6 +159,7 @@ class NoteViewSet(Lists[StoredAnswer], Retrieves[StoredAnswer]):
     @action(detail=False, methods=["post"])
     def call(self, request: Request) -> Response:
         """Ask a network."""
+        self.read(NoteInput)
 
         def work() -> Response:
             Calls.count += 1
@@ -166,6 +172,7 @@ class NoteViewSet(Lists[StoredAnswer], Retrieves[StoredAnswer]):
     @action(detail=False, methods=["post"], parser_classes=[MultiPartParser])
     def upload(self, request: Request) -> Response:
         """Take a file."""
+        self.read(FormInput)
 
         def work() -> Response:
             Calls.count += 1

@@ -444,8 +444,9 @@ def test_a_deleted_webhook_is_gone_at_once_and_is_sent_nothing(
     assert admin.get("/admin/webhooks").json()["data"] == {"webhooks": []}
     path = f"/admin/webhooks/{made['id']}"
     gone = [
-        *(admin(method, path, {"is_active": True}) for method in ("GET", "PUT", "PATCH", "DELETE")),
-        *(admin.post(f"{path}/{action}", {"since": MADE}) for action in ("test", "rotate-secret", "replay")),
+        *(admin(method, path, {"is_active": True}) for method in ("GET", "PUT", "PATCH")),
+        *(admin.post(f"{path}/{action}", {"since": MADE}) for action in ("rotate-secret", "replay")),
+        *(admin("DELETE", path), admin.post(f"{path}/test")),
         *(admin.get(f"{path}/{rows}") for rows in ("deliveries", "replays", f"deliveries/{waiting}")),
         admin.post(f"{path}/deliveries/{waiting}/redeliver"),
     ]
