@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from accounts import registry
 from accounts.models import SocialAccount
+from accounts.platforms import option_rules
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.phrases import Phrase
 from ouipost.rows import REMEMBERED, Statement, compiled, fetch, insert_each
@@ -119,7 +120,7 @@ def _as_placed(post: Post) -> list[str]:
 
 
 def override_problems(workspace: Workspace, platform_content: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return, by field, every override that is for no account of the workspace, or has an option that it lacks."""
+    """Return, by field, every override that is for no account of the workspace, or has an option that cannot be."""
     accounts = {key for key in platform_content if key not in registry.IDS}
     if not accounts:
         return {}
@@ -130,9 +131,9 @@ def override_problems(workspace: Workspace, platform_content: Mapping[str, Any])
         f"platform_content.{key}": [Phrase("No such connected account.")] for key in missing
     }
     for key, platform in platforms.items():
-        known = registry.get(platform).option_names()
-        unknown = [name for name in platform_content[key].get("options", {}) if name not in known]
-        problems |= {f"platform_content.{key}.options.{name}": [Phrase("Unknown option.")] for name in unknown}
+        kinds = registry.get(platform).option_kinds()
+        unreadable = option_rules.unreadable(platform_content[key].get("options", {}), kinds)
+        problems |= {f"platform_content.{key}.options.{name}": told for name, told in unreadable.items()}
     return problems
 
 

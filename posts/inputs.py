@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 from rest_framework import serializers
 
 from accounts import platforms, registry
+from accounts.platforms import option_rules
 from ouipost.api.inputs import Choice, Instant, Integer, JsonObject, StrictInput, StringList, Text, ZoneName
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
 
 ACCOUNT_ID = re.compile(f"acc_{PATTERN}")
-OPTIONS = {platform.id: platform.option_names() for platform in platforms.ALL}
+OPTIONS = {platform.id: platform.option_kinds() for platform in platforms.ALL}
 MAX_CONTENT = 100_000
 MAX_DESTINATIONS = 100
 
@@ -58,8 +59,7 @@ class OverrideInput(StrictInput):
 
     def validate_options(self, value: dict[str, Any]) -> dict[str, Any]:
         known = self.context["options"]
-        problems = {name: [Phrase("Unknown option.")] for name in value if known is not None and name not in known}
-        if problems:
+        if known is not None and (problems := option_rules.unreadable(value, known)):
             raise serializers.ValidationError(problems)
         return value
 

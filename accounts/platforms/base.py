@@ -200,8 +200,13 @@ class Platform:
     @classmethod
     def option_names(cls) -> frozenset[str]:
         """Return all keys of options that posts of any type take."""
+        return frozenset(cls.option_kinds())
+
+    @classmethod
+    def option_kinds(cls) -> dict[str, str]:
+        """Return all keys of options that posts of any type take, each with the kind of its value."""
         limits = (cls.limits, *cls.other_types.values())
-        return frozenset({"post_type"} | {option.name for each in limits for option in each.options})
+        return {"post_type": "text"} | {option.name: option.kind for each in limits for option in each.options}
 
 
 class Recovery(StrEnum):

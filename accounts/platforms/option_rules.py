@@ -14,6 +14,23 @@ KINDS = {
     "flag": Phrase("true or false"),
     "integer": Phrase("a whole number"),
 }
+NOT_OF_KIND = {
+    "text": Phrase("Must be a string."),
+    "texts": Phrase("Must be a list of strings."),
+    "flag": Phrase("Must be true or false."),
+    "integer": Phrase("Must be an integer."),
+}
+
+
+def unreadable(given: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return, by name, what is no option or has no value of its kind, before anything is known of post or account."""
+    problems: dict[str, list[str]] = {}
+    for name, value in given.items():
+        if name not in kinds:
+            problems[name] = [Phrase("Unknown option.")]
+        elif not _is_of_kind(kinds[name], value):
+            problems[name] = [NOT_OF_KIND[kinds[name]]]
+    return problems
 
 
 def check(content: Content, limits: Limits, account: Mapping[str, Any]) -> Iterator[Issue]:
@@ -30,7 +47,7 @@ def check(content: Content, limits: Limits, account: Mapping[str, Any]) -> Itera
 
 
 def _value(option: Option, value: Any, limits: Limits, account: Mapping[str, Any]) -> Iterator[Issue]:
-    if not _is_of_kind(option, value):
+    if not _is_of_kind(option.kind, value):
         yield _issue(
             option,
             "option_invalid",
@@ -77,8 +94,8 @@ def _text(option: Option, text: str, field: str, limits: Limits) -> Iterator[Iss
         )
 
 
-def _is_of_kind(option: Option, value: Any) -> bool:
-    match option.kind:
+def _is_of_kind(kind: str, value: Any) -> bool:
+    match kind:
         case "texts":
             return isinstance(value, list) and all(isinstance(each, str) for each in value)
         case "flag":

@@ -312,6 +312,56 @@ def test_everything_that_is_wrong_is_named_at_once(
     assert not Post.objects.exists()
 
 
+WRONG_OPTIONS: list[tuple[str, str, Any, str]] = [
+    ("twitter", "thread", 5, "Must be a list of strings."),
+    ("twitter", "thread", "one", "Must be a list of strings."),
+    ("bluesky", "thread", ["one", 2], "Must be a list of strings."),
+    ("youtube", "made_for_kids", "yes", "Must be true or false."),
+    ("youtube", "made_for_kids", 1, "Must be true or false."),
+    ("tiktok", "video_cover_timestamp_ms", 1.5, "Must be an integer."),
+    ("tiktok", "photo_cover_index", True, "Must be an integer."),
+    ("instagram", "post_type", 42, "Must be a string."),
+    ("pinterest", "board_id", None, "Must be a string."),
+]
+
+
+@pytest.mark.parametrize("by_account", [False, True])
+@pytest.mark.parametrize(("platform", "option", "value", "told"), WRONG_OPTIONS)
+def test_an_option_of_the_wrong_type_is_named_and_not_stored(
+    api: ApiClient, workspace: Workspace, platform: str, option: str, value: Any, told: str, by_account: bool
+) -> None:
+    account = make_account(workspace, platform=platform)
+    post = make_post(workspace, accounts=[account])
+    key = account.pk if by_account else platform
+    body = {"platform_content": {key: {"options": {option: value}}}}
+
+    calls = [
+        api.post("/api/posts", body | {"content": "x", "platforms": [platform]}),
+        api.post("/api/posts/validate", body | {"content": "x", "platforms": [platform]}),
+        api.put(f"/api/posts/{post.pk}", body),
+    ]
+
+    assert [fields_of(call) for call in calls] == [{f"platform_content.{key}.options.{option}": [told]}] * 3
+    assert Post.objects.get().platform_content == {}
+
+
+@pytest.mark.parametrize("by_account", [False, True])
+def test_an_option_of_the_right_type_that_breaks_a_rule_is_refused_at_scheduling(
+    api: ApiClient, workspace: Workspace, by_account: bool
+) -> None:
+    account = make_account(workspace, platform="twitter")
+    content = {account.pk if by_account else "twitter": {"options": {"reply_settings": "nobody"}}}
+    body = {"content": "x", "platforms": ["twitter"], "platform_content": content}
+
+    draft, scheduled = (
+        api.post("/api/posts", body),
+        api.post("/api/posts", body | {"scheduled_at": "2099-01-01T00:00:00Z"}),
+    )
+
+    assert (draft.status_code, error_of(scheduled)) == (201, (422, "POST_NOT_PUBLISHABLE"))
+    assert [issue["rule"] for issue in scheduled.json()["error"]["details"]["issues"]] == ["option_invalid"]
+
+
 def test_a_field_that_posts_do_not_have_is_named_when_changing_too(api: ApiClient, workspace: Workspace) -> None:
     post = make_post(workspace)
 

@@ -168,7 +168,7 @@ def test_its_issues_are_those_that_scheduling_would_raise(api: ApiClient, worksp
     body = {
         "content": "x" * 70_000,
         "platforms": ["twitter", "facebook", "bluesky"],
-        "platform_content": {"bluesky": {"content": "", "options": {"langs": "en", "post_type": "reel"}}},
+        "platform_content": {"bluesky": {"content": "", "options": {"langs": ["en"] * 4, "post_type": "reel"}}},
     }
 
     validated = data_of(api.post(PATH, body))

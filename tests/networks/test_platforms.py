@@ -118,3 +118,10 @@ def test_a_network_names_the_options_of_all_its_types_of_posts() -> None:
     shown = next(each for each in platforms.ALL if each.id == "instagram")
 
     assert shown.option_names() == {"post_type", "first_comment", "share_to_feed", "thumb_offset"}
+
+
+def test_an_option_has_one_kind_in_all_types_of_posts() -> None:
+    for shown in platforms.ALL:
+        options = [option for limits in (shown.limits, *shown.other_types.values()) for option in limits.options]
+
+        assert {(option.name, option.kind) for option in options} <= set(shown.option_kinds().items())
