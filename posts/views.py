@@ -1,6 +1,7 @@
 """/api/posts and /api/media."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
@@ -206,10 +207,13 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceViewSet[Post]):
     @action(detail=True, methods=["post"], parser_classes=[uploads.UploadParser])
     def media(self, request: Request, **kwargs: Any) -> Response:
         """Add a file to a draft or scheduled post; the bytes decide what it is."""
-        self.get_object()
         values = self.read(uploads.UploadInput)
-        with uploads.stored(values) as stored:
-            return self.once(lambda: self._attach(stored, alt_text=values.get("alt_text", "")))
+
+        def prepare() -> AbstractContextManager[files.Stored]:
+            self.get_object()  # no file is looked into for a post that is not there
+            return uploads.stored(values)
+
+        return self.once_prepared(prepare, lambda stored: self._attach(stored, alt_text=values.get("alt_text", "")))
 
     def _attach(self, stored: files.Stored, *, alt_text: str) -> Response:
         media = files.attach(self.get_object(), stored, alt_text=alt_text, actor=self.actor)

@@ -10,9 +10,11 @@ import logging
 import re
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import DatabaseError, IntegrityError, models
@@ -39,6 +41,7 @@ SECRETS_KEPT = timedelta(minutes=10)
 BATCH = 500
 KEPT_REFUSALS = (409, 422)
 
+Prepared = TypeVar("Prepared")
 Work = Callable[[], Response]
 Path = tuple[str, ...]
 """Where something stands in an answer's data, from the outside in."""
@@ -88,6 +91,22 @@ def once_outside(request: Request, work: Work) -> Response:
     if isinstance(run, Response):
         return run
     return work() if run is None else _guarded(run, lambda: _answered(run, work, undo=False))
+
+
+def once_prepared(
+    request: Request, prepare: Callable[[], AbstractContextManager[Prepared]], work: Callable[[Prepared], Response]
+) -> Response:
+    """Run the work as `once` does, on what is prepared before its transaction opens; what that refuses is kept too."""
+    run = begin(request)
+    if isinstance(run, Response):
+        return run
+
+    def perform() -> Response:
+        with prepare() as prepared:
+            made = partial(work, prepared)
+            return in_transaction(made if run is None else lambda: _answered(run, made))
+
+    return perform() if run is None else _guarded(run, perform)
 
 
 def begin(request: Request, *, secrets: Sequence[Path] = ()) -> Run | Response | None:

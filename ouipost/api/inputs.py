@@ -18,6 +18,7 @@ from ouipost.api.moments import NotAMoment, parse_moment
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 FORM_INTEGER = re.compile(r"-?[0-9]{1,16}")
 UNKNOWN = _("Unknown field.")
+REPEATED = _("Sent more than once.")
 MAX_ITEMS = 1000
 MOST_NAMES = 500
 """So many names of a body are looked at; no resource has more, and an answer need not repeat a megabyte."""
@@ -60,7 +61,7 @@ class StrictInput(serializers.Serializer[Any]):
         return values
 
     def _misplaced(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
-        problems = {}
+        problems = self._repeated(data)
         for name in islice(data, MOST_NAMES):
             if name in self.fields or name in type(self).read_only:
                 continue
@@ -69,6 +70,12 @@ class StrictInput(serializers.Serializer[Any]):
             elif not _is_present(data[name], getattr(self.context.get("instance"), name, None)):
                 problems[name] = [f"Cannot be set here: use {self.guarded[name]}."]
         return problems
+
+    def _repeated(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
+        """Name what a form has more than once and is no list: all but the last would be dropped."""
+        given = dict(data.lists()) if isinstance(data, QueryDict) else {}
+        lists = {name for name, field in self.fields.items() if isinstance(field, serializers.ListField)}
+        return {name: [REPEATED] for name, values in given.items() if len(values) > 1 and name not in lists}
 
 
 class Text(serializers.CharField):

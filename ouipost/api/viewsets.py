@@ -1,6 +1,7 @@
 """The base of every resource: a declaration, and the few words its actions are written in."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model
@@ -22,6 +23,7 @@ from ouipost.api.showing import shown
 
 REPLAYABLE = (400, 404, 409, 422)
 M = TypeVar("M", bound=Model)
+P = TypeVar("P")
 
 
 class ApiViewSet(GenericViewSet[M]):
@@ -97,15 +99,21 @@ class ApiViewSet(GenericViewSet[M]):
         self._read_nothing()
         return idempotency.once_outside(self.request, self._beginning(work))
 
+    def once_prepared(
+        self, prepare: Callable[[], AbstractContextManager[P]], work: Callable[[P], Response]
+    ) -> Response:
+        """Run the work as `once` does, on what is prepared before its transaction opens, such as a file."""
+        return idempotency.once_prepared(self.request, self._beginning(prepare), work)
+
     def _read_nothing(self) -> None:
         """Refuse whatever is in the body where the action reads none; a change reads its own, beside its row."""
         if not self.has_read and self.action not in CHANGES:
             self.read(StrictInput)
 
-    def _beginning(self, work: Callable[[], Response]) -> Callable[[], Response]:
+    def _beginning(self, work: Callable[[], P]) -> Callable[[], P]:
         """Note that the work was begun: whatever comes of it is a first answer."""
 
-        def begin() -> Response:
+        def begin() -> P:
             self.has_begun = True
             return work()
 

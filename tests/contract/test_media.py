@@ -5,8 +5,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import time_machine
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from ouipost.events.models import Event
+from posts import files
 from posts.models import Media, Post
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, sample
@@ -269,6 +271,69 @@ def test_a_post_takes_so_many_files_and_no_more(api: ApiClient, post: Post, sett
     make_media(post)
 
     assert set(fields_of(upload(api, post, picture()))) == {"file"}
+
+
+def test_a_field_that_a_form_has_twice_is_named(api: ApiClient, post: Post) -> None:
+    def send(**fields: Any) -> Any:
+        return api.client.post(f"/api/posts/{post.pk}/media", fields, headers=api.headers)
+
+    def file() -> SimpleUploadedFile:
+        return SimpleUploadedFile("image.jpg", picture())
+
+    answers = [send(file=[file(), file()]), send(file=[file(), "x"]), send(file=file(), alt_text=["a", "a"])]
+
+    told = [fields_of(answer) for answer in answers]
+    assert told == [{name: ["Sent more than once."]} for name in ("file", "file", "alt_text")]
+    assert not Media.objects.exists()
+
+
+def test_a_refused_file_is_the_answer_of_its_key(api: ApiClient, post: Post) -> None:
+    api.headers["Idempotency-Key"] = "upload"
+    first, again, other = (upload(api, post, content) for content in (b"no picture", b"no picture", picture()))
+
+    assert error_of(first) == (422, "INVALID_MEDIA")
+    assert "Idempotent-Replayed" not in first.headers
+    assert (again.status_code, again.content, again.headers["Idempotent-Replayed"]) == (422, first.content, "true")
+    assert error_of(other) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert not Media.objects.exists()
+
+
+def test_a_file_that_is_too_large_leaves_its_key_free(api: ApiClient, post: Post, settings: Any) -> None:
+    api.headers["Idempotency-Key"] = "upload"
+    settings.IMAGE_MAX_BYTES = 100
+    large = upload(api, post, picture())
+    settings.IMAGE_MAX_BYTES = 20_000_000
+
+    small = upload(api, post, picture(size=(80, 40)))
+
+    assert [large.status_code, small.status_code] == [413, 201]
+
+
+def test_an_upload_is_replayed_after_its_post_is_gone(api: ApiClient, post: Post) -> None:
+    api.headers["Idempotency-Key"] = "upload"
+    first = upload(api, post, picture())
+    Post.objects.all().delete()
+
+    again, other = upload(api, post, picture()), upload(api, post, picture(size=(80, 40)))
+
+    assert (again.status_code, again.content, again.headers["Idempotent-Replayed"]) == (201, first.content, "true")
+    assert error_of(other) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
+def test_while_a_file_is_looked_into_its_key_is_taken(
+    api: ApiClient, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.headers["Idempotency-Key"] = "upload"
+    seen, keep = list[tuple[int, str]](), files.keep
+
+    def look(*args: Any, **values: Any) -> files.Stored:
+        seen.append(error_of(upload(api, post, picture())))
+        return keep(*args, **values)
+
+    monkeypatch.setattr(files, "keep", look)
+
+    assert upload(api, post, picture()).status_code == 201
+    assert seen == [(409, "IDEMPOTENCY_IN_PROGRESS")]
 
 
 def test_the_same_upload_with_the_same_key_is_one_file(api: ApiClient, post: Post) -> None:
