@@ -6,7 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+from rest_framework.utils.mediatypes import media_type_matches
 
 from ouipost.errors import InvalidInput
 from ouipost.phrases import Phrase
@@ -17,6 +21,27 @@ CONTENT_TYPE = f"{CSV_TYPE}; charset=utf-8"
 PIECE = 32_768
 """So many characters are sent at once."""
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+class CsvNegotiation(DefaultContentNegotiation):
+    """Lets whoever asks for `format=csv` accept nothing but CSV; what goes wrong is told in JSON all the same."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        try:
+            chosen: tuple[BaseRenderer, str] = super().select_renderer(request, renderers, format_suffix)
+        except NotAcceptable:
+            if request.query_params.get("format") != CSV or not _accepts_csv(request):
+                raise
+            usual, *_ = renderers
+            return usual, usual.media_type
+        return chosen
+
+
+def _accepts_csv(request: Request) -> bool:
+    accepted = request.headers.get("Accept", "").split(",")
+    return any(media_type_matches(CSV_TYPE, each.strip()) for each in accepted)
 
 
 def wants_csv(request: Request) -> bool:

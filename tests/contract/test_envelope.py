@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ouipost.ids import new_id
-from tests.conftest import ApiClient
+from tests.conftest import AdminClient, ApiClient
 from tests.contract.seed import SAMPLES, differences
 from tests.contract.world import error_of, fill
 from tests.factories import make_account, make_key, make_post, make_workspace
@@ -52,6 +52,30 @@ def test_a_body_of_another_type_is_415_and_an_answer_of_another_type_406(api: Ap
 
     assert error_of(form) == (415, "UNSUPPORTED_MEDIA_TYPE")
     assert error_of(api.get("/api/posts", Accept="text/html")) == (406, "NOT_ACCEPTABLE")
+
+
+@pytest.mark.parametrize("path", ["/api/analytics", "/api/posts/{post}/analytics", "/admin/analytics", "/admin/audit"])
+def test_who_asks_for_csv_may_accept_nothing_else(
+    api: ApiClient, admin: AdminClient, workspace: Workspace, path: str
+) -> None:
+    client, path = admin if path.startswith("/admin") else api, path.format(post=make_post(workspace).pk)
+
+    answers = [
+        client.get(f"{path}?format=csv", Accept=accepted) for accepted in ("text/csv", "text/html, text/*;q=0.5")
+    ]
+
+    assert [(answer.status_code, answer.headers["Content-Type"]) for answer in answers] == [
+        (200, "text/csv; charset=utf-8")
+    ] * 2
+    for query, accepted in (("?format=csv", "text/html"), ("", "text/csv"), ("?format=json", "text/csv")):
+        assert error_of(client.get(path + query, Accept=accepted)) == (406, "NOT_ACCEPTABLE")
+
+
+def test_what_is_wrong_with_a_call_for_csv_is_told_in_json(api: ApiClient) -> None:
+    refused = api.get("/api/analytics?format=csv&granularity=century", Accept="text/csv")
+
+    assert error_of(refused) == (400, "VALIDATION_ERROR")
+    assert refused.headers["Content-Type"] == "application/json"
 
 
 def test_the_callers_request_id_comes_back_where_it_is_sane(api: ApiClient) -> None:
