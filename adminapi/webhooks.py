@@ -14,7 +14,6 @@ from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.status import HTTP_202_ACCEPTED
 
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.filters import BoundedFilterSet
@@ -247,14 +246,14 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
 
         return self.once(work)
 
-    @extend_schema(request=None, responses={202: DeliverySerializer})
+    @extend_schema(request=None, responses=DeliverySerializer)
     @action(detail=True, methods=["post"])
     def test(self, request: Request, **kwargs: Any) -> Response:
         """Send an event of the type `webhook.test`, whether the webhook is active or not."""
 
         def work() -> Response:
             made = webhooks.send_test(self.named, actor=self.actor)
-            return _begun("delivery", DeliverySerializer, made)
+            return self.answered({"delivery": shown(DeliverySerializer, made)})
 
         return self.once(work)
 
@@ -277,7 +276,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
 
         return self.once(work, secrets=[("webhook", "secret")])
 
-    @extend_schema(request=ReplayInput, responses={202: ReplaySerializer})
+    @extend_schema(request=ReplayInput, responses=ReplaySerializer)
     @action(detail=True, methods=["post"])
     def replay(self, request: Request, **kwargs: Any) -> Response:
         """Send again what happened since a time, in the background: up to 14 days and 10,000 events."""
@@ -292,7 +291,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
                 actor=self.actor,
                 now=timezone.now(),
             )
-            return _begun("replay", ReplaySerializer, begun)
+            return self.answered({"replay": shown(ReplaySerializer, begun)})
 
         return self.once(work)
 
@@ -336,13 +335,14 @@ class DeliveryViewSet(Lists[Delivery], Retrieves[Delivery], OfWebhook):
     resource, resources = "delivery", "deliveries"
     serializer_class, filterset_class, pagination_class = DeliverySerializer, DeliveryFilter, BoundedPages
 
-    @extend_schema(request=None, responses={202: DeliverySerializer})
+    @extend_schema(request=None, responses=DeliverySerializer)
     def redeliver(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Send a delivery that has ended once more, under the same event id."""
         named = Delivery(pk=self.kwargs["pk"], webhook_id=self.kwargs["webhook"])
 
         def work() -> Response:
-            return _begun("delivery", DeliverySerializer, webhooks.redeliver(named, actor=self.actor))
+            again = webhooks.redeliver(named, actor=self.actor)
+            return self.answered({"delivery": shown(DeliverySerializer, again)})
 
         return self.once(work)
 
@@ -360,10 +360,6 @@ def _with_secret(webhook: Webhook, secret: str) -> dict[str, Any]:
     given: Any = webhook
     given.secret = secret
     return {"webhook": NewWebhookSerializer(given).data}
-
-
-def _begun(name: str, serializer: type[serializers.BaseSerializer[Any]], row: Any) -> Response:
-    return Response({name: shown(serializer, row)}, status=HTTP_202_ACCEPTED)
 
 
 def _checked(values: dict[str, Any], *, present: list[str] | None = None) -> dict[str, Any]:

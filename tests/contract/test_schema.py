@@ -130,3 +130,11 @@ def test_what_analytics_answer_is_described(api: ApiClient, workspace: Workspace
         "platform",
         "to",
     ]
+
+
+def test_nothing_but_a_publish_is_described_as_202(db: None) -> None:
+    paths = Client().get("/api/schema").json()["paths"] | Client().get("/admin/schema").json()["paths"]
+
+    taken = {path for path, calls in paths.items() for call in calls.values() if "202" in call.get("responses", {})}
+
+    assert taken == {"/api/posts/{id}/publish", "/api/posts/{id}/retry"}
