@@ -60,7 +60,7 @@ def doubt(target: Target, *, since: datetime, actor: Actor, now: datetime) -> Qu
     asked = question_after_restore(locked)
     values = _sent_since(locked, since=since) | (_looked_for(locked, now=now) if asked.way else _set_aside())
     Target.objects.filter(pk=locked.pk).update(**values)
-    record("reconcile_requested", post, actor=actor, target=locked.pk, restored_from=since.isoformat())
+    record("reconcile_requested", post, actor=actor, target=locked.pk, restored_from=since)
     sync_and_tell(post)
     return asked
 

@@ -106,7 +106,7 @@ def rotate_key(key: ApiKey, *, actor: Actor, now: datetime) -> tuple[ApiKey, str
     locked.previous_digest, locked.previous_expires_at = locked.digest, until
     locked.digest, locked.prefix = digest(secret), secret[:11]
     locked.save()
-    record("rotated", locked, actor=actor, key_name=locked.name, old_key_expires_at=until.isoformat())
+    record("rotated", locked, actor=actor, key_name=locked.name, old_key_expires_at=until)
     return locked, secret
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Protocol
 
 from django.db import models
@@ -90,10 +89,4 @@ def changes(before: dict[str, Any], subject: models.Model) -> dict[str, Any]:
     """Return `{"before": …, "after": …}` of the fields in `before` that the subject now has otherwise."""
     after = {name: getattr(subject, name) for name in before}
     changed = [name for name in before if before[name] != after[name]]
-    return {"before": _told(before, changed), "after": _told(after, changed)}
-
-
-def _told(values: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    """Return these values as JSON can have them."""
-    found = {name: values[name] for name in names}
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in found.items()}
+    return {side: {name: values[name] for name in changed} for side, values in (("before", before), ("after", after))}

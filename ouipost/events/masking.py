@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import Any
 
@@ -44,7 +44,12 @@ def masked(value: Any, name: str = "") -> Any:
         return [masked(each) for each in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]
     if isinstance(value, int | float):
         return value
-    return value.isoformat() if isinstance(value, datetime | date | time) else masked_text(str(value))
+    return _moment(value) if isinstance(value, datetime | date | time) else masked_text(str(value))
+
+
+def _moment(value: date | time) -> str:
+    """Return a moment as the API shows every one, in UTC and whole seconds; a day or a time of day as it is."""
+    return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value.isoformat()
 
 
 def masked_text(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,10 +16,10 @@ from adminapi import audit
 from ouipost.api.pagination import BoundedPages
 from ouipost.events.journal import SYSTEM, Actor, entry, record, record_all
 from ouipost.events.models import Event
-from tests.conftest import AdminClient
+from tests.conftest import AdminClient, ApiClient
 from tests.contract.seed import assert_matches, sample
 from tests.contract.world import error_of, fields_of
-from tests.factories import make_account, make_post, make_token, make_user, make_workspace
+from tests.factories import make_account, make_key, make_post, make_token, make_user, make_workspace
 from tests.foundation.tampering import rewrite
 from workspaces.keys import create_key
 from workspaces.models import ApiKey, Membership, Workspace
@@ -49,6 +50,23 @@ def listed(client: AdminClient, query: str = "") -> list[str]:
 
 def table(response: Any) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(response.getvalue().decode())))
+
+
+def test_times_in_details_are_in_utc_and_whole_seconds(
+    admin: AdminClient, api: ApiClient, workspace: Workspace
+) -> None:
+    post, key = make_post(workspace, accounts=[make_account(workspace)]), make_key()[0]
+    body = {"scheduled_at": "2099-12-25T10:00:00.25+01:00"}
+    assert api.post(f"/api/posts/{post.pk}/schedule", body).status_code == 200
+    admin.put(f"/admin/keys/{key.pk}", {"expires_at": "2099-12-31T23:59:59.5Z"})
+    admin.post(f"/admin/keys/{key.pk}/rotate")
+
+    logs = admin.get("/admin/audit").json()["data"]["logs"]
+    told = {each["action"]: each["details"] for each in logs}
+    assert told["post.scheduled"]["scheduled_at"] == "2099-12-25T09:00:00Z"
+    assert told["post.scheduled"]["after"]["scheduled_at"] == "2099-12-25T09:00:00Z"
+    assert told["api_key.updated"]["after"]["expires_at"] == "2099-12-31T23:59:59Z"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", told["api_key.rotated"]["old_key_expires_at"])
 
 
 def test_a_line_is_as_in_the_reference(db: None) -> None:

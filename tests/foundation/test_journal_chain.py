@@ -4,7 +4,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,17 @@ def test_a_row_is_written_unsealed_in_one_insert(workspace: Workspace, django_as
 
     assert (Event.objects.get().seq, Event.objects.get().seal) == (None, "")
     assert told.seq is None
+
+
+def test_a_row_that_tells_a_time_as_it_was_told_once_verifies_beside_new_ones(workspace: Workspace) -> None:
+    write(workspace, 1, at="2026-12-25T09:00:00.250000+00:00")
+    seal_new()
+    write(workspace, 1, at=datetime(2026, 12, 25, 9, tzinfo=UTC))
+    seal_new()
+
+    told = [event.details["at"] for event in Event.objects.order_by("seq")]
+    assert told == ["2026-12-25T09:00:00.250000+00:00", "2026-12-25T09:00:00Z"]
+    assert (verdict().rows, broken()) == (2, None)
 
 
 def test_rows_are_sealed_in_the_order_of_their_ids(events: list[Event]) -> None:

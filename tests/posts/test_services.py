@@ -104,10 +104,14 @@ def test_scheduling_gives_every_target_its_time(workspace: Workspace, accounts: 
     assert (stored.status, stored.scheduled_at, stored.moment) == ("scheduled", SOON, SOON)
     assert (scheduled.scheduled_timezone, stored.scheduled_timezone) == ("Europe/Paris", "Europe/Paris")
     assert Event.objects.get().details == {
-        "scheduled_at": SOON.isoformat(),
+        "scheduled_at": f"{SOON:%Y-%m-%dT%H:%M:%SZ}",
         "timezone": "Europe/Paris",
         "before": {"status": "missed", "scheduled_at": None, "scheduled_timezone": ""},
-        "after": {"status": "scheduled", "scheduled_at": SOON.isoformat(), "scheduled_timezone": "Europe/Paris"},
+        "after": {
+            "status": "scheduled",
+            "scheduled_at": f"{SOON:%Y-%m-%dT%H:%M:%SZ}",
+            "scheduled_timezone": "Europe/Paris",
+        },
     }
 
 
