@@ -118,8 +118,8 @@ def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -
 
 def _scheduled(post: Post, before: dict[str, Any], *, actor: Actor) -> Event:
     """Return the journal's entry on a post that has got a place in a queue, or another one."""
-    told = {"scheduled_at": post.scheduled_at, "timezone": post.scheduled_timezone}
-    return entry("scheduled", post, actor=actor, **told, schedule=post.schedule_id, **changes(before, post))
+    told = {"timezone": post.scheduled_timezone, "schedule": post.schedule_id, **changes(before, post)}
+    return entry("scheduled", post, actor=actor, scheduled_at=post.scheduled_at, **told)
 
 
 def lock(schedule: Schedule) -> Schedule:
