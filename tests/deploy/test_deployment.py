@@ -159,6 +159,19 @@ def test_every_unit_is_hardened_and_runs_as_its_own_user(path: Path) -> None:
     )
 
 
+def test_a_command_by_hand_has_the_settings_of_the_units() -> None:
+    told = (ROOT / "docs" / "operations.md").read_text().partition("\n## With systemd\n")[2].partition("\n## ")[0]
+    [line] = re.findall(r"^manage\(\) \{ systemd-run (.*); \}$", told, re.MULTILINE)
+    [added] = re.findall(r"^printf '%s\\n' (.*) >> /etc/ouipost/environment$", told, re.MULTILINE)
+    service = unit(UNITS / "ouipost-prepare.service")["Service"]
+
+    assert {"--pipe", "--wait", "--collect"} <= set(line.split())
+    assert f"--uid={service['User']} --working-directory={service['WorkingDirectory']} " in line
+    assert f" -p EnvironmentFile={service['EnvironmentFile']} " in line
+    assert line.endswith(f'{service["ExecStart"].removesuffix("prepare")}"$@"')
+    assert added == service["Environment"]
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
     folder = tmp_path / "units"
