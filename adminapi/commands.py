@@ -1,10 +1,21 @@
-"""What operators' commands have in common: a help text that a stranger understands, and one way to print."""
+"""What operators' commands have in common: a help text for strangers, one way to print, and one way to fail."""
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser, DjangoHelpFormatter
+from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
+from django.db import Error, InterfaceError, OperationalError
+
+from ouipost.databases import is_behind
+
+NO_DATABASE = 3
+"""The exit code where nobody can tell anything for the database: 1 often means that something was found."""
+ON_THE_DATABASE = (
+    "Where it needs the database, and that does not answer or is not migrated, it exits with 3 and says what to run."
+)
 
 
 class HelpFormatter(DjangoHelpFormatter):
@@ -25,8 +36,13 @@ class OperatorCommand(BaseCommand):
     """Whether only the object of `--json` is printed."""
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        given: dict[str, Any] = {"epilog": self.details, "formatter_class": HelpFormatter} | options
+        epilog = f"{self.details}\n{ON_THE_DATABASE}"
+        given: dict[str, Any] = {"epilog": epilog, "formatter_class": HelpFormatter} | options
         return super().create_parser(prog_name, subcommand, **given)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        with on_the_database():
+            return super().execute(*args, **options)
 
     def say(self, line: str) -> None:
         """Print a line at once, unless only an object is wanted."""
@@ -37,6 +53,21 @@ class OperatorCommand(BaseCommand):
     def show(self, found: dict[str, Any]) -> None:
         """Print the one object of `--json`."""
         self.stdout.write(json.dumps(found))
+
+
+@contextmanager
+def on_the_database() -> Iterator[None]:
+    """Let a database that cannot be worked with end in a CommandError that says what to run."""
+    try:
+        yield
+    except Error as error:
+        if is_behind(error):
+            said = f"The database is not migrated for this version ({error.args[-1]}): run `manage.py prepare`."
+        elif isinstance(error, OperationalError | InterfaceError):
+            said = f"The database does not answer ({error.args[-1]}): `manage.py doctor` says what is wrong with it."
+        else:
+            raise
+        raise CommandError(said, returncode=NO_DATABASE) from error
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import environ
 from django.apps import AppConfig
-from django.db import DatabaseError, OperationalError, connections, models
+from django.db import DatabaseError, Error, OperationalError, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.lookups import IContains
 
-NO_SUCH_TABLE = 1146
+NO_SUCH_TABLE, NO_SUCH_COLUMN = 1146, 1054
 LOCK_ERRORS = (1213, 1205, 1020)
 """MySQL's deadlock, lock wait timeout, and record changed since last read."""
 AWAY_SECONDS = 5
@@ -77,6 +77,12 @@ def compare_byte_by_byte(sender: AppConfig, using: str, **kwargs: Any) -> None:
 def is_table_missing(error: DatabaseError) -> bool:
     """Whether the database has not been migrated that far."""
     return error.args[:1] == (NO_SUCH_TABLE,) or "no such table" in str(error)
+
+
+def is_behind(error: Error) -> bool:
+    """Whether the database lacks a table or a column that this code knows."""
+    missing = ("no such table", "no such column", "has no column named")
+    return error.args[:1] in ((NO_SUCH_TABLE,), (NO_SUCH_COLUMN,)) or any(each in str(error) for each in missing)
 
 
 def notice_silence(sender: Any, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:

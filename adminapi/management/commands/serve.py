@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from adminapi import demo, keyring
 from adminapi.client import ClientError
-from adminapi.commands import OperatorCommand
+from adminapi.commands import OperatorCommand, on_the_database
 from adminapi.web import migrate, web_command
 from ouipost import logs
 
@@ -64,15 +64,17 @@ class Child:
 
 
 def check_and_migrate() -> None:
-    """Make Django's checks and bring the databases up to this code; ends the process with 1 where that fails.
+    """Make Django's checks and bring the databases up to this code; ends the process where that fails.
 
     What this loads, a third of what `serve` would hold, goes with the process.
     """
     try:
         BaseCommand().check()
-        migrate()
+        with on_the_database():
+            migrate()
     except CommandError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        sys.exit(error.returncode)
 
 
 class Command(OperatorCommand):
@@ -106,7 +108,7 @@ what is stored."""
         other.start()
         other.join()
         if other.exitcode:
-            sys.exit(1)
+            sys.exit(other.exitcode)
         keyring.require()
         self.stopping = False
         for name in (signal.SIGTERM, signal.SIGINT):

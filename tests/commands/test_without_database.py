@@ -1,0 +1,95 @@
+"""Where the database is away or not migrated, a command says so, and what to run: with 3, which means nothing else."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
+
+from adminapi.commands import on_the_database
+
+ROOT = Path(__file__).resolve().parents[2]
+ADMIN = ("--email", "ops@example.com", "--password", "a long pass phrase")
+COMMANDS = (
+    ("stuck",),
+    ("verify_audit",),
+    ("reconcile",),
+    ("pause", "--scope", "all", "--reason", "We move."),
+    ("bootstrap", *ADMIN),
+)
+AWAY, BEHIND = ("does not answer", "`manage.py doctor`"), ("is not migrated", "`manage.py prepare`")
+
+
+def run(home: Path, *command: str, **variables: str) -> tuple[int, str, str]:
+    """Run a command in a home that has nothing, and return its exit code and what it wrote."""
+    done = subprocess.run(  # noqa: S603 (our own program)
+        [sys.executable, "manage.py", *command],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "OUIPOST_HOME": str(home)} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.thorough
+@pytest.mark.any_database
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_a_command_on_a_database_that_is_not_migrated_says_what_to_run(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    status, output, said = run(tmp_path, *command, "--json")
+
+    assert (status, output) == (3, "")
+    assert all(words in said for words in BEHIND)
+    assert "Traceback" not in said
+
+
+@pytest.mark.thorough
+@pytest.mark.any_database
+@pytest.mark.parametrize("command", [*COMMANDS, ("prepare",)], ids=lambda command: command[0])
+def test_a_command_without_its_database_says_what_to_run(tmp_path: Path, command: tuple[str, ...]) -> None:
+    status, output, said = run(tmp_path, *command, "--json", DATABASE_URL=f"sqlite:///{tmp_path}/away/x.sqlite3")
+
+    assert (status, output) == (3, "")
+    assert all(words in said for words in AWAY)
+    assert "Traceback" not in said
+
+
+@pytest.mark.thorough
+@pytest.mark.any_database
+def test_serve_without_its_database_ends_with_3_too(tmp_path: Path) -> None:
+    status, _, said = run(tmp_path, "serve", DATABASE_URL=f"sqlite:///{tmp_path}/away/x.sqlite3")
+
+    assert status == 3
+    assert all(words in said for words in AWAY)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OperationalError(2002, "Can't connect to server"), AWAY),
+        (OperationalError(2013, "Lost connection to server during query"), AWAY),
+        (InterfaceError(0, ""), AWAY),
+        (ProgrammingError(1146, "Table 'ouipost.x' doesn't exist"), BEHIND),
+        (OperationalError(1054, "Unknown column 'x' in 'SELECT'"), BEHIND),
+        (OperationalError("no such column: x"), BEHIND),
+        (OperationalError("table x has no column named y"), BEHIND),
+    ],
+)
+def test_each_database_is_understood(error: DatabaseError, says: tuple[str, str]) -> None:
+    with pytest.raises(CommandError) as raised, on_the_database():
+        raise error
+
+    assert raised.value.returncode == 3
+    assert all(words in str(raised.value) for words in says)
+
+
+@pytest.mark.parametrize("error", [IntegrityError(1062, "Duplicate entry"), ProgrammingError(1064, "Syntax")])
+def test_an_error_of_ours_stays_what_it_is(error: DatabaseError) -> None:
+    with pytest.raises(type(error)), on_the_database():
+        raise error
