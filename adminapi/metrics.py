@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import time
+from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
@@ -24,7 +25,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.calls import EVER, PUBLISH, REQUEST, SYNC
-from accounts.models import AccountStatus, CallCount, SocialAccount
+from accounts.models import AccountStatus, CallCount, PauseScope, SocialAccount
 from accounts.traffic import SANDBOX
 from adminapi import backlog
 from adminapi.asking import LIMIT_SECONDS, Question
@@ -297,6 +298,9 @@ def _of_backlog(found: Backlog) -> "Iterator[Metric]":
     yield _gauge("workers", "Processes that publish and were heard lately.", found.workers)
     yield _gauge("celery_nodes", "Those of them that are nodes of Celery.", found.nodes)
     yield _gauge("beats", "Beats of Celery that were heard lately.", found.beats)
+    many = Tally(each.scope for each in found.paused)
+    pauses = [((scope,), many[scope]) for scope in PauseScope.values]
+    yield _family("pauses", "Pauses in force: what they are of does not go out.", ["scope"], pauses)
 
 
 def _of_networks(figures: Figures) -> "Iterator[Metric]":

@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from accounts import calls
 from accounts.calls import PUBLISH, REQUEST, SYNC
-from accounts.models import Network
+from accounts.models import Network, Pause
 from accounts.platforms.base import Tokens
 from adminapi import metrics
 from adminapi.asking import Question
@@ -127,6 +127,7 @@ def test_what_the_database_knows_is_told() -> None:
     calls.flush()
     webhook = Webhook.objects.create(url="https://example.com/", successful_deliveries=143, failed_deliveries=2)
     Delivery.objects.create(webhook=webhook, message_id="1", created_at=NOW, due_at=NOW)
+    Pause.objects.create(scope="network", subject_id="linkedin", in_force="network linkedin", paused_at=NOW)
 
     found = scrape()
 
@@ -145,6 +146,10 @@ def test_what_the_database_knows_is_told() -> None:
         ("ouipost_workers", ""): 1,
         ("ouipost_celery_nodes", ""): 0,
         ("ouipost_beats", ""): 0,
+        ("ouipost_pauses", 'scope="all"'): 0,
+        ("ouipost_pauses", 'scope="network"'): 1,
+        ("ouipost_pauses", 'scope="workspace"'): 0,
+        ("ouipost_pauses", 'scope="account"'): 0,
         ("ouipost_publishes_total", 'mode="live",network="facebook",outcome="published"'): 1,
         ("ouipost_syncs_total", 'mode="sandbox",network="facebook",outcome="read"'): 1,
         ("ouipost_network_requests_total", 'mode="live",network="facebook",outcome="ok"'): 1,
