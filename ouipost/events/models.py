@@ -217,6 +217,23 @@ class Delivery(Claimable):
         return self.pk
 
 
+class EndedDeliveries(models.Model):
+    """Deliveries that ended and that no webhook counts any more, as it is gone or sends them again: one row.
+
+    With them what /metrics tells only grows.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    delivered = models.PositiveBigIntegerField(default=0)
+    failed = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "ended deliveries"
+
+    def __str__(self) -> str:
+        return f"{self.delivered} delivered, {self.failed} failed"
+
+
 class DeliveryAttempt(models.Model):
     """One call of a webhook: what was answered, or why nothing was."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from ouipost.events import figures
 from ouipost.events.models import Delivery, DeliveryAttempt, Message, Replay, Webhook
 from ouipost.pruning import Old, remove_all
 
@@ -21,7 +22,7 @@ def old(now: datetime) -> tuple[Old, ...]:
         ),
         Old(name="replays", rows=Replay.objects.filter(created_at__lt=before).order_by("pk")),
         Old(name="deliveries", rows=theirs.order_by("pk"), take_along=_forget_attempts),
-        Old(name="webhooks", rows=deleted.order_by("pk")),
+        Old(name="webhooks", rows=deleted.order_by("pk"), take_along=_keep_counts),
     )
 
 
@@ -38,3 +39,9 @@ def _forget_deliveries(messages: Sequence[str]) -> None:
 
 def _forget_attempts(deliveries: Sequence[str]) -> None:
     DeliveryAttempt.objects.filter(delivery__in=deliveries).delete()
+
+
+def _keep_counts(webhooks: Sequence[str]) -> None:
+    locked = Webhook.objects.select_for_update().filter(pk__in=webhooks).order_by("pk")
+    ended = list(locked.values_list("successful_deliveries", "failed_deliveries"))
+    figures.keep(delivered=sum(delivered for delivered, _ in ended), failed=sum(failed for _, failed in ended))

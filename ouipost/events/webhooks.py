@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404
 from ouipost.claims import database_now
 from ouipost.crypto import CannotDecrypt
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.events import outbox, resting, signing
+from ouipost.events import figures, outbox, resting, signing
 from ouipost.events.catalogue import TEST, Told
 from ouipost.events.journal import Actor, changes, record
 from ouipost.events.models import Delivery, DeliveryStatus, Event, Webhook
@@ -137,10 +137,12 @@ def redeliver(delivery: Delivery, *, actor: Actor) -> Delivery:
 def send_again(rows: list[Delivery], webhook: Webhook, *, now: datetime) -> int:
     """Make ended deliveries of a locked webhook due; returns how many were not due or under way already."""
     ended, afresh = [row for row in rows if row.status != DeliveryStatus.PENDING], AFRESH | {"due_at": now}
+    before = (webhook.successful_deliveries, webhook.failed_deliveries)
     for row in ended:
         count(webhook, row.status, -1)
         for name, value in afresh.items():
             setattr(row, name, value)
     webhook.save(update_fields=["successful_deliveries", "failed_deliveries"])
+    figures.keep(delivered=before[0] - webhook.successful_deliveries, failed=before[1] - webhook.failed_deliveries)
     Delivery.objects.filter(pk__in=[row.pk for row in ended]).update(**afresh, fence=F("fence") + 1)
     return len(ended)

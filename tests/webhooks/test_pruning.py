@@ -1,10 +1,12 @@
 """Messages and deliveries are kept for a month, and nothing of a deleted webhook."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.utils import timezone
 
-from ouipost.events import pruning, webhooks
+from ouipost.claims import database_now
+from ouipost.events import figures, pruning, webhooks
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Webhook
 from posts import services
@@ -46,3 +48,41 @@ def test_what_a_deleted_webhook_left_is_removed(webhook: Webhook, workspace: Wor
     pruning.forget_old(timezone.now())
 
     assert (left(), Webhook.objects.count(), len(receiver.calls)) == ((2, 0, 0), 0, 1)
+
+
+def ended() -> tuple[int, int]:
+    """Return what /metrics tells of deliveries that have ended."""
+    found = figures.look(database_now())
+    return found.delivered, found.failed
+
+
+def test_what_metrics_tell_of_deliveries_does_not_fall_when_webhooks_go(make_webhook: Callable[..., Webhook]) -> None:
+    for delivered, failed in ((5, 2), (7, 0)):
+        gone = make_webhook(successful_deliveries=delivered, failed_deliveries=failed)
+        make_webhook(successful_deliveries=1, failed_deliveries=1)
+        before = ended()
+        webhooks.delete_webhook(gone, actor=SYSTEM, now=timezone.now())
+
+        pruning.forget_old(timezone.now())
+
+        assert ended() == before
+
+    assert ended() == (14, 4)
+    assert Webhook.objects.count() == 2
+
+
+def test_what_metrics_tell_of_deliveries_does_not_fall_when_one_is_sent_again(
+    webhook: Webhook, workspace: Workspace, receiver: Receiver
+) -> None:
+    tell(workspace, 2)
+    deliver_due()
+    failed = Delivery.objects.order_by("pk")[0]
+    Delivery.objects.filter(pk=failed.pk).update(status="failed")
+    Webhook.objects.update(successful_deliveries=1, failed_deliveries=1)
+
+    webhooks.redeliver(failed, actor=SYSTEM)
+
+    assert ended() == (1, 1)
+    assert Webhook.objects.get().failed_deliveries == 0
+    deliver_due()
+    assert ended() == (2, 1)
