@@ -5,6 +5,7 @@ Embedded mode works with none of them. Production refuses to start half-configur
 
 from datetime import timedelta
 from importlib.util import find_spec
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -68,6 +69,37 @@ def address(name: str, default: str) -> str:
     return value
 
 
+def at_least(least: int, name: str, default: int) -> int:
+    """Return a whole number that has a least value."""
+    value = env.int(name, default=default)
+    if value < least:
+        raise ImproperlyConfigured(f"{name} must be at least {least}.")
+    return value
+
+
+def networks(name: str) -> list[str]:
+    """Return addresses and networks; a name is none, for what it stands for may change."""
+    given = [each.strip() for each in env.list(name, default=[])]
+    for each in given:
+        try:
+            ip_network(each, strict=False)
+        except ValueError:
+            message = f"{name} must be addresses and networks such as 10.0.0.0/8, joined by commas: {each} is neither."
+            raise ImproperlyConfigured(message) from None
+    return given
+
+
+def rate_limits(limits: dict[str, int]) -> dict[str, int]:
+    """Return the requests a minute by tier: `RATE_LIMITS`, as `tier=number,…`, else these."""
+    pairs = [each.partition("=") for each in env.list("RATE_LIMITS", default=[])]
+    given = {tier.strip(): limit.strip() for tier, _, limit in pairs}
+    for tier, limit in given.items():
+        if tier not in limits or not limit.isdecimal() or not int(limit):
+            message = f"RATE_LIMITS must be tier=number, joined by commas, the tiers among {', '.join(limits)}"
+            raise ImproperlyConfigured(f"{message}, and the numbers at least 1.")
+    return limits | {tier: int(limit) for tier, limit in given.items()}
+
+
 def is_installed(module: str) -> bool:
     """Whether a module could be imported; only what it is in is."""
     try:
@@ -88,11 +120,9 @@ if len(SECRET_KEY) < 32:
 PORT = env.int("PORT", default=8000)
 PUBLIC_BASE_URL = env("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if EMBEDDED else [])
-TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
-WEB_WORKERS = env.int("WEB_WORKERS", default=1)
-if WEB_WORKERS < 1:
-    raise ImproperlyConfigured("WEB_WORKERS must be at least 1.")
-WEB_THREADS = env.int("WEB_THREADS", default=64 if SIMULATOR else 4)
+TRUSTED_PROXIES = networks("TRUSTED_PROXIES")
+WEB_WORKERS = at_least(1, "WEB_WORKERS", default=1)
+WEB_THREADS = at_least(1, "WEB_THREADS", default=64 if SIMULATOR else 4)
 
 INSTALLED_APPS = [
     "unfold",
@@ -242,8 +272,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
-RATE_LIMITS = {"starter": 60, "professional": 300, "enterprise": 1200}
-RATE_LIMITS |= {tier: int(limit) for tier, limit in env.dict("RATE_LIMITS", default={}).items()}
+RATE_LIMITS = rate_limits({"starter": 60, "professional": 300, "enterprise": 1200})
 
 NETWORK_GATEWAY = env("NETWORK_GATEWAY", default="").rstrip("/")
 OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
@@ -317,9 +346,9 @@ if SENTRY_DSN:
         raise ImproperlyConfigured("SENTRY_DSN cannot be read: it is https://KEY@HOST/PROJECT.") from None
 ENGINE_SPEED = env.float("ENGINE_SPEED", default=1.0)
 """Divides the publishing engine's times; for tests only."""
-WORKER_THREADS = env.int("WORKER_THREADS", default=64)
-SYNC_THREADS = env.int("SYNC_THREADS", default=8)
-DELIVERY_THREADS = env.int("DELIVERY_THREADS", default=32)
+WORKER_THREADS = at_least(1, "WORKER_THREADS", default=64)
+SYNC_THREADS = at_least(0, "SYNC_THREADS", default=8)
+DELIVERY_THREADS = at_least(0, "DELIVERY_THREADS", default=32)
 KEEP_SNAPSHOTS_DAYS = env.int("KEEP_SNAPSHOTS_DAYS", default=36)
 if KEEP_SNAPSHOTS_DAYS < 36:
     raise ImproperlyConfigured("KEEP_SNAPSHOTS_DAYS must be at least 36: reports by the hour go back 35 days.")

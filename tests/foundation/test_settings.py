@@ -170,6 +170,39 @@ def test_rate_limits_are_overridden_tier_by_tier(tmp_path: Path) -> None:
     assert shown["RATE_LIMITS"] == {"starter": 5, "professional": 300, "enterprise": 1200}
 
 
+PROXIES = "TRUSTED_PROXIES must be addresses and networks such as 10.0.0.0/8, joined by commas"
+LIMITS = "RATE_LIMITS must be tier=number, joined by commas, the tiers among starter, professional, enterprise"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("TRUSTED_PROXIES", "10.0.0.1,proxy", f"{PROXIES}: proxy is neither."),
+        ("TRUSTED_PROXIES", "10.0.0.0/33", f"{PROXIES}: 10.0.0.0/33 is neither."),
+        ("WEB_WORKERS", "0", "WEB_WORKERS must be at least 1."),
+        ("WEB_THREADS", "0", "WEB_THREADS must be at least 1."),
+        ("WORKER_THREADS", "0", "WORKER_THREADS must be at least 1."),
+        ("WORKER_THREADS", "many", "WORKER_THREADS cannot be read: "),
+        ("SYNC_THREADS", "-1", "SYNC_THREADS must be at least 0."),
+        ("DELIVERY_THREADS", "-1", "DELIVERY_THREADS must be at least 0."),
+        ("RATE_LIMITS", "starter=abc", LIMITS),
+        ("RATE_LIMITS", "starter=0", LIMITS),
+        ("RATE_LIMITS", "gold=5", LIMITS),
+        ("RATE_LIMITS", "5", LIMITS),
+        ("RATE_LIMITS", "starter=5=6", LIMITS),
+    ],
+)
+def test_a_setting_that_would_stop_a_process_is_named(tmp_path: Path, name: str, value: str, says: str) -> None:
+    assert says in refusal(tmp_path, **{name: value})
+
+
+def test_no_threads_for_webhooks_and_numbers_and_proxies_as_people_write_them_are_taken(tmp_path: Path) -> None:
+    shown = started(tmp_path, SYNC_THREADS="0", DELIVERY_THREADS="0", TRUSTED_PROXIES="10.0.0.1/8, ::1")
+
+    assert (shown["SYNC_THREADS"], shown["DELIVERY_THREADS"]) == (0, 0)
+    assert shown["TRUSTED_PROXIES"] == ["10.0.0.1/8", "::1"]
+
+
 def test_a_network_takes_its_registration_from_the_environment(tmp_path: Path) -> None:
     shown = started(tmp_path, FACEBOOK_CLIENT_ID="id", FACEBOOK_CLIENT_SECRET="word", FACEBOOK_API_VERSION="v27.0")
 
