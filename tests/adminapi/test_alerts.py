@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 import yaml
 from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts import calls
 from accounts.calls import PUBLISH, REQUEST, SYNC
 from accounts.models import Network
+from ouipost.api.routes import OTHER, template
 from tests.adminapi.test_metrics import TOKEN, ending
 from tests.factories import make_account, make_workspace
 
@@ -25,11 +27,33 @@ DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/ouipost.json").re
 NAME = re.compile(r"\bouipost_\w+")
 SELECTOR = re.compile(r"\b(ouipost_\w+)\{([^}]*)\}")
 LABEL = re.compile(r"(\w+)\s*[=!]~?\s*\"")
+ROUTES = re.compile(r"""\broute[=!]~"([^"]*)\"""")
+BETWEEN = re.compile(r"\|(?![^(]*\))")
+"""What parts the ways of a pattern, and not those of a group in it."""
 
 
 def expressions() -> Iterator[str]:
     yield from (rule["expr"] for rule in RULES)
     yield from (target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", ()))
+
+
+def patterns_of(text: str) -> Iterator[str]:
+    """Give every route that an expression names, as a pattern of its own."""
+    for found in ROUTES.findall(text):
+        for way in BETWEEN.split(found.replace("\\\\", "\\")):
+            before, _, rest = way.partition("(")
+            group, _, after = rest.partition(")")
+            yield from (f"{before}{each}{after}" for each in group.split("|"))
+
+
+def all_routes(entries: list[Any], prefix: str = "") -> Iterator[str]:
+    """Give every route of the product, as /metrics tells it."""
+    for entry in entries:
+        route = f"{prefix}{entry.pattern}"
+        if isinstance(entry, URLResolver):
+            yield from all_routes(entry.url_patterns, route)
+        elif isinstance(entry, URLPattern):
+            yield template(route)
 
 
 @pytest.fixture
@@ -59,6 +83,31 @@ def test_every_metric_and_label_of_rules_and_dashboard_is_told(told: dict[str, s
     assert len(named) > 20
     assert named - told.keys() == set()
     assert {(name, label) for name, label in chosen if label not in told[name]} == set()
+
+
+def test_every_route_of_rules_and_dashboard_is_there() -> None:
+    routes = {*all_routes(get_resolver().url_patterns), OTHER}
+    named = {pattern for text in expressions() for pattern in patterns_of(text)}
+
+    assert len(named) > 5
+    assert {pattern for pattern in named if not any(re.fullmatch(pattern, route) for route in routes)} == set()
+
+
+@pytest.mark.parametrize(
+    ("alert", "left_out"),
+    [
+        ("OuipostSlow", {"/api/posts/{pk}/publish", "/api/posts/{pk}/retry", "/api/posts/{pk}/media"}),
+        ("OuipostServerErrors", {"/admin/health", "/readyz"}),
+    ],
+)
+def test_an_alert_leaves_out_what_waits_or_fails_by_intent(alert: str, left_out: set[str]) -> None:
+    [text] = [rule["expr"] for rule in RULES if rule["alert"] == alert]
+    patterns = list(patterns_of(text))
+    routes = set(all_routes(get_resolver().url_patterns)) - {OTHER}
+    silent = {route for route in routes if any(re.fullmatch(pattern, route) for pattern in patterns)}
+
+    assert {route for route in silent if not route.startswith("/sandbox/")} == left_out
+    assert {route for route in routes if route.startswith("/sandbox/")} <= silent
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule["alert"]))
