@@ -17,6 +17,7 @@ from pytest_django import Settings
 from accounts import calls
 from accounts.calls import PUBLISH, REQUEST, SYNC
 from accounts.models import Network
+from adminapi import backlog
 from ouipost.api.routes import OTHER, template
 from tests.adminapi.test_metrics import TOKEN, ending
 from tests.factories import make_account, make_workspace
@@ -35,6 +36,10 @@ BETWEEN = re.compile(r"\|(?![^(]*\))")
 def expressions() -> Iterator[str]:
     yield from (rule["expr"] for rule in RULES)
     yield from (target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", ()))
+
+
+SUMMED = re.compile(r"sum(?: by \([^)]*\))? \((?:rate|increase)\((ouipost_\w+)")
+OF_A_SERVER = {"ouipost_requests_total", "ouipost_request_seconds_bucket"}
 
 
 def patterns_of(text: str) -> Iterator[str]:
@@ -83,6 +88,18 @@ def test_every_metric_and_label_of_rules_and_dashboard_is_told(told: dict[str, s
     assert len(named) > 20
     assert named - told.keys() == set()
     assert {(name, label) for name, label in chosen if label not in told[name]} == set()
+
+
+def test_what_every_server_tells_alike_is_not_added_up_over_servers() -> None:
+    summed = {name for text in expressions() for name in SUMMED.findall(text.replace("sum(", "sum ("))}
+
+    assert summed == OF_A_SERVER
+
+
+def test_a_queue_that_is_longer_than_is_counted_grows() -> None:
+    [text] = [rule["expr"] for rule in RULES if rule["alert"] == "OuipostQueueGrows"]
+
+    assert text.endswith(f" or max(ouipost_due_targets) >= {backlog.COUNTED}")
 
 
 def test_every_route_of_rules_and_dashboard_is_there() -> None:
