@@ -1,14 +1,17 @@
 """What runs beside the workers: the web server's command line, and what must be done before anything starts."""
 
 import sys
+import time
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connections
+from django.db import Error, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from ouipost import logs, replica
 from posts import storage
+
+LOOK_EVERY = 1.0
 
 
 def web_command(host: str) -> list[str]:
@@ -34,6 +37,21 @@ def web_command(host: str) -> list[str]:
         *(["--log-config", str(settings.BASE_DIR / "ouipost" / "granian.json")] if as_json else []),
         "ouipost.wsgi:application",
     ]
+
+
+def wait_for_databases(seconds: float) -> None:
+    """Wait until every database takes a connection, for so long at most; what comes next says where one does not."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends and not all(_is_there(alias) for alias in replica.own()):
+        time.sleep(LOOK_EVERY)
+
+
+def _is_there(alias: str) -> bool:
+    try:
+        connections[alias].ensure_connection()
+    except Error:
+        return False
+    return True
 
 
 def migrate() -> None:

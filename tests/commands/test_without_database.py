@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from django.core.management import CommandError
@@ -64,6 +65,29 @@ def test_a_command_without_its_database_says_what_to_run(tmp_path: Path, command
 @pytest.mark.any_database
 def test_serve_without_its_database_ends_with_3_too(tmp_path: Path) -> None:
     status, _, said = run(tmp_path, "serve", DATABASE_URL=f"sqlite:///{tmp_path}/away/x.sqlite3")
+
+    assert status == 3
+    assert all(words in said for words in AWAY)
+
+
+@pytest.mark.thorough
+@pytest.mark.any_database
+def test_prepare_waits_for_a_database_that_comes_late(tmp_path: Path) -> None:
+    late = Timer(4, (tmp_path / "late").mkdir)
+    late.start()
+
+    status, _, said = run(tmp_path, "prepare", "--wait", "60", DATABASE_URL=f"sqlite:///{tmp_path}/late/x.sqlite3")
+
+    assert (status, said) == (0, "")
+    assert (tmp_path / "late" / "x.sqlite3").exists()
+
+
+@pytest.mark.thorough
+@pytest.mark.any_database
+def test_prepare_does_not_wait_for_ever(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/away/x.sqlite3"
+
+    status, _, said = run(tmp_path, "prepare", "--wait", "1", DATABASE_URL=url)
 
     assert status == 3
     assert all(words in said for words in AWAY)

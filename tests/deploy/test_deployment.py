@@ -147,6 +147,15 @@ def test_workers_have_the_time_to_end_what_they_have_in_flight() -> None:
     assert all(int(str(grace).removesuffix("s")) > GRACEFUL_SECONDS for grace in graces)
 
 
+def test_a_database_that_starts_late_is_waited_for() -> None:
+    prepare = unit(UNITS / "ouipost-prepare.service")
+    waits = int(COMMANDS["ouipost-prepare.service"][-1])
+
+    assert COMMANDS["ouipost-prepare.service"][-2] == "--wait"
+    assert 60 * int(prepare["Service"]["TimeoutStartSec"].removesuffix("min")) > waits >= 300
+    assert {"mariadb.service", "mysql.service"} <= set(prepare["Unit"]["After"].split())
+
+
 @pytest.mark.parametrize("path", sorted(UNITS.glob("*.service")), ids=lambda path: path.name)
 def test_every_unit_is_hardened_and_runs_as_its_own_user(path: Path) -> None:
     service = unit(path)["Service"]
@@ -168,7 +177,7 @@ def test_a_command_by_hand_has_the_settings_of_the_units() -> None:
     assert {"--pipe", "--wait", "--collect"} <= set(line.split())
     assert f"--uid={service['User']} --working-directory={service['WorkingDirectory']} " in line
     assert f" -p EnvironmentFile={service['EnvironmentFile']} " in line
-    assert line.endswith(f'{service["ExecStart"].removesuffix("prepare")}"$@"')
+    assert line.endswith(f'{service["ExecStart"].partition("prepare")[0]}"$@"')
     assert added == service["Environment"]
 
 

@@ -5,9 +5,12 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from adminapi import web
+from adminapi.arguments import require_between
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from posts import counts
 from posts.storage import StorageUnavailable
+
+A_DAY = 86_400
 
 
 class Command(OperatorCommand):
@@ -19,6 +22,7 @@ class Command(OperatorCommand):
 Examples:
   manage.py prepare --dry-run   how many migrations wait
   manage.py prepare             before the processes of a new version start
+  manage.py prepare --wait 600  when a machine starts, and its database may take longer
   manage.py prepare --recount   when processes of two versions wrote side by side, and the last old one has ended
 
 A recount reads all posts and files. While it counts those of a workspace, a new post of that workspace waits.
@@ -26,6 +30,13 @@ A recount reads all posts and files. While it counts those of a workspace, a new
 Exits with 1 if a database cannot be migrated or the storage of files does not answer."""
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--wait",
+            type=int,
+            default=0,
+            metavar="SECONDS",
+            help="how long to wait for a database that does not answer (default 0)",
+        )
         add_dry_run(parser, "how many migrations each database lacks")
         parser.add_argument(
             "--recount", action="store_true", help="set right how many posts, and bytes of files, each workspace has"
@@ -33,7 +44,9 @@ Exits with 1 if a database cannot be migrated or the storage of files does not a
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        require_between("--wait", options["wait"], least=0, most=A_DAY)
         self.is_quiet = options["json"]
+        web.wait_for_databases(options["wait"])
         found: dict[str, Any] = {"migrations": web.pending()}
         if options["dry_run"]:
             for alias, many in found["migrations"].items():
