@@ -330,7 +330,7 @@ def test_a_post_that_moves_has_that_in_its_timeline_the_journal_and_the_webhooks
 
     assert times(stays, moved) == ["Mon 29 09:00", "Tue 30 10:00"]
     line = Event.objects.filter(resource_id=moved.pk).latest("pk")
-    new, old = "2024-01-30T09:00:00+00:00", "2024-02-05T08:00:00+00:00"
+    new, old = "2024-01-30T09:00:00Z", "2024-02-05T08:00:00Z"
     assert (line.type, bool(line.key_id)) == ("post.scheduled", True)
     assert line.details == {
         "scheduled_at": new,

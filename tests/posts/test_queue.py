@@ -227,8 +227,8 @@ def test_a_zone_with_new_rules_takes_its_queue_along(
     line, told = Event.objects.order_by("pk").filter(type__in=["schedule.zone_followed", "post.scheduled"])[2:]
     assert (line.resource_id, line.details) == (schedule.pk, {"posts": [post.pk]})
     assert (told.resource_id, told.key_id) == (post.pk, "")
-    assert told.details["before"] == {"scheduled_at": old.isoformat()}
-    assert told.details["after"] == {"scheduled_at": post.scheduled_at.isoformat()}
+    assert told.details["before"] == {"scheduled_at": f"{old:%Y-%m-%dT%H:%M:%SZ}"}
+    assert told.details["after"] == {"scheduled_at": f"{post.scheduled_at:%Y-%m-%dT%H:%M:%SZ}"}
 
 
 @pytest.mark.django_db

@@ -69,7 +69,7 @@ def test_what_fails_at_its_start_ends_it_and_is_said(tmp_path: Path) -> None:
 
     status = product.serve().wait(timeout=30)
 
-    assert (status, "Can't connect to server" in product.log()) == (1, True)
+    assert (status, "The database does not answer (Can't connect to server" in product.log()) == (3, True)
 
 
 def test_one_that_is_stopped_while_it_migrates_leaves_nobody_behind(tmp_path: Path) -> None:
