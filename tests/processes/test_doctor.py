@@ -103,11 +103,15 @@ def test_a_database_that_is_away(patient: Patient) -> None:
 
 
 def copied(patient: Patient, folder: Path) -> str:
-    """Copy the product's SQLite file, which its processes hold open, and return the copy's address."""
+    """Copy the product's SQLite file, which its processes hold open, and return the copy's address.
+
+    It keeps its journal wrongly already: to change that nobody else may look, and several of a process do.
+    """
     path = folder / "copy.sqlite3"
     ours = patient.product.database_url.removeprefix("sqlite:///")
     with closing(sqlite3.connect(ours)) as source, closing(sqlite3.connect(path)) as copy:
         source.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")
     return f"sqlite:///{path}"
 
 
