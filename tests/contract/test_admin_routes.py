@@ -88,6 +88,7 @@ def test_a_route_declares_the_permission_of_the_contract(route: Route) -> None:
     assert required_for(route) in (None, *ADMIN_PERMISSIONS)
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("route", ROUTES, ids=str)
 def test_a_caller_may_exactly_what_role_or_list_give(db: None, route: Route, caller: str) -> None:
@@ -115,6 +116,7 @@ def test_without_a_good_token_there_is_nothing(db: None, route: Route) -> None:
     assert {each.headers["WWW-Authenticate"] for each in refused} == {"Bearer"}
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("route", [route for route in ROUTES if required_for(route)], ids=str)
 def test_a_missing_permission_is_told_before_anything_about_rows_bodies_or_queries(db: None, route: Route) -> None:
     client = client_of(permissions=[])
@@ -169,6 +171,7 @@ def rows(user: User) -> dict[str, str]:
     return ours | {"webhook": webhook.pk, "delivery": make_delivery(webhook).pk}
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("endpoint", BODIES)
 def test_malformed_bodies_are_refused_and_change_nothing(db: None, endpoint: str) -> None:
     user = make_user(password=None)

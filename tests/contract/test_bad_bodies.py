@@ -141,6 +141,7 @@ def test_there_are_more_than_two_hundred_of_them() -> None:
     assert len(MALFORMED) * len(ENDPOINTS) + len(wrong_values()) > 200
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_body_is_refused(api: ApiClient, paths: dict[str, str], endpoint: str, name: str) -> None:
@@ -154,6 +155,7 @@ def test_a_malformed_body_is_refused(api: ApiClient, paths: dict[str, str], endp
     assert (status == 413) is (len(MALFORMED[name]) > MEGABYTE)
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(("endpoint", "body"), wrong_values())
 def test_a_value_of_the_wrong_type_is_refused_and_never_coerced(
     api: ApiClient, paths: dict[str, str], endpoint: str, body: dict[str, Any]
