@@ -155,10 +155,10 @@ def wait(account: Breath | SocialAccount, *, sends: bool = True, now: datetime) 
     return free if free > now else None
 
 
-def spent(account: Breath | SocialAccount, *, now: datetime) -> datetime | None:
-    """Return the account's `paced_at` after one more post; None where its network has no pace."""
-    pace = pace_of(account.platform)
-    return max(account.paced_at or now, now) + interval(pace) if pace else None
+def spent(platform: str, paced_at: datetime | None, *, now: datetime) -> datetime | None:
+    """Return an account's `paced_at` after one more post; None where its network has no pace."""
+    pace = pace_of(platform)
+    return max(paced_at or now, now) + interval(pace) if pace else None
 
 
 def interval(pace: Pace) -> timedelta:

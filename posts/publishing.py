@@ -281,6 +281,7 @@ class Publish:
             sent_text=self.operation.content.text,
             armed_at=self.operation.armed_at,
             sends=self.sends + 1,
+            paced_at=self.account.paced_at,
             replies=len(self.operation.content.replies),
             recovery=self.recovery,
             listing_lag=self.connector.listing_lag,

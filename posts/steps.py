@@ -12,7 +12,6 @@ from django.db.models import QuerySet
 from accounts import pauses, traffic
 from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import Handles, Media, Recovery
-from accounts.traffic import Breath
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
 from ouipost.rows import update_each
@@ -30,7 +29,7 @@ NEEDED = (
     *("post__content", "post__title", "post__link", "post__hashtags", "post__platform_content", "post__workspace"),
     *("account__workspace", "account__platform", "account__remote_id", "account__username", "account__name"),
     *("account__settings", "account__metadata", "account__status", "account__access_token", "account__refresh_token"),
-    "account__access_expires_at",
+    *("account__access_expires_at", "account__paced_at"),
 )
 """What is read of a target, its post and its account: there are many more columns."""
 
@@ -69,6 +68,8 @@ class Arming:
     armed_at: datetime | None
     """When an earlier visible call of this target was armed."""
     sends: int
+    paced_at: datetime | None
+    """Until when earlier sends use up the account's pace: nobody else counts while this target is in flight."""
     replies: int
     recovery: Recovery
     listing_lag: float
@@ -139,12 +140,13 @@ def arm_all(armings: Sequence[Arming]) -> list[Claim | Pause | None]:
 
 
 def _count(armings: Sequence[Arming], *, now: datetime) -> None:
-    """Count first sends for their accounts: each has one target in flight, so that nobody else counts for it now."""
-    first = [arming.account_id for arming in armings if arming.sends == 1 and traffic.pace_of(arming.platform)]
-    if not first:
-        return
-    rows = SocialAccount.objects.filter(pk__in=first).values_list("pk", *Breath._fields)
-    update_each(SocialAccount, {pk: {"paced_at": traffic.spent(Breath(*columns), now=now)} for pk, *columns in rows})
+    """Count first sends for their accounts."""
+    spent = {
+        arming.account_id: {"paced_at": at}
+        for arming in armings
+        if arming.sends == 1 and (at := traffic.spent(arming.platform, arming.paced_at, now=now))
+    }
+    update_each(SocialAccount, spent)
 
 
 def _stopping(arming: Arming, paused: Sequence[Pause]) -> Pause | None:

@@ -108,7 +108,7 @@ class Sender:
 
     def try_at(self, now: datetime) -> None:
         if traffic.wait(self.account, now=now) is None:
-            self.account.paced_at = traffic.spent(self.account, now=now)
+            self.account.paced_at = traffic.spent(self.account.platform, self.account.paced_at, now=now)
             self.sent.append(now)
 
     def most_within(self, seconds: float) -> int:
@@ -176,7 +176,7 @@ def test_a_network_without_a_pace_takes_what_comes(settings: Settings) -> None:
     settings.NETWORK_PACE = {"facebook": None}
     account = SocialAccount(platform="facebook", paced_at=NOW + timedelta(days=1))
 
-    assert (traffic.wait(account, now=NOW), traffic.spent(account, now=NOW)) == (None, None)
+    assert (traffic.wait(account, now=NOW), traffic.spent("facebook", account.paced_at, now=NOW)) == (None, None)
 
 
 def test_the_engines_speed_is_the_paces_too(settings: Settings) -> None:
