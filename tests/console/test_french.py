@@ -36,7 +36,7 @@ from workspaces.models import Workspace
 
 PIECES = re.compile(r"\{\w+[^}]*\}|%\(\w+\)[sd]|\n")
 FRENCH = {"Accept-Language": "fr"}
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.any_database, pytest.mark.thorough]
 SAYS = "Facebook says: the session is no longer valid."
 RULES = ("rules", "file_rules", "option_rules", "limits", "validation", "pins")
 """Modules of networks that speak of posts; what all others say is stored."""

@@ -88,6 +88,7 @@ def test_a_route_declares_the_permission_of_the_contract(route: Route) -> None:
     assert required_for(route) in (None, *ADMIN_PERMISSIONS)
 
 
+@pytest.mark.thorough
 @pytest.mark.any_database
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("route", ROUTES, ids=str)

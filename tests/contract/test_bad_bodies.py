@@ -141,6 +141,7 @@ def test_there_are_more_than_two_hundred_of_them() -> None:
     assert len(MALFORMED) * len(ENDPOINTS) + len(wrong_values()) > 200
 
 
+@pytest.mark.thorough
 @pytest.mark.any_database
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize("name", MALFORMED)
