@@ -446,7 +446,7 @@ def test_new_tokens_are_given_up_with_the_lease(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite has no connection that could be lost")
+@pytest.mark.on_servers
 def test_new_tokens_are_stored_over_another_connection_where_theirs_was_lost(network: FakeNetwork) -> None:
     account = make_due(make_workspace())
 
