@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import Error, InterfaceError, OperationalError
 
-from ouipost.databases import is_behind
+from ouipost.databases import is_unmigrated
 
 NO_DATABASE = 3
 """The exit code where nobody can tell anything for the database: 1 often means that something was found."""
@@ -61,7 +61,7 @@ def on_the_database() -> Iterator[None]:
     try:
         yield
     except Error as error:
-        if is_behind(error):
+        if is_unmigrated(error):
             said = f"The database is not migrated for this version ({error.args[-1]}): run `manage.py prepare`."
         elif isinstance(error, OperationalError | InterfaceError):
             said = f"The database does not answer ({error.args[-1]}): `manage.py doctor` says what is wrong with it."

@@ -14,7 +14,7 @@ from django.db import DatabaseError, transaction
 
 from adminapi.models import Canary
 from ouipost import crypto, sealed
-from ouipost.databases import is_table_missing
+from ouipost.databases import is_unmigrated
 from ouipost.events.journal import Actor, record
 from ouipost.sealed import Column
 
@@ -36,7 +36,7 @@ def require() -> None:
     except (WrongKeyRing, ImproperlyConfigured) as error:
         sys.exit(f"Oui Post does not start: {error}")
     except DatabaseError as error:
-        if not is_table_missing(error):
+        if not is_unmigrated(error):
             logger.warning("Whether TOKEN_KEYS is right could not be looked up: %s", error)
 
 

@@ -18,7 +18,7 @@ from accounts import pauses
 from accounts.models import Pause, PauseScope
 from adminapi.models import Gap, Mark
 from ouipost.claims import database_now
-from ouipost.databases import is_table_missing
+from ouipost.databases import is_unmigrated
 from ouipost.events.journal import SYSTEM
 from posts import pausing, restoring
 from posts.models import Target
@@ -36,7 +36,7 @@ def look_surely() -> None:
     try:
         look()
     except DatabaseError as error:
-        if not is_table_missing(error):
+        if not is_unmigrated(error):
             logger.warning("Whether the database was restored from a copy could not be looked up: %s", error)
 
 

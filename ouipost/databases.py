@@ -6,7 +6,7 @@ from typing import Any
 
 import environ
 from django.apps import AppConfig
-from django.db import DatabaseError, Error, OperationalError, connections, models
+from django.db import Error, OperationalError, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.lookups import IContains
 
@@ -74,12 +74,7 @@ def compare_byte_by_byte(sender: AppConfig, using: str, **kwargs: Any) -> None:
         cursor.execute(f"ALTER DATABASE CHARACTER SET utf8mb4 COLLATE {collation}")
 
 
-def is_table_missing(error: DatabaseError) -> bool:
-    """Whether the database has not been migrated that far."""
-    return error.args[:1] == (NO_SUCH_TABLE,) or "no such table" in str(error)
-
-
-def is_behind(error: Error) -> bool:
+def is_unmigrated(error: Error) -> bool:
     """Whether the database lacks a table or a column that this code knows."""
     missing = ("no such table", "no such column", "has no column named")
     return error.args[:1] in ((NO_SUCH_TABLE,), (NO_SUCH_COLUMN,)) or any(each in str(error) for each in missing)
