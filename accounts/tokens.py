@@ -2,7 +2,9 @@
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.db.models import Q
@@ -10,6 +12,7 @@ from structlog.contextvars import bound_contextvars
 
 from accounts import registry
 from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
+from accounts.platforms import base
 from accounts.platforms.base import AuthExpired, PlatformError, Rejected, Tokens, Unavailable, Unknown, WhoActs
 from ouipost import claims
 from ouipost.claims import Claim
@@ -24,6 +27,11 @@ TRY_AGAIN_SECONDS = 30
 LEASE_SECONDS = 60
 KEEP_AGAIN_SECONDS = 0.5
 STALE_WITHIN = timedelta(seconds=30)
+Answer = TypeVar("Answer")
+
+
+class BeingRenewed(Exception):
+    """Somebody else is getting the account a new token: try again in a few seconds."""
 
 
 def refresh_time(account: SocialAccount, *, now: datetime) -> datetime | None:
@@ -73,6 +81,25 @@ def require_usable(account: SocialAccount, *, now: datetime) -> None:
         raise AuthExpired(Phrase("The account is not connected any more."))
     if account.refresh_token and is_stale(account, now=now):
         raise AuthExpired(Phrase("The access token has ended."))
+
+
+def authorized(account: SocialAccount, ask: Callable[[base.Account], Answer], *, now: datetime) -> Answer:
+    """Ask with a token that the network takes: one that has ended is renewed, once, and the account expired where that
+    does not help.
+
+    Raises BeingRenewed while somebody else renews it, and what `renew` does.
+    """
+    try:
+        require_usable(account, now=now)
+        return ask(account.unseal())
+    except AuthExpired as error:
+        if not renew(account, error):
+            raise BeingRenewed from error
+    try:
+        return ask(account.unseal())
+    except AuthExpired as error:
+        expire(account, error)
+        raise
 
 
 def renew(account: SocialAccount, error: AuthExpired) -> bool:

@@ -5,16 +5,14 @@ The threads that run this talk to networks; their database work goes through a w
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
 
 from accounts import calls, registry, tokens
 from accounts.models import SocialAccount
 from accounts.platforms.base import (
     AccountNumbers,
-    AuthExpired,
     Connector,
     PlatformError,
     PostNumbers,
@@ -46,7 +44,6 @@ AHEAD = QUARTER / 15
 TOKEN_WAIT_SECONDS = 5
 REFUSALS = 3
 """After so many refused batches in a row, an account is left alone."""
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +93,9 @@ def _report(claim: Claim, due: Due) -> Report:
         reading.run()
     except PlatformError as refusal:
         error = refusal
+    except tokens.BeingRenewed:
+        wait = engine_time(TOKEN_WAIT_SECONDS).total_seconds()
+        error = Unavailable(Phrase("The account's token is being renewed."), retry_after=wait)
     except (registry.PlatformNotConfigured, CannotDecrypt) as trouble:
         logger.warning("The numbers of %s were not read: %s", claim.pk, trouble)
         error = tokens.obstacle(trouble)
@@ -147,8 +147,10 @@ class Reading:
         self._read_posts(connector)
         if self.due.wants_account and self._may_ask(connector, posts=0):
             self.asked_account = True
-            self.account_numbers = self._authorized(
-                lambda: connector.account_metrics(self.session, self.account.unseal(), now=self.due.at)
+            self.account_numbers = tokens.authorized(
+                self.account,
+                lambda account: connector.account_metrics(self.session, account, now=self.due.at),
+                now=self.due.at,
             )
 
     def _read_posts(self, connector: Connector) -> None:
@@ -167,8 +169,10 @@ class Reading:
 
     def _read_batch(self, connector: Connector, batch: dict[int, str]) -> None:
         ids = list(batch.values())
-        numbers = self._authorized(
-            lambda: connector.post_metrics(self.session, self.account.unseal(), ids, now=self.due.at)
+        numbers = tokens.authorized(
+            self.account,
+            lambda account: connector.post_metrics(self.session, account, ids, now=self.due.at),
+            now=self.due.at,
         )
         self.found |= {pk: numbers.get(remote_id) for pk, remote_id in batch.items()}
 
@@ -185,18 +189,3 @@ class Reading:
         if not is_allowed and posts <= 1:
             self.lacking = requests
         return is_allowed and time.monotonic() < self.deadline - engine_time(CALL_SECONDS).total_seconds()
-
-    def _authorized(self, ask: Callable[[], Answer]) -> Answer:
-        """Ask with a token that the network takes: one that has ended is renewed, once."""
-        try:
-            tokens.require_usable(self.account, now=self.due.at)
-            return ask()
-        except AuthExpired as error:
-            if not tokens.renew(self.account, error):
-                wait = engine_time(TOKEN_WAIT_SECONDS).total_seconds()
-                raise Unavailable(Phrase("The account's token is being renewed."), retry_after=wait) from error
-        try:
-            return ask()
-        except AuthExpired as error:
-            tokens.expire(self.account, error)
-            raise

@@ -15,8 +15,9 @@ from accounts import calls, pauses, registry, tokens
 from accounts.exchanges import Exchange
 from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import (
-    AuthExpired,
+    Account,
     Connector,
+    Content,
     Duplicate,
     Handles,
     Media,
@@ -89,6 +90,7 @@ class Publish:
     connector: Connector
     media: list[Media]
     session: NetworkSession
+    content: Content
     operation: Operation
     started_at: datetime
 
@@ -143,18 +145,9 @@ class Publish:
             message = Phrase("This installation has no credentials for {network}.", network=self.connector.name)
             raise Unavailable(message, who_acts=WhoActs.OPERATOR)
         self.session = registry.session(self.account.platform, self.account.workspace, exchanges=self.exchanges)
-        content = compose(self.target.post, self.account, self.connector, self.media)
+        self.content = compose(self.target.post, self.account, self.connector, self.media)
         if self.unresolved or self.target.parts:  # it is what was sent, whatever the settings say by now
-            content = replace(content, text=self.target.sent_text)
-        self.operation = Operation(
-            content=content,
-            account=self.account.unseal(),
-            handles=self.target.handles,
-            now=self.started_at,
-            armed_at=self.target.armed_at,
-            out=tuple(Published(**part) for part in self.target.parts),
-        )
-        self.recovery = self.connector.recovery_of(self.operation)
+            self.content = replace(self.content, text=self.target.sent_text)
 
     def _outcome(self) -> Outcome:
         """Try, and turn whatever is raised into an outcome; a bug of ours after arming leaves it unknown, too."""
@@ -189,17 +182,22 @@ class Publish:
         """Find out or send; a token that the network no longer takes is renewed once."""
         self._compose()
         try:
-            tokens.require_usable(self.account, now=self.started_at)
-            return self._find_out() or self._send()
-        except AuthExpired as error:
-            if not tokens.renew(self.account, error):
-                return Later(seconds=TOKEN_WAIT_SECONDS, message=Phrase("The account's token is being renewed."))
-        self.operation = replace(self.operation, account=self.account.unseal())
-        try:
-            return self._find_out() or self._send()
-        except AuthExpired as error:
-            tokens.expire(self.account, error)
-            raise
+            return tokens.authorized(self.account, self._find_out_or_send, now=self.started_at)
+        except tokens.BeingRenewed:
+            return Later(seconds=TOKEN_WAIT_SECONDS, message=Phrase("The account's token is being renewed."))
+
+    def _find_out_or_send(self, account: Account) -> Outcome:
+        """Do what is next, as this account: its tokens are open, and may be new ones."""
+        self.operation = Operation(
+            content=self.content,
+            account=account,
+            handles=self.target.handles,
+            now=self.started_at,
+            armed_at=self.target.armed_at,
+            out=tuple(Published(**part) for part in self.target.parts),
+        )
+        self.recovery = self.connector.recovery_of(self.operation)
+        return self._find_out() or self._send()
 
     def _find_out(self) -> Outcome | None:
         """Look whether an earlier send, whose answer is not known, arrived; None: it did not, or sending will tell."""
@@ -249,7 +247,7 @@ class Publish:
         self.session.deadline = self._time_before_arming()
         with traces.span("prepare"):
             handles = self.connector.prepare(self.session, self.operation, self._save)
-        self.operation = replace(self.operation, handles=handles)
+        self._hold(handles)
         paused = self._arm(handles)
         if paused is not None:
             return Held(seconds=0, message=pauses.told(paused))
@@ -262,10 +260,14 @@ class Publish:
 
     def _save(self, handles: Handles, *, seconds: float = 0) -> None:
         """Keep what must not be done again, and hold the target for another lease, or longer for a long call."""
-        self.operation = replace(self.operation, handles=handles)
+        self._hold(handles)
         held = max(LEASE_SECONDS, seconds + VISIBLE_CALL_SECONDS + GUARD_SECONDS)
         self._take_over(self.writer.run(save_all, Saving(claim=self.claim, handles=handles, seconds=held)))
         self.session.deadline = self._time_before_arming()
+
+    def _hold(self, handles: Handles) -> None:
+        self.target.handles = handles
+        self.operation = replace(self.operation, handles=handles)
 
     def _arm(self, handles: Handles) -> Pause | None:
         """Allow the visible call: from here on its outcome is unknown until an answer is settled.
