@@ -52,6 +52,12 @@ def outcome_of(status: int) -> str:
     return FAILED if status >= 500 else REFUSED if status >= 400 else OK
 
 
+def word(outcome: object) -> str:
+    """Return the name of what came of publishing or reading, as attempts show it: `rate_limited`, `published`, …"""
+    name = type(outcome).__name__
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+
+
 @dataclass(kw_only=True)
 class Sum:
     """What was counted of one kind."""

@@ -187,8 +187,8 @@ def obstacle(error: Exception) -> Unavailable:
     )
 
 
-def shown(error: Unavailable) -> dict[str, str]:
-    """Return what came between as an account's health has it."""
+def shown(error: PlatformError) -> dict[str, str]:
+    """Return an error as an account's health has it."""
     return {"code": error.error_code, "message": error.message, "who_acts": str(error.acts)}
 
 

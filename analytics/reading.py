@@ -29,7 +29,6 @@ from ouipost.claims import Claim, database_now, engine_time
 from ouipost.crypto import CannotDecrypt
 from ouipost.phrases import Phrase
 from ouipost.writer import Runs
-from posts.settling import word
 
 logger = logging.getLogger(__name__)
 work = logging.getLogger("ouipost.work")
@@ -66,7 +65,7 @@ def read(claim: Claim, *, writer: Runs) -> Report | None:
         logger.warning("The numbers of %s are read by another worker", claim.pk)
         return None
     network = registry.network_of(due.account.platform, due.account.workspace)
-    outcome = word(report.error) if report.error else calls.READ
+    outcome = calls.word(report.error) if report.error else calls.READ
     work.info("Numbers settled", extra={"outcome": outcome})
     calls.note(network, kind=calls.SYNC, outcome=outcome)
     return report

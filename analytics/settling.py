@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Min, Sum
 
-from accounts import health
+from accounts import health, tokens
 from accounts.models import SocialAccount
 from accounts.platforms.base import (
     AccountNumbers,
@@ -225,7 +225,9 @@ def _went_well(report: Report) -> bool:
 
 
 def _tell_health(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
-    health.in_trouble({each.claim.pk: shown(each.error) for each in reports if each.error and _is_trouble(each, syncs)})
+    health.in_trouble(
+        {each.claim.pk: tokens.shown(each.error) for each in reports if each.error and _is_trouble(each, syncs)}
+    )
     health.recovered([each.claim.pk for each in reports if _went_well(each)])
 
 
@@ -240,11 +242,6 @@ def _is_trouble(report: Report, syncs: Mapping[str, AccountSync]) -> bool:
     return report.failed and (is_refused or syncs[report.claim.pk].failures + 1 >= FAILURES)
 
 
-def shown(error: PlatformError) -> dict[str, Any]:
-    """Return an error as the health of an account shows it."""
-    return {"code": error.error_code, "message": error.message, "who_acts": str(error.acts)}
-
-
 def _plan(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
     """Give the accounts back, each with the time of its next reading."""
     rows = TargetNumbers.objects.filter(account__in=[report.claim.pk for report in reports], due_at__isnull=False)
@@ -252,8 +249,7 @@ def _plan(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
     planned = {}
     for report in reports:
         sync = syncs[report.claim.pk]
-        free = {"lease_until": None, "fence": sync.fence + 1, "claim_count": 0}
-        planned[sync.pk] = free | _next(sync, report, coming.get(sync.pk))
+        planned[sync.pk] = report.claim.released | _next(sync, report, coming.get(sync.pk))
     update_each(AccountSync, planned)
 
 
@@ -267,7 +263,7 @@ def _next(sync: AccountSync, report: Report, target_due_at: datetime | None) -> 
     due_at = max(due_at, budgets.free_at(sync.account.platform, paced_at, requests=report.lacking, now=report.at))
     failures, error = (0, None) if report.has_read else (sync.failures, sync.error)
     if report.error:
-        error = shown(report.error)
+        error = tokens.shown(report.error)
     if report.error and report.failed:
         failures = sync.failures + 1
         due_at = max(due_at, _again(report.error, failures, now=report.at))

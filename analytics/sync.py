@@ -16,7 +16,7 @@ from analytics.models import AccountSync, TargetNumbers
 from analytics.reading import LEASE_SECONDS, read
 from analytics.settling import Report
 from ouipost import claims
-from ouipost.claims import Claim, LostClaim
+from ouipost.claims import Claim
 from ouipost.engine import Engine
 from ouipost.writer import Runs
 from workspaces.models import Mode
@@ -79,7 +79,9 @@ def claim_accounts(limit: int, *, share: int, busy: Counter[str], workspace_id: 
     """
     due = due_accounts(claims.database_now(), workspace_id=workspace_id).order_by("due_at", "pk")
     networks = _choose(due, limit=limit, share=share, taken=Counter(busy))
-    return [Job(claim=claim, network=networks[claim.pk]) for claim in _claim(list(networks))]
+    lease = claims.engine_time(LEASE_SECONDS)
+    held = claims.claim_chosen(AccountSync.objects.all(), list(networks), lease=lease)
+    return [Job(claim=claim, network=networks[claim.pk]) for claim in held]
 
 
 def _choose(due: QuerySet[AccountSync], *, limit: int, share: int, taken: Counter[str]) -> dict[str, str]:
@@ -97,14 +99,6 @@ def _choose(due: QuerySet[AccountSync], *, limit: int, share: int, taken: Counte
         if len(chosen) == limit or len(found) < limit * LOOK_AHEAD:
             break
     return chosen
-
-
-def _claim(pks: list[str]) -> list[Claim]:
-    try:
-        with transaction.atomic():
-            return claims.claim(AccountSync.objects.all(), pks, lease=claims.engine_time(LEASE_SECONDS)) if pks else []
-    except LostClaim:
-        return []  # another worker was faster: the next tick sees what is left
 
 
 @transaction.atomic

@@ -51,6 +51,11 @@ class Claim:
     def seconds_left(self) -> float:
         return self.deadline - time.monotonic()
 
+    @property
+    def released(self) -> dict[str, Any]:
+        """Columns of the row once this claim is settled: nobody holds it, and who thinks so has lost it."""
+        return {"lease_until": None, "claim_count": 0, "fence": self.fence + 1}
+
 
 def database_now(using: str = "default") -> datetime:
     """Return the database's clock: the only one that claims are compared with."""
@@ -132,11 +137,22 @@ def renew_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any],
 
 
 def release(model: type[Work], held: Claim, **values: Any) -> bool:
-    """Give a claimed row back, with its next `due_at` among the values; returns False when the claim was lost.
+    """Give a settled row back, with its next `due_at` among the values; returns False when the claim was lost.
 
     The claim is over then: to give the same row back again changes nothing.
     """
-    return write(model, held, lease_until=None, fence=F("fence") + 1, **values)
+    return write(model, held, **held.released, **values)
+
+
+def claim_chosen(rows: "models.QuerySet[Work]", pks: Sequence[Any], *, lease: timedelta) -> list[Claim]:
+    """Claim rows that were chosen before, in a transaction; none when another worker was faster: look again."""
+    if not pks:
+        return []
+    try:
+        with transaction.atomic():
+            return claim(rows, pks, lease=lease)
+    except LostClaim:
+        return []
 
 
 @transaction.atomic

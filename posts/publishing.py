@@ -50,7 +50,6 @@ from posts.settling import (
     gave_up,
     is_definite,
     settle_all,
-    word,
 )
 from posts.steps import Arming, Loaded, Saving, Search, arm_all, load_all, others, save_all
 from posts.storage import StorageUnavailable
@@ -118,13 +117,13 @@ class Publish:
             listing_lag=self.connector.listing_lag,
             exchanges=self.exchanges,
         )
-        with traces.span("settle", outcome=word(outcome)):
+        with traces.span("settle", outcome=calls.word(outcome)):
             self._surely(report)
         milliseconds = round((time.monotonic() - began) * 1000)
-        work.info("Target settled", extra={"step": self.step, "outcome": word(outcome), "ms": milliseconds})
+        work.info("Target settled", extra={"step": self.step, "outcome": calls.word(outcome), "ms": milliseconds})
         if not isinstance(outcome, Later):
             network = registry.network_of(self.account.platform, self.account.workspace)
-            calls.note(network, kind=calls.PUBLISH, outcome=word(outcome))
+            calls.note(network, kind=calls.PUBLISH, outcome=calls.word(outcome))
 
     def _load(self) -> None:
         """Read everything once, right after the claim: from then on nobody can edit any more."""

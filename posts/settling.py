@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Count
 
-from accounts import traffic
+from accounts import calls, traffic
 from accounts.exchanges import Exchange
 from accounts.models import SocialAccount
 from accounts.platforms.base import (
@@ -133,7 +133,7 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     next_at = _release(settled, targets, now=now)
     # What is put off for a moment has no line of its own: while a token is renewed, there would be one every 2 seconds.
     tried = [each for each in settled if not _is_put_off(each) or next_at[each.claim.pk] is None]
-    _log([*((report, word(report.outcome), next_at[report.claim.pk]) for report in tried),
+    _log([*((report, calls.word(report.outcome), next_at[report.claim.pk]) for report in tried),
           *((report, LATE, None) for report in late)], now=now)  # fmt: skip
     _adopt_late([targets[report.claim.pk] for report in late], now=now)
     sync_each(posts.values(), targets.values(), now=now)
@@ -191,14 +191,12 @@ def _release(reports: Sequence[Report], targets: Mapping[str, Target], *, now: d
             values |= _told_late(target, now=now)
         if target.status == TargetStatus.NEEDS_REVIEW:
             values.setdefault("status", TargetStatus.PUBLISHING)  # a late answer says how it goes on
-        rows.append((target, values))
-    for target, values in rows:
-        values |= {"in_flight": None, "claim_count": 0, "lease_until": None, "fence": target.fence + 1}
-        values.setdefault("waits_for", "")
+        values = {"waits_for": ""} | values | report.claim.released | {"in_flight": None}
         for name, value in values.items():
             setattr(target, name, value)
-    claims.write_each(Target, [(report.claim, values) for report, (_, values) in zip(reports, rows, strict=True)])
-    return {target.pk: target.due_at for target, _ in rows}
+        rows.append((report.claim, values))
+    claims.write_each(Target, rows)
+    return {claim.pk: targets[claim.pk].due_at for claim, _ in rows}
 
 
 def _tell_of_files(targets: Sequence[Target], posts: Mapping[str, Post]) -> None:
@@ -399,12 +397,6 @@ def _shown(error: PlatformError, *, retryable: bool = False) -> dict[str, Any]:
     return failure(
         error.error_code, error.message, retryable=retryable, who_acts=error.acts, network_code=error.network_code
     )
-
-
-def word(outcome: Outcome) -> str:
-    """Return the name of an outcome as attempts show it: `rate_limited`, `published`, …"""
-    name = type(outcome).__name__
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
 def _told_late(target: Target, *, now: datetime) -> dict[str, Any]:

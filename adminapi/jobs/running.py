@@ -144,5 +144,5 @@ def _settle(claim: Claim, row: JobRow, status: RowStatus, *, done: int = 0, refu
 
 
 def _release(claim: Claim, **values: Any) -> None:
-    if not claims.release(Job, claim, claim_count=0, **values):
+    if not claims.release(Job, claim, **values):
         raise LostClaim

@@ -13,11 +13,10 @@ from datetime import datetime
 from functools import cache
 from typing import NamedTuple
 
-from django.db import transaction
 from django.db.models import Count
 
 from ouipost import __version__, claims, traces
-from ouipost.claims import Claim, LostClaim, engine_time
+from ouipost.claims import Claim, engine_time
 from ouipost.crypto import CannotDecrypt
 from ouipost.engine import Engine
 from ouipost.events import signing
@@ -83,7 +82,8 @@ class Deliverer(Engine[Job]):
 def claim_deliveries(limit: int) -> list[Job]:
     """Claim up to `limit` deliveries, the longest due first, to no webhook more than it may have in flight."""
     clock = claims.database_clock()
-    held = {claim.pk: claim for claim in _claim(_choose(limit, now=clock()))}
+    chosen = _choose(limit, now=clock())
+    held = {claim.pk: claim for claim in claims.claim_chosen(Delivery.objects.all(), chosen, lease=LEASE)}
     if not held:
         return []
     rows = list(Delivery.objects.select_related("message").filter(pk__in=held).order_by("due_at", "pk"))
@@ -134,14 +134,6 @@ def _in_flight(now: datetime) -> Counter[str]:
     """Return how many calls are out to each webhook, from all processes."""
     flying = Delivery.objects.filter(lease_until__gt=now).order_by().values_list("webhook_id")
     return Counter(dict(flying.annotate(Count("pk"))))
-
-
-def _claim(pks: list[str]) -> list[Claim]:
-    try:
-        with transaction.atomic():
-            return claims.claim(Delivery.objects.all(), pks, lease=LEASE) if pks else []
-    except LostClaim:
-        return []  # another worker was faster: the next look sees what is left
 
 
 def deliver(job: Job) -> Report:

@@ -107,7 +107,6 @@ def _step(claim: Claim) -> int:
         done=replay.done + sent,
         due_at=None if is_over else now,
         finished_at=now if is_over else None,
-        claim_count=0,
     )
     return sent
 

@@ -112,13 +112,12 @@ def _next_state(webhook: Webhook, report: Report, *, now: datetime) -> dict[str,
     """Return the columns of a delivery after its call, and count it where it has ended."""
     delivery = report.delivery
     sent = {"attempts": delivery.attempts + 1, "tries": delivery.tries + 1} if report.was_sent else {}
-    free = {"lease_until": None, "claim_count": 0, "fence": report.claim.fence + 1}
     tries = delivery.tries + 1
     if report.was_sent and not report.has_arrived and webhook.is_active and tries <= len(WAITS):
-        return sent | free | {"due_at": now + _wait(tries, report, now=now)}
+        return report.claim.released | sent | {"due_at": now + _wait(tries, report, now=now)}
     ended = DELIVERED if report.has_arrived else FAILED if report.was_sent else DISCARDED
     count(webhook, ended)
-    return sent | free | {"due_at": None, "status": ended, "finished_at": now}
+    return report.claim.released | sent | {"due_at": None, "status": ended, "finished_at": now}
 
 
 def count(webhook: Webhook, status: str, change: int = 1) -> None:
