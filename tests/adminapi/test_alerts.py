@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -21,8 +22,10 @@ from adminapi import backlog
 from ouipost.api.routes import OTHER, template
 from tests.adminapi.test_metrics import TOKEN, ending
 from tests.factories import make_account, make_workspace
+from tests.services import find
 
 ROOT = Path(__file__).resolve().parents[2]
+SCENARIOS = ROOT / "deploy/prometheus/alerts_test.yml"
 RULES: list[dict[str, Any]] = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())["groups"][0]["rules"]
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/ouipost.json").read_text())
 NAME = re.compile(r"\bouipost_\w+")
@@ -135,6 +138,24 @@ def test_an_alert_says_what_is_wrong_and_leads_to_its_runbook(rule: dict[str, An
     assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
     assert rule["labels"]["severity"] in {"critical", "warning"}
     assert anchor in {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_each_alert_has_a_scenario_that_raises_it() -> None:
+    names = " ".join(each["name"] for each in yaml.safe_load(SCENARIOS.read_text())["tests"])
+
+    assert {rule["alert"] for rule in RULES} == set(re.findall(r"Ouipost\w+", names))
+
+
+def test_each_alert_fires_for_what_it_is_about_and_for_nothing_else() -> None:
+    promtool = find("promtool")
+    if not promtool:
+        pytest.skip("promtool is not installed.")
+
+    checked = subprocess.run(  # noqa: S603
+        [promtool, "test", "rules", SCENARIOS.name], cwd=SCENARIOS.parent, capture_output=True, text=True
+    )
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_no_two_alerts_have_one_name_and_no_two_panels_one_id_or_place() -> None:
