@@ -48,8 +48,8 @@ Exits with 1 if the e-mail address or the password will not do."""
         shown = _shown(made)
         if self.is_quiet:
             self.show(shown)
-        for name, value in shown.items():
-            self.say(f"{name}: {value}")
+        for name in filter(shown.get, shown):
+            self.say(f"{name}: {shown[name]}")
         if not made.secret:
             self.say("The key was created before and cannot be shown again: `createapikey` makes another.")
 
