@@ -42,8 +42,12 @@ def web_command(host: str) -> list[str]:
 def wait_for_databases(seconds: float) -> None:
     """Wait until every database takes a connection, for so long at most; what comes next says where one does not."""
     ends = time.monotonic() + seconds
-    while time.monotonic() < ends and not all(_is_there(alias) for alias in replica.own()):
+    while time.monotonic() < ends and not databases_answer():
         time.sleep(LOOK_EVERY)
+
+
+def databases_answer() -> bool:
+    return all(_is_there(alias) for alias in replica.own())
 
 
 def _is_there(alias: str) -> bool:

@@ -76,9 +76,10 @@ def test_prepare_waits_for_a_database_that_comes_late(tmp_path: Path) -> None:
     late = Timer(4, (tmp_path / "late").mkdir)
     late.start()
 
-    status, _, said = run(tmp_path, "prepare", "--wait", "60", DATABASE_URL=f"sqlite:///{tmp_path}/late/x.sqlite3")
+    status, told, said = run(tmp_path, "prepare", "--wait", "60", DATABASE_URL=f"sqlite:///{tmp_path}/late/x.sqlite3")
 
     assert (status, said) == (0, "")
+    assert told.splitlines() == ["A database does not answer yet: waiting for it, up to 60 s.", "All is ready."]
     assert (tmp_path / "late" / "x.sqlite3").exists()
 
 

@@ -46,7 +46,9 @@ Exits with 1 if a database cannot be migrated or the storage of files does not a
     def handle(self, *args: Any, **options: Any) -> None:
         require_between("--wait", options["wait"], least=0, most=A_DAY)
         self.is_quiet = options["json"]
-        web.wait_for_databases(options["wait"])
+        if options["wait"] and not web.databases_answer():
+            self.say(f"A database does not answer yet: waiting for it, up to {options['wait']} s.")
+            web.wait_for_databases(options["wait"])
         found: dict[str, Any] = {"migrations": web.pending()}
         if options["dry_run"]:
             for alias, many in found["migrations"].items():
