@@ -123,12 +123,13 @@ class SocialAccount(Claimable, Guarded):
         return self.disconnected_at is None
 
     def seal(self, tokens: base.Tokens) -> None:
-        """Take over new tokens, encrypted for this row; an empty refresh token keeps the old one."""
+        """Take over new tokens, encrypted for this row; an empty refresh token keeps the old one and its end."""
         sealed.seal(self, "access_token", tokens.access_token)
         if tokens.refresh_token:
             sealed.seal(self, "refresh_token", tokens.refresh_token)
         self.access_expires_at = tokens.access_expires_at
-        self.expires_at = tokens.ends_at
+        if tokens.ends_at or tokens.refresh_token or not self.refresh_token:
+            self.expires_at = tokens.ends_at
 
     def unseal(self) -> base.Account:
         """Return the account as its network's connector takes it, tokens decrypted."""

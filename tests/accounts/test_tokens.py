@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -123,6 +124,15 @@ def test_the_old_refresh_token_stays_where_the_network_sends_none(workspace: Wor
     refresh_due()
 
     assert held_tokens(account) == ("new-token", "old-refresh")
+
+
+def test_a_refresh_token_that_stays_ends_when_it_did(workspace: Workspace, network: FakeNetwork) -> None:
+    over = NOW + timedelta(days=300)
+    make_due(workspace, tokens=replace(PAIR, ends_at=over))
+
+    refresh_due()
+
+    assert SocialAccount.objects.get().expires_at == over
 
 
 def test_the_call_has_as_long_as_the_lease(workspace: Workspace, network: FakeNetwork, settings: Settings) -> None:
