@@ -9,7 +9,6 @@ import pytest
 
 from accounts.platforms.base import (
     Answer,
-    AuthExpired,
     Handles,
     PlatformError,
     ProcessingFailed,
@@ -318,6 +317,7 @@ class TestVideo(Steps):
             ("spam_risk_text", "CONTENT_REJECTED", "caller"),
             ("spam_risk", "CONTENT_REJECTED", "caller"),
             ("publish_cancelled", "CONTENT_REJECTED", "caller"),
+            ("auth_removed", "TOKEN_REVOKED", "account_owner"),
             ("moon_phase", "CONTENT_REJECTED", "caller"),
             ("", "CONTENT_REJECTED", "caller"),
         ],
@@ -329,10 +329,6 @@ class TestVideo(Steps):
         error = caught.value
         assert (error.error_code, error.acts, error.network_code) == (code, acts, reason)
         assert reason != "moon_phase" or "moon_phase, which is unknown" in error.message
-
-    def test_access_that_was_taken_away_meanwhile_is_the_owners_to_give(self) -> None:
-        with pytest.raises(AuthExpired):
-            self.recover(self.sent(VIDEO), status(PUBLISH_ID, "FAILED", fail_reason="auth_removed"))
 
     def test_what_tiktok_gave_up_for_a_cause_of_its_own_is_sent_once_more(self) -> None:
         operation = self.sent(VIDEO)

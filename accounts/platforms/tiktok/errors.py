@@ -94,10 +94,11 @@ def _told(answer: Answer, code: str) -> str:
     return Phrase("{message} (unknown code {code})", message=message, code=code)
 
 
-def given_up(reason: str) -> PlatformError:
+def given_up(reason: str) -> ProcessingFailed:
     """Return what it means that TikTok took a post and gave it up for this reason."""
     if reason == AUTH_REMOVED:
-        return AuthExpired(Phrase("TikTok gave the post up: the access was taken away."), network_code=reason)
+        told = Phrase("TikTok gave the post up: the access was taken away.")
+        return ProcessingFailed(told, **PERMISSION, network_code=reason)
     if reason in WORTH_ANOTHER_TRY:
         told = Phrase("TikTok gave the post up, again, for a cause of its own.")
         return ProcessingFailed(told, code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.NETWORK, network_code=reason)
