@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from accounts import platforms, tokens
 from accounts.models import SocialAccount
-from accounts.platforms.base import PostNumbers, Rejected, Unavailable, Unknown
+from accounts.platforms.base import Budget, PostNumbers, Rejected, Unavailable, Unknown
 from accounts.platforms.facebook import numbers as facebook_numbers
 from analytics.gains import COUNTED
 from analytics.models import DayTotal, HourTotal, InstallationDay, Snapshot, TargetDay, TargetNumbers
@@ -456,6 +456,20 @@ def test_more_posts_than_a_network_takes_at_once_are_read_in_as_many_calls_as_ne
     assert sum(path in asked for asked in world.watch.asked) == 2
     assert_all_said(world, network, targets)
     assert_counted_once()
+
+
+def test_the_reports_of_single_videos_are_within_the_budget_of_their_account(world: World, settings: Settings) -> None:
+    settings.NETWORK_READ_BUDGET = settings.NETWORK_READ_BUDGET | {"youtube": Budget(requests=20, seconds=3600)}
+    account = world.connect("youtube")
+    post = world.publish(kind("youtube", "video", UPRIGHT, body={"title": "Bread"}, made_for_kids=False), account)
+    targets = copy_posts(post, 15)
+    world.time.pass_by(minutes=15)
+    world.watch.asked.clear()
+
+    world.sync()
+
+    assert len(world.watch.asked) == 10
+    assert TargetNumbers.objects.filter(target__in=targets).exclude(read_at=None).count() == 9
 
 
 def test_no_day_sees_more_requests_for_a_linkedin_account_than_its_budget_and_all_is_read_in_the_end(

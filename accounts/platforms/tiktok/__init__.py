@@ -269,6 +269,10 @@ class TikTok(TikTokApi):
             posts=dig_count(user, "video_count"),
         )
 
+    def metrics_requests(self, remote_id: str, posts: int) -> int:
+        """Return how many at most: each post that has no id yet is asked for it."""
+        return 1 + posts
+
 
 def _granted(account: Account) -> tuple[str, ...]:
     return tuple(dig_list(account.metadata, SCOPES))

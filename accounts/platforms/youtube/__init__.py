@@ -236,6 +236,10 @@ class YouTube(OAuth2Connector):
         channel = self._channel(session, account.access_token)
         return AccountNumbers(followers=_subscribers(channel), posts=counted(channel, "statistics", "videoCount"))
 
+    def metrics_requests(self, remote_id: str, posts: int) -> int:
+        """Return how many at most: each video has a report of its own."""
+        return 1 + posts
+
     def classify(self, answer: Answer) -> PlatformError:
         return youtube_errors.classify(answer)
 
