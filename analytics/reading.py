@@ -6,7 +6,7 @@ The threads that run this talk to networks; their database work goes through a w
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from accounts import calls, registry, tokens
@@ -173,7 +173,13 @@ class Reading:
             lambda account: connector.post_metrics(self.session, account, ids, now=self.due.at),
             now=self.due.at,
         )
-        self.found |= {pk: numbers.get(remote_id) for pk, remote_id in batch.items()}
+        self.found |= {pk: self._with_public_url(numbers.get(remote_id)) for pk, remote_id in batch.items()}
+
+    def _with_public_url(self, numbers: PostNumbers | None) -> PostNumbers | None:
+        if numbers is None or numbers.published is None:
+            return numbers
+        url = self.session.public_url(numbers.published.url)
+        return replace(numbers, published=replace(numbers.published, url=url))
 
     def _size(self, connector: Connector, targets: Sequence[tuple[int, str]]) -> int:
         """Return of how many posts the next call may ask, 0 where the rest must wait."""

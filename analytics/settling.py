@@ -93,7 +93,7 @@ def _keep_numbers(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -
     asked = {pk: report for report in reports for pk in report.asked}
     locked = TargetNumbers.objects.select_for_update().filter(pk__in=asked).order_by("pk")
     rows = {each.pk: each for each in locked}
-    snapshots, gains, gone = [], [], []
+    snapshots, gains, gone, moved = [], [], [], {}
     for pk, numbers in rows.items():
         report = asked[pk]
         numbers.due_at = _due_at(numbers, report)
@@ -108,10 +108,13 @@ def _keep_numbers(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -
         gain = _take_over(numbers, found, at=report.at, zone=_zone(syncs[report.claim.pk]))
         gains.append(gain)
         snapshots.append(_snapshot(numbers, found, gain, at=report.at))
+        if found.published is not None:
+            moved[numbers.target_id] = {"remote_id": found.published.remote_id, "url": found.published.url}
     Snapshot.objects.bulk_create(snapshots, batch_size=AT_ONCE)
     kept = list(rows.values())
     for start in range(0, len(kept), AT_ONCE):
         _write(kept[start : start + AT_ONCE])
+    update_each(Target, moved)
     _keep_posts([each.target_id for each in kept])
     _tell_removed(gone)
     add_all(gains)

@@ -93,7 +93,8 @@ def _reports(accounts: Sequence[SocialAccount], targets: int = TARGETS) -> list[
 
 
 def _read(numbers: TargetNumbers) -> PostNumbers:
-    grown = {name: (getattr(numbers, name) or 0) + more for name, more in zip(COUNTED, (90, 70, 6, 1), strict=True)}
+    gained = zip(COUNTED, (90, 70, 6, 1), strict=True)
+    grown: dict[str, Any] = {name: (getattr(numbers, name) or 0) + more for name, more in gained}
     return PostNumbers(**grown, own={"likes": grown["engagement"], "comments": 4, "shares": 1})
 
 

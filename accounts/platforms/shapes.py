@@ -202,6 +202,8 @@ class PostNumbers:
     clicks: int | None = None
     own: Mapping[str, int] = field(default_factory=dict)
     """By the network's own names as `Platform.metrics` lists them: likes, retweets, …"""
+    published: Published | None = None
+    """Given where the post has got another id and address since it was published."""
 
 
 @dataclass(frozen=True, kw_only=True)

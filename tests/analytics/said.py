@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 from accounts.platforms.base import PostNumbers
 from ouipost.simulator import growth
@@ -146,7 +147,7 @@ def said(network: str, post: networks.Post, at: datetime, *, is_video: bool = Fa
     engagement = sum(own[name] for name in counters.engagement)
     if network == "youtube" and (shares := _shares(post, at)) is not None:
         own["shares"], engagement = shares, engagement + shares
-    counted = {name: count(most) for name, most in counters.counted.items()}
+    counted: dict[str, Any] = {name: count(most) for name, most in counters.counted.items()}
     return PostNumbers(engagement=engagement, own=own, **counted)
 
 

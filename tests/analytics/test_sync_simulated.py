@@ -27,7 +27,7 @@ from tests.analytics.sums import what_is_wrong
 from tests.analytics.world import World, copy_posts, numbers_of, simulated, sync_of
 from tests.conftest import ApiClient
 from tests.foundation.threads import wait_until
-from tests.in_process import Send
+from tests.in_process import BASE, Send
 from tests.networks.kinds import KINDS, UPRIGHT, kind
 
 pytestmark = [pytest.mark.django_db(databases="__all__", transaction=True), pytest.mark.any_database]
@@ -456,6 +456,21 @@ def test_more_posts_than_a_network_takes_at_once_are_read_in_as_many_calls_as_ne
     assert sum(path in asked for asked in world.watch.asked) == 2
     assert_all_said(world, network, targets)
     assert_counted_once()
+
+
+def test_a_post_that_gets_its_id_late_opens_at_its_own_address_from_then_on(world: World) -> None:
+    account = world.connect("tiktok")
+    post = world.publish(kind("tiktok", "video", UPRIGHT, privacy_level="SELF_ONLY"), account)
+    there = networks.Post.objects.get(network="tiktok")
+    assert not Target.objects.get().url.endswith(there.external_id)
+    networks.Post.objects.update(data=there.data | {"privacy": "PUBLIC_TO_EVERYONE"})
+    world.time.pass_by(minutes=15)
+
+    world.sync()
+
+    target = Target.objects.get()
+    assert (target.remote_id, target.url) == (there.external_id, f"{BASE}/sandbox/{there.url.removeprefix('https://')}")
+    assert_read(world, post)
 
 
 def test_the_reports_of_single_videos_are_within_the_budget_of_their_account(world: World, settings: Settings) -> None:

@@ -15,6 +15,7 @@ from accounts.platforms.base import (
     Candidate,
     PlatformError,
     PostNumbers,
+    Published,
     RateLimited,
     Rejected,
     Unavailable,
@@ -29,6 +30,8 @@ from tests.networks.tiktok_calls import (
     CONNECTOR,
     EVERY_VIDEO_OPTION,
     GIVEN,
+    PHOTO_ID,
+    PHOTO_URL,
     PHOTOS,
     POST_ID,
     PRIVATE,
@@ -39,6 +42,7 @@ from tests.networks.tiktok_calls import (
     SETTINGS,
     TOKENS,
     VIDEO,
+    VIDEO_URL,
     bad,
     complete,
     creator_info,
@@ -238,7 +242,15 @@ class TestNumbers:
 
         found = self.numbers(PUBLISH_ID, "2", calls=calls)
 
-        assert found == {PUBLISH_ID: PostNumbers(impressions=5, engagement=1, own={"likes": 1})}
+        known = Published(remote_id=POST_ID, url=VIDEO_URL)
+        assert found == {PUBLISH_ID: PostNumbers(impressions=5, engagement=1, own={"likes": 1}, published=known)}
+
+    def test_photos_that_get_their_id_late_are_shown_as_photos(self) -> None:
+        calls = (complete(PHOTO_ID, int(POST_ID)), self.query(POST_ID, videos=[{"id": POST_ID}]))
+
+        found = self.numbers(PHOTO_ID, calls=calls)
+
+        assert found == {PHOTO_ID: PostNumbers(published=Published(remote_id=POST_ID, url=PHOTO_URL))}
 
     @pytest.mark.parametrize("answer", [good(publicaly_available_post_id=[]), bad(400, "invalid_publish_id")])
     def test_a_post_that_has_no_id_has_no_numbers_and_is_not_gone(self, answer: Answer) -> None:

@@ -225,8 +225,7 @@ class TikTok(TikTokApi):
         found = [dig_text(each, "id") for each in videos if tiktok_posts.is_it(each, operation.content, since=since)]
         if not found and operation.handles.get("again"):
             raise Unknown(Phrase("TikTok was sent the photos twice and does not list them."))
-        addresses = {each: tiktok_posts.post_url(operation, each) for each in found}
-        return [Published(remote_id=post_id, url=url) for post_id, url in addresses.items()]
+        return [tiktok_posts.shown(operation.account, tiktok_posts.PHOTO, each) for each in dict.fromkeys(found)]
 
     def _newest(self, session: Session, account: Account, cursor: str) -> Any:
         body = {"max_count": LISTED_AT_ONCE} | ({"cursor": int(cursor)} if cursor else {})
@@ -242,7 +241,12 @@ class TikTok(TikTokApi):
         ids = {remote_id: self._post_id(session, account, remote_id) for remote_id in remote_ids}
         numbers = self._numbers(session, account, [post_id for post_id in ids.values() if post_id])
         found = {remote_id: numbers.get(post_id) if post_id else PostNumbers() for remote_id, post_id in ids.items()}
-        return {remote_id: each for remote_id, each in found.items() if each}
+        late = {
+            remote_id: tiktok_posts.shown(account, tiktok_posts.kind_of(remote_id), post_id)
+            for remote_id, post_id in ids.items()
+            if post_id not in ("", remote_id)
+        }
+        return {remote_id: replace(each, published=late.get(remote_id)) for remote_id, each in found.items() if each}
 
     def _post_id(self, session: Session, account: Account, remote_id: str) -> str:
         """Return the id by which a post is counted; a post that was published without one may have it by now."""

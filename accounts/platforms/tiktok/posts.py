@@ -5,7 +5,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from accounts.platforms.base import Content, Handles, Operation, PlatformError, Published, Save, StillWorking, Unknown
+from accounts.platforms.base import (
+    Account,
+    Content,
+    Handles,
+    Operation,
+    PlatformError,
+    Published,
+    Save,
+    StillWorking,
+    Unknown,
+)
 from accounts.platforms.http import dig, dig_count, dig_list, dig_text
 from accounts.platforms.text import length
 from accounts.platforms.tiktok import errors as tiktok_errors
@@ -20,6 +30,7 @@ MODERATION = timedelta(minutes=1)
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 PAUSE_FOR_ID, PAUSE_AFTER_FAILURE = 10.0, 60.0
 PHOTOS = "photos"
+PHOTO = "photo"
 LISTED_UNITS = 140
 """The list shows the first 150 of a text, counted in a way that is not documented."""
 
@@ -133,16 +144,20 @@ def published(operation: Operation, publish_id: str, told: Any) -> Published:
     """
     post_id = dig_text(told, "publicaly_available_post_id", 0)
     if post_id:
-        return Published(remote_id=post_id, url=post_url(operation, post_id))
+        return shown(operation.account, kind_of(publish_id), post_id)
     if is_public(operation.content) and operation.now < (operation.armed_at or operation.now) + MODERATION:
         raise StillWorking(Phrase("TikTok has published the post and looks it over."), retry_after=PAUSE_FOR_ID)
     return Published(remote_id=publish_id, url=f"https://www.tiktok.com/@{operation.account.username}")
 
 
-def post_url(operation: Operation, post_id: str) -> str:
-    """Return the address of a post; that of photos is from memory, not from the documentation."""
-    kind = "video" if video_of(operation.content) else "photo"
-    return f"https://www.tiktok.com/@{operation.account.username}/{kind}/{post_id}"
+def kind_of(publish_id: str) -> str:
+    """Return what was begun under this id."""
+    return PHOTO if publish_id.startswith("p_") else "video"
+
+
+def shown(account: Account, kind: str, post_id: str) -> Published:
+    """Return a post by its own id; the address of photos is from memory, not from the documentation."""
+    return Published(remote_id=post_id, url=f"https://www.tiktok.com/@{account.username}/{kind}/{post_id}")
 
 
 def next_cursor(page: Any, *, since: datetime) -> str:
