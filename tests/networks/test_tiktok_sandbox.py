@@ -312,6 +312,18 @@ def test_tokens_rotate_and_are_revoked(world: World) -> None:
         world.connector.profile(world.session, renewed)
 
 
+def test_an_app_that_is_not_audited_is_its_operators_to_mend(world: World, film: bytes) -> None:
+    world.connector = TikTok(App(client_id="unaudited", client_secret="secret"))
+    hidden, shown = posting(film, privacy_level="SELF_ONLY"), posting(film)
+
+    world.publish(hidden, world.account("Ann Private"))
+    with pytest.raises(Rejected) as caught:
+        world.publish(shown, world.account("Bob"))
+
+    assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", "operator")
+    assert len(texts()) == 1
+
+
 def test_the_sixteenth_post_of_a_day_waits(world: World, film: bytes) -> None:
     account = world.account()
     for _ in range(15):

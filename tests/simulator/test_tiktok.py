@@ -149,8 +149,8 @@ def exchange(net: Net, fresh: str, **change: str) -> Any:
     return net.form(f"{API}/oauth/token/", **data | change)
 
 
-def creator_of(net: Net, login: str = "Demo", **form: Any) -> Creator:
-    given = body(exchange(net, code(net, login, **form)))
+def creator_of(net: Net, login: str = "Demo", client_key: str = "key", **form: Any) -> Creator:
+    given = body(exchange(net, code(net, login, client_key, **form), client_key=client_key))
     return Creator(net, given["open_id"], given["access_token"], given["refresh_token"], given["scope"])
 
 
@@ -675,6 +675,34 @@ class TestQuotas:
         assert refusal(creator.begin(1000)) == (403, "spam_risk_too_many_posts")
         net.wait(86_401)
         assert creator_of(net).begin(1000).status_code == 200
+
+
+class TestBeforeTheAudit:
+    @pytest.mark.parametrize(
+        ("login", "level", "refused"),
+        [("Ann Private", "SELF_ONLY", False), ("Ann Private", "FOLLOWER_OF_CREATOR", True), ("Ann", "SELF_ONLY", True)],
+    )
+    def test_an_app_posts_for_nobody_but_people_with_private_accounts(
+        self, net: Net, login: str, level: str, refused: bool
+    ) -> None:
+        creator = creator_of(net, login, "unaudited")
+
+        begun = creator.begin(1000, privacy_level=level, disable_duet=True, disable_stitch=True)
+
+        told = (403, "unaudited_client_can_only_post_to_private_accounts")
+        assert refusal(begun) == told if refused else begun.status_code == 200
+
+    def test_an_app_serves_five_people_a_day(self, net: Net, film: bytes) -> None:
+        hidden: dict[str, Any] = {"privacy_level": "SELF_ONLY", "disable_duet": True, "disable_stitch": True}
+        people = [creator_of(net, f"Private {number}", "unaudited") for number in range(6)]
+        for each in people[:5]:
+            each.film(film, **hidden)
+
+        first, sixth = people[0], people[5]
+
+        assert refusal(sixth.post("post/publish/creator_info/query/")) == (200, "reached_active_user_cap")
+        assert refusal(sixth.begin(1000, **hidden)) == (403, "reached_active_user_cap")
+        assert first.begin(1000, **hidden).status_code == 200
 
 
 class TestNumbers:

@@ -1,4 +1,7 @@
-"""TikTok's errors, consent page and tokens; people whose name says so have a private account, or other settings."""
+"""TikTok's errors, consent page and tokens; people whose name says so have a private account, or other settings.
+
+An app whose client key begins with `unaudited` is one that TikTok has not audited.
+"""
 
 import secrets
 from datetime import timedelta
@@ -29,6 +32,8 @@ MESSAGES = {
     "access_token_invalid": "The access token is invalid or not found in the request.",
     "scope_not_authorized": "The user did not authorize the scope required for completing this request.",
     "rate_limit_exceeded": "The API rate limit was exceeded.",
+    "reached_active_user_cap": "The app has served as many users as it may within 24 hours.",
+    "unaudited_client_can_only_post_to_private_accounts": "The app is not audited: the account must be private.",
     "spam_risk_too_many_posts": "The daily post cap from the API is reached for the current user.",
     "spam_risk_too_many_pending_share": "There may be at most 5 pending shares within any 24-hour period.",
     "privacy_level_option_mismatch": "The privacy level is not one of the options of this creator.",
@@ -80,6 +85,11 @@ def identify(call: Call) -> str:
     call.token = call.token or tokens.find(ID, sent, "refresh", "access")
     source = call.token or tokens.find(ID, call.text("code"), "code")
     return source.account if source else ""
+
+
+def is_unaudited(client_key: str) -> bool:
+    """Return whether TikTok has not audited this app yet."""
+    return client_key.startswith("unaudited")
 
 
 def find_upload(call: Call) -> Media | None:

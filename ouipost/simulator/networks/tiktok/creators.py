@@ -7,8 +7,17 @@ from django.http import HttpResponse
 
 from ouipost.simulator import people
 from ouipost.simulator.call import Call
-from ouipost.simulator.models import Account, Media, Post
-from ouipost.simulator.networks.tiktok.access import ID, PUBLISH, account_of, answer, authorized, error, invalid
+from ouipost.simulator.models import Account, Media, Post, Token
+from ouipost.simulator.networks.tiktok.access import (
+    ID,
+    PUBLISH,
+    account_of,
+    answer,
+    authorized,
+    error,
+    invalid,
+    is_unaudited,
+)
 
 PUBLIC, FOLLOWERS, FRIENDS, ONESELF = (
     "PUBLIC_TO_EVERYONE",
@@ -19,6 +28,7 @@ PUBLIC, FOLLOWERS, FRIENDS, ONESELF = (
 DAY = timedelta(hours=24)
 POSTS_A_DAY = 15
 DRAFTS_A_DAY = 5
+UNAUDITED_USERS_A_DAY = 5
 LONGEST_SECONDS, SHORT_SECONDS = 600, 60
 DRAFT = "draft"
 FLAGS = ("disable_comment", "disable_duet", "disable_stitch", "brand_content_toggle", "brand_organic_toggle")
@@ -26,10 +36,10 @@ MORE_FLAGS = ("is_aigc", "auto_add_music")
 
 
 def creator_info(call: Call) -> HttpResponse:
-    """Tell what the creator may choose; one who has posted enough today is told so with status 200."""
+    """Tell what the creator may choose; that enough was posted today is told with status 200."""
     account = account_of(authorized(call, PUBLISH))
-    if posted_enough(call, account.external_id):
-        raise error(200, "spam_risk_too_many_posts")
+    if cap := reached_cap(call, account.external_id):
+        raise error(200, cap)
     name = {"creator_username": account.username, "creator_nickname": account.name}
     return answer(creator_avatar_url=people.avatar(call.base, account), **name, **settings_of(account))
 
@@ -47,15 +57,22 @@ def settings_of(account: Account) -> dict[str, Any]:
     }
 
 
-def posted_enough(call: Call, account: str) -> bool:
-    """Return whether apps have posted as much as they may for this creator within a day."""
-    return Post.objects.of(ID, account).filter(created_at__gt=call.now - DAY).count() >= POSTS_A_DAY
+def reached_cap(call: Call, account: str) -> str:
+    """Return the code of the cap that stops further posts of this creator within a day, empty where there is room."""
+    recent = Post.objects.filter(network=ID, created_at__gt=call.now - DAY)
+    if recent.filter(account=account).count() >= POSTS_A_DAY:
+        return "spam_risk_too_many_posts"
+    if call.token is None or not is_unaudited(call.token.client_id):
+        return ""
+    users = Token.objects.filter(network=ID, client_id=call.token.client_id).exclude(account=account).values("account")
+    served = recent.filter(account__in=users).values("account").distinct().count()
+    return "reached_active_user_cap" if served >= UNAUDITED_USERS_A_DAY else ""
 
 
 def admit_post(call: Call, account: str) -> None:
-    """Refuse a post of a creator who has posted enough today."""
-    if posted_enough(call, account):
-        raise error(403, "spam_risk_too_many_posts")
+    """Refuse a post where enough was posted today."""
+    if cap := reached_cap(call, account):
+        raise error(403, cap)
 
 
 def admit_draft(call: Call, account: str) -> None:
@@ -80,6 +97,7 @@ def checked_info(call: Call, account: Account, texts: dict[str, int], interactio
     if type(cover := info.get("video_cover_timestamp_ms", 0)) is not int or cover < 0:
         raise invalid("video_cover_timestamp_ms must be a number of milliseconds.")
     check_privacy(info, account)
+    check_audit(call, info, account)
     check_interactions(info, account, interactions)
     return info
 
@@ -93,6 +111,13 @@ def check_privacy(info: dict[str, Any], account: Account) -> None:
         raise error(403, "privacy_level_option_mismatch")
     if level == ONESELF and info.get("brand_content_toggle"):
         raise invalid("Branded content cannot be posted as SELF_ONLY.")
+
+
+def check_audit(call: Call, info: dict[str, Any], account: Account) -> None:
+    """Refuse what an app that is not audited may not post: anything but what a private account shows to nobody."""
+    is_hidden = info["privacy_level"] == ONESELF and FOLLOWERS in settings_of(account)["privacy_level_options"]
+    if call.token is not None and is_unaudited(call.token.client_id) and not is_hidden:
+        raise error(403, "unaudited_client_can_only_post_to_private_accounts")
 
 
 def check_interactions(info: dict[str, Any], account: Account, interactions: tuple[str, ...]) -> None:
