@@ -27,7 +27,7 @@ class Preview:
     platform: Connector
     content: Content
     limits: Limits
-    """Of a post of this type for this account."""
+    """Of this very content for this account."""
     issues: list[dict[str, Any]]
 
     @property
@@ -90,7 +90,7 @@ def _preview(post: Post, account: SocialAccount, target: Target | None, media: S
         account_id=account.pk,
         platform=platform,
         content=content,
-        limits=platform.limits_of(content.post_type, account.metadata),
+        limits=platform.limits_for(content, account.metadata),
         issues=[] if is_out else rules.issues_of(account, content),
     )
 

@@ -263,6 +263,10 @@ class Connector(Platform):
         """Read how the account shows itself now."""
         raise NotImplementedError
 
+    def limits_for(self, content: Content, account: Mapping[str, Any]) -> Limits:
+        """Return the limits of this very content, where its files decide, too."""
+        return self.limits_of(content.post_type, account)
+
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
         """Return all that the network would refuse in this content, from the limits and the account's metadata alone.
 

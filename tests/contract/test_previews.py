@@ -63,6 +63,20 @@ def test_each_target_shows_its_own_text_counted_as_its_network_counts(api: ApiCl
     ]
 
 
+def test_a_text_is_measured_by_what_its_files_allow(api: ApiClient, workspace: Workspace) -> None:
+    connect_all(workspace, "tiktok")
+    options = {"tiktok": {"options": {"privacy_level": "SELF_ONLY"}}}
+    photos, film = (create(api, content="x" * 3000, platforms=["tiktok"], platform_content=options) for _ in range(2))
+    make_media(photos)
+    make_media(film, type="video", mime_type="video/mp4")
+
+    [[of_photos], [of_a_video]] = targets_of(api, photos), targets_of(api, film)
+
+    assert (of_photos["length"], of_photos["max_length"]) == (3000, 4000)
+    assert (of_a_video["length"], of_a_video["max_length"]) == (3000, 2200)
+    assert ("text_too_long" in rules_of(of_photos), "text_too_long" in rules_of(of_a_video)) == (False, True)
+
+
 def test_files_are_shown_as_they_would_be_sent(api: ApiClient, workspace: Workspace) -> None:
     connect_all(workspace, "twitter", "bluesky")
     post = create(api, platforms=["twitter", "bluesky"])

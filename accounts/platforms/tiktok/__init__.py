@@ -108,9 +108,12 @@ class TikTok(TikTokApi):
         except PlatformError:
             return {}
 
+    def limits_for(self, content: Content, account: Mapping[str, Any]) -> Limits:
+        return validation.limits_for(content, self.limits)
+
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
         types = rules.check_type(content, self.post_types)
-        return [*types, *validation.check(content, self.limits, account)]
+        return [*types, *validation.check(content, self.limits_for(content, account), account)]
 
     def recovery_of(self, operation: Operation) -> Recovery:
         """A video has its handle before its last byte; photos get theirs from the call, and are listed if public."""

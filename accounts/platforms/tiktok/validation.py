@@ -37,14 +37,18 @@ def video_of(content: Content) -> Media | None:
     return next((each for each in content.media if each.type == "video"), None)
 
 
+def limits_for(content: Content, limits: Limits) -> Limits:
+    """Return the limits of photos, whose text may be longer, or of a video, which has no title apart from its text."""
+    if content.media and not video_of(content):
+        return replace(limits, max_characters=MAX_DESCRIPTION)
+    return replace(limits, max_title_characters=None)
+
+
 def check(content: Content, limits: Limits, account: Mapping[str, Any]) -> list[Issue]:
     """Return all that TikTok would refuse in this content of this account."""
-    applied = replace(limits, max_title_characters=None)
-    if content.media and not video_of(content):
-        applied = replace(limits, max_characters=MAX_DESCRIPTION)
     creator = account.get(CREATOR) or {}
     return [
-        *rules.check(content, applied, account),
+        *rules.check(content, limits, account),
         *_permission(account),
         *_options(content),
         *of_creator(content, creator),
