@@ -183,7 +183,7 @@ class ContainerCase(OAuth2Case):
             self.connector.prepare(session, self.operation(self.first.content), saved)
 
         assert caught.value.retry_after == 3600
-        assert "ready" not in saved.handles[-1]
+        assert "ready_at" not in saved.handles[-1]
 
     @pytest.mark.parametrize("gets", [graph_error(10), make_answer(200, {"data": []})], ids=["refused", "empty"])
     def test_a_quota_that_cannot_be_read_keeps_nobody_waiting(self, gets: Any) -> None:
@@ -191,12 +191,21 @@ class ContainerCase(OAuth2Case):
 
         handles = self.connector.prepare(session, self.operation(self.first.content), no_save)
 
-        assert handles["ready"]
+        assert handles["ready_at"]
 
     def test_before_another_try_the_container_is_asked_again(self) -> None:
         session = FakeSession(self.status(self.container, "FINISHED"), self.quota_call)
 
         self.connector.prepare(session, self.prepared(self.first), no_save)
+
+        session.assert_done()
+
+    @pytest.mark.parametrize("armed_at", [NOW, None], ids=["its answer was lost", "it was refused"])
+    def test_what_was_ready_is_asked_again_half_a_minute_later(self, armed_at: Any) -> None:
+        operation = replace(self.prepared(self.first), armed_at=armed_at, now=later(seconds=30))
+        session = FakeSession(self.status(self.container, "FINISHED"), self.quota_call)
+
+        self.connector.prepare(session, operation, no_save)
 
         session.assert_done()
 

@@ -314,7 +314,7 @@ def test_a_container_that_died_is_made_anew(world: World) -> None:
     with pytest.raises(PlatformError):
         world.connector.commit(world.session, operation)
 
-    renewed = world.prepared(replace(operation, now=clock.now()))
+    renewed = world.prepared(replace(operation, armed_at=None))  # a refusal ends what was armed
     world.connector.commit(world.session, renewed)
 
     assert renewed.handles["uploads"] != operation.handles["uploads"]

@@ -38,7 +38,9 @@ CONTAINER_LIVES = timedelta(hours=23)
 """The networks drop a container after 24 hours."""
 POST = "post"
 """The key of the container that is published; those of a carousel's files are kept by the files' ids."""
-READY, FAILURES = "ready", "failures"
+READY_AT, FAILURES = "ready_at", "failures"
+STAYS_READY = timedelta(seconds=20)
+"""What was refused, or held up for longer, is asked again: its container may be dead by then."""
 MOST_FAILURES = 3
 ARMED_BEFORE = timedelta(seconds=5)
 LISTED_SOON = 10.0
@@ -111,7 +113,7 @@ class ContainerConnector(LongLivedTokens):
         raise NotImplementedError
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
-        if operation.handles.get(READY) and not operation.armed_at:
+        if _is_ready(operation):
             return operation.handles
         operation = replace(operation, handles=_alive(operation))
         if POST not in operation.handles.get(UPLOADS, {}):
@@ -121,10 +123,9 @@ class ContainerConnector(LongLivedTokens):
         operation = self._made(operation, save, {POST: step})
         self._require_finished(session, operation, save, [POST])
         self._require_quota(session, operation)
-        if not operation.handles.get(READY):
-            operation = replace(operation, handles={**operation.handles, READY: True})
-            save(operation.handles)
-        return operation.handles
+        handles = {**operation.handles, READY_AT: operation.now.isoformat()}
+        save(handles)
+        return handles
 
     def _make_parts(self, session: Session, operation: Operation, save: Save) -> Operation:
         carousel = _carousel(operation)
@@ -313,6 +314,14 @@ def is_gone(error: PlatformError) -> bool:
 def limit_of(answer: Any, usage: str, config: str) -> tuple[int | None, int | None]:
     """Return what is used of a quota and how large it is, from an answer about limits."""
     return dig_count(answer, "data", 0, usage), dig_count(answer, "data", 0, config, "quota_total")
+
+
+def _is_ready(operation: Operation) -> bool:
+    """Whether the container was found ready just now, and nothing was sent since."""
+    ready_at = operation.handles.get(READY_AT)
+    if not ready_at or operation.armed_at:
+        return False
+    return datetime.fromisoformat(ready_at) > operation.now - STAYS_READY
 
 
 def _carousel(operation: Operation) -> Sequence[Media]:
