@@ -400,12 +400,24 @@ def test_a_pages_token_is_read_anew(world: World) -> None:
     assert tokens.access_token == world.account.access_token
 
 
+@every("instagram by facebook")
+def test_an_account_outlives_the_token_of_its_person(world: World) -> None:
+    clock.advance(61 * 86_400)
+
+    tokens = world.connector.refresh(world.session, world.account, now=clock.now())
+
+    assert tokens.access_token == world.account.access_token
+    world.publish(Content(text="Rye", media=(world.image(),)))
+
+
 @every("instagram", "instagram by facebook")
 def test_a_consent_is_taken_back(world: World) -> None:
     world.connector.revoke(world.session, world.account)
 
     with pytest.raises(AuthExpired):
         world.connector.profile(world.session, world.account)
+    with pytest.raises(AuthExpired):
+        world.connector.refresh(world.session, world.account, now=clock.now())
 
 
 @every()

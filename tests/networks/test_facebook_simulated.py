@@ -18,6 +18,7 @@ from PIL import Image
 from accounts.platforms.base import (
     Account,
     App,
+    AuthExpired,
     Content,
     Media,
     Operation,
@@ -312,6 +313,22 @@ def test_a_page_is_read_refreshed_and_let_go(session: NetworkSession, account: A
     CONNECTOR.revoke(session, account)
     with pytest.raises(PlatformError):
         CONNECTOR.profile(session, account)
+
+
+def test_a_page_outlives_the_token_of_its_person(session: NetworkSession, account: Account) -> None:
+    clock.advance(61 * 86_400)
+
+    renewed = CONNECTOR.refresh(session, account, now=clock.now())
+
+    assert (renewed.access_token, renewed.refresh_token) == (account.access_token, account.refresh_token)
+    publish(session, of(account, KINDS["text"]))
+
+
+def test_a_page_whose_consent_was_taken_back_needs_its_owner(session: NetworkSession, account: Account) -> None:
+    CONNECTOR.revoke(session, account)
+
+    with pytest.raises(AuthExpired):
+        CONNECTOR.refresh(session, account, now=clock.now())
 
 
 def test_pages_of_a_business_can_be_published_to(session: NetworkSession) -> None:

@@ -177,10 +177,19 @@ class Facebook(Graph):
         """Read the Page's token anew: it has no end of its own, and the person's token gives the present one."""
         edge = dig_text(account.metadata, "reached_by") or PERSONAL
         if account.refresh_token:
-            for page in self._pages(session, account.refresh_token, edge):
+            try:
+                pages = self._pages(session, account.refresh_token, edge)
+            except AuthExpired:
+                return self.kept(session, account)
+            for page in pages:
                 if dig_text(page, "id") == account.remote_id:
                     return Tokens(access_token=dig_text(page, "access_token"), refresh_token=account.refresh_token)
         raise AuthExpired(Phrase("This person may no longer publish to the Facebook Page: connect it again."))
+
+    def kept(self, session: Session, account: Account) -> Tokens:
+        """Return a Page's token as it is: it outlives its person's. Raises AuthExpired where it is over, too."""
+        self.get(session, account.access_token, account.remote_id, fields="id")
+        return Tokens(access_token=account.access_token, refresh_token=account.refresh_token)
 
     def revoke(self, session: Session, account: Account) -> None:
         user_id = dig_text(account.metadata, "user_id") or "me"

@@ -45,7 +45,11 @@ def candidates(facebook: Facebook, session: Session, tokens: Tokens) -> list[Can
 def refresh(facebook: Facebook, session: Session, account: Account) -> Tokens:
     """Read the Page's token anew: it has no end of its own, and the person's token gives the present one."""
     if account.refresh_token:
-        for page in _pages(facebook, session, account.refresh_token):
+        try:
+            pages = list(_pages(facebook, session, account.refresh_token))
+        except AuthExpired:
+            return facebook.kept(session, account)
+        for page in pages:
             if dig_text(page, LINKED, "id") == account.remote_id:
                 return Tokens(access_token=dig_text(page, "access_token"), refresh_token=account.refresh_token)
     raise AuthExpired(Phrase("The Instagram account is no longer linked to a Page of this person: connect it again."))
