@@ -20,6 +20,7 @@ from accounts.platforms.base import (
     App,
     AuthExpired,
     Content,
+    Duplicate,
     Media,
     Operation,
     PlatformError,
@@ -345,7 +346,7 @@ def test_pages_of_a_business_can_be_published_to(session: NetworkSession) -> Non
 def test_a_photo_is_posted_once_even_where_no_list_shows_it(session: NetworkSession, account: Account) -> None:
     operation, _ = publish(session, of(account, KINDS["image"]))
 
-    with pytest.raises(Rejected):
+    with pytest.raises(Duplicate):
         CONNECTOR.commit(session, operation)
 
     late = replace(operation, now=clock.now() + timedelta(hours=1))

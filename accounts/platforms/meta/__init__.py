@@ -40,13 +40,13 @@ APP_LACKS_THE_CAPABILITY = {3}
 RATE_LIMITED = {4, 17, 32, 341, 613, *range(80_000, 80_100)}
 TRANSIENT = {1, 2}
 BLOCKED = {368}
-DUPLICATE = {506, 1366051}
+DUPLICATE = {506, 1366051, 1404082}
 BAD_MEDIA = {324, 382, 389, 1366046, 6000}
+"""Both as codes or as subcodes: connectors tell of the longer ones by number alone."""
 RETRYABLE_MEDIA = {6001}
 
 SPAM_BLOCK_SUBCODES = {2207051}
 TOO_FAST_SUBCODES = {1390008}
-ALREADY_POSTED_SUBCODES = {1404082}
 
 
 def classify(network: str, answer: Answer) -> PlatformError:
@@ -61,11 +61,11 @@ def classify(network: str, answer: Answer) -> PlatformError:
     }
     if dig(error, "is_transient") is True or code in TRANSIENT | RETRYABLE_MEDIA or is_unclear(answer.status):
         return Unavailable(**facts)
-    return _blocked(code, subcode, facts) or _waiting(answer, code, facts) or _refused(answer, code, facts)
+    return _blocked(code, subcode, facts) or _waiting(answer, code, facts) or _refused(answer, code, subcode, facts)
 
 
 def _blocked(code: int, subcode: int, facts: dict[str, Any]) -> PlatformError | None:
-    if subcode in ALREADY_POSTED_SUBCODES or code in DUPLICATE:
+    if {code, subcode} & DUPLICATE:
         return Duplicate(**facts)
     if subcode in TOO_FAST_SUBCODES:
         return RateLimited(retry_after=AFTER_POSTING_TOO_FAST, **facts)
@@ -81,14 +81,14 @@ def _waiting(answer: Answer, code: int, facts: dict[str, Any]) -> PlatformError 
     return RateLimited(retry_after=wait, **facts)
 
 
-def _refused(answer: Answer, code: int, facts: dict[str, Any]) -> PlatformError:
+def _refused(answer: Answer, code: int, subcode: int, facts: dict[str, Any]) -> PlatformError:
     if code in TOKEN_IS_OVER | WRONG_TOKEN or (answer.status == 401 and not code):
         return AuthExpired(**facts)
     if code in PERMISSION_MISSING:
         return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
     if code in APP_LACKS_THE_CAPABILITY:
         return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
-    if code in BAD_MEDIA:
+    if {code, subcode} & BAD_MEDIA:
         return Rejected(code="MEDIA_REJECTED", **facts)
     return Rejected(**facts)
 
