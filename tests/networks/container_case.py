@@ -307,6 +307,7 @@ class ContainerCase(OAuth2Case):
             (graph_error(10), (Rejected, "TOKEN_REVOKED", "account_owner")),
             (graph_error(3), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(4), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
+            (graph_error(4, is_transient=True), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (graph_error(80002), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (graph_error(2), (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (graph_error(100), (Rejected, "CONTENT_REJECTED", "caller")),

@@ -498,6 +498,8 @@ class TestFacebook(LookCase, OAuth2Case):
             (graph_error(368, 1390008), (RateLimited, *QUOTA)),
             (graph_error(4), (RateLimited, *QUOTA)),
             (graph_error(80001), (RateLimited, *QUOTA)),
+            (graph_error(4, is_transient=True), (RateLimited, *QUOTA)),
+            (graph_error(368, 1390008, is_transient=True), (RateLimited, *QUOTA)),
             (graph_error(324), (Rejected, "MEDIA_REJECTED", "caller")),
             (graph_error(1366046), (Rejected, "MEDIA_REJECTED", "caller")),
             (graph_error(100, 1366046), (Rejected, "MEDIA_REJECTED", "caller")),

@@ -59,9 +59,12 @@ def classify(network: str, answer: Answer) -> PlatformError:
         "status": answer.status,
         "network_code": "/".join(str(each) for each in (code, subcode) if each),
     }
-    if dig(error, "is_transient") is True or code in TRANSIENT | RETRYABLE_MEDIA or is_unclear(answer.status):
+    if code in TRANSIENT | RETRYABLE_MEDIA or is_unclear(answer.status):
         return Unavailable(**facts)
-    return _blocked(code, subcode, facts) or _waiting(answer, code, facts) or _refused(answer, code, subcode, facts)
+    told = _blocked(code, subcode, facts) or _waiting(answer, code, facts)
+    if told is None and dig(error, "is_transient") is True:  # which is said of quotas, too
+        return Unavailable(**facts)
+    return told or _refused(answer, code, subcode, facts)
 
 
 def _blocked(code: int, subcode: int, facts: dict[str, Any]) -> PlatformError | None:
