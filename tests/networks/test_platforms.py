@@ -66,7 +66,8 @@ SCOPES = {
     ("youtube", ""): "https://www.googleapis.com/auth/youtube.upload https://www.googleapis.com/auth/youtube.readonly "
     "https://www.googleapis.com/auth/youtube.force-ssl https://www.googleapis.com/auth/yt-analytics.readonly",
     ("pinterest", ""): "boards:read boards:write pins:read pins:write user_accounts:read",
-    ("threads", ""): "threads_basic threads_content_publish threads_manage_replies threads_manage_insights",
+    ("threads", ""): "threads_basic threads_content_publish threads_manage_replies threads_read_replies "
+    "threads_manage_insights",
     ("bluesky", ""): "",
 }
 """By network and product of the app, as their documentation writes them."""

@@ -296,7 +296,15 @@ def test_a_reply_needs_its_scope(net: Net) -> None:
     root = out(net, few, text="One")
 
     assert error(make(net, few, text="Two", reply_to_id=root)) == (400, 10, None)
-    assert error(net.get(f"{THREADS}/{root}/replies", few.token)) == (400, 10, None)
+
+
+def test_who_may_reply_may_not_read_replies_for_that(net: Net) -> None:
+    few = threads_member(net, scope="threads_basic,threads_content_publish,threads_manage_replies")
+    root = out(net, few, text="One")
+    out(net, few, text="Two", reply_to_id=root)
+
+    for edge in (f"{root}/replies", "me/replies"):
+        assert error(net.get(f"{THREADS}/{edge}", few.token)) == (400, 10, None)
 
 
 def test_lists_begin_with_the_newest_and_know_times(net: Net, own: Member) -> None:

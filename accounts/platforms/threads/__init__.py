@@ -62,7 +62,13 @@ class Threads(ContainerConnector):
     name = "Threads"
     account_types = ("profile",)
     username_prefix = "@"
-    scopes = ("threads_basic", "threads_content_publish", "threads_manage_replies", "threads_manage_insights")
+    scopes = (
+        "threads_basic",
+        "threads_content_publish",
+        "threads_manage_replies",
+        "threads_read_replies",
+        "threads_manage_insights",
+    )
     limits = validation.LIMITS
     metrics = ("impressions", "engagement", "likes", "replies", "reposts", "quotes", "shares")
     pace = Pace(posts=250, seconds=86_400)

@@ -108,19 +108,14 @@ def threads(call: Call, user: str) -> HttpResponse:
 
 def replies(call: Call, user: str) -> HttpResponse:
     """List the profile's replies, newest first."""
-    account = authorized(call, user=user)
+    account = authorized(call, READ_REPLIES, user=user)
     return page(call, Post.objects.of(ID, account).filter(kind=Post.COMMENT))
 
 
 def replies_to(call: Call, media: str) -> HttpResponse:
     """List the replies to a post, newest first."""
-    account = authorized(call)
-    assert call.token is not None
-    if not {REPLY, READ_REPLIES} & set(call.token.scopes):
-        raise error("(#10) Application does not have permission for this action", 10)
-    post = existing(call, media)
-    authorized(call, user=account)
-    return page(call, Post.objects.filter(network=ID, parent=post.external_id))
+    authorized(call, READ_REPLIES)
+    return page(call, Post.objects.filter(network=ID, parent=existing(call, media).external_id))
 
 
 def page(call: Call, rows: "QuerySet[Post]") -> HttpResponse:
