@@ -256,6 +256,7 @@ def test_a_video_that_cannot_be_processed_is_no_post(session: NetworkSession, ac
         {"width": 720, "height": 1280},
         {"width": 960, "height": 540},
         {"width": 540, "height": 940},
+        {"width": 540, "height": 958},
         {"width": 270, "height": 480},
         {"seconds": 2},
         {"seconds": 60},

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from accounts.platforms import meta, rules
+from accounts.platforms import file_rules, meta, rules
 from accounts.platforms.base import (
     FEED,
     Account,
@@ -53,6 +53,8 @@ VIDEO_BYTES, VIDEO_SECONDS = 10_000_000_000, 4 * 3600
 """Of a chunked upload, from memory; one that is sent whole may have 1 GB and 20 minutes."""
 UPRIGHT = {"min_video_ratio": 0.5525, "max_video_ratio": 0.5725}
 """9:16; how exactly is not documented."""
+LEAST_HEIGHT = 960
+"""Of reels and stories, beside 540 pixels of width."""
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/bmp", "image/tiff")
 VIDEO_TYPES = ("video/mp4", "video/quicktime")
@@ -203,7 +205,8 @@ class Facebook(Graph):
 
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
         limits = self.limits_of(content.post_type)
-        return [*rules.check(content, limits, account), *_unreachable(content.link), *_not_shown(content)]
+        beside = (*_unreachable(content.link), *_too_low(content), *_not_shown(content))
+        return [*rules.check(content, limits, account), *beside]
 
     def _way(self, operation: Operation) -> Way:
         """A video alone is a video post; of what a post has besides, the rules have said that it cannot be."""
@@ -245,6 +248,20 @@ def _unreachable(link: str) -> Iterator[Issue]:
             actual=link,
             fix=Phrase("Use the page's public address, or remove the link."),
         )
+
+
+def _too_low(content: Content) -> Iterator[Issue]:
+    """The limits tell of a video's shorter side alone."""
+    for position, media in enumerate(content.media if content.post_type != FEED else ()):
+        longer = max(media.width, media.height)
+        if media.type == "video" and media.seconds and longer < LEAST_HEIGHT:
+            told = Phrase(
+                "{what} is {actual:g} {unit}",
+                what=Phrase("The video's longer side"),
+                actual=longer,
+                unit=file_rules.PIXELS,
+            )
+            yield file_rules.below("video_side_too_small", f"media.{position}", told, LEAST_HEIGHT, longer)
 
 
 def _not_shown(content: Content) -> Iterator[Issue]:
