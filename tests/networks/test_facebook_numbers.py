@@ -131,12 +131,17 @@ def test_when_no_name_is_left_nothing_is_asked() -> None:
 
 
 @pytest.mark.parametrize("at", [0, 1])
-def test_another_refusal_than_a_bad_name_is_raised(at: int) -> None:
-    refused = graph_error(100)
+def test_insights_that_are_refused_hide_nothing_of_what_the_fields_tell(at: int) -> None:
     calls = [insights(*METRICS, gets=BAD_NAME), insights(METRICS[0])]
 
+    found = numbers(fields(NODE), *calls[:at], replace(calls[at], gets=graph_error(100)))
+
+    assert found == PostNumbers(engagement=21, own={"reactions": 13, "comments": 5, "shares": 3})
+
+
+def test_what_is_refused_altogether_is_raised() -> None:
     with pytest.raises(Rejected):
-        numbers(fields(NODE), *calls[:at], replace(calls[at], gets=refused))
+        numbers(replace(fields({}), gets=graph_error(200)), insights(*METRICS, gets=graph_error(100)))
 
 
 def test_a_post_that_is_gone_is_left_out() -> None:
@@ -148,11 +153,12 @@ def test_a_post_that_cannot_be_read_for_another_reason_is_not_called_gone() -> N
         numbers(replace(fields({}), gets=graph_error(100)))
 
 
-def page_calls(*entries: dict[str, Any]) -> FakeSession:
+def page_calls(*entries: dict[str, Any], gets: Any = None) -> FakeSession:
     span: dict[str, Any] = {"period": "day", "since": 1795392000, "until": 1795478400}  # 23 November, UTC
+    days = read("1001/insights", {"data": list(entries)}, metric=PAGE_METRICS, **span)
     return FakeSession(
         read("1001", {"followers_count": 1234, "id": "1001"}, fields="followers_count"),
-        read("1001/insights", {"data": list(entries)}, metric=PAGE_METRICS, **span),
+        days if gets is None else replace(days, gets=gets),
     )
 
 
@@ -183,5 +189,11 @@ def test_a_pages_numbers_are_those_of_the_last_whole_day() -> None:
 
 def test_a_page_of_which_little_is_known_has_followers_alone() -> None:
     session = page_calls(entry("page_media_view"), entry("page_follows_country", {"FR": 0}))
+
+    assert CONNECTOR.account_metrics(session, ACCOUNT, now=NOW) == AccountNumbers(followers=1234)
+
+
+def test_a_page_with_too_few_likes_for_insights_has_followers_alone() -> None:
+    session = page_calls(gets=graph_error(100))
 
     assert CONNECTOR.account_metrics(session, ACCOUNT, now=NOW) == AccountNumbers(followers=1234)
