@@ -454,6 +454,7 @@ class TestFacebook(LookCase, OAuth2Case):
             ("images", listed("Two", ("album", "1"))),
             ("image", listed("Bread", ("photo", "778"))),
             ("link", listed("Read", ("share", ""))),
+            ("link", listed("Read", ("video", ""))),
             ("text", listed("Hello\r\n")),
         ],
     )
