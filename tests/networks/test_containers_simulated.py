@@ -381,6 +381,16 @@ def test_a_token_that_was_revoked_is_told(world: World) -> None:
         world.prepared(world.operation(Content(text="Rye", media=(world.image(),))))
 
 
+@every("instagram", "instagram by facebook")
+def test_a_version_that_has_ended_is_the_operators_to_change(world: World) -> None:
+    old = type(world.connector)(replace(world.connector.app, version="v20.0"))
+
+    with pytest.raises(Rejected) as caught:
+        old.profile(world.session, world.account)
+
+    assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", "operator")
+
+
 @every("instagram", "threads")
 def test_a_token_is_renewed_before_its_end(world: World) -> None:
     clock.advance(86_401)

@@ -36,7 +36,8 @@ USAGE_HEADERS = ("X-Business-Use-Case-Usage", "X-App-Usage")
 TOKEN_IS_OVER = {102, 190}
 WRONG_TOKEN = {1705}
 PERMISSION_MISSING = {10, *range(200, 300)}
-APP_LACKS_THE_CAPABILITY = {3}
+OPERATOR_ACTS = {3, 2500}
+"""The app lacks the capability; or an address that there is not, as under a version that has ended."""
 RATE_LIMITED = {4, 17, 32, 341, 613, *range(80_000, 80_100)}
 TRANSIENT = {1, 2}
 BLOCKED = {368}
@@ -89,7 +90,7 @@ def _refused(answer: Answer, code: int, subcode: int, facts: dict[str, Any]) -> 
         return AuthExpired(**facts)
     if code in PERMISSION_MISSING:
         return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
-    if code in APP_LACKS_THE_CAPABILITY:
+    if code in OPERATOR_ACTS:
         return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
     if {code, subcode} & BAD_MEDIA:
         return Rejected(code="MEDIA_REJECTED", **facts)
