@@ -92,9 +92,12 @@ def _revocable(account: SocialAccount) -> Account | None:
 
 
 def _shares_its_grant(account: SocialAccount) -> bool:
-    """Whether revoking would take the tokens of another connected account: one person's sign-in can open several."""
+    """Whether revoking would take the tokens of another connected account: one person's sign-in can open several.
+
+    Also at another network: one app of Meta's can be registered for Facebook and for Instagram.
+    """
     person = account.metadata.get("user_id")
-    others = SocialAccount.objects.connected().filter(platform=account.platform).exclude(pk=account.pk)
+    others = SocialAccount.objects.connected().exclude(pk=account.pk)
     return person is not None and others.filter(metadata__user_id=person).exists()
 
 

@@ -221,10 +221,10 @@ def test_tokens_that_do_not_open_are_forgotten_all_the_same(
         ({"metadata": {"user_id": "7"}}, False),
         ({"metadata": {"user_id": "8"}}, True),
         ({"metadata": {}}, True),
-        ({"metadata": {"user_id": "7"}, "platform": "instagram"}, True),
+        ({"metadata": {"user_id": "7"}, "platform": "instagram"}, False),
         ({"metadata": {"user_id": "7"}, "disconnected_at": NOW}, True),
     ],
-    ids=["same person", "another person", "nobody's", "another network", "disconnected"],
+    ids=["same person", "another person", "nobody's", "same person by the same app", "disconnected"],
 )
 def test_a_grant_that_another_account_lives_on_is_not_revoked(
     network: FakeNetwork, other: dict[str, Any], revoked: bool, django_capture_on_commit_callbacks: Any, db: None
