@@ -193,9 +193,14 @@ def shown(error: PlatformError) -> dict[str, str]:
 
 
 def _try_again(error: Unavailable, *, claim: Claim) -> None:
-    """Let the next try wait 30 s from now; the lease goes on until then, so that nobody asks in the meantime."""
-    at = claims.database_now() + claims.engine_time(TRY_AGAIN_SECONDS)
-    claims.write(SocialAccount, claim, due_at=at, lease_until=at, last_error=shown(error))
+    """Let the next try wait 30 s from now, or as long as the network asks for.
+
+    The lease goes on for those 30 s, so that nobody asks in the meantime.
+    """
+    now = claims.database_now()
+    free_at = now + claims.engine_time(TRY_AGAIN_SECONDS)
+    due_at = max(free_at, now + timedelta(seconds=error.retry_after or 0))
+    claims.write(SocialAccount, claim, due_at=due_at, lease_until=free_at, last_error=shown(error))
 
 
 def _keep(account: SocialAccount, tokens: Tokens, *, claim: Claim, now: datetime) -> bool:

@@ -259,6 +259,20 @@ def test_what_the_owner_cannot_mend_is_tried_again_and_its_cause_shown(
     assert row.last_error == {"code": cause[0], "message": "No.", "who_acts": cause[1]}
 
 
+def test_a_network_that_wants_to_be_left_alone_for_longer_is(workspace: Workspace, network: FakeNetwork) -> None:
+    make_due(workspace)
+    network.refreshed = RateLimited("No.", retry_after=3600)
+    before = database_now()
+
+    refresh_due()
+
+    row = SocialAccount.objects.get()
+    assert row.due_at is not None
+    assert row.lease_until is not None
+    assert row.due_at >= before + HOUR
+    assert row.lease_until <= database_now() + timedelta(seconds=30)  # then whoever needs the tokens may ask
+
+
 def test_the_wait_for_the_next_try_begins_when_the_call_is_over(workspace: Workspace, network: FakeNetwork) -> None:
     make_due(workspace)
     ended: list[datetime] = []
