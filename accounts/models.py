@@ -139,6 +139,7 @@ class SocialAccount(Claimable, Guarded):
             refresh_token=sealed.opened(self, "refresh_token"),
             username=self.username,
             metadata=self.metadata,
+            access_expires_at=self.access_expires_at,
         )
 
 

@@ -63,6 +63,8 @@ class Account:
     refresh_token: str = field(default="", repr=False)
     username: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    access_expires_at: datetime | None = None
+    """None: unknown, or never."""
 
 
 @dataclass(frozen=True, kw_only=True)

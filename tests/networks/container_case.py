@@ -296,6 +296,15 @@ class ContainerCase(OAuth2Case):
         with pytest.raises(error):
             self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=gets)), self.account, now=NOW)
 
+    def test_a_token_of_today_is_as_good_as_a_new_one(self) -> None:
+        young = replace(self.account, access_expires_at=later(days=59, hours=12))
+        session = FakeSession(replace(self.refresh_calls[0], gets=graph_error(100)))
+
+        tokens = self.connector.refresh(session, young, now=NOW)
+
+        assert (tokens.access_token, tokens.refresh_token) == (young.access_token, young.refresh_token)
+        assert tokens.access_expires_at == young.access_expires_at
+
     def refusal(self, answer: Any) -> tuple[type[PlatformError], str, str]:
         error = self.connector.classify(answer)
         return type(error), error.error_code, str(error.acts)

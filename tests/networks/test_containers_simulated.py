@@ -130,6 +130,7 @@ def account_of(candidate: Any) -> Account:
         refresh_token=candidate.tokens.refresh_token,
         username=candidate.profile.username,
         metadata=candidate.metadata,
+        access_expires_at=candidate.tokens.access_expires_at,
     )
 
 
@@ -401,6 +402,14 @@ def test_a_token_is_renewed_before_its_end(world: World) -> None:
     assert isinstance(tokens, Tokens)
     assert tokens.access_token == tokens.refresh_token != world.account.access_token
     assert world.connector.profile(world.session, account).username == world.account.username
+
+
+@every("instagram", "threads")
+def test_a_token_of_today_is_kept(world: World) -> None:
+    tokens = world.connector.refresh(world.session, world.account, now=clock.now())
+
+    assert tokens.access_token == world.account.access_token
+    assert tokens.access_expires_at == world.account.access_expires_at
 
 
 @every("instagram by facebook")

@@ -13,6 +13,8 @@ AFTER_A_CODE = "#_"
 """Both networks put it behind the code in the address that they send the person back to."""
 TOO_YOUNG_WAIT = 3600.0
 LIFE = timedelta(days=60)
+AS_GOOD_AS_NEW = timedelta(days=58)
+"""With so much of its life before it a token is hardly older than the day that a renewal takes."""
 
 
 class LongLivedTokens(OAuth2Connector):
@@ -46,6 +48,11 @@ class LongLivedTokens(OAuth2Connector):
             if refusal.acts != WhoActs.CALLER:
                 raise
             # the token is alive but younger than a day: that is no reason to make its owner sign in again
+            ends = account.access_expires_at
+            if ends and ends > now + AS_GOOD_AS_NEW:
+                return Tokens(
+                    access_token=account.access_token, refresh_token=account.refresh_token, access_expires_at=ends
+                )
             facts = {"status": refusal.status, "network_code": refusal.network_code}
             raise Unavailable(refusal.message, retry_after=TOO_YOUNG_WAIT, **facts) from refusal
 
