@@ -124,15 +124,15 @@ def _video(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
     if not media.seconds:  # an old row, of which nothing is known
         return
     seconds = (limits.min_video_duration_seconds, limits.max_video_duration_seconds)
-    yield from _between("video_duration", field, Phrase("The video"), round(media.seconds, 3), seconds, SECONDS)
-    yield from _between("video_ratio", field, Phrase("The video's width by height"), round(media.ratio, 4),
-                        (limits.min_video_ratio, limits.max_video_ratio), "")  # fmt: skip
-    yield from _between("video_fps", field, Phrase("The video"), round(media.fps, 3),
-                        (limits.min_video_fps, limits.max_video_fps), Phrase("frames a second"))  # fmt: skip
-    yield from _between("video_side", field, Phrase("The video's shorter side"), min(media.width, media.height),
-                        (limits.min_video_side, None), PIXELS)  # fmt: skip
-    yield from _between("video_side", field, Phrase("The video's longer side"), max(media.width, media.height),
-                        (None, limits.max_video_side), PIXELS)  # fmt: skip
+    yield from between("video_duration", field, Phrase("The video"), round(media.seconds, 3), seconds, SECONDS)
+    yield from between("video_ratio", field, Phrase("The video's width by height"), round(media.ratio, 4),
+                       (limits.min_video_ratio, limits.max_video_ratio), "")  # fmt: skip
+    yield from between("video_fps", field, Phrase("The video"), round(media.fps, 3),
+                       (limits.min_video_fps, limits.max_video_fps), Phrase("frames a second"))  # fmt: skip
+    yield from between("video_side", field, Phrase("The video's shorter side"), min(media.width, media.height),
+                       (limits.min_video_side, None), PIXELS)  # fmt: skip
+    yield from between("video_side", field, Phrase("The video's longer side"), max(media.width, media.height),
+                       (None, limits.max_video_side), PIXELS)  # fmt: skip
     yield from _codecs(media, field, limits)
 
 
@@ -182,9 +182,10 @@ def _most(rule: str, field: str, what: str, actual: int, most: int | None, unit:
         )
 
 
-def _between(
+def between(
     rule: str, field: str, what: str, actual: float, limits: tuple[float | None, float | None], unit: str
 ) -> Iterator[Issue]:
+    """Name a number that is beyond these limits, of which either may be missing."""
     least, most = limits
     told = (
         Phrase("{what} is {actual:g} {unit}", what=what, actual=actual, unit=unit)

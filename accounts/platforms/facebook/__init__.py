@@ -254,14 +254,9 @@ def _too_low(content: Content) -> Iterator[Issue]:
     """The limits tell of a video's shorter side alone."""
     for position, media in enumerate(content.media if content.post_type != FEED else ()):
         longer = max(media.width, media.height)
-        if media.type == "video" and media.seconds and longer < LEAST_HEIGHT:
-            told = Phrase(
-                "{what} is {actual:g} {unit}",
-                what=Phrase("The video's longer side"),
-                actual=longer,
-                unit=file_rules.PIXELS,
-            )
-            yield file_rules.below("video_side_too_small", f"media.{position}", told, LEAST_HEIGHT, longer)
+        if media.type == "video" and media.seconds:
+            yield from file_rules.between("video_side", f"media.{position}", Phrase("The video's longer side"), longer,
+                                          (LEAST_HEIGHT, None), file_rules.PIXELS)  # fmt: skip
 
 
 def _not_shown(content: Content) -> Iterator[Issue]:
