@@ -179,7 +179,7 @@ def complete(
         if not candidates:
             raise OAuthExchangeFailed(Phrase("The sign-in opened another account than the one to reconnect."))
     if not candidates:
-        raise OAuthExchangeFailed(Phrase("The sign-in opened no account that can be published to: grant at least one."))
+        raise OAuthExchangeFailed(registry.connector(connection.platform, workspace).nothing_opened)
     connection.seal(_dump(candidates))
     connection.save(update_fields=["sealed"])
     if len(candidates) == 1:

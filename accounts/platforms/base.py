@@ -236,6 +236,8 @@ class Connector(Platform):
     uses_pkce: ClassVar[bool] = False
     pulls_media: ClassVar[tuple[str, ...]] = ()
     """The types of files that it fetches from our public address, which it must be able to reach."""
+    nothing_opened: str = Phrase("The sign-in opened no account that can be published to: grant at least one.")
+    """What the person is told then, with the reasons that there may be."""
 
     def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
         """Return the address of the network's consent page."""

@@ -26,6 +26,7 @@ from ouipost.claims import claim_due, database_now
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.events.models import Event
+from ouipost.phrases import Phrase
 from posts.models import Target
 from tests.accounts.fakes import PAGE_TOKENS, FakeNetwork, FakePasswordNetwork, make_candidate
 from tests.factories import NOW, make_account, make_post, make_workspace
@@ -207,6 +208,13 @@ def test_a_sign_in_that_opened_nothing_is_refused(workspace: Workspace, network:
     network.granted = []
 
     with pytest.raises(OAuthExchangeFailed, match="grant at least one"):
+        complete(workspace, start(workspace).state)
+
+
+def test_a_network_says_itself_why_a_sign_in_may_open_nothing(workspace: Workspace, network: FakeNetwork) -> None:
+    network.granted, network.nothing_opened = [], Phrase("Link it to a Page.")
+
+    with pytest.raises(OAuthExchangeFailed, match=r"Link it to a Page\."):
         complete(workspace, start(workspace).state)
 
 

@@ -119,6 +119,10 @@ class Facebook(Graph):
     recovery = Recovery.LOOK
     listing_lag = 10
     link_beside_text = True
+    nothing_opened = Phrase(
+        "The sign-in opened no Page that can be published to: tick at least one on which this person may create "
+        "content. Pages of a business need the scope business_management besides."
+    )
 
     authorize_endpoint = "https://www.facebook.com/{version}/dialog/oauth"
     token_endpoint = "https://graph.facebook.com/{version}/oauth/access_token"  # noqa: S105

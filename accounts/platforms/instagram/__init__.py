@@ -86,7 +86,7 @@ class Instagram(ContainerConnector):
         super().__init__(app)
         self.facebook = Facebook(app)
         if app.product == FACEBOOK:
-            self.scopes = instagram_facebook.SCOPES
+            self.scopes, self.nothing_opened = instagram_facebook.SCOPES, instagram_facebook.NOTHING_OPENED
 
     def base(self, account: Account) -> str:
         host = "graph.facebook.com" if is_linked(account) else "graph.instagram.com"

@@ -21,6 +21,10 @@ SCOPES = (
     "pages_read_engagement",
     "business_management",
 )
+NOTHING_OPENED = Phrase(
+    "The sign-in opened no Instagram account: it must be a professional one, linked to a Page of this person, and both "
+    "must be ticked."
+)
 LINKED = "instagram_business_account"
 PAGE_FIELDS = (
     "id,name,access_token,instagram_business_account{id,username,name,profile_picture_url,followers_count,media_count}"
