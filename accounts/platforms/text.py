@@ -11,7 +11,8 @@ X_LINK_LENGTH = 23
 X_LIGHT_RANGES = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
 """Code points that X counts as one; it counts all others, and a whole emoji sequence, as two."""
 
-GRAPHEME = regex.compile(r"\X")
+GRAPHEME = regex.compile(r"[\U0001F1E6-\U0001F1FF]{2}(?=[\U0001F1E6-\U0001F1FF])|\X")
+"""`\\X` alone counts back to the first of the flags in a row at each of them: minutes for all that a post can have."""
 EMOJI = regex.compile(r"\p{Emoji_Presentation}|\p{Emoji}\uFE0F|[0-9#*]\uFE0F?\u20E3")
 # Possessive repeats and the look-behind keep this linear: people paste anything.
 LINK = regex.compile(
