@@ -1,6 +1,7 @@
 """The title, description and picture that a web page gives for links to it: https://ogp.me"""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from time import monotonic
@@ -41,7 +42,10 @@ def fetch_link_card(session: Session, url: str) -> LinkCard:
     if page is None or _content_type(page) != "text/html":
         return LinkCard()
     head = _Head()
-    head.feed(page.body.decode(errors="replace"))
+    with suppress(
+        AssertionError
+    ):  # Python's parser raises it for a marked section without a name; what was read counts
+        head.feed(page.body.decode(errors="replace"))
     return LinkCard(
         title=head.first("og:title", "twitter:title", "title")[:LONGEST_TITLE],
         description=head.first("og:description", "twitter:description", "description")[:LONGEST_DESCRIPTION],
@@ -51,7 +55,7 @@ def fetch_link_card(session: Session, url: str) -> LinkCard:
 
 def _picture(visit: "_Visit", page_url: str, head: "_Head") -> Picture | None:
     address = head.first("og:image:secure_url", "og:image", "og:image:url", "twitter:image")
-    _, answer = visit.get(urljoin(page_url, address)) if address else ("", None)
+    _, answer = visit.get(_joined(page_url, address)) if address else ("", None)
     if answer is None or _content_type(answer) not in IMAGE_TYPES or not 0 < len(answer.body) <= LARGEST:
         return None
     return Picture(mime_type=_content_type(answer), content=answer.body)
@@ -71,7 +75,7 @@ class _Visit:
             location = answer.headers.get("Location", "") if answer and answer.status in REDIRECTS else ""
             if not location:
                 return url, answer if answer and answer.ok else None
-            url = urljoin(url, location)
+            url = _joined(url, location)
         return url, None
 
     def _ask(self, url: str) -> Answer | None:
@@ -111,6 +115,14 @@ class _Head(HTMLParser):
     def _remember(self, attributes: Mapping[str, str | None]) -> None:
         name = (attributes.get("property") or attributes.get("name") or "").lower()
         self._found.setdefault(name, attributes.get("content") or "")
+
+
+def _joined(url: str, address: str) -> str:
+    """Return where an address on a page leads, nowhere for one that is none."""
+    try:
+        return urljoin(url, address)
+    except ValueError:
+        return ""
 
 
 def _content_type(answer: Answer) -> str:

@@ -65,11 +65,18 @@ def test_a_circle_of_redirects_ends() -> None:
         make_answer(404),
         make_answer(301),
         make_answer(302, Location="ftp://example.com/"),
+        make_answer(302, Location="https://[::1/"),
         html("<title>Data</title>", "application/json"),
     ],
 )
 def test_what_is_no_page_has_no_card(gets: Answer | PlatformError) -> None:
     assert card((URL, gets)) == LinkCard()
+
+
+def test_a_broken_page_shows_what_could_be_read_of_it() -> None:
+    page = '<title>Rye</title><meta property="og:image" content="https://[::1/rye.png"><![<title>Wheat</title>'
+
+    assert card((URL, html(page))) == LinkCard(title="Rye")
 
 
 @pytest.mark.parametrize(
