@@ -19,8 +19,9 @@ from ouipost.errors import InvalidInput
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
 from workspaces import keys
-from workspaces.models import ApiKey, KeyMode, Mode, Tier, Workspace
+from workspaces.models import ApiKey, KeyMode, Mode, Role, Tier, User, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
+from workspaces.reach import keys_of
 from workspaces.usage import Use, used_since
 
 
@@ -101,6 +102,9 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
     serializer_class, input_class = KeySerializer, KeyInput
     paging_optional = True
 
+    def get_queryset(self) -> QuerySet[ApiKey]:
+        return keys_of(self.user).order_by("created_at", "pk")
+
     def paginate_queryset(self, queryset: "QuerySet[ApiKey] | Any") -> Any:
         return _with_usage(super().paginate_queryset(queryset) or [])
 
@@ -112,10 +116,11 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
     @extend_schema(request=NewKeyInput, responses={201: NewKeySerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Make a key; its secret is in this answer, and in no other."""
-        values = self.read(NewKeyInput)
+        values = {"mode": KeyMode.LIVE, "workspaces": []} | self.read(NewKeyInput)
 
         def work() -> Response:
-            key, secret = keys.create_key(**checked(values, mode=values.get("mode", KeyMode.LIVE)), actor=self.actor)
+            stored = checked(values, mode=values["mode"], user=self.user)
+            key, secret = keys.create_key(**stored, actor=self.actor)
             shown: Any = _with_usage([key])[0]
             shown.api_key = secret
             return self.created({"key": NewKeySerializer(shown).data})
@@ -128,7 +133,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
         def work() -> Response:
             key = self.get_object()
             values = self.read(KeyInput, instance=key, partial=True)
-            values = checked(values, mode=key.mode, present=key.workspace_ids)
+            values = checked(values, mode=key.mode, user=self.user, present=key.workspace_ids)
             changed = keys.update_key(key, values=values, actor=self.actor)
             return self.answered(_with_usage([changed])[0])
 
@@ -165,15 +170,18 @@ def _with_usage(found: Any) -> list[Any]:
     return rows
 
 
-def checked(values: Mapping[str, Any], *, mode: str, present: Collection[str] = ()) -> dict[str, Any]:
-    """Return what is stored of a key; raises InvalidInput for workspaces that do not exist, or not for such a key.
+def checked(values: Mapping[str, Any], *, mode: str, user: User, present: Collection[str] = ()) -> dict[str, Any]:
+    """Return what is stored of a key; raises InvalidInput for workspaces that are not there, or not for such a key.
 
-    Those that the key has at present may come back, though one was deleted meanwhile.
+    Those that are not the user's are not there, and only an administrator makes keys for all. What the key has at
+    present may come back, though one was deleted meanwhile.
     """
     if "workspaces" not in values:
         return dict(values)
+    if not values["workspaces"] and user.role != Role.ADMIN:
+        raise InvalidInput(workspaces=[Phrase("Name workspaces of yours: without any the key would see all.")])
     stored = {name: value for name, value in values.items() if name != "workspaces"}
-    modes = dict(Workspace.objects.present().filter(pk__in=values["workspaces"]).values_list("pk", "mode"))
+    modes = dict(Workspace.objects.open_to(user).filter(pk__in=values["workspaces"]).values_list("pk", "mode"))
     problems = {}
     for place, pk in enumerate(values["workspaces"]):
         if pk in present:

@@ -23,14 +23,16 @@ from adminapi import keys as checks
 from adminapi.console import bulk
 from adminapi.console.charts import Chart, Series
 from adminapi.console.columns import column
+from adminapi.console.pages import member_of_staff
 from adminapi.console.served import YES_NO, ServedAdmin, ServedForm, one_of, show_once
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
 from ouipost.events.journal import Actor
 from workspaces import keys
 from workspaces.console import workspaces_of
-from workspaces.models import ApiKey, KeyMode, Tier, Workspace
+from workspaces.models import ApiKey, ApiKeyQuerySet, KeyMode, Tier, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
+from workspaces.reach import keys_of
 from workspaces.usage import requests_by_day
 
 DAYS = 30
@@ -110,12 +112,14 @@ class KeyForm(ServedForm):
 
     def serve(self) -> ApiKey:
         values = self.changed_values("name", "mode", "tier", "is_active", "expires_at", "permissions", "workspaces")
+        user = member_of_staff(self.request)
         if not self.instance._state.adding:
-            values = checks.checked(values, mode=self.instance.mode, present=self.initial["workspaces"])
+            values = checks.checked(values, mode=self.instance.mode, user=user, present=self.initial["workspaces"])
             return keys.update_key(self.instance, values=values, actor=self.actor) if values else self.instance
         given = ("name", "mode", "tier", "expires_at", "permissions", "workspaces")
         values = {name: self.cleaned_data[name] for name in given}
-        made, self.secret = keys.create_key(**checks.checked(values, mode=values["mode"]), actor=self.actor)
+        stored = checks.checked(values, mode=values["mode"], user=user)
+        made, self.secret = keys.create_key(**stored, actor=self.actor)
         return made
 
 
@@ -159,8 +163,8 @@ class ApiKeyAdmin(ServedAdmin[ApiKey]):
         css: ClassVar = {"all": ("console/charts.css", "console/keys.css")}
         js = (forms.Script("console/charts.js", defer=True),)
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return ApiKey.objects.present()
+    def get_queryset(self, request: HttpRequest) -> ApiKeyQuerySet:
+        return keys_of(member_of_staff(request))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*self.readonly_fields, MODE) if obj else self.readonly_fields
@@ -230,8 +234,8 @@ class ApiKeyAdmin(ServedAdmin[ApiKey]):
         return bulk.operate(self, request, rows, catalogue.REVOKE_KEYS, says=says, back=back)
 
     def _row(self, request: HttpRequest, object_id: str) -> QuerySet[Any]:
-        key = get_object_or_404(ApiKey.objects.present(), pk=object_id)
-        return ApiKey.objects.present().filter(pk=key.pk)
+        rows = self.get_queryset(request)
+        return rows.filter(pk=get_object_or_404(rows, pk=object_id).pk)
 
 
 def _back(object_id: str) -> str:

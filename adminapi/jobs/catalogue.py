@@ -21,7 +21,7 @@ from posts import schedules
 from posts.models import Post, Schedule
 from workspaces import keys, users
 from workspaces.models import ApiKey, Role, User
-from workspaces.reach import limited_to
+from workspaces.reach import keys_of, limited_to
 
 
 def _in_workspaces(model: type[Model], user: User) -> "QuerySet[Any]":
@@ -132,7 +132,7 @@ REVOKE_KEYS = Bulk(
     name="keys.revoke",
     title=_("Revoke"),
     model=ApiKey,
-    rows=lambda _user: ApiKey.objects.present(),
+    rows=keys_of,
     perform=lambda key, actor: keys.revoke_key(key, actor=actor, now=timezone.now()),
 )
 ACTIVATE = Bulk(

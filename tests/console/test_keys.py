@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from adminapi.console.key_admin import MEANINGS
+from adminapi.jobs import catalogue
 from ouipost.events.models import Event
 from tests.factories import make_key, make_user, make_workspace
 from workspaces.models import ApiKey, KeyUsage, Role, Workspace
@@ -216,3 +217,30 @@ def test_others_come_to_no_key(role: str, db: None) -> None:
 
     assert {browser.post(path, {"confirmed": "1"}).status_code for path in paths} == {403}
     assert ApiKey.objects.get().previous_digest is None
+
+
+def test_who_is_no_administrator_has_the_keys_of_their_own_workspaces_alone(workspace: Workspace) -> None:
+    own, wide = make_key(name="Own", workspace_ids=[workspace.pk])[0], make_key(name="Wide")[0]
+    user = make_user(email="mona@example.com", role=Role.EDITOR, permissions=["api_keys.manage"])
+    user.memberships.create(workspace=workspace)
+    browser = Client()
+    browser.force_login(user)
+
+    listed = text(browser.get(LIST))
+    actions = {browser.post(page_of(wide, each), {"confirmed": "1"}).status_code for each in ("rotate", "revoke")}
+    browser.post(LIST, {"action": "revoke_all", "_selected_action": [wide.pk], "confirmed": "1"})
+    refused = browser.post(f"{LIST}add/", FORM)
+
+    assert (own.pk in listed, wide.pk in listed, browser.get(page_of(wide)).status_code) == (True, False, 302)
+    assert actions == {404}
+    assert set(refused.context["adminform"].form.errors) == {"workspaces"}
+    assert set(ApiKey.objects.filter(is_active=True, previous_digest=None)) == {own, wide}
+
+
+def test_a_job_revokes_no_key_that_is_not_theirs(workspace: Workspace) -> None:
+    user = make_user(email="mona@example.com", role=Role.EDITOR, permissions=["api_keys.manage"])
+    user.memberships.create(workspace=workspace)
+    own, _ = make_key(workspace_ids=[workspace.pk])
+    make_key()
+
+    assert list(catalogue.REVOKE_KEYS.rows(user)) == [own]

@@ -396,3 +396,44 @@ def test_pages_and_the_whole_list(admin: AdminClient, django_assert_num_queries:
     assert (past["keys"], past["pagination"]["total_items"]) == ([], 5)
     for query in ("limit=0", "limit=101", "page=0", "page=1e3", "tier=starter"):
         assert set(fields_of(admin.get(f"/admin/keys?{query}"))) == {query.partition("=")[0]}
+
+
+@pytest.fixture
+def member(workspace: Workspace) -> AdminClient:
+    """Log in as somebody who may manage keys, and works in one workspace alone."""
+    user = make_user(email="mona@example.com", role="editor", permissions=["api_keys.manage"])
+    user.memberships.create(workspace=workspace)
+    return AdminClient(make_token(user))
+
+
+def test_who_is_no_administrator_comes_to_the_keys_of_their_own_workspaces_alone(
+    member: AdminClient, workspace: Workspace
+) -> None:
+    own, _ = make_key(workspace_ids=[workspace.pk])
+    others = [make_key(workspace_ids=ids)[0] for ids in ([], [workspace.pk, make_workspace().pk])]
+
+    listed = member.get("/admin/keys").json()["data"]["keys"]
+    calls = [("GET", ""), ("PUT", ""), ("POST", "/rotate"), ("DELETE", "")]
+    refused = {error_of(member(method, f"/admin/keys/{key.pk}{end}", {})) for key in others for method, end in calls}
+    answers = [member(method, f"/admin/keys/{own.pk}{end}", {}).status_code for method, end in calls]
+
+    assert [key["id"] for key in listed] == [own.pk]
+    assert refused == {(404, "NOT_FOUND")}
+    assert answers == [200] * 4
+    assert ApiKey.objects.filter(is_active=True, previous_digest=None).count() == 2
+
+
+def test_who_is_no_administrator_makes_no_key_for_more_than_their_own_workspaces(
+    member: AdminClient, workspace: Workspace
+) -> None:
+    made = member.post("/admin/keys", {"name": "Own", "workspaces": [workspace.pk]}).json()["data"]["key"]
+    wider: list[dict[str, Any]] = [{}, {"workspaces": []}, {"workspaces": [workspace.pk, make_workspace().pk]}]
+
+    refused = [set(fields_of(member.post("/admin/keys", {"name": "Wide"} | body))) for body in wider]
+    widened = [set(fields_of(member.put(f"/admin/keys/{made['id']}", body))) for body in wider[1:]]
+    renamed = member.put(f"/admin/keys/{made['id']}", {"name": "Mine"}).json()["data"]["key"]
+
+    assert refused == [{"workspaces"}, {"workspaces"}, {"workspaces.1"}]
+    assert widened == [{"workspaces"}, {"workspaces.1"}]
+    assert (renamed["name"], renamed["workspaces"]) == ("Mine", [workspace.pk])
+    assert ApiKey.objects.count() == 1
