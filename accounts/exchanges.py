@@ -37,7 +37,7 @@ def describe(
 def _answer(text: str) -> str:
     try:
         told = json.dumps(masked(json.loads(text)), ensure_ascii=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         told = masked_text(text)
     return QUERIES.sub(r"\1?…", told)
 

@@ -105,7 +105,7 @@ class Answer:
         """Return the decoded body; raises Unknown where it is not JSON, since then it says nothing."""
         try:
             return json.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Unknown(Phrase("The network's answer is not JSON."), status=self.status) from error
 
 

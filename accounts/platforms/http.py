@@ -69,7 +69,7 @@ def decoded(answer: Answer) -> Any:
     """Return the decoded body of an answer that may be anything, None where it is not JSON."""
     try:
         return json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -122,5 +122,5 @@ def readable(text: str) -> str:
     """Return JSON with a line for each value; other text as it is."""
     try:
         return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

@@ -250,6 +250,16 @@ def test_an_answer_that_was_lost_is_kept_as_none_and_one_that_said_yes_without_s
     assert answer.body == b'{"id": "7", "token": "t"}'
 
 
+@pytest.mark.parametrize("body", [b"[" * 2_000, b"[" * 990 + b"]" * 990])
+def test_an_answer_that_is_nested_too_deep_is_kept_as_it_came(body: bytes) -> None:
+    kept: list[Exchange] = []
+    session, _ = make_session(replace(OK, body=body), exchanges=kept)
+
+    answer = session.request("GET", "https://a.example")
+
+    assert (answer.body, kept[0]["answer"]) == (body, body.decode()[:1000])
+
+
 def test_the_last_five_are_kept() -> None:
     kept: list[Exchange] = []
     session, _ = make_session(refused(b""), exchanges=kept)

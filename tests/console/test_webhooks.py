@@ -364,6 +364,15 @@ def test_a_delivery_shows_what_is_sent_and_each_attempt(staff: Client) -> None:
     assert "<i>Bad" not in page
 
 
+def test_a_delivery_is_shown_whatever_the_receiver_answered(staff: Client) -> None:
+    sent = make_delivery(make_webhook())
+    DeliveryAttempt.objects.create(delivery=sent, number=1, at=NOW, milliseconds=7, http_status=200, answer="[" * 2_048)
+
+    page = text_of(staff.get(reverse(f"{DELIVERIES}_change", args=[sent.pk])))
+
+    assert "[" * 2_048 in page
+
+
 def test_deliveries_are_found_by_event_status_and_webhook(staff: Client) -> None:
     one, other = make_webhook(), make_webhook()
     sent = {"a": make_delivery(one), "b": make_delivery(one, status="failed"), "c": make_delivery(other)}

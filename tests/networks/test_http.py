@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.platforms.base import Unknown
 from accounts.platforms.http import (
     LONGEST_WAIT,
     bearer,
@@ -123,9 +124,13 @@ def test_what_is_there_is_found() -> None:
     assert dig_list(value, "a") == [{"b": "text", "n": 7, "yes": True}]
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"a": ', b"\xff\xfe"])
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"a": ', b"\xff\xfe", b"[" * 100_000, b"9" * 5_000])
 def test_a_body_that_is_no_json_holds_nothing(body: bytes) -> None:
-    assert decoded(make_answer(500, body=body)) is None
+    answer = make_answer(500, body=body)
+
+    assert decoded(answer) is None
+    with pytest.raises(Unknown):
+        answer.json()
 
 
 @pytest.mark.parametrize(
