@@ -289,7 +289,7 @@ def show(account: SocialAccount, profile: Profile, *, now: datetime) -> None:
     """Take over how the network shows the account; a name that was set by hand stays."""
     if not account.name_is_ours:
         account.name = (profile.name or profile.username or account.remote_id)[:NAME_LENGTH]
-    account.username, account.profile_image = profile.username, profile.profile_image
+    account.username, account.profile_image = profile.username[:NAME_LENGTH], profile.profile_image
     account.followers, account.following, account.last_sync = profile.followers, profile.following, now
     account.metadata = account.metadata | dict(profile.metadata)
 

@@ -14,6 +14,8 @@ from ouipost.phrases import Phrase
 LONGEST_WAIT = 86_400.0
 LONGEST_LIFE = timedelta(days=400)
 """Of a token: the networks give 365 days at most."""
+LARGEST_COUNT = 10**13
+"""More than anybody has of anything, and than there are milliseconds since 1970; 900,000 of these can be summed."""
 LONGEST_MESSAGE = 500
 MOST_PAGES = 10
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -42,13 +44,15 @@ def dig_list(value: Any, *path: str | int) -> list[Any]:
 def dig_text(value: Any, *path: str | int) -> str:
     """Return the text (or the number, as text) at this path, an empty one where there is none."""
     found = dig(value, *path)
-    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+    if not isinstance(found, str | int) or isinstance(found, bool):
+        return ""
+    return str(found).encode(errors="replace").decode()  # halves of surrogate pairs no database takes
 
 
 def dig_count(value: Any, *path: str | int) -> int | None:
-    """Return the number at this path, None where the network gave none."""
+    """Return the number at this path, None where the network gave none, or one that makes no sense."""
     found = dig(value, *path)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and abs(found) <= LARGEST_COUNT else None
 
 
 def moment(text: str) -> datetime | None:

@@ -350,6 +350,14 @@ def test_every_account_has_a_name(workspace: Workspace, network: FakeNetwork, pr
     assert SocialAccount.objects.get().name == name
 
 
+def test_a_user_name_is_kept_as_far_as_there_is_room(workspace: Workspace, network: FakeNetwork) -> None:
+    network.granted = [make_candidate(profile=Profile(name="Rye", username="r" * 300))]
+
+    [account] = complete(workspace, start(workspace).state)
+
+    assert SocialAccount.objects.get(pk=account.pk).username == "r" * 255
+
+
 def test_the_same_account_in_another_workspace_is_another_row(workspace: Workspace, network: FakeNetwork) -> None:
     make_account(make_workspace())
 

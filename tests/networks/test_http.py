@@ -124,6 +124,15 @@ def test_what_is_there_is_found() -> None:
     assert dig_list(value, "a") == [{"b": "text", "n": 7, "yes": True}]
 
 
+def test_a_text_is_one_that_can_be_stored() -> None:
+    assert dig_text({"name": "Rye \ud83c"}, "name") == "Rye ?"
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, 10**30, -(2**63)])
+def test_a_number_that_makes_no_sense_is_none(number: int) -> None:
+    assert dig_count({"likes": number}, "likes") is None
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"a": ', b"\xff\xfe", b"[" * 100_000, b"9" * 5_000])
 def test_a_body_that_is_no_json_holds_nothing(body: bytes) -> None:
     answer = make_answer(500, body=body)
