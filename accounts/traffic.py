@@ -10,6 +10,7 @@ from django.db import connection, models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Concat
 
+from accounts import platforms
 from accounts.models import Guarded, Network, SocialAccount
 from accounts.platforms.base import Pace, PlatformError, RateLimited, StillWorking, Unavailable, Unknown, WhoActs
 from ouipost.claims import engine_time
@@ -22,6 +23,7 @@ WINDOW_SECONDS = 300
 BROKEN_SHARE = 0.7
 OPEN_SECONDS = 30
 ANSWERED, FAILED = "+", "-"
+PLATFORMS = {platform.id: platform for platform in platforms.ALL}
 SANDBOX = "sandbox:"
 """The simulated networks are others than the true ones: neither holds up the other."""
 TROUBLED = Q(held_until__isnull=False) | ~Q(recent_calls="")
@@ -65,14 +67,22 @@ def note(calls: Sequence[Call], *, now: datetime) -> dict[str, datetime]:
 
 
 def _of_networks(calls: Sequence[Call]) -> list[tuple[str, str]]:
-    """Return each call's network and mark, and make the rows of networks that fail for the first time."""
-    accounts = [call.account_id for call in calls]
-    sandboxed = set(SANDBOXED.filter(pk__in=accounts).values_list("pk", flat=True))
-    marked = [(f"{SANDBOX if call.account_id in sandboxed else ''}{call.platform}", call.mark) for call in calls]
+    """Return each call's network and mark, and make the rows of networks that fail for the first time.
+
+    Without those to servers that are somebody's own: who runs one must not hold up the others of the network.
+    """
+    rows = SocialAccount.objects.filter(pk__in=[call.account_id for call in calls])
+    known = {pk: (mode, metadata) for pk, mode, metadata in rows.values_list("pk", "workspace__mode", "metadata")}
+    marked = [
+        (f"{SANDBOX if mode == Mode.SANDBOX else ''}{call.platform}", call.mark)
+        for call in calls
+        for mode, metadata in (known.get(call.account_id, (Mode.LIVE, {})),)
+        if not PLATFORMS[call.platform].is_elsewhere(metadata)
+    ]
     failed = {pk for pk, mark in marked if mark == FAILED}
-    known = set(Network.objects.filter(pk__in=failed).values_list("pk", flat=True))
+    present = set(Network.objects.filter(pk__in=failed).values_list("pk", flat=True))
     # Only what is missing: to insert what is there locks it, and two that do so would wait for each other.
-    missing = [Network(pk=pk) for pk in sorted(failed - known)]
+    missing = [Network(pk=pk) for pk in sorted(failed - present)]
     Network.objects.bulk_create(missing, ignore_conflicts=True)
     return marked
 

@@ -265,6 +265,20 @@ def test_the_simulated_network_and_the_true_one_do_not_hold_up_each_other(worksp
     assert health(Network.objects.all()) == {"sandbox:facebook": (OPEN_UNTIL, ""), "facebook": (None, "-")}
 
 
+@pytest.mark.parametrize(
+    ("service", "network"), [("https://pds.example", {}), ("", {"sandbox:bluesky": (OPEN_UNTIL, "")})]
+)
+def test_a_server_of_somebodys_own_does_not_hold_up_the_others_of_its_network(
+    workspace: Workspace, service: str, network: Any
+) -> None:
+    account = make_account(workspace, platform="bluesky", metadata={"service": service})
+
+    held = note(of(account, "-", 10), now=NOW)
+
+    assert held == {account.pk: OPEN_UNTIL}
+    assert health(Network.objects.all()) == network
+
+
 def test_a_quota_says_nothing_of_a_network_that_is_tried_again(workspace: Workspace) -> None:
     Network.objects.create(pk="sandbox:facebook", held_until=ago(seconds=1))
 

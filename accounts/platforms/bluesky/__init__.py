@@ -84,6 +84,10 @@ class Bluesky(PasswordConnector):
     password_example = "xxxx-xxxx-xxxx-xxxx"  # noqa: S105 (nobody's)
     service_example = DEFAULT_SERVICE
 
+    @classmethod
+    def is_elsewhere(cls, account: Mapping[str, Any]) -> bool:
+        return bool(validation.own_server(account))
+
     def sign_in(self, session: Session, credentials: SignIn, *, now: datetime) -> list[Candidate]:
         service = service_origin(credentials.service or DEFAULT_SERVICE)
         login = {"identifier": credentials.identifier.strip().removeprefix("@"), "password": credentials.password}

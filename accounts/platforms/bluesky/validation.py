@@ -95,9 +95,15 @@ def _video_alt(field: str, media: Media) -> Iterator[Issue]:
             )
 
 
-def _large_video(content: Content, account: Mapping[str, Any]) -> Iterator[Issue]:
+def own_server(account: Mapping[str, Any]) -> str:
+    """Return the host of an account's server where that is none of Bluesky's, else nothing."""
     host = urlsplit(dig_text(account, "service") or DEFAULT_SERVICE).hostname or ""
-    if host == "bsky.social" or host.endswith(".bsky.network"):
+    return "" if host == "bsky.social" or host.endswith(".bsky.network") else host
+
+
+def _large_video(content: Content, account: Mapping[str, Any]) -> Iterator[Issue]:
+    host = own_server(account)
+    if not host:
         return
     for position, media in enumerate(content.media):
         if media.type == "video" and media.size > USUAL_BLOB_BYTES:
