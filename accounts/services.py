@@ -15,6 +15,7 @@ from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, record
 from ouipost.phrases import Phrase
 from workspaces.models import Workspace
+from workspaces.settings import merged
 
 logger = logging.getLogger(__name__)
 SHOWN = ["name", "username", "profile_image", "followers", "following", "last_sync", "last_error"]
@@ -30,8 +31,7 @@ def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Act
     if values.get("name", locked.name) != locked.name:  # what a GET showed may come back, and is nobody's wish
         locked.name, locked.name_is_ours = values["name"], True
     if "settings" in values:
-        merged = locked.settings | values["settings"]
-        locked.settings = {name: value for name, value in merged.items() if value is not None}
+        locked.settings = merged(locked.settings, values["settings"])
     if "is_default" in values:
         _set_default(locked, values["is_default"], actor=actor)
     locked.save()

@@ -11,6 +11,7 @@ from ouipost.events.journal import SYSTEM, Actor, changes, record
 from ouipost.phrases import Phrase
 from workspaces import hooks
 from workspaces.models import ApiKey, KeyMode, Mode, Workspace
+from workspaces.settings import merged
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ def create_workspace(
 ) -> Workspace:
     """Create a workspace, a live one unless said otherwise; the key that creates it can see it afterwards."""
     mode = _allowed_mode(key, mode)
-    kept = {name: value for name, value in (settings or {}).items() if value is not None}
+    kept = merged({}, settings or {})
     workspace = Workspace.objects.create(name=name, description=description, settings=kept, mode=mode)
     if key is not None:
         _let_see(key, workspace, actor=actor)
@@ -59,8 +60,7 @@ def update_workspace(workspace: Workspace, *, values: dict[str, Any], actor: Act
     locked = Workspace.objects.select_for_update().get(pk=workspace.pk)
     before = {name: getattr(locked, name) for name in values}
     if "settings" in values:
-        merged = locked.settings | values["settings"]
-        values = values | {"settings": {name: value for name, value in merged.items() if value is not None}}
+        values = values | {"settings": merged(locked.settings, values["settings"])}
     for name, value in values.items():
         setattr(locked, name, value)
     locked.save()

@@ -1,14 +1,18 @@
 """The settings that a workspace may have; those that we do not know are kept as they are."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 from zoneinfo import available_timezones
 
 from rest_framework.serializers import ValidationError
 
+from ouipost.errors import InvalidInput
 from ouipost.phrases import Phrase
 
 MAX_LATE_MINUTES = 7 * 24 * 60
+MAX_CHARACTERS = 65_536
+"""Of all settings together: they are read with each request and each post, and each change is told with both states."""
 
 
 def _is_tags(value: Any) -> bool:
@@ -43,3 +47,12 @@ def check_settings(settings: dict[str, Any]) -> dict[str, Any]:
     if problems:
         raise ValidationError(problems)
     return settings
+
+
+def merged(present: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with a change, key by key, and null removes one; raises InvalidInput for too many."""
+    kept = {name: value for name, value in {**present, **given}.items() if value is not None}
+    if len(json.dumps(kept)) > MAX_CHARACTERS:
+        told = Phrase("All settings together may have {most} characters as JSON. Remove some.", most=MAX_CHARACTERS)
+        raise InvalidInput(settings=[told])
+    return kept

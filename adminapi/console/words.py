@@ -265,6 +265,7 @@ STORED = (
     _("At most {most} platforms and accounts can be named."),
     _("Another slot is at the same time of the week."),
     _("Must be one of: {choices}."),
+    _("All settings together may have {most} characters as JSON. Remove some."),
     _("Must be a number of minutes, 0 to {most}."),
     _("The year must be {first} to {last}."),
     _("There is no such moment ({quoted})."),

@@ -135,6 +135,24 @@ def test_settings_are_merged_key_by_key_and_null_removes_one() -> None:
 
 
 @pytest.mark.django_db
+def test_settings_do_not_grow_change_by_change() -> None:
+    workspace = create(settings={"one": "x" * 60_000})
+    account = make_account(workspace, settings={"one": "x" * 60_000})
+    more = {"two": "x" * 10_000}
+
+    for change in (
+        lambda: create(settings={"one": "x" * 70_000}),
+        lambda: update(workspace, settings=more),
+        lambda: account_services.update_account(account, values={"settings": more}, actor=ACTOR),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            change()
+        assert set(refused.value.details["fields"]) == {"settings"}
+
+    assert set(update(workspace, settings=more | {"one": None}).settings) == {"two"}
+
+
+@pytest.mark.django_db
 def test_only_what_is_given_changes_and_only_what_changed_is_told() -> None:
     workspace = create(description="Bread", settings={"timezone": "UTC"})
 
