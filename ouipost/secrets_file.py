@@ -10,8 +10,11 @@ import environ
 
 
 def load(home: Path) -> None:
-    """Put the stored secrets into the environment where they are not set, making the file at first use."""
-    home.mkdir(parents=True, exist_ok=True)
+    """Put the stored secrets into the environment where they are not set, making the file at first use.
+
+    Their folder is made for its owner alone: the database in it has everything else.
+    """
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = home / "secrets.env"
     if not path.exists():
         _create(path)

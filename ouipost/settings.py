@@ -46,8 +46,8 @@ DEBUG = env.bool("DEBUG", default=False)
 
 OUIPOST_HOME = Path(env("OUIPOST_HOME", default=str(BASE_DIR / "var"))).absolute()
 if EMBEDDED:
-    (OUIPOST_HOME / "static").mkdir(parents=True, exist_ok=True)
     secrets_file.load(OUIPOST_HOME)
+    (OUIPOST_HOME / "static").mkdir(exist_ok=True)
 
 
 def required(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,13 @@ def refusal(home: Path, **variables: str) -> str:
     done = start(home, **variables)
     assert done.returncode != 0
     return done.stderr.splitlines()[-1]
+
+
+def test_what_embedded_mode_writes_is_its_owners_alone(tmp_path: Path) -> None:
+    started(tmp_path / "home")
+
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
+    assert (tmp_path / "home" / "static").is_dir()
 
 
 def test_embedded_mode_needs_no_variable(tmp_path: Path) -> None:
