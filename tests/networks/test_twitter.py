@@ -423,6 +423,20 @@ class TestTwitter(LookCase, OAuth2Case):
                 ),
             ),
             (Content(text="Salt & <butter> &amp; more"), listed("Salt &amp; &lt;butter&gt; &amp;amp; more")),
+            (
+                Content(text="Salt &copy https://example.com/?lang=en&region=eu&copy=2"),
+                listed(
+                    "Salt &amp;copy https://t.co/own",
+                    entities={
+                        "urls": [
+                            {
+                                "url": "https://t.co/own",
+                                "expanded_url": "https://example.com/?lang=en&region=eu&copy=2",
+                            }
+                        ]
+                    },
+                ),
+            ),
             (Content(text="Cafe\u0301"), listed("Caf\u00e9")),
             (Content(text="Hi "), listed("Hi")),
             (

@@ -1,6 +1,5 @@
 """Finding a post among those that its account has on X: https://docs.x.com/x-api/users/get-posts"""
 
-import html
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,8 @@ from ouipost.phrases import Phrase
 POST_FIELDS = "created_at,text,entities,attachments,note_tweet,referenced_tweets"
 ARMED_BEFORE = timedelta(seconds=5)
 LAST_LINK = re.compile(r"\s*(https://t\.co/\w+)$")
+ESCAPED = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+"""What X escapes in a text, and nothing else: "&region=" in an address is none. The last one last."""
 MEDIA_PAGE = re.compile(r"/status/\d+/(?:photo|video)/\d+$")
 
 
@@ -77,9 +78,11 @@ def _written_text(post: Any) -> str:
     last = LAST_LINK.search(text) if dig_list(post, "attachments", "media_keys") else None
     if last and _is_media(links.get(last[1])):
         text = text[: last.start()]
+    for sign, written in ESCAPED.items():
+        text = text.replace(written, sign)
     for short in sorted(links, key=len, reverse=True):
         text = text.replace(short, dig_text(links[short], "expanded_url") or short)
-    return html.unescape(text)
+    return text
 
 
 def _is_media(link: Any) -> bool:
