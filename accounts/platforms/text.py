@@ -25,6 +25,8 @@ LINK = regex.compile(
 LINK_REST = regex.compile(
     r"(?::[0-9]{1,5})?(?:[/?][\p{Latin}\p{Cyrillic}0-9!*';:=+,.$/%#\[\]\-\u2013_~@|&?()]*+)?", regex.IGNORECASE
 )
+WHOLE_REST = regex.compile(r"(?::[0-9]{1,5})?(?:[/?#][\p{L}\p{M}\p{N}!*';:=+,.$/%#\[\]\-\u2013_~@|&?()]*+)?")
+"""X ends an address before a letter of another script, or before the `#` right behind a host."""
 LINK_ENDS_BEFORE = "!*';:,.$%[]\u2013~@|?("
 MENTION = regex.compile(r"(?<![\w@./-])@(?P<handle>(?:[a-z0-9-]++\.)+[a-z]{2,})(?![\w@])", regex.IGNORECASE)
 NAME = regex.compile(r"(?<![\w@./-])@(?P<name>[A-Za-z0-9_][A-Za-z0-9_.]*)")
@@ -79,18 +81,23 @@ def _is_light(code_point: int) -> bool:
 
 
 def find_links(text: str) -> list[Span]:
-    """Return the web addresses in a text, also bare domains; the value has a scheme."""
-    return list(_links(text))
+    """Return the web addresses in a text as X finds them, also bare domains; the value has a scheme."""
+    return list(_links(text, LINK_REST))
 
 
-def _links(text: str) -> Iterator[Span]:
+def find_whole_links(text: str) -> list[Span]:
+    """Return the web addresses in a text, also bare domains, each to its end in whatever script."""
+    return list(_links(text, WHOLE_REST))
+
+
+def _links(text: str, rest_of_link: "regex.Pattern[str]") -> Iterator[Span]:
     position = 0
     while match := LINK.search(text, position):
         host = _known_host(match["host"])
         if not host:
             position = match.end() - len(match["host"].rpartition(".")[2])  # in "Bread.https://…" it is a link's scheme
             continue
-        rest = LINK_REST.match(text, match.end()) if host == match["host"] else None
+        rest = rest_of_link.match(text, match.end()) if host == match["host"] else None
         position = match.start("host") + len(host) + len(_trimmed(rest[0]) if rest else "")
         address = text[match.start() : position]
         yield Span(start=match.start(), end=position, value=address if match["scheme"] else f"https://{address}")

@@ -468,6 +468,11 @@ class TestBluesky(PlatformCase):
 
         assert record["facets"] == [facet(0, 34, "link", uri="https://example.com/?q=@alice.test")]
 
+    def test_a_link_leads_where_it_says_whatever_its_script(self) -> None:
+        record = self.record(Content(text="https://ja.wikipedia.org/wiki/\u65e5\u672c#\u6b74"))
+
+        assert record["facets"] == [facet(0, 40, "link", uri="https://ja.wikipedia.org/wiki/\u65e5\u672c#\u6b74")]
+
     def test_a_hashtag_that_is_too_long_stays_text(self) -> None:
         assert "facets" not in self.record(Content(text="#" + "a" * 65))
         assert "facets" not in self.record(Content(text="#a" + "\u0301" * 320))

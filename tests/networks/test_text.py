@@ -15,6 +15,7 @@ from accounts.platforms.text import (
     find_hashtags,
     find_links,
     find_mentions,
+    find_whole_links,
     length,
     x_weighted_length,
 )
@@ -117,9 +118,22 @@ def test_addresses_are_found(text: str, addresses: list[str]) -> None:
     assert [each.value for each in find_links(text)] == addresses
 
 
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("see https://ja.wikipedia.org/wiki/\u65e5\u672c, now", "https://ja.wikipedia.org/wiki/\u65e5\u672c"),
+        ("\u898bhttps://example.com/?q=\u0645\u0635\u0631\u3002\u66f4", "https://example.com/?q=\u0645\u0635\u0631"),
+        ("(example.com#a)", "https://example.com#a"),
+        ("example.com/a_(b).", "https://example.com/a_(b)"),
+    ],
+)
+def test_addresses_are_found_to_their_end(text: str, address: str) -> None:
+    assert [each.value for each in find_whole_links(text)] == [address]
+
+
 @given(TEXTS)
 def test_parts_are_in_order_and_inside_the_text(text: str) -> None:
-    for find in (find_links, find_mentions, find_hashtags):
+    for find in (find_links, find_whole_links, find_mentions, find_hashtags):
         places = [place for span in find(text) for place in (span.start, span.end)]
 
         assert places == sorted(places)
@@ -191,6 +205,7 @@ def test_a_hostile_text_takes_no_time(unit: str) -> None:
 
     for counted_as in ("x_weighted", "graphemes", "emoji_as_bytes"):
         length(text, counted_as)
+    find_whole_links(text)
     find_mentions(text)
     find_hashtags(text)
 

@@ -8,7 +8,7 @@ from accounts.platforms.base import Account, Connector, Handles, Media, Operatio
 from accounts.platforms.bluesky import api as bluesky_api
 from accounts.platforms.bluesky.atproto import CARD, COLLECTION, byte_range
 from accounts.platforms.http import dig_text
-from accounts.platforms.text import Span, find_hashtags, find_links, find_mentions, length
+from accounts.platforms.text import Span, find_hashtags, find_mentions, find_whole_links, length
 from accounts.platforms.uploads import uploaded
 from ouipost.phrases import Phrase
 
@@ -80,7 +80,7 @@ def _reference(connector: Connector, session: Session, account: Account, publish
 
 
 def _facets(connector: Connector, session: Session, account: Account, text: str) -> list[dict[str, Any]]:
-    spans: list[tuple[Span, Callable[[str], Feature]]] = [(each, _link) for each in find_links(text)]
+    spans: list[tuple[Span, Callable[[str], Feature]]] = [(each, _link) for each in find_whole_links(text)]
     spans += [(each, partial(_mention, connector, session, account)) for each in find_mentions(text)]
     spans += [(each, _tag) for each in find_hashtags(text)]
     facets: list[dict[str, Any]] = []
