@@ -42,9 +42,7 @@ def fetch_link_card(session: Session, url: str) -> LinkCard:
     if page is None or _content_type(page) != "text/html":
         return LinkCard()
     head = _Head()
-    with suppress(
-        AssertionError
-    ):  # Python's parser raises it for a marked section without a name; what was read counts
+    with suppress(AssertionError):  # so the parser ends at a broken declaration; what it found before it stays
         head.feed(page.body.decode(errors="replace"))
     return LinkCard(
         title=head.first("og:title", "twitter:title", "title")[:LONGEST_TITLE],
@@ -55,7 +53,7 @@ def fetch_link_card(session: Session, url: str) -> LinkCard:
 
 def _picture(visit: "_Visit", page_url: str, head: "_Head") -> Picture | None:
     address = head.first("og:image:secure_url", "og:image", "og:image:url", "twitter:image")
-    _, answer = visit.get(_joined(page_url, address)) if address else ("", None)
+    _, answer = visit.get(address, page=page_url) if address else ("", None)
     if answer is None or _content_type(answer) not in IMAGE_TYPES or not 0 < len(answer.body) <= LARGEST:
         return None
     return Picture(mime_type=_content_type(answer), content=answer.body)
@@ -68,14 +66,15 @@ class _Visit:
         self._session = session
         self._until = until
 
-    def get(self, url: str) -> tuple[str, Answer | None]:
-        """Return where the redirects led and the good answer there, None where there is none in time."""
+    def get(self, address: str, *, page: str = "") -> tuple[str, Answer | None]:
+        """Return where an address on a page led in the end, and the good answer there; None where none came in time."""
+        url = _whole(address, page=page)
         for _ in range(MOST_HOPS):
             answer = self._ask(url)
             location = answer.headers.get("Location", "") if answer and answer.status in REDIRECTS else ""
             if not location:
                 return url, answer if answer and answer.ok else None
-            url = _joined(url, location)
+            url = _whole(location, page=url)
         return url, None
 
     def _ask(self, url: str) -> Answer | None:
@@ -86,6 +85,14 @@ class _Visit:
             return self._session.request("GET", url, timeout=left, max_bytes=LARGEST)
         except PlatformError:
             return None
+
+
+def _whole(address: str, *, page: str) -> str:
+    """Return where an address on a page leads; empty where it is none."""
+    try:
+        return urljoin(page, address)
+    except ValueError:
+        return ""
 
 
 class _Head(HTMLParser):
@@ -115,14 +122,6 @@ class _Head(HTMLParser):
     def _remember(self, attributes: Mapping[str, str | None]) -> None:
         name = (attributes.get("property") or attributes.get("name") or "").lower()
         self._found.setdefault(name, attributes.get("content") or "")
-
-
-def _joined(url: str, address: str) -> str:
-    """Return where an address on a page leads, nowhere for one that is none."""
-    try:
-        return urljoin(url, address)
-    except ValueError:
-        return ""
 
 
 def _content_type(answer: Answer) -> str:

@@ -19,7 +19,7 @@ def image(content: bytes = b"picture", content_type: str = "image/png") -> Answe
 
 
 def card(*visits: tuple[str, Answer | PlatformError]) -> LinkCard:
-    session = FakeSession(*(Call("GET", url, {}, gets) for url, gets in visits))
+    session = FakeSession(*(Call("GET", visited, {}, gets) for visited, gets in visits))
     found = fetch_link_card(session, URL)
     session.assert_done()
     return found
@@ -49,6 +49,19 @@ def test_redirects_are_followed_one_request_at_a_time() -> None:
     moved = make_answer(301, Location="/new")
 
     assert card((URL, moved), ("https://example.com/new", html("<title>New</title>"))).title == "New"
+
+
+@pytest.mark.parametrize("end", ["<![rye[x]]>", "<![ rye", "<!--", "<"])
+def test_a_page_that_no_parser_takes_is_shown_by_what_came_before(end: str) -> None:
+    assert card((URL, html(f"<title>Rye</title>{end}"))) == LinkCard(title="Rye")
+
+
+def test_addresses_that_are_none_lead_nowhere() -> None:
+    page = html('<title>Rye</title><meta property="og:image" content="https://[cdn]/rye.png">')
+    moved = make_answer(301, Location="https://[new")
+
+    assert card((URL, page)) == LinkCard(title="Rye")
+    assert card((URL, moved)) == LinkCard()
 
 
 def test_a_circle_of_redirects_ends() -> None:
