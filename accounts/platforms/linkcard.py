@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from time import monotonic
-from urllib.parse import urljoin
+from urllib.parse import urldefrag, urljoin
 
 from accounts.platforms.base import Answer, PlatformError, Session
 
@@ -88,9 +88,9 @@ class _Visit:
 
 
 def _whole(address: str, *, page: str) -> str:
-    """Return where an address on a page leads; empty where it is none."""
+    """Return where an address on a page leads, without the part of the page that it names; empty where it is none."""
     try:
-        return urljoin(page, address)
+        return urldefrag(urljoin(page, address)).url
     except ValueError:
         return ""
 

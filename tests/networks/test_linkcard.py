@@ -18,9 +18,9 @@ def image(content: bytes = b"picture", content_type: str = "image/png") -> Answe
     return make_answer(200, body=content, Content_Type=content_type)
 
 
-def card(*visits: tuple[str, Answer | PlatformError]) -> LinkCard:
+def card(*visits: tuple[str, Answer | PlatformError], url: str = URL) -> LinkCard:
     session = FakeSession(*(Call("GET", visited, {}, gets) for visited, gets in visits))
-    found = fetch_link_card(session, URL)
+    found = fetch_link_card(session, url)
     session.assert_done()
     return found
 
@@ -62,6 +62,17 @@ def test_addresses_that_are_none_lead_nowhere() -> None:
 
     assert card((URL, page)) == LinkCard(title="Rye")
     assert card((URL, moved)) == LinkCard()
+
+
+def test_the_part_of_a_page_that_a_link_names_is_not_asked_for() -> None:
+    page = html('<title>Rye</title><meta property="og:image" content="/rye.png#top">')
+    moved = make_answer(301, Location="/new#wheat")
+
+    found = card(
+        (URL, moved), ("https://example.com/new", page), ("https://example.com/rye.png", image()), url=f"{URL}#bread"
+    )
+
+    assert (found.title, found.picture) == ("Rye", Picture(mime_type="image/png", content=b"picture"))
 
 
 def test_a_circle_of_redirects_ends() -> None:
