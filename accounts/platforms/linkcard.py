@@ -10,7 +10,8 @@ from urllib.parse import urldefrag, urljoin
 from accounts.platforms.base import Answer, PlatformError, Session
 
 SECONDS_IN_ALL = 8.0
-LARGEST = 1_000_000
+LARGEST_PAGE, READ_OF_A_PAGE = 5_000_000, 1_000_000
+LARGEST_PICTURE = 1_000_000
 MOST_HOPS = 4
 REDIRECTS = {301, 302, 303, 307, 308}
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp")
@@ -43,7 +44,7 @@ def fetch_link_card(session: Session, url: str) -> LinkCard:
         return LinkCard()
     head = _Head()
     with suppress(AssertionError):  # so the parser ends at a broken declaration; what it found before it stays
-        head.feed(page.body.decode(errors="replace"))
+        head.feed(page.body[:READ_OF_A_PAGE].decode(errors="replace"))
     return LinkCard(
         title=head.first("og:title", "twitter:title", "title")[:LONGEST_TITLE],
         description=head.first("og:description", "twitter:description", "description")[:LONGEST_DESCRIPTION],
@@ -54,7 +55,7 @@ def fetch_link_card(session: Session, url: str) -> LinkCard:
 def _picture(visit: "_Visit", page_url: str, head: "_Head") -> Picture | None:
     address = head.first("og:image:secure_url", "og:image", "og:image:url", "twitter:image")
     _, answer = visit.get(address, page=page_url) if address else ("", None)
-    if answer is None or _content_type(answer) not in IMAGE_TYPES or not 0 < len(answer.body) <= LARGEST:
+    if answer is None or _content_type(answer) not in IMAGE_TYPES or not 0 < len(answer.body) <= LARGEST_PICTURE:
         return None
     return Picture(mime_type=_content_type(answer), content=answer.body)
 
@@ -82,7 +83,7 @@ class _Visit:
         if left <= 0 or not url.lower().startswith(("https://", "http://")):
             return None
         try:
-            return self._session.request("GET", url, timeout=left, max_bytes=LARGEST)
+            return self._session.request("GET", url, timeout=left, max_bytes=LARGEST_PAGE)
         except PlatformError:
             return None
 

@@ -1,5 +1,7 @@
 """Cards for links, from pages as they are found on the web."""
 
+from typing import Any
+
 import pytest
 
 from accounts.platforms import linkcard
@@ -73,6 +75,23 @@ def test_the_part_of_a_page_that_a_link_names_is_not_asked_for() -> None:
     )
 
     assert (found.title, found.picture) == ("Rye", Picture(mime_type="image/png", content=b"picture"))
+
+
+class StrictSession(FakeSession):
+    """Gives no more of an answer than is asked for."""
+
+    def request(self, *args: Any, max_bytes: int = 1_000_000, **request: Any) -> Answer:
+        answer = super().request(*args, max_bytes=max_bytes, **request)
+        if len(answer.body) > max_bytes:
+            raise LOST
+        return answer
+
+
+@pytest.mark.parametrize(("size", "title"), [(2_000_000, "Rye"), (6_000_000, "")])
+def test_of_a_large_page_the_beginning_is_read(size: int, title: str) -> None:
+    session = StrictSession(Call("GET", URL, {}, html("<title>Rye</title>" + "<p>Bread" * (size // 8))))
+
+    assert fetch_link_card(session, URL) == LinkCard(title=title)
 
 
 def test_a_circle_of_redirects_ends() -> None:
