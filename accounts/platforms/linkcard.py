@@ -15,7 +15,8 @@ LARGEST_PICTURE = 1_000_000
 MOST_HOPS = 4
 REDIRECTS = {301, 302, 303, 307, 308}
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp")
-LONGEST_TITLE = 300
+LONGEST_TITLE = 200
+"""Networks take 400 characters, and some count two for one."""
 LONGEST_DESCRIPTION = 1000
 
 

@@ -34,6 +34,7 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.linkedin import COMMUNITY_SCOPES, SELF_SERVE_SCOPES, LinkedIn, littletext
 from accounts.platforms.linkedin.api import NotTaken, UploadOver
+from accounts.platforms.text import length
 from tests.networks.platform_case import (
     LOST,
     NOW,
@@ -484,6 +485,15 @@ class TestLinkedIn(LookCase, OAuth2Case):
         handles = self.connector.prepare(FakeSession(READ_PAGE, webp), self.operation(content), no_save)
 
         assert handles["uploads"]["card"]["given"] == ARTICLE | {"title": "Ours"}
+
+    def test_a_cards_title_is_as_short_as_linkedin_counts_it(self) -> None:
+        page = "<title>" + "\U0001d401" * 300
+        read = replace(READ_PAGE, gets=make_answer(200, body=page.encode(), Content_Type="text/html"))
+        operation = self.operation(Content(text="", link="https://example.com/rye"))
+
+        handles = self.connector.prepare(FakeSession(read), operation, no_save)
+
+        assert length(handles["uploads"]["card"]["given"]["title"], "utf16_units") == 400
 
     @pytest.mark.parametrize("mime_type", ["image/jpeg", "image/png"])
     def test_a_cards_picture_is_the_articles_thumbnail(self, mime_type: str) -> None:
