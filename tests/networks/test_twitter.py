@@ -377,6 +377,15 @@ class TestTwitter(LookCase, OAuth2Case):
     def test_a_chunk_is_no_larger_than_x_takes(self) -> None:
         assert CHUNK <= 5_000_000
 
+    @pytest.mark.parametrize("subscription", ["None", "Premium"])
+    def test_a_video_that_does_not_fit_into_the_chunks_is_too_large(self, subscription: str) -> None:
+        def rules(size: int) -> list[str]:
+            issues = self.validate(Content(text="", media=(make_video(size=size),)), subscription_type=subscription)
+            return [each.rule for each in issues]
+
+        assert rules(1000 * CHUNK) == []
+        assert rules(1000 * CHUNK + 1) == ["video_too_large"]
+
     def test_only_tokens_that_exist_are_revoked(self) -> None:
         session = FakeSession(self.revoke_calls[1])
 

@@ -25,7 +25,8 @@ from ouipost.phrases import Phrase
 LIVES = timedelta(hours=20)
 """X keeps an upload for 24 hours."""
 CHUNK = 4 * 1024 * 1024
-"""At most 5 MB, in at most 1,000 chunks."""
+MOST_CHUNKS = 1000
+"""Chunks have at most 5 MB. Of another size, an upload that is under way would not go on where it stopped."""
 USUAL_WAIT, LONGEST_WAIT = 5, 60
 TAKES_ALT_TEXT = {"image"}
 """Whether X takes an alt text for videos is not documented."""

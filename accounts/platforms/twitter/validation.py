@@ -7,7 +7,7 @@ from typing import Any
 from accounts.platforms import rules
 from accounts.platforms.base import Content, Issue, Limits, Media, Option
 from accounts.platforms.text import comparable, find_cashtags, find_names
-from accounts.platforms.twitter.media import is_chunked
+from accounts.platforms.twitter.media import CHUNK, MOST_CHUNKS, is_chunked
 from ouipost.phrases import Phrase
 
 PAYING = {"Premium", "PremiumPlus"}
@@ -41,7 +41,7 @@ LIMITS = Limits(
     max_alt_text_characters=1000,
     video_mime_types=("video/mp4", "video/quicktime"),
     max_videos=1,
-    max_video_bytes=8_000_000_000,
+    max_video_bytes=MOST_CHUNKS * CHUNK,
     min_video_duration_seconds=0.5,
     max_video_duration_seconds=1200,
     min_video_ratio=1 / 3,
@@ -55,7 +55,6 @@ LIMITS = Limits(
 PREMIUM_LIMITS = replace(
     LIMITS,
     max_characters=PREMIUM_CHARACTERS,
-    max_video_bytes=16_000_000_000,
     max_video_duration_seconds=7500,
     options=_options(PREMIUM_CHARACTERS),
 )
