@@ -88,7 +88,8 @@ def _image(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
 
 def most_image_bytes(media: Media, limits: Limits) -> int | None:
     """Return how heavy this image may be."""
-    return (limits.max_animated_image_bytes if media.animated else None) or limits.max_image_bytes
+    is_gif = media.animated and media.mime_type == "image/gif"
+    return (limits.max_animated_image_bytes if is_gif else None) or limits.max_image_bytes
 
 
 def _alt_text(media: Media, field: str, limits: Limits) -> Iterator[Issue]:

@@ -72,7 +72,7 @@ class Limits:
     """Pixels. Larger images are made smaller."""
     max_image_short_side: int | None = None
     max_animated_image_bytes: int | None = None
-    """Where moving images may be heavier than still ones."""
+    """Where GIFs that move may be heavier than other images."""
     animated_image_alone: bool = False
     alt_text_for: tuple[str, ...] = ("image",)
     """The types of files whose alt text is sent."""

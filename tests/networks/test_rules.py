@@ -198,8 +198,9 @@ def test_files_are_counted_in_all() -> None:
 
 
 def test_an_image_that_moves_may_have_to_be_alone_and_may_weigh_more() -> None:
-    limits = replace(LIMITS, animated_image_alone=True, max_animated_image_bytes=200)
-    moving = make_image(size=200, frames=2)
+    limits = replace(LIMITS, image_mime_types=("image/jpeg", "image/gif"), animated_image_alone=True)
+    limits = replace(limits, max_animated_image_bytes=200)
+    moving = make_image(size=200, frames=2, mime_type="image/gif")
 
     assert broken(Content(text="", media=(moving,)), limits) == []
     assert broken(Content(text="", media=(replace(moving, size=201),)), limits) == ["image_too_large"]

@@ -716,6 +716,15 @@ class TestTwitter(LookCase, OAuth2Case):
 
         session.assert_done()
 
+    @pytest.mark.parametrize("mime_type", ["image/webp", "image/png"])
+    def test_another_image_that_moves_weighs_no_more_than_a_still_one(self, mime_type: str) -> None:
+        def rules(size: int) -> list[str]:
+            moving = make_image(mime_type=mime_type, frames=2, size=size)
+            return [each.rule for each in self.validate(Content(text="", media=(moving,)))]
+
+        assert rules(5_000_000) == []
+        assert rules(5_000_001) == ["image_too_large"]
+
     def test_a_gif_has_limits_of_its_own(self) -> None:
         def rules(**values: Any) -> list[str]:
             gif = make_image(mime_type="image/gif", frames=2, **values)
