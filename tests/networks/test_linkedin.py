@@ -836,7 +836,6 @@ class TestLinkedIn(LookCase, OAuth2Case):
             (Content(text="a", media=(make_document(filename=""),)), "title_required"),
             (Content(text="a", media=(make_document(), make_image())), "kinds_mixed"),
             (Content(text="a", options={"post_type": "document"}), "media_required"),
-            (Content(text="a", options={"post_type": "story"}), "post_type_unsupported"),
             (Content(text="a", options={"visibility": "CONNECTIONS"}), "option_invalid"),
             (Content(text="a", options={"visibility": "FRIENDS"}), "option_invalid"),
             (Content(text="a", options={"first_comment": "a" * 1251}), "option_too_long"),

@@ -77,7 +77,6 @@ class TestValidation:
             (film(inbox=True), "option_unknown"),
             (film(first_comment="First!"), "option_unknown"),
             (film(thread=["More"]), "option_unknown"),
-            (film(post_type="story"), "post_type_unsupported"),
             (film(photo_cover_index=0), "option_not_for_this_kind"),
             (film(auto_add_music=True), "option_not_for_this_kind"),
             (photos(disable_duet=True), "option_not_for_this_kind"),

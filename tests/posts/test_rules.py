@@ -3,10 +3,12 @@
 import pytest
 from pytest_django import Settings
 
+from accounts import registry
 from accounts.models import SocialAccount
+from accounts.platforms.base import Content
 from posts.content import compose
 from posts.models import Post
-from posts.rules import PostNotPublishable, check, find_issues
+from posts.rules import PostNotPublishable, check, find_issues, issues_of
 from tests.factories import make_account, make_workspace
 from tests.networks.platform_case import make_image
 from tests.posts.fakes import ScriptedNetwork
@@ -52,6 +54,15 @@ def test_every_issue_of_every_account_is_told_at_once(workspace: Workspace, netw
         "fix": issues[0]["fix"],
     }
     assert (refused.value.code, refused.value.status) == ("POST_NOT_PUBLISHABLE", 422)
+
+
+@pytest.mark.parametrize("network_id", registry.IDS)
+def test_a_type_that_a_network_does_not_have_is_told_once(network_id: str) -> None:
+    account = SocialAccount(platform=network_id, workspace=Workspace())
+
+    issues = issues_of(account, Content(text="Bread", options={"post_type": "poster"}))
+
+    assert [issue["rule"] for issue in issues].count("post_type_unsupported") == 1
 
 
 def test_what_is_checked_is_the_very_text_that_would_be_sent(workspace: Workspace, network: ScriptedNetwork) -> None:

@@ -137,7 +137,6 @@ class LinkedIn(OAuth2Connector):
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
         counted = replace(content, text=littletext.shown(content.text))
         return [
-            *rules.check_type(content, self.post_types),
             *rules.check(counted, self.limits_of(content.post_type), account),
             *validation.of_files(content),
             *validation.of_account(content, account, product=self._product(account)),

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from accounts.platforms import rules
 from accounts.platforms.base import (
     Account,
     AccountNumbers,
@@ -112,8 +111,7 @@ class TikTok(TikTokApi):
         return validation.limits_for(content, self.limits)
 
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        types = rules.check_type(content, self.post_types)
-        return [*types, *validation.check(content, self.limits_for(content, account), account)]
+        return validation.check(content, self.limits_for(content, account), account)
 
     def recovery_of(self, operation: Operation) -> Recovery:
         """A video has its handle before its last byte; photos get theirs from the call, and are listed if public."""
