@@ -27,7 +27,12 @@ class Picture:
     mime: str
     width: int
     height: int
-    animated: bool
+    frames: int
+
+    @property
+    def animated(self) -> bool:
+        """Return whether it moves."""
+        return self.frames > 1
 
 
 def look_at(content: bytes) -> Picture:
@@ -41,7 +46,7 @@ def look_at(content: bytes) -> Picture:
                 mime="image/jpeg" if image.format == "MPO" else Image.MIME[image.format or ""],
                 width=image.width,
                 height=image.height,
-                animated=getattr(image, "is_animated", False),
+                frames=getattr(image, "n_frames", 1),
             )
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise NotAnImage from error

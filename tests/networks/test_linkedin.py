@@ -833,6 +833,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
         ("content", "rule"),
         [
             (Content(text="a", media=(make_image(width=6100, height=6000),)), "image_too_many_pixels"),
+            (Content(text="a", media=(make_image(mime_type="image/gif", frames=251),)), "gif_frames_too_large"),
             (Content(text="a", media=(make_document(filename=""),)), "title_required"),
             (Content(text="a", media=(make_document(), make_image())), "kinds_mixed"),
             (Content(text="a", options={"post_type": "document"}), "media_required"),

@@ -93,6 +93,14 @@ def body(response: HttpResponse) -> Any:
     return response.json()  # type: ignore[attr-defined]
 
 
+def gif(frames: int = 3, width: int = 4, height: int = 4) -> bytes:
+    """Return an image that moves."""
+    buffer = io.BytesIO()
+    images = [Image.new("L", (width, height), index % 250) for index in range(frames)]
+    images[0].save(buffer, "GIF", save_all=True, append_images=images[1:])
+    return buffer.getvalue()
+
+
 def png(width: int = 8, height: int = 6, colour: str = "red", kind: str = "PNG") -> io.BytesIO:
     """Return an image file."""
     buffer = io.BytesIO()

@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from tests.simulator.clip import film
-from tests.simulator.conftest import CALLBACK, Net, body, png, returned, tags
+from tests.simulator.conftest import CALLBACK, Net, body, gif, png, returned, tags
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
 WEB, API = "www.linkedin.com", "api.linkedin.com"
@@ -466,9 +466,10 @@ def test_an_upload_address_ends(person: Member) -> None:
         lambda: b"no image",
         lambda: png(kind="WEBP").getvalue(),
         lambda: png(6100, 6000, kind="GIF").getvalue(),
+        lambda: gif(251),
         lambda: image() + b"\0" * 6_000_000,
     ],
-    ids=["none", "webp", "pixels", "bytes"],
+    ids=["none", "webp", "pixels", "frames", "bytes"],
 )
 def test_what_is_no_fit_image_fails_in_processing(person: Member, make: Callable[[], bytes]) -> None:
     urn = person.brought("image", make())

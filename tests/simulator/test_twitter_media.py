@@ -7,21 +7,13 @@ from unittest.mock import patch
 
 import pytest
 from django.http import HttpResponse
-from PIL import Image
 
 from tests.simulator.clip import film
-from tests.simulator.conftest import Net, User, X, body, png, tags, x_tokens
+from tests.simulator.conftest import Net, User, X, body, gif, png, tags, x_tokens
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
 Tweet = Callable[..., HttpResponse]
 UPLOAD = f"{X}/media/upload"
-
-
-def gif(frames: int = 3, width: int = 4, height: int = 4) -> bytes:
-    buffer = io.BytesIO()
-    images = [Image.new("L", (width, height), index % 250) for index in range(frames)]
-    images[0].save(buffer, "GIF", save_all=True, append_images=images[1:])
-    return buffer.getvalue()
 
 
 def initialize(net: Net, token: str, size: int, **values: Any) -> Any:

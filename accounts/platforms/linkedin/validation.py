@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from accounts.platforms.base import Content, Issue, Limits, Media, Option
+from accounts.platforms.limits import above
 from accounts.platforms.linkedin.people import COMMUNITY
 from accounts.platforms.linkedin.posts import title
 from ouipost.phrases import Phrase
@@ -11,6 +12,8 @@ from ouipost.phrases import Phrase
 MAY_POST_VIDEOS = {"ADMINISTRATOR", "DIRECT_SPONSORED_CONTENT_POSTER"}
 """As others report; LinkedIn does not say it."""
 PIXELS_BEYOND = 36_152_320
+MOST_GIF_FRAMES = 250
+IMAGE = Phrase("The image")
 DOCUMENT_TYPES = (
     "application/pdf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -48,6 +51,9 @@ def of_files(content: Content) -> Iterator[Issue]:
     for position, media in enumerate(content.media):
         if media.type == "image" and media.width * media.height >= PIXELS_BEYOND:
             yield _too_many_pixels(media, f"media.{position}")
+        if media.mime_type == "image/gif" and media.frames > MOST_GIF_FRAMES:
+            told = Phrase("{what} is {actual:g} {unit}", what=IMAGE, actual=media.frames, unit=Phrase("frames long"))
+            yield above("gif_frames_too_large", f"media.{position}", told, MOST_GIF_FRAMES, media.frames)
     if any(each.type == "document" for each in content.media) and not title(content).strip():
         yield Issue(
             rule="title_required",

@@ -31,7 +31,7 @@ LIFETIME = timedelta(days=30)
 """Neither is documented: how long an address takes a file, and how long a file waits for its post."""
 PART_BYTES = 4_194_304
 IMAGE_FORMATS = ("JPEG", "MPO", "PNG", "GIF")
-PIXELS_BEYOND = 36_152_320
+PIXELS_BEYOND, MAX_GIF_FRAMES = 36_152_320, 250
 MAX_IMAGE_BYTES = 5 * 1024 * 1024
 MAX_VIDEO_BYTES = 500 * 1024 * 1024
 MAX_DOCUMENT_BYTES = 100 * 1024 * 1024
@@ -147,6 +147,7 @@ def look_at_image(content: bytes) -> tuple[media.Picture | None, str]:
     wrong = {
         "The file is no JPG, PNG or GIF.": picture.format not in IMAGE_FORMATS,
         f"An image has at most {MAX_IMAGE_BYTES} bytes.": len(content) > MAX_IMAGE_BYTES,
+        f"A GIF has at most {MAX_GIF_FRAMES} frames.": picture.format == "GIF" and picture.frames > MAX_GIF_FRAMES,
         f"An image has fewer than {PIXELS_BEYOND} pixels.": picture.width * picture.height >= PIXELS_BEYOND,
     }
     return picture, first_of(wrong)

@@ -2,13 +2,11 @@
 
 import base64
 import binascii
-import io
 import math
 from datetime import timedelta
 from typing import Any
 
 from django.http import HttpResponse, JsonResponse
-from PIL import Image
 
 from ouipost.simulator import clips, media, publishing
 from ouipost.simulator.call import Call
@@ -182,16 +180,14 @@ def look_at_gif(content: bytes) -> tuple[media.Picture | None, str]:
     """Return the facts of a GIF, and what is wrong with it."""
     try:
         picture = media.look_at(content)
-        with Image.open(io.BytesIO(content)) as image:
-            frames = getattr(image, "n_frames", 1)
     except media.NotAnImage:
         return None, "The file is no GIF."
     too_large = picture.width > MAX_GIF_WIDTH or picture.height > MAX_GIF_HEIGHT
-    pixels = frames * picture.width * picture.height
+    pixels = picture.frames * picture.width * picture.height
     wrong = {
         "The file is no GIF.": picture.format != "GIF",
         f"A GIF has at most {MAX_GIF_WIDTH}x{MAX_GIF_HEIGHT} pixels.": too_large,
-        f"A GIF has at most {MAX_GIF_FRAMES} frames.": frames > MAX_GIF_FRAMES,
+        f"A GIF has at most {MAX_GIF_FRAMES} frames.": picture.frames > MAX_GIF_FRAMES,
         f"A GIF has at most {MAX_GIF_PIXELS} pixels in all frames.": pixels > MAX_GIF_PIXELS,
     }
     return picture, next((words for words, is_wrong in wrong.items() if is_wrong), "")
