@@ -36,6 +36,8 @@ from workspaces.models import Workspace
 
 EXPIRES_IN = 600
 NAME_LENGTH = 255
+DENIALS = ("access_denied", "user_denied", "user_cancelled_login", "user_cancelled_authorize")
+"""What networks call it when a person says no; anything else is between them and this installation."""
 
 
 class OAuthStateInvalid(DomainError):
@@ -188,9 +190,11 @@ def complete(
 
 
 def refuse(workspace: Workspace, *, state: str, error: str, key_id: str, actor: Actor, now: datetime) -> None:
-    """Use up the state of a sign-in that the person refused; always raises OAuthExchangeFailed."""
+    """Use up the state of a sign-in that came back without a code; always raises OAuthExchangeFailed."""
     _take(workspace, state=state, key_id=key_id, actor=actor, now=now)
-    raise OAuthExchangeFailed(Phrase("The person did not grant access."), reason=error[:200])
+    is_denied = not error or error in DENIALS
+    message = Phrase("The person did not grant access.") if is_denied else OAuthExchangeFailed.message
+    raise OAuthExchangeFailed(message, reason=error[:200])
 
 
 def select(

@@ -29,7 +29,6 @@ from workspaces.models import ApiKey, User, Workspace
 BEGUN_HERE = "signing_in"
 """Where a session keeps the digests of the states that it began."""
 MOST_BEGUN = 20
-DENIALS = ("access_denied", "user_denied", "user_cancelled_login", "user_cancelled_authorize")
 PERMISSION = "accounts.manage"
 KEY_PERMISSION = "accounts.write"
 
@@ -184,7 +183,7 @@ def _reason(connection: Connection | None, error: DomainError) -> tuple[str, str
         case KeyMayNot():
             says = _("The API key that began it is over, or may not connect accounts any more.")
             return _("This sign-in cannot go on"), says
-        case connecting.OAuthExchangeFailed() if error.details.get("reason") in DENIALS:
+        case connecting.OAuthExchangeFailed() if error.details.get("reason") in connecting.DENIALS:
             return _("Nothing was connected"), _("Access was not allowed at %(network)s.") % {"network": network}
     reason, told = error.details.get("reason", ""), translated(error.message)
     return _("Nothing was connected"), f"{told} ({reason})" if reason else told

@@ -297,6 +297,27 @@ def test_what_the_network_refuses_is_told_and_uses_up_the_state(
         complete(workspace, state)
 
 
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        ("access_denied", "The person did not grant access."),
+        ("user_cancelled_authorize", "The person did not grant access."),
+        ("", "The person did not grant access."),
+        ("unauthorized_scope_error", "The network did not complete the sign-in."),
+        ("server_error", "The network did not complete the sign-in."),
+    ],
+)
+def test_the_person_is_blamed_only_for_saying_no(
+    workspace: Workspace, network: FakeNetwork, error: str, message: str
+) -> None:
+    state = start(workspace).state
+
+    with pytest.raises(OAuthExchangeFailed) as raised:
+        connecting.refuse(workspace, state=state, error=error, key_id="key_1", actor=ACTOR, now=NOW)
+
+    assert (raised.value.message, raised.value.details) == (message, {"reason": error})
+
+
 def test_a_refusal_by_the_person_uses_up_the_state(workspace: Workspace, network: FakeNetwork) -> None:
     state, told = start(workspace).state, "access_denied" + "x" * 500
 
