@@ -4,6 +4,7 @@ import base64
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from http import HTTPStatus
 from typing import Any, BinaryIO
 
@@ -99,6 +100,11 @@ class NetworkSession:
     def _count(self, outcome: str, began: float) -> None:
         if self.network:
             calls.note(self.network, kind=calls.REQUEST, outcome=outcome, seconds=time.monotonic() - began)
+
+    def to_others(self) -> "NetworkSession":
+        others = copy(self)
+        others.network = ""
+        return others
 
     def public_url(self, url: str) -> str:
         """Return where a person finds this page of the network: behind the gateway where there is one."""

@@ -133,6 +133,9 @@ class Session(Protocol):
         was lost.
         """
 
+    def to_others(self) -> "Session":
+        """Return this way out to whoever is not the network: how they answer says nothing of it."""
+
 
 class Save(Protocol):
     """Stores the handles of an operation durably."""

@@ -39,7 +39,7 @@ class LinkCard:
 
 def fetch_link_card(session: Session, url: str) -> LinkCard:
     """Read a page's card within eight seconds; returns as much of it as was to be had, and never raises."""
-    visit = _Visit(session, until=monotonic() + SECONDS_IN_ALL)
+    visit = _Visit(session.to_others(), until=monotonic() + SECONDS_IN_ALL)
     page_url, page = visit.get(url)
     if page is None or _content_type(page) != "text/html":
         return LinkCard()

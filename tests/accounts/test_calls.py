@@ -14,6 +14,7 @@ from accounts import calls, registry
 from accounts.calls import EVER, PUBLISH, PUBLISHED, REQUEST
 from accounts.models import CallCount
 from accounts.platforms.base import Unavailable, Unknown
+from accounts.platforms.linkcard import LinkCard, fetch_link_card
 from accounts.session import NetworkSession
 from ouipost import outbound
 from tests.accounts.test_session import make_session
@@ -67,6 +68,15 @@ def test_what_never_left_is_not_the_networks() -> None:
         session.request("GET", "https://10.0.0.1")
 
     assert counted() == {}
+
+
+def test_a_page_that_a_post_links_to_says_nothing_of_the_network() -> None:
+    session, _ = make_session(outbound.AnswerLost("internal"), network="bluesky")
+
+    assert fetch_link_card(session, "https://bread.example/rye") == LinkCard()
+
+    assert counted() == {}
+    assert session.network == "bluesky"
 
 
 def test_the_sandbox_is_counted_apart() -> None:

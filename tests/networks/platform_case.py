@@ -96,6 +96,9 @@ class FakeSession:
             raise call.gets
         return call.gets
 
+    def to_others(self) -> "FakeSession":
+        return self
+
     def assert_done(self) -> None:
         assert not self.calls, f"Not called: {self.calls}"
 

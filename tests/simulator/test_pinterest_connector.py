@@ -56,6 +56,9 @@ class Session:
             status=got.status_code, headers=requests.structures.CaseInsensitiveDict(got.items()), body=got.content
         )
 
+    def to_others(self) -> "Session":
+        return self
+
 
 @pytest.fixture
 def session(net: Net) -> Session:
