@@ -517,6 +517,20 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
         assert handles["uploads"]["card"]["given"] == ARTICLE
 
+    def test_a_link_goes_out_without_the_picture_that_linkedin_cannot_use(self) -> None:
+        article = ARTICLE | {"thumbnail": "urn:li:image:D1"}
+        content = Content(text="", link="https://example.com/rye")
+        handles = {"uploads": {"card": {"given": article, "at": NOW.isoformat()}}}
+        refused = make_answer(400, {"status": 400, "code": "MEDIA_ASSET_PROCESSING_FAILED", "message": "Bad image"})
+        session = FakeSession(
+            replace(create("", content={"article": article}), gets=refused), create("", content={"article": ARTICLE})
+        )
+
+        assert self.connector.commit(session, self.operation(content, handles=handles)) == POST
+
+        session.assert_done()
+        assert "thumbnail" in article
+
     def test_an_image_that_waited_for_a_day_is_brought_again(self) -> None:
         operation = self.prepared(self.publications["image"])
         session = FakeSession(*self.publications["image"].prepares)

@@ -20,6 +20,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
+from accounts.platforms.linkcard import LinkCard, Picture
 from accounts.platforms.linkedin import LinkedIn, littletext
 from ouipost.simulator import clock
 from ouipost.simulator.models import Fault
@@ -130,6 +131,15 @@ def test_a_file_that_linkedin_gives_up_is_rejected_and_nothing_is_seen(name: str
         desk().publish(KINDS[name])
 
     assert (caught.value.error_code, visible()) == ("MEDIA_REJECTED", [])
+
+
+def test_a_link_whose_picture_is_none_goes_out_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = LinkCard(title="Rye", picture=Picture(mime_type="image/png", content=b"no picture"))
+    monkeypatch.setattr("accounts.platforms.linkedin.media.fetch_link_card", lambda *_: card)
+
+    desk().publish(Content(text="Read", link="https://bread.example/rye"))
+
+    assert visible() == [("post", "Read", 0)]
 
 
 def test_an_image_that_is_not_ready_was_surely_not_posted() -> None:

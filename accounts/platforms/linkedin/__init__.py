@@ -34,7 +34,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.http import call_visible, decoded, dig_text
+from accounts.platforms.http import call_visible, decoded, dig, dig_text
 from accounts.platforms.linkedin import api as linkedin_api
 from accounts.platforms.linkedin import littletext, validation
 from accounts.platforms.linkedin import media as linkedin_media
@@ -155,13 +155,23 @@ class LinkedIn(OAuth2Connector):
         api = self._api(session, operation.account.access_token)
         if operation.reply is not None:
             return self._comment(session, api, operation)
-        answer = api.create("/rest/posts", linkedin_posts.body(operation))
+        answer = self._create(api, operation)
         if not answer.ok:
             return self._already_there(session, operation, answer)
         urn = answer.headers.get("x-restli-id") or answer.headers.get("x-linkedin-id")
         if not urn:
             raise Unknown(Phrase("LinkedIn took the post and gave no id."), status=answer.status)
         return linkedin_posts.published(urn)
+
+    def _create(self, api: Api, operation: Operation) -> Answer:
+        """Send the post; once more without the picture of its link where it was surely refused for that alone."""
+        body = linkedin_posts.body(operation)
+        answer = api.create("/rest/posts", body)
+        article = dig(body, "content", "article")
+        if dig_text(article, "thumbnail") and linkedin_api.is_about_a_bad_file(answer):
+            plain = {name: value for name, value in article.items() if name != "thumbnail"}
+            return api.create("/rest/posts", body | {"content": {"article": plain}})
+        return answer
 
     def _already_there(self, session: Session, operation: Operation, answer: Answer) -> Published:
         """Return our own post where a duplicate is refused that an earlier try made; raise any other refusal."""

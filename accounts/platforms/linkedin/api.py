@@ -184,6 +184,11 @@ def classify(answer: Answer) -> PlatformError:
     return _waiting(answer, problem, facts) or _refused(answer, problem, facts)
 
 
+def is_about_a_bad_file(answer: Answer) -> bool:
+    """Return whether this refuses a post for a file that LinkedIn could not work on."""
+    return not answer.ok and Problem.of(answer).has(FILE_IS_BAD)
+
+
 def _waiting(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError | None:
     if problem.has(VERSION_IS_OVER) or answer.status == 426:
         return NotTaken(who_acts=WhoActs.OPERATOR, **facts)
