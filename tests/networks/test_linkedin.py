@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -243,7 +244,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
         ),
         get("/rest/memberFollowersCount?q=me", {"elements": [{"memberFollowersCount": 40}]}),
         get(
-            "/rest/organizationAcls?q=roleAssignee&state=APPROVED",
+            "/rest/organizationAcls?q=roleAssignee&state=APPROVED&count=100",
             {
                 "elements": [
                     {"organization": PAGE, "roleAssignee": MEMBER, "role": "CONTENT_ADMIN", "state": "APPROVED"},
@@ -253,7 +254,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
             },
         ),
         get(
-            "/rest/organizationAcls?q=roleAssignee&state=APPROVED&start=2",
+            "/rest/organizationAcls?q=roleAssignee&state=APPROVED&count=100&start=2",
             {
                 "elements": [{"organization": PAGE, "role": "ADMINISTRATOR", "state": "APPROVED"}],
                 "paging": {"start": 2, "count": 2, "links": [], "total": 3},
@@ -459,13 +460,34 @@ class TestLinkedIn(LookCase, OAuth2Case):
     def test_an_organization_is_offered_to_who_may_post_for_it(self, role: str, is_offered: bool) -> None:
         acl = {"organization": PAGE, "roleAssignee": MEMBER, "role": role, "state": "APPROVED"}
         me, followers, *_ = self.candidate_calls
-        held = get("/rest/organizationAcls?q=roleAssignee&state=APPROVED", {"elements": [acl]})
+        held = get("/rest/organizationAcls?q=roleAssignee&state=APPROVED&count=100", {"elements": [acl]})
         session = FakeSession(me, followers, held, *(organization_calls() if is_offered else ()))
 
         _, *organizations = self.connector.candidates(session, GIVEN)
 
         assert [each.remote_id for each in organizations] == [PAGE] * is_offered
         session.assert_done()
+
+    def test_who_has_roles_at_many_organizations_can_sign_in(self) -> None:
+        others = [{"organization": f"urn:li:organization:{number}", "role": "ANALYST"} for number in range(100, 219)]
+        roles = [*others, {"organization": PAGE, "role": "ADMINISTRATOR"}]
+
+        class Session(FakeSession):
+            """Gives the roles in pages of as many as are asked for, 10 where nobody asks."""
+
+            def request(self, method: str, url: str, **sent: Any) -> Answer:
+                if "organizationAcls" not in url:
+                    return super().request(method, url, **sent)
+                asked = {"start": "0", "count": "10"} | dict(parse_qsl(urlsplit(url).query))
+                start, count = int(asked["start"]), int(asked["count"])
+                page = {"start": start, "count": count, "total": len(roles)}
+                return make_answer(200, {"elements": roles[start : start + count], "paging": page})
+
+        me, followers, *_ = self.candidate_calls
+
+        member, page = self.connector.candidates(Session(me, followers, *organization_calls()), GIVEN)
+
+        assert (member.remote_id, page.remote_id) == (MEMBER, PAGE)
 
     def test_a_link_without_a_card_goes_by_its_address(self) -> None:
         operation = self.operation(Content(text="", link="https://example.com/rye"))

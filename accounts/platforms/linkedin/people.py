@@ -55,7 +55,7 @@ def _member(api: Api) -> tuple[str, Profile]:
 def _organizations(api: Api, tokens: Tokens, metadata: Mapping[str, Any]) -> Iterator[Candidate]:
     """Give the organizations that this person may post for."""
     roles: dict[str, list[str]] = {}
-    for each in api.elements("/rest/organizationAcls?q=roleAssignee&state=APPROVED"):
+    for each in api.elements("/rest/organizationAcls?q=roleAssignee&state=APPROVED&count=100"):
         roles.setdefault(dig_text(each, "organization"), []).append(dig_text(each, "role"))
     for urn, held in roles.items():
         if is_organization(urn) and not MAY_POST.isdisjoint(held):
