@@ -54,6 +54,15 @@ def test_any_handle_logs_in_and_always_has_the_same_did(net: Net) -> None:
     assert bluesky_login(net, first["did"]).status_code == 200
 
 
+def test_an_account_is_opened_by_its_email_address_too(net: Net) -> None:
+    by_handle = body(bluesky_login(net, "carol.example.com"))
+
+    by_email = body(bluesky_login(net, by_handle["email"]))
+
+    assert (by_email["did"], by_email["handle"]) == (by_handle["did"], "carol.example.com")
+    assert error(bluesky_login(net, "@carol.example.com")) == (401, "AuthenticationRequired")
+
+
 def test_the_session_names_the_server_to_use_next(net: Net) -> None:
     entry = body(bluesky_login(net))["didDoc"]["service"][0]
     own = net.json(

@@ -18,6 +18,7 @@ from ouipost.simulator.networks.bluesky.access import (
     error,
     identify,
     invalid,
+    login_of,
     revoke,
     session,
     spend,
@@ -43,17 +44,18 @@ def admit(call: Call, route: Route) -> None:
 
 
 def create_session(call: Call) -> HttpResponse:
-    """Log in with a handle and an app password; whoever it is exists."""
+    """Log in with a handle, DID or e-mail address and an app password; whoever it is exists."""
     if not isinstance(call.json, dict):
         raise invalid("Input must be an object with identifier and password")
     for name in ("identifier", "password"):
         if not isinstance(call.json.get(name), str):
             raise invalid(f'Input must have the property "{name}"')
-    did = did_of(call.json["identifier"])
-    spend(call, f"login:{did or call.json['identifier'][:100]}", *LOGINS)
+    login = login_of(call.json["identifier"])
+    did = did_of(login)
+    spend(call, f"login:{did or login[:100]}", *LOGINS)
     if did is None or not APP_PASSWORD.fullmatch(call.json["password"]):
         raise error(401, "AuthenticationRequired", "Invalid identifier or password")
-    account = known(did, call.json["identifier"].lower())
+    account = known(did, login)
     password = tokens.digest(call.json["password"])
     if password in account.data.get("deleted_passwords", []):
         raise error(401, "AuthenticationRequired", "Invalid identifier or password")
@@ -98,7 +100,7 @@ def described(call: Call, account: Account) -> dict[str, Any]:
             "service": [endpoint],
         },
         "handle": account.username,
-        "email": f"{account.external_id[-8:]}@example.com",
+        "email": account.username.replace(".", "@", 1),
         "emailConfirmed": True,
         "active": True,
     }

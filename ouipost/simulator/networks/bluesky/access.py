@@ -30,8 +30,13 @@ def identify(call: Call) -> str:
     if call.token is not None:
         return call.token.account
     if call.path.endswith("createSession"):
-        return did_of(call.text("identifier")) or ""
+        return did_of(login_of(call.text("identifier"))) or ""
     return ""
+
+
+def login_of(identifier: str) -> str:
+    """Return the handle or DID of who logs in: carol@example.com has the handle carol.example.com."""
+    return identifier.lower().replace("@", ".")
 
 
 def did_of(actor: str) -> str | None:
