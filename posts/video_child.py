@@ -100,30 +100,35 @@ def _address_space() -> int:
 def renew(job: Job) -> dict[str, Any]:
     """Write the first picture and the first sound track into a new container, and return what they are."""
     with av.open(job.source, format=DEMUXERS[job.mime_type], options=OPTIONS) as source:
-        facts = look_at(source)
-        save_thumbnail(source, job.thumbnail)
-    with av.open(job.source, format=DEMUXERS[job.mime_type], options=OPTIONS) as source:
+        check(source)
         copy(source, job)
+    with av.open(job.target, format=DEMUXERS[job.mime_type], options=OPTIONS) as made:
+        facts = look_at(made)
+        save_thumbnail(made, job.thumbnail)
     return facts
 
 
-def look_at(source: Any) -> dict[str, Any]:
-    """Return the facts of the first picture and sound tracks; raises Refused where there is no picture that we know."""
-    stream = picture_of(source)
-    codec = codec_of(stream)
+def check(source: Any) -> None:
+    """Raise Refused where there is no picture, or a picture or sound that we do not know."""
+    codec = codec_of(picture_of(source))
     sound = codec_of(source.streams.audio[0]) if source.streams.audio else ""
     if codec not in VIDEO_CODECS or (sound and sound not in AUDIO_CODECS):
         told = f"{codec} with {sound}" if sound else codec
         raise Refused("codec", f"Videos in {told} are not taken. Export it as H.264 with AAC.")
-    if source.duration is None or source.duration <= 0:
+
+
+def look_at(made: Any) -> dict[str, Any]:
+    """Return the facts of what was copied: what is recorded live does not say itself how long it is."""
+    stream = picture_of(made)
+    if made.duration is None or made.duration <= 0:
         raise Refused("damaged", DAMAGED)
     return {
-        "seconds": round(source.duration / av.time_base, 3),
+        "seconds": round(made.duration / av.time_base, 3),
         "fps": round(float(stream.average_rate or stream.guessed_rate or 0), 3),
-        "bit_rate": int(source.bit_rate or 0),
-        "video_codec": codec,
-        "audio_codec": sound,
-        **sides(source, stream),
+        "bit_rate": int(made.bit_rate or 0),
+        "video_codec": codec_of(stream),
+        "audio_codec": codec_of(made.streams.audio[0]) if made.streams.audio else "",
+        **sides(made, stream),
     }
 
 

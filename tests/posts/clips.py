@@ -28,14 +28,17 @@ def clip(
     fps: int = 25,
     codec: str = "libx264",
     sound: bool = True,
+    tag: str = "",
     metadata: tuple[tuple[str, str], ...] = (),
+    options: tuple[tuple[str, str], ...] = (),
 ) -> bytes:
-    """Return a video of grey frames, with a silent sound track."""
+    """Return a video of grey frames, with a silent sound track; `options` are those of its container."""
     buffer = io.BytesIO()
-    options = {"movflags": "use_metadata_tags"} if metadata else {}
-    with _usual_priority(), av.open(buffer, "w", format=container, options=options) as target:
+    given = dict(options) | ({"movflags": "use_metadata_tags"} if metadata else {})
+    with _usual_priority(), av.open(buffer, "w", format=container, options=given) as target:
         target.metadata.update(dict(metadata))
         picture: Any = target.add_stream(codec, rate=fps)
+        picture.codec_context.codec_tag = tag or picture.codec_context.codec_tag
         picture.width, picture.height, picture.pix_fmt = *size, "yuv420p"
         track: Any = target.add_stream("libopus" if container == "webm" else "aac", rate=48_000) if sound else None
         target.mux([packet for frame in _frames(size, seconds * fps) for packet in picture.encode(frame)])

@@ -57,6 +57,15 @@ def test_what_is_kept_still_plays_and_has_a_frame_to_show() -> None:
             assert (thumbnail.format, thumbnail.size) == ("JPEG", (400, 300))
 
 
+def test_one_that_was_recorded_live_and_does_not_say_its_length_is_measured() -> None:
+    content = clip("webm", codec="libvpx-vp9", options=(("live", "1"),))
+    with av.open(io.BytesIO(content), "r") as recorded:
+        assert recorded.duration is None
+
+    with processed(content) as video:
+        assert (round(video.facts["seconds"], 1), video.facts["fps"]) == (2.0, 25.0)
+
+
 def test_where_and_by_whom_it_was_taken_is_left_out() -> None:
     content = clip(metadata=(("location", PLACE), ("artist", "Somebody"), ("com.apple.quicktime.model", "A phone")))
     assert PLACE.encode() in content
