@@ -31,6 +31,8 @@ DEMUXERS = {"video/mp4": "mov", "video/quicktime": "mov", "video/webm": "matrosk
 DECODERS = (*VIDEO_CODECS, *AUDIO_CODECS, "libdav1d", "libvpx", "libvpx-vp9", "mp3float")
 """All that may decode: FFmpeg looks into every track before we choose two, and has decoders for hundreds of formats."""
 OPTIONS = {"protocol_whitelist": "file", "codec_whitelist": ",".join(DECODERS), "max_streams": str(MAX_TRACKS)}
+MOST_MISSING = 1.0
+"""Seconds that a track may be shorter than its file says: recorders round, and leave out the last pictures."""
 DAMAGED = "The video is damaged or cut short. Export it again."
 
 
@@ -186,11 +188,31 @@ def copy(source: Any, job: Job) -> None:
         outputs = {track.index: target.add_stream_from_template(track, opaque=True) for track in tracks}
         for output in outputs.values():
             output.metadata.clear()
+        spans: dict[int, tuple[float, float]] = {}
         for packet in source.demux(tracks):
             if packet.dts is None:
                 continue
-            packet.stream = outputs[packet.stream.index]
+            index, (start, end) = packet.stream.index, span_of(packet)
+            first, last = spans.get(index, (start, end))
+            spans[index] = (min(first, start), max(last, end))
+            packet.stream = outputs[index]
             target.mux(packet)
+    check_lengths(source, tracks, spans)
+
+
+def span_of(packet: Any) -> tuple[float, float]:
+    """Return the seconds at which what is in the packet begins and ends."""
+    start = packet.dts if packet.pts is None else packet.pts
+    return float(start * packet.time_base), float((start + (packet.duration or 0)) * packet.time_base)
+
+
+def check_lengths(source: Any, tracks: list[Any], spans: dict[int, tuple[float, float]]) -> None:
+    """Raise Refused where there was less of a track than the file says, or of all where it says no more than that."""
+    told = [(track.duration * track.time_base, spans.get(track.index, (0, 0))) for track in tracks if track.duration]
+    if not told and source.duration:
+        told = [(source.duration / av.time_base, (0, max(end for _, end in spans.values())))]
+    if any(last - first < seconds - MOST_MISSING for seconds, (first, last) in told):
+        raise Refused("damaged", DAMAGED)
 
 
 if __name__ == "__main__":

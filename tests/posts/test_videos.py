@@ -129,6 +129,19 @@ def test_what_is_no_sound_video_is_refused_with_its_reason(content: bytes, reaso
     assert refused.value.details == {"field": "file", "reason": reason}
 
 
+@pytest.mark.parametrize("made", [{}, {"container": "webm", "codec": "libvpx-vp9"}], ids=["mp4", "webm"])
+def test_one_that_ends_before_its_index_says_was_cut_short(made: dict[str, Any]) -> None:
+    with processed(clip(seconds=6, **made)) as whole:
+        content = whole.path.read_bytes()  # its index comes first
+
+    with pytest.raises(InvalidMedia, match="cut short") as refused, processed(content[: len(content) // 2]):
+        pass
+
+    assert refused.value.details["reason"] == "damaged"
+    with processed(content) as again:
+        assert round(again.facts["seconds"], 1) == 6.0
+
+
 def test_sound_without_a_picture_is_no_video() -> None:
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as target:
