@@ -28,6 +28,8 @@ VIDEO_CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "prores")
 AUDIO_CODECS = ("aac", "mp3", "opus", "vorbis", "ac3", "eac3", "pcm_s16le", "alac", "flac")
 MUXERS = {"video/mp4": "mp4", "video/quicktime": "mov", "video/webm": "webm"}
 DEMUXERS = {"video/mp4": "mov", "video/quicktime": "mov", "video/webm": "matroska"}
+KEPT_TAGS = ("hvc1", "apco", "apcs", "apcn", "apch", "ap4h", "ap4x")
+"""Names of codecs that players go by: Apple's play no HEVC as hev1, and each kind of ProRes has its own."""
 DECODERS = (*VIDEO_CODECS, *AUDIO_CODECS, "libdav1d", "libvpx", "libvpx-vp9", "mp3float")
 """All that may decode: FFmpeg looks into every track before we choose two, and has decoders for hundreds of formats."""
 OPTIONS = {"protocol_whitelist": "file", "codec_whitelist": ",".join(DECODERS), "max_streams": str(MAX_TRACKS)}
@@ -186,8 +188,10 @@ def copy(source: Any, job: Job) -> None:
     with av.open(job.target, "w", format=muxer, options=options) as target:
         tracks = [picture_of(source), *source.streams.audio[:1]]
         outputs = {track.index: target.add_stream_from_template(track, opaque=True) for track in tracks}
-        for output in outputs.values():
-            output.metadata.clear()
+        for track in tracks:
+            outputs[track.index].metadata.clear()
+            if track.codec_context.codec_tag in KEPT_TAGS:
+                outputs[track.index].codec_context.codec_tag = track.codec_context.codec_tag
         spans: dict[int, tuple[float, float]] = {}
         for packet in source.demux(tracks):
             if packet.dts is None:

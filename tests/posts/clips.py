@@ -29,6 +29,7 @@ def clip(
     codec: str = "libx264",
     sound: bool = True,
     tag: str = "",
+    pixels: str = "yuv420p",
     metadata: tuple[tuple[str, str], ...] = (),
     options: tuple[tuple[str, str], ...] = (),
 ) -> bytes:
@@ -39,7 +40,7 @@ def clip(
         target.metadata.update(dict(metadata))
         picture: Any = target.add_stream(codec, rate=fps)
         picture.codec_context.codec_tag = tag or picture.codec_context.codec_tag
-        picture.width, picture.height, picture.pix_fmt = *size, "yuv420p"
+        picture.width, picture.height, picture.pix_fmt = *size, pixels
         track: Any = target.add_stream("libopus" if container == "webm" else "aac", rate=48_000) if sound else None
         target.mux([packet for frame in _frames(size, seconds * fps) for packet in picture.encode(frame)])
         target.mux(picture.encode())

@@ -66,6 +66,21 @@ def test_one_that_was_recorded_live_and_does_not_say_its_length_is_measured() ->
         assert (round(video.facts["seconds"], 1), video.facts["fps"]) == (2.0, 25.0)
 
 
+@pytest.mark.parametrize(
+    ("container", "codec", "tag", "pixels"),
+    [
+        ("mp4", "libx265", "hvc1", "yuv420p"),
+        ("mov", "libx265", "hvc1", "yuv420p"),
+        ("mov", "prores_aw", "apcn", "yuv422p10le"),
+    ],
+)
+def test_it_keeps_the_name_by_which_players_know_its_codec(container: str, codec: str, tag: str, pixels: str) -> None:
+    content = clip(container, codec=codec, tag=tag, pixels=pixels)
+
+    with processed(content) as video, av.open(str(video.path), "r") as kept:
+        assert kept.streams.video[0].codec_context.codec_tag == tag
+
+
 def test_where_and_by_whom_it_was_taken_is_left_out() -> None:
     content = clip(metadata=(("location", PLACE), ("artist", "Somebody"), ("com.apple.quicktime.model", "A phone")))
     assert PLACE.encode() in content
