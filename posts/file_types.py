@@ -15,7 +15,7 @@ IMAGES = {
 }
 VIDEO_TYPES = {
     "video/quicktime": re.compile(rb".{4}ftypqt  ", re.DOTALL),
-    "video/mp4": re.compile(rb".{4}ftyp(iso|mp4|avc|M4V|dash|mmp4|MSNV|f4v|3gp)", re.DOTALL),
+    "video/mp4": re.compile(rb".{4}ftyp(iso|mp4|avc|M4V|dash|mmp4|MSNV|XAVC|f4v|3gp)", re.DOTALL),
     "video/webm": re.compile(rb"\x1aE\xdf\xa3.{0,64}webm", re.DOTALL),
 }
 DOCUMENT_TYPES = {

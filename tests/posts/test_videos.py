@@ -57,6 +57,15 @@ def test_what_is_kept_still_plays_and_has_a_frame_to_show() -> None:
             assert (thumbnail.format, thumbnail.size) == ("JPEG", (400, 300))
 
 
+def test_an_mp4_that_its_camera_calls_otherwise_is_one_all_the_same() -> None:
+    content = clip()
+    sony = content[:8] + b"XAVC" + content[12:]
+
+    assert video_type(sony[:HEAD_BYTES]) == "video/mp4"
+    with processed(sony) as video:
+        assert video.facts["video_codec"] == "h264"
+
+
 def test_one_that_was_recorded_live_and_does_not_say_its_length_is_measured() -> None:
     content = clip("webm", codec="libvpx-vp9", options=(("live", "1"),))
     with av.open(io.BytesIO(content), "r") as recorded:
