@@ -213,8 +213,8 @@ def bare(image: Image.Image, format_name: str) -> Image.Image:
     """Return the picture in a mode that the format can hold, with nothing beside the pixels."""
     kept = KEPT_MODES.get(format_name, ("1", "L", "P", "RGB", "RGBA"))
     transparent = image.has_transparency_data
-    if image.mode.startswith("I;16"):
-        image = image.convert("L")
+    if image.mode == "I;16":  # converted as it is, all but the darkest greys would become white
+        image = image.point(lambda value: value / 256).convert("L")
     elif image.mode not in kept or (transparent and image.mode in ("1", "L", "RGB")):
         image = image.convert("RGBA" if transparent and format_name != "JPEG" else "RGB")
     image.info = {"transparency": image.info["transparency"]} if "transparency" in image.info else {}

@@ -113,6 +113,13 @@ def test_each_kind_of_png_keeps_its_look(mode: str, tmp_path: Path) -> None:
     assert found.convert("RGBA").getpixel((5, 5)) == (255, 255, 255, 255)
 
 
+@pytest.mark.parametrize(("deep", "grey"), [(0, 0), (300, 1), (32_768, 128), (65_535, 255)])
+def test_a_png_of_65_536_greys_keeps_them_as_well_as_256_can(deep: int, grey: int, tmp_path: Path) -> None:
+    content = pictures.encoded(Image.new("I;16", (60, 40), deep), "PNG")
+
+    assert renewed(tmp_path, content, "PNG").getpixel((5, 5)) == grey
+
+
 def test_a_colour_that_stands_for_transparency_stays_transparent(tmp_path: Path) -> None:
     content = pictures.picture("PNG", transparency=pictures.BLUE)
 
