@@ -171,7 +171,7 @@ def renew(job: Job) -> dict[str, Any]:
     else:
         image = bare(upright_in_srgb(image), job.format)
         thumbnail = save_thumbnail(image, job.thumbnail)
-        image.save(job.target, job.format, **STILL_OPTIONS.get(job.format, {}))
+        write(image, job.target, job.format, **STILL_OPTIONS.get(job.format, {}))
     return {"width": image.width, "height": image.height, "frames": frames, "thumbnail_format": thumbnail}
 
 
@@ -227,10 +227,17 @@ def save_thumbnail(image: Image.Image, path: str) -> str:
     small = scaled(_in_mode(image, "RGBA" if image.has_transparency_data else "RGB"), scale)
     small.info = {}
     if small.mode == "RGBA" and small.getchannel("A").getextrema() != (255, 255):
-        small.save(path, "PNG")
+        write(small, path, "PNG")
         return "PNG"
-    small.convert("RGB").save(path, "JPEG", quality=85)
+    write(small.convert("RGB"), path, "JPEG", quality=85)
     return "JPEG"
+
+
+def write(image: Image.Image, path: str, format_name: str, **options: Any) -> None:
+    """Write a still picture, whole or not at all: Pillow itself takes no notice where a full disk takes half of it."""
+    buffer = BytesIO()
+    image.save(buffer, format_name, **options)
+    Path(path).write_bytes(buffer.getbuffer())
 
 
 def scaled(image: Image.Image, scale: float) -> Image.Image:

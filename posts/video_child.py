@@ -10,6 +10,7 @@ import os
 import resource
 import sys
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,9 @@ def save_thumbnail(source: Any, path: str) -> None:
     if frame.rotation:
         image = image.rotate(frame.rotation, expand=True)
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    image.convert("RGB").save(path, "JPEG", quality=85)
+    buffer = BytesIO()  # from which a full disk takes all or says so; of Pillow it takes half, too
+    image.convert("RGB").save(buffer, "JPEG", quality=85)
+    Path(path).write_bytes(buffer.getbuffer())
 
 
 def copy(source: Any, job: Job) -> None:

@@ -120,6 +120,25 @@ def test_a_png_of_65_536_greys_keeps_them_as_well_as_256_can(deep: int, grey: in
     assert renewed(tmp_path, content, "PNG").getpixel((5, 5)) == grey
 
 
+HALF = """
+import resource, sys
+from PIL import Image
+from posts import imaging_child
+picture = Image.effect_noise((300, 200), 100)
+room = len(imaging_child.jpeg(picture, 90)) - 1
+resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+imaging_child.write(picture, sys.argv[1], "JPEG", quality=90)
+"""
+
+
+def test_a_picture_that_was_written_but_for_its_last_byte_was_not_written(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HALF, str(tmp_path / "picture")]
+
+    done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603 - our own code
+
+    assert "File too large" in done.stderr
+
+
 def test_a_colour_that_stands_for_transparency_stays_transparent(tmp_path: Path) -> None:
     content = pictures.picture("PNG", transparency=pictures.BLUE)
 
