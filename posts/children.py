@@ -1,5 +1,6 @@
 """Jobs that meet strangers' bytes, done in processes of their own that know nothing and may do little."""
 
+import errno
 import json
 import logging
 import os
@@ -10,24 +11,29 @@ from pathlib import Path
 from typing import Any
 
 from posts.intake import InvalidMedia
+from posts.storage import StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
 ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
 """All that a child sees of our environment, which holds secrets."""
 
+FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
+"""What a child says where the disk takes no more."""
+
 slots = threading.BoundedSemaphore(2)
 """A large picture takes up to a gigabyte while it is decoded; more at once would not be faster, only larger."""
 
 
 class ChildBroken(RuntimeError):
-    """The child process failed for a reason of its own, such as a full disk: the file is not to blame."""
+    """The child process failed for a reason of its own: the file is not to blame."""
 
 
 def run(script: Path, *, seconds: float, too_costly: str, **job: Any) -> dict[str, Any]:
     """Have a child do a job given as JSON and return its answer.
 
-    Raises InvalidMedia when it refuses the file, breaks down over it, or takes more than it may.
+    Raises InvalidMedia when it refuses the file, breaks down over it, or takes more than it may, StorageUnavailable
+    where the disk takes no more.
     """
     command = [sys.executable, "-P", str(script), json.dumps(job, default=str)]
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
@@ -46,8 +52,14 @@ def run(script: Path, *, seconds: float, too_costly: str, **job: Any) -> dict[st
         logger.warning("A process that looked into a file was ended by signal %s", -done.returncode)
         raise InvalidMedia(too_costly, reason="too_costly")
     if done.returncode:
-        raise ChildBroken(done.stderr.decode(errors="replace"))
+        raise _broken(done.stderr.decode(errors="replace"))
     return _accepted(json.loads(done.stdout))
+
+
+def _broken(told: str) -> Exception:
+    if any(word in told for word in FULL):
+        return StorageUnavailable(reason=told.strip().rpartition("\n")[2])
+    return ChildBroken(told)
 
 
 def _accepted(answer: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """A post once more, as a draft of its own: the same words, the same accounts, copies of its files."""
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -11,7 +10,7 @@ from django.db import transaction
 
 from ouipost.events.journal import Actor
 from ouipost.phrases import Phrase
-from posts import destinations, files, services, storage
+from posts import destinations, files, services, storage, temporary
 from posts.intake import InvalidMedia, Processed
 from posts.models import Media, Post
 
@@ -57,8 +56,8 @@ def _unknown_overrides(post: Post) -> set[str]:
 @contextmanager
 def _copied(media: Media) -> Iterator[files.Stored]:
     """Copy the bytes of a file under a new name; they are removed again unless a row has come to know them."""
-    with tempfile.TemporaryDirectory() as folder:
-        path, thumbnail = Path(folder) / "file", Path(folder) / "thumbnail"
+    with temporary.folder() as folder:
+        path, thumbnail = folder / "file", folder / "thumbnail"
         _fetch(media.stored_name, path)
         if media.thumbnail_name:
             _fetch(media.thumbnail_name, thumbnail)
@@ -82,7 +81,7 @@ def _copied(media: Media) -> Iterator[files.Stored]:
 
 def _fetch(name: str, path: Path) -> None:
     try:
-        with storage.open_stored(name) as source, path.open("wb") as target:
+        with storage.answering(), storage.open_stored(name) as source, path.open("wb") as target:
             shutil.copyfileobj(source, target)
     except FileNotFoundError as error:
         raise InvalidMedia(Phrase("A file of the post is not in the storage any more."), reason="gone") from error

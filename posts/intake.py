@@ -1,6 +1,5 @@
 """An upload on its way in: its bytes copied aside under a limit, its name cleaned, and what comes of it."""
 
-import tempfile
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ouipost.errors import DomainError
+from posts import temporary
+from posts.storage import answering
 
 CHUNK_BYTES = 64 * 1024
 MAX_NAME_BYTES = 255
@@ -61,9 +62,12 @@ class Processed:
 
 @contextmanager
 def spooled(upload: Readable | Path, most: int) -> Iterator[Path]:
-    """Copy an upload into a folder that lives as long as the block and give its path; raises FileTooLarge."""
-    with tempfile.TemporaryDirectory(prefix="ouipost-media-") as folder:
-        source = Path(folder) / "source"
+    """Copy an upload into a folder that lives as long as the block and give its path.
+
+    Raises FileTooLarge, and StorageUnavailable where the disk takes no more.
+    """
+    with temporary.folder() as folder:
+        source = folder / "source"
         if isinstance(upload, Path):
             with upload.open("rb") as file:
                 _copy(file, source, most)
@@ -75,7 +79,7 @@ def spooled(upload: Readable | Path, most: int) -> Iterator[Path]:
 def _copy(upload: Readable, target: Path, most: int) -> None:
     upload.seek(0)
     copied = 0
-    with target.open("wb") as file:
+    with answering(), target.open("wb") as file:
         while chunk := upload.read(CHUNK_BYTES):
             copied += len(chunk)
             if copied > most:

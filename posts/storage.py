@@ -143,7 +143,7 @@ def rendition_name(digest: str, mime_type: str) -> str:
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
+def answering() -> Iterator[None]:
     """Turn what a disk fails with into StorageUnavailable; that a file is not there is no failure."""
     try:
         yield
@@ -162,13 +162,13 @@ def _store() -> Store:
     return cast("Store", default_storage)
 
 
-@_answering()
+@answering()
 def exists(name: str) -> bool:
     """Whether this file is in the storage; raises StorageUnavailable."""
     return default_storage.exists(name)
 
 
-@_answering()
+@answering()
 def store_bytes(content: BinaryIO, name: str) -> None:
     """Keep this file under this name; where another was faster, its copy stays. Raises StorageUnavailable."""
     saved = default_storage.save(name, File(content))
@@ -188,14 +188,14 @@ def store(path: Path, name: str) -> None:
 
     Raises StorageUnavailable, and FileExistsError where the name is taken.
     """
-    with _answering(), path.open("rb") as source:
+    with answering(), path.open("rb") as source:
         saved = default_storage.save(name, File(source))
     if saved != name:
         remove(saved)
         raise FileExistsError(f"{name} is in the storage already.")
 
 
-@_answering()
+@answering()
 def open_stored(name: str) -> File[Any]:
     """Open a stored file for reading; raises StorageUnavailable, and FileNotFoundError where there is none.
 
@@ -215,7 +215,7 @@ def remove(*names: str) -> None:
             logger.warning("Stored file %s could not be removed", name, exc_info=True)
 
 
-@_answering()
+@answering()
 def try_out(content: bytes) -> None:
     """Write, read and remove a file with this in it; raises StorageUnavailable."""
     with _trial(content) as name, default_storage.open(name) as file:
@@ -223,7 +223,7 @@ def try_out(content: bytes) -> None:
             raise OSError("What was written was not there.")
 
 
-@_answering()
+@answering()
 def clock() -> datetime:
     """Return the time by which the storage dates its files, as it dates a new one; raises StorageUnavailable."""
     with _trial(b"") as name:

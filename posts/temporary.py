@@ -1,0 +1,87 @@
+"""Files on their way in: a full disk is told as such, and nothing stays of a process that dies over one."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler
+
+from posts.storage import StorageUnavailable, answering
+
+PREFIX = "ouipost-media-"
+LOCKED_WITHIN_SECONDS = 60
+"""A folder that was just made may have no lock yet."""
+
+
+class NamelessFiles(FileUploadHandler):
+    """Streams each upload into a file without a name, which is gone when its process is, however that ends.
+
+    Raises StorageUnavailable where the disk takes no more.
+    """
+
+    file: "UploadedFile[bytes]"
+
+    def new_file(self, *given: Any, **named: Any) -> None:
+        super().new_file(*given, **named)
+        with answering():
+            file = tempfile.TemporaryFile()  # noqa: SIM115 - the request closes it
+        self.file = UploadedFile(file, self.file_name, self.content_type, 0, self.charset, self.content_type_extra)
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        with self._written():
+            self.file.write(raw_data)
+
+    def file_complete(self, file_size: int) -> "UploadedFile[bytes]":
+        with self._written():
+            self.file.seek(0)
+        self.file.size = file_size
+        return self.file
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            with answering():
+                yield
+        except StorageUnavailable:
+            with suppress(OSError):  # there is no room for what is left in its buffer either
+                self.file.close()
+            raise
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """Give a folder that lives as long as the block, and remove those of processes that died in theirs.
+
+    Raises StorageUnavailable where the disk takes no more.
+    """
+    _remove_abandoned()
+    with answering():
+        made = tempfile.TemporaryDirectory(prefix=PREFIX)
+    with made as name, _locked(name):
+        yield Path(name)
+
+
+def _remove_abandoned() -> None:
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):  # somebody is at work in it, or it is another user's
+            if path.stat().st_mtime < time.time() - LOCKED_WITHIN_SECONDS:
+                with _locked(path):
+                    shutil.rmtree(path)
+
+
+@contextmanager
+def _locked(path: Path | str) -> Iterator[None]:
+    """Hold a lock that the process has as long as it lives; raises OSError where another one has it."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,96 @@
+"""Files on their way in: what a full disk is answered with, and what is left of a process that died over one."""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from posts import images, temporary
+from posts.models import Media, Post
+from tests.conftest import ApiClient
+from tests.factories import make_account, make_post
+from tests.posts.pictures import picture
+from tests.posts.test_uploads import stored_files, upload
+from workspaces.models import Workspace
+
+FULL = "/dev/full"
+"""Takes nothing, as a full disk does not."""
+
+
+@pytest.fixture
+def post(workspace: Workspace) -> Post:
+    return make_post(workspace, accounts=[make_account(workspace)])
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files go."""
+    path = tmp_path / "temporary"
+    path.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(path))
+    return path
+
+
+def no_room_for_the_upload(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: open(FULL, "r+b"))  # noqa: SIM115 - as it does
+
+
+def no_room_for_the_copy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    @contextmanager
+    def full() -> Iterator[Path]:
+        (tmp_path / "source").symlink_to(FULL)
+        yield tmp_path
+
+    monkeypatch.setattr(temporary, "folder", full)
+
+
+def no_room_for_what_is_made_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    child = tmp_path / "child.py"
+    child.write_text(f"import pathlib; pathlib.Path({FULL!r}).write_text('x')")
+    monkeypatch.setattr(images, "CHILD", child)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "has", [no_room_for_the_upload, no_room_for_the_copy, no_room_for_what_is_made_of_it], ids=lambda has: has.__name__
+)
+def test_while_the_disk_is_full_an_upload_is_503_and_leaves_nothing(
+    api: ApiClient, post: Post, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has: Callable[..., None]
+) -> None:
+    with monkeypatch.context() as disk:
+        has(disk, tmp_path)
+        refused = upload(api, post, picture(size=(600, 400)))
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "STORAGE_UNAVAILABLE")
+    assert refused["Retry-After"] == "10"
+    assert (Media.objects.count(), stored_files(), list(folder.iterdir())) == (0, [], [])
+    assert upload(api, post, picture(size=(600, 400))).status_code == 201
+
+
+def test_an_upload_has_no_name_on_disk_that_could_outlive_its_process(folder: Path) -> None:
+    handler: Any = temporary.NamelessFiles()
+    handler.new_file("file", "bread.jpg", "image/jpeg", None, None)
+    handler.receive_data_chunk(b"bread", 0)
+
+    found = handler.file_complete(5)
+
+    with found:
+        assert (found.read(), found.size, found.name, list(folder.iterdir())) == (b"bread", 5, "bread.jpg", [])
+
+
+def test_what_a_dead_process_left_goes_with_the_next_file_and_what_is_at_work_stays(folder: Path) -> None:
+    abandoned, foreign = folder / f"{temporary.PREFIX}abandoned", folder / "foreign"
+    for path in (abandoned, foreign):
+        path.mkdir()
+        (path / "source").write_bytes(b"x")
+
+    with temporary.folder() as at_work:
+        for path in (abandoned, foreign, at_work):
+            os.utime(path, (0, time.time() - 3600))
+        with temporary.folder():
+            assert [path.exists() for path in (abandoned, foreign, at_work)] == [False, True, True]
