@@ -32,19 +32,26 @@ NO_TYPE = Phrase("The file is no JPEG, PNG, GIF, WebP, MP4, MOV, WebM, PDF, DOCX
 class UploadParser(MultiPartParser):
     """Reads a multipart form; one that is announced as too large is refused before it is read."""
 
+    @property
+    def most_bytes(self) -> int:
+        return _most_of_a_file() + FORM_BYTES
+
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> "DataAndFiles[Any, Any]":
         announced = int((parser_context or {})["request"].META.get("CONTENT_LENGTH") or 0)
-        most = max(settings.IMAGE_MAX_BYTES, settings.VIDEO_MAX_BYTES, settings.DOCUMENT_MAX_BYTES)
-        if announced > most + FORM_BYTES:
-            raise FileTooLarge(limit_bytes=most)
+        if announced > self.most_bytes:
+            raise FileTooLarge(limit_bytes=_most_of_a_file())
         try:
             return super().parse(stream, media_type, parser_context)
         except ParseError as error:
             if TOO_LONG in str(error.detail):
                 raise InvalidMedia(Phrase("The file's name is too long. Shorten it."), reason="name") from error
             raise
+
+
+def _most_of_a_file() -> int:
+    return max(settings.IMAGE_MAX_BYTES, settings.VIDEO_MAX_BYTES, settings.DOCUMENT_MAX_BYTES)
 
 
 class UploadInput(StrictInput):

@@ -41,6 +41,8 @@ class PayloadTooLarge(DomainError):
 class StrictJSONParser(JSONParser):
     """Reads a JSON object of at most 1 MiB and 20 levels; a subclass, so that the exact bytes stay readable."""
 
+    most_bytes = LIMIT_BYTES
+
     def parse(
         self,
         stream: IO[Any],

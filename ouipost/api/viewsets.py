@@ -17,7 +17,7 @@ from ouipost.api import idempotency, limits
 from ouipost.api.filters import refuse_key_in_address, refuse_unknown
 from ouipost.api.inputs import StrictInput
 from ouipost.api.permissions import caller_of
-from ouipost.api.reading import values_of
+from ouipost.api.reading import open_chunks, values_of
 from ouipost.api.schema import CHANGES, EnvelopeSchema
 from ouipost.api.showing import shown
 
@@ -66,6 +66,7 @@ class ApiViewSet(GenericViewSet[M]):
         if self.action != "list" or self.pagination_class is None:
             refuse_unknown(request, self)  # a list's filters and pages are checked together with the names
         self.is_admitted = True
+        open_chunks(request)
 
     def handle_exception(self, exc: Exception) -> Response:
         """Answer the failure; a repeated request gets its first answer, though what it was about has changed since."""
