@@ -151,6 +151,32 @@ class CandidateSerializer(serializers.Serializer[Any]):
     profile_image = serializers.CharField(source="profile.profile_image")
 
 
+class SignInSerializer(serializers.Serializer[Any]):
+    """A sign-in that was opened; both texts are null where a repeat asks for it after ten minutes."""
+
+    resource = ""
+    auth_url = serializers.CharField(allow_null=True)
+    state = serializers.CharField(allow_null=True)
+    expires_in = serializers.IntegerField()
+
+
+class ChoiceSerializer(serializers.Serializer[Any]):
+    """What a sign-in opened, where that is more than one account."""
+
+    resource = ""
+    connection = serializers.CharField()
+    candidates = CandidateSerializer(many=True)
+    expires_in = serializers.IntegerField()
+
+
+class ConnectedSerializer(serializers.Serializer[Any]):
+    """The account that a sign-in opened, or those that were chosen of several."""
+
+    resource = ""
+    account = AccountDetailSerializer(required=False)
+    accounts = AccountDetailSerializer(many=True, required=False)
+
+
 class ReconnectInput(StrictInput):
     """The body that opens a sign-in for an account that is there."""
 

@@ -25,9 +25,12 @@ from accounts.serializers import (
     AccountSerializer,
     CallbackInput,
     CandidateSerializer,
+    ChoiceSerializer,
+    ConnectedSerializer,
     ConnectInput,
     PlatformsSerializer,
     ReconnectInput,
+    SignInSerializer,
     show_platform,
 )
 from ouipost.api.viewsets import ApiViewSet, Lists, Retrieves
@@ -77,7 +80,7 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceVi
     def get_queryset(self) -> QuerySet[SocialAccount]:
         return with_post_counts(super().get_queryset(), now=timezone.now())
 
-    @extend_schema(request=ConnectInput)
+    @extend_schema(request=ConnectInput, responses={200: SignInSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Open a sign-in: send the person to `auth_url`; `state` comes back with them.
 
@@ -88,7 +91,7 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceVi
         values = self.read(ConnectInput)
         return self.once(lambda: self._start(**values), secrets=SECRETS_OF_A_SIGN_IN)
 
-    @extend_schema(request=ReconnectInput)
+    @extend_schema(request=ReconnectInput, responses={200: SignInSerializer})
     @action(detail=True, methods=["post"])
     def reconnect(self, request: Request, **kwargs: Any) -> Response:
         """Open a sign-in that keeps this account, its id and its scheduled posts."""
@@ -106,7 +109,7 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceVi
             {"auth_url": started.auth_url, "state": started.state, "expires_in": connecting.EXPIRES_IN}
         )
 
-    @extend_schema(request=CallbackInput)
+    @extend_schema(request=CallbackInput, responses={200: ChoiceSerializer, 201: ConnectedSerializer})
     @action(detail=False, methods=["post"])
     def callback(self, request: Request) -> Response:
         """Complete a sign-in with the code of the callback, or choose among its candidates."""

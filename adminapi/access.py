@@ -14,6 +14,7 @@ from adminapi.models import Session
 from adminapi.passwords import PASSWORD_LENGTH, hash_password, require_good
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import StrictInput, Text
+from ouipost.api.schema import MESSAGE
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.phrases import Phrase
@@ -99,7 +100,7 @@ class ProfileViewSet(AdminViewSet[User]):
     required_permission = None
     serializer_class, input_class = ProfileSerializer, ProfileInput
 
-    @extend_schema(request=None)
+    @extend_schema(request=None, responses={200: MESSAGE})
     def logout(self, request: Request) -> Response:
         """End the token's session."""
 

@@ -105,6 +105,7 @@ class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     """An event for a webhook: what is sent, and each attempt."""
 
+    resource = "delivery"
     event_id = serializers.CharField(source="message.public_id")
     event = serializers.CharField(source="message.type")
     next_attempt_at = serializers.DateTimeField(source="due_at", allow_null=True)
@@ -134,6 +135,7 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
 class ReplaySerializer(serializers.ModelSerializer[Replay]):
     """A replay and how far it is: `total` events were found, `done` were made due so far."""
 
+    resource = "replay"
     replay_id = serializers.CharField(source="key")
 
     class Meta:

@@ -81,6 +81,7 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
     waits_for = serializers.SerializerMethodField()
     parts = serializers.SerializerMethodField()
     removed_at = serializers.SerializerMethodField()
+    error = serializers.SerializerMethodField()
 
     class Meta:
         model = Target
@@ -117,6 +118,10 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
     def get_removed_at(self, target: Target) -> str | None:
         """Since when the network does not have it any more."""
         return (target.metrics or {}).get("removed_at")
+
+    @extend_schema_field(OBJECT_OR_NULL)
+    def get_error(self, target: Target) -> Any:
+        return target.error
 
     @extend_schema_field(MOMENT_OR_NULL)
     def get_next_attempt_at(self, target: Target) -> Any:
@@ -246,6 +251,7 @@ def is_settled(post: Post) -> bool:
 class MediaSerializer(serializers.ModelSerializer[Media]):
     """A file of a post."""
 
+    resource = "media"
     dimensions = serializers.SerializerMethodField()
     duration_seconds = serializers.SerializerMethodField()
     video = serializers.SerializerMethodField()

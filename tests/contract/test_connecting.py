@@ -7,12 +7,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
+from django.test import Client
 
 from accounts.models import SocialAccount
 from accounts.platforms.base import Candidate, PlatformError, Profile, Rejected, Tokens, Unavailable, Unknown
 from accounts.platforms.facebook import Facebook
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches
+from tests.contract.test_schema import assert_described
 from tests.contract.world import CALLBACK, error_of, fields_of
 from tests.factories import NOW, make_account, make_key, make_post, make_workspace
 from workspaces.models import Workspace
@@ -55,6 +57,20 @@ def started(api: ApiClient, platform: str = "facebook") -> str:
 
 def call_back(api: ApiClient, **body: Any) -> Any:
     return api.post("/api/accounts/callback", body)
+
+
+@pytest.mark.parametrize("pages", [("1",), ("1", "2")], ids=["one", "two"])
+def test_what_the_callback_answers_is_described(api: ApiClient, facebook: Grants, pages: tuple[str, ...]) -> None:
+    facebook(*pages)
+    described = Client().get("/api/schema").json()
+
+    found = [call_back(api, state=started(api), code="c")]
+    if len(pages) > 1:
+        found.append(call_back(api, connection=found[0].json()["data"]["connection"], select="all"))
+
+    assert [answer.status_code for answer in found] == ([201] if len(pages) == 1 else [200, 201])
+    for answer in found:
+        assert_described(answer, described, "post", "/api/accounts/callback")
 
 
 def test_a_sign_in_is_opened_as_in_the_reference(api: ApiClient) -> None:

@@ -4,15 +4,17 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it comes without types
 
 from accounts.platforms.base import AccountNumbers
 from ouipost.events.journal import SYSTEM, record
 from posts.models import Attempt, Target
 from tests.analytics.readings import counts, publish_to, read
-from tests.conftest import ApiClient
-from tests.contract.world import connect_all
-from tests.factories import NOW, make_media, make_post, make_schedule
+from tests.conftest import AdminClient, ApiClient
+from tests.contract.world import CALLBACK, connect_all, upload
+from tests.factories import NOW, make_media, make_post, make_schedule, make_webhook
+from tests.posts.pictures import picture
 from workspaces.models import Workspace
 
 FAILURE = {"code": "PLATFORM_UNAVAILABLE", "message": "Away.", "retryable": True, "who_acts": "network"}
@@ -23,6 +25,11 @@ MONDAY = {"day": "monday", "time": "09:00", "platforms": ["facebook"]}
 @pytest.fixture(scope="module")
 def schema() -> Any:
     return Client().get("/api/schema").json()
+
+
+@pytest.fixture(scope="module")
+def admin_schema() -> Any:
+    return Client().get("/admin/schema").json()
 
 
 def assert_described(response: Any, schema: Any, method: str, path: str) -> None:
@@ -105,6 +112,32 @@ def test_what_stands_beside_a_row_or_a_message_is_described(api: ApiClient, work
         described = content["application/json"]["schema"]["properties"]["data"]["properties"]
         assert set(response.json()["data"]) <= set(described)
     assert made.json()["data"]["warnings"]
+
+
+def test_what_a_call_answers_that_shows_no_row_of_its_own_address_is_described(
+    api: ApiClient, admin: AdminClient, workspace: Workspace, schema: Any, admin_schema: Any
+) -> None:
+    account, *_ = connect_all(workspace, "facebook")
+    post, webhook = make_post(workspace, accounts=[account]), make_webhook()
+    opened = {"callback_url": CALLBACK}
+    answers = {
+        ("/api/posts/{id}", "get"): api.get(f"/api/posts/{post.pk}"),
+        ("/api/posts/{id}/media", "post"): upload(api, post, picture()),
+        ("/api/accounts", "post"): api.post("/api/accounts", {"platform": "facebook", **opened}),
+        ("/api/accounts/{id}/reconnect", "post"): api.post(f"/api/accounts/{account.pk}/reconnect", opened),
+    }
+    of_admin = {
+        ("/admin/webhooks/{id}/test", "post"): admin.post(f"/admin/webhooks/{webhook.pk}/test"),
+        ("/admin/webhooks/{id}/replay", "post"): admin.post(
+            f"/admin/webhooks/{webhook.pk}/replay", {"since": timezone.now().isoformat()}
+        ),
+        ("/admin/logout", "post"): admin.post("/admin/logout"),
+    }
+
+    for described, given in ((schema, answers), (admin_schema, of_admin)):
+        for (path, method), response in given.items():
+            assert_described(response, described, method, path)
+            assert response.status_code < 300, path
 
 
 def test_what_analytics_answer_is_described(api: ApiClient, workspace: Workspace, schema: Any) -> None:
