@@ -152,14 +152,16 @@ class PlatformResultSerializer(AtNetworkSerializer):
     status = serializers.SerializerMethodField()
     account_id = serializers.CharField()
     target_id = serializers.CharField(source="id")
+    error = serializers.DictField(required=False, allow_null=True)
 
     def get_status(self, target: Target) -> str:
         return RESULTS.get(TargetStatus(target.status), "pending")
 
     def to_representation(self, instance: Target) -> dict[str, Any]:
         result = super().to_representation(instance)
-        is_told = result["status"] == "failed" or (result["status"] == "success" and instance.error)
-        return result | {"error": instance.error} if is_told else result
+        if result["status"] == "pending" or (result["status"] == "success" and not instance.error):
+            del result["error"]
+        return result
 
 
 class PostDetailSerializer(PostSerializer):

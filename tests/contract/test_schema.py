@@ -140,6 +140,19 @@ def test_what_a_call_answers_that_shows_no_row_of_its_own_address_is_described(
             assert response.status_code < 300, path
 
 
+def test_what_a_publish_answers_is_described_with_the_error_of_a_target(
+    api: ApiClient, workspace: Workspace, schema: Any
+) -> None:
+    post = make_post(workspace, accounts=connect_all(workspace, "facebook", "twitter"), status="published")
+    Target.objects.filter(post=post, platform="twitter").update(status="failed", error=FAILURE)
+
+    response = api.post(f"/api/posts/{post.pk}/publish")
+
+    assert_described(response, schema, "post", "/api/posts/{id}/publish")
+    shown = {name for each in response.json()["data"]["post"]["platform_results"] for name in each}
+    assert shown == set(schema["components"]["schemas"]["PlatformResult"]["properties"])
+
+
 def test_what_analytics_answer_is_described(api: ApiClient, workspace: Workspace, schema: Any) -> None:
     accounts = connect_all(workspace, "facebook", "bluesky")
     targets = publish_to(accounts, at=NOW)
