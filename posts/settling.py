@@ -28,7 +28,7 @@ from ouipost.claims import Claim, engine_time
 from ouipost.events.journal import SYSTEM, entry, record_all
 from ouipost.events.models import Event
 from ouipost.phrases import Phrase
-from ouipost.rows import insert_each
+from ouipost.rows import insert_each, update_each
 from posts.advice import failure
 from posts.holding import hold_account
 from posts.models import Attempt, Media, Post, Target, TargetStatus
@@ -40,6 +40,8 @@ RESEND_SECONDS = 5
 RETRY_SECONDS = (30, 120, 600, 1800, 3600, 7200)
 RATE_LIMIT_SECONDS = 60
 JITTER = 0.2
+BEHIND = timedelta(seconds=1)
+"""What waits for an account that is left alone goes right after its time, a millisecond apart."""
 LATE = "late"
 NETWORK_CODE_LENGTH = Attempt._meta.get_field("network_code").max_length
 """Nobody says how long a network's codes are."""
@@ -130,6 +132,7 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     there = [_held_again(report, targets[report.claim.pk]) for report in reports if report.claim.pk in targets]
     settled = [report for report in there if targets[report.claim.pk].fence == report.claim.fence]
     late = [report for report in there if targets[report.claim.pk].fence != report.claim.fence]
+    refused_again = [each.claim.pk for each in settled if _met_a_quota_before(targets[each.claim.pk], each)]
     next_at = _release(settled, targets, now=now)
     # What is put off for a moment has no line of its own: while a token is renewed, there would be one every 2 seconds.
     tried = [each for each in settled if not _is_put_off(each) or next_at[each.claim.pk] is None]
@@ -139,7 +142,14 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     sync_each(posts.values(), targets.values(), now=now)
     _tell_of_files([targets[report.claim.pk] for report in settled], posts)
     _leave_alone(settled, targets, next_at, now=now)
+    _let_others_go_first(refused_again, targets)
     return [report.claim.pk in targets for report in reports]
+
+
+def _met_a_quota_before(target: Target, report: Report) -> bool:
+    """Whether a quota refuses a target again: it may be one for its kind alone, such as reels."""
+    before = (target.error or {}).get("code")
+    return isinstance(report.outcome, RateLimited) and before == RateLimited.code
 
 
 def _held_again(report: Report, target: Target) -> Report:
@@ -239,6 +249,12 @@ def _leave_alone(
             SocialAccount.objects.filter(pk=account_id).update(held_until=until)
     for account_id, until in held.items():
         hold_account(account_id, until=until, now=now)
+
+
+def _let_others_go_first(refused_again: Sequence[str], targets: Mapping[str, Target]) -> None:
+    """Put targets behind all that waits for their account; what is not of their kind may pass."""
+    last = {pk: {"due_at": due_at + BEHIND} for pk in refused_again if (due_at := targets[pk].due_at)}
+    update_each(Target, last)
 
 
 def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:

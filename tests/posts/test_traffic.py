@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from pytest_django import Settings
 
 from accounts.models import Network, SocialAccount
@@ -67,6 +68,12 @@ def settle(held: Sequence[Claim], outcome: Any = HERE) -> None:
 
 def taken(limit: int = 10) -> list[str]:
     return [claim.pk for claim in claim_targets(limit)]
+
+
+def make_all_due(account: SocialAccount) -> None:
+    """Let the time pass for which an account is left alone."""
+    Target.objects.filter(account=account).update(due_at=F("due_at") - HOUR)
+    SocialAccount.objects.filter(pk=account.pk).update(held_until=None)
 
 
 def in_due_order(account: SocialAccount) -> list[str]:
@@ -389,6 +396,17 @@ def test_the_post_that_met_the_quota_stays_the_first(workspace: Workspace) -> No
     settle(claim_targets(1), RateLimited("slow", retry_after=60))
 
     assert in_due_order(account) == wanted
+
+
+def test_a_post_that_meets_a_quota_twice_keeps_no_other_waiting(workspace: Workspace) -> None:
+    account = make_account(workspace)
+    first, *others = make_many(account, 4)
+
+    for _ in range(2):
+        settle(claim_targets(1), RateLimited("slow", retry_after=60))
+        make_all_due(account)
+
+    assert in_due_order(account) == [*others, first]
 
 
 def test_however_many_wait_they_keep_their_order(workspace: Workspace) -> None:
