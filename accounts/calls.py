@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from accounts.models import CallCount
 from ouipost.flushing import Flusher
+from ouipost.pruning import Old
 from ouipost.rows import add_each
 
 logger = logging.getLogger(__name__)
@@ -144,9 +145,9 @@ def _note_last(published: Mapping[str, datetime]) -> None:
         rows.update(last_at=Case(*(When(network=network, then=Value(at)) for network, at in published.items())))
 
 
-def forget_old(now: datetime) -> int:
-    """Remove the sums of five minutes that are older than two days; returns how many."""
-    return CallCount.objects.filter(at__gt=EVER, at__lt=now - KEPT).delete()[0]
+def old(now: datetime) -> tuple[Old, ...]:
+    """Return the sums of five minutes that are older than two days."""
+    return (Old(name="calls", rows=CallCount.objects.filter(at__gt=EVER, at__lt=now - KEPT).order_by("pk")),)
 
 
 def _after_fork() -> None:

@@ -32,6 +32,7 @@ from accounts.tokens import refresh_time
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, record
 from ouipost.phrases import Phrase
+from ouipost.pruning import Old
 from workspaces.models import Workspace
 
 EXPIRES_IN = 600
@@ -298,9 +299,9 @@ def show(account: SocialAccount, profile: Profile, *, now: datetime) -> None:
     account.metadata = account.metadata | dict(profile.metadata)
 
 
-def forget_old(now: datetime) -> int:
-    """Remove the sign-ins that are over, with what they still held of tokens; returns how many."""
-    return Connection.objects.filter(expires_at__lte=now).delete()[0]
+def old(now: datetime) -> tuple[Old, ...]:
+    """Return the sign-ins that are over, with what they still hold of tokens."""
+    return (Old(name="connections", rows=Connection.objects.filter(expires_at__lte=now).order_by("expires_at", "pk")),)
 
 
 def digest(secret: str) -> str:

@@ -55,6 +55,6 @@ def forget_lost(post: Post, *, now: datetime) -> None:
     Arrival.objects.filter(pk__in=lost).delete()
 
 
-def old(now: datetime) -> Old:
+def old(now: datetime) -> tuple[Old, ...]:
     """Return those that nobody came back for."""
-    return Old(name="arrivals", rows=Arrival.objects.filter(began_at__lt=now - KEPT).order_by("began_at", "pk"))
+    return (Old(name="arrivals", rows=Arrival.objects.filter(began_at__lt=now - KEPT).order_by("began_at", "pk")),)

@@ -17,6 +17,7 @@ from ouipost.api.transactions import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
 from ouipost.events.masking import MASK
+from ouipost.pruning import Old
 from workspaces.guesses import caller_of
 from workspaces.models import User
 
@@ -140,8 +141,11 @@ def log_out(session: Session, *, actor: Actor, now: datetime) -> None:
         record("logged_out", session.user, actor=actor, email=session.user.email)
 
 
-def forget_old(now: datetime) -> int:
-    """Remove sessions that are over and attempts that count no more; returns how many rows went."""
-    attempts = LoginAttempt.objects.filter(at__lt=now - WINDOW).delete()[0]
-    turns = LoginTurn.objects.filter(at__lt=now - WINDOW).delete()[0]
-    return attempts + turns + Session.objects.filter(expires_at__lt=now).delete()[0]
+def old(now: datetime) -> tuple[Old, ...]:
+    """Return attempts that count no more, and sessions that are over."""
+    before = now - WINDOW
+    return (
+        Old(name="logins", rows=LoginAttempt.objects.filter(at__lt=before).order_by("at", "pk")),
+        Old(name="turns", rows=LoginTurn.objects.filter(at__lt=before).order_by("pk")),
+        Old(name="sessions", rows=Session.objects.filter(expires_at__lt=now).order_by("expires_at", "pk")),
+    )

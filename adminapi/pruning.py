@@ -1,27 +1,38 @@
 """Everything that was kept long enough, whatever app it is of."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from adminapi import arrivals
+from accounts import calls, connecting
+from adminapi import arrivals, logins
 from adminapi.jobs.models import Job, JobStatus
 from analytics import pruning as analytics
+from ouipost.api import idempotency
 from ouipost.events import pruning as events
-from ouipost.pruning import Old, remove_all
+from ouipost.pruning import Old
 
 JOBS_KEPT = timedelta(days=30)
 
 
 def old(now: datetime) -> tuple[Old, ...]:
-    """Return what can go, in the order in which it goes."""
-    return (*analytics.old(now), *events.old(now), *old_of_the_console(now))
+    """Return what can go, in the order in which it goes; the journal stays."""
+    return tuple(each for kinds in KINDS.values() for each in kinds(now))
 
 
-def old_of_the_console(now: datetime) -> tuple[Old, ...]:
-    """Return the jobs that are over and began long ago, and files that did not arrive; the journal stays."""
+def _jobs(now: datetime) -> tuple[Old, ...]:
+    """Return the jobs that are over and began long ago."""
     over = Job.objects.filter(created_at__lt=now - JOBS_KEPT).exclude(status=JobStatus.WORKING)
-    return (Old(name="jobs", rows=over.order_by("created_at", "pk")), arrivals.old(now))
+    return (Old(name="jobs", rows=over.order_by("created_at", "pk")),)
 
 
-def forget_old(now: datetime) -> int:
-    """Remove what is old of the console's own; returns how many rows went."""
-    return remove_all(old_of_the_console(now))
+KINDS: dict[str, Callable[[datetime], tuple[Old, ...]]] = {
+    "numbers": analytics.old,
+    "deliveries": events.old,
+    "jobs": _jobs,
+    "arrivals": arrivals.old,
+    "sign-ins": connecting.old,
+    "logins": logins.old,
+    "answers": idempotency.old,
+    "network calls": calls.old,
+}
+"""What goes together, by what the worker calls it: it forgets each by itself."""

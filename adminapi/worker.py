@@ -6,7 +6,7 @@ As many as you like may run.
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,19 +16,18 @@ from django.conf import settings
 from django.db import close_old_connections
 from structlog.contextvars import bound_contextvars
 
-from accounts import calls, connecting, tokens
-from adminapi import logins, pruning, restored
+from accounts import tokens
+from adminapi import pruning, restored
 from adminapi.heart import SILENCE, WORKER, Heart
 from adminapi.jobs import running
 from analytics import discovery
-from analytics import pruning as numbers
 from analytics.sync import Syncer
 from ouipost.api import idempotency
 from ouipost.claims import database_now, engine_time
 from ouipost.engine import Engine
-from ouipost.events import pruning as events
 from ouipost.events import replays, resting, sealing
 from ouipost.events.delivery import Deliverer
+from ouipost.pruning import Old, remove_all
 from posts import answers, expiring, files, schedules
 from posts.publisher import Publisher
 from workspaces import services as workspaces
@@ -57,6 +56,11 @@ def _at_present(work: Callable[[datetime], object]) -> Callable[[], object]:
     return lambda: work(database_now())
 
 
+def _forget(name: str, kinds: Callable[[datetime], Iterable[Old]]) -> Chore:
+    work = _at_present(lambda now: remove_all(kinds(now)))
+    return Chore(name=f"forget old {name}", every=timedelta(hours=1), work=work)
+
+
 CHORES = (
     Chore(name="note how far the database is", every=timedelta(seconds=10), work=restored.look),
     Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due, calls_out=True),
@@ -67,20 +71,15 @@ CHORES = (
     Chore(name="go on with background work", every=timedelta(seconds=1), work=running.work_on_due, calls_out=True),
     Chore(name="remove deleted workspaces", every=timedelta(seconds=5), work=workspaces.purge_deleted, calls_out=True),
     Chore(name="write the use of keys", every=timedelta(seconds=30), work=usage.flush_shared),
-    Chore(name="forget old sign-ins", every=timedelta(hours=1), work=_at_present(connecting.forget_old)),
-    Chore(name="forget old logins", every=timedelta(hours=1), work=_at_present(logins.forget_old)),
-    Chore(name="forget old answers", every=timedelta(hours=1), work=_at_present(idempotency.forget_old)),
+    Chore(name="forget secrets", every=timedelta(hours=1), work=_at_present(idempotency.forget_secrets)),
     Chore(name="follow time zones", every=timedelta(hours=1), work=_at_present(schedules.follow_zones)),
     Chore(
         name="find published posts",
         every=timedelta(hours=1),
         work=_at_present(lambda now: discovery.discover_all(now=now)),
     ),
-    Chore(name="forget old numbers", every=timedelta(hours=1), work=_at_present(numbers.forget_old)),
     Chore(name="tell of accounts that end", every=timedelta(hours=1), work=_at_present(expiring.tell)),
-    Chore(name="forget old deliveries", every=timedelta(hours=1), work=_at_present(events.forget_old)),
-    Chore(name="forget old jobs", every=timedelta(hours=1), work=_at_present(pruning.forget_old)),
-    Chore(name="forget old network calls", every=timedelta(hours=1), work=_at_present(calls.forget_old)),
+    *(_forget(name, kinds) for name, kinds in pruning.KINDS.items()),
     Chore(name="sweep orphaned files", every=timedelta(hours=1), work=_at_present(files.sweep), calls_out=True),
 )
 

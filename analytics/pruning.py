@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from analytics.models import HourTotal, Snapshot
-from ouipost.pruning import Old, remove_all
+from ouipost.pruning import Old
 
 
 def old(now: datetime) -> tuple[Old, ...]:
@@ -15,8 +15,3 @@ def old(now: datetime) -> tuple[Old, ...]:
         Old(name="hours", rows=HourTotal.objects.filter(hour__lt=before).order_by("hour", "pk")),
         Old(name="snapshots", rows=Snapshot.objects.filter(read_at__lt=before).order_by("read_at", "pk")),
     )
-
-
-def forget_old(now: datetime) -> int:
-    """Remove it all, some at a time, each in its own transaction; returns how many rows went."""
-    return remove_all(old(now))

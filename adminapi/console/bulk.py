@@ -7,12 +7,12 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from adminapi.jobs import running
 from adminapi.jobs.kinds import Bulk
 from adminapi.jobs.models import Job
+from ouipost.claims import database_now
 from ouipost.events.journal import Actor
 from ouipost.events.operator import OperatorAdmin
 from ouipost.ids import MAX_LENGTH, new_id
@@ -60,7 +60,7 @@ def operate(
 def form_of(request: HttpRequest) -> dict[str, Any]:
     """Return who begins a job, when, and by which form."""
     key = request.POST.get("key", "")[:MAX_LENGTH] or new_id("form")
-    return {"key": key, "actor": Actor.from_request(request), "now": timezone.now()}
+    return {"key": key, "actor": Actor.from_request(request), "now": database_now()}
 
 
 def already_begun(request: HttpRequest) -> Job | None:

@@ -17,6 +17,7 @@ from adminapi.console.pages import member_of_staff, page, show
 from adminapi.console.progress import Progress, percent, show_progress
 from adminapi.jobs import catalogue, prune, running
 from adminapi.jobs.models import Job, JobRow, JobStatus
+from ouipost.claims import database_now
 from ouipost.events.journal import Actor
 from ouipost.ids import new_id
 
@@ -63,7 +64,7 @@ def old_data(request: HttpRequest) -> HttpResponse:
     """Say what is old enough to go; ask, and begin to remove it."""
     if begun := already_begun(request):
         return HttpResponseRedirect(page_of(begun))
-    found = prune.look(timezone.now())
+    found = prune.look(database_now())
     present = [each for each in found if each.count]
     if request.method != "POST" or not present:
         return show(request, "old_data.html", title=_("Old data"), kinds=found, is_any=bool(present))

@@ -22,6 +22,12 @@ NAMES = {
     "webhooks": _("Deleted webhooks"),
     "jobs": _("Background work that has ended"),
     "arrivals": _("Notes of files that did not arrive"),
+    "connections": _("Sign-ins at networks that are over"),
+    "logins": _("Logins that failed"),
+    "turns": _("Notes of who tried to log in"),
+    "sessions": _("Logins to the admin API that are over"),
+    "answers": _("Answers kept for repeated requests"),
+    "calls": _("How the networks answered, by five minutes"),
 }
 
 

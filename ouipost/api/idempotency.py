@@ -29,6 +29,7 @@ from ouipost.api.models import StoredAnswer
 from ouipost.api.transactions import in_transaction
 from ouipost.claims import database_now
 from ouipost.errors import DomainError, InvalidInput
+from ouipost.pruning import Old
 from ouipost.sealed import opened, seal
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,6 @@ KEY = re.compile(r"[\x20-\x7e]{1,255}")
 LEASE = timedelta(seconds=60)
 KEPT = timedelta(hours=24)
 SECRETS_KEPT = timedelta(minutes=10)
-BATCH = 500
 KEPT_REFUSALS = (409, 422)
 
 Prepared = TypeVar("Prepared")
@@ -139,14 +139,15 @@ def find(request: Request) -> Response | None:
     return _replay(row) if row else None
 
 
-def forget_old(now: datetime) -> int:
-    """Delete the answers that are no longer kept, a batch at a time; returns how many."""
+def forget_secrets(now: datetime) -> None:
+    """Clear the secrets that are replayed no more; the rest of their answers stays."""
     StoredAnswer.objects.filter(created_at__lt=now - SECRETS_KEPT).exclude(sealed="").update(sealed="")
-    old = StoredAnswer.objects.filter(created_at__lt=now - KEPT).order_by("created_at", "pk")
-    forgotten = 0
-    while pks := list(old.values_list("pk", flat=True)[:BATCH]):
-        forgotten += StoredAnswer.objects.filter(pk__in=pks).delete()[0]
-    return forgotten
+
+
+def old(now: datetime) -> tuple[Old, ...]:
+    """Return the answers that are no longer kept."""
+    rows = StoredAnswer.objects.filter(created_at__lt=now - KEPT).order_by("created_at", "pk")
+    return (Old(name="answers", rows=rows),)
 
 
 def fingerprint(request: Request) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from ouipost.events import figures
 from ouipost.events.models import Delivery, DeliveryAttempt, Message, Replay, Webhook
-from ouipost.pruning import Old, remove_all
+from ouipost.pruning import Old
 
 KEPT = timedelta(days=30)
 
@@ -24,11 +24,6 @@ def old(now: datetime) -> tuple[Old, ...]:
         Old(name="deliveries", rows=theirs.order_by("pk"), take_along=_forget_attempts),
         Old(name="webhooks", rows=deleted.order_by("pk"), take_along=_keep_counts),
     )
-
-
-def forget_old(now: datetime) -> int:
-    """Remove it all, some at a time, each in its own transaction; returns how many rows went."""
-    return remove_all(old(now))
 
 
 def _forget_deliveries(messages: Sequence[str]) -> None:

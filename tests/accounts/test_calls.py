@@ -17,6 +17,7 @@ from accounts.platforms.base import Unavailable, Unknown
 from accounts.platforms.linkcard import LinkCard, fetch_link_card
 from accounts.session import NetworkSession
 from ouipost import outbound
+from ouipost.pruning import remove_all
 from tests.accounts.test_session import make_session
 from tests.factories import NOW
 from workspaces.models import Mode, Workspace
@@ -156,7 +157,7 @@ def test_old_counts_go_and_the_sums_of_all_times_stay() -> None:
             calls.note("twitter", kind=REQUEST, outcome="ok")
             calls.flush()
 
-    removed = calls.forget_old(NOW)
+    removed = remove_all(calls.old(NOW))
 
     assert removed == 1
     assert {at for at, *_ in rows()} == {EVER, NOW - timedelta(hours=47)}

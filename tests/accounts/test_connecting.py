@@ -27,6 +27,7 @@ from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.events.models import Event
 from ouipost.phrases import Phrase
+from ouipost.pruning import remove_all
 from posts.models import Target
 from tests.accounts.fakes import PAGE_TOKENS, FakeNetwork, FakePasswordNetwork, make_candidate
 from tests.factories import NOW, make_account, make_post, make_workspace
@@ -532,7 +533,7 @@ def test_our_page_is_closed_for_a_workspace_that_is_gone(
 def test_sign_ins_that_are_over_are_forgotten(workspace: Workspace, network: FakeNetwork) -> None:
     over, still_open = start(workspace), start(workspace, now=NOW + MINUTE)
 
-    assert connecting.forget_old(NOW + 10 * MINUTE) == 1
+    assert remove_all(connecting.old(NOW + 10 * MINUTE)) == 1
 
     with pytest.raises(OAuthStateInvalid):
         complete(workspace, over.state)

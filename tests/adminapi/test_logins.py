@@ -21,6 +21,7 @@ from adminapi.models import LoginAttempt, LoginTurn, Session
 from adminapi.passwords import TooManyLogins, hash_password
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
+from ouipost.pruning import remove_all
 from ouipost.settings import PASSWORD_HASHERS as HASHERS
 from tests.conftest import AdminClient
 from tests.contract.world import PASSWORD, error_of, log_in
@@ -347,6 +348,6 @@ def test_what_counts_no_more_is_removed(db: None) -> None:
     make_token(user, expires_at=NOW - timedelta(seconds=1))
     make_token(user, expires_at=NOW + timedelta(seconds=1))
 
-    removed = logins.forget_old(NOW)
+    removed = remove_all(logins.old(NOW))
 
     assert (removed, LoginAttempt.objects.count(), LoginTurn.objects.count(), Session.objects.count()) == (3, 1, 1, 1)

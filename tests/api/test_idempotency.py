@@ -14,6 +14,7 @@ from ouipost.api import idempotency
 from ouipost.api.models import StoredAnswer
 from ouipost.claims import database_now
 from ouipost.errors import DomainError
+from ouipost.pruning import remove_all
 from tests.api.conftest import Keys
 from tests.api.site import NOW, Calls, NoteClosed, make_note
 from tests.api.test_envelope import error_of
@@ -218,13 +219,12 @@ def test_an_answer_is_kept_for_a_day(api: Client) -> None:
     assert (response.status_code, notes(), kept()) == (201, 2, [201])
 
 
-def test_old_answers_are_forgotten_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(idempotency, "BATCH", 2)
+def test_old_answers_are_forgotten() -> None:
     for number in range(5):
         make_note(f"old-{number}", created_at=NOW - timedelta(hours=24, seconds=1))
     make_note("young", created_at=NOW - timedelta(hours=23))
 
-    forgotten = idempotency.forget_old(NOW)
+    forgotten = remove_all(idempotency.old(NOW))
 
     assert forgotten == 5
     assert StoredAnswer.objects.get().pk == "young"

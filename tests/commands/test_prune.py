@@ -8,12 +8,16 @@ import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
+from accounts.models import CallCount, Connection
 from adminapi.management.commands import prune
+from adminapi.models import LoginAttempt, LoginTurn, Session
 from analytics import pruning as numbers
 from analytics.models import AccountDay, DayTotal, HourTotal, InstallationDay, Snapshot, TargetDay, TargetNumbers
 from ouipost import pruning
+from ouipost.api import idempotency
+from ouipost.api.models import StoredAnswer
 from tests.analytics.paper import connect, make_published
-from tests.factories import NOW
+from tests.factories import NOW, make_token, make_user
 from workspaces.models import Workspace
 
 AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
@@ -126,6 +130,45 @@ def test_it_goes_step_by_step_the_oldest_first_and_a_run_that_was_stopped_is_gon
 def test_a_worker_removes_the_same(workspace: Workspace) -> None:
     make_readings(workspace, A_DAY, 40 * A_DAY)
 
-    assert (numbers.forget_old(NOW), numbers.forget_old(NOW)) == (2, 0)
+    assert (pruning.remove_all(numbers.old(NOW)), pruning.remove_all(numbers.old(NOW))) == (2, 0)
 
     assert ages(HourTotal.objects, "hour") == ages(Snapshot.objects, "read_at") == [A_DAY]
+
+
+def test_what_is_of_use_for_hours_only_is_counted_and_removed_too(workspace: Workspace) -> None:
+    over = NOW - 3 * A_DAY
+    Connection.objects.create(workspace=workspace, platform="facebook", state_digest="a", expires_at=over)
+    LoginAttempt.objects.create(email="a", ip_address="127.0.0.1", at=over)
+    LoginTurn.objects.create(name="a", at=over)
+    make_token(make_user(), expires_at=over)
+    StoredAnswer.objects.create(digest="a", lease_until=over, created_at=over)
+    CallCount.objects.create(at=over, network="facebook", kind="request", outcome="ok", calls=1, milliseconds=1)
+
+    lines = run("--dry-run")
+    run()
+
+    names = ("connections", "logins", "turns", "sessions", "answers", "calls")
+    assert lines == [f"Would remove 1 {name}." for name in names]
+    models = (Connection, LoginAttempt, LoginTurn, Session, StoredAnswer, CallCount)
+    assert not any(model._default_manager.exists() for model in models)
+
+
+def test_a_step_takes_as_many_rows_as_any_database_finds_by_a_key_of_several_columns(db: None) -> None:
+    CallCount.objects.bulk_create(
+        CallCount(at=NOW - 3 * A_DAY, network=str(number), kind="request", outcome="ok", calls=1, milliseconds=1)
+        for number in range(1_001)
+    )
+
+    assert run()[-1] == "Removed 1001 calls."
+
+
+def test_a_row_that_is_begun_anew_while_it_is_removed_stays(db: None) -> None:
+    StoredAnswer.objects.create(digest="a", lease_until=NOW, created_at=NOW - 2 * A_DAY)
+    [answers] = idempotency.old(NOW)
+
+    def begin_anew(_: object) -> None:
+        StoredAnswer.objects.update(created_at=NOW)
+
+    removed = list(pruning.Old(name="answers", rows=answers.rows, take_along=begin_anew).remove())
+
+    assert (removed, StoredAnswer.objects.count()) == ([1], 1)

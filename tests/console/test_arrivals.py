@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import SocialAccount
-from adminapi import arrivals, pruning
+from adminapi import arrivals
 from adminapi.arrivals import Arrival
+from ouipost.pruning import remove_all
 from posts import files
 from posts.models import Media, Post
 from tests.console.test_compose import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
@@ -100,4 +101,4 @@ def test_what_nobody_came_back_for_is_forgotten(staff: Client, facebook: SocialA
     staff.post(UPLOAD, written(facebook, file=an_image("notes.txt", b"only words")))
     Arrival.objects.update(began_at=timezone.now() - timedelta(days=2))
 
-    assert (pruning.forget_old(timezone.now()), Arrival.objects.count()) == (1, 0)
+    assert (remove_all(arrivals.old(timezone.now())), Arrival.objects.count()) == (1, 0)

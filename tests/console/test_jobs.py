@@ -15,6 +15,7 @@ from adminapi.jobs import catalogue, running
 from adminapi.jobs.models import Job, JobRow
 from ouipost import claims
 from ouipost.events.models import Event
+from ouipost.pruning import remove_all
 from posts import services
 from posts.models import Post
 from tests.factories import NOW, make_account, make_post, make_schedule, make_user
@@ -358,7 +359,7 @@ def test_a_job_that_is_over_is_forgotten_after_a_month(editor: Client, workspace
     going = begin(editor, "duplicate", Post.objects.all())
     Job.objects.update(created_at=timezone.now() - timedelta(days=31))
 
-    assert pruning.forget_old(timezone.now()) == 1
+    assert remove_all(pruning.old(timezone.now())) == 1
 
     assert list(Job.objects.all()) == [going]
     assert not JobRow.objects.filter(job=over.pk).exists()

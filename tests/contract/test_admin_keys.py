@@ -345,7 +345,7 @@ def test_a_secret_is_replayed_for_ten_minutes_and_sealed_meanwhile(db: None, cal
     assert {each.headers["Idempotent-Replayed"] for each in (replayed, other, within, after)} == {"true"}
     assert not any(each in rows for each in (secret, secret[11:]))
     assert (ApiKey.objects.count(), status_of(secret)) == (2 if call is CREATE else 1, 200)
-    idempotency.forget_old(StoredAnswer.objects.get().created_at + timedelta(minutes=11))
+    idempotency.forget_secrets(StoredAnswer.objects.get().created_at + timedelta(minutes=11))
     assert StoredAnswer.objects.get().sealed == ""
     assert ask().content == after.content
 
@@ -378,7 +378,7 @@ def test_a_key_that_starts_anew_after_a_day_keeps_no_secret_of_before(admin: Adm
 
 
 def test_secrets_and_logins_are_forgotten_by_the_worker() -> None:
-    assert {"forget old answers", "forget old logins"} <= {chore.name for chore in CHORES}
+    assert {"forget secrets", "forget old answers", "forget old logins"} <= {chore.name for chore in CHORES}
 
 
 def test_pages_and_the_whole_list(admin: AdminClient, django_assert_num_queries: DjangoAssertNumQueries) -> None:

@@ -11,6 +11,7 @@ from ouipost.events import delivery, pruning
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Delivery, DeliveryAttempt, Message, Webhook
+from ouipost.pruning import remove_all
 from posts import deliveries
 from posts.deliveries import ANSWERS
 from posts.history import Cause, Entry
@@ -156,7 +157,7 @@ def delete_it(post: Post, webhook: Webhook) -> None:
 def prune(post: Post, webhook: Webhook) -> None:
     record("updated", post, actor=SYSTEM)
     Message.objects.update(created_at=database_now() - timedelta(days=31))
-    pruning.forget_old(database_now())
+    remove_all(pruning.old(database_now()))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from ouipost.claims import database_now
 from ouipost.events import figures, pruning, webhooks
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Webhook
+from ouipost.pruning import remove_all
 from posts import services
 from tests.factories import make_post
 from tests.webhooks.conftest import deliver_due
@@ -33,7 +34,7 @@ def test_after_a_month_bodies_deliveries_and_attempts_go_and_the_journal_stays(
     old = list(Message.objects.order_by("pk").values_list("pk", flat=True)[:2])
     Message.objects.filter(pk__in=old).update(created_at=timezone.now() - timedelta(days=30, minutes=1))
 
-    removed = pruning.forget_old(timezone.now())
+    removed = remove_all(pruning.old(timezone.now()))
 
     assert (removed, left()) == (2, (1, 1, 1))
     assert Event.objects.filter(pk__in=old).count() == 2
@@ -45,7 +46,7 @@ def test_what_a_deleted_webhook_left_is_removed(webhook: Webhook, workspace: Wor
     deliver_due(limit=1)
     webhooks.delete_webhook(webhook, actor=SYSTEM, now=timezone.now())
 
-    pruning.forget_old(timezone.now())
+    remove_all(pruning.old(timezone.now()))
 
     assert (left(), Webhook.objects.count(), len(receiver.calls)) == ((2, 0, 0), 0, 1)
 
@@ -63,7 +64,7 @@ def test_what_metrics_tell_of_deliveries_does_not_fall_when_webhooks_go(make_web
         before = ended()
         webhooks.delete_webhook(gone, actor=SYSTEM, now=timezone.now())
 
-        pruning.forget_old(timezone.now())
+        remove_all(pruning.old(timezone.now()))
 
         assert ended() == before
 

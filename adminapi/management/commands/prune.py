@@ -13,8 +13,8 @@ from ouipost.pruning import Old
 class Command(OperatorCommand):
     help = (
         "Remove what was kept long enough: single readings and sums by the hour after KEEP_SNAPSHOTS_DAYS (36), what "
-        "webhooks were told and ended background work after a month. Sums by the day and the audit log stay. A worker "
-        "does the same every hour."
+        "webhooks were told and ended background work after a month, and what is of use for hours only, such as logins "
+        "and answers for an Idempotency-Key. Sums by the day and the audit log stay. A worker does the same every hour."
     )
     details = """
 Examples:
