@@ -19,9 +19,9 @@ from ouipost.phrases import Phrase
 from ouipost.rows import update_each
 from posts.advice import failure
 from posts.holding import hold_account, pace_account
+from posts.lateness import GIVE_UP_AFTER, is_too_late
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
-from posts.services import GIVE_UP_AFTER, sync_and_tell
-from posts.slots import too_late
+from posts.services import sync_and_tell
 from workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
@@ -223,13 +223,12 @@ class History(NamedTuple):
     posts: Mapping[str, Workspace]
     accounts: Mapping[str, Breath]
 
-    def time_paused(self, target: Ready, *, since: datetime, until: datetime) -> timedelta:
-        """Return for how long of this time the target was held up."""
+    def of(self, target: Ready) -> list[Pause]:
+        """Return the pauses that held the target up."""
         if not self.pauses:
-            return timedelta(0)
+            return []
         goes_to = (target.account_id, self.accounts[target.account_id].platform, self.posts[target.post_id].pk)
-        own = [pause for pause in self.pauses if pause.covers(*goes_to)]
-        return pauses.time_paused(own, since=since, until=until)
+        return [pause for pause in self.pauses if pause.covers(*goes_to)]
 
 
 def _pauses_since(targets: Sequence[Ready], posts: Mapping[str, Workspace], *, now: datetime) -> list[Pause]:
@@ -247,13 +246,11 @@ def _pauses_since(targets: Sequence[Ready], posts: Mapping[str, Workspace], *, n
 def _is_missed(target: Ready, history: History, *, now: datetime) -> bool:
     """Whether a scheduled target was due while nothing could run, and is later than its workspace allows.
 
-    What had to wait for its account was given a time of its own, and is late from then on. A pause is an operator's
-    act: it makes nothing late.
+    What had to wait for its account was given a time of its own, and is late from then on.
     """
-    if target.status != TargetStatus.SCHEDULED:
-        return False
-    was_to_go_at = target.due_at + history.time_paused(target, since=target.due_at, until=now)
-    return too_late(was_to_go_at, now=now, minutes=history.posts[target.post_id].publish_late_up_to_minutes)
+    workspace = history.posts[target.post_id]
+    is_scheduled = target.status == TargetStatus.SCHEDULED
+    return is_scheduled and is_too_late(target.due_at, history.of(target), workspace=workspace, now=now)
 
 
 def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -> None:
@@ -265,7 +262,7 @@ def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -
     for target in targets:
         if target.outcome_unknown or target.scheduled_at is None or target.give_up_at is None:
             continue
-        paused = history.time_paused(target, since=target.scheduled_at, until=now)
+        paused = pauses.time_paused(history.of(target), since=target.scheduled_at, until=now)
         if paused:
             given = target.scheduled_at + GIVE_UP_AFTER + paused
             longer[target.pk] = {"give_up_at": max(target.give_up_at, given)}

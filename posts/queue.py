@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import Count, Max, Q
 
 from ouipost.rows import update_each
+from posts.lateness import GIVE_UP_AFTER
 from posts.models import Post, PostStatus, Schedule, Slot, Target, TargetStatus
 from posts.slots import WEEK, dates, first_date, occurs_at
 
@@ -86,9 +87,7 @@ def queued(schedule: Schedule) -> list[Post]:
     return sorted(rows.order_by("pk"), key=lambda post: (post.scheduled_at or post.created_at, post.pk))
 
 
-def requeue(
-    schedule: Schedule, posts: Sequence[Post], *, now: datetime, give_up_after: timedelta, without: str = ""
-) -> list[Post]:
+def requeue(schedule: Schedule, posts: Sequence[Post], *, now: datetime, without: str = "") -> list[Post]:
     """Give these locked posts, in their order, the first free occurrences that fit them; returns those that none fits.
 
     Those that move have their new places in `posts` as well. `without` is an account that is about to go. The cost is
@@ -98,7 +97,7 @@ def requeue(
     slots = list(schedule.slots.all())
     recipients = recipients_of(posts, without=without)
     placed = _placed(schedule, slots, posts, recipients, now=now)
-    _write(schedule, posts, placed, now=now, give_up_after=give_up_after)
+    _write(schedule, posts, placed, now=now)
     return [post for post in posts if recipients[post.pk] and post.pk not in placed]
 
 
@@ -139,21 +138,14 @@ def _free(
     return (each for each in _of_slot(schedule, slot, after=after) if (each.slot_id, each.date) not in taken)
 
 
-def _write(
-    schedule: Schedule,
-    posts: Iterable[Post],
-    placed: Mapping[str, Occurrence],
-    *,
-    now: datetime,
-    give_up_after: timedelta,
-) -> None:
+def _write(schedule: Schedule, posts: Iterable[Post], placed: Mapping[str, Occurrence], *, now: datetime) -> None:
     zone, pks = {"scheduled_timezone": schedule.timezone, "updated_at": now}, list(placed)
     columns = {pk: _columns(each) | zone for pk, each in placed.items()}
     for start in range(0, len(pks), BATCH):
         part = {pk: placed[pk] for pk in pks[start : start + BATCH]}
         update_each(Post, {pk: columns[pk] for pk in part})
         targets = Target.objects.filter(post__in=part, status=TargetStatus.SCHEDULED).values_list("pk", "post_id")
-        update_each(Target, {pk: _due(part[post_id], give_up_after) for pk, post_id in targets})
+        update_each(Target, {pk: _due(part[post_id]) for pk, post_id in targets})
     for post in posts:
         for name, value in columns.get(post.pk, {}).items():
             setattr(post, name, value)
@@ -163,8 +155,8 @@ def _columns(place: Occurrence) -> dict[str, Any]:
     return {"slot_id": place.slot_id, "slot_date": place.date, "scheduled_at": place.at, "moment": place.at}
 
 
-def _due(place: Occurrence, give_up_after: timedelta) -> dict[str, Any]:
-    return {"scheduled_at": place.at, "due_at": place.at, "give_up_at": place.at + give_up_after}
+def _due(place: Occurrence) -> dict[str, Any]:
+    return {"scheduled_at": place.at, "due_at": place.at, "give_up_at": place.at + GIVE_UP_AFTER}
 
 
 def moved_by_their_zone() -> dict[str, list[str]]:
@@ -178,7 +170,7 @@ def moved_by_their_zone() -> dict[str, list[str]]:
     return found
 
 
-def keep_with_slots(schedule: Schedule, posts: Sequence[Post], *, now: datetime, give_up_after: timedelta) -> None:
+def keep_with_slots(schedule: Schedule, posts: Sequence[Post], *, now: datetime) -> None:
     """Give locked posts of a queue the time that their own slot has on their date, by the zone's present rules."""
     slots = {slot.pk: slot for slot in schedule.slots.all()}
     placed = {
@@ -186,4 +178,4 @@ def keep_with_slots(schedule: Schedule, posts: Sequence[Post], *, now: datetime,
         for post in posts
         if post.slot_id in slots and post.slot_date
     }
-    _write(schedule, posts, placed, now=now, give_up_after=give_up_after)
+    _write(schedule, posts, placed, now=now)

@@ -15,10 +15,10 @@ from accounts.models import PauseScope
 from ouipost.events.journal import Actor, record
 from ouipost.phrases import Ours, Phrase
 from posts.advice import failure
+from posts.lateness import GIVE_UP_AFTER, is_too_late
 from posts.models import Attempt, Target, TargetQuerySet, TargetStatus
 from posts.reconciling import Question, operation_of, question_after_restore
-from posts.services import GIVE_UP_AFTER, WrongStatus, lock, sync_and_tell
-from posts.slots import too_late
+from posts.services import WrongStatus, lock, sync_and_tell
 from posts.stuck import OPEN
 
 SET_ASIDE = failure(
@@ -80,18 +80,11 @@ def _sent_since(target: Target, *, since: datetime) -> dict[str, Any]:
 
 
 def _looked_for(target: Target, *, now: datetime) -> dict[str, Any]:
-    is_late = _is_too_late(target, now=now)
-    given = now if is_late else now + GIVE_UP_AFTER
+    due, workspace = target.scheduled_at or now, target.post.workspace
+    held_up_by = [each for each in pauses.after(due) if each.covers(target.account_id, target.platform, workspace.pk)]
+    given = now if is_too_late(due, held_up_by, workspace=workspace, now=now) else now + GIVE_UP_AFTER
     return {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": given, "error": None, "waits_for": ""}
 
 
 def _set_aside() -> dict[str, Any]:
     return {"status": TargetStatus.NEEDS_REVIEW, "due_at": None, "error": SET_ASIDE}
-
-
-def _is_too_late(target: Target, *, now: datetime) -> bool:
-    """Whether its workspace does not want it any more; time that an operator has paused counts for nothing."""
-    since, workspace = target.scheduled_at or now, target.post.workspace
-    held = [each for each in pauses.after(since) if each.covers(target.account_id, target.platform, workspace.pk)]
-    was_to_go_at = since + pauses.time_paused(held, since=since, until=now)
-    return too_late(was_to_go_at, now=now, minutes=workspace.publish_late_up_to_minutes)

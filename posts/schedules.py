@@ -20,7 +20,6 @@ from posts import destinations, rules
 from posts.models import Post, Schedule, Slot, Target, TargetStatus
 from posts.queue import BATCH, Recipient, keep_with_slots, lacks, moved_by_their_zone, next_free, queued, requeue
 from posts.services import (
-    GIVE_UP_AFTER,
     SCHEDULABLE,
     UNTRIED,
     leave_queue,
@@ -216,7 +215,7 @@ def _deal_out(schedule: Schedule, *, actor: Actor, now: datetime, without: str =
     """Give the queue of a schedule the first free places, and tell of what moved; returns the posts that none fits."""
     posts = queued(schedule)
     before = {post.pk: standing(post) for post in posts}
-    returned = requeue(schedule, posts, now=now, give_up_after=GIVE_UP_AFTER, without=without)
+    returned = requeue(schedule, posts, now=now, without=without)
     _tell_moved(posts, before, actor=actor)
     return returned
 
@@ -257,7 +256,7 @@ def follow_zones(now: datetime) -> int:
             if schedule is not None:
                 there = [post for post in queued(schedule) if post.pk in posts]
                 before = {post.pk: standing(post) for post in there}
-                keep_with_slots(schedule, there, now=now, give_up_after=GIVE_UP_AFTER)
+                keep_with_slots(schedule, there, now=now)
                 record("zone_followed", schedule, actor=SYSTEM, posts=[post.pk for post in there])
                 _tell_moved(there, before, actor=SYSTEM)
     return sum(map(len, moved.values()))

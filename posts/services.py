@@ -21,11 +21,11 @@ from ouipost.rows import insert_each, update_each
 from posts import counts, destinations, doorbell, files, hooks, rules
 from posts.advice import failure
 from posts.content import normal_hashtags
+from posts.lateness import GIVE_UP_AFTER
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
 from posts.status import derive
 from workspaces.models import Workspace
 
-GIVE_UP_AFTER = timedelta(hours=6)
 PAST_TOLERANCE = timedelta(seconds=60)
 TEXTS = ("content", "title", "link", "hashtags", "platform_content")
 UNTRIED: dict[str, Any] = {

@@ -58,11 +58,6 @@ def _shown(moment: datetime, zone: str) -> str:
     return moment.astimezone(ZoneInfo(zone)).isoformat()
 
 
-def too_late(scheduled_at: datetime, *, now: datetime, minutes: int) -> bool:
-    """Whether a post that was due then is later than its workspace allows."""
-    return now > scheduled_at + timedelta(minutes=minutes)
-
-
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WEEK = timedelta(weeks=1)
 

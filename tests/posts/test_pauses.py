@@ -21,8 +21,9 @@ from ouipost.claims import Claim, database_now
 from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
 from ouipost.writer import Inline
-from posts import pausing, publishing, services, steps
+from posts import pausing, publishing, steps
 from posts.claiming import claim_targets
+from posts.lateness import GIVE_UP_AFTER
 from posts.models import Attempt, Post, Target
 from posts.standing import present
 from posts.stuck import Search
@@ -57,7 +58,7 @@ def end(scope: str = "all", subject_id: str = "") -> Pause | None:
 def make_scheduled(account: SocialAccount, *, ago: timedelta = timedelta(seconds=10), **values: Any) -> Target:
     at = database_now() - ago
     post = make_post(account.workspace, accounts=[account], status="scheduled", scheduled_at=at, **values)
-    Target.objects.filter(post=post).update(give_up_at=at + services.GIVE_UP_AFTER)
+    Target.objects.filter(post=post).update(give_up_at=at + GIVE_UP_AFTER)
     return Target.objects.get(post=post)
 
 
@@ -188,7 +189,7 @@ def test_what_was_put_off_by_its_accounts_pace_after_a_pause_is_not_missed(works
 
 def test_the_time_for_trying_is_as_long_as_without_the_pause_however_often_it_is_claimed(workspace: Workspace) -> None:
     target = make_due(workspace, scheduled_at=database_now() - 10 * HOUR)
-    Target.objects.filter(pk=target.pk).update(give_up_at=target.scheduled_at + services.GIVE_UP_AFTER)  # type: ignore[operator]
+    Target.objects.filter(pk=target.pk).update(give_up_at=target.scheduled_at + GIVE_UP_AFTER)  # type: ignore[operator]
     begin(paused_at=database_now() - 9 * HOUR)
     end()
 

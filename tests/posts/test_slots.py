@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ouipost.errors import InvalidInput
-from posts.slots import AmbiguousLocalTime, NoSuchLocalTime, clock_changes, instant, too_late
+from posts.slots import AmbiguousLocalTime, NoSuchLocalTime, clock_changes, instant
 
 ZONES = ["Europe/Paris", "Australia/Sydney", "Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe", "UTC"]
 
@@ -93,13 +93,6 @@ def test_an_instant_shows_the_time_that_was_asked_for(moment: datetime, zone: st
         return
 
     assert found.astimezone(ZoneInfo(zone)).replace(tzinfo=None) == moment
-
-
-def test_a_post_is_too_late_after_its_workspaces_minutes() -> None:
-    due = utc("2026-07-01T12:00:00")
-
-    assert not too_late(due, now=due + timedelta(minutes=10), minutes=10)
-    assert too_late(due, now=due + timedelta(minutes=10, microseconds=1), minutes=10)
 
 
 @pytest.mark.parametrize(

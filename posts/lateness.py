@@ -1,0 +1,16 @@
+"""How late a target may go out, and how long it is tried."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from accounts import pauses
+from accounts.models import Pause
+from workspaces.models import Workspace
+
+GIVE_UP_AFTER = timedelta(hours=6)
+
+
+def is_too_late(due: datetime, held_up_by: Collection[Pause], *, workspace: Workspace, now: datetime) -> bool:
+    """Whether what was due then is later than its workspace allows; a pause, an operator's act, makes nothing late."""
+    was_to_go_at = due + pauses.time_paused(held_up_by, since=due, until=now)
+    return now > was_to_go_at + timedelta(minutes=workspace.publish_late_up_to_minutes)
