@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.platforms.base import WhoActs
-from adminapi.console import post_actions as actions
+from adminapi.jobs import post_actions as actions
 from posts import previews
 from posts.history import Entry
 from posts.inputs import is_web_address

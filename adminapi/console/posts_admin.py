@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy
 from adminapi.console import bulk, post_page
 from adminapi.console.columns import column
 from adminapi.console.filters import OneWorkspace, PostAccount, PostDays, PostNetwork, PostState, newest
-from adminapi.console.post_actions import ACTIONS, BY_NAME, Action
 from adminapi.jobs import catalogue
+from adminapi.jobs.post_actions import ACTIONS, BY_NAME, Action
 from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor

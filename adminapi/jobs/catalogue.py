@@ -10,9 +10,9 @@ from django.utils.translation import ngettext
 
 from accounts import services as accounts
 from accounts.models import SocialAccount
-from adminapi.console.post_actions import ACTIONS
 from adminapi.jobs.kinds import Bulk, Kind
 from adminapi.jobs.models import Job
+from adminapi.jobs.post_actions import ACTIONS
 from adminapi.jobs.prune import PRUNE
 from ouipost.events import webhooks
 from ouipost.events.journal import Actor
