@@ -1,5 +1,6 @@
 """Accounts and platforms as the API shows and takes them."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,10 +9,11 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from accounts import connecting, platforms, registry, traffic
+from accounts import connecting, platforms, registry, services, traffic
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms.base import Connector
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
+from ouipost.errors import problems_in
 from workspaces.settings import check_settings
 
 HASHTAG_SETTINGS = ("auto_hashtags", "default_hashtags")
@@ -222,13 +224,10 @@ class CallbackInput(StrictInput):
             return value
         raise serializers.ValidationError('Must be a list of candidate ids, or "all".')
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        given = set(attrs)
-        if given not in ({"state", "code"}, {"state", "error"}, {"connection", "select"}):
-            raise serializers.ValidationError(
-                {"state": "Give state and code, or state and error, or connection and select."}
-            )
-        return attrs
+    def misfits(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        if given.keys() & set(self.fields) in ({"state", "code"}, {"state", "error"}, {"connection", "select"}):
+            return {}
+        return {"state": ["Give state and code, or state and error, or connection and select."]}
 
 
 class AccountInput(StrictInput):
@@ -257,3 +256,7 @@ class AccountInput(StrictInput):
     def validate_settings(self, value: dict[str, Any]) -> dict[str, Any]:
         check_settings({name: value[name] for name in HASHTAG_SETTINGS if name in value})
         return value
+
+    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+        account = self.context["instance"]
+        return problems_in(lambda: services.require_default(account, values.get("is_default", True)))

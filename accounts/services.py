@@ -40,13 +40,18 @@ def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Act
 
 
 def _set_default(account: SocialAccount, is_default: bool, *, actor: Actor) -> None:
-    if not is_default and account.is_default:
-        raise InvalidInput(is_default=[Phrase("Make another account of this platform the default instead.")])
+    require_default(account, is_default)
     if is_default:
         others = SocialAccount.objects.filter(workspace=account.workspace_id, default_of=account.platform)
         for other in others.exclude(pk=account.pk):
             _give_default(other, None, actor=actor)
         account.default_of = account.platform
+
+
+def require_default(account: SocialAccount, is_default: bool) -> None:
+    """Raise InvalidInput where this would leave the account's platform without a default."""
+    if not is_default and account.is_default:
+        raise InvalidInput(is_default=[Phrase("Make another account of this platform the default instead.")])
 
 
 def _give_default(account: SocialAccount, platform: str | None, *, actor: Actor) -> None:

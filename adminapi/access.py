@@ -1,5 +1,6 @@
 """/admin/login, /admin/logout and /admin/profile."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils import timezone
@@ -15,7 +16,7 @@ from adminapi.passwords import PASSWORD_LENGTH, hash_password, require_good
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import StrictInput, Text
 from ouipost.api.schema import MESSAGE
-from ouipost.errors import InvalidInput
+from ouipost.errors import InvalidInput, problems_in
 from ouipost.events.journal import Actor
 from ouipost.phrases import Phrase
 from workspaces import users
@@ -37,10 +38,13 @@ class ProfileInput(StrictInput):
     password = Text(required=False, max_length=PASSWORD_LENGTH)
     current_password = Text(required=False, max_length=PASSWORD_LENGTH)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "password" in attrs and "current_password" not in attrs:
-            raise serializers.ValidationError({"current_password": "Needed to set another password."})
-        return attrs
+    def misfits(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        is_bare = "password" in given and "current_password" not in given
+        return {"current_password": ["Needed to set another password."]} if is_bare else {}
+
+    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+        user = self.context["instance"]
+        return problems_in(lambda: require_good(values["password"], user)) if "password" in values else {}
 
 
 class LoggedInSerializer(serializers.ModelSerializer[User]):

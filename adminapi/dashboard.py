@@ -139,6 +139,12 @@ class FiguresViewSet(AdminViewSet[Workspace]):
     required_permission = "analytics.view"
     query_parameters = {"analytics": ("period", "format")}
 
+    def read_query(self) -> None:
+        days = DAYS.get(self.request.query_params.get("period", USUAL))
+        if days is None:
+            raise InvalidInput(period=[Phrase("Must be one of {choices}.", choices=", ".join(DAYS))])
+        self.days = days
+
     @extend_schema(responses=DashboardSerializer)
     def dashboard(self, request: Request) -> Response:
         """Show how much there is, what goes on, and what is paused."""
@@ -160,12 +166,9 @@ class FiguresViewSet(AdminViewSet[Workspace]):
     )
     def analytics(self, request: Request) -> Any:
         """Report what was gained in a period, in all and by workspace, and how much the API was used."""
-        as_csv, days = wants_csv(request), DAYS.get(request.query_params.get("period", USUAL))
-        if days is None:
-            raise InvalidInput(period=[Phrase("Must be one of {choices}.", choices=", ".join(DAYS))])
         figures = Figures.for_user(self.user)
-        period = Period(first=figures.today - timedelta(days=days - 1), last=figures.today, zone=UTC)
-        if as_csv:
+        period = Period(first=figures.today - timedelta(days=self.days - 1), last=figures.today, zone=UTC)
+        if wants_csv(request):
             rows = table(figures.scope, period)
             return csv_answer(rows, columns=("date", "platform", *SUMMED), filename="analytics.csv")
         return Response(InstallationSerializer(_analytics(figures, period)).data)

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import Boolean, Choice, Instant, Items, StrictInput, StringList, Text
 from ouipost.api.viewsets import Lists
-from ouipost.errors import InvalidInput
+from ouipost.errors import InvalidInput, problems_in
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
 from workspaces import keys
@@ -83,6 +83,11 @@ class KeyInput(StrictInput):
     permissions = Items(child=Choice(choices=KEY_PERMISSIONS), required=False)
     is_active = Boolean(required=False)
     expires_at = Instant(required=False, allow_null=True)
+
+    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+        key = self.context["instance"]
+        mode, present = (key.mode, key.workspace_ids) if key else (values.get("mode", KeyMode.LIVE), ())
+        return problems_in(lambda: checked(values, mode=mode, user=self.context["request"].user, present=present))
 
 
 class NewKeyInput(KeyInput):

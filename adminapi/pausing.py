@@ -1,5 +1,6 @@
 """/admin/pause, /admin/resume and /admin/pauses: what an operator lets not go out."""
 
+from functools import partial
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -12,6 +13,7 @@ from accounts.models import Pause, PauseScope
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import Choice, StrictInput, Text
 from ouipost.claims import database_now
+from ouipost.errors import problems_in
 from posts import pausing
 from posts.pausing import REASON_LENGTH
 
@@ -49,12 +51,19 @@ class ResumeInput(StrictInput):
     scope = Choice(choices=PauseScope.choices)
     id = Text(max_length=45, required=False, allow_null=True)
     reason = Text(max_length=REASON_LENGTH, required=False)
+    must_exist = False
+
+    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+        subject = values.get("id") or ""
+        check = partial(pausing.require_subject, values.get("scope", ""), subject, must_exist=self.must_exist)
+        return problems_in(check)
 
 
 class PauseInput(ResumeInput):
     """The body that begins a pause: `id` is a network's, a workspace's or an account's, and missing for all."""
 
     reason = Text(max_length=REASON_LENGTH)
+    must_exist = True
 
 
 class PauseViewSet(AdminViewSet[Pause]):

@@ -14,6 +14,7 @@ from adminapi.passwords import PASSWORD_LENGTH, hash_password, require_good
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import Boolean, Choice, Items, StrictInput, StringList, Text
 from ouipost.api.viewsets import Lists, Retrieves
+from ouipost.errors import problems_in
 from ouipost.ids import PATTERN
 from workspaces import users
 from workspaces.models import Role, User, Workspace
@@ -50,6 +51,10 @@ class UserInput(StrictInput):
         address = value.strip().lower()
         serializers.EmailField().run_validation(address)
         return address
+
+    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+        user = self.context["instance"] or User(email=values.get("email", ""), name=values.get("name", ""))
+        return problems_in(lambda: require_good(values["password"], user)) if "password" in values else {}
 
 
 class UserViewSet(Lists[User], Retrieves[User], AdminViewSet[User]):

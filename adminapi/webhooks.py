@@ -21,7 +21,7 @@ from ouipost.api.inputs import Boolean, Choice, Instant, Integer, Items, StrictI
 from ouipost.api.pagination import BoundedPages
 from ouipost.api.showing import shown
 from ouipost.api.viewsets import Lists, Retrieves
-from ouipost.errors import InvalidInput
+from ouipost.errors import InvalidInput, problems_in
 from ouipost.events import replays, signing, webhooks
 from ouipost.events.catalogue import EVENTS, TEST
 from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Replay, ReplayScope, Webhook
@@ -179,6 +179,10 @@ class WebhookInput(StrictInput):
             raise serializers.ValidationError(str(error)) from error
         return url
 
+    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+        webhook = self.context["instance"]
+        return problems_in(lambda: _checked(values, present=webhook.workspace_ids if webhook else None))
+
 
 class SecretInput(StrictInput):
     """The body that gives another secret; `grace_hours` is how long the old one signs too."""
@@ -199,6 +203,10 @@ class ReplayInput(StrictInput):
     since = Instant()
     scope = Choice(choices=ReplayScope.choices, required=False)
     replay_id = Text(max_length=100, required=False)
+
+    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+        now = timezone.now()
+        return problems_in(lambda: replays.require_recent(values["since"], now=now)) if "since" in values else {}
 
 
 class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):

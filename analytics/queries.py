@@ -1,13 +1,13 @@
 """The query of a report: everything that is wrong with it is told at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from accounts import registry
 from analytics.periods import A_DAY, Granularity, Period, day_of
 from ouipost.api.moments import NotAMoment, parse_bound
-from ouipost.errors import InvalidInput
+from ouipost.errors import InvalidInput, problems_in
 from ouipost.phrases import Phrase, joined
 
 USUAL_DAYS = 30
@@ -15,7 +15,7 @@ HOURS_KEPT_DAYS = 35
 MOST_BUCKETS = 1100
 MOST_DAYS = 3660
 PARAMETERS = ("from", "to", "platform", "granularity", "format")
-Problems = dict[str, list[str]]
+Problems = dict[str, Sequence[str]]
 
 
 def read_period(parameters: Mapping[str, str], *, zone: str, now: datetime) -> Period:
@@ -25,25 +25,26 @@ def read_period(parameters: Mapping[str, str], *, zone: str, now: datetime) -> P
     """
     problems: Problems = {}
     first, last = (_read_day(parameters, name, zone=zone, problems=problems) for name in ("from", "to"))
-    granularity = read_granularity(parameters, problems=problems) or Granularity.DAY
     if parameters.get("platform", registry.IDS[0]) not in registry.IDS:
         problems["platform"] = [Phrase("Must be one of {choices}.", choices=", ".join(registry.IDS))]
-    if problems:
-        raise InvalidInput(**problems)
+    problems |= problems_in(lambda: read_granularity(parameters))
+    granularity = None if "granularity" in problems else read_granularity(parameters)
     last = last or max(day_of(now, zone=zone), first or date.min)
     first = first or last - (USUAL_DAYS - 1) * A_DAY
-    period = Period(first=first, last=last, zone=zone, granularity=granularity)
-    _check(period, now=now)
+    period = Period(first=first, last=last, zone=zone, granularity=granularity or Granularity.DAY)
+    if not {"from", "to"} & set(problems):
+        problems = _problems_of(period, now=now) | problems
+    if problems:
+        raise InvalidInput(**problems)
     return period
 
 
-def read_granularity(parameters: Mapping[str, str], *, problems: Problems) -> Granularity | None:
-    """Return the granularity that is asked for, if any is, and note where there is none of that name."""
+def read_granularity(parameters: Mapping[str, str]) -> Granularity | None:
+    """Return the granularity that is asked for, if any is; raises InvalidInput where there is none of that name."""
     given = parameters.get("granularity")
     if given is None or given in list(Granularity):
         return Granularity(given) if given else None
-    problems["granularity"] = [Phrase("Must be one of {choices}.", choices=", ".join(Granularity))]
-    return None
+    raise InvalidInput(granularity=[Phrase("Must be one of {choices}.", choices=", ".join(Granularity))])
 
 
 def _read_day(parameters: Mapping[str, str], name: str, *, zone: str, problems: Problems) -> date | None:
@@ -57,19 +58,20 @@ def _read_day(parameters: Mapping[str, str], name: str, *, zone: str, problems: 
         return None
 
 
-def _check(period: Period, *, now: datetime) -> None:
+def _problems_of(period: Period, *, now: datetime) -> Problems:
     if period.first > period.last:
-        raise InvalidInput(**{"from": [Phrase("Must not be later than `to`.")]})
+        return {"from": [Phrase("Must not be later than `to`.")]}
+    problems = problems_in(lambda: require_hours(period.first, period.granularity, zone=period.zone, now=now))
     if period.last - period.first >= timedelta(days=MOST_DAYS):
-        raise InvalidInput(**{"from": [Phrase("At most {days} days can be reported at once.", days=MOST_DAYS)]})
-    require_hours(period.first, period.granularity, zone=period.zone, now=now)
-    if len(period.buckets) > MOST_BUCKETS:
+        return problems | {"from": [Phrase("At most {days} days can be reported at once.", days=MOST_DAYS)]}
+    if not problems and len(period.buckets) > MOST_BUCKETS:
         told = Phrase(
             "At most {most} buckets are reported at once, and these are {count}.",
             most=MOST_BUCKETS,
             count=len(period.buckets),
         )
-        raise InvalidInput(granularity=[joined([told, Phrase("Take longer ones, or fewer days.")], " ")])
+        return {"granularity": [joined([told, Phrase("Take longer ones, or fewer days.")], " ")]}
+    return problems
 
 
 def require_hours(first: date, granularity: Granularity, *, zone: str, now: datetime) -> None:

@@ -21,7 +21,6 @@ from analytics.top import top_posts
 from analytics.totals import SUMMED
 from ouipost.api.csv import CSV, CSV_TYPE, JSON, csv_answer, wants_csv
 from ouipost.api.schema import JSON_TYPE
-from ouipost.errors import InvalidInput
 from ouipost.ids import PATTERN
 from ouipost.replica import on_replica
 from posts.models import Post
@@ -47,13 +46,14 @@ class AnalyticsViewSet(WorkspaceViewSet[TargetNumbers]):
     scope = "analytics"
     query_parameters = {"report": PARAMETERS}
 
+    def read_query(self) -> None:
+        self.period = read_period(self.request.query_params, zone=self.workspace.timezone, now=timezone.now())
+
     @extend_schema(parameters=[*PERIOD, *CUT], responses={(200, JSON_TYPE): ReportSerializer, (200, CSV_TYPE): str})
     def report(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         """Report what was gained in a period, whenever the posts were published."""
-        as_csv, parameters = wants_csv(request), request.query_params
-        period = read_period(parameters, zone=self.workspace.timezone, now=timezone.now())
-        scope = Scope(workspace=self.workspace, platform=parameters.get("platform", ""))
-        if as_csv:
+        scope, period = Scope(workspace=self.workspace, platform=request.query_params.get("platform", "")), self.period
+        if wants_csv(request):
             return csv_answer(table(scope, period), columns=("date", "platform", *SUMMED), filename="analytics.csv")
         return Response(ReportSerializer(_report(self.workspace, scope, period)).data)
 
@@ -77,19 +77,18 @@ class PostAnalyticsViewSet(WorkspaceViewSet[Post]):
     scope = "analytics"
     query_parameters = {"retrieve": ("granularity", "format")}
 
+    def read_query(self) -> None:
+        self.granularity = read_granularity(self.request.query_params)
+
     @extend_schema(parameters=CUT, responses={(200, JSON_TYPE): PostAnalyticsSerializer, (200, CSV_TYPE): str})
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         """Show a post's numbers so far, and what it gained from its publication to the last reading."""
-        as_csv, problems = wants_csv(request), dict[str, list[str]]()
-        granularity = read_granularity(request.query_params, problems=problems)
-        if problems:
-            raise InvalidInput(**problems)
         post = self.get_object()
         numbers, zone, now = numbers_of(post), self.workspace.timezone, timezone.now()
-        period = post_period(numbers, granularity, zone=zone, now=now)
+        period = post_period(numbers, self.granularity, zone=zone, now=now)
         if period is not None:
             require_hours(day_of(numbers[0].published_at, zone=zone), period.granularity, zone=zone, now=now)
-        if as_csv:
+        if wants_csv(request):
             columns = ("timestamp", "platform", *COUNTED)
             return csv_answer(post_table(numbers, period), columns=columns, filename=f"{post.pk}.csv")
         shown = {"post_id": post.pk, "analytics": asdict(post_report(numbers, period))}

@@ -1,6 +1,6 @@
 """A broken rule of the product, in the words that the API answers with."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 
@@ -26,3 +26,13 @@ class InvalidInput(DomainError):
 
     def __init__(self, /, **fields: Sequence[str]) -> None:
         super().__init__(fields=fields)
+
+
+def problems_in(check: Callable[[], object]) -> dict[str, Sequence[str]]:
+    """Return what a check finds wrong with its values, by field."""
+    try:
+        check()
+    except InvalidInput as error:
+        found: dict[str, Sequence[str]] = error.details["fields"]
+        return found
+    return {}

@@ -1,16 +1,21 @@
 """The bodies that write posts."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.utils import timezone
 from rest_framework import serializers
 
 from accounts import platforms, registry
 from accounts.platforms import option_rules
 from ouipost.api.inputs import Choice, Instant, Integer, JsonObject, StrictInput, StringList, Text, ZoneName
+from ouipost.errors import problems_in
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
+from posts import destinations, schedules, services
+from posts.slots import instant
 
 ACCOUNT_ID = re.compile(f"acc_{PATTERN}")
 OPTIONS = {platform.id: platform.option_kinds() for platform in platforms.ALL}
@@ -89,6 +94,15 @@ class PostInput(StrictInput):
     hashtags = StringList(required=False, max_length=100)
     platform_content = JsonObject(required=False)
 
+    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+        view, post = self.context.get("view"), self.context.get("instance")
+        if view is None:
+            return {}  # the console offers what there is
+        present = post.platform_content if post else {}
+        overrides = {key: each for key, each in values.get("platform_content", {}).items() if present.get(key) != each}
+        given = values.get("platforms", [])
+        return problems_in(lambda: destinations.resolve(view.workspace, given, overrides=overrides))
+
     def validate_platforms(self, value: list[str]) -> list[str]:
         unknown = [name for name in value if not _is_destination(name)]
         if unknown:
@@ -141,6 +155,14 @@ class NewPostInput(PostInput):
     scheduled_at = Instant(local=True, required=False, allow_null=True)
     timezone = ZoneName(required=False)
 
+    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+        return super().besides(values) | _moment_problems(self, values)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if _moment_problems(self, attrs):
+            raise serializers.ValidationError(self.besides(attrs))
+        return attrs
+
 
 class ScheduleInput(StrictInput):
     """The body that schedules a post: at a time, or into the next free slot of a schedule."""
@@ -149,18 +171,27 @@ class ScheduleInput(StrictInput):
     timezone = ZoneName(required=False)
     schedule_id = Text(required=False, max_length=50)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "schedule_id" in attrs:
-            beside: dict[str, Any] = {
-                name: [Phrase("Not together with schedule_id.")]
-                for name in ("scheduled_at", "timezone")
-                if name in attrs
-            }
-            if beside:
-                raise serializers.ValidationError(beside)
-        elif "scheduled_at" not in attrs:
-            raise serializers.ValidationError({"scheduled_at": [Phrase("This field is required, or schedule_id.")]})
-        return attrs
+    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+        view = self.context.get("view")
+        if view is None or "schedule_id" not in values:
+            return _moment_problems(self, values)
+        return problems_in(lambda: schedules.find(values["schedule_id"], workspace_id=view.workspace_id))
+
+    def misfits(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        if "schedule_id" in given:
+            beside = [name for name in ("scheduled_at", "timezone") if name in given]
+            return {name: [Phrase("Not together with schedule_id.")] for name in beside}
+        return {} if "scheduled_at" in given else {"scheduled_at": [Phrase("This field is required, or schedule_id.")]}
+
+
+def _moment_problems(given: StrictInput, values: Mapping[str, Any]) -> dict[str, Any]:
+    moment, view = values.get("scheduled_at"), given.context.get("view")
+    if moment is None or view is None:
+        return {}
+    if moment.tzinfo is None and "timezone" in given.initial_data and "timezone" not in values:
+        return {}  # nobody knows whose local time it is
+    zone = values.get("timezone", view.workspace.timezone)
+    return problems_in(lambda: services.require_future(instant(moment, zone=zone), now=timezone.now()))
 
 
 class ResolveInput(StrictInput):
@@ -169,10 +200,9 @@ class ResolveInput(StrictInput):
     outcome = Choice(choices=["published", "not_published"])
     url = Link(required=False)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs["outcome"] == "published" and not attrs.get("url"):
-            raise serializers.ValidationError({"url": Phrase("The post's address is required.")})
-        return attrs
+    def misfits(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        lacks_url = given.get("outcome") == "published" and not given.get("url")
+        return {"url": [Phrase("The post's address is required.")]} if lacks_url else {}
 
 
 class MediaInput(StrictInput):

@@ -1,6 +1,7 @@
 """The bodies that write schedules."""
 
 import re
+from collections.abc import Mapping
 from datetime import time
 from typing import Any
 
@@ -60,14 +61,16 @@ class WeeklyScheduleInput(StrictInput):
     is_active = Boolean(required=False)
     slots = Items(child=SlotInput(), min_length=1, max_length=MAX_SLOTS)
 
-    def validate_slots(self, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def misfits(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Name each slot that is at the same time of the week as one before it."""
-        seen: set[tuple[int, time]] = set()
-        problems: dict[str, Any] = {}
-        for position, slot in enumerate(value):
-            if (slot["day"], slot["time"]) in seen:
-                problems[str(position)] = {"time": [Phrase("Another slot is at the same time of the week.")]}
-            seen.add((slot["day"], slot["time"]))
-        if problems:
-            raise serializers.ValidationError(problems)
-        return value
+        slots = given.get("slots")
+        times = [_time_of(slot) for slot in slots[:MAX_SLOTS]] if isinstance(slots, list) else []
+        again = [place for place, at in enumerate(times) if at is not None and at in times[:place]]
+        told = {place: {"time": [Phrase("Another slot is at the same time of the week.")]} for place in again}
+        return {"slots": told} if told else {}
+
+
+def _time_of(slot: Any) -> tuple[str, str] | None:
+    """Return day and time of a slot as they were sent; None where they are no texts."""
+    day, at = (slot.get("day"), slot.get("time")) if isinstance(slot, dict) else (None, None)
+    return (day, at) if isinstance(day, str) and isinstance(at, str) else None

@@ -73,11 +73,14 @@ class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceViewSet[Sch
 
         return self.once(work)
 
+    def read_query(self) -> None:
+        self.count = _count(self.request)
+
     @extend_schema(responses=OccurrencesSerializer)
     @action(detail=True)
     def slots(self, request: Request, **kwargs: Any) -> Response:
         """Show the next `count` times, each with the post that has it."""
-        found = next_occurrences(self.get_object(), count=_count(request), now=timezone.now())
+        found = next_occurrences(self.get_object(), count=self.count, now=timezone.now())
         return self.answered(OccurrencesSerializer({"slots": found}).data)
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.shortcuts import get_object_or_404
 
 from accounts.models import SocialAccount
-from ouipost.errors import DomainError
+from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
 from ouipost.events.models import Event
 from ouipost.phrases import Phrase
@@ -119,6 +119,14 @@ def _scheduled(post: Post, before: dict[str, Any], *, actor: Actor) -> Event:
     """Return the journal's entry on a post that has got a place in a queue, or another one."""
     told = {"timezone": post.scheduled_timezone, "schedule": post.schedule_id, **changes(before, post)}
     return entry("scheduled", post, actor=actor, scheduled_at=post.scheduled_at, **told)
+
+
+def find(pk: str, *, workspace_id: str) -> Schedule:
+    """Return a schedule of this workspace; raises InvalidInput where it has no such one."""
+    found = Schedule.objects.filter(pk=pk, workspace=workspace_id).first()
+    if found is None:
+        raise InvalidInput(schedule_id=[Phrase("There is no such schedule.")])
+    return found
 
 
 def lock(schedule: Schedule) -> Schedule:

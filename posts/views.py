@@ -19,13 +19,11 @@ from ouipost.api.pagination import asks_for_a_page_only, read_page
 from ouipost.api.schema import WARNINGS
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.claims import database_now
-from ouipost.errors import InvalidInput
 from ouipost.ids import PATTERN
-from ouipost.phrases import Phrase
 from posts import files, listing, previews, rules, schedules, services, uploads
 from posts.filters import PostFilter
 from posts.inputs import MediaInput, NewPostInput, PostInput, ResolveInput, ScheduleInput
-from posts.models import Media, Post, Schedule, Target
+from posts.models import Media, Post, Target
 from posts.serializers import (
     MediaSerializer,
     OutcomeSerializer,
@@ -153,9 +151,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceViewSet[Post]):
         return self._change(lambda post: services.schedule_post(post, **when, actor=self.actor, now=timezone.now()))
 
     def _queue(self, post: Post, schedule_id: str) -> Post:
-        schedule = Schedule.objects.filter(pk=schedule_id, workspace=post.workspace_id).first()
-        if schedule is None:
-            raise InvalidInput(schedule_id=[Phrase("There is no such schedule.")])
+        schedule = schedules.find(schedule_id, workspace_id=post.workspace_id)
         return schedules.queue_post(post, schedule, actor=self.actor, now=timezone.now())
 
     @extend_schema(request=None, responses=PostDetailSerializer)

@@ -5,6 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from ouipost.api.inputs import Choice, JsonObject, StrictInput, Text
+from ouipost.errors import problems_in
+from workspaces import services
 from workspaces.models import Mode, Workspace
 from workspaces.settings import check_settings
 
@@ -87,3 +89,6 @@ class NewWorkspaceInput(WorkspaceInput):
 
     read_only = SHOWN
     mode = Choice(choices=Mode.values, required=False)
+
+    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+        return problems_in(lambda: services.allowed_mode(self.context["request"].auth, values.get("mode", "")))

@@ -27,7 +27,7 @@ def create_workspace(
     key: ApiKey | None = None,
 ) -> Workspace:
     """Create a workspace, a live one unless said otherwise; the key that creates it can see it afterwards."""
-    mode = _allowed_mode(key, mode)
+    mode = allowed_mode(key, mode)
     kept = merged({}, settings or {})
     workspace = Workspace.objects.create(name=name, description=description, settings=kept, mode=mode)
     if key is not None:
@@ -36,7 +36,8 @@ def create_workspace(
     return workspace
 
 
-def _allowed_mode(key: ApiKey | None, mode: str) -> str:
+def allowed_mode(key: ApiKey | None, mode: str) -> str:
+    """Return the mode of a workspace that this key makes; raises InvalidInput where it may not make such a one."""
     if key is None or key.mode != KeyMode.TEST:
         return mode or Mode.LIVE
     if mode == Mode.LIVE:

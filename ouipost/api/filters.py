@@ -1,6 +1,7 @@
 """Query parameters of lists: known ones are checked, others are refused."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import UTC, tzinfo
 from typing import Any
 
@@ -12,13 +13,16 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from ouipost.api.csv import CSV, JSON
 from ouipost.api.moments import NotAMoment, parse_bound
 from ouipost.api.pagination import PARAMETERS, page_problems
 from ouipost.errors import InvalidInput
+from ouipost.phrases import Phrase
 
-__all__ = ["BoundedFilterSet", "StrictFilterBackend", "parse_bound", "refuse_unknown"]
+__all__ = ["BoundedFilterSet", "StrictFilterBackend", "parse_bound", "query_problems"]
 
 UNKNOWN = "Unknown query parameter."
+NO_PAGES = "A CSV has no pages: it has every row."
 KEY_IN_ADDRESS = "Send the key in the X-API-Key header: addresses end up in logs."
 
 
@@ -29,7 +33,7 @@ class StrictFilterBackend(DjangoFilterBackend):
         if getattr(view, "detail", False):
             return queryset
         filterset = self.get_filterset(request, queryset, view)
-        problems = unknown_parameters(request, view) | page_problems(request.query_params)
+        problems = page_problems(request.query_params) | query_problems(request, view)
         if filterset is not None and not filterset.is_valid():
             problems |= {name: [str(error) for error in errors] for name, errors in filterset.errors.items()}
         if problems:
@@ -38,15 +42,8 @@ class StrictFilterBackend(DjangoFilterBackend):
         return filtered
 
 
-def refuse_unknown(request: Request, view: Any) -> None:
-    """Refuse every query parameter that the present action does not take."""
-    problems = unknown_parameters(request, view)
-    if problems:
-        raise ValidationError(problems)  # the names are the caller's
-
-
-def unknown_parameters(request: Request, view: Any) -> dict[str, list[str]]:
-    """Return what is wrong with the query's names.
+def query_problems(request: Request, view: Any) -> dict[str, list[str]]:
+    """Return what is wrong with the query's names, and with `format` where the action takes it.
 
     A list takes its filters and, where it has pages, `page` and `limit`; any action what `query_parameters` has for it.
     """
@@ -55,7 +52,15 @@ def unknown_parameters(request: Request, view: Any) -> dict[str, list[str]]:
     if action == "list":
         known.update(PARAMETERS if view.pagination_class else ())
         known.update(getattr(getattr(view, "filterset_class", None), "base_filters", ()))
-    return {name: [UNKNOWN] for name in request.query_params if name not in known}
+    problems = _format_problems(request.query_params) if "format" in known else {}
+    return problems | {name: [UNKNOWN] for name in request.query_params if name not in known}
+
+
+def _format_problems(parameters: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return what is wrong with `format`, and with what a CSV does not take."""
+    if parameters.get("format", JSON) not in (JSON, CSV):
+        return {"format": [Phrase("Must be {json} or {csv}.", json=JSON, csv=CSV)]}
+    return {name: [NO_PAGES] for name in PARAMETERS if name in parameters and parameters.get("format") == CSV}
 
 
 def refuse_key_in_address(request: Request) -> None:

@@ -51,14 +51,29 @@ class StrictInput(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if self.parent is not None and getattr(self.root, "partial", False):
             return type(self)(context=self.context).to_internal_value(data)
-        problems: dict[str, Any] = self._misplaced(data) if isinstance(data, Mapping) else {}
+        problems: dict[str, Any] = self.misfits(data) | self._misplaced(data) if isinstance(data, Mapping) else {}
         try:
             values: dict[str, Any] = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            problems |= cast("dict[str, Any]", error.detail)
+            problems = _merged(problems, error.detail)
         if problems:
-            raise serializers.ValidationError(problems)
+            raise serializers.ValidationError(_merged(self._besides(data, problems), problems))
         return values
+
+    def misfits(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is wrong with fields beside one another; each is as it was sent, right by itself or not."""
+        return {}
+
+    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return what a service would refuse of a body that is refused anyway; `values` are right by themselves."""
+        return {}
+
+    def _besides(self, data: Any, problems: Mapping[str, Any]) -> dict[str, Any]:
+        if type(self).besides is StrictInput.besides or not isinstance(data, Mapping):
+            return {}
+        right = {name: data[name] for name in data if name in self.fields and name not in problems}
+        fields: Any = super(StrictInput, type(self)(partial=True, context=self.context))
+        return self.besides(fields.to_internal_value(right))
 
     def _misplaced(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
         problems = self._repeated(data)
@@ -203,6 +218,13 @@ class Instant(serializers.DateTimeField):
 
 def _from_form(field: serializers.Field[Any, Any, Any, Any]) -> bool:
     return isinstance(getattr(field.root, "initial_data", None), QueryDict)
+
+
+def _merged(ours: Any, others: Any) -> Any:
+    """Return both problems, of a field the others', unless it is made of fields that have theirs."""
+    if not isinstance(ours, dict) or not isinstance(others, dict):
+        return others
+    return ours | others | {name: _merged(ours[name], others[name]) for name in ours.keys() & others.keys()}
 
 
 def _is_present(given: Any, present: Any) -> bool:

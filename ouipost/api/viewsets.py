@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model
 from rest_framework import status
-from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.exceptions import MethodNotAllowed, ValidationError
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,12 +14,13 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from ouipost.api import idempotency, limits
-from ouipost.api.filters import refuse_key_in_address, refuse_unknown
+from ouipost.api.filters import query_problems, refuse_key_in_address
 from ouipost.api.inputs import StrictInput
 from ouipost.api.permissions import caller_of
 from ouipost.api.reading import open_chunks, values_of
 from ouipost.api.schema import CHANGES, EnvelopeSchema
 from ouipost.api.showing import shown
+from ouipost.errors import problems_in
 
 REPLAYABLE = (400, 404, 409, 422)
 M = TypeVar("M", bound=Model)
@@ -64,9 +65,17 @@ class ApiViewSet(GenericViewSet[M]):
             raise MethodNotAllowed(request.method or "")
         super().initial(request, *args, **kwargs)
         if self.action != "list" or self.pagination_class is None:
-            refuse_unknown(request, self)  # a list's filters and pages are checked together with the names
+            self._check_query(request)  # a list's filters and pages are checked together with the names
         self.is_admitted = True
         open_chunks(request)
+
+    def _check_query(self, request: Request) -> None:
+        problems = problems_in(self.read_query) | query_problems(request, self)
+        if problems:
+            raise ValidationError(problems)  # the names are the caller's
+
+    def read_query(self) -> None:
+        """Keep what the address of an action that is no list carries; raises InvalidInput."""
 
     def handle_exception(self, exc: Exception) -> Response:
         """Answer the failure; a repeated request gets its first answer, though what it was about has changed since."""

@@ -60,6 +60,19 @@ def replay(
 
 def require_possible(webhook: Webhook, *, since: datetime, scope: str, now: datetime) -> int:
     """Return how many events a replay would send; raises InvalidInput where it reaches too far or has too many."""
+    require_recent(since, now=now)
+    rows = messages_for(webhook, since=since, until=now, scope=scope)
+    total = rows[: MOST + 1].count()
+    if total > MOST:
+        first = rows.order_by("-created_at").values_list("created_at", flat=True)[MOST - 1]
+        raise InvalidInput(
+            since=[Phrase("More than {most:,} events: choose {moment} or later.", most=MOST, moment=first.isoformat())]
+        )
+    return total
+
+
+def require_recent(since: datetime, *, now: datetime) -> None:
+    """Raise InvalidInput for a time that is too long ago, or not over yet."""
     if since > now:
         raise InvalidInput(since=[Phrase("Must not be in the future.")])
     if since < now - REACH:
@@ -70,14 +83,6 @@ def require_possible(webhook: Webhook, *, since: datetime, scope: str, now: date
                 )
             ]
         )
-    rows = messages_for(webhook, since=since, until=now, scope=scope)
-    total = rows[: MOST + 1].count()
-    if total > MOST:
-        first = rows.order_by("-created_at").values_list("created_at", flat=True)[MOST - 1]
-        raise InvalidInput(
-            since=[Phrase("More than {most:,} events: choose {moment} or later.", most=MOST, moment=first.isoformat())]
-        )
-    return total
 
 
 def work_on_due() -> int:

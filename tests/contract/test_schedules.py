@@ -214,7 +214,10 @@ def test_a_post_for_networks_that_no_slot_has_is_told_which(
         ({}, ["scheduled_at"]),
         ({"schedule_id": "sched_nobody"}, ["schedule_id"]),
         ({"schedule_id": 5}, ["schedule_id"]),
-        ({"schedule_id": "x", "scheduled_at": "2030-01-01T00:00:00Z", "timezone": "UTC"}, ["scheduled_at", "timezone"]),
+        (
+            {"schedule_id": "x", "scheduled_at": "2030-01-01T00:00:00Z", "timezone": "UTC"},
+            ["schedule_id", "scheduled_at", "timezone"],
+        ),
     ],
 )
 def test_a_body_says_one_thing(

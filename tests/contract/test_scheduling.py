@@ -88,7 +88,7 @@ def test_the_past_is_refused_from_a_minute_on(api: ApiClient, post: Post, late: 
     ("body", "names"),
     [
         ({}, {"scheduled_at"}),
-        ({"schedule_at": FUTURE}, {"schedule_at"}),
+        ({"schedule_at": FUTURE}, {"schedule_at", "scheduled_at"}),
         ({"scheduled_at": 1800000000, "timezone": 5}, {"scheduled_at", "timezone"}),
         ({"scheduled_at": None}, {"scheduled_at"}),
         ({"scheduled_at": "99999-01-01T00:00:00Z"}, {"scheduled_at"}),
