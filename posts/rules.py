@@ -58,7 +58,7 @@ def issues_of(account: SocialAccount, content: Content) -> list[dict[str, Any]]:
 
     An account without an id stands for one that is yet to be connected: the network's rules hold all the same.
     """
-    platform = registry.get(account.platform)
+    platform = registry.get(account.platform, sandbox=account.workspace.is_sandbox)
     found = [
         *rules.check_type(content, platform.post_types),
         *platform.validate(content, account.metadata),

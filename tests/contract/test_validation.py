@@ -209,3 +209,13 @@ def test_a_repeat_under_the_same_key_gets_the_first_answer(api: ApiClient, works
 def test_only_posting_to_it_is_known(api: ApiClient) -> None:
     assert error_of(api.get(PATH)) == (405, "METHOD_NOT_ALLOWED")
     assert error_of(api.post(f"{PATH}?strict=1", {})) == (400, "VALIDATION_ERROR")
+
+
+def test_a_sandbox_is_told_what_its_own_app_may_do_before_an_account_is_connected(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    """The sandbox's LinkedIn app has the widest product, which comments."""
+    override = {"linkedin": {"options": {"first_comment": "More below"}}}
+    body = {"content": "Hi", "platforms": ["linkedin"], "platform_content": override}
+
+    assert rules_of(data_of(api.post(PATH, body))) == [("linkedin", "account_not_connected")]
