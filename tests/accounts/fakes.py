@@ -16,6 +16,7 @@ from accounts.platforms.base import (
     SignIn,
     Tokens,
 )
+from accounts.session import NetworkSession
 
 PAGE_TOKENS = Tokens(access_token="page-token", refresh_token="person-token", scopes=("read", "write"))
 PROFILE = Profile(name="Company Page", username="companypage", profile_image="https://p.example/1", followers=15420)
@@ -99,3 +100,23 @@ class FakePasswordNetwork(PasswordConnector):
         self.credentials.append(credentials)
         found: list[Candidate] = answer(self.opened)
         return found
+
+
+class FakeClient:
+    """Remembers what it was asked to send, and answers as told."""
+
+    def __init__(self, said: Any) -> None:
+        self.said = said
+        self.sent: dict[str, Any] = {}
+
+    def request(self, method: str, url: str, **sent: Any) -> Any:
+        self.sent = {"method": method, "url": url} | sent
+        if isinstance(self.said, Exception):
+            raise self.said
+        return self.said
+
+
+def make_session(said: Any, **values: Any) -> tuple[NetworkSession, FakeClient]:
+    session, client = NetworkSession(**values), FakeClient(said)
+    session._client = client  # type: ignore[assignment]
+    return session, client

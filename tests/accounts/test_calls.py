@@ -18,7 +18,7 @@ from accounts.platforms.linkcard import LinkCard, fetch_link_card
 from accounts.session import NetworkSession
 from ouipost import outbound
 from ouipost.pruning import remove_all
-from tests.accounts.test_session import make_session
+from tests.accounts.fakes import make_session
 from tests.factories import NOW
 from workspaces.models import Mode, Workspace
 

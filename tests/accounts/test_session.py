@@ -15,29 +15,9 @@ from accounts.platforms.base import Answer, Unavailable, Unknown, WhoActs
 from accounts.registry import PlatformNotConfigured
 from accounts.session import NetworkSession
 from ouipost import outbound
+from tests.accounts.fakes import make_session
 from tests.factories import make_workspace
 from workspaces.models import Workspace
-
-
-class FakeClient:
-    """Remembers what it was asked to send, and answers as told."""
-
-    def __init__(self, said: Any) -> None:
-        self.said = said
-        self.sent: dict[str, Any] = {}
-
-    def request(self, method: str, url: str, **sent: Any) -> Any:
-        self.sent = {"method": method, "url": url} | sent
-        if isinstance(self.said, Exception):
-            raise self.said
-        return self.said
-
-
-def make_session(said: Any, **values: Any) -> tuple[NetworkSession, FakeClient]:
-    session, client = NetworkSession(**values), FakeClient(said)
-    session._client = client  # type: ignore[assignment]
-    return session, client
-
 
 SAID = "alice: the-secret?"
 OK = outbound.Answer(status=200, headers=CaseInsensitiveDict({"X": "1"}), body=b"{}")

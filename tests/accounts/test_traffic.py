@@ -32,7 +32,7 @@ from accounts.platforms.twitter import Twitter
 from accounts.traffic import Call, after_calls, note, shares
 from ouipost import settings as installation
 from tests.factories import NOW, make_account, make_workspace
-from tests.foundation.test_settings import refusal
+from tests.foundation.starts import refusal
 from tests.foundation.threads import PATIENCE_SECONDS, at_once
 from workspaces.models import Workspace
 

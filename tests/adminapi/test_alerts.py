@@ -20,7 +20,7 @@ from accounts.calls import PUBLISH, REQUEST, SYNC
 from accounts.models import Network
 from adminapi import backlog
 from ouipost.api.routes import OTHER, template
-from tests.adminapi.test_metrics import TOKEN, ending
+from tests.adminapi.watching import TOKEN, ending
 from tests.factories import make_account, make_workspace
 from tests.services import find
 

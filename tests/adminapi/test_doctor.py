@@ -22,7 +22,7 @@ from ouipost.claims import database_now
 from ouipost.events import verifying
 from ouipost.events.verifying import Waiting
 from tests.factories import make_account, make_workspace
-from tests.foundation.test_sealed import NEW, OLD
+from tests.foundation.rings import NEW, OLD
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(databases=["default", "simulator"])

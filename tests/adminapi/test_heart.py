@@ -9,7 +9,7 @@ import pytest
 from adminapi import heart
 from adminapi.heart import NODE, TICK, WORKER, Heart, name_of
 from adminapi.models import Heartbeat
-from ouipost.claims import database_now
+from tests.adminapi.watching import heard
 from tests.product import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -18,10 +18,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heart, "EVERY", timedelta(milliseconds=20))
-
-
-def heard(name: str, *, ago: timedelta) -> None:
-    Heartbeat.objects.create(name=name, at=database_now() - ago)
 
 
 def names() -> list[str]:

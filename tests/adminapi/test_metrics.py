@@ -17,20 +17,18 @@ from pytest_django import Settings
 from accounts import calls
 from accounts.calls import PUBLISH, REQUEST, SYNC
 from accounts.models import Network, Pause
-from accounts.platforms.base import Tokens
 from adminapi import metrics
 from adminapi.asking import Question
 from adminapi.probes import QUESTIONS
 from analytics.models import AccountSync
 from ouipost.api.routes import template
 from ouipost.events.models import Delivery, Event, Webhook
-from tests.adminapi.test_heart import heard
+from tests.adminapi.watching import TOKEN, ending, heard
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_key, make_post, make_workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Budget = Callable[..., AbstractContextManager[Any]]
-TOKEN = "a token for the monitor"
 LINE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 
 
@@ -52,10 +50,6 @@ def scrape() -> dict[tuple[str, str], float]:
     found = [match.groups() for line in lines if (match := LINE.fullmatch(line))]
     assert len(found) == len(lines)
     return {(name, labels or ""): float(value) for name, labels, value in found}
-
-
-def ending(*, days: int) -> Tokens:
-    return Tokens(access_token="x", ends_at=timezone.now() + timedelta(days=days))
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +15,6 @@ from pytest_django import Settings
 from accounts.models import Network, Pause, PauseScope
 from adminapi import backlog, probes
 from adminapi.asking import LIMIT_SECONDS, Question, in_thread
-from adminapi.backlog import Backlog
 from adminapi.heart import SILENCE, TICK
 from adminapi.models import Heartbeat
 from adminapi.probes import QUESTIONS, Examination
@@ -26,36 +23,16 @@ from ouipost.redis import Script
 from posts import counts
 from posts.models import Target
 from posts.storage import StorageUnavailable
-from tests.adminapi.test_heart import heard
+from tests.adminapi.watching import (
+    GREEN,
+    WORKING,
+    Asked,
+    heard,
+    threads_end,  # noqa: F401 (fixture)
+)
 from tests.factories import NOW, make_account, make_media, make_post, make_workspace
 
-WORKING = Backlog(
-    due=3, oldest_due=timedelta(0), workers=1, nodes=0, beats=0, ticks=False, last_beat=NOW, last_tick=None
-)
 GONE = SILENCE + timedelta(seconds=1)
-
-
-class Asked:
-    """Answers at once, as it was told; what it was told nothing of hangs."""
-
-    def __init__(self, **answers: Any) -> None:
-        self.answers = answers
-
-    def put_into(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name in QUESTIONS:
-            monkeypatch.setattr(QUESTIONS[name], "ask", lambda name=name: self._future(name))
-
-    def _future(self, name: str) -> "Future[Any]":
-        future: Future[Any] = Future()
-        answer = self.answers.get(name, ...)
-        if isinstance(answer, Exception):
-            future.set_exception(answer)
-        elif answer is not ...:
-            future.set_result(answer)
-        return future
-
-
-GREEN: dict[str, Any] = {"database": 4, "cache": 1, "storage": 24.54, "files": 1.0, "broker": 9, "backlog": WORKING}
 
 
 def examined(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> tuple[str, dict[str, Any]]:
@@ -243,12 +220,3 @@ def test_a_thread_gives_back_what_went_wrong() -> None:
         raise LookupError("x")
 
     assert isinstance(in_thread(fail).exception(timeout=10), LookupError)
-
-
-@pytest.fixture(autouse=True)
-def _threads_end() -> Iterator[None]:
-    """Leave no thread behind that would use the next test's database."""
-    yield
-    for thread in threading.enumerate():
-        if thread.name == "question":
-            thread.join(10)

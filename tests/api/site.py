@@ -256,3 +256,14 @@ urlpatterns = [
     path("api/", include("ouipost.api.urls")),
     path("api/", include(router.urls)),
 ]
+
+
+def error_of(response: Any) -> tuple[int, str, dict[str, Any]]:
+    body = response.json()
+    assert (body["success"], body.keys(), body["error"].keys()) == (
+        False,
+        {"success", "error"},
+        {"code", "message", "details"},
+    )
+    assert "secret" not in response.content.decode()
+    return response.status_code, body["error"]["code"], body["error"]["details"]

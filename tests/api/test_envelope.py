@@ -5,24 +5,13 @@ import pytest
 from django.test import Client
 
 from tests.api.conftest import Keys
-from tests.api.site import make_note
+from tests.api.site import error_of, make_note
 
 INTERNAL = {
     "code": "INTERNAL_ERROR",
     "message": "Something went wrong on our side. Quote the X-Request-ID when you report it.",
     "details": {},
 }
-
-
-def error_of(response: Any) -> tuple[int, str, dict[str, Any]]:
-    body = response.json()
-    assert (body["success"], body.keys(), body["error"].keys()) == (
-        False,
-        {"success", "error"},
-        {"code", "message", "details"},
-    )
-    assert "secret" not in response.content.decode()
-    return response.status_code, body["error"]["code"], body["error"]["details"]
 
 
 @pytest.mark.django_db

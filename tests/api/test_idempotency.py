@@ -16,8 +16,7 @@ from ouipost.claims import database_now
 from ouipost.errors import DomainError
 from ouipost.pruning import remove_all
 from tests.api.conftest import Keys
-from tests.api.site import NOW, Calls, NoteClosed, make_note
-from tests.api.test_envelope import error_of
+from tests.api.site import NOW, Calls, NoteClosed, error_of, make_note
 
 JSON = "application/json"
 pytestmark = pytest.mark.django_db(transaction=True)

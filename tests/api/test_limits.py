@@ -12,8 +12,7 @@ from django.test import Client
 from ouipost.api import limits
 from ouipost.api.limits import Allowance, Window
 from tests.api.conftest import Keys
-from tests.api.site import FakeKey
-from tests.api.test_envelope import error_of
+from tests.api.site import FakeKey, error_of
 
 JSON = "application/json"
 

@@ -5,7 +5,7 @@ import pytest
 import structlog
 from django.test import Client
 
-from tests.api.test_envelope import error_of
+from tests.api.site import error_of
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -3,8 +3,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Keys
-from tests.api.site import make_note
-from tests.api.test_envelope import error_of
+from tests.api.site import error_of, make_note
 
 JSON = "application/json"
 pytestmark = pytest.mark.django_db

@@ -17,7 +17,7 @@ from adminapi.models import Canary
 from ouipost import crypto
 from ouipost.events.models import Event
 from tests.factories import make_account
-from tests.foundation.test_sealed import NEW, OLD, make_key
+from tests.foundation.rings import NEW, OLD, make_key
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db

@@ -15,7 +15,7 @@ from adminapi.arrivals import Arrival
 from ouipost.pruning import remove_all
 from posts import files
 from posts.models import Media, Post
-from tests.console.test_compose import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
+from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
 
 __all__ = ["facebook", "staff", "workspace"]
 LOOKING = "it was sent and is being looked into. You can leave: it comes to the draft by itself."

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import Http404
 from django.test import Client
 from django.urls import reverse
@@ -17,6 +16,7 @@ from ouipost.events.models import Event
 from posts import services
 from posts.models import Media, Post, Target
 from tests.conftest import ApiClient
+from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
 from tests.factories import (
     NOW,
     make_account,
@@ -26,46 +26,13 @@ from tests.factories import (
     make_user,
     make_workspace,
 )
-from tests.posts.pictures import picture
 from workspaces.models import Membership, Role, Workspace
 
+__all__ = ["facebook", "staff", "workspace"]
 NEW = "/console/compose/"
 PREVIEW = "/console/compose/preview/"
-UPLOAD = "/console/compose/files/"
 TWICE, NEVER = "2090-10-29T02:30", "2090-03-26T02:30"
 """By the clocks of Paris."""
-
-
-@pytest.fixture
-def workspace(db: None) -> Workspace:
-    return make_workspace(settings={"timezone": "Europe/Paris"})
-
-
-@pytest.fixture
-def staff(workspace: Workspace) -> Client:
-    """An editor who works in the workspace."""
-    user = make_user(email="editor@example.com", role=Role.EDITOR)
-    Membership.objects.create(workspace=workspace, user=user)
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def facebook(workspace: Workspace) -> SocialAccount:
-    return make_account(workspace)
-
-
-def written(*accounts: SocialAccount, **values: Any) -> dict[str, Any]:
-    """Return what a browser sends of a page on which these accounts are chosen."""
-    return {
-        "content": "Fresh bread",
-        "title": "",
-        "link": "",
-        "hashtags": "",
-        "platforms": [account.pk for account in accounts],
-        "section": [account.platform for account in accounts],
-    } | values
 
 
 def post_to(*accounts: SocialAccount, **values: Any) -> Post:
@@ -76,16 +43,8 @@ def post_to(*accounts: SocialAccount, **values: Any) -> Post:
     return post
 
 
-def edit_address(post: Post) -> str:
-    return reverse("console_compose_post", args=[post.pk])
-
-
 def post_page(post: Post) -> str:
     return reverse("admin:posts_post_change", args=[post.pk])
-
-
-def an_image(name: str = "bread.jpg", content: bytes | None = None) -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, picture() if content is None else content, content_type="image/jpeg")
 
 
 def posts_told() -> int:

@@ -18,6 +18,7 @@ from ouipost.events.models import Event
 from ouipost.pruning import remove_all
 from posts import services
 from posts.models import Post
+from tests.console.world import page_of, words
 from tests.factories import NOW, make_account, make_post, make_schedule, make_user
 from workspaces.models import Membership, Role, User, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS
@@ -58,15 +59,6 @@ def begin(client: Client, action: str, rows: Any, at: str = POSTS) -> Job:
     job = Job.objects.latest("created_at")
     assert answer["Location"] == page_of(job)
     return job
-
-
-def page_of(job: Job) -> str:
-    return reverse("console_job", args=[job.pk])
-
-
-def words(answer: Any) -> str:
-    assert answer.status_code == 200, answer
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
 
 
 def states() -> set[str]:

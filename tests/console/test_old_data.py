@@ -13,7 +13,7 @@ from adminapi.jobs.models import Job, JobRow
 from analytics.models import HourTotal
 from ouipost import pruning
 from ouipost.events.models import Delivery, Event, Message
-from tests.console.test_jobs import page_of, words
+from tests.console.world import page_of, words
 from tests.factories import make_delivery, make_user, make_webhook
 from workspaces.models import Role, Workspace
 

@@ -1,7 +1,13 @@
 """An installation with one row at least of everything that the console shows."""
 
+import re
+from typing import Any
+
+from django.urls import reverse
+
 from adminapi.jobs import running
 from adminapi.jobs.catalogue import POSTS
+from adminapi.jobs.models import Job
 from ouipost.events.journal import SYSTEM, Actor, record
 from tests.analytics.readings import publish
 from tests.factories import (
@@ -33,3 +39,12 @@ def make_world() -> None:
     actor = Actor(user_id="user_1", user_email="gone@example.com")
     running.begin(POSTS["unschedule"], [(post.pk, "Fresh bread")], key="form_1", total=1, actor=actor, now=NOW)
     make_delivery(make_webhook())
+
+
+def page_of(job: Job) -> str:
+    return reverse("console_job", args=[job.pk])
+
+
+def words(answer: Any) -> str:
+    assert answer.status_code == 200, answer
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))

@@ -24,8 +24,11 @@ from adminapi.models import Heartbeat
 from ouipost.claims import database_now
 from ouipost.events.journal import SYSTEM
 from posts import pausing
-from tests.adminapi import test_probes
-from tests.adminapi.test_probes import GREEN, Asked
+from tests.adminapi.watching import (
+    GREEN,
+    Asked,
+    threads_end,  # noqa: F401 (fixture)
+)
 from tests.conftest import AdminClient
 from tests.contract.seed import assert_matches, differences, sample
 from tests.contract.world import error_of
@@ -35,7 +38,6 @@ from workspaces.models import Workspace
 Budget = Callable[..., AbstractContextManager[Any]]
 pytestmark = pytest.mark.django_db(transaction=True)
 PATHS = ("/admin/health", "/admin/platform-health", "/admin/system")
-_threads_end = test_probes._threads_end
 
 
 @pytest.fixture

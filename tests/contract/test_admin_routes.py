@@ -12,9 +12,9 @@ from django.utils import timezone
 from ouipost.events.models import Event
 from ouipost.ids import new_id
 from tests.conftest import AdminClient
+from tests.contract.bodies import MALFORMED, MEGABYTE
 from tests.contract.routes import Route, admin_routes, api_routes
 from tests.contract.seed import SAMPLES, differences
-from tests.contract.test_bad_bodies import MALFORMED, MEGABYTE
 from tests.contract.world import PASSWORD, error_of, fields_of
 from tests.factories import make_delivery, make_key, make_token, make_user, make_webhook, make_workspace
 from workspaces.models import Role, User

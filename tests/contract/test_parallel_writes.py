@@ -19,7 +19,7 @@ from ouipost.events.models import Event
 from posts import counts
 from posts.models import Post
 from tests.conftest import AdminClient, ApiClient
-from tests.contract.test_audit_of_writes import NEW_USER, WRITES, World, network, world  # noqa: F401 (fixtures)
+from tests.contract.writes import NEW_USER, WRITES, World, network, world  # noqa: F401 (fixtures)
 from tests.factories import make_account, make_media, make_token, make_user, make_workspace
 from tests.foundation.threads import at_once
 

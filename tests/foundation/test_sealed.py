@@ -1,7 +1,6 @@
 """All that is encrypted is in columns that are known, and is moved to another key without losing what is newer."""
 
 import ast
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,11 @@ from ouipost import crypto, sealed
 from ouipost.crypto import CannotDecrypt
 from ouipost.sealed import Column
 from tests.factories import make_account
+from tests.foundation.rings import NEW, OLD
 from workspaces.models import Workspace
 
 ACCESS = Column(model=SocialAccount, name="access_token")
 APPS = ("ouipost", "workspaces", "accounts", "posts", "analytics", "adminapi")
-
-
-def make_key(letter: bytes) -> str:
-    return base64.urlsafe_b64encode(letter * 32).decode()
-
-
-OLD, NEW = f"old:{make_key(b'o')}", f"new:{make_key(b'n')}"
 
 
 @pytest.fixture

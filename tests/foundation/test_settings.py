@@ -3,8 +3,6 @@
 import json
 import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import environ
@@ -12,9 +10,9 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from ouipost import stores
+from tests.foundation.starts import refusal, start
 
 pytestmark = pytest.mark.thorough  # a process for each
-ROOT = Path(__file__).resolve().parent.parent.parent
 PRODUCTION = {
     "ENVIRONMENT": "production",
     "SECRET_KEY": "0123456789" * 5,
@@ -23,22 +21,6 @@ PRODUCTION = {
     "PUBLIC_BASE_URL": "https://example.com/",
     "DATABASE_URL": "mysql://user:word@db.example:3306/ouipost",
 }
-SHOW = """
-import json, os, sys
-sys.modules |= dict.fromkeys(os.environ.get("MISSING", "").split(","))
-from ouipost import settings
-names = [name for name in dir(settings) if name.isupper()]
-loaded = [name for name in ("sentry_sdk", "opentelemetry") if name in sys.modules]
-print(json.dumps({"loaded": loaded} | {name: getattr(settings, name) for name in names}, default=str))
-"""
-
-
-def start(home: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-    environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(home)} | variables
-    command = [sys.executable, "-c", SHOW]
-    return subprocess.run(  # noqa: S603 (our own program)
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
 
 
 def started(home: Path, **variables: str) -> dict[str, object]:
@@ -46,12 +28,6 @@ def started(home: Path, **variables: str) -> dict[str, object]:
     assert done.returncode == 0, done.stderr
     values: dict[str, object] = json.loads(done.stdout)
     return values
-
-
-def refusal(home: Path, **variables: str) -> str:
-    done = start(home, **variables)
-    assert done.returncode != 0
-    return done.stderr.splitlines()[-1]
 
 
 def test_what_embedded_mode_writes_is_its_owners_alone(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.conftest import ApiClient
 from tests.foundation.threads import at_once
 from tests.in_process import BASE, in_process
 from tests.networks.kinds import KINDS, Kind
-from tests.networks.test_faults import Meddler, World
+from tests.networks.meddling import Meddler, World
 
 pytestmark = [
     pytest.mark.django_db(databases="__all__", transaction=True),

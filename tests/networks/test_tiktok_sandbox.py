@@ -38,8 +38,8 @@ from ouipost.simulator import clock, pulling
 from ouipost.simulator.models import Fault, Post
 from tests.in_process import BASE, in_process
 from tests.networks.platform_case import make_image, make_video
+from tests.simulator.clip import clip
 from tests.simulator.conftest import png
-from tests.simulator.test_tiktok import clip
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
 

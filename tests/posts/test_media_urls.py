@@ -3,15 +3,14 @@
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from django.test import Client
 from pytest_django import Settings
 
 from posts.media_urls import signed_url
 from posts.storage import store
+from tests.posts.sending import body, fetch
 
 pytestmark = pytest.mark.django_db  # closing an answer looks after open connections
 NAME = "media/ab/abcdef0123456789abcdef0123456789.jpg"
@@ -27,15 +26,6 @@ def stored(settings: Settings, tmp_path: Path) -> Path:
     source.write_bytes(CONTENT)
     store(source, NAME)
     return tmp_path / "stored" / NAME
-
-
-def fetch(url: str, method: str = "GET", **headers: str) -> Any:
-    parts = urlsplit(url)
-    return Client().generic(method, f"{parts.path}?{parts.query}", headers=headers)
-
-
-def body(response: Any) -> bytes:
-    return b"".join(response.streaming_content)
 
 
 def altered(url: str, **changes: str) -> str:

@@ -30,8 +30,7 @@ from tests.conftest import ApiClient
 from tests.factories import make_account, make_media, make_post
 from tests.posts.fakes import ScriptedNetwork, bring_forward, make_due, publish
 from tests.posts.pictures import picture
-from tests.posts.test_media_urls import body, fetch
-from tests.posts.test_uploads import refusal, upload
+from tests.posts.sending import body, fetch, refusal, upload
 from tests.stores import Bucket, setting
 from workspaces.models import Workspace
 

@@ -14,7 +14,7 @@ from tests.in_process import BASE, in_process
 from tests.posts.clips import clip
 from tests.posts.fakes import publish
 from tests.posts.pictures import picture
-from tests.posts.test_uploads import upload
+from tests.posts.sending import upload
 from tests.product import wait_for
 from tests.stores import Bucket
 from workspaces.models import Workspace

@@ -1,7 +1,6 @@
 """An upload through the API leaves its file and row, or nothing at all."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
@@ -14,6 +13,7 @@ from posts.models import Media, Post
 from tests.conftest import ApiClient
 from tests.factories import make_account, make_post
 from tests.posts.pictures import picture
+from tests.posts.sending import refusal, upload
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,15 +22,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def post(workspace: Workspace) -> Post:
     return make_post(workspace, accounts=[make_account(workspace)])
-
-
-def upload(api: ApiClient, post: Post, content: bytes, **values: str) -> Any:
-    form = {"file": SimpleUploadedFile("bread.jpg", content, content_type="image/jpeg")} | values
-    return api.client.post(f"/api/posts/{post.pk}/media", form, headers=api.headers)
-
-
-def refusal(response: Any) -> tuple[int, str]:
-    return response.status_code, response.json()["error"]["code"]
 
 
 def stored_files() -> list[Path]:

@@ -15,12 +15,12 @@ import requests
 from redis import Redis
 
 from tests.databases import fresh_database
+from tests.processes.asking import WEB, answers
 from tests.product import Product, running, wait_for
 from tests.services import free_port, start_redis
 
 pytestmark = [pytest.mark.crash, pytest.mark.on_servers]
 STARTER = 60
-WEB = ("--interface", "wsgi", "--blocking-threads", "16", "--no-ws", "--log-level", "error", "ouipost.wsgi:application")
 
 
 @dataclass(kw_only=True)
@@ -72,13 +72,6 @@ USAGE = """
 today = datetime.now(UTC).date()
 print(json.dumps(usage.used_since(today, today, key_ids=[{id!r}])[{id!r}].today))
 """
-
-
-def answers(base: str) -> bool:
-    try:
-        return requests.get(f"{base}/readyz", timeout=2).ok
-    except requests.RequestException:
-        return False
 
 
 @pytest.fixture(scope="module")

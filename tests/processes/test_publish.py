@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from tests.posts.pictures import picture
+from tests.processes.asking import settled
 from tests.product import NETWORKS, Product, wait_for
 
 pytestmark = pytest.mark.crash
@@ -27,15 +28,6 @@ def write(product: Product, accounts: dict[str, Any], **values: Any) -> dict[str
 def copies_of(product: Product, post: dict[str, Any]) -> Counter[str]:
     """Count the visible copies of a post, by network."""
     return Counter(copy["network"] for copy in product.copies() if post["content"] in copy["text"])
-
-
-def settled(product: Product, post: dict[str, Any], *statuses: str, seconds: float = 30) -> dict[str, Any]:
-    """Wait until the post has one of these statuses."""
-    return wait_for(
-        lambda: found if (found := product.post(post["id"]))["status"] in statuses else None,
-        seconds=seconds,
-        what=f"{post['id']} to be {' or '.join(statuses)}",
-    )
 
 
 def test_a_scheduled_post_with_a_picture_reaches_three_networks_within_two_seconds_of_its_time(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adminapi.client import Client
-from tests.processes.test_publish import settled
+from tests.processes.asking import settled
 from tests.product import Product
 
 pytestmark = pytest.mark.crash

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from tests.databases import fresh_database
-from tests.processes.test_keys import WEB, answers
+from tests.processes.asking import WEB, answers
 from tests.product import running, wait_for
 from tests.services import free_port
 

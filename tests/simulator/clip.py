@@ -50,3 +50,24 @@ def _silence(output: av.container.OutputContainer, sound: AudioStream, seconds: 
         frame.sample_rate, frame.pts = RATE, number * 1024
         output.mux(sound.encode(frame))
     output.mux(sound.encode(None))
+
+
+def clip(
+    *, seconds: float = 1, width: int = 360, height: int = 640, fps: int = 30, codec: str = "mpeg4", kind: str = "mp4"
+) -> bytes:
+    """Return a video file; still pictures, so that a minute of it is small."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=kind) as container:
+        stream = container.add_stream(codec, rate=fps)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.time_base = Fraction(1, fps)
+        stream.codec_context.thread_count = 1  # the threads of libvpx spin: half a minute where two cores are busy
+        frame = av.VideoFrame(width, height, "yuv420p")
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        for number in range(int(seconds * fps)):
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return buffer.getvalue()

@@ -4,39 +4,25 @@ import base64
 import io
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
-import av
 import pytest
 from django.utils import timezone
-from PIL import Image
 from pytest_django import Settings
 
 from ouipost.simulator import pulling
 from tests.simulator.conftest import CALLBACK, Net, body, png, returned, tags
+from tests.simulator.pinterest import AUTHORIZE, SCOPES, code, movie, query
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
-AUTHORIZE = "www.pinterest.com/oauth/"
 API = "api.pinterest.com/v5"
-SCOPES = "boards:read,boards:write,pins:read,pins:write,user_accounts:read"
 SECRET_SCOPES = ",boards:read_secret,boards:write_secret,pins:read_secret,pins:write_secret"
 STORAGE = "pinterest-media-upload.s3-accelerate.amazonaws.com/"
 
 
 def basic(client_id: str = "app", secret: str = "sec") -> dict[str, str]:  # noqa: S107 (nobody's)
     return {"Authorization": f"Basic {base64.b64encode(f'{client_id}:{secret}'.encode()).decode()}"}
-
-
-def query(**values: str) -> dict[str, str]:
-    asked = {"response_type": "code", "client_id": "app", "redirect_uri": CALLBACK, "scope": SCOPES, "state": "s1"}
-    return asked | values
-
-
-def code(net: Net, *, client_id: str = "app", scope: str = SCOPES, login: str = "Demo") -> str:
-    asked = urlencode(query(client_id=client_id, scope=scope))
-    return returned(net.form(f"{AUTHORIZE}?{asked}", decision="allow", login=login))["code"]
 
 
 def trade(net: Net, fresh: str, headers: dict[str, str] | None = None, **change: str) -> Any:
@@ -86,19 +72,6 @@ def inline(**values: Any) -> dict[str, Any]:
 
 def carousel(*items: dict[str, str], **values: Any) -> dict[str, Any]:
     return {"source_type": "multiple_image_base64", "items": list(items), "index": 0} | values
-
-
-@cache
-def movie(seconds: int = 5, width: int = 64, height: int = 96, codec: str = "libx264") -> bytes:
-    buffer = io.BytesIO()
-    with av.open(buffer, mode="w", format="mp4") as container:
-        stream: Any = container.add_stream(codec, rate=2)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        frame: Any = av.VideoFrame
-        for _ in range(2 * seconds):
-            container.mux(stream.encode(frame.from_image(Image.new("RGB", (width, height), "navy"))))
-        container.mux(stream.encode())
-    return buffer.getvalue()
 
 
 def register(net: Net, pinner: Pinner) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from accounts.platforms.base import (
 )
 from accounts.platforms.pinterest import Pinterest
 from tests.simulator.conftest import CALLBACK, Net, png
-from tests.simulator.test_pinterest import code, movie
+from tests.simulator.pinterest import code, movie
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
 CONNECTOR = Pinterest(App(client_id="app", client_secret="sec"))

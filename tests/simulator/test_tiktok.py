@@ -1,21 +1,18 @@
 """TikTok as the facts describe it."""
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlencode, urlsplit
 
-import av
 import pytest
-from av.video.stream import VideoStream
 from pytest_django import Settings
 
 from ouipost.simulator import pulling
 from ouipost.simulator.models import Media
 from ouipost.simulator.networks.tiktok import posting as tiktok_posting
+from tests.simulator.clip import clip
 from tests.simulator.conftest import Net, body, png, tags
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
@@ -28,27 +25,6 @@ SCOPES = "user.info.basic,user.info.profile,user.info.stats,video.list,video.pub
 USER_FIELDS = "open_id,union_id,avatar_url,display_name,username,follower_count,following_count,video_count"
 VIDEO_FIELDS = "id,create_time,share_url,video_description,title,duration,width,height,view_count,like_count"
 OURS = "https://ours.example"
-
-
-def clip(
-    *, seconds: float = 1, width: int = 360, height: int = 640, fps: int = 30, codec: str = "mpeg4", kind: str = "mp4"
-) -> bytes:
-    """Return a video file; still pictures, so that a minute of it is small."""
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format=kind) as container:
-        stream = container.add_stream(codec, rate=fps)
-        assert isinstance(stream, VideoStream)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.time_base = Fraction(1, fps)
-        stream.codec_context.thread_count = 1  # the threads of libvpx spin: half a minute where two cores are busy
-        frame = av.VideoFrame(width, height, "yuv420p")
-        for plane in frame.planes:
-            plane.update(bytes(plane.buffer_size))
-        for number in range(int(seconds * fps)):
-            frame.pts = number
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return buffer.getvalue()
 
 
 @pytest.fixture(scope="module")

@@ -9,18 +9,13 @@ import pytest
 from django.http import HttpResponse
 
 from tests.simulator.conftest import CALLBACK, CHALLENGE, VERIFIER, Net, body, returned, tags
+from tests.simulator.youtube import AUTH, SCOPE, SCOPES, UNIT, code_of, query
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
-AUTH = "accounts.google.com/o/oauth2/v2/auth"
 TOKEN, REVOKE = "oauth2.googleapis.com/token", "oauth2.googleapis.com/revoke"
 DATA = "youtube.googleapis.com/youtube/v3"
 UPLOAD = "www.googleapis.com/upload/youtube/v3/videos"
 REPORTS = "youtubeanalytics.googleapis.com/v2/reports"
-SCOPE = "https://www.googleapis.com/auth/"
-SCOPES = [
-    f"{SCOPE}{name}" for name in ("youtube.upload", "youtube.readonly", "youtube.force-ssl", "yt-analytics.readonly")
-]
-UNIT = 262_144
 FORM = {"client_id": "app", "client_secret": "sec", "redirect_uri": CALLBACK}
 
 
@@ -42,23 +37,6 @@ def clip(seconds: int = 1) -> bytes:
 CLIP = clip()
 LONG = CLIP + b"\0" * (UNIT * 2)
 """The same video with something behind it, so that it fills three pieces."""
-
-
-def query(**change: str) -> dict[str, str]:
-    return {
-        "client_id": "app",
-        "redirect_uri": CALLBACK,
-        "response_type": "code",
-        "scope": " ".join(SCOPES),
-        "access_type": "offline",
-        "prompt": "consent",
-        "state": "s1",
-    } | change
-
-
-def code_of(net: Net, ask: dict[str, str] | None = None, **form: Any) -> str:
-    data = {"decision": "allow"} | form
-    return returned(net.form(f"{AUTH}?{urlencode(ask or query())}", data=data))["code"]
 
 
 def exchange(net: Net, code: str, **change: str) -> HttpResponse:

@@ -33,7 +33,7 @@ from accounts.session import NetworkSession
 from tests.in_process import BASE, in_process
 from tests.simulator.clip import film
 from tests.simulator.conftest import CALLBACK, Net
-from tests.simulator.test_youtube import UNIT, code_of
+from tests.simulator.youtube import UNIT, code_of
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
 CONNECTOR = YouTube(App(client_id="app", client_secret="sec"))

@@ -16,9 +16,9 @@ from ouipost.outbound import Blocked, transport
 from tests.conftest import AdminClient
 from tests.contract.world import fields_of
 from tests.factories import make_webhook
+from tests.outbound.addresses import BAD_ADDRESSES, BAD_FORMS, GOOD_ADDRESSES, in_url
 from tests.outbound.conftest import NameServer
 from tests.outbound.servers import Server, answering, make_identity, silent
-from tests.outbound.test_guard import BAD_ADDRESSES, BAD_FORMS, GOOD_ADDRESSES, in_url
 from tests.webhooks.conftest import deliver_due, deliver_now
 
 PLAIN = "https://public.example/hook"

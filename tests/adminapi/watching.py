@@ -1,0 +1,64 @@
+"""What those need who watch an installation: signs of life, answers of its parts, the token of a monitor."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.platforms.base import Tokens
+from adminapi.backlog import Backlog
+from adminapi.models import Heartbeat
+from adminapi.probes import QUESTIONS
+from ouipost.claims import database_now
+from tests.factories import NOW
+
+TOKEN = "a token for the monitor"
+
+
+def ending(*, days: int) -> Tokens:
+    return Tokens(access_token="x", ends_at=timezone.now() + timedelta(days=days))
+
+
+def heard(name: str, *, ago: timedelta) -> None:
+    Heartbeat.objects.create(name=name, at=database_now() - ago)
+
+
+WORKING = Backlog(
+    due=3, oldest_due=timedelta(0), workers=1, nodes=0, beats=0, ticks=False, last_beat=NOW, last_tick=None
+)
+
+
+class Asked:
+    """Answers at once, as it was told; what it was told nothing of hangs."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+
+    def put_into(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in QUESTIONS:
+            monkeypatch.setattr(QUESTIONS[name], "ask", lambda name=name: self._future(name))
+
+    def _future(self, name: str) -> "Future[Any]":
+        future: Future[Any] = Future()
+        answer = self.answers.get(name, ...)
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        elif answer is not ...:
+            future.set_result(answer)
+        return future
+
+
+GREEN: dict[str, Any] = {"database": 4, "cache": 1, "storage": 24.54, "files": 1.0, "broker": 9, "backlog": WORKING}
+
+
+@pytest.fixture(autouse=True)
+def threads_end() -> Iterator[None]:
+    """Leave no thread behind that would use the next test's database."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "question":
+            thread.join(10)
