@@ -81,19 +81,6 @@ def test_a_published_post_is_settled_by_the_kept_answer(
     assert (answers.path().read_text(), opaque.calls) == ("", ["prepare", "commit"])
 
 
-def test_a_target_that_was_parked_in_the_meantime_is_settled_too(
-    workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = make_due(workspace)
-    publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
-    assert publish(target).status == "needs_review"
-
-    answers.replay()
-
-    target.refresh_from_db()
-    assert (target.status, target.remote_id) == ("published", "42")
-
-
 TAKEN = StillWorking("The network fetches the photos.", retry_after=5, handles={"publish_id": "p1"})
 ANSWERS = [
     (TAKEN, ("publishing", True, {"publish_id": "p1"}), "still_working"),
@@ -131,12 +118,16 @@ def test_whatever_the_visible_call_was_answered_is_settled_by_the_kept_answer(
     assert (attempt.http_status, attempt.network_code) == (given.status, given.network_code)
 
 
-@answered
+@pytest.mark.parametrize(
+    ("given", "state", "word"),
+    [*ANSWERS, (HERE, ("published", False, {}), "late")],
+    ids=[*(word for _, _, word in ANSWERS), "published"],
+)
 def test_a_target_that_was_parked_in_the_meantime_goes_on_as_it_was_answered(
     workspace: Workspace,
     opaque: ScriptedNetwork,
     monkeypatch: pytest.MonkeyPatch,
-    given: PlatformError,
+    given: PlatformError | Published,
     state: tuple[str, bool, dict[str, Any]],
     word: str,
 ) -> None:
@@ -148,6 +139,7 @@ def test_a_target_that_was_parked_in_the_meantime_goes_on_as_it_was_answered(
     answers.replay()
 
     assert (state_of(target), status_of(target.post)) == (state, state[0])
+    assert Target.objects.get().remote_id == getattr(given, "remote_id", "")
     assert outcomes(target) == [("recover", "undecidable"), ("commit", word)]
 
 
