@@ -13,8 +13,8 @@ from accounts.models import SocialAccount
 from accounts.platforms.base import Candidate, PlatformError, Profile, Rejected, Tokens, Unavailable, Unknown
 from accounts.platforms.facebook import Facebook
 from tests.conftest import ApiClient
+from tests.contract.described import assert_described
 from tests.contract.seed import assert_matches
-from tests.contract.test_schema import assert_described
 from tests.contract.world import CALLBACK, error_of, fields_of
 from tests.factories import NOW, make_account, make_key, make_post, make_workspace
 from workspaces.models import Workspace

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it comes without types
 
 from accounts.platforms.base import AccountNumbers
 from ouipost.events.journal import SYSTEM, record
 from posts.models import Attempt, Target
 from tests.analytics.readings import counts, publish_to, read
 from tests.conftest import AdminClient, ApiClient
+from tests.contract.described import assert_described
 from tests.contract.world import CALLBACK, connect_all, upload
 from tests.factories import NOW, make_media, make_post, make_schedule, make_webhook
 from tests.posts.pictures import picture
@@ -30,14 +30,6 @@ def schema() -> Any:
 @pytest.fixture(scope="module")
 def admin_schema() -> Any:
     return Client().get("/admin/schema").json()
-
-
-def assert_described(response: Any, schema: Any, method: str, path: str) -> None:
-    """Fail where an answer has another shape than the one that the schema gives for it."""
-    answers = schema["paths"][path][method]["responses"]
-    described = answers[str(response.status_code)]["content"]["application/json"]["schema"]
-    validator = Draft202012Validator(described | {"components": schema["components"]})
-    assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(response.json())] == []
 
 
 def test_what_validate_preview_and_timeline_answer_is_described(

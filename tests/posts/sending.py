@@ -1,8 +1,10 @@
 """Uploads over the API, and what comes back of files."""
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -26,3 +28,7 @@ def upload(api: ApiClient, post: Post, content: bytes, **values: str) -> Any:
 
 def refusal(response: Any) -> tuple[int, str]:
     return response.status_code, response.json()["error"]["code"]
+
+
+def stored_files() -> list[Path]:
+    return [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]

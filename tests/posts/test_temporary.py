@@ -15,7 +15,7 @@ from posts.models import Media, Post
 from tests.conftest import ApiClient
 from tests.factories import make_account, make_post
 from tests.posts.pictures import picture
-from tests.posts.test_uploads import stored_files, upload
+from tests.posts.sending import stored_files, upload
 from workspaces.models import Workspace
 
 FULL = "/dev/full"

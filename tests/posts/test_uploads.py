@@ -1,9 +1,6 @@
 """An upload through the API leaves its file and row, or nothing at all."""
 
-from pathlib import Path
-
 import pytest
-from django.conf import settings as django_settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from pytest_django import Settings
 from rest_framework.parsers import MultiPartParser
@@ -13,7 +10,7 @@ from posts.models import Media, Post
 from tests.conftest import ApiClient
 from tests.factories import make_account, make_post
 from tests.posts.pictures import picture
-from tests.posts.sending import refusal, upload
+from tests.posts.sending import refusal, stored_files, upload
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,10 +19,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def post(workspace: Workspace) -> Post:
     return make_post(workspace, accounts=[make_account(workspace)])
-
-
-def stored_files() -> list[Path]:
-    return [path for path in Path(django_settings.MEDIA_ROOT).rglob("*") if path.is_file()]
 
 
 def test_an_upload_is_a_row_and_two_files(api: ApiClient, post: Post) -> None:
