@@ -74,6 +74,34 @@ def test_a_due_row_is_claimed_with_a_fence_and_a_lease(workspace: Workspace) -> 
     assert row.due_at < before
 
 
+def test_a_deadline_counts_from_before_the_statement_that_claims_or_renews(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pk, passed, late = make_work(workspace), time.monotonic, [0]
+
+    def slowly(using: str = "default") -> datetime:
+        late[0] += 5
+        return database_now(using)
+
+    monkeypatch.setattr(time, "monotonic", lambda: passed() + late[0])
+    monkeypatch.setattr(claims, "database_now", slowly)
+    with transaction.atomic():
+        began = time.monotonic()
+        [held] = claim(SocialAccount.objects.all(), [pk], lease=LEASE)
+        renewing = time.monotonic()
+        [renewed] = renew_each(SocialAccount, [(held, {}, LEASE)])
+
+    assert renewed is not None
+    assert (held.deadline - began < 61, renewed.deadline - renewing < 61, late) == (True, True, [10])
+
+
+def test_the_longest_due_is_claimed_first(workspace: Workspace) -> None:
+    make_work(workspace)
+    longest = make_work(workspace, due=timedelta(minutes=-1))
+
+    assert claim_one().pk == longest
+
+
 def test_the_values_are_set_with_the_claim(workspace: Workspace) -> None:
     pk = make_work(workspace)
 

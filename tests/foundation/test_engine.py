@@ -3,10 +3,10 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import wait
 from contextlib import contextmanager
-from threading import Timer
+from threading import Event, Timer
 from types import FrameType
 
 import pytest
@@ -51,6 +51,42 @@ class Asking(Unlucky):
     def work(self, job: int, writer: Runs) -> None:
         connection.ensure_connection()
         self.asked.append(connections["default"])
+
+
+class Unhurried(Engine[int]):
+    """Has one job, which is told to stop and has nothing to write before the engine has left its work."""
+
+    name = "unhurried"
+
+    def __init__(self) -> None:
+        super().__init__(threads=1)
+        self.left = [1]
+        self.has_left = Event()
+        self.written: list[int] = []
+
+    def claim(self, free: int, running: Collection[int]) -> list[int]:
+        return [self.left.pop()] if self.left else []
+
+    def work(self, job: int, writer: Runs) -> None:
+        self.stop()
+        assert self.has_left.wait(RUN_SECONDS)
+        self.written.append(writer.run(self._write, job))
+
+    def _write(self, jobs: Sequence[int]) -> Sequence[int]:
+        return jobs
+
+    def _drain(self) -> None:
+        self.has_left.set()
+        super()._drain()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_in_flight_at_a_stop_is_written_before_the_engine_ends() -> None:
+    engine = Unhurried()
+
+    engine.run()
+
+    assert engine.written == [1]
 
 
 @pytest.mark.django_db(transaction=True)

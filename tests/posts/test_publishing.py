@@ -17,6 +17,7 @@ from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts import claiming, publishing, settling
 from posts.models import Attempt, Target
+from posts.storage import StorageUnavailable
 from tests.factories import make_account, make_workspace
 from tests.posts.fakes import (
     HERE,
@@ -29,6 +30,7 @@ from tests.posts.fakes import (
     make_due,
     outcomes,
     publish,
+    send_into_the_dark,
 )
 from workspaces.models import Workspace
 
@@ -246,6 +248,50 @@ def test_every_call_ends_within_the_lease(workspace: Workspace, network: Scripte
     before_arming, visible = seen
     assert 45 < before_arming <= claiming.LEASE_SECONDS - settling.VISIBLE_CALL_SECONDS - publishing.GUARD_SECONDS
     assert 25 < visible <= settling.VISIBLE_CALL_SECONDS
+
+
+def test_a_look_ends_within_the_lease(workspace: Workspace, network: ScriptedNetwork) -> None:
+    seen: list[float] = []
+    target = send_into_the_dark(make_due(workspace), network)
+
+    def note() -> Any:
+        seen.append(network.sessions[-1].deadline - time.monotonic())
+        return []
+
+    network.found = [note]
+    publish(target)
+
+    assert 45 < seen[0] <= claiming.LEASE_SECONDS - settling.VISIBLE_CALL_SECONDS - publishing.GUARD_SECONDS
+
+
+def test_after_each_saved_step_the_calls_have_as_long_as_it_asked_for(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    seen: list[float] = []
+
+    def note() -> Any:
+        seen.append(network.sessions[-1].deadline - time.monotonic())
+        return {}
+
+    network.saved, network.save_seconds, network.prepared = [{"upload": "1"}], 600, [note]
+    publish(make_due(workspace))
+
+    assert 590 < seen[0] <= 600
+
+
+@pytest.mark.parametrize(("requests", "outcome"), [(0, "unavailable"), (1, "unknown")])
+def test_a_file_that_the_storage_does_not_give_leaves_it_open_only_where_something_was_sent(
+    workspace: Workspace, network: ScriptedNetwork, requests: int, outcome: str
+) -> None:
+    def fail() -> Any:
+        network.sessions[-1].requests += requests
+        raise StorageUnavailable(reason="It is away.")
+
+    network.committed = [fail]
+    left = publish(make_due(workspace))
+
+    assert outcomes(left) == [("commit", outcome)]
+    assert left.outcome_unknown is bool(requests)
 
 
 def test_a_worker_that_lost_its_claim_stops_before_the_visible_call(

@@ -1,6 +1,9 @@
 """A lost answer is cleared up by what the network can tell, and is never followed by a blind send."""
 
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from accounts.models import SocialAccount
 from accounts.platforms.base import Duplicate, Published, Unavailable
@@ -69,6 +72,28 @@ def test_only_what_was_absent_twice_is_sent_again(workspace: Workspace, network:
     assert (calls_of_the_first, first.absences) == (["recover"], 1)
     assert network.calls == ["recover", "recover", "prepare", "commit"]
     assert (settled.status, settled.sends) == ("published", 2)
+
+
+class Died(BaseException):
+    """The worker is gone."""
+
+
+def test_what_a_worker_sent_again_before_it_died_is_looked_for_twice_once_more(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target = send_into_the_dark(make_due(workspace), network)
+
+    def die() -> Any:
+        raise Died
+
+    network.committed = [die, HERE]
+    publish(target)
+    with pytest.raises(Died):
+        publish(target)
+    network.forget()
+    publish(target)
+
+    assert network.calls == ["recover"]
 
 
 def test_a_look_goes_back_to_the_first_of_all_sends(workspace: Workspace, network: ScriptedNetwork) -> None:

@@ -148,6 +148,17 @@ def test_a_late_id_that_came_first_settles_a_target_that_would_be_parked(workspa
     assert (settled.status, settled.remote_id, settled.error) == ("published", "42", None)
 
 
+def test_a_late_id_of_one_of_several_parts_is_left_to_a_person(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    held = lost_claim(target)
+    park(target)
+    Target.objects.update(replies=2)
+
+    settle_all([make_report(held, HERE)])
+
+    assert Target.objects.get(pk=target.pk).status == "needs_review"
+
+
 def test_several_late_ids_are_left_to_a_person(workspace: Workspace) -> None:
     target = make_due(workspace)
     first, second = lost_claim(target), None

@@ -389,6 +389,19 @@ def test_an_account_whose_first_call_after_a_quota_fails_is_left_alone_for_half_
     assert timedelta(seconds=29) < held_until - database_now() <= timedelta(seconds=30)
 
 
+def test_what_is_written_for_an_account_while_it_is_left_alone_waits_as_well(workspace: Workspace) -> None:
+    account = make_account(workspace)
+    make_due(workspace, account)
+    settle(claim_targets(1), RateLimited("slow", retry_after=60))
+
+    later = make_due(workspace, account)
+    claimed = claim_targets(1)
+
+    due_at = Target.objects.get(pk=later.pk).due_at
+    assert due_at is not None
+    assert (claimed, due_at > database_now() + timedelta(seconds=50)) == ([], True)
+
+
 def test_the_post_that_met_the_quota_stays_the_first(workspace: Workspace) -> None:
     account = make_account(workspace)
     wanted = make_many(account, 4)  # the first in line was written last
