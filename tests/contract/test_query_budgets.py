@@ -38,7 +38,7 @@ def write_posts(workspace: Workspace, accounts: list[SocialAccount], count: int)
     return posts
 
 
-@pytest.mark.parametrize("limit", [1, 20, 60])
+@pytest.mark.parametrize(("limit", "page"), [(1, 1), (20, 1), (60, 1), (1, 100)])
 @pytest.mark.parametrize("query", ["", "&status=draft&platform=twitter&from=2026-01-01&to=2026-12-31"])
 def test_a_list_of_posts_costs_four_queries_whatever_its_page(
     warm: ApiClient,
@@ -46,12 +46,13 @@ def test_a_list_of_posts_costs_four_queries_whatever_its_page(
     accounts: list[SocialAccount],
     django_assert_max_num_queries: Budget,
     limit: int,
+    page: int,
     query: str,
 ) -> None:
-    write_posts(workspace, accounts, limit)
+    write_posts(workspace, accounts, limit * page)
 
     with django_assert_max_num_queries(4):
-        response = warm.get(f"/api/posts?limit={limit}{query}")
+        response = warm.get(f"/api/posts?limit={limit}&page={page}{query}")
 
     rows = response.json()["data"]["posts"]
     assert len(rows) == limit

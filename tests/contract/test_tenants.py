@@ -180,6 +180,7 @@ def test_the_requests_of_these_tests_reach_what_is_the_callers_own(world: World,
 
 
 Body = Callable[[str], dict[str, Any]]
+NINE = {"day": "monday", "time": "09:00"}
 IN_BODIES: list[tuple[str, str, Body]] = [
     ("POST", "/api/posts", lambda id: {"content": "x", "platforms": [id]}),
     ("POST", "/api/posts", lambda id: {"content": "x", "platforms": ["facebook", id]}),
@@ -188,6 +189,8 @@ IN_BODIES: list[tuple[str, str, Body]] = [
     ("POST", "/api/posts/validate", lambda id: {"content": "", "platforms": ["tiktok"], "platform_content": {id: ""}}),
     ("PUT", "/api/posts/{draft}", lambda id: {"platforms": [id]}),
     ("PATCH", "/api/posts/{draft}", lambda id: {"platform_content": {id: {"content": "y"}}}),
+    ("POST", "/api/schedules", lambda id: {"name": "x", "slots": [NINE | {"platforms": [id]}]}),
+    ("PUT", "/api/schedules/{schedule}", lambda id: {"slots": [NINE | {"platforms": ["facebook", id]}]}),
 ]
 
 
@@ -201,11 +204,26 @@ def test_an_account_in_a_body_is_unknown_whatever_is_behind_it(
     told = {}
     for kind in KINDS:
         given = world.id_of("accounts", kind)
-        answer = world.api(method, path.format(draft=draft.pk), body(given))
+        answer = world.api(method, path.format(draft=draft.pk, schedule=world.mine.ids["schedules"]), body(given))
         assert error_of(answer) == (400, "VALIDATION_ERROR")
         told[kind] = answer.content.replace(given.encode(), b"<id>")
 
     assert len(set(told.values())) == 1, told
+    assert rows() == before
+
+
+def test_a_schedule_in_a_body_is_unknown_whatever_is_behind_it(world: World) -> None:
+    draft = Target.objects.get(pk=world.mine.ids["target"]).post
+    type(draft).objects.update(status="draft")
+    before = rows()
+
+    answers = [
+        world.api.post(f"/api/posts/{draft.pk}/schedule", {"schedule_id": world.id_of("schedules", kind)})
+        for kind in KINDS
+    ]
+
+    assert [error_of(answer) for answer in answers] == [(400, "VALIDATION_ERROR")] * len(KINDS)
+    assert len({answer.content for answer in answers}) == 1, answers
     assert rows() == before
 
 
