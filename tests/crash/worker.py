@@ -37,6 +37,8 @@ from posts.settling import Report  # noqa: E402
 from tests.crash.wrapping import wrap  # noqa: E402
 
 BLOWS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "term": signal.SIGTERM}
+HOLD = "hold"
+"""No blow: the one thread waits at its step until somebody takes the file away, and all others go on."""
 OUT_SECONDS = 0.15
 LOOK_SECONDS = 0.02
 _lock = threading.Lock()
@@ -53,7 +55,7 @@ class Switch:
         self.step = step
         self.hits = hits
         self.file = file
-        self.blow = BLOWS[blow]
+        self.blow = BLOWS.get(blow)
         self.strikes_node = strikes_node
         self.node = os.getpid()
 
@@ -64,6 +66,10 @@ class Switch:
                 return
             Switch.is_thrown = True
         time.sleep(after)
+        if self.blow is None:
+            while self.file.exists():
+                time.sleep(LOOK_SECONDS)
+            return
         os.kill(self.node if self.strikes_node else os.getpid(), self.blow)
         time.sleep(LOOK_SECONDS)  # so that this thread, too, is stopped here and not a little later
 
@@ -102,6 +108,7 @@ def install(switch: Switch) -> None:
     installers: dict[str, Callable[[], None]] = {
         "claimed": lambda: wrap(Publish, "run", before=hit),
         "loaded": lambda: wrap(Publish, "_outcome", before=hit),
+        "saved": lambda: wrap(Publish, "_save", after=hit),
         "prepared": lambda: wrap(Publish, "_arm", before=hit),
         "armed": lambda: wrap(Publish, "_arm", after=hit),
         "first_byte": lambda: wrap(CallSocket, "send", after=hit_sender),  # the head is out, the body is not
@@ -220,7 +227,7 @@ def main() -> int:
     parser.add_argument("steps", nargs="?", default="")
     parser.add_argument("hits", nargs="?", type=int, default=0)
     parser.add_argument("file", nargs="?", type=Path)
-    parser.add_argument("--blow", choices=BLOWS, default="kill")
+    parser.add_argument("--blow", choices=[*BLOWS, HOLD], default="kill")
     parser.add_argument("--node", action="store_true", help="strike the Celery node, not the process that publishes")
     parser.add_argument("--threads", type=int, default=settings.WORKER_THREADS)
     parser.add_argument("--herd", type=int, metavar="WORKERS")
