@@ -47,7 +47,7 @@ fast: .venv/development  ## The suite on SQLite alone, without processes, browse
 test: check  ## Everything: the suite on SQLite, and on MariaDB.
 	$(BIN)/python tests/services.py all
 
-crash: .venv/development  ## Every kill, loss and outage at full size, two hours and a half; prints the numbers. See docs/reliability.md.
+crash: .venv/development  ## Every kill, loss and outage at full size, about three hours; prints the numbers. See docs/reliability.md.
 	$(BIN)/python -m tests.crash
 
 soak: .venv/development  ## Half an hour of requests, posts and webhooks with a worker killed every minute; SOAK_MINUTES.

@@ -16,7 +16,7 @@ from tests.crash.steps import WINDOW
 from tests.databases import fresh_database
 from tests.product import NETWORKS, SPEED, Product, running
 
-HITS = 3
+HITS = 4
 THREADS = 4
 SETTLED_WITHIN_SECONDS = 150
 STOP_SECONDS = 60
@@ -153,10 +153,7 @@ def is_frozen(pid: int) -> bool:
 
 
 def run_cell(stage: Stage, cell: Cell, *, faults: Sequence[dict[str, Any]] = FAULTS) -> Numbers:
-    """Publish one post per fault while processes are struck at this step, and count what is there in the end.
-
-    Fails when the processes do not stop in time, or end otherwise than they were told to.
-    """
+    """Publish one post per fault while processes are struck at this step, and count what is there in the end."""
     campaign = Campaign(stage.product)
     for number, fault in enumerate(faults):
         accounts = {
@@ -165,6 +162,14 @@ def run_cell(stage: Stage, cell: Cell, *, faults: Sequence[dict[str, Any]] = FAU
         for network, account in accounts.items() if fault else ():
             stage.product.order(network=network, account=account["remote_id"], **fault)
         campaign.write(accounts.values())
+    return strike(stage, cell, campaign)
+
+
+def strike(stage: Stage, cell: Cell, campaign: Campaign) -> Numbers:
+    """Publish what was written while processes are struck, and count what is there in the end.
+
+    Fails when the processes do not stop in time, or end otherwise than they were told to.
+    """
     strikers = Strikers(stage=stage, cell=cell, file=stage.product.home / f"hits-{campaign.word}")
     strikers.ensure()
     campaign.publish()

@@ -86,6 +86,7 @@ def _parsed(line: str) -> tuple[tuple[str, str, str], list[int], str]:
     parts = match["rest"].split("  ")
     numbers, others = parts[: len(TOLD)], parts[len(TOLD) + 1 :]  # between them, how long it took
     name = re.sub(r"^matrix: ([\w-]+).*", r"matrix: \1, 10 steps", match["name"].strip())
+    name = re.sub(r"^nine networks: kill.*", "nine networks: kill, 11 steps", name)
     on = f"{DATABASES[match['database'].strip()]} {match['runner']}".strip()
     return (match["tests"].strip(), name, on), [int(each.rpartition(" ")[2]) for each in numbers], ", ".join(others)
 

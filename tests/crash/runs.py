@@ -20,6 +20,7 @@ from tests.crash import (
     hosts,
     lists,
     matrix,
+    nine,
     read_only,
     releases,
     scenarios,
@@ -39,11 +40,13 @@ from tests.crash.run import (
     staged,
     with_product,
 )
-from tests.crash.steps import STEPS
+from tests.crash.steps import SAVED, STEPS
 from tests.databases import fresh_database
 from tests.product import NETWORKS, Product
 
 FROZEN = 2
+KILLS = 100
+"""At least so many of the 120 that two minutes have room for: while nobody is there to be killed, nobody is."""
 HOSTS = (("sqlite", "work"), ("mariadb", "work"), ("mariadb", "celery"))
 PEOPLE = 16
 """Each with three accounts: so many that none has to keep to its pace."""
@@ -65,6 +68,7 @@ def all_runs() -> list[Run]:
         of_releases,
         of_scenarios,
         of_matrix,
+        of_nine,
     )
     return [run for maker in makers for run in maker()]
 
@@ -81,12 +85,36 @@ def of_matrix() -> Iterator[Run]:
                 runner=runner,
                 place=staged(runner),
                 work=partial(_cell, cell=cell),
+                holds=partial(was_struck, times=cell.hits),
                 group=f"{database} {runner} {blow}",
             )
 
 
 def _cell(stage: matrix.Stage, *, cell: Cell) -> Result:
     return Result(numbers=run_cell(stage, cell))
+
+
+def was_struck(seen: Result, *, times: int) -> bool:
+    return seen.numbers.kills >= times
+
+
+def of_nine() -> Iterator[Run]:
+    """A post with files for each network, every one of them struck at the step, if it comes to it."""
+    for database, step in product(DATABASES, (SAVED, *STEPS)):
+        yield Run(
+            tests="5",
+            name=f"nine networks: kill {step}",
+            database=database,
+            runner="work",
+            place=staged("work"),
+            work=partial(_of_each, cell=Cell(blow="kill", steps=(step,), hits=nine.MOST)),
+            holds=partial(was_struck, times=nine.LEAST),
+            group=f"nine {database}",
+        )
+
+
+def _of_each(stage: matrix.Stage, *, cell: Cell) -> Result:
+    return Result(numbers=nine.one_of_each(stage, cell))
 
 
 def of_storms() -> Iterator[Run]:
@@ -102,12 +130,16 @@ def of_storms() -> Iterator[Run]:
             name = f"storm: kills, {'a network never asked' if opaque else network}"
             work = partial(_kills, network=network, opaque=opaque)
             place = staged(runner, speed=KILLS_SPEED)
-            yield Run(tests=f"{test}{too}", name=name, work=work, **host, place=place)
+            yield Run(tests=f"{test}{too}", name=name, work=work, holds=each_second, **host, place=place)
         yield Run(
             tests="7", name="storm: lost answers", work=partial(storms.lost_answers, accounts=5, rounds=10), **where
         )
         stop = partial(storms.stop_all, publications=100, accounts=20)
         yield Run(tests="37", name="storm: TERM to all workers", work=stop, **where)
+
+
+def each_second(seen: Result) -> bool:
+    return was_struck(seen, times=KILLS)
 
 
 def _kills(stage: matrix.Stage, *, network: str, opaque: bool) -> Result:
@@ -123,7 +155,8 @@ def of_deliveries() -> Iterator[Run]:
         host: Where = {"database": database, "runner": runner}
         published = _published_under_kills
         place = staged(runner, speed=KILLS_SPEED)
-        yield Run(tests="42", name="webhooks: posts published under kills", work=published, **host, place=place)
+        name = "webhooks: posts published under kills"
+        yield Run(tests="42", name=name, work=published, holds=each_second, **host, place=place)
         killed = partial(deliveries.random_kills, changes=1000, per_second=8)
         yield Run(tests="42", name="webhooks: 1,000 events under kills", work=killed, **host, place=staged(runner))
     for database in DATABASES:

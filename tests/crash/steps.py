@@ -12,6 +12,8 @@ STEPS = (
     "settled",
     "recovering",
 )
+SAVED = "saved"
+"""While what nobody sees is made, something is kept that must not be made again; a post without files keeps nothing."""
 WINDOW = ("first_byte",)
 """Steps between the last look at the lease and the last byte: who freezes here past the lease sends late."""
 

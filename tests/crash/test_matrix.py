@@ -6,6 +6,7 @@ import pytest
 
 from tests.crash.conftest import Stages
 from tests.crash.matrix import FAULTS, Cell, run_cell
+from tests.crash.nine import LEAST, one_of_each
 
 pytestmark = pytest.mark.crash
 
@@ -28,3 +29,16 @@ def test_processes_struck_at_any_step_leave_one_copy_of_each_post(
     record_property("numbers", f"{cell}: {numbers}")
     assert numbers.is_good, numbers
     assert numbers.kills == cell.hits * len(cell.steps)
+
+
+@pytest.mark.any_database
+def test_processes_that_die_leave_one_copy_of_a_post_with_files_at_each_of_the_nine_networks(
+    stages: Stages, record_property: Record
+) -> None:
+    steps = ("saved", "prepared", "armed", "sent", "answered", "settling")
+
+    numbers = one_of_each(stages("work"), Cell(blow="kill", steps=steps, hits=2), faults=[{}])
+
+    record_property("numbers", f"nine networks, kill {', '.join(steps)}: {numbers}")
+    assert numbers.is_good, numbers
+    assert (numbers.posts, numbers.kills >= LEAST) == (9, True)
