@@ -273,7 +273,7 @@ def test_a_webhook_has_eight_calls_in_flight_and_the_others_their_turn(
     free = make_webhook()
     write()
 
-    jobs = claim_deliveries(4) + claim_deliveries(100)
+    jobs = [job for _ in range(3) for job in claim_deliveries(4)]  # before the third the busy one is in front
 
     assert [job.delivery.webhook_id for job in jobs].count(busy.pk) == IN_FLIGHT
     assert [job.delivery.webhook_id for job in jobs].count(free.pk) == 1
