@@ -1,8 +1,15 @@
-"""Bodies that are no JSON that any client should send."""
+"""Bodies that are no JSON that any client should send, and where they are sent."""
 
 import json
 
 MEGABYTE = 1024 * 1024
+ENDPOINTS = {
+    "create a post": ("POST", "/api/posts"),
+    "change a post": ("PUT", "/api/posts/{post}"),
+    "schedule a post": ("POST", "/api/posts/{post}/schedule"),
+    "create a workspace": ("POST", "/api/workspaces"),
+    "connect an account": ("POST", "/api/accounts"),
+}
 
 
 def nested(opening: bytes, closing: bytes, depth: int) -> bytes:

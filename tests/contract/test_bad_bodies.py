@@ -9,18 +9,11 @@ from django.urls import resolve
 from ouipost.events.models import Event
 from posts.models import Post
 from tests.conftest import ApiClient
-from tests.contract.bodies import MALFORMED, MEGABYTE
+from tests.contract.bodies import ENDPOINTS, MALFORMED, MEGABYTE
 from tests.contract.world import CALLBACK, error_of
 from tests.factories import make_account, make_post, make_workspace
 from workspaces.models import Workspace
 
-ENDPOINTS = {
-    "create a post": ("POST", "/api/posts"),
-    "change a post": ("PUT", "/api/posts/{post}"),
-    "schedule a post": ("POST", "/api/posts/{post}/schedule"),
-    "create a workspace": ("POST", "/api/workspaces"),
-    "connect an account": ("POST", "/api/accounts"),
-}
 GOOD: dict[str, dict[str, Any]] = {
     "create a post": {"content": "x", "platforms": ["facebook"]},
     "change a post": {"content": "x"},

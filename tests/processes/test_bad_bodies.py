@@ -8,7 +8,7 @@ import requests
 
 from bench.processes import pss_mib
 from tests import product as products
-from tests.contract.test_bad_bodies import ENDPOINTS, MALFORMED
+from tests.contract.bodies import ENDPOINTS, MALFORMED
 from tests.databases import fresh_database
 from tests.product import Product, running
 
