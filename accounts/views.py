@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -186,10 +187,18 @@ def _published(condition: Q) -> Coalesce:
     return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
 
 
+class NoFiles(FileUploadHandler):
+    """Leaves out the files of a form that has none."""
+
+    def new_file(self, *given: Any, **named: Any) -> None:
+        raise SkipFile
+
+
 @csrf_exempt  # the state in the form is the proof: whoever has it may complete this sign-in
 @require_http_methods(["GET", "POST"])
 def connect(request: HttpRequest, platform: str) -> HttpResponse:
     """Ask for handle and app password, check them at the network, and go back to the caller with a code."""
+    request.upload_handlers = [NoFiles(request)]  # strangers may send some
     state, now = request.POST.get("state") or request.GET.get("state", ""), timezone.now()
     try:
         connection = connecting.find_by_state(state, platform=platform, now=now)

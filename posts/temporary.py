@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 
@@ -23,13 +24,16 @@ LOCKED_WITHIN_SECONDS = 60
 class NamelessFiles(FileUploadHandler):
     """Streams each upload into a file without a name, which is gone when its process is, however that ends.
 
-    Raises StorageUnavailable where the disk takes no more.
+    Raises StorageUnavailable where the disk takes no more, and PermissionDenied for a form of nobody who is logged in:
+    its CSRF token is looked for, and the form read, before its view can ask who sends it.
     """
 
     file: "UploadedFile[bytes]"
 
     def new_file(self, *given: Any, **named: Any) -> None:
         super().new_file(*given, **named)
+        if _is_strangers(self.request):
+            raise PermissionDenied
         with answering():
             file = tempfile.TemporaryFile()  # noqa: SIM115 - the request closes it
         self.file = UploadedFile(file, self.file_name, self.content_type, 0, self.charset, self.content_type_extra)
@@ -53,6 +57,12 @@ class NamelessFiles(FileUploadHandler):
             with suppress(OSError):  # there is no room for what is left in its buffer either
                 self.file.close()
             raise
+
+
+def _is_strangers(request: Any) -> bool:
+    """Whether a form is of nobody; calls of the API, which are exempt, are read when their key is known."""
+    view = request and request.resolver_match and request.resolver_match.func
+    return view is not None and not getattr(view, "csrf_exempt", False) and not request.user.is_authenticated
 
 
 @contextmanager

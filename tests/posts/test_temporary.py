@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 
 from posts import images, temporary
 from posts.models import Media, Post
@@ -70,6 +72,19 @@ def test_while_the_disk_is_full_an_upload_is_503_and_leaves_nothing(
     assert refused["Retry-After"] == "10"
     assert (Media.objects.count(), stored_files(), list(folder.iterdir())) == (0, [], [])
     assert upload(api, post, picture(size=(600, 400))).status_code == 201
+
+
+@pytest.mark.parametrize("address", ["/console/login/", "/console/posts/post/compose/", "/connect/facebook"])
+def test_a_file_of_nobody_who_is_logged_in_is_not_even_written(
+    db: None, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    stranger = Client(enforce_csrf_checks=True)
+    stranger.cookies["csrftoken"] = "t" * 32
+    monkeypatch.setattr(tempfile, "TemporaryFile", pytest.fail)
+
+    answer = stranger.post(address, {"file": SimpleUploadedFile("x.jpg", b"x" * 100_000)})
+
+    assert answer.status_code in (403, 422)
 
 
 def test_an_upload_has_no_name_on_disk_that_could_outlive_its_process(folder: Path) -> None:
