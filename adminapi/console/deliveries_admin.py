@@ -22,6 +22,9 @@ from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
 from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Webhook
 from ouipost.events.operator import ReadOnlyAdmin
+from ouipost.phrases import Phrase
+from ouipost.translating import translated
+from posts.deliveries import ANSWERS
 
 
 class DeliveryState(State):
@@ -96,7 +99,7 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
             "delivery": delivery,
             "body": readable(delivery.message.body),
             "log": [
-                {"attempt": each, "answer": readable(each.answer)}
+                {"attempt": each, "why": why(each), "answer": answer(each)}
                 for each in DeliveryAttempt.objects.filter(delivery=delivery).order_by("number", "pk")
             ],
             "can_be_sent": delivery.status != DeliveryStatus.PENDING and delivery.webhook.is_active,
@@ -116,6 +119,17 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
             back=reverse("admin:events_delivery_change", args=[rows[0].pk]) if is_page else "",
             carries={"from": "page"} if is_page else {},
         )
+
+
+def why(attempt: DeliveryAttempt) -> str:
+    """Return why an attempt has not arrived, to the reader; nothing where it has."""
+    told = ANSWERS.get(attempt.error, attempt.error)
+    return translated(Phrase(told, status=attempt.http_status)) if told else ""
+
+
+def answer(attempt: DeliveryAttempt) -> str:
+    """Return what the receiver answered, as it wrote it; else what we say in its place, to the reader."""
+    return readable(attempt.answer) if attempt.http_status else translated(attempt.answer)
 
 
 def readable(text: str) -> str:

@@ -54,6 +54,11 @@ class Ids(forms.Field):
         return list(dict.fromkeys((value or "").split()))
 
 
+def _offered() -> list[tuple[str, str]]:
+    """Return the events that a webhook can hear of, each with what it means, to the reader."""
+    return [(name, f"{name}: {translated(says)}") for name, says in EVENTS.items()]
+
+
 class WebhookForm(forms.ModelForm[Webhook]):
     """What staff write of a webhook."""
 
@@ -61,7 +66,7 @@ class WebhookForm(forms.ModelForm[Webhook]):
     """Why its address may not be called."""
     events = forms.MultipleChoiceField(
         label=gettext_lazy("Events"),
-        choices=[(name, f"{name}: {says}") for name, says in EVENTS.items()],
+        choices=_offered,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
     workspace_ids = Ids(

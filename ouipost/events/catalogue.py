@@ -4,24 +4,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from ouipost.events.models import Event
 
 EVENTS = {
-    "post.created": "A post was made.",
-    "post.updated": "A post was changed.",
-    "post.deleted": "A post was removed from here; what is published stays at the networks.",
-    "post.scheduled": "A post got a time.",
-    "post.published": "A post is out at all of its networks.",
-    "post.partially_published": "A post is out at some of its networks, and failed at others.",
-    "post.failed": "A post is out nowhere, and is not tried again by itself.",
-    "post.needs_review": "Whether a post is out could not be found out: somebody has to look.",
-    "post.missed": "A post was due while nothing could run, and is too late now.",
-    "account.connected": "An account was connected, or connected again.",
-    "account.disconnected": "An account was disconnected.",
-    "account.expiring": "An account's connection ends within 7 days unless its owner signs in again.",
-    "account.expired": "An account's connection has ended: its owner has to sign in again.",
-    "account.error": "An account cannot be read at present.",
-    "media.failed": "A network could not use the files of a post.",
+    "post.created": _("A post was made."),
+    "post.updated": _("A post was changed."),
+    "post.deleted": _("A post was removed from here; what is published stays at the networks."),
+    "post.scheduled": _("A post got a time."),
+    "post.published": _("A post is out at all of its networks."),
+    "post.partially_published": _("A post is out at some of its networks, and failed at others."),
+    "post.failed": _("A post is out nowhere, and is not tried again by itself."),
+    "post.needs_review": _("Whether a post is out could not be found out: somebody has to look."),
+    "post.missed": _("A post was due while nothing could run, and is too late now."),
+    "account.connected": _("An account was connected, or connected again."),
+    "account.disconnected": _("An account was disconnected."),
+    "account.expiring": _("An account's connection ends within 7 days unless its owner signs in again."),
+    "account.expired": _("An account's connection has ended: its owner has to sign in again."),
+    "account.error": _("An account cannot be read at present."),
+    "media.failed": _("A network could not use the files of a post."),
 }
 """The types of events that a webhook may ask for, and what each says."""
 

@@ -26,6 +26,7 @@ from ouipost.events.models import Delivery, Webhook
 from ouipost.events.settling import Report, settle_all
 from ouipost.outbound.client import Answer, Client
 from ouipost.outbound.errors import AnswerLost, Blocked, NotSent
+from ouipost.phrases import Phrase
 from ouipost.writer import Runs
 
 logger = logging.getLogger(__name__)
@@ -145,7 +146,7 @@ def deliver(job: Job) -> Report:
         return _report(job, at, began, error="disabled")
     except CannotDecrypt:
         logger.exception("The secret of a webhook cannot be opened")
-        return _report(job, at, began, error="secret_unreadable", says="Our operator must mend it.")
+        return _report(job, at, began, error="secret_unreadable", says=Phrase("Our operator must mend it."))
     except (Blocked, NotSent, AnswerLost) as error:
         return _report(job, at, began, error=ERRORS[type(error)], says=str(error))
 

@@ -16,6 +16,7 @@ from ouipost import __version__, traces
 from ouipost.outbound.errors import AnswerLost, NotSent
 from ouipost.outbound.guard import check_form
 from ouipost.outbound.transport import Call, adapter, current_call
+from ouipost.phrases import Phrase
 
 PIECE_BYTES = 65_536
 HEADERS = {
@@ -124,13 +125,13 @@ def _read(response: requests.Response, *, max_bytes: int, truncate: bool) -> byt
             return bytes(body)
         body += piece
     if not truncate:
-        raise AnswerLost(f"The answer has more than the {max_bytes} bytes allowed.")
+        raise AnswerLost(Phrase("The answer has more than the {most} bytes allowed.", most=max_bytes))
     return bytes(body[:max_bytes])
 
 
 def _failure(call: Call) -> NotSent | AnswerLost:
     if not call.has_left:
-        return NotSent("The request could not be sent.")
+        return NotSent(Phrase("The request could not be sent."))
     if call.is_over:
-        return AnswerLost("No whole answer came in time.")
-    return AnswerLost("The connection broke before the whole answer was there.")
+        return AnswerLost(Phrase("No whole answer came in time."))
+    return AnswerLost(Phrase("The connection broke before the whole answer was there."))

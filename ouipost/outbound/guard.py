@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from ouipost.outbound.errors import Blocked, NotSent
+from ouipost.phrases import Phrase
 
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
@@ -151,7 +152,7 @@ def resolve(host: str, *, timeout: float = DNS_SECONDS) -> tuple[IPAddress, ...]
         answers = lookup.result(timeout=min(timeout, DNS_SECONDS))
     except OSError:
         lookup.cancel()
-        raise NotSent("The host name does not resolve.") from None
+        raise NotSent(Phrase("The host name does not resolve.")) from None
     addresses = {_unwrap(ip_address(answer[4][0])) for answer in answers}
     return tuple(sorted(addresses, key=lambda address: (address.version, int(address))))
 

@@ -22,6 +22,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from ouipost.outbound import guard
 from ouipost.outbound.errors import AnswerLost, Blocked, NotSent
+from ouipost.phrases import Phrase
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -72,7 +73,7 @@ class CallSocket(socket.socket):
     def recv_into(self, buffer: "WriteableBuffer", nbytes: int | None = None, flags: int = 0) -> int:
         call = current_call.get()
         if call.receivable <= 0:
-            raise AnswerLost("The answer is larger than allowed.")
+            raise AnswerLost(Phrase("The answer is larger than allowed."))
         self.settimeout(call.remaining())
         wanted = nbytes or memoryview(buffer).nbytes
         received = super().recv_into(buffer, min(wanted, call.receivable), flags)
@@ -122,7 +123,7 @@ class Connection(HTTPConnection):
                 return connect(address, self.port, timeout=min(share, current_call.get().remaining()))
             except OSError:
                 continue
-        raise NotSent("No connection could be made.")
+        raise NotSent(Phrase("No connection could be made."))
 
 
 class TLSConnection(Connection, HTTPSConnection):
@@ -132,7 +133,7 @@ class TLSConnection(Connection, HTTPSConnection):
         try:
             super().connect()
         except (OSError, HTTPError):
-            raise NotSent("The TLS handshake failed.") from None
+            raise NotSent(Phrase("The TLS handshake failed.")) from None
 
 
 class Pool(HTTPConnectionPool):

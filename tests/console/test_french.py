@@ -24,12 +24,14 @@ from accounts.platforms.http import said
 from adminapi.console import words
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, record
+from ouipost.events.models import DeliveryAttempt
+from ouipost.outbound import Blocked
 from ouipost.phrases import Ours, Phrase, joined
 from ouipost.translating import PLACE, translated
 from posts import deliveries, history, pausing, timeline
 from posts.models import Attempt, Post, Target
 from tests.console import sources
-from tests.factories import NOW, make_account, make_media, make_post, make_workspace
+from tests.factories import NOW, make_account, make_delivery, make_media, make_post, make_webhook, make_workspace
 from tests.networks.platform_case import make_document, make_image, make_video
 from tests.networks.tables import NETWORKS
 from workspaces.models import Workspace
@@ -103,7 +105,7 @@ def said_by(node: ast.AST, refusals: set[str]) -> list[ast.expr]:
 
 
 def test_whatever_a_rule_a_service_or_a_network_says_is_a_phrase() -> None:
-    refusals = subclasses(DomainError) | subclasses(PlatformError)
+    refusals = subclasses(DomainError) | subclasses(PlatformError) | {"NotSent", "AnswerLost"}
     refusals -= {"InvalidInput", "MalformedJSON"}  # the one has lists of texts, the other is of programs' bodies
 
     found = [
@@ -320,6 +322,49 @@ def make_troubled(workspace: Workspace) -> Post:
     for name in ("created", "updated", "retried"):
         record(name, post, actor=SYSTEM)
     return post
+
+
+def test_the_form_of_a_webhook_says_in_french_what_events_mean(staff: Client, catalogue: dict[str, str]) -> None:
+    page = staff.get(reverse("admin:events_webhook_add"), headers=FRENCH).content.decode()
+
+    assert "post.created: Une publication a été créée." in unescape(page)
+    assert english_in(page, catalogue) == set()
+
+
+def test_what_came_of_a_delivery_is_told_in_french_and_a_receiver_s_answer_as_it_is(
+    staff: Client, catalogue: dict[str, str]
+) -> None:
+    delivery = make_delivery(make_webhook(), status="failed")
+    for number, (error, status, answer) in enumerate(
+        [
+            ("refused", 503, "No whole answer came in time."),
+            ("no_answer", None, "No whole answer came in time."),
+            ("not_sent", None, "The host name does not resolve."),
+            ("address_blocked", None, str(Blocked())),
+            ("secret_unreadable", None, "Our operator must mend it."),
+        ],
+        start=1,
+    ):
+        told = {"error": error, "http_status": status, "answer": answer}
+        DeliveryAttempt.objects.create(delivery=delivery, number=number, at=NOW, milliseconds=1, **told)
+
+    page = unescape(
+        staff.get(reverse("admin:events_delivery_change", args=[delivery.pk]), headers=FRENCH).content.decode()
+    )
+
+    assert "Il a répondu 503." in page
+    assert page.count("No whole answer came in time.") == 1
+    assert "Le nom d’hôte ne correspond à aucune adresse." in page
+    assert english_in(page, catalogue) == {"No whole answer came in time"}
+
+
+def test_why_a_webhook_is_off_is_told_in_french_on_the_overview(staff: Client, catalogue: dict[str, str]) -> None:
+    make_webhook(is_active=False, disabled_reason="Nothing arrived for 5 days.")
+
+    page = staff.get(reverse("admin:index"), headers=FRENCH).content.decode()
+
+    assert "Rien n’est arrivé pendant 5 jours." in unescape(page)
+    assert english_in(page, catalogue) == set()
 
 
 def test_a_refusal_with_values_is_told_in_french(staff: Client, workspace: Workspace) -> None:
