@@ -24,7 +24,7 @@ class AccountSyncAdmin(ReadOnlyOfWorkspaces[AccountSync]):
     fields = ("account", "due_at", "account_due_at", "failures", "why", "paced_at", "lease_until")
     actions = ("read_now",)
 
-    @admin.display(ordering="account__workspace__name")
+    @admin.display(description=gettext_lazy("Workspace"), ordering="account__workspace__name")
     def workspace(self, sync: AccountSync) -> str:
         return str(sync.account.workspace)
 

@@ -209,7 +209,7 @@ class Target(Claimable):
         ]
 
     def __str__(self) -> str:
-        return f"{self.platform} of {self.post_id}"
+        return f"{self.platform} · {self.post_id}"
 
 
 class Attempt(models.Model):

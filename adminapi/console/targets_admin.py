@@ -12,7 +12,8 @@ from accounts.models import SocialAccount
 from adminapi.console.columns import column
 from adminapi.console.filters import OneNetwork, OneWorkspace, State, TargetAccount, newest
 from adminapi.console.posts_admin import page_of
-from adminapi.templatetags.console import network_name, state
+from adminapi.templatetags.charts import DASH
+from adminapi.templatetags.console import network_name, state, step
 from ouipost.events.operator import ReadOnlyInline
 from ouipost.translating import translated
 from posts.inputs import is_web_address
@@ -55,8 +56,21 @@ class TargetNetwork(OneNetwork):
 
 class AttemptInline(ReadOnlyInline):
     model = Attempt
+    verbose_name_plural = _("Calls to the network")
+    hide_title = True
     ordering = ("started_at", "number", "id")
-    fields = ("step", "started_at", "ended_at", "outcome", "http_status", "code", "message", "next_at")
+    fields = ("began", "ended", "asked", "came", "answer", "next_try")
+    began, ended = column("started_at", _("When")), column("ended_at", _("Ended"))
+    came, next_try = column("outcome", _("What came of it")), column("next_at", _("Next attempt"))
+
+    @admin.display(description=_("What was asked"))
+    def asked(self, attempt: Attempt) -> str:
+        return f"{step(attempt.step)} #{attempt.number}"
+
+    @admin.display(description=_("Answer"))
+    def answer(self, attempt: Attempt) -> str:
+        status = f"HTTP {attempt.http_status}" if attempt.http_status else ""
+        return " ".join(filter(None, (status, attempt.code, translated(attempt.message)))) or DASH
 
 
 @admin.register(Target)

@@ -159,6 +159,17 @@ MODELS = (
 )
 """Names of apps, models and their columns."""
 
+HELP = (
+    _("Attempts since it was made, or asked for again."),
+    _("By the network's own names."),
+    _("Readings in a row that failed."),
+    _("Since when the network does not have it any more."),
+    _("Until when requests already made use up the budget."),
+    _("When the account's own numbers are read next."),
+    _("When the connection ends unless a person acts."),
+)
+"""What explains columns, where a page shows it."""
+
 REFUSALS = (
     _("Another user has this e-mail address."),
     _("Choose at least one."),
@@ -348,7 +359,7 @@ def announce_texts() -> None:
 
 
 def translate_names(site: AdminSite) -> None:
-    """Let the names of all models in the console, of their apps and columns, be told in the reader's language."""
+    """Let the names of all models in the console, of their apps and columns, and what explains these, be translated."""
     for model in site._registry:
         options = model._meta
         options.app_config.verbose_name = gettext_lazy(str(options.app_config.verbose_name))
@@ -356,3 +367,4 @@ def translate_names(site: AdminSite) -> None:
         options.verbose_name_plural = gettext_lazy(str(options.verbose_name_plural))
         for field in options.fields:
             field.verbose_name = gettext_lazy(str(field.verbose_name))
+            field.help_text = gettext_lazy(str(field.help_text)) if field.help_text else ""

@@ -61,6 +61,17 @@ STATES = {
     "paused": gettext_lazy("paused"),
     "unknown": gettext_lazy("unknown"),
 }
+STEPS = {
+    "prepare": gettext_lazy("Prepare it"),
+    "commit": gettext_lazy("Publish it"),
+    "recover": gettext_lazy("Is it there?"),
+}
+
+
+@register.filter
+def step(name: str) -> str:
+    """Say what a network was asked for."""
+    return str(STEPS.get(name, name))
 
 
 @register.simple_tag

@@ -299,6 +299,19 @@ def test_the_page_of_a_failed_post_shows_no_english_sentence_of_ours(
     assert english_in(page, catalogue) == set()
 
 
+def test_the_calls_that_were_made_for_a_target_are_told_in_french(
+    staff: Client, workspace: Workspace, catalogue: dict[str, str]
+) -> None:
+    target = Target.objects.get(post=make_troubled(workspace), platform="threads")
+
+    page = staff.get(reverse("admin:posts_target_change", args=[target.pk]), headers=FRENCH).content.decode()
+
+    assert "Appels au réseau" in page
+    assert "La publier #1" in page
+    assert "Http status" not in page
+    assert english_in(page, catalogue) == set()
+
+
 def make_troubled(workspace: Workspace) -> Post:
     """Write a post with much in its timeline: one network refused it, another is paused, of a third nobody knows."""
     names = ("facebook", "threads", "linkedin")

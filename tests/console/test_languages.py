@@ -8,8 +8,10 @@ import polib
 import pytest
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.utils import help_text_for_field, label_for_field
 from django.core.management import call_command
 from django.test import Client, override_settings
+from django.utils import translation
 
 from adminapi.console import words
 from ouipost.errors import DomainError
@@ -71,6 +73,32 @@ def test_the_names_of_models_and_columns_are_to_be_translated() -> None:
         named |= {str(field.verbose_name) for field in options.fields}
 
     assert named - set(words.MODELS) == set()
+
+
+def test_what_names_and_explains_a_column_is_told_in_french(catalogue: polib.POFile) -> None:
+    english = named()
+
+    with translation.override("fr"):
+        french = named()
+
+    same = {entry.msgid for entry in catalogue if entry.msgstr == entry.msgid}
+    kept = {place: text for place, text in english.items() if text and french[place] == text}
+    assert len(english) > 200
+    assert {place: text for place, text in kept.items() if text not in same} == {}
+
+
+def named() -> dict[tuple[str, str, str], str]:
+    """Return what stands above each column of a list, and beside each field of a page, with what explains it."""
+    found = {}
+    for model, page in admin.site._registry.items():
+        parts = [(model, page), *((inline.model, inline(model, admin.site)) for inline in page.inlines)]
+        for each, shown in parts:
+            for name in {*getattr(shown, "list_display", ()), *shown.readonly_fields, *(shown.fields or ())}:
+                label = str(label_for_field(name, each, shown))
+                called = getattr(name, "__name__", name)
+                found[each.__name__, called, "label"] = label
+                found[each.__name__, called, "help"] = str(help_text_for_field(called, each))
+    return found
 
 
 def test_what_services_answer_is_to_be_translated() -> None:
