@@ -284,6 +284,10 @@ class Connector(Platform):
         """
         raise NotImplementedError
 
+    def shows_title(self, content: Content) -> bool:
+        """Whether the network gets, and shows, the title of this post."""
+        return self.limits_of(content.post_type).max_title_characters is not None
+
     def recovery_of(self, operation: Operation) -> Recovery:
         """Return how a lost answer to this very call is cleared up."""
         return self.recovery

@@ -72,7 +72,8 @@ class Shown:
     @property
     def shows_title(self) -> bool:
         """Whether there is a title, and a place for one at the network."""
-        return bool(self.preview.content.title and self.preview.limits.max_title_characters)
+        content = self.preview.content
+        return bool(content.title) and self.preview.platform.shows_title(content)
 
     @property
     def post_type(self) -> str:

@@ -744,13 +744,17 @@ def test_a_preview_names_what_cannot_be_saved(staff: Client, facebook: SocialAcc
 
 
 def test_a_preview_shows_a_title_where_the_network_has_one(staff: Client, workspace: Workspace) -> None:
-    board, page = make_account(workspace, platform="pinterest", remote_id="p"), make_account(workspace)
+    accounts = [
+        make_account(workspace, platform=each, remote_id=each) for each in ("facebook", "linkedin", "pinterest")
+    ]
 
-    answer = staff.post(PREVIEW, written(board, page, title="Oven news"))
+    answer = staff.post(PREVIEW, written(*accounts, title="Oven news"))
+    linked = staff.post(PREVIEW, written(*accounts, title="Oven news", link="https://example.com/"))
 
     shown = {each.preview.platform.id: each.shows_title for each in answer.context["previews"]}
-    assert shown == {"pinterest": True, "facebook": False}
+    assert shown == {"facebook": False, "linkedin": False, "pinterest": True}
     assert answer.content.count(b"op-compose-mock-title") == 1
+    assert linked.content.count(b"op-compose-mock-title") == 2  # LinkedIn's card of the link has it
 
 
 def test_a_preview_of_no_account_asks_for_one(staff: Client, facebook: SocialAccount) -> None:

@@ -212,6 +212,11 @@ class Facebook(Graph):
         beside = (*_unreachable(content.link), *_too_low(content), *_not_shown(content))
         return [*rules.check(content, limits, account), *beside]
 
+    def shows_title(self, content: Content) -> bool:
+        """A video has one, which nobody limits; a reel has, a story has not."""
+        is_video = any(each.type == "video" for each in content.media)
+        return super().shows_title(content) or (content.post_type == FEED and is_video)
+
     def _way(self, operation: Operation) -> Way:
         """A video alone is a video post; of what a post has besides, the rules have said that it cannot be."""
         if operation.reply is not None:

@@ -134,6 +134,10 @@ class LinkedIn(OAuth2Connector):
             return linkedin_people.organization(api, account.remote_id)
         return linkedin_people.member(api, self._product(account.metadata))[1]
 
+    def shows_title(self, content: Content) -> bool:
+        """A link's card, a video and a document have one; pictures and text alone have not."""
+        return content.media[0].type != "image" if content.media else bool(content.link)
+
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
         counted = replace(content, text=littletext.shown(content.text))
         return [

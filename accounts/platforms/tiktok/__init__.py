@@ -110,6 +110,10 @@ class TikTok(TikTokApi):
     def limits_for(self, content: Content, account: Mapping[str, Any]) -> Limits:
         return validation.limits_for(content, self.limits)
 
+    def shows_title(self, content: Content) -> bool:
+        """Photos have one; a video's is its text."""
+        return bool(content.media) and not video_of(content)
+
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
         return validation.check(content, self.limits_for(content, account), account)
 
