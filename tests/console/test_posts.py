@@ -419,6 +419,26 @@ def test_text_is_looked_for_in_the_newest_rows_alone(workspace: Workspace) -> No
     assert newest(Post.objects.all(), 6).count() == 5
 
 
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ({}, []),
+        ({"p": "1"}, []),
+        ({"status__exact": "draft"}, ["1 result (Show all)"]),
+        ({"q": "Bread"}, ["2 results (Show all)"]),
+    ],
+)
+def test_a_list_offers_all_rows_where_some_are_left_out(
+    staff: Client, workspace: Workspace, query: dict[str, str], told: list[str]
+) -> None:
+    make_post(workspace, content="Bread one")
+    make_post(workspace, accounts=[make_account(workspace)], content="Bread two", status="scheduled")
+
+    page = re.sub(r"<[^>]+>", "", text_of(staff.get(LIST, query)))
+
+    assert re.findall(r"\d+ results? \(Show all\)", page) == told
+
+
 def test_a_list_counts_to_its_bound_and_says_that_there_are_more(
     staff: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
