@@ -116,9 +116,8 @@ def _flat(told: Any) -> str:
 
 
 def empty(workspace: Workspace | None) -> Written:
-    """Return what a new schedule begins with."""
-    fields = {"name": "", "description": "", "timezone": workspace.timezone if workspace else ""}
-    return Written(fields=fields, rows=[Row()], workspace=workspace)
+    """Return what a new schedule begins with; without a zone it has its workspace's."""
+    return Written(fields=dict.fromkeys(TEXTS, ""), rows=[Row()], workspace=workspace)
 
 
 def present(schedule: Schedule) -> Written:

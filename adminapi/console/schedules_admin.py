@@ -64,13 +64,15 @@ class ScheduleAdmin(OfWorkspaces[Schedule]):
         return len(schedule.slots.all())
 
     def add_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
-        """Show an empty schedule, or make the one that was written."""
+        """Show an empty schedule, or what was written of one with the accounts of another workspace; or make it."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         chosen = self._chosen(request)
         if request.method != "POST":
             return self._show(request, schedule_form.empty(chosen), workspace=chosen)
         written = schedule_form.written(request.POST, chosen)
+        if request.POST.get("do") == "workspace":
+            return self._show(request, written, workspace=chosen)
         values = written.values()
         if values is None or chosen is None:
             return self._show(request, written, workspace=chosen, status=400)

@@ -118,6 +118,28 @@ def test_a_person_makes_a_schedule_and_pauses_a_network(
     assert outside == []
 
 
+def test_a_new_schedule_offers_the_accounts_of_the_workspace_that_is_chosen(
+    staff: Page, demo: Demo, outside: list[str]
+) -> None:
+    staff.goto(f"{demo.base}/console/posts/schedule/add/")
+    workspace = staff.locator("select[name=workspace]")
+    accounts = staff.locator("#slots").get_by_text("Only some accounts")
+    staff.get_by_label("Name").fill("Evenings")
+    staff.get_by_label("Time of the day").fill("18:30")
+
+    workspace.select_option(label="Choose one")
+    expect(accounts).to_have_count(0)
+    workspace.focus()
+    staff.keyboard.press("ArrowDown")
+    expect(accounts).to_have_count(1)
+    staff.get_by_role("button", name="Add a time").click()
+
+    expect(accounts).to_have_count(2)
+    assert staff.get_by_label("Name").input_value() == "Evenings"
+    assert staff.get_by_label("Time of the day").first.input_value() == "18:30"
+    assert outside == []
+
+
 def test_no_page_of_posts_schedules_webhooks_or_the_log_scrolls_sideways_on_a_phone(
     staff: Page, demo: Demo, outside: list[str]
 ) -> None:

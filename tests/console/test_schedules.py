@@ -98,6 +98,20 @@ def test_a_new_schedule_has_its_workspaces_zone_unless_another_is_chosen(staff: 
     assert Schedule.objects.get().timezone == "Asia/Tokyo"
 
 
+def test_choosing_a_workspace_offers_its_accounts_and_zone_and_keeps_what_was_typed(staff: Client) -> None:
+    paris, tokyo = (make_workspace(settings={"timezone": zone}) for zone in ("Europe/Paris", "Asia/Tokyo"))
+    make_account(paris, name="Boulangerie", remote_id="1")
+    make_account(tokyo, name="Panya", remote_id="2")
+
+    opened = text_of(staff.get(ADD, {"workspace": paris.pk}))
+    chosen = text_of(staff.post(ADD, FORM | {"workspace": tokyo.pk, "timezone": "", "name": "", "do": "workspace"}))
+
+    assert [("Boulangerie" in page, "Panya" in page) for page in (opened, chosen)] == [(True, False), (False, True)]
+    zones = [re.findall(r'value="([^"]*)" placeholder="([^"]*)"', page) for page in (opened, chosen)]
+    assert zones == [[("", "Europe/Paris")], [("", "Asia/Tokyo")]]
+    assert (chosen.count('class="op-slot"'), "op-error" in chosen, Schedule.objects.exists()) == (3, False, False)
+
+
 def test_a_time_that_was_cleared_stays_so(staff: Client, workspace: Workspace) -> None:
     page = text_of(staff.post(ADD, FORM | {"workspace": workspace.pk, "slot-3-time": ""}), 400)
 
