@@ -801,7 +801,7 @@ def test_an_issue_leads_to_the_field_that_mends_it(staff: Client, workspace: Wor
     )
 
 
-def test_choosing_another_workspace_keeps_what_was_written(
+def test_choosing_another_workspace_keeps_what_was_written_and_the_place(
     staff: Client, workspace: Workspace, facebook: SocialAccount
 ) -> None:
     other = make_workspace(name="Other")
@@ -812,6 +812,7 @@ def test_choosing_another_workspace_keeps_what_was_written(
 
     assert b"Typed text" in answer.content
     assert b"Other Page" in answer.content
+    assert b'id="workspace" name="workspace" autofocus' in answer.content
     assert answer.context["sheet"].errors == {}
     assert Post.objects.count() == 0
 
