@@ -219,6 +219,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "/console/login/"
+CSRF_FAILURE_VIEW = "adminapi.console.refusals.forged"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("fr", "Français")]

@@ -3,8 +3,10 @@
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views import defaults
+from django.views import csrf, defaults
 
 from adminapi.console.pages import show
 from adminapi.middleware import CONSOLE
@@ -24,6 +26,20 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
         return defaults.permission_denied(request, exception)
     told = _("You have no permission for this page. An administrator can give it to you.")
     return show(request, "refused.html", title=_("Not for you"), told=told, status=HTTPStatus.FORBIDDEN)
+
+
+def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer 403 to a form without its secret: one from before the last login, or from another site."""
+    if not request.path.startswith(CONSOLE):
+        return csrf.csrf_failure(request, reason)
+    told = _(
+        "Nothing was changed. This page is from before you last logged in or out, or your browser keeps no cookies. Go "
+        "back, copy what you typed, load the page again, and repeat it."
+    )
+    if _is_staffs(request):
+        return show(request, "refused.html", title=_("Not done"), told=told, status=HTTPStatus.FORBIDDEN)
+    context = {"title": _("Not done"), "says": told, "again": reverse("admin:index")}
+    return render(request, "accounts/stopped.html", context, status=HTTPStatus.FORBIDDEN)
 
 
 def _is_staffs(request: HttpRequest) -> bool:

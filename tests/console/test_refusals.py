@@ -27,6 +27,24 @@ def test_staff_is_told_in_the_consoles_frame(path: str, status: int, told: str) 
     assert (answer.status_code, told in page, 'href="/console/"' in page) == (status, True, True)
 
 
+@pytest.mark.parametrize("path", ["/console/jobs/", "/console/login/"])
+def test_who_sends_a_form_that_is_no_longer_valid_is_told_what_to_do(path: str) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    if path != "/console/login/":
+        browser.force_login(make_user())
+
+    answer = browser.post(path, {"csrfmiddlewaretoken": "old"})
+
+    page = answer.content.decode()
+    assert (answer.status_code, "Nothing was changed" in page, 'href="/console/"' in page) == (403, True, True)
+
+
+def test_a_form_that_another_site_sends_here_is_told_nothing_of_the_console() -> None:
+    answer = Client(enforce_csrf_checks=True).post("/connect/bluesky", {"state": "x"})
+
+    assert b"Nothing was changed" not in answer.content
+
+
 def test_a_stranger_is_told_nothing_of_the_console() -> None:
     answer = Client().get("/nowhere")
 
