@@ -89,6 +89,18 @@ def test_who_was_logged_out_meanwhile_keeps_what_is_written_and_goes_on_after_a_
     expect(staff.get_by_label("Text", exact=True)).to_have_value("Written for an hour")
 
 
+def test_the_first_tab_leads_past_the_navigation(staff: Page, demo: Demo, accessible: Callable[[Page], None]) -> None:
+    staff.goto(f"{demo.base}/console/posts/post/")
+
+    staff.keyboard.press("Tab")
+    expect(staff.get_by_role("link", name="Go to the content")).to_be_in_viewport()
+    accessible(staff)
+    staff.keyboard.press("Enter")
+    staff.keyboard.press("Tab")
+
+    assert staff.evaluate("document.getElementById('content').contains(document.activeElement)")
+
+
 def test_navigation_and_filters_open_by_keyboard(staff: Page, demo: Demo) -> None:
     staff.set_viewport_size({"width": 1024, "height": 800})
     staff.goto(f"{demo.base}/console/posts/post/")
