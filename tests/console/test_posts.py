@@ -1,7 +1,7 @@
 """Posts in the console: where each stands and why, and what can be done to it, through the API's own services."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +230,16 @@ def test_every_action_asks_first_and_a_get_changes_nothing(staff: Client, worksp
     assert (visited.status_code, visited["Location"]) == (302, page_of(post))
     assert ("Do nothing" in asked, page_of(post) in asked, "Fresh bread" in asked) == (True, True, True)
     assert (Post.objects.count(), Post.objects.get().status, Event.objects.count()) == (1, "failed", 0)
+
+
+def test_a_planned_time_is_told_by_the_clock_that_it_was_planned_by_too(staff: Client, workspace: Workspace) -> None:
+    at, zone = datetime(2090, 7, 1, 7, tzinfo=UTC), "Europe/Paris"
+    given = {"status": "scheduled", "scheduled_at": at, "scheduled_timezone": zone}
+    post = make_post(workspace, accounts=[make_account(workspace)], **given)
+
+    page = re.sub(r"<[^>]+>", "", text_of(staff.get(page_of(post))))
+
+    assert "July 1, 2090, 7 a.m. UTC (July 1, 2090, 9 a.m. Europe/Paris)" in page
 
 
 def test_deleting_says_that_what_is_published_stays_at_the_networks(staff: Client, workspace: Workspace) -> None:
