@@ -33,12 +33,12 @@ def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
     if not request.path.startswith(CONSOLE):
         return csrf.csrf_failure(request, reason)
     told = _(
-        "Nothing was changed. This page is from before you last logged in or out, or your browser keeps no cookies. Go "
-        "back, copy what you typed, load the page again, and repeat it."
+        "This page is from before you last logged in or out, or your browser keeps no cookies. Go back, copy what you "
+        "typed, load the page again, and repeat it."
     )
     if _is_staffs(request):
-        return show(request, "refused.html", title=_("Not done"), told=told, status=HTTPStatus.FORBIDDEN)
-    context = {"title": _("Not done"), "says": told, "again": reverse("admin:index")}
+        return show(request, "refused.html", title=_("Nothing was changed"), told=told, status=HTTPStatus.FORBIDDEN)
+    context = {"title": _("Nothing was changed"), "says": told, "again": reverse("admin:index")}
     return render(request, "accounts/stopped.html", context, status=HTTPStatus.FORBIDDEN)
 
 
