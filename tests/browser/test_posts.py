@@ -140,6 +140,16 @@ def test_a_new_schedule_offers_the_accounts_of_the_workspace_that_is_chosen(
     assert outside == []
 
 
+def test_what_an_event_means_is_not_cut_off_on_a_phone(staff: Page, demo: Demo) -> None:
+    staff.set_viewport_size({"width": 390, "height": 844})
+    staff.goto(f"{demo.base}/console/events/webhook/add/")
+
+    told = staff.locator("label span", has_text=re.compile(r"post\.deleted: "))
+
+    expect(told).to_be_visible()
+    assert told.evaluate("each => each.scrollWidth <= each.clientWidth")
+
+
 def test_no_page_of_posts_schedules_webhooks_or_the_log_scrolls_sideways_on_a_phone(
     staff: Page, demo: Demo, outside: list[str]
 ) -> None:
