@@ -16,6 +16,12 @@ class DomainError(Exception):
         self.details = details
         super().__init__(self.message)
 
+    @property
+    def told(self) -> list[str]:
+        """What it says to people: each field's sentences, else its message."""
+        fields: dict[str, list[str]] = self.details.get("fields", {})
+        return [text for texts in fields.values() for text in texts] or [self.message]
+
 
 class InvalidInput(DomainError):
     """A value that no shape check could catch; `fields` maps dotted paths to what is wrong with each."""

@@ -54,9 +54,8 @@ def translated(text: str) -> str:
 
 
 def words(error: DomainError) -> str:
-    """Return all that a refusal says, to the reader: each field's sentences, else its message."""
-    fields: dict[str, list[str]] = error.details.get("fields", {})
-    return " ".join(translated(text) for texts in fields.values() for text in texts) or translated(error.message)
+    """Return all that a refusal says, to the reader."""
+    return " ".join(map(translated, error.told))
 
 
 def _in_parts(text: str) -> str:

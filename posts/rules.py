@@ -22,6 +22,15 @@ class PostNotPublishable(DomainError):
     status = 422
     message = "The networks would refuse this post: details.issues says why."
 
+    @property
+    def told(self) -> list[str]:
+        """What each network would refuse: people do not see the details."""
+        refused = [issue for issue in self.details["issues"] if issue["severity"] == "error"]
+        return [
+            Phrase("{network}: {told}", network=registry.get(issue["platform"]).name, told=issue["message"])
+            for issue in refused
+        ]
+
 
 def check(post: Post, accounts: Iterable[SocialAccount], media: Sequence[Media]) -> None:
     """Raise PostNotPublishable with all that any network would refuse."""

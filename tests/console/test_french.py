@@ -389,6 +389,22 @@ def test_a_refusal_with_values_is_told_in_french(staff: Client, workspace: Works
     assert "dans cet état\xa0: publiée" in unescape(answer.content.decode())
 
 
+def test_what_networks_would_refuse_is_told_to_people_and_not_where_programs_find_it(
+    staff: Client, workspace: Workspace
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace, platform="youtube")])
+    address = reverse("admin:posts_post_do", args=[post.pk, "publish_now"])
+
+    pages = [
+        unescape(staff.post(address, {"confirmed": "1"}, headers=headers, follow=True).content.decode())
+        for headers in ({}, FRENCH)
+    ]
+
+    assert "YouTube: This network takes no post of this kind without a title. YouTube: " in pages[0]
+    assert "YouTube\xa0: Ce réseau n’accepte pas ce type de publication sans titre. YouTube\xa0: " in pages[1]
+    assert ["details.issues" in page for page in pages] == [False, False]
+
+
 def test_a_pause_is_told_in_french_with_the_operator_s_own_words(french: None, db: None) -> None:
     pause = pausing.pause("network", "threads", reason="Draft", actor=SYSTEM, now=NOW)
 
