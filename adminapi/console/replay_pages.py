@@ -32,6 +32,8 @@ def begin(request: HttpRequest, webhook: Webhook) -> HttpResponse:
     given = ReplayInput(data=_data(typed))
     if not given.is_valid():
         errors = {name: " ".join(map(translated, told)) for name, told in given.errors.items()}
+        if not typed["since"]:
+            errors["since"] = _("Choose a date and a time.")
         return _form(request, webhook, typed, errors=errors, status=400)
     values = given.validated_data
     try:

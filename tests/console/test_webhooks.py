@@ -291,12 +291,20 @@ def test_a_replay_that_was_confirmed_begins_once_and_shows_how_far_it_is(staff: 
 ASKS_AGAIN = {"HX-Request": "true"}
 
 
-@pytest.mark.parametrize("since", ["", "2001-01-01T00:00", "yesterday"], ids=["nothing", "too far back", "no time"])
-def test_a_replay_that_reaches_too_far_is_refused_beside_its_field(staff: Client, since: str) -> None:
+@pytest.mark.parametrize(
+    ("since", "told"),
+    [
+        ("", "Choose a date and a time."),
+        ("2001-01-01T00:00", "At most"),
+        ("yesterday", "Must be an ISO 8601 moment"),
+    ],
+    ids=["nothing", "too far back", "no time"],
+)
+def test_a_replay_that_reaches_too_far_is_refused_beside_its_field(staff: Client, since: str, told: str) -> None:
     answer = staff.post(replay_of(make_webhook()), {"since": since, "scope": "all", "confirmed": "1"})
 
     page = answer.content.decode()
-    assert (answer.status_code, 'id="since-told" class="op-error"' in page) == (400, True)
+    assert (answer.status_code, f'id="since-told" class="op-error">{told}' in page) == (400, True)
     assert f'name="since" value="{since}"' in page
     assert not Replay.objects.exists()
 
