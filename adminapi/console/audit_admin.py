@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from adminapi.audit import LogFilter, csv_of, visible_to
 from adminapi.console.columns import column
 from adminapi.console.pages import member_of_staff, page
+from adminapi.templatetags.console import as_json
 from ouipost.events.models import Event
 from ouipost.events.operator import ReadOnlyAdmin
 from ouipost.translating import translated
@@ -115,7 +116,9 @@ class EventAdmin(ReadOnlyAdmin[Event]):
             "event": event,
             "who": _who(event),
             "changed": _changed(event),
-            "details": [(name, each) for name, each in event.details.items() if name not in ("before", "after")],
+            "details": [
+                (name, _written(each)) for name, each in event.details.items() if name not in ("before", "after")
+            ],
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "console/audit/line.html", context)
@@ -144,7 +147,14 @@ def _changed(event: Event) -> list[dict[str, Any]]:
     if not isinstance(before, dict) or not isinstance(after, dict):
         return []
     names = dict.fromkeys([*before, *after])
-    return [{"name": name, "before": before.get(name), "after": after.get(name)} for name in names]
+    return [
+        {"name": name} | {"before": _written(before.get(name)), "after": _written(after.get(name))} for name in names
+    ]
+
+
+def _written(value: Any) -> Any:
+    """Return a value as the API's JSON has it; a text as it is, and nothing as nothing."""
+    return value if value is None or isinstance(value, str) else as_json(value)
 
 
 @page("audit.view")

@@ -3,6 +3,7 @@
 import csv
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -110,6 +111,20 @@ def test_a_line_shows_each_changed_field_before_and_after(staff: Client, lines: 
     rows = re.findall(r'<th scope="row">(\w+)</th><td[^>]*>(.*?)</td><td[^>]*>(.*?)</td>', page)
     assert sorted(rows) == [("content", "Old &lt;b&gt;", "New"), ("title", "", "T")]  # MySQL orders them its own way
     assert ("203.0.113.9" in page, "auditor@example.com" in page) == (True, True)
+
+
+def test_values_that_are_no_text_are_told_as_in_the_api_s_json(staff: Client, workspace: Workspace) -> None:
+    target = {"platform": "facebook", "error": None, "outcome_unknown": False}
+    changed: dict[str, Any] = {
+        "before": {"is_active": True, "media": []},
+        "after": {"is_active": False, "media": ["media_1"]},
+    }
+    line = record("published", make_post(workspace), actor=SYSTEM, targets=[target], **changed)
+
+    page = re.sub(r"\s+", " ", unescape(text_of(staff.get(page_of(line)))))
+
+    told = ('"error": null', '"outcome_unknown": false', ">true<", ">false<", '[ "media_1" ]', ">[]<")
+    assert [each for each in told if each not in page] == []
 
 
 def test_a_line_of_the_product_itself_says_so_and_other_details_are_shown(
