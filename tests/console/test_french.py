@@ -9,7 +9,6 @@ from datetime import timedelta
 from html import unescape
 from typing import Any
 
-import polib
 import pytest
 from django.conf import settings
 from django.test import Client
@@ -36,7 +35,6 @@ from tests.networks.platform_case import make_document, make_image, make_video
 from tests.networks.tables import NETWORKS
 from workspaces.models import Workspace
 
-PIECES = re.compile(r"\{\w+[^}]*\}|%\(\w+\)[sd]|\n")
 FRENCH = {"Accept-Language": "fr"}
 pytestmark = [pytest.mark.any_database, pytest.mark.thorough]
 SAYS = "Facebook says: the session is no longer valid."
@@ -58,8 +56,7 @@ FLATTENED = ("ouipost/api/inputs.py", "ouipost/api/moments.py", "posts/inputs.py
 
 @pytest.fixture(scope="module")
 def catalogue() -> dict[str, str]:
-    po = polib.pofile(str(settings.BASE_DIR / "locale/fr/LC_MESSAGES/django.po"))
-    return {entry.msgid: entry.msgstr for entry in po if entry.msgstr}
+    return sources.french_texts()
 
 
 @pytest.fixture
@@ -259,17 +256,10 @@ def workspace(db: None) -> Workspace:
     return make_workspace()
 
 
-def english_in(page: str, catalogue: dict[str, str]) -> set[str]:
-    """Return our English that a page shows: whole sentences, and the longest pieces of those with values."""
-    text = " ".join(unescape(re.sub(r"<script.*?</script>|<[^>]+>", " ", page, flags=re.DOTALL)).split())
-    pieces = {max(PIECES.split(each), key=len).strip(" .,:;"): french for each, french in catalogue.items()}
-    return {each for each, french in pieces.items() if each.count(" ") >= 2 and each not in french and each in text}
-
-
 def test_an_english_page_would_be_noticed(staff: Client, workspace: Workspace, catalogue: dict[str, str]) -> None:
     page = staff.get(reverse("admin:posts_post_change", args=[make_troubled(workspace).pk])).content.decode()
 
-    assert {"has refused it", "The operator has paused"} <= english_in(page, catalogue)
+    assert {"has refused it", "The operator has paused"} <= sources.english_in(page, catalogue)
 
 
 def test_a_preview_with_issues_shows_no_english_sentence_of_ours(
@@ -284,7 +274,7 @@ def test_a_preview_with_issues_shows_no_english_sentence_of_ours(
     page = staff.post("/console/compose/preview/", body, headers=FRENCH).content.decode()
 
     assert "ce réseau accepte" in unescape(page)
-    assert english_in(page, catalogue) == set()
+    assert sources.english_in(page, catalogue) == set()
 
 
 def test_the_page_of_a_failed_post_shows_no_english_sentence_of_ours(
@@ -296,7 +286,7 @@ def test_the_page_of_a_failed_post_shows_no_english_sentence_of_ours(
 
     assert "Facebook l’a refusée." in unescape(page)
     assert "«\xa0the session is no longer valid.\xa0»" in unescape(page)
-    assert english_in(page, catalogue) == set()
+    assert sources.english_in(page, catalogue) == set()
 
 
 def test_the_calls_that_were_made_for_a_target_are_told_in_french(
@@ -309,7 +299,7 @@ def test_the_calls_that_were_made_for_a_target_are_told_in_french(
     assert "Appels au réseau" in page
     assert "La publier #1" in page
     assert "Http status" not in page
-    assert english_in(page, catalogue) == set()
+    assert sources.english_in(page, catalogue) == set()
 
 
 def make_troubled(workspace: Workspace) -> Post:
@@ -341,7 +331,7 @@ def test_the_form_of_a_webhook_says_in_french_what_events_mean(staff: Client, ca
     page = staff.get(reverse("admin:events_webhook_add"), headers=FRENCH).content.decode()
 
     assert "post.created: Une publication a été créée." in unescape(page)
-    assert english_in(page, catalogue) == set()
+    assert sources.english_in(page, catalogue) == set()
 
 
 def test_what_came_of_a_delivery_is_told_in_french_and_a_receiver_s_answer_as_it_is(
@@ -368,7 +358,7 @@ def test_what_came_of_a_delivery_is_told_in_french_and_a_receiver_s_answer_as_it
     assert "Il a répondu 503." in page
     assert page.count("No whole answer came in time.") == 1
     assert "Le nom d’hôte ne correspond à aucune adresse." in page
-    assert english_in(page, catalogue) == {"No whole answer came in time"}
+    assert sources.english_in(page, catalogue) == {"No whole answer came in time"}
 
 
 def test_why_a_webhook_is_off_is_told_in_french_on_the_overview(staff: Client, catalogue: dict[str, str]) -> None:
@@ -377,7 +367,7 @@ def test_why_a_webhook_is_off_is_told_in_french_on_the_overview(staff: Client, c
     page = staff.get(reverse("admin:index"), headers=FRENCH).content.decode()
 
     assert "Rien n’est arrivé pendant 5 jours." in unescape(page)
-    assert english_in(page, catalogue) == set()
+    assert sources.english_in(page, catalogue) == set()
 
 
 def test_a_refusal_with_values_is_told_in_french(staff: Client, workspace: Workspace) -> None:

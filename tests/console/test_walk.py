@@ -16,6 +16,7 @@ from adminapi.console.urls import urlpatterns
 from adminapi.jobs.models import Job
 from ouipost.events.journal import SYSTEM
 from posts.models import Post
+from tests.console import sources
 from tests.console.world import make_world
 from tests.factories import NOW, make_user, make_workspace
 from workspaces.models import Membership, Role, User, Workspace
@@ -150,6 +151,16 @@ def test_no_page_takes_more_than_twenty_queries(places: list[Place]) -> None:
         taken[place.name] = len(queries)
 
     assert {name: queries for name, queries in taken.items() if queries > MOST_QUERIES} == {}
+
+
+def test_no_page_shows_an_english_sentence_of_ours_to_who_reads_french(places: list[Place]) -> None:
+    client, catalogue = _client(Role.ADMIN), sources.french_texts()
+    answers = {place.name: client.get(place.address, headers={"Accept-Language": "fr"}) for place in places}
+
+    pages = {name: answer.content.decode() for name, answer in answers.items() if not answer.streaming}
+
+    english = {name: sources.english_in(page, catalogue) for name, page in pages.items()}
+    assert {name: found for name, found in english.items() if found} == {}
 
 
 def test_a_get_changes_nothing(places: list[Place]) -> None:
