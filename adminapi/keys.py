@@ -19,9 +19,9 @@ from ouipost.errors import InvalidInput, problems_in
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
 from workspaces import keys
-from workspaces.models import ApiKey, KeyMode, Mode, Role, Tier, User, Workspace
+from workspaces.models import ApiKey, KeyMode, Mode, Tier, User, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
-from workspaces.reach import keys_of
+from workspaces.reach import is_too_wide, keys_of
 from workspaces.usage import Use, used_since
 
 
@@ -183,7 +183,7 @@ def checked(values: Mapping[str, Any], *, mode: str, user: User, present: Collec
     """
     if "workspaces" not in values:
         return dict(values)
-    if not values["workspaces"] and user.role != Role.ADMIN:
+    if is_too_wide(values["workspaces"], user):
         raise InvalidInput(workspaces=[Phrase("Name workspaces of yours: without any the key would see all.")])
     stored = {name: value for name, value in values.items() if name != "workspaces"}
     modes = dict(Workspace.objects.open_to(user).filter(pk__in=values["workspaces"]).values_list("pk", "mode"))

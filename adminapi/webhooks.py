@@ -28,10 +28,13 @@ from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Rep
 from ouipost.ids import PATTERN, new_id
 from ouipost.outbound.errors import Blocked
 from ouipost.outbound.guard import check_url
+from ouipost.phrases import Phrase
 from posts.serializers import MOMENT_OR_NULL
-from workspaces.models import Workspace
+from workspaces.models import Role, User
+from workspaces.reach import is_too_wide, not_theirs, webhooks_of
 
 MOST_GRACE_HOURS = 7 * 24
+NAME_SOME = Phrase("Name workspaces of yours: without any the webhook would hear of all.")
 
 
 class DeliveriesSerializer(serializers.Serializer[Webhook]):
@@ -180,8 +183,8 @@ class WebhookInput(StrictInput):
         return url
 
     def besides(self, values: dict[str, Any]) -> dict[str, Any]:
-        webhook = self.context["instance"]
-        return problems_in(lambda: _checked(values, present=webhook.workspace_ids if webhook else None))
+        webhook, user = self.context["instance"], self.context["request"].user
+        return problems_in(lambda: _checked(values, user=user, present=webhook.workspace_ids if webhook else ()))
 
 
 class SecretInput(StrictInput):
@@ -192,7 +195,7 @@ class SecretInput(StrictInput):
 
 
 class NewWebhookInput(WebhookInput):
-    """The body that makes a webhook; without `secret` we make one."""
+    """The body that makes a webhook; without `secret` we make one, without `workspaces` an administrator alone may."""
 
     secret = Secret(required=False)
 
@@ -219,19 +222,18 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
     serializer_class, input_class = WebhookSerializer, WebhookInput
     paging_optional = True
 
-    @property
-    def named(self) -> Webhook:
-        """The webhook of the address as far as the address tells: whoever locks it reads it."""
-        return Webhook(pk=self.kwargs["pk"])
+    def get_queryset(self) -> QuerySet[Webhook]:
+        return webhooks_of(self.user).order_by("created_at", "pk")
 
     @extend_schema(request=NewWebhookInput, responses={201: NewWebhookSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Make a webhook; its secret is in this answer, and in no other."""
-        values = self.read(NewWebhookInput)
+        values = {"workspaces": []} | self.read(NewWebhookInput)
         secret = values.pop("secret", "")
 
         def work() -> Response:
-            made, shown_once = webhooks.create_webhook(values=_checked(values), secret=secret, actor=self.actor)
+            stored = _checked(values, user=self.user)
+            made, shown_once = webhooks.create_webhook(values=stored, secret=secret, actor=self.actor)
             return self.created(_with_secret(made, shown_once))
 
         return self.once(work, secrets=[("webhook", "secret")])
@@ -242,7 +244,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
         values = self.read(WebhookInput, instance=webhook, partial=True)
 
         def work() -> Response:
-            kept = _checked(values, present=webhook.workspace_ids)
+            kept = _checked(values, user=self.user, present=webhook.workspace_ids)
             return self.answered(webhooks.update_webhook(webhook, values=kept, actor=self.actor))
 
         return self.once(work)
@@ -251,7 +253,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
         """Delete a webhook: nothing is sent to it any more."""
 
         def work() -> Response:
-            webhooks.delete_webhook(self.named, actor=self.actor, now=timezone.now())
+            webhooks.delete_webhook(_named(self.user, self.kwargs["pk"]), actor=self.actor, now=timezone.now())
             return self.done("Webhook deleted successfully")
 
         return self.once(work)
@@ -262,7 +264,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
         """Send an event of the type `webhook.test`, whether the webhook is active or not."""
 
         def work() -> Response:
-            made = webhooks.send_test(self.named, actor=self.actor)
+            made = webhooks.send_test(_named(self.user, self.kwargs["pk"]), actor=self.actor)
             return self.answered({"delivery": shown(DeliverySerializer, made)})
 
         return self.once(work)
@@ -276,7 +278,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
 
         def work() -> Response:
             changed, shown_once = webhooks.rotate_secret(
-                self.named,
+                _named(self.user, self.kwargs["pk"]),
                 secret=values.get("secret", ""),
                 grace=grace,
                 actor=self.actor,
@@ -294,7 +296,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
 
         def work() -> Response:
             begun, _ = replays.replay(
-                self.named,
+                _named(self.user, self.kwargs["pk"]),
                 since=values["since"],
                 scope=values.get("scope", ReplayScope.ALL),
                 key=values.get("replay_id") or new_id("rpl"),
@@ -318,7 +320,7 @@ class OfWebhook(AdminViewSet[Any]):
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Say what is wrong with the query before whether there is such a webhook."""
         rows: QuerySet[Any] = super().filter_queryset(queryset)
-        get_object_or_404(Webhook.objects.present().only("pk"), pk=self.kwargs["webhook"])
+        get_object_or_404(webhooks_of(self.user).only("pk"), pk=self.kwargs["webhook"])
         return rows
 
 
@@ -348,9 +350,9 @@ class DeliveryViewSet(Lists[Delivery], Retrieves[Delivery], OfWebhook):
     @extend_schema(request=None, responses=DeliverySerializer)
     def redeliver(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Send a delivery that has ended once more, under the same event id."""
-        named = Delivery(pk=self.kwargs["pk"], webhook_id=self.kwargs["webhook"])
 
         def work() -> Response:
+            named = Delivery(pk=self.kwargs["pk"], webhook=_named(self.user, self.kwargs["webhook"]))
             again = webhooks.redeliver(named, actor=self.actor)
             return self.answered({"delivery": shown(DeliverySerializer, again)})
 
@@ -365,6 +367,13 @@ class ReplayViewSet(Lists[Replay], OfWebhook):
     serializer_class = ReplaySerializer
 
 
+def _named(user: User, pk: str) -> Webhook:
+    """Return a webhook as far as its id tells: whoever locks it reads it; raises Http404 for one that is not theirs."""
+    if user.role != Role.ADMIN:
+        get_object_or_404(webhooks_of(user).only("pk"), pk=pk)
+    return Webhook(pk=pk)
+
+
 def _with_secret(webhook: Webhook, secret: str) -> dict[str, Any]:
     """Return a webhook as it is shown with its secret."""
     given: Any = webhook
@@ -372,10 +381,11 @@ def _with_secret(webhook: Webhook, secret: str) -> dict[str, Any]:
     return {"webhook": NewWebhookSerializer(given).data}
 
 
-def _checked(values: dict[str, Any], *, present: list[str] | None = None) -> dict[str, Any]:
-    """Return what is stored of a webhook; raises InvalidInput for workspaces that do not exist.
+def _checked(values: dict[str, Any], *, user: User, present: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what is stored of a webhook; raises InvalidInput for workspaces that are not there.
 
-    Those that it has at present may come back, though one was deleted meanwhile.
+    Those that are not the user's are not there, and only an administrator's webhooks hear of all. What it has at
+    present may come back, though one was deleted meanwhile.
     """
     stored = {name: value for name, value in values.items() if name != "workspaces"}
     if "events" in stored:
@@ -383,12 +393,8 @@ def _checked(values: dict[str, Any], *, present: list[str] | None = None) -> dic
     if "workspaces" not in values:
         return stored
     given = list(dict.fromkeys(values["workspaces"]))
-    if places := unknown_workspaces(values["workspaces"], present=present or ()):
+    if is_too_wide(given, user):
+        raise InvalidInput(workspaces=[NAME_SOME])
+    if places := not_theirs(values["workspaces"], user, present=present):
         raise InvalidInput(**{f"workspaces.{place}": ["There is no such workspace."] for place in places})
     return stored | {"workspace_ids": given}
-
-
-def unknown_workspaces(given: Sequence[str], *, present: Sequence[str]) -> list[int]:
-    """Return the places at which there is no workspace, nor one of those that a webhook has at present."""
-    known = {*Workspace.objects.present().filter(pk__in=given).values_list("pk", flat=True), *present}
-    return [place for place, pk in enumerate(given) if pk not in known]

@@ -1,10 +1,14 @@
-"""Which rows a user reaches: those of the workspaces that are theirs, and keys that open no others."""
+"""Which rows a user reaches: those of the workspaces that are theirs, and keys and webhooks that are for no others."""
 
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 
+from ouipost.events.models import Delivery, Webhook, WebhookQuerySet
 from workspaces.models import ApiKey, ApiKeyQuerySet, Role, User, Workspace
+
+R = TypeVar("R", ApiKeyQuerySet, WebhookQuerySet)
 
 
 def limited_to(rows: "QuerySet[Any]", user: User, *, lookup: str = "workspace") -> "QuerySet[Any]":
@@ -15,9 +19,35 @@ def limited_to(rows: "QuerySet[Any]", user: User, *, lookup: str = "workspace") 
 
 def keys_of(user: User) -> ApiKeyQuerySet:
     """Match the keys that a user looks after: an administrator all, others those for workspaces of theirs alone."""
-    present = ApiKey.objects.present()
+    return _for_theirs_alone(ApiKey.objects.present(), user)
+
+
+def webhooks_of(user: User) -> WebhookQuerySet:
+    """Match the webhooks that a user looks after, by the rule of keys."""
+    return _for_theirs_alone(Webhook.objects.present(), user)
+
+
+def deliveries_of(user: User) -> "QuerySet[Delivery]":
+    """Match what was sent to the webhooks that a user looks after."""
     if user.role == Role.ADMIN:
-        return present
+        return Delivery.objects.exclude(webhook__in=Webhook.objects.exclude(deleted_at=None))
+    return Delivery.objects.filter(webhook__in=webhooks_of(user))
+
+
+def is_too_wide(workspace_ids: Collection[str], user: User) -> bool:
+    """Whether what is for these workspaces, without any for all, is more than a user may make."""
+    return not workspace_ids and user.role != Role.ADMIN
+
+
+def not_theirs(workspace_ids: Sequence[str], user: User, *, present: Collection[str]) -> list[int]:
+    """Return the places at which there is no workspace of a user's, nor one of those that are there at present."""
+    known = {*Workspace.objects.open_to(user).filter(pk__in=workspace_ids).values_list("pk", flat=True), *present}
+    return [place for place, pk in enumerate(workspace_ids) if pk not in known]
+
+
+def _for_theirs_alone(rows: R, user: User) -> R:
+    if user.role == Role.ADMIN:
+        return rows
     own = set(Workspace.objects.open_to(user).values_list("pk", flat=True))
-    limited = present.exclude(workspace_ids=[]).values_list("pk", "workspace_ids")
-    return present.filter(pk__in=[pk for pk, workspace_ids in limited if own.issuperset(workspace_ids)])
+    limited = rows.exclude(workspace_ids=[]).values_list("pk", "workspace_ids")
+    return rows.filter(pk__in=[pk for pk, workspace_ids in limited if own.issuperset(workspace_ids)])

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from adminapi.console import bulk
 from adminapi.console.columns import column
 from adminapi.console.filters import MOST_CHOICES, State
+from adminapi.console.pages import member_of_staff
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
 from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Webhook
@@ -25,6 +26,7 @@ from ouipost.events.operator import ReadOnlyAdmin
 from ouipost.phrases import Phrase
 from ouipost.translating import translated
 from posts.deliveries import ANSWERS
+from workspaces.reach import deliveries_of, webhooks_of
 
 
 class DeliveryState(State):
@@ -46,7 +48,8 @@ class OneWebhook(admin.SimpleListFilter):
     parameter_name = "webhook__id__exact"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(Webhook.objects.present().order_by("created_at", "pk").values_list("pk", "url")[:MOST_CHOICES])
+        offered = webhooks_of(member_of_staff(request)).order_by("created_at", "pk")
+        return list(offered.values_list("pk", "url")[:MOST_CHOICES])
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(webhook=self.value()) if self.value() else queryset
@@ -66,8 +69,7 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
     actions = ("redeliver",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        gone = Webhook.objects.exclude(deleted_at=None)
-        return Delivery.objects.exclude(webhook__in=gone).prefetch_related("webhook", "message")
+        return deliveries_of(member_of_staff(request)).prefetch_related("webhook", "message")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
         return super().get_search_results(request, queryset, search_term.strip().removeprefix("evt_"))

@@ -24,18 +24,21 @@ from unfold.widgets import (
 
 from adminapi.console import bulk, replay_pages
 from adminapi.console.columns import column
+from adminapi.console.pages import member_of_staff
 from adminapi.console.served import show_once
 from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH
 from adminapi.templatetags.console import state
-from adminapi.webhooks import unknown_workspaces
+from adminapi.webhooks import NAME_SOME
 from ouipost.events import signing, webhooks
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.journal import Actor
-from ouipost.events.models import Delivery, Replay, Webhook
+from ouipost.events.models import Delivery, Replay, Webhook, WebhookQuerySet
 from ouipost.events.operator import OperatorAdmin
 from ouipost.outbound import Blocked, check_url
 from ouipost.translating import translated
+from workspaces.models import User
+from workspaces.reach import is_too_wide, not_theirs, webhooks_of
 
 WRITTEN = ("url", "events", "workspace_ids", "is_active")
 BESIDE = 10
@@ -62,6 +65,7 @@ def _offered() -> list[tuple[str, str]]:
 class WebhookForm(forms.ModelForm[Webhook]):
     """What staff write of a webhook."""
 
+    user: User
     refusal = ""
     """Why its address may not be called."""
     events = forms.MultipleChoiceField(
@@ -96,7 +100,9 @@ class WebhookForm(forms.ModelForm[Webhook]):
 
     def clean_workspace_ids(self) -> list[str]:
         given: list[str] = self.cleaned_data["workspace_ids"]
-        places = unknown_workspaces(given, present=self.instance.workspace_ids)
+        if is_too_wide(given, self.user):
+            raise forms.ValidationError(translated(NAME_SOME))
+        places = not_theirs(given, self.user, present=self.instance.workspace_ids)
         if places:
             named = ", ".join(given[place] for place in places)
             raise forms.ValidationError(_("There is no such workspace: %(named)s.") % {"named": named})
@@ -133,8 +139,8 @@ class WebhookAdmin(OperatorAdmin[Webhook]):
     old_secret_until = column("previous_secret_until", gettext_lazy("The old secret signs until"))
     actions = ("send_test", "rotate_secret", "delete_webhooks")
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return Webhook.objects.present()
+    def get_queryset(self, request: HttpRequest) -> WebhookQuerySet:
+        return webhooks_of(member_of_staff(request))
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("its_id", *WRITTEN, *self.readonly_fields[1:]) if obj else (*WRITTEN, "given_secret")
@@ -181,7 +187,7 @@ class WebhookAdmin(OperatorAdmin[Webhook]):
 
     def get_form(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
         form: Any = super().get_form(request, *args, **options)  # a class of this request alone
-        form.refusal = getattr(request, "refusal", "")
+        form.user, form.refusal = member_of_staff(request), getattr(request, "refusal", "")
         return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

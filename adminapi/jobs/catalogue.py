@@ -21,15 +21,11 @@ from posts import schedules
 from posts.models import Post, Schedule
 from workspaces import keys, users
 from workspaces.models import ApiKey, Role, User
-from workspaces.reach import keys_of, limited_to
+from workspaces.reach import deliveries_of, keys_of, limited_to, webhooks_of
 
 
 def _in_workspaces(model: type[Model], user: User) -> "QuerySet[Any]":
     return limited_to(model._default_manager.all(), user)
-
-
-def _deliveries(_user: User) -> "QuerySet[Delivery]":
-    return Delivery.objects.filter(webhook__deleted_at=None)
 
 
 def _switched(schedule: Schedule, actor: Actor, *, is_active: bool) -> schedules.Changed:
@@ -88,21 +84,21 @@ REDELIVER = Bulk(
     name="deliveries.redeliver",
     title=_("Send again"),
     model=Delivery,
-    rows=_deliveries,
+    rows=deliveries_of,
     perform=lambda delivery, actor: webhooks.redeliver(delivery, actor=actor),
 )
 TEST_WEBHOOKS = Bulk(
     name="webhooks.test",
     title=_("Send a test"),
     model=Webhook,
-    rows=lambda _user: Webhook.objects.present(),
+    rows=webhooks_of,
     perform=lambda webhook, actor: webhooks.send_test(webhook, actor=actor),
 )
 DELETE_WEBHOOKS = Bulk(
     name="webhooks.delete",
     title=_("Delete"),
     model=Webhook,
-    rows=lambda _user: Webhook.objects.present(),
+    rows=webhooks_of,
     perform=lambda webhook, actor: webhooks.delete_webhook(webhook, actor=actor, now=timezone.now()),
 )
 HOLD = Bulk(

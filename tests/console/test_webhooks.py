@@ -14,6 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from adminapi.console import webhooks_admin as console
+from adminapi.jobs import catalogue
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Replay, Webhook
 from ouipost.outbound import guard
@@ -22,7 +23,7 @@ from tests.factories import NOW, make_delivery, make_user, make_webhook, make_wo
 from tests.outbound.conftest import NameServer
 from tests.webhooks.conftest import deliver_due
 from tests.webhooks.receiver import Receiver
-from workspaces.models import Role, Workspace
+from workspaces.models import Role, User, Workspace
 
 WEBHOOKS, DELIVERIES = "admin:events_webhook", "admin:events_delivery"
 ADD, LIST = reverse(f"{WEBHOOKS}_add"), reverse(f"{WEBHOOKS}_changelist")
@@ -47,8 +48,8 @@ def logged_in(**values: Any) -> Client:
 
 @pytest.fixture
 def staff(db: None) -> Client:
-    """Somebody who may manage webhooks, and nothing else."""
-    return logged_in(email="staff@example.com", role=Role.VIEWER, permissions=["webhooks.manage"])
+    """An administrator who may manage webhooks, and nothing else."""
+    return logged_in(email="staff@example.com", role=Role.ADMIN, permissions=["webhooks.manage"])
 
 
 def page_of(webhook: Webhook) -> str:
@@ -469,3 +470,80 @@ def test_whoever_is_not_logged_in_is_asked_to(db: None) -> None:
     assert {(answer.status_code, answer["Location"].partition("?")[0]) for answer in answers} == {
         (302, "/console/login/")
     }
+
+
+@pytest.fixture
+def member(workspace: Workspace) -> User:
+    """Somebody who may manage webhooks, and works in one workspace alone."""
+    user = make_user(email="mona@example.com", role=Role.EDITOR, permissions=["webhooks.manage"])
+    user.memberships.create(workspace=workspace)
+    return user
+
+
+def test_who_is_no_administrator_has_the_webhooks_of_their_own_workspaces_alone(
+    member: User, workspace: Workspace
+) -> None:
+    own, wide = make_webhook(url="https://own.example/", workspace_ids=[workspace.pk]), make_webhook()
+    replay = Replay.objects.create(webhook=wide, key="1", since=NOW, until=NOW, total=0, created_at=NOW)
+    client = Client()
+    client.force_login(member)
+    begin, far = replay_of(wide), reverse("admin:events_webhook_progress", args=[wide.pk, replay.pk])
+
+    listed = text_of(client.get(LIST))
+    pages = [client.get(page).status_code for page in (page_of(wide), begin, far, page_of(own), replay_of(own))]
+    client.post(page_of(wide), FORM | {"url": "https://1.1.1.1/"})
+    for name in ("send_test", "rotate_secret", "delete_webhooks"):
+        act(client, name, wide)
+
+    assert (own.url in listed, wide.url in listed) == (True, False)
+    assert pages == [302, 404, 404, 200, 200]
+    assert Webhook.objects.get(pk=wide.pk).url == wide.url
+    assert not Event.objects.exists()
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["a new one", "one of theirs"])
+def test_who_is_no_administrator_names_workspaces_of_theirs(member: User, workspace: Workspace, is_new: bool) -> None:
+    own, other = make_webhook(url=FORM["url"], workspace_ids=[workspace.pk]), make_workspace()
+    page = ADD if is_new else page_of(own)
+    client = Client()
+    client.force_login(member)
+
+    refused = [
+        errors_of(client.post(page, FORM | {"workspace_ids": ids})) for ids in ("", f"{workspace.pk} {other.pk}")
+    ]
+    taken = client.post(page, FORM | {"workspace_ids": workspace.pk})
+
+    assert refused == [
+        {"workspace_ids": ["Name workspaces of yours: without any the webhook would hear of all."]},
+        {"workspace_ids": [f"There is no such workspace: {other.pk}."]},
+    ]
+    assert taken.status_code == (200 if is_new else 302)
+    assert set(Webhook.objects.values_list("url", flat=True)) == {FORM["url"]}
+    assert [each.workspace_ids for each in Webhook.objects.all()] == [[workspace.pk]] * (2 if is_new else 1)
+
+
+def test_who_is_no_administrator_has_the_deliveries_of_such_webhooks_alone(member: User, workspace: Workspace) -> None:
+    own, wide = make_webhook(url="https://own.example/", workspace_ids=[workspace.pk]), make_webhook()
+    sent, other = make_delivery(own), make_delivery(wide)
+    client = Client()
+    client.force_login(member)
+
+    listed = [text_of(client.get(SENT, query)) for query in ({}, {"status__exact": "delivered"}, {"q": other.pk})]
+    chosen = text_of(client.get(SENT, {"webhook__id__exact": wide.pk}))
+    pages = [client.get(reverse(f"{DELIVERIES}_change", args=[row.pk])).status_code for row in (sent, other)]
+    act(client, "redeliver", sent, other, page=SENT)
+
+    assert [sent.message_id in page for page in listed] == [True, True, False]
+    assert [other.message_id in page for page in (*listed, chosen)] == [False] * 4
+    assert wide.pk not in listed[0]
+    assert pages == [200, 404]
+    assert {row.pk: row.status for row in Delivery.objects.all()} == {sent.pk: "pending", other.pk: "delivered"}
+
+
+def test_a_job_of_theirs_comes_to_no_other_webhook_or_delivery(member: User, workspace: Workspace) -> None:
+    own, wide = make_webhook(workspace_ids=[workspace.pk]), make_webhook()
+    sent = make_delivery(own)
+    make_delivery(wide)
+
+    assert [list(kind.rows(member)) for kind in (catalogue.TEST_WEBHOOKS, catalogue.DELETE_WEBHOOKS)] == [[own]] * 2
+    assert list(catalogue.REDELIVER.rows(member)) == [sent]

@@ -1,0 +1,100 @@
+"""Who is no administrator has the webhooks that are for workspaces of theirs alone, by the rule of keys."""
+
+from typing import Any
+
+import pytest
+
+from ouipost.events.models import Delivery, Event, Replay, Webhook
+from tests.conftest import AdminClient
+from tests.contract.world import error_of, fields_of
+from tests.factories import NOW, make_delivery, make_token, make_user, make_webhook, make_workspace
+from workspaces.models import Workspace
+
+NEW = {"url": "https://1.1.1.1/hook", "events": ["post.published"]}
+
+
+@pytest.fixture
+def member(workspace: Workspace) -> AdminClient:
+    """Log in as somebody who may manage webhooks, and works in one workspace alone."""
+    user = make_user(email="mona@example.com", role="editor", permissions=["webhooks.manage"])
+    user.memberships.create(workspace=workspace)
+    return AdminClient(make_token(user))
+
+
+def calls_of(webhook: Webhook, delivery: Delivery) -> list[tuple[str, str, Any]]:
+    """Return every call below the address of a webhook, the one that deletes it last."""
+    own = f"/admin/webhooks/{webhook.pk}"
+    return [
+        *(("GET", f"{own}{end}", None) for end in ("", "/deliveries", f"/deliveries/{delivery.pk}", "/replays")),
+        ("PUT", own, {"url": "https://1.1.1.1/other"}),
+        ("PATCH", own, {"is_active": True}),
+        *(("POST", f"{own}{end}", {}) for end in ("/test", "/rotate-secret", f"/deliveries/{delivery.pk}/redeliver")),
+        ("POST", f"{own}/replay", {"since": NOW.isoformat()}),
+        ("DELETE", own, None),
+    ]
+
+
+def test_the_list_has_the_webhooks_of_their_own_workspaces_alone(
+    admin: AdminClient, member: AdminClient, workspace: Workspace
+) -> None:
+    own, wide = make_webhook(workspace_ids=[workspace.pk]), make_webhook()
+    mixed = make_webhook(workspace_ids=[workspace.pk, make_workspace().pk])
+
+    seen = [
+        {each["id"] for each in client.get(f"/admin/webhooks{query}").json()["data"]["webhooks"]}
+        for client in (member, admin)
+        for query in ("", "?page=1")
+    ]
+
+    assert seen == [{own.pk}, {own.pk}, *[{own.pk, wide.pk, mixed.pk}] * 2]
+
+
+@pytest.mark.parametrize("is_wide", [True, False], ids=["of every workspace", "of theirs and another"])
+def test_another_webhook_is_not_found_by_any_call_and_stays_as_it_is(
+    member: AdminClient, workspace: Workspace, is_wide: bool
+) -> None:
+    other = make_webhook(workspace_ids=[] if is_wide else [workspace.pk, make_workspace().pk])
+    delivery = make_delivery(other)
+    before = Webhook.objects.values().get()
+
+    answers = [error_of(member(*call)) for call in calls_of(other, delivery)]
+
+    assert set(answers) == {(404, "NOT_FOUND")}
+    assert (Webhook.objects.values().get(), Delivery.objects.get().status) == (before, "delivered")
+    assert not Replay.objects.exists()
+    assert not Event.objects.exists()
+
+
+def test_every_call_of_a_webhook_of_theirs_is_answered(member: AdminClient, workspace: Workspace) -> None:
+    own = make_webhook(workspace_ids=[workspace.pk])
+    calls = calls_of(own, make_delivery(own))
+
+    answers = [(method, path, member(method, path, body).status_code) for method, path, body in calls]
+
+    assert {status for _method, _path, status in answers} == {200}, answers
+    assert Webhook.objects.get().deleted_at is not None
+
+
+def test_they_make_no_webhook_that_hears_of_more_than_their_own_workspaces(
+    member: AdminClient, workspace: Workspace
+) -> None:
+    made = member.post("/admin/webhooks", NEW | {"workspaces": [workspace.pk]}).json()["data"]["webhook"]
+    wider: list[dict[str, Any]] = [{}, {"workspaces": []}, {"workspaces": [workspace.pk, make_workspace().pk]}]
+
+    refused = [set(fields_of(member.post("/admin/webhooks", NEW | body))) for body in wider]
+    widened = [set(fields_of(member.put(f"/admin/webhooks/{made['id']}", body))) for body in wider[1:]]
+    changed = member.put(f"/admin/webhooks/{made['id']}", {"events": ["post.failed"]}).json()["data"]["webhook"]
+
+    assert refused == [{"workspaces"}, {"workspaces"}, {"workspaces.1"}]
+    assert widened == [{"workspaces"}, {"workspaces.1"}]
+    assert (changed["events"], changed["workspaces"]) == (["post.failed"], [workspace.pk])
+    assert Webhook.objects.count() == 1
+
+
+def test_a_webhook_is_theirs_no_more_once_a_workspace_of_it_is_not(member: AdminClient, workspace: Workspace) -> None:
+    webhook = make_webhook(workspace_ids=[workspace.pk])
+    before = member.get(f"/admin/webhooks/{webhook.pk}").status_code
+
+    workspace.memberships.all().delete()
+
+    assert (before, error_of(member.get(f"/admin/webhooks/{webhook.pk}"))) == (200, (404, "NOT_FOUND"))
