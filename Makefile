@@ -42,7 +42,7 @@ lint: .venv/development
 	  ALLOWED_HOSTS=example.com PUBLIC_BASE_URL=https://example.com $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 fast: .venv/development  ## The suite on SQLite alone, without processes, browsers, races and what takes minutes.
-	$(BIN)/python tests/services.py sqlite -n 3 -m "not crash and not browser and not thorough"
+	$(BIN)/python tests/services.py sqlite -n 3 -m "not crash and not browser and not thorough and not on_servers"
 
 test: check  ## Everything: the suite on SQLite, and on MariaDB.
 	$(BIN)/python tests/services.py all
