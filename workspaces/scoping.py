@@ -41,8 +41,7 @@ class WorkspaceViewSet(ApiViewSet[M]):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if not request.headers.get("X-Workspace-ID"):
-            raise WorkspaceRequired
+        assert self.workspace_id
         if self.action not in self.finds_workspace_with_rows:
             assert self.workspace
 
@@ -76,8 +75,10 @@ class WorkspaceViewSet(ApiViewSet[M]):
 
     @property
     def workspace_id(self) -> str:
-        """The id that the request gives; raises WorkspaceNotFound where it cannot be one."""
-        given = self.request.headers["X-Workspace-ID"]
+        """The id that the request gives; raises WorkspaceRequired without one, WorkspaceNotFound for what is none."""
+        given = self.request.headers.get("X-Workspace-ID")
+        if not given:
+            raise WorkspaceRequired
         if not WORKSPACE_ID.fullmatch(given):
             raise WorkspaceNotFound
         return given

@@ -120,7 +120,9 @@ def test_a_key_in_the_address_is_refused_whoever_sends_it(api: ApiClient) -> Non
     assert api.headers["X-API-Key"].encode() not in response.content
 
 
-@pytest.mark.parametrize("call", [("GET", "/api/posts"), ("POST", "/api/posts", {}), ("GET", "/api/accounts")])
+@pytest.mark.parametrize(
+    "call", [("GET", "/api/posts"), ("POST", "/api/posts", {}), ("GET", "/api/accounts"), ("GET", "/api/analytics")]
+)
 def test_the_workspace_is_required_where_the_path_does_not_name_it(api: ApiClient, call: tuple[Any, ...]) -> None:
     api.headers["X-Workspace-ID"] = ""
 
