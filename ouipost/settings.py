@@ -152,6 +152,7 @@ MIDDLEWARE = [
     "adminapi.middleware.MetricsMiddleware",
     "ouipost.api.middleware.TrustedProxiesMiddleware",
     "ouipost.api.middleware.RequestIdMiddleware",
+    "ouipost.api.middleware.UnreadBodyMiddleware",
     "ouipost.api.middleware.EnvelopeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -6,6 +6,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -94,6 +95,23 @@ class TrustedProxiesMiddleware:
             return any(ipaddress.ip_address(address) in network for network in self.trusted)
         except ValueError:
             return False
+
+
+class UnreadBodyMiddleware:
+    """Ends the connection with an answer that was given before all of the request was read.
+
+    The server closes it then, and does not always say so: the caller's next request over it could be lost.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        stream: Any = request._stream  # with another in its place where Django has read it whole
+        if hasattr(stream, "limit") and stream._pos < stream.limit:
+            response.headers["Connection"] = "close"
+        return response
 
 
 class EnvelopeMiddleware:

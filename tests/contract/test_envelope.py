@@ -131,6 +131,18 @@ def test_the_workspace_is_required_where_the_path_does_not_name_it(api: ApiClien
     assert api.get("/api/platforms").status_code == 200
 
 
+def test_an_answer_before_the_body_was_read_ends_the_connection(api: ApiClient) -> None:
+    given = {"name": "x"}
+
+    unread = api.client.post("/api/workspaces", given, content_type="application/json")
+    read, refused = api.post("/api/workspaces", given), api.post("/api/workspaces", {"name": 1})
+    bare = api.get("/api/workspaces")
+
+    assert (unread.status_code, unread.headers["Connection"]) == (401, "close")
+    assert [answer.status_code for answer in (read, refused, bare)] == [201, 400, 200]
+    assert [answer.headers.get("Connection") for answer in (read, refused, bare)] == [None] * 3
+
+
 @pytest.mark.parametrize("action", ["", "/schedule", "/publish"])
 def test_it_is_required_for_one_post_too(api: ApiClient, workspace: Workspace, action: str) -> None:
     post = make_post(workspace, accounts=[make_account(workspace)])
