@@ -11,7 +11,6 @@ import pytest
 import requests
 from django.db import connections
 
-from accounts.models import SocialAccount
 from adminapi.client import Client
 from adminapi.management.commands import sync_analytics
 from analytics import reading
@@ -22,21 +21,16 @@ from analytics.sync import Job, Syncer
 from ouipost import claims
 from ouipost.simulator import clock
 from ouipost.simulator import models as networks
-from ouipost.writer import Inline, Runs
-from posts import publishing
-from posts.claiming import claim_targets
+from ouipost.writer import Runs
 from posts.models import Post, Target
 from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.in_process import BASE, Send, in_process
 from tests.networks.kinds import Kind
-from tests.posts.fakes import bring_forward
+from tests.networks.working_off import work_off
 
-MOST_STEPS = 60
-PROCESSING_SECONDS = 3
 RUN_SECONDS = 60
 THREADS = 4
-SETTLED = ("published", "failed", "needs_review")
 
 
 class Time:
@@ -118,7 +112,8 @@ class World:
         answer = self.api.post(f"/api/posts/{post.pk}/publish", Prefer="wait=0")
         assert answer.status_code == 202, answer.json()
         for target in post.targets.order_by("pk"):
-            _work_off(target)
+            settled = work_off(target)
+            assert settled.status == "published", settled.error
         return Post.objects.get(pk=post.pk)
 
     def sync(self, syncer: type[Syncer] = OwnConnections, threads: int = THREADS) -> list[Report]:
@@ -132,22 +127,6 @@ class World:
         """Have something befall calls to a network."""
         times = options.pop("times", 1)
         return networks.Fault.objects.create(network=network, match=match, effect=effect, times=times, options=options)
-
-
-def _work_off(target: Target) -> None:
-    """Take a target step by step, as if the time between had passed, until it is published."""
-    for _ in range(MOST_STEPS):
-        SocialAccount.objects.update(paced_at=None, recent_calls="")
-        bring_forward(target)
-        for held in claim_targets(10):
-            publishing.publish(held, writer=Inline())
-        target = Target.objects.get(pk=target.pk)
-        if target.status in SETTLED:
-            assert target.status == "published", target.error
-            return
-        if target.waits_for:
-            clock.advance(PROCESSING_SECONDS)
-    raise AssertionError(f"{target} did not settle: {target.status} {target.waits_for} {target.error}")
 
 
 @contextmanager

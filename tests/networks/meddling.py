@@ -9,27 +9,19 @@ from urllib.parse import urlsplit
 
 import requests
 
-from accounts.models import Network, SocialAccount
+from accounts.models import Network
 from adminapi.client import Client
-from ouipost.simulator import clock
 from ouipost.simulator import models as networks
-from ouipost.writer import Inline
-from posts import publishing
-from posts.claiming import claim_targets
 from posts.models import Media, Post, Target
 from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.in_process import Send
 from tests.networks.kinds import Kind
-from tests.posts.fakes import bring_forward
+from tests.networks.working_off import work_off
 
 Fault = Callable[[requests.PreparedRequest, Send], requests.Response]
 
 
-MOST_STEPS = 60
-PROCESSING_SECONDS = 3
-"""By which the networks' time moves on while they are asked about something that they are at work on."""
-SETTLED = ("published", "failed", "needs_review")
 COPIED = ("type", "filename", "size", "mime_type", "width", "height", "facts", "stored_name", "position")
 
 
@@ -86,7 +78,7 @@ class World:
         post = self._write(kind, account)
         with_trouble = replace(meddler, watching=True, visible=[])
         self.meddler.__dict__.update(with_trouble.__dict__)
-        target = _work_off(Target.objects.get(post=post))
+        target = work_off(Target.objects.get(post=post))
         self.meddler.watching = False
         shown = list(networks.Post.objects.alive().exclude(kind=networks.Post.RECORD).order_by("pk"))
         texts = Counter(f"{each.kind} {each.text} {each.parent and 'reply'}" for each in shown)
@@ -123,18 +115,3 @@ def _forget_the_last_post() -> None:
         model._default_manager.all().delete()
     Post.objects.all().delete()
     Network.objects.all().delete()
-
-
-def _work_off(target: Target) -> Target:
-    """Do what is due about a target again and again, as if the time between had passed, until it is settled."""
-    for _ in range(MOST_STEPS):
-        SocialAccount.objects.update(paced_at=None, recent_calls="")
-        bring_forward(target)
-        for held in claim_targets(10):
-            publishing.publish(held, writer=Inline())
-        target = Target.objects.get(pk=target.pk)
-        if target.status in SETTLED:
-            return target
-        if target.waits_for:
-            clock.advance(PROCESSING_SECONDS)
-    raise AssertionError(f"{target} did not settle: {target.status} {target.waits_for} {target.error}")

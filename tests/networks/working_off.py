@@ -1,0 +1,29 @@
+"""Letting a post go out at the simulated networks in the same process, as fast as its steps allow."""
+
+from accounts.models import SocialAccount
+from ouipost.simulator import clock
+from ouipost.writer import Inline
+from posts import publishing
+from posts.claiming import claim_targets
+from posts.models import Target
+from tests.posts.fakes import bring_forward
+
+MOST_STEPS = 60
+PROCESSING_SECONDS = 3
+"""By which the networks' time moves on while they are asked about something that they are at work on."""
+SETTLED = ("published", "failed", "needs_review")
+
+
+def work_off(target: Target) -> Target:
+    """Do what is due about a target again and again, as if the time between had passed, until it is settled."""
+    for _ in range(MOST_STEPS):
+        SocialAccount.objects.update(paced_at=None, recent_calls="")
+        bring_forward(target)
+        for held in claim_targets(10):
+            publishing.publish(held, writer=Inline())
+        target = Target.objects.get(pk=target.pk)
+        if target.status in SETTLED:
+            return target
+        if target.waits_for:
+            clock.advance(PROCESSING_SECONDS)
+    raise AssertionError(f"{target} did not settle: {target.status} {target.waits_for} {target.error}")
