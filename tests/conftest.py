@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -222,3 +223,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         with Path(totals).open("a") as file:
             file.write(f"{os.environ['OUIPOST_DATABASE']}: {len(passed)} tests passed\n")
         terminalreporter.write_line(Path(totals).read_text().rstrip())
+
+
+@pytest.fixture
+def threads_end() -> Iterator[None]:
+    """Leave no thread behind that would use the next test's database."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "question":
+            thread.join(10)

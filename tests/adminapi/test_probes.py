@@ -28,11 +28,11 @@ from tests.adminapi.watching import (
     WORKING,
     Asked,
     heard,
-    threads_end,  # noqa: F401 (fixture)
 )
 from tests.factories import NOW, make_account, make_media, make_post, make_workspace
 
 GONE = SILENCE + timedelta(seconds=1)
+pytestmark = pytest.mark.usefixtures("threads_end")
 
 
 def examined(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> tuple[str, dict[str, Any]]:

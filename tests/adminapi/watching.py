@@ -1,7 +1,5 @@
 """What those need who watch an installation: signs of life, answers of its parts, the token of a monitor."""
 
-import threading
-from collections.abc import Iterator
 from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any
@@ -53,12 +51,3 @@ class Asked:
 
 
 GREEN: dict[str, Any] = {"database": 4, "cache": 1, "storage": 24.54, "files": 1.0, "broker": 9, "backlog": WORKING}
-
-
-@pytest.fixture(autouse=True)
-def threads_end() -> Iterator[None]:
-    """Leave no thread behind that would use the next test's database."""
-    yield
-    for thread in threading.enumerate():
-        if thread.name == "question":
-            thread.join(10)

@@ -27,7 +27,6 @@ from posts import pausing
 from tests.adminapi.watching import (
     GREEN,
     Asked,
-    threads_end,  # noqa: F401 (fixture)
 )
 from tests.conftest import AdminClient
 from tests.contract.seed import assert_matches, differences, sample
@@ -36,7 +35,7 @@ from tests.factories import NOW, make_account, make_post, make_token, make_user,
 from workspaces.models import Workspace
 
 Budget = Callable[..., AbstractContextManager[Any]]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("threads_end")]
 PATHS = ("/admin/health", "/admin/platform-health", "/admin/system")
 
 

@@ -28,8 +28,6 @@ from tests.contract.writes import (
     WEBHOOK_SECRET,
     WRITES,
     World,
-    network,
-    world,
 )
 from tests.factories import (
     make_account,
@@ -41,7 +39,6 @@ from tests.factories import (
 )
 from workspaces.models import Membership, User
 
-__all__ = ["network", "world"]
 WRITES_NOTHING = {"POST /api/posts/{pk}/validate", "POST /api/posts/validate"}
 """Sent with POST, and only looks."""
 

@@ -19,7 +19,7 @@ from ouipost.events.models import Event
 from posts import counts
 from posts.models import Post
 from tests.conftest import AdminClient, ApiClient
-from tests.contract.writes import NEW_USER, WRITES, World, network, world  # noqa: F401 (fixtures)
+from tests.contract.writes import NEW_USER, WRITES, World
 from tests.factories import make_account, make_media, make_token, make_user, make_workspace
 from tests.foundation.threads import at_once
 
@@ -109,7 +109,7 @@ def copied(client: Any) -> Any:
 @pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite has one writer at a time")
 @pytest.mark.django_db(transaction=True)
 def test_writers_at_every_route_meet_no_deadlock_and_the_totals_add_up(
-    world: World,  # noqa: F811
+    world: World,
     settings: Settings,
 ) -> None:
     settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, 10**9)

@@ -4,12 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
-from django.test import Client
-
 from accounts.models import SocialAccount
-from accounts.platforms.base import Candidate, PlatformError, Profile, Tokens
-from accounts.platforms.facebook import Facebook
 from ouipost.claims import database_now
 from posts.models import Post, Target
 from tests.conftest import AdminClient, ApiClient
@@ -21,11 +16,9 @@ from tests.factories import (
     make_media,
     make_post,
     make_schedule,
-    make_token,
     make_user,
     make_webhook,
 )
-from tests.factories import make_workspace as workspace_of
 from tests.posts.pictures import picture
 from workspaces.models import ApiKey, User, Workspace
 
@@ -192,34 +185,3 @@ WRITES: dict[str, Write] = {
     "POST /admin/resume": _resume,
 }
 """How each route does its work, once; PATCH is the same as PUT."""
-
-
-@pytest.fixture
-def network(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Say which pages the network opens, or how it refuses; it knows the person as Bakery."""
-
-    def grant(*pages: str, error: PlatformError | None = None) -> None:
-        def exchange(*_: Any, **__: Any) -> Tokens:
-            if error is not None:
-                raise error
-            return Tokens(access_token="of the person")
-
-        profile = Profile(name="Bakery", username="bakery", profile_image="")
-        tokens = Tokens(access_token="of the page")
-        candidates = [Candidate(remote_id=each, type="page", profile=profile, tokens=tokens) for each in pages]
-        monkeypatch.setattr(Facebook, "exchange", exchange)
-        monkeypatch.setattr(Facebook, "candidates", lambda *_: candidates)
-        monkeypatch.setattr(Facebook, "profile", lambda *_: profile)
-        monkeypatch.setattr(Facebook, "revoke", lambda *_: None)
-
-    grant("9001")
-    return grant
-
-
-@pytest.fixture
-def world(db: None, network: Any) -> World:
-    workspace, (key, secret), user = workspace_of(), make_key(), make_user(email="boss@example.com")
-    api, admin = ApiClient(secret, workspace.pk), AdminClient(make_token(user))
-    for client in (api, admin):
-        client.client = Client(REMOTE_ADDR=ADDRESS, headers={"User-Agent": AGENT})
-    return World(workspace=workspace, key=key, api=api, user=user, admin=admin)

@@ -1,0 +1,44 @@
+"""The world in which each writing call is made once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.platforms.base import Candidate, PlatformError, Profile, Tokens
+from accounts.platforms.facebook import Facebook
+from tests.conftest import AdminClient, ApiClient
+from tests.contract.writes import ADDRESS, AGENT, World
+from tests.factories import make_key, make_token, make_user, make_workspace
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Say which pages the network opens, or how it refuses; it knows the person as Bakery."""
+
+    def grant(*pages: str, error: PlatformError | None = None) -> None:
+        def exchange(*_: Any, **__: Any) -> Tokens:
+            if error is not None:
+                raise error
+            return Tokens(access_token="of the person")
+
+        profile = Profile(name="Bakery", username="bakery", profile_image="")
+        tokens = Tokens(access_token="of the page")
+        candidates = [Candidate(remote_id=each, type="page", profile=profile, tokens=tokens) for each in pages]
+        monkeypatch.setattr(Facebook, "exchange", exchange)
+        monkeypatch.setattr(Facebook, "candidates", lambda *_: candidates)
+        monkeypatch.setattr(Facebook, "profile", lambda *_: profile)
+        monkeypatch.setattr(Facebook, "revoke", lambda *_: None)
+
+    grant("9001")
+    return grant
+
+
+@pytest.fixture
+def world(db: None, network: Any) -> World:
+    workspace, (key, secret), user = make_workspace(), make_key(), make_user(email="boss@example.com")
+    api, admin = ApiClient(secret, workspace.pk), AdminClient(make_token(user))
+    for client in (api, admin):
+        client.client = Client(REMOTE_ADDR=ADDRESS, headers={"User-Agent": AGENT})
+    return World(workspace=workspace, key=key, api=api, user=user, admin=admin)
