@@ -108,10 +108,16 @@ class UnreadBodyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        stream: Any = request._stream  # with another in its place where Django has read it whole
-        if hasattr(stream, "limit") and stream._pos < stream.limit:
+        if _is_unread(request):
             response.headers["Connection"] = "close"
         return response
+
+
+def _is_unread(request: Any) -> bool:
+    if "HTTP_TRANSFER_ENCODING" in request.META:  # it comes in chunks: how long it is nobody knows
+        return not request._read_started
+    stream = request._stream  # with another in its place where Django has read it whole
+    return hasattr(stream, "limit") and stream._pos < stream.limit
 
 
 class EnvelopeMiddleware:

@@ -55,6 +55,14 @@ def test_a_file_is_taken(api: ApiClient, post: Post) -> None:
     assert Media.objects.get().filename == "bread.jpg"
 
 
+def test_the_connection_ends_only_where_the_body_was_not_read(api: ApiClient, post: Post) -> None:
+    read = in_chunks(api, "PUT", f"/api/posts/{post.pk}", b'{"content": "Rye"}')
+    unread = in_chunks(api, "PUT", f"/api/posts/{post.pk}", b'{"content": "Rye"}', **{"X-API-Key": "none"})
+
+    assert (read.status_code, read.headers.get("Connection")) == (200, None)
+    assert (unread.status_code, unread.headers.get("Connection")) == (401, "close")
+
+
 def test_what_is_too_large_is_not_read_to_its_end(api: ApiClient, post: Post) -> None:
     response = in_chunks(api, "PUT", f"/api/posts/{post.pk}", b" " * (3 * MEGABYTE))
 
