@@ -84,22 +84,34 @@ def require_usable(account: SocialAccount, *, now: datetime) -> None:
 
 
 def authorized(account: SocialAccount, ask: Callable[[base.Account], Answer], *, now: datetime) -> Answer:
-    """Ask with a token that the network takes: one that has ended is renewed, once, and the account expired where that
-    does not help.
+    """Ask with a token that the network takes: one that has ended is renewed, one that is refused before its end once,
+    and the account expired where that does not help.
 
     Raises BeingRenewed while somebody else renews it, and what `renew` does.
     """
-    try:
-        require_usable(account, now=now)
-        return ask(account.unseal())
-    except AuthExpired as error:
-        if not renew(account, error):
-            raise BeingRenewed from error
-    try:
-        return ask(account.unseal())
-    except AuthExpired as error:
-        expire(account, error)
-        raise
+    began, renewed = time.monotonic(), False
+    while True:
+        asked_at = now + timedelta(seconds=time.monotonic() - began)
+        try:
+            if not renewed:
+                require_usable(account, now=asked_at)
+            return ask(account.unseal())
+        except AuthExpired as error:
+            close_old_connections()  # the calling thread's own may be from long ago
+            answered_at = now + timedelta(seconds=time.monotonic() - began)
+            if renewed and not _is_over(account, asked_at=asked_at, answered_at=answered_at):
+                expire(account, error)
+                raise
+            if not renew(account, error):
+                raise BeingRenewed from error
+            renewed = True
+
+
+def _is_over(account: SocialAccount, *, asked_at: datetime, answered_at: datetime) -> bool:
+    """Whether a token ended by itself while it was used, as in a long upload, or was replaced meanwhile."""
+    if is_stale(account, now=answered_at) and not is_stale(account, now=asked_at):
+        return True
+    return not SocialAccount.objects.filter(pk=account.pk, access_token=account.access_token).exists()
 
 
 def renew(account: SocialAccount, error: AuthExpired) -> bool:
@@ -112,7 +124,6 @@ def renew(account: SocialAccount, error: AuthExpired) -> bool:
         if account.access_token:  # else it was disconnected: nobody is to be asked to sign in again
             expire(account, error)
         raise error
-    close_old_connections()  # the calling thread's own may be from long ago
     renewed = refresh_now(account)
     account.refresh_from_db(fields=["access_token", "refresh_token", "access_expires_at", "status"])
     if not renewed and account.status == AccountStatus.EXPIRED:

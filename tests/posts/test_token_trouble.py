@@ -1,10 +1,12 @@
 """Tokens that end while a post is on its way are renewed once, and never lose what may be at the network."""
 
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from accounts import tokens
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms.base import (
     PlatformError,
@@ -33,6 +35,7 @@ from tests.posts.fakes import (
 from workspaces.models import Workspace
 
 GRANT = Tokens(access_token="old", refresh_token="refresh")
+MINUTE = timedelta(minutes=1)
 
 
 def test_a_token_that_the_network_refuses_is_renewed_once(workspace: Workspace, network: ScriptedNetwork) -> None:
@@ -53,6 +56,30 @@ def test_a_token_that_has_ended_is_renewed_before_anything_is_sent(
     publish(make_due(workspace, make_account(workspace, tokens=ended)))
 
     assert network.calls == ["refresh", "prepare", "commit"]
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_an_upload_may_outlast_one_token_after_the_other(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, replaced: bool
+) -> None:
+    account, ahead = make_account(workspace, tokens=GRANT), [0.0]
+    monkeypatch.setattr(tokens, "time", SimpleNamespace(monotonic=lambda: ahead[0], sleep=None))
+
+    def upload_until_the_token_ends() -> Any:
+        ahead[0] += 0 if replaced else 3600
+        if replaced:
+            SocialAccount.objects.filter(pk=account.pk).update(access_token="another worker's")
+        raise REVOKED
+
+    network.saved, network.prepared = [{"upload": "1"}], [REVOKED, upload_until_the_token_ends, {}]
+    hour = Tokens(access_token="renewed", refresh_token="refresh", access_expires_at=database_now() + 60 * MINUTE)
+    network.refreshed = [hour, Tokens(access_token="again", refresh_token="refresh")]
+
+    settled = publish(make_due(workspace, account))
+
+    assert (settled.status, settled.error) == ("publishing" if replaced else "published", None)
+    assert network.calls.count("refresh") == (1 if replaced else 2)
+    assert SocialAccount.objects.get(pk=account.pk).status == AccountStatus.ACTIVE
 
 
 @pytest.mark.parametrize("refreshed", [REVOKED, Tokens(access_token="renewed", refresh_token="refresh")])
