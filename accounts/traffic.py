@@ -1,6 +1,6 @@
 """What may go out now: an account's pace, a network's share, and breakers that leave alone what does not answer."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -130,6 +130,19 @@ def _columns(
 
 def _opened(now: datetime) -> datetime:
     return now + engine_time(OPEN_SECONDS)
+
+
+def hold(account_id: str, *, until: datetime, since: datetime | None) -> None:
+    """Leave an account alone for a quota; `since` is given where the time is our own guess."""
+    SocialAccount.objects.filter(pk=account_id).update(held_until=until, recent_at=since)
+
+
+def guessed_waits(account_ids: Collection[str], *, now: datetime) -> dict[str, timedelta]:
+    """Return how long accounts waited, by our own guess, for a quota whose end nobody told: nothing went well since."""
+    rows = SocialAccount.objects.filter(pk__in=account_ids, held_until__lte=now).values_list(
+        "pk", "held_until", "recent_at"
+    )
+    return {pk: until - since for pk, until, since in rows if until and since}
 
 
 def shares(now: datetime) -> dict[str, int]:

@@ -10,7 +10,6 @@ from django.db.models import Count
 
 from accounts import calls, traffic
 from accounts.exchanges import Exchange
-from accounts.models import SocialAccount
 from accounts.platforms.base import (
     Duplicate,
     PlatformError,
@@ -38,7 +37,7 @@ VISIBLE_CALL_SECONDS = 30
 SETTLE_SECONDS = 30
 RESEND_SECONDS = 5
 RETRY_SECONDS = (30, 120, 600, 1800, 3600, 7200)
-RATE_LIMIT_SECONDS = 60
+RATE_LIMIT_SECONDS, LONGEST_RATE_LIMIT_SECONDS = 60, 3600
 JITTER = 0.2
 BEHIND = timedelta(seconds=1)
 """What waits for an account that is left alone goes right after its time, a millisecond apart."""
@@ -100,6 +99,8 @@ class Report:
     listing_lag: float
     exchanges: Sequence[Exchange] = ()
     """What went wrong between us and the network, in words."""
+    waited: timedelta | None = None
+    """How long the account has waited in vain for a quota of which nobody tells when it ends."""
 
 
 def is_definite(report: Report) -> bool:
@@ -130,8 +131,9 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     posts = _lock_posts(reports)
     targets = {target.pk: target for target in Target.objects.filter(post__in=posts).order_by("pk").only(*READ)}
     there = [_held_again(report, targets[report.claim.pk]) for report in reports if report.claim.pk in targets]
-    settled = [report for report in there if targets[report.claim.pk].fence == report.claim.fence]
+    held = [report for report in there if targets[report.claim.pk].fence == report.claim.fence]
     late = [report for report in there if targets[report.claim.pk].fence != report.claim.fence]
+    settled = _with_waits(held, targets, now=now)
     refused_again = [each.claim.pk for each in settled if _met_a_quota_before(targets[each.claim.pk], each)]
     next_at = _release(settled, targets, now=now)
     # What is put off for a moment has no line of its own: while a token is renewed, there would be one every 2 seconds.
@@ -144,6 +146,18 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     _leave_alone(settled, targets, next_at, now=now)
     _let_others_go_first(refused_again, targets)
     return [report.claim.pk in targets for report in reports]
+
+
+def _with_waits(reports: Sequence[Report], targets: Mapping[str, Target], *, now: datetime) -> list[Report]:
+    """Note how long their accounts have waited, where a quota is met again and does not say when it ends."""
+    accounts = {targets[each.claim.pk].account_id for each in reports if _is_endless(each.outcome)}
+    waits = traffic.guessed_waits(accounts, now=now) if accounts else {}
+    return [replace(each, waited=waits.get(targets[each.claim.pk].account_id)) for each in reports]
+
+
+def _is_endless(outcome: Outcome) -> bool:
+    """Whether this is a quota of which nobody tells when it ends."""
+    return isinstance(outcome, RateLimited) and outcome.retry_after is None
 
 
 def _met_a_quota_before(target: Target, report: Report) -> bool:
@@ -246,7 +260,7 @@ def _leave_alone(
         account_id, until = targets[report.claim.pk].account_id, next_at[report.claim.pk]
         if isinstance(report.outcome, RateLimited) and until:
             held[account_id] = until
-            SocialAccount.objects.filter(pk=account_id).update(held_until=until)
+            traffic.hold(account_id, until=until, since=now if _is_endless(report.outcome) else None)
     for account_id, until in held.items():
         hold_account(account_id, until=until, now=now)
 
@@ -279,7 +293,7 @@ def _answered(target: Target, report: Report, *, now: datetime) -> dict[str, Any
         case Later() as later:
             return NOTHING_THERE | _later(target, later, now=now)
         case Unavailable() as error:
-            return NOTHING_THERE | _again(target, error, now=now)
+            return NOTHING_THERE | _again(target, error, report.waited, now=now)
         case PlatformError() as error:
             return NOTHING_THERE | _failed(target, error, now=now)
         case Undecidable(message=message):
@@ -328,18 +342,21 @@ def _later(target: Target, later: Later, *, now: datetime) -> dict[str, Any]:
     return {"due_at": now + engine_time(later.seconds), "waits_for": later.message}
 
 
-def _again(target: Target, error: Unavailable, *, now: datetime) -> dict[str, Any]:
-    wait = _delay(target.attempts, error)
+def _again(target: Target, error: Unavailable, waited: timedelta | None, *, now: datetime) -> dict[str, Any]:
+    wait = _delay(target.attempts, error, waited)
     if gave_up(target, now=now + wait):
         return _failed(target, error, now=now, retryable=True)
     return _asked_again(target, error, wait=wait, now=now)
 
 
-def _delay(attempts: int, error: Unavailable) -> timedelta:
-    """Return how long to wait: a quota's own time, else longer after each attempt; the network's word is a floor."""
+def _delay(attempts: int, error: Unavailable, waited: timedelta | None) -> timedelta:
+    """Return how long to wait: a quota's own time, or twice as long as it was waited for before; else longer after each
+    attempt. The network's word is a floor."""
     own = RETRY_SECONDS[min(attempts, len(RETRY_SECONDS) - 1)]
     if isinstance(error, RateLimited):
         own = RATE_LIMIT_SECONDS if error.retry_after is None else 0
+        if error.retry_after is None and waited is not None:
+            return min(2 * waited, engine_time(LONGEST_RATE_LIMIT_SECONDS))
     wait = engine_time(own * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 (spreads load, guards nothing)
     return max(wait, timedelta(seconds=error.retry_after or 0))
 
@@ -381,7 +398,7 @@ def _still_unknown(target: Target, report: Report, *, now: datetime) -> dict[str
         case Later(seconds=seconds) if not gave_up(target, now=now):
             return {"due_at": now + engine_time(seconds)}
         case Unavailable() as error if not gave_up(target, now=now):
-            return _asked_again(target, error, wait=_delay(target.attempts, error), now=now)
+            return _asked_again(target, error, wait=_delay(target.attempts, error, report.waited), now=now)
         case Unknown() as error if not gave_up(target, now=now):
             wait = engine_time(_patience(report.recovery, report.listing_lag))
             return _asked_again(target, error, wait=wait, now=now)

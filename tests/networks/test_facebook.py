@@ -547,13 +547,13 @@ class TestFacebook(LookCase, OAuth2Case):
             ('{"1": [{"estimated_time_to_regain_access": 5}], "2": [{"estimated_time_to_regain_access": 15}]}', 900),
             ('{"call_count": 100, "estimated_time_to_regain_access": 3}', 180),
             ('{"1": [{"estimated_time_to_regain_access": 999999}]}', 86_400),
-            ('{"1": [{"estimated_time_to_regain_access": 0}]}', 60),
-            ('{"1": [{"estimated_time_to_regain_access": "soon"}], "2": 7}', 60),
-            ("[1]", 60),
-            ("not json", 60),
+            ('{"1": [{"estimated_time_to_regain_access": 0}]}', None),
+            ('{"1": [{"estimated_time_to_regain_access": "soon"}], "2": 7}', None),
+            ("[1]", None),
+            ("not json", None),
         ],
     )
-    def test_a_quota_waits_as_long_as_the_usage_says(self, header: str, wait: float) -> None:
+    def test_a_quota_waits_as_long_as_the_usage_says(self, header: str, wait: float | None) -> None:
         answer = make_answer(400, {"error": {"code": 4, "message": "Limit"}}, X_App_Usage=header)
 
         error = self.connector.classify(answer)

@@ -673,13 +673,13 @@ class TestYouTube(OAuth2Case):
     @pytest.mark.parametrize(
         ("answer", "wait"),
         [
-            (error(403, "rateLimitExceeded"), 30),
+            (error(403, "rateLimitExceeded"), None),
             (error(403, "rateLimitExceeded", Retry_After="7"), 7),
             (error(400, "uploadLimitExceeded"), 86_400),
             (error(403, "quotaExceeded"), 22 * 3600),
         ],
     )
-    def test_a_limit_says_when_it_is_over(self, answer: Any, wait: float) -> None:
+    def test_a_limit_says_when_it_is_over(self, answer: Any, wait: float | None) -> None:
         found = self.connector.classify(answer)
 
         assert isinstance(found, RateLimited)

@@ -422,6 +422,26 @@ def test_a_post_that_meets_a_quota_twice_keeps_no_other_waiting(workspace: Works
     assert in_due_order(account) == [*others, first]
 
 
+def test_a_quota_that_tells_no_time_is_asked_ever_more_seldom_until_something_is_taken(workspace: Workspace) -> None:
+    account, waits = make_account(workspace), []
+    make_many(account, 20)
+
+    for outcome in [*[RateLimited("slow")] * 8, HERE, RateLimited("slow"), RateLimited("slow", retry_after=9)]:
+        settle(claim_targets(1), outcome)
+        held_until = SocialAccount.objects.get(pk=account.pk).held_until
+        waits.append((held_until - database_now()).total_seconds() if held_until else 0)
+        passed = {"held_until": database_now(), "recent_at": F("recent_at") - timedelta(seconds=waits[-1])}
+        SocialAccount.objects.filter(pk=account.pk, held_until__isnull=False).update(**passed)
+        Target.objects.filter(account=account, due_at__isnull=False).update(due_at=database_now())
+
+    first = waits[0]
+    assert 48 < first < 72
+    assert waits[1:6] == pytest.approx([2 * first, 4 * first, 8 * first, 16 * first, 32 * first], rel=0.05)
+    assert waits[6:9] == pytest.approx([3600, 3600, 0], abs=1)
+    assert 48 < waits[9] < 72
+    assert waits[10] == pytest.approx(9, abs=1)
+
+
 def test_however_many_wait_they_keep_their_order(workspace: Workspace) -> None:
     account = make_account(workspace)
     wanted = make_many(account, 2 * holding.AT_ONCE + 7)

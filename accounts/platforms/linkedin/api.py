@@ -37,7 +37,6 @@ from ouipost.phrases import Phrase
 HOST = "https://api.linkedin.com"
 RESTLI = "2.0.0"
 FINDER = {"X-RestLi-Method": "FINDER"}
-FIRST_WAIT = 60.0
 UNTIL_FILES_ARE_READY = 15.0
 
 TOKEN_IS_OVER = {
@@ -215,12 +214,12 @@ def _refused(answer: Answer, problem: Problem, facts: dict[str, Any]) -> Platfor
     return Rejected(code="MEDIA_REJECTED" if problem.has(FILE_IS_BAD) else None, **facts)
 
 
-def _wait(answer: Answer, problem: Problem) -> float:
+def _wait(answer: Answer, problem: Problem) -> float | None:
     """Quotas of a day begin anew at midnight UTC; LinkedIn names the day in its words and sends no header."""
     if wait := retry_after(answer):
         return wait
     if " DAY " not in problem.message:
-        return FIRST_WAIT
+        return None
     now = their_clock(answer)
     midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     return (midnight - now).total_seconds()

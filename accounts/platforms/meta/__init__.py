@@ -20,7 +20,6 @@ from accounts.platforms.base import (
 from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said, sane_wait
 from ouipost.phrases import Phrase
 
-FIRST_WAIT = 60.0
 AFTER_POSTING_TOO_FAST = 3600.0
 VERSIONS_END = {
     "v20.0": date(2026, 9, 24),
@@ -81,8 +80,7 @@ def _blocked(code: int, subcode: int, facts: dict[str, Any]) -> PlatformError | 
 def _waiting(answer: Answer, code: int, facts: dict[str, Any]) -> PlatformError | None:
     if code not in RATE_LIMITED and answer.status != 429:
         return None
-    wait = _minutes_to_regain_access(answer) or retry_after(answer) or FIRST_WAIT
-    return RateLimited(retry_after=wait, **facts)
+    return RateLimited(retry_after=_minutes_to_regain_access(answer) or retry_after(answer), **facts)
 
 
 def _refused(answer: Answer, code: int, subcode: int, facts: dict[str, Any]) -> PlatformError:

@@ -19,7 +19,6 @@ from ouipost.phrases import Phrase
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 """Where the day of Google's quotas ends."""
-A_MOMENT = 30.0
 AFTER_TOO_MANY_UPLOADS = 86_400.0
 
 TOKEN_IS_OVER = {"authError"}
@@ -108,7 +107,7 @@ def _waiting(answer: Answer, reason: str, facts: dict[str, Any]) -> PlatformErro
     if reason in TOO_MANY_UPLOADS:
         return RateLimited(retry_after=AFTER_TOO_MANY_UPLOADS, **facts)
     if reason in TOO_FAST or answer.status == 429:
-        return RateLimited(retry_after=retry_after(answer) or A_MOMENT, **facts)
+        return RateLimited(retry_after=retry_after(answer), **facts)
     if reason in TRANSIENT or is_unclear(answer.status):
         return Unavailable(retry_after=retry_after(answer), **facts)
     return None
