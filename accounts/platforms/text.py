@@ -3,6 +3,8 @@
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, zip_longest
+from urllib.parse import unquote
 
 import regex
 from publicsuffixlist import PublicSuffixList
@@ -32,6 +34,13 @@ MENTION = regex.compile(r"(?<![\w@./-])@(?P<handle>(?:[a-z0-9-]++\.)+[a-z]{2,})(
 NAME = regex.compile(r"(?<![\w@./-])@(?P<name>[A-Za-z0-9_][A-Za-z0-9_.]*)")
 HASHTAG = regex.compile(r"(?<![\w&#/])[#\uFF03](?P<tag>[\p{L}\p{M}\p{N}_]*[\p{L}\p{M}_][\p{L}\p{M}\p{N}_]*)")
 CASHTAG = regex.compile(r"(?<![\w$])\$(?P<tag>[a-z]{1,6}(?:[._][a-z]{1,2})?)(?!\w)", regex.IGNORECASE)
+ESCAPED = {"&": regex.compile("&(?:amp;)++", regex.IGNORECASE)} | {
+    sign: regex.compile(f"&(?:{names});", regex.IGNORECASE)
+    for sign, names in {"<": "lt", ">": "gt", '"': "quot", "'": "apos|#0?39|#x27"}.items()
+}
+"""What networks escape, once or twice; "&region=" in an address is none."""
+UNSEEN = regex.compile(r"\p{Default_Ignorable_Code_Point}")
+ADDRESS = regex.compile(r"(?P<host>[^/?#]*)/?(?P<rest>.*?)/*", regex.DOTALL)
 TOP_LEVEL_DOMAINS = PublicSuffixList(accept_unknown=False, only_icann=True)
 
 
@@ -112,11 +121,8 @@ def _known_host(host: str) -> str:
 
 
 def _is_top_level_domain(label: str) -> bool:
-    try:
-        ascii_label = label.lower().encode("idna").decode()
-    except UnicodeError:
-        return False
-    return TOP_LEVEL_DOMAINS.publicsuffix(f"any.{ascii_label}") is not None
+    ascii_label = _in_ascii(label)
+    return bool(ascii_label) and TOP_LEVEL_DOMAINS.publicsuffix(f"any.{ascii_label}") is not None
 
 
 def _trimmed(rest: str) -> str:
@@ -156,9 +162,27 @@ def between(text: str, spans: list[Span]) -> list[str]:
 
 
 def comparable(text: str) -> str:
-    """Return a text such that what a network changes in passing makes no difference: composition, blanks, link form."""
-    text = unicodedata.normalize("NFC", text)
-    for link in reversed(find_links(text)):
-        bare = link.value.split("://", 1)[1].rstrip("/")
-        text = f"{text[: link.start]}{bare}{text[link.end :]}"
-    return " ".join(text.split())
+    """Return a text such that what a network changes in passing makes no difference: composition, blanks, signs that
+    nobody sees, escapes, and how links are written."""
+    for sign, escaped in ESCAPED.items():
+        text = escaped.sub(sign, text)
+    text = unicodedata.normalize("NFC", UNSEEN.sub("", text))
+    links = find_whole_links(text)
+    parts = zip_longest(between(text, links), (_plain(each.value) for each in links), fillvalue="")
+    return " ".join("".join(chain.from_iterable(parts)).split())
+
+
+def _plain(address: str) -> str:
+    """Return an address without its scheme, in lower case as far as that says the same, and without escapes."""
+    found = ADDRESS.fullmatch(address.split("://", 1)[1])
+    assert found is not None
+    rest = unquote(found["rest"])
+    return f"{_in_ascii(found['host']) or found['host']}{rest and '/'}{rest}"
+
+
+def _in_ascii(host: str) -> str:
+    """Return how a host is written in its addresses, empty where it is no host."""
+    try:
+        return host.lower().encode("idna").decode()
+    except UnicodeError:
+        return ""

@@ -180,6 +180,13 @@ def test_hashtags_are_found(text: str, tags: list[str]) -> None:
         ("Cafe\u0301 ", "Caf\u00e9"),
         ("a\r\n\r\nb", "a\n\nb"),
         ("see example.com now", "see http://example.com/ now"),
+        ("https://Example.com?a=1&b=2#c now", "https://example.com/?a=1&amp;b=2#c now"),
+        ("https://example.com/\u00e9t\u00e9/", "https://example.com/%C3%A9t%C3%A9"),
+        ("https://example.com/\u65e5\u672c", "example.com/%E6%97%A5%E6%9C%AC"),
+        ("http://b\u00fccher.example.com", "http://xn--bcher-kva.example.com"),
+        ("\u2764\ufe0f soft\u00adly, zero\u200bwidth", "\u2764 softly, zerowidth"),
+        ('Tom & Jerry\'s <3 "&region="', "Tom &amp; Jerry&#39;s &lt;3 &quot;&amp;region=&quot;"),
+        ("A literal &amp;", "A literal &amp;amp;"),
     ],
 )
 def test_what_a_network_changes_in_passing_makes_no_difference(one: str, other: str) -> None:
@@ -197,7 +204,7 @@ def test_other_words_do_make_a_difference(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["aa.", "a.", "\u00e9a", "#1", "@a.", "http://", "x.com ", "(", "https://x.com/)", "\U0001f1eb"]
+    "unit", ["aa.", "a.", "\u00e9a", "#1", "@a.", "http://", "x.com ", "(", "https://x.com/)", "\U0001f1eb", "&amp;"]
 )
 def test_a_hostile_text_takes_no_time(unit: str) -> None:
     text = (unit * 100_000)[:100_000]  # as long as the API takes one
@@ -208,5 +215,6 @@ def test_a_hostile_text_takes_no_time(unit: str) -> None:
     find_whole_links(text)
     find_mentions(text)
     find_hashtags(text)
+    comparable(text)
 
     assert time.process_time() - started < 2
