@@ -5,12 +5,14 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, BinaryIO
 
 from accounts import calls
 from accounts.exchanges import MOST_KEPT, Exchange, describe
 from accounts.platforms.base import Answer, Unavailable, Unknown, WhoActs
+from accounts.platforms.http import moment_of
 from ouipost import outbound
 from ouipost.events.masking import MASK, is_secret_name
 from ouipost.phrases import Phrase
@@ -35,6 +37,8 @@ class NetworkSession:
         """By the key of its health, whose requests are counted; empty: they are not."""
         self.requests = 0
         """How many it was asked to send."""
+        self.dated: tuple[float, datetime] | None = None
+        """The network's time in its last answer, and when that came by this process's monotonic clock."""
         self._exchanges = exchanges
         """The last ones, for people to see; None: nobody will."""
         self._client = outbound.Client(gateway=gateway)
@@ -80,6 +84,8 @@ class NetworkSession:
             self._note(method, url, began, status=None, answer=b"", params=params, data=data, json=json, files=files)
             raise Unknown(Phrase("The network gave no whole answer.")) from error
         self._count(calls.outcome_of(answer.status), began)
+        if dated := moment_of(answer.headers.get("Date", "")):
+            self.dated = (time.monotonic(), dated)
         is_refused = answer.status >= HTTPStatus.BAD_REQUEST
         body, told = answer.body, answer.body
         if is_refused or self._exchanges is not None:

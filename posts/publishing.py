@@ -7,7 +7,7 @@ is committed; after it there is no failed send, only a known answer or an unknow
 import logging
 import time
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import DatabaseError
 
@@ -60,6 +60,7 @@ work = logging.getLogger("ouipost.work")
 GUARD_SECONDS = 5
 LOOKS_BEFORE_ABSENT = 2
 TOKEN_WAIT_SECONDS = 2
+CLOCKS_AGREE = timedelta(seconds=2)
 SETTLE_AGAIN_SECONDS = 0.5
 
 
@@ -92,6 +93,8 @@ class Publish:
     content: Content
     operation: Operation
     started_at: datetime
+    began: float
+    """When that was, by this process's monotonic clock."""
 
     def __init__(self, claim: Claim, *, writer: Runs, loaded: Loaded | None = None) -> None:
         self.claim = claim
@@ -104,7 +107,7 @@ class Publish:
         self.exchanges: list[Exchange] = []
 
     def run(self) -> None:
-        began = time.monotonic()
+        self.began = time.monotonic()
         self._load()
         outcome = self._outcome()
         report = Report(
@@ -119,7 +122,7 @@ class Publish:
         )
         with traces.span("settle", outcome=calls.word(outcome)):
             self._surely(report)
-        milliseconds = round((time.monotonic() - began) * 1000)
+        milliseconds = round((time.monotonic() - self.began) * 1000)
         work.info("Target settled", extra={"step": self.step, "outcome": calls.word(outcome), "ms": milliseconds})
         if not isinstance(outcome, Later):
             network = registry.network_of(self.account.platform, self.account.workspace)
@@ -207,13 +210,35 @@ class Publish:
             return Undecidable(message=Phrase("The network's answer was lost, and it cannot be asked."))
         self.session.deadline = self._time_before_arming()
         with traces.span("recover"):
-            found = self.connector.recover(self.session, self.operation)
+            found = self._look()
         match self._unlinked(found):
             case []:
                 return self._absent()
             case [one]:
                 return self._with_public_url(one)
         return Undecidable(message=Phrase("The account has several posts that can be this one."))
+
+    def _look(self) -> list[Published]:
+        """Look for the post; where it is not there, and the network's clock is behind ours, from as much earlier on."""
+        found: list[Published] = []
+        try:
+            found = self.connector.recover(self.session, self.operation)
+        except StillWorking:
+            if not self._clock_behind():
+                raise
+        behind, armed_at = self._clock_behind(), self.operation.armed_at
+        if found or not behind or armed_at is None:
+            return found
+        return self.connector.recover(self.session, replace(self.operation, armed_at=armed_at - behind))
+
+    def _clock_behind(self) -> timedelta:
+        """Return by how much the network's clock is behind the database's, as its last answer tells; nothing for less
+        than what answers are exact to."""
+        if self.session.dated is None:
+            return timedelta(0)
+        answered, theirs = self.session.dated
+        behind = self.started_at + timedelta(seconds=answered - self.began) - theirs
+        return behind if behind > CLOCKS_AGREE else timedelta(0)
 
     def _asks_by_sending(self) -> bool:
         """Whether the same is sent again under its key; not when it would go out late, during a pause, or its key is

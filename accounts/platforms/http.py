@@ -118,10 +118,15 @@ def reset_after(answer: Answer, header: str) -> float | None:
 
 def their_clock(answer: Answer) -> datetime:
     """Return the time at the network, where it tells it: ours may be wrong."""
+    return moment_of(answer.headers.get("Date", "")) or datetime.now(UTC)
+
+
+def moment_of(header: str) -> datetime | None:
+    """Return the time in a header such as Date, None where it is missing or makes no sense."""
     try:
-        return parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
+        return parsedate_to_datetime(header).astimezone(UTC)
     except (ValueError, OverflowError):
-        return datetime.now(UTC)
+        return None
 
 
 def sane_wait(seconds: float) -> float | None:

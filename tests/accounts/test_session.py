@@ -4,6 +4,7 @@ import base64
 import math
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -37,6 +38,18 @@ def test_a_request_is_handed_on_whole() -> None:
         "timeout": 5,
         "max_bytes": 9,
     }
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [("Tue, 24 Nov 2026 10:00:00 GMT", [datetime(2026, 11, 24, 10, tzinfo=UTC)]), ("soon", [])],
+)
+def test_the_networks_clock_is_noted_where_it_tells_the_time(header: str, told: list[datetime]) -> None:
+    session, _ = make_session(replace(OK, headers=CaseInsensitiveDict({"date": header})))
+
+    session.request("GET", "https://a.example")
+
+    assert ([session.dated[1]] if session.dated else []) == told
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """A lost answer is cleared up by what the network can tell, and is never followed by a blind send."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import Duplicate, Published, Unavailable
+from accounts.platforms.base import Duplicate, Operation, Published, StillWorking, Unavailable
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts.models import Target
@@ -104,6 +105,35 @@ def test_a_look_goes_back_to_the_first_of_all_sends(workspace: Workspace, networ
     again = send_into_the_dark(target, network)
 
     assert (again.sends, again.outcome_unknown, again.armed_at) == (2, True, first.armed_at)
+
+
+@pytest.mark.parametrize("missing", [[], StillWorking("It is not listed yet.", retry_after=10)])
+@pytest.mark.parametrize(("seconds", "looks"), [(90, 2), (0.5, 1), (-90, 1)])
+def test_a_post_that_a_slower_clock_dated_before_its_sending_is_found(
+    workspace: Workspace,
+    network: ScriptedNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+    missing: Any,
+    seconds: float,
+    looks: int,
+) -> None:
+    target = send_into_the_dark(make_due(workspace), network)
+    armed_at, behind = Target.objects.get(pk=target.pk).armed_at, timedelta(seconds=seconds)
+    assert armed_at is not None
+    look = network.recover
+
+    def dated_look(session: Any, operation: Operation) -> list[Published]:
+        session.dated = (time.monotonic(), database_now() - behind)
+        return look(session, operation)
+
+    monkeypatch.setattr(network, "recover", dated_look)
+    network.found = [missing, [HERE]]
+
+    settled = publish(target)
+
+    since = [each.armed_at for each in network.operations if each.armed_at is not None]
+    assert (network.calls, settled.status) == (["recover"] * looks, "published" if looks == 2 else "publishing")
+    assert armed_at - since[-1] == pytest.approx(behind if looks == 2 else timedelta(0), abs=timedelta(seconds=2))
 
 
 def test_several_posts_that_can_be_it_are_left_to_a_person(workspace: Workspace, network: ScriptedNetwork) -> None:
