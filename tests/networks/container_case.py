@@ -235,7 +235,10 @@ class ContainerCase(OAuth2Case):
         operation = self.prepared(self.first)
 
         assert self.connector.recover(FakeSession(asked, self.listing(self.own)), operation) == [self.first.published]
-        assert self.connector.recover(FakeSession(asked, self.listing()), operation) == []
+        with pytest.raises(Unknown):
+            self.connector.recover(FakeSession(asked, self.listing()), replace(operation, now=later(seconds=110)))
+        later_on = replace(operation, now=later(seconds=130))
+        assert self.connector.recover(FakeSession(asked, self.listing()), later_on) == []
 
     @pytest.mark.parametrize(
         "change",

@@ -348,7 +348,7 @@ class TestInstagram(ContainerCase):
     @pytest.mark.parametrize(
         ("answer", "meaning"),
         [
-            (graph_error(-2, 2207003), (MakeAgain, "PLATFORM_UNAVAILABLE", "network")),
+            (graph_error(-2, 2207003), (MakeAgain, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(-2, 2207020), (NotReady, "PLATFORM_UNAVAILABLE", "network")),
             (graph_error(-1, 2207001), (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (graph_error(-1, 2207032), (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
@@ -362,7 +362,7 @@ class TestInstagram(ContainerCase):
             (graph_error(100, 2207028), (Rejected, "CONTENT_REJECTED", "caller")),
             (graph_error(100, 2207040), (Rejected, "CONTENT_REJECTED", "caller")),
             (graph_error(352, 2207026), (Rejected, "MEDIA_REJECTED", "caller")),
-            (graph_error(9004, 2207052), (MakeAgain, "PLATFORM_UNAVAILABLE", "network")),
+            (graph_error(9004, 2207052), (MakeAgain, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(9007, 2207027), (NotReady, "PLATFORM_UNAVAILABLE", "network")),
             (graph_error(36000, 2207004), (Rejected, "MEDIA_REJECTED", "caller")),
             (graph_error(36001, 2207005), (Rejected, "MEDIA_REJECTED", "caller")),
@@ -399,6 +399,7 @@ class TestInstagram(ContainerCase):
             kinds.append(type(caught.value).__name__)
 
         assert kinds == ["MakeAgain", "MakeAgain", "ProcessingFailed"]
+        assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "operator")
 
     @pytest.mark.parametrize(
         ("reason", "words"),
@@ -439,7 +440,9 @@ class TestInstagram(ContainerCase):
 
         assert self.connector.recovery_of(operation) == Recovery.LOOK
         assert found == [Published(remote_id="178", url=ADDRESS)]
-        assert self.connector.recover(FakeSession(comments(*others)), operation) == []
+        for name, ids in (("bakery", []), ("eve", ["1"])):  # under which it goes by now
+            session = FakeSession(comments(*others), read("17841", {"username": name}, fields="username"))
+            assert [each.remote_id for each in self.connector.recover(session, operation)] == ids
 
     def test_comments_that_cannot_be_read_are_no_absence(self) -> None:
         for gets in (LOST, make_answer(200, {})):

@@ -23,7 +23,7 @@ from accounts.platforms.base import (
     Unavailable,
 )
 from accounts.platforms.meta.containers import MakeAgain, NotReady
-from accounts.platforms.threads import Threads
+from accounts.platforms.threads import WORDS, Threads
 from tests.networks.container_case import ContainerCase, graph_error
 from tests.networks.platform_case import (
     NOW,
@@ -272,20 +272,22 @@ class TestThreads(ContainerCase):
         assert self.refusal(answer) == meaning
 
     @pytest.mark.parametrize(
-        ("reason", "words", "is_final"),
+        ("reason", "words", "is_final", "who_acts"),
         [
-            ("INVALID_ASPEC_RATIO", "it does not take its shape", True),
-            ("INVALID_DURATION", "it is too long or too short", True),
-            ("UNKNOWN", "it does not say why", False),
-            ("", "it does not say why", False),
-            ("INVALID_MOON", "it says: INVALID_MOON", True),
+            ("INVALID_ASPEC_RATIO", "it does not take its shape", True, "caller"),
+            ("INVALID_DURATION", "it is too long or too short", True, "caller"),
+            ("FAILED_DOWNLOADING_VIDEO", WORDS["FAILED_DOWNLOADING_VIDEO"], False, "operator"),
+            ("UNKNOWN", "it does not say why", False, "network"),
+            ("", "it does not say why", False, "network"),
+            ("INVALID_MOON", "it says: INVALID_MOON", True, "caller"),
         ],
     )
-    def test_a_failure_is_told_in_words(self, reason: str, words: str, is_final: bool) -> None:
+    def test_a_failure_is_told_in_words(self, reason: str, words: str, is_final: bool, who_acts: str) -> None:
         raised, _ = self.waiting("ERROR", reason)
 
         assert raised.message == f"Threads could not use the file: {words}."
         assert isinstance(raised, MakeAgain) != is_final
+        assert raised.acts == who_acts
 
     def test_a_reply_is_looked_for_among_the_replies(self) -> None:
         operation = self.prepared(self.publications["second part"])

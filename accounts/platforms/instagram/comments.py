@@ -4,9 +4,10 @@ https://developers.facebook.com/docs/instagram-platform/instagram-api-with-insta
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
-from accounts.platforms.base import Operation, Published, Rejected, Session, Unknown
+from accounts.platforms.base import Account, Operation, Published, Rejected, Session, Unknown
 from accounts.platforms.http import call_visible, dig, dig_list, dig_text, moment, paged
 from accounts.platforms.meta.containers import ARMED_BEFORE, ContainerConnector
 from accounts.platforms.text import comparable
@@ -37,15 +38,22 @@ def find(connector: ContainerConnector, session: Session, operation: Operation) 
     """Return the account's own comments that say this, from the time of the first try on."""
     assert operation.reply is not None
     since = ((operation.armed_at or operation.now) - ARMED_BEFORE).replace(microsecond=0)
-    found = []
-    for each in _comments(connector, session, operation):
-        written_at = moment(dig_text(each, "timestamp"))
-        if written_at is None or written_at < since:
-            continue
-        is_own = dig_text(each, "username") == operation.account.username
-        if is_own and comparable(dig_text(each, "text")) == comparable(operation.reply.text):
-            found.append(dig_text(each, "id"))
+    text = comparable(operation.reply.text)
+    same = [each for each in _comments(connector, session, operation) if _is_it(each, text, since=since)]
+    name = operation.account.username
+    if same and all(dig_text(each, "username") != name for each in same):
+        name = _present_name(connector, session, operation.account)  # it may have changed since it was read
+    found = [dig_text(each, "id") for each in same if dig_text(each, "username") == name]
     return [Published(remote_id=each, url=operation.parent.url) for each in dict.fromkeys(found)]
+
+
+def _is_it(comment: Any, text: str, *, since: datetime) -> bool:
+    written_at = moment(dig_text(comment, "timestamp"))
+    return written_at is not None and written_at >= since and comparable(dig_text(comment, "text")) == text
+
+
+def _present_name(connector: ContainerConnector, session: Session, account: Account) -> str:
+    return dig_text(connector.get(session, account, account.remote_id, fields="username"), "username")
 
 
 def _comments(connector: ContainerConnector, session: Session, operation: Operation) -> Iterator[Any]:

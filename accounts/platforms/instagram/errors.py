@@ -25,6 +25,7 @@ NAME = "Instagram"
 NOT_READY_WAIT = 30.0
 NOT_READY = {"2207027", "2207008", "2207020"}
 MADE_AGAIN = {"2207003", "2207052", "2207053", "2207076", "2207077", "2207082"}
+NOT_FETCHED = {"2207003", "2207052"}
 TRANSIENT = {"2207001", "2207032", "2207085"}
 DAY_IS_FULL = "2207042"
 OWNER_ACTS = {"2207050", "2207081"}
@@ -59,7 +60,7 @@ def _waiting(subcode: str, facts: dict[str, Any]) -> PlatformError | None:
     if subcode in NOT_READY:
         return NotReady(retry_after=NOT_READY_WAIT, **facts)
     if subcode in MADE_AGAIN:
-        return MakeAgain(**facts)
+        return MakeAgain(who_acts=_who_acts(subcode), **facts)
     if subcode in TRANSIENT:
         return Unavailable(**facts)
     if subcode == DAY_IS_FULL:
@@ -91,7 +92,13 @@ def failure(reason: str) -> PlatformError:
         Phrase("{network} could not use the file: {words}.", network=NAME, words=words),
         network_code=subcode,
         code="MEDIA_REJECTED",
+        who_acts=_who_acts(subcode),
     )
+
+
+def _who_acts(subcode: str) -> WhoActs | None:
+    """Instagram fetches files from the address that the operator gave this installation."""
+    return WhoActs.OPERATOR if subcode in NOT_FETCHED else None
 
 
 def of_sign_in(answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError | None:

@@ -27,6 +27,7 @@ from accounts.platforms.base import (
     StillWorking,
     Unavailable,
     Unknown,
+    WhoActs,
 )
 from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text, moment
 from accounts.platforms.meta.longlived import LongLivedTokens
@@ -44,6 +45,8 @@ STAYS_READY = timedelta(seconds=20)
 MOST_FAILURES = 3
 ARMED_BEFORE = timedelta(seconds=5)
 LISTED_SOON = 10.0
+LISTED_AFTER = timedelta(minutes=2)
+"""When a new post surely shows in its list."""
 LISTED_AT_ONCE = 50
 QUOTA_WAIT = 3600.0
 """A quota counts a moving day: something of it may be free again any time."""
@@ -253,7 +256,7 @@ class ContainerConnector(LongLivedTokens):
                     Phrase("{network} is still at work on the post.", network=self.name), retry_after=LISTED_SOON
                 )
             case State.GONE:  # nobody can say what became of it but the list
-                return self._find(session, operation)
+                return self._listed(session, operation)
         return []
 
     def _shown(self, session: Session, operation: Operation) -> list[Published]:
@@ -263,6 +266,15 @@ class ContainerConnector(LongLivedTokens):
             raise StillWorking(
                 Phrase("{network} has published it and does not list it yet.", network=self.name),
                 retry_after=LISTED_SOON,
+            )
+        return found
+
+    def _listed(self, session: Session, operation: Operation) -> list[Published]:
+        """Return what the list has, once a new post would surely show there."""
+        found = self._find(session, operation)
+        if not found and operation.now < (operation.armed_at or operation.now) + LISTED_AFTER:
+            raise Unknown(
+                Phrase("{network} has forgotten what it was given, and may not list the post yet.", network=self.name)
             )
         return found
 
@@ -352,4 +364,6 @@ def _counted(operation: Operation, save: Save, failure: PlatformError) -> Platfo
     if failures < MOST_FAILURES:
         save({FAILURES: failures})
         return failure
-    return ProcessingFailed(failure.message, status=failure.status, network_code=failure.network_code)
+    who_acts = failure.acts if failure.acts == WhoActs.OPERATOR else None
+    facts: dict[str, Any] = {"status": failure.status, "network_code": failure.network_code}
+    return ProcessingFailed(failure.message, who_acts=who_acts, **facts)

@@ -42,7 +42,8 @@ REPLY_QUOTA_FIELDS = "reply_quota_usage,reply_config"
 NOT_READY_WAIT = 30.0
 NOT_READY = "24"
 RESTRICTED = "4279013"
-MADE_AGAIN = {"FAILED_DOWNLOADING_VIDEO", "UNKNOWN"}
+NOT_FETCHED = "FAILED_DOWNLOADING_VIDEO"
+MADE_AGAIN = {NOT_FETCHED, "UNKNOWN"}
 WORDS = {
     "FAILED_DOWNLOADING_VIDEO": Phrase("it could not fetch the file from this installation's public address"),
     "FAILED_PROCESSING_AUDIO": Phrase("it cannot play its sound"),
@@ -139,9 +140,9 @@ class Threads(ContainerConnector):
     def failure(self, reason: str) -> PlatformError:
         words = WORDS.get(reason, Phrase("it says: {quoted}", quoted=reason) if reason else WORDS["UNKNOWN"])
         kind = MakeAgain if reason in MADE_AGAIN or not reason else ProcessingFailed
-        return kind(
-            Phrase("Threads could not use the file: {words}.", words=words), network_code=reason, code="MEDIA_REJECTED"
-        )
+        message = Phrase("Threads could not use the file: {words}.", words=words)
+        who_acts = WhoActs.OPERATOR if reason == NOT_FETCHED else None
+        return kind(message, network_code=reason, code="MEDIA_REJECTED", who_acts=who_acts)
 
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
