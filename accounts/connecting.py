@@ -29,6 +29,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.tokens import refresh_time
+from ouipost.api.transactions import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, record
 from ouipost.phrases import Phrase
@@ -254,10 +255,14 @@ def _verdict(error: PlatformError) -> str:
     return Phrase("The sign-in could not be completed, start again")
 
 
-@transaction.atomic
 def _connect(
     connection: Connection, candidates: list[Candidate], *, actor: Actor, now: datetime
 ) -> list[SocialAccount]:
+    """Use the sign-in up and connect these, again over lost races: no network takes its code a second time."""
+    return in_transaction(lambda: _use_up(connection, candidates, actor=actor, now=now))
+
+
+def _use_up(connection: Connection, candidates: list[Candidate], *, actor: Actor, now: datetime) -> list[SocialAccount]:
     if not Connection.objects.open(now).filter(pk=connection.pk).update(used_at=now, sealed=""):
         raise OAuthStateInvalid
     return [
@@ -268,8 +273,12 @@ def _connect(
 
 @transaction.atomic
 def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor: Actor, now: datetime) -> SocialAccount:
-    """Connect an account, or take over new tokens for one that is there, which keeps its id and its posts."""
-    Workspace.objects.select_for_update().get(pk=workspace.pk)
+    """Connect an account, or take over new tokens for one that is there, which keeps its id and its posts.
+
+    Raises OAuthStateInvalid where the workspace has gone: the network was asked for a while.
+    """
+    if Workspace.objects.present().select_for_update().filter(pk=workspace.pk).first() is None:
+        raise OAuthStateInvalid
     existing = SocialAccount.objects.filter(workspace=workspace, platform=platform, remote_id=candidate.remote_id)
     account = existing.select_for_update().first() or SocialAccount(
         workspace=workspace, platform=platform, remote_id=candidate.remote_id, connected_at=now

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.db import OperationalError
 
 from accounts import connecting
 from accounts.connecting import OAuthExchangeFailed, OAuthStateInvalid, Pending, Started
@@ -528,6 +529,35 @@ def test_our_page_is_closed_for_a_workspace_that_is_gone(
 
     with pytest.raises(OAuthStateInvalid):
         find(state)
+
+
+def test_nothing_is_connected_to_a_workspace_that_goes_while_the_network_is_asked(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    def go() -> Any:
+        Workspace.objects.update(deleted_at=NOW)
+        return [make_candidate()]
+
+    network.granted = go
+
+    with pytest.raises(OAuthStateInvalid):
+        complete(workspace, start(workspace).state)
+    assert not SocialAccount.objects.exists()
+
+
+def test_a_sign_in_outlives_a_lost_race(
+    workspace: Workspace, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect_for_good, lost = connecting.connect, iter([OperationalError(1213, "Deadlock found")])
+
+    def lose_once(*given: Any, **named: Any) -> SocialAccount:
+        for error in lost:
+            raise error
+        return connect_for_good(*given, **named)
+
+    monkeypatch.setattr(connecting, "connect", lose_once)
+
+    assert [account.remote_id for account in complete(workspace, start(workspace).state)] == ["1001"]
 
 
 def test_sign_ins_that_are_over_are_forgotten(workspace: Workspace, network: FakeNetwork) -> None:
