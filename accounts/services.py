@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
 from accounts import connecting, hooks, registry, tokens
 from accounts.models import Connection, SocialAccount
-from accounts.platforms.base import Account, PlatformError, Unavailable
+from accounts.platforms.base import Account, PlatformError, Profile, Unavailable
+from ouipost.api.transactions import in_transaction
 from ouipost.crypto import CannotDecrypt
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, record
@@ -19,6 +21,8 @@ from workspaces.settings import merged
 
 logger = logging.getLogger(__name__)
 SHOWN = ["name", "username", "profile_image", "followers", "following", "last_sync", "last_error"]
+Read = Profile | dict[str, str]
+"""How a network shows an account, or why that could not be read."""
 REFRESHED = ("name", "username", "profile_image", "status", "expires_at", "access_expires_at", "last_error")
 
 
@@ -126,11 +130,26 @@ def refresh_account(account: SocialAccount, *, actor: Actor, now: datetime) -> S
     before = {name: getattr(account, name) for name in REFRESHED}
     is_held_up = _is_held_up(account)
     account.refresh_from_db()
-    shown = _read_profile(account, is_held_up=is_held_up, now=now) if _can_be_read(account) else []
-    with transaction.atomic():
-        account.save(update_fields=shown)
-        record("refreshed", account, actor=actor, platform=account.platform, **changes(before, account))
-    return account
+    read = _read_profile(account) if _can_be_read(account) else None
+    is_told = is_held_up and isinstance(read, Profile)  # what came between is no less true for that
+
+    def write() -> SocialAccount:
+        locked = get_object_or_404(SocialAccount.objects.select_for_update(), pk=account.pk)
+        if read is not None and locked.is_connected:
+            _take_over(locked, read, keep_error=is_told or locked.last_error != account.last_error, now=now)
+        record("refreshed", locked, actor=actor, platform=locked.platform, **changes(before, locked))
+        return locked
+
+    return in_transaction(write)
+
+
+def _take_over(locked: SocialAccount, read: Read, *, keep_error: bool, now: datetime) -> None:
+    """Write what was read into the account as it is by now: its name may have been set by hand meanwhile."""
+    if isinstance(read, Profile):
+        connecting.show(locked, read, now=now)
+    if not keep_error:
+        locked.last_error = None if isinstance(read, Profile) else read
+    locked.save(update_fields=SHOWN)
 
 
 def _is_held_up(account: SocialAccount) -> bool:
@@ -146,21 +165,16 @@ def _can_be_read(account: SocialAccount) -> bool:
     return account.is_connected and bool(account.access_token)
 
 
-def _read_profile(account: SocialAccount, *, is_held_up: bool, now: datetime) -> list[str]:
-    """Ask the network how it shows the account; returns the fields to save."""
+def _read_profile(account: SocialAccount) -> Read:
+    """Ask the network how it shows the account; returns the trouble as the account's health has it."""
     try:
         connector = registry.connector(account.platform, account.workspace)
-        profile = connector.profile(registry.session(account.platform, account.workspace), account.unseal())
+        return connector.profile(registry.session(account.platform, account.workspace), account.unseal())
     except (PlatformError, registry.PlatformNotConfigured) as error:
-        account.last_error = {"code": getattr(error, "error_code", "PLATFORM_NOT_CONFIGURED"), "message": error.message}
-        return ["last_error"]
+        return {"code": getattr(error, "error_code", "PLATFORM_NOT_CONFIGURED"), "message": error.message}
     except CannotDecrypt as trouble:
         logger.warning("The profile of %s was not read: %s", account.pk, trouble)
-        account.last_error = tokens.shown(tokens.obstacle(trouble))
-        return ["last_error"]
-    connecting.show(account, profile, now=now)
-    account.last_error = account.last_error if is_held_up else None
-    return SHOWN
+        return tokens.shown(tokens.obstacle(trouble))
 
 
 def purge(workspace: Workspace) -> bool:

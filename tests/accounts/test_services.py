@@ -9,7 +9,8 @@ from pytest_django import Settings
 
 from accounts import hooks, registry, services
 from accounts.models import Connection, SocialAccount
-from accounts.platforms.base import Profile, Rejected, Tokens, Unavailable, WhoActs
+from accounts.platforms.base import AuthExpired, Profile, Rejected, Tokens, Unavailable, WhoActs
+from accounts.tokens import expire
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.models import Event
@@ -287,6 +288,23 @@ def test_a_profile_that_can_be_read_does_not_hide_why_the_tokens_were_not_renewe
     assert [call[0] for call in network.calls] == ["refresh", "profile"]
     assert row.last_error == {"code": "PLATFORM_UNAVAILABLE", "message": "Wrong secret.", "who_acts": "operator"}
     assert row.last_sync == NOW
+
+
+def test_what_is_changed_while_the_profile_is_read_is_kept(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_account(workspace, last_error={"code": "OLD"})
+
+    def meanwhile() -> Profile:
+        update(account, name="Our page")
+        expire(SocialAccount.objects.get(), AuthExpired("It was revoked."))
+        return Profile(name="Theirs", followers=7)
+
+    network.shown = meanwhile
+
+    row = services.refresh_account(account, actor=ACTOR, now=NOW)
+
+    assert (row.name, row.followers, row.status) == ("Our page", 7, "expired")
+    assert row.last_error == {"code": "TOKEN_REVOKED", "message": "It was revoked."}
+    assert row == SocialAccount.objects.get()
 
 
 def test_without_a_refresh_token_the_profile_alone_is_renewed(workspace: Workspace, network: FakeNetwork) -> None:
