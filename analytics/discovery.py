@@ -1,10 +1,11 @@
 """Taking up what was published: it counts as a post, and its numbers are read from then on."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Exists, OuterRef
 
 from accounts.models import SocialAccount
@@ -12,6 +13,7 @@ from analytics.models import AccountSync, TargetNumbers
 from analytics.periods import day_of, hour_of
 from analytics.plan import READ_FOR, first_reading
 from analytics.totals import Gain, add_all
+from ouipost.databases import is_lock_error
 from posts.models import Post, Target, TargetStatus
 from workspaces.models import Workspace
 
@@ -38,29 +40,41 @@ def discover_all(*, now: datetime) -> int:
 
 def _take_up(*, published_after: datetime) -> int:
     """Take up some targets; none where another worker is at the same ones."""
+    new = _new(published_after=published_after)
+    if not new:
+        return 0
     try:
         with transaction.atomic():
-            targets = _lock_new(published_after=published_after)
+            targets = _lock(new)
             numbers = [_first_numbers(target) for target in targets]
             TargetNumbers.objects.bulk_create(numbers)
+            _read_soon(numbers)  # accounts before sums, as who reads them locks them
             _count_posts(numbers)
-            _read_soon(numbers)
             return len(targets)
     except IntegrityError as error:  # they were taken up between our look and our lock: the next turn sees it
         logger.warning("Targets were not taken up: %s", error)
-        return 0
+    except OperationalError as error:
+        if not is_lock_error(error):
+            raise
+    return 0
 
 
-def _lock_new(*, published_after: datetime) -> list[Target]:
-    """Lock what nobody has taken up; not its post and workspace, which are others' to lock."""
+def _new(*, published_after: datetime) -> list[str]:
+    """Return the ids of targets that nobody has taken up."""
     known = TargetNumbers.objects.filter(target=OuterRef("pk"))
     present = Post.objects.filter(pk=OuterRef("post"), workspace__deleted_at=None)
     published = Target.objects.filter(status=TargetStatus.PUBLISHED, published_at__gt=published_after)
     new = published.filter(~Exists(known), Exists(present)).order_by("published_at")
-    locked = new.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-    pks = list(locked.values_list("pk", flat=True)[:AT_ONCE])
+    return list(new.values_list("pk", flat=True)[:AT_ONCE])
+
+
+def _lock(pks: Sequence[str]) -> list[Target]:
+    """Lock those of these that are free, and no other row: a search that locks would lock all that it looks at."""
+    locked = Target.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+    free = list(locked.filter(pk__in=pks).values_list("pk", flat=True))
     columns = ("account_id", "platform", "published_at", "remote_id", "post__workspace__settings")
-    return list(Target.objects.filter(pk__in=pks).select_related("post__workspace").only(*columns).order_by("pk"))
+    still_new = Target.objects.filter(pk__in=free, numbers=None)
+    return list(still_new.select_related("post__workspace").only(*columns).order_by("pk"))
 
 
 def _first_numbers(target: Target) -> TargetNumbers:

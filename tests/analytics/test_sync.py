@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts import registry, tokens
@@ -21,7 +21,7 @@ from accounts.platforms.base import (
     Tokens,
     Unavailable,
 )
-from analytics import reading, sync
+from analytics import discovery, reading, sync
 from analytics.discovery import discover, discover_all
 from analytics.models import AccountDay, AccountSync, DayTotal, HourTotal, Snapshot, TargetNumbers
 from analytics.reading import read
@@ -43,7 +43,7 @@ from tests.analytics.paper import (
 )
 from tests.analytics.sums import what_is_wrong
 from tests.analytics.world import Time
-from tests.factories import make_account, make_workspace
+from tests.factories import make_account, make_post, make_workspace
 from tests.foundation.threads import at_once
 from workspaces.models import Workspace
 
@@ -556,6 +556,40 @@ def test_targets_that_several_find_at_once_are_counted_once(workspace: Workspace
     assert (sum(found), TargetNumbers.objects.count(), DayTotal.objects.get().posts) == (30, 30, 30)
     assert what_is_wrong() == []
     assert set(AccountSync.objects.values_list("due_at", flat=True)) == {now + 15 * MINUTE}
+
+
+@pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_whoever_takes_up_targets_locks_no_others(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, account = claims.database_now(), connect(workspace)
+    make_published(account, "1", at=now)
+    waiting = Target.objects.select_for_update(nowait=True).filter(
+        post=make_post(workspace, accounts=[account], status="scheduled")
+    )
+    met: list[Any] = []
+
+    def meanwhile(numbers: Any) -> None:
+        met.extend(at_once(transaction.atomic(lambda: len(waiting.all()))))
+
+    monkeypatch.setattr(discovery, "_count_posts", meanwhile)
+
+    assert (discover(now=now), met) == (1, [1])
+
+
+@pytest.mark.django_db
+def test_what_lost_a_race_is_taken_up_with_the_next_turn(
+    account: SocialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = claims.database_now()
+    make_published(account, "1", at=now)
+
+    def lose(numbers: Any) -> None:
+        raise OperationalError(1213, "Deadlock found")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(discovery, "_count_posts", lose)
+        assert discover(now=now) == 0
+    assert (discover(now=now), what_is_wrong()) == (1, [])
 
 
 @pytest.mark.django_db(transaction=True)
