@@ -104,9 +104,17 @@ class Answer:
     def json(self) -> Any:
         """Return the decoded body; raises Unknown where it is not JSON, since then it says nothing."""
         try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError) as error:
+            return parsed(self.body)
+        except ValueError as error:
             raise Unknown(Phrase("The network's answer is not JSON."), status=self.status) from error
+
+
+def parsed(text: str | bytes) -> Any:
+    """Return what JSON from a network says; raises ValueError where it is none, or nested too deep to read."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("This is nested too deep.") from error
 
 
 class Session(Protocol):

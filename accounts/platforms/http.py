@@ -1,6 +1,5 @@
 """What every connector needs to read an answer: fields that may be missing, words that can be shown, times to wait."""
 
-import json
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from accounts.platforms.base import Answer, Connector, PlatformError, Session, Unavailable, Unknown
+from accounts.platforms.base import Answer, Connector, PlatformError, Session, Unavailable, Unknown, parsed
 from ouipost.phrases import Phrase
 
 LONGEST_WAIT = 86_400.0
@@ -72,8 +71,8 @@ def bearer(token: str) -> dict[str, str]:
 def decoded(answer: Answer) -> Any:
     """Return the decoded body of an answer that may be anything, None where it is not JSON."""
     try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError):
+        return parsed(answer.body)
+    except ValueError:
         return None
 
 

@@ -549,6 +549,7 @@ class TestFacebook(LookCase, OAuth2Case):
             ('{"1": [{"estimated_time_to_regain_access": 999999}]}', 86_400),
             ('{"1": [{"estimated_time_to_regain_access": 0}]}', None),
             ('{"1": [{"estimated_time_to_regain_access": "soon"}], "2": 7}', None),
+            ("[" * 20_000, None),
             ("[1]", None),
             ("not json", None),
         ],

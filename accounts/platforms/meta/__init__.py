@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import json
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -16,6 +15,7 @@ from accounts.platforms.base import (
     Rejected,
     Unavailable,
     WhoActs,
+    parsed,
 )
 from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said, sane_wait
 from ouipost.phrases import Phrase
@@ -104,7 +104,7 @@ def _minutes_to_regain_access(answer: Answer) -> float | None:
 def _estimates(usage: str) -> Iterator[float]:
     """The header is one object of figures, or lists of them by business."""
     try:
-        found = json.loads(usage)
+        found = parsed(usage)
     except ValueError:
         return
     lists = found.values() if isinstance(found, dict) else ()
