@@ -27,8 +27,11 @@ def read_period(parameters: Mapping[str, str], *, zone: str, now: datetime) -> P
     first, last = (_read_day(parameters, name, zone=zone, problems=problems) for name in ("from", "to"))
     if parameters.get("platform", registry.IDS[0]) not in registry.IDS:
         problems["platform"] = [Phrase("Must be one of {choices}.", choices=", ".join(registry.IDS))]
-    problems |= problems_in(lambda: read_granularity(parameters))
-    granularity = None if "granularity" in problems else read_granularity(parameters)
+    granularity = None
+    try:
+        granularity = read_granularity(parameters)
+    except InvalidInput as error:
+        problems |= error.details["fields"]
     last = last or max(day_of(now, zone=zone), first or date.min)
     first = first or last - (USUAL_DAYS - 1) * A_DAY
     period = Period(first=first, last=last, zone=zone, granularity=granularity or Granularity.DAY)
