@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
-from zoneinfo import available_timezones
 
 from django.http import QueryDict
 from django.utils.translation import gettext as _
@@ -13,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts import platforms
 from accounts.models import SocialAccount
+from ouipost.api.moments import zone_names
 from ouipost.translating import translated
 from posts.models import Schedule
 from posts.schedule_inputs import MAX_SLOTS, WeeklyScheduleInput
@@ -24,7 +24,6 @@ TEXTS = ("name", "description", "timezone")
 ROW = re.compile(r"slot-(\d{1,4})-day")
 ROW_FIELDS = {"day": gettext_lazy("Day"), "time": gettext_lazy("Time"), "platforms": gettext_lazy("Networks")}
 MOST_OFFERED = 200
-ZONES = sorted(available_timezones())
 DAY_NAMES = dict(
     zip(
         DAYS,
@@ -147,7 +146,7 @@ def choices(workspace: Workspace | None) -> dict[str, Any]:
     rows = SocialAccount.objects.connected().filter(workspace=workspace).order_by("platform", "name", "pk")
     return {
         "days": list(DAY_NAMES.items()),
-        "zones": ZONES,
+        "zones": sorted(zone_names()),
         "networks": [(platform.id, platform.name) for platform in platforms.ALL],
         "accounts": list(rows[:MOST_OFFERED]) if workspace else [],
         "most": MAX_SLOTS,

@@ -1,7 +1,6 @@
 """Workspaces in the console: their settings as fields, who works in them, and what goes when one is deleted."""
 
 from typing import Any, ClassVar
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import admin
@@ -27,6 +26,7 @@ from adminapi.console import removals
 from adminapi.console.columns import column
 from adminapi.console.pages import member_of_staff
 from adminapi.console.served import ServedAdmin, ServedForm, one_of
+from ouipost.api.moments import zone_names
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
 from posts import counts, pausing
@@ -101,7 +101,7 @@ class WorkspaceForm(ServedForm):
         super().__init__(*args, **options)
         kept, is_new = self.instance.settings, self.instance._state.adding
         zones: Any = self.fields["timezone"]
-        zones.choices = [("", "UTC"), *((name, name) for name in sorted(available_timezones()))]
+        zones.choices = [("", "UTC"), *((name, name) for name in sorted(zone_names()))]
         self.initial.update({name: kept.get(name) for name in SETTINGS})
         self.initial["default_hashtags"] = " ".join(kept.get("default_hashtags") or [])
         members: Any = self.fields["members"]

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, ClassVar, cast
-from zoneinfo import available_timezones
 
 from django.http import QueryDict
 from django.utils.translation import gettext_noop as _
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from ouipost.api.moments import NotAMoment, parse_moment
+from ouipost.api.moments import NotAMoment, parse_moment, zone_names
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 FORM_INTEGER = re.compile(r"-?[0-9]{1,16}")
@@ -125,7 +124,7 @@ class ZoneName(Text):
 
     def to_internal_value(self, data: Any) -> str:
         name = super().to_internal_value(data)
-        if name not in available_timezones():
+        if name not in zone_names():
             self.fail("zone")
         return name
 

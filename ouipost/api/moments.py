@@ -1,7 +1,9 @@
-"""Moments and days as the API writes them: ISO 8601, years 2000 to 2100. Pure functions."""
+"""Moments, days and zones as the API writes them: ISO 8601, years 2000 to 2100. Pure functions."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import cache
+from zoneinfo import available_timezones
 
 from ouipost.phrases import Phrase
 
@@ -11,10 +13,18 @@ SHAPE = re.compile(
 )
 YEARS = range(2000, 2101)
 INSTANT = timedelta(microseconds=1)
+NOWHERE = {"Factory", "localtime"}
+"""Names beside the zones' own: of no place, and of whatever this machine is set to."""
 
 
 class NotAMoment(ValueError):
     """The text is no moment that the API takes; the message says why."""
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """Return the names of the time zones that this machine knows."""
+    return frozenset(available_timezones() - NOWHERE)
 
 
 def parse_moment(text: str) -> datetime:

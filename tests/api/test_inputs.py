@@ -122,6 +122,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         ("settings", [], "Must be an object."),
         ("settings", "{}", "Must be an object."),
         ("zone", "Mars/Base", "Must be an IANA time zone such as Europe/Paris."),
+        ("zone", "localtime", "Must be an IANA time zone such as Europe/Paris."),
         ("at", 5, "Must be an ISO 8601 moment such as 2026-01-31T09:30:00Z."),
         ("at", "2026-01-31", "Must be an ISO 8601 moment such as 2026-01-31T09:30:00Z."),
         ("at", "2026-01-31T09:30:00", "Must end in Z or an offset such as +02:00."),
