@@ -24,6 +24,9 @@ from workspaces.permissions import KEY_PERMISSIONS
 from workspaces.reach import is_too_wide, keys_of
 from workspaces.usage import Use, used_since
 
+FOR_ALL: dict[str, Any] = {"mode": KeyMode.LIVE, "workspaces": []}
+"""What a new key is where nothing is said."""
+
 
 class UsageSerializer(serializers.Serializer[Use]):
     """How often a key was used, by days in UTC."""
@@ -85,9 +88,11 @@ class KeyInput(StrictInput):
     expires_at = Instant(required=False, allow_null=True)
 
     def besides(self, values: dict[str, Any]) -> dict[str, Any]:
-        key = self.context["instance"]
-        mode, present = (key.mode, key.workspace_ids) if key else (values.get("mode", KeyMode.LIVE), ())
-        return problems_in(lambda: checked(values, mode=mode, user=self.context["request"].user, present=present))
+        key, user = self.context["instance"], self.context["request"].user
+        if key:
+            return problems_in(lambda: checked(values, mode=key.mode, user=user, present=key.workspace_ids))
+        values = FOR_ALL | values
+        return problems_in(lambda: checked(values, mode=values["mode"], user=user))
 
 
 class NewKeyInput(KeyInput):
@@ -121,7 +126,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
     @extend_schema(request=NewKeyInput, responses={201: NewKeySerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Make a key; its secret is in this answer, and in no other."""
-        values = {"mode": KeyMode.LIVE, "workspaces": []} | self.read(NewKeyInput)
+        values = FOR_ALL | self.read(NewKeyInput)
 
         def work() -> Response:
             stored = checked(values, mode=values["mode"], user=self.user)

@@ -184,7 +184,9 @@ class WebhookInput(StrictInput):
 
     def besides(self, values: dict[str, Any]) -> dict[str, Any]:
         webhook, user = self.context["instance"], self.context["request"].user
-        return problems_in(lambda: _checked(values, user=user, present=webhook.workspace_ids if webhook else ()))
+        if webhook:
+            return problems_in(lambda: _checked(values, user=user, present=webhook.workspace_ids))
+        return problems_in(lambda: _checked({"workspaces": []} | values, user=user))
 
 
 class SecretInput(StrictInput):

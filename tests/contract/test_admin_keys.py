@@ -430,10 +430,12 @@ def test_who_is_no_administrator_makes_no_key_for_more_than_their_own_workspaces
     wider: list[dict[str, Any]] = [{}, {"workspaces": []}, {"workspaces": [workspace.pk, make_workspace().pk]}]
 
     refused = [set(fields_of(member.post("/admin/keys", {"name": "Wide"} | body))) for body in wider]
+    beside = set(fields_of(member.post("/admin/keys", {"name": "Wide", "is_active": 1})))
     widened = [set(fields_of(member.put(f"/admin/keys/{made['id']}", body))) for body in wider[1:]]
     renamed = member.put(f"/admin/keys/{made['id']}", {"name": "Mine"}).json()["data"]["key"]
 
     assert refused == [{"workspaces"}, {"workspaces"}, {"workspaces.1"}]
+    assert beside == {"workspaces", "is_active"}
     assert widened == [{"workspaces"}, {"workspaces.1"}]
     assert (renamed["name"], renamed["workspaces"]) == ("Mine", [workspace.pk])
     assert ApiKey.objects.count() == 1

@@ -82,10 +82,12 @@ def test_they_make_no_webhook_that_hears_of_more_than_their_own_workspaces(
     wider: list[dict[str, Any]] = [{}, {"workspaces": []}, {"workspaces": [workspace.pk, make_workspace().pk]}]
 
     refused = [set(fields_of(member.post("/admin/webhooks", NEW | body))) for body in wider]
+    beside = set(fields_of(member.post("/admin/webhooks", NEW | {"is_active": 1})))
     widened = [set(fields_of(member.put(f"/admin/webhooks/{made['id']}", body))) for body in wider[1:]]
     changed = member.put(f"/admin/webhooks/{made['id']}", {"events": ["post.failed"]}).json()["data"]["webhook"]
 
     assert refused == [{"workspaces"}, {"workspaces"}, {"workspaces.1"}]
+    assert beside == {"workspaces", "is_active"}
     assert widened == [{"workspaces"}, {"workspaces.1"}]
     assert (changed["events"], changed["workspaces"]) == (["post.failed"], [workspace.pk])
     assert Webhook.objects.count() == 1
