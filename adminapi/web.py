@@ -1,10 +1,11 @@
 """What runs beside the workers: the web server's command line, and what must be done before anything starts."""
 
+import socket
 import sys
 import time
 
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import Error, connections
 from django.db.migrations.executor import MigrationExecutor
 
@@ -37,6 +38,16 @@ def web_command(host: str) -> list[str]:
         *(["--log-config", str(settings.BASE_DIR / "ouipost" / "granian.json")] if as_json else []),
         "ouipost.wsgi:application",
     ]
+
+
+def require_port(host: str) -> None:
+    """Refuse a port that somebody listens on: the web server would share it, and each get some of the requests."""
+    try:
+        family = socket.getaddrinfo(host, settings.PORT, type=socket.SOCK_STREAM)[0][0]
+        socket.create_server((host, settings.PORT), family=family).close()
+    except OSError as error:
+        said = f"Port {settings.PORT} of {host} cannot be had: {error.strerror}."
+        raise CommandError(f"{said} End who has it, or give another PORT or --host.") from error
 
 
 def wait_for_databases(seconds: float) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import requests
 
 from tests.databases import fresh_database
 from tests.product import Product, wait_for
-from tests.services import free_port
+from tests.services import HERE, free_port
 
 pytestmark = [pytest.mark.crash, pytest.mark.any_database]
 
@@ -62,6 +64,53 @@ def test_serve_restarts_what_dies_and_stops_on_term(tmp_path: Path) -> None:
             assert not any(Path(f"/proc/{pid}").exists() for pid in after.values())
         finally:
             product.stop()
+
+
+@pytest.mark.parametrize("ended_by", [signal.SIGHUP, signal.SIGKILL])
+def test_nobody_is_left_behind_when_its_terminal_is_closed_or_it_is_killed(tmp_path: Path, ended_by: int) -> None:
+    with fresh_database(tmp_path) as url:
+        product = Product(home=tmp_path, database_url=url)
+        serve = product.serve()
+        try:
+            wait_for(lambda: answers(product), seconds=30, what="the product to answer")
+            started = children(serve.pid)
+            serve.send_signal(ended_by)
+
+            wait_for(
+                lambda: not any(Path(f"/proc/{pid}").exists() for pid in started.values()),
+                seconds=30,
+                what="web and worker to end as well",
+            )
+            assert set(started) == {"web", "worker"}
+        finally:
+            product.stop()
+
+
+def test_one_that_was_started_by_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    with fresh_database(tmp_path) as url:
+        product = Product(home=tmp_path, database_url=url, host=replace(HERE, inside=("nohup",)))
+        serve = product.serve()
+        try:
+            wait_for(lambda: answers(product), seconds=30, what="the product to answer")
+            serve.send_signal(signal.SIGHUP)
+            serve.send_signal(signal.SIGCONT)  # comes after the other
+
+            assert answers(product)
+            assert serve.poll() is None
+        finally:
+            product.stop()
+
+
+@pytest.mark.parametrize("command", ["serve", "web"])
+def test_nobody_shares_the_port_of_another(tmp_path: Path, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as other:
+        product = Product(home=tmp_path, database_url=f"sqlite:///{tmp_path}/none.sqlite3", port=other.getsockname()[1])
+
+        status = product.start("manage.py", command).wait(timeout=30)
+
+    said = f"Port {product.port} of 127.0.0.1 cannot be had: Address already in use"
+    assert (status, said in product.log()) == (1, True)
+    assert not (tmp_path / "none.sqlite3").exists()
 
 
 def test_what_fails_at_its_start_ends_it_and_is_said(tmp_path: Path) -> None:

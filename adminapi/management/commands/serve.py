@@ -1,5 +1,6 @@
 """`manage.py serve`: web and worker on one machine, each restarted when it dies."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -17,11 +18,18 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from adminapi import demo, keyring
 from adminapi.client import ClientError
 from adminapi.commands import OperatorCommand, on_the_database
-from adminapi.web import migrate, web_command
+from adminapi.web import migrate, require_port, web_command
 from ouipost import logs
 
 RESTART_SECONDS = 1.0
 STOP_SECONDS = 60
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent() -> None:
+    """Let the kernel ask this process to stop when `serve` is killed, which can't ask; Linux alone does that."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass(kw_only=True)
@@ -42,7 +50,9 @@ class Child:
         died = self.process is not None
         self.kill()
         self.started = time.monotonic()
-        self.process = subprocess.Popen(self.command, start_new_session=True)  # noqa: S603 (our own command line)
+        self.process = subprocess.Popen(  # noqa: S603 (our own command line)
+            self.command, start_new_session=True, preexec_fn=end_with_parent
+        )
         return died
 
     def ask_to_stop(self) -> None:
@@ -79,16 +89,16 @@ def check_and_migrate() -> None:
 
 class Command(OperatorCommand):
     help = (
-        "Migrate the databases, then run the web server and the worker on this machine until TERM or INT, and start "
-        "each again when it dies."
+        "Migrate the databases, then run the web server and the worker on this machine until TERM, INT or HUP, and "
+        "start each again when it dies."
     )
     details = """
 Examples:
   manage.py serve --demo            with something to look at
   PORT=9000 manage.py serve --host 0.0.0.0
 
-Exits with 0 after TERM or INT, and with 1 at its start where a check or a migration fails, or TOKEN_KEYS does not open
-what is stored."""
+Exits with 0 after TERM, INT or HUP (a terminal that is closed), and with 1 at its start where a check or a migration
+fails, TOKEN_KEYS does not open what is stored, or another process listens on the port."""
 
     requires_system_checks = ()
     """The process that migrates makes them."""
@@ -104,6 +114,7 @@ what is stored."""
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.LOG_FORMAT == logs.JSON:
             logs.say_in_lines(self)
+        require_port(options["host"])
         other = get_context("fork").Process(target=check_and_migrate)
         other.start()
         other.join()
@@ -111,8 +122,9 @@ what is stored."""
             sys.exit(other.exitcode)
         keyring.require()
         self.stopping = False
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, self._stop)
+        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(name) != signal.SIG_IGN:  # as nohup has it
+                signal.signal(name, self._stop)
         children = [
             Child(name="web", command=web_command(options["host"])),
             Child(name="worker", command=[sys.executable, "manage.py", "work"]),

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from adminapi.commands import OperatorCommand
-from adminapi.web import web_command
+from adminapi.web import require_port, web_command
 
 
 class Command(OperatorCommand):
@@ -16,7 +16,8 @@ Examples:
   manage.py web                            behind a proxy on this machine
   PORT=9000 manage.py web --host 0.0.0.0   in a container
 
-Exits with 0 after TERM or INT, and with 1 at its start where TOKEN_KEYS does not open what is stored."""
+Exits with 0 after TERM or INT, and with 1 at its start where TOKEN_KEYS does not open what is stored, or another
+process listens on the port."""
     requires_system_checks = ()  # the server's own processes load the product, this one is replaced
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -25,5 +26,6 @@ Exits with 0 after TERM or INT, and with 1 at its start where TOKEN_KEYS does no
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        require_port(options["host"])
         command = web_command(options["host"])
         os.execv(command[0], command)  # noqa: S606 (our own command line)
