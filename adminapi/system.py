@@ -31,7 +31,7 @@ FEATURES = {
 
 
 def describe() -> dict[str, Any]:
-    """Return what `/admin/system` shows: one query, for the version of the database."""
+    """Return what `/admin/system` shows; asks the database for its version, once per connection."""
     used, limit = memory()
     return {
         "version": __version__,
@@ -49,14 +49,7 @@ def describe() -> dict[str, Any]:
 
 def database_version() -> str:
     """Return the database's name and version, such as `MariaDB 11.8.6`."""
-    statement = "SELECT VERSION()" if connection.vendor == "mysql" else "SELECT sqlite_version()"
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        version = str(cursor.fetchone()[0])
-    if connection.vendor != "mysql":
-        return f"SQLite {version}"
-    name = "MariaDB" if "mariadb" in version.lower() else "MySQL"
-    return f"{name} {version.partition('-')[0]}"
+    return f"{connection.display_name} {'.'.join(map(str, connection.get_database_version()))}"
 
 
 def memory() -> tuple[int, int]:

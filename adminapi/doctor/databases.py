@@ -1,7 +1,6 @@
 """The database: which one it is, and whether it holds what publishing relies on."""
 
 import os
-import sqlite3
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,18 +31,11 @@ REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "glusterfs
 
 def server() -> Finding:
     """Which server it is, and whether it is new enough."""
-    name = _name()
-    version = sqlite3.sqlite_version_info if name == "SQLite" else connection.get_database_version()
+    name, version = connection.display_name, connection.get_database_version()
     shown, least = ".".join(map(str, version)), ".".join(map(str, OLDEST[name]))
     if version < OLDEST[name]:
         return wrong(f"The database is {name} {shown}.", f"Use {name} {least} or newer.")
     return well(f"It is {name} {shown}.")
-
-
-def _name() -> str:
-    if connection.vendor == "sqlite":
-        return "SQLite"
-    return "MariaDB" if getattr(connection, "mysql_is_mariadb", False) else "MySQL"
 
 
 def transactions() -> Finding:
@@ -98,7 +90,7 @@ def collation() -> Finding:
         cursor.execute(FOREIGN)
         columns = [f"{table}.{column}" for table, column in cursor.fetchall()]
     how = "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
-    how = how if _name() == "MariaDB" else "CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin"
+    how = how if connection.display_name == "MariaDB" else "CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin"
     if columns:
         more = f" and {len(columns) - 1} more" if columns[1:] else ""
         return wrong(
