@@ -54,7 +54,9 @@ def _set() -> None:
     """Set a canary for the first key, where it has none."""
     first = crypto.key_ids()[0]
     if not Canary.objects.filter(pk=first).exists():
-        Canary.objects.get_or_create(pk=first, defaults={"sealed": Canary.sing(first)})
+        canary = Canary(pk=first)
+        canary.seal()
+        Canary.objects.get_or_create(pk=first, defaults={"sealed": canary.sealed})
 
 
 def _try(canary: Canary) -> None:
@@ -64,7 +66,7 @@ def _try(canary: Canary) -> None:
             f"TOKEN_KEYS has no key {canary.pk}, and secrets in this database may be encrypted with it. Put it back "
             "behind the first key; `manage.py rotate_encryption` moves them to the first."
         )
-    if not canary.is_alive:
+    if not canary.opens:
         raise WrongKeyRing(
             f"The key {canary.pk} in TOKEN_KEYS is another one than that of this name which the secrets in this "
             "database are encrypted with: give it the value that it had."

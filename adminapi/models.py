@@ -8,14 +8,14 @@ from django.db import models
 
 from adminapi.arrivals import Arrival
 from adminapi.jobs.models import Job, JobRow
-from ouipost import crypto
+from ouipost import crypto, sealed
 from ouipost.claims import database_now
 from ouipost.ids import MAX_LENGTH, new_id, public_id
 from workspaces.models import User
 
 __all__ = ["Arrival", "Canary", "Heartbeat", "Job", "JobRow", "LoginAttempt", "LoginTurn", "Session"]
 
-SONG = "canary"
+CANARY_TEXT = "canary"
 
 
 class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
@@ -134,7 +134,10 @@ class LoginAttempt(models.Model):
 
 
 class Canary(models.Model):
-    """Something that one key of TOKEN_KEYS has encrypted, for whoever starts to try: `adminapi.keyring` keeps them."""
+    """A known text, encrypted with one key of TOKEN_KEYS: only that key decrypts it. `adminapi.keyring` checks them.
+
+    The column is no SealedField: moving secrets to another key must leave it alone.
+    """
 
     key_id = models.CharField(primary_key=True, max_length=100)
     sealed = models.TextField(editable=False)
@@ -147,15 +150,14 @@ class Canary(models.Model):
     def __str__(self) -> str:
         return self.key_id
 
-    @staticmethod
-    def sing(key_id: str) -> str:
-        """Return what the first key of the ring, which has this id, makes of the song."""
-        return crypto.encrypt(SONG, place=f"adminapi_canary.sealed:{key_id}:")
+    def seal(self) -> None:
+        """Encrypt the text with the first key of the ring, whose id must be this row's."""
+        sealed.seal(self, "sealed", CANARY_TEXT)
 
     @property
-    def is_alive(self) -> bool:
-        """Whether the key of this name is the one that it was."""
+    def opens(self) -> bool:
+        """Whether the ring's key with this id is still the key that encrypted the text."""
         try:
-            return crypto.decrypt(self.sealed, place=f"adminapi_canary.sealed:{self.pk}:") == SONG
+            return sealed.opened(self, "sealed") == CANARY_TEXT
         except crypto.CannotDecrypt:
             return False
