@@ -33,7 +33,7 @@ class OperatorCommand(BaseCommand):
 
     details = ""
     is_quiet = False
-    """Whether only the object of `--json` is printed."""
+    """Whether `--json` was given: then nothing but that object is printed."""
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
         epilog = f"{self.details}\n{ON_THE_DATABASE}"
@@ -41,18 +41,20 @@ class OperatorCommand(BaseCommand):
         return super().create_parser(prog_name, subcommand, **given)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
+        self.is_quiet = options.get("json", False)
         with on_the_database():
             return super().execute(*args, **options)
 
     def say(self, line: str) -> None:
-        """Print a line at once, unless only an object is wanted."""
+        """Print a line at once; nothing with `--json`."""
         if not self.is_quiet:
             self.stdout.write(line)
             self.stdout.flush()
 
     def show(self, found: dict[str, Any]) -> None:
-        """Print the one object of `--json`."""
-        self.stdout.write(json.dumps(found))
+        """Print the one object of `--json`; nothing without it."""
+        if self.is_quiet:
+            self.stdout.write(json.dumps(found))
 
 
 @contextmanager

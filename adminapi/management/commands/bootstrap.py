@@ -35,7 +35,6 @@ Exits with 1 if the e-mail address or the password will not do."""
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.is_quiet = options["json"]
         try:
             with transaction.atomic():
                 made = self._bootstrap(options)
@@ -46,8 +45,7 @@ Exits with 1 if the e-mail address or the password will not do."""
             self._say_nothing_was_done(made)
             return
         shown = _shown(made)
-        if self.is_quiet:
-            self.show(shown)
+        self.show(shown)
         for name in filter(shown.get, shown):
             self.say(f"{name}: {shown[name]}")
         if not made.secret:
@@ -64,8 +62,7 @@ Exits with 1 if the e-mail address or the password will not do."""
         )
 
     def _say_nothing_was_done(self, made: Bootstrapped) -> None:
-        if self.is_quiet:
-            self.show({"admin": made.admin.email, "workspace": made.workspace.name, "creates_key": bool(made.secret)})
+        self.show({"admin": made.admin.email, "workspace": made.workspace.name, "creates_key": bool(made.secret)})
         key = "a key would be created" if made.secret else "the key is there"
         self.say(f"{made.admin.email} would administrate {made.workspace.name}; {key}. Nothing was done.")
 

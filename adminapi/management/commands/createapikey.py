@@ -35,14 +35,12 @@ Exits with 1 if a workspace does not exist."""
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.is_quiet = options["json"]
         present = set(Workspace.objects.present().filter(pk__in=options["workspace"]).values_list("pk", flat=True))
         unknown = [pk for pk in options["workspace"] if pk not in present]
         if unknown:
             raise CommandError(f"There is no workspace {', '.join(unknown)}.")
         if options["dry_run"]:
-            if self.is_quiet:
-                self.show({"id": None, "api_key": None})
+            self.show({"id": None, "api_key": None})
             where = ", ".join(options["workspace"]) or "every workspace"
             self.say(f"Would create the {options['mode']} key {options['name']} for {where}; nothing was done.")
             return
@@ -54,6 +52,5 @@ Exits with 1 if a workspace does not exist."""
             workspace_ids=options["workspace"],
             actor=Actor.of_command("createapikey"),
         )
-        if self.is_quiet:
-            self.show({"id": key.pk, "api_key": secret})
+        self.show({"id": key.pk, "api_key": secret})
         self.say(f"{key.pk}: {secret}\nStore it now: it cannot be shown again.")

@@ -30,10 +30,8 @@ Exits with 1 if the product does not answer, or refuses something."""
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.is_quiet = options["json"]
         if options["dry_run"]:
-            if self.is_quiet:
-                self.show({"is_there": demo.load() is not None})
+            self.show({"is_there": demo.load() is not None})
             self.say("Would make a sandbox workspace, a test key, an account at each network and three posts.")
             return
         if not demo.is_ready():

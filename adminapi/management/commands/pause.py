@@ -51,7 +51,6 @@ Exits with 1 if there is no such network, workspace or account."""
         add_scope(parser, reason=True)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.is_quiet = options["json"]
         scope, subject = options["scope"], options["id"]
         if not options["reason"].strip() or len(options["reason"]) > pausing.REASON_LENGTH:
             raise CommandError(f"--reason must have 1 to {pausing.REASON_LENGTH} characters.")
@@ -64,6 +63,5 @@ Exits with 1 if there is no such network, workspace or account."""
         except InvalidInput as error:
             raise CommandError(problems_of(error)) from error
         told = f"{waiting} of what is scheduled or due {'waits' if waiting == 1 else 'wait'} for its end."
-        if self.is_quiet:
-            self.show({"pause": shown(begun), "waiting": waiting})
+        self.show({"pause": shown(begun), "waiting": waiting})
         self.say(f"{pauses.told(begun)} {told}" if begun else f"Would pause {what}: {told} Nothing was done.")

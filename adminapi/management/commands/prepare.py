@@ -45,7 +45,6 @@ Exits with 1 if a database cannot be migrated or the storage of files does not a
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_between("--wait", options["wait"], least=0, most=A_DAY)
-        self.is_quiet = options["json"]
         if options["wait"] and not web.databases_answer():
             self.say(f"A database does not answer yet: waiting for it, up to {options['wait']} s.")
             web.wait_for_databases(options["wait"])
@@ -59,8 +58,7 @@ Exits with 1 if a database cannot be migrated or the storage of files does not a
             found["bucket_made"] = self._prepare()
             if options["recount"]:
                 found["set_right"] = self._recount()
-        if self.is_quiet:
-            self.show(found)
+        self.show(found)
 
     def _prepare(self) -> bool:
         try:

@@ -28,7 +28,6 @@ Always exits with 0."""
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.is_quiet = options["json"]
         counts: dict[str, int] = {}
         for each in old(database_now()):
             counts[each.name] = each.rows.count()
@@ -38,8 +37,7 @@ Always exits with 0."""
                 counts[each.name] = self._remove(each, counts[each.name])
         if not any(counts.values()):
             self.say("There is nothing to remove.")
-        if self.is_quiet:
-            self.show({"would_remove" if options["dry_run"] else "removed": counts})
+        self.show({"would_remove" if options["dry_run"] else "removed": counts})
 
     def _remove(self, each: Old, total: int) -> int:
         """Remove step by step; a run that is stopped leaves whole steps, and the next one goes on."""

@@ -69,7 +69,7 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
     def handle(self, *args: Any, **options: Any) -> None:
         require_between("--limit", options["limit"], least=1, most=1000)
         require_between("--wait", options["wait"], least=0, most=3600)
-        self.is_quiet, self.since = options["json"], _since(options)
+        self.since = _since(options)
         rows = _rows(options["post"], options["workspace"], self.since)
         targets, self.more = list(rows[: options["limit"]]), rows[options["limit"] : COUNTED].count()
         askable = self._say_how(targets, "would be" if options["dry_run"] else "is")

@@ -65,7 +65,6 @@ It may be ended at any time: a running worker goes on. Exits with 1 if something
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.is_quiet = options["json"]
         now = timezone.now()
         try:
             wish = _wish(options, now=now)

@@ -37,7 +37,6 @@ Exits with 0 also where nothing is paused, and with 1 if it refuses, or --scope 
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.is_quiet = options["json"]
         scope, subject, what = options["scope"], options["id"], f"{options['scope']} {options['id']}".rstrip()
         try:
             pausing.require_subject(scope, subject, must_exist=False)

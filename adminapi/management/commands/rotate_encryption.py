@@ -36,7 +36,6 @@ Exits with 1 if something could not be opened, or is still encrypted with anothe
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.is_quiet = options["json"]
         try:
             keyring.check()
         except (WrongKeyRing, ImproperlyConfigured) as error:
@@ -44,10 +43,8 @@ Exits with 1 if something could not be opened, or is still encrypted with anothe
         steps = keyring.behind() if options["dry_run"] else self._rotate()
         moved, unreadable = sum(step.moved for step in steps), [pk for step in steps for pk in step.unreadable]
         done = not options["dry_run"] and keyring.retire(moved=moved, actor=Actor.of_command("rotate_encryption"))
-        if self.is_quiet:
-            self.show(_shown(steps, done=done))
-        else:
-            self._say(steps, unreadable, done=done, dry_run=options["dry_run"])
+        self.show(_shown(steps, done=done))
+        self._say(steps, unreadable, done=done, dry_run=options["dry_run"])
         if not (done or options["dry_run"]):
             sys.exit(1)
 

@@ -39,13 +39,10 @@ Exits with 1 if there is no such key, or it was revoked."""
                 key, secret = rotate_key(key, actor=SYSTEM, now=now)
             except (KeyRevoked, Http404) as error:
                 raise CommandError(KeyRevoked.message) from error
-        if options["json"]:
-            shown = {"id": key.pk, "new_api_key": secret or None, "old_key_expires_at": f"{ends_at:%Y-%m-%dT%H:%M:%SZ}"}
-            self.show(shown)
-        elif secret:
-            self.stdout.write(f"{key.pk}: {secret}\nStore it now: it cannot be shown again.")
-            self.stdout.write(f"The old one holds until {ends_at:%Y-%m-%d %H:%M} UTC.")
+        shown = {"id": key.pk, "new_api_key": secret or None, "old_key_expires_at": f"{ends_at:%Y-%m-%dT%H:%M:%SZ}"}
+        self.show(shown)
+        if secret:
+            self.say(f"{key.pk}: {secret}\nStore it now: it cannot be shown again.")
+            self.say(f"The old one holds until {ends_at:%Y-%m-%d %H:%M} UTC.")
         else:
-            self.stdout.write(
-                f"{key} would get another secret; the old one would hold until {ends_at:%Y-%m-%d %H:%M} UTC."
-            )
+            self.say(f"{key} would get another secret; the old one would hold until {ends_at:%Y-%m-%d %H:%M} UTC.")

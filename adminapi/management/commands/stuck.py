@@ -45,20 +45,18 @@ It only reads. Exits with 1 if something is stuck, else with 0."""
         now = database_now()
         cutoff = now - timedelta(seconds=options["older_than"])
         stuck = Search(now=now, cutoff=cutoff, workspace_id=options["workspace"]).run()
-        if options["json"]:
-            self.show({"stuck": [_row(each) for each in stuck.findings], "more": stuck.more})
-        else:
-            self._tell(stuck)
+        self.show({"stuck": [_row(each) for each in stuck.findings], "more": stuck.more})
+        self._say(stuck)
         if stuck.findings:
             sys.exit(1)
 
-    def _tell(self, stuck: Stuck) -> None:
+    def _say(self, stuck: Stuck) -> None:
         for finding in stuck.findings:
-            self.stdout.write(f"{_text(finding)}\n")
+            self.say(_text(finding))
         kinds = Counter(finding.kind for finding in stuck.findings)
         counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
         more = f", and {stuck.more} more that are not shown" if stuck.more else ""
-        self.stdout.write(f"Stuck: {counted}{more}." if counted else "Nothing is stuck.")
+        self.say(f"Stuck: {counted}{more}." if counted else "Nothing is stuck.")
 
 
 def _row(finding: Finding) -> dict[str, Any]:

@@ -43,7 +43,6 @@ It may run beside workers, and be ended at any time. Exits with 1 if an account 
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.is_quiet = options["json"]
         require_workspace(options["workspace"])
         require_between("--seconds", options["seconds"], least=1, most=MOST_SECONDS)
         if options["dry_run"]:
@@ -60,8 +59,7 @@ It may run beside workers, and be ended at any time. Exits with 1 if an account 
         self.say(progress.summary)
         if left := due_accounts(database_now(), workspace_id=options["workspace"]).count():
             self.say(f"{_counted(left, 'account')} left to a running worker, or to the next run.")
-        if self.is_quiet:
-            self.show(progress.shown | {"left": left})
+        self.show(progress.shown | {"left": left})
         if progress.failed:
             sys.exit(1)
 
@@ -79,8 +77,7 @@ It may run beside workers, and be ended at any time. Exits with 1 if an account 
         self._say_who_cannot(workspace_id)
         told = f"{_counted(total, 'post')} of {_counted(rows.count(), 'account')}"
         self.say(f"Would read {told}; nothing was done.")
-        if self.is_quiet:
-            self.show({"would_read": planned})
+        self.show({"would_read": planned})
 
     def _say_who_cannot(self, workspace_id: str) -> None:
         expired = SocialAccount.objects.connected().filter(status=AccountStatus.EXPIRED, workspace__deleted_at=None)

@@ -33,13 +33,11 @@ It only reads, some 40,000 rows a second. Exits with 1 if the chain is broken, e
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_between("--from", options["first"], least=1, most=10**18)
-        self.is_quiet, kept = options["json"], _kept(options["kept"], first=options["first"])
+        kept = _kept(options["kept"], first=options["first"])
         found = self._follow(options["first"], kept)
         left = waiting(timezone.now())
-        if self.is_quiet:
-            self.show(_shown(found, left))
-        else:
-            self._say(found, left)
+        self.show(_shown(found, left))
+        self._say(found, left)
         if found.broken is not None:
             sys.exit(1)
 
