@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 
-from ouipost.events.journal import Actor, record
-from workspaces import services
+from ouipost.events.journal import Actor
+from workspaces import services, users
 from workspaces.keys import create_key
-from workspaces.models import ApiKey, KeyMode, Membership, Role, User, Workspace
+from workspaces.models import ApiKey, KeyMode, Role, User, Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,8 @@ def bootstrap(
     *, email: str, password: str, workspace_name: str, mode: str, tier: str, key_mode: str = KeyMode.LIVE, actor: Actor
 ) -> Bootstrapped:
     """Create what is missing of administrator, workspace and key, and leave alone what is there."""
-    admin = User.objects.filter(email=email.strip().lower()).first() or _create_admin(email, password, actor)
+    address = email.strip().lower()
+    admin = User.objects.filter(email=address).first() or _create_admin(address, password, actor)
     workspace = Workspace.objects.present().filter(name=workspace_name, mode=mode).order_by("created_at", "pk").first()
     if workspace is None:
         workspace = services.create_workspace(name=workspace_name, mode=mode, actor=actor)
@@ -39,17 +41,13 @@ def bootstrap(
 
 
 def _create_admin(email: str, password: str, actor: Actor) -> User:
-    user = User(email=email.strip().lower(), name="Administrator", role=Role.ADMIN)
-    validate_password(password, user)
-    user.set_password(password)
-    user.save()
-    record("created", user, actor=actor, email=user.email, role=user.role)
-    return user
+    name = "Administrator"
+    validate_password(password, User(email=email, name=name))
+    return users.create_user(
+        email=email, name=name, password_hash=make_password(password), role=Role.ADMIN, actor=actor
+    )
 
 
 def _add_member(workspace: Workspace, user: User, actor: Actor) -> None:
-    before = sorted(Membership.objects.filter(workspace=workspace).values_list("user", flat=True))
-    if user.pk not in before:
-        Membership.objects.create(workspace=workspace, user=user)
-        told = {"before": {"members": before}, "after": {"members": sorted([*before, user.pk])}}
-        record("members_changed", workspace, actor=actor, workspace_id=workspace.pk, **told)
+    members = set(workspace.memberships.values_list("user", flat=True))
+    users.set_members(workspace, user_ids=members | {user.pk}, actor=actor)
