@@ -26,15 +26,18 @@ def require_between(name: str, value: int, *, least: int, most: int) -> None:
         raise CommandError(f"{name} must be {least} to {most}.")
 
 
-def moment_of(name: str, text: str, *, now: datetime) -> datetime:
-    """Return the moment that an argument means: the one that it names, or so long before now; raises InvalidInput."""
+def read_since(text: str, *, now: datetime) -> datetime:
+    """Return the moment that `--since` means: an ISO 8601 moment, or a span before now such as 24h.
+
+    Raises InvalidInput.
+    """
     if span := SPAN.fullmatch(text):
         return now - timedelta(**{UNITS[span[2]]: int(span[1])})
     try:
         moment: datetime = Instant().run_validation(text)
     except ValidationError as error:
         told = " ".join(str(each) for each in error.detail)
-        raise InvalidInput(**{name: [f"{told} Or so long ago: 90m, 24h, 7d."]}) from error
+        raise InvalidInput(since=[f"{told} Or so long ago: 90m, 24h, 7d."]) from error
     return moment
 
 

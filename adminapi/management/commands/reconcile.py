@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import pauses
 from accounts.models import PauseScope
 from adminapi import restored
-from adminapi.arguments import moment_of, problems_of, require_between, require_workspace
+from adminapi.arguments import problems_of, read_since, require_between, require_workspace
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import database_now
 from ouipost.errors import DomainError, InvalidInput
@@ -172,7 +172,7 @@ def _since(options: dict[str, Any]) -> datetime | None:
             raise CommandError("No restore was noticed: say with --since when the copy was made.")
         return found
     try:
-        return moment_of("since", options["since"], now=timezone.now())
+        return read_since(options["since"], now=timezone.now())
     except InvalidInput as error:
         raise CommandError(problems_of(error)) from error
 

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.http import Http404
 from django.utils import timezone
 
-from adminapi.arguments import moment_of, problems_of
+from adminapi.arguments import problems_of, read_since
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import LostClaim
 from ouipost.errors import DomainError, InvalidInput
@@ -139,9 +139,7 @@ def _wish(options: dict[str, Any], *, now: datetime) -> Wish:
     key = new_id("rpl") if options["replay_id"] is None else options["replay_id"]
     if not key.strip() or len(key) > NAME_LENGTH:
         raise InvalidInput(**{"replay-id": [f"Must have 1 to {NAME_LENGTH} characters."]})
-    return Wish(
-        since=moment_of("since", options["since"], now=now), scope=options["only"] or ReplayScope.ALL.value, key=key
-    )
+    return Wish(since=read_since(options["since"], now=now), scope=options["only"] or ReplayScope.ALL.value, key=key)
 
 
 def _webhooks(pk: str | None) -> list[Webhook]:
