@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import connecting, registry
 from accounts.models import Connection, SocialAccount
+from accounts.platforms import NAMES
 from accounts.platforms.base import Candidate
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
@@ -133,7 +134,7 @@ def _choose(
     request: HttpRequest, connection: Connection, candidates: list[Candidate], *, problem: str = ""
 ) -> HttpResponse:
     page = {
-        "network": registry.get(connection.platform).name,
+        "network": NAMES[connection.platform],
         "workspace": connection.workspace.name,
         "candidates": candidates,
         "state": request.POST.get("state") or request.GET.get("state", ""),
@@ -145,7 +146,7 @@ def _choose(
 def _connected(request: HttpRequest, connection: Connection, accounts: Sequence[SocialAccount]) -> HttpResponse:
     if not is_of_the_console(connection):
         shown = [{"name": each.name, "missing": registry.scopes_missing(each)} for each in accounts]
-        page = {"network": registry.get(connection.platform).name, "workspace": connection.workspace.name}
+        page = {"network": NAMES[connection.platform], "workspace": connection.workspace.name}
         return render(request, "accounts/connected.html", page | {"accounts": shown})
     _tell(request, connection, accounts)
     if len(accounts) == 1:
@@ -172,7 +173,7 @@ def _stopped(request: HttpRequest, connection: Connection | None, error: DomainE
 
 
 def _reason(connection: Connection | None, error: DomainError) -> tuple[str, str]:
-    network = registry.get(connection.platform).name if connection else ""
+    network = NAMES[connection.platform] if connection else ""
     match error:
         case connecting.OAuthStateInvalid():
             says = _("It is unknown, over, or was used already: a sign-in is good for ten minutes, and once.")

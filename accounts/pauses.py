@@ -11,8 +11,6 @@ from accounts.models import Pause, PauseScope, SocialAccount
 from ouipost.phrases import Phrase
 from ouipost.rows import Statement, compiled, fetch
 
-NAMES = {platform.id: platform.name for platform in platforms.ALL}
-
 
 def in_force() -> list[Pause]:
     """Return what is paused now, the oldest first."""
@@ -69,7 +67,7 @@ def told(pause: Pause) -> str:
     what = {
         PauseScope.ALL: Phrase("all publishing"),
         PauseScope.NETWORK: Phrase(
-            "all publishing to {network}", network=NAMES.get(pause.subject_id, pause.subject_id)
+            "all publishing to {network}", network=platforms.NAMES.get(pause.subject_id, pause.subject_id)
         ),
         PauseScope.WORKSPACE: Phrase("all publishing of this workspace"),
         PauseScope.ACCOUNT: Phrase("all publishing to this account"),

@@ -16,7 +16,7 @@ from ouipost.phrases import Phrase
 from workspaces.models import Workspace
 
 SANDBOX_APP = App(client_id="sandbox", client_secret="sandbox")  # noqa: S106 (the simulator takes any)
-IDS = tuple(platform.id for platform in platforms.ALL)
+IDS = tuple(platforms.BY_ID)
 
 
 class PlatformNotConfigured(DomainError):
@@ -27,7 +27,7 @@ class PlatformNotConfigured(DomainError):
 
 def get(platform_id: str, *, sandbox: bool = False) -> Connector:
     """Return a platform with this installation's registration, or the sandbox's own where there is none."""
-    platform = next(each for each in platforms.ALL if each.id == platform_id)
+    platform = platforms.BY_ID[platform_id]
     app = App(**settings.NETWORKS[platform_id])
     if sandbox and not app.client_id:
         app = replace(SANDBOX_APP, product=app.product or platform.widest_product)

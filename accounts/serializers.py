@@ -19,7 +19,6 @@ from workspaces.settings import check_settings
 HASHTAG_SETTINGS = ("auto_hashtags", "default_hashtags")
 """What an account may say differently from its workspace."""
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
-BY_ID = {platform.id: platform for platform in platforms.ALL}
 
 
 def show_platform(platform: Connector) -> dict[str, Any]:
@@ -101,7 +100,7 @@ class AccountSerializer(serializers.ModelSerializer[SocialAccount]):
         )
 
     def get_username(self, account: SocialAccount) -> str:
-        prefix = BY_ID[account.platform].username_prefix
+        prefix = platforms.BY_ID[account.platform].username_prefix
         return f"{prefix}{account.username}" if account.username else ""
 
     @extend_schema_field({"type": "object", "additionalProperties": {"type": ["integer", "null"]}})

@@ -23,7 +23,6 @@ WINDOW_SECONDS = 300
 BROKEN_SHARE = 0.7
 OPEN_SECONDS = 30
 ANSWERED, FAILED = "+", "-"
-PLATFORMS = {platform.id: platform for platform in platforms.ALL}
 SANDBOX = "sandbox:"
 """The simulated networks are others than the true ones: neither holds up the other."""
 TROUBLED = Q(held_until__isnull=False) | ~Q(recent_calls="")
@@ -77,7 +76,7 @@ def _of_networks(calls: Sequence[Call]) -> list[tuple[str, str]]:
         (f"{SANDBOX if mode == Mode.SANDBOX else ''}{call.platform}", call.mark)
         for call in calls
         for mode, metadata in (known.get(call.account_id, (Mode.LIVE, {})),)
-        if not PLATFORMS[call.platform].is_elsewhere(metadata)
+        if not platforms.BY_ID[call.platform].is_elsewhere(metadata)
     ]
     failed = {pk for pk, mark in marked if mark == FAILED}
     present = set(Network.objects.filter(pk__in=failed).values_list("pk", flat=True))

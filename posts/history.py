@@ -17,7 +17,6 @@ from ouipost.phrases import Phrase
 from posts.advice import Advice, advise
 from posts.models import Attempt
 
-NAMES = {platform.id: platform.name for platform in platforms.ALL}
 KEYED = {each.id for each in platforms.ALL if each.recovery == Recovery.KEY}
 """Networks that are asked by sending again: an open question stays open until they take it."""
 TROUBLE_FREE = ("published", "late", "absent", "later", "still_working")
@@ -146,7 +145,9 @@ def _entry(attempt: Attempt, past: Past, *, kind: str, is_open: bool = False) ->
     return Entry(
         at=attempt.ended_at,
         kind=kind,
-        message=attempt.message if attempt.outcome == "later" else Phrase(WORDS[kind], name=NAMES[past.platform]),
+        message=attempt.message
+        if attempt.outcome == "later"
+        else Phrase(WORDS[kind], name=platforms.NAMES[past.platform]),
         target_id=past.target_id,
         platform=past.platform,
         cause=_cause(attempt),

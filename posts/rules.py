@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-from accounts import registry
+from accounts import platforms, registry
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms import rules
 from accounts.platforms.base import Connector, Content, Issue, Media
@@ -27,7 +27,7 @@ class PostNotPublishable(DomainError):
         """What each network would refuse: people do not see the details."""
         refused = [issue for issue in self.details["issues"] if issue["severity"] == "error"]
         return [
-            Phrase("{network}: {told}", network=registry.get(issue["platform"]).name, told=issue["message"])
+            Phrase("{network}: {told}", network=platforms.NAMES[issue["platform"]], told=issue["message"])
             for issue in refused
         ]
 

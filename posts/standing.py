@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from accounts import pauses, registry, traffic
+from accounts import pauses, platforms, registry, traffic
 from accounts.models import Network, Pause
 from accounts.platforms.base import WhoActs
 from ouipost.phrases import Ours, Phrase, joined
 from posts.advice import Advice, advise
-from posts.history import NAMES, Entry, cause_of
+from posts.history import Entry, cause_of
 from posts.models import Target, TargetStatus
 
 UNSETTLED = (TargetStatus.SCHEDULED, TargetStatus.PUBLISHING)
@@ -99,7 +99,7 @@ def _reason(
     account_until: datetime | None,
     network_until: datetime | None,
 ) -> str:
-    name, due_at = NAMES[target.platform], target.due_at or now
+    name, due_at = platforms.NAMES[target.platform], target.due_at or now
     if is_busy:
         return Phrase("A worker is at it: it sends to {name}, or asks {name} about an earlier send.", name=name)
     if network_until and network_until >= due_at - SPACING:

@@ -9,6 +9,7 @@ from django.db.models import Case, JSONField, Q, Value, When
 from django.utils.translation import gettext_noop as _
 
 from accounts import registry
+from accounts.platforms import NAMES
 from accounts.platforms.base import WhoActs
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.models import Event
@@ -17,7 +18,7 @@ from posts import files
 from posts.advice import advise
 from posts.content import compose
 from posts.deliveries import DELIVERED, GIVEN_UP, WAITING, tell_deliveries
-from posts.history import NAMES, WORDS, Entry, Fate, Past, cause_of, tell_attempts
+from posts.history import WORDS, Entry, Fate, Past, cause_of, tell_attempts
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
 from posts.standing import present
 

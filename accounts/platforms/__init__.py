@@ -23,3 +23,5 @@ ALL: tuple[type[Connector], ...] = (
     Bluesky,
 )
 """In the order in which the API shows them."""
+BY_ID = {platform.id: platform for platform in ALL}
+NAMES = {platform.id: platform.name for platform in ALL}

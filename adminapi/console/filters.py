@@ -73,7 +73,7 @@ class OneNetwork(admin.SimpleListFilter):
     parameter_name = "platform__exact"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(platform.id, platform.name) for platform in platforms.ALL]
+        return list(platforms.NAMES.items())
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         return queryset.filter(platform=self.value()) if self.value() else queryset

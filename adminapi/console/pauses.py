@@ -97,7 +97,7 @@ def _page(request: HttpRequest, typed: Typed, *, status: int = 200, **told: Any)
         "typed": typed,
         "what": names[typed.scope, typed.subject],
         "scopes": SCOPES.items(),
-        "networks": [(platform.id, platform.name) for platform in platforms.ALL],
+        "networks": list(platforms.NAMES.items()),
         "workspaces": offer(request, _chosen(Workspace, typed, PauseScope.WORKSPACE)),
         "accounts": _accounts(request, _chosen(SocialAccount, typed, PauseScope.ACCOUNT)),
         "most": pausing.COUNTED,

@@ -147,7 +147,7 @@ def choices(workspace: Workspace | None) -> dict[str, Any]:
     return {
         "days": list(DAY_NAMES.items()),
         "zones": sorted(zone_names()),
-        "networks": [(platform.id, platform.name) for platform in platforms.ALL],
+        "networks": list(platforms.NAMES.items()),
         "accounts": list(rows[:MOST_OFFERED]) if workspace else [],
         "most": MAX_SLOTS,
     }

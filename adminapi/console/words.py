@@ -355,7 +355,7 @@ THEME = (
 
 def announce_texts() -> None:
     """Let texts that come back from where they were stored be recognized; X calls itself by its short name there."""
-    announce(STORED, networks=[*(platform.name for platform in platforms.ALL), "X"])
+    announce(STORED, networks=[*platforms.NAMES.values(), "X"])
 
 
 def translate_names(site: AdminSite) -> None:

@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
-from accounts import registry
+from accounts import platforms
 from adminapi.console.compose_words import told as issue_words
 from ouipost.translating import translated
 
@@ -88,7 +88,7 @@ def network(platform: str) -> str:
 
 def network_name(platform: str) -> str:
     """Return the name that people know a network by; its id where there is none."""
-    return registry.get(platform).name if platform in registry.IDS else platform
+    return platforms.NAMES.get(platform, platform)
 
 
 register.filter("translated", translated)
