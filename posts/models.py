@@ -122,10 +122,6 @@ class Post(models.Model):
         """Whether it waits in the queue of a schedule that lets nothing go out."""
         return self.schedule is not None and not self.schedule.is_active
 
-    def keep_targets(self, targets: "list[Target]") -> None:
-        """Take these for all its targets, as if they had been prefetched."""
-        self._prefetched_objects_cache = {"targets": targets}
-
 
 class PostCount(models.Model):
     """How many posts a workspace has; one without a row has to be counted. `posts.counts` keeps it."""
@@ -151,10 +147,6 @@ class TargetQuerySet(models.QuerySet["Target"]):
     def active(self) -> "TargetQuerySet":
         """Leave out the cancelled: they do not count."""
         return self.exclude(status=TargetStatus.CANCELLED)
-
-    def waiting(self) -> "TargetQuerySet":
-        """Keep those that no worker has started with."""
-        return self.filter(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.MISSED])
 
 
 class Target(Claimable):

@@ -17,7 +17,7 @@ from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
 from ouipost.events.models import Event
 from ouipost.phrases import Ours, Phrase
-from ouipost.rows import insert_each, update_each
+from ouipost.rows import insert_each, remember, update_each
 from posts import counts, destinations, doorbell, files, hooks, rules
 from posts.advice import failure
 from posts.content import normal_hashtags
@@ -108,7 +108,7 @@ def create_post(
     targets = destinations.place_new(post, found)
     record("created", post, actor=actor, platforms=post.platforms)
     if scheduled_at is None:
-        post.keep_targets(targets)  # nothing has changed them since
+        remember(post, "targets", targets)  # nothing has changed them since
     else:
         _schedule(post, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
     counts.changed(workspace.pk, +1)
