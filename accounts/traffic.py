@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Concat
 
@@ -14,6 +14,7 @@ from accounts import platforms
 from accounts.models import Guarded, Network, SocialAccount
 from accounts.platforms.base import Pace, PlatformError, RateLimited, StillWorking, Unavailable, Unknown, WhoActs
 from ouipost.claims import engine_time
+from ouipost.databases import lock_free
 from ouipost.rows import update_each
 from workspaces.models import Mode
 
@@ -154,8 +155,8 @@ def shares(now: datetime) -> dict[str, int]:
     held = Network.objects.exclude(held_until=None)
     resting = list(held.values_list("pk", flat=True))
     tried = held.filter(pk__in=resting, held_until__lte=now)
-    ours = tried.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-    return shares | dict.fromkeys(resting, 0) | dict.fromkeys(ours.order_by("pk").values_list("pk", flat=True), 1)
+    ours = lock_free(tried.order_by("pk")).values_list("pk", flat=True)
+    return shares | dict.fromkeys(resting, 0) | dict.fromkeys(ours, 1)
 
 
 class Breath(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Exists, OuterRef
 
 from accounts.models import SocialAccount
@@ -13,7 +13,7 @@ from analytics.models import AccountSync, TargetNumbers
 from analytics.periods import day_of, hour_of
 from analytics.plan import READ_FOR, first_reading
 from analytics.totals import Gain, add_all
-from ouipost.databases import is_lock_error
+from ouipost.databases import is_lock_error, lock_free
 from posts.models import Post, Target, TargetStatus
 from workspaces.models import Workspace
 
@@ -70,8 +70,7 @@ def _new(*, published_after: datetime) -> list[str]:
 
 def _lock(pks: Sequence[str]) -> list[Target]:
     """Lock those of these that are free, and no other row: a search that locks would lock all that it looks at."""
-    locked = Target.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-    free = list(locked.filter(pk__in=pks).values_list("pk", flat=True))
+    free = list(lock_free(Target.objects.filter(pk__in=pks)).values_list("pk", flat=True))
     columns = ("account_id", "platform", "published_at", "remote_id", "post__workspace__settings")
     still_new = Target.objects.filter(pk__in=free, numbers=None)
     return list(still_new.select_related("post__workspace").only(*columns).order_by("pk"))

@@ -2,14 +2,15 @@
 
 import os
 import socket
-from typing import Any
+from typing import Any, TypeVar
 
 import environ
 from django.apps import AppConfig
-from django.db import Error, OperationalError, connections, models
+from django.db import Error, OperationalError, connection, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.lookups import IContains
 
+QS = TypeVar("QS", bound="models.QuerySet[Any, Any]")
 NO_SUCH_TABLE, NO_SUCH_COLUMN = 1146, 1054
 LOCK_ERRORS = (1213, 1205, 1020)
 """MySQL's deadlock, lock wait timeout, and record changed since last read."""
@@ -94,6 +95,11 @@ def notice_silence(sender: Any, connection: BaseDatabaseWrapper, **kwargs: Any) 
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, AWAY_SECONDS)
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, AWAY_SECONDS * 1000)
+
+
+def lock_free(rows: QS) -> QS:
+    """Lock these rows and leave out those that another transaction holds; SQLite, which has one writer, skips none."""
+    return rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
 
 
 def is_lock_error(error: OperationalError) -> bool:

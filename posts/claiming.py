@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from accounts import pauses, traffic
@@ -14,7 +14,7 @@ from accounts.models import Pause, SocialAccount
 from accounts.traffic import Breath
 from ouipost import claims
 from ouipost.claims import Claim, LostClaim
-from ouipost.databases import is_lock_error
+from ouipost.databases import is_lock_error, lock_free
 from ouipost.phrases import Phrase
 from ouipost.rows import update_each
 from posts.advice import failure
@@ -156,17 +156,16 @@ def _lock_posts(pks: Sequence[str]) -> dict[str, Workspace]:
 
     Those that somebody is changing right now wait.
     """
-    locked = Post.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-    rows = dict(locked.filter(pk__in=pks).order_by("pk").values_list("pk", "workspace_id"))
+    locked = lock_free(Post.objects.filter(pk__in=pks).order_by("pk"))
+    rows = dict(locked.values_list("pk", "workspace_id"))
     workspaces = Workspace.objects.in_bulk(set(rows.values()))
     return {pk: workspaces[workspace_id] for pk, workspace_id in rows.items()}
 
 
 def _lock_accounts(pks: Sequence[str]) -> dict[str, Breath]:
     """Lock the accounts, so that each has one target in flight; one whose tokens are being renewed right now waits."""
-    locked = SocialAccount.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-    rows = locked.filter(pk__in=pks).order_by("pk").values_list("pk", *Breath._fields)
-    return {pk: Breath(*columns) for pk, *columns in rows}
+    locked = lock_free(SocialAccount.objects.filter(pk__in=pks).order_by("pk"))
+    return {pk: Breath(*columns) for pk, *columns in locked.values_list("pk", *Breath._fields)}
 
 
 def _as_locked(

@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from django.db import connection
 from django.db.models import Q
 
+from ouipost.databases import lock_free
 from ouipost.rows import update_each
 from posts.models import Target, TargetQuerySet
 
@@ -40,6 +40,6 @@ def _put_off(rows: TargetQuerySet, *, first: datetime, spacing: timedelta, befor
 
 def _move(waiting: TargetQuerySet, places: dict[str, datetime]) -> None:
     """Move what still waits; what somebody is changing right now is left to them, and to the next claim."""
-    locked = waiting.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+    locked = lock_free(waiting)
     ours = list(locked.values_list("pk", flat=True))
     update_each(Target, {pk: {"due_at": places[pk]} for pk in ours})

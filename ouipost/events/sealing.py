@@ -9,8 +9,9 @@ import json
 import time
 from collections.abc import Sequence
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from ouipost.databases import lock_free
 from ouipost.events.models import ChainHead, Event
 from ouipost.rows import update_each
 
@@ -74,11 +75,7 @@ def seal_batch() -> int:
 def _lock_head() -> ChainHead | None:
     """Return the head, locked; None where another holds it and the database can tell."""
     ChainHead.objects.get_or_create(pk=1)
-    return (
-        ChainHead.objects.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
-        .filter(pk=1)
-        .first()
-    )
+    return lock_free(ChainHead.objects.filter(pk=1)).first()
 
 
 def _write(rows: Sequence[Event]) -> None:
