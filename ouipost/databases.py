@@ -1,16 +1,22 @@
-"""Databases: what the publishing engine relies on in each."""
+"""What the product relies on in each database: its settings, its locks, and what its errors mean."""
 
 import os
+import secrets
 import socket
+import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import environ
 from django.apps import AppConfig
-from django.db import Error, OperationalError, connection, connections, models
+from django.db import Error, OperationalError, connection, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.lookups import IContains
 
+Result = TypeVar("Result")
 QS = TypeVar("QS", bound="models.QuerySet[Any, Any]")
+ATTEMPTS = 5
 NO_SUCH_TABLE, NO_SUCH_COLUMN = 1146, 1054
 LOCK_ERRORS = (1213, 1205, 1020)
 """MySQL's deadlock, lock wait timeout, and record changed since last read."""
@@ -105,3 +111,22 @@ def lock_free(rows: QS) -> QS:
 def is_lock_error(error: OperationalError) -> bool:
     """Whether the database only lost a race, so that the same work may succeed now."""
     return any(code in LOCK_ERRORS for code in error.args[:1]) or "is locked" in str(error)
+
+
+def in_transaction(work: Callable[[], Result]) -> Result:
+    """Run the work in a transaction of its own and commit it, up to five times over lost races.
+
+    The work starts from nothing each time. It is not run again once it is committed, whatever fails after that.
+    """
+    attempt = 1
+    while True:
+        committed: list[bool] = []
+        try:
+            with transaction.atomic(durable=True):
+                transaction.on_commit(partial(committed.append, True))
+                return work()
+        except OperationalError as error:
+            if committed or attempt == ATTEMPTS or not is_lock_error(error):
+                raise
+        time.sleep(secrets.randbelow(20 << attempt) / 1000)
+        attempt += 1

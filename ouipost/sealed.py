@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
-from django.db import OperationalError, models, transaction
+from django.db import models
 
 from ouipost import crypto
-from ouipost.databases import is_lock_error
+from ouipost.databases import in_transaction
 
 AT_ONCE = 100
-TRIES = 5
 
 
 class SealedField(models.TextField[str, str]):
@@ -110,21 +109,12 @@ def _move(column: Column, rows: Sequence[models.Model]) -> Step:
         except crypto.CannotDecrypt:
             continue
     unreadable = [str(row.pk) for row in rows if row.pk not in fresh]
-    return Step(moved=_replace(column, [row for row in rows if row.pk in fresh], fresh), unreadable=unreadable)
+    readable = [row for row in rows if row.pk in fresh]
+    moved = in_transaction(lambda: sum(_replace(column, row, fresh[row.pk]) for row in readable))
+    return Step(moved=moved, unreadable=unreadable)
 
 
-def _replace(column: Column, rows: Sequence[models.Model], fresh: dict[Any, str]) -> int:
-    """Write the new ciphertexts where the old ones still stand; returns how many did."""
-    for last_try in [False] * (TRIES - 1) + [True]:
-        try:
-            with transaction.atomic():
-                return sum(_replace_one(column, row, fresh[row.pk]) for row in rows)
-        except OperationalError as error:
-            if last_try or not is_lock_error(error):
-                raise
-    return 0
-
-
-def _replace_one(column: Column, row: models.Model, sealed: str) -> int:
+def _replace(column: Column, row: models.Model, sealed: str) -> int:
+    """Write a new ciphertext where the old one still stands; returns whether it did."""
     same = column.model._base_manager.filter(pk=row.pk, **{column.name: getattr(row, column.name)})
     return same.update(**{column.name: sealed})

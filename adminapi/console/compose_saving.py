@@ -22,8 +22,8 @@ from adminapi.console.compose_forms import (
     checked_values,
 )
 from adminapi.templatetags.console import network_name
-from ouipost.api.transactions import in_transaction
 from ouipost.claims import database_now
+from ouipost.databases import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.translating import translated

@@ -26,8 +26,8 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from ouipost.api.failures import describe
 from ouipost.api.models import StoredAnswer
-from ouipost.api.transactions import in_transaction
 from ouipost.claims import database_now
+from ouipost.databases import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.pruning import Old
 from ouipost.sealed import opened, seal

@@ -13,8 +13,8 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import SocialAccount
-from ouipost.api.transactions import in_transaction
 from ouipost.claims import database_now
+from ouipost.databases import in_transaction
 from posts.claiming import claim_targets
 from posts.models import Post, Target, TargetStatus
 from tests.factories import make_account, make_workspace

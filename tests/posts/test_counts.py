@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.db.models import Sum
 
-from ouipost.api.transactions import in_transaction
 from ouipost.claims import database_now
+from ouipost.databases import in_transaction
 from posts import counts, files, removal, services
 from posts.intake import Processed
 from posts.models import Media, MediaBytes, Post, PostCount

@@ -16,8 +16,8 @@ from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import Published, Unavailable
 from analytics.models import AccountSync
 from analytics.sync import due_accounts
-from ouipost.api.transactions import in_transaction
 from ouipost.claims import Claim, database_now
+from ouipost.databases import in_transaction
 from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
 from ouipost.writer import Inline
