@@ -31,7 +31,7 @@ from adminapi import backlog
 from adminapi.asking import LIMIT_SECONDS, Question
 from adminapi.backlog import Backlog
 from adminapi.monitoring import is_monitor
-from adminapi.probes import QUESTIONS
+from adminapi.probes import QUESTIONS, percent_used
 from analytics.models import AccountSync
 from analytics.sync import due_unless_held
 from ouipost import __version__
@@ -251,7 +251,9 @@ class Installation:
         ends = time.monotonic() + LIMIT_SECONDS
         asked, redis = FIGURES.ask(), QUESTIONS["cache"].ask() if settings.REDIS_URL else None
         yield _family("info", "What runs.", ["version"], [((__version__,), 1)])
-        yield _gauge("disk_used_ratio", "How full the disk of OUIPOST_HOME is.", _disk_used())
+        yield _gauge(
+            "disk_used_ratio", "How full the disk of OUIPOST_HOME is.", percent_used(settings.OUIPOST_HOME) / 100
+        )
         try:
             figures = asked.result(timeout=LIMIT_SECONDS)
         except Exception as error:
@@ -274,11 +276,6 @@ def _has_answered(asked: "Future[Any]", ends: float) -> bool:
     except Exception:
         return False
     return True
-
-
-def _disk_used() -> float:
-    disk = shutil.disk_usage(settings.OUIPOST_HOME)
-    return disk.used / (disk.used + disk.free)
 
 
 def _of_standing(found: Standing) -> "Iterator[Metric]":

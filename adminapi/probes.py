@@ -24,8 +24,9 @@ from accounts import pauses
 from adminapi.asking import LIMIT_SECONDS, Question
 from adminapi.backlog import Backlog, look
 from adminapi.heart import SILENCE
+from ouipost import queues
 from ouipost.claims import engine_time
-from ouipost.redis import Script, Server
+from ouipost.redis import Script, Server, is_redis
 from posts import counts, storage
 from posts.storage import StorageUnavailable
 
@@ -37,8 +38,6 @@ LATE, TOO_LATE = engine_time(15), engine_time(60)
 """How long something may be due and not taken."""
 FILLING, FULL = 90.0, 98.0
 """Percent of the storage."""
-UNHEARD = 100
-"""Messages that wait: beat and the web processes send no more then."""
 REDIS_SECONDS = 0.9
 VITAL = ("database", "storage", "queue", "publisher")
 """Without the cache all goes on, only slower."""
@@ -47,8 +46,6 @@ ROUND_TRIP = Script(
     "local found = redis.call('GET', KEYS[1]) redis.call('DEL', KEYS[1]) return found"
 )
 LENGTHS = Script("local sum = 0 for _, queue in ipairs(KEYS) do sum = sum + redis.call('LLEN', queue) end return sum")
-QUEUES = ("publish", "webhooks", "default")
-"""Those of `ouipost.celery`, which is not imported: a web process has no need of all that it loads."""
 
 Component = dict[str, Any]
 
@@ -79,9 +76,9 @@ def _cache() -> int:
 
 def _broker() -> int | None:
     """Return how many messages wait for a worker; None where no Redis carries them."""
-    if not settings.CELERY_BROKER_URL.startswith(("redis://", "rediss://", "unix://")):
+    if not is_redis(settings.CELERY_BROKER_URL):
         return None
-    return int(patient_redis(settings.CELERY_BROKER_URL).run(LENGTHS, QUEUES, insist=True))
+    return int(patient_redis(settings.CELERY_BROKER_URL).run(LENGTHS, queues.ALL, insist=True))
 
 
 @cache
@@ -207,7 +204,7 @@ class Examination:
         except Exception:
             return _weak("The broker does not answer; workers look into the database.", pending_jobs=backlog.due)
         pending = backlog.due + (messages or 0)
-        if messages is not None and messages >= UNHEARD:
+        if messages is not None and messages >= queues.UNHEARD:
             return _weak("Nobody takes the broker's messages.", pending_jobs=pending)
         return _well(pending_jobs=pending)
 

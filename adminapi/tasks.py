@@ -19,8 +19,9 @@ from adminapi.watchdog import WatchdogStep
 from adminapi.worker import CHORES, Chore
 from analytics.tasks import sync_due
 from ouipost import memory
-from ouipost.celery import DEFAULT, PUBLISH, WEBHOOKS, app
+from ouipost.celery import app
 from ouipost.events.delivery import Deliverer
+from ouipost.queues import DEFAULT, PUBLISH, WEBHOOKS
 from posts.tasks import DOORBELL_SECONDS, NodeStops, publish_due
 
 TICK_EVERY = timedelta(seconds=1)

@@ -5,7 +5,8 @@ from typing import Any
 
 from celery.beat import ScheduleEntry, Scheduler
 
-from ouipost.celery import DEFAULT, UNHEARD, waiting
+from ouipost.celery import waiting
+from ouipost.queues import DEFAULT, UNHEARD
 
 logger = logging.getLogger(__name__)
 

@@ -18,12 +18,11 @@ from kombu.exceptions import ChannelError
 from kombu.transport import virtual
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from ouipost import queues
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ouipost.settings")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they load every view; `prepare` has made them
 
-PUBLISH, WEBHOOKS, DEFAULT = "publish", "webhooks", "default"
-UNHEARD = 100
-"""When so many messages wait in a queue, nobody takes them, and no more are sent: Redis would fill up."""
 logger = logging.getLogger(__name__)
 TALKATIVE = ("celery.app.trace", "celery.worker.strategy", "celery.worker.request", "celery.beat")
 
@@ -58,13 +57,13 @@ app.conf.update(
         "socket_timeout": 5,  # the default waits for ever on a broker that does not answer
         "socket_keepalive": True,
     },
-    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in (PUBLISH, WEBHOOKS, DEFAULT)],
-    task_default_queue=DEFAULT,
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in queues.ALL],
+    task_default_queue=queues.DEFAULT,
     task_create_missing_queues=False,
     task_routes={
-        "posts.tasks.*": {"queue": PUBLISH},
-        "adminapi.tasks.tick": {"queue": PUBLISH},
-        "adminapi.tasks.deliver_due": {"queue": WEBHOOKS},
+        "posts.tasks.*": {"queue": queues.PUBLISH},
+        "adminapi.tasks.tick": {"queue": queues.PUBLISH},
+        "adminapi.tasks.deliver_due": {"queue": queues.WEBHOOKS},
     },
     task_acks_late=True,
     task_reject_on_worker_lost=True,

@@ -116,6 +116,11 @@ class Server:
         return connection, timeout / STEPS_OF_A_NEW_CONNECTION
 
 
+def is_redis(url: str) -> bool:
+    """Whether this address is one of a Redis server; a broker may also be something else."""
+    return url.startswith(("redis://", "rediss://", "unix://"))
+
+
 def server() -> Server | None:
     """Return the Redis that `REDIS_URL` names; None in embedded mode."""
     return _server(settings.REDIS_URL, settings.REDIS_TIMEOUT) if settings.REDIS_URL else None

@@ -12,8 +12,9 @@ from typing import Any
 from celery.signals import worker_shutting_down
 from django.conf import settings
 
-from ouipost.celery import PUBLISH, UNHEARD, app, waiting
+from ouipost.celery import app, waiting
 from ouipost.claims import engine_time
+from ouipost.queues import PUBLISH, UNHEARD
 from posts import doorbell
 from posts.publisher import Publisher
 

@@ -11,7 +11,7 @@ from adminapi.probes import patient_redis
 from ouipost.claims import database_now, engine_time, is_due
 from ouipost.events import verifying
 from ouipost.events.models import Delivery
-from ouipost.redis import Script
+from ouipost.redis import Script, is_redis
 
 INFO = Script("return redis.call('INFO')")
 FACT = re.compile(rb"^(\w+):(.*?)\r?$", re.MULTILINE)
@@ -22,15 +22,11 @@ LATE = engine_time(600)
 
 def redis_server() -> Finding:
     """Which Redis it is, and whether it keeps what it is given."""
-    urls = dict.fromkeys(url for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL) if _is_redis(url))
+    urls = dict.fromkeys(url for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL) if is_redis(url))
     if not urls:
         return well("None is used.")
     found = [_server(url) for url in urls]
     return next((each for each in found if each.status != "ok"), found[0])
-
-
-def _is_redis(url: str) -> bool:
-    return url.startswith(("redis://", "rediss://", "unix://"))
 
 
 def _server(url: str) -> Finding:

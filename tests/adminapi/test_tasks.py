@@ -19,7 +19,8 @@ from adminapi.heart import TICK
 from adminapi.models import Heartbeat
 from adminapi.worker import CHORES
 from ouipost.beat import Beat
-from ouipost.celery import UNHEARD, app, waiting
+from ouipost.celery import app, waiting
+from ouipost.queues import UNHEARD
 from posts import tasks as publishing
 
 ROOT = Path(__file__).resolve().parent.parent.parent

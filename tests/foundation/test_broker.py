@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from kombu import Exchange, Queue
 
-from ouipost.celery import DEFAULT, app
+from ouipost.celery import app
+from ouipost.queues import DEFAULT
 from tests.crash.broker import Broker
 
 

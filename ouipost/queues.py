@@ -1,0 +1,6 @@
+"""The names of Celery's queues: apart from the Celery app, so that a web process need not load it to ask about them."""
+
+PUBLISH, WEBHOOKS, DEFAULT = "publish", "webhooks", "default"
+ALL = (PUBLISH, WEBHOOKS, DEFAULT)
+UNHEARD = 100
+"""With this many messages waiting in a queue, no worker is reading it, and no more are sent: Redis would fill up."""
