@@ -14,7 +14,6 @@ STARTED = time.monotonic()
 
 class AdminapiConfig(AppConfig):
     name = "adminapi"
-    label = "adminapi"
 
     def ready(self) -> None:
         from adminapi.console import words  # not before all models are there

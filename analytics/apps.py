@@ -3,7 +3,6 @@ from django.apps import AppConfig
 
 class AnalyticsConfig(AppConfig):
     name = "analytics"
-    label = "analytics"
 
     def ready(self) -> None:
         from analytics import removal

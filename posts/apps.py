@@ -3,7 +3,6 @@ from django.apps import AppConfig
 
 class PostsConfig(AppConfig):
     name = "posts"
-    label = "posts"
 
     def ready(self) -> None:
         from accounts import hooks as accounts

@@ -4,7 +4,6 @@ from django.db.models.signals import post_delete, post_save, pre_delete, pre_sav
 
 class WorkspacesConfig(AppConfig):
     name = "workspaces"
-    label = "workspaces"
 
     def ready(self) -> None:
         from ouipost import redis

@@ -7,7 +7,6 @@ from ouipost.databases import compare_byte_by_byte, notice_silence
 
 class EventsConfig(AppConfig):
     name = "ouipost.events"
-    label = "events"
 
     def ready(self) -> None:
         pre_migrate.connect(compare_byte_by_byte, sender=self)

@@ -3,4 +3,3 @@ from django.apps import AppConfig
 
 class SimulatorConfig(AppConfig):
     name = "ouipost.simulator"
-    label = "simulator"
