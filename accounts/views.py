@@ -39,7 +39,7 @@ from ouipost.events.journal import Actor
 from ouipost.ids import PATTERN
 from ouipost.translating import translated
 from workspaces.models import ApiKey, KeyMode, Mode, Workspace
-from workspaces.scoping import WorkspaceViewSet
+from workspaces.scoping import WorkspaceScopedViewSet
 
 SECRETS_OF_A_SIGN_IN = [("auth_url",), ("state",)]
 """Whoever has the state could come back with a code of their own; the address has it, too."""
@@ -67,7 +67,7 @@ class PlatformViewSet(ApiViewSet[SocialAccount]):
         return bool(named) and Workspace.objects.visible_to(key).filter(pk=named, mode=Mode.SANDBOX).exists()
 
 
-class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceViewSet[SocialAccount]):
+class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceScopedViewSet[SocialAccount]):
     """/api/accounts: the connected accounts of a workspace."""
 
     queryset = SocialAccount.objects.connected().order_by("connected_at", "pk")

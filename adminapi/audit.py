@@ -25,7 +25,7 @@ STATEMENT, PIECE = 150_000, 1_000
 """Rows that one statement of an export reads, so that a million take seven; and rows that are objects at one time."""
 
 
-class Known(serializers.CharField):
+class TextOrNull(serializers.CharField):
     """A text, or null where there is none."""
 
     def to_representation(self, value: str) -> Any:
@@ -37,8 +37,8 @@ class LogSerializer(serializers.ModelSerializer[Event]):
 
     id = serializers.SerializerMethodField()
     action = serializers.CharField(source="type")
-    user_id, user_email, key_id = Known(allow_null=True), Known(allow_null=True), Known(allow_null=True)
-    workspace_id, ip_address = Known(allow_null=True), Known(allow_null=True)
+    user_id, user_email, key_id = TextOrNull(allow_null=True), TextOrNull(allow_null=True), TextOrNull(allow_null=True)
+    workspace_id, ip_address = TextOrNull(allow_null=True), TextOrNull(allow_null=True)
     details = serializers.DictField()
 
     class Meta:

@@ -25,7 +25,7 @@ from ouipost.ids import PATTERN
 from ouipost.replica import on_replica
 from posts.models import Post
 from workspaces.models import Workspace
-from workspaces.scoping import WorkspaceViewSet
+from workspaces.scoping import WorkspaceScopedViewSet
 
 PERIOD = [
     OpenApiParameter("from", str, description="First day or moment; its whole day is reported. Usual: 30 days in all."),
@@ -38,7 +38,7 @@ CUT = [
 ]
 
 
-class AnalyticsViewSet(WorkspaceViewSet[TargetNumbers]):
+class AnalyticsViewSet(WorkspaceScopedViewSet[TargetNumbers]):
     """/api/analytics: what a workspace gained."""
 
     queryset = TargetNumbers.objects.all()
@@ -69,7 +69,7 @@ def _report(workspace: Workspace, scope: Scope, period: Period) -> dict[str, Any
     }
 
 
-class PostAnalyticsViewSet(WorkspaceViewSet[Post]):
+class PostAnalyticsViewSet(WorkspaceScopedViewSet[Post]):
     """/api/posts/{id}/analytics: how one post did."""
 
     queryset = Post.objects.all()

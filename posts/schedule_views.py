@@ -22,12 +22,12 @@ from posts.schedule_serializers import (
     ScheduleSerializer,
     next_occurrences,
 )
-from workspaces.scoping import WorkspaceViewSet
+from workspaces.scoping import WorkspaceScopedViewSet
 
 USUAL_COUNT, MOST_COUNT = 20, 200
 
 
-class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceViewSet[Schedule]):
+class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceScopedViewSet[Schedule]):
     """/api/schedules: weekly slots, and the posts that wait for them."""
 
     queryset = Schedule.objects.prefetch_related("slots").order_by("created_at", "pk")

@@ -37,14 +37,14 @@ from posts.serializers import (
 from posts.slots import instant
 from posts.timeline import timeline
 from posts.waiting import preferred_seconds, wait_until_settled
-from workspaces.scoping import WorkspaceViewSet
+from workspaces.scoping import WorkspaceScopedViewSet
 
 TARGETS = Prefetch("targets", queryset=Target.objects.order_by("pk"))
 READ_THEIR_OWN = ("list", "preview", "timeline")
 """Actions that need no targets, or need them with their accounts."""
 
 
-class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceViewSet[Post]):
+class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
     """/api/posts: the posts of a workspace."""
 
     queryset = Post.objects.order_by("-moment", "-pk")
@@ -251,7 +251,7 @@ def _beside(warnings: list[str]) -> dict[str, list[str]]:
     return {"warnings": warnings} if warnings else {}
 
 
-class MediaViewSet(Retrieves[Media], WorkspaceViewSet[Media]):
+class MediaViewSet(Retrieves[Media], WorkspaceScopedViewSet[Media]):
     """/api/media: the files of a workspace's posts."""
 
     queryset = Media.objects.select_related("post").order_by("pk")

@@ -31,7 +31,7 @@ class WorkspaceNotFound(DomainError):
     message = "There is no such workspace, or the key may not see it."
 
 
-class WorkspaceViewSet(ApiViewSet[M]):
+class WorkspaceScopedViewSet(ApiViewSet[M]):
     """A resource inside the workspace that `X-Workspace-ID` names; rows of others do not exist for it."""
 
     needs_workspace = True
