@@ -5,9 +5,9 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import services, telling
-        from ouipost.events.catalogue import tellers
+        from accounts import services, webhook_payloads
+        from ouipost.events.catalogue import payload_builders
         from workspaces import hooks
 
         hooks.on_purge.append(services.purge)
-        tellers["account"] = telling.of_accounts
+        payload_builders["account"] = webhook_payloads.account_payloads

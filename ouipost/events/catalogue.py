@@ -1,4 +1,7 @@
-"""What webhooks can hear of, and who knows what to say of it: apps register their `Teller` in `AppConfig.ready`."""
+"""The events that webhooks can subscribe to, and the functions that build their payloads.
+
+An app registers its functions in `payload_builders`, from `AppConfig.ready`.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,23 +28,26 @@ EVENTS = {
     "account.error": _("An account cannot be read at present."),
     "media.failed": _("A network could not use the files of a post."),
 }
-"""The types of events that a webhook may ask for, and what each says."""
+"""The types of events that a webhook may subscribe to, with a description of each."""
 
 TEST = "webhook.test"
-"""The type of what is sent to try a webhook out; nobody asks for it."""
+"""The type of the event that tests a webhook; it cannot be subscribed to."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
-    """What receivers are told of an event."""
+class Payload:
+    """What webhooks receive about an event."""
 
     mode: str | None
-    """live or sandbox."""
+    """live or sandbox; None where the event belongs to no workspace."""
     data: Mapping[str, Any]
 
 
-Teller = Callable[[Sequence[Event]], Mapping[str, Told]]
-"""Says of events of its kind, by their ids, what is so now, in the transaction that made it so; in a few statements."""
+PayloadBuilder = Callable[[Sequence[Event]], Mapping[str, Payload]]
+"""Returns the payloads of these events by event id, from the state at the end of the transaction that changed it.
 
-tellers: dict[str, Teller] = {}
+Called in that transaction, with events of one resource type; the number of queries must not grow with the events.
+"""
+
+payload_builders: dict[str, PayloadBuilder] = {}
 """By the type of the resource that an event is about."""

@@ -1,53 +1,52 @@
-"""From the journal to webhooks: an event that one of them hears is written down for it in the event's transaction.
+"""The outbox: messages and deliveries for webhooks, written in the transaction of the event that they are about.
 
-So it is neither lost when the process dies right after, nor told of what was rolled back.
+So none is lost when the process dies right after the commit, and none is sent for a change that was rolled back.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
 
 import orjson
 from django.db.models import Count
 from django.utils import timezone
 
 from ouipost.claims import database_now
-from ouipost.events.catalogue import EVENTS, Told, tellers
+from ouipost.events.catalogue import EVENTS, Payload, payload_builders
 from ouipost.events.models import Delivery, Event, Message, Webhook
 from ouipost.rows import Statement, compiled, fetch, insert_each
 
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
-HEARING = ("events", "workspace_ids", "is_active", "rests")
+SUBSCRIPTION = ("events", "workspace_ids", "is_active", "rests")
 
 
 def put(events: Sequence[Event]) -> None:
-    """Make a message of each event that a webhook hears, and a delivery for each of these that is active.
+    """Store a message for each event that a webhook subscribes to, and a delivery for each such webhook that is active.
 
-    A webhook that is not active may want it later: messages stand ready to be replayed. One query where nobody listens.
+    Webhooks that are not active can have the message replayed later. One query where there is no subscriber.
     """
-    spoken = [event for event in events if event.type in EVENTS]
-    webhooks = fetch(Webhook, _hearing()) if spoken else []
-    hearers = {event: [webhook for webhook in webhooks if webhook.hears(event)] for event in spoken}
-    heard = [event for event in spoken if hearers[event]]
-    if not heard:
+    public = [event for event in events if event.type in EVENTS]
+    webhooks = fetch(Webhook, _all_webhooks()) if public else []
+    subscribers = {event: [webhook for webhook in webhooks if webhook.hears(event)] for event in public}
+    wanted = [event for event in public if subscribers[event]]
+    if not wanted:
         return
-    insert_each(_messages(heard))
+    insert_each(_messages(wanted))
     now = database_now()
     insert_each(
-        [delivery(webhook, event.pk, now=now) for event in heard for webhook in hearers[event] if webhook.is_active]
+        [delivery(each, event.pk, now=now) for event in wanted for each in subscribers[event] if each.is_active]
     )
 
 
 @cache
-def _hearing() -> Statement:
-    """Return the query for all webhooks: everything that happens asks it."""
-    return compiled(Webhook.objects.present().only(*HEARING))
+def _all_webhooks() -> Statement:
+    """Return the compiled query for all webhooks: every event runs it."""
+    return compiled(Webhook.objects.present().only(*SUBSCRIPTION))
 
 
 def delivery(webhook: Webhook, message: str, *, now: datetime) -> Delivery:
-    """Return the delivery of a message, due at once, or set aside where its webhook rests; nothing is written yet."""
+    """Return the delivery of a message, unsaved: due at once, or without a due time while its webhook rests."""
     return Delivery(
         webhook=webhook, message_id=message, created_at=timezone.now(), due_at=None if webhook.rests else now
     )
@@ -55,20 +54,20 @@ def delivery(webhook: Webhook, message: str, *, now: datetime) -> Delivery:
 
 def _messages(events: Sequence[Event]) -> list[Message]:
     sequences = _sequences(events)
-    told = _told(events)
-    return [message(event, told[event.pk], sequence=sequences[event.pk]) for event in events]
+    payloads = _payloads(events)
+    return [message(event, payloads[event.pk], sequence=sequences[event.pk]) for event in events]
 
 
-def message(event: Event, told: Told, *, sequence: int) -> Message:
-    """Return what is sent of an event: its exact bytes, once for all who hear it; nothing is written yet."""
+def message(event: Event, payload: Payload, *, sequence: int) -> Message:
+    """Return the message of an event, unsaved: every webhook that subscribes to it gets the same bytes."""
     body = {
         "type": event.type,
         "timestamp": event.created_at,
         "id": f"evt_{event.pk}",
         "workspace_id": event.workspace_id or None,
-        "mode": told.mode,
+        "mode": payload.mode,
         "sequence": sequence,
-        "data": told.data,
+        "data": payload.data,
     }
     return Message(
         id=event.pk,
@@ -80,9 +79,9 @@ def message(event: Event, told: Told, *, sequence: int) -> Message:
 
 
 def _sequences(events: Sequence[Event]) -> dict[str, int]:
-    """Number the events of each resource: the more that the journal has told of it, the higher.
+    """Return the sequence number of each event: its place among all public events of its resource, from 1.
 
-    Whoever changes a resource holds its lock, so no two events get the same number.
+    A change locks its resource, so no two events get the same number.
     """
     resources = {event.resource_id for event in events}
     found = Event.objects.filter(resource_id__in=resources, type__in=EVENTS).order_by().values_list("resource_id")
@@ -94,11 +93,11 @@ def _sequences(events: Sequence[Event]) -> dict[str, int]:
     return numbers
 
 
-def _told(events: Sequence[Event]) -> Mapping[str, Told]:
-    kinds: dict[str, list[Event]] = defaultdict(list)
+def _payloads(events: Sequence[Event]) -> Mapping[str, Payload]:
+    by_type: dict[str, list[Event]] = defaultdict(list)
     for event in events:
-        kinds[event.resource_type].append(event)
-    told: dict[str, Any] = {}
-    for kind, group in kinds.items():
-        told |= tellers[kind](group)
-    return told
+        by_type[event.resource_type].append(event)
+    payloads: dict[str, Payload] = {}
+    for resource_type, group in by_type.items():
+        payloads |= payload_builders[resource_type](group)
+    return payloads

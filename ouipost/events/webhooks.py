@@ -13,7 +13,7 @@ from ouipost.claims import database_now
 from ouipost.crypto import CannotDecrypt
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events import figures, outbox, resting, signing
-from ouipost.events.catalogue import TEST, Told
+from ouipost.events.catalogue import TEST, Payload
 from ouipost.events.journal import Actor, changes, record
 from ouipost.events.models import Delivery, DeliveryStatus, Event, Webhook
 from ouipost.events.settling import count, discard
@@ -108,9 +108,9 @@ def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
     """Send an event of the type `webhook.test`, also to a webhook that is not active."""
     locked = lock(webhook)
     event = record("tested", locked, actor=actor, url=locked.url)
-    spoken = Event(pk=event.pk, type=TEST, created_at=event.created_at)
-    told = Told(mode=None, data={"webhook": {"id": locked.pk}, "message": "This is a test of Oui Post."})
-    message = outbox.message(spoken, told, sequence=1)
+    sent = Event(pk=event.pk, type=TEST, created_at=event.created_at)
+    payload = Payload(mode=None, data={"webhook": {"id": locked.pk}, "message": "This is a test of Oui Post."})
+    message = outbox.message(sent, payload, sequence=1)
     message.save(force_insert=True)
     now = database_now()
     made = outbox.delivery(locked, event.pk, now=now)
