@@ -223,7 +223,7 @@ class CallbackInput(StrictInput):
             return value
         raise serializers.ValidationError('Must be a list of candidate ids, or "all".')
 
-    def misfits(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def field_conflicts(self, given: Mapping[str, Any]) -> dict[str, Any]:
         if given.keys() & set(self.fields) in ({"state", "code"}, {"state", "error"}, {"connection", "select"}):
             return {}
         return {"state": ["Give state and code, or state and error, or connection and select."]}
@@ -256,6 +256,6 @@ class AccountInput(StrictInput):
         check_settings({name: value[name] for name in HASHTAG_SETTINGS if name in value})
         return value
 
-    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+    def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         account = self.context["instance"]
         return problems_in(lambda: services.require_default(account, values.get("is_default", True)))

@@ -74,7 +74,7 @@ class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceSc
     lookup_value_regex = f"acc_{PATTERN}"
     resource, resources, scope = "account", "accounts", "accounts"
     serializer_class, detail_class, input_class = AccountSerializer, AccountDetailSerializer, AccountInput
-    beside = {"destroy": {"cancelled_posts": {"type": "integer"}}}
+    extra_fields = {"destroy": {"cancelled_posts": {"type": "integer"}}}
     filterset_class = AccountFilter
     paging_optional = True
 

@@ -38,11 +38,11 @@ class ProfileInput(StrictInput):
     password = Text(required=False, max_length=PASSWORD_LENGTH)
     current_password = Text(required=False, max_length=PASSWORD_LENGTH)
 
-    def misfits(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def field_conflicts(self, given: Mapping[str, Any]) -> dict[str, Any]:
         is_bare = "password" in given and "current_password" not in given
         return {"current_password": ["Needed to set another password."]} if is_bare else {}
 
-    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+    def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         user = self.context["instance"]
         return problems_in(lambda: require_good(values["password"], user)) if "password" in values else {}
 

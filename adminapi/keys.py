@@ -87,7 +87,7 @@ class KeyInput(StrictInput):
     is_active = Boolean(required=False)
     expires_at = Instant(required=False, allow_null=True)
 
-    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+    def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         key, user = self.context["instance"], self.context["request"].user
         if key:
             return problems_in(lambda: checked(values, mode=key.mode, user=user, present=key.workspace_ids))

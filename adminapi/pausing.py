@@ -53,7 +53,7 @@ class ResumeInput(StrictInput):
     reason = Text(max_length=REASON_LENGTH, required=False)
     must_exist = False
 
-    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+    def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         subject = values.get("id") or ""
         check = partial(pausing.require_subject, values.get("scope", ""), subject, must_exist=self.must_exist)
         return problems_in(check)

@@ -52,7 +52,7 @@ class UserInput(StrictInput):
         serializers.EmailField().run_validation(address)
         return address
 
-    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+    def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         user = self.context["instance"] or User(email=values.get("email", ""), name=values.get("name", ""))
         return problems_in(lambda: require_good(values["password"], user)) if "password" in values else {}
 

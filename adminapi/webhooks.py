@@ -182,7 +182,7 @@ class WebhookInput(StrictInput):
             raise serializers.ValidationError(str(error)) from error
         return url
 
-    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+    def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         webhook, user = self.context["instance"], self.context["request"].user
         if webhook:
             return problems_in(lambda: _checked(values, user=user, present=webhook.workspace_ids))
@@ -209,7 +209,7 @@ class ReplayInput(StrictInput):
     scope = Choice(choices=ReplayScope.choices, required=False)
     replay_id = Text(max_length=100, required=False)
 
-    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+    def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         now = timezone.now()
         return problems_in(lambda: replays.require_recent(values["since"], now=now)) if "since" in values else {}
 

@@ -94,7 +94,7 @@ class PostInput(StrictInput):
     hashtags = StringList(required=False, max_length=100)
     platform_content = JsonObject(required=False)
 
-    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+    def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         view, post = self.context.get("view"), self.context.get("instance")
         if view is None:
             return {}  # the console offers what there is
@@ -155,12 +155,12 @@ class NewPostInput(PostInput):
     scheduled_at = Instant(local=True, required=False, allow_null=True)
     timezone = ZoneName(required=False)
 
-    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
-        return super().besides(values) | _moment_problems(self, values)
+    def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
+        return super().service_problems(values) | _moment_problems(self, values)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if _moment_problems(self, attrs):
-            raise serializers.ValidationError(self.besides(attrs))
+            raise serializers.ValidationError(self.service_problems(attrs))
         return attrs
 
 
@@ -171,16 +171,16 @@ class ScheduleInput(StrictInput):
     timezone = ZoneName(required=False)
     schedule_id = Text(required=False, max_length=50)
 
-    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+    def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         view = self.context.get("view")
         if view is None or "schedule_id" not in values:
             return _moment_problems(self, values)
         return problems_in(lambda: schedules.find(values["schedule_id"], workspace_id=view.workspace_id))
 
-    def misfits(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def field_conflicts(self, given: Mapping[str, Any]) -> dict[str, Any]:
         if "schedule_id" in given:
-            beside = [name for name in ("scheduled_at", "timezone") if name in given]
-            return {name: [Phrase("Not together with schedule_id.")] for name in beside}
+            others = [name for name in ("scheduled_at", "timezone") if name in given]
+            return {name: [Phrase("Not together with schedule_id.")] for name in others}
         return {} if "scheduled_at" in given else {"scheduled_at": [Phrase("This field is required, or schedule_id.")]}
 
 
@@ -200,7 +200,7 @@ class ResolveInput(StrictInput):
     outcome = Choice(choices=["published", "not_published"])
     url = Link(required=False)
 
-    def misfits(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def field_conflicts(self, given: Mapping[str, Any]) -> dict[str, Any]:
         lacks_url = given.get("outcome") == "published" and not given.get("url")
         return {"url": [Phrase("The post's address is required.")]} if lacks_url else {}
 

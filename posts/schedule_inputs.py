@@ -61,7 +61,7 @@ class WeeklyScheduleInput(StrictInput):
     is_active = Boolean(required=False)
     slots = Items(child=SlotInput(), min_length=1, max_length=MAX_SLOTS)
 
-    def misfits(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def field_conflicts(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Name each slot that is at the same time of the week as one before it."""
         slots = given.get("slots")
         times = [_time_of(slot) for slot in slots[:MAX_SLOTS]] if isinstance(slots, list) else []

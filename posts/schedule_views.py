@@ -36,7 +36,7 @@ class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceScopedViewS
     serializer_class, detail_class, input_class = ScheduleSerializer, ScheduleDetailSerializer, WeeklyScheduleInput
     paging_optional = True
     query_parameters = {"slots": ("count",)}
-    beside = {
+    extra_fields = {
         "update": {"returned_to_draft": {"type": "array", "items": {"type": "string"}}} | WARNINGS,
         "destroy": {"returned_to_draft": {"type": "integer"}},
     }

@@ -51,7 +51,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
     lookup_value_regex = f"post_{PATTERN}"
     resource, resources, scope = "post", "posts", "posts"
     serializer_class, detail_class, input_class = PostSerializer, PostDetailSerializer, PostInput
-    beside = {"create": WARNINGS, "update": WARNINGS}
+    extra_fields = {"create": WARNINGS, "update": WARNINGS}
     filterset_class = PostFilter
     answers_anew = ("publish", "retry")
     finds_workspace_with_rows = ("retrieve", "list")
@@ -94,7 +94,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
             post, warnings = services.create_post(
                 self.workspace, values=values, actor=self.actor, now=timezone.now(), **when
             )
-            return self.created(self._present(post), **_beside(warnings))
+            return self.created(self._present(post), **_with_warnings(warnings))
 
         return self.once(work)
 
@@ -126,7 +126,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
             post = self.get_object()
             values = self.read(PostInput, instance=post, partial=True)
             changed, warnings = services.update_post(post, values=values, actor=self.actor, now=timezone.now())
-            return self.answered(self._present(changed), **_beside(warnings))
+            return self.answered(self._present(changed), **_with_warnings(warnings))
 
         return self.once(work)
 
@@ -247,7 +247,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         return post
 
 
-def _beside(warnings: list[str]) -> dict[str, list[str]]:
+def _with_warnings(warnings: list[str]) -> dict[str, list[str]]:
     return {"warnings": warnings} if warnings else {}
 
 

@@ -90,5 +90,5 @@ class NewWorkspaceInput(WorkspaceInput):
     read_only = SHOWN
     mode = Choice(choices=Mode.values, required=False)
 
-    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
+    def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         return problems_in(lambda: services.allowed_mode(self.context["request"].auth, values.get("mode", "")))

@@ -50,31 +50,36 @@ class StrictInput(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if self.parent is not None and getattr(self.root, "partial", False):
             return type(self)(context=self.context).to_internal_value(data)
-        problems: dict[str, Any] = self.misfits(data) | self._misplaced(data) if isinstance(data, Mapping) else {}
+        problems: dict[str, Any] = (
+            self.field_conflicts(data) | self._unexpected(data) if isinstance(data, Mapping) else {}
+        )
         try:
             values: dict[str, Any] = super().to_internal_value(data)
         except serializers.ValidationError as error:
             problems = _merged(problems, error.detail)
         if problems:
-            raise serializers.ValidationError(_merged(self._besides(data, problems), problems))
+            raise serializers.ValidationError(_merged(self._service_problems(data, problems), problems))
         return values
 
-    def misfits(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what is wrong with fields beside one another; each is as it was sent, right by itself or not."""
+    def field_conflicts(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is wrong with fields in combination, by field; the values are as they were sent, unchecked."""
         return {}
 
-    def besides(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Return what a service would refuse of a body that is refused anyway; `values` are right by themselves."""
+    def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return what a service would refuse as well, by field, so that a refused body tells all its problems.
+
+        `values` has only the fields that are valid by themselves.
+        """
         return {}
 
-    def _besides(self, data: Any, problems: Mapping[str, Any]) -> dict[str, Any]:
-        if type(self).besides is StrictInput.besides or not isinstance(data, Mapping):
+    def _service_problems(self, data: Any, problems: Mapping[str, Any]) -> dict[str, Any]:
+        if type(self).service_problems is StrictInput.service_problems or not isinstance(data, Mapping):
             return {}
         right = {name: data[name] for name in data if name in self.fields and name not in problems}
         fields: Any = super(StrictInput, type(self)(partial=True, context=self.context))
-        return self.besides(fields.to_internal_value(right))
+        return self.service_problems(fields.to_internal_value(right))
 
-    def _misplaced(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
+    def _unexpected(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
         problems = self._repeated(data)
         for name in islice(data, MOST_NAMES):
             if name in self.fields or name in type(self).read_only:

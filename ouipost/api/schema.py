@@ -99,8 +99,8 @@ class EnvelopeSchema(AutoSchema):
             resource = self._resource(serializer)
             if resource:
                 data = {"type": "object", "properties": {resource: data}, "required": [resource]}
-            if beside := self._beside():
-                data = data | {"properties": data["properties"] | beside}
+            if extra := self._extra_fields():
+                data = data | {"properties": data["properties"] | extra}
             content["schema"] = {
                 "type": "object",
                 "properties": {"success": {"type": "boolean", "const": True}, "data": data},
@@ -125,10 +125,10 @@ class EnvelopeSchema(AutoSchema):
         named = getattr(shown, "resource", None)
         return str(getattr(self.view, "resource", "") if named is None else named)
 
-    def _beside(self) -> Schema:
+    def _extra_fields(self) -> Schema:
         """Return what an answer may have beside the row or the message; PATCH answers as PUT does."""
         action = getattr(self.view, "action", None)
-        declared = getattr(self.view, "beside", {})
+        declared = getattr(self.view, "extra_fields", {})
         return dict(declared.get("update" if action in CHANGES else action, {}))
 
     def _failures(self) -> list[int]:

@@ -32,7 +32,7 @@ class ApiViewSet(GenericViewSet[M]):
 
     Checked in this order: credential, rate limit, method, permission, query, body. `scope` (or `required_permission`)
     says who may, `query_parameters = {action: names}` what an action's address may carry besides a list's filters and
-    pages, and `beside = {action: {name: JSON Schema}}` what its answer may have beside the row or the message.
+    pages, and `extra_fields = {action: {name: JSON Schema}}` what its answer may have beside the row or the message.
     """
 
     resource: ClassVar[str]
@@ -42,7 +42,7 @@ class ApiViewSet(GenericViewSet[M]):
     """Shows one row; `serializer_class` where it is the same as in a list."""
     input_class: ClassVar[type[StrictInput] | None] = None
     query_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    beside: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    extra_fields: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     answers_anew: ClassVar[tuple[str, ...]] = ()
     """Actions of which only that they were taken is kept: a repeat is answered from what is there by then."""
     paging_optional = False
@@ -129,22 +129,22 @@ class ApiViewSet(GenericViewSet[M]):
 
         return begin
 
-    def created(self, data: M | Mapping[str, Any], **beside: Any) -> Response:
+    def created(self, data: M | Mapping[str, Any], **extra: Any) -> Response:
         """Answer 201 with the row under its resource's name, or with these data."""
-        return Response(self._data(data, beside), status=status.HTTP_201_CREATED)
+        return Response(self._data(data, extra), status=status.HTTP_201_CREATED)
 
-    def answered(self, data: M | Mapping[str, Any], **beside: Any) -> Response:
+    def answered(self, data: M | Mapping[str, Any], **extra: Any) -> Response:
         """Answer 200 with the row under its resource's name, or with these data."""
-        return Response(self._data(data, beside))
+        return Response(self._data(data, extra))
 
     def done(self, message: str, **more: Any) -> Response:
         """Answer 200 with a message for people, and what a program may want to know with it."""
         return Response({"message": message, **more})
 
-    def _data(self, data: M | Mapping[str, Any], beside: Mapping[str, Any]) -> dict[str, Any]:
+    def _data(self, data: M | Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(data, Mapping):
-            return {**data, **beside}
-        return {self.resource: shown(self.detail_class or self.get_serializer_class(), data), **beside}
+            return {**data, **extra}
+        return {self.resource: shown(self.detail_class or self.get_serializer_class(), data), **extra}
 
 
 class Lists(ApiViewSet[M]):
