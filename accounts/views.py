@@ -4,8 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
-from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
@@ -38,6 +37,7 @@ from ouipost.api.viewsets import ApiViewSet, Lists, Retrieves
 from ouipost.events.journal import Actor
 from ouipost.ids import PATTERN
 from ouipost.translating import translated
+from workspaces.listing import count_related
 from workspaces.models import ApiKey, KeyMode, Mode, Workspace
 from workspaces.scoping import WorkspaceScopedViewSet
 
@@ -177,14 +177,11 @@ def _pending(found: connecting.Pending, *, now: datetime) -> dict[str, Any]:
 def with_post_counts(accounts: QuerySet[SocialAccount], *, now: datetime) -> QuerySet[SocialAccount]:
     """Add posts_total and posts_this_month (UTC): the targets that were published."""
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return accounts.annotate(posts_total=_published(Q()), posts_this_month=_published(Q(published_at__gte=month)))
-
-
-def _published(condition: Q) -> Coalesce:
-    target = SocialAccount._meta.get_field("targets").related_model
-    rows = target._default_manager.filter(condition, account=OuterRef("pk"), status="published").order_by()
-    counted = rows.values("account").annotate(total=Count("pk")).values("total")
-    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+    published = Q(status="published")
+    return accounts.annotate(
+        posts_total=count_related(SocialAccount, "targets", published),
+        posts_this_month=count_related(SocialAccount, "targets", published & Q(published_at__gte=month)),
+    )
 
 
 class NoFiles(FileUploadHandler):

@@ -1,6 +1,6 @@
-"""Workspaces with their numbers, whatever their size, in one query."""
+"""Rows with counts of what is related to them, in one query."""
 
-from django.db.models import Count, F, IntegerField, OuterRef, Q, Subquery
+from django.db.models import Count, F, ForeignObjectRel, IntegerField, Model, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
 from workspaces.models import Workspace, WorkspaceQuerySet
@@ -9,9 +9,9 @@ from workspaces.models import Workspace, WorkspaceQuerySet
 def with_counts(workspaces: WorkspaceQuerySet) -> WorkspaceQuerySet:
     """Add accounts_count, posts_count and members_count."""
     return workspaces.annotate(
-        accounts_count=count("accounts", Q(disconnected_at=None)),
+        accounts_count=count_related(Workspace, "accounts", Q(disconnected_at=None)),
         posts_count=count_posts(),
-        members_count=count("memberships"),
+        members_count=count_related(Workspace, "memberships"),
     )
 
 
@@ -19,20 +19,21 @@ def with_stats(workspaces: WorkspaceQuerySet) -> WorkspaceQuerySet:
     """Add the numbers of one workspace's own page."""
     return workspaces.annotate(
         posts_count=count_posts(),
-        scheduled_count=count("posts", Q(status="scheduled")),
-        published_count=count("posts", Q(status="published")),
+        scheduled_count=count_related(Workspace, "posts", Q(status="scheduled")),
+        published_count=count_related(Workspace, "posts", Q(status="published")),
     )
 
 
 def count_posts() -> Coalesce:
-    """Take the number of posts that is kept for a workspace; where there is none yet, count them."""
-    return Coalesce(F("post_count__total"), count("posts"))
+    """Take the stored number of a workspace's posts; where none is stored yet, count them."""
+    return Coalesce(F("post_count__total"), count_related(Workspace, "posts"))
 
 
-def count(relation: str, condition: Q | None = None) -> Coalesce:
-    """Count a workspace's related rows in a subquery, so that several counts do not multiply each other."""
-    model = Workspace._meta.get_field(relation).related_model
-    assert model is not None
-    rows = model._default_manager.filter(condition or Q(), workspace=OuterRef("pk")).order_by()
-    counted = rows.values("workspace").annotate(total=Count("pk")).values("total")
+def count_related(model: type[Model], relation: str, condition: Q | None = None) -> Coalesce:
+    """Count a row's related rows in a subquery, so that several counts do not multiply each other."""
+    relates = model._meta.get_field(relation)
+    assert isinstance(relates, ForeignObjectRel)
+    name = relates.remote_field.name
+    rows = relates.related_model._default_manager.filter(condition or Q(), **{name: OuterRef("pk")}).order_by()
+    counted = rows.values(name).annotate(total=Count("pk")).values("total")
     return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
