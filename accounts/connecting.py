@@ -29,7 +29,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.tokens import refresh_time
-from ouipost.api.transactions import in_transaction
+from ouipost.databases import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, record
 from ouipost.phrases import Phrase

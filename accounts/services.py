@@ -11,8 +11,8 @@ from django.utils import timezone
 from accounts import connecting, hooks, registry, tokens
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import Account, PlatformError, Profile, Unavailable
-from ouipost.api.transactions import in_transaction
 from ouipost.crypto import CannotDecrypt
+from ouipost.databases import in_transaction
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, record
 from ouipost.phrases import Phrase
