@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from django.db import connection
 from django.db.models import Q
 
 from accounts import registry
@@ -152,8 +153,17 @@ def place_new(post: Post, destinations: Destinations) -> list[Target]:
 
 
 def _add(post: Post, accounts: Iterable[SocialAccount]) -> list[Target]:
+    """Give a post targets; raises AccountNotConnected where one of the accounts goes at the same time.
+
+    Whoever disconnects an account calls off the targets that it finds. Once these are written none can go, as its row
+    is locked by them; before that, one could.
+    """
     targets = [Target(post=post, account=account, platform=account.platform) for account in accounts]
     insert_each(targets)
+    if targets and connection.features.has_select_for_update:  # else there is one writer at a time
+        named = SocialAccount.objects.filter(pk__in=[target.account_id for target in targets])
+        if gone := named.exclude(disconnected_at=None).values_list("platform", flat=True):
+            raise AccountNotConnected(platforms=list(gone))
     return targets
 
 

@@ -3,11 +3,15 @@
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
+from accounts.services import disconnect
 from ouipost.errors import InvalidInput
+from ouipost.events.journal import Actor
 from posts.destinations import AccountNotConnected, override_problems, place, require_all, resolve
 from posts.models import Post, Target
 from tests.factories import NOW, make_account, make_post, make_workspace
+from tests.foundation.threads import at_once
 from workspaces.models import Workspace
 
 
@@ -53,6 +57,20 @@ def test_every_unknown_id_is_named(workspace: Workspace) -> None:
 
     told = f"Neither a platform nor a connected account: myspace, {foreign.pk}, {gone.pk}."
     assert refused.value.details == {"fields": {"platforms": [told]}}
+
+
+@pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_a_post_gets_no_target_for_an_account_that_goes_meanwhile(workspace: Workspace) -> None:
+    account = make_account(workspace)
+    found = resolve(workspace, [account.pk])
+    going = at_once(lambda: disconnect(account, actor=Actor(), now=NOW))
+
+    with pytest.raises(AccountNotConnected) as refused, transaction.atomic():
+        place(make_post(workspace, accounts=[]), found)
+
+    assert (going, refused.value.details) == ([0], {"platforms": ["facebook"]})
+    assert not Target.objects.exists()
 
 
 def test_an_account_that_a_post_has_kept_and_that_went_is_missing(workspace: Workspace) -> None:
