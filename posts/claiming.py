@@ -21,6 +21,7 @@ from posts.advice import failure
 from posts.holding import hold_account, pace_account
 from posts.lateness import GIVE_UP_AFTER, is_too_late
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
+from posts.removal import call_off
 from posts.services import sync_and_tell
 from workspaces.models import Workspace
 
@@ -90,6 +91,7 @@ def _claim(limit: int, *, suspects: bool) -> list[Claim] | None:
     chosen = _choose(due, limit=limit, room=_room(now))
     posts = _lock_posts([candidate.post_id for candidate in chosen])
     accounts = _lock_accounts([candidate.account_id for candidate in chosen if candidate.post_id in posts])
+    _call_off_of_deleted(posts)
     ready = _as_locked(due, chosen, posts, accounts)
     history = History(_pauses_since(ready, posts, now=now), posts, accounts)
     missed = [target for target in ready if _is_missed(target, history, now=now)]
@@ -160,6 +162,13 @@ def _lock_posts(pks: Sequence[str]) -> dict[str, Workspace]:
     rows = dict(locked.values_list("pk", "workspace_id"))
     workspaces = Workspace.objects.in_bulk(set(rows.values()))
     return {pk: workspaces[workspace_id] for pk, workspace_id in rows.items()}
+
+
+def _call_off_of_deleted(posts: Mapping[str, Workspace]) -> None:
+    """Call off what was made due while its workspace was deleted."""
+    deleted = [pk for pk, workspace in posts.items() if workspace.deleted_at is not None]
+    if deleted:
+        call_off(Target.objects.filter(post__in=deleted))
 
 
 def _lock_accounts(pks: Sequence[str]) -> dict[str, Breath]:

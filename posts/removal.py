@@ -8,7 +8,7 @@ from django.db.models import Count, Q, QuerySet
 from accounts.models import SocialAccount
 from ouipost.events.journal import Actor
 from posts import counts, files
-from posts.models import Post, Target, TargetStatus
+from posts.models import Post, Target, TargetQuerySet, TargetStatus
 from posts.queue import BATCH
 from posts.services import sync_each
 from workspaces.models import Workspace
@@ -46,9 +46,13 @@ def count_for_accounts(accounts: "QuerySet[SocialAccount]") -> int:
 
 def cancel_workspace(workspace: Workspace) -> None:
     """Stop everything that has not been sent in a workspace that is being deleted."""
-    posts = Post.objects.filter(workspace=workspace)  # no join: MariaDB would look for the rows before it changes them
-    waiting = Target.objects.filter(post__in=posts, status__in=[TargetStatus.SCHEDULED, TargetStatus.MISSED])
-    waiting.update(status=TargetStatus.CANCELLED, due_at=None)
+    # No join: MariaDB would look for the rows before it changes them.
+    call_off(Target.objects.filter(post__in=Post.objects.filter(workspace=workspace)))
+
+
+def call_off(targets: TargetQuerySet) -> None:
+    """Let nothing more come of these, whose workspace is deleted, as far as nothing of them is out or on its way."""
+    targets.filter(UNSENT).exclude(status=TargetStatus.DRAFT).update(status=TargetStatus.CANCELLED, due_at=None)
 
 
 def purge(workspace: Workspace) -> bool:

@@ -8,9 +8,19 @@ from accounts.models import SocialAccount
 from accounts.services import disconnect
 from ouipost.events.models import Delivery
 from posts import removal
+from posts.claiming import claim_targets
 from posts.models import Post, Target
-from tests.factories import NOW, make_webhook
-from tests.posts.fakes import ACTOR, ScriptedNetwork, make_mixed, states, told
+from tests.factories import NOW, make_account, make_webhook
+from tests.posts.fakes import (
+    ACTOR,
+    ScriptedNetwork,
+    bring_forward,
+    make_due,
+    make_mixed,
+    send_into_the_dark,
+    states,
+    told,
+)
 from workspaces.models import Workspace
 
 
@@ -82,11 +92,22 @@ def test_a_post_whose_last_open_target_is_cancelled_is_told_of(
 
 def test_a_workspace_that_goes_sends_no_more(workspace: Workspace, accounts: list[SocialAccount]) -> None:
     post = make_mixed(workspace, accounts, "scheduled", "missed")
-    busy = make_mixed(workspace, accounts, "publishing")
+    resting, busy = (make_mixed(workspace, accounts, "publishing") for _ in range(2))
+    Target.objects.filter(post=busy).update(armed_at=NOW, outcome_unknown=True)
 
     removal.cancel_workspace(workspace)
 
-    assert (states(post), states(busy)) == (["cancelled", "cancelled"], ["publishing"])
+    assert [states(each) for each in (post, resting, busy)] == [["cancelled"] * 2, ["cancelled"], ["publishing"]]
+
+
+def test_what_is_made_due_while_its_workspace_goes_is_not_sent(workspace: Workspace, network: ScriptedNetwork) -> None:
+    in_doubt = send_into_the_dark(make_due(workspace), network)
+    due = make_due(workspace, make_account(workspace, remote_id="2", default_of=None))
+    Workspace.objects.update(deleted_at=NOW)
+    bring_forward(in_doubt)
+
+    assert [held.pk for held in claim_targets(2)] == [in_doubt.pk]
+    assert states(due.post) == ["cancelled"]
 
 
 def test_purging_waits_for_what_is_being_published(workspace: Workspace, accounts: list[SocialAccount]) -> None:
