@@ -139,14 +139,14 @@ def delete(media: Media, *, actor: Actor, more_follows: bool = False) -> None:
     """
     locked = _lock(media.post)
     before = _of_scheduled(locked)
-    record("deleted", media, actor=actor, workspace_id=locked.workspace_id, post=locked.pk, filename=media.filename)
+    if not Media.objects.filter(pk=media.pk).delete()[0]:
+        return  # another call was first
     _remove_bytes([media])
-    gone = Media.objects.filter(pk=media.pk).delete()[0]
     _copy_to(locked)
     if not more_follows:
         _check(locked, before)
-    if gone:  # else another call was first, and has counted it
-        counts.stored(locked.workspace_id, -media.size)
+    record("deleted", media, actor=actor, workspace_id=locked.workspace_id, post=locked.pk, filename=media.filename)
+    counts.stored(locked.workspace_id, -media.size)
 
 
 def remove_all(post: Post) -> int:
