@@ -47,8 +47,8 @@ def _take_up(*, published_after: datetime) -> int:
         with transaction.atomic():
             targets = _lock(new)
             numbers = [_first_numbers(target) for target in targets]
+            _read_soon(numbers)  # first, as who reads numbers locks this first
             TargetNumbers.objects.bulk_create(numbers)
-            _read_soon(numbers)  # accounts before sums, as who reads them locks them
             _count_posts(numbers)
             return len(targets)
     except IntegrityError as error:  # they were taken up between our look and our lock: the next turn sees it
