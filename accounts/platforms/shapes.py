@@ -200,7 +200,7 @@ class PostNumbers:
     impressions: int | None = None
     reach: int | None = None
     engagement: int | None = None
-    """Reactions, comments and shares together; clicks are not in it."""
+    """Reactions, comments, shares and saves together; clicks are not in it."""
     clicks: int | None = None
     own: Mapping[str, int] = field(default_factory=dict)
     """By the network's own names as `Platform.metrics` lists them: likes, retweets, …"""

@@ -76,7 +76,7 @@ COUNTERS: Mapping[str, Counters] = {
             bookmarks="bookmark_count",
         )
         | {"video_views": {"view_count": 900}},
-        engagement=("likes", "retweets", "replies", "quotes"),
+        engagement=("likes", "retweets", "replies", "quotes", "bookmarks"),
     ),
     "linkedin": Counters(
         counted=one(linkedin.MOST, impressions="impressions", reach="reach", clicks="clicks"),
@@ -124,7 +124,7 @@ COUNTERS: Mapping[str, Counters] = {
             "quotes": {"quote": 3},
             "bookmarks": {"bookmark": 4},
         },
-        engagement=("likes", "reposts", "replies", "quotes"),
+        engagement=("likes", "reposts", "replies", "quotes", "bookmarks"),
     ),
 }
 VIDEO = ("video_views", "video_starts")

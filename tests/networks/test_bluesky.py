@@ -836,7 +836,7 @@ class TestBluesky(PlatformCase):
         found = self.numbers(make_answer(200, {"posts": [post]}))
 
         own = {"likes": 4, "reposts": 1, "replies": 2, "quotes": 0, "bookmarks": 1}
-        assert found == {URI: PostNumbers(engagement=7, own=own)}
+        assert found == {URI: PostNumbers(engagement=8, own=own)}
 
     def test_what_a_server_does_not_count_stays_unknown(self) -> None:
         assert self.numbers(make_answer(200, {"posts": [{"uri": URI}]})) == {URI: PostNumbers()}

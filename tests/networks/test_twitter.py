@@ -833,7 +833,7 @@ PUBLIC = {
     "impression_count": 90,
 }
 OWN = {"likes": 3, "retweets": 1, "replies": 2, "quotes": 4, "bookmarks": 5}
-COUNTED = PostNumbers(impressions=90, engagement=10, own=OWN)
+COUNTED = PostNumbers(impressions=90, engagement=15, own=OWN)
 
 
 def made(days_ago: float, number: int = 0) -> str:

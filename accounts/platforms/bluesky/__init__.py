@@ -64,7 +64,7 @@ OWN = {
     "quotes": "quoteCount",
     "bookmarks": "bookmarkCount",
 }
-ENGAGEMENT = ("likes", "reposts", "replies", "quotes")
+"""All are engagement; a bookmark is what others call a save."""
 
 
 class Bluesky(PasswordConnector):
@@ -267,7 +267,7 @@ def _published(account: Account, rkey: str, cid: str) -> Published:
 
 def _numbers(post: Any) -> PostNumbers:
     own = {name: count for name, theirs in OWN.items() if (count := dig_count(post, theirs)) is not None}
-    return PostNumbers(engagement=sum(own[name] for name in ENGAGEMENT if name in own) if own else None, own=own)
+    return PostNumbers(engagement=sum(own.values()) if own else None, own=own)
 
 
 def _uploads_count_from(operation: Operation) -> datetime:

@@ -18,8 +18,7 @@ OWN = {
     "quotes": ("quote_count",),
     "bookmarks": ("bookmark_count",),
 }
-"""Our names, and X's: some have two, an old and a new one."""
-ENGAGEMENT = ("likes", "retweets", "replies", "quotes")
+"""Our names, and X's: some have two, an old and a new one. All are engagement: a bookmark is a save."""
 
 
 def read_posts(
@@ -75,7 +74,7 @@ def _numbers(post: Any, views: Mapping[str, int | None]) -> PostNumbers:
     watched = [count for count in seen if count is not None]
     return PostNumbers(
         impressions=dig_count(public, "impression_count"),
-        engagement=sum(own[name] for name in ENGAGEMENT if name in own) if own else None,
+        engagement=sum(own.values()) if own else None,
         clicks=dig_count(private, "url_link_clicks"),
         own=own | ({"video_views": sum(watched)} if watched else {}),
     )
