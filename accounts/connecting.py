@@ -301,11 +301,20 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
 
 def show(account: SocialAccount, profile: Profile, *, now: datetime) -> None:
     """Take over how the network shows the account; a name that was set by hand stays."""
-    if not account.name_is_ours:
-        account.name = (profile.name or profile.username or account.remote_id)[:NAME_LENGTH]
-    account.username, account.profile_image = profile.username[:NAME_LENGTH], profile.profile_image
     account.followers, account.following, account.last_sync = profile.followers, profile.following, now
-    account.metadata = account.metadata | dict(profile.metadata)
+    for column, value in shown(account, profile).items():
+        setattr(account, column, value)
+
+
+def shown(account: SocialAccount, profile: Profile) -> dict[str, Any]:
+    """Return the columns that tell how the network shows the account, but for what it counts."""
+    name = (profile.name or profile.username or account.remote_id)[:NAME_LENGTH]
+    return {
+        "name": account.name if account.name_is_ours else name,
+        "username": profile.username[:NAME_LENGTH],
+        "profile_image": profile.profile_image,
+        "metadata": account.metadata | dict(profile.metadata),
+    }
 
 
 def old(now: datetime) -> tuple[Old, ...]:

@@ -16,6 +16,7 @@ from accounts.platforms.base import (
     Connector,
     PlatformError,
     PostNumbers,
+    Profile,
     Rejected,
     Unavailable,
     WhoActs,
@@ -110,6 +111,7 @@ def _report(claim: Claim, due: Due) -> Report:
         found=reading.found,
         asked_account=reading.asked_account,
         account=reading.account_numbers,
+        profile=reading.profile,
         error=error or reading.refusal,
         requests=reading.session.requests,
         lacking=reading.lacking,
@@ -128,6 +130,7 @@ class Reading:
     """By the id of a target's numbers; None: the network does not have it any more."""
     asked_account: bool = False
     account_numbers: AccountNumbers | None = None
+    profile: Profile | None = None
     refusal: Rejected | None = None
     """Of a batch beside others that were answered."""
     lacking: int = 0
@@ -151,6 +154,17 @@ class Reading:
                 lambda account: connector.account_metrics(self.session, account, now=self.due.at),
                 now=self.due.at,
             )
+            self.profile = self._read_profile(connector)
+
+    def _read_profile(self, connector: Connector) -> Profile | None:
+        """Ask how the account shows itself, and what its owner may choose; without an answer all stays as it is."""
+        try:
+            return tokens.authorized(
+                self.account, lambda account: connector.profile(self.session, account), now=self.due.at
+            )
+        except (PlatformError, tokens.BeingRenewed) as error:
+            logger.info("The profile of %s was not read: %s", self.account.pk, error)
+            return None
 
     def _read_posts(self, connector: Connector) -> None:
         """Ask batch by batch; one that is refused is put off, and the rest goes on."""

@@ -8,12 +8,13 @@ from typing import Any
 from django.db import connection
 from django.db.models import Min, Sum
 
-from accounts import health, tokens
+from accounts import connecting, health, tokens
 from accounts.models import SocialAccount
 from accounts.platforms.base import (
     AccountNumbers,
     PlatformError,
     PostNumbers,
+    Profile,
     RateLimited,
     Rejected,
     Unavailable,
@@ -57,6 +58,8 @@ class Report:
     requests: int
     lacking: int = 0
     """How many requests the next call takes, where the budget did not allow it any more."""
+    profile: Profile | None = None
+    """How the account shows itself, where that was asked and told."""
 
     @property
     def failed(self) -> bool:
@@ -212,9 +215,16 @@ def _keep_accounts(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) 
             days.append(_day(found, account_id=sync.pk, at=report.at, zone=_zone(sync)))
             numbers = {"followers": found.followers, "following": found.following}
             known[sync.pk] |= {name: value for name, value in numbers.items() if value is not None}
+        if report.profile is not None:
+            known[sync.pk] |= _changed(sync.account, connecting.shown(sync.account, report.profile))
     key = ["account", "day"] if connection.features.supports_update_conflicts_with_target else None
     AccountDay.objects.bulk_create(days, update_conflicts=True, unique_fields=key, update_fields=OF_ACCOUNT)
     update_each(SocialAccount, known)
+
+
+def _changed(account: SocialAccount, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is so already: somebody may be changing it right now."""
+    return {column: value for column, value in columns.items() if getattr(account, column) != value}
 
 
 def _day(found: AccountNumbers, *, account_id: str, at: datetime, zone: str) -> AccountDay:

@@ -6,7 +6,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import Account, AccountNumbers, App, Connector, PostNumbers, Session, Tokens
+from accounts.platforms.base import (
+    Account,
+    AccountNumbers,
+    App,
+    Connector,
+    PostNumbers,
+    Profile,
+    Session,
+    Tokens,
+    Unavailable,
+)
 from analytics.models import AccountSync, TargetNumbers
 from analytics.reading import read
 from analytics.settling import Report
@@ -36,6 +46,8 @@ class PaperNumbers(Connector):
         """Until when each call for posts may take."""
         self.posts: dict[str, Any] = {}
         self.account: Any = AccountNumbers(followers=7)
+        self.shown: Any = Unavailable("Not now.")
+        """How it shows each account."""
         self.meanwhile: Callable[[], Any] = lambda: None
         """What happens while it is asked for posts."""
         self.cost = 0
@@ -57,6 +69,10 @@ class PaperNumbers(Connector):
         session.requests += self.cost  # type: ignore[attr-defined]
         numbers: AccountNumbers = answer(self.account)
         return numbers
+
+    def profile(self, session: Session, account: Account) -> Profile:
+        profile: Profile = answer(self.shown)
+        return profile
 
     def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
         tokens: Tokens = answer(self.refreshed)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from accounts import calls, registry, tokens
-from accounts.platforms.base import Account, AccountNumbers, PlatformError, RateLimited, Session
+from accounts.platforms.base import Account, AccountNumbers, PlatformError, Profile, RateLimited, Session
 from analytics import reading
 from ouipost.writer import Inline
 from tests.analytics.readings import claim
@@ -26,6 +26,9 @@ class Counting(ScriptedNetwork):
         if isinstance(self.said, PlatformError):
             raise self.said
         return self.said
+
+    def profile(self, session: Session, account: Account) -> Profile:
+        return Profile(name="Page")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from accounts.platforms.base import (
     AccountNumbers,
     AuthExpired,
     Demographics,
+    Profile,
     RateLimited,
     Rejected,
     Tokens,
@@ -141,6 +142,25 @@ def test_the_numbers_of_an_account_are_read_at_once_and_then_daily(
     assert network.asked == [("1001", [])]
     assert (sync_of(account).due_at, AccountDay.objects.get().followers) == (time.now + DAY, 7)
     assert SocialAccount.objects.values_list("followers", "last_sync").get() == (7, time.now)
+
+
+@pytest.mark.parametrize("is_ours", [False, True])
+def test_how_an_account_shows_itself_and_what_it_may_choose_is_read_daily(
+    workspace: Workspace, network: PaperNumbers, time: Time, is_ours: bool
+) -> None:
+    account = make_account(workspace, name="Page", name_is_ours=is_ours, metadata={"page_id": "1", "boards": []})
+    discover(now=time.now)
+    network.shown = Profile(name="Bakery", username="rye", profile_image="https://b", metadata={"boards": [1]})
+
+    read_due()
+    network.shown = Rejected("Not now.")
+    time.pass_by(days=1)
+    read_due()
+
+    shown = SocialAccount.objects.values_list("name", "username", "profile_image", "followers").get()
+    assert shown == ("Page" if is_ours else "Bakery", "rye", "https://b", 7)
+    assert SocialAccount.objects.get().metadata == {"page_id": "1", "boards": [1]}
+    assert sync_of(account).failures == 0
 
 
 def test_what_is_due_within_a_minute_is_read_along(account: SocialAccount, network: PaperNumbers, time: Time) -> None:
