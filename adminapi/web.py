@@ -16,12 +16,12 @@ LOOK_EVERY = 1.0
 
 
 def web_command(host: str) -> list[str]:
-    """Return the command line of the web server: granian, over WSGI; one process has nobody to share memory with."""
+    """Return the command line of the web server: granian, over WSGI."""
     as_json = settings.LOG_FORMAT == logs.JSON
     return [
         sys.executable,
         "-m",
-        "ouipost.server" if settings.WEB_WORKERS > 1 else "granian",
+        "ouipost.server",
         "--interface",
         "wsgi",
         "--host",

@@ -1,11 +1,28 @@
 """The web server, granian with its own arguments: what it forks shares the product, which is loaded before."""
 
 import multiprocessing
+import os
+import signal
+import sys
 from importlib import import_module
 
 from granian.cli import entrypoint
 
+ONE_PROCESS = ("--workers", "1")
+
+
+def shares() -> bool:
+    """Whether it forks several processes: one has nobody to share memory with."""
+    return multiprocessing.get_start_method() == "fork" and ONE_PROCESS not in zip(sys.argv, sys.argv[1:], strict=False)
+
+
+def end_on_term() -> None:
+    """Let a TERM end what was just forked: while it loads the product, its parent's handler would swallow that."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 if __name__ == "__main__":
-    if multiprocessing.get_start_method() == "fork":
+    os.register_at_fork(after_in_child=end_on_term)
+    if shares():
         import_module("ouipost.wsgi")  # where they are not, each loads it for itself
     entrypoint()  # type: ignore[no-untyped-call]  # granian says nothing of its types

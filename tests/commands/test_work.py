@@ -19,6 +19,7 @@ from adminapi.client import ClientError
 from adminapi.management.commands import serve
 from tests.foundation.threads import PATIENCE_SECONDS
 from tests.product import Product
+from tests.services import free_port
 from tests.stores import Bucket, setting
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -110,14 +111,14 @@ def test_a_child_that_runs_is_left_alone() -> None:
 
 
 def test_web_becomes_the_server_itself(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    settings.PORT, settings.WEB_WORKERS, settings.WEB_THREADS = 8123, 3, 7
+    settings.PORT, settings.WEB_WORKERS, settings.WEB_THREADS = free_port(), 3, 7
     became: list[list[str]] = []
     monkeypatch.setattr(os, "execv", lambda program, command: became.append([program, *command[1:]]))
 
     call_command("web", "--host", "0.0.0.0")  # noqa: S104
 
     assert [command[:3] for command in became] == [[sys.executable, "-m", "ouipost.server"]]
-    assert "--host 0.0.0.0 --port 8123 --workers 3 --blocking-threads 7" in " ".join(became[0])
+    assert f"--host 0.0.0.0 --port {settings.PORT} --workers 3 --blocking-threads 7" in " ".join(became[0])
 
 
 @pytest.mark.django_db(databases=["default", "simulator"], transaction=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from adminapi.management.commands.serve import STOP_SECONDS
 from tests.databases import fresh_database
 from tests.product import Product, wait_for
 from tests.services import HERE, free_port
@@ -24,9 +25,13 @@ def children(pid: int) -> dict[str, int]:
     """Return the process ids of the children of serve, by what they run."""
     found = {}
     for child in children_of(pid):
-        command = Path(f"/proc/{child}/cmdline").read_text()
-        found["worker" if "work" in command.split("\0")[-2:] else "web"] = child
+        found["worker" if "work" in said(child).split("\0")[-2:] else "web"] = child
     return found
+
+
+def said(pid: int) -> str:
+    """Return the command line of a process."""
+    return Path(f"/proc/{pid}/cmdline").read_text()
 
 
 def both_new(now: dict[str, int], before: dict[str, int]) -> bool:
@@ -86,6 +91,25 @@ def test_nobody_is_left_behind_when_its_terminal_is_closed_or_it_is_killed(tmp_p
             product.stop()
 
 
+def test_one_that_is_stopped_while_the_web_process_loads_does_not_wait_for_it(tmp_path: Path) -> None:
+    with fresh_database(tmp_path) as url:
+        product = Product(home=tmp_path, database_url=url)
+        serve = product.serve()
+        wait_for(
+            lambda: [
+                each
+                for child in children_of(serve.pid)
+                if "ouipost.server" in said(child)
+                for each in children_of(child)
+            ],
+            seconds=30,
+            what="the process that loads the product",
+        )
+        serve.send_signal(signal.SIGTERM)
+
+        assert serve.wait(timeout=STOP_SECONDS / 2) == 0
+
+
 def test_one_that_was_started_by_nohup_outlives_its_terminal(tmp_path: Path) -> None:
     with fresh_database(tmp_path) as url:
         product = Product(home=tmp_path, database_url=url, host=replace(HERE, inside=("nohup",)))
@@ -108,8 +132,8 @@ def test_nobody_shares_the_port_of_another(tmp_path: Path, command: str) -> None
 
         status = product.start("manage.py", command).wait(timeout=30)
 
-    said = f"Port {product.port} of 127.0.0.1 cannot be had: Address already in use"
-    assert (status, said in product.log()) == (1, True)
+    told = f"Port {product.port} of 127.0.0.1 cannot be had: Address already in use"
+    assert (status, told in product.log()) == (1, True)
     assert not (tmp_path / "none.sqlite3").exists()
 
 
