@@ -4,38 +4,32 @@ Embedded mode works with none of them. Production refuses to start half-configur
 """
 
 from datetime import timedelta
-from importlib.util import find_spec
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts import platforms
-from accounts.platforms.base import Budget, Connector, Pace
 from ouipost import logs, secrets_file
 from ouipost.databases import database
+from ouipost.environment import (
+    address,
+    at_least,
+    env,
+    is_installed,
+    max_in_flight,
+    networks,
+    pace,
+    rate_limits,
+    read_budget,
+    required,
+)
 from ouipost.stores import media_storage
 
 django_stubs_ext.monkeypatch()  # lets `QuerySet["Post"]` stand in code that runs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-
-
-class Environment(environ.Env):
-    """Reads variables, and names the one whose value cannot be what it is to be."""
-
-    def get_value(self, var: str, *arguments: Any, **options: Any) -> Any:
-        try:
-            return super().get_value(var, *arguments, **options)
-        except ValueError as error:
-            raise ImproperlyConfigured(f"{var} cannot be read: {error}.") from None
-
-
-env = Environment()
 environ.Env.read_env(BASE_DIR / ".env")
 
 ENVIRONMENT = env("ENVIRONMENT", default="embedded")
@@ -48,65 +42,6 @@ OUIPOST_HOME = Path(env("OUIPOST_HOME", default=str(BASE_DIR / "var"))).absolute
 if EMBEDDED:
     secrets_file.load(OUIPOST_HOME)
     (OUIPOST_HOME / "static").mkdir(exist_ok=True)
-
-
-def required(name: str) -> str:
-    """Return a variable that production cannot run without."""
-    value = env.str(name, default="")
-    if not value:
-        raise ImproperlyConfigured(f"{name} must be set when ENVIRONMENT=production.")
-    return value
-
-
-def address(name: str, default: str) -> str:
-    """Return an address; of one that cannot be read nothing is told, for it may hold a password."""
-    value = env.str(name, default=default)
-    try:
-        urlsplit(value).port  # noqa: B018 (this reads it)
-    except ValueError:
-        message = f"{name} cannot be read: write what is special in its password as in /, %2F."
-        raise ImproperlyConfigured(message) from None
-    return value
-
-
-def at_least(least: int, name: str, default: int) -> int:
-    """Return a whole number that has a least value."""
-    value = env.int(name, default=default)
-    if value < least:
-        raise ImproperlyConfigured(f"{name} must be at least {least}.")
-    return value
-
-
-def networks(name: str) -> list[str]:
-    """Return addresses and networks; a name is none, for what it stands for may change."""
-    given = [each.strip() for each in env.list(name, default=[])]
-    for each in given:
-        try:
-            ip_network(each, strict=False)
-        except ValueError:
-            message = f"{name} must be addresses and networks such as 10.0.0.0/8, joined by commas: {each} is neither."
-            raise ImproperlyConfigured(message) from None
-    return given
-
-
-def rate_limits(limits: dict[str, int]) -> dict[str, int]:
-    """Return the requests a minute by tier: `RATE_LIMITS`, as `tier=number,…`, else these."""
-    pairs = [each.partition("=") for each in env.list("RATE_LIMITS", default=[])]
-    given = {tier.strip(): limit.strip() for tier, _, limit in pairs}
-    for tier, limit in given.items():
-        if tier not in limits or not limit.isdecimal() or not int(limit):
-            message = f"RATE_LIMITS must be tier=number, joined by commas, the tiers among {', '.join(limits)}"
-            raise ImproperlyConfigured(f"{message}, and the numbers at least 1.")
-    return limits | {tier: int(limit) for tier, limit in given.items()}
-
-
-def is_installed(module: str) -> bool:
-    """Whether a module could be imported; only what it is in is."""
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
-
 
 SECRET_KEY = required("SECRET_KEY")
 TOKEN_KEYS = required("TOKEN_KEYS").split(",")
@@ -287,40 +222,6 @@ NETWORKS = {
     }
     for platform in platforms.ALL
 }
-
-
-def per_seconds(name: str, what: str) -> tuple[int, int] | None:
-    """Return a number and its seconds from a variable such as `50/86400`; None where it is not set."""
-    given = env.str(name, default="")
-    if not given:
-        return None
-    number, _, seconds = given.partition("/")
-    if not (number.isdecimal() and seconds.isdecimal() and int(number) and int(seconds)):
-        raise ImproperlyConfigured(f"{name} must be {what}/seconds, such as 50/86400.")
-    return int(number), int(seconds)
-
-
-def pace(platform: type[Connector]) -> Pace | None:
-    """Return how fast an account of this network may post: `<NETWORK>_PACE`, as `posts/seconds`, else its own."""
-    given = per_seconds(f"{platform.id.upper()}_PACE", "posts")
-    return Pace(posts=given[0], seconds=given[1]) if given else platform.pace
-
-
-def read_budget(platform: type[Connector]) -> Budget | None:
-    """Return what reading an account may cost: `<NETWORK>_READ_BUDGET`, as `requests/seconds`, else its own."""
-    given = per_seconds(f"{platform.id.upper()}_READ_BUDGET", "requests")
-    return Budget(requests=given[0], seconds=given[1]) if given else platform.read_budget
-
-
-def max_in_flight(platform: type[Connector]) -> int:
-    """Return how many calls a network may have at once: `<NETWORK>_MAX_IN_FLIGHT`."""
-    name = f"{platform.id.upper()}_MAX_IN_FLIGHT"
-    given = env.str(name, default="48")
-    if not given.isdecimal() or not int(given):
-        raise ImproperlyConfigured(f"{name} must be a whole number, at least 1.")
-    return int(given)
-
-
 NETWORK_PACE = {platform.id: pace(platform) for platform in platforms.ALL}
 NETWORK_READ_BUDGET = {platform.id: read_budget(platform) for platform in platforms.ALL}
 NETWORK_MAX_IN_FLIGHT = {platform.id: max_in_flight(platform) for platform in platforms.ALL}

@@ -1,0 +1,114 @@
+"""Reading settings from environment variables: each reader names the variable whose value it cannot take."""
+
+from importlib.util import find_spec
+from ipaddress import ip_network
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from accounts.platforms.base import Budget, Connector, Pace
+
+
+class Environment(environ.Env):
+    """Reads variables; raises ImproperlyConfigured with the name of one whose value has the wrong type."""
+
+    def get_value(self, var: str, *arguments: Any, **options: Any) -> Any:
+        try:
+            return super().get_value(var, *arguments, **options)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var} cannot be read: {error}.") from None
+
+
+env = Environment()
+
+
+def required(name: str) -> str:
+    """Return a variable that must be set; raises ImproperlyConfigured where it is missing."""
+    value = env.str(name, default="")
+    if not value:
+        raise ImproperlyConfigured(f"{name} must be set when ENVIRONMENT=production.")
+    return value
+
+
+def address(name: str, default: str) -> str:
+    """Return a URL; the error for one that cannot be parsed does not repeat it, since it may hold a password."""
+    value = env.str(name, default=default)
+    try:
+        urlsplit(value).port  # noqa: B018 (this reads it)
+    except ValueError:
+        message = f"{name} cannot be read: write what is special in its password as in /, %2F."
+        raise ImproperlyConfigured(message) from None
+    return value
+
+
+def at_least(least: int, name: str, default: int) -> int:
+    """Return a whole number; raises ImproperlyConfigured where it is smaller than `least`."""
+    value = env.int(name, default=default)
+    if value < least:
+        raise ImproperlyConfigured(f"{name} must be at least {least}.")
+    return value
+
+
+def networks(name: str) -> list[str]:
+    """Return a list of IP addresses and networks; host names are refused, since what they resolve to may change."""
+    given = [each.strip() for each in env.list(name, default=[])]
+    for each in given:
+        try:
+            ip_network(each, strict=False)
+        except ValueError:
+            message = f"{name} must be addresses and networks such as 10.0.0.0/8, joined by commas: {each} is neither."
+            raise ImproperlyConfigured(message) from None
+    return given
+
+
+def rate_limits(defaults: dict[str, int]) -> dict[str, int]:
+    """Return the requests a minute of each tier: the defaults, with what `RATE_LIMITS` (`tier=number,…`) replaces."""
+    pairs = [each.partition("=") for each in env.list("RATE_LIMITS", default=[])]
+    given = {tier.strip(): limit.strip() for tier, _, limit in pairs}
+    for tier, limit in given.items():
+        if tier not in defaults or not limit.isdecimal() or not int(limit):
+            message = f"RATE_LIMITS must be tier=number, joined by commas, the tiers among {', '.join(defaults)}"
+            raise ImproperlyConfigured(f"{message}, and the numbers at least 1.")
+    return defaults | {tier: int(limit) for tier, limit in given.items()}
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module can be imported; its parent packages are imported to find out."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def per_seconds(name: str, what: str) -> tuple[int, int] | None:
+    """Return a number and its seconds from a variable such as `50/86400`; None where it is not set."""
+    given = env.str(name, default="")
+    if not given:
+        return None
+    number, _, seconds = given.partition("/")
+    if not (number.isdecimal() and seconds.isdecimal() and int(number) and int(seconds)):
+        raise ImproperlyConfigured(f"{name} must be {what}/seconds, such as 50/86400.")
+    return int(number), int(seconds)
+
+
+def pace(platform: type[Connector]) -> Pace | None:
+    """Return how fast an account of this network may post: `<NETWORK>_PACE`, as `posts/seconds`, else its own."""
+    given = per_seconds(f"{platform.id.upper()}_PACE", "posts")
+    return Pace(posts=given[0], seconds=given[1]) if given else platform.pace
+
+
+def read_budget(platform: type[Connector]) -> Budget | None:
+    """Return what reading an account may cost: `<NETWORK>_READ_BUDGET`, as `requests/seconds`, else its own."""
+    given = per_seconds(f"{platform.id.upper()}_READ_BUDGET", "requests")
+    return Budget(requests=given[0], seconds=given[1]) if given else platform.read_budget
+
+
+def max_in_flight(platform: type[Connector]) -> int:
+    """Return how many calls a network may have at once: `<NETWORK>_MAX_IN_FLIGHT`."""
+    name = f"{platform.id.upper()}_MAX_IN_FLIGHT"
+    given = env.str(name, default="48")
+    if not given.isdecimal() or not int(given):
+        raise ImproperlyConfigured(f"{name} must be a whole number, at least 1.")
+    return int(given)
