@@ -1,4 +1,4 @@
-"""Answers as tables: `?format=csv` beside JSON."""
+"""CSV responses: lists and reports that also answer `?format=csv`."""
 
 import csv
 import io
@@ -16,12 +16,12 @@ JSON, CSV = "json", "csv"
 CSV_TYPE = "text/csv"
 CONTENT_TYPE = f"{CSV_TYPE}; charset=utf-8"
 PIECE = 32_768
-"""So many characters are sent at once."""
+"""Characters per chunk of a streamed response."""
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class CsvNegotiation(DefaultContentNegotiation):
-    """Lets whoever asks for `format=csv` accept nothing but CSV; what goes wrong is told in JSON all the same."""
+    """Lets a request with `format=csv` accept nothing but text/csv; errors are still answered in JSON."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
@@ -47,12 +47,12 @@ def wants_csv(request: Request) -> bool:
 
 
 def csv_answer(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], filename: str) -> HttpResponse:
-    """Answer rows as a file, under a line with the names of the columns; what is not known is empty."""
+    """Return the rows as a CSV file with a header line; null values and missing columns are empty."""
     return HttpResponse("".join(_lines(rows, columns)), content_type=CONTENT_TYPE, headers=_headers(filename))
 
 
 def streamed_csv(rows: Iterable[Mapping[str, Any]], *, columns: Sequence[str], filename: str) -> StreamingHttpResponse:
-    """Answer the same piece by piece, as the rows are read: there may be more than memory holds."""
+    """Return the same as a streamed response: the rows are read as they are sent and need not fit into memory."""
     return StreamingHttpResponse(_lines(rows, columns), content_type=CONTENT_TYPE, headers=_headers(filename))
 
 
@@ -74,5 +74,5 @@ def _lines(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterato
 
 
 def harmless(value: Any) -> Any:
-    """Return a cell that no spreadsheet takes for a formula: a text that would be one gets an apostrophe."""
+    """Return the cell's value; text that a spreadsheet would run as a formula gets a leading apostrophe."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value

@@ -1,4 +1,4 @@
-"""The descriptions of both APIs, and two readers for each that load nothing from elsewhere."""
+"""OpenAPI descriptions of both APIs, with Swagger UI and Redoc for each, served from local assets."""
 
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from rest_framework.permissions import AllowAny
 
 
 class PartGenerator(SchemaGenerator):
-    """Describes the addresses below one prefix."""
+    """Generates the description of the paths below one prefix."""
 
     prefix: ClassVar[str]
     heading: ClassVar[str]
@@ -25,7 +25,7 @@ class PartGenerator(SchemaGenerator):
         return [endpoint for endpoint in endpoints if endpoint[0].startswith(self.prefix)]
 
     def get_schema(self, request: Any = None, public: bool = False) -> Any:
-        """Return the description, under this part's own name."""
+        """Return the OpenAPI document, with this part's title and description."""
         schema = super().get_schema(request, public)  # type: ignore[no-untyped-call]
         schema["info"] |= {"title": self.heading, "description": self.about}
         return schema
@@ -44,7 +44,7 @@ class AdminGenerator(PartGenerator):
 
 
 class SchemaView(SpectacularAPIView):
-    """/api/schema: OpenAPI 3.1 as JSON, or as YAML for who asks for it."""
+    """/api/schema: the OpenAPI 3.1 document, as JSON or, by the Accept header, as YAML."""
 
     authentication_classes = []
     permission_classes = [AllowAny]
@@ -53,13 +53,13 @@ class SchemaView(SpectacularAPIView):
 
 
 class AdminSchemaView(SchemaView):
-    """/admin/schema: likewise."""
+    """/admin/schema: the same for the admin API."""
 
     generator_class = AdminGenerator
 
 
 class SwaggerView(SpectacularSwaggerSplitView):
-    """/api/docs: try every call in the browser."""
+    """/api/docs: Swagger UI, to try calls in the browser."""
 
     authentication_classes = []
     permission_classes = [AllowAny]
@@ -67,7 +67,7 @@ class SwaggerView(SpectacularSwaggerSplitView):
 
 
 class AdminSwaggerView(SwaggerView):
-    """/admin/docs: likewise."""
+    """/admin/docs: the same for the admin API."""
 
     url_name = "admin-schema"
     title = AdminGenerator.heading
@@ -75,7 +75,7 @@ class AdminSwaggerView(SwaggerView):
 
 
 class RedocView(SpectacularRedocView):
-    """/api/docs/redoc: the same description, for reading."""
+    """/api/docs/redoc: Redoc, for reading."""
 
     authentication_classes = []
     permission_classes = [AllowAny]
@@ -83,7 +83,7 @@ class RedocView(SpectacularRedocView):
 
 
 class AdminRedocView(RedocView):
-    """/admin/docs/redoc: likewise."""
+    """/admin/docs/redoc: the same for the admin API."""
 
     url_name = "admin-schema"
     title = AdminGenerator.heading

@@ -1,4 +1,4 @@
-"""The one shape of every answer: `{"success", "data"}` or `{"success", "error"}`."""
+"""The envelope of every response: `{"success", "data"}` or `{"success", "error"}`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,11 +14,11 @@ __all__ = ["EnvelopeRenderer", "answer_error", "error_body"]
 
 OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 _encode = JSONEncoder().default
-"""Writes what JSON has no form for, as REST framework does."""
+"""Encodes types that JSON lacks (dates, decimals, UUIDs) as REST framework does."""
 
 
 class EnvelopeRenderer(JSONRenderer):
-    """Renders JSON, with what a view returned under `data`; a failure comes here in its envelope already."""
+    """Renders JSON with the view's data under `data`; a failure arrives in its envelope already."""
 
     def render(
         self,
@@ -35,7 +35,7 @@ class EnvelopeRenderer(JSONRenderer):
 
 
 def answer_error(error: Exception, context: Mapping[str, Any]) -> Response:
-    """Answer whatever a view raised; nothing passes through to Django."""
+    """Return the response to any exception that a view raised: REST framework's EXCEPTION_HANDLER."""
     failure = describe(error)
     note(failure)
     headers = dict(failure.headers)

@@ -1,4 +1,4 @@
-"""What each exception means to the caller: one status, one code, nothing internal."""
+"""Maps exceptions to what the caller sees: a status, a code and a message, without internals."""
 
 import logging
 import math
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 BUSY_SECONDS = 5
 WHOLE_BODY = "body"
-"""The name in `details.fields` of what is wrong with the body as a whole."""
+"""The key in `details.fields` for problems of the body as a whole."""
 
 BY_STATUS = {
     400: ("VALIDATION_ERROR", "The request is malformed, or names a host that is not served here."),
@@ -66,19 +66,19 @@ def of_status(
     details: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Failure:
-    """Return the failure that this HTTP status means when nothing more is known."""
+    """Return the failure for an HTTP status, with the status's own code and, unless given, its own message."""
     code, meaning = BY_STATUS.get(status) or BY_STATUS[500 if status >= 500 else 400]
     return Failure(status=status, code=code, message=message or meaning, details=details or {}, headers=headers or {})
 
 
 def note(failure: Failure) -> None:
-    """Have the log tell this code with the request."""
+    """Add the failure's code to the request's log line."""
     structlog.contextvars.bind_contextvars(code=failure.code)
 
 
 @singledispatch
 def describe(error: Exception) -> Failure:
-    """Return what to answer to an exception; one that nobody foresaw is logged with its traceback."""
+    """Return the failure for an exception; an unexpected one becomes a 500 and is logged with its traceback."""
     logger.error("Unhandled %s", type(error).__name__, exc_info=error)
     return of_status(500)
 
@@ -155,7 +155,7 @@ def _(error: RequestDataTooBig) -> Failure:
 
 
 def _messages(detail: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Walk nested errors; what is wrong with an object as a whole is told under the object's own path."""
+    """Yield (path, message) of nested errors; a problem of an object as a whole has the object's own path."""
     match detail:
         case dict():
             for name, inner in detail.items():

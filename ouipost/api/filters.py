@@ -1,4 +1,4 @@
-"""Query parameters of lists: known ones are checked, others are refused."""
+"""Query parameters of lists: known ones are validated, unknown ones are refused."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ KEY_IN_ADDRESS = "Send the key in the X-API-Key header: addresses end up in logs
 
 
 class StrictFilterBackend(DjangoFilterBackend):
-    """Filters a list by the view's `filterset_class`; all that is wrong with its query is told in one 400."""
+    """Filters a list by the view's `filterset_class`; one 400 names every problem of the query."""
 
     def filter_queryset(self, request: Any, queryset: QuerySet[Any, Any], view: APIView) -> QuerySet[Any, Any]:
         if getattr(view, "detail", False):
@@ -43,7 +43,7 @@ class StrictFilterBackend(DjangoFilterBackend):
 
 
 def query_problems(request: Request, view: Any) -> dict[str, list[str]]:
-    """Return what is wrong with the query's names, and with `format` where the action takes it.
+    """Return the problems of the query by parameter: names that the action does not take, and a bad `format`.
 
     A list takes its filters and, where it has pages, `page` and `limit`; any action what `query_parameters` has for it.
     """
@@ -57,20 +57,20 @@ def query_problems(request: Request, view: Any) -> dict[str, list[str]]:
 
 
 def _format_problems(parameters: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return what is wrong with `format`, and with what a CSV does not take."""
+    """Return the problems of `format`, and of parameters that do not go with CSV."""
     if parameters.get("format", JSON) not in (JSON, CSV):
         return {"format": [Phrase("Must be {json} or {csv}.", json=JSON, csv=CSV)]}
     return {name: [NO_PAGES] for name in PARAMETERS if name in parameters and parameters.get("format") == CSV}
 
 
 def refuse_key_in_address(request: Request) -> None:
-    """Refuse a request that carries `api_key` in its address, whoever sends it."""
+    """Raise InvalidInput for a request that has `api_key` in its query."""
     if "api_key" in request.query_params:
         raise InvalidInput(api_key=[KEY_IN_ADDRESS])
 
 
 class _BoundsForm(forms.Form):
-    """Reads `from` and `to` after the other filters, so that all problems are told at once."""
+    """Validates `from` and `to` together with the other filters, so that one error names all problems."""
 
     zone: tzinfo = UTC
 
@@ -104,5 +104,5 @@ class BoundedFilterSet(FilterSet):
         return type(plain.__name__, (_BoundsForm, plain), {"zone": self.zone()})
 
     def zone(self) -> tzinfo:
-        """Return the zone whose days a bound without a time means."""
+        """Return the time zone in which a bound without an offset is read."""
         return UTC

@@ -1,4 +1,4 @@
-"""Whether this process is alive and ready, for whoever restarts it or sends it requests; and the page at `/`."""
+"""Liveness and readiness of this process, for service managers and load balancers; and the page at `/`."""
 
 import logging
 from functools import cache
@@ -17,13 +17,16 @@ logger = logging.getLogger(__name__)
 
 @require_safe
 def alive(request: HttpRequest) -> JsonResponse:
-    """/healthz: the process answers."""
+    """/healthz: always 200 while the process answers."""
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """/readyz: every database answers and has every migration; 503 says which does not. The replica may be away."""
+    """/readyz: 200 when every database answers and is migrated, else 503 naming those that are not.
+
+    The read replica is not checked: the product works without it.
+    """
     checks = {alias: check(alias) for alias in replica.own()}
     is_ready = all(result == "ok" for result in checks.values())
     return JsonResponse(
@@ -33,7 +36,7 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    """/: where to go from here."""
+    """/: a page with links to the API's documentation and the console."""
     return render(request, "api/index.html")
 
 
@@ -52,5 +55,5 @@ def check(alias: str) -> str:
 
 @cache
 def known_migrations() -> frozenset[tuple[str, str]]:
-    """Return the migrations that this code comes with; they cannot change while it runs."""
+    """Return the migrations that this code comes with, read from disk once per process."""
     return frozenset(MigrationLoader(None).disk_migrations)

@@ -1,7 +1,7 @@
-"""Idempotency-Key: the first answer is kept for a day, and what is asked again gets that answer.
+"""Idempotency-Key: the first response is kept for a day, and a repeated request gets that response.
 
-A request starts with a row of its own, under a lease. The answer is stored in the transaction that does the work, by
-whoever still owns the row: a request that died left both or neither, and one that lost its row rolls its work back.
+A request begins by inserting a row that it owns, under a lease. The response is stored on that row in the transaction
+that does the work, so a process that dies leaves both or neither; a request that has lost its row rolls its work back.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ KEPT_REFUSALS = (409, 422)
 Prepared = TypeVar("Prepared")
 Work = Callable[[], Response]
 Path = tuple[str, ...]
-"""Where something stands in an answer's data, from the outside in."""
+"""The keys that lead to a value in a response's data, outermost first."""
 
 
 class IdempotencyInProgress(DomainError):
@@ -61,21 +61,21 @@ class IdempotencyKeyReused(DomainError):
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One request that may do its work."""
+    """A request that owns its idempotency key and may do its work."""
 
     digest: str
     owner: str
 
     @property
     def rows(self) -> "models.QuerySet[StoredAnswer]":
-        """The row, while it is this run's and has no answer."""
+        """The run's row; empty once another run owns it or it has its answer."""
         return StoredAnswer.objects.filter(pk=self.digest, owner=self.owner, status=None)
 
 
 def once(request: Request, work: Work, *, secrets: Sequence[Path] = ()) -> Response:
-    """Run the work in one transaction together with its answer, or replay the answer that its key has.
+    """Run the work and store its response in one transaction, or replay the response that the request's key has.
 
-    `secrets` are where the answer shows what is secret: that is replayed for ten minutes, then it is null.
+    `secrets` are the paths of secret values in the response: they are replayed for ten minutes, and null after that.
     """
     run = begin(request, secrets=secrets)
     if isinstance(run, Response):
@@ -86,7 +86,7 @@ def once(request: Request, work: Work, *, secrets: Sequence[Path] = ()) -> Respo
 
 
 def once_outside(request: Request, work: Work) -> Response:
-    """Run the work in no transaction and store its answer after it, or replay the answer that its key has."""
+    """Run the work outside any transaction and then store its response, or replay the response that the key has."""
     run = begin(request)
     if isinstance(run, Response):
         return run
@@ -96,7 +96,10 @@ def once_outside(request: Request, work: Work) -> Response:
 def once_prepared(
     request: Request, prepare: Callable[[], AbstractContextManager[Prepared]], work: Callable[[Prepared], Response]
 ) -> Response:
-    """Run the work as `once` does, on what is prepared before its transaction opens; what that refuses is kept too."""
+    """Run the work as `once` does, on what `prepare` gives before the transaction opens.
+
+    A refusal by `prepare` is kept as the response too.
+    """
     run = begin(request)
     if isinstance(run, Response):
         return run
@@ -110,7 +113,11 @@ def once_prepared(
 
 
 def begin(request: Request, *, secrets: Sequence[Path] = ()) -> Run | Response | None:
-    """Start the request, or return the answer that its key has; None without a key. Commits at once."""
+    """Return a run that owns the request's key, or the response that the key has; None without a key.
+
+    Commits at once. Raises InvalidInput for a malformed key, IdempotencyKeyReused for a key used with another body,
+    and IdempotencyInProgress while the first request still runs.
+    """
     key = request.headers.get(HEADER)
     if key is None:
         return None
@@ -130,7 +137,7 @@ def begin(request: Request, *, secrets: Sequence[Path] = ()) -> Run | Response |
 
 
 def find(request: Request) -> Response | None:
-    """Return the answer that the request's key has for this very body; of forms it knows none."""
+    """Return the stored response to the same key and body; None where there is none, and for multipart forms."""
     key = request.headers.get(HEADER, "")
     if not KEY.fullmatch(key) or is_form_media_type(request.content_type):
         return None
@@ -140,18 +147,18 @@ def find(request: Request) -> Response | None:
 
 
 def forget_secrets(now: datetime) -> None:
-    """Clear the secrets that are replayed no more; the rest of their answers stays."""
+    """Delete stored secrets that are too old to be replayed; the rest of each response stays."""
     StoredAnswer.objects.filter(created_at__lt=now - SECRETS_KEPT).exclude(sealed="").update(sealed="")
 
 
 def old(now: datetime) -> tuple[Old, ...]:
-    """Return the answers that are no longer kept."""
+    """Return the stored responses that are past their day."""
     rows = StoredAnswer.objects.filter(created_at__lt=now - KEPT).order_by("created_at", "pk")
     return (Old(name="answers", rows=rows),)
 
 
 def fingerprint(request: Request) -> str:
-    """Return the SHA-256 of the exact body; of a form, that of its values and its files' digests."""
+    """Return the SHA-256 of the body's bytes; for a form, of its values and the digests of its files."""
     if not is_form_media_type(request.content_type):
         return hashlib.sha256(request.body).hexdigest()
     files = [(name, [_file_digest(file) for file in files]) for name, files in request.FILES.lists()]
@@ -169,7 +176,7 @@ def _replay(row: StoredAnswer, *, secrets: Sequence[Path] = ()) -> Response:
 
 
 def _start(run: Run, mark: str) -> bool:
-    """Make a key this run's that nobody has shown before."""
+    """Insert the run's row; returns False where the key is known already."""
     now = Now()
     row = StoredAnswer(pk=run.digest, owner=run.owner, fingerprint=mark, created_at=now, lease_until=now + LEASE)
     try:
@@ -180,7 +187,7 @@ def _start(run: Run, mark: str) -> bool:
 
 
 def _take_over(run: Run, mark: str) -> bool:
-    """Make a key this run's that others have shown: it is no longer kept, or its run died before its answer."""
+    """Take over the row of a key that has expired, or whose run died before its response; returns whether it did."""
     now = database_now()
     free = Q(created_at__lt=now - KEPT) | Q(status=None, lease_until__lte=now, fingerprint=mark)
     values = {"fingerprint": mark, "owner": run.owner, "lease_until": now + LEASE, "created_at": now}
@@ -189,7 +196,10 @@ def _take_over(run: Run, mark: str) -> bool:
 
 
 def _answered(run: Run, work: Work, *, undo: bool = True, secrets: Sequence[Path] = ()) -> Response:
-    """Run the work and store its answer; when another run has taken the key over, that undoes the work if it can."""
+    """Run the work and store its response.
+
+    With `undo`, raises IdempotencyInProgress where another run has taken the key over, so that the work rolls back.
+    """
     response = work()
     if not 200 <= response.status_code < 300:
         run.rows.delete()
@@ -199,7 +209,7 @@ def _answered(run: Run, work: Work, *, undo: bool = True, secrets: Sequence[Path
 
 
 def _kept(run: Run, data: Any, secrets: Sequence[Path]) -> dict[str, str]:
-    """Return the columns of an answer: the secrets that it shows, if it does, apart and encrypted."""
+    """Return the columns of a stored response: its secrets are taken out of the body and encrypted."""
     if not secrets:
         return {"body": _dump(data)}
     body = json.loads(_dump(data))
@@ -210,7 +220,7 @@ def _kept(run: Run, data: Any, secrets: Sequence[Path]) -> dict[str, str]:
 
 
 def _put(body: Any, path: Path, value: str | None) -> Any:
-    """Set what stands at this path of an answer, and return what stood there."""
+    """Replace the value at this path of a response and return the former one."""
     *outer, name = path
     for each in outer:
         body = body[each]
@@ -227,7 +237,7 @@ def _guarded(run: Run, perform: Work) -> Response:
 
 
 def _settle(run: Run, error: Exception) -> None:
-    """Keep a refusal by a business rule; free the key after anything else. The work has rolled back by now."""
+    """After a rolled-back run, store a business rule's refusal as the response, or free the key for anything else."""
     try:
         if isinstance(error, DomainError) and error.status in KEPT_REFUSALS:
             failure = describe(error)
@@ -235,7 +245,7 @@ def _settle(run: Run, error: Exception) -> None:
         else:
             run.rows.delete()
     except DatabaseError:
-        # The caller is to hear of the first error; the lease frees the key.
+        # The first error is the one to report; the key is free again when its lease ends.
         logger.warning("The idempotency key of %s was not freed", run.digest[:12], exc_info=True)
 
 

@@ -1,4 +1,5 @@
-"""What request bodies are checked with: nothing is coerced, nothing is ignored in silence, all problems at once."""
+"""Serializers and fields that validate request bodies: nothing is coerced or silently ignored, and one error names all
+problems."""
 
 import re
 import unicodedata
@@ -20,24 +21,24 @@ UNKNOWN = _("Unknown field.")
 REPEATED = _("Sent more than once.")
 MAX_ITEMS = 1000
 MOST_NAMES = 500
-"""So many names of a body are looked at; no resource has more, and an answer need not repeat a megabyte."""
+"""Names of a body that are examined: more than any resource has, and few enough for an error to list."""
 
 
 class StrictInput(serializers.Serializer[Any]):
-    """The fields that a body may have; any other is a 400 that names it.
+    """A body's fields; any other field is refused by name.
 
-    A changing view passes `partial=True`: only the given fields come out. What is nested is always given whole.
+    With `partial=True`, for changes, only the given fields are validated and returned; nested objects are always whole.
     """
 
     read_only: Any = ()
-    """Names of a GET that may come back and are ignored. (Fields have a flag of this name, hence the type.)"""
+    """Fields of a GET's response that a body may repeat: they are ignored. (Any: fields have a flag of this name.)"""
     guarded: ClassVar[Mapping[str, str]] = {}
-    """Names of a GET that may come back unchanged, with the action that changes each."""
+    """Fields of a GET's response that a body may repeat unchanged, each with the action that changes it."""
 
     default_error_messages = {"invalid": _("Must be an object.")}
 
     def check(self, body: Any, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values of a body, and forget it, so that the next one can be checked; raises ValidationError."""
+        """Return the body's validated values or raise ValidationError; then reset this serializer for another body."""
         self.initial_data, self._context = body, context
         try:
             self.is_valid(raise_exception=True)
@@ -91,14 +92,14 @@ class StrictInput(serializers.Serializer[Any]):
         return problems
 
     def _repeated(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
-        """Name what a form has more than once and is no list: all but the last would be dropped."""
+        """Return an error for each form field that is given twice and is no list: Django keeps the last value alone."""
         given = dict(data.lists()) if isinstance(data, QueryDict) else {}
         lists = {name for name, field in self.fields.items() if isinstance(field, serializers.ListField)}
         return {name: [REPEATED] for name, values in given.items() if len(values) > 1 and name not in lists}
 
 
 class Text(serializers.CharField):
-    """A string in Unicode's composed form, with newlines as the only line ends; spaces are kept."""
+    """A string, normalized to NFC and with `\\n` as its line ends; leading and trailing spaces are kept."""
 
     default_error_messages = {
         "invalid": _("Must be a string."),
@@ -135,7 +136,7 @@ class ZoneName(Text):
 
 
 class Choice(serializers.ChoiceField):
-    """One of a few words."""
+    """One of a fixed set of strings."""
 
     default_error_messages = {"invalid_choice": _("Must be one of: {choices}.")}
 
@@ -146,7 +147,7 @@ class Choice(serializers.ChoiceField):
 
 
 class Integer(serializers.IntegerField):
-    """A whole number; in a multipart form, where everything is text, its plain decimal form."""
+    """An integer; in a multipart form, where every value is text, in plain decimal digits."""
 
     default_error_messages = {"invalid": _("Must be an integer.")}
 
@@ -159,7 +160,7 @@ class Integer(serializers.IntegerField):
 
 
 class Boolean(serializers.BooleanField):
-    """true or false; in a multipart form the same words."""
+    """true or false; in a multipart form the same words as text."""
 
     default_error_messages = {"invalid": _("Must be true or false.")}
     default_empty_form_html = empty
@@ -173,7 +174,7 @@ class Boolean(serializers.BooleanField):
 
 
 class Items(serializers.ListField):
-    """A list; too many items are refused before any is looked at."""
+    """A list; one with too many items is refused before any item is validated."""
 
     default_error_messages = {"not_a_list": _("Must be a list.")}
 
@@ -199,9 +200,9 @@ class JsonObject(serializers.DictField):
 
 
 class Instant(serializers.DateTimeField):
-    """A moment in ISO 8601 with its offset; comes out in UTC.
+    """An ISO 8601 date and time with an offset, returned in UTC.
 
-    With `local=True` the offset may be missing, and the moment comes out without a zone: the view knows which is meant.
+    With `local=True` the offset may be missing; the value is then returned naive, for the view to put into a zone.
     """
 
     default_error_messages = {"offset": _("Must end in Z or an offset such as +02:00.")}
@@ -225,14 +226,14 @@ def _from_form(field: serializers.Field[Any, Any, Any, Any]) -> bool:
 
 
 def _merged(ours: Any, others: Any) -> Any:
-    """Return both problems, of a field the others', unless it is made of fields that have theirs."""
+    """Merge two dictionaries of errors; where both have a field, the second counts, unless both are nested."""
     if not isinstance(ours, dict) or not isinstance(others, dict):
         return others
     return ours | others | {name: _merged(ours[name], others[name]) for name in ours.keys() & others.keys()}
 
 
 def _is_present(given: Any, present: Any) -> bool:
-    """Whether a value that came back is the one that a GET shows: moments in whole seconds."""
+    """Whether a value sent back equals the one that a GET shows, where moments have whole seconds."""
     if isinstance(present, datetime) and isinstance(given, str):
         try:
             return parse_moment(given) == present.replace(microsecond=0)

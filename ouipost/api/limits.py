@@ -1,4 +1,4 @@
-"""Requests per minute and key, by the key's tier."""
+"""Rate limits: requests per minute for each API key, by the key's tier."""
 
 import math
 import threading
@@ -22,20 +22,20 @@ class RateLimitExceeded(DomainError):
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """The minute that a request was counted in: it begins with the first one."""
+    """The minute in which a request was counted; it begins with the first request."""
 
     requests: int
-    """How many there have been, this one included."""
+    """Requests so far, this one included."""
     seconds_left: float
     ends_at: int
-    """Unix seconds by the clock of whoever counted, rounded up."""
+    """Unix seconds, rounded up, by the clock of the machine that counts."""
     is_shared: bool
-    """Whether the requests of all processes are in it."""
+    """Whether the requests of all processes are counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Allowance:
-    """What a caller may still ask for, and until when that holds."""
+    """What the rate-limit headers tell a caller."""
 
     limit: int
     remaining: int
@@ -75,9 +75,9 @@ def note(request: HttpRequest, window: Window) -> None:
 
 
 def enforce(request: HttpRequest, caller: Caller | None) -> None:
-    """Count the request if nobody did, and note the allowance on it for `headers`; raises when nothing is left.
+    """Count the request, unless Redis did, and keep the allowance on it for `headers`; raises RateLimitExceeded.
 
-    Nobody, and a caller without a tier, is not limited here.
+    Anonymous callers and callers without a tier are not limited.
     """
     if caller is None or not caller.tier:
         return
@@ -90,13 +90,13 @@ def enforce(request: HttpRequest, caller: Caller | None) -> None:
 
 
 def limit_of(caller: Caller, window: Window) -> int:
-    """Return the requests that the tier has in this window; a process that counts alone gives out its share of them."""
+    """Return the caller's limit in this window: the tier's, or a process's share of it where each counts alone."""
     limit: int = settings.RATE_LIMITS[caller.tier]
     return limit if window.is_shared else max(1, limit // settings.WEB_WORKERS)
 
 
 def headers(request: HttpRequest) -> dict[str, str]:
-    """Return the headers that tell a known caller its allowance."""
+    """Return the X-RateLimit headers of a request whose caller is limited; else none."""
     allowance: Allowance | None = getattr(request, "allowance", None)
     if allowance is None:
         return {}

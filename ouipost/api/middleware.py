@@ -1,4 +1,4 @@
-"""What happens around every request: its id, and the envelope of failures that no view answered."""
+"""Middleware: request ids and logging, trusted proxies, unread bodies, and the envelope of errors outside of views."""
 
 import ipaddress
 import logging
@@ -30,9 +30,9 @@ KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
 class RequestIdMiddleware:
-    """Gives each request an id, the caller's where it is sane: in `request.request_id`, X-Request-ID and the logs.
+    """Gives each request an id, in `request.request_id`, X-Request-ID and the logs; a well-formed one is the caller's.
 
-    One line says what was asked and how that ended, with the route in place of the path, and without the query.
+    Logs one line per request, with the route in place of the path and without the query.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -56,9 +56,9 @@ class RequestIdMiddleware:
 
 
 def _bound(request: HttpRequest) -> str:
-    """Return the request's id, and bind it, with the workspace's, to all that is logged until the next one.
+    """Return the request's id, and bind it and the workspace's id to the log lines of this thread.
 
-    That is when it is cleared: Django logs failed answers when the middleware is through.
+    They are cleared by the next request, not at the end of this one: Django logs failed responses after the middleware.
     """
     given = request.headers.get("X-Request-ID", "")
     request_id = given if SANE_ID.fullmatch(given) else str(uuid.uuid4())
@@ -71,9 +71,9 @@ def _bound(request: HttpRequest) -> str:
 
 
 class TrustedProxiesMiddleware:
-    """Takes the caller's address and scheme from trusted proxies, and from nobody else.
+    """Takes the client's address and scheme from X-Forwarded headers of trusted proxies, and drops them otherwise.
 
-    `TRUSTED_PROXIES` is a list of addresses and networks. The caller is the rightmost hop that is none of them.
+    `TRUSTED_PROXIES` lists addresses and networks. The client is the rightmost hop that is not one of them.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -98,9 +98,9 @@ class TrustedProxiesMiddleware:
 
 
 class UnreadBodyMiddleware:
-    """Ends the connection with an answer that was given before all of the request was read.
+    """Adds `Connection: close` to a response given before the whole request body was read.
 
-    The server closes it then, and does not always say so: the caller's next request over it could be lost.
+    The server closes such a connection without always saying so, and a client's next request on it could be lost.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -114,14 +114,14 @@ class UnreadBodyMiddleware:
 
 
 def _is_unread(request: Any) -> bool:
-    if "HTTP_TRANSFER_ENCODING" in request.META:  # it comes in chunks: how long it is nobody knows
+    if "HTTP_TRANSFER_ENCODING" in request.META:  # chunked: its length is not known
         return not request._read_started
-    stream = request._stream  # with another in its place where Django has read it whole
+    stream = request._stream  # Django replaces it once it has read the whole body
     return hasattr(stream, "limit") and stream._pos < stream.limit
 
 
 class EnvelopeMiddleware:
-    """Answers under /api and /admin in JSON whatever failed, and tells a known caller what is left of its limit."""
+    """Turns every error under /api and /admin into the JSON envelope, and adds the rate-limit headers."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -138,7 +138,7 @@ class EnvelopeMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Answer what a view outside of REST framework raised, or what went wrong while rendering."""
+        """Return the envelope for an exception from a plain Django view, or from rendering a response."""
         return _answer(describe(error)) if API.match(request.path) else None
 
 

@@ -1,4 +1,4 @@
-"""Answers that are kept so that a repeated request gets the first one."""
+"""Stored responses of idempotent requests."""
 
 from django.db import models
 
@@ -6,19 +6,19 @@ from ouipost.sealed import SealedField
 
 
 class StoredAnswer(models.Model):
-    """One idempotent request: started, under a lease, until it has a status; then its answer."""
+    """An idempotent request: running under a lease while `status` is null, then its stored response."""
 
     digest = models.CharField(primary_key=True, max_length=64)
-    """SHA-256 of scope and key: callers' keys are not kept, and no collation takes two of them for one."""
+    """SHA-256 of the scope and the key: keys are not stored, and no collation can confuse two of them."""
     fingerprint = models.CharField(max_length=64)
     owner = models.CharField(max_length=32)
-    """Who runs it; only who still is the owner may store an answer."""
+    """The run that owns the row: only the owner may store a response."""
     lease_until = models.DateTimeField()
     created_at = models.DateTimeField()
     status = models.PositiveSmallIntegerField(null=True)
     body = models.TextField(blank=True)
     sealed = SealedField(blank=True, default="")
-    """The secrets of an answer that shows some, encrypted; they are left out of `body`."""
+    """The response's secret values, encrypted; `body` has null in their place."""
 
     class Meta:
         indexes = [models.Index(fields=["created_at"], name="answer_created")]

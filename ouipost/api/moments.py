@@ -1,4 +1,4 @@
-"""Moments, days and zones as the API writes them: ISO 8601, years 2000 to 2100. Pure functions."""
+"""Parsing of ISO 8601 moments and days, in the years 2000 to 2100, and names of time zones. Pure functions."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -18,7 +18,7 @@ NOWHERE = {"Factory", "localtime"}
 
 
 class NotAMoment(ValueError):
-    """The text is no moment that the API takes; the message says why."""
+    """The text is not a valid moment; the message says why."""
 
 
 @cache
@@ -28,7 +28,7 @@ def zone_names() -> frozenset[str]:
 
 
 def parse_moment(text: str) -> datetime:
-    """Return the moment, without a zone where the text has no offset."""
+    """Return the moment, naive where the text has no offset; raises NotAMoment."""
     match = SHAPE.fullmatch(text)
     if match is None or not match["time"]:
         raise NotAMoment(Phrase("Must be an ISO 8601 moment such as 2026-01-31T09:30:00Z."))
@@ -36,10 +36,10 @@ def parse_moment(text: str) -> datetime:
 
 
 def parse_bound(value: str, *, zone: tzinfo, end: bool) -> datetime:
-    """Return the first (or with `end` the last) moment that a bound includes, in UTC.
+    """Return in UTC the first moment that a bound includes, or with `end` the last; raises NotAMoment.
 
-    A date alone is that whole day in `zone`, a time without an offset is local time there, and a time without a
-    fraction is that whole second: what an answer showed can be sent back and is included.
+    A date is that whole day in `zone`, and a time without an offset is local to `zone`. A time without a fraction is
+    that whole second, so that a moment shown in a response, sent back as a bound, includes its row.
     """
     match = SHAPE.fullmatch(value)
     if match is None:

@@ -1,4 +1,4 @@
-"""Pages of a list: `page`, `limit`, and what is told about them."""
+"""Pagination by `page` and `limit`."""
 
 import re
 from collections.abc import Mapping
@@ -29,16 +29,16 @@ PAGINATION_SCHEMA: dict[str, Any] = {
 
 
 class Pages(BasePagination):
-    """Answers `{<resources>: […], "pagination": {…}}`.
+    """Pages of the form `{<resources>: […], "pagination": {…}}`.
 
-    A view with `paging_optional` returns everything, up to 500 and without `pagination`, until it is asked for a page.
+    A view with `paging_optional` returns up to 500 rows, without `pagination`, where the query asks for no page.
     """
 
     resources = "results"
     optional = False
 
     def configure(self, view: Any) -> "Pages":
-        """Take the names from the view."""
+        """Take `resources` and `paging_optional` from the view; returns self."""
         self.resources = getattr(view, "resources", self.resources)
         self.optional = getattr(view, "paging_optional", self.optional)
         return self
@@ -87,9 +87,9 @@ class Pages(BasePagination):
 
 
 class BoundedPages(Pages):
-    """Pages of a list that may have millions of rows: it counts to ten thousand, and there it ends.
+    """Pages of a list that may have millions of rows: only the first 10,000 are counted and can be paged through.
 
-    `total_is_exact` tells whether that was all.
+    `total_is_exact` is false where there are more.
     """
 
     most = MOST
@@ -115,7 +115,7 @@ class BoundedPages(Pages):
 
 
 def pagination(*, page: int, limit: int, total: int) -> dict[str, int]:
-    """Return what a list tells of its pages; there is at least one."""
+    """Return the `pagination` object of a list; `total_pages` is at least 1."""
     return {
         "current_page": page,
         "total_pages": max(1, -(-total // limit)),
@@ -125,12 +125,12 @@ def pagination(*, page: int, limit: int, total: int) -> dict[str, int]:
 
 
 def asks_for_a_page_only(parameters: Mapping[str, str]) -> bool:
-    """Whether nothing but `page` and `limit` is given, and nothing is wrong with them."""
+    """Whether the query has no other parameters than a valid `page` and `limit`."""
     return parameters.keys() <= set(PARAMETERS) and not page_problems(parameters)
 
 
 def read_page(parameters: Mapping[str, str]) -> tuple[int, int]:
-    """Return page and limit; raises with everything that is wrong with either."""
+    """Return page and limit, with their defaults; raises InvalidInput."""
     problems = page_problems(parameters)
     if problems:
         raise InvalidInput(**problems)
@@ -138,7 +138,7 @@ def read_page(parameters: Mapping[str, str]) -> tuple[int, int]:
 
 
 def page_problems(parameters: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return what is wrong with `page` and `limit`, where they are given."""
+    """Return the errors of `page` and `limit`, by parameter."""
     return {
         name: [f"Must be a whole number from 1 to {largest}."]
         for name, largest in (("page", LARGEST_PAGE), ("limit", LARGEST_LIMIT))

@@ -1,4 +1,4 @@
-"""JSON bodies, read strictly: whatever two readers could understand differently is refused."""
+"""A strict JSON parser: input that two parsers could read differently is refused."""
 
 import json
 import math
@@ -19,11 +19,11 @@ LARGEST = 2**53
 BOM = b"\xef\xbb\xbf"
 UTF8 = ("utf-8", "utf8", "us-ascii")
 STRING = re.compile(r'"(?:[^"\\]+|\\.)*+(?:"|\\?\Z)', re.DOTALL)
-"""A string, closed or not, without backtracking: a hostile body costs no more than an honest one."""
+"""A JSON string, terminated or not; possessive, so that a hostile body cannot make it backtrack."""
 NOT_BRACKETS = re.compile(r"[^\[\]{}]+")
 
 Path = tuple["Path", str | int] | None
-"""Where a value stands, from the inside out: nothing is joined until there is something to tell."""
+"""The keys that lead to a value, innermost first, as a linked list: it is only joined for an error message."""
 
 
 class MalformedJSON(DomainError):
@@ -39,7 +39,10 @@ class PayloadTooLarge(DomainError):
 
 
 class StrictJSONParser(JSONParser):
-    """Reads a JSON object of at most 1 MiB and 20 levels; a subclass, so that the exact bytes stay readable."""
+    """Parses a JSON object of at most 1 MiB and 20 levels.
+
+    A subclass of JSONParser, so that REST framework keeps the body's bytes readable.
+    """
 
     most_bytes = LIMIT_BYTES
 
@@ -60,7 +63,7 @@ class StrictJSONParser(JSONParser):
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """Return the object that a body holds, an empty one for an empty body."""
+    """Return the body's JSON object, `{}` for an empty body; raises MalformedJSON or ValidationError."""
     if not body.strip():
         return {}
     text = _decode(body)
@@ -78,7 +81,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def _refuse_length(parser_context: Mapping[str, Any] | None) -> None:
-    """Refuse a body by its Content-Length, before any of it is read."""
+    """Raise PayloadTooLarge by the Content-Length alone, before the body is read."""
     request = (parser_context or {}).get("request")
     declared = str(request.META.get("CONTENT_LENGTH") or "0") if request is not None else "0"
     if declared.isdecimal() and int(declared) > LIMIT_BYTES:
@@ -97,7 +100,7 @@ def _decode(body: bytes) -> str:
 
 
 def _refuse_depth(text: str) -> None:
-    """Count brackets before anything recurses into them."""
+    """Raise MalformedJSON for too many levels, by counting brackets: the parser itself would recurse."""
     depth = 0
     for bracket in NOT_BRACKETS.sub("", STRING.sub("", text)):
         depth += 1 if bracket in "[{" else -1
@@ -118,7 +121,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_values(value: Any, path: Path) -> None:
-    """Refuse what JSON can write and others read differently; recurses no deeper than `DEPTH`."""
+    """Raise MalformedJSON for values that other parsers read differently; recurses at most `DEPTH` deep."""
     kind = type(value)
     if kind is dict:
         for name, member in value.items():
@@ -154,5 +157,5 @@ def _named(path: Path) -> str:
 
 
 def _shown(name: str) -> str:
-    """Return a key so that any answer can carry it, hostile ones too."""
+    """Return a key as JSON, cut to 100 characters, so that it is safe to repeat in a response."""
     return json.dumps(name[:100])

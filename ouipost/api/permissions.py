@@ -1,4 +1,4 @@
-"""Who asks, and whether they may."""
+"""The caller of a request, and its permissions."""
 
 from typing import Any, Protocol, cast
 
@@ -10,14 +10,14 @@ from ouipost.errors import DomainError
 
 
 class Caller(Protocol):
-    """Who makes a request: what `request.auth` is after authentication."""
+    """The authenticated caller of a request: `request.auth`."""
 
     @property
     def pk(self) -> str: ...
 
     @property
     def tier(self) -> str:
-        """A row of `settings.RATE_LIMITS`; empty for a caller who is not limited."""
+        """A key of `settings.RATE_LIMITS`; empty for a caller without a limit."""
         ...
 
     def has_permission(self, name: str, /) -> bool: ...
@@ -30,7 +30,7 @@ class MissingPermission(DomainError):
 
 
 class HasPermission(BasePermission):
-    """Lets a caller through who holds what the view requires; see `required_for`."""
+    """Allows callers who have the permission that the view requires; see `required_for`."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         caller = caller_of(request)
@@ -43,12 +43,12 @@ class HasPermission(BasePermission):
 
 
 def caller_of(request: Request) -> Caller | None:
-    """Return who was authenticated, if anybody was."""
+    """Return the authenticated caller; None for an anonymous request."""
     return cast("Caller | None", request.auth)
 
 
 def required_for(method: str, view: Any) -> str | None:
-    """Return the view's `required_permission` (None: any caller may), else `<scope>.read` or `<scope>.write`."""
+    """Return the view's `required_permission` (None: any caller), else `<scope>.read` or `<scope>.write`."""
     if hasattr(view, "required_permission"):
         override: str | None = view.required_permission
         return override

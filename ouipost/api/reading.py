@@ -1,4 +1,4 @@
-"""Bodies as inputs read them."""
+"""Reading request bodies: validation by reused inputs, and chunked bodies."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -10,17 +10,17 @@ from rest_framework.request import Request
 from ouipost.api.inputs import StrictInput
 
 _idle: defaultdict[tuple[type[StrictInput], bool], list[StrictInput]] = defaultdict(list)
-"""Inputs of each class that check nothing just now: to build one's fields costs more than to check a body with them."""
+"""A pool of unused inputs by class and `partial`: building an input's fields costs more than validating a body."""
 
 
 def values_of(
     input_class: type[StrictInput], body: Any, *, context: Mapping[str, Any], partial: bool = False
 ) -> dict[str, Any]:
-    """Return a body's values as the input allows them; raises ValidationError with all that is wrong with it."""
+    """Return the body's validated values; raises ValidationError with all problems of the body."""
     idle = _idle[input_class, partial]
     try:
         given = idle.pop()
-    except IndexError:  # as many threads as there are inputs are at it
+    except IndexError:  # all are in use by other threads
         given = input_class(partial=partial)
     try:
         return given.check(body, context)
@@ -29,9 +29,9 @@ def values_of(
 
 
 def open_chunks(request: Request) -> None:
-    """Let a body that comes in chunks, and so tells no length, be read: Django takes it for an empty one.
+    """Make a chunked body readable: Django takes a body without a Content-Length for empty.
 
-    It ends a byte behind the most that its parser takes, which refuses it for that.
+    The stream ends one byte after the largest size that the parser accepts, so that the parser refuses a longer body.
     """
     asked: Any = request._request
     parsers: Any = request.parsers

@@ -1,4 +1,4 @@
-"""Routes as people write them: what requests are counted and told by, for callers must not make up names."""
+"""Readable routes such as `/api/posts/{pk}`, to label metrics and logs: with paths, callers could invent labels."""
 
 import re
 from functools import cache
@@ -7,13 +7,13 @@ from django.http import HttpRequest
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "other"
-"""What no route answered, and any other method."""
+"""The label of requests without a route, and of unusual methods."""
 PARAMETER = re.compile(r"\(\?P<(\w+)>[^()]*\)|<(?:\w+:)?(\w+)>")
 PLAIN = re.compile(r"[\w/{}.-]*")
 
 
 def route_of(request: HttpRequest) -> str:
-    """Return the route that a request came to, without what stood in the place of its parameters."""
+    """Return the route of a request with its parameters' names in place of their values."""
     return template(request.resolver_match.route) if request.resolver_match else OTHER
 
 
@@ -24,7 +24,7 @@ def method_of(request: HttpRequest) -> str:
 
 @cache
 def template(route: str) -> str:
-    """Return a route as people write it, such as `/api/posts/{pk}`; what is none is `other`."""
+    """Return a Django route as `/api/posts/{pk}`; `other` where it has more than names and parameters."""
     plain = PARAMETER.sub(lambda found: f"{{{found[1] or found[2]}}}", route.replace("^", ""))
     plain = plain.removesuffix("$").removesuffix(r"\Z").replace("\\", "")
     return f"/{plain}" if PLAIN.fullmatch(plain) else OTHER

@@ -1,4 +1,4 @@
-"""What drf-spectacular cannot see: the envelope, the errors, the headers that every address takes."""
+"""Adds to the OpenAPI description what drf-spectacular cannot see: the envelope, the errors, and common headers."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from ouipost.api.failures import BY_STATUS
 
 Schema = dict[str, Any]
 WARNINGS: Schema = {"warnings": {"type": "array", "items": {"type": "string"}}}
-"""What the caller should know of a change that was made all the same; left out where there is nothing."""
+"""Warnings about a change that was made nevertheless; left out where there are none."""
 CHANGES = ("update", "partial_update")
 JSON_TYPE = "application/json"
 MESSAGE: Schema = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
@@ -53,7 +53,7 @@ WORKSPACE_ID = OpenApiParameter(
 
 
 class EnvelopeSchema(AutoSchema):
-    """Describes the views of this API; `@extend_schema` still overrides what it names, inside the envelope."""
+    """Describes the views of this API; `@extend_schema` overrides apply inside the envelope."""
 
     def get_override_parameters(self) -> list[Any]:
         parameters = list(super().get_override_parameters())
@@ -85,7 +85,7 @@ class EnvelopeSchema(AutoSchema):
         return paginator.configure(self.view) if hasattr(paginator, "configure") else paginator
 
     def get_paginated_name(self, serializer_name: str) -> str:
-        """Name a page by its list: two lists may show the same rows, one of them without pages."""
+        """Name a list's schema by its resource: two lists may show the same rows, one of them without pages."""
         words = str(getattr(self.view, "resources", serializer_name)).replace("_", " ").title().replace(" ", "")
         return f"{words}List" if getattr(self.view, "paging_optional", False) else f"{words}Page"
 
@@ -118,7 +118,7 @@ class EnvelopeSchema(AutoSchema):
         return responses
 
     def _resource(self, serializer: Any) -> str:
-        """Return the name under which a serializer's row stands; empty where `data` is described as a whole."""
+        """Return the key of the row in `data`; empty where the serializer describes `data` as a whole."""
         shown = force_instance(serializer)  # type: ignore[no-untyped-call]
         if not isinstance(shown, Serializer) or self._is_list_view(shown):
             return ""
@@ -126,7 +126,7 @@ class EnvelopeSchema(AutoSchema):
         return str(getattr(self.view, "resource", "") if named is None else named)
 
     def _extra_fields(self) -> Schema:
-        """Return what an answer may have beside the row or the message; PATCH answers as PUT does."""
+        """Return the action's `extra_fields`; a PATCH has those of a PUT."""
         action = getattr(self.view, "action", None)
         declared = getattr(self.view, "extra_fields", {})
         return dict(declared.get("update" if action in CHANGES else action, {}))
@@ -143,7 +143,7 @@ class EnvelopeSchema(AutoSchema):
 
 
 class StrictInputSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """Says of every input that it takes no other fields than its own, and which of them may not be empty."""
+    """Describes inputs: they allow no other fields than their own, and gives the minimum length of strings."""
 
     target_class = "ouipost.api.inputs.StrictInput"
     match_subclasses = True

@@ -1,4 +1,4 @@
-"""Rows as answers show them."""
+"""Serializing rows with reused serializers."""
 
 from collections.abc import Callable
 from functools import cache
@@ -8,11 +8,11 @@ from rest_framework.serializers import BaseSerializer
 
 
 def shown(serializer_class: Callable[[], BaseSerializer[Any]], row: Any) -> Any:
-    """Return a row as this serializer shows it; it gets no context, and so no request."""
+    """Return the row's representation; the serializer has no context, and so no request."""
     return _reader(serializer_class).to_representation(row)
 
 
 @cache
 def _reader(serializer_class: Callable[[], BaseSerializer[Any]]) -> BaseSerializer[Any]:
-    """Keep one serializer of each class: to build its fields costs more than to show a row with them."""
+    """Return the one serializer of this class: building its fields costs more than serializing a row."""
     return serializer_class()

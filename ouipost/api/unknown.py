@@ -1,4 +1,4 @@
-"""What is not there."""
+"""Unknown addresses below /api."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from ouipost.api.permissions import caller_of
 
 
 class UnknownAddress(APIView):
-    """Any other address below /api: 404, told to a known key together with its allowance."""
+    """Any other address below /api: counts the request for its key and answers 404."""
 
     schema = None
 

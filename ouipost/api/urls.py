@@ -1,4 +1,4 @@
-"""The APIs' descriptions: included at `api/`, and those of the admin API at `admin/`."""
+"""The routes of the API documentation, included at `api/`; those of the admin API at `admin/`."""
 
 from django.urls import path
 

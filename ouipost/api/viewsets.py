@@ -1,4 +1,4 @@
-"""The base of every resource: a declaration, and the few words its actions are written in."""
+"""The base of every resource: what a subclass declares, and the methods that its actions are written with."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -28,23 +28,24 @@ P = TypeVar("P")
 
 
 class ApiViewSet(GenericViewSet[M]):
-    """A resource; `Lists` and `Retrieves` add what reads it, and a subclass writes the actions that change it.
+    """A resource; `Lists` and `Retrieves` add the actions that read it, and a subclass those that change it.
 
     Checked in this order: credential, rate limit, method, permission, query, body. `scope` (or `required_permission`)
-    says who may, `query_parameters = {action: names}` what an action's address may carry besides a list's filters and
-    pages, and `extra_fields = {action: {name: JSON Schema}}` what its answer may have beside the row or the message.
+    is the permission needed, `query_parameters = {action: names}` what an action's query may have in addition to a
+    list's filters and pages, and `extra_fields = {action: {name: JSON Schema}}` what its response may have in addition
+    to the row or the message.
     """
 
     resource: ClassVar[str]
     resources: ClassVar[str]
     scope: ClassVar[str]
     detail_class: ClassVar[type[BaseSerializer[Any]] | None] = None
-    """Shows one row; `serializer_class` where it is the same as in a list."""
+    """The serializer of a single row; None: the same as in a list."""
     input_class: ClassVar[type[StrictInput] | None] = None
     query_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     extra_fields: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     answers_anew: ClassVar[tuple[str, ...]] = ()
-    """Actions of which only that they were taken is kept: a repeat is answered from what is there by then."""
+    """Actions whose response is not stored: a repeated request is answered from the present state."""
     paging_optional = False
     is_admitted = has_read = has_begun = False
     needs_workspace = False
@@ -72,18 +73,21 @@ class ApiViewSet(GenericViewSet[M]):
     def _check_query(self, request: Request) -> None:
         problems = problems_in(self.read_query) | query_problems(request, self)
         if problems:
-            raise ValidationError(problems)  # the names are the caller's
+            raise ValidationError(problems)  # unlike InvalidInput it takes any name, and these are the caller's
 
     def read_query(self) -> None:
-        """Keep what the address of an action that is no list carries; raises InvalidInput."""
+        """Read the query of an action other than `list`, for a subclass to override; raises InvalidInput."""
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Answer the failure; a repeated request gets its first answer, though what it was about has changed since."""
+        """Return the error response; a repeated idempotent request gets its stored response instead.
+
+        Its row may be gone or changed by now, so that the repeat fails before it comes to its work.
+        """
         response = super().handle_exception(exc)
         return (idempotency.find(self.request) if self._may_repeat(response) else None) or response
 
     def _may_repeat(self, response: Response) -> bool:
-        """Whether the request could be one that had an answer before its work could tell."""
+        """Whether the request failed before its work began and may have a stored response."""
         if not self.is_admitted or self.has_begun or self.action in self.answers_anew:
             return False
         return self.request.method not in SAFE_METHODS and response.status_code in REPLAYABLE
@@ -91,37 +95,37 @@ class ApiViewSet(GenericViewSet[M]):
     def read(
         self, input_class: type[StrictInput], *, instance: Model | None = None, partial: bool = False
     ) -> dict[str, Any]:
-        """Return the body's values as its input allows them; raises with all that is wrong with it."""
+        """Return the body's validated values; raises ValidationError with all problems of the body."""
         self.has_read = True
         context = {**self.get_serializer_context(), "instance": instance}
         return values_of(input_class, self.request.data, context=context, partial=partial)
 
     def once(self, work: Callable[[], Response], *, secrets: Sequence[idempotency.Path] = ()) -> Response:
-        """Run the work in one transaction together with its idempotent answer, again over lost races.
+        """Run the work and store its idempotent response in one transaction, retried where it loses a race for a lock.
 
-        `secrets` are where the answer shows what is secret, which is kept for ten minutes only.
+        `secrets` are the paths of secret values in the response, which are kept for ten minutes only.
         """
         self._read_nothing()
         return idempotency.once(self.request, self._beginning(work), secrets=secrets)
 
     def once_outside(self, work: Callable[[], Response]) -> Response:
-        """Run work that waits for a network, in no transaction; its idempotent answer is stored after it."""
+        """Run work that waits for a network, outside any transaction, and then store its idempotent response."""
         self._read_nothing()
         return idempotency.once_outside(self.request, self._beginning(work))
 
     def once_prepared(
         self, prepare: Callable[[], AbstractContextManager[P]], work: Callable[[P], Response]
     ) -> Response:
-        """Run the work as `once` does, on what is prepared before its transaction opens, such as a file."""
+        """Run the work as `once` does, on what `prepare` gives before the transaction opens, such as a file."""
         return idempotency.once_prepared(self.request, self._beginning(prepare), work)
 
     def _read_nothing(self) -> None:
-        """Refuse whatever is in the body where the action reads none; a change reads its own, beside its row."""
+        """Refuse a body where the action has not read one; `update` reads it later, within its transaction."""
         if not self.has_read and self.action not in CHANGES:
             self.read(StrictInput)
 
     def _beginning(self, work: Callable[[], P]) -> Callable[[], P]:
-        """Note that the work was begun: whatever comes of it is a first answer."""
+        """Wrap the work so that `has_begun` is set before it runs."""
 
         def begin() -> P:
             self.has_begun = True
@@ -130,15 +134,15 @@ class ApiViewSet(GenericViewSet[M]):
         return begin
 
     def created(self, data: M | Mapping[str, Any], **extra: Any) -> Response:
-        """Answer 201 with the row under its resource's name, or with these data."""
+        """Return a 201 with the row under the resource's name, or with this data."""
         return Response(self._data(data, extra), status=status.HTTP_201_CREATED)
 
     def answered(self, data: M | Mapping[str, Any], **extra: Any) -> Response:
-        """Answer 200 with the row under its resource's name, or with these data."""
+        """Return a 200 with the row under the resource's name, or with this data."""
         return Response(self._data(data, extra))
 
     def done(self, message: str, **more: Any) -> Response:
-        """Answer 200 with a message for people, and what a program may want to know with it."""
+        """Return a 200 with a message for people, and more fields for programs."""
         return Response({"message": message, **more})
 
     def _data(self, data: M | Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,7 +155,7 @@ class Lists(ApiViewSet[M]):
     """GET of the collection."""
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Return the rows, filtered and in pages."""
+        """Return the rows, filtered and paginated."""
         rows = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response([shown(self.get_serializer_class(), row) for row in rows or ()])
 
