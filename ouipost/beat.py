@@ -1,4 +1,4 @@
-"""Celery's beat for doorbells: keeps no file, and rings no doorbell that nobody hears."""
+"""A scheduler for Celery's beat that keeps no schedule file and stops sending to queues that no worker reads."""
 
 import logging
 from typing import Any
@@ -12,18 +12,18 @@ logger = logging.getLogger(__name__)
 
 
 class Beat(Scheduler):
-    """Rings whatever is on the schedule, unless a hundred messages wait in the queue already."""
+    """Sends each entry's message when it is due, unless UNHEARD messages wait in its queue already."""
 
     is_away = False
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
-        """Send the message of an entry; one that cannot be sent is lost, and the log is told of the first alone."""
+        """Send the entry's message; where the broker fails it is lost, and only the first failure is logged."""
         try:
             if waiting(self.producer, (entry.options or {}).get("queue", DEFAULT)) < UNHEARD:
                 self.apply_async(entry, producer=producer, advance=False)
         except Exception as error:
             if not self.is_away:
-                logger.warning("The broker does not answer, nothing is rung: %s", error)
+                logger.warning("The broker does not answer, no messages are sent: %s", error)
             self.is_away = True
             return
         if self.is_away:

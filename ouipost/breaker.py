@@ -1,4 +1,4 @@
-"""Leaving alone what does not answer: whoever depends on it goes on at once, and does not wait with every call."""
+"""A circuit breaker: callers of a service that does not answer fail at once instead of waiting with every call."""
 
 import logging
 import threading
@@ -11,7 +11,7 @@ LOG_SECONDS = 10.0
 
 
 class Breaker:
-    """After three failures in a row says no for some seconds, then lets one caller try; threads may share it."""
+    """Opens for `pause_seconds` after three failures in a row, then lets one caller try; threads may share it."""
 
     def __init__(self, subject: str, *, pause_seconds: float) -> None:
         self._subject = subject
@@ -26,7 +26,7 @@ class Breaker:
         return self._failures < FAILURES
 
     def allows(self) -> bool:
-        """Whether to try now; who is let through after a pause holds the others off until it is known how it went."""
+        """Whether to call now; after a pause one caller is let through, and the others wait for another pause."""
         if self.is_healthy:
             return True
         with self._lock:
@@ -44,7 +44,7 @@ class Breaker:
                 logger.info("%s answers again", self._subject)
 
     def failed(self, error: Exception) -> None:
-        """Count a failure, and tell the log of it once in 10 s."""
+        """Count a failure; logs at most one in 10 s."""
         with self._lock:
             now = time.monotonic()
             self._failures += 1

@@ -1,7 +1,7 @@
 """The Celery app: `celery -A ouipost worker -Q publish,webhooks,default` and `celery -A ouipost beat`.
 
-Its messages are doorbells. They carry nothing: what is due stands in the database, so that any of them may be lost,
-late or doubled.
+Its messages are doorbells and carry no data: what is due is in the database, so that any message may be lost, late or
+doubled.
 """
 
 import logging
@@ -26,13 +26,13 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # they load every view; `prepa
 logger = logging.getLogger(__name__)
 TALKATIVE = ("celery.app.trace", "celery.worker.strategy", "celery.worker.request", "celery.beat")
 
-# A doorbell that was being answered when the broker went need not ring again. Putting it back is what a worker would
-# try first, and where there is no broker kombu 5.7 fails at it with an error that Celery takes for the worker's end.
+# A message that was being worked on when the broker went away need not be restored. A worker would try to, and without
+# a broker kombu 5.7 fails at it with an error that makes Celery shut the worker down.
 virtual.Channel.do_restore = False
 
 
 def _unless_closed(settle: Any) -> Any:
-    """Settle no message on a channel that is closed: its broker went meanwhile, and kombu 5.7 raises AttributeError."""
+    """Skip acknowledging on a closed channel: its broker has gone, and kombu 5.7 raises AttributeError."""
 
     @wraps(settle)
     def settled(channel: Any, *given: Any, **options: Any) -> None:
@@ -91,7 +91,7 @@ def waiting(producer: Producer, queue: str) -> int:
 
 @setup_logging.connect
 def _keep_logging(**_: Any) -> None:
-    """Leave the logs as Django has set them up, but for the lines that Celery writes for each message."""
+    """Keep Django's logging, and silence the lines that Celery logs for every message."""
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     if settings.LOG_FORMAT == "json":
@@ -101,7 +101,7 @@ def _keep_logging(**_: Any) -> None:
 
 
 def _say(message: str, *_: Any) -> None:
-    """Say something as the log does, from a signal's handler: past the buffers, which it may have interrupted."""
+    """Write a log line from a signal handler: directly to stderr, since the handler may have interrupted a write."""
     record = logger.makeRecord(logger.name, logging.INFO, __file__, 0, "%s", (message.strip(),), None)
     os.write(2, f"{logging.getLogger().handlers[0].format(record)}\n".encode())
 

@@ -1,7 +1,7 @@
 """Encryption of secrets at rest: AES-256-GCM with a ring of keys, each ciphertext bound to its place.
 
-`TOKEN_KEYS` is `id:base64,id:base64…`: the first key encrypts, all decrypt. A ciphertext that is copied to another
-table, column, row or workspace does not open there.
+`TOKEN_KEYS` is `id:base64,id:base64…`: the first key encrypts, all decrypt. A ciphertext copied to another table,
+column, row or workspace cannot be decrypted there.
 """
 
 import base64
@@ -38,12 +38,12 @@ def decrypt(text: str, *, place: str) -> str:
 
 
 def key_ids() -> list[str]:
-    """Return the ids of the keys in the ring, that of the encrypting one first."""
+    """Return the ids of the keys in the ring, the encrypting key's first."""
     return list(key_ring(tuple(settings.TOKEN_KEYS)))
 
 
 def beginning(key_id: str) -> str:
-    """Return how all begins that is encrypted with this key."""
+    """Return the prefix of every ciphertext made with this key."""
     return f"v1.{key_id}."
 
 

@@ -21,23 +21,23 @@ NO_SUCH_TABLE, NO_SUCH_COLUMN = 1146, 1054
 LOCK_ERRORS = (1213, 1205, 1020)
 """MySQL's deadlock, lock wait timeout, and record changed since last read."""
 AWAY_SECONDS = 5
-"""A server whose machine does not answer for so long is away: who waits for it goes on without."""
+"""After this long without an answer from the server's machine, a connection to it fails."""
 IDLE_TRANSACTION_SECONDS = 30
-"""A transaction whose client says nothing for so long is rolled back, and its locks are free before anybody who waits
-for them gives up (50 s), and before the lease of what it claimed is over (90 s). No call is ever made inside of one."""
+"""The server rolls back a transaction whose client is silent for so long: its locks are free before others give up
+waiting for them (50 s), and before the leases of its claims end (90 s). No network call is made in a transaction."""
 CACHED_KIB = 256
-"""What each connection to SQLite may keep of its file. Each thread has one, and the system keeps the file once for all:
-SQLite's own 2 MiB are 128 for 64 threads, of each database, and make no list faster (docs/performance.md)."""
+"""The page cache of each SQLite connection. Every thread has a connection for each database: SQLite's default of 2 MiB
+would be 128 MiB for 64 threads, and no faster, as the system caches the file anyway (docs/performance.md)."""
 SESSION = f"""SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES'
 /*M!100300 , idle_transaction_timeout = {IDLE_TRANSACTION_SECONDS} */"""
-"""MySQL takes what is for MariaDB for a comment."""
+"""What MySQL reads as a comment, MariaDB runs."""
 
 
 def database(url: str) -> dict[str, Any]:
-    """Return Django's settings for this database address.
+    """Return Django's settings for the database at this URL.
 
-    READ COMMITTED lets a second claimer see 0 rows instead of an error; full sync keeps an armed mark through a power
-    loss; the session's clock is UTC, because claims compare with the database's own time.
+    With READ COMMITTED a second claimer updates no row instead of failing; full sync keeps a committed claim through a
+    power loss; the session is in UTC, because claims are compared with the database's clock.
     """
     config = environ.Env.db_url_config(url) | {"CONN_HEALTH_CHECKS": True}
     if config["ENGINE"].endswith("sqlite3"):
@@ -64,7 +64,7 @@ def database(url: str) -> dict[str, Any]:
 @models.CharField.register_lookup
 @models.TextField.register_lookup
 class ContainsInAnyCase(IContains):
-    """`icontains`, also in MySQL and MariaDB: there a column that is compared byte by byte has to be told."""
+    """`icontains` that ignores case in MySQL and MariaDB too, where columns are compared byte by byte."""
 
     def as_mysql(self, compiler: Any, connection: Any) -> Any:
         sql, parameters = self.as_sql(compiler, connection)
@@ -72,7 +72,7 @@ class ContainsInAnyCase(IContains):
 
 
 def compare_byte_by_byte(sender: AppConfig, using: str, **kwargs: Any) -> None:
-    """Before tables are made: let MySQL and MariaDB tell `Ab`, `ab` and `ab ` apart, as ids and secrets must be."""
+    """Make MySQL and MariaDB tell `Ab`, `ab` and `ab ` apart in new tables, as ids and digests need; on pre_migrate."""
     connection = connections[using]
     if connection.vendor != "mysql":
         return
@@ -82,16 +82,16 @@ def compare_byte_by_byte(sender: AppConfig, using: str, **kwargs: Any) -> None:
 
 
 def is_unmigrated(error: Error) -> bool:
-    """Whether the database lacks a table or a column that this code knows."""
+    """Whether the error says that the database lacks a table or column of this version."""
     missing = ("no such table", "no such column", "has no column named")
     return error.args[:1] in ((NO_SUCH_TABLE,), (NO_SUCH_COLUMN,)) or any(each in str(error) for each in missing)
 
 
 def notice_silence(sender: Any, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-    """On a new connection to a server: let the system notice when the server's machine is gone.
+    """Set TCP timeouts on a new connection, so that the system notices when the server's machine is gone.
 
-    The library would wait for a quarter of an hour for an answer, or for ever. A limit for answers would also end what
-    only takes long; this one ends when nothing at the other end acknowledges anything.
+    The client library would wait for an answer for a quarter of an hour, or for ever. A limit on answers would also cut
+    off slow queries; this one takes effect when the other machine acknowledges nothing.
     """
     if connection.vendor != "mysql" or not hasattr(socket, "TCP_USER_TIMEOUT"):
         return
@@ -109,14 +109,14 @@ def lock_free(rows: QS) -> QS:
 
 
 def is_lock_error(error: OperationalError) -> bool:
-    """Whether the database only lost a race, so that the same work may succeed now."""
+    """Whether the transaction lost a race for a lock, so that running it again may succeed."""
     return any(code in LOCK_ERRORS for code in error.args[:1]) or "is locked" in str(error)
 
 
 def in_transaction(work: Callable[[], Result]) -> Result:
-    """Run the work in a transaction of its own and commit it, up to five times over lost races.
+    """Run the work in a transaction of its own and return its result; retries up to four times over lost locks.
 
-    The work starts from nothing each time. It is not run again once it is committed, whatever fails after that.
+    Each try starts afresh. Work that was committed is not run again, whatever fails after the commit.
     """
     attempt = 1
     while True:

@@ -1,4 +1,7 @@
-"""An engine does due work: its own thread claims and writes, others talk to networks; as many as you like may run."""
+"""The engine behind publishing, webhooks and syncing: one thread claims and writes, a pool of threads does the calls.
+
+Any number of engines may run at the same time, in any number of processes.
+"""
 
 import logging
 import math
@@ -23,15 +26,15 @@ Job = TypeVar("Job")
 
 
 class Engine(Generic[Job]):
-    """One process's share of some work: a subclass says how to `claim` jobs and how to `work` on one of them."""
+    """One process's share of the due work: subclasses implement `claim` to take jobs and `work` to do one."""
 
     name: ClassVar[str]
     tick_seconds: ClassVar[float] = 0.25
-    """How often an engine with nothing to do looks for work."""
+    """How often an idle engine looks for work."""
     claim_every_seconds: ClassVar[float] = 0.3
-    """How often one that is busy takes more."""
+    """How often a busy engine claims more."""
     gather_seconds: ClassVar[float] = 0.05
-    """How long it waits for more to commit, where many are under way."""
+    """How long to wait for more writes to commit together, while many jobs are running."""
 
     def __init__(self, threads: int, *, stopping: threading.Event | None = None) -> None:
         self._stopping = stopping or threading.Event()
@@ -43,34 +46,35 @@ class Engine(Generic[Job]):
 
     @property
     def silence(self) -> float:
-        """Seconds since its own thread last turned from one thing to the next: many when it hangs."""
+        """Seconds since the engine's thread last went through its loop; many where it hangs."""
         return time.monotonic() - self._turned_at
 
     def claim(self, free: int, running: Collection[Job]) -> Sequence[Job]:
-        """Claim up to `free` jobs beside those that run; raises what the database raises."""
+        """Claim up to `free` jobs in addition to those running; raises DatabaseError."""
         raise NotImplementedError
 
     def work(self, job: Job, writer: Runs) -> None:
-        """Do one job in a thread of its own, and settle it through the writer."""
+        """Do one job, in a thread of the pool, and settle it through the writer."""
         raise NotImplementedError
 
     def ids(self, job: Job) -> dict[str, str | int]:
-        """Return the ids that all lines, errors and spans of this job carry."""
+        """Return the ids to attach to all log lines, errors and trace spans of this job."""
         return {}
 
     def stop(self) -> None:
-        """Claim nothing more; `run` returns when what is in flight has ended.
+        """Claim nothing more; `run` returns when the running jobs have ended.
 
-        A signal may call it in the engine's own thread: that one never waits for the event, whose lock it would hold.
+        Safe to call from a signal handler in the engine's own thread, which never waits on the event and so cannot hold
+        its lock.
         """
         self._stopping.set()
 
     def run(self) -> None:
-        """Work until `stop`, then let what is in flight end, up to 45 s."""
+        """Work until `stop`, then wait up to 45 s for the running jobs."""
         self._run(math.inf, leave_when_idle=False)
 
     def run_until_idle(self, *, seconds: float) -> None:
-        """Work until nothing is due and nothing in flight, or take nothing more after `seconds` or `stop`."""
+        """Work until nothing is due or running; claims nothing more after `seconds` or `stop`."""
         self._run(time.monotonic() + seconds, leave_when_idle=True)
 
     def _run(self, deadline: float, *, leave_when_idle: bool) -> None:
@@ -79,13 +83,13 @@ class Engine(Generic[Job]):
                 self._work(pool, deadline, leave_when_idle=leave_when_idle)
                 self._drain()
             finally:
-                self._writer.close()  # what is still out is looked into when its lease is over
+                self._writer.close()  # jobs that still run become due again when their leases end
 
     def _work(self, pool: ThreadPoolExecutor, deadline: float, *, leave_when_idle: bool) -> None:
         while not self._stopping.is_set() and time.monotonic() < deadline:
             if not self._in_flight() or time.monotonic() >= self._claim_at:
                 self._claim(pool)
-            if leave_when_idle and not self._running:  # not who is in flight by now: that one may have ended since
+            if leave_when_idle and not self._running:  # as of the claim: jobs that ended since may have left new work
                 return
             self._serve()
 
@@ -95,7 +99,7 @@ class Engine(Generic[Job]):
             self._serve()
 
     def _serve(self) -> None:
-        """Commit what has gathered; where many are under way, wait for a few more: they cost little together."""
+        """Commit the writes that wait; while many jobs run, wait a little for more to share the commit."""
         self._turned_at = time.monotonic()
         if len(self._running) < MANY:
             self._writer.serve(self.claim_every_seconds if self._running else self.tick_seconds)
@@ -120,7 +124,7 @@ class Engine(Generic[Job]):
         self._running |= {pool.submit(self._do, job): job for job in jobs}
 
     def _do(self, job: Job) -> None:
-        with bound_contextvars(**self.ids(job)), traces.span(self.name):  # a thread has no context but its own
+        with bound_contextvars(**self.ids(job)), traces.span(self.name):  # threads do not inherit the context
             try:
                 self.work(job, self._writer)
             except Exception:

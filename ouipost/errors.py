@@ -1,11 +1,11 @@
-"""A broken rule of the product, in the words that the API answers with."""
+"""Domain errors: broken rules of the product, as the API answers them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 
 class DomainError(Exception):
-    """A rule refused what was asked; `code` and `status` go into the answer as they are, `details` with them."""
+    """A request breaks a rule; `code`, `status`, `message` and `details` are answered as they are."""
 
     code: ClassVar[str] = "CONFLICT"
     status: ClassVar[int] = 409
@@ -18,13 +18,13 @@ class DomainError(Exception):
 
     @property
     def told(self) -> list[str]:
-        """What it says to people: each field's sentences, else its message."""
+        """The sentences for people: those of each field, else the message."""
         fields: dict[str, list[str]] = self.details.get("fields", {})
         return [text for texts in fields.values() for text in texts] or [self.message]
 
 
 class InvalidInput(DomainError):
-    """A value that no shape check could catch; `fields` maps dotted paths to what is wrong with each."""
+    """A value that validation of its form cannot catch; `fields` maps dotted paths to their problems."""
 
     code = "VALIDATION_ERROR"
     status = 400
@@ -35,7 +35,7 @@ class InvalidInput(DomainError):
 
 
 def problems_in(check: Callable[[], object]) -> dict[str, Sequence[str]]:
-    """Return what a check finds wrong with its values, by field."""
+    """Return the fields of the InvalidInput that the check raises; none where it raises nothing."""
     try:
         check()
     except InvalidInput as error:

@@ -1,4 +1,4 @@
-"""Writing what a process counted in memory: some seconds after the first count, and when the process ends."""
+"""Writing counts that a process keeps in memory: some seconds after the first count, and when the process ends."""
 
 import threading
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from django.db import connections
 
 
 class Flusher:
-    """Calls `write` in a thread of its own; what cannot be written `write` has to keep for the next time."""
+    """Calls `write` in a thread of its own; `write` must keep what it cannot write for the next call."""
 
     def __init__(self, write: Callable[[], object], *, seconds: float) -> None:
         self._write = write
@@ -16,12 +16,12 @@ class Flusher:
         self.start_anew()
 
     def start_anew(self) -> None:
-        """Forget that anything is waiting: a forked process has none of its parent's threads."""
+        """Reset after a fork: the child has none of its parent's threads."""
         self._lock = threading.Lock()
         self._is_waiting = self._knows_the_end = False
 
     def flush_soon(self) -> None:
-        """See to it that what is counted by now is written before long; threads may call this at once."""
+        """Schedule a write within `seconds`, unless one is scheduled; thread-safe."""
         if self._is_waiting:
             return
         with self._lock:

@@ -14,7 +14,7 @@ PATTERN = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 
 class _Clock:
-    """Makes the 60 leading bits of each id larger than those of the one before, within this process."""
+    """Gives the 60 leading bits of ids: within a process, each is larger than the one before."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -42,11 +42,11 @@ def new_id(prefix: str) -> str:
 
 
 def least_id(prefix: str, moment: datetime) -> str:
-    """Return what no id is below that was given at this moment or later."""
+    """Return a lower bound of the ids with this prefix that are made at this moment or later."""
     milliseconds = f"{int(moment.timestamp() * 1000):012x}"
     return f"{prefix}_{milliseconds[:8]}-{milliseconds[8:]}"
 
 
 def public_id(prefix: str) -> "models.CharField[str, str]":
-    """Return a primary key field that fills itself with `prefix_` and a UUIDv7."""
+    """Return a primary key field whose default is a new id with this prefix."""
     return models.CharField(primary_key=True, max_length=MAX_LENGTH, default=partial(new_id, prefix), editable=False)

@@ -1,6 +1,6 @@
-"""How the logs look: lines for people, or JSON for machines; both carry the ids of what they are about.
+"""Logging, as text for people or as JSON for machines; both carry the ids of what they are about.
 
-An id is bound where its work begins (`structlog.contextvars`), and every line until the work ends has it.
+Ids are bound where work on a thing begins (`structlog.contextvars`), and every line until its end has them.
 """
 
 import io
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 TEXT, JSON = "text", "json"
 FORMS = (TEXT, JSON)
 REQUESTS, WORK = "ouipost.requests", "ouipost.work"
-"""Loggers of what goes well: a line for each request, and for each target, delivery and reading; in JSON alone."""
+"""Loggers of normal operation, in JSON only: a line for each request, and for each target, delivery and reading."""
 FIELDS = ("method", "route", "status", "ms", "outcome", "step")
-"""What a line of these has beside its ids."""
+"""The fields of these lines in addition to ids."""
 FRAMES = 50
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ SHARED: list[Processor] = [
 def logging_config(form: str) -> dict[str, Any]:
     """Return Django's LOGGING for `text` or `json`."""
     usual = "INFO" if form == JSON else "WARNING"
-    # Its lines for refused requests hold the raw path, and tell nothing that the line of the request does not.
+    # Django's lines about refused requests hold the raw path, and say nothing that the request's own line does not.
     refused = {"django.request": {"level": "ERROR"}} if form == JSON else {}
     return {
         "version": 1,
@@ -60,7 +60,7 @@ def logging_config(form: str) -> dict[str, Any]:
 
 
 def formatter(form: str = JSON) -> logging.Formatter:
-    """Return what makes a line of a record, ours or a library's; the web server's own lines name it, too."""
+    """Return the formatter for our own and libraries' records; the web server's log configuration uses it too."""
     as_json: list[Processor] = [
         ExceptionRenderer(ExceptionDictTransformer(show_locals=False, max_frames=FRAMES)),
         _masked_fields,
@@ -79,7 +79,7 @@ def formatter(form: str = JSON) -> logging.Formatter:
 
 
 def configure(config: dict[str, Any]) -> None:
-    """Set the logs up for `LOGGING`; in JSON, Python's warnings and what nothing has caught come as lines, too."""
+    """Apply `LOGGING`; for JSON, also log Python's warnings and uncaught exceptions."""
     logging.config.dictConfig(config)
     if config["formatters"]["lines"]["form"] == JSON:
         logging.captureWarnings(True)
@@ -89,14 +89,14 @@ def configure(config: dict[str, Any]) -> None:
 
 
 def say_in_lines(command: "BaseCommand") -> None:
-    """Let what a command that runs for long says go into the log, line by line."""
+    """Send a long-running command's output to the log, line by line."""
     from django.core.management.base import OutputWrapper
 
     command.stdout = command.stderr = OutputWrapper(_Lines())
 
 
 class _Lines(io.StringIO):
-    """A stream whose lines are the log's."""
+    """A stream that logs each line written to it."""
 
     def write(self, text: str) -> int:
         for line in text.splitlines():
@@ -113,11 +113,11 @@ def _uncaught(kind: type[BaseException], error: BaseException | None, traceback:
 
 
 def _masked_fields(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Return a line's fields without secrets, those of its exceptions included, by their names and by their looks."""
+    """Mask secrets in a line's fields and exceptions, by their names and by their form."""
     plain: Mapping[str, Any] = masked(fields)
     return plain
 
 
 def _masked(_logger: Any, _method: str, line: Any) -> str:
-    """Return a line without keys and tokens: callers put them into addresses, where they do not belong."""
+    """Mask keys and tokens in a line: callers put them into addresses, where they do not belong."""
     return masked_text(line)

@@ -1,14 +1,13 @@
-"""What a process has loaded when its work begins, and what that costs it and the processes that are forked from it."""
+"""Sharing memory with forked processes."""
 
 import gc
 
 
 def keep_loaded() -> None:
-    """Let the collector look at nothing that is there by now: it stays as long as the process.
+    """Exclude everything loaded so far from garbage collection: it lives as long as the process.
 
-    Looking writes to it, and what a forked process writes to it shares no more. What comes from now on is little
-    beside it, and so is cleared away soon: the collector waits for a quarter of what it has to look at.
+    A collection writes to the objects that it visits, and forked processes stop sharing the pages that are written to.
     """
     gc.collect()
     gc.freeze()
-    gc.collect()  # it counts again what it has to look at
+    gc.collect()  # resets the counters: a full collection is due once new objects are a quarter of what it would visit

@@ -1,20 +1,20 @@
-"""Pages of tables that may have millions of rows: nothing here counts them all, or reads what is passed over."""
+"""Paging through tables of millions of rows without counting them all or reading the rows that are skipped."""
 
 from typing import Any
 
 from django.db.models import QuerySet
 
 MOST = 10_000
-"""Rows that a list pages through: it counts to that, and there it ends."""
+"""The rows of a list that can be paged through; further ones are not counted."""
 
 
 def count_to(most: int, rows: "QuerySet[Any]") -> int:
-    """Return how many rows there are, or `most` where there are more."""
+    """Return the number of rows, at most `most`."""
     return rows.order_by()[:most].count()
 
 
 def by_keys(rows: "QuerySet[Any]", first: int, end: int) -> list[Any]:
-    """Return the rows from one place in their order to another: their keys are found first, which an index has."""
+    """Return the rows at the places `first` to `end` (excluded); the index finds their keys first."""
     keys = list(rows.values_list("pk", flat=True)[first:end])
     found = rows.order_by().in_bulk(keys)
     return [found[key] for key in keys if key in found]

@@ -130,7 +130,7 @@ def test_a_broker_that_is_away_is_told_of_once(
         ring(ringing)
         ring(ringing)
 
-    assert caplog.messages == ["The broker does not answer, nothing is rung: refused", "The broker answers again"]
+    assert caplog.messages == ["The broker does not answer, no messages are sent: refused", "The broker answers again"]
 
 
 @pytest.mark.thorough
