@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 from oauthlib.oauth2 import WebApplicationClient
 
@@ -259,7 +259,14 @@ def _connect(
     connection: Connection, candidates: list[Candidate], *, actor: Actor, now: datetime
 ) -> list[SocialAccount]:
     """Use the sign-in up and connect these, again over lost races: no network takes its code a second time."""
-    return in_transaction(lambda: _use_up(connection, candidates, actor=actor, now=now))
+
+    def use_up() -> list[SocialAccount]:
+        return _use_up(connection, candidates, actor=actor, now=now)
+
+    try:
+        return in_transaction(use_up)
+    except IntegrityError:  # another was first with the account, or with the first one of its network
+        return in_transaction(use_up)
 
 
 def _use_up(connection: Connection, candidates: list[Candidate], *, actor: Actor, now: datetime) -> list[SocialAccount]:
@@ -277,10 +284,10 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
 
     Raises OAuthStateInvalid where the workspace has gone: the network was asked for a while.
     """
-    if Workspace.objects.present().select_for_update().filter(pk=workspace.pk).first() is None:
+    family = lock_family(workspace.pk, platform)
+    if not Workspace.objects.present().filter(pk=workspace.pk).exists():
         raise OAuthStateInvalid
-    existing = SocialAccount.objects.filter(workspace=workspace, platform=platform, remote_id=candidate.remote_id)
-    account = existing.select_for_update().first() or SocialAccount(
+    account = next((each for each in family if each.remote_id == candidate.remote_id), None) or SocialAccount(
         workspace=workspace, platform=platform, remote_id=candidate.remote_id, connected_at=now
     )
     if account.disconnected_at is not None:
@@ -292,11 +299,21 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
     account.seal(candidate.tokens)
     account.due_at, account.lease_until = refresh_time(account, now=now), None
     account.fence += 1  # a refresh that is under way has lost its claim: the new tokens stay
-    if not SocialAccount.objects.filter(workspace=workspace, default_of=platform).exists():
+    if not any(each.default_of for each in family):
         account.default_of = platform
     account.save()
     record("connected", account, actor=actor, platform=platform, account_name=account.name)
     return account
+
+
+def lock_family(workspace_id: str, platform: str) -> list[SocialAccount]:
+    """Lock the accounts of a workspace at one network, of which at most one is the default, and return them.
+
+    Not their workspace: whoever publishes or writes a post holds a share of its row beside the accounts.
+    """
+    family = SocialAccount.objects.filter(workspace=workspace_id, platform=platform)
+    pks = list(family.values_list("pk", flat=True))  # first: a search that locks would lock all that it looks at
+    return list(SocialAccount.objects.select_for_update().filter(pk__in=pks).order_by("pk"))
 
 
 def show(account: SocialAccount, profile: Profile, *, now: datetime) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
@@ -29,8 +30,10 @@ REFRESHED = ("name", "username", "profile_image", "status", "expires_at", "acces
 @transaction.atomic
 def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Actor) -> SocialAccount:
     """Change name, default or settings; `settings` are merged key by key, and null removes one."""
-    Workspace.objects.select_for_update().get(pk=account.workspace_id)
-    locked = SocialAccount.objects.select_for_update().get(pk=account.pk)
+    family = connecting.lock_family(account.workspace_id, account.platform)
+    locked = next((each for each in family if each.pk == account.pk), None)
+    if locked is None:
+        raise Http404  # its workspace was deleted
     before = {"name": locked.name, "default_of": locked.default_of, "settings": locked.settings}
     if values.get("name", locked.name) != locked.name:  # what a GET showed may come back, and is nobody's wish
         locked.name, locked.name_is_ours = values["name"], True
@@ -72,18 +75,19 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> int:
 
     The revocation at the network follows the commit, and its failure changes nothing.
     """
-    workspace = Workspace.objects.select_for_update().get(pk=account.workspace_id)
-    locked = SocialAccount.objects.select_for_update().get(pk=account.pk)
+    locked = get_object_or_404(SocialAccount.objects.select_for_update(), pk=account.pk)
     if not locked.is_connected:
         return 0  # another call was first
-    revocable = _revocable(locked)
+    revocable, was_default = _revocable(locked), locked.is_default
     cancelled = sum(hook(locked, actor, now) for hook in hooks.on_disconnect)
     locked.disconnected_at, locked.due_at, locked.default_of = now, None, None
     locked.access_token = locked.refresh_token = ""
     locked.fence += 1  # a refresh that is under way has lost its claim: it must not bring tokens back
     locked.save()
-    _pass_default_on(locked, actor=actor)
+    if was_default:
+        _pass_default_on(locked, actor=actor)
     record("disconnected", locked, actor=actor, platform=locked.platform, account_name=locked.name, cancelled=cancelled)
+    workspace = locked.workspace
     if revocable is not None:
         transaction.on_commit(lambda: revoke(workspace, locked.platform, revocable), robust=True)
     return cancelled
@@ -111,10 +115,12 @@ def _shares_its_grant(account: SocialAccount) -> bool:
 
 
 def _pass_default_on(account: SocialAccount, *, actor: Actor) -> None:
-    """Make the oldest remaining account the default where the default has gone."""
-    remaining = SocialAccount.objects.connected().filter(workspace=account.workspace_id, platform=account.platform)
-    if remaining.exists() and not remaining.exclude(default_of=None).exists():
-        _give_default(remaining.order_by("connected_at", "pk")[0], account.platform, actor=actor)
+    """Make the oldest account that remains the default; they are locked after posts, as by whoever publishes."""
+    family = connecting.lock_family(account.workspace_id, account.platform)
+    remaining = [each for each in family if each.is_connected]
+    if remaining:
+        heir = min(remaining, key=lambda each: (each.connected_at, each.pk))
+        _give_default(heir, account.platform, actor=actor)
 
 
 def revoke(workspace: Workspace, platform: str, account: Account) -> None:

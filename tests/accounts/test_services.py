@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from pytest_django import Settings
 
-from accounts import hooks, registry, services
+from accounts import connecting, hooks, registry, services
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import AuthExpired, Profile, Rejected, Tokens, Unavailable, WhoActs
 from accounts.tokens import expire
@@ -15,7 +15,7 @@ from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.models import Event
 from posts.models import Post, Target
-from tests.accounts.fakes import FakeNetwork
+from tests.accounts.fakes import FakeNetwork, make_candidate
 from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.foundation.threads import at_once
 from workspaces.models import Workspace
@@ -47,6 +47,24 @@ def test_a_name_that_is_set_is_kept_and_told(workspace: Workspace) -> None:
 
     assert (row.name, row.name_is_ours) == ("Our page", True)
     assert told() == [("account.updated", {"before": {"name": "Company Page"}, "after": {"name": "Our page"}})]
+
+
+@pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_whoever_changes_an_account_waits_for_nobody_who_writes_a_post(network: FakeNetwork) -> None:
+    workspace = make_workspace()
+    busy, other = make_account(workspace), make_account(workspace, platform="twitter", remote_id="2")
+    again: dict[str, Any] = {"platform": "twitter", "candidate": make_candidate("2"), "actor": ACTOR, "now": NOW}
+
+    with transaction.atomic():
+        make_post(workspace, accounts=[busy])
+        updated, connected, cancelled = (
+            *at_once(lambda: update(other, name="Ours")),
+            *at_once(lambda: connecting.connect(workspace, **again)),
+            *at_once(lambda: disconnect(other)),
+        )
+
+    assert (updated, connected, cancelled) == (other, other, 0)
 
 
 def test_settings_are_merged_and_null_removes_one(workspace: Workspace) -> None:
