@@ -45,6 +45,17 @@ def insert_each(rows: Sequence[models.Model]) -> None:
         row._state.adding, row._state.db = False, using
 
 
+def insert_values(model: type[models.Model], values: Sequence[Sequence[Any]]) -> None:
+    """Insert rows that exist elsewhere as they are: the values of all columns, in the order of the model's fields."""
+    using = router.db_for_write(model)
+    connection = connections[using]
+    fields = model._meta.local_concrete_fields
+    stored = [[_stored(field, value, connection) for field, value in zip(fields, row, strict=True)] for row in values]
+    if stored:
+        with connection.cursor() as cursor:
+            cursor.executemany(f"{_insert(model, using)} ({', '.join(['%s'] * len(fields))})", stored)
+
+
 @cache
 def _insert(model: type[models.Model], using: str) -> str:
     quote = connections[using].ops.quote_name

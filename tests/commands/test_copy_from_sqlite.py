@@ -1,0 +1,131 @@
+"""`copy_from_sqlite` refuses what could lose a row or send a post twice; test_copying.py has the whole way."""
+
+import json
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
+
+from accounts.models import Pause, PauseScope
+from adminapi import copying
+from adminapi.copying import SOURCE
+from adminapi.models import Canary, Heartbeat
+from tests.factories import make_workspace
+from tests.product import Product
+from workspaces.models import Workspace
+
+pytestmark = [pytest.mark.django_db, pytest.mark.crash]
+
+
+@pytest.fixture(autouse=True)
+def any_connection(db: None, django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the test use a database that its settings do not name."""
+    monkeypatch.setattr(BaseDatabaseWrapper, "ensure_connection", django_db_blocker._real_ensure_connection)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A file of embedded mode that may be copied, of one workspace."""
+    Product(home=tmp_path, database_url=f"sqlite:///{tmp_path}/ouipost.sqlite3").migrate()
+    path = tmp_path / "ouipost.sqlite3"
+    with copying.source(path):
+        Workspace.objects.using(SOURCE).create(name="Bakery")
+        now = timezone.now()
+        Pause.objects.using(SOURCE).create(scope=PauseScope.ALL, in_force="all:", reason="We move", paused_at=now)
+    return path
+
+
+def run(path: Path, *options: str) -> str:
+    output = StringIO()
+    call_command("copy_from_sqlite", str(path), *options, stdout=output)
+    return output.getvalue()
+
+
+def resume() -> None:
+    Pause.objects.using(SOURCE).update(resumed_at=timezone.now())
+
+
+def let_a_worker_be_heard() -> None:
+    Heartbeat.objects.using(SOURCE).beat("worker:here:1")
+
+
+def have_another_version() -> None:
+    with connections[SOURCE].cursor() as cursor:
+        cursor.execute("UPDATE django_migrations SET name = '9999_later' WHERE app = 'posts' AND name LIKE '0001%'")
+
+
+def encrypt_with_another_key() -> None:
+    Canary.objects.using(SOURCE).create(key_id="k9", sealed="k9:…")
+
+
+def use_the_new_one() -> None:
+    make_workspace()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (resume, "The file is not paused"),
+        (let_a_worker_be_heard, "A worker still runs with the file"),
+        (have_another_version, "The file is of another version"),
+        (encrypt_with_another_key, "TOKEN_KEYS has no key k9"),
+        (use_the_new_one, "there are rows in workspaces_workspace"),
+    ],
+)
+def test_it_refuses_and_copies_nothing(file: Path, spoil: Callable[[], None], why: str) -> None:
+    with copying.source(file):
+        spoil()
+    before = list(Workspace.objects.all())
+
+    with pytest.raises(CommandError, match=why):
+        run(file)
+
+    assert list(Workspace.objects.all()) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "There is no file"), (b"text" * 2000, "cannot be read: file is not")]
+)
+def test_what_is_no_database_is_told_and_left_as_it_is(tmp_path: Path, content: bytes | None, why: str) -> None:
+    path = tmp_path / "other.sqlite3"
+    if content:
+        path.write_bytes(content)
+
+    with pytest.raises(CommandError, match=why):
+        run(path)
+
+    assert (path.read_bytes() if path.exists() else None) == content
+
+
+@pytest.mark.on_servers
+def test_a_row_that_a_server_does_not_take_is_told_of(file: Path) -> None:
+    with copying.source(file):
+        Workspace.objects.using(SOURCE).update(name="x" * 1000)
+
+    with pytest.raises(CommandError, match="A row of workspaces_workspace does not fit into the new database"):
+        run(file)
+
+
+def test_a_dry_run_counts(file: Path) -> None:
+    said, told = run(file, "--dry-run"), json.loads(run(file, "--dry-run", "--json"))
+
+    assert (told["rows"]["workspaces_workspace"], told["rows"]["accounts_pause"]) == (1, 1)
+    assert said == f"Would copy {sum(told['rows'].values())} rows of {len(told['rows'])} tables.\n"
+    assert not Workspace.objects.exists()
+
+
+def test_every_row_is_copied_as_it_is(file: Path) -> None:
+    with copying.source(file):
+        there = list(Workspace.objects.using(SOURCE).values())
+
+    said = run(file)
+
+    assert list(Workspace.objects.values()) == there
+    assert "workspaces_workspace: 1\n" in said
+    assert said.endswith("Nothing goes out before it is resumed.\n")
