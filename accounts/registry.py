@@ -28,7 +28,7 @@ class PlatformNotConfigured(DomainError):
 def get(platform_id: str, *, sandbox: bool = False) -> Connector:
     """Return a platform with this installation's registration, or the sandbox's own where there is none."""
     platform = platforms.BY_ID[platform_id]
-    app = App(**settings.NETWORKS[platform_id])
+    app = App(**settings.NETWORKS[platform_id], limits=settings.NETWORK_LIMITS[platform_id])
     if sandbox and not app.client_id:
         app = replace(SANDBOX_APP, product=app.product or platform.widest_product)
     return platform(app)

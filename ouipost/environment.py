@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from accounts.platforms.base import Budget, Connector, Pace
+from accounts.platforms.base import App, Budget, Connector, Pace
 
 
 class Environment(environ.Env):
@@ -103,6 +103,20 @@ def read_budget(platform: type[Connector]) -> Budget | None:
     """Return what reading an account may cost: `<NETWORK>_READ_BUDGET`, as `requests/seconds`, else its own."""
     given = per_seconds(f"{platform.id.upper()}_READ_BUDGET", "requests")
     return Budget(requests=given[0], seconds=given[1]) if given else platform.read_budget
+
+
+def limits(platform: type[Connector]) -> dict[str, float]:
+    """Return what the operator knows better: `<NETWORK>_LIMITS`, such as `max_images=4,reel.first_comment=900`."""
+    name = f"{platform.id.upper()}_LIMITS"
+    given: dict[str, float] = {}
+    for pair in env.list(name, default=[]):
+        key, _, number = pair.partition("=")
+        try:
+            given[key.strip()] = float(number)
+            platform(App(limits=given))
+        except (KeyError, ValueError):
+            raise ImproperlyConfigured(f"{name} has {pair!r}, which is no limit of {platform.name}.") from None
+    return given
 
 
 def max_in_flight(platform: type[Connector]) -> int:

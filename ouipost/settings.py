@@ -18,6 +18,7 @@ from ouipost.environment import (
     at_least,
     env,
     is_installed,
+    limits,
     max_in_flight,
     networks,
     pace,
@@ -222,6 +223,7 @@ NETWORKS = {
     }
     for platform in platforms.ALL
 }
+NETWORK_LIMITS = {platform.id: limits(platform) for platform in platforms.ALL}
 NETWORK_PACE = {platform.id: pace(platform) for platform in platforms.ALL}
 NETWORK_READ_BUDGET = {platform.id: read_budget(platform) for platform in platforms.ALL}
 NETWORK_MAX_IN_FLIGHT = {platform.id: max_in_flight(platform) for platform in platforms.ALL}

@@ -26,6 +26,7 @@ from accounts.platforms.limits import (
     Limits,
     Option,
     Pace,
+    with_number,
 )
 from accounts.platforms.shapes import (
     FEED,
@@ -162,10 +163,12 @@ class Platform:
     """Asked for at sign-in; all are needed. May depend on the app's product."""
     username_prefix: ClassVar[str] = ""
     """Written before the username where people see it."""
-    limits: ClassVar[Limits]
+    limits: Limits
     """Of a usual post."""
-    other_types: ClassVar[Mapping[str, Limits]] = {}
+    other_types: Mapping[str, Limits] = {}
     """The limits of each other `post_type`: story, reel, short, document."""
+    raised: Mapping[str, Limits] = {}
+    """The limits of accounts that may do more than others, by a word for them."""
     metrics: ClassVar[tuple[str, ...]]
     metrics_batch: ClassVar[int] = 1
     """How many posts `post_metrics` takes at once."""
@@ -187,6 +190,14 @@ class Platform:
 
     def __init__(self, app: App) -> None:
         self.app = app
+        types, raised = {FEED: self.limits, **self.other_types}, self.raised
+        for key, number in app.limits.items():
+            if key.partition(".")[0] in raised:
+                raised = with_number(raised, key, number)
+            else:
+                types = with_number(types, key, number)
+        if app.limits:
+            self.limits, self.other_types, self.raised = types.pop(FEED), types, raised
 
     @property
     def version(self) -> str:

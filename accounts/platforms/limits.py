@@ -1,6 +1,8 @@
 """What a network takes, as data: the numbers that the validator applies, and what it says of what is beyond them."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ouipost.phrases import Phrase
@@ -98,6 +100,39 @@ class Limits:
     max_document_pages: int | None = None
     options: tuple[Option, ...] = ()
     """What it takes besides; `post_type` is always there."""
+
+
+NUMBERS = {each.name: each.type for each in fields(Limits) if each.type in (int, int | None, float | None)}
+"""The fields that hold a number, each with its type."""
+
+
+def with_number(named: Mapping[str, Limits], key: str, number: float) -> dict[str, Limits]:
+    """Return limits, by name, with another number: `max_images` of all that have one, `reel.max_images` of one alone.
+
+    The name of an option stands for the length of its text. Raises KeyError where there is no such limit, ValueError
+    where the number is none.
+    """
+    if not 0 < number < math.inf:
+        raise ValueError(number)
+    only, _, name = key.rpartition(".")
+    chosen = {only: named[only]} if only else {each: limits for each, limits in named.items() if _has(limits, name)}
+    if not any(name in NUMBERS or _has(limits, name) for limits in chosen.values()):
+        raise KeyError(key)
+    return dict(named) | {each: _with(limits, name, number) for each, limits in chosen.items()}
+
+
+def _has(limits: Limits, name: str) -> bool:
+    if name in NUMBERS:
+        return bool(getattr(limits, name))
+    return any(option.name == name and option.max_characters for option in limits.options)
+
+
+def _with(limits: Limits, name: str, number: float) -> Limits:
+    if name in NUMBERS:
+        values: dict[str, Any] = {name: number if NUMBERS[name] == float | None else int(number)}
+        return replace(limits, **values)
+    options = [replace(each, max_characters=int(number)) if each.name == name else each for each in limits.options]
+    return replace(limits, options=tuple(options))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,8 @@ class App:
     version: str = ""
     product: str = ""
     """Which of a network's products it is registered for, where that decides what it may do; empty: the usual one."""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """What this installation knows better of the network's limits: by field, or by type of post and field."""
 
 
 @dataclass(frozen=True, kw_only=True)

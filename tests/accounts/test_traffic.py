@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from accounts import traffic
+from accounts import platforms, registry, traffic
 from accounts.models import Guarded, Network, SocialAccount
 from accounts.platforms.base import (
     AuthExpired,
@@ -203,6 +203,35 @@ def test_a_pace_that_is_none_is_refused_by_its_name(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(ImproperlyConfigured, match=r"^TWITTER_PACE must be posts/seconds, such as 50/86400.$"):
         installation.pace(Twitter)
+
+
+def test_the_operator_says_what_a_network_takes(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    for name, wanted in (
+        ("FACEBOOK_LIMITS", "max_characters=60000, max_title_characters=90,reel.first_comment=900"),
+        ("TWITTER_LIMITS", "max_video_ratio=2.5,premium.max_characters=4000"),
+        ("INSTAGRAM_LIMITS", "max_alt_text_characters=500"),
+    ):
+        monkeypatch.setenv(name, wanted)
+    settings.NETWORK_LIMITS = {platform.id: installation.limits(platform) for platform in platforms.ALL}
+    facebook, twitter = registry.get("facebook"), registry.get("twitter")
+
+    lengths = [facebook.limits_of(each).max_characters for each in facebook.post_types]
+    comments = [facebook.limits_of(each).options[0].max_characters for each in ("feed", "reel")]
+    titles = [facebook.limits_of(each).max_title_characters for each in ("feed", "reel")]
+    of_x = [twitter.limits_of("feed", {"subscription_type": each}) for each in ("None", "Premium")]
+
+    assert (lengths, comments, titles) == ([60_000] * 3, [8000, 900], [None, 90])
+    assert [(each.max_characters, each.max_video_ratio) for each in of_x] == [(280, 2.5), (4000, 3)]
+    assert registry.get("instagram").limits.max_alt_text_characters == 500
+    assert Facebook.limits.max_characters == 63_206
+
+
+@pytest.mark.parametrize("given", ["max_images", "max_images=0", "max_images=nan", "size=4", "moon.max_images=4"])
+def test_a_limit_that_is_none_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("FACEBOOK_LIMITS", f"max_characters=9,{given}")
+
+    with pytest.raises(ImproperlyConfigured, match=f"^FACEBOOK_LIMITS has '{given}', which is no limit of Facebook"):
+        installation.limits(Facebook)
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "many", "1.5"])

@@ -135,7 +135,7 @@ class Bluesky(PasswordConnector):
             return {}
 
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        return validation.check(content, account)
+        return validation.check(content, self.limits, account)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         """Upload, then write the record and choose its key, both of which every further try repeats."""

@@ -44,10 +44,10 @@ LIMITS = Limits(
 )
 
 
-def check(content: Content, account: Mapping[str, Any]) -> list[Issue]:
+def check(content: Content, limits: Limits, account: Mapping[str, Any]) -> list[Issue]:
     """Return all that Bluesky, or the server of this account, would refuse, or may."""
     return [
-        *rules.check(content, LIMITS, account),
+        *rules.check(content, limits, account),
         *_comment(content),
         *_languages(content),
         *(issue for position, each in enumerate(content.media) for issue in _video_alt(f"media.{position}", each)),

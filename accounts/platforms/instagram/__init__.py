@@ -1,6 +1,7 @@
 """Instagram, for businesses and creators: https://developers.facebook.com/docs/instagram-platform/content-publishing"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -84,7 +85,7 @@ class Instagram(ContainerConnector):
 
     def __init__(self, app: App) -> None:
         super().__init__(app)
-        self.facebook = Facebook(app)
+        self.facebook = Facebook(replace(app, limits={}))
         if app.product == FACEBOOK:
             self.scopes, self.nothing_opened = instagram_facebook.SCOPES, instagram_facebook.NOTHING_OPENED
 

@@ -39,6 +39,7 @@ from accounts.platforms.uploads import uploaded
 from ouipost.phrases import Phrase
 
 PROFILE_FIELDS = "id,name,username,profile_image_url,public_metrics,verified,verified_type,subscription_type"
+PREMIUM = "premium"
 KEPT_IN_METADATA = ("subscription_type", "verified_type")
 
 
@@ -51,6 +52,7 @@ class Twitter(OAuth2Connector):
     pace = Pace(posts=100, seconds=900)
     """`POST /2/tweets`: 100 per user in 15 minutes, https://docs.x.com/x-api/fundamentals/rate-limits."""
     limits = validation.LIMITS
+    raised = {PREMIUM: validation.PREMIUM_LIMITS}
     metrics = (
         "impressions",
         "engagement",
@@ -101,10 +103,10 @@ class Twitter(OAuth2Connector):
                 raise self.classify_token_error(answer, refusal=Rejected)
 
     def limits_of(self, post_type: str, account: Mapping[str, Any] | None = None) -> Limits:
-        return validation.limits_of(account or {})
+        return self.raised[PREMIUM] if validation.pays(account or {}) else self.limits
 
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
-        return validation.check(content, account)
+        return validation.check(content, self.limits_of(content.post_type, account), account)
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         if operation.reply:

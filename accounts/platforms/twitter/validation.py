@@ -60,19 +60,19 @@ PREMIUM_LIMITS = replace(
 )
 
 
-def check(content: Content, account: Mapping[str, Any]) -> list[Issue]:
+def check(content: Content, limits: Limits, account: Mapping[str, Any]) -> list[Issue]:
     """Return all that X would refuse, or may."""
     return [
-        *rules.check(content, limits_of(account), account),
+        *rules.check(content, limits, account),
         *(issue for field, text in _texts(content) for issue in _text(field, text)),
         *_repeated(content),
         *(issue for position, each in enumerate(content.media) for issue in _file(f"media.{position}", each)),
     ]
 
 
-def limits_of(account: Mapping[str, Any]) -> Limits:
-    """Return the limits of this account: those who pay may write more."""
-    return PREMIUM_LIMITS if account.get("subscription_type") in PAYING else LIMITS
+def pays(account: Mapping[str, Any]) -> bool:
+    """Whether this account may write more than others."""
+    return account.get("subscription_type") in PAYING
 
 
 def _texts(content: Content) -> list[tuple[str, str]]:
