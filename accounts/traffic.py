@@ -1,6 +1,6 @@
 """What may go out now: an account's pace, a network's share, and breakers that leave alone what does not answer."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -77,7 +77,7 @@ def _of_networks(calls: Sequence[Call]) -> list[tuple[str, str]]:
         (f"{SANDBOX if mode == Mode.SANDBOX else ''}{call.platform}", call.mark)
         for call in calls
         for mode, metadata in (known.get(call.account_id, (Mode.LIVE, {})),)
-        if not platforms.BY_ID[call.platform].is_elsewhere(metadata)
+        if not platforms.BY_ID[call.platform].server_of(metadata)
     ]
     failed = {pk for pk, mark in marked if mark == FAILED}
     present = set(Network.objects.filter(pk__in=failed).values_list("pk", flat=True))
@@ -157,6 +157,20 @@ def shares(now: datetime) -> dict[str, int]:
     tried = held.filter(pk__in=resting, held_until__lte=now)
     ours = lock_free(tried.order_by("pk")).values_list("pk", flat=True)
     return shares | dict.fromkeys(resting, 0) | dict.fromkeys(ours, 1)
+
+
+def servers(accounts: Mapping[str, str]) -> dict[str, str]:
+    """Return the key of the server of each account that is on somebody's own; `accounts` has the network of each."""
+    pks = [pk for pk, network in accounts.items() if platforms.BY_ID[network.removeprefix(SANDBOX)].has_servers]
+    rows = SocialAccount.objects.filter(pk__in=pks).values_list("pk", "platform", "metadata") if pks else ()
+    hosts = {pk: platforms.BY_ID[platform].server_of(metadata) for pk, platform, metadata in rows}
+    return {pk: f"{accounts[pk]}@{host}" for pk, host in hosts.items() if host}
+
+
+def share_of_server(key: str) -> int:
+    """Return how many calls one server may have at once: one that hangs must leave its network to the others."""
+    network = key.partition("@")[0].removeprefix(SANDBOX)
+    return max(1, settings.NETWORK_MAX_IN_FLIGHT[network] // 4)
 
 
 class Breath(NamedTuple):

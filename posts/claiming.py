@@ -1,7 +1,6 @@
 """Taking due targets: at most one per account at a time, the longest due first, nothing too late or paused."""
 
 import logging
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -88,7 +87,7 @@ def _claim(limit: int, *, suspects: bool) -> list[Claim] | None:
     due = _due(now, suspects=suspects, paused=pauses.in_force())
     if not due.exists():
         return []
-    chosen = _choose(due, limit=limit, room=_room(now))
+    chosen = _choose(due, limit=limit, room=Room(now))
     posts = _lock_posts([candidate.post_id for candidate in chosen])
     accounts = _lock_accounts([candidate.account_id for candidate in chosen if candidate.post_id in posts])
     _call_off_of_deleted(posts)
@@ -119,34 +118,64 @@ def _due(now: datetime, *, suspects: bool, paused: Sequence[Pause]) -> TargetQue
     return due if suspects else due.filter(claim_count=0)
 
 
-def _room(now: datetime) -> dict[str, int]:
-    """Return how many more targets of each network may be in flight."""
-    shares = traffic.shares(now)
-    in_flight = Target.objects.filter(in_flight__isnull=False, lease_until__gt=now).annotate(network=traffic.NETWORK)
-    counts = Counter(in_flight.values_list("network", flat=True))
-    return {network: share - counts[network] for network, share in shares.items()}
+class Room:
+    """How many more targets may be in flight, of each network and of each server that is somebody's own."""
+
+    def __init__(self, now: datetime) -> None:
+        in_flight = Target.objects.filter(in_flight__isnull=False, lease_until__gt=now)
+        busy = dict(in_flight.annotate(network=traffic.NETWORK).values_list("account_id", "network"))
+        self.places, self.servers = traffic.shares(now), dict[str, str]()
+        self.learn(busy)
+        for account_id, network in busy.items():
+            self.take(account_id, network)
+
+    def learn(self, accounts: Mapping[str, str]) -> None:
+        """Find out which servers these accounts are on, by account and network."""
+        self.servers |= traffic.servers(accounts)
+        for server in self.servers.values():
+            self.places.setdefault(server, traffic.share_of_server(server))
+
+    def take(self, account_id: str, network: str) -> None:
+        for key in self._keys(account_id, network):
+            self.places[key] -= 1
+
+    def is_full(self, account_id: str, network: str) -> bool:
+        return any(self.places[key] <= 0 for key in self._keys(account_id, network))
+
+    def _keys(self, account_id: str, network: str) -> list[str]:
+        return [network, *filter(None, [self.servers.get(account_id)])]
+
+    def full_networks(self) -> list[str]:
+        return [key for key, places in self.places.items() if places <= 0]
+
+    def crowded(self) -> list[str]:
+        """Return the accounts whose server has no place left."""
+        return [account_id for account_id, server in self.servers.items() if self.places[server] <= 0]
 
 
-def _choose(due: TargetQuerySet, *, limit: int, room: dict[str, int]) -> list[Candidate]:
+def _choose(due: TargetQuerySet, *, limit: int, room: Room) -> list[Candidate]:
     """Return the first of each account, as far as its network has room, with at most one unsettled before.
 
-    Where one account or network has so much due that it fills what is looked at, the look goes on behind it.
+    Where one account, server or network has so much due that it fills what is looked at, the look goes on behind it.
     """
     chosen: dict[str, Candidate] = {}
     looked = due.annotate(network=traffic.NETWORK)
     for _ in range(LOOKS):
-        full = [network for network, places in room.items() if places <= 0]
-        rows = looked.exclude(account__in=chosen).exclude(network__in=full).values_list(*Candidate._fields)
-        found = [Candidate(*row) for row in rows[: limit * LOOK_AHEAD]]
+        crowded = room.crowded()
+        rows = looked.exclude(account__in=[*chosen, *crowded]).exclude(network__in=room.full_networks())
+        size = limit * LOOK_AHEAD + 2 * len(crowded)  # of a crowd nobody knows how large it is
+        found = [Candidate(*row) for row in rows.values_list(*Candidate._fields)[:size]]
+        room.learn({each.account_id: each.network for each in found})
         for candidate in found:
             is_second_suspect = candidate.claim_count and any(each.claim_count for each in chosen.values())
-            if candidate.account_id in chosen or room[candidate.network] <= 0 or is_second_suspect:
+            is_taken = candidate.account_id in chosen or room.is_full(candidate.account_id, candidate.network)
+            if is_taken or is_second_suspect:
                 continue
             chosen[candidate.account_id] = candidate
-            room[candidate.network] -= 1
+            room.take(candidate.account_id, candidate.network)
             if len(chosen) == limit:
                 return list(chosen.values())
-        if len(found) < limit * LOOK_AHEAD:
+        if len(found) < size:
             break
         if any(each.claim_count for each in chosen.values()):
             looked = looked.filter(claim_count=0)

@@ -208,10 +208,13 @@ class Platform:
         """The day on which the network stops to take this version, where it has said so."""
         return self.versions_end.get(self.version)
 
+    has_servers: ClassVar[bool] = False
+    """Whether accounts may be on somebody's own server, which tells nothing of the network."""
+
     @classmethod
-    def is_elsewhere(cls, account: Mapping[str, Any]) -> bool:
-        """Whether an account with this metadata is on somebody's own server, which tells nothing of the network."""
-        return False
+    def server_of(cls, account: Mapping[str, Any]) -> str:
+        """Return the host of the server that an account with this metadata is on, empty for the network's own."""
+        return ""
 
     def limits_of(self, post_type: str, account: Mapping[str, Any] | None = None) -> Limits:
         """Return the limits of a post of this type, those of a usual post where the network has no such type.

@@ -1,5 +1,6 @@
 """What may not go yet waits in its order, counts as no attempt, and keeps nobody else waiting."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -287,6 +288,28 @@ def test_a_network_takes_no_more_at_once_than_its_cap(workspace: Workspace, sett
     assert len(third) == 1
 
 
+def test_one_server_of_its_own_takes_no_more_than_a_quarter_of_its_networks_places(
+    workspace: Workspace, settings: Settings
+) -> None:
+    settings.NETWORK_MAX_IN_FLIGHT = settings.NETWORK_MAX_IN_FLIGHT | {"bluesky": 8}
+    own, other = {"service": "https://pds.slow.example"}, {"service": "https://pds.other.example"}
+    for place, metadata in enumerate([*[own] * 100, other, {}, {"service": "https://morel.us-east.host.bsky.network"}]):
+        values = {"remote_id": f"did:plc:{place}", "platform": "bluesky", "default_of": None, "metadata": metadata}
+        make_many(make_account(workspace, **values), 1, ago=200 - place)
+
+    first, then = claim_targets(3), claim_targets(10)
+
+    taken = Target.objects.filter(pk__in=[each.pk for each in [*first, *then]]).values_list(
+        "account__metadata__service"
+    )
+    assert Counter(service for (service,) in taken) == {
+        "https://pds.slow.example": 2,
+        "https://pds.other.example": 1,
+        "https://morel.us-east.host.bsky.network": 1,
+        None: 1,
+    }
+
+
 def test_what_a_dead_worker_had_takes_no_place_at_its_network(workspace: Workspace, settings: Settings) -> None:
     settings.NETWORK_MAX_IN_FLIGHT = settings.NETWORK_MAX_IN_FLIGHT | {PLATFORM: 1}
     [first], [second] = (
@@ -437,7 +460,7 @@ def test_a_quota_that_tells_no_time_is_asked_ever_more_seldom_until_something_is
     first = waits[0]
     assert 48 < first < 72
     assert waits[1:6] == pytest.approx([2 * first, 4 * first, 8 * first, 16 * first, 32 * first], rel=0.05)
-    assert waits[6:9] == pytest.approx([3600, 3600, 0], abs=1)
+    assert waits[6:9] == pytest.approx([min(64 * first, 3600), 3600, 0], rel=0.05)
     assert 48 < waits[9] < 72
     assert waits[10] == pytest.approx(9, abs=1)
 

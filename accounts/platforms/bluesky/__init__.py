@@ -80,13 +80,14 @@ class Bluesky(PasswordConnector):
     max_video_duration = 600
     recovery = Recovery.KEY
     link_beside_text = True
+    has_servers = True
     identifier_example = "alice.bsky.social"
     password_example = "xxxx-xxxx-xxxx-xxxx"  # noqa: S105 (nobody's)
     service_example = DEFAULT_SERVICE
 
     @classmethod
-    def is_elsewhere(cls, account: Mapping[str, Any]) -> bool:
-        return bool(validation.own_server(account))
+    def server_of(cls, account: Mapping[str, Any]) -> str:
+        return validation.own_server(account)
 
     def sign_in(self, session: Session, credentials: SignIn, *, now: datetime) -> list[Candidate]:
         service = service_origin(credentials.service or DEFAULT_SERVICE)
