@@ -13,12 +13,18 @@ from accounts import connecting, platforms, registry, services, traffic
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms.base import Connector
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
+from ouipost.api.schema import COUNT, MOMENT, STRINGS, TEXT, exactly, or_null
 from ouipost.errors import problems_in
 from workspaces.settings import check_settings
 
 HASHTAG_SETTINGS = ("auto_hashtags", "default_hashtags")
 """What an account may say differently from its workspace."""
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+HEALTH = exactly(
+    token_valid={"type": "boolean"},
+    last_sync=or_null(MOMENT),
+    errors={"type": "array", "items": exactly(code=TEXT, message=TEXT)},
+)
 
 
 def show_platform(platform: Connector) -> dict[str, Any]:
@@ -48,7 +54,7 @@ def show_platform(platform: Connector) -> dict[str, Any]:
 class PlatformSerializer(serializers.Serializer[Any]):
     """A network: what it takes, and what of it this installation can do. Units are in the names of the limits."""
 
-    id = serializers.CharField()
+    id = serializers.ChoiceField(choices=registry.IDS)
     name = serializers.CharField()
     supports_images = serializers.BooleanField()
     supports_videos = serializers.BooleanField()
@@ -78,6 +84,7 @@ class PlatformsSerializer(serializers.Serializer[Any]):
 class AccountSerializer(serializers.ModelSerializer[SocialAccount]):
     """A connected account in a list."""
 
+    platform = serializers.ChoiceField(choices=registry.IDS)
     username = serializers.SerializerMethodField()
     stats = serializers.SerializerMethodField()
 
@@ -103,7 +110,7 @@ class AccountSerializer(serializers.ModelSerializer[SocialAccount]):
         prefix = platforms.BY_ID[account.platform].username_prefix
         return f"{prefix}{account.username}" if account.username else ""
 
-    @extend_schema_field({"type": "object", "additionalProperties": {"type": ["integer", "null"]}})
+    @extend_schema_field(exactly(followers=or_null(COUNT), posts_this_month=COUNT))
     def get_stats(self, account: SocialAccount) -> dict[str, int | None]:
         return {"followers": account.followers, "posts_this_month": getattr(account, "posts_this_month", 0)}
 
@@ -117,7 +124,9 @@ class AccountDetailSerializer(AccountSerializer):
     class Meta(AccountSerializer.Meta):
         fields = (*AccountSerializer.Meta.fields, "settings", "metadata", "scopes_missing", "health")  # type: ignore[assignment]
 
-    @extend_schema_field({"type": "object", "additionalProperties": {"type": ["integer", "null"]}})
+    @extend_schema_field(
+        exactly(followers=or_null(COUNT), following=or_null(COUNT), posts_total=COUNT, posts_this_month=COUNT)
+    )
     def get_stats(self, account: SocialAccount) -> dict[str, int | None]:
         return {
             "followers": account.followers,
@@ -126,11 +135,11 @@ class AccountDetailSerializer(AccountSerializer):
             "posts_this_month": getattr(account, "posts_this_month", 0),
         }
 
-    @extend_schema_field({"type": "array", "items": {"type": "string"}})
+    @extend_schema_field(STRINGS)
     def get_scopes_missing(self, account: SocialAccount) -> list[str]:
         return registry.scopes_missing(account)
 
-    @extend_schema_field({"type": "object", "additionalProperties": True})
+    @extend_schema_field(HEALTH)
     def get_health(self, account: SocialAccount) -> dict[str, Any]:
         ended = account.expires_at is not None and account.expires_at <= timezone.now()
         return {
@@ -207,6 +216,11 @@ class ConnectInput(ReconnectInput):
     platform = Choice(choices=list(registry.IDS))
 
 
+@extend_schema_field({"oneOf": [{**STRINGS, "minItems": 1}, {"type": "string", "const": "all"}]})
+class Selection(serializers.JSONField):
+    """Ids of candidates, or "all"."""
+
+
 class CallbackInput(StrictInput):
     """What came back from the consent page, or the choice among its candidates."""
 
@@ -214,7 +228,7 @@ class CallbackInput(StrictInput):
     code = Text(required=False)
     error = Text(required=False)
     connection = Text(required=False)
-    select = serializers.JSONField(required=False)
+    select = Selection(required=False)
 
     def validate_select(self, value: Any) -> list[str] | None:
         if value == "all":

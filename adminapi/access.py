@@ -85,6 +85,7 @@ class LoginViewSet(AdminViewSet[Session]):
     authentication_classes = []
     permission_classes = []
     required_permission = None
+    refuses_with = (401, 429)
 
     @extend_schema(request=LoginInput, responses=LoginSerializer)
     def login(self, request: Request) -> Response:

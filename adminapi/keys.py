@@ -38,7 +38,7 @@ class UsageSerializer(serializers.Serializer[Use]):
 class KeySerializer(serializers.ModelSerializer[ApiKey]):
     """A key, without its secret."""
 
-    workspaces = serializers.JSONField(source="workspace_ids")
+    workspaces = serializers.ListField(child=serializers.CharField(), source="workspace_ids")
     usage = UsageSerializer()
 
     class Meta:
@@ -60,19 +60,19 @@ class KeySerializer(serializers.ModelSerializer[ApiKey]):
 
 
 class NewKeySerializer(KeySerializer):
-    """A key that was just made, with its secret: this once only."""
+    """A key that was just made, with its secret: this once only, and null where a repeat asks for it too late."""
 
-    api_key = serializers.CharField()
+    api_key = serializers.CharField(allow_null=True)
 
     class Meta(KeySerializer.Meta):
         fields = (*KeySerializer.Meta.fields, "api_key")  # type: ignore[assignment]
 
 
 class RotatedKeySerializer(serializers.Serializer[Any]):
-    """A key's new secret, this once only, and until when the old one holds."""
+    """A key's new secret, as `api_key` of a new one, and until when the old one holds."""
 
     id = serializers.CharField()
-    new_api_key = serializers.CharField()
+    new_api_key = serializers.CharField(allow_null=True)
     old_key_expires_at = serializers.DateTimeField()
 
 
@@ -99,7 +99,7 @@ class NewKeyInput(KeyInput):
     """The body that makes a key; without `permissions` it has all."""
 
     read_only = ("id", "prefix", "created_at", "last_used_at", "usage")
-    mode = Choice(choices=KeyMode.values, required=False)
+    mode = Choice(choices=KeyMode.choices, required=False)
 
 
 class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):

@@ -43,7 +43,7 @@ class UserInput(StrictInput):
     email = Text(max_length=EMAIL_LENGTH)
     name = Text(max_length=150, allow_blank=True, required=False)
     password = Text(max_length=PASSWORD_LENGTH)
-    role = Choice(choices=Role.values)
+    role = Choice(choices=Role.choices)
     permissions = Items(child=Choice(choices=ADMIN_PERMISSIONS), required=False, allow_null=True)
     is_active = Boolean(required=False)
 

@@ -51,7 +51,7 @@ class DeliveriesSerializer(serializers.Serializer[Webhook]):
 class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     """A webhook, without its secret."""
 
-    workspaces = serializers.JSONField(source="workspace_ids")
+    workspaces = serializers.ListField(child=serializers.CharField(), source="workspace_ids")
     disabled_reason = serializers.SerializerMethodField()
     old_secret_signs_until = serializers.SerializerMethodField()
     stats = DeliveriesSerializer(source="*")
@@ -84,9 +84,9 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
 
 
 class NewWebhookSerializer(WebhookSerializer):
-    """A webhook with its secret: this once only."""
+    """A webhook with its secret: this once only, and null where a repeat asks for it too late."""
 
-    secret = serializers.CharField()
+    secret = serializers.CharField(allow_null=True)
 
     class Meta(WebhookSerializer.Meta):
         fields = (*WebhookSerializer.Meta.fields, "secret")  # type: ignore[assignment]

@@ -6,11 +6,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts import platforms, registry
 from accounts.platforms import option_rules
 from ouipost.api.inputs import Choice, Instant, Integer, JsonObject, StrictInput, StringList, Text, ZoneName
+from ouipost.api.schema import STRINGS
 from ouipost.errors import problems_in
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
@@ -20,6 +22,7 @@ from posts.slots import instant
 ACCOUNT_ID = re.compile(f"acc_{PATTERN}")
 OPTIONS = {platform.id: platform.option_kinds() for platform in platforms.ALL}
 MAX_CONTENT = 100_000
+LOCAL = "With an offset or Z it is an instant; without one it is local time in `timezone`, or else in the workspace's."
 MAX_DESTINATIONS = 100
 
 
@@ -50,6 +53,21 @@ def check_hashtags(tags: list[str]) -> list[str]:
     return tags
 
 
+OVERRIDE = {
+    "type": "object",
+    "properties": {
+        **{name: {"type": "string"} for name in ("content", "title", "link")},
+        "hashtags": STRINGS,
+        "options": {
+            "type": "object",
+            "description": "See `post_types` of GET /api/platforms.",
+            "additionalProperties": {},
+        },
+    },
+    "additionalProperties": False,
+}
+
+
 class OverrideInput(StrictInput):
     """What one network or account gets instead of the post's own."""
 
@@ -67,6 +85,17 @@ class OverrideInput(StrictInput):
         if known is not None and (problems := option_rules.unreadable(value, known)):
             raise serializers.ValidationError(problems)
         return value
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": {"oneOf": [{"type": "string"}, OVERRIDE]},
+        "maxProperties": MAX_DESTINATIONS,
+    }
+)
+class Overrides(JsonObject):
+    """What networks and accounts get instead of the post's own, by their ids; a text is short for its `content`."""
 
 
 class PostInput(StrictInput):
@@ -92,7 +121,7 @@ class PostInput(StrictInput):
     title = Text(required=False, allow_blank=True, max_length=1000)
     link = Link(required=False, allow_blank=True, max_length=2000)
     hashtags = StringList(required=False, max_length=100)
-    platform_content = JsonObject(required=False)
+    platform_content = Overrides(required=False)
 
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         view, post = self.context.get("view"), self.context.get("instance")
@@ -152,7 +181,7 @@ class NewPostInput(PostInput):
         "status": "POST /api/posts/{id}/schedule or publish",
         "scheduled_timezone": "`timezone` with `scheduled_at`",
     }
-    scheduled_at = Instant(local=True, required=False, allow_null=True)
+    scheduled_at = Instant(local=True, required=False, allow_null=True, help_text=LOCAL)
     timezone = ZoneName(required=False)
 
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -167,7 +196,7 @@ class NewPostInput(PostInput):
 class ScheduleInput(StrictInput):
     """The body that schedules a post: at a time, or into the next free slot of a schedule."""
 
-    scheduled_at = Instant(local=True, required=False)
+    scheduled_at = Instant(local=True, required=False, help_text=LOCAL)
     timezone = ZoneName(required=False)
     schedule_id = Text(required=False, max_length=50)
 

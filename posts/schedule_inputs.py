@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import time
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts import registry
@@ -16,8 +17,10 @@ from posts.slots import DAYS
 MAX_SLOTS = 168
 """One for each hour of the week."""
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+TIME_OF_DAY = {"type": "string", "pattern": f"^{CLOCK.pattern}$", "examples": ["09:00"]}
 
 
+@extend_schema_field(TIME_OF_DAY)
 class ClockTime(Text):
     """A time of the day by the wall clock, HH:MM."""
 

@@ -10,8 +10,10 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from ouipost.api.schema import MOMENT
 from posts import queue
 from posts.models import Post, PostStatus, Schedule, Slot
+from posts.schedule_inputs import TIME_OF_DAY
 from posts.slots import DAYS, shown, week_of
 
 MOST_UPCOMING = 100
@@ -21,14 +23,19 @@ class SlotSerializer(serializers.ModelSerializer[Slot]):
     """A time of the week, and for which networks or accounts it is."""
 
     day = serializers.SerializerMethodField()
-    time = serializers.TimeField(format="%H:%M")
+    time = serializers.SerializerMethodField()
 
     class Meta:
         model = Slot
         fields = ("id", "day", "time", "platforms")
 
+    @extend_schema_field({"type": "string", "enum": DAYS})
     def get_day(self, slot: Slot) -> str:
         return DAYS[slot.day]
+
+    @extend_schema_field(TIME_OF_DAY)
+    def get_time(self, slot: Slot) -> str:
+        return slot.time.strftime("%H:%M")
 
 
 class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
@@ -45,10 +52,15 @@ class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
         return SlotSerializer(in_order(schedule), many=True).data
 
 
+@extend_schema_field(MOMENT)
+class Moment(serializers.CharField):
+    """A moment with the offset of its schedule's zone, as text."""
+
+
 class UpcomingSerializer(serializers.Serializer[Any]):
     """A post that waits for its slot."""
 
-    slot_time = serializers.CharField()
+    slot_time = Moment()
     post_id = serializers.CharField()
     platforms = serializers.ListField(child=serializers.CharField())
 
@@ -58,7 +70,7 @@ class StatsSerializer(serializers.Serializer[Any]):
 
     total_published = serializers.IntegerField()
     this_week = serializers.IntegerField()
-    next_slot = serializers.CharField(allow_null=True)
+    next_slot = Moment(allow_null=True)
 
 
 class ScheduleDetailSerializer(ScheduleSerializer):
@@ -102,7 +114,7 @@ class OccurrenceSerializer(serializers.Serializer[Any]):
     """One of the next times of a schedule, and the post that has it."""
 
     slot_id = serializers.CharField()
-    slot_time = serializers.CharField()
+    slot_time = Moment()
     date = serializers.DateField()
     platforms = serializers.ListField(child=serializers.CharField())
     post_id = serializers.CharField(allow_null=True)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,6 +25,9 @@ from posts.schedule_serializers import (
 from workspaces.scoping import WorkspaceScopedViewSet
 
 USUAL_COUNT, MOST_COUNT = 20, 200
+COUNT = OpenApiParameter(
+    "count", {"type": "integer", "minimum": 1, "maximum": MOST_COUNT, "default": USUAL_COUNT}, OpenApiParameter.QUERY
+)
 
 
 class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceScopedViewSet[Schedule]):
@@ -51,7 +54,6 @@ class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceScopedViewS
 
         return self.once(work)
 
-    @extend_schema(request=WeeklyScheduleInput, responses=ScheduleDetailSerializer)
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the given fields; new slots, another zone, a hold or its end move the posts that wait."""
 
@@ -76,7 +78,7 @@ class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceScopedViewS
     def read_query(self) -> None:
         self.count = _count(self.request)
 
-    @extend_schema(responses=OccurrencesSerializer)
+    @extend_schema(parameters=[COUNT], responses=OccurrencesSerializer)
     @action(detail=True)
     def slots(self, request: Request, **kwargs: Any) -> Response:
         """Show the next `count` times, each with the post that has it."""

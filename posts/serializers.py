@@ -8,16 +8,33 @@ from rest_framework import serializers
 
 from accounts import pauses, registry
 from accounts.platforms import base
+from ouipost.api.schema import COUNT, MOMENT, TEXT, exactly, or_null
 from ouipost.api.showing import shown
 from posts import standing
 from posts.history import Cause, Entry
+from posts.inputs import OVERRIDE
 from posts.media_urls import signed_url
 from posts.models import Media, MediaType, Post, PostStatus, Target, TargetStatus
 from posts.previews import Preview
 from posts.timeline import KINDS
 
-MOMENT_OR_NULL = {"type": ["string", "null"], "format": "date-time"}
-OBJECT_OR_NULL = {"type": ["object", "null"], "additionalProperties": True}
+MOMENT_OR_NULL = or_null(MOMENT)
+COUNTS = dict.fromkeys(("impressions", "engagement", "clicks"), or_null(COUNT))
+TOTALS_OR_NULL = or_null(
+    exactly(
+        **{f"total_{name}": each for name, each in COUNTS.items()},
+        by_platform={"type": "object", "additionalProperties": exactly(**COUNTS)},
+        as_of=MOMENT_OR_NULL,
+    )
+)
+ERROR = exactly(
+    code=TEXT,
+    message=TEXT,
+    retryable={"type": "boolean"},
+    who_acts={**TEXT, "enum": [str(each) for each in base.WhoActs]},
+)
+ERROR["properties"]["network_code"] = TEXT  # rows from before lack it
+VIDEO = exactly(codec=or_null(TEXT), audio_codec=or_null(TEXT), fps=or_null({"type": "number"}), bitrate=or_null(COUNT))
 RESULTS = {
     TargetStatus.PUBLISHED: "success",
     TargetStatus.FAILED: "failed",
@@ -30,7 +47,7 @@ class PostMediaSerializer(serializers.Serializer[dict[str, str]]):
     """A file in a list of posts, from the copy that the post keeps."""
 
     id = serializers.CharField()
-    type = serializers.CharField()
+    type = serializers.ChoiceField(choices=MediaType.choices)
     url = serializers.SerializerMethodField()
     thumbnail_url = serializers.SerializerMethodField()
 
@@ -65,7 +82,7 @@ class PostSerializer(serializers.ModelSerializer[Post]):
             "analytics",
         )
 
-    @extend_schema_field({"type": ["object", "null"], "additionalProperties": {"type": ["integer", "null"]}})
+    @extend_schema_field(or_null(exactly(**COUNTS)))
     def get_analytics(self, post: Post) -> dict[str, int | None] | None:
         if post.published_at is None:
             return None
@@ -75,6 +92,7 @@ class PostSerializer(serializers.ModelSerializer[Post]):
 class TargetSerializer(serializers.ModelSerializer[Target]):
     """One account that a post goes to."""
 
+    platform = serializers.ChoiceField(choices=registry.IDS)
     post_id = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()
     next_attempt_at = serializers.SerializerMethodField()
@@ -110,7 +128,7 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
     def get_waits_for(self, target: Target) -> str | None:
         return target.waits_for or None
 
-    @extend_schema_field({"type": "array", "items": {"type": "object", "additionalProperties": {"type": "string"}}})
+    @extend_schema_field({"type": "array", "items": exactly(post_id=TEXT, url=TEXT)})
     def get_parts(self, target: Target) -> list[dict[str, str]]:
         return [{"post_id": part["remote_id"], "url": part["url"]} for part in target.parts]
 
@@ -119,7 +137,7 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
         """Since when the network does not have it any more."""
         return (target.metrics or {}).get("removed_at")
 
-    @extend_schema_field(OBJECT_OR_NULL)
+    @extend_schema_field(or_null(ERROR))
     def get_error(self, target: Target) -> Any:
         return target.error
 
@@ -132,7 +150,7 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
 class AtNetworkSerializer(serializers.Serializer[Target]):
     """Where a post is at one network."""
 
-    platform = serializers.CharField()
+    platform = serializers.ChoiceField(choices=registry.IDS)
     post_id = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()
 
@@ -143,7 +161,12 @@ class AtNetworkSerializer(serializers.Serializer[Target]):
 class PlatformPostSerializer(AtNetworkSerializer):
     """What one network has of a post."""
 
-    status = serializers.CharField()
+    status = serializers.ChoiceField(choices=TargetStatus.choices)
+
+
+@extend_schema_field(or_null(ERROR))
+class ErrorField(serializers.DictField):
+    """Why a target is not out, or not all of it."""
 
 
 class PlatformResultSerializer(AtNetworkSerializer):
@@ -152,8 +175,9 @@ class PlatformResultSerializer(AtNetworkSerializer):
     status = serializers.SerializerMethodField()
     account_id = serializers.CharField()
     target_id = serializers.CharField(source="id")
-    error = serializers.DictField(required=False, allow_null=True)
+    error = ErrorField(required=False, allow_null=True)
 
+    @extend_schema_field({**TEXT, "enum": ["success", "failed", "pending"]})
     def get_status(self, target: Target) -> str:
         return RESULTS.get(TargetStatus(target.status), "pending")
 
@@ -164,9 +188,15 @@ class PlatformResultSerializer(AtNetworkSerializer):
         return result
 
 
+@extend_schema_field({"type": "object", "additionalProperties": OVERRIDE})
+class OverridesField(serializers.JSONField):
+    """What networks and accounts get instead of the post's own, by their ids."""
+
+
 class PostDetailSerializer(PostSerializer):
     """A post's own page."""
 
+    platform_content = OverridesField()
     platform_posts = serializers.SerializerMethodField()
     targets = serializers.SerializerMethodField()
 
@@ -194,7 +224,7 @@ class PostDetailSerializer(PostSerializer):
             for target in targets
         ]
 
-    @extend_schema_field(OBJECT_OR_NULL)
+    @extend_schema_field(TOTALS_OR_NULL)
     def get_analytics(self, post: Post) -> dict[str, Any] | None:
         if post.published_at is None:
             return None
@@ -281,7 +311,7 @@ class MediaSerializer(serializers.ModelSerializer[Media]):
             "created_at",
         )
 
-    @extend_schema_field({"type": ["object", "null"], "additionalProperties": {"type": "integer"}})
+    @extend_schema_field(or_null(exactly(width=COUNT, height=COUNT)))
     def get_dimensions(self, media: Media) -> dict[str, int | None] | None:
         return {"width": media.width, "height": media.height} if media.width else None
 
@@ -289,7 +319,7 @@ class MediaSerializer(serializers.ModelSerializer[Media]):
         seconds: float | None = media.facts.get("seconds")
         return seconds
 
-    @extend_schema_field(OBJECT_OR_NULL)
+    @extend_schema_field(or_null(VIDEO))
     def get_video(self, media: Media) -> dict[str, Any] | None:
         if media.type != MediaType.VIDEO:
             return None
@@ -337,7 +367,7 @@ class PreviewMediaSerializer(serializers.Serializer[base.Media]):
     """A file as one network gets it; its address is that of the file as it was uploaded."""
 
     id = serializers.CharField()
-    type = serializers.CharField()
+    type = serializers.ChoiceField(choices=MediaType.choices)
     mime_type = serializers.CharField()
     width = serializers.IntegerField()
     height = serializers.IntegerField()
@@ -357,7 +387,7 @@ class PreviewSerializer(serializers.Serializer[Preview]):
 
     target_id = serializers.CharField(allow_null=True)
     account_id = serializers.CharField(allow_null=True)
-    platform = serializers.CharField(source="platform.id")
+    platform = serializers.ChoiceField(choices=registry.IDS, source="platform.id")
     text = serializers.CharField(source="content.text")
     length = serializers.IntegerField()
     max_length = serializers.IntegerField(source="limits.max_characters")
@@ -392,7 +422,7 @@ class TimelineEntrySerializer(serializers.Serializer[Entry]):
     at = serializers.DateTimeField()
     kind = serializers.ChoiceField(choices=KINDS)
     target_id = serializers.CharField(allow_null=True)
-    platform = serializers.CharField(allow_null=True)
+    platform = serializers.ChoiceField(choices=registry.IDS, allow_null=True)
     message = serializers.CharField()
     cause = CauseSerializer(allow_null=True)
     who_acts = serializers.ChoiceField(choices=[str(each) for each in base.WhoActs], allow_null=True)

@@ -58,7 +58,7 @@ class UploadInput(StrictInput):
     """The multipart form that adds a file."""
 
     file = serializers.FileField(allow_empty_file=True)
-    type = Choice(choices=MediaType.values, required=False)
+    type = Choice(choices=MediaType.choices, required=False)
     alt_text = Text(required=False, allow_blank=True, max_length=2000)
 
 

@@ -118,7 +118,6 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         zone, moment = values.pop("timezone", self.workspace.timezone), values.pop("scheduled_at", None)
         return values, {"scheduled_at": instant(moment, zone=zone) if moment else None, "zone": zone}
 
-    @extend_schema(request=PostInput, responses=PostDetailSerializer)
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the given fields of a draft or scheduled post."""
 
@@ -260,7 +259,6 @@ class MediaViewSet(Retrieves[Media], WorkspaceScopedViewSet[Media]):
     serializer_class, input_class = MediaSerializer, MediaInput
     workspace_lookup = "post__workspace"
 
-    @extend_schema(request=MediaInput, responses=MediaSerializer)
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change alt text or position."""
 

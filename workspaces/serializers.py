@@ -88,7 +88,7 @@ class NewWorkspaceInput(WorkspaceInput):
     """The body that creates a workspace."""
 
     read_only = SHOWN
-    mode = Choice(choices=Mode.values, required=False)
+    mode = Choice(choices=Mode.choices, required=False)
 
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         return problems_in(lambda: services.allowed_mode(self.context["request"].auth, values.get("mode", "")))

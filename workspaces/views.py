@@ -55,7 +55,7 @@ class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace]):
         actor = Actor.from_request(request)
         return self.once(lambda: self.created(_written(services.create_workspace(**values, key=self.key, actor=actor))))
 
-    @extend_schema(request=WorkspaceInput, responses=WorkspaceWrittenSerializer)
+    @extend_schema(responses=WorkspaceWrittenSerializer)
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the given fields; settings are merged key by key, null removes one."""
 

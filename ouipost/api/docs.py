@@ -25,9 +25,11 @@ class PartGenerator(SchemaGenerator):
         return [endpoint for endpoint in endpoints if endpoint[0].startswith(self.prefix)]
 
     def get_schema(self, request: Any = None, public: bool = False) -> Any:
-        """Return the OpenAPI document, with this part's title and description."""
+        """Return the OpenAPI document, with this part's title, description and tags."""
         schema = super().get_schema(request, public)  # type: ignore[no-untyped-call]
         schema["info"] |= {"title": self.heading, "description": self.about}
+        calls = [call for address in schema["paths"].values() for call in address.values()]
+        schema["tags"] = [{"name": tag} for tag in sorted({tag for call in calls for tag in call["tags"]})]
         return schema
 
 

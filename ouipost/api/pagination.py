@@ -75,12 +75,15 @@ class Pages(BasePagination):
         }
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """Describe both; a list that is whole until a page is asked for has no defaults, which clients would send."""
+        self.configure(view)
         bounds = {"page": (LARGEST_PAGE, 1), "limit": (LARGEST_LIMIT, DEFAULT_LIMIT)}
         return [
             {
                 "name": name,
                 "in": "query",
-                "schema": {"type": "integer", "minimum": 1, "maximum": largest, "default": default},
+                "schema": {"type": "integer", "minimum": 1, "maximum": largest}
+                | ({} if self.optional else {"default": default}),
             }
             for name, (largest, default) in bounds.items()
         ]

@@ -6,8 +6,9 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSe
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent, force_instance
 from drf_spectacular.utils import Direction, OpenApiParameter
+from rest_framework.fields import empty
 from rest_framework.permissions import SAFE_METHODS
-from rest_framework.serializers import CharField, Serializer
+from rest_framework.serializers import CharField, FileField, JSONField, ModelSerializer, Serializer
 
 from ouipost.api.failures import BY_STATUS
 
@@ -18,7 +19,14 @@ CHANGES = ("update", "partial_update")
 JSON_TYPE = "application/json"
 MESSAGE: Schema = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
 OBJECT: Schema = {"type": "object", "additionalProperties": {}}
+STRINGS: Schema = {"type": "array", "items": {"type": "string"}}
+MOMENT: Schema = {"type": "string", "format": "date-time"}
+TEXT: Schema = {"type": "string"}
+COUNT: Schema = {"type": "integer"}
 CODES = {
+    200: "Done, or here it is.",
+    201: "Made.",
+    202: "Taken; the outcome is still to come.",
     422: "Understood, but a rule of the product or of a network refuses it.",
 } | {status: message for status, (_, message) in BY_STATUS.items()}
 ERROR: Schema = {
@@ -32,7 +40,24 @@ ERROR: Schema = {
                 "message": {"type": "string", "description": "What went wrong, for people."},
                 "details": {
                     "type": "object",
-                    "description": "More about it; `fields` names each invalid value by its dotted path.",
+                    "description": "More about it, by code; empty where there is nothing to add.",
+                    "properties": {
+                        "fields": {
+                            "type": "object",
+                            "description": "All that is wrong with query or body, by dotted names: `slots.0.day`.",
+                            "additionalProperties": STRINGS,
+                        },
+                        "issues": {
+                            "type": "array",
+                            "description": "What networks would refuse, as `POST /api/posts/validate` has it.",
+                            "items": OBJECT,
+                        },
+                        "status": {"type": "string", "description": "The present status, which does not allow it."},
+                        "required": {"type": "string", "description": "The permission that is needed."},
+                        "reason": {"type": "string", "description": "Why, in one word."},
+                        "retry_after": {"type": "integer", "description": "Seconds until it may be tried again."},
+                        "limit_bytes": {"type": "integer", "description": "The most that is taken."},
+                    },
                     "additionalProperties": {},
                 },
             },
@@ -50,10 +75,50 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 WORKSPACE_ID = OpenApiParameter(
     "X-Workspace-ID", str, OpenApiParameter.HEADER, required=True, description="The workspace that is meant."
 )
+PREFER = OpenApiParameter(
+    "Prefer",
+    {"type": "string", "examples": ["wait=10"]},
+    OpenApiParameter.HEADER,
+    description="`wait=N`: wait N seconds for the outcome, 0 to 60; 25 unless you say. 202 says that it is to come.",
+)
+STANDARD_ACTIONS = ("list", "retrieve", "create", "update", "destroy")
+
+
+def exactly(**properties: Schema) -> Schema:
+    """Describe an object that always has these members."""
+    return {"type": "object", "properties": properties, "required": sorted(properties)}
+
+
+def or_null(described: Schema) -> Schema:
+    """Describe what may be null as well."""
+    return {**described, "type": [described["type"], "null"]}
 
 
 class EnvelopeSchema(AutoSchema):
     """Describes the views of this API; `@extend_schema` overrides apply inside the envelope."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        """Describe a call, in a line where there is room for no more, and say also that it takes no credential."""
+        operation = super().get_operation(*args, **kwargs)
+        if operation:
+            words = self._with_names(operation["description"])
+            summary, _, _ = words.partition("\n")
+            operation |= {"description": words, "summary": summary.rstrip(".")}
+            operation.setdefault("security", [])
+        return operation
+
+    def _with_names(self, words: str) -> str:
+        for plain, name in (("the rows", "resources"), ("one row", "resource")):
+            if named := getattr(self.view, name, ""):
+                words = words.replace(plain, f"{plain.split()[0]} {named}")
+        return words
+
+    def get_operation_id(self) -> str:
+        """Name a call after its address, and what it does there where the address does not say it."""
+        name: str = super().get_operation_id()
+        if getattr(self.view, "action", None) in STANDARD_ACTIONS or self.method in ("PUT", "PATCH"):
+            return name
+        return name.removesuffix("_create").removesuffix("_retrieve")
 
     def get_override_parameters(self) -> list[Any]:
         parameters = list(super().get_override_parameters())
@@ -61,8 +126,10 @@ class EnvelopeSchema(AutoSchema):
             parameters.append(WORKSPACE_ID)
         if self.method not in SAFE_METHODS and self.view.get_authenticators():
             parameters.append(IDEMPOTENCY_KEY)
-        declared = getattr(self.view, "query_parameters", {})
-        names = declared.get(getattr(self.view, "action", None), ())
+        action = getattr(self.view, "action", None)
+        if action in getattr(self.view, "answers_anew", ()):
+            parameters.append(PREFER)
+        names = getattr(self.view, "query_parameters", {}).get(action, ())
         return parameters + [OpenApiParameter(name, str, OpenApiParameter.QUERY) for name in names]
 
     def get_request_serializer(self) -> Any:
@@ -93,6 +160,7 @@ class EnvelopeSchema(AutoSchema):
         self, serializer: Any, status_code: str, media_types: Any = None, direction: Direction = "response"
     ) -> Schema:
         response: Schema = super()._get_response_for_code(serializer, status_code, media_types, direction)  # type: ignore[no-untyped-call]
+        response["description"] = response["description"] or CODES.get(int(status_code), "")
         content: Schema = response.get("content", {}).get(JSON_TYPE)
         if content and status_code.startswith("2"):
             data = content["schema"]
@@ -133,13 +201,32 @@ class EnvelopeSchema(AutoSchema):
 
     def _failures(self) -> list[int]:
         failures = {400, 406, 500, 503}
-        if self.view.get_authenticators():
-            failures |= {401, 403, 429}
+        failures |= {401, 403, 429} if self.view.get_authenticators() else set(getattr(self.view, "refuses_with", ()))
         if "{" in self.path or getattr(self.view, "needs_workspace", False):
             failures.add(404)
         if self.method not in SAFE_METHODS:
             failures |= {409, 413, 415, 422}
         return sorted(failures)
+
+
+class ShownSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Says of every answer which of its fields are always there: all but those that are declared not to be."""
+
+    target_class = "rest_framework.serializers.Serializer"
+    match_subclasses = True
+    priority = -1
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
+        shown = force_instance(self.target)  # type: ignore[no-untyped-call]
+        schema: Schema = auto_schema._map_serializer(shown, direction, bypass_extensions=True)  # type: ignore[no-untyped-call]
+        described = schema.get("properties", {})
+        declared = shown._declared_fields
+        optional = {name: field for name, field in declared.items() if not field.required and not field.read_only}
+        at_times = {name for name, field in optional.items() if field.default is empty}
+        for name in described.keys() - declared.keys() if isinstance(shown, ModelSerializer) else ():
+            if isinstance(shown.fields[name], JSONField):
+                described[name] |= STRINGS if shown.Meta.model._meta.get_field(name).default is list else OBJECT
+        return {**schema, "required": sorted(described.keys() - at_times)}
 
 
 class StrictInputSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
@@ -154,6 +241,8 @@ class StrictInputSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-
         for name, described in schema.get("properties", {}).items():
             if isinstance(fields[name], CharField) and not fields[name].allow_blank and "type" in described:
                 described.setdefault("minLength", 1)
+            if isinstance(fields[name], FileField):
+                described["format"] = "binary"
         return {**schema, "additionalProperties": False}
 
 

@@ -176,3 +176,69 @@ def test_nothing_but_a_publish_is_described_as_202(db: None) -> None:
     taken = {path for path, calls in paths.items() for call in calls.values() if "202" in call.get("responses", {})}
 
     assert taken == {"/api/posts/{id}/publish", "/api/posts/{id}/retry"}
+
+
+def calls_of(*described: Any) -> list[tuple[str, str, Any]]:
+    return [
+        (method, path, call)
+        for one in described
+        for path, calls in one["paths"].items()
+        for method, call in calls.items()
+    ]
+
+
+def test_a_generated_client_can_do_what_the_api_can(schema: Any, admin_schema: Any) -> None:
+    components = schema["components"]["schemas"]
+    parameters = {
+        (path, each["name"]): each["schema"]
+        for _, path, call in calls_of(schema, admin_schema)
+        for each in call.get("parameters", [])
+    }
+
+    assert components["UploadInput"]["properties"]["file"] == {"type": "string", "format": "binary"}
+    assert ("/api/posts/{id}/publish", "Prefer") in parameters
+    assert parameters["/api/schedules/{id}/slots", "count"]["type"] == "integer"
+    # a client sends the defaults that it reads, and would get a page of a list that is whole without them
+    assert "default" not in parameters["/api/accounts", "limit"]
+    assert parameters["/api/posts", "limit"]["default"] == 20
+    assert components["SlotInput"]["properties"]["time"]["pattern"] == "^([01][0-9]|2[0-3]):([0-5][0-9])$"
+
+
+def test_a_change_is_described_as_partial(schema: Any, admin_schema: Any) -> None:
+    for method, path, call in calls_of(schema, admin_schema):
+        if method in ("put", "patch") and not path.endswith("/members"):
+            name = call["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+            body = (schema if path.startswith("/api/") else admin_schema)["components"]["schemas"][name]
+            assert "required" not in body, (method, path)
+
+
+def test_what_an_answer_always_has_is_required_and_has_a_type(schema: Any, admin_schema: Any) -> None:
+    shown = {
+        name: each
+        for described in (schema, admin_schema)
+        for name, each in described["components"]["schemas"].items()
+        if each["type"] == "object" and not name.endswith(("Input", "Error", "List", "Page"))
+    }
+
+    at_times = {name: set(each["properties"]) - set(each["required"]) for name, each in shown.items()}
+    untyped = {(name, key) for name, each in shown.items() for key, kind in each["properties"].items() if kind == {}}
+
+    assert {name: left for name, left in at_times.items() if left} == {
+        "Connected": {"account", "accounts"},
+        "PlatformResult": {"error"},
+    }
+    assert untyped == {("Issue", "limit"), ("Issue", "actual")}
+
+
+def test_each_call_says_in_a_line_what_it_does_and_which_credential_it_takes(schema: Any, admin_schema: Any) -> None:
+    calls = calls_of(schema, admin_schema)
+
+    assert [path for _, path, call in calls if not call["summary"] or "security" not in call] == []
+    assert [path for _, path, call in calls if not call["security"]] == ["/admin/login"]
+    login = admin_schema["paths"]["/admin/login"]["post"]
+    assert {"401", "429"} < set(login["responses"])
+    for described in (schema, admin_schema):
+        assert described["servers"]
+        assert {each["name"] for each in described["tags"]} == {
+            tag for _, _, call in calls_of(described) for tag in call["tags"]
+        }
