@@ -14,7 +14,7 @@ from adminapi import logins
 from adminapi.logins import InvalidCredentials, TooManyLoginAttempts
 from adminapi.passwords import TooManyLogins
 from ouipost.errors import DomainError
-from ouipost.events.journal import Actor, record
+from ouipost.events.journal import Actor
 from workspaces.models import User
 
 
@@ -33,7 +33,7 @@ class CountedBackend(ModelBackend):
             return None
         except (TooManyLoginAttempts, TooManyLogins) as error:
             raise ValidationError(_in_words(error)) from error  # shown by the form that asks
-        record("logged_in", user, actor=actor, email=user.email)
+        logins.tell(user, actor=actor)
         return user
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
@@ -130,8 +130,13 @@ def _open(user: User, *, actor: Actor, now: datetime) -> Session:
         ip_address=actor.ip_address,
         user_agent=actor.user_agent,
     )
-    record("logged_in", user, actor=actor, email=user.email)
+    tell(user, actor=actor)
     return session
+
+
+def tell(user: User, *, actor: Actor) -> None:
+    """Tell the journal who logged in: by whom it was is known from here on."""
+    record("logged_in", user, actor=replace(actor, user_id=user.pk, user_email=user.email), email=user.email)
 
 
 @transaction.atomic

@@ -156,6 +156,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "/console/login/"
+LOGIN_REDIRECT_URL = "/console/"
 CSRF_FAILURE_VIEW = "adminapi.console.refusals.forged"
 
 LANGUAGE_CODE = "en"

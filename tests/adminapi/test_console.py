@@ -54,7 +54,8 @@ def test_staff_log_in_with_their_address_whatever_its_case(db: None) -> None:
 
     answer = client.post("/console/login/", {"username": "Admin@Example.com", "password": "a long pass phrase"})
 
-    assert (answer.status_code, client.get("/console/").status_code) == (302, 200)
+    assert (answer.status_code, answer["Location"], client.get("/console/").status_code) == (302, "/console/", 200)
+    assert Event.objects.get(type="user.logged_in").user_email == "admin@example.com"
 
 
 def test_the_table_of_visits_has_nothing_that_opens_the_console(db: None) -> None:

@@ -36,6 +36,7 @@ def test_logging_in_is_as_in_the_reference(db: None) -> None:
     session, event = Session.objects.get(), Event.objects.get()
     assert (session.user, session.ip_address, session.user_agent) == (user, "127.0.0.1", "curl/8")
     assert (event.type, event.resource_id, event.details) == ("user.logged_in", user.pk, {"email": user.email})
+    assert (event.user_id, event.user_email) == (user.pk, user.email)
 
 
 def test_an_address_is_known_whatever_its_case(db: None) -> None:
