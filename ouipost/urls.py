@@ -52,3 +52,4 @@ if settings.SIMULATOR:
 
 handler403 = "adminapi.console.refusals.forbidden"
 handler404 = "adminapi.console.refusals.not_found"
+handler500 = "adminapi.console.refusals.broken"

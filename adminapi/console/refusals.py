@@ -42,6 +42,18 @@ def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
     return render(request, "accounts/stopped.html", context, status=HTTPStatus.FORBIDDEN)
 
 
+def broken(request: HttpRequest) -> HttpResponse:
+    """Answer 500, in the console in words, on a page that asks nothing of what may be broken."""
+    if not request.path.startswith(CONSOLE):
+        return defaults.server_error(request)
+    told = _(
+        "Something broke here. What you did may have been done or not: look before you repeat it. If it happens again, "
+        "tell whoever runs this installation what you did and when: the server's log says why."
+    )
+    context = {"title": _("It did not work"), "says": told, "again": reverse("admin:index")}
+    return render(request, "accounts/stopped.html", context, status=HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
 def _is_staffs(request: HttpRequest) -> bool:
     user = getattr(request, "user", None)  # not there yet where a middleware refused
     return request.path.startswith(CONSOLE) and user is not None and user.is_active and user.is_staff

@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 
+from adminapi.console.posts_admin import PostAdmin
 from tests.factories import make_user
 from workspaces.models import Role
 
@@ -25,6 +26,18 @@ def test_staff_is_told_in_the_consoles_frame(path: str, status: int, told: str) 
 
     page = answer.content.decode()
     assert (answer.status_code, told in page, 'href="/console/"' in page) == (status, True, True)
+
+
+def test_who_meets_what_is_broken_is_told_so_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = Client(raise_request_exception=False)
+    browser.force_login(make_user())
+    monkeypatch.setattr(PostAdmin, "get_queryset", None)
+
+    answer = browser.get("/console/posts/post/", headers={"Accept-Language": "fr"})
+
+    page = answer.content.decode()
+    assert (answer.status_code, '<html lang="fr">' in page, 'href="/console/"' in page) == (500, True, True)
+    assert "Quelque chose s’est cassé ici." in page
 
 
 @pytest.mark.parametrize("path", ["/console/jobs/", "/console/login/"])
