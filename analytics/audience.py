@@ -89,11 +89,11 @@ def _shares(found: Sequence[Standing], kind: str) -> dict[str, int]:
 
 def _locations(found: Sequence[Standing]) -> list[dict[str, Any]]:
     shares = sorted(_shares(found, "countries").items(), key=lambda pair: (-pair[1], pair[0]))
-    return [{"country": _countries().get(code, code), "percentage": share} for code, share in shares[:TOP_LOCATIONS]]
+    return [{"country": countries().get(code, code), "percentage": share} for code, share in shares[:TOP_LOCATIONS]]
 
 
 @cache
-def _countries() -> dict[str, str]:
+def countries() -> dict[str, str]:
     """Return the English names of countries by their ISO 3166 codes, from the table beside the time zones."""
     table = resources.files("tzdata.zoneinfo").joinpath("iso3166.tab").read_text()
     lines = (line for line in table.splitlines() if line and not line.startswith("#"))

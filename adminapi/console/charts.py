@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.utils.dateformat import format as dated
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -15,7 +15,12 @@ from analytics.periods import Granularity
 
 Number = int | float | None
 """None: not known, which is no 0."""
-FORMATS = {Granularity.HOUR: "j M, H:i", Granularity.DAY: "j M", Granularity.WEEK: "j M Y", Granularity.MONTH: "M Y"}
+FORMATS = {
+    Granularity.HOUR: "SHORT_DATETIME_FORMAT",
+    Granularity.DAY: "MONTH_DAY_FORMAT",
+    Granularity.WEEK: "DATE_FORMAT",
+    Granularity.MONTH: "YEAR_MONTH_FORMAT",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,4 +78,4 @@ class Chart:
 
 def shown_time(at: date | datetime, granularity: Granularity = Granularity.DAY) -> str:
     """Return a bucket's beginning as people read it, short enough for an axis."""
-    return str(dated(at, FORMATS[granularity]))
+    return date_format(at, FORMATS[granularity])

@@ -4,24 +4,37 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin
+from django.utils.formats import date_format
+from django.utils.html import format_html
 
-from adminapi.templatetags.charts import DASH
+from adminapi.templatetags.charts import DASH, number
 
 
 def column(name: str, label: Any, *, boolean: bool = False, sorts: bool = False) -> Any:
     """Return what shows this field of a row under this label, in a list or on the row's page.
 
-    Choices are shown in words, moments in UTC to the second, nothing as a dash. `sorts` is for short lists: a long one
-    is sorted only by what an index has.
+    Choices are shown in words, moments in UTC to the second, numbers in the reader's way, nothing as a dash. `sorts` is
+    for short lists: a long one is sorted only by what an index has.
     """
 
     def shown(*given: Any) -> Any:  # the row, behind the page whose method this may be
         row = given[-1]
         in_words = getattr(row, f"get_{name}_display", None)
         value = in_words() if in_words else getattr(row, name)
-        if isinstance(value, datetime):
-            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-        return DASH if value in (None, "") else value
+        if value in (None, ""):
+            return DASH
+        match value:
+            case datetime():
+                day, time = f"{value.astimezone(UTC):%Y-%m-%d|%H:%M:%S UTC}".split("|")
+                return format_html('<span class="op-when">{}</span> <span class="op-when">{}</span>', day, time)
+            case int() if not boolean:
+                return number(value)
+        return value
 
     shown.__name__ = name if sorts else f"shown_{name}"
     return admin.display(description=label, boolean=boolean or None, ordering=name if sorts else None)(shown)
+
+
+def moment(at: datetime | None) -> str:
+    """Write a moment as sentences of the console do, in UTC."""
+    return f"{date_format(at.astimezone(UTC), 'DATETIME_FORMAT')} UTC" if at else ""

@@ -30,8 +30,6 @@ from posts.storage import EXTENSIONS
 from workspaces.console import limited, offer, workspaces_of
 from workspaces.models import Workspace
 
-WORDS = "D j M Y, H:i"
-
 
 @page("posts.manage")
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -179,7 +177,8 @@ def _zone(post: Post) -> str:
 
 
 def _local(moment: datetime, zone: str) -> str:
-    return date_format(datetime.fromisoformat(shown(moment, zone=zone)), WORDS)
+    local = datetime.fromisoformat(shown(moment, zone=zone))
+    return f"{date_format(local, 'D')} {date_format(local, 'DATETIME_FORMAT')}"
 
 
 def _told(sheet: Sheet) -> list[str]:

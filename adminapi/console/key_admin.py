@@ -12,7 +12,6 @@ from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,8 +20,8 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from adminapi import keys as checks
 from adminapi.console import bulk
-from adminapi.console.charts import Chart, Series
-from adminapi.console.columns import column
+from adminapi.console.charts import Chart, Series, shown_time
+from adminapi.console.columns import column, moment
 from adminapi.console.pages import member_of_staff
 from adminapi.console.served import YES_NO, ServedAdmin, ServedForm, one_of, show_once
 from adminapi.jobs import catalogue
@@ -215,7 +214,7 @@ class ApiKeyAdmin(ServedAdmin[ApiKey]):
         rows = self._row(request, object_id)
         answer = self.operate(request, rows, perform, title=_("Rotate"), says=says, back=_back(object_id))
         for key, secret in made:
-            told = _("The one before holds until %(time)s.") % {"time": _time(key.previous_expires_at)}
+            told = _("The one before holds until %(time)s.") % {"time": moment(key.previous_expires_at)}
             title = _("The new key of %(name)s") % {"name": key.name}
             return show_once(request, title=title, says=f"{SAYS} {told}", secret=secret, back=_back(key.pk))
         return answer
@@ -242,14 +241,10 @@ def _back(object_id: str) -> str:
     return reverse("admin:workspaces_apikey_change", args=[object_id])
 
 
-def _time(moment: datetime | None) -> str:
-    return date_format(timezone.localtime(moment), "DATETIME_FORMAT") if moment else ""
-
-
 def _use(key: ApiKey, now: datetime) -> Chart:
     """Return the requests that were made with a key on each of the last days, in UTC."""
     today = now.astimezone(UTC).date()
     days = requests_by_day(today - timedelta(days=DAYS - 1), today, key_ids=[key.pk])
     series = Series(name=_("Requests"), tone="main", numbers=list(days.values()))
-    labels = [date_format(day, "SHORT_DATE_FORMAT") for day in days]
+    labels = [shown_time(day) for day in days]
     return Chart(title=_("Requests by day"), heading=_("Day (UTC)"), labels=labels, series=[series], kind="bar")

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.platforms.base import WhoActs
+from adminapi.console.columns import moment
 from adminapi.jobs import post_actions as actions
 from posts import previews
 from posts.history import Entry
@@ -119,11 +119,6 @@ def headline(post: Post) -> str:
         told = _("It waits in the queue of %(schedule)s, which is on hold: nothing goes out until that is resumed.")
         return told % {"schedule": post.schedule}
     return str(HEADLINES[post.status]) % {"moment": moment(post.moment)}
-
-
-def moment(at: datetime) -> str:
-    """Write a moment as the console does, in UTC."""
-    return f"{date_format(at.astimezone(UTC), 'DATETIME_FORMAT')} UTC"
 
 
 def _verdict(target: Target, entries: Sequence[Entry]) -> dict[str, Any]:

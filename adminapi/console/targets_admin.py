@@ -13,7 +13,7 @@ from adminapi.console.columns import column
 from adminapi.console.filters import OneNetwork, OneWorkspace, State, TargetAccount, newest
 from adminapi.console.posts_admin import page_of
 from adminapi.templatetags.charts import DASH
-from adminapi.templatetags.console import network_name, state, step
+from adminapi.templatetags.console import network_name, outcome, state, step
 from ouipost.events.operator import ReadOnlyInline
 from ouipost.translating import translated
 from posts.inputs import is_web_address
@@ -61,11 +61,15 @@ class AttemptInline(ReadOnlyInline):
     ordering = ("started_at", "number", "id")
     fields = ("began", "ended", "asked", "came", "answer", "next_try")
     began, ended = column("started_at", _("When")), column("ended_at", _("Ended"))
-    came, next_try = column("outcome", _("What came of it")), column("next_at", _("Next attempt"))
+    next_try = column("next_at", _("Next attempt"))
 
     @admin.display(description=_("What was asked"))
     def asked(self, attempt: Attempt) -> str:
         return f"{step(attempt.step)} #{attempt.number}"
+
+    @admin.display(description=_("What came of it"))
+    def came(self, attempt: Attempt) -> str:
+        return outcome(attempt.outcome)
 
     @admin.display(description=_("Answer"))
     def answer(self, attempt: Attempt) -> str:

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from accounts import pauses, registry
 from accounts.models import AccountStatus, Pause, SocialAccount
+from adminapi.console.columns import moment
 from ouipost.translating import translated
 
 SOON = timedelta(days=7)
@@ -29,7 +28,7 @@ class Trouble:
 def troubles_of(account: SocialAccount, paused: list[Pause], *, now: datetime) -> list[Trouble]:
     """Return all that is wrong with an account, what stops it altogether first."""
     if not account.is_connected:
-        what = _("It was disconnected on %(day)s.") % {"day": _day(account.disconnected_at)}
+        what = _("It was disconnected on %(day)s.") % {"day": moment(account.disconnected_at)}
         return [Trouble(what=what, remedy=_("To post to it again, connect it again: it gets back its place."))]
     return [
         *_of_the_connection(account, now),
@@ -59,7 +58,7 @@ def _of_its_end(account: SocialAccount, now: datetime) -> Iterator[Trouble]:
         return
     text = _("The connection has ended on %(day)s.") if ends <= now else _("The connection ends on %(day)s.")
     remedy = _("The account's owner has to sign in again: we cannot renew it.")
-    yield Trouble(what=text % {"day": _day(ends)}, remedy=remedy, is_bad=ends <= now, can_sign_in=True)
+    yield Trouble(what=text % {"day": moment(ends)}, remedy=remedy, is_bad=ends <= now, can_sign_in=True)
 
 
 def _of_permissions(account: SocialAccount) -> Iterator[Trouble]:
@@ -75,9 +74,5 @@ def _of_pauses(account: SocialAccount, paused: list[Pause], now: datetime) -> It
         remedy = _("What waits goes out when an operator resumes it, and is not late for it.")
         yield Trouble(what=translated(pauses.told(held)), remedy=remedy, is_bad=False)
     if account.held_until is not None and account.held_until > now:
-        what = _("The network wants to be left alone until %(time)s.") % {"time": _day(account.held_until)}
+        what = _("The network wants to be left alone until %(time)s.") % {"time": moment(account.held_until)}
         yield Trouble(what=what, remedy=_("Nothing to do: it goes on by itself."), is_bad=False)
-
-
-def _day(moment: datetime | None) -> str:
-    return date_format(localtime(moment), "DATETIME_FORMAT") if moment else ""

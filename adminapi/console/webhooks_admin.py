@@ -27,7 +27,7 @@ from adminapi.console.columns import column
 from adminapi.console.pages import member_of_staff
 from adminapi.console.served import show_once
 from adminapi.jobs import catalogue
-from adminapi.templatetags.charts import DASH
+from adminapi.templatetags.charts import DASH, number
 from adminapi.templatetags.console import state
 from adminapi.webhooks import NAME_SOME
 from ouipost.events import signing, webhooks
@@ -158,8 +158,8 @@ class WebhookAdmin(OperatorAdmin[Webhook]):
 
     @admin.display(description=gettext_lazy("Deliveries"))
     def stats(self, webhook: Webhook) -> str:
-        counted = {"arrived": webhook.successful_deliveries, "failed": webhook.failed_deliveries}
-        return _("%(arrived)d arrived, %(failed)d failed") % counted
+        counted = {"arrived": number(webhook.successful_deliveries), "failed": number(webhook.failed_deliveries)}
+        return _("%(arrived)s arrived, %(failed)s failed") % counted
 
     @admin.display(description=gettext_lazy("Why it is off"))
     def why_off(self, webhook: Webhook) -> str:

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from adminapi.console.charts import Chart, Number
+from analytics.audience import countries
 
 register = template.Library()
 DASH = "\u2013"
@@ -22,6 +23,12 @@ def number(value: Number, unit: str = "") -> SafeString:
         return format_html(said, _("Not known: the network does not say."), DASH, _("not known"))
     shown = number_format(value, use_l10n=True, force_grouping=True)
     return format_html("{}{}", shown, f"\u00a0{unit}" if unit else "")
+
+
+@register.filter
+def region(country: str) -> str:
+    """Return the code of a country, for the browser knows its name in the reader's language; empty for an unknown."""
+    return next((code for code, name in countries().items() if name == country), "")
 
 
 @register.inclusion_tag("console/chart.html")

@@ -66,12 +66,35 @@ STEPS = {
     "commit": gettext_lazy("Publish it"),
     "recover": gettext_lazy("Is it there?"),
 }
+OUTCOMES = {
+    "published": gettext_lazy("It is there."),
+    "absent": gettext_lazy("It is not there."),
+    "rejected": gettext_lazy("Refused."),
+    "duplicate": gettext_lazy("Refused as a repetition."),
+    "processing_failed": gettext_lazy("The network could not work on it."),
+    "auth_expired": gettext_lazy("The sign-in is not valid."),
+    "rate_limited": gettext_lazy("Too much was sent already."),
+    "unavailable": gettext_lazy("The network does not work."),
+    "still_working": gettext_lazy("The network is at work on it."),
+    "unknown": gettext_lazy("Nobody knows."),
+    "undecidable": gettext_lazy("It cannot be told."),
+    "later": gettext_lazy("It waits."),
+    "late": gettext_lazy("The answer came late."),
+}
+"""What came of a call; an outcome that one network knows alone is told as what all know of it."""
+OWN_OUTCOMES = {"not_taken", "not_ready", "make_again", "blob_missing", "upload_over"}
 
 
 @register.filter
 def step(name: str) -> str:
     """Say what a network was asked for."""
     return str(STEPS.get(name, name))
+
+
+@register.filter
+def outcome(name: str) -> str:
+    """Say what came of a call to a network."""
+    return str(OUTCOMES.get("unavailable" if name in OWN_OUTCOMES else name, name))
 
 
 @register.simple_tag

@@ -143,7 +143,7 @@ def test_the_end_of_a_connection_is_announced_a_week_ahead(boss: Client, workspa
     soon = make_account(workspace, tokens=in_six)
     later = make_account(workspace, remote_id="2", default_of=None, tokens=in_eight)
 
-    assert "The connection ends on" in text(boss.get(page_of(soon)))
+    assert re.search(r"The connection ends on \d+ \w+ \d{4}, \d\d:\d\d UTC\.", text(boss.get(page_of(soon))))
     assert "All is well" in text(boss.get(page_of(later)))
 
 
@@ -186,6 +186,9 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(editor:
     assert list(page.errors) == ["default_hashtags"]
     assert 'value="Kept"' in text(answer)
     assert 'value="bread #"' in text(answer)
+    told = re.search(r'aria-describedby="([^"]+)"[^>]*id="id_default_hashtags"', text(answer))
+    assert told
+    assert [name for name in told[1].split() if f'id="{name}"' not in text(answer)] == []
     assert not Event.objects.filter(type="account.updated").exists()
 
 

@@ -2,7 +2,9 @@
 
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polib
 import pytest
@@ -12,10 +14,16 @@ from django.contrib.admin.utils import help_text_for_field, label_for_field
 from django.core.management import call_command
 from django.test import Client, override_settings
 from django.utils import translation
+from django.utils.formats import date_format
 
+from accounts import calls
+from accounts.platforms.base import Published
+from accounts.platforms.errors import PlatformError
 from adminapi.console import words
+from adminapi.templatetags.console import outcome
 from ouipost.errors import DomainError
-from tests.factories import make_user
+from posts.settling import LATE, Absent, Later, Undecidable
+from tests.factories import NOW, make_user
 
 LOCALE = settings.BASE_DIR / "locale"
 CATALOGUE = Path("fr/LC_MESSAGES/django.po")
@@ -109,6 +117,27 @@ def test_what_services_answer_is_to_be_translated() -> None:
 
 def _all(error: type[DomainError]) -> set[type[DomainError]]:
     return {error, *(each for child in error.__subclasses__() for each in _all(child))}
+
+
+@pytest.mark.parametrize(("language", "written"), [("en", "25 Nov 2026, 12:00"), ("fr", "25 nov. 2026, 12:00")])
+def test_dates_are_written_as_their_readers_do(language: str, written: str) -> None:
+    with translation.override(language):
+        assert date_format(NOW, "DATETIME_FORMAT") == written
+
+
+def kinds_of(kind: type[object]) -> Iterator[type[object]]:
+    """Give what is ours of the kinds of this kind."""
+    for each in kind.__subclasses__():
+        if each.__module__.startswith("accounts."):
+            yield from (each, *kinds_of(each))
+
+
+def test_every_outcome_of_a_call_has_words() -> None:
+    kinds: list[Any] = [*kinds_of(PlatformError), Published, Absent, Undecidable, Later]
+
+    names = {LATE, *(calls.word(kind.__new__(kind)) for kind in kinds)}
+
+    assert {name for name in names if outcome(name) == name} == set()
 
 
 def test_the_browser_says_which_language_and_the_person_has_the_last_word(db: None) -> None:

@@ -157,7 +157,7 @@ def test_each_network_shows_its_permalink_its_numbers_and_its_calls(staff: Clien
 
     assert '<a href="https://facebook.com/1" target="_blank" rel="noopener">' in page
     numbers = re.findall(r"<dt>(\w+)</dt><dd class=\"op-figure\">([\d,]+)</dd>", page)
-    assert numbers == [("Impressions", "1234"), ("Engagement", "0")]
+    assert numbers == [("Impressions", "1,234"), ("Engagement", "0")]
     assert ("HTTP 200" in page, "fb_1" in page, "1 call to the network" in page) == (True, True, True)
     assert ("&lt;b&gt;Bread" in page, "<b>Bread" in page) == (True, False)
 
@@ -173,6 +173,7 @@ def test_what_was_asked_and_answered_is_shown_where_it_went_wrong(staff: Client,
     page = text_of(staff.get(page_of(post)))
 
     assert "POST https://graph.example/1/feed" in page
+    assert ("2026-11-25 12:00:00 UTC" in page, "<td>Refused.</td>" in page) == (True, True)
     assert ("&lt;b&gt;Bread" in page, "No &lt;i&gt;bread" in page, "<i>bread" in page) == (True, True, False)
 
 
@@ -239,7 +240,7 @@ def test_a_planned_time_is_told_by_the_clock_that_it_was_planned_by_too(staff: C
 
     page = re.sub(r"<[^>]+>", "", text_of(staff.get(page_of(post))))
 
-    assert "July 1, 2090, 7 a.m. UTC (July 1, 2090, 9 a.m. Europe/Paris)" in page
+    assert "1 Jul 2090, 07:00 UTC (1 Jul 2090, 09:00 Europe/Paris)" in page
 
 
 def test_deleting_says_that_what_is_published_stays_at_the_networks(staff: Client, workspace: Workspace) -> None:

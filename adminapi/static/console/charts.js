@@ -45,7 +45,15 @@
     document.querySelectorAll("canvas[data-chart]").forEach(draw);
   }
 
+  function nameRegions() {
+    const language = document.documentElement.lang;
+    if (language === "en") return; // the page has the names that the API gives
+    const names = new Intl.DisplayNames([language], { type: "region" });
+    for (const place of document.querySelectorAll("[data-region]:not([data-region=''])")) place.textContent = names.of(place.dataset.region);
+  }
+
   window.addEventListener("load", () => {
+    nameRegions();
     drawAll();
     let dark = document.documentElement.classList.contains("dark");
     new MutationObserver(() => {

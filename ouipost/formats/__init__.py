@@ -1,0 +1,1 @@
+"""How pages write dates, language by language. Django's own English has twelve hours, and its French capitals."""
