@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -22,7 +23,7 @@ from adminapi.templatetags.console import as_json
 from ouipost.events.models import Event
 from ouipost.events.operator import ReadOnlyAdmin
 from ouipost.translating import translated
-from workspaces.models import User
+from workspaces.models import ApiKey, User
 
 LABELS: dict[str, Any] = {
     "action": _("Action"),
@@ -36,6 +37,17 @@ LABELS: dict[str, Any] = {
 }
 COLUMNS = {"ws_": "workspace_id", "key_": "key_id", "user_": "user_id"}
 """Where an id is looked for, by its prefix; else it is that of what was changed."""
+
+PAGES = {
+    "account": "accounts_socialaccount",
+    "api_key": "workspaces_apikey",
+    "post": "posts_post",
+    "schedule": "posts_schedule",
+    "user": "workspaces_user",
+    "webhook": "events_webhook",
+    "workspace": "workspaces_workspace",
+}
+"""Where a row of each kind is shown."""
 
 
 class Narrowed(admin.ListFilter):
@@ -87,7 +99,10 @@ class EventAdmin(ReadOnlyAdmin[Event]):
     list_before_template = "console/audit/above.html"
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return visible_to(member_of_staff(request), super().get_queryset(request))
+        """Return the lines with the name of each key: a person tells keys apart by it, not by an id."""
+        key = ApiKey.objects.filter(pk=OuterRef("key_id")).values("name")
+        found = visible_to(member_of_staff(request), super().get_queryset(request))
+        return found.annotate(key_name=Subquery(key[:1]))
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
         term = search_term.strip()
@@ -98,7 +113,7 @@ class EventAdmin(ReadOnlyAdmin[Event]):
         return format_html('{} <span class="op-faint">{}</span>', event.resource_type, event.resource_id)
 
     @admin.display(description=_("By whom"))
-    def by_whom(self, event: Event) -> str:
+    def by_whom(self, event: Any) -> str | SafeString:
         return _who(event)
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
@@ -115,6 +130,7 @@ class EventAdmin(ReadOnlyAdmin[Event]):
             "opts": self.model._meta,
             "event": event,
             "who": _who(event),
+            "page": _page_of(event),
             "changed": _changed(event),
             "details": [
                 (name, _written(each)) for name, each in event.details.items() if name not in ("before", "after")
@@ -124,11 +140,19 @@ class EventAdmin(ReadOnlyAdmin[Event]):
         return TemplateResponse(request, "console/audit/line.html", context)
 
 
-def _who(event: Event) -> str:
+def _who(event: Any) -> str | SafeString:
     """Return who did it: a person, a key, a command, somebody who was not logged in yet, or the product itself."""
+    if event.key_name and not event.user_email:
+        return format_html('{} <span class="op-faint">{}</span>', event.key_name, event.key_id)
     if event.user_email or event.key_id or event.user_agent.startswith("manage.py"):
-        return event.user_email or event.key_id or event.user_agent
+        return str(event.user_email or event.key_id or event.user_agent)
     return str(_("somebody who was not logged in") if event.ip_address else _("the product itself"))
+
+
+def _page_of(event: Event) -> str:
+    """Return the page of what was changed, where its kind has one."""
+    model = PAGES.get(event.resource_type)
+    return reverse(f"admin:{model}_change", args=[event.resource_id]) if model else ""
 
 
 def _sought(term: str) -> dict[str, str]:

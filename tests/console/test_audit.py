@@ -15,7 +15,7 @@ from ouipost.events.journal import SYSTEM, Actor, record
 from ouipost.events.models import Event
 from tests.conftest import AdminClient
 from tests.console.conftest import text_of
-from tests.factories import make_post, make_user, make_workspace
+from tests.factories import make_key, make_post, make_user, make_workspace
 from workspaces.models import Membership, Role, User, Workspace
 
 LIST, CSV = reverse("admin:events_event_changelist"), reverse("console_audit_csv")
@@ -59,6 +59,16 @@ def body_of(response: Any) -> str:
 def found(client: Client, lines: dict[str, Event], **query: str) -> set[str]:
     page = text_of(client.get(LIST, query))
     return {name for name, event in lines.items() if page_of(event) in page}
+
+
+def test_a_line_names_the_key_and_leads_to_what_was_changed(staff: Client, workspace: Workspace) -> None:
+    key, post = make_key(name="Website")[0], make_post(workspace)
+    event = record("updated", post, actor=Actor(key_id=key.pk))
+
+    line = text_of(staff.get(page_of(event)))
+
+    assert "Website" in text_of(staff.get(LIST, {"resource_id": post.pk}))
+    assert ("Website" in line, f'href="/console/posts/post/{post.pk}/change/"' in line) == (True, True)
 
 
 def test_lines_are_found_by_action_type_user_key_workspace_and_day(
