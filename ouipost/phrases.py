@@ -1,4 +1,4 @@
-"""Sentences of ours that remember how they were made. Plain Python: the networks' rules speak with it too."""
+"""Translatable sentences that keep their template and values. Plain Python, since the networks' rules use it too."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -6,10 +6,10 @@ from typing import Any
 
 
 class Phrase(str):
-    """An English text with its template and values, so that a page can say it in the language of its reader.
+    """An English text that keeps its template and values, so that the console can show it in the reader's language.
 
-    To everybody else it is the English text. The template is written where the phrase is made, for gettext finds it
-    there; its places are those of `str.format`, by name. A value that is a phrase is translated too, others are not.
+    Everywhere else it is the English text. The template must be a literal where the phrase is made, for gettext to find
+    it; its places are named, as in `str.format`. Values that are phrases are translated too, others are not.
     """
 
     template: str
@@ -21,16 +21,16 @@ class Phrase(str):
         return phrase
 
     def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
-        """Be copied and pickled as what it was made of."""
+        """Copy and pickle a phrase as its template and values."""
         return (self.template,), self.values
 
 
 class Ours(str):
-    """A value of a phrase that is a text of ours too: a state, or a sentence that was stored."""
+    """A value of a phrase that is to be translated as well: a state, or a sentence that was stored."""
 
 
 def joined(parts: Sequence[str], separator: str = ", ") -> str:
-    """Return these as one text, of which each part is translated by itself."""
+    """Return the parts joined as one phrase, in which each part is translated by itself."""
     values = {f"part{number}": part for number, part in enumerate(parts)}
     return Phrase(separator.join(f"{{{name}}}" for name in values), **values)
 

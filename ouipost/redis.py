@@ -1,7 +1,6 @@
-"""The process's way to Redis: every call is short, and a Redis that does not answer is soon no longer asked.
+"""Redis, with short timeouts and a circuit breaker: a server that does not answer is soon not asked any more.
 
-Nothing depends on Redis being there. Who calls catches `Unavailable` and goes on with the database or with this
-process's own memory.
+Redis is optional everywhere: callers catch `Unavailable` and go on with the database or this process's own memory.
 """
 
 import hashlib
@@ -19,17 +18,17 @@ from ouipost.breaker import Breaker
 
 PAUSE_SECONDS = 5.0
 STEPS_OF_A_NEW_CONNECTION = 4
-"""Connect, say who we are, choose the database, ask: they share the time of one call."""
+"""Connecting, authenticating, selecting the database and the command share the time of one call."""
 
 Argument = str | bytes | int
 
 
 class Unavailable(Exception):
-    """Redis did not answer, or is not asked for the moment; what was asked may have happened nevertheless."""
+    """Redis did not answer, or the breaker is open; a command without an answer may have run nevertheless."""
 
 
 class Connection(Protocol):
-    """What we use of the library's connection, which has no types."""
+    """The part of the library's untyped connection that we use."""
 
     def connect(self) -> None: ...
     def disconnect(self) -> None: ...
@@ -38,7 +37,7 @@ class Connection(Protocol):
 
 
 class Script:
-    """A Lua script, which a server knows by its digest."""
+    """A Lua script and its SHA-1, by which a server caches it."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -46,7 +45,7 @@ class Script:
 
 
 class Server:
-    """One Redis server, as this process sees it; threads may share it."""
+    """A process's connections to one Redis server; threads may share it."""
 
     def __init__(self, url: str, *, timeout: float) -> None:
         from redis import ConnectionPool, exceptions  # 20 MB that embedded mode has no use for
@@ -54,7 +53,7 @@ class Server:
         self._exceptions = exceptions
         self._timeout = timeout
         step = timeout / STEPS_OF_A_NEW_CONNECTION
-        # The library's pool only reads the address for us: its way of lending costs as much as the call.
+        # The library's pool only parses the URL: lending out a connection costs it as much as the call itself.
         self._address = ConnectionPool.from_url(
             url, protocol=2, driver_info=None, socket_timeout=step, socket_connect_timeout=step
         )
@@ -63,7 +62,7 @@ class Server:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether Redis answered lately, or has not been asked."""
+        """Whether the breaker is closed: Redis answered lately, or has not been asked yet."""
         return self._breaker.is_healthy
 
     def run(
@@ -75,9 +74,9 @@ class Server:
         timeout: float | None = None,
         insist: bool = False,
     ) -> Any:
-        """Run the script in one trip of `timeout` seconds, `REDIS_TIMEOUT` if not given; raises Unavailable.
+        """Run the script and return its result, within `timeout` seconds (default `REDIS_TIMEOUT`); raises Unavailable.
 
-        With `insist` a Redis that is left alone for the moment is asked as well.
+        With `insist` it is run even while the breaker is open.
         """
         if not (insist or self._breaker.allows()):
             raise Unavailable("Redis did not answer before and is left alone for some seconds.")
@@ -91,7 +90,7 @@ class Server:
         return result
 
     def close(self) -> None:
-        """Close the connections that nobody uses at the moment."""
+        """Close the idle connections."""
         with suppress(IndexError):
             while True:
                 self._idle.pop().disconnect()
@@ -108,7 +107,7 @@ class Server:
         return result
 
     def _connection(self, timeout: float) -> tuple[Connection, float]:
-        """Return a connection, and how long it may take to answer: less where connecting took its part."""
+        """Return a connection and the seconds left for its answer: fewer for a connection that had to be made."""
         with suppress(IndexError):
             return self._idle.pop(), timeout
         connection = cast(Connection, self._address.connection_class(**self._address.connection_kwargs))
@@ -122,7 +121,7 @@ def is_redis(url: str) -> bool:
 
 
 def server() -> Server | None:
-    """Return the Redis that `REDIS_URL` names; None in embedded mode."""
+    """Return the server at `REDIS_URL`; None where that is empty, as in embedded mode."""
     return _server(settings.REDIS_URL, settings.REDIS_TIMEOUT) if settings.REDIS_URL else None
 
 

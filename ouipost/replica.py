@@ -1,4 +1,4 @@
-"""A copy of the database that reports are read from, where the operator keeps one: it may be some seconds behind."""
+"""Reading reports from a replica of the database, where there is one; it may be some seconds behind."""
 
 import logging
 from collections.abc import Callable
@@ -18,9 +18,9 @@ _is_reading: ContextVar[bool] = ContextVar("is_reading", default=False)
 
 
 def on_replica(read: Callable[P, R]) -> Callable[P, R]:
-    """Read from the replica whatever this function reads; from the database itself where there is none, or it is away.
+    """Send the function's queries to the replica, or to the database where there is no replica or it fails.
 
-    The function must read all within its call, and write nothing.
+    The function must run all its queries within the call, and write nothing.
     """
 
     @wraps(read)
@@ -40,12 +40,12 @@ def on_replica(read: Callable[P, R]) -> Callable[P, R]:
 
 
 def own() -> list[str]:
-    """Return the databases that are ours to change and cannot do without: the replica gets all from the first."""
+    """Return the aliases of the databases that the product migrates and requires: all but the replica."""
     return [alias for alias in connections if alias != REPLICA]
 
 
 class ReplicaRouter:
-    """Sends what is read within `on_replica` there, and nothing else."""
+    """Routes reads within an `on_replica` function to the replica, and nothing else."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str | None:
         return REPLICA if _is_reading.get() else None

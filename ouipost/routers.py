@@ -6,7 +6,7 @@ from django.conf import settings
 
 
 class SimulatorRouter:
-    """Sends the simulator app to the `simulator` database, and everything else away from it."""
+    """Routes the simulator app's models to the `simulator` database, and keeps all others out of it."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str | None:
         return "simulator" if model._meta.app_label == "simulator" else None

@@ -1,4 +1,4 @@
-"""Statements that the ORM would compile anew each time, which costs more than running them."""
+"""Queries compiled once and kept, and bulk writes in few statements: compiling them costs more than running them."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -9,28 +9,28 @@ from django.db import connections, models, router
 Statement = tuple[str, tuple[Any, ...]]
 Row = TypeVar("Row", bound=models.Model)
 REMEMBERED = 1024
-"""How many statements of a kind a process keeps, each for one set of values."""
+"""Compiled statements that a process keeps in each cache, one for each set of values."""
 
 
 def compiled(rows: "models.QuerySet[Any, Any]") -> Statement:
-    """Return the statement of a query, which may be kept and run again."""
+    """Return the query's SQL and parameters, which may be kept and run again."""
     return rows.query.sql_with_params()
 
 
 def fetch(model: type[Row], statement: Statement) -> list[Row]:
-    """Run the kept statement of a query for whole rows of this model."""
+    """Run a compiled query for whole rows of this model."""
     return list(model._default_manager.raw(*statement))
 
 
 def remember(row: models.Model, name: str, related: Sequence[models.Model]) -> None:
-    """Let a relation of the row give these rows, as a prefetch would, which compiles its statement each time."""
+    """Set the rows of a reverse relation as a prefetch would, without its query."""
     rows = getattr(row, name).model._default_manager.all()
     rows._result_cache = list(related)
     row._prefetched_objects_cache = {name: rows}  # type: ignore[attr-defined]  # where a prefetch puts them; Django has no public way
 
 
 def insert_each(rows: Sequence[models.Model]) -> None:
-    """Insert new rows of one model, which bring their keys; no signal is sent. Raises what the database raises."""
+    """Insert new rows of one model, whose keys are set, in one statement; sends no signals. Raises DatabaseError."""
     if not rows:
         return
     model = type(rows[0])
@@ -64,7 +64,7 @@ def _insert(model: type[models.Model], using: str) -> str:
 
 
 def update_each(model: type[models.Model], rows: Mapping[Any, Mapping[str, Any]]) -> None:
-    """Set columns of many rows, each to its own values, in one statement for each set of columns."""
+    """Update many rows by key, each with its own values, in one statement for each distinct set of columns."""
     groups: dict[frozenset[str], dict[Any, Mapping[str, Any]]] = {}
     for pk, values in rows.items():
         groups.setdefault(frozenset(values), {})[pk] = values
@@ -74,7 +74,7 @@ def update_each(model: type[models.Model], rows: Mapping[Any, Mapping[str, Any]]
 
 
 def _update(model: type[models.Model], rows: Mapping[Any, Mapping[str, Any]]) -> None:
-    """Set the same columns of all these rows in one statement."""
+    """Update rows that have the same set of columns, in one statement."""
     connection = connections[router.db_for_write(model)]
     quote = connection.ops.quote_name
     table, key = quote(model._meta.db_table), quote(str(model._meta.pk.column))
@@ -97,11 +97,10 @@ def _update(model: type[models.Model], rows: Mapping[Any, Mapping[str, Any]]) ->
 
 
 def add_each(model: type[models.Model], key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add numbers to rows that the `key` columns name, in one statement; a missing row begins with them.
+    """Add to the numbers of the rows with these keys, in one statement; a missing row is inserted with them.
 
-    Every row names the same columns, no two have the same key. A number added to nothing is that number, and nothing
-    added to a number leaves it. Rows are taken in the order of their keys, so that two who add do not lock each other
-    out.
+    `rows` all have the same columns, and distinct values of the `key` columns. Null plus a number is that number, and a
+    number plus null stays. Rows are locked in the order of their keys, so that two such statements cannot deadlock.
     """
     if not rows:
         return
@@ -119,7 +118,7 @@ def add_each(model: type[models.Model], key: Sequence[str], rows: Sequence[Mappi
 
 
 def _on_conflict(vendor: str, columns: Mapping[str, str], key: Sequence[str], table: str) -> str:
-    """Return the end of an insert that adds to what is there, as each database writes it."""
+    """Return the conflict clause of an insert that adds to present rows, in the database's dialect."""
     added = [column for name, column in columns.items() if name not in key]
     if vendor == "mysql":
         sums = [f"{each} = COALESCE({each} + VALUES({each}), {each}, VALUES({each}))" for each in added]
@@ -130,5 +129,5 @@ def _on_conflict(vendor: str, columns: Mapping[str, str], key: Sequence[str], ta
 
 
 def _stored(field: "models.Field[Any, Any]", value: Any, connection: Any) -> Any:
-    """Return a value as the database takes it: nothing is nothing in every column, the rest the field knows."""
+    """Return the field's value as a statement's parameter; None is NULL in every column."""
     return None if value is None else field.get_db_prep_save(value, connection)

@@ -1,6 +1,6 @@
-"""Columns of secrets: what is in them is encrypted for its column, row and workspace, and can be moved to another key.
+"""Encrypted columns: a value is encrypted for its column, row and workspace, and can be re-encrypted with another key.
 
-All that is encrypted in the database is in such a column: so `columns` finds it, and no key is dropped too early.
+All secrets in the database are in such columns, so that `columns` finds them all before an old key is dropped.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,26 +17,26 @@ AT_ONCE = 100
 
 
 class SealedField(models.TextField[str, str]):
-    """A text that only `seal` writes and `opened` reads; empty: there is none."""
+    """An encrypted text, written by `seal` and read by `opened`; empty where there is no secret."""
 
     def deconstruct(self) -> Any:
-        """To a migration it is a text."""
+        """Appear as a plain TextField in migrations."""
         name, _, arguments, options = super().deconstruct()
         return name, "django.db.models.TextField", arguments, options
 
 
 def place(model: type[models.Model], column: str, *, pk: str, workspace_id: str = "") -> str:
-    """Return what a ciphertext of this column is bound to."""
+    """Return the place that a ciphertext of this column is bound to."""
     return f"{model._meta.db_table}.{column}:{pk}:{workspace_id}"
 
 
 def seal(row: models.Model, column: str, text: str) -> None:
-    """Put a secret into a column, encrypted for this row with the first key."""
+    """Set the column to the text, encrypted for this row with the first key; the caller saves the row."""
     setattr(row, column, crypto.encrypt(text, place=_place_in(row, column)))
 
 
 def opened(row: models.Model, column: str) -> str:
-    """Return the secret in a column, empty where there is none; raises CannotDecrypt."""
+    """Return the column's decrypted text, empty where there is none; raises CannotDecrypt."""
     sealed: str = getattr(row, column)
     return crypto.decrypt(sealed, place=_place_in(row, column)) if sealed else ""
 
@@ -47,7 +47,7 @@ def _place_in(row: models.Model, column: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column of secrets, of one table."""
+    """An encrypted column of a model."""
 
     model: type[models.Model]
     name: str
@@ -60,7 +60,7 @@ class Column:
         return self.model._base_manager.exclude(**{self.name: ""})
 
     def behind(self) -> "models.QuerySet[Any]":
-        """Match the rows whose secret is encrypted with another key than the first."""
+        """Match the rows whose secret is not encrypted with the first key."""
         return self.not_under(crypto.key_ids()[:1])
 
     def not_under(self, key_ids: Sequence[str]) -> "models.QuerySet[Any]":
@@ -73,14 +73,14 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """Some secrets that were tried: how many are under the first key now, and whose could not be opened."""
+    """A batch of secrets: how many were re-encrypted, and the keys of the rows that could not be decrypted."""
 
     moved: int
     unreadable: Sequence[str] = ()
 
 
 def columns() -> list[Column]:
-    """Return every column of secrets there is."""
+    """Return every encrypted column of every model."""
     return [
         Column(model=model, name=field.name)
         for model in apps.get_models()
@@ -90,10 +90,9 @@ def columns() -> list[Column]:
 
 
 def move(column: Column) -> Iterator[Step]:
-    """Encrypt with the first key what is encrypted with another, a hundred rows in a transaction.
+    """Re-encrypt with the first key what another key encrypted, a hundred rows in each transaction.
 
-    A secret that somebody replaces in the meantime is left as they have written it. Stopped at any time, the next call
-    goes on with what is left.
+    A secret that is replaced in the meantime stays as it was written. If interrupted, the next call does the rest.
     """
     last = ""
     while rows := list(column.behind().filter(pk__gt=last).order_by("pk")[:AT_ONCE]):

@@ -1,4 +1,4 @@
-"""The secrets that embedded mode makes for itself, once, in `$OUIPOST_HOME/secrets.env` (mode 0600)."""
+"""The secrets that embedded mode generates once and keeps in `$OUIPOST_HOME/secrets.env` (mode 0600)."""
 
 import base64
 import os
@@ -10,9 +10,9 @@ import environ
 
 
 def load(home: Path) -> None:
-    """Put the stored secrets into the environment where they are not set, making the file at first use.
+    """Read the stored secrets into environment variables that are not set; the first call generates them.
 
-    Their folder is made for its owner alone: the database in it has everything else.
+    The folder is made with mode 0700, since it holds the database as well.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = home / "secrets.env"
@@ -22,7 +22,7 @@ def load(home: Path) -> None:
 
 
 def _create(path: Path) -> None:
-    """Write new secrets whole or not at all; of two processes that start at once, the first one's stay."""
+    """Write new secrets atomically; where two processes start at the same time, the first one's file stays."""
     lines = [
         f"SECRET_KEY={secrets.token_urlsafe(48)}",
         f"TOKEN_KEYS=k1:{base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()}",

@@ -1,6 +1,6 @@
-"""Errors in Sentry: bugs with their traceback and ids, without secrets, local variables and bodies.
+"""Reports unexpected errors to Sentry, with traceback and ids, without secrets, local variables and bodies.
 
-On where `SENTRY_DSN` is set; the package is loaded then, and nowhere else.
+Only where `SENTRY_DSN` is set: the package is imported nowhere else.
 """
 
 import logging
@@ -17,16 +17,16 @@ from ouipost.events.masking import masked
 from ouipost.outbound.errors import AnswerLost, NotSent
 
 EXPECTED = (DomainError, PlatformError, NotSent, AnswerLost)
-"""What callers do and what networks answer is no bug: it is told where it belongs."""
+"""Errors of callers and networks, which are no bugs: they are answered or shown, and not reported."""
 DROPPED = ("request", "user", "extra", "breadcrumbs", "modules")
-"""What an event may have and nobody needs: the ids lead to the log, which has the rest."""
+"""Parts of an event that are removed: its ids lead to the log, which has the rest."""
 ELSEWHERE = ("django.request", "django.security.DisallowedHost", "_granian")
-"""Loggers whose errors are reported by themselves, are callers', or say that a web process was ended."""
+"""Loggers that are not reported: their errors are reported otherwise, are callers', or are ends of web processes."""
 FLUSH_SECONDS = 3
 
 
 def start(dsn: str, *, environment: str) -> None:
-    """Report errors from now on; raises ImportError without the package, ValueError for a DSN that is none."""
+    """Report errors from now on; raises ImportError without the package, ValueError for an invalid DSN."""
     import sentry_sdk
     from sentry_sdk.integrations.celery import CeleryIntegration
     from sentry_sdk.integrations.dedupe import DedupeIntegration
@@ -39,7 +39,7 @@ def start(dsn: str, *, environment: str) -> None:
         dsn=dsn,
         release=f"ouipost@{__version__}",
         environment=environment,
-        default_integrations=False,  # one of them would tell networks of our traces
+        default_integrations=False,  # one of them would send trace headers to networks
         auto_enabling_integrations=False,
         integrations=[
             DjangoIntegration(middleware_spans=False),
@@ -61,16 +61,16 @@ def start(dsn: str, *, environment: str) -> None:
     for name in ELSEWHERE:
         ignore_logger(name)
     _flush_at_its_end(sentry_sdk)
-    register_after_fork(sentry_sdk, _flush_at_its_end)  # a web process forgets what was to be done at its parent's
+    register_after_fork(sentry_sdk, _flush_at_its_end)  # finalizers are not inherited by forked web processes
 
 
 def _flush_at_its_end(sdk: Any) -> None:
-    """Send what waits when this process ends, also where atexit is not called."""
+    """Send queued events when this process ends, also where atexit handlers are not run."""
     Finalize(None, sdk.flush, args=(FLUSH_SECONDS,), exitpriority=0)
 
 
 def prepared(event: Any, hint: Mapping[str, Any]) -> Any:
-    """Return an event as it may leave, with the ids of what went on as tags; None for what is no bug."""
+    """Return the event to send, masked and with the bound ids as tags; None for an expected error."""
     _, error, _ = hint.get("exc_info") or (None, None, None)
     if isinstance(error, EXPECTED):
         return None

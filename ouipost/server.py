@@ -1,4 +1,4 @@
-"""The web server, granian with its own arguments: what it forks shares the product, which is loaded before."""
+"""Runs granian, the web server, with the product loaded before it forks, so that its workers share that memory."""
 
 import multiprocessing
 import os
@@ -24,5 +24,5 @@ def end_on_term() -> None:
 if __name__ == "__main__":
     os.register_at_fork(after_in_child=end_on_term)
     if shares():
-        import_module("ouipost.wsgi")  # where they are not, each loads it for itself
+        import_module("ouipost.wsgi")  # without fork, each worker loads it itself
     entrypoint()  # type: ignore[no-untyped-call]  # granian says nothing of its types

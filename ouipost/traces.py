@@ -1,7 +1,7 @@
-"""Traces, for OpenTelemetry: how long each step of the work took, with its ids; off, a step costs one comparison.
+"""OpenTelemetry traces: how long each step took, with its ids. Without `OTEL_EXPORTER_OTLP_ENDPOINT` nothing is traced.
 
-On where `OTEL_EXPORTER_OTLP_ENDPOINT` is set; the packages are loaded with the first span of a process. Nothing of a
-trace is sent to networks or webhooks, and no address, text or error message is in one.
+The packages are imported with the first span of a process. No trace headers are sent to networks or webhooks, and spans
+hold no addresses, texts or error messages.
 """
 
 import os
@@ -26,12 +26,12 @@ NOTHING: AbstractContextManager[None] = nullcontext()
 
 
 def span(name: str, kind: str = INTERNAL, **attributes: str | int) -> "AbstractContextManager[Span | None]":
-    """Give a span around a step, with the ids that are bound by then; None where traces are off."""
+    """Return a context manager that records a span with the bound ids; it gives the span, None where tracing is off."""
     return _span(name, kind, attributes) if settings.OTEL_EXPORTER_OTLP_ENDPOINT else NOTHING
 
 
 def past(name: str, began: float, **attributes: str | int) -> None:
-    """Tell of a step that began at this monotonic time and ends now: one of which nobody knew if it was worth it."""
+    """Record a span from this monotonic time until now, for a step that is only recorded if it found work."""
     if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
         start = time.time_ns() - round((time.monotonic() - began) * 1e9)
         _tracer().start_span(name, start_time=start, attributes=_ids() | attributes).end()
@@ -45,7 +45,7 @@ def _span(name: str, kind: str, attributes: dict[str, str | int]) -> "Iterator[S
         name,
         kind=SpanKind[kind],
         attributes=_ids() | attributes,
-        record_exception=False,  # what an exception says may hold what nobody else shall see
+        record_exception=False,  # messages may hold confidential data
         set_status_on_exception=False,
     )
     with spans as current:
@@ -62,7 +62,7 @@ def _ids() -> dict[str, Any]:
 
 @cache
 def _tracer() -> "Tracer":
-    """Return what makes this process's spans; they leave every few seconds, and the last ones when it ends."""
+    """Return this process's tracer; it exports spans every few seconds, and the last ones when the process ends."""
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider

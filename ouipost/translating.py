@@ -1,7 +1,7 @@
-"""Our own sentences in the language of whoever reads them: only pages for people ask for that.
+"""Translating our own sentences into the reader's language, for pages.
 
-A phrase knows what it was made of. What was stored, or came through JSON, is the English text alone: its template is
-found again among those that were announced. What networks and people wrote matches none, and stays as it is.
+A phrase keeps its template and values. A sentence that was stored, or came as JSON, is plain English text: it is
+matched against the announced templates. Texts by networks and people match none and stay as they are.
 """
 
 import re
@@ -18,13 +18,13 @@ from ouipost.phrases import Ours, Phrase
 PLACE = re.compile(r"\{(\w+)(!r)?[^}]*\}")
 SENTENCE = re.compile(r"\. ")
 QUOTED = ("quoted", "network")
-"""Places that hold what is no text of ours."""
+"""Places in templates whose values are not our own text, and so are not translated."""
 
 _announced: dict[str, re.Pattern[str]] = {}
 
 
 def announce(templates: Iterable[str], *, networks: Iterable[str]) -> None:
-    """Let the texts that were made from these templates be recognized; the first that fits a text counts.
+    """Recognize texts made from these templates; where several fit a text, the first counts.
 
     `networks` are the names that the place {network} can hold.
     """
@@ -44,7 +44,7 @@ def _pattern(template: str, names: str) -> re.Pattern[str]:
 
 
 def translated(text: str) -> str:
-    """Return a text of ours in the reader's language, in English where there is no such text; others as they are."""
+    """Return the text in the reader's language if it is one of our own and has a translation, else unchanged."""
     if get_language() == settings.LANGUAGE_CODE:
         return str(text)
     if isinstance(text, Phrase):
@@ -54,12 +54,12 @@ def translated(text: str) -> str:
 
 
 def words(error: DomainError) -> str:
-    """Return all that a refusal says, to the reader."""
+    """Return a domain error's sentences in the reader's language."""
     return " ".join(map(translated, error.told))
 
 
 def _in_parts(text: str) -> str:
-    """Return two texts that were put one after the other, where both are ours; else nothing."""
+    """Return the translation of two sentences in a row where both are our own; else an empty string."""
     for end in SENTENCE.finditer(text):
         first, second = text[: end.start() + 1], text[end.end() :]
         if (told := translated(second)) != second and (said := translated(first)) != first:
@@ -88,14 +88,14 @@ def _shown(value: Any) -> Any:
 
 
 class _Words(str):
-    """A value that is shown as it is, also where a number was meant: one that was read off a text."""
+    """A string that ignores format specs: a value read back from a text, where the template formats a number."""
 
     def __format__(self, spec: str) -> str:
         return str(self)
 
 
 class _Number:
-    """A number that is written as the reader writes them."""
+    """A number that is formatted for the reader's language."""
 
     def __init__(self, number: float) -> None:
         self.number = number

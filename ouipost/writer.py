@@ -1,7 +1,7 @@
-"""Group commit: threads that talk to networks hand their database work to one writer and wait for its commit.
+"""Group commit: threads that talk to networks hand their writes to one writer thread and wait for its commit.
 
-What has gathered is committed in one transaction: items for the same work go to it together, in one savepoint, so that
-many rows cost a few statements. Where that fails each item is tried alone, so that one bad row does not undo the
+Queued items are committed in one transaction: items for the same function are passed to it together, in one savepoint,
+so that many rows cost few statements. If that fails, each item is tried alone, so that one bad row does not undo the
 others. The threads hold no database connection while they wait for a network.
 """
 
@@ -27,17 +27,17 @@ TRIES = 3
 
 
 class WriterClosed(Exception):
-    """Nobody commits any more: the process is about to end."""
+    """The writer has stopped: the process is about to end."""
 
 
 class Runs(Protocol):
-    """Runs database work for an item and returns its result once that is committed."""
+    """Runs database work for an item, and returns the result once it is committed."""
 
     def run(self, work: Work[Item, Result], item: Item) -> Result: ...
 
 
 class Inline:
-    """Runs the work here and now, in a transaction of its own."""
+    """Runs the work at once in the calling thread, in a transaction of its own."""
 
     def run(self, work: Work[Item, Result], item: Item) -> Result:
         with transaction.atomic():
@@ -46,7 +46,7 @@ class Inline:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """An item that waits for its commit."""
+    """An item waiting for its commit."""
 
     work: Work[Any, Any]
     item: Any
@@ -62,8 +62,8 @@ class Entry:
 class Writer:
     """Runs the work of many threads in the thread that calls `serve`.
 
-    That one may be interrupted by signals. The lighter `SimpleQueue` is not for it: before Python 3.13 its `get` waits
-    for ever where a signal's handler returns when the timeout is over.
+    Signals may interrupt that thread, so it uses no SimpleQueue: before Python 3.13, its `get` waits for ever where a
+    signal handler returns after the timeout.
     """
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class Writer:
         self._closed = threading.Event()
 
     def run(self, work: Work[Item, Result], item: Item) -> Result:
-        """Hand in an item and wait; raises what the work or its commit raised, or WriterClosed."""
+        """Queue an item and wait for its result; raises what the work or the commit raised, or WriterClosed."""
         entry = Entry(work=work, item=item)
         self._queue.put(entry)
         if self._closed.is_set():
@@ -80,7 +80,7 @@ class Writer:
         return result
 
     def close(self) -> None:
-        """Serve nobody any more: those who wait, and those who come, get WriterClosed."""
+        """Stop: waiting and later calls of `run` raise WriterClosed."""
         self._closed.set()
         self._refuse()
 
@@ -90,9 +90,9 @@ class Writer:
                 entry.future.set_exception(WriterClosed())
 
     def serve(self, timeout: float, *, gather: float = 0) -> bool:
-        """Commit what has gathered, waiting up to `timeout` seconds for the first item; returns if there was any.
+        """Commit the queued items, waiting up to `timeout` seconds for the first; returns whether there was one.
 
-        `gather` seconds after the first the batch is taken as it is by then.
+        The batch is closed `gather` seconds after its first item.
         """
         batch = self._gather(timeout, gather)
         for tell in self._commit(batch) if batch else []:
@@ -111,7 +111,7 @@ class Writer:
         return batch
 
     def _commit(self, batch: list[Entry], tries: int = TRIES) -> list[Tell]:
-        """Commit a batch and return how to tell its threads; a race lost to another process only costs a try."""
+        """Commit a batch and return the functions that wake its threads; tries up to `tries` times over lost locks."""
         groups: dict[Work[Any, Any], list[Entry]] = {}
         for entry in batch:
             groups.setdefault(entry.work, []).append(entry)
@@ -127,7 +127,7 @@ class Writer:
 
 
 def _attempt(group: list[Entry]) -> list[Tell]:
-    """Run the work for a group in a savepoint and return how to tell its threads, to be called after the commit."""
+    """Run the work for a group in a savepoint; returns the functions that wake its threads after the commit."""
     try:
         with transaction.atomic():
             results = group[0].work([entry.item for entry in group])
