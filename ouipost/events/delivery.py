@@ -1,7 +1,7 @@
-"""Delivering: claims what webhooks are to be told, signs it and sends it; as many as you like may run.
+"""Delivers webhook messages: claims due deliveries, signs them and sends them; any number of deliverers may run.
 
-An answer that was lost is asked for again: a receiver tells repeats by their `webhook-id`. An endpoint that hangs holds
-up itself alone: at most eight calls are out to it, and one to try where it has failed lately.
+A delivery whose answer was lost is sent again: receivers recognize repeats by `webhook-id`. An endpoint that hangs
+delays no other: at most eight calls to it run at a time, and one where it has failed lately.
 """
 
 import logging
@@ -35,7 +35,7 @@ work = logging.getLogger("ouipost.work")
 IN_FLIGHT = 8
 CALL = engine_time(15)
 LEASE = engine_time(40)
-"""More than a call may take, and the wait for its settlement."""
+"""Longer than a call and the wait for its settlement take."""
 LOOK_AHEAD, LOOKS = 4, 4
 READ_BYTES, KEPT_CHARACTERS = 64 * 1024, 2048
 HEADERS = {"Content-Type": "application/json", "User-Agent": f"Oui-Post-Webhooks/{__version__}"}
@@ -43,17 +43,17 @@ ERRORS: Mapping[type[Exception], str] = {Blocked: "address_blocked", NotSent: "n
 
 
 class Disabled(Exception):
-    """The webhook is not active any more: nothing is sent to it."""
+    """The webhook is no longer active: nothing is sent to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A claimed delivery with its webhook and its message, as they were read right after the claim."""
+    """A claimed delivery with its webhook and message, as read right after the claim."""
 
     claim: Claim
     delivery: Delivery = field(repr=False)
     clock: Callable[[], datetime] = field(repr=False)
-    """The database's: receivers refuse what is signed with another time, and this machine's may be wrong."""
+    """The database's clock, for signatures: receivers refuse a wrong time, and this machine's may be wrong."""
 
 
 class Deliverer(Engine[Job]):
@@ -81,7 +81,7 @@ class Deliverer(Engine[Job]):
 
 
 def claim_deliveries(limit: int) -> list[Job]:
-    """Claim up to `limit` deliveries, the longest due first, to no webhook more than it may have in flight."""
+    """Claim up to `limit` deliveries, the longest due first, within each webhook's limit of calls in flight."""
     clock = claims.database_clock()
     chosen = _choose(limit, now=clock())
     held = {claim.pk: claim for claim in claims.claim_chosen(Delivery.objects.all(), chosen, lease=LEASE)}
@@ -95,7 +95,7 @@ def claim_deliveries(limit: int) -> list[Job]:
 
 
 class Candidate(NamedTuple):
-    """What a choice is made by."""
+    """A due delivery, with what decides whether it is chosen."""
 
     pk: str
     webhook: str
@@ -103,14 +103,14 @@ class Candidate(NamedTuple):
     held_until: datetime | None
 
     def most(self, now: datetime) -> int:
-        """Return how many calls may be out to its webhook: none while it is left alone, then one to try."""
+        """Return how many calls its webhook may have in flight: none while it rests, one to try it after that."""
         if self.held_until is not None and self.held_until > now:
             return 0
         return 1 if self.rests else IN_FLIGHT
 
 
 def _choose(limit: int, *, now: datetime) -> list[str]:
-    """Return deliveries; where one webhook fills what is looked at, the look goes on behind it."""
+    """Return the ids of deliveries to claim; looks further, up to LOOKS times, where full webhooks crowd out others."""
     due = Delivery.objects.filter(claims.is_due(now)).order_by("due_at", "pk")
     columns = ("pk", "webhook_id", "webhook__rests", "webhook__held_until")
     chosen: list[str] = []
@@ -132,13 +132,13 @@ def _choose(limit: int, *, now: datetime) -> list[str]:
 
 
 def _in_flight(now: datetime) -> Counter[str]:
-    """Return how many calls are out to each webhook, from all processes."""
+    """Return the number of calls in flight to each webhook, from all processes."""
     flying = Delivery.objects.filter(lease_until__gt=now).order_by().values_list("webhook_id")
     return Counter(dict(flying.annotate(Count("pk"))))
 
 
 def deliver(job: Job) -> Report:
-    """Send a delivery, unless its webhook was disabled meanwhile, and say what came of it."""
+    """Send a delivery, unless its webhook was disabled meanwhile, and return the report to settle."""
     at, began = job.clock(), time.monotonic()
     try:
         return _report(job, at, began, _send(job.delivery, at=at))
@@ -184,7 +184,7 @@ def _report(
 
 
 def _shown(body: bytes) -> str:
-    """Return the beginning of an answer as it is kept: without control characters, and without secrets."""
+    """Return the beginning of an answer's body for the log, without control characters and secrets."""
     text = body[: 4 * KEPT_CHARACTERS].decode(errors="replace")
     plain = "".join(each for each in text if each.isprintable() or each in "\n\t")
     return masked_text(plain[:KEPT_CHARACTERS])

@@ -1,4 +1,4 @@
-"""How the webhooks stand, for whoever watches: two queries, whatever there is."""
+"""Figures of webhook deliveries for monitoring, in two queries."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,19 +14,19 @@ COUNTED = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What the database says of deliveries."""
+    """Numbers of deliveries."""
 
     delivered: int
     failed: int
-    """Given up. Both only grow, whatever becomes of the webhooks."""
+    """Given up. Both counters only grow, even when webhooks are deleted."""
     due: int
-    """Due, and held by nobody, counted up to ten thousand."""
+    """Due and not claimed, counted up to 10,000."""
     oldest_due: timedelta
-    """How long the first of them has waited."""
+    """How long the first of these has been due."""
 
 
 def look(now: datetime) -> Figures:
-    """Read how the webhooks stand, now by the database's clock; raises what the database raises."""
+    """Return the figures at `now`, by the database's clock; raises DatabaseError."""
     delivered, failed = _ended()
     due = Delivery.objects.filter(is_due(now)).order_by("due_at", "pk")[:COUNTED]
     waiting = due.aggregate(many=Count("pk"), first=Min("due_at"))
@@ -39,7 +39,7 @@ def look(now: datetime) -> Figures:
 
 
 def _ended() -> tuple[int, int]:
-    """Return how many deliveries arrived and how many were given up, ever: one query."""
+    """Return how many deliveries have ever arrived and been given up, in one query."""
     counted = Webhook.objects.order_by().values(of=Value("webhooks"))
     sums = counted.annotate(delivered=Sum("successful_deliveries"), failed=Sum("failed_deliveries"))
     rows = list(
@@ -51,6 +51,6 @@ def _ended() -> tuple[int, int]:
 
 
 def keep(*, delivered: int, failed: int) -> None:
-    """Go on counting what no webhook counts any more, in the transaction in which it stops."""
+    """Add counts that a webhook drops to the stored totals; call it in the transaction that drops them."""
     if delivered or failed:
         add_each(EndedDeliveries, ["id"], [{"id": 1, "delivered": delivered, "failed": failed}])

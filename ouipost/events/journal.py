@@ -37,7 +37,7 @@ class Actor:
 
     @classmethod
     def of_command(cls, name: str) -> "Actor":
-        """Return who runs a command on the machine itself: it stands as the agent."""
+        """Return the actor of a management command: the command stands as its user agent."""
         return cls(user_agent=f"manage.py {name}")
 
 
@@ -46,7 +46,7 @@ SYSTEM = Actor()
 
 
 class Recordable(Protocol):
-    """A row that the journal can tell of: `journal_name` is its resource type, as in `post.created`."""
+    """A row that events can be about: `journal_name` is its resource type, as in `post.created`."""
 
     pk: Any
     journal_name: str
@@ -60,13 +60,13 @@ def record(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = 
 
 
 def record_all(events: Sequence[Event]) -> None:
-    """Write entries into the journal, and for the webhooks that hear of them, in the caller's transaction."""
+    """Write journal entries, and messages for webhooks that subscribe to them, in the caller's transaction."""
     insert_each(events)
     outbox.put(events)
 
 
 def entry(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = "", **details: Any) -> Event:
-    """Return `<resource>.<verb>` as the journal has it, without secrets; nothing is written yet."""
+    """Return the entry `<resource>.<verb>`, unsaved and with secrets masked."""
     workspace = workspace_id or getattr(subject, "workspace_id", "")
     if "request_id" in get_contextvars():
         bind_contextvars(**{f"{subject.journal_name}_id": subject.pk})  # the request's line tells what it changed
@@ -86,7 +86,7 @@ def entry(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = "
 
 
 def changes(before: dict[str, Any], subject: models.Model) -> dict[str, Any]:
-    """Return `{"before": …, "after": …}` of the fields in `before` that the subject now has otherwise."""
+    """Return `{"before": …, "after": …}` with the fields of `before` whose values have changed."""
     after = {name: getattr(subject, name) for name in before}
     changed = [name for name in before if before[name] != after[name]]
     return {side: {name: values[name] for name in changed} for side, values in (("before", before), ("after", after))}

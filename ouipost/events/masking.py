@@ -1,4 +1,4 @@
-"""What the journal must not hold: secrets are masked where an entry is made, whoever makes it."""
+"""Masking of secrets in journal entries and logs."""
 
 import re
 from collections.abc import Mapping
@@ -24,13 +24,13 @@ SECRETS = re.compile(
     re.IGNORECASE,
 )
 HINTS = ("pk_live_", "pk_test_", "whsec_", "eyj", "argon2$", "sha256$", "scrypt$", "bearer ", "signature=")
-"""One of these is in every text that has a secret: to look for them takes a tenth of the time."""
+"""Every text with a secret has one of these: looking for them first takes a tenth of the time."""
 
 
 def masked(value: Any, name: str = "") -> Any:
-    """Return a value as plain JSON without its secrets: by the names they have, and by what they look like.
+    """Return the value as plain JSON with secrets masked, recognized by their name or their form.
 
-    What is true, false or nothing is no secret, whatever its name.
+    Booleans and None are never masked, whatever their name.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -48,12 +48,12 @@ def masked(value: Any, name: str = "") -> Any:
 
 
 def _moment(value: date | time) -> str:
-    """Return a moment as the API shows every one, in UTC and whole seconds; a day or a time of day as it is."""
+    """Return a datetime in the API's format, in UTC and whole seconds; a date or a time in ISO format."""
     return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else value.isoformat()
 
 
 def masked_text(text: str) -> str:
-    """Return a text with a mask in place of every key, token and stored password in it."""
+    """Return the text with every key, token and password hash in it masked."""
     lowered = text.lower()
     for hint in HINTS:
         if hint in lowered:
@@ -62,7 +62,7 @@ def masked_text(text: str) -> str:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether what has this name is a secret, however the name is written: `api_key`, `apiKey`, `X-API-Key`."""
+    """Whether a field of this name holds a secret, in any notation: `api_key`, `apiKey`, `X-API-Key`."""
     return _known(name) if len(name) <= LONGEST_KNOWN else _is_secret(name)
 
 
@@ -71,4 +71,4 @@ def _is_secret(name: str) -> bool:
 
 
 _known = lru_cache(maxsize=4096)(_is_secret)
-"""Of short names, which come again and again; long ones whoever sends them has made up, to fill the memory."""
+"""Cached for short names alone, which recur; long ones may be made up by a caller to fill the memory."""

@@ -1,4 +1,4 @@
-"""The journal: one row per change, for ever. And what is sent of it to webhooks, which is kept for a month."""
+"""The journal, with one row per change, kept for ever; and webhooks with their messages, kept for 30 days."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -12,22 +12,22 @@ from ouipost.ids import public_id, uuid7
 
 
 def event_id() -> str:
-    """Return a bare UUIDv7: shown as `log_…` in the audit log and as `evt_…` in webhooks."""
+    """Return a new UUIDv7 without a prefix: the audit log shows it as `log_…`, webhooks as `evt_…`."""
     return str(uuid7())
 
 
 class JournalIsAppendOnly(Exception):
-    """A row of the journal was to be changed or removed: nobody may."""
+    """Raised on every attempt to change or delete a row of the journal."""
 
     def __init__(self) -> None:
         super().__init__("Rows of the journal are written once: they are neither changed nor removed.")
 
 
 class EventQuerySet(models.QuerySet["Event"]):
-    """Reads, and adds; raises JournalIsAppendOnly for all else."""
+    """Allows reading and inserting; every other write raises JournalIsAppendOnly."""
 
     def unsealed(self) -> "EventQuerySet":
-        """Keep what is not in the chain yet."""
+        """Match the rows that are not in the chain yet."""
         return self.filter(seq=None)
 
     def update(self, **values: Any) -> NoReturn:
@@ -46,9 +46,9 @@ class EventQuerySet(models.QuerySet["Event"]):
 
 
 class Event(models.Model):
-    """What changed, by whom, and when. Rows have no foreign keys: they outlive what they tell of.
+    """What changed, by whom, and when. Without foreign keys: rows outlive what they are about.
 
-    They are added, sealed once (`ouipost.events.sealing`), and never changed or removed.
+    Rows are inserted, sealed once (`ouipost.events.sealing`), and never changed or deleted.
     """
 
     id = models.CharField(primary_key=True, max_length=36, default=event_id, editable=False)
@@ -93,7 +93,7 @@ class Event(models.Model):
 
 
 class ChainHead(models.Model):
-    """The last row that was sealed: the one row of its table, locked by whoever seals."""
+    """The place and seal of the last sealed row: a table with one row, which is locked while rows are sealed."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     seq = models.PositiveBigIntegerField(default=0)
@@ -105,12 +105,12 @@ class ChainHead(models.Model):
 
 class WebhookQuerySet(models.QuerySet["Webhook"]):
     def present(self) -> "WebhookQuerySet":
-        """Leave out the deleted, whose deliveries are removed in the background."""
+        """Leave out deleted webhooks, whose deliveries are removed in the background."""
         return self.filter(deleted_at=None)
 
 
 class Webhook(models.Model):
-    """An address that is told of events. `failures` and `failing_since` are of those since the last success."""
+    """A URL that events are sent to. `failures` and `failing_since` count from the last success."""
 
     id = public_id("wh")
     url = models.CharField(max_length=2000)
@@ -138,20 +138,20 @@ class Webhook(models.Model):
         return self.url
 
     def hears(self, event: Event) -> bool:
-        """Whether it has asked for events of this type, of this workspace."""
+        """Whether it subscribes to events of this type and workspace."""
         return event.type in self.events and (not self.workspace_ids or event.workspace_id in self.workspace_ids)
 
     def seal(self, secret: str) -> None:
-        """Take over a secret, encrypted for this row."""
+        """Set the secret, encrypted for this row."""
         sealed.seal(self, "secret", secret)
 
     def keep_previous(self, *, until: datetime) -> None:
-        """Let the present secret sign beside its successor until then; one from before that ends at once."""
+        """Keep the present secret as the previous one, to sign as well until then; an older one ends at once."""
         sealed.seal(self, "previous_secret", sealed.opened(self, "secret"))
         self.previous_secret_until = until
 
     def secrets(self, *, now: datetime) -> list[str]:
-        """Return the secrets that sign at present, the newest first; raises CannotDecrypt."""
+        """Return the secrets that are to sign now, the newest first; raises CannotDecrypt."""
         found = [sealed.opened(self, "secret")]
         if self.previous_secret_until is not None and now < self.previous_secret_until:
             found.append(sealed.opened(self, "previous_secret"))
@@ -159,7 +159,7 @@ class Webhook(models.Model):
 
 
 class Message(models.Model):
-    """What webhooks are told of an event: its bytes, the same for all of them. `id` is the event's."""
+    """The body that webhooks receive about an event, the same for all of them; `id` is the event's."""
 
     id = models.CharField(primary_key=True, max_length=36, default=event_id, editable=False)
     type = models.CharField(max_length=60)
@@ -175,7 +175,7 @@ class Message(models.Model):
 
     @property
     def public_id(self) -> str:
-        """The id that receivers see, and tell repeats by."""
+        """The id that receivers see, and recognize repeats by."""
         return f"evt_{self.pk}"
 
 
@@ -187,13 +187,14 @@ class DeliveryStatus(models.TextChoices):
 
 
 class Delivery(Claimable):
-    """One message for one webhook: tried until it arrives or its tries are used up, `due_at` says when next.
+    """One message for one webhook, tried until it arrives or its tries are used up; `due_at` is the next try's time.
 
-    One that is pending and has no `due_at` waits for its webhook to be well again: `ouipost.events.resting`.
+    A pending delivery without `due_at` waits until its webhook no longer rests: `ouipost.events.resting`.
     """
 
     id = public_id("dlv")
-    # Without constraints in the database: whoever tells of an event shall not wait for who counts its deliveries.
+    # Without database constraints: they would make a transaction that records an event wait for one that settles
+    # deliveries of the same webhook.
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False)
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False)
     status = models.CharField(max_length=9, choices=DeliveryStatus.choices, default=DeliveryStatus.PENDING)
@@ -218,9 +219,9 @@ class Delivery(Claimable):
 
 
 class EndedDeliveries(models.Model):
-    """Deliveries that ended and that no webhook counts any more, as it is gone or sends them again: one row.
+    """Ended deliveries that no webhook counts any more, since it was deleted or sends them again: a table with one row.
 
-    With them what /metrics tells only grows.
+    It keeps the counters in /metrics from falling.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
@@ -235,7 +236,7 @@ class EndedDeliveries(models.Model):
 
 
 class DeliveryAttempt(models.Model):
-    """One call of a webhook: what was answered, or why nothing was."""
+    """One call to a webhook: its answer, or why there was none."""
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="log", db_constraint=False)
     number = models.PositiveIntegerField()
@@ -259,7 +260,7 @@ class ReplayScope(models.TextChoices):
 
 
 class Replay(Claimable):
-    """A webhook's wish to be sent again what was since a time: done some messages at a time, each once."""
+    """A request to send a webhook again what happened since a time; done in batches, each message once."""
 
     id = public_id("rpl")
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="replays")

@@ -1,4 +1,4 @@
-"""The base of every console page: what staff change is told to the journal, Django's own log is off."""
+"""The base classes of the console's model pages: changes by staff go to the journal instead of Django's admin log."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -27,7 +27,7 @@ NAMED = 20
 
 
 class OperatorAdmin(ModelAdmin[M]):
-    """A model in the console; its subclasses state what may be written there."""
+    """A model's pages in the console; subclasses declare what can be changed there."""
 
     list_per_page = 50
     list_max_show_all = 0
@@ -36,7 +36,7 @@ class OperatorAdmin(ModelAdmin[M]):
     paginator = BoundedPaginator
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any) -> Any:
-        """Take an id as it is: Django's lists link to `key_5F…`, and the addresses of actions are made from that."""
+        """Unquote the id: Django's lists link to `key_5F…`, and URLs of actions are built from it."""
         return super().changeform_view(request, unquote(object_id) if object_id else None, *args, **options)
 
     def operate(
@@ -50,11 +50,10 @@ class OperatorAdmin(ModelAdmin[M]):
         back: str = "",
         carries: Mapping[str, str] | None = None,
     ) -> HttpResponse | None:
-        """Say what will happen and ask; then do it to each row by itself, and tell what became of each.
+        """Ask for confirmation with `says`; once confirmed, perform the action on each row and report what came of it.
 
-        `back` is where to go afterwards; without one Django returns to the list that the action came from. `carries` is
-        what was typed, and comes again with the answer. A row that a service refuses is told with the reason, and
-        stands in the way of no other.
+        `back` is the URL to go to afterwards; without it Django returns to the list. `carries` are form values that the
+        confirmation sends again. A row that a service refuses is reported with the reason, and the others are done.
         """
         if "confirmed" not in request.POST:
             return self._ask(request, rows, title=title, says=says, back=back, carries=carries or {})
@@ -88,7 +87,7 @@ class OperatorAdmin(ModelAdmin[M]):
         return True
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Lead to the journal's lines on a row: Django's own log has none."""
+        """Redirect to the audit log of the row, in place of Django's history."""
         lines = reverse("admin:events_event_changelist")
         return HttpResponseRedirect(f"{lines}?{urlencode({'resource_id': unquote(object_id)})}")
 
@@ -107,7 +106,7 @@ class OperatorAdmin(ModelAdmin[M]):
 
 
 class ReadOnlyAdmin(OperatorAdmin[M]):
-    """A model that the console shows and never writes: its rows follow from rules of their own."""
+    """A model that the console shows but never changes."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -120,7 +119,7 @@ class ReadOnlyAdmin(OperatorAdmin[M]):
 
 
 class ReadOnlyInline(TabularInline[Any, Any]):
-    """Rows beside the one that is shown."""
+    """Related rows on another row's page, read-only."""
 
     extra = 0
     can_delete = False

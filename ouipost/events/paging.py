@@ -1,4 +1,4 @@
-"""Pages of the console's lists, which may have millions of rows: nothing here counts them all."""
+"""Pagination of the console's lists, which may have millions of rows, without counting them all."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from ouipost.pages import MOST, by_keys, count_to
 
 
 class BoundedPaginator(Paginator[Any]):
-    """Counts to ten thousand, and there the pages end; `is_exact` tells whether that was all."""
+    """Pages through the first 10,000 rows; `is_exact` is false where there are more."""
 
     template_name = "console/pagination.html"
 

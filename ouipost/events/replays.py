@@ -1,7 +1,7 @@
-"""Replays: a receiver that was away is sent again what it missed, in the background, each event once.
+"""Replays: sending a webhook again what it missed, in the background, each event once.
 
-A step takes some messages, makes their deliveries due and notes how far it came, all in one transaction: a replay that
-was cut short goes on from there.
+A step makes the deliveries of a batch of messages due and notes how far it came, in one transaction, so that an
+interrupted replay continues from there.
 """
 
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ LEASE = engine_time(60)
 
 
 def messages_for(webhook: Webhook, *, since: datetime, until: datetime, scope: str) -> "QuerySet[Message]":
-    """Match what a webhook has asked to hear of this time; with the scope `failed` what did not arrive."""
+    """Match the messages of this period that a webhook subscribes to; with the scope `failed`, those not delivered."""
     rows = Message.objects.filter(created_at__gte=since, created_at__lte=until, type__in=webhook.events)
     if webhook.workspace_ids:
         rows = rows.filter(workspace_id__in=webhook.workspace_ids)
@@ -40,9 +40,9 @@ def messages_for(webhook: Webhook, *, since: datetime, until: datetime, scope: s
 def replay(
     webhook: Webhook, *, since: datetime, key: str, scope: str, actor: Actor, now: datetime
 ) -> tuple[Replay, bool]:
-    """Begin a replay, or return the one that has this key already, and whether it was begun.
+    """Return a new replay and True, or the replay that has this key already and False.
 
-    Raises InvalidInput for more than 14 days or 10,000 events, WebhookDisabled.
+    Raises InvalidInput for more than 14 days or 10,000 events, and WebhookDisabled.
     """
     locked = lock(webhook)
     if present := Replay.objects.filter(webhook=locked, key=key).first():
@@ -59,7 +59,7 @@ def replay(
 
 
 def require_possible(webhook: Webhook, *, since: datetime, scope: str, now: datetime) -> int:
-    """Return how many events a replay would send; raises InvalidInput where it reaches too far or has too many."""
+    """Return how many events a replay would send; raises InvalidInput for too long a time or too many events."""
     require_recent(since, now=now)
     rows = messages_for(webhook, since=since, until=now, scope=scope)
     total = rows[: MOST + 1].count()
@@ -72,7 +72,7 @@ def require_possible(webhook: Webhook, *, since: datetime, scope: str, now: date
 
 
 def require_recent(since: datetime, *, now: datetime) -> None:
-    """Raise InvalidInput for a time that is too long ago, or not over yet."""
+    """Raise InvalidInput for a time more than 14 days ago or in the future."""
     if since > now:
         raise InvalidInput(since=[Phrase("Must not be in the future.")])
     if since < now - REACH:
@@ -86,7 +86,7 @@ def require_recent(since: datetime, *, now: datetime) -> None:
 
 
 def work_on_due() -> int:
-    """Do a step of each replay that is not finished; returns how many events became due."""
+    """Do a step of each unfinished replay; returns how many events became due."""
     held = claims.claim_due(Replay.objects.all(), limit=10, lease=LEASE)
     return sum(_step(claim) for claim in held)
 
@@ -117,7 +117,7 @@ def _step(claim: Claim) -> int:
 
 
 def _send(webhook: Webhook, messages: list[str], *, now: datetime) -> int:
-    """Make the deliveries of these messages due, and those that the webhook never had; what is due already stays."""
+    """Make the deliveries of these messages due, creating missing ones; those that are due already stay as they are."""
     present = Delivery.objects.select_for_update().filter(webhook=webhook, message__in=messages)
     rows = {row.message_id: row for row in present.order_by("pk")}
     new = [outbox.delivery(webhook, message, now=now) for message in messages if message not in rows]

@@ -1,8 +1,8 @@
-"""Webhooks that fail are left alone, and what waits for them is set aside until they are well again.
+"""Resting: webhooks that keep failing are not called for a while, and their deliveries are set aside.
 
-After five failures in a row a webhook rests for half a minute, then one delivery tries; when that fails too it rests
-twice as long, up to ten minutes. What is set aside is pending and has no `due_at`: it costs those who look for work
-nothing, however much there is of it.
+After five failures in a row a webhook rests for 30 seconds, then one delivery is tried; each further failure doubles
+the rest, up to ten minutes. Deliveries set aside are pending without a `due_at`, so that they do not slow down the
+search for due ones.
 """
 
 from datetime import datetime
@@ -20,7 +20,7 @@ REST_SECONDS, MOST_REST_SECONDS = 30, 600
 
 
 def note_failure(webhook: Webhook, *, now: datetime) -> None:
-    """Count a failure of a locked webhook, and let it rest where it was one too many; `settle_all` saves it."""
+    """Count a failure of a locked webhook, and begin a rest after the fifth; the caller saves the row."""
     webhook.failures += 1
     webhook.failing_since = webhook.failing_since or now
     if webhook.failures >= FAILING and (webhook.held_until is None or webhook.held_until <= now):
@@ -29,19 +29,19 @@ def note_failure(webhook: Webhook, *, now: datetime) -> None:
 
 
 def note_success(webhook: Webhook) -> None:
-    """Forget that a locked webhook failed; what was set aside comes back with the next `care`."""
+    """Reset the failures of a locked webhook, for the caller to save; the next `care` makes its deliveries due."""
     webhook.failures, webhook.rests, webhook.failing_since, webhook.held_until = 0, 0, None, None
 
 
 def set_aside(webhook: Webhook) -> None:
-    """Take what would be due before a locked webhook has rested out of the way of others."""
+    """Set aside the deliveries of a locked webhook that would be due before its rest is over."""
     waiting_for(webhook).filter(due_at__lte=webhook.held_until).update(due_at=None)
 
 
 def care() -> int:
-    """Bring back what was set aside: all of a webhook that is well, of one that has rested the oldest, to try it.
+    """Make deliveries that were set aside due: all of a healthy webhook, the oldest one of a webhook that has rested.
 
-    Returns how many deliveries became due.
+    Returns how many became due.
     """
     aside = Delivery.objects.filter(webhook=OuterRef("pk"), status=DeliveryStatus.PENDING, due_at=None)
     pks = list(Webhook.objects.filter(Exists(aside)).values_list("pk", flat=True))
@@ -62,11 +62,11 @@ def _care(pk: str) -> int:
 
 
 def _is_tried(webhook: Webhook, *, now: datetime) -> bool:
-    """Whether a delivery is on its way to a webhook, or about to be."""
+    """Whether a delivery to the webhook is in flight or due."""
     soon = Q(due_at__lte=now) | Q(lease_until__gt=now)
     return Delivery.objects.filter(soon, webhook=webhook, status=DeliveryStatus.PENDING).exists()
 
 
 def waiting_for(webhook: Webhook) -> "QuerySet[Delivery]":
-    """Match what waits for a webhook and is not on its way."""
+    """Match the webhook's pending deliveries that are not in flight."""
     return Delivery.objects.filter(webhook=webhook, status=DeliveryStatus.PENDING).exclude(lease_until__gt=Now())

@@ -1,7 +1,7 @@
-"""The chain of the journal: each row's seal is made of the row and of the seal before it.
+"""The journal's hash chain: each row's seal is a hash of the row and of the previous seal.
 
-Rows are sealed after their commit, in the order in which they are found then: ids are made before the commit, so a row
-may turn up that is older than the last one sealed. `seq` is the place in the chain, and has no gaps.
+Rows are sealed after their commit, in the order in which they are found: ids are given before the commit, so that a row
+may appear that is older than the last sealed one. `seq` is the place in the chain, without gaps.
 """
 
 import hashlib
@@ -30,13 +30,13 @@ COLUMNS = (
     "details",
     "created_at",
 )
-"""What a seal covers, in this order: a column added later belongs at the end, and only where it is not empty."""
+"""What a seal covers, in this order; a new column must be appended, and only hashed where it is not empty."""
 BATCH, AT_ONCE = 1_000, 200
 SECONDS = 2.0
 
 
 def seal_of(event: Event, before: str) -> str:
-    """Return the SHA-256 over the seal before and the row, as JSON that is the same on every database."""
+    """Return the SHA-256 of the previous seal and the row, as JSON that is the same on every database."""
     values = [getattr(event, name) for name in COLUMNS]
     values[-1] = event.created_at.isoformat(timespec="microseconds")
     text = json.dumps([before, *values], sort_keys=True, separators=(",", ":"))
@@ -44,7 +44,7 @@ def seal_of(event: Event, before: str) -> str:
 
 
 def seal_new(*, seconds: float = SECONDS) -> int:
-    """Seal what was committed since, batch by batch, for so long at most; returns how many rows."""
+    """Seal unsealed rows in batches, for up to `seconds`; returns how many rows."""
     ends, total = time.monotonic() + seconds, 0
     while Event.objects.unsealed().exists():
         count = seal_batch()
@@ -56,9 +56,9 @@ def seal_new(*, seconds: float = SECONDS) -> int:
 
 @transaction.atomic
 def seal_batch() -> int:
-    """Put up to a thousand rows at the end of the chain; returns how many, 0 while somebody else is at it.
+    """Append up to 1,000 rows to the chain; returns how many, 0 while another process seals.
 
-    Whoever seals holds the head until the commit, so that no two rows follow the same one.
+    The head stays locked until the commit, so that no two rows follow the same one.
     """
     head = _lock_head()
     rows = list(Event.objects.unsealed().order_by("id")[:BATCH]) if head else []
@@ -73,7 +73,7 @@ def seal_batch() -> int:
 
 
 def _lock_head() -> ChainHead | None:
-    """Return the head, locked; None where another holds it and the database can tell."""
+    """Return the locked head; None where another transaction holds it and the database can skip locked rows."""
     ChainHead.objects.get_or_create(pk=1)
     return lock_free(ChainHead.objects.filter(pk=1)).first()
 

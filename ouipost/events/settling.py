@@ -1,4 +1,4 @@
-"""What becomes of a delivery after a call, and of its webhook: the one place that retries, gives up and disables."""
+"""Settling deliveries after their calls: the one place that decides on retries, giving up, and disabling webhooks."""
 
 import random
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ PENDING, DELIVERED = DeliveryStatus.PENDING, DeliveryStatus.DELIVERED
 FAILED, DISCARDED = DeliveryStatus.FAILED, DeliveryStatus.DISCARDED
 
 WAITS = tuple(engine_time(seconds) for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400))
-"""How long after each failed try the next one comes; after the tenth there is none."""
+"""The wait after each failed try; there is no eleventh."""
 JITTER = 0.2
 MOST_WAIT = engine_time(86_400)
 DISABLE_AFTER, DISABLE_FAILURES = engine_time(5 * 86_400), 20
@@ -34,12 +34,12 @@ STANDING = (
     *("failures", "failing_since", "held_until", "rests", "last_triggered_at", "is_active", "disabled_reason"),
     *COUNTED,
 )
-"""The columns of a webhook that follow from its deliveries."""
+"""The columns of a webhook that settling may change."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What one call came to."""
+    """The outcome of one call."""
 
     claim: Claim
     delivery: Delivery = field(repr=False)
@@ -47,11 +47,11 @@ class Report:
     milliseconds: int
     http_status: int | None
     error: str
-    """Why there is no answer: a word."""
+    """A word for why there is no answer; empty where there is one."""
     answer: str
     address: str
     retry_after: str
-    """As the header has it."""
+    """The header's value, unparsed."""
 
     @property
     def has_arrived(self) -> bool:
@@ -63,9 +63,9 @@ class Report:
 
 
 def settle_all(reports: Sequence[Report]) -> list[bool]:
-    """Write what came of calls, in the caller's transaction; returns, for each, whether its claim was not lost.
+    """Settle these calls in the caller's transaction; returns for each whether its claim still held.
 
-    The cost in statements does not grow with the reports.
+    The number of statements does not grow with the reports.
     """
     now = claims.database_now()
     pks = {report.delivery.webhook_id for report in reports}
@@ -89,7 +89,7 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
 
 
 def _take_note(webhook: Webhook, report: Report, *, now: datetime) -> None:
-    """Bring a webhook's standing up to a call: whether it is well, left alone for a moment, or disabled."""
+    """Update a webhook's failures after a call: it may have to rest, or be disabled."""
     if not report.was_sent:
         return
     webhook.last_triggered_at = report.at
@@ -109,7 +109,7 @@ def _disable(webhook: Webhook, reason: str) -> None:
 
 
 def _next_state(webhook: Webhook, report: Report, *, now: datetime) -> dict[str, Any]:
-    """Return the columns of a delivery after its call, and count it where it has ended."""
+    """Return the new columns of a delivery after its call; counts it on the webhook where it has ended."""
     delivery = report.delivery
     sent = {"attempts": delivery.attempts + 1, "tries": delivery.tries + 1} if report.was_sent else {}
     tries = delivery.tries + 1
@@ -121,20 +121,20 @@ def _next_state(webhook: Webhook, report: Report, *, now: datetime) -> dict[str,
 
 
 def count(webhook: Webhook, status: str, change: int = 1) -> None:
-    """Count deliveries that came to this end, or with -1 no longer count."""
+    """Add to the webhook's counter of deliveries with this final status; -1 takes one off."""
     name = {DELIVERED: "successful_deliveries", FAILED: "failed_deliveries"}.get(DeliveryStatus(status))
     if name:
         setattr(webhook, name, max(0, getattr(webhook, name) + change))
 
 
 def _wait(tries: int, report: Report, *, now: datetime) -> timedelta:
-    """Return how long until the next try: as planned, give or take a fifth, and not sooner than the receiver asked."""
+    """Return the wait until the next try: as planned, plus or minus 20 %, but no less than Retry-After asks for."""
     planned = WAITS[tries - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret)
     return max(planned, min(_asked(report.retry_after, now=now), MOST_WAIT))
 
 
 def _asked(header: str, *, now: datetime) -> timedelta:
-    """Return what a Retry-After asks for, in seconds or as a date; nothing where it makes no sense."""
+    """Return the wait that a Retry-After header asks for, in seconds or as a date; zero where it cannot be parsed."""
     with suppress(ValueError):
         if header.isascii() and header.isdecimal():
             return engine_time(min(int(header), 86_400))
@@ -157,13 +157,16 @@ def _attempt(report: Report) -> DeliveryAttempt:
 
 
 def _tell_disabled(webhook: Webhook) -> None:
-    """Drop what still waits for a webhook that was disabled, and tell the journal."""
+    """Discard what still waits for a webhook that was just disabled, and record that in the journal."""
     discard(webhook)
     reason, failures = webhook.disabled_reason, webhook.failures
     journal.record("disabled", webhook, actor=journal.SYSTEM, reason=reason, url=webhook.url, failures=failures)
 
 
 def discard(webhook: Webhook) -> int:
-    """Drop what waits for a locked webhook and is not on its way; returns how many. A replay can bring it back."""
+    """Discard the pending deliveries of a locked webhook that are not in flight; returns how many.
+
+    A replay can send them again.
+    """
     ended = {"status": DISCARDED, "due_at": None, "finished_at": Now()}
     return resting.waiting_for(webhook).update(**ended, fence=F("fence") + 1)

@@ -1,4 +1,4 @@
-"""Secrets of webhooks, and signatures after Standard Webhooks, which its libraries verify in most languages."""
+"""Webhook secrets, and signatures by the Standard Webhooks specification, whose libraries can verify them."""
 
 import base64
 import binascii
@@ -14,11 +14,11 @@ PREFIX = "whsec_"
 SECRET_BYTES = 32
 LEAST_BYTES, MOST_BYTES = 24, 64
 LEAST_CHARACTERS, MOST_CHARACTERS = 16, 128
-"""How long a secret may be that a caller gives."""
+"""Bounds for a secret that a caller chooses."""
 
 
 class BadSecret(ValueError):
-    """A secret with `whsec_` that is no base64 of 24 to 64 bytes."""
+    """A secret that begins with `whsec_` and does not go on with the base64 of 24 to 64 bytes."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -33,12 +33,12 @@ class BadSecret(ValueError):
 
 
 def new_secret() -> str:
-    """Return a secret that nobody can guess."""
+    """Return a random secret of 32 bytes."""
     return _written(secrets.token_bytes(SECRET_BYTES))
 
 
 def normal_secret(given: str) -> str:
-    """Return a caller's secret in the form `whsec_` + base64; what does not begin so is taken as its UTF-8 bytes.
+    """Return a caller's secret as `whsec_` + base64; a text without that prefix is taken as UTF-8 bytes.
 
     Raises BadSecret.
     """
@@ -58,7 +58,7 @@ def _written(content: bytes) -> str:
 
 
 def headers(message_id: str, body: str, *, signed_with: Sequence[str], at: datetime) -> dict[str, str]:
-    """Return the headers by which a receiver can tell that this body is from us, from now, and not from before."""
+    """Return the headers with which a receiver verifies a body: its id, its time, and a signature for each secret."""
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(int(at.timestamp())),

@@ -1,4 +1,4 @@
-"""Proving that the journal is as it was sealed."""
+"""Verifying the journal's hash chain."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,39 +16,39 @@ LATE = timedelta(hours=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Broken:
-    """The first place at which the chain does not hold."""
+    """The first place at which the chain is broken."""
 
     seq: int
     id: str
-    """Of the row that stands there; empty where none does."""
+    """The id of the row at that place; empty where there is none."""
     what: str
 
 
 @dataclass(kw_only=True)
 class Verdict:
-    """How far the chain was followed, and what was found."""
+    """How far the chain was verified, and what was found."""
 
     rows: int = 0
     seq: int = 0
     seal: str = ""
     broken: Broken | None = None
     backdated: int = 0
-    """Rows whose time is an hour or more before that of one sealed earlier."""
+    """Rows with a time an hour or more before that of an earlier row of the chain."""
     latest: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """A place of the chain and its seal, as they were written down elsewhere."""
+    """A place of the chain and its seal, as noted outside of the database."""
 
     seq: int
     seal: str
 
 
 def follow(*, first: int = 1, kept: Kept | None = None) -> Iterator[Verdict]:
-    """Recompute the chain from its row `first` on, and yield the verdict after each batch; the last one is whole.
+    """Recompute the chain from row `first` on, and yield the same verdict, updated, after each batch.
 
-    What comes before `first` is believed. Rows that are sealed meanwhile are left to the next time.
+    Rows before `first` are taken as correct. Rows that are sealed meanwhile are not looked at.
     """
     furthest = Event.objects.aggregate(furthest=Max("seq"))["furthest"] or 0  # before the head, which only grows
     head = ChainHead.objects.filter(pk=1).first() or ChainHead(pk=1)
@@ -67,7 +67,7 @@ def _after(seq: int, *, until: int) -> list[Event]:
 
 
 def _start(verdict: Verdict) -> Broken | None:
-    """Take over the seal before the first row."""
+    """Set the verdict's seal to that of the row before the first; returns why there is none."""
     if not verdict.seq:
         return None
     before = Event.objects.filter(seq=verdict.seq).first()
@@ -78,7 +78,7 @@ def _start(verdict: Verdict) -> Broken | None:
 
 
 def _take(verdict: Verdict, row: Event, kept: Kept | None) -> Broken | None:
-    """Follow the chain to this row; returns why it does not lead there."""
+    """Verify the next row; returns why the chain is broken there."""
     assert row.seq is not None
     if row.seq != verdict.seq + 1:
         return Broken(seq=verdict.seq + 1, id="", what="A row was removed here.")
@@ -99,7 +99,7 @@ def _note_time(verdict: Verdict, told_at: datetime) -> None:
 
 
 def _end(verdict: Verdict, head: ChainHead, furthest: int, kept: Kept | None) -> Broken | None:
-    """Compare the end of the chain with the head, and with what was kept."""
+    """Compare the end of the chain with the stored head and with the noted place."""
     if verdict.seq < head.seq:
         return Broken(seq=verdict.seq + 1, id="", what="A row was removed here, at the end of the chain.")
     if furthest > head.seq:
@@ -114,14 +114,14 @@ def _end(verdict: Verdict, head: ChainHead, furthest: int, kept: Kept | None) ->
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """Rows that are not sealed yet."""
+    """Counts of rows that are not sealed yet."""
 
     rows: int
     overdue: int
-    """Of these, the ones that are older than a minute: no worker seals, or they were given an earlier time."""
+    """Those older than a minute: either no worker runs, or they were inserted with an earlier time."""
 
 
 def waiting(now: datetime) -> Waiting:
-    """Count what is not sealed yet."""
+    """Return the counts of unsealed rows."""
     rows = Event.objects.unsealed()
     return Waiting(rows=rows.count(), overdue=rows.filter(created_at__lt=now - SOON).count())

@@ -1,4 +1,4 @@
-"""What can be done to webhooks; each function is one transaction and one line in the journal."""
+"""Webhook services; each function is one transaction and writes one journal entry."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,7 +21,7 @@ from ouipost.phrases import Phrase
 
 GRACE = timedelta(hours=24)
 AFRESH: dict[str, Any] = {"status": DeliveryStatus.PENDING, "tries": 0, "finished_at": None}
-"""What a delivery has that is to be tried as if it were new."""
+"""The columns of a delivery that is to be tried as if it were new."""
 
 
 class WebhookDisabled(DomainError):
@@ -37,7 +37,7 @@ class UnderWay(DomainError):
 
 
 def lock(webhook: Webhook) -> Webhook:
-    """Return the row of a webhook, locked; raises Http404 where another call was first to delete it."""
+    """Return the webhook's row, locked; raises Http404 where it was deleted."""
     return get_object_or_404(Webhook.objects.present().select_for_update(), pk=webhook.pk)
 
 
@@ -62,7 +62,7 @@ def _secret(given: str) -> str:
 
 @transaction.atomic
 def update_webhook(webhook: Webhook, *, values: Mapping[str, Any], actor: Actor) -> Webhook:
-    """Change the given fields; one that is made active begins anew, and is sent what happens from now on."""
+    """Change the given fields; a webhook that is made active again has its failures reset, and gets new events only."""
     locked = lock(webhook)
     before = {name: getattr(locked, name) for name in values}
     for name, value in values.items():
@@ -80,7 +80,7 @@ def update_webhook(webhook: Webhook, *, values: Mapping[str, Any], actor: Actor)
 
 @transaction.atomic
 def delete_webhook(webhook: Webhook, *, actor: Actor, now: datetime) -> None:
-    """Take a webhook away at once; its deliveries are removed in the background."""
+    """Delete a webhook; its deliveries are removed in the background."""
     locked = lock(webhook)
     locked.deleted_at, locked.is_active = now, False
     locked.secret = locked.previous_secret = ""
@@ -93,7 +93,7 @@ def delete_webhook(webhook: Webhook, *, actor: Actor, now: datetime) -> None:
 def rotate_secret(
     webhook: Webhook, *, actor: Actor, now: datetime, secret: str = "", grace: timedelta = GRACE
 ) -> tuple[Webhook, str]:
-    """Give a webhook another secret and return both; the old one signs too until the grace is over."""
+    """Give a webhook a new secret and return both; the old secret signs as well until the grace period is over."""
     locked, shown = lock(webhook), _secret(secret)
     with suppress(CannotDecrypt):  # then nothing was signed with it either
         locked.keep_previous(until=now + grace)
@@ -105,7 +105,7 @@ def rotate_secret(
 
 @transaction.atomic
 def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
-    """Send an event of the type `webhook.test`, also to a webhook that is not active."""
+    """Send a `webhook.test` event, even to a webhook that is not active."""
     locked = lock(webhook)
     event = record("tested", locked, actor=actor, url=locked.url)
     sent = Event(pk=event.pk, type=TEST, created_at=event.created_at)
@@ -114,14 +114,14 @@ def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
     message.save(force_insert=True)
     now = database_now()
     made = outbox.delivery(locked, event.pk, now=now)
-    made.message, made.due_at = message, now  # somebody waits for it
+    made.message, made.due_at = message, now  # at once, even while the webhook rests: somebody waits for it
     made.save(force_insert=True)
     return made
 
 
 @transaction.atomic
 def redeliver(delivery: Delivery, *, actor: Actor) -> Delivery:
-    """Send a delivery that has ended once more, under the same id; raises Http404, UnderWay, or WebhookDisabled."""
+    """Send an ended delivery again, under the same event id; raises Http404, UnderWay or WebhookDisabled."""
     rows = Delivery.objects.select_for_update().select_related("webhook", "message")
     row = get_object_or_404(rows, pk=delivery.pk, webhook=delivery.webhook_id, webhook__deleted_at=None)
     webhook = row.webhook
@@ -135,7 +135,7 @@ def redeliver(delivery: Delivery, *, actor: Actor) -> Delivery:
 
 
 def send_again(rows: list[Delivery], webhook: Webhook, *, now: datetime) -> int:
-    """Make ended deliveries of a locked webhook due; returns how many were not due or under way already."""
+    """Make the ended ones of these deliveries of a locked webhook due; returns how many they were."""
     ended, afresh = [row for row in rows if row.status != DeliveryStatus.PENDING], AFRESH | {"due_at": now}
     before = (webhook.successful_deliveries, webhook.failed_deliveries)
     for row in ended:

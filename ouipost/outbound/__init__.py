@@ -1,4 +1,4 @@
-"""Every request that leaves the product goes through here: address guard, total deadline, size cap, gateway."""
+"""All outgoing HTTP requests go through here: SSRF guard, total deadline, size limit, gateway."""
 
 from ouipost.outbound.client import Answer, Client, gateway_url
 from ouipost.outbound.errors import AnswerLost, Blocked, NotSent

@@ -1,4 +1,4 @@
-"""The one way out for HTTP requests."""
+"""The HTTP client for all outgoing requests."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -33,15 +33,15 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    """Looked up without regard to case."""
+    """Case-insensitive."""
     body: bytes
-    """As it came: never decompressed."""
+    """As received, never decompressed."""
     address: str = ""
-    """Whom it came from: an IP address."""
+    """The IP address that answered."""
 
 
 class Client:
-    """Sends requests to their true hosts, or to a gateway that stands for all of them."""
+    """Sends requests to their hosts, or all of them to a gateway."""
 
     def __init__(self, gateway: str = "") -> None:
         self._gateway = gateway
@@ -60,10 +60,10 @@ class Client:
         max_bytes: int = 1_000_000,
         truncate: bool = False,
     ) -> Answer:
-        """Send one request and return its answer; no retries, redirects, proxies or cookies.
+        """Send one request and return its answer, without retries, redirects, proxies or cookies.
 
-        Open files are sent piece by piece. `timeout` is the whole call's, in seconds, by our own clock. An answer of
-        more than `max_bytes` is lost, or cut there with `truncate`. Raises Blocked, NotSent or AnswerLost.
+        Open files are streamed. `timeout` is for the whole call, in seconds. An answer of more than `max_bytes` raises
+        AnswerLost, or is cut there with `truncate`. Raises Blocked, NotSent or AnswerLost.
         """
         checked = check_form(url)
         address = gateway_url(checked.url, self._gateway)
@@ -71,7 +71,7 @@ class Client:
         body, form_type = _body(data, files)
         token = current_call.set(call)
         try:
-            # Without the library's session: what it would merge into each request is what we do not want.
+            # Without a Session, which would merge cookies, proxies and environment settings into each request.
             request = requests.Request(
                 method,
                 address,
@@ -92,14 +92,14 @@ class Client:
                 content = _read(response, max_bytes=max_bytes, truncate=truncate)
                 return Answer(status=response.status_code, headers=response.headers, body=content, address=call.address)
         except (OSError, HTTPError, HTTPException):
-            # Not chained: the libraries' messages hold the whole URL, and with it tokens and internal addresses.
+            # Not chained: the libraries' messages hold the whole URL, with tokens and internal addresses.
             raise _failure(call) from None
         finally:
             current_call.reset(token)
 
 
 def _body(data: Any, files: Mapping[str, tuple[str, Any, str]] | None) -> tuple[Any, dict[str, str]]:
-    """Return what to send: a form that has open files is read from them while it is sent, fields first."""
+    """Return the body and its headers; a form with open files is streamed, its fields first."""
     if not files or all(isinstance(content, bytes) for _, content, _ in files.values()):
         return data, {}
     fields = {name: str(value) for name, value in (data or {}).items()}
@@ -108,12 +108,12 @@ def _body(data: Any, files: Mapping[str, tuple[str, Any, str]] | None) -> tuple[
 
 
 def _rest(file: bytes | BinaryIO) -> bytes | BinaryIO:
-    """Return what is sent of a file; the form encoder would take one in memory from its beginning."""
+    """Return the file's content from its position on; the form encoder would send a BytesIO from its beginning."""
     return file.read() if isinstance(file, BytesIO) else file
 
 
 def gateway_url(url: str, gateway: str) -> str:
-    """Return the address behind the gateway that stands for this URL, or the URL itself without a gateway."""
+    """Return the URL as redirected to the gateway; unchanged without a gateway."""
     return f"{gateway.rstrip('/')}/{url.partition('://')[2]}" if gateway else url
 
 

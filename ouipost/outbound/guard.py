@@ -1,6 +1,6 @@
-"""Which addresses the product may call: public https hosts, and what the operator's OUTBOUND_ALLOW adds.
+"""The SSRF guard: the product may call public https hosts, and what the operator's OUTBOUND_ALLOW adds.
 
-A name is resolved here and nowhere else; the transport connects to the addresses that were checked.
+Names are resolved only here; the transport connects to the very addresses that were checked.
 """
 
 import os
@@ -29,7 +29,7 @@ MAX_HOST_CHARACTERS = 253
 FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\\#\ud800-\udfff]")
 NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
 NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)")
-"""What some resolver somewhere reads as an IPv4 address."""
+"""Hosts that some resolvers read as an IPv4 address."""
 
 # Python's is_private and is_global let NAT64, IPv4-compatible, multicast and site-local addresses pass. ::/8 has the
 # IPv4-compatible, the IPv4-translated and NAT64; mapped ones were unwrapped before.
@@ -48,13 +48,13 @@ METADATA = frozenset(ip_address(address) for address in ("169.254.169.254", "100
 
 @dataclass(frozen=True, kw_only=True)
 class Allowed:
-    """What the operator added: exact host names, and networks."""
+    """OUTBOUND_ALLOW, parsed: exact host names, and networks."""
 
     names: frozenset[str]
     networks: tuple[IPNetwork, ...]
 
     def lists(self, address: IPAddress) -> bool:
-        """Whether a network of the list holds this address; metadata services must be listed one by one."""
+        """Whether the address is in a listed network; addresses of metadata services must be listed exactly."""
         if address in METADATA:
             return ip_network(address) in self.networks
         return any(address in network for network in self.networks)
@@ -62,11 +62,11 @@ class Allowed:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A URL in its parts, from which it is built anew: nobody else's parser sees what was typed."""
+    """A parsed URL. It is rebuilt from these parts, so that no other parser sees the original text."""
 
     scheme: str
     host: str
-    """ASCII and lower case; an IPv6 address has no brackets."""
+    """ASCII, in lower case; an IPv6 address without brackets."""
     port: int
     path: str
     """With the query."""
@@ -95,33 +95,33 @@ def check_url(url: str) -> None:
 
 
 def check_form(url: str) -> Target:
-    """Return the URL's parts, without asking any name server; raises Blocked for what no resolution could save."""
+    """Return the URL's parts without resolving its host; raises Blocked where no resolution could make it allowed."""
     target = parse(url)
     allow = allowed()
     address = literal(target.host)
     if address is not None:
         _check_addresses(target, (address,))
     elif target.host not in allow.names:
-        is_open = target.is_ordinary or allow.networks  # whether these hold its addresses shows later
+        is_open = target.is_ordinary or allow.networks  # whether they contain its addresses is known after resolution
         if "." not in target.host or not is_open:
             raise Blocked
     return target
 
 
 def checked_addresses(target: Target, *, timeout: float = DNS_SECONDS) -> tuple[IPAddress, ...]:
-    """Return every address of the host; raises Blocked when one of them is refused, NotSent when there is none."""
+    """Return all addresses of the host; raises Blocked where one of them is refused, NotSent where there are none."""
     addresses = resolve(target.host, timeout=timeout)
     _check_addresses(target, addresses)
     return addresses
 
 
 def allowed() -> Allowed:
-    """Return what OUTBOUND_ALLOW says at this moment."""
+    """Return the current OUTBOUND_ALLOW; raises ImproperlyConfigured for an invalid entry."""
     return _parse_allowed(tuple(settings.OUTBOUND_ALLOW))
 
 
 def parse(url: str) -> Target:
-    """Split a URL; raises Blocked for every form that two parsers could read in two ways."""
+    """Parse a URL; raises Blocked for every form that two parsers could read differently."""
     if FORBIDDEN.search(url):
         raise Blocked
     try:
@@ -137,16 +137,16 @@ def parse(url: str) -> Target:
 
 
 def literal(host: str) -> IPAddress | None:
-    """Return the address that this host is, or None when it is a name."""
+    """Return the host as an IP address; None where it is a name."""
     return _unwrap(ip_address(host)) if ":" in host or NUMERIC.fullmatch(host) else None
 
 
 def resolve(host: str, *, timeout: float = DNS_SECONDS) -> tuple[IPAddress, ...]:
-    """Return all addresses of a host, IPv4 first, unchecked; raises NotSent when there is none in time."""
+    """Return all addresses of a host, unchecked, IPv4 first; raises NotSent where none are found in time."""
     address = literal(host)
     if address is not None:
         return (address,)
-    name = f"{host}." if "." in host else host  # the final dot keeps search domains out
+    name = f"{host}." if "." in host else host  # the final dot prevents search domains
     lookup = _lookups().submit(socket.getaddrinfo, name, None, type=socket.SOCK_STREAM)
     try:
         answers = lookup.result(timeout=min(timeout, DNS_SECONDS))
@@ -158,7 +158,7 @@ def resolve(host: str, *, timeout: float = DNS_SECONDS) -> tuple[IPAddress, ...]
 
 
 def _host(parts: SplitResult) -> str:
-    """Return the host in ASCII; raises ValueError for anything but a plain name or a plain address."""
+    """Return the host in ASCII; raises ValueError for anything but a plain name or address."""
     host = parts.hostname or ""
     if "[" in parts.netloc:
         return str(IPv6Address(host))
@@ -173,7 +173,7 @@ def _host(parts: SplitResult) -> str:
 
 
 def _check_addresses(target: Target, addresses: tuple[IPAddress, ...]) -> None:
-    """Raise Blocked when one address is refused: one bad address refuses the whole name."""
+    """Raise Blocked where any of the addresses is refused."""
     allow = allowed()
     named = target.host in allow.names
     for address in addresses:
@@ -193,7 +193,7 @@ def _is_isatap(address: IPAddress) -> bool:
 
 
 def _is_own(address: IPAddress) -> bool:
-    """Whether this machine has the address: the kernel then picks it as the source. No packet is sent."""
+    """Whether the address is this machine's own: the kernel then picks it as the source address. Sends no packet."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -204,7 +204,7 @@ def _is_own(address: IPAddress) -> bool:
 
 
 def _unwrap(address: IPAddress) -> IPAddress:
-    """Return an IPv4-mapped address as the IPv4 address that it stands for."""
+    """Return an IPv4-mapped IPv6 address as its IPv4 address, and any other unchanged."""
     return (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address
 
 
@@ -223,7 +223,7 @@ def _parse_allowed(entries: tuple[str, ...]) -> Allowed:
 
 @cache
 def _lookups() -> ThreadPoolExecutor:
-    """Return the threads that ask name servers: getaddrinfo has no time limit of its own."""
+    """Return the thread pool for name resolution: getaddrinfo has no timeout."""
     return ThreadPoolExecutor(max_workers=DNS_THREADS, thread_name_prefix="dns")
 
 

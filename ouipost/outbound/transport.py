@@ -1,4 +1,4 @@
-"""Connections that go to checked addresses only, and sockets that obey one deadline and one size limit per call."""
+"""Connections to checked addresses only, with sockets that enforce one deadline and one size limit per call."""
 
 import logging
 import os
@@ -38,14 +38,14 @@ logging.getLogger("urllib3").setLevel(logging.ERROR)  # its other lines hold who
 
 @dataclass
 class Call:
-    """One request on its way: when it ends, how much it may still receive, and whether any of it left."""
+    """A request in progress: its deadline, how much it may still receive, and whether any of it was sent."""
 
     deadline: float
     """On the monotonic clock."""
     receivable: int = MAX_HEADER_BYTES
     has_left: bool = False
     address: str = ""
-    """The other end's, once something was sent to it."""
+    """The peer's IP address, once something was sent to it."""
     in_body: bool = False
 
     @property
@@ -59,7 +59,7 @@ class Call:
         return max(self.deadline - time.monotonic(), 0.001)
 
     def begin_body(self, max_bytes: int) -> None:
-        """Allow for a body after the headers, twice over because of chunk framing."""
+        """Set the limit for the body after the headers: twice `max_bytes`, because of chunk framing."""
         self.receivable = 2 * max_bytes + FRAMING_BYTES
         self.in_body = True
 
@@ -68,7 +68,7 @@ current_call: ContextVar[Call] = ContextVar("current_call")
 
 
 class CallSocket(socket.socket):
-    """Gives every read and write no more than what is left of the current call."""
+    """Limits every read and write to what is left of the current call's time and size."""
 
     def recv_into(self, buffer: "WriteableBuffer", nbytes: int | None = None, flags: int = 0) -> int:
         call = current_call.get()
@@ -104,12 +104,12 @@ class CallTLSSocket(CallSocket, ssl.SSLSocket):
         super().do_handshake(block)
 
     def send(self, data: "ReadableBuffer", flags: int = 0) -> int:
-        current_call.get().has_left = True  # a write that fails may have let whole records out
+        current_call.get().has_left = True  # even a failed write may have sent whole records
         return super().send(data, flags)
 
 
 class Connection(HTTPConnection):
-    """Connects to one of its addresses, which somebody checked; the name serves for Host, SNI and certificate."""
+    """Connects to one of the given, checked addresses; the host name is used for Host, SNI and the certificate."""
 
     def __init__(self, *args: Any, addresses: tuple[guard.IPAddress, ...], **options: Any) -> None:
         super().__init__(*args, **options)
@@ -145,7 +145,7 @@ class TLSPool(HTTPSConnectionPool):
 
 
 def connect(address: guard.IPAddress, port: int, *, timeout: float) -> socket.socket:
-    """Return a socket to this address; raises OSError when there is no connection, Blocked for another peer."""
+    """Return a socket connected to this address; raises OSError, or Blocked where the peer has another address."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     connection = CallSocket(family, socket.SOCK_STREAM)
     try:
@@ -161,7 +161,7 @@ def connect(address: guard.IPAddress, port: int, *, timeout: float) -> socket.so
 
 
 class Adapter(HTTPAdapter):
-    """Resolves the host of each request, checks what comes out, and pools connections by host and addresses."""
+    """Resolves and checks the host of each request, and pools connections by host and addresses."""
 
     def __init__(self, *, guarded: bool) -> None:
         self.guarded = guarded
@@ -185,18 +185,18 @@ class Adapter(HTTPAdapter):
         return host, {**options, "addresses": addresses}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Leave the authorities to the TLS context, which has read them once; requests would for each connection."""
+        """Use the certificates that the TLS context has loaded; requests would load them for each connection."""
         conn.cert_reqs = "CERT_REQUIRED"
 
 
 def pool_key(default: Any, context: dict[str, Any]) -> Any:
-    """Return urllib3's own key of a pool, with the addresses that its connections may go to."""
+    """Return urllib3's key of a pool together with the addresses that its connections may go to."""
     known = {name: value for name, value in context.items() if name != "addresses"}
     return (context["addresses"], default(known))
 
 
 def tls_context() -> ssl.SSLContext:
-    """Return a context for TLS 1.2 or newer that trusts the bundled authorities and those of the machine."""
+    """Return a context for TLS 1.2 or newer that trusts the bundled CA certificates and the machine's."""
     context = create_urllib3_context(ssl_minimum_version=ssl.TLSVersion.TLSv1_2)
     context.load_verify_locations(certifi.where())
     context.load_default_certs()
@@ -209,16 +209,16 @@ _building = threading.Lock()
 
 
 def adapter(*, guarded: bool) -> Adapter:
-    """Return this process's way out: guarded for hosts that somebody typed, else for the operator's gateway."""
+    """Return this process's adapter: guarded for the internet, unguarded for the operator's gateway."""
     found = _adapters.get(guarded)
     if found is None:
-        with _building:  # reading the authorities takes 10 ms: many threads that begin at once must not all do it
+        with _building:  # loading the certificates takes 10 ms: not in every thread that starts at the same time
             found = _adapters.get(guarded) or _adapters.setdefault(guarded, Adapter(guarded=guarded))
     return found
 
 
 def _start_anew() -> None:
-    """Give a forked process connections of its own."""
+    """Drop the parent's connections in a forked process."""
     global _building
     _building = threading.Lock()
     _adapters.clear()
