@@ -33,6 +33,10 @@ class TargetStatus(models.TextChoices):
     CANCELLED = "cancelled"
 
 
+UNSETTLED = (TargetStatus.SCHEDULED, TargetStatus.PUBLISHING)
+"""Targets that are still to be sent, or are being sent."""
+
+
 class Schedule(models.Model):
     """Weekly slots of a workspace, by the clock of one zone, and the posts that wait for them."""
 

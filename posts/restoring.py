@@ -16,10 +16,9 @@ from ouipost.events.journal import Actor, record
 from ouipost.phrases import Ours, Phrase
 from posts.advice import failure
 from posts.lateness import GIVE_UP_AFTER, is_too_late
-from posts.models import Attempt, Target, TargetQuerySet, TargetStatus
+from posts.models import UNSETTLED, Attempt, Target, TargetQuerySet, TargetStatus
 from posts.reconciling import Question, operation_of, question_after_restore
 from posts.services import WrongStatus, lock, sync_and_tell
-from posts.stuck import OPEN
 
 SET_ASIDE = failure(
     "OUTCOME_UNKNOWN",
@@ -35,7 +34,7 @@ def overdue(now: datetime, *, since: datetime) -> TargetQuerySet:
 
     What was looked for after everything was paused is left out: it is not there, and waits.
     """
-    rows = Target.objects.filter(scheduled_at__lte=now, due_at__isnull=False, status__in=OPEN)
+    rows = Target.objects.filter(scheduled_at__lte=now, due_at__isnull=False, status__in=UNSETTLED)
     rows = rows.filter(Q(lease_until=None) | Q(lease_until__lte=now), post__workspace__deleted_at=None)
     paused = [each.paused_at for each in pauses.in_force() if each.scope == PauseScope.ALL]
     if not paused:

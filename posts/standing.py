@@ -9,9 +9,8 @@ from accounts.platforms.base import WhoActs
 from ouipost.phrases import Ours, Phrase, joined
 from posts.advice import Advice, advise
 from posts.history import Entry, cause_of
-from posts.models import Target, TargetStatus
+from posts.models import UNSETTLED, Target, TargetStatus
 
-UNSETTLED = (TargetStatus.SCHEDULED, TargetStatus.PUBLISHING)
 SPACING = timedelta(seconds=1)
 """What is held up together goes out one after the other, within this time."""
 

@@ -16,10 +16,9 @@ from accounts.platforms.base import WhoActs
 from ouipost.events.models import Event
 from posts import findings
 from posts.findings import Finding, Scene
-from posts.models import PostStatus, Target, TargetQuerySet, TargetStatus
+from posts.models import UNSETTLED, PostStatus, Target, TargetQuerySet, TargetStatus
 
 TOLD, COUNTED = 100, 10_000
-OPEN = (TargetStatus.SCHEDULED, TargetStatus.PUBLISHING)
 LONGEST_WAIT = timedelta(days=2)
 """The engine lets nothing wait for longer: what is due later than that has not been late yet."""
 FAILURES_OF = timedelta(days=7)
@@ -67,7 +66,7 @@ class Search:
         """Match what should have been out before the cutoff; what a worker holds only counts once its time is over."""
         is_held = Q(lease_until__gt=self.now) & (Q(give_up_at=None) | Q(give_up_at__gt=self.cutoff))
         late = Target.objects.filter(
-            ~is_held, due_at__lte=self.now + LONGEST_WAIT, scheduled_at__lte=self.cutoff, status__in=OPEN
+            ~is_held, due_at__lte=self.now + LONGEST_WAIT, scheduled_at__lte=self.cutoff, status__in=UNSETTLED
         )
         others = Target.objects.filter(in_flight=OuterRef("account_id")).exclude(pk=OuterRef("pk"))
         return self._of_targets(late.annotate(is_behind=Exists(others)))

@@ -17,7 +17,7 @@ from posts import previews
 from posts.history import Entry
 from posts.inputs import is_web_address
 from posts.media_urls import signed_url
-from posts.models import Attempt, Media, Post, PostStatus, Target, TargetStatus
+from posts.models import UNSETTLED, Attempt, Media, Post, PostStatus, Target, TargetStatus
 from posts.previews import Preview
 from posts.timeline import timeline
 
@@ -43,7 +43,6 @@ REMEDIES: dict[str, Any] = {
     TargetStatus.MISSED: gettext_lazy("There is no next try: publish it now, or give it another time."),
 }
 TROUBLED = (TargetStatus.FAILED, TargetStatus.NEEDS_REVIEW, TargetStatus.MISSED)
-OPEN = (TargetStatus.SCHEDULED, TargetStatus.PUBLISHING)
 MOST_ATTEMPTS = 200
 REFRESH: dict[str, int] = {PostStatus.PUBLISHING: 4, PostStatus.SCHEDULED: 20}
 """After how many seconds the page of such a post looks again by itself; not while somebody may be typing."""
@@ -103,7 +102,7 @@ def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None
     return {
         "post": post,
         "headline": headline(post),
-        "verdicts": [_verdict(target, entries) for target in targets if target.status in (*TROUBLED, *OPEN)],
+        "verdicts": [_verdict(target, entries) for target in targets if target.status in (*TROUBLED, *UNSETTLED)],
         "recipients": recipients,
         "timeline": [_line(entry) for entry in entries],
         "media": _media(post),
