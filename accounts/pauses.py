@@ -31,7 +31,7 @@ def _begun(pause: Pause) -> tuple[datetime, str]:
     return pause.paused_at, pause.pk
 
 
-def holding(pauses: Iterable[Pause], *, account_id: str, platform: str, workspace_id: str) -> Pause | None:
+def holding(pauses: Iterable[Pause], account_id: str, platform: str, workspace_id: str) -> Pause | None:
     """Return the first of these pauses that holds up what goes to this account."""
     return next((each for each in pauses if each.covers(account_id, platform, workspace_id)), None)
 

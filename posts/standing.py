@@ -37,8 +37,7 @@ def held_up(targets: Iterable[Target], *, workspace_id: str) -> dict[str, Pause]
     paused = pauses.in_force() if held else []
     found = {}
     for each in held:
-        goes_to = {"account_id": each.account_id, "platform": each.platform, "workspace_id": workspace_id}
-        if pause := pauses.holding(paused, **goes_to):
+        if pause := pauses.holding(paused, each.account_id, each.platform, workspace_id):
             found[each.pk] = pause
     return found
 

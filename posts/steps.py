@@ -102,8 +102,7 @@ def load_all(held: Sequence[Claim]) -> list[Loaded | None]:
 
 
 def _holding(target: Target, paused: Sequence[Pause]) -> Pause | None:
-    goes_to = {"account_id": target.account_id, "platform": target.platform, "workspace_id": target.post.workspace_id}
-    return pauses.holding(paused, **goes_to)
+    return pauses.holding(paused, target.account_id, target.platform, target.post.workspace_id)
 
 
 def load_ahead(held: Sequence[Claim]) -> dict[str, Loaded]:
@@ -150,8 +149,7 @@ def _count(armings: Sequence[Arming], *, now: datetime) -> None:
 
 
 def _stopping(arming: Arming, paused: Sequence[Pause]) -> Pause | None:
-    goes_to = {name: getattr(arming, name) for name in ("account_id", "platform", "workspace_id")}
-    return pauses.holding(paused, **goes_to)
+    return pauses.holding(paused, arming.account_id, arming.platform, arming.workspace_id)
 
 
 def _armed(arming: Arming, *, now: datetime) -> dict[str, Any]:

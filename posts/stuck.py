@@ -72,13 +72,12 @@ class Search:
         return self._of_targets(late.annotate(is_behind=Exists(others)))
 
     def _scene(self, target: Any, resting: dict[str, datetime | None], paused: list[Pause]) -> Scene:
-        goes_to = {"account_id": target.account_id, "platform": target.platform}
         return Scene(
             now=self.now,
             cutoff=self.cutoff,
             network_until=resting.get(registry.network_of(target.platform, target.post.workspace)),
             is_behind=target.is_behind,
-            pause=pauses.holding(paused, **goes_to, workspace_id=target.account.workspace_id),
+            pause=pauses.holding(paused, target.account_id, target.platform, target.account.workspace_id),
         )
 
     def _failed(self) -> TargetQuerySet:

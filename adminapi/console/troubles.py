@@ -69,8 +69,7 @@ def _of_permissions(account: SocialAccount) -> Iterator[Trouble]:
 
 
 def _of_pauses(account: SocialAccount, paused: list[Pause], now: datetime) -> Iterator[Trouble]:
-    place = {"account_id": account.pk, "platform": account.platform, "workspace_id": account.workspace_id}
-    if held := pauses.holding(paused, **place):
+    if held := pauses.holding(paused, account.pk, account.platform, account.workspace_id):
         remedy = _("What waits goes out when an operator resumes it, and is not late for it.")
         yield Trouble(what=translated(pauses.told(held)), remedy=remedy, is_bad=False)
     if account.held_until is not None and account.held_until > now:
