@@ -1,6 +1,5 @@
 """Signing in: from an address to send the person to, over the code that comes back, to connected accounts."""
 
-import hashlib
 import json
 import secrets
 from collections.abc import Sequence
@@ -29,6 +28,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.tokens import refresh_time
+from ouipost.crypto import digest
 from ouipost.databases import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, record
@@ -337,11 +337,6 @@ def shown(account: SocialAccount, profile: Profile) -> dict[str, Any]:
 def old(now: datetime) -> tuple[Old, ...]:
     """Return the sign-ins that are over, with what they still hold of tokens."""
     return (Old(name="connections", rows=Connection.objects.filter(expires_at__lte=now).order_by("expires_at", "pk")),)
-
-
-def digest(secret: str) -> str:
-    """Return what is stored of a state or a code: 256 random bits need no slower hash."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _dump(candidates: list[Candidate]) -> str:

@@ -22,6 +22,7 @@ from accounts import connecting, registry
 from accounts.models import Connection, SocialAccount
 from accounts.platforms import NAMES
 from accounts.platforms.base import Candidate
+from ouipost.crypto import digest
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.translating import translated
@@ -54,7 +55,7 @@ class NothingChosen(DomainError):
 
 def remember(request: HttpRequest, state: str) -> None:
     """Note in the session that it began this sign-in: only there it can be completed."""
-    begun = [*request.session.get(BEGUN_HERE, []), connecting.digest(state)]
+    begun = [*request.session.get(BEGUN_HERE, []), digest(state)]
     request.session[BEGUN_HERE] = begun[-MOST_BEGUN:]
 
 

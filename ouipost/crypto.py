@@ -1,10 +1,12 @@
-"""Encryption of secrets at rest: AES-256-GCM with a ring of keys, each ciphertext bound to its place.
+"""Encryption and digests of secrets at rest.
 
-`TOKEN_KEYS` is `id:base64,id:base64…`: the first key encrypts, all decrypt. A ciphertext copied to another table,
-column, row or workspace cannot be decrypted there.
+Secrets are encrypted with AES-256-GCM and a ring of keys, each ciphertext bound to its place: copied to another
+table, column, row or workspace it cannot be decrypted there. `TOKEN_KEYS` is `id:base64,id:base64…`: the first key
+encrypts, all decrypt.
 """
 
 import base64
+import hashlib
 import os
 from functools import lru_cache
 
@@ -35,6 +37,11 @@ def decrypt(text: str, *, place: str) -> str:
         return key.decrypt(_decode(nonce), _decode(sealed), place.encode()).decode()
     except (ValueError, KeyError, InvalidTag) as error:
         raise CannotDecrypt(f"A stored secret cannot be decrypted ({place}): check TOKEN_KEYS.") from error
+
+
+def digest(secret: str) -> str:
+    """Return the SHA-256 by which a random secret is stored and found: 190 bits or more need no slower hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def key_ids() -> list[str]:

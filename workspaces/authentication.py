@@ -10,9 +10,10 @@ from structlog.contextvars import bind_contextvars
 
 from ouipost.api import limits
 from ouipost.api.limits import Window
+from ouipost.crypto import digest
 from workspaces import admission, guesses, usage
 from workspaces.admission import Known, Unknown
-from workspaces.keys import Found, InvalidApiKey, digest, from_record, look_up, looks_like_a_key, to_record
+from workspaces.keys import Found, InvalidApiKey, from_record, look_up, looks_like_a_key, to_record
 from workspaces.models import ApiKey
 
 

@@ -1,6 +1,5 @@
 """API keys: making them, and finding one by its secret."""
 
-import hashlib
 import secrets
 import string
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import orjson
 from django.db import models, transaction
 from django.shortcuts import get_object_or_404
 
+from ouipost.crypto import digest
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, changes, record
 from workspaces.models import ApiKey, KeyMode, Tier
@@ -181,8 +181,3 @@ def looks_like_a_key(secret: str) -> bool:
     """Whether the secret has the form of a key: a known prefix and 32 characters of base62."""
     body = next((secret.removeprefix(prefix) for prefix in PREFIXES.values() if secret.startswith(prefix)), "")
     return len(body) == SECRET_LENGTH and body.isascii() and body.isalnum()
-
-
-def digest(secret: str) -> str:
-    """Return the SHA-256 that is stored: 190 random bits need no slower hash."""
-    return hashlib.sha256(secret.encode()).hexdigest()

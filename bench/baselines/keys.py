@@ -12,7 +12,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from workspaces.keys import digest
+from ouipost.crypto import digest
 from workspaces.models import ApiKey, Workspace
 
 client = redis.Redis.from_url(settings.REDIS_URL)

@@ -12,13 +12,14 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from ouipost import redis
+from ouipost.crypto import digest
 from ouipost.events.journal import SYSTEM
 from tests.conftest import ApiClient
 from tests.factories import make_key, make_workspace
 from workspaces import admission, services
 from workspaces.admission import Known, Unknown
 from workspaces.authentication import identify
-from workspaces.keys import ApiKeyExpired, Found, InvalidApiKey, digest, from_record, to_record
+from workspaces.keys import ApiKeyExpired, Found, InvalidApiKey, from_record, to_record
 from workspaces.models import ApiKey
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis_url")]

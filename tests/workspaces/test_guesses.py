@@ -13,12 +13,13 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from redis import Redis
 
+from ouipost.crypto import digest
 from tests.conftest import ApiClient
 from tests.contract.world import error_of
 from tests.factories import NOW, make_key
 from workspaces import guesses
 from workspaces.authentication import identify
-from workspaces.keys import ApiKeyExpired, InvalidApiKey, digest
+from workspaces.keys import ApiKeyExpired, InvalidApiKey
 from workspaces.models import ApiKey
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_minute")]

@@ -7,6 +7,7 @@ from django.db import OperationalError
 from django.http import Http404
 from pytest_django import DjangoAssertNumQueries
 
+from ouipost.crypto import digest
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from tests.factories import NOW, make_key
@@ -16,7 +17,6 @@ from workspaces.keys import (
     ApiKeyExpired,
     InvalidApiKey,
     create_key,
-    digest,
     looks_like_a_key,
     revoke_key,
     rotate_key,
