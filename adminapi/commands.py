@@ -72,6 +72,11 @@ def on_the_database() -> Iterator[None]:
         raise CommandError(said, returncode=NO_DATABASE) from error
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number with its noun: `1 post`, `1,200 posts`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object, and nothing else")
 

@@ -12,7 +12,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from adminapi.arguments import problems_of, read_since
-from adminapi.commands import OperatorCommand, add_dry_run, add_json
+from adminapi.commands import OperatorCommand, add_dry_run, add_json, counted
 from ouipost.claims import LostClaim
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events import replays
@@ -89,12 +89,12 @@ It may be ended at any time: a running worker goes on. Exits with 1 if something
                 told = f"the replay {wish.key} is there already, since {plan.present.since:%Y-%m-%dT%H:%M:%SZ}."
             else:
                 kind = "that did not arrive " if wish.scope == ReplayScope.FAILED else ""
-                told = f"{_counted(plan.events, 'event')} {kind}since {wish.since:%Y-%m-%dT%H:%M:%SZ}."
+                told = f"{counted(plan.events, 'event')} {kind}since {wish.since:%Y-%m-%dT%H:%M:%SZ}."
             self.say(f"{plan.webhook.pk} ({plan.webhook.url}): {told}")
 
     def _say_nothing_was_done(self, plans: Iterable[Plan]) -> bool:
         total = sum(plan.events for plan in plans)
-        self.say(f"Would replay {_counted(total, 'event')}; nothing was done.")
+        self.say(f"Would replay {counted(total, 'event')}; nothing was done.")
         return True
 
     def _replay(self, plans: Iterable[Plan], wish: Wish, *, now: datetime) -> bool:
@@ -177,7 +177,7 @@ def _step() -> int:
 
 
 def _progress(row: Replay) -> str:
-    told = f"{row.webhook_id}: {row.done:,} of {_counted(row.total, 'event')} made due"
+    told = f"{row.webhook_id}: {row.done:,} of {counted(row.total, 'event')} made due"
     if row.finished_at is None:
         return f"{told}."
     if not row.webhook.is_active:
@@ -205,7 +205,3 @@ def _row(plan: Plan, replay: Replay | None) -> dict[str, Any]:
         "is_finished": replay is not None and replay.finished_at is not None,
         "left_alone": plan.obstacle or None,
     }
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

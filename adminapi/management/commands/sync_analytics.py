@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 
 from accounts.models import AccountStatus, SocialAccount
 from adminapi.arguments import require_between, require_workspace
-from adminapi.commands import OperatorCommand, add_dry_run, add_json
+from adminapi.commands import OperatorCommand, add_dry_run, add_json, counted
 from analytics.discovery import discover_all
 from analytics.models import TargetNumbers
 from analytics.settling import Report
@@ -58,7 +58,7 @@ It may run beside workers, and be ended at any time. Exits with 1 if an account 
         syncer.run_until_idle(seconds=options["seconds"])
         self.say(progress.summary)
         if left := due_accounts(database_now(), workspace_id=options["workspace"]).count():
-            self.say(f"{_counted(left, 'account')} left to a running worker, or to the next run.")
+            self.say(f"{counted(left, 'account')} left to a running worker, or to the next run.")
         self.show(progress.shown | {"left": left})
         if progress.failed:
             sys.exit(1)
@@ -72,10 +72,10 @@ It may run beside workers, and be ended at any time. Exits with 1 if an account 
             numbers = TargetNumbers.objects.filter(account=sync.pk, due_at__isnull=False)
             posts = numbers.count() if everything else numbers.filter(due_at__lte=now).count()
             own = " and its own numbers" if everything or sync.account_due_at <= now else ""
-            self.say(f"{_name(sync.account)}: {_counted(posts, 'post')}{own}")
+            self.say(f"{_name(sync.account)}: {counted(posts, 'post')}{own}")
             total, planned[sync.pk] = total + posts, posts
         self._say_who_cannot(workspace_id)
-        told = f"{_counted(total, 'post')} of {_counted(rows.count(), 'account')}"
+        told = f"{counted(total, 'post')} of {counted(rows.count(), 'account')}"
         self.say(f"Would read {told}; nothing was done.")
         self.show({"would_read": planned})
 
@@ -114,24 +114,20 @@ class Progress:
 
     @property
     def summary(self) -> str:
-        told = f"Read {_counted(self._posts, 'post')} of {_counted(len(self._read - self.failed), 'account')}"
+        told = f"Read {counted(self._posts, 'post')} of {counted(len(self._read - self.failed), 'account')}"
         return f"{told}; {len(self.failed)} could not be read." if self.failed else f"{told}."
 
 
 def _told(report: Report) -> str:
     read = sum(found is not None for found in report.found.values())
     gone = len(report.found) - read
-    told = f"{_counted(read, 'post')} read"
+    told = f"{counted(read, 'post')} read"
     told += f", {gone} not there any more" if gone else ""
     told += ", its own numbers read" if report.account else ""
     told += ", the rest when the budget for its network allows it" if report.lacking else ""
     if report.error:
         told += f"; {report.error.error_code}: {report.error.message} ({report.error.acts} acts)"
     return told
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _name(account: SocialAccount) -> str:
