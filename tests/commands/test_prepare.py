@@ -40,13 +40,13 @@ def test_it_counts_nothing_by_itself(miscounted: PostCount) -> None:
 def test_a_wrong_number_is_set_right_when_it_is_asked_for(miscounted: PostCount) -> None:
     first, second = run("--recount"), run("--recount")
 
-    assert first.endswith("Counted posts and files anew; numbers that were wrong: 1.\n")
-    assert second.endswith("Counted posts and files anew; numbers that were wrong: 0.\n")
+    assert first.endswith("Counted posts and files again; numbers that were wrong: 1.\n")
+    assert second.endswith("Counted posts and files again; numbers that were wrong: 0.\n")
     assert total() == 1
 
 
 def test_a_dry_run_says_that_it_would_count(miscounted: PostCount) -> None:
-    assert run("--recount", "--dry-run").endswith("Would count the posts and files of every workspace anew.\n")
+    assert run("--recount", "--dry-run").endswith("Would count the posts and files of every workspace again.\n")
     assert total() == 0
 
 

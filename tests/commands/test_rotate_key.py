@@ -56,7 +56,7 @@ def test_people_are_told_to_store_it_and_how_long_the_old_one_holds() -> None:
 
     assert printed.startswith(f"{key.pk}: pk_live_")
     assert "it cannot be shown again" in printed
-    assert "The old one holds until" in printed
+    assert "The old one stays valid until" in printed
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
@@ -68,7 +68,7 @@ def test_a_dry_run_changes_nothing_and_shows_no_secret(options: list[str]) -> No
 
     assert ApiKey.objects.values().get() == before
     assert "pk_live_" + old[8:] not in printed
-    assert json.loads(printed)["new_api_key"] is None if options else "would get another secret" in printed
+    assert json.loads(printed)["new_api_key"] is None if options else "would get a new secret" in printed
     assert not Event.objects.filter(type="api_key.rotated").exists()
 
 

@@ -34,7 +34,7 @@ def shown(*arguments: str) -> Any:
 def test_bootstrap_says_first_what_it_would_create() -> None:
     said = run("bootstrap", *ADMIN, "--workspace", "Shop", "--dry-run")
 
-    assert said == "ops@example.com would administrate Shop; a key would be created. Nothing was done.\n"
+    assert said == "ops@example.com would administer Shop; a key would be created. Nothing was done.\n"
     assert [model.objects.count() for model in (User, Workspace, ApiKey, Event)] == [0, 0, 0, 0]
     assert shown("bootstrap", *ADMIN, "--workspace", "Shop", "--dry-run") == {
         "admin": "ops@example.com",

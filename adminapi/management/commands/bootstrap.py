@@ -15,8 +15,8 @@ from workspaces.models import Mode, Tier
 
 class Command(OperatorCommand):
     help = (
-        "Create the first administrator, a workspace and an API key, and show the key: this once only. What is there "
-        "is left as it is, so that it may be run again."
+        "Create the first administrator, a workspace and an API key, and show the key: it is shown only once. What "
+        "exists already is left as it is, so this can be run again."
     )
     details = """
 Examples:
@@ -64,7 +64,7 @@ Exits with 1 if the e-mail address or the password will not do."""
     def _say_nothing_was_done(self, made: Bootstrapped) -> None:
         self.show({"admin": made.admin.email, "workspace": made.workspace.name, "creates_key": bool(made.secret)})
         key = "a key would be created" if made.secret else "the key is there"
-        self.say(f"{made.admin.email} would administrate {made.workspace.name}; {key}. Nothing was done.")
+        self.say(f"{made.admin.email} would administer {made.workspace.name}; {key}. Nothing was done.")
 
 
 def _shown(made: Bootstrapped) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from workspaces.permissions import KEY_PERMISSIONS
 
 
 class Command(OperatorCommand):
-    help = "Create an API key and show it: this once only."
+    help = "Create an API key and show it: it is shown only once."
     details = """
 Examples:
   manage.py createapikey 'Web shop'

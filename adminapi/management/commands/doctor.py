@@ -13,9 +13,9 @@ from adminapi.doctor.findings import WRONG, as_json, as_text, worst
 
 class Command(OperatorCommand):
     help = (
-        "Look at everything that the product stands on (settings, database, Redis, broker, storage, public address, "
-        "credentials, keys, workers) and say of each whether it is well, and what to do where it is not. It writes "
-        "nothing but a file and a value that it removes again."
+        "Check everything that the product depends on (settings, database, Redis, broker, storage, public address, "
+        "credentials, keys, workers), and say for each whether it works, and what to do if it does not. It writes "
+        "nothing but a file and a value, and removes both again."
     )
     details = """
 Each line is one of:

@@ -16,9 +16,9 @@ from posts import pausing
 
 def add_scope(parser: CommandParser, *, reason: bool) -> None:
     """Add what says which pause is meant."""
-    parser.add_argument("--scope", required=True, choices=PauseScope.values, help="what is meant; --id says which")
-    parser.add_argument("--id", default="", help="of the network, workspace or account; leave it out for all")
-    parser.add_argument("--reason", required=reason, default="", help="why, for everybody to read")
+    parser.add_argument("--scope", required=True, choices=PauseScope.values, help="what to pause; --id says which one")
+    parser.add_argument("--id", default="", help="the id of the network, workspace or account; leave it out for all")
+    parser.add_argument("--reason", required=reason, default="", help="why; everybody can read it")
     add_dry_run(parser, "what would be done")
     add_json(parser)
 
@@ -37,8 +37,8 @@ def shown(pause: Pause | None) -> dict[str, Any] | None:
 
 class Command(OperatorCommand):
     help = (
-        "Let nothing be published, of all or of one network, workspace or account, until `resume`; nothing is lost, "
-        "and what is under way ends."
+        "Stop all publishing, or that of one network, workspace or account, until `resume`; nothing is lost, and what "
+        "is under way is finished."
     )
     details = """
 Examples:

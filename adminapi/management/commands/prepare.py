@@ -15,14 +15,14 @@ A_DAY = 86_400
 
 class Command(OperatorCommand):
     help = (
-        "Migrate every database, and make the bucket of files where there is none; run again, it changes nothing. With "
-        "--recount: count the posts and files of every workspace anew as well, while others write."
+        "Migrate every database, and create the bucket for files if there is none; running it again changes nothing. "
+        "With --recount: also count the posts and files of every workspace again, even while others write."
     )
     details = """
 Examples:
-  manage.py prepare --dry-run   how many migrations wait
+  manage.py prepare --dry-run   how many migrations are missing
   manage.py prepare             before the processes of a new version start
-  manage.py prepare --wait 600  when a machine starts, and its database may take longer
+  manage.py prepare --wait 600  at boot, when the database may take longer to start
   manage.py prepare --recount   when processes of two versions wrote side by side, and the last old one has ended
 
 A recount reads all posts and files. While it counts those of a workspace, a new post of that workspace waits.
@@ -39,7 +39,9 @@ Exits with 1 if a database cannot be migrated or the storage of files does not a
         )
         add_dry_run(parser, "how many migrations each database lacks")
         parser.add_argument(
-            "--recount", action="store_true", help="set right how many posts, and bytes of files, each workspace has"
+            "--recount",
+            action="store_true",
+            help="correct the stored numbers of posts and of bytes of files of each workspace",
         )
         add_json(parser)
 
@@ -53,7 +55,7 @@ Exits with 1 if a database cannot be migrated or the storage of files does not a
             for alias, many in found["migrations"].items():
                 self.say(f"The database {alias} lacks {many} migrations.")
             if options["recount"]:
-                self.say("Would count the posts and files of every workspace anew.")
+                self.say("Would count the posts and files of every workspace again.")
         else:
             found["bucket_made"] = self._prepare()
             if options["recount"]:
@@ -70,5 +72,5 @@ Exits with 1 if a database cannot be migrated or the storage of files does not a
 
     def _recount(self) -> int:
         wrong = counts.recount()
-        self.say(f"Counted posts and files anew; numbers that were wrong: {wrong}.")
+        self.say(f"Counted posts and files again; numbers that were wrong: {wrong}.")
         return wrong

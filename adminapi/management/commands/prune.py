@@ -12,14 +12,14 @@ from ouipost.pruning import Old
 
 class Command(OperatorCommand):
     help = (
-        "Remove what was kept long enough: single readings and sums by the hour after KEEP_SNAPSHOTS_DAYS (36), what "
-        "webhooks were told and ended background work after a month, and what is of use for hours only, such as logins "
-        "and answers for an Idempotency-Key. Sums by the day and the audit log stay. A worker does the same every hour."
+        "Remove what was kept long enough: single readings and hourly sums after KEEP_SNAPSHOTS_DAYS (36), webhook "
+        "deliveries and finished background work after a month, and what is useful for hours only, such as logins and "
+        "answers for an Idempotency-Key. Daily sums and the audit log stay. A worker does the same every hour."
     )
     details = """
 Examples:
   manage.py prune --dry-run   how much would go
-  manage.py prune             removes it, some at a time; stopped at any time, the next run goes on
+  manage.py prune             removes it in steps; stop it at any time, the next run goes on
 
 Always exits with 0."""
 

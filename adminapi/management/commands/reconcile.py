@@ -35,9 +35,9 @@ ACTOR = Actor.of_command("reconcile")
 
 class Command(OperatorCommand):
     help = (
-        "Ask the networks about posts in doubt, and print what comes of it: what is out is published here too, what "
-        "surely is not fails. A worker must run. With --after-restore: do so with all that a restored copy of the "
-        "database holds for unsent, so that nothing goes out twice."
+        "Ask the networks about posts in doubt, and print the outcome: a post that is out is marked as published, one "
+        "that certainly is not as failed. A worker must be running. With --after-restore: ask about everything that a "
+        "restored copy of the database takes for unsent, so that nothing goes out twice."
     )
     details = """
 Examples:
@@ -49,8 +49,8 @@ After a restore, everything is paused until you end it:
   1. start the product: the worker notices that the database is an old one, and pauses everything; on a machine that
      does not know, run `manage.py pause --scope all --reason Restored` before a worker starts;
   2. manage.py reconcile --after-restore      pauses everything, if it is not; asks about what was due by now
-  3. settle by hand what it says nobody can tell
-  4. manage.py resume --scope all             what is surely not out goes out, unless it is too late
+  3. settle by hand what it could not find out
+  4. manage.py resume --scope all             what is certainly not out goes out, unless it is too late
 
 Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
 
@@ -58,8 +58,12 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
         add_dry_run(parser, "what would be asked")
         parser.add_argument("--post", default="", metavar="ID", help="ask about one post")
         parser.add_argument("--workspace", default="", metavar="ID", help="ask about one workspace")
-        parser.add_argument("--limit", type=int, default=LIMIT, metavar="N", help="ask about so many (default 100)")
-        parser.add_argument("--wait", type=int, default=WAIT, metavar="SECONDS", help="for answers (default 120)")
+        parser.add_argument(
+            "--limit", type=int, default=LIMIT, metavar="N", help="ask about this many at most (default 100)"
+        )
+        parser.add_argument(
+            "--wait", type=int, default=WAIT, metavar="SECONDS", help="how long to wait for answers (default 120)"
+        )
         parser.add_argument("--after-restore", action="store_true", help="ask about all that was due by now")
         parser.add_argument(
             "--since", default="", metavar="WHEN", help="when the copy was made: a time, or 90m, 24h, 7d ago"

@@ -45,12 +45,14 @@ class Plan:
 
 
 class Command(OperatorCommand):
-    help = "Send webhooks again what happened since a time, each event once; exits 1 if not all of it is done."
+    help = (
+        "Send webhooks again what has happened since a given time, each event once; exits 1 if some of it is not done."
+    )
     details = """
 Examples:
   manage.py replay_webhooks wh_019a2b3c… --since 24h --dry-run
   manage.py replay_webhooks --all --since 2026-11-25T00:00:00Z --only failed
-  manage.py replay_webhooks --all --since 7d --replay-id after-the-outage   twice the same is once
+  manage.py replay_webhooks --all --since 7d --replay-id after-the-outage   once, even if run twice
 
 It may be ended at any time: a running worker goes on. Exits with 1 if something was left alone or not finished."""
 
@@ -60,7 +62,9 @@ It may be ended at any time: a running worker goes on. Exits with 1 if something
         which.add_argument("--all", action="store_true", help="all that are active")
         parser.add_argument("--since", required=True, metavar="WHEN", help="2026-11-25T00:00:00Z, or 90m, 24h, 7d ago")
         parser.add_argument("--only", choices=[ReplayScope.FAILED.value], help="only what has not arrived")
-        parser.add_argument("--replay-id", metavar="NAME", help="yours for it: the same again is no second replay")
+        parser.add_argument(
+            "--replay-id", metavar="NAME", help="your name for this replay: the same name again starts no second one"
+        )
         add_dry_run(parser, "what would be sent again")
         add_json(parser)
 

@@ -17,7 +17,7 @@ from posts import pausing
 
 
 class Command(OperatorCommand):
-    help = "End the pause of just this scope: what became due meanwhile goes out at once, in its order."
+    help = "End the pause of exactly this scope: what became due in the meantime goes out at once, in order."
     details = """
 Examples:
   manage.py resume --scope network --id facebook
@@ -26,14 +26,14 @@ Examples:
 After a restore it refuses to end the pause of all while there is something that `reconcile --after-restore` has not
 asked the networks about.
 
-Exits with 0 also where nothing is paused, and with 1 if it refuses, or --scope and --id do not fit together."""
+Exits with 0 even if nothing is paused, and with 1 if it refuses, or --scope and --id do not fit together."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_scope(parser, reason=False)
         parser.add_argument(
             "--anyway",
             action="store_true",
-            help="also where a restored copy was not reconciled: it may go out twice",
+            help="even if a restored copy was not reconciled: posts may go out twice",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -17,8 +17,8 @@ from ouipost.events.journal import Actor
 class Command(OperatorCommand):
     help = (
         "Encrypt every stored secret (tokens of accounts, secrets of webhooks) with the first key of TOKEN_KEYS, while "
-        "the product runs. Stopped at any time, the next run goes on. When it is done, the other keys can be taken out "
-        "of TOKEN_KEYS."
+        "the product runs. It can be stopped at any time: the next run goes on. When it is done, the other keys "
+        "can be taken out of TOKEN_KEYS."
     )
     details = """
 To bring in a new key:
@@ -65,7 +65,7 @@ Exits with 1 if something could not be opened, or is still encrypted with anothe
             self.say(f"Would encrypt {sum(step.total for step in steps):,} with {first}; nothing was done.")
             return
         for pk in unreadable:
-            self.say(f"{pk} cannot be opened: it was encrypted for another row, or changed. It was left alone.")
+            self.say(f"{pk} cannot be decrypted: it was encrypted for another row, or changed. It was left alone.")
         if not done:
             self.say(f"Not all is encrypted with {first} yet: run this again.")
         elif others:

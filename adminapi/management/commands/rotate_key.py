@@ -13,7 +13,9 @@ from workspaces.models import ApiKey
 
 
 class Command(OperatorCommand):
-    help = "Give an API key another secret and show it: this once only. The old one holds for 24 hours more."
+    help = (
+        "Give an API key a new secret and show it: it is shown only once. The old one stays valid for another 24 hours."
+    )
     details = """
 Examples:
   manage.py rotate_key key_019a2b3c… --dry-run
@@ -43,6 +45,6 @@ Exits with 1 if there is no such key, or it was revoked."""
         self.show(shown)
         if secret:
             self.say(f"{key.pk}: {secret}\nStore it now: it cannot be shown again.")
-            self.say(f"The old one holds until {ends_at:%Y-%m-%d %H:%M} UTC.")
+            self.say(f"The old one stays valid until {ends_at:%Y-%m-%d %H:%M} UTC.")
         else:
-            self.say(f"{key} would get another secret; the old one would hold until {ends_at:%Y-%m-%d %H:%M} UTC.")
+            self.say(f"{key} would get a new secret; the old one would stay valid until {ends_at:%Y-%m-%d %H:%M} UTC.")

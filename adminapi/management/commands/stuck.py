@@ -22,7 +22,7 @@ class Command(OperatorCommand):
     help = "List what is late, in doubt, or cannot go out, each with the next step; exits 1 if there is anything."
     details = """
 Examples:
-  manage.py stuck                             what has been so for five minutes
+  manage.py stuck                             what has been stuck for five minutes
   manage.py stuck --older-than 0 --workspace ws_019a2b3c…
   manage.py stuck --json | jq '.stuck[].next_step'
 
@@ -34,9 +34,9 @@ It only reads. Exits with 1 if something is stuck, else with 0."""
             type=int,
             default=OLDER_THAN,
             metavar="SECONDS",
-            help="how old trouble must be (default 300)",
+            help="how long something must be stuck to be listed (default 300)",
         )
-        parser.add_argument("--workspace", default="", metavar="ID", help="look into one workspace")
+        parser.add_argument("--workspace", default="", metavar="ID", help="look at one workspace only")
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -20,7 +20,7 @@ SECONDS, MOST_SECONDS = 3600, 86_400
 
 
 class Command(OperatorCommand):
-    help = "Read the numbers that are due and print what came of each account; exits 1 if one could not be read."
+    help = "Read the numbers that are due and print the outcome for each account; exits 1 if one could not be read."
     details = """
 Examples:
   manage.py sync_analytics --dry-run
@@ -39,7 +39,7 @@ It may run beside workers, and be ended at any time. Exits with 1 if an account 
             type=int,
             default=SECONDS,
             metavar="N",
-            help="take no more accounts after so long (default 3600)",
+            help="begin with no further account after this long (default 3600)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

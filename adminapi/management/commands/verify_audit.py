@@ -21,13 +21,15 @@ class Command(OperatorCommand):
     details = """
 Examples:
   manage.py verify_audit                      prints the head of the chain: keep it on another machine
-  manage.py verify_audit --kept 3121:2f1c0e…  also proves that nothing before it was written anew
+  manage.py verify_audit --kept 3121:2f1c0e…  also proves that nothing before it was rewritten
   manage.py verify_audit --from 100000 --json
 
 It only reads, some 40,000 rows a second. Exits with 1 if the chain is broken, else with 0."""
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--from", dest="first", type=int, default=1, metavar="SEQ", help="believe what is before")
+        parser.add_argument(
+            "--from", dest="first", type=int, default=1, metavar="SEQ", help="trust what comes before this row"
+        )
         parser.add_argument("--kept", default="", metavar="SEQ:SEAL", help="a head that was printed earlier")
         add_json(parser)
 

@@ -10,7 +10,7 @@ from adminapi.web import require_port, web_command
 
 
 class Command(OperatorCommand):
-    help = "Run the web server alone, in the place of this process; `prepare` must have been run."
+    help = "Run the web server alone, in place of this process; run `prepare` first."
     details = """
 Examples:
   manage.py web                            behind a proxy on this machine

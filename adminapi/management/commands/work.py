@@ -18,7 +18,7 @@ PARENT_LOOK_SECONDS = 1
 
 
 class Command(OperatorCommand):
-    help = "Publish what is due and care for tokens, until TERM or INT; run as many of these as you like."
+    help = "Publish what is due and renew tokens, until TERM or INT; run as many of these as you like."
     details = """
 Examples:
   manage.py work                      beside the web process
