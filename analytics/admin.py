@@ -11,11 +11,11 @@ from analytics.sync import read_soon
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor, entry, record_all
 from ouipost.translating import translated
-from workspaces.console import ReadOnlyOfWorkspaces
+from workspaces.console import ReadOnlyWorkspaceScopedAdmin
 
 
 @admin.register(AccountSync)
-class AccountSyncAdmin(ReadOnlyOfWorkspaces[AccountSync]):
+class AccountSyncAdmin(ReadOnlyWorkspaceScopedAdmin[AccountSync]):
     workspace_lookup = "account__workspace"
     list_display = ("account", "workspace", "due_at", "failures", "why")
     list_select_related = ("account__workspace",)
@@ -49,7 +49,7 @@ class AccountSyncAdmin(ReadOnlyOfWorkspaces[AccountSync]):
 
 
 @admin.register(TargetNumbers)
-class TargetNumbersAdmin(ReadOnlyOfWorkspaces[TargetNumbers]):
+class TargetNumbersAdmin(ReadOnlyWorkspaceScopedAdmin[TargetNumbers]):
     list_display = ("target", "platform", "impressions", "engagement", "clicks", "read_at", "due_at")
     list_filter = ("platform",)
     list_select_related = ("target",)

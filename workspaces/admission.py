@@ -1,6 +1,6 @@
-"""What Redis does for a request in one trip: it knows the key, counts the key's minute, and counts its use.
+"""What Redis does for a request in one trip: it looks the key up, counts its minute, and counts its use.
 
-A record is what the database said of a key, kept for seconds. A changed key is marked, and while it is marked no
+A record is what the database said about a key, kept for seconds. A changed key is marked, and while it is marked no
 record of it is used or stored: see `docs/decisions/0013-one-trip-to-redis-admits-a-request.md`.
 """
 
@@ -76,7 +76,7 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown:
-    """Redis has nothing: the database must be asked. Nothing was counted."""
+    """Redis has no record of the key: the database must be asked. Nothing was counted."""
 
     name: str
     asked_at: int
@@ -84,7 +84,7 @@ class Unknown:
 
 
 def ask(digest: str) -> Known | Unknown | None:
-    """Return what Redis knows of the key with this digest; None where Redis cannot be asked."""
+    """Return what Redis knows about the key with this digest; None if Redis cannot be reached."""
     redis, name = server(), f"ouipost:key:{digest}"
     if redis is None:
         return None
@@ -100,7 +100,7 @@ def ask(digest: str) -> Known | Unknown | None:
 def admit(miss: Unknown, *, key_id: str, record: bytes, milliseconds: int) -> Window | None:
     """Count a request that the database has admitted, and keep the record for as long, at most 5 s.
 
-    None where Redis cannot be asked.
+    None if Redis cannot be reached.
     """
     redis = server()
     kept = min(milliseconds, RECORD_SECONDS * 1000)
@@ -121,9 +121,9 @@ def forget_changed(instance: models.Model, **_: Any) -> None:
 
 
 def forget(*key_ids: str) -> None:
-    """Have every process read these keys anew, as from now and again when the present transaction is committed.
+    """Have every process read these keys again, from now on and once more when the current transaction is committed.
 
-    Called before a change, it holds although this process may die right after its commit.
+    Call it before the change: then it holds even if this process dies right after its commit.
     """
     _mark(key_ids)
     transaction.on_commit(lambda: _mark(key_ids))

@@ -1,4 +1,4 @@
-"""Who calls the API: the key in `X-API-Key`."""
+"""Authentication of API calls by the key in `X-API-Key`."""
 
 from datetime import datetime
 
@@ -18,7 +18,7 @@ from workspaces.models import ApiKey
 
 
 class KeyAuthentication(BaseAuthentication):
-    """Accepts an API key; no header is no caller, a wrong one is refused."""
+    """Accepts an API key; a request without the header stays anonymous, a wrong key is refused."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, ApiKey] | None:
         secret = request.headers.get("X-API-Key")

@@ -1,4 +1,4 @@
-"""What every console page of a workspace's rows has: nobody sees rows of a workspace that is not theirs."""
+"""What all console pages of workspaces' rows share: nobody sees rows of workspaces that are not theirs."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
@@ -16,7 +16,7 @@ MOST_OFFERED = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """The workspaces that a page lets one choose from: the first by name, and the chosen one."""
+    """The workspaces that a page offers in a list of choices, by name, and the chosen one."""
 
     rows: "list[Workspace]"
     chosen: Workspace | None
@@ -24,19 +24,19 @@ class Offer:
 
 
 def workspaces_of(request: HttpRequest) -> "QuerySet[Workspace]":
-    """Return the workspaces of whoever asks, by name."""
+    """Return the workspaces of the request's user, by name."""
     assert isinstance(request.user, User)
     return Workspace.objects.open_to(request.user).order_by("name", "pk")
 
 
 def only_one(request: HttpRequest) -> Workspace | None:
-    """Return the workspace of whoever asks, where there is nothing to choose."""
+    """Return the workspace of the request's user if it is the only one."""
     found = list(workspaces_of(request)[:2])
     return found[0] if len(found) == 1 else None
 
 
 def offer(request: HttpRequest, chosen: Workspace | None = None) -> Offer:
-    """Return the workspaces of whoever asks, as many as a list of choices can have."""
+    """Return the workspaces of the request's user, as many as a list of choices can hold."""
     rows = list(workspaces_of(request)[: MOST_OFFERED + 1])
     first = rows[:MOST_OFFERED]
     listed = first if chosen is None or chosen in first else [chosen, *first]
@@ -44,13 +44,13 @@ def offer(request: HttpRequest, chosen: Workspace | None = None) -> Offer:
 
 
 def limited(rows: "QuerySet[Any]", request: HttpRequest, *, lookup: str = "workspace") -> "QuerySet[Any]":
-    """Keep the rows of the workspaces of whoever asks; an administrator's query stays as it is."""
+    """Keep the rows of the workspaces of the request's user; an administrator's query stays as it is."""
     assert isinstance(request.user, User)
     return limited_to(rows, request.user, lookup=lookup)
 
 
-class OfWorkspaces(OperatorAdmin[M]):
-    """A model whose rows belong to workspaces; `workspace_lookup` leads there."""
+class WorkspaceScopedAdmin(OperatorAdmin[M]):
+    """Admin of a model whose rows belong to workspaces, by the lookup `workspace_lookup`."""
 
     workspace_lookup: ClassVar[str] = "workspace"
 
@@ -58,5 +58,5 @@ class OfWorkspaces(OperatorAdmin[M]):
         return limited(super().get_queryset(request), request, lookup=self.workspace_lookup)
 
 
-class ReadOnlyOfWorkspaces(OfWorkspaces[M], ReadOnlyAdmin[M]):
-    """The same, never written."""
+class ReadOnlyWorkspaceScopedAdmin(WorkspaceScopedAdmin[M], ReadOnlyAdmin[M]):
+    """The same, read-only."""

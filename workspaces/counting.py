@@ -1,6 +1,6 @@
-"""Where requests are counted before the database hears of them: in Redis for all processes, else in each by itself.
+"""Where requests are counted before they reach the database: in Redis for all processes, else in each process.
 
-Counts are given out in batches with a name, for `usage` to write.
+`usage` takes the counts in named batches and writes them.
 """
 
 import threading
@@ -41,17 +41,17 @@ class Source(Protocol):
     """Where requests are counted; raises Unavailable where it cannot be reached."""
 
     def take(self) -> Batch | None:
-        """Return the batch that is to be written: the same one until it is dropped; None when there is nothing."""
+        """Return the batch to write: the same one until it is dropped; None if there is nothing."""
 
     def drop(self, name: str) -> None:
         """Forget the batch with this name: it is written."""
 
     def pending(self) -> list[Batch]:
-        """Return what was not dropped yet; what still grows has no name."""
+        """Return what was not dropped yet; counts that still grow have no batch name."""
 
 
 class InRedis:
-    """What the processes counted together, each request in the trip that admitted it."""
+    """What all processes counted together; each request is counted in the same trip that admits it."""
 
     def take(self) -> Batch | None:
         redis = server()
@@ -69,7 +69,7 @@ class InRedis:
 
 
 class InProcess:
-    """What this process counted alone; threads may share it."""
+    """What this process counted by itself; safe to share between threads."""
 
     def __init__(self) -> None:
         self.start_anew()
@@ -105,7 +105,7 @@ class InProcess:
 
 
 def _batch(fields: list[bytes]) -> Batch:
-    """Read a hash as Redis gives it out: names and values in turn."""
+    """Read a hash as Redis returns it: names and values in turn."""
     values = dict(zip((name.decode() for name in fields[::2]), fields[1::2], strict=True))
     batch = Batch(name=values.pop("name", b"").decode())
     for name, value in values.items():

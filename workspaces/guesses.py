@@ -1,8 +1,8 @@
-"""Who shows keys that nobody has: an address that tried 20 within a minute is refused without a look-up.
+"""Guessed API keys: an address that tried 20 unknown keys within a minute is refused without a look-up.
 
-So is a key that was tried 20 times, which is one guess: a program that goes on with a revoked key must not lock out
-those that share its address. Nor must a guesser: a key that held here before is always looked up. All this is kept in
-this process.
+So is a key that was tried 20 times. Repeats of one key count as one guess for the address: a program that goes on with
+a revoked key must not lock out others behind the same address. Nor must a guesser: a key that was valid here before is
+always looked up. All this is kept in the memory of the process.
 """
 
 import threading
@@ -17,7 +17,7 @@ TRIED_AT_MOST = 100_000
 
 
 class Tries:
-    """What was tried in vain since the minute began; whoever guesses fills it, so it costs the same however full."""
+    """Failed tries since the minute began; guessers fill it, so each operation costs the same however full it is."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -48,26 +48,26 @@ HELD: set[str] = set()
 
 
 def may_look_up(digest: str, address: str) -> bool:
-    """Whether a key with this digest, shown from this address, is worth a look."""
+    """Whether a key with this digest, sent from this address, should be looked up."""
     return digest in HELD or (TRIES.of(digest) < PER_MINUTE and TRIES.of(caller_of(address)) < PER_MINUTE)
 
 
 def note_held(digest: str) -> None:
-    """Remember that this key held."""
+    """Remember that this key was valid."""
     if len(HELD) >= HELD_AT_MOST:
         HELD.clear()
     HELD.add(digest)
 
 
 def note_missed(digest: str, address: str) -> None:
-    """Count a key that did not."""
+    """Count a key that was not valid."""
     HELD.discard(digest)
     if TRIES.count(digest) == 1:
         TRIES.count(caller_of(address))
 
 
 def caller_of(address: str) -> str:
-    """Return the address, or the network of one, that stands for one caller."""
+    """Return the address, or the network of one, that counts as one caller."""
     try:
         parsed = ip_address(address)
     except ValueError:

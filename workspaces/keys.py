@@ -79,7 +79,7 @@ def _new_secret(mode: str) -> str:
 
 
 def _lock(key: ApiKey) -> ApiKey:
-    """Return the row of a key, locked; raises Http404 where another call was first to revoke it."""
+    """Return the locked row of a key; raises Http404 if another call revoked it first."""
     return get_object_or_404(ApiKey.objects.present().select_for_update(), pk=key.pk)
 
 
@@ -97,7 +97,7 @@ def update_key(key: ApiKey, *, values: dict[str, Any], actor: Actor) -> ApiKey:
 
 @transaction.atomic
 def rotate_key(key: ApiKey, *, actor: Actor, now: datetime) -> tuple[ApiKey, str]:
-    """Give a key a new secret and return both; the old one holds for a day more, one from before that ends at once."""
+    """Give a key a new secret and return both; the old one is valid for another day, any earlier one ends at once."""
     locked = _lock(key)
     if not locked.is_active:
         raise KeyRevoked
@@ -111,13 +111,13 @@ def rotate_key(key: ApiKey, *, actor: Actor, now: datetime) -> tuple[ApiKey, str
 
 
 def grace_ends(key: ApiKey, *, now: datetime) -> datetime:
-    """Return until when the old secret of a key that is rotated now holds: for a day, and no longer than the key."""
+    """Return until when the old secret is valid if the key is rotated now: for a day, but no longer than the key."""
     return min(now + GRACE, key.expires_at or now + GRACE)
 
 
 @transaction.atomic
 def revoke_key(key: ApiKey, *, actor: Actor, now: datetime) -> None:
-    """End a key with its next request, for good; its row stays for what was counted of it."""
+    """Revoke a key for good, from its next request on; its row stays for its usage counts."""
     locked = _lock(key)
     locked.is_active, locked.revoked_at = False, now
     locked.previous_digest, locked.previous_expires_at = None, None
@@ -127,14 +127,14 @@ def revoke_key(key: ApiKey, *, actor: Actor, now: datetime) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A key as one of its secrets found it; nothing is said yet of the present moment."""
+    """A key found by one of its secrets; whether it is valid now is not checked yet."""
 
     key: ApiKey
     grace_until: datetime | None
     """When this secret ends, where it is the one from before a rotation."""
 
     def valid_key(self, now: datetime) -> ApiKey:
-        """Return the key; raises InvalidApiKey or ApiKeyExpired where it does not hold now."""
+        """Return the key; raises InvalidApiKey or ApiKeyExpired if it is not valid now."""
         if not self.key.is_active or (self.grace_until is not None and self.grace_until <= now):
             raise InvalidApiKey
         if self.key.expires_at is not None and self.key.expires_at <= now:
@@ -142,7 +142,7 @@ class Found:
         return self.key
 
     def milliseconds_left(self, now: datetime) -> int:
-        """Return how long a key that holds now will hold by itself, at most a day."""
+        """Return for how long a key that is valid now stays so if nobody changes it, at most a day."""
         ends = [moment for moment in (self.grace_until, self.key.expires_at) if moment is not None]
         return max(1, int(min((moment - now for moment in ends), default=DAY) / MILLISECOND))
 
@@ -156,13 +156,13 @@ def look_up(shown: str) -> Found:
 
 
 def to_record(found: Found) -> bytes:
-    """Write down what is needed to answer as this key; no secret, and no digest of one, is in it."""
+    """Serialize what requests with this key need; it contains no secret and no digest of one."""
     values = {name: getattr(found.key, name) for name in RECORDED}
     return orjson.dumps({"key": values, "grace_until": found.grace_until})
 
 
 def from_record(record: bytes) -> Found:
-    """Rebuild the key that was written down, without a query; what was not, is read when it is asked for."""
+    """Rebuild a serialized key without a query; fields that were left out are read when they are accessed."""
     stored = orjson.loads(record)
     names = [name for name in RECORDED if name in stored["key"]]
     values = [_value(name, stored["key"][name]) for name in names]

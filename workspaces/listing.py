@@ -16,7 +16,7 @@ def with_counts(workspaces: WorkspaceQuerySet) -> WorkspaceQuerySet:
 
 
 def with_stats(workspaces: WorkspaceQuerySet) -> WorkspaceQuerySet:
-    """Add the numbers of one workspace's own page."""
+    """Add the numbers on a workspace's own page."""
     return workspaces.annotate(
         posts_count=count_posts(),
         scheduled_count=count_related(Workspace, "posts", Q(status="scheduled")),
@@ -25,7 +25,7 @@ def with_stats(workspaces: WorkspaceQuerySet) -> WorkspaceQuerySet:
 
 
 def count_posts() -> Coalesce:
-    """Take the stored number of a workspace's posts; where none is stored yet, count them."""
+    """Return an expression for a workspace's posts: the stored number, or a count where none is stored yet."""
     return Coalesce(F("post_count__total"), count_related(Workspace, "posts"))
 
 

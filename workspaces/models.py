@@ -54,7 +54,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """A person who works in the console or through the admin API."""
+    """A person who uses the console or the admin API."""
 
     id = public_id("user")
     email = models.EmailField(unique=True)
@@ -82,19 +82,19 @@ class User(AbstractBaseUser):
         self.email = self.email.strip().lower()
 
     def set_password(self, raw_password: str | None) -> None:
-        """Set another password, which ends all sessions once it is saved."""
+        """Set a new password; saving it ends all of the user's sessions."""
         super().set_password(raw_password)
         if not self._state.adding:
             self.signed_out_at = timezone.now()
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """Have whatever signs a user out end their sessions in the console as well."""
+        """Let everything that signs a user out end their console sessions as well."""
         signed_in_by = f"{self.password}{self.signed_out_at}"
         return salted_hmac("workspaces.User", signed_in_by, secret=secret, algorithm="sha256").hexdigest()
 
     @property
     def is_staff(self) -> bool:
-        """Whether the console lets this user in: every active user has some view of it."""
+        """Whether the console lets this user in: every active user may see some of it."""
         return self.is_active
 
     @property
@@ -104,12 +104,12 @@ class User(AbstractBaseUser):
 
     @property
     def granted_in_order(self) -> list[str]:
-        """The permissions that list or role give while the user is active, in the order of the table."""
+        """The permissions in force while the user is active, in the order of the table."""
         given = ROLE_PERMISSIONS[self.role] if self.permissions is None else self.permissions
         return [name for name in ADMIN_PERMISSIONS if name in given]
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
-        """Answer Django's `app.action_model` question from the same permissions as the admin API."""
+        """Map Django's `app.action_model` to the permissions that the admin API checks."""
         needed = admin_permission(perm)
         return needed is not None and needed in self.granted
 
@@ -131,7 +131,7 @@ class WorkspaceQuerySet(models.QuerySet["Workspace"]):
         return present if user.role == Role.ADMIN else present.filter(memberships__user=user)
 
     def visible_to(self, key: "ApiKey") -> "WorkspaceQuerySet":
-        """Keep what this key may see: its list where it has one, sandboxes only for a test key."""
+        """Keep what this key may see: its own list if it has one, and only sandboxes for a test key."""
         workspaces = self.present()
         if key.mode == KeyMode.TEST:
             workspaces = workspaces.filter(mode=Mode.SANDBOX)
@@ -161,7 +161,7 @@ class Workspace(models.Model):
 
     @property
     def timezone(self) -> str:
-        """The zone of times given without one."""
+        """The time zone for times given without one."""
         return str(self.settings.get("timezone") or "UTC")
 
     @property
@@ -194,16 +194,16 @@ class KeyMode(models.TextChoices):
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def present(self) -> "ApiKeyQuerySet":
-        """Leave out the revoked, which stay for what was counted of them."""
+        """Leave out revoked keys, whose rows stay for their usage counts."""
         return self.filter(revoked_at=None)
 
     def holding(self, digest: str) -> "ApiKeyQuerySet":
-        """Match the key that has this secret, or had it before its rotation."""
+        """Match the key with this secret, also as its previous one."""
         return self.filter(Q(digest=digest) | Q(previous_digest=digest))
 
     @transaction.atomic
     def update(self, **values: Any) -> int:
-        """Change the rows; whatever is remembered of these keys ends with it, as when one is saved or deleted."""
+        """Update the rows; cached records of these keys are dropped, as when one is saved or deleted."""
         if values.keys() == {"last_used_at"}:
             return super().update(**values)
         admission.forget(*self.select_for_update().values_list("pk", flat=True))
@@ -211,7 +211,7 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 
 
 class ApiKey(models.Model):
-    """A secret that a program shows; only its SHA-256 is kept."""
+    """A secret with which a program calls the API; only its SHA-256 is kept."""
 
     id = public_id("key")
     name = models.CharField(max_length=100)
@@ -262,7 +262,7 @@ class KeyUsage(models.Model):
 
 
 class UsageBatch(models.Model):
-    """Counts that are in KeyUsage by now, so that the same ones are never added again."""
+    """The name of a batch of counts that is in KeyUsage, so that it is never added twice."""
 
     id = models.CharField(primary_key=True, max_length=32)
     written_at = models.DateTimeField(db_index=True)

@@ -53,11 +53,11 @@ CONSOLE_PERMISSIONS = {
 
 
 def admin_permission(django_permission: str) -> str | None:
-    """Return which of our permissions Django's `app.action_model` needs; None: nobody has it."""
+    """Return our permission for Django's `app.action_model`; None if nobody has it."""
     app_label, _, codename = django_permission.partition(".")
     return CONSOLE_PERMISSIONS.get(f"{app_label}.{codename.partition('_')[2]}")
 
 
 def console_permissions(app_label: str) -> set[str]:
-    """Return the permissions that open some page of this app in the console."""
+    """Return the permissions that each open some page of this app in the console."""
     return {needed for model, needed in CONSOLE_PERMISSIONS.items() if model.startswith(f"{app_label}.")}

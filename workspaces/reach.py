@@ -1,4 +1,4 @@
-"""Which rows a user reaches: those of the workspaces that are theirs, and keys and webhooks that are for no others."""
+"""Which rows a user can reach: those of their workspaces, and the keys and webhooks that are for these alone."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
@@ -12,35 +12,35 @@ R = TypeVar("R", ApiKeyQuerySet, WebhookQuerySet)
 
 
 def limited_to(rows: "QuerySet[Any]", user: User, *, lookup: str = "workspace") -> "QuerySet[Any]":
-    """Keep the rows of the workspaces of a user; an administrator's query stays as it is."""
+    """Keep the rows of a user's workspaces; an administrator's query stays as it is."""
     theirs = Workspace.objects.open_to(user)
     return rows if user.role == Role.ADMIN else rows.filter(**{f"{lookup}__in": theirs})
 
 
 def keys_of(user: User) -> ApiKeyQuerySet:
-    """Match the keys that a user looks after: an administrator all, others those for workspaces of theirs alone."""
+    """Match the keys that a user manages: all for an administrator, for others those limited to their workspaces."""
     return _for_theirs_alone(ApiKey.objects.present(), user)
 
 
 def webhooks_of(user: User) -> WebhookQuerySet:
-    """Match the webhooks that a user looks after, by the rule of keys."""
+    """Match the webhooks that a user manages, by the same rule as for keys."""
     return _for_theirs_alone(Webhook.objects.present(), user)
 
 
 def deliveries_of(user: User) -> "QuerySet[Delivery]":
-    """Match what was sent to the webhooks that a user looks after."""
+    """Match the deliveries to the webhooks that a user manages."""
     if user.role == Role.ADMIN:
         return Delivery.objects.exclude(webhook__in=Webhook.objects.exclude(deleted_at=None))
     return Delivery.objects.filter(webhook__in=webhooks_of(user))
 
 
 def is_too_wide(workspace_ids: Collection[str], user: User) -> bool:
-    """Whether what is for these workspaces, without any for all, is more than a user may make."""
+    """Whether something for these workspaces (none: for all of them) reaches further than the user may."""
     return not workspace_ids and user.role != Role.ADMIN
 
 
 def not_theirs(workspace_ids: Sequence[str], user: User, *, present: Collection[str]) -> list[int]:
-    """Return the places at which there is no workspace of a user's, nor one of those that are there at present."""
+    """Return the positions of ids that are neither a workspace of the user's nor one that is in the list already."""
     known = {*Workspace.objects.open_to(user).filter(pk__in=workspace_ids).values_list("pk", flat=True), *present}
     return [place for place, pk in enumerate(workspace_ids) if pk not in known]
 

@@ -1,4 +1,4 @@
-"""The one place that decides which rows a caller can reach: no view queries without it."""
+"""The one place that decides which rows a caller can reach: every view's queries go through it."""
 
 import re
 from functools import cached_property, lru_cache
@@ -75,7 +75,7 @@ class WorkspaceScopedViewSet(ApiViewSet[M]):
 
     @property
     def workspace_id(self) -> str:
-        """The id that the request gives; raises WorkspaceRequired without one, WorkspaceNotFound for what is none."""
+        """The id that the request gives; raises WorkspaceRequired without one, WorkspaceNotFound if it is malformed."""
         given = self.request.headers.get("X-Workspace-ID")
         if not given:
             raise WorkspaceRequired

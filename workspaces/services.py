@@ -26,7 +26,7 @@ def create_workspace(
     mode: str = "",
     key: ApiKey | None = None,
 ) -> Workspace:
-    """Create a workspace, a live one unless said otherwise; the key that creates it can see it afterwards."""
+    """Create a workspace, by default a live one; a key that creates it can see it afterwards."""
     mode = allowed_mode(key, mode)
     kept = merged({}, settings or {})
     workspace = Workspace.objects.create(name=name, description=description, settings=kept, mode=mode)
@@ -37,7 +37,7 @@ def create_workspace(
 
 
 def allowed_mode(key: ApiKey | None, mode: str) -> str:
-    """Return the mode of a workspace that this key makes; raises InvalidInput where it may not make such a one."""
+    """Return the mode for a workspace that this key creates; raises InvalidInput if it may not create such a one."""
     if key is None or key.mode != KeyMode.TEST:
         return mode or Mode.LIVE
     if mode == Mode.LIVE:
@@ -71,7 +71,7 @@ def update_workspace(workspace: Workspace, *, values: dict[str, Any], actor: Act
 
 @transaction.atomic
 def delete_workspace(workspace: Workspace, *, actor: Actor, now: datetime) -> None:
-    """Take the workspace away from every caller at once; its rows and files go in the background."""
+    """Hide the workspace from every caller at once; its rows and files are removed in the background."""
     if not Workspace.objects.present().filter(pk=workspace.pk).update(deleted_at=now):
         return  # another call was first
     for hook in hooks.on_delete:
@@ -80,7 +80,7 @@ def delete_workspace(workspace: Workspace, *, actor: Actor, now: datetime) -> No
 
 
 def purge_deleted() -> int:
-    """Remove what deleted workspaces left, one step of each; returns how many are gone for good."""
+    """Remove one step of what each deleted workspace left; returns how many workspaces are gone for good."""
     deleted = Workspace.objects.exclude(deleted_at=None).order_by("deleted_at", "pk")
     return sum(_purge(workspace) for workspace in deleted[:10])
 

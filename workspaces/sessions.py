@@ -1,4 +1,4 @@
-"""The console's sessions: the table has the digest of what a cookie has, so that a copy of it opens nothing."""
+"""The console's sessions: the table holds only digests of the cookies, so that a stolen copy of it opens nothing."""
 
 import hashlib
 from typing import Any
@@ -12,7 +12,7 @@ LENGTH = 40
 
 
 class SessionStore(db.SessionStore):
-    """Django's own, but for what stands in the table."""
+    """Django's own store, except that the table holds digests of the session keys."""
 
     def exists(self, session_key: str) -> bool:
         return super().exists(_digest(session_key))

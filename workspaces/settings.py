@@ -1,4 +1,4 @@
-"""The settings that a workspace may have; those that we do not know are kept as they are."""
+"""The settings that a workspace may have; unknown ones are kept as they are."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ KNOWN: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def check_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings as they are; raises ValidationError that names every known one with a wrong value."""
+    """Return the settings unchanged; raises ValidationError naming every known one with a wrong value."""
     problems = {
         name: [message]
         for name, (is_right, message) in KNOWN.items()
@@ -50,7 +50,7 @@ def check_settings(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def merged(present: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with a change, key by key, and null removes one; raises InvalidInput for too many."""
+    """Return the settings with changes merged in key by key, null removes one; raises InvalidInput if they get too many."""
     kept = {name: value for name, value in {**present, **given}.items() if value is not None}
     if len(json.dumps(kept)) > MAX_CHARACTERS:
         told = Phrase("All settings together may have {most} characters as JSON. Remove some.", most=MAX_CHARACTERS)

@@ -1,7 +1,7 @@
 """How much keys are used: every request is counted in memory, and flushed into the database with many others.
 
-A batch is dropped from memory only when it is in the database together with its name. So it is written once, however
-often its flusher dies, or does not hear that its commit went through.
+A batch is dropped from memory only once it is in the database together with its name. So it is written exactly once,
+however often its flusher dies, or does not learn that its commit succeeded.
 """
 
 import logging
@@ -84,14 +84,14 @@ def _unwritten() -> list[Batch]:
 
 
 def flush_shared() -> int:
-    """Write what was counted in Redis, if it is there; returns how many requests."""
+    """Write what was counted in Redis, where that is used; returns the number of requests."""
     with suppress(Unavailable):
         return flush(IN_REDIS)
     return 0
 
 
 def flush(source: Source) -> int:
-    """Write one batch of what was counted there, and return how many requests were in it."""
+    """Write one batch from this source, and return the number of requests in it."""
     batch = source.take()
     if batch is None:
         return 0
@@ -102,7 +102,7 @@ def flush(source: Source) -> int:
 
 @transaction.atomic
 def write(batch: Batch, *, now: datetime) -> None:
-    """Add these counts to the days of their keys, unless they were added before; keys that are gone are left out."""
+    """Add these counts to the days of their keys, unless they were added before; deleted keys are skipped."""
     _, is_new = UsageBatch.objects.get_or_create(pk=batch.name, defaults={"written_at": now})
     if not is_new:
         return
@@ -125,7 +125,7 @@ def _note_last_use(batch: Batch, keys: dict[str, ApiKey]) -> None:
 
 
 def write_counted() -> None:
-    """Write what this process counted alone; what cannot be written is kept for the next time."""
+    """Write what this process counted without Redis; what cannot be written is kept for the next time."""
     try:
         while flush(IN_PROCESS):
             pass

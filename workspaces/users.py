@@ -1,6 +1,6 @@
 """What can be done to users; each function is one transaction and one line in the journal.
 
-Passwords come in hashed already: to hash one takes longer than a transaction may.
+Passwords arrive already hashed: hashing one takes longer than a transaction may last.
 """
 
 from collections.abc import Collection, Iterator
@@ -71,9 +71,9 @@ def _unique() -> Iterator[None]:
 
 @transaction.atomic
 def update_user(user: User, *, values: dict[str, Any], actor: Actor, now: datetime) -> User:
-    """Change the given fields; another password, role or state ends all of the user's sessions.
+    """Change the given fields; a new password, role or state ends all of the user's sessions.
 
-    Another role without `permissions` drops the list that there was. Raises EmailTaken, or LastAdmin.
+    A new role without `permissions` removes the user's own list. Raises EmailTaken, or LastAdmin.
     """
     locked, administrators = _lock(user) if RULED & set(values) else (user, [])
     values = _with_permissions_of(locked, values)
@@ -92,7 +92,7 @@ def update_user(user: User, *, values: dict[str, Any], actor: Actor, now: dateti
 
 
 def _write(user: User, names: Collection[str]) -> None:
-    """Write these columns of a user and no others; raises EmailTaken, and Http404 where there is none any more."""
+    """Write only these columns of a user; raises EmailTaken, and Http404 if the user is gone."""
     rows = User.objects.filter(pk=user.pk)
     with _unique():
         if not rows.update(**{name: getattr(user, name) for name in names}):
@@ -100,7 +100,7 @@ def _write(user: User, names: Collection[str]) -> None:
 
 
 def _with_permissions_of(user: User, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values with what they mean for the user's own list of permissions."""
+    """Return the values, with the user's own list of permissions as it follows from them."""
     if values.get("role", user.role) != user.role:
         return {"permissions": None} | values
     if user.permissions is None and set(values.get("permissions") or ()) == set(user.granted_in_order):
@@ -120,9 +120,9 @@ def delete_user(user: User, *, actor: Actor) -> None:
 
 
 def _lock(user: User) -> tuple[User, list[str]]:
-    """Return the row of a user, and who can look after the others; raises Http404 where there is none any more.
+    """Return the locked row of a user, and the administrators; raises Http404 if the user is gone.
 
-    All are locked, so that no two administrators are taken away at the same time.
+    All of them are locked, so that the last two administrators cannot be removed at the same time.
     """
     rows = User.objects.select_for_update().filter(Q(pk=user.pk) | Q(role=Role.ADMIN, is_active=True))
     found = {each.pk: each for each in rows.order_by("pk")}
@@ -132,7 +132,7 @@ def _lock(user: User) -> tuple[User, list[str]]:
 
 
 def _is_administrator(user: User) -> bool:
-    """Whether this user can look after the others: an administrator whose own list lacks that is none."""
+    """Whether this user can manage the others: an administrator whose own list lacks that permission cannot."""
     return user.role == Role.ADMIN and "users.manage" in user.granted
 
 
@@ -145,7 +145,7 @@ def _require_another(administrators: Collection[str], user: User) -> None:
 def set_members(workspace: Workspace, *, user_ids: Collection[str], actor: Actor) -> list[User]:
     """Make these users, and no others, the members of a workspace, and return them by address.
 
-    Raises InvalidInput for who does not exist, and Http404 where there is no such workspace.
+    Raises InvalidInput for users that do not exist, and Http404 where there is no such workspace.
     """
     get_object_or_404(Workspace.objects.present().select_for_update(), pk=workspace.pk)
     members = _lock_members(user_ids)
@@ -162,7 +162,7 @@ def set_members(workspace: Workspace, *, user_ids: Collection[str], actor: Actor
 
 
 def _lock_members(user_ids: Collection[str]) -> list[User]:
-    """Lock these users, so that none of them is deleted meanwhile; raises InvalidInput where one of them is no user."""
+    """Lock these users, so that none of them is deleted meanwhile; raises InvalidInput if one does not exist."""
     members = list(User.objects.select_for_update().filter(pk__in=user_ids).order_by("email"))
     known = {member.pk for member in members}
     problems = {

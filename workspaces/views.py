@@ -50,7 +50,7 @@ class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace]):
 
     @extend_schema(request=NewWorkspaceInput, responses={201: WorkspaceWrittenSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Create a workspace; a key with a list of workspaces gets it added."""
+        """Create a workspace; it is added to the list of a key that has one."""
         values = self.read(NewWorkspaceInput)
         actor = Actor.from_request(request)
         return self.once(lambda: self.created(_written(services.create_workspace(**values, key=self.key, actor=actor))))

@@ -32,7 +32,7 @@ from adminapi.templatetags.console import network_name, state
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
 from posts import pausing, removal
-from workspaces.console import OfWorkspaces
+from workspaces.console import WorkspaceScopedAdmin
 from workspaces.settings import check_settings
 
 INHERITED = [
@@ -130,7 +130,7 @@ class IsConnected(admin.SimpleListFilter):
 
 
 @admin.register(SocialAccount)
-class SocialAccountAdmin(ServedAdmin[SocialAccount], OfWorkspaces[SocialAccount]):
+class SocialAccountAdmin(ServedAdmin[SocialAccount], WorkspaceScopedAdmin[SocialAccount]):
     form = AccountForm
     list_display = (NAME, "of_network", "of_workspace", "in_state", "is_the_default", EXPIRES, FOLLOWERS, CONNECTED)
     list_filter = (IsConnected, OneWorkspace, OneNetwork, AccountState)

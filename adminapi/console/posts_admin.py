@@ -25,7 +25,7 @@ from ouipost.events.journal import Actor
 from posts import services
 from posts.inputs import ResolveInput
 from posts.models import Post, Target
-from workspaces.console import ReadOnlyOfWorkspaces
+from workspaces.console import ReadOnlyWorkspaceScopedAdmin
 
 SEARCHED = 10_000
 UNTITLED = gettext_lazy("(no text)")
@@ -43,7 +43,7 @@ def in_the_list(action: Action) -> Any:
 
 
 @admin.register(Post)
-class PostAdmin(ReadOnlyOfWorkspaces[Post]):
+class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
     list_display = ("text", "shown_state", "networks", "of_workspace", "when", "seen")
     sortable_by = ()  # an index has the one order
     list_filter = (OneWorkspace, PostState, PostDays, PostNetwork, PostAccount)

@@ -28,7 +28,7 @@ from ouipost.translating import words
 from posts import schedules
 from posts.models import Post, PostStatus, Schedule
 from posts.schedule_serializers import next_occurrences
-from workspaces.console import OfWorkspaces, offer, only_one, workspaces_of
+from workspaces.console import WorkspaceScopedAdmin, offer, only_one, workspaces_of
 from workspaces.models import Workspace
 
 TEMPLATE = "admin/posts/schedule/change_form.html"
@@ -36,7 +36,7 @@ COMING = 10
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(OfWorkspaces[Schedule]):
+class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
     list_display = ("called", "of_workspace", "zone", "runs", "times")
     list_filter = (OneWorkspace, "is_active")
     search_fields = ("id", "name")

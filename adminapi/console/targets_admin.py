@@ -18,7 +18,7 @@ from ouipost.events.operator import ReadOnlyInline
 from ouipost.translating import translated
 from posts.inputs import is_web_address
 from posts.models import Attempt, Target, TargetStatus
-from workspaces.console import ReadOnlyOfWorkspaces
+from workspaces.console import ReadOnlyWorkspaceScopedAdmin
 
 ASKED = 100_000
 
@@ -78,7 +78,7 @@ class AttemptInline(ReadOnlyInline):
 
 
 @admin.register(Target)
-class TargetAdmin(ReadOnlyOfWorkspaces[Target]):
+class TargetAdmin(ReadOnlyWorkspaceScopedAdmin[Target]):
     workspace_lookup = "post__workspace"
     list_display = ("of_text", "network", "of_account", "shown_state", "problem", "next_at", "out_at", "at_network")
     sortable_by = ()  # an index has the one order
