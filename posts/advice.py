@@ -1,4 +1,4 @@
-"""What a failure means for those who are told of it: who must act, and whether sending again is safe. Pure."""
+"""What a failure means for whoever reads it: who must act, and whether sending again is safe. Pure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from accounts.platforms.base import WhoActs
 
 @dataclass(frozen=True, kw_only=True)
 class Advice:
-    """Who can mend it, and whether sending again surely makes no second copy."""
+    """Who can fix it, and whether sending again is certain to make no second copy."""
 
     who_acts: WhoActs
     retry_safe: bool

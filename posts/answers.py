@@ -1,4 +1,4 @@
-"""Answers that came while the database was away: a synced line each on this machine, until they are settled."""
+"""Answers of networks that came while the database was away: a synced line each in a file, until they are settled."""
 
 import fcntl
 import json
@@ -146,7 +146,7 @@ def _encoded(report: Report) -> dict[str, Any]:
 
 
 def _facts(outcome: Outcome) -> dict[str, Any]:
-    """Return what the outcome is made of."""
+    """Return the fields of the outcome."""
     if isinstance(outcome, Published):
         return asdict(outcome)
     assert isinstance(outcome, PlatformError)

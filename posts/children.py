@@ -1,4 +1,4 @@
-"""Jobs that meet strangers' bytes, done in processes of their own that know nothing and may do little."""
+"""Jobs on files of strangers, done in child processes that hold no secrets and have few rights."""
 
 import errno
 import json

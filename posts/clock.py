@@ -1,7 +1,7 @@
-"""Noticing that the database's clock jumps: then all is paused, before what is not due yet goes out.
+"""Noticing that the database's clock jumps ahead: then everything is paused, before posts go out early.
 
-That clock alone decides what is due. One that is set hours ahead would let these hours' posts out at once, and none can
-be called back.
+That clock alone decides what is due. If it is set hours ahead, the posts of these hours go out at once, and none can be
+called back.
 """
 
 import logging
@@ -22,16 +22,16 @@ MOST = timedelta(minutes=5)
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What the database's clock and both of ours showed, ours in seconds."""
+    """What the database's clock and this machine's two clocks showed, the latter in seconds."""
 
     at: datetime
     monotonic: float
     wall: float
 
     def ahead_of(self, earlier: "Reading") -> timedelta:
-        """Return by how much the database's clock went further than either of ours; theirs may be late, not early.
+        """Return by how much the database's clock advanced further than either of this machine's clocks.
 
-        A machine that slept finds its monotonic clock behind, and its wall clock set again: nothing has jumped.
+        On a machine that slept, the monotonic clock is behind but the wall clock is right: nothing has jumped.
         """
         ours = max(self.monotonic - earlier.monotonic, self.wall - earlier.wall)
         return self.at - earlier.at - timedelta(seconds=ours)
@@ -46,8 +46,8 @@ class Clock:
     def look(self) -> Pause | None:
         """Read the clock; where it has jumped ahead by more than five minutes, pause everything and return the pause.
 
-        A clock that was right once counts from then on: who resumes has looked at it. One that goes back lets nothing
-        out early, and is taken as it is. Raises what the database raises.
+        After a jump the new time counts as right: whoever resumes has checked it. A clock that goes back sends nothing
+        early, and is accepted. Raises what the database raises.
         """
         before = time.monotonic(), time.time()
         at = claims.database_now()

@@ -1,4 +1,4 @@
-"""How many posts each workspace has, and how many bytes of files, kept beside them: to count them takes far longer."""
+"""The stored numbers of posts and of bytes of files per workspace: counting them each time takes far longer."""
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Sum
@@ -9,7 +9,7 @@ Kept = type[PostCount] | type[MediaBytes]
 
 
 def changed(workspace_id: str, by: int) -> None:
-    """Note posts that were added or removed, in the transaction that does it and as late in it as can be.
+    """Add posts that were added (or subtract those removed), in the same transaction and as late in it as possible.
 
     The row stays locked until that transaction ends. It is not the workspace's own row: a new post holds a share of
     that one, and two that each hold a share and want the whole wait for each other for ever.
@@ -18,12 +18,12 @@ def changed(workspace_id: str, by: int) -> None:
 
 
 def stored(workspace_id: str, by: int) -> None:
-    """Note bytes of files that came or went, in the same way."""
+    """Add bytes of files that were stored (or subtract those removed), in the same way."""
     _changed(MediaBytes, workspace_id, by)
 
 
 def posts_of(workspace_id: str) -> int:
-    """Return how many posts a workspace has, by the number that is kept where there is one."""
+    """Return how many posts a workspace has: the stored number if there is one, else counted."""
     kept = PostCount.objects.filter(pk=workspace_id).first()
     return _counted(PostCount, workspace_id) if kept is None else kept.total
 
@@ -35,7 +35,7 @@ def bytes_used(workspace_ids: "list[str] | None" = None) -> int:
 
 
 def recount() -> int:
-    """Count anew wherever a number is kept; returns how many were wrong, as after an older version wrote too."""
+    """Recount wherever a number is stored; returns how many were wrong, as after an older version wrote in parallel."""
     kept: tuple[Kept, ...] = (PostCount, MediaBytes)
     return sum(
         _recount(model, pk)
@@ -70,7 +70,7 @@ def _add(model: Kept, workspace_id: str, by: int) -> bool:
 
 @transaction.atomic
 def _recount(model: Kept, workspace_id: str) -> bool:
-    """Set one number right: while its row is locked, nobody who adds or removes something can commit."""
+    """Correct one number: while its row is locked, no change to the number can commit."""
     row = model._default_manager.select_for_update().filter(pk=workspace_id).first()
     total = _counted(model, workspace_id)
     if row is None or row.total == total:

@@ -1,4 +1,4 @@
-"""What webhooks were told of a post: what has arrived, what is tried again, and what was given up.
+"""Webhook deliveries about a post: what has arrived, what is tried again, and what was given up.
 
 A webhook is named by its id alone: whoever reads posts sees neither its address nor what it answered with.
 """

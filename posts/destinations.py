@@ -1,4 +1,4 @@
-"""Where a post goes: network ids and account ids, made into accounts and targets."""
+"""Where a post goes: turns ids of networks and accounts into accounts and targets."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ def names_accounts(given: Iterable[str]) -> bool:
 
 
 def kept(post: Post, given: Sequence[str]) -> list[str]:
-    """Return the destinations of a post that shall go to these networks: where it goes already they stay as they are.
+    """Return the destinations for these networks of a post; where it goes there already, its accounts stay as they are.
 
     Answers show networks alone, so one that comes back stands for whatever accounts the post has there.
     """
@@ -107,7 +107,7 @@ def kept(post: Post, given: Sequence[str]) -> list[str]:
 
 
 def of(post: Post, *, overrides: Mapping[str, Any] | None = None) -> Destinations:
-    """Return where a post goes; a scheduled one to the accounts that it has, whichever is the default by now."""
+    """Return where a post goes; a scheduled post keeps its accounts, even if the default is another one by now."""
     ids = _as_placed(post) if post.status == PostStatus.SCHEDULED else post.destinations
     return resolve(post.workspace, ids, overrides=overrides, kept=True)
 

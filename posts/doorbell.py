@@ -1,4 +1,4 @@
-"""The doorbell: asks a worker to look now. A ring may be lost: the row is due, and beat rings every second."""
+"""The doorbell asks a worker to look now. A ring may get lost: the row stays due, and beat rings every second."""
 
 import logging
 import os

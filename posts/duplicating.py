@@ -1,4 +1,4 @@
-"""A post once more, as a draft of its own: the same words, the same accounts, copies of its files."""
+"""Duplicating a post as a new draft: the same words, the same accounts, copies of its files."""
 
 import shutil
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Telling of accounts that end soon, while there is time to sign in again."""
+"""Announcing accounts whose sign-in ends soon, while there is time to sign in again."""
 
 from datetime import datetime, timedelta
 

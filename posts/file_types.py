@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes; its name and its declared type have no say."""
+"""What a file is, by its first bytes; its name and its declared type are ignored."""
 
 import re
 

@@ -45,7 +45,7 @@ class StorageLimitReached(DomainError):
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """A processed file whose bytes are in the storage; no row knows them yet."""
+    """A processed file whose bytes are stored, but which has no row yet."""
 
     file: Processed
     filename: str
@@ -54,7 +54,7 @@ class Stored:
 
 
 def keep(file: Processed, *, filename: str) -> Stored:
-    """Put the bytes into the storage, ahead of the transaction that makes the row.
+    """Store the bytes, before the transaction that creates the row.
 
     Raises StorageLimitReached, and StorageUnavailable; then nothing is kept.
     """
@@ -191,7 +191,7 @@ def _as_content(media: Media) -> base.Media:
 
 
 def _open(name: str) -> BinaryIO:
-    """Open a file to send it; one that is not there may come back, as from a backup."""
+    """Open a file to send it; a missing file may come back, as from a backup."""
     try:
         return cast("BinaryIO", storage.open_stored(name))
     except FileNotFoundError as error:
@@ -199,7 +199,7 @@ def _open(name: str) -> BinaryIO:
 
 
 def sweep(now: datetime) -> int:
-    """Remove stored files that no row knows, an hour after they came, and tell of rows that have no file.
+    """Remove stored files without a row, an hour after they came, and log rows whose file is missing.
 
     Returns how many files went; raises StorageUnavailable.
     """
@@ -209,7 +209,7 @@ def sweep(now: datetime) -> int:
 
 
 def _tell_lost(before: datetime) -> None:
-    """Tell the log of files that are older than this, may still go out, and are not in the storage any more."""
+    """Log files that are older than this, may still go out, and are no longer in the storage."""
     open_ones = Media.objects.filter(post__status__in=UNSENT, created_at__lt=before).order_by("stored_name")
     missed = list(islice(storage.absent(open_ones.values_list("stored_name", flat=True).iterator()), MOST_TOLD))
     gone = [name for name in missed if not storage.exists(name)]  # the others came or went while we looked

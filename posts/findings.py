@@ -1,4 +1,4 @@
-"""What is said of something that is stuck: why, since when, who must act, and the very next step. Pure."""
+"""What to say about something that is stuck: why, since when, who must act, and the next step. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ START_A_WORKER = "Start a worker: manage.py work"
 
 
 class Kind(StrEnum):
-    """In what way something is stuck."""
+    """The kinds of being stuck."""
 
     NOT_TAKEN = "not_taken"
     WORKER_LOST = "worker_lost"
@@ -51,7 +51,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What surrounds a late target: trouble that is younger than `cutoff` is none yet."""
+    """The circumstances of a late target; trouble younger than `cutoff` does not count yet."""
 
     now: datetime
     cutoff: datetime
@@ -159,7 +159,7 @@ def _paused(target: Target, pause: Pause) -> Finding:
 
 
 def _past_give_up(target: Target, hold: Hold | None) -> Finding:
-    """Tell of what should have been settled by now; only the search for a lost answer may go on for so long."""
+    """Tell of a target that should have been settled by now; only the search for a lost answer may go on that long."""
     return _finding(
         target,
         Kind.PAST_GIVE_UP,

@@ -1,4 +1,4 @@
-"""What a target's attempts mean, in words for people. Pure.
+"""What a target's attempts mean, told to people. Pure.
 
 A row tells what one step led to. Whether sending again is safe depends on the rows before it, and on what became of
 the target in the end: an answer that was once lost stays open until a look has found the post, or surely has not.
@@ -110,7 +110,7 @@ def tell_attempts(attempts: Sequence[Attempt], past: Past) -> Iterator[Entry]:
 
 
 def _leaves_open(attempt: Attempt, past: Past, *, before: bool) -> bool:
-    """Whether nobody knows, after this attempt, if an earlier send has arrived."""
+    """Whether it is unknown, after this attempt, if an earlier send has arrived."""
     match attempt.outcome, past.fate_of(attempt):
         case "published", _:
             return False

@@ -1,4 +1,4 @@
-"""Where higher apps hang what must happen when a post goes: they register in their `AppConfig.ready`."""
+"""What higher apps must do when a post is deleted: they register it here in their `AppConfig.ready`."""
 
 from collections.abc import Callable
 

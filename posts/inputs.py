@@ -224,7 +224,7 @@ def _moment_problems(given: StrictInput, values: Mapping[str, Any]) -> dict[str,
 
 
 class ResolveInput(StrictInput):
-    """A person's word on an unknown outcome."""
+    """A person's answer to an unknown outcome."""
 
     outcome = Choice(choices=["published", "not_published"])
     url = Link(required=False)

@@ -1,4 +1,4 @@
-"""An upload on its way in: its bytes copied aside under a limit, its name cleaned, and what comes of it."""
+"""An upload on its way in: its size-limited temporary copy, its clean name, and the result of processing it."""
 
 import unicodedata
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How late a target may go out, and how long it is tried."""
+"""How late a target may go out, and for how long it is tried."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta

@@ -74,7 +74,7 @@ class Slot(models.Model):
 
 
 class Post(models.Model):
-    """What shall be said, and when. `status` and `moment` follow from the targets; `platforms` and `media` are kept
+    """What to publish, and when. `status` and `moment` follow from the targets; `platforms` and `media` are kept
     beside them, so that a list reads one row per post."""
 
     id = public_id("post")
@@ -154,7 +154,7 @@ class TargetQuerySet(models.QuerySet["Target"]):
 
 
 class Target(Claimable):
-    """One post for one account: what must be published once. `due_at` is when something shall be done about it."""
+    """One post for one account, to be published exactly once. `due_at` is when it is to be worked on next."""
 
     id = public_id("tgt")
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="targets")

@@ -1,5 +1,4 @@
-"""What an operator does to stop publishing and to let it go on; each function is one transaction and one line in the
-journal."""
+"""What an operator does to stop and resume publishing; each function is one transaction and one line in the journal."""
 
 from datetime import datetime
 from typing import Any
@@ -21,7 +20,7 @@ REASON_LENGTH = 500
 
 @transaction.atomic
 def pause(scope: str, subject_id: str = "", *, reason: str, actor: Actor, now: datetime) -> Pause:
-    """Let nothing go out there from the next claim on; what is paused already stays so, and takes over the reason."""
+    """Pause a scope from the next claim on; a pause that is in force already stays, with the new reason."""
     require_subject(scope, subject_id, must_exist=True)
     present = _in_force(scope, subject_id)
     if present is not None:
@@ -39,7 +38,7 @@ def pause(scope: str, subject_id: str = "", *, reason: str, actor: Actor, now: d
 
 @transaction.atomic
 def resume(scope: str, subject_id: str = "", *, actor: Actor, now: datetime, reason: str = "") -> Pause | None:
-    """End the pause of just this scope, others go on; returns it, or None where there is none.
+    """End the pause of exactly this scope, others go on; returns it, or None if there is none.
 
     What became due meanwhile goes out at once, in its order.
     """
@@ -55,7 +54,7 @@ def resume(scope: str, subject_id: str = "", *, actor: Actor, now: datetime, rea
 
 
 def require_subject(scope: str, subject_id: str, *, must_exist: bool) -> None:
-    """Raise InvalidInput where the scope needs another id, or one of something that is there."""
+    """Raise InvalidInput if the id does not fit the scope, or names nothing that exists."""
     if scope not in PauseScope.values:
         raise InvalidInput(scope=[Phrase("Must be one of: {choices}.", choices=", ".join(PauseScope.values))])
     if (scope == PauseScope.ALL) == bool(subject_id):
@@ -78,13 +77,13 @@ def _exists(scope: str, subject_id: str) -> bool:
 
 
 def waiting(scope: str, subject_id: str = "") -> int:
-    """Return how many targets wait there for their time or their turn, counted up to ten thousand."""
+    """Return how many targets in the scope wait for their time or their turn, counted up to ten thousand."""
     paused = pauses.rows_held_up([Pause(scope=scope, subject_id=subject_id)])
     return Target.objects.filter(paused, due_at__isnull=False, outcome_unknown=False)[:COUNTED].count()
 
 
 def in_force_for(workspace_ids: "list[str] | None") -> list[Pause]:
-    """Return what is paused, or so much of it as concerns these workspaces."""
+    """Return the pauses in force, or only those that concern these workspaces."""
     found = pauses.in_force()
     if workspace_ids is None:
         return found

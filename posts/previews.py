@@ -1,4 +1,4 @@
-"""What each account would get of a post, and what its network would say to it; nothing here is stored."""
+"""What each account would get of a post, and what its network would refuse; nothing here is stored."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ class Preview:
 def validate(
     workspace: Workspace, *, values: dict[str, Any], scheduled_at: datetime | None, now: datetime
 ) -> list[dict[str, Any]]:
-    """Return all that scheduling a new post with these values would be refused for; raises as creating it would."""
+    """Return all issues for which scheduling such a new post would be refused; raises as creating it would."""
     found = destinations.resolve(workspace, values["platforms"], overrides=values.get("platform_content"))
     if scheduled_at is not None:
         services.require_future(scheduled_at, now=now)

@@ -1,4 +1,4 @@
-"""Publishing one claimed target: prepare what nobody sees, arm, make the one visible call, and settle what came of it.
+"""Publishing one claimed target: prepare what nobody sees, arm, make the one visible call, and settle its outcome.
 
 The threads that run this talk to networks; their database work goes through a writer. Before the visible call, "armed"
 is committed; after it there is no failed send, only a known answer or an unknown outcome.
@@ -65,7 +65,7 @@ SETTLE_AGAIN_SECONDS = 0.5
 
 
 def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None = None) -> None:
-    """Bring one claimed target a step further, and give it back settled or with its next time.
+    """Take one claimed target a step further, and release it settled or with the time of its next step.
 
     `loaded` is the target as it was read right after the claim, where that was done for many at once.
     """
@@ -80,7 +80,7 @@ def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None = None) -> None
 
 
 class Publish:
-    """One claimed target on its way.
+    """The publishing of one claimed target.
 
     `step` says how far it came, `unresolved` whether an earlier send may have arrived and that is not cleared up yet.
     """

@@ -88,7 +88,7 @@ def queued(schedule: Schedule) -> list[Post]:
 
 
 def requeue(schedule: Schedule, posts: Sequence[Post], *, now: datetime, without: str = "") -> list[Post]:
-    """Give these locked posts, in their order, the first free occurrences that fit them; returns those that none fits.
+    """Give these locked posts, in order, the first free occurrences that fit them; returns the posts that got none.
 
     Those that move have their new places in `posts` as well. `without` is an account that is about to go. The cost is
     that of a few statements, however many posts there are.
@@ -118,7 +118,7 @@ def _placed(
     *,
     now: datetime,
 ) -> dict[str, Occurrence]:
-    """Deal the free occurrences out: the first post takes the first that fits it, and so on."""
+    """Assign the free occurrences: the first post takes the first that fits it, and so on."""
     rows = Post.objects.filter(slot__in=[slot.pk for slot in slots], slot_date__gte=now.date() - timedelta(days=2))
     taken = {(slot_id, day) for slot_id, day in rows.values_list("slot_id", "slot_date") if slot_id and day}
     coming = {slot.pk: _free(schedule, slot, taken, after=now) for slot in slots}
@@ -160,7 +160,7 @@ def _due(place: Occurrence) -> dict[str, Any]:
 
 
 def moved_by_their_zone() -> dict[str, list[str]]:
-    """Return, by schedule, the posts whose time is no more that of their slot: a zone has got other rules."""
+    """Return, by schedule, the posts whose time no longer is their slot's, because the rules of a zone have changed."""
     rows = Post.objects.filter(status=PostStatus.SCHEDULED, slot__isnull=False, schedule__is_active=True)
     columns = ("pk", "schedule_id", "scheduled_at", "slot_date", "slot__time", "schedule__timezone")
     found: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""What can be asked about a target in doubt: how its network would tell, and what came of the question."""
+"""What can be asked about a target in doubt: how its network would tell, and what the answer was."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

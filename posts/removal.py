@@ -1,4 +1,4 @@
-"""What goes when an account or a workspace goes: nothing more is sent for it, and in the end nothing of it is left."""
+"""What happens to posts when an account is disconnected, or a workspace deleted: nothing more is sent for them."""
 
 from datetime import datetime
 
@@ -20,7 +20,7 @@ UNSENT = Q(status__in=[TargetStatus.DRAFT, TargetStatus.SCHEDULED, TargetStatus.
 
 
 def cancel_for_account(account: SocialAccount, actor: Actor, now: datetime) -> int:
-    """Cancel what an account that goes had not sent; a post with no other target returns to draft."""
+    """Cancel what a disconnected account had not sent; a post with no other target returns to draft."""
     mine = Target.objects.filter(UNSENT, account=account)
     found = list(mine.values_list("post", flat=True))  # first, so that posts are locked before any target is
     posts = list(Post.objects.select_for_update().filter(pk__in=found).order_by("pk"))

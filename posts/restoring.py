@@ -1,4 +1,4 @@
-"""A restored copy of the database does not know what was published since it was made: nothing of that may go out again.
+"""After a restore: the database does not know what was published since its copy, and must not send it again.
 
 What was due by now is marked as a send whose answer was lost, so that the engine looks for it before it does anything.
 """
@@ -30,9 +30,9 @@ SET_ASIDE = failure(
 
 
 def overdue(now: datetime, *, since: datetime) -> TargetQuerySet:
-    """Match what the database holds for unsent and was due by now: it may be out since then.
+    """Match what was due by now and is unsent according to the database: it may have gone out since the copy was made.
 
-    What was looked for after everything was paused is left out: it is not there, and waits.
+    What was looked for after everything was paused is left out: it is known not to be out, and waits.
     """
     rows = Target.objects.filter(scheduled_at__lte=now, due_at__isnull=False, status__in=UNSETTLED)
     rows = rows.filter(Q(lease_until=None) | Q(lease_until__lte=now), post__workspace__deleted_at=None)

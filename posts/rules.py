@@ -42,7 +42,7 @@ def check(post: Post, accounts: Iterable[SocialAccount], media: Sequence[Media])
 def check_files(
     post: Post, accounts: Sequence[SocialAccount], *, before: Sequence[Media], after: Sequence[Media]
 ) -> None:
-    """Raise PostNotPublishable where the post could go to an account with the files before, and cannot with these."""
+    """Raise PostNotPublishable if an account could take the post with the previous files, and cannot with these."""
     for account in accounts:
         if not passes(find_issues(post, [account], after)) and passes(find_issues(post, [account], before)):
             raise PostNotPublishable(issues=find_issues(post, accounts, after))
@@ -78,7 +78,7 @@ def issues_of(account: SocialAccount, content: Content) -> list[dict[str, Any]]:
 
 
 def _of_reach(content: Content, account: SocialAccount, platform: Connector) -> Iterator[Issue]:
-    """A network that fetches files itself must be able to: not where a gateway stands for it, or in a sandbox."""
+    """A network that fetches files itself must be able to reach them; a gateway or the simulator always is."""
     pulls = any(each.type in platform.pulls_media for each in content.media)
     if pulls and not registry.gateway(account.workspace) and not is_public(settings.PUBLIC_BASE_URL):
         yield Issue(

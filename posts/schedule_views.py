@@ -46,7 +46,7 @@ class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceScopedViewS
 
     @extend_schema(request=WeeklyScheduleInput, responses={201: ScheduleDetailSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Make a schedule with its slots."""
+        """Create a schedule with its slots."""
         values = self.read(WeeklyScheduleInput)
 
         def work() -> Response:
@@ -67,7 +67,7 @@ class ScheduleViewSet(Lists[Schedule], Retrieves[Schedule], WorkspaceScopedViewS
         return self.once(work)
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Remove a schedule; the posts of its queue return to draft."""
+        """Delete a schedule; the posts in its queue return to draft."""
 
         def work() -> Response:
             returned = schedules.delete_schedule(self.get_object(), actor=self.actor, now=timezone.now())

@@ -91,7 +91,7 @@ def delete_schedule(schedule: Schedule, *, actor: Actor, now: datetime) -> int:
 
 @transaction.atomic
 def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -> Post:
-    """Put a draft, scheduled or missed post into the next free slot that fits it; two at once get two slots.
+    """Put a draft, scheduled or missed post into the next free slot that fits it; concurrent calls get different slots.
 
     Raises ScheduleOnHold, and PostNotPublishable where a network would refuse the post or no slot is for its networks.
     """
@@ -211,7 +211,7 @@ def _replace_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> No
 def _move(
     schedule: Schedule, before: Mapping[str, Any], *, has_new_slots: bool, actor: Actor, now: datetime
 ) -> list[Post]:
-    """Bring the queue in step with its schedule; returns the posts that no slot fits."""
+    """Update the queue to its schedule; returns the posts that no slot fits."""
     was_active, had_zone = before.get("is_active", schedule.is_active), before.get("timezone", schedule.timezone)
     is_new = has_new_slots or had_zone != schedule.timezone or not was_active
     if not schedule.is_active:
@@ -256,7 +256,7 @@ def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> N
 
 
 def follow_zones(now: datetime) -> int:
-    """Move posts whose zone has got other rules since they were queued to their slot's time; returns how many."""
+    """Move posts to their slot's time if the zone's rules changed since they were queued; returns how many."""
     moved = moved_by_their_zone()
     for pk, posts in moved.items():
         with transaction.atomic():
@@ -271,7 +271,7 @@ def follow_zones(now: datetime) -> int:
 
 
 def leave(account: SocialAccount, actor: Actor, now: datetime) -> int:
-    """Take an account that goes out of all slots; one that is for nobody then is removed. Cancels nothing itself."""
+    """Take a disconnected account out of all slots, and remove slots that are for nobody then; cancels no posts."""
     schedules = Schedule.objects.select_for_update().filter(workspace=account.workspace_id).order_by("pk")
     for schedule in schedules:
         before = _slots_of(schedule)

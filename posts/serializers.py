@@ -170,7 +170,7 @@ class ErrorField(serializers.DictField):
 
 
 class PlatformResultSerializer(AtNetworkSerializer):
-    """What came of publishing at one network."""
+    """The outcome of publishing at one network."""
 
     status = serializers.SerializerMethodField()
     account_id = serializers.CharField()
@@ -258,7 +258,7 @@ def _by_platform(post: Post) -> dict[str, dict[str, int | None]]:
 
 
 class OutcomeSerializer(PostDetailSerializer):
-    """A post with what came of publishing it."""
+    """A post with the outcome of publishing it."""
 
     platform_results = serializers.SerializerMethodField()
 
@@ -271,7 +271,7 @@ class OutcomeSerializer(PostDetailSerializer):
 
 
 def counted_targets(post: Post) -> list[Target]:
-    """Return the targets that count, from what was prefetched."""
+    """Return the targets that are not cancelled, from what was prefetched."""
     return [target for target in post.targets.all() if target.status != TargetStatus.CANCELLED]
 
 
@@ -342,7 +342,7 @@ class MediaSerializer(serializers.ModelSerializer[Media]):
 
 
 class IssueSerializer(serializers.Serializer[dict[str, Any]]):
-    """What a network would refuse (`severity` error) or change (warning), and how to mend it."""
+    """What a network would refuse (`severity` error) or change (warning), and how to fix it."""
 
     rule = serializers.CharField()
     platform = serializers.ChoiceField(choices=registry.IDS)

@@ -228,7 +228,7 @@ def _schedule(
 
 
 def standing(post: Post) -> dict[str, Any]:
-    """Return what the journal tells of where a post stands, before a change and after it."""
+    """Return the fields of a post that the journal shows before and after a change of its time or queue."""
     return {name: getattr(post, name) for name in ("status", "scheduled_at", "scheduled_timezone", "schedule_id")}
 
 
@@ -319,7 +319,7 @@ def _send_now(pks: Collection[str], *, now: datetime) -> None:
 
 @transaction.atomic
 def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, now: datetime) -> Post:
-    """Settle an unknown outcome by a person's word: published with its address, or not, and then it is sent again."""
+    """Settle an unknown outcome as a person says: published at an address, or not published and sent again."""
     post = lock_in(target.post, {REVIEW})
     locked = get_object_or_404(Target, pk=target.pk)
     if locked.status != TargetStatus.NEEDS_REVIEW:
@@ -344,7 +344,7 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
 
 @transaction.atomic
 def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
-    """Have the network asked once more about an unknown outcome: what is there is published, what surely is not fails.
+    """Have the network asked once more about an unknown outcome: if the post is there it is published, else failed.
 
     The time for trying is over, so nothing is sent again. What was never sent needs no asking and fails at once.
     """

@@ -1,4 +1,4 @@
-"""Gives out stored files at their signed addresses."""
+"""Serves stored files at their signed addresses."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""What becomes of a target after a step: the one place that turns outcomes into states."""
+"""What state a target has after a step: the one place that turns outcomes into states."""
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
@@ -71,7 +71,7 @@ class Undecidable:
 
 @dataclass(frozen=True, kw_only=True)
 class Later:
-    """Nothing was tried; the same again in `seconds`, without counting as an attempt."""
+    """Nothing was tried: do the same again in `seconds`, without counting an attempt."""
 
     seconds: float
     message: str
@@ -104,13 +104,13 @@ class Report:
 
 
 def is_definite(report: Report) -> bool:
-    """Whether the network has said what became of the visible call: it is out, taken, or surely not there."""
+    """Whether the network has said how the visible call ended: it is out, accepted, or certainly not there."""
     is_answer = isinstance(report.outcome, PlatformError) and not isinstance(report.outcome, Unknown)
     return isinstance(report.outcome, Published) or (report.step == "commit" and is_answer)
 
 
 def recovery_time(recovery: Recovery, listing_lag: float, *, now: datetime) -> datetime:
-    """Return when a call that was armed now may be looked into, should its worker never come back.
+    """Return when a call that is armed now may be checked at the network, in case its worker never comes back.
 
     Where the network keeps one copy per key, that is when the call must have ended; elsewhere later, so that no old
     request can still be on its way and the account's list surely shows it.
@@ -167,7 +167,7 @@ def _met_a_quota_before(target: Target, report: Report) -> bool:
 
 
 def _held_again(report: Report, target: Target) -> Report:
-    """Return a late answer as one whose claim still holds, where it certainly is about the last that was sent.
+    """Return a late answer as one whose claim is still held, if it certainly is about the last send.
 
     A late id settles what is parked in any case; what the network took or refused does so only then.
     """
@@ -181,7 +181,7 @@ def _held_again(report: Report, target: Target) -> Report:
 
 
 def _was_only_looked_for(target: Target, *, since: int) -> bool:
-    """Whether each claim since that fence has ended, and none of them came as far as to send.
+    """Whether each claim since that fence has ended, and none of them got as far as sending.
 
     A claim raises the fence by one, its end by one more; a claim that never ended has no attempt.
     """
@@ -191,7 +191,7 @@ def _was_only_looked_for(target: Target, *, since: int) -> bool:
 
 
 def _is_put_off(report: Report) -> bool:
-    """Whether nothing was tried: another time comes, or the network is still at work on what it took before."""
+    """Whether nothing was tried: it is put off, or the network is still working on what it accepted before."""
     is_asked_again = isinstance(report.outcome, StillWorking) and report.step == "recover"
     return isinstance(report.outcome, Later) or is_asked_again
 
@@ -249,7 +249,7 @@ def _leave_alone(
     *,
     now: datetime,
 ) -> None:
-    """Let all that would go to an account wait as long as its network said, or as its breaker is open."""
+    """Let everything for an account wait as long as its network said, or as its breaker is open."""
     calls = [
         Call(account_id=target.account_id, platform=target.platform, mark=traffic.mark(report.outcome))
         for report in reports
@@ -266,7 +266,7 @@ def _leave_alone(
 
 
 def _let_others_go_first(refused_again: Sequence[str], targets: Mapping[str, Target]) -> None:
-    """Put targets behind all that waits for their account; what is not of their kind may pass."""
+    """Put targets behind everything that waits for their account, so that targets of another kind can go first."""
     last = {pk: {"due_at": due_at + BEHIND} for pk in refused_again if (due_at := targets[pk].due_at)}
     update_each(Target, last)
 
@@ -316,7 +316,7 @@ def _out(target: Target, published: Published, *, now: datetime) -> dict[str, An
 
 
 def _taken(target: Target, error: StillWorking, *, now: datetime) -> dict[str, Any]:
-    """The network has taken it and does not show it yet: ask again, until a person must."""
+    """The network has accepted it and does not show it yet: ask again, until it is left to a person."""
     given = {} if error.handles is None else {"handles": dict(error.handles)}
     if gave_up(target, now=now):
         return _review(Phrase("The network has taken it and has not shown it: {error}", error=error.message)) | given
@@ -389,7 +389,7 @@ def _unknown(target: Target, error: PlatformError, report: Report, *, now: datet
 
 
 def _still_unknown(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
-    """It was not found out whether an earlier send arrived: ask again, until a person must."""
+    """It was not found out whether an earlier send arrived: ask again, until it is left to a person."""
     match report.outcome:
         case Absent():
             return {"due_at": now + engine_time(SETTLE_SECONDS), "absences": target.absences + 1}

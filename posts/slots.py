@@ -10,7 +10,7 @@ from ouipost.phrases import Phrase, either
 
 
 class DoubtfulLocalTime(InvalidInput):
-    """A local time that the clocks do not show exactly once; `candidates` are the instants that it may mean."""
+    """A local time that does not exist exactly once; `candidates` are the instants that it may mean."""
 
     def __init__(self, candidates: tuple[datetime, datetime], /, **fields: Sequence[str]) -> None:
         self.candidates = candidates
@@ -18,7 +18,7 @@ class DoubtfulLocalTime(InvalidInput):
 
 
 class NoSuchLocalTime(DoubtfulLocalTime):
-    """The clocks jump over this local time."""
+    """The clocks skip this local time."""
 
 
 class AmbiguousLocalTime(DoubtfulLocalTime):
@@ -65,7 +65,7 @@ WEEK = timedelta(weeks=1)
 def occurs_at(day: date, at: time, *, zone: str) -> datetime:
     """Return the instant in UTC at which a slot's time comes on a date.
 
-    A time that the clocks jump over moves forward by as much as they do; of one that they show twice it is the first.
+    A time that the clocks skip moves forward by the length of the gap; of a time that comes twice the first is taken.
     """
     return datetime.combine(day, at, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
@@ -101,7 +101,7 @@ def shown(moment: datetime, *, zone: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ClockChange:
-    """An instant at which the clocks of a zone are set anew: what they show as it comes, and what from then on."""
+    """An instant at which the clocks of a zone change: what they show as it comes, and from then on."""
 
     at: datetime
     before: datetime
@@ -113,7 +113,7 @@ class ClockChange:
 
 
 def clock_changes(start: datetime, end: datetime, *, zone: str) -> list[ClockChange]:
-    """Return when the clocks of a zone are set anew between two instants; two changes within a day are not told."""
+    """Return when the clocks of a zone change between two instants; two changes within a day are not found."""
     clocks, day, found = ZoneInfo(zone), timedelta(days=1), []
     while start < end:
         following = min(start + day, end)
@@ -124,7 +124,7 @@ def clock_changes(start: datetime, end: datetime, *, zone: str) -> list[ClockCha
 
 
 def _change_between(start: datetime, end: datetime, clocks: ZoneInfo) -> ClockChange:
-    """Close in on the second at which the offset is no more the one of the start."""
+    """Search for the second from which the offset differs from the one at the start."""
     earlier, second = _offset(start, clocks), timedelta(seconds=1)
     while end - start > second:
         middle = start + timedelta(seconds=(end - start) // second // 2 or 1)

@@ -1,4 +1,4 @@
-"""What targets that are not settled wait for at present: a worker, their time, or somebody who holds them up."""
+"""What targets that are not settled wait for at present: a worker, their time, or what holds them up."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ SPACING = timedelta(seconds=1)
 
 
 def present(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
-    """Return a line for each target that something shall still be done about.
+    """Return a line for each target that is still to be worked on.
 
     Their accounts, with the workspaces of these, must be loaded.
     """

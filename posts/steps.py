@@ -36,7 +36,7 @@ NEEDED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A claimed target as it stays until it is settled: from the claim on nobody can edit."""
+    """A claimed target, which nobody can edit until it is settled."""
 
     target: Target
     media: list[Media]
@@ -47,7 +47,7 @@ class Loaded:
 
 @dataclass(frozen=True, kw_only=True)
 class Saving:
-    """Handles that are worth keeping before the visible call is armed."""
+    """Handles to keep before the visible call is armed."""
 
     claim: Claim
     handles: Handles

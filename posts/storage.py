@@ -1,4 +1,4 @@
-"""The stored files of posts: named by us, written whole or not at all, and swept up when no row knows them.
+"""The stored files of posts: named by us, written completely or not at all, and removed when no row refers to them.
 
 All goes through Django's `default_storage`: a folder on this machine, or whatever store the settings name.
 """
@@ -42,7 +42,7 @@ UNAVAILABLE_SECONDS = 10
 
 
 class StorageUnavailable(DomainError):
-    """The disk or the store does not do what was asked; `reason` says why, to the operator alone."""
+    """The disk or the object store fails; `reason` says why, for the operator only."""
 
     code = "STORAGE_UNAVAILABLE"
     status = 503
@@ -55,7 +55,7 @@ class StorageUnavailable(DomainError):
 
 
 class Store(Protocol):
-    """What we ask of a storage, beside what Django's have."""
+    """What we need of a storage beyond Django's interface."""
 
     def prepare(self) -> bool:
         """Make what files are put into, where there is none; returns whether it was made."""
@@ -68,7 +68,7 @@ class Store(Protocol):
 
 
 class DurableFileStorage(FileSystemStorage):
-    """Files on local disk that are there whole or not at all, after a crash or a power loss too.
+    """Files on local disk that are complete or not there at all, even after a crash or a power loss.
 
     They are readable by the product's own user only.
     """
@@ -128,7 +128,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def new_names(mime_type: str, thumbnail_mime_type: str) -> tuple[str, str]:
-    """Return random names for a file and its thumbnail, if it has one; nothing of what the uploader said is in them."""
+    """Return random names for a file and its thumbnail, if it has one; nothing in them comes from the uploader."""
     return _new_name(MEDIA, mime_type), _new_name(THUMBNAILS, thumbnail_mime_type) if thumbnail_mime_type else ""
 
 
@@ -144,7 +144,7 @@ def rendition_name(digest: str, mime_type: str) -> str:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Turn what a disk fails with into StorageUnavailable; that a file is not there is no failure."""
+    """Turn a disk's errors into StorageUnavailable; a missing file is not such an error."""
     try:
         yield
     except FileNotFoundError:
@@ -205,7 +205,7 @@ def open_stored(name: str) -> File[Any]:
 
 
 def remove(*names: str) -> None:
-    """Remove stored files as far as it goes: what stays behind is left to the sweep."""
+    """Remove stored files, best effort: what cannot be removed is left to the sweep."""
     for name in filter(None, names):
         try:
             default_storage.delete(name)

@@ -1,6 +1,6 @@
-"""Finding what is not where it should be: late, in doubt, failed for want of the operator, or without its account.
+"""Finding what is stuck: late, in doubt, failed until the operator acts, or without its account.
 
-Only reads, and each search goes by an index: it tells of a hundred rows, and counts ten thousand.
+It only reads, and each search uses an index: it lists up to a hundred rows, and counts up to ten thousand.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Celery's part in publishing: a message says that something may be due, and a process publishes until nothing is."""
+"""The Celery task that publishes: a message says that something may be due; a process publishes until nothing is."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ _last_turn = RawValue("d", float("-inf"))
 
 @worker_shutting_down.connect
 def _leave(how: str, **_: Any) -> None:
-    """Tell the pool's processes, which Celery does not, that the node was asked to stop."""
+    """Tell the pool's processes that the node was asked to stop: Celery does not."""
     if how == "Warm":
         _leaving.value = 1
 

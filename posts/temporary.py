@@ -1,4 +1,4 @@
-"""Files on their way in: a full disk is told as such, and nothing stays of a process that dies over one."""
+"""Temporary files of uploads: a full disk is reported as such, and a process that dies leaves none behind."""
 
 import fcntl
 import os

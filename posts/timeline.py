@@ -191,7 +191,7 @@ def _past(target: Target, settled: Sequence[Line], *, now: datetime) -> Past:
 
 
 def _outcomes(settled: Sequence[Line]) -> Iterator[Entry]:
-    """Tell how the post came out, each time it did, and before that what ended a target without an attempt."""
+    """Tell the outcome of the post, each time it had one, and before that what ended a target without an attempt."""
     known: dict[str, Any] = {}
     for line in settled:
         for each in line.details["targets"]:
@@ -230,7 +230,7 @@ def _summary(results: Sequence[Mapping[str, Any]]) -> str:
 def _about_accounts(
     post: Post, journal: Sequence[Line], targets: Iterable[Target], *, until: datetime
 ) -> Iterator[Entry]:
-    """Tell what befell the accounts; once all is settled, what comes later is no longer this post's concern."""
+    """Tell what happened to the accounts; once all is settled, later events no longer concern this post."""
     by_account = {target.account_id: target for target in targets}
     for line in journal:
         if line.type not in ABOUT_ACCOUNTS or (post.status not in OPEN and line.at > until):

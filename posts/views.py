@@ -101,7 +101,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
     @extend_schema(request=NewPostInput, responses=ValidationSerializer)
     @action(detail=False, methods=["post"])
     def validate(self, request: Request, **kwargs: Any) -> Response:
-        """Say what scheduling such a post would be refused for; nothing is stored, and reading is all it takes."""
+        """Say what scheduling such a post would be refused for; nothing is stored, permission to read is enough."""
         values, when = self._read_new()
 
         def work() -> Response:
@@ -181,7 +181,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
     @extend_schema(responses=TimelineSerializer)
     @action(detail=True)
     def timeline(self, request: Request, **kwargs: Any) -> Response:
-        """Tell every step of the post, oldest first, and what it waits for."""
+        """List every step of the post, oldest first, and what it waits for."""
         entries = timeline(self.get_object(), now=database_now())
         return self.answered(TimelineSerializer({"timeline": entries}).data)
 

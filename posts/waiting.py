@@ -1,4 +1,4 @@
-"""Waiting for a publish: the request only looks, a worker sends."""
+"""Waiting for a post to be published: the request only polls, a worker sends."""
 
 import re
 import threading

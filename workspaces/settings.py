@@ -50,7 +50,7 @@ def check_settings(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def merged(present: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings with changes merged in key by key, null removes one; raises InvalidInput if they get too many."""
+    """Return the settings with changes merged in key by key, null removes one; raises InvalidInput for too many."""
     kept = {name: value for name, value in {**present, **given}.items() if value is not None}
     if len(json.dumps(kept)) > MAX_CHARACTERS:
         told = Phrase("All settings together may have {most} characters as JSON. Remove some.", most=MAX_CHARACTERS)
