@@ -190,14 +190,18 @@ class Platform:
 
     def __init__(self, app: App) -> None:
         self.app = app
+        if app.limits:
+            self._apply(app.limits)
+
+    def _apply(self, known: Mapping[str, float]) -> None:
+        """Replace limits by what this installation knows better; raises what `with_number` raises."""
         types, raised = {FEED: self.limits, **self.other_types}, self.raised
-        for key, number in app.limits.items():
+        for key, number in known.items():
             if key.partition(".")[0] in raised:
                 raised = with_number(raised, key, number)
             else:
                 types = with_number(types, key, number)
-        if app.limits:
-            self.limits, self.other_types, self.raised = types.pop(FEED), types, raised
+        self.limits, self.other_types, self.raised = types.pop(FEED), types, raised
 
     @property
     def version(self) -> str:
