@@ -10,13 +10,13 @@ from ouipost.events.models import Delivery
 from posts import removal
 from posts.claiming import claim_targets
 from posts.models import Post, Target
-from tests.factories import NOW, make_account, make_webhook
+from tests.factories import NOW, make_webhook
 from tests.posts.fakes import (
     ACTOR,
     ScriptedNetwork,
-    bring_forward,
     make_due,
     make_mixed,
+    publish,
     send_into_the_dark,
     states,
     told,
@@ -61,7 +61,7 @@ def test_disconnecting_costs_the_same_for_one_post_or_sixty(
         make_mixed(workspace, [account], "scheduled", scheduled_at=NOW)
         make_mixed(workspace, [account, other], "scheduled", "published", scheduled_at=NOW)
 
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(27):
         assert disconnect(account, actor=ACTOR, now=NOW) == 2 * count
 
     assert told().count("post.published") == Delivery.objects.count() == count
@@ -101,13 +101,20 @@ def test_a_workspace_that_goes_sends_no_more(workspace: Workspace, accounts: lis
 
 
 def test_what_is_made_due_while_its_workspace_goes_is_not_sent(workspace: Workspace, network: ScriptedNetwork) -> None:
-    in_doubt = send_into_the_dark(make_due(workspace), network)
-    due = make_due(workspace, make_account(workspace, remote_id="2", default_of=None))
+    due = make_due(workspace)
     Workspace.objects.update(deleted_at=NOW)
-    bring_forward(in_doubt)
 
-    assert [held.pk for held in claim_targets(2)] == [in_doubt.pk]
-    assert states(due.post) == ["cancelled"]
+    assert (claim_targets(1), states(due.post)) == ([], ["cancelled"])
+
+
+def test_what_is_in_doubt_when_its_workspace_goes_is_looked_for_and_not_sent_again(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    in_doubt = send_into_the_dark(make_due(workspace), network)
+    Workspace.objects.update(deleted_at=NOW)
+
+    assert [publish(in_doubt).status for _ in range(2)] == ["publishing", "failed"]
+    assert network.calls == ["recover", "recover"]
 
 
 def test_purging_waits_for_what_is_being_published(workspace: Workspace, accounts: list[SocialAccount]) -> None:
