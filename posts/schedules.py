@@ -199,13 +199,19 @@ def _replace_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> No
     present = {(slot.day, slot.time): slot for slot in schedule.slots.all()}
     wanted = {(values["day"], values["time"]): values for values in given}
     gone = [slot.pk for key, slot in present.items() if key not in wanted]
-    Post.objects.filter(slot__in=gone).update(slot=None, slot_date=None)
+    _free_places(gone)
     Slot.objects.filter(pk__in=gone).delete()
     kept = [present[key] for key in wanted if key in present]
     for slot in kept:
         slot.platforms = wanted[slot.day, slot.time]["platforms"]
     Slot.objects.bulk_update(kept, ["platforms"])
     _add_slots(schedule, [values for key, values in wanted.items() if key not in present])
+
+
+def _free_places(slots: Collection[str]) -> None:
+    """Free what posts have taken of these slots, by the posts' own ids: others hold a post and then change its slot."""
+    posts = list(Post.objects.filter(slot__in=slots).values_list("pk", flat=True))
+    Post.objects.filter(pk__in=posts, slot__in=slots).update(slot=None, slot_date=None)
 
 
 def _move(
@@ -272,8 +278,8 @@ def follow_zones(now: datetime) -> int:
 
 def leave(account: SocialAccount, actor: Actor, now: datetime) -> int:
     """Take a disconnected account out of all slots, and remove slots that are for nobody then; cancels no posts."""
-    schedules = Schedule.objects.select_for_update().filter(workspace=account.workspace_id).order_by("pk")
-    for schedule in schedules:
+    pks = list(Schedule.objects.filter(workspace=account.workspace_id).values_list("pk", flat=True))
+    for schedule in Schedule.objects.select_for_update().filter(pk__in=pks).order_by("pk"):
         before = _slots_of(schedule)
         is_gone = _forget(schedule, account)
         if before != (after := _slots_of(schedule)):
@@ -290,7 +296,7 @@ def _forget(schedule: Schedule, account: SocialAccount) -> bool:
     for slot in schedule.slots.all():
         left = [name for name in slot.platforms if name != account.pk]
         if not left:
-            Post.objects.filter(slot=slot).update(slot=None, slot_date=None)
+            _free_places([slot.pk])
             slot.delete()
             is_gone = True
         elif left != slot.platforms:

@@ -191,8 +191,8 @@ def delete_post(post: Post, *, actor: Actor) -> None:
     freed = files.remove_all(locked)
     record("deleted", locked, actor=actor, status=locked.status)
     locked.delete()
+    counts.changed(locked.workspace_id, -1)  # before bytes, as where a post is made with its files
     counts.stored(locked.workspace_id, -freed)
-    counts.changed(locked.workspace_id, -1)
 
 
 @transaction.atomic
