@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.http import Http404
 
 from accounts import services as account_services
 from accounts.models import Connection, SocialAccount
@@ -209,6 +210,8 @@ def test_deleting_twice_is_told_once(workspace: Workspace) -> None:
 
     assert [each[0] for each in told()] == ["workspace.deleted"]
     assert Workspace.objects.get().deleted_at == NOW
+    with pytest.raises(Http404):
+        services.update_workspace(workspace, values={"name": "Other"}, actor=ACTOR)
 
 
 @pytest.fixture
@@ -298,6 +301,7 @@ def test_the_background_waits_while_a_post_is_being_published(
 ) -> None:
     account = make_account(workspace)
     make_post(workspace, accounts=[account], status="publishing", scheduled_at=NOW)
+    Target.objects.update(in_flight=account.pk)
     make_post(workspace, accounts=[account])
     delete(workspace)
 
