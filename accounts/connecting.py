@@ -148,16 +148,20 @@ def find_by_state(state: str, *, platform: str, now: datetime) -> Connection:
 
 
 def sign_in(connection: Connection, credentials: SignIn, *, actor: Actor, now: datetime) -> str:
-    """Check an app password at its network and return the code for the callback; raises PlatformError when refused."""
+    """Check an app password at its network and return the code for the callback.
+
+    Raises PlatformError when it is refused, OAuthStateInvalid where the sign-in is over by then.
+    """
     connector = registry.connector(connection.platform, connection.workspace)
     assert isinstance(connector, PasswordConnector)
     session = registry.session(connection.platform, connection.workspace)
     candidates = connector.sign_in(session, credentials, now=now)
     code = secrets.token_urlsafe(32)
-    connection.code_digest = digest(code)
     connection.seal(_dump(candidates))
+    still_open = Connection.objects.open(now).filter(pk=connection.pk, exchanged_at=None)
     with transaction.atomic():
-        connection.save(update_fields=["code_digest", "sealed"])
+        if not still_open.update(code_digest=digest(code), sealed=connection.sealed):
+            raise OAuthStateInvalid
         record("signed_in", connection, actor=actor, platform=connection.platform)
     return code
 
@@ -185,7 +189,8 @@ def complete(
     if not candidates:
         raise OAuthExchangeFailed(registry.connector(connection.platform, workspace).nothing_opened)
     connection.seal(_dump(candidates))
-    connection.save(update_fields=["sealed"])
+    if not Connection.objects.filter(pk=connection.pk).update(sealed=connection.sealed):
+        raise OAuthStateInvalid  # it went with its workspace while the network was asked
     if len(candidates) == 1:
         return _connect(connection, candidates, actor=actor, now=now)
     return Pending(connection=connection, candidates=candidates)

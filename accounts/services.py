@@ -135,7 +135,7 @@ def refresh_account(account: SocialAccount, *, actor: Actor, now: datetime) -> S
     """Renew tokens and profile now; what the network refuses shows in the account's health."""
     before = {name: getattr(account, name) for name in REFRESHED}
     is_held_up = _is_held_up(account)
-    account.refresh_from_db()
+    account = get_object_or_404(SocialAccount.objects.select_related("workspace"), pk=account.pk)
     read = _read_profile(account) if _can_be_read(account) else None
     is_told = is_held_up and isinstance(read, Profile)  # what came between is no less true for that
 

@@ -215,6 +215,6 @@ def connect(request: HttpRequest, platform: str) -> HttpResponse:
     )
     try:
         code = connecting.sign_in(connection, credentials, actor=Actor.from_request(request), now=now)
-    except PlatformError as error:
+    except (PlatformError, connecting.OAuthStateInvalid) as error:
         return render(request, "accounts/connect.html", page | {"problem": translated(error.message)}, status=422)
     return HttpResponseRedirect(connecting.with_query(connection.callback_url, code=code, state=state))

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.shortcuts import get_object_or_404
 
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, record
@@ -57,8 +58,11 @@ def _let_see(key: ApiKey, workspace: Workspace, *, actor: Actor) -> None:
 
 @transaction.atomic
 def update_workspace(workspace: Workspace, *, values: dict[str, Any], actor: Actor) -> Workspace:
-    """Change the given fields; `settings` are merged key by key, and null removes one."""
-    locked = Workspace.objects.select_for_update().get(pk=workspace.pk)
+    """Change the given fields; `settings` are merged key by key, and null removes one.
+
+    Raises Http404 where it was just deleted.
+    """
+    locked = get_object_or_404(Workspace.objects.present().select_for_update(), pk=workspace.pk)
     before = {name: getattr(locked, name) for name in values}
     if "settings" in values:
         values = values | {"settings": merged(locked.settings, values["settings"])}

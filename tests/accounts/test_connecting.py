@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -531,18 +532,33 @@ def test_our_page_is_closed_for_a_workspace_that_is_gone(
         find(state)
 
 
-def test_nothing_is_connected_to_a_workspace_that_goes_while_the_network_is_asked(
-    workspace: Workspace, network: FakeNetwork
-) -> None:
-    def go() -> Any:
-        Workspace.objects.update(deleted_at=NOW)
-        return [make_candidate()]
+GOES: tuple[Callable[[], object], ...] = (
+    lambda: Workspace.objects.update(deleted_at=NOW),
+    lambda: Workspace.objects.all().delete(),
+)
 
-    network.granted = go
+
+@pytest.mark.parametrize("go", GOES)
+def test_nothing_is_connected_to_a_workspace_that_goes_while_the_network_is_asked(
+    workspace: Workspace, network: FakeNetwork, go: Callable[[], object]
+) -> None:
+    network.granted = lambda: go() and [make_candidate()]
 
     with pytest.raises(OAuthStateInvalid):
         complete(workspace, start(workspace).state)
     assert not SocialAccount.objects.exists()
+
+
+def test_who_signs_in_twice_leaves_nothing_in_a_sign_in_that_is_completed(
+    workspace: Workspace, password_network: FakePasswordNetwork
+) -> None:
+    opened, state = password_network.opened, start(workspace, platform="bluesky").state
+    code = sign_in(find(state))
+    password_network.opened = lambda: complete(workspace, state, code=code) and opened
+
+    with pytest.raises(OAuthStateInvalid):
+        sign_in(find(state))
+    assert (Connection.objects.get().sealed, SocialAccount.objects.count()) == ("", 1)
 
 
 def test_a_sign_in_outlives_a_lost_race(

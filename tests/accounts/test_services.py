@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.http import Http404
 from pytest_django import Settings
 
 from accounts import connecting, hooks, registry, services
@@ -323,6 +324,15 @@ def test_what_is_changed_while_the_profile_is_read_is_kept(workspace: Workspace,
     assert (row.name, row.followers, row.status) == ("Our page", 7, "expired")
     assert row.last_error == {"code": "TOKEN_REVOKED", "message": "It was revoked."}
     assert row == SocialAccount.objects.get()
+
+
+def test_an_account_that_goes_while_its_tokens_are_renewed_is_not_found(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    network.refreshed = lambda: Workspace.objects.all().delete() and Tokens(access_token="new-token")
+
+    with pytest.raises(Http404):
+        services.refresh_account(make_account(workspace, tokens=PAIR), actor=ACTOR, now=NOW)
 
 
 def test_without_a_refresh_token_the_profile_alone_is_renewed(workspace: Workspace, network: FakeNetwork) -> None:
