@@ -14,10 +14,12 @@ from ouipost.rows import update_each
 def in_trouble(troubles: Mapping[str, Mapping[str, Any]]) -> None:
     """Mark accounts, by id, that cannot be read, each with the code and message why, and tell of those that are new.
 
-    One whose owner has to sign in again stays `expired`. The call belongs into a transaction.
+    One whose owner has to sign in again stays `expired`, and one that was disconnected while it was read is nobody's
+    trouble. The call belongs into a transaction.
     """
-    rows = SocialAccount.objects.exclude(status=AccountStatus.EXPIRED).select_for_update().filter(pk__in=troubles)
-    found = list(rows.order_by("pk").only("workspace_id", "platform", "name", "status"))
+    connected = SocialAccount.objects.connected().exclude(status=AccountStatus.EXPIRED)
+    rows = connected.select_for_update().filter(pk__in=troubles).order_by("pk")
+    found = list(rows.only("workspace_id", "platform", "name", "status"))
     update_each(
         SocialAccount,
         {each.pk: {"status": AccountStatus.ERROR, "last_error": dict(troubles[each.pk])} for each in found},

@@ -22,6 +22,7 @@ from accounts.platforms.base import (
     Tokens,
     Unavailable,
 )
+from accounts.services import disconnect
 from analytics import discovery, reading, sync
 from analytics.discovery import discover, discover_all
 from analytics.models import AccountDay, AccountSync, DayTotal, HourTotal, Snapshot, TargetNumbers
@@ -29,6 +30,7 @@ from analytics.reading import read
 from analytics.settling import Report, settle_all
 from analytics.sync import Job, Syncer, claim_accounts
 from ouipost import claims
+from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts.models import Post, Target
@@ -266,6 +268,18 @@ def test_after_three_refusals_in_a_row_the_account_is_left_alone(
 
     assert len(network.asked) == 3
     assert (sync_of(account).due_at, status_of(account)) == (time.now + MINUTE, "error")
+
+
+def test_an_account_that_is_disconnected_while_it_is_read_is_no_trouble(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    publish(account, "1")
+    network.posts, network.meanwhile = {"1": REFUSED}, lambda: disconnect(account, actor=SYSTEM, now=time.now)
+    time.pass_by(minutes=15)
+
+    read_due()
+
+    assert (status_of(account), told("account.disconnected"), told("account.error")) == ("active", 1, 0)
 
 
 def test_a_claim_that_asks_nothing_says_nothing_of_the_accounts_health(
