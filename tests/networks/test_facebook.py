@@ -466,6 +466,25 @@ class TestFacebook(LookCase, OAuth2Case):
         assert [each.remote_id for each in recovered] == [found["id"]]
 
     @pytest.mark.parametrize(
+        ("written", "shown", "is_it"),
+        [
+            ("Bread by @[1002], cake by @[1003:1:Cafe].", "Bread by Mill &amp; Co, cake by Cafe Rye.", True),
+            ("Thanks @[1002]", "Thanks Mill", True),
+            ("Bread by @[1002], cake by @[1003].", "Cake by Mill, bread by Cafe.", False),
+            ("Bread by @[1002], cake by @[1003].", "Bread by Mill, cake by Cafe!", False),
+            ("aa @[1002] a", "aa a", False),
+            ("@[1002]", "Something else", False),
+            ("Hello @[Rye]", "Hello Rye", False),
+        ],
+    )
+    def test_a_mention_is_shown_as_the_name_of_its_page(self, written: str, shown: str, is_it: bool) -> None:
+        operation = replace(self.prepared(self.publications["text"]), content=Content(text=written))
+
+        found = self.connector.recover(FakeSession(listing(listed(shown))), operation)
+
+        assert bool(found) == is_it
+
+    @pytest.mark.parametrize(
         ("publication", "other"),
         [
             ("text", listed("Hello", created_time="2026-11-24T09:59:50+0000")),

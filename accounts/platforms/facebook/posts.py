@@ -4,6 +4,7 @@ A way to publish is what the connector asks for each operation; those of videos 
 """
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -35,6 +36,7 @@ PHOTO_LIVES = timedelta(hours=20)
 """Facebook deletes an unpublished photo after about 24 hours."""
 LISTED_BEFORE = timedelta(minutes=5)
 ARMED_BEFORE = timedelta(seconds=5)
+MENTION = re.compile(r"@\[\d+(?::[^\]\n]*)?\]")
 FILES = {"photo", "album", "video"}
 """What hangs on a post that is more than its text and link."""
 Found = TypeVar("Found")
@@ -213,9 +215,24 @@ def _feed_fields(operation: Operation) -> dict[str, str]:
 def _is_it(post: Any, operation: Operation, *, since: datetime) -> bool:
     return (
         _created_since(post, since)
-        and comparable(dig_text(post, "message")) == comparable(operation.content.text)
+        and _reads_as(dig_text(post, "message"), operation.content.text)
         and _has_the_photos(post, operation)
     )
+
+
+def _reads_as(shown: str, written: str) -> bool:
+    """Whether this is how a text is shown: where it mentions a Page by its id, with the Page's name."""
+    text = comparable(shown)
+    first, *rest = map(comparable, MENTION.split(written))
+    if not any(rest) and (not rest or not first):
+        return text == comparable(written)
+    *middle, last = rest
+    end = len(text) - len(last)
+    at = len(first)
+    for part in middle:
+        found = text.find(part, at)
+        at = end + 1 if found < 0 else found + len(part)
+    return text.startswith(first) and text.endswith(last) and bool(text[at:end].strip())
 
 
 def _created_since(entry: Any, since: datetime) -> bool:
@@ -239,4 +256,4 @@ def _has_the_photos(post: Any, operation: Operation) -> bool:
 def _is_own_comment(comment: Any, operation: Operation) -> bool:
     assert operation.reply is not None
     is_ours = dig_text(comment, "from", "id") == operation.account.remote_id
-    return is_ours and comparable(dig_text(comment, "message")) == comparable(operation.reply.text)
+    return is_ours and _reads_as(dig_text(comment, "message"), operation.reply.text)
