@@ -229,7 +229,8 @@ class Publish:
         behind, armed_at = self._clock_behind(), self.operation.armed_at
         if found or not behind or armed_at is None:
             return found
-        return self.connector.recover(self.session, replace(self.operation, armed_at=armed_at - behind))
+        by_their_clock = replace(self.operation, armed_at=armed_at - behind, now=self.operation.now - behind)
+        return self.connector.recover(self.session, by_their_clock)
 
     def _clock_behind(self) -> timedelta:
         """Return by how much the network's clock is behind the database's, as its last answer tells; nothing for less

@@ -133,6 +133,7 @@ def test_a_post_that_a_slower_clock_dated_before_its_sending_is_found(
 
     since = [each.armed_at for each in network.operations if each.armed_at is not None]
     assert (network.calls, settled.status) == (["recover"] * looks, "published" if looks == 2 else "publishing")
+    assert len({each.now - each.armed_at for each in network.operations if each.armed_at}) == 1
     assert armed_at - since[-1] == pytest.approx(behind if looks == 2 else timedelta(0), abs=timedelta(seconds=2))
 
 
