@@ -13,7 +13,16 @@ from structlog.contextvars import bound_contextvars
 from accounts import registry
 from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
 from accounts.platforms import base
-from accounts.platforms.base import AuthExpired, PlatformError, Rejected, Tokens, Unavailable, Unknown, WhoActs
+from accounts.platforms.base import (
+    AuthExpired,
+    PlatformError,
+    RateLimited,
+    Rejected,
+    Tokens,
+    Unavailable,
+    Unknown,
+    WhoActs,
+)
 from ouipost import claims
 from ouipost.claims import Claim
 from ouipost.crypto import CannotDecrypt
@@ -23,7 +32,7 @@ from ouipost.phrases import Phrase
 logger = logging.getLogger(__name__)
 
 LEAST_AHEAD, MOST_AHEAD = timedelta(minutes=30), timedelta(days=7)
-TRY_AGAIN_SECONDS = 30
+TRY_AGAIN_SECONDS, MOST_DOUBLINGS = 30, 7
 LEASE_SECONDS = 60
 KEEP_AGAIN_SECONDS = 0.5
 STALE_WITHIN = timedelta(seconds=30)
@@ -204,13 +213,15 @@ def shown(error: PlatformError) -> dict[str, str]:
 
 
 def _try_again(error: Unavailable, *, claim: Claim) -> None:
-    """Let the next try wait 30 s from now, or as long as the network asks for.
+    """Let the next try wait 30 s from now, or as long as the network asks for; for a quota twice as long each time.
 
     The lease goes on for those 30 s, so that nobody asks in the meantime.
     """
     now = claims.database_now()
     free_at = now + claims.engine_time(TRY_AGAIN_SECONDS)
-    due_at = max(free_at, now + timedelta(seconds=error.retry_after or 0))
+    doublings: int = 2 ** min(claim.unsettled, MOST_DOUBLINGS) if isinstance(error, RateLimited) else 1
+    own = claims.engine_time(TRY_AGAIN_SECONDS * doublings)
+    due_at = now + max(own, timedelta(seconds=error.retry_after or 0))
     claims.write(SocialAccount, claim, due_at=due_at, lease_until=free_at, last_error=shown(error))
 
 

@@ -191,12 +191,12 @@ class Platform:
     def __init__(self, app: App) -> None:
         self.app = app
         if app.limits:
-            self._apply(app.limits)
+            self._take_over(app.limits)
 
-    def _apply(self, known: Mapping[str, float]) -> None:
-        """Replace limits by what this installation knows better; raises what `with_number` raises."""
+    def _take_over(self, numbers: Mapping[str, float]) -> None:
+        """Apply what the installation knows better; raises KeyError or ValueError for what is no limit."""
         types, raised = {FEED: self.limits, **self.other_types}, self.raised
-        for key, number in known.items():
+        for key, number in numbers.items():
             if key.partition(".")[0] in raised:
                 raised = with_number(raised, key, number)
             else:

@@ -273,6 +273,22 @@ def test_a_network_that_wants_to_be_left_alone_for_longer_is(workspace: Workspac
     assert row.lease_until <= database_now() + timedelta(seconds=30)  # then whoever needs the tokens may ask
 
 
+@pytest.mark.parametrize(("error", "most"), [(RateLimited("No."), 3840), (Unavailable("No."), 30)])
+def test_a_quota_is_asked_ever_more_seldom(
+    workspace: Workspace, network: FakeNetwork, error: Unavailable, most: float
+) -> None:
+    make_due(workspace)
+    network.refreshed = error
+
+    for tries in range(10):
+        now = database_now()
+        SocialAccount.objects.update(due_at=now, lease_until=None)
+        refresh_due()
+        due_at = SocialAccount.objects.values_list("due_at", flat=True).get()
+        assert due_at is not None
+        assert (due_at - now).total_seconds() == pytest.approx(min(30 * 2**tries, most), abs=2)
+
+
 def test_the_wait_for_the_next_try_begins_when_the_call_is_over(workspace: Workspace, network: FakeNetwork) -> None:
     make_due(workspace)
     ended: list[datetime] = []
