@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework.serializers import ValidationError
 
-from ouipost.api.moments import zone_names
+from ouipost import zones
 from ouipost.errors import InvalidInput
 from ouipost.phrases import Phrase
 
@@ -25,7 +25,7 @@ def _is_minutes(value: Any) -> bool:
 
 KNOWN: dict[str, tuple[Callable[[Any], bool], str]] = {
     "timezone": (
-        lambda value: isinstance(value, str) and value in zone_names(),
+        lambda value: isinstance(value, str) and value in zones.NAMES,
         Phrase("Must be the name of a time zone, such as Europe/Paris."),
     ),
     "default_hashtags": (_is_tags, Phrase("Must be a list of hashtags.")),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts import platforms
 from accounts.models import SocialAccount
-from ouipost.api.moments import zone_names
+from ouipost import zones
 from ouipost.translating import translated
 from posts.models import Schedule
 from posts.schedule_inputs import MAX_SLOTS, WeeklyScheduleInput
@@ -24,6 +24,7 @@ TEXTS = ("name", "description", "timezone")
 ROW = re.compile(r"slot-(\d{1,4})-day")
 ROW_FIELDS = {"day": gettext_lazy("Day"), "time": gettext_lazy("Time"), "platforms": gettext_lazy("Networks")}
 MOST_OFFERED = 200
+ZONES = sorted(zones.NAMES)
 DAY_NAMES = dict(
     zip(
         DAYS,
@@ -146,7 +147,7 @@ def choices(workspace: Workspace | None) -> dict[str, Any]:
     rows = SocialAccount.objects.connected().filter(workspace=workspace).order_by("platform", "name", "pk")
     return {
         "days": list(DAY_NAMES.items()),
-        "zones": sorted(zone_names()),
+        "zones": ZONES,
         "networks": list(platforms.NAMES.items()),
         "accounts": list(rows[:MOST_OFFERED]) if workspace else [],
         "most": MAX_SLOTS,

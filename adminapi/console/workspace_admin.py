@@ -26,7 +26,7 @@ from adminapi.console import removals
 from adminapi.console.columns import column
 from adminapi.console.pages import member_of_staff
 from adminapi.console.served import ServedAdmin, ServedForm, one_of
-from ouipost.api.moments import zone_names
+from ouipost import zones
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
 from posts import counts, pausing
@@ -100,8 +100,8 @@ class WorkspaceForm(ServedForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         kept, is_new = self.instance.settings, self.instance._state.adding
-        zones: Any = self.fields["timezone"]
-        zones.choices = [("", "UTC"), *((name, name) for name in sorted(zone_names()))]
+        offered: Any = self.fields["timezone"]
+        offered.choices = [("", "UTC"), *((name, name) for name in sorted(zones.NAMES))]
         self.initial.update({name: kept.get(name) for name in SETTINGS})
         self.initial["default_hashtags"] = " ".join(kept.get("default_hashtags") or [])
         members: Any = self.fields["members"]

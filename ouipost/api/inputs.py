@@ -13,7 +13,8 @@ from django.utils.translation import gettext_noop as _
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from ouipost.api.moments import NotAMoment, parse_moment, zone_names
+from ouipost import zones
+from ouipost.api.moments import NotAMoment, parse_moment
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 FORM_INTEGER = re.compile(r"-?[0-9]{1,16}")
@@ -130,7 +131,7 @@ class ZoneName(Text):
 
     def to_internal_value(self, data: Any) -> str:
         name = super().to_internal_value(data)
-        if name not in zone_names():
+        if name not in zones.NAMES:
             self.fail("zone")
         return name
 

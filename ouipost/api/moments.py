@@ -1,9 +1,7 @@
-"""Parsing of ISO 8601 moments and days, in the years 2000 to 2100, and names of time zones. Pure functions."""
+"""Parsing of ISO 8601 moments and days, in the years 2000 to 2100. Pure functions."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import cache
-from zoneinfo import available_timezones
 
 from ouipost.phrases import Phrase
 
@@ -13,18 +11,10 @@ SHAPE = re.compile(
 )
 YEARS = range(2000, 2101)
 INSTANT = timedelta(microseconds=1)
-NOWHERE = {"Factory", "localtime"}
-"""Names beside the zones' own: of no place, and of whatever this machine is set to."""
 
 
 class NotAMoment(ValueError):
     """The text is not a valid moment; the message says why."""
-
-
-@cache
-def zone_names() -> frozenset[str]:
-    """Return the names of the time zones that this machine knows."""
-    return frozenset(available_timezones() - NOWHERE)
 
 
 def parse_moment(text: str) -> datetime:
