@@ -8,6 +8,7 @@ the time on: it notes from where, for the machines that were further than that a
 import logging
 import os
 import tempfile
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -119,6 +120,7 @@ def _noted(database: str) -> datetime | None:
 
 def _note(mark: Mark) -> None:
     """Write the file whole or not at all; a machine that keeps no files notices no restore."""
+    temporary = ""
     try:
         handle, temporary = tempfile.mkstemp(dir=settings.OUIPOST_HOME, prefix=".mark-")
         with os.fdopen(handle, "w") as file:
@@ -126,3 +128,5 @@ def _note(mark: Mark) -> None:
         os.replace(temporary, path(mark.database))
     except OSError as error:
         logger.warning("How far the database is could not be noted: %s", error)
+        with suppress(OSError):
+            os.unlink(temporary)  # a full disk lets files be made, one every ten seconds

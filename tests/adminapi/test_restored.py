@@ -1,5 +1,7 @@
 """A database that is behind what was noted beside it pauses everything, before anything of it goes out."""
 
+import errno
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -205,3 +207,17 @@ def test_while_the_database_is_away_the_start_goes_on(
     restored.look_surely()
 
     assert "could not be looked up: away" in caplog.text
+
+
+def test_a_disk_that_is_full_is_not_filled_with_files(
+    workspace: Workspace, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.OUIPOST_HOME = tmp_path
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+
+    assert restored.look() is None
+    assert list(tmp_path.iterdir()) == []
