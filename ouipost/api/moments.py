@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from ouipost.phrases import Phrase
 
 DAY = r"\d{4}-\d{2}-\d{2}"
-SHAPE = re.compile(
-    rf"(?a:{DAY})(?P<time>[T ](?a:\d{{2}}:\d{{2}}(:\d{{2}}(?P<fraction>\.\d{{1,6}})?)?(Z|[+-]\d{{2}}:\d{{2}})?))?"
-)
+CLOCK = r"\d{2}:\d{2}(:\d{2}(?P<fraction>\.\d{1,9})?)?"
+OFFSET = r"Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?"
+SHAPE = re.compile(rf"(?a:{DAY})(?P<time>[T ](?a:{CLOCK}({OFFSET})?))?")
+"""With the fractions that languages write: up to nine digits, of which what is less than a microsecond is dropped."""
 YEARS = range(2000, 2101)
 INSTANT = timedelta(microseconds=1)
 

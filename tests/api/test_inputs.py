@@ -129,6 +129,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
         ("at", "2026-01-31", "Must be an ISO 8601 moment such as 2026-01-31T09:30:00Z."),
         ("at", "2026-01-31T09:30:00", "Must end in Z or an offset such as +02:00."),
         ("at", "99999-01-31T09:30:00Z", "Must be an ISO 8601 moment such as 2026-01-31T09:30:00Z."),
+        ("at", "2026-01-31T09:30:00+99:00", "Must be an ISO 8601 moment such as 2026-01-31T09:30:00Z."),
         ("at", "1999-12-31T23:59:59Z", "The year must be 2000 to 2100."),
         ("slots", [{"day": "monday", "platforms": ["x"]}] * 1001, "Ensure this field has no more than 1000 elements."),
     ],
