@@ -13,6 +13,8 @@ from workspaces.models import User
 class SessionAuthentication(BaseAuthentication):
     """Accepts a token of ours; no header is no caller, a wrong one is refused. API keys open nothing here."""
 
+    wanted = "Send the token of POST /admin/login in the header Authorization, after the word Bearer."
+
     def authenticate(self, request: Request) -> tuple[User | None, Caller] | None:
         token = bearer_of(request)
         if token is None:

@@ -40,6 +40,24 @@ class Destinations:
             for platform in self.missing
         ]
 
+    def unused(self, overrides: Iterable[str]) -> list[str]:
+        """Say of each override that the post does not go there."""
+        taken = {*self.platforms, *self.missing, *(account.pk for account in self.accounts)}
+        return [
+            Phrase("The post does not go to {id}, which platform_content names.", id=key)
+            for key in overrides
+            if key not in taken
+        ]
+
+
+def strange(unknown: Iterable[str]) -> Phrase:
+    """Say that these ids stand for nothing here, and what would."""
+    return Phrase(
+        "Neither a platform nor a connected account: {unknown}. The platforms are {platforms}.",
+        unknown=", ".join(unknown)[:500],
+        platforms=", ".join(registry.IDS),
+    )
+
 
 def resolve(
     workspace: Workspace, given: Sequence[str], *, overrides: Mapping[str, Any] | None = None, kept: bool = False
@@ -56,9 +74,7 @@ def resolve(
     unknown = [name for name in given if name not in {*registry.IDS, *known, *gone}]
     problems = override_problems(workspace, overrides or {})
     if unknown:
-        problems["platforms"] = [
-            Phrase("Neither a platform nor a connected account: {unknown}.", unknown=", ".join(unknown))
-        ]
+        problems["platforms"] = [strange(unknown)]
     if problems:
         raise InvalidInput(**problems)
     chosen = [defaults.get(name) or known.get(name) for name in given]

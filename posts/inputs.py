@@ -135,7 +135,7 @@ class PostInput(StrictInput):
     def validate_platforms(self, value: list[str]) -> list[str]:
         unknown = [name for name in value if not _is_destination(name)]
         if unknown:
-            told = Phrase("Neither a platform nor a connected account: {unknown}.", unknown=", ".join(unknown)[:500])
+            told = destinations.strange(unknown)
             raise serializers.ValidationError(told)
         return value
 
@@ -157,7 +157,7 @@ class PostInput(StrictInput):
 
 def _override(key: str, entry: Any) -> OverrideInput:
     given = {"content": entry} if isinstance(entry, str) else entry
-    return OverrideInput(data=given, context={"options": OPTIONS.get(key)})
+    return OverrideInput(data={"content": None} if given is None else given, context={"options": OPTIONS.get(key)})
 
 
 def _is_destination(key: str) -> bool:

@@ -12,6 +12,7 @@ from accounts import registry
 from accounts.models import SocialAccount
 from ouipost.api.inputs import Boolean, Choice, Items, StrictInput, StringList, Text, ZoneName
 from ouipost.phrases import Phrase
+from posts.destinations import strange
 from posts.slots import DAYS
 
 MAX_SLOTS = 168
@@ -49,7 +50,7 @@ class SlotInput(StrictInput):
         rows = SocialAccount.objects.connected().filter(workspace=self.context["view"].workspace, pk__in=named)
         known = set(rows.values_list("pk", flat=True)) if named else set()
         if unknown := [name for name in named if name not in known]:
-            told = Phrase("Neither a platform nor a connected account: {unknown}.", unknown=", ".join(unknown)[:500])
+            told = strange(unknown)
             raise serializers.ValidationError(told)
         return list(dict.fromkeys(value))
 

@@ -16,7 +16,7 @@ from accounts.models import SocialAccount
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
 from ouipost.events.models import Event
-from ouipost.phrases import Ours, Phrase
+from ouipost.phrases import Ours, Phrase, either
 from ouipost.rows import insert_each, remember, update_each
 from posts import counts, destinations, doorbell, files, hooks, rules
 from posts.advice import failure
@@ -76,9 +76,12 @@ def lock_in(post: Post, allowed: Collection[str]) -> Post:
     """Lock a post that must have one of these statuses; raises WrongStatus."""
     locked = lock(post)
     if locked.status not in allowed:
-        raise WrongStatus(
-            Phrase("A post that is {status} cannot be treated so.", status=Ours(locked.status)), status=locked.status
+        told = Phrase(
+            "The post is {status}; this can be done with one that is {allowed}.",
+            status=Ours(locked.status),
+            allowed=either([Ours(each) for each in sorted(allowed)]),
         )
+        raise WrongStatus(told, status=locked.status)
     return locked
 
 
@@ -112,7 +115,7 @@ def create_post(
     else:
         _schedule(post, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
     counts.changed(workspace.pk, +1)
-    return post, found.warnings
+    return post, found.warnings + found.unused(post.platform_content)
 
 
 def unsaved_post(workspace: Workspace, *, values: dict[str, Any], now: datetime) -> Post:
@@ -142,7 +145,7 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     changed = sync(locked)
     record("updated", locked, actor=actor, **changes(before, locked))
     _tell_outcome(locked, changed)
-    return locked, found.warnings
+    return locked, found.warnings + found.unused(locked.platform_content)
 
 
 def _add_to_schedule(post: Post, targets: Iterable[Target], *, now: datetime) -> None:

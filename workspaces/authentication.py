@@ -20,6 +20,8 @@ from workspaces.models import ApiKey
 class KeyAuthentication(BaseAuthentication):
     """Accepts an API key; a request without the header stays anonymous, a wrong key is refused."""
 
+    wanted = "Send an API key in the X-API-Key header."
+
     def authenticate(self, request: Request) -> tuple[AnonymousUser, ApiKey] | None:
         secret = request.headers.get("X-API-Key")
         if secret is None:

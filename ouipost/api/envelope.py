@@ -1,6 +1,7 @@
 """The envelope of every response: `{"success", "data"}` or `{"success", "error"}`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -8,7 +9,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
-from ouipost.api.failures import describe, error_body, note
+from ouipost.api.failures import Failure, describe, error_body, note
 
 __all__ = ["EnvelopeRenderer", "answer_error", "error_body"]
 
@@ -36,7 +37,7 @@ class EnvelopeRenderer(JSONRenderer):
 
 def answer_error(error: Exception, context: Mapping[str, Any]) -> Response:
     """Return the response to any exception that a view raised: REST framework's EXCEPTION_HANDLER."""
-    failure = describe(error)
+    failure = _with_what_is_taken(describe(error), context["request"])
     note(failure)
     headers = dict(failure.headers)
     if failure.status == 401:
@@ -44,3 +45,14 @@ def answer_error(error: Exception, context: Mapping[str, Any]) -> Response:
         if challenge:
             headers["WWW-Authenticate"] = challenge
     return Response(failure.body, status=failure.status, headers=headers)
+
+
+def _with_what_is_taken(failure: Failure, request: Any) -> Failure:
+    """Add to a refusal of a missing credential, or of a body's type, what this address takes instead."""
+    if failure.code == "AUTHENTICATION_REQUIRED":
+        wanted = (getattr(each, "wanted", "") for each in request.authenticators)
+        return replace(failure, message=next(filter(None, wanted), failure.message))
+    if failure.status == 415:
+        types = " or ".join(each.media_type for each in request.parsers)
+        return replace(failure, message=f"{failure.message} This address takes {types}.")
+    return failure

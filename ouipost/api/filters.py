@@ -1,7 +1,7 @@
 """Query parameters of lists: known ones are validated, unknown ones are refused."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, tzinfo
 from typing import Any
 
@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from ouipost.api.csv import CSV, JSON
+from ouipost.api.inputs import REPEATED, Choice
 from ouipost.api.moments import NotAMoment, parse_bound
 from ouipost.api.pagination import PARAMETERS, page_problems
 from ouipost.errors import InvalidInput
@@ -35,11 +36,21 @@ class StrictFilterBackend(DjangoFilterBackend):
         filterset = self.get_filterset(request, queryset, view)
         problems = page_problems(request.query_params) | query_problems(request, view)
         if filterset is not None and not filterset.is_valid():
-            problems |= {name: [str(error) for error in errors] for name, errors in filterset.errors.items()}
+            problems = {name: _told(filterset, name, errors) for name, errors in filterset.errors.items()} | problems
         if problems:
             raise ValidationError(problems)
         filtered: QuerySet[Any, Any] = queryset if filterset is None else filterset.qs
         return filtered
+
+
+def _told(filterset: FilterSet, name: str, errors: Iterable[str]) -> list[str]:
+    """Return what is wrong with a parameter; one that takes a few words names them."""
+    field = filterset.form.fields.get(name)
+    if isinstance(field, forms.ChoiceField):
+        choices: Any = field.choices
+        words = ", ".join(str(value) for value, _ in choices if value)
+        return [Choice.default_error_messages["invalid_choice"].format(choices=words)]
+    return [str(error) for error in errors]
 
 
 def query_problems(request: Request, view: Any) -> dict[str, list[str]]:
@@ -53,6 +64,7 @@ def query_problems(request: Request, view: Any) -> dict[str, list[str]]:
         known.update(PARAMETERS if view.pagination_class else ())
         known.update(getattr(getattr(view, "filterset_class", None), "base_filters", ()))
     problems = _format_problems(request.query_params) if "format" in known else {}
+    problems |= {name: [REPEATED] for name, values in request.query_params.lists() if len(values) > 1}
     return problems | {name: [UNKNOWN] for name in request.query_params if name not in known}
 
 

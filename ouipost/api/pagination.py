@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import QueryDict
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -127,9 +128,10 @@ def pagination(*, page: int, limit: int, total: int) -> dict[str, int]:
     }
 
 
-def asks_for_a_page_only(parameters: Mapping[str, str]) -> bool:
-    """Whether the query has no other parameters than a valid `page` and `limit`."""
-    return parameters.keys() <= set(PARAMETERS) and not page_problems(parameters)
+def asks_for_a_page_only(parameters: QueryDict) -> bool:
+    """Whether the query has nothing but a valid `page` and `limit`, each once."""
+    once = all(len(values) == 1 for _, values in parameters.lists())
+    return once and parameters.keys() <= set(PARAMETERS) and not page_problems(parameters)
 
 
 def read_page(parameters: Mapping[str, str]) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.handlers.wsgi import LimitedStream
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 
 from ouipost.api.inputs import StrictInput
@@ -26,6 +27,13 @@ def values_of(
         return given.check(body, context)
     finally:
         idle.append(given)
+
+
+def refuse_encoded(request: Request) -> None:
+    """Refuse a body that is compressed: its parser would take it for a broken one."""
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        raise UnsupportedMediaType(encoding, detail="Send the body as it is, without Content-Encoding.")
 
 
 def open_chunks(request: Request) -> None:

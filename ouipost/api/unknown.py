@@ -9,6 +9,13 @@ from rest_framework.views import APIView
 from ouipost.api import limits
 from ouipost.api.filters import refuse_key_in_address
 from ouipost.api.permissions import caller_of
+from ouipost.errors import DomainError
+
+
+class EndsInSlash(DomainError):
+    code = "NOT_FOUND"
+    status = 404
+    message = "There is nothing at this address: none of them ends in a slash."
 
 
 class UnknownAddress(APIView):
@@ -20,4 +27,6 @@ class UnknownAddress(APIView):
         refuse_key_in_address(request)
         self.perform_authentication(request)
         limits.enforce(request._request, caller_of(request))
+        if request.path.endswith("/"):
+            raise EndsInSlash
         raise Http404

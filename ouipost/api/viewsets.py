@@ -17,7 +17,7 @@ from ouipost.api import idempotency, limits
 from ouipost.api.filters import query_problems, refuse_key_in_address
 from ouipost.api.inputs import StrictInput
 from ouipost.api.permissions import caller_of
-from ouipost.api.reading import open_chunks, values_of
+from ouipost.api.reading import open_chunks, refuse_encoded, values_of
 from ouipost.api.schema import CHANGES, EnvelopeSchema
 from ouipost.api.showing import shown
 from ouipost.errors import problems_in
@@ -68,6 +68,7 @@ class ApiViewSet(GenericViewSet[M]):
         if self.action != "list" or self.pagination_class is None:
             self._check_query(request)  # a list's filters and pages are checked together with the names
         self.is_admitted = True
+        refuse_encoded(request)
         open_chunks(request)
 
     def _check_query(self, request: Request) -> None:

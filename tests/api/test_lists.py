@@ -124,7 +124,15 @@ def test_filters_choose_and_pages_count_what_is_chosen(api: Client) -> None:
     assert (ids(data), data["pagination"]["total_items"]) == (["n1", "n3"], 2)
 
 
+@pytest.mark.parametrize(
+    "address", ["/api/notes?status=1&status=2", "/api/notes?page=1&page=2", "/api/notes/n0?depth=1&depth=2"]
+)
+def test_a_parameter_that_is_sent_twice_is_refused(api: Client, address: str) -> None:
+    assert [told for _, told in fields(api, address).items()] == [["Sent more than once."]]
+
+
 def test_all_bad_filters_are_told_at_once(api: Client) -> None:
+    assert fields(api, "/api/notes?status=1,2") == {"status": ["Must be one of: 1, 2."]}
     assert fields(api, "/api/notes?status=3&from=yesterday&to=1999-01-01").keys() == {"status", "from", "to"}
     assert fields(api, "/api/notes?from=2026-03-02&to=2026-03-01") == {"from": ["Must not be later than `to`."]}
 
@@ -151,6 +159,11 @@ def test_a_moment_that_an_answer_showed_is_inside_its_own_bounds(api: Client) ->
             "2026-01-31T09:30:00.25+02:00",
             datetime(2026, 1, 31, 7, 30, 0, 250_000, tzinfo=UTC),
             datetime(2026, 1, 31, 7, 30, 0, 250_000, tzinfo=UTC),
+        ),
+        (
+            "2026-07-31T09:30:00.123456789+0200",
+            datetime(2026, 7, 31, 7, 30, 0, 123_456, tzinfo=UTC),
+            datetime(2026, 7, 31, 7, 30, 0, 123_456, tzinfo=UTC),
         ),
         (
             "2026-07-31 09:30",

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from ouipost.ids import new_id
 from tests.conftest import AdminClient, ApiClient
@@ -47,10 +48,16 @@ def test_whatever_fails_is_answered_in_json(api: ApiClient, call: tuple[Any, ...
     assert response.headers["X-Request-ID"]
 
 
-def test_a_body_of_another_type_is_415_and_an_answer_of_another_type_406(api: ApiClient) -> None:
+def test_a_body_of_another_type_is_415_and_an_answer_of_another_type_406(api: ApiClient, workspace: Workspace) -> None:
     form = api.client.post("/api/posts", {"content": "x"}, headers=api.headers)
 
+    packed = api.client.generic("POST", "/api/posts", b"\x1f\x8b", headers=api.headers | {"Content-Encoding": "gzip"})
+    upload = api.post(f"/api/posts/{make_post(workspace).pk}/media", {"file": "x"})
+
     assert error_of(form) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert form.json()["error"]["message"].endswith("This address takes application/json.")
+    assert upload.json()["error"]["message"].endswith("This address takes multipart/form-data.")
+    assert (packed.status_code, "Content-Encoding" in packed.json()["error"]["message"]) == (415, True)
     assert error_of(api.get("/api/posts", Accept="text/html")) == (406, "NOT_ACCEPTABLE")
 
 
@@ -101,6 +108,12 @@ def test_without_a_good_key_there_is_nothing(path: str, secret: str, refusal: tu
     assert error_of(response) == refusal
     assert response.headers["WWW-Authenticate"] == "X-API-Key"
     assert "X-RateLimit-Limit" not in response.headers
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("path", "header"), [("/api/posts", "X-API-Key"), ("/admin/users", "Authorization")])
+def test_who_sends_no_credential_is_told_which(path: str, header: str) -> None:
+    assert header in Client().get(path).json()["error"]["message"]
 
 
 def test_a_key_that_is_over_or_off_is_refused(workspace: Workspace) -> None:
@@ -185,6 +198,7 @@ def test_a_known_key_hears_of_its_allowance_also_at_an_unknown_path(api: ApiClie
 
     assert response.status_code == 404
     assert response.headers["X-RateLimit-Remaining"] == "1199"
+    assert ("slash" in response.json()["error"]["message"]) == path.endswith("/")
 
 
 def test_moments_are_whole_seconds_in_utc(api: ApiClient, workspace: Workspace) -> None:

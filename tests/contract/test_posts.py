@@ -373,13 +373,19 @@ def test_a_field_that_posts_do_not_have_is_named_when_changing_too(api: ApiClien
 def test_a_draft_for_a_platform_without_account_is_saved_with_a_warning(api: ApiClient, workspace: Workspace) -> None:
     make_account(workspace)
 
-    response = api.post("/api/posts", {"content": "Hi", "platforms": ["facebook", "bluesky"]})
+    overrides = {"facebook": "Here", "bluesky": "There", "threads": "Nowhere"}
+    response = api.post(
+        "/api/posts", {"content": "Hi", "platforms": ["facebook", "bluesky"], "platform_content": overrides}
+    )
 
     data = response.json()["data"]
     assert response.status_code == 201
     assert data["post"]["platforms"] == ["facebook", "bluesky"]
     assert [target["platform"] for target in data["post"]["targets"]] == ["facebook"]
-    assert ["bluesky" in warning for warning in data["warnings"]] == [True]
+    assert data["warnings"] == [
+        "No bluesky account is connected: the post cannot be scheduled before.",
+        "The post does not go to threads, which platform_content names.",
+    ]
 
 
 def test_networks_and_account_ids_mix_and_an_account_is_never_taken_twice(api: ApiClient, workspace: Workspace) -> None:
