@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import LogEntry
@@ -13,8 +13,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin, TabularInline, checkbox
 
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
@@ -34,6 +36,11 @@ class OperatorAdmin(ModelAdmin[M]):
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     paginator = BoundedPaginator
+
+    @admin.display(description=vars(ModelAdmin.action_checkbox)["short_description"])
+    def action_checkbox(self, obj: M) -> SafeString:
+        """Offer to choose a row by its name: the theme's boxes all have the same."""
+        return checkbox.render(ACTION_CHECKBOX_NAME, obj.pk, {"aria-label": _("Choose: %(row)s") % {"row": obj}})
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any) -> Any:
         """Unquote the id: Django's lists link to `key_5F…`, and URLs of actions are built from it."""
