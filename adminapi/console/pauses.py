@@ -115,7 +115,8 @@ def _chosen(model: type[M], typed: Typed, scope: str) -> M | None:
 
 def _accounts(request: HttpRequest, chosen: SocialAccount | None) -> list[SocialAccount]:
     """Return the accounts that can be chosen, the chosen one always."""
-    rows = limited(SocialAccount.objects.connected(), request).order_by("platform", "name", "pk")[:MOST_OFFERED]
+    found = limited(SocialAccount.objects.connected(), request).select_related("workspace")
+    rows = found.order_by("platform", "name", "pk")[:MOST_OFFERED]
     return list(rows) if chosen is None or chosen in rows else [chosen, *rows]
 
 
@@ -125,8 +126,8 @@ def _names(found: list[Pause]) -> dict[tuple[str, str], str]:
     for each in found:
         named.setdefault(each.scope, []).append(each.subject_id)
     workspaces = dict(Workspace.objects.filter(pk__in=named[PauseScope.WORKSPACE]).values_list("pk", "name"))
-    rows = SocialAccount.objects.filter(pk__in=named[PauseScope.ACCOUNT])
-    accounts = {each.pk: f"{each.name} ({network_name(each.platform)})" for each in rows}
+    rows = SocialAccount.objects.filter(pk__in=named[PauseScope.ACCOUNT]).select_related("workspace")
+    accounts = {each.pk: f"{each.name} ({network_name(each.platform)}, {each.workspace.name})" for each in rows}
     return {(each.scope, each.subject_id): _name(each, workspaces | accounts) for each in found}
 
 

@@ -95,7 +95,7 @@ def test_a_pause_names_what_people_know_it_by(staff: Client, workspace: Workspac
 
     page = text_of(staff.get(PAGE))
 
-    names = ("Bakery", "Company Page (Facebook)", "Bluesky")
+    names = ("Bakery", "Company Page (Facebook, Bakery)", "Bluesky")
     assert [f'<th scope="row">{name}</th>' in page for name in names] == [True, True, True]
 
 
