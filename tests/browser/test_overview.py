@@ -50,7 +50,7 @@ def test_staff_choose_a_network_and_take_its_numbers_along(
         rows = list(csv.DictReader(file))
     assert {row["platform"] for row in rows} == {"bluesky"}
     staff.get_by_text("Show the table").click()
-    expect(staff.get_by_role("region", name="All numbers").get_by_role("row")).to_have_count(1 + len(rows))
+    expect(staff.get_by_role("group", name="All numbers").get_by_role("row")).to_have_count(1 + len(rows))
     assert outside == []
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -44,6 +45,27 @@ def test_a_person_finds_why_a_post_did_not_go_out_retries_it_and_opens_it(
 
     expect(opened.value.get_by_text("Bread that is refused")).to_be_visible()
     assert outside == []
+
+
+def test_what_a_person_opened_stays_open_while_the_page_looks_again(staff: Page, demo: Demo) -> None:
+    demo.order(network="threads", effect="status", status=503, times=5)
+    soon = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
+    body = {"content": "Bread that takes a while", "platforms": ["threads"], "scheduled_at": soon}
+    post = demo.call("POST", "/api/posts", body)["post"]
+    calls = staff.locator("summary", has_text="to the network")
+    for _ in range(30):
+        staff.goto(f"{demo.base}/console/posts/post/{post['id']}/change/")
+        if calls.count():
+            break
+        staff.wait_for_timeout(1_000)
+    before = calls.inner_text()
+
+    one = staff.locator("summary", has_text="graph.threads.net").first
+    one.press("Enter")
+    expect(calls).not_to_have_text(before)
+
+    expect(one.locator("xpath=..")).to_have_attribute("open", "")
+    expect(one).to_be_focused()
 
 
 def test_a_person_sends_a_delivery_again(
