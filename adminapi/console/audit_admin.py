@@ -130,7 +130,7 @@ class EventAdmin(ReadOnlyAdmin[Event]):
             "opts": self.model._meta,
             "event": event,
             "who": _who(event),
-            "page": _page_of(event),
+            "page": _page_of(event, member_of_staff(request)),
             "changed": _changed(event),
             "details": [
                 (name, _written(each)) for name, each in event.details.items() if name not in ("before", "after")
@@ -149,10 +149,11 @@ def _who(event: Any) -> str | SafeString:
     return str(_("somebody who was not logged in") if event.ip_address else _("the product itself"))
 
 
-def _page_of(event: Event) -> str:
-    """Return the page of what was changed, where its kind has one."""
-    model = PAGES.get(event.resource_type)
-    return reverse(f"admin:{model}_change", args=[event.resource_id]) if model else ""
+def _page_of(event: Event, reader: User) -> str:
+    """Return the page of what was changed, where its kind has one and this person may see it."""
+    app, _of, model = PAGES.get(event.resource_type, "").partition("_")
+    may_see = reader.has_perm(f"{app}.view_{model}")
+    return reverse(f"admin:{app}_{model}_change", args=[event.resource_id]) if may_see else ""
 
 
 def _sought(term: str) -> dict[str, str]:
