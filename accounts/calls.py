@@ -1,6 +1,6 @@
-"""How calls to networks went: counted in memory, and added every few seconds to sums in the database.
+"""How calls to networks ended: counted in memory, and added every few seconds to sums in the database.
 
-Nobody waits for it: a call costs an addition. What a process counted in its last seconds is gone when it is killed.
+A call only costs an addition. What a process counted in its last seconds is lost if it is killed.
 """
 
 import logging
@@ -47,14 +47,14 @@ class Key(NamedTuple):
 
 
 def outcome_of(status: int) -> str:
-    """Return what the status of an answer says of the network: a refusal is no fault of its own."""
+    """Return what the status of an answer says about the network: a refusal is not its fault."""
     if status in BY_STATUS:
         return BY_STATUS[status]
     return FAILED if status >= 500 else REFUSED if status >= 400 else OK
 
 
 def word(outcome: object) -> str:
-    """Return the name of what came of publishing or reading, as attempts show it: `rate_limited`, `published`, …"""
+    """Return the name of an outcome of publishing or reading, as attempts show it: `rate_limited`, `published`, …"""
     name = type(outcome).__name__
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
@@ -74,7 +74,7 @@ class Sum:
 
 
 class Counted:
-    """What this process counted and did not write yet; threads may share it."""
+    """What this process counted and has not written yet; safe to share between threads."""
 
     def __init__(self) -> None:
         self.start_anew()
@@ -100,7 +100,7 @@ COUNTED = Counted()
 
 
 def note(network: str, *, kind: str, outcome: str, seconds: float = 0) -> None:
-    """Count one call, by the key of its network's health; it is written before long."""
+    """Count one call, by the key of its network's health; it is written within seconds."""
     now = timezone.now()
     key = Key(_span_of(now), network, kind, outcome)
     COUNTED.add({key: Sum(calls=1, seconds=seconds, last_at=now)})
@@ -126,7 +126,7 @@ FLUSHER = Flusher(flush, seconds=FLUSH_SECONDS)
 
 @transaction.atomic
 def write(sums: Mapping[Key, Sum]) -> None:
-    """Add these sums, to their five minutes and to those of all times; raises what the database raises."""
+    """Add these sums to their five minutes and to the totals; raises what the database raises."""
     ever: dict[Key, Sum] = {}
     for key, each in sums.items():
         ever.setdefault(key._replace(at=EVER), Sum(last_at=each.last_at)).add(each)

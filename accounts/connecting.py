@@ -1,4 +1,4 @@
-"""Signing in: from an address to send the person to, over the code that comes back, to connected accounts."""
+"""Signing in: from the address that the person is sent to, through the code that comes back, to connected accounts."""
 
 import json
 import secrets
@@ -56,7 +56,7 @@ class OAuthExchangeFailed(DomainError):
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """Where to send the person, and the state that comes back with them."""
+    """A sign-in that was opened: where to send the person, and the state that comes back with them."""
 
     auth_url: str
     state: str
@@ -125,7 +125,7 @@ def is_hosted(callback_url: str) -> bool:
 
 
 def find_hosted(state: str, *, platform: str) -> Connection | None:
-    """Return the sign-in with this state that comes back to our own page, whatever has become of it."""
+    """Return the sign-in with this state that comes back to our own page, whether or not it is still open."""
     found = Connection.objects.filter(state_digest=digest(state), platform=platform, workspace__deleted_at=None)
     connection = found.select_related("workspace", "account").first()
     if connection is None or connection.callback_url.partition("?")[0] != hosted_url(platform):
@@ -176,7 +176,7 @@ def with_query(url: str, **added: str) -> str:
 def complete(
     workspace: Workspace, *, state: str, code: str, key_id: str, actor: Actor, now: datetime
 ) -> list[SocialAccount] | Pending:
-    """Trade the code for accounts: connects the one that was granted, or returns the candidates to choose from.
+    """Exchange the code for accounts: connects the one that was granted, or returns the candidates to choose from.
 
     The state is used up whatever the network says. Raises OAuthStateInvalid or OAuthExchangeFailed.
     """
@@ -322,7 +322,7 @@ def lock_family(workspace_id: str, platform: str) -> list[SocialAccount]:
 
 
 def show(account: SocialAccount, profile: Profile, *, now: datetime) -> None:
-    """Take over how the network shows the account; a name that was set by hand stays."""
+    """Update the account to how the network shows it; a name that was set by hand stays."""
     account.followers, account.following, account.last_sync = profile.followers, profile.following, now
     for column, value in shown(account, profile).items():
         setattr(account, column, value)
@@ -340,7 +340,7 @@ def shown(account: SocialAccount, profile: Profile) -> dict[str, Any]:
 
 
 def old(now: datetime) -> tuple[Old, ...]:
-    """Return the sign-ins that are over, with what they still hold of tokens."""
+    """Return the sign-ins that are over, with any tokens that they still hold."""
     return (Old(name="connections", rows=Connection.objects.filter(expires_at__lte=now).order_by("expires_at", "pk")),)
 
 

@@ -1,4 +1,4 @@
-"""What was asked of a network and answered: shown to people, so without secrets and not long."""
+"""Requests to a network and its answers, as people may see them: without secrets, and shortened."""
 
 import json
 import re
@@ -43,13 +43,13 @@ def _answer(text: str) -> str:
 
 
 def _address(url: str) -> str:
-    """Return an address without its query and whoever stands before the host: both can hold secrets."""
+    """Return an address without its query and user information: both can hold secrets."""
     parts = urlsplit(url)
     return masked_text(f"{parts.scheme}://{parts.hostname or ''}{parts.path}")
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that JSON can hold; what is no text is told by its size."""
+    """Return a value that JSON can hold; bytes are replaced by their number, files by their name."""
     if isinstance(value, Mapping):
         return {str(name): _plain(inner) for name, inner in value.items()}
     if isinstance(value, tuple) and len(value) == 3 and hasattr(value[1], "read"):

@@ -1,4 +1,4 @@
-"""How the list of accounts can be narrowed."""
+"""Filters of the list of accounts."""
 
 from django_filters import rest_framework as filters
 

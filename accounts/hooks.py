@@ -1,4 +1,4 @@
-"""Where higher apps hang what must happen when an account goes: they register in their `AppConfig.ready`."""
+"""What higher apps must do when an account is disconnected: they register it here in their `AppConfig.ready`."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -62,7 +62,7 @@ def remember(request: HttpRequest, state: str) -> None:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def done(request: HttpRequest, platform: str) -> HttpResponse:
-    """Complete the sign-in that comes back, let the person choose among several accounts, and say what became of it."""
+    """Complete the sign-in that comes back, let the person choose among several accounts, and show the outcome."""
     state, now = request.POST.get("state") or request.GET.get("state", ""), timezone.now()
     connection = connecting.find_hosted(state, platform=platform) if platform in registry.IDS else None
     if connection is None:
@@ -108,7 +108,7 @@ def _require_key(connection: Connection, *, now: datetime) -> None:
 def _go_on(
     request: HttpRequest, connection: Connection, *, actor: Actor, now: datetime
 ) -> Sequence[SocialAccount] | connecting.Pending:
-    """Do what the request brings for this sign-in; a page that is loaded again does nothing again."""
+    """Take the step that the request asks for; reloading the page changes nothing."""
     caller: dict[str, Any] = {"key_id": connection.key_id, "actor": actor, "now": now}
     if request.method == "POST":
         return _select(request, connection, caller)
@@ -192,7 +192,7 @@ def _reason(connection: Connection | None, error: DomainError) -> tuple[str, str
 
 
 def _again(request: HttpRequest, connection: Connection | None) -> str:
-    """Return where this person begins a sign-in in the console; empty for whoever came from elsewhere."""
+    """Return where this person begins a sign-in in the console; empty for those who came from elsewhere."""
     if connection is not None and not is_of_the_console(connection):
         return ""
     if not request.user.is_authenticated:

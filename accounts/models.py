@@ -20,7 +20,7 @@ class AccountStatus(models.TextChoices):
 
 
 class Guarded(models.Model):
-    """Columns of what can be asked too often: nothing goes out before `held_until`."""
+    """Columns of what can be called too often: nothing is sent before `held_until`."""
 
     held_until = models.DateTimeField(null=True, blank=True, editable=False)
     recent_calls = models.CharField(
@@ -33,7 +33,7 @@ class Guarded(models.Model):
 
 
 class Network(Guarded):
-    """What is known of a network's health; there is no row while nothing is wrong with it."""
+    """A network's health; there is no row while nothing is wrong with it."""
 
     id = models.CharField(primary_key=True, max_length=20)
 
@@ -42,7 +42,7 @@ class Network(Guarded):
 
 
 class CallCount(models.Model):
-    """How much of something went one way: within five minutes, or ever. `accounts.calls` keeps it."""
+    """How many calls of one kind ended one way: within five minutes, or in total. `accounts.calls` keeps it."""
 
     pk = models.CompositePrimaryKey("at", "network", "kind", "outcome")
     at = models.DateTimeField(help_text="When the five minutes begin; 1970 for the sum of all times.")
@@ -68,7 +68,7 @@ class SocialAccountQuerySet(models.QuerySet["SocialAccount"]):
 
 
 class SocialAccount(Claimable, Guarded):
-    """One account at one network, in one workspace; `due_at` is when its tokens shall be refreshed."""
+    """One account at one network, in one workspace; `due_at` is when its tokens are to be refreshed."""
 
     id = public_id("acc")
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="accounts")
@@ -123,7 +123,7 @@ class SocialAccount(Claimable, Guarded):
         return self.disconnected_at is None
 
     def seal(self, tokens: base.Tokens) -> None:
-        """Take over new tokens, encrypted for this row; an empty refresh token keeps the old one and its end."""
+        """Store new tokens, encrypted for this row; an empty refresh token keeps the old one and its end."""
         sealed.seal(self, "access_token", tokens.access_token)
         if tokens.refresh_token:
             sealed.seal(self, "refresh_token", tokens.refresh_token)
@@ -132,7 +132,7 @@ class SocialAccount(Claimable, Guarded):
             self.expires_at = tokens.ends_at
 
     def unseal(self) -> base.Account:
-        """Return the account as its network's connector takes it, tokens decrypted."""
+        """Return the account as its network's connector expects it, with tokens decrypted."""
         return base.Account(
             remote_id=self.remote_id,
             access_token=sealed.opened(self, "access_token"),
@@ -192,7 +192,7 @@ class PauseScope(models.TextChoices):
 
 class PauseQuerySet(models.QuerySet["Pause"]):
     def in_force(self) -> "PauseQuerySet":
-        """Keep those that nobody has ended."""
+        """Keep those that are not ended."""
         return self.filter(resumed_at=None)
 
     def after(self, moment: datetime) -> "PauseQuerySet":
@@ -201,7 +201,7 @@ class PauseQuerySet(models.QuerySet["Pause"]):
 
 
 class Pause(models.Model):
-    """A time in which an operator lets nothing go out; the rows stay, because what waited then is not late for it."""
+    """A time in which an operator stops publishing; the rows stay, because what waited then does not count as late."""
 
     id = public_id("pause")
     scope = models.CharField(max_length=9, choices=PauseScope.choices)

@@ -1,4 +1,4 @@
-"""What an operator has paused: who is held up by it, and for how long somebody was."""
+"""What an operator has paused: who is held up by it, and for how long."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ def _in_force() -> Statement:
 
 
 def after(moment: datetime) -> list[Pause]:
-    """Return the pauses that were in force at some time after this, those that still are among them."""
+    """Return the pauses that were in force at any time after this, including those that still are."""
     return sorted(Pause.objects.after(moment).order_by(), key=_begun)
 
 
@@ -53,7 +53,7 @@ def rows_held_up(pauses: Iterable[Pause]) -> Q:
 
 
 def time_paused(pauses: Collection[Pause], *, since: datetime, until: datetime) -> timedelta:
-    """Return for how long of this time one of the pauses, or several at once, were in force."""
+    """Return for how long, within this time, at least one of the pauses was in force."""
     total, counted_to = timedelta(0), since
     for each in sorted(pauses, key=_begun):
         begun, ended = max(each.paused_at, counted_to), min(each.resumed_at or until, until)
@@ -78,6 +78,6 @@ def told(pause: Pause) -> str:
 
 
 def left_alone(pauses: Sequence[Pause]) -> tuple[list[str], list[str]]:
-    """Return the networks and the accounts that are paused themselves: nothing that can wait is asked of them."""
+    """Return the networks and the accounts that are paused themselves: calls to them that can wait are left out."""
     networks = [each.subject_id for each in pauses if each.scope == PauseScope.NETWORK]
     return networks, [each.subject_id for each in pauses if each.scope == PauseScope.ACCOUNT]

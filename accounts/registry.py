@@ -1,4 +1,4 @@
-"""The networks of this installation: each platform built with its configuration, and the way out to it."""
+"""The networks of this installation: each platform with its configuration, and the session for calls to it."""
 
 import math
 from dataclasses import replace
@@ -26,7 +26,7 @@ class PlatformNotConfigured(DomainError):
 
 
 def get(platform_id: str, *, sandbox: bool = False) -> Connector:
-    """Return a platform with this installation's registration, or the sandbox's own where there is none."""
+    """Return a platform with this installation's registration, or with the sandbox's own if there is none."""
     platform = platforms.BY_ID[platform_id]
     app = App(**settings.NETWORKS[platform_id], limits=settings.NETWORK_LIMITS[platform_id])
     if sandbox and not app.client_id:
@@ -60,9 +60,9 @@ def scopes_missing(account: SocialAccount) -> list[str]:
 def session(
     platform_id: str, workspace: Workspace, *, deadline: float = math.inf, exchanges: list[Exchange] | None = None
 ) -> NetworkSession:
-    """Return the way out for this workspace: to the network, the gateway, or the built-in simulator.
+    """Return the session for this workspace's calls: to the network, the gateway, or the built-in simulator.
 
-    What is asked and answered is put into `exchanges`, if given, the last ones.
+    The last requests and answers are put into `exchanges`, if given.
     """
     network = network_of(platform_id, workspace)
     return NetworkSession(gateway=gateway(workspace), deadline=deadline, network=network, exchanges=exchanges)

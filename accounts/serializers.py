@@ -28,7 +28,7 @@ HEALTH = exactly(
 
 
 def show_platform(platform: Connector) -> dict[str, Any]:
-    """Return a network's facts as `GET /api/platforms` shows them."""
+    """Return a network as `GET /api/platforms` shows it."""
     limits = platform.limits
     return {
         "id": platform.id,
@@ -52,7 +52,7 @@ def show_platform(platform: Connector) -> dict[str, Any]:
 
 
 class PlatformSerializer(serializers.Serializer[Any]):
-    """A network: what it takes, and what of it this installation can do. Units are in the names of the limits."""
+    """A network: what it accepts, and what of that this installation supports. Units are in the names of the limits."""
 
     id = serializers.ChoiceField(choices=registry.IDS)
     name = serializers.CharField()
@@ -152,7 +152,7 @@ class AccountDetailSerializer(AccountSerializer):
 
 
 class CandidateSerializer(serializers.Serializer[Any]):
-    """An account that a sign-in opened and that can be chosen."""
+    """An account that a sign-in gave access to and that can be chosen."""
 
     id = serializers.CharField(source="remote_id")
     type = serializers.CharField()
@@ -171,7 +171,7 @@ class SignInSerializer(serializers.Serializer[Any]):
 
 
 class ChoiceSerializer(serializers.Serializer[Any]):
-    """What a sign-in opened, where that is more than one account."""
+    """The accounts that a sign-in gave access to, where these are several."""
 
     resource = ""
     connection = serializers.CharField()
@@ -180,7 +180,7 @@ class ChoiceSerializer(serializers.Serializer[Any]):
 
 
 class ConnectedSerializer(serializers.Serializer[Any]):
-    """The account that a sign-in opened, or those that were chosen of several."""
+    """The account that a sign-in gave access to, or those that were chosen among several."""
 
     resource = ""
     account = AccountDetailSerializer(required=False)
@@ -188,7 +188,7 @@ class ConnectedSerializer(serializers.Serializer[Any]):
 
 
 class ReconnectInput(StrictInput):
-    """The body that opens a sign-in for an account that is there."""
+    """The body that opens a sign-in for an existing account."""
 
     callback_url = Text(max_length=2000)
     scopes = StringList(required=False)

@@ -62,7 +62,7 @@ def require_default(account: SocialAccount, is_default: bool) -> None:
 
 
 def _give_default(account: SocialAccount, platform: str | None, *, actor: Actor) -> None:
-    """Make an account the default of its platform, or take that away, as another account's change has it."""
+    """Make an account the default of its platform, or take that away, as a consequence of another account's change."""
     before = {"default_of": account.default_of}
     account.default_of = platform
     account.save(update_fields=["default_of"])
@@ -71,7 +71,7 @@ def _give_default(account: SocialAccount, platform: str | None, *, actor: Actor)
 
 @transaction.atomic
 def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> int:
-    """Cancel what the account had not sent, forget its tokens and revoke them; returns how many posts were cancelled.
+    """Cancel what the account had not sent, delete its tokens and revoke them; returns how many posts were cancelled.
 
     The revocation at the network follows the commit, and its failure changes nothing.
     """
@@ -94,7 +94,7 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> int:
 
 
 def _revocable(account: SocialAccount) -> Account | None:
-    """Return the account with tokens that the network can forget; None where there are none of its own."""
+    """Return the account with tokens that the network can revoke; None if it has none of its own."""
     if not account.access_token or _shares_its_grant(account):
         return None
     try:
@@ -124,7 +124,7 @@ def _pass_default_on(account: SocialAccount, *, actor: Actor) -> None:
 
 
 def revoke(workspace: Workspace, platform: str, account: Account) -> None:
-    """Ask the network to forget the tokens; best effort."""
+    """Ask the network to revoke the tokens, best effort."""
     try:
         registry.connector(platform, workspace).revoke(registry.session(platform, workspace), account)
     except (PlatformError, registry.PlatformNotConfigured) as error:
@@ -159,7 +159,7 @@ def _take_over(locked: SocialAccount, read: Read, *, keep_error: bool, now: date
 
 
 def _is_held_up(account: SocialAccount) -> bool:
-    """Renew the tokens, and return whether something that shows in the account's health came between."""
+    """Renew the tokens, and return whether that failed with something that shows in the account's health."""
     try:
         tokens.refresh_now(account)
     except Unavailable:

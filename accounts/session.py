@@ -1,4 +1,4 @@
-"""The way out that connectors are handed: `ouipost.outbound`, in the words of the platforms."""
+"""The session that connectors are given for their calls: `ouipost.outbound` behind the platforms' own interface."""
 
 import base64
 import math
@@ -96,7 +96,7 @@ class NetworkSession:
         return Answer(status=answer.status, headers=answer.headers, body=told if is_refused else body)
 
     def _note(self, method: str, url: str, began: float, *, status: int | None, answer: bytes, **sent: Any) -> None:
-        """Keep a request and what was said; a status of None where no whole answer came."""
+        """Keep a request and its answer; the status is None if no complete answer came."""
         if self._exchanges is None:
             return
         seconds = time.monotonic() - began
@@ -118,14 +118,14 @@ class NetworkSession:
 
 
 def _masked(body: bytes, secrets: Iterable[str]) -> bytes:
-    """Return a refusal without what was sent: what a network says of one is stored, shown and logged."""
+    """Return a refusal with the secrets that were sent masked: refusals are stored, shown and logged."""
     for secret in secrets:
         body = body.replace(secret.encode(), MASK.encode())
     return body
 
 
 def _secrets(headers: Mapping[str, str] | None, *fields: Any) -> Iterator[str]:
-    """Give what a request has of secrets: its credential, and fields with the name of one."""
+    """Yield the secrets in a request: its credential, and fields with the name of one."""
     scheme, _, credential = (headers or {}).get("Authorization", "").partition(" ")
     app_secret = base64.b64decode(credential).decode().partition(":")[2] if scheme == "Basic" else ""
     found = [("token", credential), ("secret", app_secret)]

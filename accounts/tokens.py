@@ -1,4 +1,4 @@
-"""Token care: refreshed ahead of their end, one refresh at a time per account, and never lost."""
+"""Refreshing tokens: before they end, one refresh at a time per account, and without losing new ones."""
 
 import logging
 import time
@@ -40,12 +40,12 @@ Answer = TypeVar("Answer")
 
 
 class BeingRenewed(Exception):
-    """Somebody else is getting the account a new token: try again in a few seconds."""
+    """Another process is refreshing the account's token: try again in a few seconds."""
 
 
 def refresh_time(account: SocialAccount, *, now: datetime) -> datetime | None:
-    """Return when to refresh: when a quarter of the token's life is left, but half an hour to a week before its end,
-    for short-lived tokens at half their life; None: never."""
+    """Return when to refresh: when a quarter of the token's life is left, but half an hour to a week before its end;
+    short-lived tokens at half their life. None: never."""
     ends = account.access_expires_at
     if ends is None or not account.refresh_token:
         return None
@@ -55,7 +55,7 @@ def refresh_time(account: SocialAccount, *, now: datetime) -> datetime | None:
 
 
 def refresh_due(limit: int = 20) -> int:
-    """Refresh accounts whose time has come, one after the other, each once; returns how many were taken.
+    """Refresh the accounts that are due, one after the other, each once; returns how many were tried.
 
     Each is claimed right before its call, so that it has a whole lease for it.
     """
@@ -96,7 +96,7 @@ def authorized(account: SocialAccount, ask: Callable[[base.Account], Answer], *,
     """Ask with a token that the network takes: one that has ended is renewed, one that is refused before its end once,
     and the account expired where that does not help.
 
-    Raises BeingRenewed while somebody else renews it, and what `renew` does.
+    Raises BeingRenewed while another process renews it, and what `renew` raises.
     """
     began, renewed = time.monotonic(), False
     while True:
@@ -124,7 +124,7 @@ def _is_over(account: SocialAccount, *, asked_at: datetime, answered_at: datetim
 
 
 def renew(account: SocialAccount, error: AuthExpired) -> bool:
-    """Get a new token after a call ended in this error; returns False while somebody else is at it.
+    """Get a new token after a call ended in this error; returns False while another process does so.
 
     Raises the error again where there is none to be had, and Unavailable where the network, or something that the
     operator must mend, keeps it from being renewed.
@@ -141,7 +141,7 @@ def renew(account: SocialAccount, error: AuthExpired) -> bool:
 
 
 def refresh_now(account: SocialAccount) -> bool:
-    """Refresh an account out of turn; returns False when somebody else is at it, or nothing can be refreshed.
+    """Refresh an account out of turn; returns False if another process does so, or nothing can be refreshed.
 
     Raises Unavailable, with the cause, where that failed and is tried again, or the operator must mend what made it
     fail less than half a minute ago.
@@ -193,7 +193,7 @@ def _ask(account: SocialAccount, claim: Claim, *, now: datetime) -> bool:
 
 
 def obstacle(error: Exception) -> Unavailable:
-    """Return what came between as what it means for whoever needs the tokens: nothing was done, try again."""
+    """Return an error of a refresh as what it means for whoever needs the tokens: nothing was done, try again."""
     if isinstance(error, Unavailable):
         return error
     if isinstance(error, registry.PlatformNotConfigured):
@@ -208,7 +208,7 @@ def obstacle(error: Exception) -> Unavailable:
 
 
 def shown(error: PlatformError) -> dict[str, str]:
-    """Return an error as an account's health has it."""
+    """Return an error in the form that an account's health keeps."""
     return {"code": error.error_code, "message": error.message, "who_acts": str(error.acts)}
 
 
@@ -226,7 +226,7 @@ def _try_again(error: Unavailable, *, claim: Claim) -> None:
 
 
 def _keep(account: SocialAccount, tokens: Tokens, *, claim: Claim, now: datetime) -> bool:
-    """Store new tokens; an account that cannot be read stays in `error`, for they do not mend that.
+    """Store new tokens; an account that cannot be read stays in `error`, which they do not fix.
 
     While the database is away it is tried again until the lease is over, up to 60 s. Where it stays away longer, or the
     process ends before that, they are lost: where each works once, the next refresh expires the account.
@@ -255,7 +255,7 @@ def _keep(account: SocialAccount, tokens: Tokens, *, claim: Claim, now: datetime
 
 @transaction.atomic
 def expire(account: SocialAccount, error: PlatformError, *, claim: Claim | None = None) -> None:
-    """Mark an account whose owner must sign in again, and tell so once."""
+    """Mark an account as expired, whose owner must sign in again, and record that once."""
     rows = SocialAccount.objects.exclude(status=AccountStatus.EXPIRED).filter(pk=account.pk)
     rows = rows.filter(fence=claim.fence) if claim else rows.filter(access_token=account.access_token)
     told = {"code": error.error_code, "message": error.message}

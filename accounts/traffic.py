@@ -45,7 +45,7 @@ class Call:
 
 
 def mark(outcome: object) -> str:
-    """Return what an outcome says of the network's health; nothing for quotas and for troubles of our own."""
+    """Return what an outcome says about the network's health; nothing for quotas and for failures of our own."""
     if not isinstance(outcome, PlatformError):
         return ANSWERED
     if isinstance(outcome, StillWorking):
@@ -56,9 +56,9 @@ def mark(outcome: object) -> str:
 
 
 def note(calls: Sequence[Call], *, now: datetime) -> dict[str, datetime]:
-    """Keep how calls ended, in the caller's transaction; returns the accounts to leave alone from now on, until when.
+    """Store how calls ended, in the caller's transaction; returns, by account to leave alone from now on, until when.
 
-    What goes well costs two queries and no lock: a row is written only while something failed lately.
+    Success costs two queries and no lock: a row is written only while something has failed lately.
     """
     held = _note(SocialAccount.objects.all(), [(call.account_id, call.mark) for call in calls], now=now)
     if any(call.mark == FAILED for call in calls) or Network.objects.filter(TROUBLED).exists():
@@ -69,7 +69,7 @@ def note(calls: Sequence[Call], *, now: datetime) -> dict[str, datetime]:
 def _of_networks(calls: Sequence[Call]) -> list[tuple[str, str]]:
     """Return each call's network and mark, and make the rows of networks that fail for the first time.
 
-    Without those to servers that are somebody's own: who runs one must not hold up the others of the network.
+    Calls to self-hosted servers are left out: whoever runs one must not hold up the rest of the network.
     """
     rows = SocialAccount.objects.filter(pk__in=[call.account_id for call in calls])
     known = {pk: (mode, metadata) for pk, mode, metadata in rows.values_list("pk", "workspace__mode", "metadata")}
@@ -181,7 +181,7 @@ class Breath(NamedTuple):
     paced_at: datetime | None
 
 
-def wait(account: Breath | SocialAccount, *, sends: bool = True, now: datetime) -> datetime | None:
+def wait(account: Pacing | SocialAccount, *, sends: bool = True, now: datetime) -> datetime | None:
     """Return when the account may send again, or, where nothing new is sent, may be asked again; None: now."""
     if account.held_until is not None and account.held_until > now:
         return account.held_until

@@ -46,7 +46,7 @@ SECRETS_OF_A_SIGN_IN = [("auth_url",), ("state",)]
 
 
 class PlatformViewSet(ApiViewSet[SocialAccount]):
-    """/api/platforms: the networks, with the very limits that the validator applies."""
+    """/api/platforms: the networks, with exactly the limits that the validator applies."""
 
     queryset = SocialAccount.objects.none()
     pagination_class = None
@@ -185,7 +185,7 @@ def with_post_counts(accounts: QuerySet[SocialAccount], *, now: datetime) -> Que
 
 
 class NoFiles(FileUploadHandler):
-    """Leaves out the files of a form that has none."""
+    """Skips all files, for a form without file fields."""
 
     def new_file(self, *given: Any, **named: Any) -> None:
         raise SkipFile

@@ -10,7 +10,7 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from accounts import pauses, traffic
 from accounts.models import Pause, SocialAccount
-from accounts.traffic import Breath
+from accounts.traffic import Pacing
 from ouipost import claims
 from ouipost.claims import Claim, LostClaim
 from ouipost.databases import is_lock_error, lock_free
@@ -203,7 +203,7 @@ def _call_off_of_deleted(posts: Mapping[str, Workspace]) -> None:
 def _lock_accounts(pks: Sequence[str]) -> dict[str, Breath]:
     """Lock the accounts, so that each has one target in flight; one whose tokens are being renewed right now waits."""
     locked = lock_free(SocialAccount.objects.filter(pk__in=pks).order_by("pk"))
-    return {pk: Breath(*columns) for pk, *columns in locked.values_list("pk", *Breath._fields)}
+    return {pk: Pacing(*columns) for pk, *columns in locked.values_list("pk", *Pacing._fields)}
 
 
 def _as_locked(
@@ -214,7 +214,7 @@ def _as_locked(
     return [Ready(*row) for row in still.order_by().values_list(*Ready._fields)]
 
 
-def _let_wait(targets: Sequence[Ready], accounts: Mapping[str, Breath], *, now: datetime) -> list[Ready]:
+def _let_wait(targets: Sequence[Ready], accounts: Mapping[str, Pacing], *, now: datetime) -> list[Ready]:
     """Push what its account may not send yet to when it may, and return the others."""
     free = []
     for target in targets:
@@ -258,7 +258,7 @@ class History(NamedTuple):
 
     pauses: Sequence[Pause]
     posts: Mapping[str, Workspace]
-    accounts: Mapping[str, Breath]
+    accounts: Mapping[str, Pacing]
 
     def of(self, target: Ready) -> list[Pause]:
         """Return the pauses that held the target up."""
