@@ -31,7 +31,7 @@ class LoginInput(StrictInput):
 
 
 class ProfileInput(StrictInput):
-    """The body that changes what is one's own; another password needs the present one."""
+    """The body that changes one's own user; a new password needs the present one."""
 
     read_only = ("id", "email", "role", "created_at", "last_login", "permissions", "is_active")
     name = Text(required=False, max_length=150, allow_blank=True)
@@ -56,7 +56,7 @@ class LoggedInSerializer(serializers.ModelSerializer[User]):
 
 
 class LoginSerializer(serializers.Serializer[Any]):
-    """A token, which holds for a day unless something ends it."""
+    """A token, which is valid for a day unless something ends it."""
 
     resource = ""
     token = serializers.CharField()
@@ -89,7 +89,7 @@ class LoginViewSet(AdminViewSet[Session]):
 
     @extend_schema(request=LoginInput, responses=LoginSerializer)
     def login(self, request: Request) -> Response:
-        """Trade e-mail address and password for a token; it takes no Idempotency-Key."""
+        """Exchange e-mail address and password for a token; it takes no Idempotency-Key."""
         values = self.read(LoginInput)
         actor = Actor.from_request(request)
         session = logins.log_in(values["email"], values["password"], actor=actor, now=timezone.now())
@@ -130,7 +130,7 @@ class ProfileViewSet(AdminViewSet[User]):
         return self.once(lambda: self.answered(self._change(values)))
 
     def _prove(self, current: str | None) -> None:
-        """Check the present password, and count it as a login is: whoever has a token must not guess on."""
+        """Check the present password, counted like a login: a token must not allow further guesses."""
         try:
             logins.prove(self.user.email, current or "", actor=self.actor, now=timezone.now(), user=self.user)
         except InvalidCredentials as error:

@@ -1,4 +1,4 @@
-"""The console's pages of models: here, because these rooms know all apps."""
+"""Registers the console's admin classes of all apps: this app is the one that may import every other."""
 
 from adminapi.console.account_admin import SocialAccountAdmin
 from adminapi.console.audit_admin import EventAdmin

@@ -1,4 +1,4 @@
-"""What several operators' commands ask of their arguments."""
+"""Checks of arguments that several operators' commands share."""
 
 import re
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Large files on their way to a post: whoever sent one may leave, and sees later what became of it."""
+"""Large files on their way to a post: whoever sent one may leave the page, and sees the result later."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -45,16 +45,16 @@ def begin(post: Post, filename: str, *, now: datetime) -> Arrival:
 
 
 def of(post: Post) -> "list[Arrival]":
-    """Return what is on its way to a post, or did not come, as it was sent."""
+    """Return the files on their way to a post, and those that were refused or lost, in the order of sending."""
     return list(Arrival.objects.filter(post_id=post.pk).order_by("began_at", "pk"))
 
 
 def forget_lost(post: Post, *, now: datetime) -> None:
-    """Forget what did not come to a post: somebody has read it and gone on."""
+    """Forget files that did not reach a post, once somebody has seen that."""
     lost = [each.pk for each in of(post) if not each.is_awaited(now)]
     Arrival.objects.filter(pk__in=lost).delete()
 
 
 def old(now: datetime) -> tuple[Old, ...]:
-    """Return those that nobody came back for."""
+    """Return old rows that nobody came back to see."""
     return (Old(name="arrivals", rows=Arrival.objects.filter(began_at__lt=now - KEPT).order_by("began_at", "pk")),)

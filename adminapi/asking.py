@@ -1,4 +1,4 @@
-"""Asking what may hang: in a thread of its own, with nobody waiting for longer than they like."""
+"""Calling what may hang: in a thread of its own, so that callers wait no longer than they choose to."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ Answer = TypeVar("Answer")
 
 
 class Question(Generic[Answer]):
-    """Something that is asked again and again, by one thread at a time: who comes while it is asked waits with it."""
+    """A repeated call, run by one thread at a time: callers that come while it runs wait for the same answer."""
 
     def __init__(self, ask: Callable[[], Answer]) -> None:
         self._ask = ask
@@ -26,7 +26,7 @@ class Question(Generic[Answer]):
         self._running: Future[Answer] | None = None
 
     def ask(self) -> "Future[Answer]":
-        """Begin to ask, unless somebody does."""
+        """Start the call, unless it is running."""
         with self._lock:
             if self._running is None or self._running.done():
                 self._running = in_thread(self._ask)
@@ -34,7 +34,7 @@ class Question(Generic[Answer]):
 
 
 def in_thread(ask: Callable[[], Answer]) -> "Future[Answer]":
-    """Return what will be the answer, or the error; a thread that hangs keeps no process from ending."""
+    """Return a future of the answer or the error; a thread that hangs does not keep the process from ending."""
     future: Future[Answer] = Future()
 
     def run() -> None:
@@ -52,7 +52,7 @@ def in_thread(ask: Callable[[], Answer]) -> "Future[Answer]":
 
 @contextmanager
 def _short_connections() -> Iterator[None]:
-    """Let this thread's connection to the database give up early; it is closed in the end."""
+    """Let this thread's connections to the database time out early; they are closed at the end."""
     connection = connections["default"].copy()
     connection.settings_dict["OPTIONS"].update(SHORT.get(connection.vendor, {}))
     connections["default"] = connection

@@ -1,4 +1,4 @@
-"""/admin/audit: the journal, to read."""
+"""/admin/audit: reading the journal."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -33,7 +33,7 @@ class TextOrNull(serializers.CharField):
 
 
 class LogSerializer(serializers.ModelSerializer[Event]):
-    """A line of the audit log; what a change by the product itself has of nobody is null."""
+    """A line of the audit log; user fields are null for changes by the product itself."""
 
     id = serializers.SerializerMethodField()
     action = serializers.CharField(source="type")
@@ -100,7 +100,7 @@ class AuditViewSet(Lists[Event], AdminViewSet[Event]):
 
 
 def visible_to(user: User, events: QuerySet[Event]) -> QuerySet[Event]:
-    """Keep what this user may see: an administrator all, others what happened in workspaces they are members of."""
+    """Keep what this user may see: everything for an administrator, for others what happened in their workspaces."""
     if user.role == Role.ADMIN:
         return events
     return events.filter(workspace_id__in=list(user.memberships.values_list("workspace", flat=True)))

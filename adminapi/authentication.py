@@ -1,4 +1,4 @@
-"""Who calls the admin API: the session of the token in `Authorization: Bearer`."""
+"""Authentication of admin API calls, by the session of the token in `Authorization: Bearer`."""
 
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
@@ -11,7 +11,7 @@ from workspaces.models import User
 
 
 class SessionAuthentication(BaseAuthentication):
-    """Accepts a token of ours; no header is no caller, a wrong one is refused. API keys open nothing here."""
+    """Accepts a token of ours, no API keys; a request without the header stays anonymous, a wrong token is refused."""
 
     wanted = "Send the token of POST /admin/login in the header Authorization, after the word Bearer."
 

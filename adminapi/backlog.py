@@ -1,4 +1,4 @@
-"""What is due, how late it is, and who is there to take it: five queries, whatever there is."""
+"""What is due, how late it is, and which processes are there to take it: five queries, whatever the amount."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,7 +65,7 @@ def look(now: datetime | None = None) -> Backlog:
 
 
 def _heard_and_held() -> tuple[dict[str, datetime], dict[str, datetime]]:
-    """Return when each process was heard, and until when each network is left alone: two small tables, one query."""
+    """Return when each process was last heard, and until when each network is left alone: two tables, one query."""
     heard = Heartbeat.objects.values_list(Value("heard"), "name", "at")
     held = Network.objects.exclude(held_until=None).values_list(Value("held"), "pk", "held_until")
     found: dict[str, dict[str, datetime]] = {"heard": {}, "held": {}}
@@ -75,7 +75,7 @@ def _heard_and_held() -> tuple[dict[str, datetime], dict[str, datetime]]:
 
 
 def _first_due(due: QuerySet[Target], held: Collection[str]) -> datetime | None:
-    """Return when the first became due of those that wait for nothing but a worker, among the thousand longest due.
+    """Return since when the first target waits for nothing but a worker, among the thousand longest due.
 
     What waits behind another post of its account, or for a network whose breaker is open, would be late anyway.
     """

@@ -26,7 +26,7 @@ class Bootstrapped:
 def bootstrap(
     *, email: str, password: str, workspace_name: str, mode: str, tier: str, key_mode: str = KeyMode.LIVE, actor: Actor
 ) -> Bootstrapped:
-    """Create what is missing of administrator, workspace and key, and leave alone what is there."""
+    """Create administrator, workspace and key where they are missing, and leave alone what exists."""
     address = email.strip().lower()
     admin = User.objects.filter(email=address).first() or _create_admin(address, password, actor)
     workspace = Workspace.objects.present().filter(name=workspace_name, mode=mode).order_by("created_at", "pk").first()

@@ -1,4 +1,4 @@
-"""A client of the API that can also go through consent pages: what a person and their program do together."""
+"""A client of the API that can also go through consent pages, as a person and their program would."""
 
 import re
 from html import unescape
@@ -19,7 +19,7 @@ class ClientError(Exception):
 
 
 class Client:
-    """A client of the API, no nearer to the product than any other."""
+    """A client of the API, with no more access to the product than any other."""
 
     def __init__(self, base: str, *, api_key: str, workspace_id: str) -> None:
         self._base = base

@@ -1,4 +1,4 @@
-"""What operators' commands have in common: a help text for strangers, one way to print, and one way to fail."""
+"""What operators' commands have in common: full help texts, one way to print, and one way to fail."""
 
 import argparse
 import json
@@ -19,7 +19,7 @@ ON_THE_DATABASE = (
 
 
 class HelpFormatter(DjangoHelpFormatter):
-    """Keeps the lines of a text that has several."""
+    """Keeps the line breaks of texts with several lines."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return text.strip("\n") if "\n" in text else super()._fill_text(text, width, indent)
@@ -59,7 +59,7 @@ class OperatorCommand(BaseCommand):
 
 @contextmanager
 def on_the_database() -> Iterator[None]:
-    """Let a database that cannot be worked with end in a CommandError that says what to run."""
+    """Turn the errors of an unusable database into a CommandError that says what to run."""
     try:
         yield
     except Error as error:

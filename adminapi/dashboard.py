@@ -1,4 +1,4 @@
-"""/admin/dashboard, /admin/stats and /admin/analytics: how the installation is doing."""
+"""/admin/dashboard, /admin/stats and /admin/analytics: the installation in numbers."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -45,7 +45,7 @@ class OverviewSerializer(serializers.Serializer[Any]):
 
 
 class ActivitySerializer(serializers.Serializer[Any]):
-    """What goes on; a week begins on Monday, and what failed is that of this week."""
+    """The current activity; a week begins on Monday, and failures are those of this week."""
 
     posts_today = serializers.IntegerField()
     posts_this_week = serializers.IntegerField()

@@ -1,5 +1,5 @@
-"""The numbers of the whole installation, or of the workspaces that a user works in: from indexes and kept sums alone,
-in as many queries for a million posts as for one."""
+"""The numbers of the whole installation, or of a user's workspaces: read from indexes and stored sums alone, in as many
+queries for a million posts as for one."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -82,11 +82,11 @@ class Figures:
 
     @property
     def scope(self) -> Scope:
-        """Return what the analytics call these workspaces."""
+        """Return these workspaces as a scope of the analytics."""
         return Scope(workspace_ids=self.workspace_ids)
 
     def activity(self) -> Counted:
-        """Return what there is and what goes on, as of one moment: in one statement."""
+        """Return the totals and the current activity, as of one moment: in one statement."""
         return _counted(
             _count("workspaces", self.workspaces),
             _count("users", self._users),
@@ -110,7 +110,7 @@ class Figures:
         return _counted(self._accounts, *self._all_posts, *by_status, _count("failed lately", failed))
 
     def few_workspaces(self, most: int) -> list[str] | None:
-        """Return the ids of the workspaces where there are no more than this; None: there are."""
+        """Return the ids of the workspaces if they are at most this many, else None."""
         if self.workspace_ids is not None:
             return self.workspace_ids if len(self.workspace_ids) <= most else None
         found = list(self.workspaces.order_by("pk").values_list("pk", flat=True)[: most + 1])

@@ -68,7 +68,7 @@ class ComponentsSerializer(serializers.Serializer[Any]):
 
 
 class HealthSerializer(serializers.Serializer[Any]):
-    """How the installation is."""
+    """The health of the installation."""
 
     resource = ""
     status = serializers.ChoiceField(choices=STATUSES)
@@ -92,7 +92,7 @@ class HealthViewSet(AdminViewSet[Heartbeat]):
 
 
 class NetworkHealthSerializer(serializers.Serializer[Any]):
-    """How a network is; the figures are null where nothing was sent to it."""
+    """The health of a network; the figures are null if nothing was sent to it."""
 
     status = serializers.ChoiceField(choices=NETWORK_STATUSES)
     api_status = serializers.ChoiceField(choices=API_STATUSES)
@@ -119,7 +119,7 @@ class PlatformHealthViewSet(AdminViewSet[Network]):
 
     @extend_schema(responses=PlatformsHealthSerializer)
     def retrieve(self, request: Request) -> Response:
-        """Tell how the networks answered in the last 24 hours; sandboxes do not count."""
+        """Show how the networks answered in the last 24 hours; sandboxes do not count."""
         now = timezone.now()
         found = networks.look(now=now)
         shown = {
@@ -148,7 +148,7 @@ class FeaturesSerializer(serializers.Serializer[Any]):
 
 
 class SystemSerializer(serializers.Serializer[Any]):
-    """What answers."""
+    """The system that answers."""
 
     resource = ""
     version = serializers.CharField()
@@ -170,5 +170,5 @@ class SystemViewSet(AdminViewSet[Heartbeat]):
 
     @extend_schema(responses=SystemSerializer)
     def retrieve(self, request: Request) -> Response:
-        """Tell what runs here, as the process that answers sees it."""
+        """Show what runs here, as the answering process sees it."""
         return self.answered(SystemSerializer(system.describe()).data)

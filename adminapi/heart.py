@@ -1,6 +1,6 @@
 """Signs of life: every process that publishes, and beat, shows every ten seconds that it is there.
 
-One small row each, by kind, machine and process. Whoever ends in good order takes its row along.
+Each has one small row, by kind, machine and process. A process that ends normally removes its row.
 """
 
 import logging
@@ -32,7 +32,7 @@ def name_of(kind: str) -> str:
 
 
 class Heart:
-    """Beats from `start` to `stop`, while `is_well` says so; what it does in the database it does inside `around`."""
+    """Beats from `start` to `stop` while `is_well` says so; its database work runs inside `around`."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Heart:
         self._thread.start()
 
     def stop(self, *, seconds: float = 0) -> None:
-        """Beat no more, and wait so long until the row is gone."""
+        """Stop beating, and wait for up to so many seconds until the row is removed."""
         self._stopping.set()
         if seconds:
             self._thread.join(seconds)
@@ -66,7 +66,7 @@ class Heart:
         self._surely(Heartbeat.objects.filter(pk=name).delete)
 
     def _surely(self, work: Callable[[], object]) -> None:
-        """Do this in the database; while it is away, nobody can be told anything."""
+        """Do this in the database; while that is away, nothing can be recorded."""
         with self._around():
             try:
                 work()

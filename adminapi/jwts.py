@@ -1,4 +1,4 @@
-"""The tokens of the admin API: they name a session and prove that we gave them out; all else is in the database."""
+"""The tokens of the admin API: they name a session and prove that we issued them; all else is in the database."""
 
 import hashlib
 import hmac

@@ -1,7 +1,7 @@
-"""Whether TOKEN_KEYS is the right ring of keys, and how to bring in another key.
+"""Checking that TOKEN_KEYS is the right ring of keys, and moving secrets to a new key.
 
-Of each key that something may be encrypted with there is a canary: a row that only this key opens. Whoever starts tries
-all of them, so that a wrong ring is found at the start and not when the first token is needed.
+For each key that something may be encrypted with there is a canary: a row that only this key decrypts. Each process
+tries all of them when it starts, so that a wrong ring is found then and not when the first token is needed.
 """
 
 import logging
@@ -29,7 +29,7 @@ class WrongKeyRing(Exception):
 
 
 def require() -> None:
-    """End this process where TOKEN_KEYS does not open what is stored; while the database is away nobody can tell."""
+    """End this process if TOKEN_KEYS does not decrypt what is stored; not checked while the database is away."""
     try:
         check()
         _set()
@@ -74,7 +74,7 @@ def _try(canary: Canary) -> None:
 
 
 def _try_samples() -> None:
-    """Open one secret of each column: no canary was set yet, and this ring may be a wrong one."""
+    """Decrypt one secret of each column: no canary was set yet, and this ring may be the wrong one."""
     for column in sealed.columns():
         row = column.filled().order_by("pk").first()
         try:
@@ -100,7 +100,7 @@ def behind() -> list[Progress]:
 
 
 def rotate() -> Iterator[Progress]:
-    """Move all secrets to the first key, and tell after each step how far it is.
+    """Move all secrets to the first key; yields the progress after each step.
 
     A column is gone through again while some of it was written with another key in the meantime.
     """
@@ -120,7 +120,7 @@ def rotate() -> Iterator[Progress]:
 
 @transaction.atomic
 def retire(*, moved: int, actor: Actor) -> bool:
-    """Let all keys but the first go: their canaries end, so that whoever starts has no need of them.
+    """Remove the canaries of all keys but the first, so that processes can start without those keys.
 
     Returns False, and does nothing, while some secret is encrypted with another key than the first.
     """

@@ -60,7 +60,7 @@ class KeySerializer(serializers.ModelSerializer[ApiKey]):
 
 
 class NewKeySerializer(KeySerializer):
-    """A key that was just made, with its secret: this once only, and null where a repeat asks for it too late."""
+    """A key that was just created, with its secret: shown only this once, and null in a replay that comes too late."""
 
     api_key = serializers.CharField(allow_null=True)
 
@@ -69,7 +69,7 @@ class NewKeySerializer(KeySerializer):
 
 
 class RotatedKeySerializer(serializers.Serializer[Any]):
-    """A key's new secret, as `api_key` of a new one, and until when the old one holds."""
+    """A key's new secret, as `api_key` of a new one, and until when the old one is valid."""
 
     id = serializers.CharField()
     new_api_key = serializers.CharField(allow_null=True)
@@ -96,7 +96,7 @@ class KeyInput(StrictInput):
 
 
 class NewKeyInput(KeyInput):
-    """The body that makes a key; without `permissions` it has all."""
+    """The body that creates a key; without `permissions` it has all of them."""
 
     read_only = ("id", "prefix", "created_at", "last_used_at", "usage")
     mode = Choice(choices=KeyMode.choices, required=False)
@@ -125,7 +125,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
 
     @extend_schema(request=NewKeyInput, responses={201: NewKeySerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Make a key; its secret is in this answer, and in no other."""
+        """Create a key; its secret is in this answer, and in no other."""
         values = FOR_ALL | self.read(NewKeyInput)
 
         def work() -> Response:
@@ -138,7 +138,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
         return self.once(work, secrets=[("key", "api_key")])
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Change the given fields; it holds for the next request in every process."""
+        """Change the given fields; this takes effect with the next request in every process."""
 
         def work() -> Response:
             key = self.get_object()
@@ -161,7 +161,7 @@ class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):
     @extend_schema(request=None, responses=RotatedKeySerializer)
     @action(detail=True, methods=["post"])
     def rotate(self, request: Request, **kwargs: Any) -> Response:
-        """Give a key another secret, which is in this answer and in no other; the old one holds for 24 hours more."""
+        """Give a key a new secret, which is in no other answer; the old one stays valid for another 24 hours."""
 
         def work() -> Response:
             key, secret = keys.rotate_key(self.get_object(), actor=self.actor, now=timezone.now())

@@ -1,4 +1,4 @@
-"""Logging in to the admin API, and out; who tries too many passwords waits."""
+"""Logging in to the admin API, and out; whoever tries too many passwords has to wait."""
 
 import hashlib
 import math
@@ -52,7 +52,7 @@ def log_in(email: str, password: str, *, actor: Actor, now: datetime) -> Session
 
 
 def prove(email: str, password: str, *, actor: Actor, now: datetime, user: User | None = None) -> User:
-    """Return the active user with this e-mail address and password; whoever has just read the user may bring it along.
+    """Return the active user with this e-mail address and password; a caller that has just read the user can pass it.
 
     Raises InvalidCredentials, TooManyLoginAttempts, or TooManyLogins. An attempt is counted before the password is
     looked at: many at once are no more than as many in a row. What is answered, and how fast, does not tell whether
@@ -74,7 +74,7 @@ def prove(email: str, password: str, *, actor: Actor, now: datetime, user: User 
 
 
 def _told(email: str) -> str:
-    """Return what was tried, where it is an address: who is in a hurry types the password into that field."""
+    """Return what was tried if it is an e-mail address: people in a hurry type the password into that field."""
     try:
         validate_email(email.strip())
     except ValidationError:
@@ -83,7 +83,7 @@ def _told(email: str) -> str:
 
 
 def _count(digest: str, caller: str, *, now: datetime) -> LoginAttempt:
-    """Count an attempt while no other with this e-mail address or caller is counted.
+    """Count an attempt; attempts with the same e-mail address or caller are counted one after the other.
 
     Raises TooManyLoginAttempts, and then it is not counted: so there are no more to read than may be tried.
     """
@@ -147,7 +147,7 @@ def log_out(session: Session, *, actor: Actor, now: datetime) -> None:
 
 
 def old(now: datetime) -> tuple[Old, ...]:
-    """Return attempts that count no more, and sessions that are over."""
+    """Return attempts that no longer count, and sessions that are over."""
     before = now - WINDOW
     return (
         Old(name="logins", rows=LoginAttempt.objects.filter(at__lt=before).order_by("at", "pk")),

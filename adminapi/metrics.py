@@ -1,4 +1,4 @@
-"""/metrics, for Prometheus: what each web process counted, and what the database says when it is asked.
+"""/metrics, for Prometheus: what the web processes counted, and figures from the database.
 
 Web processes that serve together have one folder for what they count, in which each writes a file of its own; so any
 of them can tell of all. `prometheus_client` is loaded where METRICS_TOKEN is set, and nowhere else.
@@ -67,7 +67,7 @@ class Meters:
 
 @cache
 def meters() -> Meters:
-    """Return what this process counts with; its files are made, and those of servers that are gone removed."""
+    """Return this process's meters; creates its files, and removes those of servers that are gone."""
     mine = folder()
     mine.mkdir(parents=True, exist_ok=True)
     clear_up(mine)
@@ -113,7 +113,7 @@ def _serves(name: str) -> bool:
 
 
 def _start_of(pid: int) -> str:
-    """Return when a process was started, in a form that tells it from later ones of the same number."""
+    """Return when a process was started, in a form that tells it from later ones with the same id."""
     with suppress(OSError, IndexError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     return ""
@@ -128,7 +128,7 @@ def count(request: HttpRequest, *, status: int, seconds: float) -> None:
 
 @require_safe
 def show_metrics(request: HttpRequest) -> HttpResponse:
-    """/metrics: all figures, as text; 404 without METRICS_TOKEN, 401 for whoever does not have it."""
+    """/metrics: all figures, as text; 404 without METRICS_TOKEN, 401 for callers without that token."""
     if not settings.METRICS_TOKEN:
         raise Http404
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -157,7 +157,7 @@ Call = tuple[str, str, str, int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What the database says."""
+    """Figures from the database."""
 
     backlog: Backlog
     counts: list[Call]
@@ -171,7 +171,7 @@ class Figures:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """What else somebody may have to look into."""
+    """Further figures that somebody may have to look into."""
 
     answered_in: float
     """Seconds that the database took for its time, connecting included."""
@@ -245,7 +245,7 @@ FIGURES = Question(read)
 
 
 class Installation:
-    """Collects what the database says, for a second at most."""
+    """Collects the figures from the database, for a second at most."""
 
     def collect(self) -> "Iterator[Metric]":
         ends = time.monotonic() + LIMIT_SECONDS
@@ -344,7 +344,7 @@ def _family(
     *,
     ever: bool = False,
 ) -> "Metric":
-    """Return one figure with all its labels; `ever` says that it only grows."""
+    """Return one figure with all its labels; `ever` says that it is a counter."""
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
     made = (CounterMetricFamily if ever else GaugeMetricFamily)(f"ouipost_{name}", says, labels=labels)

@@ -1,4 +1,4 @@
-"""What answers may load, and what counts requests for monitoring."""
+"""Middleware: content security policies, and counting requests for monitoring."""
 
 import time
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class ContentPolicyMiddleware(CSPMiddleware):
 
 
 class MetricsMiddleware:
-    """Counts requests by route, method and status, and how long they took; not there without METRICS_TOKEN."""
+    """Counts requests by route, method and status, and their duration; unused without METRICS_TOKEN."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         if not settings.METRICS_TOKEN:

@@ -20,23 +20,23 @@ CANARY_TEXT = "canary"
 
 class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
     def beat(self, name: str) -> None:
-        """Note that this is alive now, by the database's clock."""
+        """Record that this is alive now, by the database's clock."""
         now = database_now(self.db)
         if not self.filter(pk=name).update(at=now):
             self.get_or_create(pk=name, defaults={"at": now})
 
     def forget_old(self) -> None:
-        """Remove processes that were not heard for a day; what has no process is kept."""
+        """Remove processes that were not heard from for a day; what is not a process is kept."""
         self.filter(pk__contains=":", at__lt=database_now(self.db) - timedelta(days=1)).delete()
 
     def silence(self, name: str) -> timedelta | None:
-        """Return how long nothing was heard of this; None: it never was."""
+        """Return for how long nothing was heard of this; None if it never was."""
         heard = self.filter(pk=name).values_list("at", flat=True).first()
         return database_now(self.db) - heard if heard else None
 
 
 class Heartbeat(models.Model):
-    """When something that must go on for ever, or a process, last showed that it does."""
+    """When a process, or something that must always run, last showed that it is alive."""
 
     name = models.CharField(primary_key=True, max_length=40)
     at = models.DateTimeField()
@@ -48,7 +48,7 @@ class Heartbeat(models.Model):
 
 
 class Mark(models.Model):
-    """How far this database has come: `adminapi.restored` notes the same beside it, and compares. One row."""
+    """The time that this database has reached: `adminapi.restored` notes the same beside it, and compares. One row."""
 
     database = models.CharField(max_length=MAX_LENGTH, default=partial(new_id, "db"), editable=False)
     """Which database it is: several may have used one home."""
@@ -60,7 +60,7 @@ class Mark(models.Model):
 
 
 class Gap(models.Model):
-    """A time in which no mark was made: nobody worked, or the database is a copy from its beginning."""
+    """A time in which no mark was made: no worker ran, or the database is a copy from when the gap begins."""
 
     since = models.DateTimeField()
     until = models.DateTimeField()
@@ -94,7 +94,7 @@ class Session(models.Model):
         return f"{self.user_id} since {self.created_at}"
 
     def holds(self, now: datetime) -> bool:
-        """Whether nothing has ended it: neither a logout, nor whatever signs its user out everywhere.
+        """Whether it is still valid: neither a logout ended it, nor anything that signs its user out everywhere.
 
         The two moments are compared for being the same one: which is later, the clocks of two machines need not agree.
         """
@@ -106,7 +106,7 @@ class Session(models.Model):
 
 
 class LoginTurn(models.Model):
-    """Who tries to log in changes the rows of e-mail address and caller: so those with either are counted in turn."""
+    """A lock: each login attempt updates the rows of its address and its caller, so that attempts are counted in turn."""
 
     name = models.CharField(primary_key=True, max_length=64)
     at = models.DateTimeField()
@@ -116,7 +116,7 @@ class LoginTurn(models.Model):
 
 
 class LoginAttempt(models.Model):
-    """A login that was tried and did not succeed, or not yet."""
+    """A login attempt that failed, or has not succeeded yet."""
 
     email = models.CharField(max_length=64, help_text="SHA-256 of the address: it need not belong to anybody.")
     ip_address = models.CharField(max_length=45, help_text="The address, or the network of one, that is one caller.")

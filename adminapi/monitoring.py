@@ -1,4 +1,4 @@
-"""Who may look at the health although the database, which knows the sessions, does not answer."""
+"""Who may see the health even while the database, which holds the sessions, does not answer."""
 
 import hmac
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ VIEW = "system.view"
 
 @dataclass(frozen=True, kw_only=True)
 class Monitor:
-    """A caller who may look at how the installation is, and nothing else."""
+    """A caller who may see the installation's health, and nothing else."""
 
     pk: str
     tier: str = ""
@@ -35,9 +35,9 @@ def is_monitor(token: str) -> bool:
 
 
 class HealthAuthentication(SessionAuthentication):
-    """Accepts METRICS_TOKEN, and sessions; while the database does not answer, whatever token we have signed.
+    """Accepts METRICS_TOKEN, and sessions; while the database does not answer, any token that we signed.
 
-    The session is looked up beside the probes, which begin here: both together take no longer than one of them.
+    The session is looked up while the probes, which start here, run: together they take no longer than one of them.
     """
 
     def authenticate(self, request: Request) -> "tuple[User | None, Caller] | None":

@@ -1,4 +1,4 @@
-"""How the networks are, read off the calls that were made to them: nobody is asked, and sandboxes do not count.
+"""The networks' health, told from the calls that were made to them; no calls are made here, and sandboxes do not count.
 
 A network is blamed for what it did not answer, refused for its quota or for an old version; not for what it refused
 because of what was sent.
@@ -36,7 +36,7 @@ ENDS_SOON = timedelta(days=60)
 
 @dataclass(frozen=True, kw_only=True)
 class Calls:
-    """What became of the requests to a network: by outcome, in a day and in the last minutes."""
+    """The requests to a network by outcome, in the last day and in the last minutes."""
 
     day: Mapping[str, int]
     lately: Mapping[str, int]
@@ -44,7 +44,7 @@ class Calls:
     """Of all that were answered, together."""
 
     def rate(self, outcomes: tuple[str, ...] = ERRORS, *, lately: bool = False) -> float | None:
-        """Return how many percent ended so; None where there were none."""
+        """Return how many percent ended that way; None if there were no calls."""
         counts = self.lately if lately else self.day
         total = sum(counts.values())
         return 100 * sum(counts.get(each, 0) for each in outcomes) / total if total else None
@@ -72,7 +72,7 @@ NOBODY = Connected()
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkHealth:
-    """How one network is."""
+    """The health of one network."""
 
     connector: Connector
     calls: Calls
@@ -94,7 +94,7 @@ class NetworkHealth:
 
     @property
     def status(self) -> str:
-        """As its API is; one that nothing can be sent to from here is degraded at least."""
+        """The state of its API; a network that nothing can be sent to from here is degraded at least."""
         hindered = self._misses_credentials or self._has_ended
         return DEGRADED if hindered and self.api_status == WELL else STATUS_OF[self.api_status]
 
@@ -168,7 +168,7 @@ class NetworkHealth:
 
 
 def look(*, now: datetime) -> dict[str, NetworkHealth]:
-    """Return how each network is, in the usual order: three queries, whatever there is."""
+    """Return the health of each network, in the usual order: three queries, whatever the amount."""
     made, accounts = _calls(now), _accounts(now)
     held, published = _held_and_published(now)
     return {

@@ -1,4 +1,4 @@
-"""Hashing passwords, a few at a time: each takes a core and much memory for a while, on purpose."""
+"""Hashing passwords, a few at a time: each is deliberately costly in time and memory."""
 
 import threading
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ class TooManyLogins(DomainError):
 
 @contextmanager
 def _one_of_few() -> Iterator[None]:
-    """Let four hash at once and twenty wait; raises TooManyLogins for whoever comes then, or waits too long."""
+    """Let four hash at once and twenty wait; raises TooManyLogins for any more, and for those that wait too long."""
     if not _places.acquire(blocking=False):
         raise TooManyLogins(retry_after=1)
     try:

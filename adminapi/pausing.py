@@ -1,4 +1,4 @@
-"""/admin/pause, /admin/resume and /admin/pauses: what an operator lets not go out."""
+"""/admin/pause, /admin/resume and /admin/pauses: stopping and resuming publishing."""
 
 from functools import partial
 from typing import Any
@@ -76,7 +76,7 @@ class PauseViewSet(AdminViewSet[Pause]):
 
     @extend_schema(request=PauseInput, responses=PauseSerializer)
     def pause(self, request: Request) -> Response:
-        """Let nothing go out there from now on; what is in flight ends, the rest waits and is not late for it."""
+        """Stop publishing in this scope; what is in flight is finished, the rest waits and does not count as late."""
         values = self.read(PauseInput)
         scope, subject = values["scope"], values.get("id") or ""
         given = {"reason": values["reason"], "actor": self.actor}
@@ -84,7 +84,7 @@ class PauseViewSet(AdminViewSet[Pause]):
 
     @extend_schema(request=ResumeInput, responses=ResumedSerializer)
     def resume(self, request: Request) -> Response:
-        """End the pause of just this scope; `pause` is null where there is none."""
+        """End the pause of exactly this scope; `pause` is null if there is none."""
         values = self.read(ResumeInput)
         scope, subject = values["scope"], values.get("id") or ""
         given = {"reason": values.get("reason", ""), "actor": self.actor}

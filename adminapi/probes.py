@@ -1,6 +1,6 @@
-"""Whether the installation is well: each part is really tried, all at the same time, none for longer than a second.
+"""Whether the installation is well: each part is really used, all at the same time, none for longer than a second.
 
-The networks are not asked: how they are, `adminapi.networks` reads off the calls that were made.
+The networks are not called: `adminapi.networks` tells their state from the calls that were made.
 """
 
 import logging
@@ -83,7 +83,7 @@ def _broker() -> int | None:
 
 @cache
 def patient_redis(url: str) -> Server:
-    """Return a way to Redis that has more patience than requests have, and a breaker of its own."""
+    """Return a Redis client with longer timeouts than requests have, and a breaker of its own."""
     return Server(url, timeout=REDIS_SECONDS)
 
 
@@ -123,7 +123,7 @@ QUESTIONS: Mapping[str, Question[Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """How everything is."""
+    """The state of everything."""
 
     at: datetime
     components: Mapping[str, Component]
@@ -138,7 +138,7 @@ class Health:
 
 
 class Examination:
-    """All questions, asked at once; the answers are there, or given up, so many seconds later: by default one."""
+    """All probes, run at once; after `seconds`, by default one, unfinished ones are given up."""
 
     def __init__(self, *, seconds: float = LIMIT_SECONDS) -> None:
         self._until = time.monotonic() + seconds
@@ -160,7 +160,7 @@ class Examination:
         return Health(at=now, components=components)
 
     def _answer(self, name: str) -> Any:
-        """Return an answer; raises what came in its place."""
+        """Return an answer; raises the error that came instead."""
         try:
             return self._asked[name].result(timeout=self.seconds_left)
         except TimeoutError:

@@ -1,4 +1,4 @@
-"""Everything that was kept long enough, whatever app it is of."""
+"""Everything that was kept long enough, of all apps."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -1,8 +1,8 @@
-"""Noticing that the database was restored from a copy: then all is paused, before anything is published again.
+"""Noticing that the database was restored from a copy: then everything is paused, before anything is published again.
 
 Every ten seconds the worker writes the time into the database, and the same into a file beside it, in this order. So
-the file is never ahead, unless the database has gone back. A machine without the file sees nothing of that, and moves
-the time on: it notes from where, for the machines that were further than that and look later.
+the file is never ahead, unless the database has gone back. A machine without the file cannot notice that, and
+advances the time: it notes from where, for machines with a later time that look after it.
 """
 
 import logging
@@ -33,7 +33,7 @@ GAPS_KEPT = timedelta(days=90)
 
 
 def look_surely() -> None:
-    """Do as `look` before the first post goes out; while the database is away, the next look has to do."""
+    """Do as `look` before the first post goes out; while the database is away, leave it to the next look."""
     try:
         look()
     except DatabaseError as error:
@@ -42,7 +42,7 @@ def look_surely() -> None:
 
 
 def look() -> Pause | None:
-    """Note how far the database is; where it was further already, pause everything and return the pause."""
+    """Note the time that the database has reached; if it was later before, pause everything and return the pause."""
     pause = _compare()
     mark = Mark.objects.get(pk=1)
     _note(mark)
@@ -66,7 +66,7 @@ def _compare() -> Pause | None:
 
 
 def _went_back_to(mark: Mark, noted: datetime) -> datetime | None:
-    """Return how far the database was when it came back from where it is noted to have been; None where it did not.
+    """Return the time to which the database went back from the noted one; None if it did not go back.
 
     What was noted within a gap was noted when the database was further than where that gap begins. Whoever finds that
     takes the gap away, so that machines that look later do not pause everything once more.
@@ -95,19 +95,19 @@ def _pause(mark: Mark, *, now: datetime) -> Pause:
 
 
 def copied_at() -> datetime | None:
-    """Return when the copy was made that this database was restored from; None where nobody noticed a restore."""
+    """Return when the copy was made that this database was restored from; None if no restore was noticed."""
     return Mark.objects.filter(pk=1).values_list("copied_at", flat=True).first()
 
 
 def unasked() -> int:
-    """Return how many posts nobody has asked about since a restore paused everything; 0 where none did."""
+    """Return how many posts were not asked about yet since a restore paused everything; 0 if none did."""
     since = copied_at()
     is_paused = any(each.scope == PauseScope.ALL and each.reason.startswith(REASON) for each in pauses.in_force())
     return restoring.overdue(database_now(), since=since).count() if since and is_paused else 0
 
 
 def path(database: str) -> Path:
-    """Return the file that says how far this database was; no backup may have it."""
+    """Return the file with the time that this database had reached; it must not be part of a backup."""
     return Path(settings.OUIPOST_HOME) / f"{database}.mark"
 
 
@@ -119,7 +119,7 @@ def _noted(database: str) -> datetime | None:
 
 
 def _note(mark: Mark) -> None:
-    """Write the file whole or not at all; a machine that keeps no files notices no restore."""
+    """Write the file atomically; a machine that keeps no files notices no restore."""
     temporary = ""
     try:
         handle, temporary = tempfile.mkstemp(dir=settings.OUIPOST_HOME, prefix=".mark-")

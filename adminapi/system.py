@@ -1,4 +1,4 @@
-"""What runs here, as the process that is asked sees it."""
+"""What runs here, as the answering process sees it."""
 
 import platform
 import time
@@ -53,9 +53,9 @@ def database_version() -> str:
 
 
 def memory() -> tuple[int, int]:
-    """Return the bytes in use and the bytes there are: of our control group where it has a limit, else of the machine.
+    """Return the bytes in use and in total: of our control group if it has a limit, else of the machine.
 
-    Both are 0 where the system tells neither.
+    Both are 0 if the system does not tell them.
     """
     for used, limit in MEMORY_FILES:
         try:

@@ -37,7 +37,7 @@ class UserSerializer(serializers.ModelSerializer[User]):
 
 
 class UserInput(StrictInput):
-    """The body that changes a user; `permissions` replace those of the role, and null gives those of the role back."""
+    """The body that changes a user; `permissions` replace those of the role, and null restores those of the role."""
 
     read_only = ("id", "created_at", "last_login")
     email = Text(max_length=EMAIL_LENGTH)
@@ -77,7 +77,7 @@ class UserViewSet(Lists[User], Retrieves[User], AdminViewSet[User]):
         return self.once(lambda: self.created(users.create_user(**values, is_active=is_active, actor=self.actor)))
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Change the given fields; another password, role or state ends all of the user's sessions."""
+        """Change the given fields; a new password, role or state ends all of the user's sessions."""
         user = self.get_object()
         values = self.read(UserInput, instance=user, partial=True)
         if "password" in values:
@@ -115,7 +115,7 @@ class MembersSerializer(serializers.Serializer[Any]):
 
 
 class MembersInput(StrictInput):
-    """The body that says who the members are: the ids of all of them."""
+    """The body that sets the members: the ids of all of them."""
 
     members = StringList()
 

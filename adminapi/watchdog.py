@@ -38,7 +38,7 @@ os.register_at_fork(
 
 @contextmanager
 def _database() -> Iterator[None]:
-    """Let nothing fork meanwhile, and leave no connection open in this process for when it forks."""
+    """Allow no fork meanwhile, and leave no connection open that a fork would inherit."""
     with _in_database:
         try:
             yield
@@ -55,7 +55,7 @@ class Watchdog:
         self._spare: subprocess.Popen[bytes] | None = None
 
     def stop(self) -> None:
-        """Look no more; `run` returns when the spare worker, if there is one, has ended."""
+        """Stop looking; `run` returns when the spare worker, if there is one, has ended."""
         self._stopping.set()
 
     def run(self) -> None:
@@ -65,7 +65,7 @@ class Watchdog:
         self._dismiss()
 
     def _take_turn(self) -> None:
-        """Look, then settle what this machine has kept: whatever happens in one of them, both are done again."""
+        """Look, then settle the answers kept on this machine; an error in either stops neither from being repeated."""
         for step in (self._look, self._settle_kept):
             try:
                 step()

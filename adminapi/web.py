@@ -1,4 +1,4 @@
-"""What runs beside the workers: the web server's command line, and what must be done before anything starts."""
+"""The web server's command line, and what must be done before any process starts."""
 
 import socket
 import sys
@@ -51,7 +51,7 @@ def require_port(host: str) -> None:
 
 
 def wait_for_databases(seconds: float) -> None:
-    """Wait until every database takes a connection, for so long at most; what comes next says where one does not."""
+    """Wait, for a limited time, until every database takes a connection; if one does not, the next step says so."""
     ends = time.monotonic() + seconds
     while time.monotonic() < ends and not databases_answer():
         time.sleep(LOOK_EVERY)
@@ -70,7 +70,7 @@ def _is_there(alias: str) -> bool:
 
 
 def migrate() -> None:
-    """Bring every database up to this code."""
+    """Migrate every database to this version."""
     for alias in replica.own():
         call_command("migrate", database=alias, verbosity=0, interactive=False)
 
@@ -85,7 +85,7 @@ def _pending(executor: MigrationExecutor) -> int:
 
 
 def prepare() -> bool:
-    """Bring every database up to this code and make the bucket of files where there is none; whether it was made.
+    """Migrate every database, and create the bucket for files if there is none; returns whether it was created.
 
     Raises StorageUnavailable.
     """

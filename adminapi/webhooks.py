@@ -84,7 +84,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
 
 
 class NewWebhookSerializer(WebhookSerializer):
-    """A webhook with its secret: this once only, and null where a repeat asks for it too late."""
+    """A webhook with its secret: shown only this once, and null in a replay that comes too late."""
 
     secret = serializers.CharField(allow_null=True)
 
@@ -190,14 +190,14 @@ class WebhookInput(StrictInput):
 
 
 class SecretInput(StrictInput):
-    """The body that gives another secret; `grace_hours` is how long the old one signs too."""
+    """The body that sets a new secret; `grace_hours` is how long the old one signs as well."""
 
     secret = Secret(required=False)
     grace_hours = Integer(min_value=0, max_value=MOST_GRACE_HOURS, required=False)
 
 
 class NewWebhookInput(WebhookInput):
-    """The body that makes a webhook; without `secret` we make one, without `workspaces` an administrator alone may."""
+    """The body that creates a webhook; without `secret` we make one, without `workspaces` it takes an administrator."""
 
     secret = Secret(required=False)
 
@@ -229,7 +229,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
 
     @extend_schema(request=NewWebhookInput, responses={201: NewWebhookSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Make a webhook; its secret is in this answer, and in no other."""
+        """Create a webhook; its secret is in this answer, and in no other."""
         values = {"workspaces": []} | self.read(NewWebhookInput)
         secret = values.pop("secret", "")
 
@@ -241,7 +241,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
         return self.once(work, secrets=[("webhook", "secret")])
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Change the given fields; what happened while it was not active is sent by a replay alone."""
+        """Change the given fields; what happened while it was not active is only sent by a replay."""
         webhook = self.get_object()
         values = self.read(WebhookInput, instance=webhook, partial=True)
 
@@ -274,7 +274,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
     @extend_schema(request=SecretInput, responses=NewWebhookSerializer)
     @action(detail=True, methods=["post"], url_path="rotate-secret")
     def rotate_secret(self, request: Request, **kwargs: Any) -> Response:
-        """Give a webhook another secret, shown this once; both sign for 24 hours, or for `grace_hours`."""
+        """Give a webhook a new secret, shown only this once; both sign for 24 hours, or for `grace_hours`."""
         values = self.read(SecretInput)
         grace = timedelta(hours=values["grace_hours"]) if "grace_hours" in values else webhooks.GRACE
 
@@ -293,7 +293,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
     @extend_schema(request=ReplayInput, responses=ReplaySerializer)
     @action(detail=True, methods=["post"])
     def replay(self, request: Request, **kwargs: Any) -> Response:
-        """Send again what happened since a time, in the background: up to 14 days and 10,000 events."""
+        """Send again what happened since a given time, in the background: up to 14 days and 10,000 events."""
         values = self.read(ReplayInput)
 
         def work() -> Response:
@@ -311,7 +311,7 @@ class WebhookViewSet(Lists[Webhook], Retrieves[Webhook], AdminViewSet[Webhook]):
 
 
 class OfWebhook(AdminViewSet[Any]):
-    """What a webhook has."""
+    """The base of the resources of one webhook."""
 
     required_permission = "webhooks.manage"
 
@@ -327,7 +327,7 @@ class OfWebhook(AdminViewSet[Any]):
 
 
 class DeliveryFilter(BoundedFilterSet):
-    """Deliveries by how they stand and by the type of their event."""
+    """Filters deliveries by status and by the type of their event."""
 
     status = filters.ChoiceFilter(choices=DeliveryStatus.choices)
     event = filters.ChoiceFilter(field_name="message__type", choices=[(name, name) for name in (*EVENTS, TEST)])

@@ -42,7 +42,7 @@ STOP_SECONDS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Chore:
-    """Something to do again and again beside publishing."""
+    """Something to repeat beside publishing."""
 
     name: str
     every: timedelta
@@ -52,7 +52,7 @@ class Chore:
 
 
 def _at_present(work: Callable[[datetime], object]) -> Callable[[], object]:
-    """Tell a chore the time by the database, with whose rows it compares it: this machine's clock may be wrong."""
+    """Give a chore the database's time, which it compares with rows: this machine's clock may be wrong."""
     return lambda: work(database_now())
 
 
@@ -85,7 +85,7 @@ CHORES = (
 
 
 class Worker:
-    """All the work of one process: publishing with up to `threads` threads, and all the rest beside it."""
+    """All the work of one process: publishing with up to `threads` threads, and everything else beside it."""
 
     def __init__(self, threads: int) -> None:
         self._publisher = Publisher(threads)
@@ -98,7 +98,7 @@ class Worker:
         self._heart = Heart(WORKER, is_well=lambda: self._publisher.silence < SILENCE.total_seconds() / 2)
 
     def stop(self) -> None:
-        """Take nothing more; `run` returns when what is in flight has ended."""
+        """Take on nothing more; `run` returns when what is in flight has ended."""
         self._stopping.set()
         self._publisher.stop()
         self._heart.stop()

@@ -1,4 +1,4 @@
-"""What the operator has set: whether it fits together, and opens what is stored."""
+"""Checks of the settings: whether they fit together, and decrypt what is stored."""
 
 from urllib.parse import urlsplit
 
@@ -96,7 +96,7 @@ def _needs_app(network: str) -> bool:
 
 
 def key_ring() -> Finding:
-    """Whether TOKEN_KEYS opens what is stored, and how much waits for the first key."""
+    """Whether TOKEN_KEYS decrypts what is stored, and how much is not encrypted with the first key yet."""
     try:
         keyring.check()
     except (WrongKeyRing, ImproperlyConfigured) as error:

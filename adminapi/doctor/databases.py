@@ -1,4 +1,4 @@
-"""The database: which one it is, and whether it holds what publishing relies on."""
+"""Checks of the database: which one it is, and whether it guarantees what publishing relies on."""
 
 import os
 from datetime import timedelta
@@ -130,7 +130,7 @@ def migrations() -> Finding:
 
 
 def disk() -> Finding:
-    """Whether there is room where the database, or what this machine keeps, is written."""
+    """Whether there is free space where the database, and the files of this machine, are written."""
     folder = settings.OUIPOST_HOME
     if connection.vendor == "sqlite":
         folder = Path(connection.settings_dict["NAME"]).absolute().parent

@@ -1,4 +1,4 @@
-"""The whole examination: every part is asked at the same time, each for so long and no longer."""
+"""The whole examination: all parts are checked at the same time, each for a limited time."""
 
 import time
 from collections.abc import Callable
@@ -21,7 +21,7 @@ SLOWLY = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One thing to look at; where what it `needs` is wrong itself, nobody can tell how it is."""
+    """One thing to check; its result is unknown if what it `needs` is wrong."""
 
     name: str
     look: Callable[[], Finding]
@@ -31,7 +31,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A component of `GET /admin/health` as the doctor tells of it."""
+    """A component of `GET /admin/health` as the doctor reports it."""
 
     name: str
     component: str
@@ -96,7 +96,7 @@ ORDER = ("settings", "database", "database_server", "transactions", "collation",
 
 
 def examine() -> list[Finding]:
-    """Look at everything and return what was found, in the order of what stands on what."""
+    """Check everything and return the findings, each after those that it depends on."""
     began = time.monotonic()
     parts = Examination(seconds=SECONDS)
     asked = [(check, in_thread(check.look)) for check in CHECKS]
@@ -132,7 +132,7 @@ def _answer(check: Check, future: "Future[Any]", *, began: float) -> Finding:
 
 
 def _unless_needless(finding: Finding, found: dict[str, Finding]) -> Finding:
-    """Return the finding, or that nobody can tell where what it stands on is wrong."""
+    """Return the finding, or an unknown one if something that the check needs is wrong."""
     cause, needed = "", NEEDS[finding.name]
     while needed:
         cause, needed = needed if found[needed].status == WRONG else cause, NEEDS[needed]

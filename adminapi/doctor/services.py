@@ -1,4 +1,4 @@
-"""What runs beside the product: Redis, and whoever takes what is due."""
+"""Checks of Redis, and of the workers that take what is due."""
 
 import re
 
@@ -47,7 +47,7 @@ def _server(url: str) -> Finding:
 
 
 def backlog() -> Finding:
-    """Whether webhooks are told, and tokens renewed, when it is time."""
+    """Whether webhooks are sent, and tokens renewed, on time."""
     now = database_now()
     before = now - LATE
     late = {

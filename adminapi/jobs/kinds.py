@@ -1,4 +1,4 @@
-"""What a job can be of: something that is done to rows, each by itself, or old rows that go some at a time."""
+"""The kinds of jobs: something is done to each row by itself, or old rows are removed in steps."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,13 +49,13 @@ class Kind(Protocol):
 
 
 def nothing(_made: Any) -> str:
-    """Say nothing of what came of it."""
+    """Say nothing about the result."""
     return ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bulk:
-    """Something that people do to the rows of a list, by a service."""
+    """Something that people do to selected rows of a list, by a service."""
 
     name: str
     title: Any
@@ -74,7 +74,7 @@ class Bulk:
         return CONSOLE_PERMISSIONS[self.model._meta.label_lower]
 
     def work(self, row: JobRow, *, user: User, actor: Actor, settle: Settle) -> None:
-        """Do it and settle it in one transaction: whoever dies meanwhile has done nothing."""
+        """Do it and settle it in one transaction: a process that dies meanwhile has done nothing."""
         subject = self.rows(user).filter(pk=row.subject_id).first()
         if subject is None:
             raise Gone

@@ -1,4 +1,4 @@
-"""Work that a person began in the console and may leave: so many rows, each done once, some at a time."""
+"""Background work that a person began in the console: a number of rows, each done once."""
 
 from typing import ClassVar
 
@@ -20,7 +20,7 @@ class JobStatus(models.TextChoices):
 
 
 class Job(Claimable):
-    """What shall be done to its rows, in whose name, and how far it is."""
+    """What to do to its rows, in whose name, and how far it is."""
 
     id = public_id("job")
     kind = models.CharField(max_length=60, help_text="The name of one of the kinds.")
@@ -53,7 +53,7 @@ class Job(Claimable):
 
     @property
     def actor(self) -> Actor:
-        """Whoever began it, as they were then: all that it does is told in their name."""
+        """Whoever began it, as they were then: everything that it does is recorded in their name."""
         return Actor(
             user_id=self.user_id,
             user_email=self.user_email,
@@ -73,7 +73,7 @@ class RowStatus(models.TextChoices):
 
 
 class JobRow(models.Model):
-    """One thing of a job: what is done to it is done in one go, or so many parts of it at a time."""
+    """One subject of a job, done at once or in several parts."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="rows")
     place = models.PositiveIntegerField()

@@ -1,4 +1,4 @@
-"""Pruning as a job: its rows are kinds of old rows, each of which goes some at a time."""
+"""Pruning as a job: its rows are kinds of old rows, each of which is removed in steps."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,7 +33,7 @@ NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class OldRows:
-    """Old rows of a kind that there are some of."""
+    """A kind of old rows of which there are some."""
 
     name: str
     title: Any

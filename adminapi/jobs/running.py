@@ -1,7 +1,7 @@
-"""Jobs: what takes longer than a request goes on in the worker, row by row, and whoever began it may leave.
+"""Running jobs: work that takes longer than a request is done in the worker, row by row.
 
 A row and the note that it is done are one transaction, so a job that was cut short goes on with the rows that are left.
-Whether whoever began it still may is looked at before each row.
+Before each row it is checked that whoever began the job still has the permission.
 """
 
 import logging
@@ -64,7 +64,7 @@ def begin(kind: Kind, subjects: Iterable[tuple[str, str]], *, key: str, total: i
 
 @transaction.atomic
 def stop(job: Job, *, actor: Actor, now: datetime) -> bool:
-    """Let nothing more of a job be done, nor the row that is under way; returns False where it was over."""
+    """Stop a job, including the row that is under way; returns False if it was over."""
     ended = {"status": JobStatus.STOPPED, "finished_at": now, "due_at": None, "lease_until": None}
     if not Job.objects.filter(pk=job.pk, status=JobStatus.WORKING).update(fence=F("fence") + 1, **ended):
         return False

@@ -1,4 +1,4 @@
-"""What templates show of numbers: one by itself, and a chart with its table."""
+"""Numbers in templates: a single one, and a chart with its table."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ DASH = "\u2013"
 
 @register.filter
 def number(value: Number, unit: str = "") -> SafeString:
-    """Show a number in the reader's way; a dash where nobody knows it, which is no 0."""
+    """Show a number in the reader's format; a dash if it is unknown, which is not 0."""
     if value is None:
         said = '<span title="{}" aria-hidden="true">{}</span><span class="op-hidden">{}</span>'
         return format_html(said, _("Not known: the network does not say."), DASH, _("not known"))

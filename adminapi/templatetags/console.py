@@ -1,4 +1,4 @@
-"""What the console's templates say in one way everywhere: a state, a network."""
+"""Tags and filters that show states, networks and issues the same way in all of the console's templates."""
 
 import json
 from collections.abc import Mapping
@@ -99,7 +99,7 @@ def outcome(name: str) -> str:
 
 @register.simple_tag
 def state(name: str) -> SafeString:
-    """Show a state in its colour, in the reader's language; the name itself where we have no word for it."""
+    """Show a state in its colour, in the reader's language; its own name if it has no translation."""
     return format_html('<span class="op-badge op-{}">{}</span>', TONES.get(name, "calm"), STATES.get(name, name))
 
 
@@ -119,7 +119,7 @@ register.filter("translated", translated)
 
 @register.filter
 def told(issue: Mapping[str, Any]) -> str:
-    """Say what an issue is, and how to mend it."""
+    """Say what an issue is, and how to fix it."""
     return " ".join(filter(None, issue_words(issue)))
 
 
