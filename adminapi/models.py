@@ -106,7 +106,7 @@ class Session(models.Model):
 
 
 class LoginTurn(models.Model):
-    """A lock: each login attempt updates the rows of its address and its caller, so that attempts are counted in turn."""
+    """A lock: each login attempt updates the rows of its address and its caller, so that they are counted in turn."""
 
     name = models.CharField(primary_key=True, max_length=64)
     at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""What is read of accounts and posts, and when, in the console."""
+"""Console pages of what is read for accounts and posts, and when."""
 
 from django.contrib import admin
 from django.db import transaction

@@ -1,4 +1,4 @@
-"""Who follows: how many at the end of a period, how many more than at its beginning, and what is known of them."""
+"""The followers: how many at the end of a period, how many more than at its beginning, and their demographics."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ def audience(accounts: "QuerySet[SocialAccount]", period: Period) -> dict[str, A
 
 
 def growth_rate(followers: int | None, growth: int | None) -> float | None:
-    """Return the growth in percent of the followers that there were before, 0 where there were none."""
+    """Return the growth in percent of the previous number of followers, 0 if there were none."""
     if followers is None or growth is None:
         return None
     before = followers - growth

@@ -10,7 +10,7 @@ from ouipost.claims import engine_time
 
 
 def requests_left(platform: str, paced_at: datetime | None, *, now: datetime) -> float:
-    """Return how many requests an account may cost now, where those already made last until `paced_at`."""
+    """Return how many requests an account may cost now, if those already made last until `paced_at`."""
     budget = _budget(platform)
     if budget is None:
         return math.inf
@@ -33,7 +33,7 @@ def free_at(platform: str, paced_at: datetime | None, *, requests: int, now: dat
 
 
 def least(platform: str, requests: int) -> int:
-    """Return how many must be left for what takes so many: all of them where it takes more than there ever are."""
+    """Return how many requests must be left for a call that takes so many, at most what may go at once."""
     budget = _budget(platform)
     return min(requests, _burst(budget)) if budget else requests
 

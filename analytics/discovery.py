@@ -1,4 +1,4 @@
-"""Taking up what was published: it counts as a post, and its numbers are read from then on."""
+"""Taking up published targets: they count as posts, and their numbers are read from then on."""
 
 import logging
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ JUST_NOW = timedelta(minutes=2)
 
 
 def discover(*, now: datetime, since: timedelta = JUST_NOW) -> int:
-    """Take up targets that were published in this time, and accounts that are new; returns how many targets."""
+    """Take up targets that were published in this time, and new accounts; returns the number of targets."""
     _plan_accounts(now=now)
     found = 0
     while taken := _take_up(published_after=now - since):
@@ -34,7 +34,7 @@ def discover(*, now: datetime, since: timedelta = JUST_NOW) -> int:
 
 
 def discover_all(*, now: datetime) -> int:
-    """Take up whatever is young enough to be read: what an outage, or an older version, left out."""
+    """Take up every target young enough to be read: also what an outage, or an older version, left out."""
     return discover(now=now, since=READ_FOR)
 
 

@@ -1,4 +1,4 @@
-"""What a reading adds to what was known. Pure."""
+"""Arithmetic of readings: what each adds to what was known. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ def merged(known: Numbers, read: Numbers) -> dict[str, int | None]:
 
 
 def gained(known: Numbers, read: Numbers) -> dict[str, int | None]:
-    """Return by how much each number grew, below zero where the network has corrected it; None: it did not say."""
+    """Return by how much each number grew, below zero if the network corrected it; None if it did not tell."""
     return {name: None if (now := read[name]) is None else now - (known[name] or 0) for name in COUNTED}
 
 

@@ -1,4 +1,4 @@
-"""Numbers as the networks gave them, and the sums that reports are made of. Nothing here is shown by its row's id."""
+"""Numbers as the networks gave them, and the sums that reports are made of. Their row ids are internal."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from workspaces.models import Workspace
 
 
 class Counts(models.Model):
-    """What is counted everywhere; null: no network has said."""
+    """The counts that every model has; null means that no network has told."""
 
     impressions = models.BigIntegerField(null=True)
     reach = models.BigIntegerField(null=True)
@@ -23,7 +23,7 @@ class Counts(models.Model):
 
 
 class AccountSync(Claimable):
-    """When something of an account is read next, and how the reading went; who claims it reads, nobody else."""
+    """When an account is read next, and how the last reading went; only the worker that claims the row reads."""
 
     account = models.OneToOneField(SocialAccount, primary_key=True, on_delete=models.CASCADE, related_name="sync")
     account_due_at = models.DateTimeField(help_text="When the account's own numbers are read next.")
@@ -39,7 +39,7 @@ class AccountSync(Claimable):
 
 
 class TargetNumbers(Counts):
-    """How a published target did so far, as last read, and when it is read again."""
+    """The numbers of a published target as last read, and when it is read again."""
 
     target = models.OneToOneField(Target, on_delete=models.CASCADE, related_name="numbers")
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -83,7 +83,7 @@ class Snapshot(Counts):
 
 
 class Gains(Counts):
-    """What was gained in some time: the sum of all differences between two readings. A correction can be below zero."""
+    """What was gained in some time: the sum of the differences between readings. Corrections can make it negative."""
 
     posts = models.IntegerField(default=0, help_text="Targets that were published.")
 
@@ -174,7 +174,7 @@ class TargetDay(Gains):
 
 
 class AccountDay(Counts):
-    """How an account stood on one day of its workspace's calendar."""
+    """The numbers of an account on one day of its workspace's calendar."""
 
     pk = models.CompositePrimaryKey("account_id", "day")
     account = models.ForeignKey(SocialAccount, on_delete=models.CASCADE, related_name="days", db_index=False)

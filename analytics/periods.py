@@ -32,7 +32,7 @@ def hour_of(moment: datetime, *, zone: str) -> datetime:
 
 
 def midnight(day: date, *, zone: str) -> datetime:
-    """Return the instant in UTC at which a day begins: where the clocks jump over midnight, when they have jumped."""
+    """Return the instant in UTC at which a day begins; if the clocks skip midnight, the end of the gap."""
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 

@@ -1,4 +1,4 @@
-"""How one post did: its totals, each network in its own words, and what it gained from bucket to bucket."""
+"""The report of one post: its totals, each network's own numbers, and what it gained in each bucket."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ def numbers_of(post: Post) -> list[TargetNumbers]:
 
 
 def post_report(numbers: Sequence[TargetNumbers], period: Period | None) -> PostReport:
-    """Return what is known of a post; without a period it has no timeline yet."""
+    """Return the numbers of a post; without a period there is no timeline yet."""
     totals = {name: total(getattr(each, name) for each in numbers) for name in COUNTED}
     return PostReport(
         summary={f"total_{name}": value for name, value in totals.items()}
@@ -100,7 +100,7 @@ def _timeline(numbers: Collection[TargetNumbers], period: Period) -> list[dict[s
 
 
 def _is_told(bucket: date, numbers: Collection[TargetNumbers]) -> bool:
-    """Whether a bucket is of the post's time: not an hour before its publication, nor one after its last reading."""
+    """Whether a bucket is between the post's publication and its last reading."""
     if not isinstance(bucket, datetime):
         return True
     read = [each.read_at for each in numbers if each.read_at]

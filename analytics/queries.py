@@ -1,4 +1,4 @@
-"""The query of a report: everything that is wrong with it is told at once."""
+"""Reading the query of a report: everything that is wrong with it is reported at once."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -78,7 +78,7 @@ def _problems_of(period: Period, *, now: datetime) -> Problems:
 
 
 def require_hours(first: date, granularity: Granularity, *, zone: str, now: datetime) -> None:
-    """Raise InvalidInput where hours are asked for that are not kept any more."""
+    """Raise InvalidInput if hours are asked for that are no longer kept."""
     if granularity == Granularity.HOUR and first < day_of(now, zone=zone) - HOURS_KEPT_DAYS * A_DAY:
         raise InvalidInput(
             granularity=[

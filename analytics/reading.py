@@ -1,4 +1,4 @@
-"""Reading what is due of one claimed account: its posts in batches, then the account itself.
+"""Reading what is due for one claimed account: its posts in batches, then the account itself.
 
 The threads that run this talk to networks; their database work goes through a writer.
 """
@@ -59,7 +59,7 @@ class Due:
 
 
 def read(claim: Claim, *, writer: Runs) -> Report | None:
-    """Read what is due of a claimed account and settle it; returns what came of it, None for a lost claim."""
+    """Read what is due for a claimed account and settle it; returns its report, None for a lost claim."""
     due = writer.run(load_all, claim)
     report = _report(claim, due) if due else None
     if not due or report is None or not writer.run(settle_all, report):
@@ -120,7 +120,7 @@ def _report(claim: Claim, due: Due) -> Report:
 
 @dataclass
 class Reading:
-    """One account on its way: what was asked so far, and what the network said."""
+    """The reading of one account: what was asked so far, and what the network answered."""
 
     due: Due
     deadline: float
@@ -144,7 +144,7 @@ class Reading:
         self.requests_left = budgets.requests_left(self.account.platform, self.due.sync.paced_at, now=self.due.at)
 
     def run(self) -> None:
-        """Ask for all that is due; raises what stops it, with what was found until then kept."""
+        """Read everything that is due; raises the error that stops it, keeping what was found until then."""
         connector = registry.connector(self.account.platform, self.account.workspace)
         self._read_posts(connector)
         if self.due.wants_account and self._may_ask(connector, posts=0):
@@ -196,7 +196,7 @@ class Reading:
         return replace(numbers, published=replace(numbers.published, url=url))
 
     def _size(self, connector: Connector, targets: Sequence[tuple[int, str]]) -> int:
-        """Return of how many posts the next call may ask, 0 where the rest must wait."""
+        """Return for how many posts the next call may ask, 0 if the rest must wait."""
         sizes = range(min(connector.metrics_batch, len(targets)), 0, -1)
         return next((size for size in sizes if self._may_ask(connector, posts=size)), 0)
 

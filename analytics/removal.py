@@ -1,4 +1,4 @@
-"""What goes when a post or a workspace goes: its numbers, also out of the sums."""
+"""Removing the numbers of deleted posts and workspaces, also from the sums."""
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -46,7 +46,7 @@ def purge(workspace: Workspace) -> bool:
 
 @transaction.atomic
 def _purge_days(workspace: Workspace) -> bool:
-    """Take some of its days out of the installation's, and return whether there were any."""
+    """Subtract some of its days from the installation's, and return whether there were any."""
     days = list(DayTotal.objects.select_for_update().filter(workspace=workspace).order_by("pk")[:AT_ONCE])
     add_installation((each.day, each.platform, negative(_summed(each))) for each in days)
     return bool(DayTotal.objects.filter(pk__in=[each.pk for each in days]).delete()[0])

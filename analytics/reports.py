@@ -27,7 +27,7 @@ Row = tuple[date, str, Numbers]
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Whose numbers: one workspace's, those of some, or those of all; and of one network, or of all."""
+    """Which numbers to report: of one workspace, some or all; and of one network or all."""
 
     workspace: Workspace | None = None
     workspace_ids: Sequence[str] | None = None
@@ -119,7 +119,7 @@ def by_workspace(workspaces: QuerySet[Workspace], period: Period) -> list[dict[s
 
 
 def _whole(numbers: Sequence[Any]) -> Numbers:
-    """Return numbers by name; a sum is no integer to every database."""
+    """Return numbers by name, as integers: some databases return sums as decimals."""
     return {name: None if number is None else int(number) for name, number in zip(SUMMED, numbers, strict=True)}
 
 

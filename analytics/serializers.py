@@ -1,4 +1,4 @@
-"""Reports as the API shows them; `null` is what no network has said."""
+"""Reports as the API shows them; `null` means that no network has told."""
 
 from typing import Any
 
@@ -72,7 +72,7 @@ class LocationSerializer(serializers.Serializer[Any]):
 
 
 class DemographicsSerializer(serializers.Serializer[Any]):
-    """Who follows, in percent of those of whom something is known; empty where nothing is."""
+    """The followers' demographics, in percent of those about whom something is known; empty if nothing is."""
 
     age_groups = serializers.DictField(child=serializers.IntegerField())
     top_locations = LocationSerializer(many=True)
@@ -128,7 +128,7 @@ class PostNumbersSerializer(serializers.Serializer[Any]):
 
 
 class PostAnalyticsSerializer(serializers.Serializer[Any]):
-    """How one post did."""
+    """The numbers of one post."""
 
     resource = ""
     post_id = serializers.CharField()

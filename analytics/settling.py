@@ -1,4 +1,4 @@
-"""What becomes of readings: snapshots, totals and the next time, all in the caller's transaction."""
+"""Storing readings: snapshots, totals and the time of the next reading, all in the caller's transaction."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -73,7 +73,7 @@ class Report:
 
 
 def settle_all(reports: Sequence[Report]) -> list[bool]:
-    """Keep what was read, and plan the next readings; returns, for each report, whether its claim was not lost.
+    """Store what was read, and plan the next readings; returns, for each report, whether its claim was still held.
 
     The cost in statements does not grow with the posts or the reports.
     """
@@ -138,7 +138,7 @@ def _zone(sync: AccountSync) -> str:
 
 
 def _take_over(numbers: TargetNumbers, found: PostNumbers, *, at: datetime, zone: str) -> Gain:
-    """Bring the numbers of a target up to a reading, and return what it gained since the one before."""
+    """Update the numbers of a target to a reading, and return what it gained since the previous one."""
     known = {name: getattr(numbers, name) for name in COUNTED}
     read = {name: getattr(found, name) for name in COUNTED}
     counts = gained(known, read)
@@ -205,7 +205,7 @@ def _tell_removed(rows: Sequence[TargetNumbers]) -> None:
 
 
 def _keep_accounts(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
-    """Write how accounts stand today."""
+    """Write today's numbers of the accounts."""
     days: list[AccountDay] = []
     known: dict[str, dict[str, Any]] = {}
     for report in reports:
@@ -247,7 +247,7 @@ def _tell_health(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) ->
 def _is_trouble(report: Report, syncs: Mapping[str, AccountSync]) -> bool:
     """Whether the account counts as one that cannot be read: it was refused, or nothing has helped for long.
 
-    Who only has to wait for a quota can be read.
+    An account that only has to wait for a quota can be read.
     """
     if isinstance(report.error, RateLimited):
         return False
@@ -256,7 +256,7 @@ def _is_trouble(report: Report, syncs: Mapping[str, AccountSync]) -> bool:
 
 
 def _plan(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
-    """Give the accounts back, each with the time of its next reading."""
+    """Release the accounts, each with the time of its next reading."""
     rows = TargetNumbers.objects.filter(account__in=[report.claim.pk for report in reports], due_at__isnull=False)
     coming = dict(rows.values_list("account").annotate(first=Min("due_at")).order_by())
     planned = {}

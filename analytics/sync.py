@@ -1,4 +1,4 @@
-"""Syncing: takes accounts of which something is due, and reads it; as many as you like may run."""
+"""Syncing: claims accounts with something due, and reads their numbers; any number of these may run."""
 
 import threading
 from collections import Counter
@@ -36,7 +36,7 @@ class Job:
 class Syncer(Engine[Job]):
     """One process's share of the syncing; half of its threads at most wait for the same network.
 
-    `workspace_id` keeps to one workspace, and `tell` hears of each account that was read.
+    `workspace_id` limits it to one workspace; `tell` is called for each account that was read.
     """
 
     name = "sync"
@@ -73,7 +73,7 @@ class Syncer(Engine[Job]):
 
 
 def claim_accounts(limit: int, *, share: int, busy: Counter[str], workspace_id: str = "") -> list[Job]:
-    """Claim up to `limit` accounts of which something is due, the longest due first.
+    """Claim up to `limit` accounts with something due, the longest due first.
 
     No network gets more than its share beside those that are busy already.
     """
@@ -85,7 +85,7 @@ def claim_accounts(limit: int, *, share: int, busy: Counter[str], workspace_id: 
 
 
 def _choose(due: QuerySet[AccountSync], *, limit: int, share: int, taken: Counter[str]) -> dict[str, str]:
-    """Return accounts with their networks; where one network fills what is looked at, the look goes on behind it."""
+    """Return accounts with their networks; if one network fills the candidates, the search goes on without it."""
     chosen: dict[str, str] = {}
     for _ in range(LOOKS):
         full = [network for network, count in taken.items() if count >= share]
@@ -103,7 +103,7 @@ def _choose(due: QuerySet[AccountSync], *, limit: int, share: int, taken: Counte
 
 @transaction.atomic
 def read_soon(syncs: QuerySet[AccountSync], *, now: datetime) -> int:
-    """Make all that is ever read of these accounts due; returns of how many. What is being read right now is left."""
+    """Make everything that is read for these accounts due, except for those being read; returns how many accounts."""
     free = syncs.filter(Q(lease_until=None) | Q(lease_until__lte=now))
     pks = list(free.select_for_update().order_by("pk").values_list("pk", flat=True))
     TargetNumbers.objects.filter(account__in=pks, due_at__gt=now).update(due_at=now)
@@ -118,9 +118,9 @@ def due_accounts(now: datetime, *, workspace_id: str = "") -> QuerySet[AccountSy
 
 
 def due_unless_held(now: datetime, *, resting: Iterable[str], paused: Sequence[Pause]) -> QuerySet[AccountSync]:
-    """Match accounts that can be read now, where these networks are left alone and this is paused.
+    """Match accounts that can be read now, given the networks to leave alone and the pauses in force.
 
-    A pause of a network or of an account is one of all that can wait; any other pause is of publishing alone.
+    A pause of a network or of an account also stops reading; any other pause stops publishing only.
     """
     rows = _without(readable_accounts().filter(claims.is_due(now)), resting)
     networks, accounts = pauses.left_alone(paused)

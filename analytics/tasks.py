@@ -1,4 +1,4 @@
-"""Celery's part in syncing: a message says that something may be due, and a process reads until nothing is."""
+"""The Celery task that reads numbers: a message says that something may be due; a process reads until nothing is."""
 
 from django.conf import settings
 

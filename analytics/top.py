@@ -90,7 +90,7 @@ def _gains(workspace: Workspace, period: Period, *, platform: str) -> Any:
 
 
 def _tops(gains: Iterable[tuple[int, int | None, int | None]]) -> list[Top]:
-    """Return what these targets gained, without those of whose engagement their network says nothing."""
+    """Return what these targets gained, without those whose network tells no engagement."""
     return [Top(numbers_id=pk, impressions=seen, engagement=count) for pk, seen, count in gains if count is not None]
 
 

@@ -19,7 +19,7 @@ Columns = tuple[tuple[str, Any], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Gain:
-    """What one target gained by one reading, or a post more."""
+    """What one target gained by one reading, or by being published."""
 
     numbers_id: int
     workspace_id: str
@@ -39,7 +39,7 @@ class Gain:
 
 
 def add_all(gains: Iterable[Gain]) -> None:
-    """Add gains to their targets, hours and days, in the caller's transaction; to have gained 0 is known, too.
+    """Add gains to their targets, hours and days, in the caller's transaction; a gain of 0 is known, unlike null.
 
     Rows that many add to come last: they stay locked until the transaction ends.
     """
@@ -93,7 +93,7 @@ def add_installation(days: Iterable[tuple[date, str, Numbers]]) -> None:
 
 
 def negative(numbers: Numbers) -> dict[str, int | None]:
-    """Return what takes these numbers away again."""
+    """Return the negative of these numbers, which takes them away again."""
     return {name: None if number is None else -number for name, number in numbers.items()}
 
 

@@ -70,7 +70,7 @@ def _report(workspace: Workspace, scope: Scope, period: Period) -> dict[str, Any
 
 
 class PostAnalyticsViewSet(WorkspaceScopedViewSet[Post]):
-    """/api/posts/{id}/analytics: how one post did."""
+    """/api/posts/{id}/analytics: the numbers of one post."""
 
     queryset = Post.objects.all()
     lookup_value_regex = f"post_{PATTERN}"

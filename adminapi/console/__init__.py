@@ -1,1 +1,1 @@
-"""The console's own pages: what Django's admin does not make of a model by itself."""
+"""The console: the admin classes of the models, and pages that Django's admin does not generate."""

@@ -1,4 +1,4 @@
-"""Connected accounts in the console: here because what goes with them is posts."""
+"""Connected accounts in the console: in this app because their actions concern posts as well."""
 
 from typing import Any, ClassVar
 
@@ -290,7 +290,7 @@ def _back(object_id: str) -> str:
 
 
 def _senseless(account: SocialAccount) -> set[str]:
-    """Return the actions that would do nothing to the account as it is."""
+    """Return the actions that would have no effect on the account in its present state."""
     if not account.is_connected:
         return {"reconnect", "refresh", "make_default", "pause", "resume", "disconnect"}
     is_paused = Pause.objects.in_force().filter(scope=PauseScope.ACCOUNT, subject_id=account.pk).exists()

@@ -1,4 +1,4 @@
-"""What is done to the rows of a list: at once to a few, and to many as a job that goes on without whoever asked."""
+"""Bulk actions on the rows of a list: done at once to a few, and as a background job to many."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The console's sidebar: every room under the heading where people look for it, if they may enter."""
+"""The console's sidebar: the pages that a user may open, grouped under headings."""
 
 from collections.abc import Callable
 from typing import Any

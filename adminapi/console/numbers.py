@@ -1,4 +1,4 @@
-"""The analytics page: what a workspace, or all of them, gained in a period; drawn, as tables, and as a file."""
+"""The analytics page: what a workspace, or all of them, gained in a period; as charts, as tables, and as a file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,5 +1,5 @@
-"""The console's first page: how all is, as far as whoever looks may know; others than administrators see their own
-workspaces'.
+"""The console's first page: the state of everything that the user may see; users other than administrators see their
+own workspaces.
 
 Each block is there for those whose permissions open the same through the admin API. All comes from indexes and kept
 sums, in as many queries for a million posts as for one.
@@ -40,7 +40,7 @@ Block = dict[str, Any]
 
 @dataclass(frozen=True)
 class Look:
-    """What the blocks are made of; each is read once, by the first block that needs it."""
+    """The data of the blocks; each is read once, by the first block that needs it."""
 
     figures: Figures
     granted: frozenset[str]
@@ -69,7 +69,7 @@ class Look:
 
 
 def overview(request: HttpRequest, context: Block) -> Block:
-    """Add the blocks that whoever asks may see to what the template gets."""
+    """Add the blocks that the user may see to the template's context."""
     user = member_of_staff(request)
     look = Look(Figures.for_user(user), user.granted)
     blocks = {

@@ -1,4 +1,4 @@
-"""What every page of the console's own is made with: who may see it, and what surrounds it."""
+"""What the console's own pages share: the check of permissions, and the frame around them."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -33,7 +33,7 @@ def page(permission: str | None) -> Callable[[View], View]:
 
 
 def member_of_staff(request: HttpRequest) -> User:
-    """Return who asks, which a page's door has made sure of."""
+    """Return the request's user; `page` has checked that they are staff."""
     assert isinstance(request.user, User)
     return request.user
 

@@ -1,4 +1,4 @@
-"""What the page of a post shows: where it stands and why, each network's result, and all that happened."""
+"""The context of a post's page: its state and why, each network's result, and all that happened."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""How far something long is: a page that asks again by itself, and that can be left."""
+"""A page that shows the progress of something long, and refreshes itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Progress:
 
 
 def percent(done: int, total: int) -> int:
-    """Return how much of something is done, as the bar shows it; nothing to do is done."""
+    """Return how much is done in percent, as the bar shows it; 100 if there is nothing to do."""
     return min(100, done * 100 // total) if total else 100
 
 

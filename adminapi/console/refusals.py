@@ -1,4 +1,4 @@
-"""What the console shows to staff in place of a page: that there is none, or that they may not see it."""
+"""The console's error pages: that there is no such page, or that one may not see it."""
 
 from http import HTTPStatus
 

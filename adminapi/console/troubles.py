@@ -1,4 +1,4 @@
-"""What is wrong with a connected account, and what mends it, in words for whoever looks after it."""
+"""What is wrong with a connected account, and how to fix it, in words for people."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

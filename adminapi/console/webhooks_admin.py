@@ -1,4 +1,4 @@
-"""Webhooks in the console: here because they have to know workspaces."""
+"""Webhooks in the console: in this app because their pages need workspaces."""
 
 from datetime import timedelta
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""Words of the console that stand in no template and no call of gettext: read off models, errors and the theme.
+"""Texts of the console that are in no template and no call of gettext: from models, errors and the theme.
 
 A test holds these lists against what there is, so that nothing stays English by oversight.
 """
