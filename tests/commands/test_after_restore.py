@@ -2,7 +2,7 @@
 
 import json
 from datetime import timedelta
-from io import StringIO
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,22 +18,15 @@ from posts import pausing
 from posts.models import Target
 from posts.restoring import SET_ASIDE
 from tests.commands.conftest import Clock
+from tests.commands.running import lines_of
 from tests.factories import make_account, make_post
 from tests.posts.conftest import install
 from tests.posts.fakes import ACTOR, HandledNetwork, KeyedNetwork, ScriptedNetwork
 from workspaces.models import Workspace
 
+run = partial(lines_of, "reconcile", "--after-restore")
 FOUND = Published(remote_id="7", url="https://network.example/7")
 AN_HOUR = timedelta(hours=1)
-
-
-def run(*arguments: str) -> tuple[int, list[str]]:
-    output, status = StringIO(), 0
-    try:
-        call_command("reconcile", "--after-restore", *arguments, stdout=output)
-    except SystemExit as ended:
-        status = int(str(ended.code))
-    return status, output.getvalue().splitlines()
 
 
 def make_due(workspace: Workspace, *, ago: timedelta = AN_HOUR, account: SocialAccount | None = None) -> Target:

@@ -1,27 +1,21 @@
 """`createapikey` shows a key once; `load_demo` says first what it would do."""
 
 import json
-from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.utils import timezone
 
 from adminapi import demo
 from adminapi.client import ClientError
+from tests.commands.running import run
 from tests.factories import make_workspace
 from workspaces.authentication import identify
 from workspaces.models import ApiKey, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 
 pytestmark = pytest.mark.django_db
-
-
-def run(command: str, *arguments: str) -> str:
-    output = StringIO()
-    call_command(command, *arguments, stdout=output)
-    return output.getvalue()
 
 
 def create(*arguments: str) -> tuple[ApiKey, str]:

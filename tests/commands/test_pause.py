@@ -1,25 +1,19 @@
 """`pause` and `resume` do what the admin API does, and say before what they would do."""
 
 from datetime import timedelta
-from io import StringIO
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 
 from accounts.models import Pause
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts.claiming import claim_targets
+from tests.commands.running import run
 from tests.factories import make_account, make_post
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
-
-
-def run(*arguments: str) -> str:
-    output = StringIO()
-    call_command(*arguments, stdout=output)
-    return output.getvalue()
 
 
 @pytest.fixture(autouse=True)

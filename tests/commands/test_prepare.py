@@ -1,16 +1,18 @@
 """`prepare` does what a new version needs, and counts anew when it is told to."""
 
 import json
-from io import StringIO
+from functools import partial
 
 import pytest
-from django.core.management import call_command
 
 from adminapi import web
 from posts import counts
 from posts.models import PostCount
+from tests.commands import running
 from tests.factories import make_post
 from workspaces.models import Workspace
+
+run = partial(running.run, "prepare")
 
 
 @pytest.fixture
@@ -21,12 +23,6 @@ def miscounted(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> PostCou
     counts.changed(workspace.pk, 0)
     make_post(workspace)
     return PostCount.objects.get()
-
-
-def run(*arguments: str) -> str:
-    output = StringIO()
-    call_command("prepare", *arguments, stdout=output)
-    return output.getvalue()
 
 
 def total() -> int:

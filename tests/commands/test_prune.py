@@ -1,11 +1,9 @@
 """`prune` removes what was kept long enough, step by step; what is younger, and every sum by the day, stays."""
 
 from datetime import datetime, timedelta
-from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from pytest_django import Settings
 
 from accounts.models import CallCount, Connection
@@ -17,6 +15,7 @@ from ouipost import pruning
 from ouipost.api import idempotency
 from ouipost.api.models import StoredAnswer
 from tests.analytics.paper import connect, make_published
+from tests.commands import running
 from tests.factories import NOW, make_token, make_user
 from workspaces.models import Workspace
 
@@ -54,9 +53,7 @@ def make_readings(workspace: Workspace, *ages: timedelta) -> None:
 
 
 def run(*arguments: str) -> list[str]:
-    output = StringIO()
-    call_command("prune", *arguments, stdout=output)
-    return output.getvalue().splitlines()
+    return running.run("prune", *arguments).splitlines()
 
 
 def ages(rows: Any, column: str) -> list[timedelta]:

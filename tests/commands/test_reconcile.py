@@ -1,10 +1,10 @@
 """`reconcile` asks the networks about what is in doubt, says what comes of it, and never makes a second copy."""
 
-from io import StringIO
+from functools import partial
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -17,24 +17,16 @@ from posts import services
 from posts.models import Post, Target
 from posts.reconciling import question
 from tests.commands.conftest import Clock
+from tests.commands.running import lines_of
 from tests.factories import make_account, make_post, make_workspace
 from tests.posts.conftest import install
 from tests.posts.fakes import ACTOR, KeyedNetwork, OpaqueNetwork, ScriptedNetwork
 from workspaces.models import Workspace
 
+run = partial(lines_of, "reconcile")
 FOUND = Published(remote_id="7", url="https://network.example/7")
 UNKNOWN = {"code": "OUTCOME_UNKNOWN", "message": "It hides it.", "retryable": False, "who_acts": "caller"}
 LOOKED_FOR = "looked for in the account's posts, and half a minute later again if it is not there"
-
-
-def run(*arguments: str) -> tuple[int, list[str]]:
-    """Run the command and return its exit status and the lines that it printed."""
-    output, status = StringIO(), 0
-    try:
-        call_command("reconcile", *arguments, stdout=output)
-    except SystemExit as ended:
-        status = int(str(ended.code))
-    return status, output.getvalue().splitlines()
 
 
 def make_doubtful(workspace: Workspace, account: SocialAccount | None = None, **values: Any) -> Target:

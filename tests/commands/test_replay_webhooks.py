@@ -3,11 +3,11 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from io import StringIO
+from functools import partial
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.utils import timezone
 
 from adminapi.management.commands import replay_webhooks
@@ -17,9 +17,11 @@ from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.models import Delivery, Event, Message, Replay, Webhook
 from ouipost.ids import new_id
 from posts import services
+from tests.commands.running import lines_of
 from tests.factories import make_workspace
 from workspaces.models import Workspace
 
+run = partial(lines_of, "replay_webhooks")
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -62,16 +64,6 @@ def settle(status: str, *ages: timedelta) -> None:
         at = timezone.now() - age
         rows = rows.filter(message__created_at__gt=at - HOUR / 2, message__created_at__lt=at + HOUR / 2)
     Delivery.objects.filter(pk__in=list(rows.values_list("pk", flat=True))).update(status=status, due_at=None)
-
-
-def run(*arguments: str) -> tuple[int, list[str]]:
-    """Run the command and return its exit status and the lines that it printed."""
-    output, status = StringIO(), 0
-    try:
-        call_command("replay_webhooks", *arguments, stdout=output)
-    except SystemExit as ended:
-        status = int(str(ended.code))
-    return status, output.getvalue().splitlines()
 
 
 def named(webhook: Webhook) -> str:

@@ -1,11 +1,11 @@
 """`rotate_encryption` moves every secret to the first key; a ring that does not fit lets nothing start."""
 
 import json
-from io import StringIO
+from functools import partial
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db import DatabaseError
 from pytest_django import Settings
 
@@ -16,10 +16,12 @@ from adminapi.keyring import WrongKeyRing
 from adminapi.models import Canary
 from ouipost import crypto
 from ouipost.events.models import Event
+from tests.commands.running import outcome_of
 from tests.factories import make_account
 from tests.foundation.rings import NEW, OLD, make_key
 from workspaces.models import Workspace
 
+run = partial(outcome_of, "rotate_encryption")
 pytestmark = pytest.mark.django_db
 OTHER_OLD = f"old:{make_key(b'x')}"
 
@@ -33,15 +35,6 @@ def account(workspace: Workspace, settings: Settings) -> SocialAccount:
     account = make_account(workspace, tokens=Tokens(access_token="access", refresh_token="refresh"))
     settings.TOKEN_KEYS = [NEW, OLD]
     return account
-
-
-def run(*arguments: str) -> tuple[int, str]:
-    output, status = StringIO(), 0
-    try:
-        call_command("rotate_encryption", *arguments, stdout=output)
-    except SystemExit as ended:
-        status = int(str(ended.code))
-    return status, output.getvalue()
 
 
 def shown(*arguments: str) -> dict[str, Any]:
@@ -97,7 +90,7 @@ def test_what_cannot_be_opened_keeps_the_old_key_in_use(account: SocialAccount, 
     status, lines = run()
 
     assert status == 1
-    assert f"{account.pk} cannot be opened" in lines
+    assert f"{account.pk} cannot be decrypted" in lines
     assert lines.endswith("Not all is encrypted with new yet: run this again.\n")
     settings.TOKEN_KEYS = [NEW]
     with pytest.raises(WrongKeyRing, match="no key old"):

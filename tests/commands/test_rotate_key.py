@@ -1,27 +1,23 @@
 """`rotate_key` shows the new secret once, and only says so in a dry run."""
 
 import json
-from io import StringIO
+from functools import partial
 
 import pytest
 import time_machine
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 
 from ouipost.events.models import Event
 from ouipost.ids import new_id
+from tests.commands import running
 from tests.factories import NOW, make_key
 from workspaces import keys
 from workspaces.authentication import identify
 from workspaces.keys import GRACE, InvalidApiKey, KeyRevoked
 from workspaces.models import ApiKey
 
+run = partial(running.run, "rotate_key")
 pytestmark = pytest.mark.django_db
-
-
-def run(*arguments: str) -> str:
-    output = StringIO()
-    call_command("rotate_key", *arguments, stdout=output)
-    return output.getvalue()
 
 
 @time_machine.travel(NOW, tick=False)

@@ -1,11 +1,9 @@
 """What each command prints for programs: one object and nothing else, also when it only says what it would do."""
 
 import json
-from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.utils import timezone
 
 from accounts.models import Pause
@@ -13,18 +11,13 @@ from adminapi import demo
 from adminapi.demo import Demo
 from adminapi.pruning import old
 from ouipost.events.models import Event
+from tests.commands.running import run
 from tests.factories import make_account
 from workspaces.models import ApiKey, User, Workspace
 
 pytestmark = pytest.mark.django_db
 ADMIN = ("--email", "ops@example.com", "--password", "a long pass phrase")
 FACEBOOK = ("--scope", "network", "--id", "facebook")
-
-
-def run(*arguments: str) -> str:
-    output = StringIO()
-    call_command(*arguments, stdout=output)
-    return output.getvalue()
 
 
 def shown(*arguments: str) -> Any:

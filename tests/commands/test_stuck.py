@@ -2,11 +2,11 @@
 
 import json
 from datetime import datetime, timedelta
-from io import StringIO
+from functools import partial
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -18,9 +18,11 @@ from ouipost.events.journal import SYSTEM, record
 from posts import stuck
 from posts.models import Post, Target
 from posts.services import sync
+from tests.commands.running import outcome_of
 from tests.factories import make_account, make_post, make_workspace
 from workspaces.models import Workspace
 
+run = partial(outcome_of, "stuck")
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 AWAY = {"code": "PLATFORM_UNAVAILABLE", "message": "X was away.", "retryable": True, "who_acts": "network"}
 UNKNOWN = {"code": "OUTCOME_UNKNOWN", "message": "X hides it.", "retryable": False, "who_acts": "caller"}
@@ -42,16 +44,6 @@ def workspace(db: None) -> Workspace:
 @pytest.fixture(autouse=True)
 def credentials(settings: Settings) -> None:
     settings.NETWORKS = settings.NETWORKS | {"twitter": {"client_id": "app", "client_secret": "", "version": ""}}
-
-
-def run(*arguments: str) -> tuple[int, str]:
-    """Run the command and return its exit status and what it printed."""
-    output, status = StringIO(), 0
-    try:
-        call_command("stuck", *arguments, stdout=output)
-    except SystemExit as ended:
-        status = int(str(ended.code))
-    return status, output.getvalue()
 
 
 def found(*arguments: str) -> list[dict[str, Any]]:

@@ -1,10 +1,10 @@
 """`sync_analytics` reads what is due, says account by account how it went, and exits 1 where one could not be read."""
 
 from datetime import timedelta
-from io import StringIO
+from functools import partial
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
@@ -18,9 +18,11 @@ from analytics.models import AccountSync, Snapshot, TargetNumbers
 from ouipost import claims
 from tests.analytics.paper import PaperNumbers, connect, make_published, numbers_of, sync_of
 from tests.analytics.world import Time
+from tests.commands.running import lines_of
 from tests.factories import make_account, make_workspace
 from workspaces.models import Workspace
 
+run = partial(lines_of, "sync_analytics")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 WRITES = ("INSERT", "UPDATE", "DELETE")
 
@@ -36,16 +38,6 @@ def network(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> PaperNumbers
 @pytest.fixture
 def time(db: None, monkeypatch: pytest.MonkeyPatch) -> Time:
     return Time(monkeypatch, claims.database_now())
-
-
-def run(*arguments: str) -> tuple[int, list[str]]:
-    """Run the command and return its exit status and the lines that it printed."""
-    output, status = StringIO(), 0
-    try:
-        call_command("sync_analytics", *arguments, stdout=output)
-    except SystemExit as ended:
-        status = int(str(ended.code))
-    return status, output.getvalue().splitlines()
 
 
 def named(account: SocialAccount) -> str:

@@ -1,29 +1,22 @@
 """`verify_audit` says whether the audit log is as it was sealed, and names the first row that is not."""
 
 import json
-from io import StringIO
+from functools import partial
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 
 from ouipost.events import verifying
 from ouipost.events.journal import SYSTEM, entry, record_all
 from ouipost.events.models import ChainHead, Event
 from ouipost.events.sealing import seal_new
 from ouipost.ids import uuid7
+from tests.commands.running import outcome_of
 from tests.factories import make_workspace
 from tests.foundation import tampering
 
-
-def run(*arguments: str) -> tuple[int, str]:
-    """Run the command and return its exit status and what it printed."""
-    output, status = StringIO(), 0
-    try:
-        call_command("verify_audit", *arguments, stdout=output)
-    except SystemExit as ended:
-        status = int(str(ended.code))
-    return status, output.getvalue()
+run = partial(outcome_of, "verify_audit")
 
 
 def found(*arguments: str) -> dict[str, Any]:
