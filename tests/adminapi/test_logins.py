@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from statistics import median
@@ -52,6 +52,21 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(passwords, "check_password", look)
     return seen
+
+
+def at_once(login: Callable[[int], Any]) -> list[tuple[int, str]]:
+    """Log in so many times at the same moment, each with its number, and return the errors."""
+    together = threading.Barrier(AT_ONCE)
+
+    def attempt(number: int) -> tuple[int, str]:
+        together.wait(timeout=60)
+        try:
+            return error_of(login(number))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        return list(threads.map(attempt, range(AT_ONCE)))
 
 
 def test_after_five_wrong_passwords_the_right_one_waits_and_is_told_the_same(clock: Any) -> None:
@@ -173,17 +188,8 @@ def test_the_console_counts_with_the_admin_api(clock: Any, hashed: list[str]) ->
 @pytest.mark.parametrize("email", ["admin@example.com", "nobody@example.com"])
 def test_of_sixty_four_guesses_at_once_five_are_looked_at(hashed: list[str], email: str) -> None:
     make_user()
-    together = threading.Barrier(AT_ONCE)
 
-    def guess(number: int) -> tuple[int, str]:
-        together.wait(timeout=60)
-        try:
-            return error_of(log_in(email, f"{WRONG} {number}", REMOTE_ADDR=f"192.0.2.{number}"))
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        answers = list(threads.map(guess, range(AT_ONCE)))
+    answers = at_once(lambda number: log_in(email, f"{WRONG} {number}", REMOTE_ADDR=f"192.0.2.{number}"))
 
     assert len(hashed) == 5
     assert (answers.count(REFUSED), answers.count(BLOCKED)) == (5, AT_ONCE - 5)
@@ -192,20 +198,9 @@ def test_of_sixty_four_guesses_at_once_five_are_looked_at(hashed: list[str], ema
 
 @pytest.mark.django_db(transaction=True)
 def test_of_sixty_four_guesses_at_once_from_one_caller_twenty_are_looked_at(hashed: list[str]) -> None:
-    together = threading.Barrier(AT_ONCE)
+    answers = at_once(lambda number: log_in(f"{number}@example.com", WRONG))
 
-    def guess(number: int) -> tuple[int, str]:
-        together.wait(timeout=60)
-        try:
-            return error_of(log_in(f"{number}@example.com", WRONG))
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        answers = list(threads.map(guess, range(AT_ONCE)))
-
-    looked_at = len(hashed)
-    assert looked_at == 20
+    assert len(hashed) == 20
     assert (answers.count(REFUSED), answers.count(BLOCKED)) == (20, AT_ONCE - 20)
 
 

@@ -490,11 +490,16 @@ class TestPinterest(LookCase, OAuth2Case):
         assert (caught.value.network_code, caught.value.status) == ("AccessDenied", 403)
         assert saved[-1] == {}
 
-    @pytest.mark.parametrize("gets", [make_answer(503), make_answer(302, body=b"<html>")])
-    def test_a_storage_that_is_overloaded_gets_the_same_form_again(self, gets: Any) -> None:
+    @pytest.mark.parametrize(
+        ("gets", "error"),
+        [(make_answer(503), Unavailable), (make_answer(302, body=b"<html>"), Unavailable), (LOST, Unknown)],
+    )
+    def test_a_storage_that_does_not_take_the_file_gets_the_same_form_again(
+        self, gets: Any, error: type[Exception]
+    ) -> None:
         saved: list[Handles] = []
 
-        with pytest.raises(Unavailable):
+        with pytest.raises(error):
             self.connector.prepare(
                 FakeSession(register(), replace(store(), gets=gets)),
                 self.operation(self.steps.content),
@@ -522,17 +527,6 @@ class TestPinterest(LookCase, OAuth2Case):
     def test_a_registration_that_does_not_say_where_to_upload_is_made_again(self, said: Any) -> None:
         with pytest.raises(Unavailable):
             self.stored({}, replace(register(), gets=make_answer(201, said)))
-
-    def test_an_upload_whose_answer_was_lost_is_sent_again_with_the_same_form(self) -> None:
-        saved: list[Handles] = []
-        with pytest.raises(Unknown):
-            self.connector.prepare(
-                FakeSession(register(), replace(store(), gets=LOST)),
-                self.operation(self.steps.content),
-                lambda handles, *, seconds=0: saved.append(handles),
-            )
-
-        self.stored(saved[-1], store(), shown("succeeded"))
 
     @pytest.mark.parametrize(
         ("status", "code", "words", "meaning"),
