@@ -6,18 +6,35 @@ import pytest
 from django.test import Client
 
 from tests.factories import make_user
+from workspaces.models import User
 
 
 @pytest.fixture
 def staff(db: None) -> Client:
     """The browser of an administrator; a module about somebody who may do less has its own."""
-    client = Client()
-    client.force_login(make_user(email="staff@example.com"))
-    return client
+    return browser_of(make_user(email="staff@example.com"))
+
+
+def browser_of(user: User, **options: Any) -> Client:
+    """Return a browser in which this user is logged in."""
+    browser = Client(**options)
+    browser.force_login(user)
+    return browser
+
+
+def told(browser: Client, answer: Any) -> str:
+    """Follow a redirect, and return the messages of the console's next page."""
+    assert answer.status_code == 302
+    page = browser.get(answer["Location"])
+    return " ".join(str(message) for message in page.context["messages"])
+
+
+def text(answer: Any) -> str:
+    """Return the page of an answer, whatever its status."""
+    return str(answer.content.decode())
 
 
 def text_of(response: Any, status: int = 200) -> str:
     """Return the page of an answer that must have this status."""
     assert response.status_code == status, response
-    text: str = response.content.decode()
-    return text
+    return text(response)

@@ -16,8 +16,9 @@ from ouipost.events.models import Event
 from posts import pausing
 from posts.models import Post
 from tests.accounts.fakes import FakeNetwork
+from tests.console.conftest import browser_of, text, told
 from tests.factories import NOW, make_account, make_post, make_user, make_workspace
-from workspaces.models import Membership, Role, User, Workspace
+from workspaces.models import Membership, Role, Workspace
 
 LIST = "/console/accounts/socialaccount/"
 
@@ -41,24 +42,8 @@ def editor(workspace: Workspace) -> Client:
     return browser_of(user)
 
 
-def browser_of(user: User) -> Client:
-    browser = Client()
-    browser.force_login(user)
-    return browser
-
-
 def page_of(account: SocialAccount, action: str = "change") -> str:
     return f"{LIST}{account.pk}/{action}/"
-
-
-def text(answer: Any) -> str:
-    return str(answer.content.decode())
-
-
-def told(browser: Client, answer: Any) -> str:
-    assert answer.status_code == 302
-    page = browser.get(answer["Location"])
-    return " ".join(str(message) for message in page.context["messages"])
 
 
 def test_the_list_is_searched_and_narrowed(boss: Client, workspace: Workspace) -> None:

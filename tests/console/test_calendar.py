@@ -15,6 +15,7 @@ from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts import schedules
 from posts.models import Post
+from tests.console.conftest import browser_of
 from tests.factories import NOW, make_account, make_post, make_schedule, make_user, make_workspace
 from workspaces.models import Membership, Role, User, Workspace
 
@@ -48,13 +49,7 @@ def editor(bakery: Workspace) -> User:
 
 @pytest.fixture
 def staff(editor: User) -> Client:
-    return logged_in(editor)
-
-
-def logged_in(user: User, **options: Any) -> Client:
-    client = Client(**options)
-    client.force_login(user)
-    return client
+    return browser_of(editor)
 
 
 def look(client: Client, workspace: Workspace, first: str = "2026-12-01", last: str = "2026-12-31", **more: str) -> Any:
@@ -89,7 +84,7 @@ def test_the_page_says_whose_time_it_shows_and_offers_the_viewers_workspaces(sta
 
 
 def test_who_works_in_no_workspace_is_told_so(db: None) -> None:
-    page = logged_in(make_user(role=Role.EDITOR)).get("/console/calendar/")
+    page = browser_of(make_user(role=Role.EDITOR)).get("/console/calendar/")
 
     assert "You are a member of no workspace" in page.content.decode()
 
@@ -98,7 +93,7 @@ def test_the_calendar_is_for_those_who_manage_posts(bakery: Workspace, account: 
     post = scheduled(bakery, account)
     viewer = make_user(role=Role.VIEWER)
     Membership.objects.create(workspace=bakery, user=viewer)
-    client = logged_in(viewer)
+    client = browser_of(viewer)
 
     answers = [client.get("/console/calendar/"), look(client, bakery), move(client, post, "2026-12-05T10:00")]
 
@@ -121,7 +116,7 @@ def test_another_workspace_is_not_there_for_an_editor(staff: Client) -> None:
 
 def test_an_administrator_sees_every_workspace_but_the_deleted(bakery: Workspace, account: SocialAccount) -> None:
     post = scheduled(bakery, account)
-    client = logged_in(make_user())
+    client = browser_of(make_user())
     assert look(client, bakery).status_code == 200
 
     Workspace.objects.filter(pk=bakery.pk).update(deleted_at=NOW)
@@ -132,7 +127,7 @@ def test_an_administrator_sees_every_workspace_but_the_deleted(bakery: Workspace
 
 def test_nothing_moves_by_a_get_or_from_another_site(editor: User, bakery: Workspace, account: SocialAccount) -> None:
     post = scheduled(bakery, account)
-    client = logged_in(editor, enforce_csrf_checks=True)
+    client = browser_of(editor, enforce_csrf_checks=True)
 
     got = client.get(f"/console/calendar/posts/{post.pk}/move", {"at": "2026-12-05T10:00"})
     forged = move(client, post, "2026-12-05T10:00")

@@ -1,5 +1,6 @@
 """Connecting accounts from the console, and our own page that sign-ins come back to, also those of API users."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,9 +13,12 @@ from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import Rejected, Tokens
 from ouipost.events.models import Event
 from tests.accounts.fakes import FakeNetwork, FakePasswordNetwork, make_candidate
+from tests.console import conftest
+from tests.console.conftest import text, told
 from tests.factories import make_account, make_key, make_user, make_workspace
 from workspaces.models import ApiKey, Membership, Role, User, Workspace
 
+browser_of = partial(conftest.browser_of, enforce_csrf_checks=True)
 HOSTED = "http://testserver/connect/facebook/done"
 
 
@@ -37,12 +41,6 @@ def editor(workspace: Workspace) -> User:
     return user
 
 
-def browser_of(user: User) -> Client:
-    browser = Client(enforce_csrf_checks=True)
-    browser.force_login(user)
-    return browser
-
-
 def token(browser: Client) -> str:
     return str(browser.cookies["csrftoken"].value)
 
@@ -63,16 +61,6 @@ def come_back(browser: Client, state: str, *, query: str = "&code=c") -> Any:
 def choose(browser: Client, state: str, *chosen: str) -> Any:
     form = {"state": state, "chosen": list(chosen), "csrfmiddlewaretoken": token(browser)}
     return browser.post("/connect/facebook/done", form)
-
-
-def told(browser: Client, answer: Any) -> str:
-    """Follow a redirect, and return the messages of the console's next page."""
-    page = browser.get(answer["Location"])
-    return " ".join(str(message) for message in page.context["messages"])
-
-
-def text(answer: Any) -> str:
-    return str(answer.content.decode())
 
 
 def test_a_person_chooses_a_workspace_and_sees_what_each_network_takes(editor: User, workspace: Workspace) -> None:

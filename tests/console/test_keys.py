@@ -11,6 +11,7 @@ from django.utils import timezone
 from adminapi.console.key_admin import MEANINGS
 from adminapi.jobs import catalogue
 from ouipost.events.models import Event
+from tests.console.conftest import text
 from tests.factories import make_key, make_user, make_workspace
 from workspaces.models import ApiKey, KeyUsage, Role, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
@@ -29,10 +30,6 @@ def boss(db: None) -> Client:
 
 def page_of(key: ApiKey, action: str = "change") -> str:
     return f"{LIST}{key.pk}/{action}/"
-
-
-def text(answer: Any) -> str:
-    return str(answer.content.decode())
 
 
 def shown(answer: Any) -> str:

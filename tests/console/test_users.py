@@ -11,6 +11,7 @@ from adminapi.console.user_admin import MEANINGS
 from adminapi.logins import MOST_OF_EMAIL
 from adminapi.passwords import TooManyLogins
 from ouipost.events.models import Event
+from tests.console.conftest import text, told
 from tests.factories import make_user, make_workspace
 from workspaces.models import Membership, Role, User
 from workspaces.permissions import ADMIN_PERMISSIONS
@@ -34,15 +35,6 @@ def boss(admin_user: User) -> Client:
 
 def page_of(user: User, action: str = "change") -> str:
     return f"{LIST}{user.pk}/{action}/"
-
-
-def text(answer: Any) -> str:
-    return str(answer.content.decode())
-
-
-def told(browser: Client, answer: Any) -> str:
-    page = browser.get(answer["Location"])
-    return " ".join(str(message) for message in page.context["messages"])
 
 
 def log_in(email: str, password: str) -> Client:

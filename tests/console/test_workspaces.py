@@ -10,6 +10,7 @@ from django.urls import reverse
 from ouipost.events.models import Event
 from posts import counts
 from tests.analytics.readings import publish
+from tests.console.conftest import browser_of, text
 from tests.factories import NOW, make_account, make_post, make_schedule, make_user, make_workspace
 from workspaces import services
 from workspaces.models import Membership, Role, User, Workspace
@@ -23,12 +24,6 @@ def boss(db: None) -> Client:
     return browser_of(make_user())
 
 
-def browser_of(user: User) -> Client:
-    browser = Client()
-    browser.force_login(user)
-    return browser
-
-
 def manager_of(workspace: Workspace) -> tuple[Client, User]:
     """Someone who manages workspaces and is no administrator."""
     user = make_user(email="m@example.com", role=Role.EDITOR, permissions=["workspaces.manage"])
@@ -38,10 +33,6 @@ def manager_of(workspace: Workspace) -> tuple[Client, User]:
 
 def page_of(workspace: Workspace, action: str = "change") -> str:
     return f"{LIST}{workspace.pk}/{action}/"
-
-
-def text(answer: Any) -> str:
-    return str(answer.content.decode())
 
 
 def test_a_workspace_is_made_with_settings_and_members(boss: Client) -> None:
