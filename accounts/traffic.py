@@ -173,7 +173,7 @@ def share_of_server(key: str) -> int:
     return max(1, settings.NETWORK_MAX_IN_FLIGHT[network] // 4)
 
 
-class Breath(NamedTuple):
+class Pacing(NamedTuple):
     """What an account's next post depends on."""
 
     platform: str

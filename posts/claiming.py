@@ -200,7 +200,7 @@ def _call_off_of_deleted(posts: Mapping[str, Workspace]) -> None:
         call_off(Target.objects.filter(post__in=deleted))
 
 
-def _lock_accounts(pks: Sequence[str]) -> dict[str, Breath]:
+def _lock_accounts(pks: Sequence[str]) -> dict[str, Pacing]:
     """Lock the accounts, so that each has one target in flight; one whose tokens are being renewed right now waits."""
     locked = lock_free(SocialAccount.objects.filter(pk__in=pks).order_by("pk"))
     return {pk: Pacing(*columns) for pk, *columns in locked.values_list("pk", *Pacing._fields)}
