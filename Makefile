@@ -64,4 +64,4 @@ screenshots: .venv/development  ## Pictures of the console into docs/images, tak
 
 messages: .venv/development  ## The console's texts into locale/, for translators, and what they translated into what is read.
 	$(BIN)/python manage.py makemessages --locale fr --no-location --no-obsolete --ignore '.venv/*' --ignore 'var/*' --ignore 'tests/*'
-	$(BIN)/python manage.py compilemessages --locale fr
+	$(BIN)/python manage.py compilemessages --locale fr --ignore '.venv'
