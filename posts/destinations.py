@@ -177,10 +177,16 @@ def _add(post: Post, accounts: Iterable[SocialAccount]) -> list[Target]:
     targets = [Target(post=post, account=account, platform=account.platform) for account in accounts]
     insert_each(targets)
     if targets and connection.features.has_select_for_update:  # else there is one writer at a time
-        named = SocialAccount.objects.filter(pk__in=[target.account_id for target in targets])
-        if gone := named.exclude(disconnected_at=None).values_list("platform", flat=True):
-            raise AccountNotConnected(platforms=list(gone))
+        gone = fetch(SocialAccount, _gone(tuple(target.account_id for target in targets)))
+        if gone:
+            raise AccountNotConnected(platforms=[account.platform for account in gone])
     return targets
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _gone(pks: tuple[str, ...]) -> Statement:
+    """Return the query for those of these accounts that were disconnected."""
+    return compiled(SocialAccount.objects.exclude(disconnected_at=None).filter(pk__in=pks))
 
 
 def require_all(destinations: Destinations) -> None:
