@@ -81,14 +81,14 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     posts = list(Target.objects.filter(numbers__in=asked).values_list("post", flat=True).distinct())
     list(Post.objects.select_for_update().filter(pk__in=posts).order_by("pk").values_list("pk", flat=True))
     held = claims.lock_each(AccountSync, [report.claim for report in reports])
-    syncs = AccountSync.objects.select_related("account__workspace").in_bulk(held)
+    syncs = AccountSync.objects.select_related("account__workspace").in_bulk({claim.pk for claim in held})
     present = {pk: sync for pk, sync in syncs.items() if sync.account.workspace.deleted_at is None}
-    ours = [report for report in reports if report.claim.pk in present]
+    ours = [report for report in reports if report.claim in held and report.claim.pk in present]
     _keep_numbers(ours, present)
     _keep_accounts(ours, present)
     _tell_health(ours, present)
     _plan(ours, present)
-    return [report.claim.pk in held for report in reports]
+    return [report.claim in held for report in reports]
 
 
 def _keep_numbers(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:

@@ -111,21 +111,25 @@ def write(model: type[Work], held: Claim, **values: Any) -> bool:
     return bool(model._default_manager.filter(pk=held.pk, fence=held.fence).update(**values))
 
 
-def write_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any]]]) -> set[Any]:
-    """Update claimed rows, each with its own values; returns the keys of those whose claims were not lost.
+def write_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any]]]) -> set[Claim]:
+    """Update claimed rows, each with its own values; returns the claims that were not lost.
 
     In the caller's transaction: one statement that locks, and one for each set of columns.
     """
     ours = lock_each(model, [held for held, _ in rows])
-    update_each(model, {held.pk: values for held, values in rows if held.pk in ours})
+    update_each(model, {held.pk: values for held, values in rows if held in ours})
     return ours
 
 
-def lock_each(model: type[Work], held: Iterable[Claim]) -> set[Any]:
-    """Lock claimed rows until the transaction ends; returns the keys of those whose claims were not lost."""
-    fences = {claim.pk: claim.fence for claim in held}
-    locked = model._default_manager.select_for_update().filter(pk__in=fences).order_by("pk")
-    return {pk for pk, fence in locked.values_list("pk", "fence") if fence == fences[pk]}
+def lock_each(model: type[Work], held: Iterable[Claim]) -> set[Claim]:
+    """Lock claimed rows until the transaction ends; returns the claims that were not lost.
+
+    One row may come twice: claimed anew by the very process whose thread was held up with the claim before.
+    """
+    every = list(held)
+    locked = model._default_manager.select_for_update().filter(pk__in={claim.pk for claim in every}).order_by("pk")
+    fences = dict(locked.values_list("pk", "fence")) if every else {}
+    return {claim for claim in every if fences.get(claim.pk) == claim.fence}
 
 
 def renew_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any], timedelta]]) -> list[Claim | None]:
@@ -133,7 +137,7 @@ def renew_each(model: type[Work], rows: Sequence[tuple[Claim, Mapping[str, Any],
     start, now = time.monotonic(), database_now()
     ours = write_each(model, [(held, {**values, "lease_until": now + lease}) for held, values, lease in rows])
     renewed = [(held, start + lease.total_seconds()) for held, _, lease in rows]
-    return [replace(held, deadline=deadline) if held.pk in ours else None for held, deadline in renewed]
+    return [replace(held, deadline=deadline) if held in ours else None for held, deadline in renewed]
 
 
 def release(model: type[Work], held: Claim, **values: Any) -> bool:

@@ -71,7 +71,7 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     pks = {report.delivery.webhook_id for report in reports}
     webhooks = {each.pk: each for each in Webhook.objects.select_for_update().filter(pk__in=pks).order_by("pk")}
     ours = claims.lock_each(Delivery, [report.claim for report in reports])
-    settled = [report for report in reports if report.claim.pk in ours and report.delivery.webhook_id in webhooks]
+    settled = [report for report in reports if report.claim in ours and report.delivery.webhook_id in webhooks]
     before = {pk: (webhook.is_active, webhook.held_until) for pk, webhook in webhooks.items()}
     for report in settled:
         _take_note(webhooks[report.delivery.webhook_id], report, now=now)
@@ -85,7 +85,7 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
             _tell_disabled(webhook)
         elif webhook.held_until and webhook.held_until != held_until:
             resting.set_aside(webhook)
-    return [report.claim.pk in ours for report in reports]
+    return [report.claim in ours for report in reports]
 
 
 def _take_note(webhook: Webhook, report: Report, *, now: datetime) -> None:

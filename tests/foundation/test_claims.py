@@ -222,13 +222,24 @@ def test_holders_write_to_each_row_its_own_and_the_lost_ones_nothing(workspace: 
         [(lost, {"name": "stale"}), (held[pks[1]], {"name": "New"}), (held[pks[2]], {"followers": 3, "name": "Z"})],
     )
 
-    assert written == {pks[1], pks[2]}
-
+    assert written == {held[pks[1]], held[pks[2]]}
     assert stored("name", "followers", "fence") == {
         pks[0]: ("Company Page", None, 2),
         pks[1]: ("New", None, 2),
         pks[2]: ("Z", 3, 2),
     }
+
+
+@pytest.mark.parametrize("late_first", [True, False])
+def test_a_claim_that_comes_with_the_one_that_took_it_over_is_lost(workspace: Workspace, late_first: bool) -> None:
+    pk = make_work(workspace)
+    lost, held = claim_all(OVER)[pk], claim_all()[pk]
+    both = [(lost, {"name": "stale"}, LEASE), (held, {"name": "New"}, LEASE)]
+
+    renewed = renew_each(SocialAccount, both if late_first else both[::-1])
+
+    assert [claim and claim.fence for claim in renewed] == [*[None] * late_first, 2, *[None] * (not late_first)]
+    assert stored("name", "fence") == {pk: ("New", 2)}
 
 
 def test_writing_costs_a_lock_and_a_statement_for_each_set_of_columns(

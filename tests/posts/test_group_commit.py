@@ -10,10 +10,11 @@ import pytest
 from django.db import OperationalError, transaction
 
 from ouipost.writer import TRIES, Writer
-from posts import services
-from posts.models import Post
+from posts import publishing, services
+from posts.models import Post, Target
 from tests.factories import make_account, make_post
 from tests.foundation.threads import PATIENCE_SECONDS, at_once, wait_until
+from tests.posts.fakes import ScriptedNetwork, bring_forward, claim, make_due
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,6 +69,24 @@ def test_a_group_that_loses_every_time_is_told_so(workspace: Workspace) -> None:
 
     assert (str(change), str(lost)) == (str(lost), "(1213, 'Deadlock found')")
     assert Workspace.objects.get().name == "Bakery"
+
+
+def test_of_two_claims_of_a_target_that_meet_in_a_group_only_the_latter_sends(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target, writer = make_due(workspace), Writer()
+    held_up = claim(target)
+    bring_forward(target)
+    both = [held_up, claim(target)]
+
+    with ThreadPoolExecutor(len(both)) as pool:
+        ends = [pool.submit(publishing.publish, each, writer=writer) for each in both]
+        while not all(end.done() for end in ends):
+            wait_until(lambda: writer._queue.qsize() == sum(not end.done() for end in ends))
+            writer.serve(timeout=0)
+
+    assert network.calls.count("commit") == 1
+    assert Target.objects.values_list("status", "sends").get() == ("published", 1)
 
 
 def test_two_groups_that_lock_the_same_posts_in_opposite_order_are_both_committed(workspace: Workspace) -> None:

@@ -328,6 +328,20 @@ def test_an_answer_that_was_lost_is_asked_for_again_under_the_same_id(
     assert Delivery.objects.get().status == "delivered"
 
 
+def test_of_two_claims_that_are_settled_together_the_latter_counts(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    write()
+    (held_up,) = claim_deliveries(1)
+    Delivery.objects.update(lease_until=database_now())
+    (job,) = claim_deliveries(1)
+
+    with transaction.atomic():
+        assert settle_all([deliver(held_up), deliver(job)]) == [False, True]
+
+    assert stands(webhook).successful_deliveries == DeliveryAttempt.objects.count() == 1
+
+
 def test_what_waits_for_a_webhook_that_was_switched_off_is_dropped(
     webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
 ) -> None:
