@@ -159,12 +159,13 @@ class Reading:
     def _read_profile(self, connector: Connector) -> Profile | None:
         """Ask how the account shows itself, and what its owner may choose; without an answer all stays as it is."""
         try:
-            return tokens.authorized(
+            profile = tokens.authorized(
                 self.account, lambda account: connector.profile(self.session, account), now=self.due.at
             )
         except (PlatformError, tokens.BeingRenewed) as error:
             logger.info("The profile of %s was not read: %s", self.account.pk, error)
             return None
+        return profile if profile.name or profile.username else None
 
     def _read_posts(self, connector: Connector) -> None:
         """Ask batch by batch; one that is refused is put off, and the rest goes on."""

@@ -227,6 +227,7 @@ STORED = (
     _("{network} is still at work on the post."),
     _("{network} has dropped what it was given: it is given again."),
     _("{network} does not know what it was given."),
+    _("{network} has forgotten what it was given, and may not list the post yet."),
     _("{network} could not use the file: {words}."),
     _("{network} cannot be connected on this installation."),
     _("The account has used all of the {most} that {network} allows in 24 hours."),

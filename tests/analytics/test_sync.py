@@ -146,16 +146,17 @@ def test_the_numbers_of_an_account_are_read_at_once_and_then_daily(
     assert SocialAccount.objects.values_list("followers", "last_sync").get() == (7, time.now)
 
 
+@pytest.mark.parametrize("later", [Rejected("Not now."), Profile(name="")])
 @pytest.mark.parametrize("is_ours", [False, True])
 def test_how_an_account_shows_itself_and_what_it_may_choose_is_read_daily(
-    workspace: Workspace, network: PaperNumbers, time: Time, is_ours: bool
+    workspace: Workspace, network: PaperNumbers, time: Time, is_ours: bool, later: Any
 ) -> None:
     account = make_account(workspace, name="Page", name_is_ours=is_ours, metadata={"page_id": "1", "boards": []})
     discover(now=time.now)
     network.shown = Profile(name="Bakery", username="rye", profile_image="https://b", metadata={"boards": [1]})
 
     read_due()
-    network.shown = Rejected("Not now.")
+    network.shown = later
     time.pass_by(days=1)
     read_due()
 
