@@ -185,18 +185,20 @@ class TestVideo(Steps):
         assert (caught.value.retry_after, caught.value.network_code) == (3600, code)
 
     @pytest.mark.parametrize(
-        ("changed", "options"),
+        ("changed", "options", "code"),
         [
-            ({"privacy_level_options": ["FOLLOWER_OF_CREATOR", "SELF_ONLY"]}, {}),
-            ({"max_video_post_duration_sec": 10}, {}),
-            ({"comment_disabled": True}, {"disable_comment": False}),
+            ({"privacy_level_options": ["FOLLOWER_OF_CREATOR", "SELF_ONLY"]}, {}, "CONTENT_REJECTED"),
+            ({"max_video_post_duration_sec": 10}, {}, "MEDIA_REJECTED"),
+            ({"comment_disabled": True}, {"disable_comment": False}, "CONTENT_REJECTED"),
         ],
     )
     def test_what_the_creator_has_forbidden_meanwhile_is_refused_before_a_byte_is_sent(
-        self, changed: dict[str, Any], options: dict[str, Any]
+        self, changed: dict[str, Any], options: dict[str, Any], code: str
     ) -> None:
-        with pytest.raises(Rejected):
+        with pytest.raises(Rejected) as caught:
             self.prepare(self.operation(film(**options)), creator_info(**changed))
+
+        assert caught.value.error_code == code
 
     def test_what_the_creator_has_turned_off_stays_off_unasked(self) -> None:
         calls = (

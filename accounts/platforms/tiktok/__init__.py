@@ -140,7 +140,8 @@ class TikTok(TikTokApi):
         """Ask what the creator may choose now, before any byte is sent: it may have changed since the validation."""
         creator = self.creator(session, operation.account.access_token)
         for issue in validation.of_creator(operation.content, creator):
-            raise Rejected(joined([issue.message, issue.fix], " "))
+            code = "MEDIA_REJECTED" if issue.field.startswith("media.") else None
+            raise Rejected(joined([issue.message, issue.fix], " "), code=code)
         return creator
 
     def _begin_video(self, session: Session, operation: Operation, video: Media) -> Handles:
