@@ -18,6 +18,12 @@ def load(home: Path) -> None:
     path = home / "secrets.env"
     if not path.exists():
         _create(path)
+    read(path)
+
+
+def read(path: Path) -> None:
+    """Put what a file says into the environment where it is not set; raises OSError where it cannot be read."""
+    path.open().close()  # of one that cannot be opened, the library says nothing
     environ.Env.read_env(path)
 
 

@@ -31,7 +31,12 @@ from ouipost.stores import media_storage
 django_stubs_ext.monkeypatch()  # lets `QuerySet["Post"]` stand in code that runs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-environ.Env.read_env(BASE_DIR / ".env")
+try:
+    secrets_file.read(BASE_DIR / ".env")
+except FileNotFoundError:
+    pass
+except OSError as error:
+    raise ImproperlyConfigured(f".env is there, and cannot be read: {error}.") from None
 
 ENVIRONMENT = env("ENVIRONMENT", default="embedded")
 if ENVIRONMENT not in ("embedded", "production"):
@@ -41,8 +46,12 @@ DEBUG = env.bool("DEBUG", default=False)
 
 OUIPOST_HOME = Path(env("OUIPOST_HOME", default=str(BASE_DIR / "var"))).absolute()
 if EMBEDDED:
-    secrets_file.load(OUIPOST_HOME)
-    (OUIPOST_HOME / "static").mkdir(exist_ok=True)
+    try:
+        secrets_file.load(OUIPOST_HOME)
+        (OUIPOST_HOME / "static").mkdir(exist_ok=True)
+    except OSError as error:
+        message = f"OUIPOST_HOME must be a folder that this user may write to, with room left: {error}."
+        raise ImproperlyConfigured(message) from None
 
 SECRET_KEY = required("SECRET_KEY")
 TOKEN_KEYS = required("TOKEN_KEYS").split(",")

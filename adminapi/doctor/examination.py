@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from adminapi import probes
@@ -45,7 +46,11 @@ PARTS = (
         name="database",
         component="database",
         is_well="It answers.",
-        action="See that it runs, and that DATABASE_URL has its address, user and password.",
+        action=(
+            "See that the file and its folder belong to the user who runs this, and that there is room."
+            if connection.vendor == "sqlite"
+            else "See that it runs, and that DATABASE_URL has its address, user and password."
+        ),
     ),
     Part(
         name="redis",

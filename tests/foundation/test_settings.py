@@ -66,6 +66,20 @@ def test_production_starts_when_it_is_configured(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("wrong", ["home", "home/secrets.env"])
+def test_embedded_mode_says_what_it_may_not_read_or_write(tmp_path: Path, wrong: str) -> None:
+    """As root, who may write anywhere, a thing of another kind stands for one of another owner."""
+    if wrong == "home":
+        (tmp_path / "home").write_text("")
+    else:
+        (tmp_path / wrong).mkdir(parents=True)
+
+    said = refusal(tmp_path / "home")
+
+    assert "ImproperlyConfigured: OUIPOST_HOME must be a folder that this user may write to, with room left: " in said
+    assert said.endswith(f"'{tmp_path / wrong}'.")
+
+
 @pytest.mark.parametrize("name", ["SECRET_KEY", "TOKEN_KEYS"])
 def test_production_refuses_to_start_without_a_secret(tmp_path: Path, name: str) -> None:
     assert f"{name} must be set when ENVIRONMENT=production" in refusal(tmp_path, **PRODUCTION | {name: ""})

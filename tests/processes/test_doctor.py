@@ -97,6 +97,7 @@ def test_a_database_that_is_away(patient: Patient) -> None:
     found = patient.diagnosis(DATABASE_URL=url)
 
     assert (found.code, found.wrong) == (1, {"database"})
+    assert ("DATABASE_URL" in found.checks["database"]["action"]) is patient.is_on_mariadb
     assert found.checks["key_ring"] == {
         "name": "key_ring", "status": "unknown", "message": "Nobody can tell: see database.", "action": ""
     }  # fmt: skip
