@@ -195,7 +195,7 @@ class ReconnectInput(StrictInput):
 
     def validate_callback_url(self, value: str) -> str:
         if not (_is_callback_url(value) or connecting.is_hosted(value)):
-            raise serializers.ValidationError("Must be an https address, or http on a loopback host.")
+            raise serializers.ValidationError("Must be an https address, or http on a loopback host; without a # part.")
         return value
 
 

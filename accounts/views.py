@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -45,6 +45,14 @@ SECRETS_OF_A_SIGN_IN = [("auth_url",), ("state",)]
 """Whoever has the state could come back with a code of their own; the address has it, too."""
 
 
+SANDBOX = OpenApiParameter(
+    "X-Workspace-ID",
+    str,
+    OpenApiParameter.HEADER,
+    description="For a live key: a sandbox workspace, where `configured` is told of the simulator.",
+)
+
+
 class PlatformViewSet(ApiViewSet[SocialAccount]):
     """/api/platforms: the networks, with exactly the limits that the validator applies."""
 
@@ -52,7 +60,7 @@ class PlatformViewSet(ApiViewSet[SocialAccount]):
     pagination_class = None
     required_permission = None
 
-    @extend_schema(responses=PlatformsSerializer)
+    @extend_schema(parameters=[SANDBOX], responses=PlatformsSerializer)
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return all networks; `configured` says whether this installation can connect them."""
         assert isinstance(request.auth, ApiKey)

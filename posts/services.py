@@ -6,7 +6,7 @@ comes before a publish starts, or is refused.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -243,7 +243,8 @@ def leave_queue(post: Post) -> None:
 def require_future(scheduled_at: datetime, *, now: datetime) -> None:
     """Raise InvalidInput for a time that is more than a minute ago."""
     if scheduled_at < now - PAST_TOLERANCE:
-        raise InvalidInput(scheduled_at=[Phrase("The time is in the past.")])
+        read = scheduled_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        raise InvalidInput(scheduled_at=[Phrase("The time is in the past: it is {moment}.", moment=read)])
 
 
 def require_publishable(post: Post, found: destinations.Destinations) -> None:

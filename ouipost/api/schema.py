@@ -81,6 +81,15 @@ PREFER = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="`wait=N`: wait N seconds for the outcome, 0 to 60; 25 unless you say. 202 says that it is to come.",
 )
+RETRY_AFTER: Schema = {"Retry-After": {"schema": COUNT, "description": "Seconds until it may be tried again."}}
+ALLOWANCE: Schema = {
+    "X-RateLimit-Limit": {"schema": COUNT, "description": "Requests a minute that the key has."},
+    "X-RateLimit-Remaining": {"schema": COUNT, "description": "Those that are left."},
+    "X-RateLimit-Reset": {"schema": COUNT, "description": "When there are all again, in unix seconds."},
+}
+REPLAYED: Schema = {
+    "Idempotent-Replayed": {"schema": {**TEXT, "const": "true"}, "description": "It is a repeat's answer."}
+}
 STANDARD_ACTIONS = ("list", "retrieve", "create", "update", "destroy")
 
 
@@ -183,7 +192,19 @@ class EnvelopeSchema(AutoSchema):
         for status in self._failures():
             content = {JSON_TYPE: {"schema": component.ref}}
             responses.setdefault(str(status), {"description": CODES[status], "content": content})
+        for code, response in responses.items():
+            if headers := self._headers(int(code)):
+                response["headers"] = headers
         return responses
+
+    def _headers(self, status: int) -> Schema:
+        """Return what an answer carries beside its body; the allowance is told to API keys alone."""
+        told = dict(RETRY_AFTER) if status in (429, 503) else {}
+        if status < 300 and self.path.startswith("/api/"):
+            told |= ALLOWANCE
+        if status < 300 and self.method not in SAFE_METHODS:
+            told |= REPLAYED
+        return told
 
     def _resource(self, serializer: Any) -> str:
         """Return the key of the row in `data`; empty where the serializer describes `data` as a whole."""

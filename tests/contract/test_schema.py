@@ -201,6 +201,10 @@ def test_a_generated_client_can_do_what_the_api_can(schema: Any, admin_schema: A
     # a client sends the defaults that it reads, and would get a page of a list that is whole without them
     assert "default" not in parameters["/api/accounts", "limit"]
     assert parameters["/api/posts", "limit"]["default"] == 20
+    assert parameters["/api/platforms", "X-Workspace-ID"]
+    headers = schema["paths"]["/api/posts"]["post"]["responses"]
+    assert {"X-RateLimit-Remaining", "Idempotent-Replayed"} < set(headers["201"]["headers"])
+    assert list(headers["429"]["headers"]) == ["Retry-After"]
     assert components["SlotInput"]["properties"]["time"]["pattern"] == "^([01][0-9]|2[0-3]):([0-5][0-9])$"
 
 

@@ -122,7 +122,8 @@ def test_a_minute_ago_is_still_taken_for_now(workspace: Workspace, accounts: lis
         schedule(post, NOW - timedelta(seconds=61))
     schedule(post, NOW - timedelta(seconds=60))
 
-    assert refused.value.details == {"fields": {"scheduled_at": ["The time is in the past."]}}
+    told = f"The time is in the past: it is {NOW - timedelta(seconds=61):%Y-%m-%dT%H:%M:%SZ}."
+    assert refused.value.details == {"fields": {"scheduled_at": [told]}}
     assert states(post) == ["scheduled"] * 2
 
 
