@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from accounts import platforms
 from accounts.platforms import base
 from ouipost import sealed
 from ouipost.claims import Claimable
@@ -112,7 +113,7 @@ class SocialAccount(Claimable, Guarded):
         indexes: ClassVar = [models.Index(fields=["due_at"], name="account_due")]
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.platform})"
+        return f"{self.name} ({platforms.NAMES.get(self.platform, self.platform)})"
 
     @property
     def is_default(self) -> bool:

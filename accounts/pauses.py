@@ -6,8 +6,8 @@ from functools import cache
 
 from django.db.models import Q
 
-from accounts import platforms
 from accounts.models import Pause, PauseScope, SocialAccount
+from accounts.platforms import NAMES
 from ouipost.phrases import Phrase
 from ouipost.rows import Statement, compiled, fetch
 

@@ -83,6 +83,7 @@ class KeyForm(ServedForm):
             "is_active": gettext_lazy("Active"),
             "expires_at": gettext_lazy("Expires"),
         }
+        help_texts: ClassVar = {"expires_at": gettext_lazy("In UTC. Empty: it does not expire.")}
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

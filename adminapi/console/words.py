@@ -360,13 +360,18 @@ def announce_texts() -> None:
     announce(STORED, networks=[*platforms.NAMES.values(), "X"])
 
 
+CALLED = {"event": _("line of the audit log"), "events": _("lines of the audit log")}
+"""What people call rows that have another name in the code."""
+
+
 def translate_names(site: AdminSite) -> None:
     """Let the names of all models in the console, of their apps and columns, and what explains these, be translated."""
     for model in site._registry:
         options = model._meta
         options.app_config.verbose_name = gettext_lazy(str(options.app_config.verbose_name))
-        options.verbose_name = gettext_lazy(str(options.verbose_name))
-        options.verbose_name_plural = gettext_lazy(str(options.verbose_name_plural))
+        one, many = str(options.verbose_name), str(options.verbose_name_plural)
+        options.verbose_name = gettext_lazy(CALLED.get(one, one))
+        options.verbose_name_plural = gettext_lazy(CALLED.get(many, many))
         for field in options.fields:
             field.verbose_name = gettext_lazy(str(field.verbose_name))
             field.help_text = gettext_lazy(str(field.help_text)) if field.help_text else ""

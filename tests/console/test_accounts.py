@@ -189,6 +189,7 @@ def test_disconnecting_says_how_many_posts_it_cancels_and_asks(
     done = editor.post(page_of(account, "disconnect"), {"confirmed": "1"})
 
     assert "3 posts that were not sent yet are cancelled for it." in text(asked)
+    assert "<li>Company Page (Facebook)</li>" in text(asked)
     assert (before, SocialAccount.objects.get().is_connected) == (True, False)
     assert "Disconnect: 1 done." in told(editor, done)
     event = Event.objects.get(type="account.disconnected")

@@ -67,7 +67,8 @@ def test_a_line_names_the_key_and_leads_to_what_was_changed(staff: Client, works
 
     line = text_of(staff.get(page_of(event)))
 
-    assert "Website" in text_of(staff.get(LIST, {"resource_id": post.pk}))
+    listed = text_of(staff.get(LIST, {"resource_id": post.pk}))
+    assert ("Website" in listed, "Lines of the audit log" in listed) == (True, True)
     page = f'href="/console/posts/post/{post.pk}/change/"'
     assert ("Website" in line, page in line) == (True, True)
     User.objects.update(permissions=["audit.view"])

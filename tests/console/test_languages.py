@@ -80,7 +80,7 @@ def test_the_names_of_models_and_columns_are_to_be_translated() -> None:
         named |= {str(options.verbose_name), str(options.verbose_name_plural), str(options.app_config.verbose_name)}
         named |= {str(field.verbose_name) for field in options.fields}
 
-    assert named - set(words.MODELS) == set()
+    assert named - {*words.MODELS, *words.CALLED.values()} == set()
 
 
 def test_what_names_and_explains_a_column_is_told_in_french(catalogue: polib.POFile) -> None:
