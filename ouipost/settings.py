@@ -277,6 +277,7 @@ UNFOLD = {
     "SITE_ICON": lambda request: "/static/api/icon.svg",
     "SHOW_LANGUAGES": True,
     "STYLES": [lambda request: "/static/console/console.css"],
+    "SCRIPTS": [lambda request: "/static/console/labels.js"],
     "DASHBOARD_CALLBACK": "adminapi.console.overview.overview",
     "SIDEBAR": {"show_search": True, "navigation": "adminapi.console.navigation.sidebar"},
     "COLORS": {

@@ -37,6 +37,7 @@ def test_the_console_turns_french_and_dark_and_stays_readable(
         expect(staff.get_by_role("link", name=title).first).to_be_visible()
         expect(staff.locator("html")).to_have_class(re.compile("dark"))
         expect(staff.get_by_role("main")).to_have_count(1)
+        expect(staff.get_by_label("scrollable content")).to_have_count(0)
         accessible(staff)
     assert outside == []
 

@@ -20,6 +20,7 @@ from accounts import calls
 from accounts.platforms.base import Published
 from accounts.platforms.errors import PlatformError
 from adminapi.console import words
+from adminapi.templatetags.charts import region
 from adminapi.templatetags.console import outcome
 from ouipost.errors import DomainError
 from posts.settling import LATE, Absent, Later, Undecidable
@@ -123,6 +124,10 @@ def _all(error: type[DomainError]) -> set[type[DomainError]]:
 def test_dates_are_written_as_their_readers_do(language: str, written: str) -> None:
     with translation.override(language):
         assert date_format(NOW, "DATETIME_FORMAT") == written
+
+
+def test_a_country_has_the_code_that_the_browser_names_it_by() -> None:
+    assert [region(name) for name in ("France", "Germany", "Nowhere")] == ["FR", "DE", ""]
 
 
 def kinds_of(kind: type[object]) -> Iterator[type[object]]:
