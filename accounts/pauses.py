@@ -67,7 +67,7 @@ def told(pause: Pause) -> str:
     what = {
         PauseScope.ALL: Phrase("all publishing"),
         PauseScope.NETWORK: Phrase(
-            "all publishing to {network}", network=platforms.NAMES.get(pause.subject_id, pause.subject_id)
+            "all publishing to {network}", network=NAMES.get(pause.subject_id, pause.subject_id)
         ),
         PauseScope.WORKSPACE: Phrase("all publishing of this workspace"),
         PauseScope.ACCOUNT: Phrase("all publishing to this account"),

@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import django_stubs_ext
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts import platforms

@@ -12,7 +12,6 @@ from typing import Any
 from django.utils.translation import gettext_noop as _
 
 from accounts import platforms
-from accounts.platforms import NAMES
 from accounts.platforms.base import Recovery, WhoActs
 from ouipost.phrases import Phrase
 from posts.advice import Advice, advise

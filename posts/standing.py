@@ -97,7 +97,7 @@ def _reason(
     account_until: datetime | None,
     network_until: datetime | None,
 ) -> str:
-    name, due_at = platforms.platforms.NAMES[target.platform], target.due_at or now
+    name, due_at = platforms.NAMES[target.platform], target.due_at or now
     if is_busy:
         return Phrase("A worker is at it: it sends to {name}, or asks {name} about an earlier send.", name=name)
     if network_until and network_until >= due_at - SPACING:
