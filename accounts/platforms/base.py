@@ -1,5 +1,7 @@
-"""What a network is to the rest of the product: its facts, a handful of calls, and errors that say whether asking again
-can help. Nothing here or in the modules beside it knows Django, the database or the settings."""
+"""What each network implements: its facts, a handful of calls, and errors that say whether asking again can help.
+
+Nothing here or in the modules beside it knows Django, the database or the settings.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -119,7 +121,7 @@ def parsed(text: str | bytes) -> Any:
 
 
 class Session(Protocol):
-    """The one way out. `accounts/session.py` implements it over `ouipost/outbound`."""
+    """The only way to call a network. `accounts/session.py` implements it over `ouipost/outbound`."""
 
     def request(
         self,
@@ -143,7 +145,7 @@ class Session(Protocol):
         """
 
     def to_others(self) -> "Session":
-        """Return this way out to whoever is not the network: how they answer says nothing of it."""
+        """Return a session for calls to third parties: how they answer says nothing about the network."""
 
 
 class Save(Protocol):
@@ -209,7 +211,7 @@ class Platform:
 
     @property
     def version_ends(self) -> date | None:
-        """The day on which the network stops to take this version, where it has said so."""
+        """The day on which the network stops accepting this version, if it has announced one."""
         return self.versions_end.get(self.version)
 
     has_servers: ClassVar[bool] = False
@@ -244,7 +246,7 @@ class Platform:
 
 
 class Recovery(StrEnum):
-    """How a lost answer is cleared up."""
+    """How to find out what became of a call whose answer was lost."""
 
     KEY = "key"
     """Send the same again: the network knows our key and keeps one copy. When it would be too late for that, look."""
@@ -280,7 +282,7 @@ class Connector(Platform):
     def exchange(
         self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""
     ) -> Tokens:
-        """Trade the code of the consent page for the person's tokens; raises Rejected when it is not taken."""
+        """Exchange the code of the consent page for the person's tokens; raises Rejected when it is refused."""
         raise NotImplementedError
 
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
@@ -292,11 +294,11 @@ class Connector(Platform):
         raise NotImplementedError
 
     def revoke(self, session: Session, account: Account) -> None:
-        """Make the network forget the tokens."""
+        """Make the network revoke the tokens."""
         raise NotImplementedError
 
     def profile(self, session: Session, account: Account) -> Profile:
-        """Read how the account shows itself now."""
+        """Read the account's present name, handle and picture."""
         raise NotImplementedError
 
     def limits_for(self, content: Content, account: Mapping[str, Any]) -> Limits:
@@ -349,7 +351,7 @@ class Connector(Platform):
         raise NotImplementedError
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
-        """Return how the account stands now."""
+        """Return the account's present numbers."""
         raise NotImplementedError
 
     def metrics_requests(self, remote_id: str, posts: int) -> int:
@@ -370,7 +372,7 @@ class Connector(Platform):
 
 @dataclass(frozen=True, kw_only=True)
 class SignIn:
-    """What a person gives on our own sign-in page of a network that has no consent page for apps."""
+    """What a person enters on our own sign-in page, for a network that has no consent page for apps."""
 
     identifier: str
     password: str = field(repr=False)
@@ -388,5 +390,5 @@ class PasswordConnector(Connector):
     service_example: ClassVar[str] = ""
 
     def sign_in(self, session: Session, credentials: SignIn, *, now: datetime) -> list[Candidate]:
-        """Return the accounts that these credentials open; raises Rejected, in words for the person, when refused."""
+        """Return the accounts of these credentials; raises Rejected, in words for the person, when refused."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""What can go wrong at a network: each error says whether asking again can help, and who can mend it."""
+"""What can go wrong at a network: each error says whether asking again can help, and who can fix it."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 
 class WhoActs(StrEnum):
-    """Who can mend a failure."""
+    """Who can fix a failure."""
 
     CALLER = "caller"
     ACCOUNT_OWNER = "account_owner"
@@ -49,14 +49,14 @@ class Duplicate(Rejected):
 
 
 class AuthExpired(PlatformError):
-    """The token is no longer taken: a refresh may help once, then only the account's owner can."""
+    """The token is no longer accepted: a refresh may help once, then only the account's owner can."""
 
     code = "TOKEN_REVOKED"
     who_acts = WhoActs.ACCOUNT_OWNER
 
 
 class Unavailable(PlatformError):
-    """Certainly not taken: ask again, not before `retry_after` seconds if that is given."""
+    """Certainly not done: ask again, not before `retry_after` seconds if that is given."""
 
     def __init__(self, message: str, *, retry_after: float | None = None, **facts: Any) -> None:
         super().__init__(message, **facts)
@@ -64,7 +64,7 @@ class Unavailable(PlatformError):
 
 
 class RateLimited(Unavailable):
-    """Certainly not taken, because of a quota: does not count as an attempt."""
+    """Certainly not done, because of a quota: does not count as an attempt."""
 
     code = "RATE_LIMITED_BY_PLATFORM"
 

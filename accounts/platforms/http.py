@@ -1,4 +1,4 @@
-"""What every connector needs to read an answer: fields that may be missing, words that can be shown, times to wait."""
+"""Reading answers, for all connectors: fields that may be missing, words that can be shown, times to wait."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""What a network takes, as data: the numbers that the validator applies, and what it says of what is beyond them."""
+"""What a network accepts, as data: the limits that the validator applies, and the issues that it reports."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ KINDS = {"image": Phrase("images"), "video": Phrase("videos"), "document": Phras
 
 @dataclass(frozen=True, kw_only=True)
 class Issue:
-    """What a network would refuse (`severity` error) or change (warning), and how to mend it."""
+    """What a network would refuse (`severity` error) or change (warning), and how to fix it."""
 
     rule: str
     field: str

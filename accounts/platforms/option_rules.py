@@ -1,4 +1,4 @@
-"""The keys of `platform_content.<network>.options`, each checked against what the network says of it."""
+"""The keys of `platform_content.<network>.options`, each checked against the network's description of it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a network would refuse, read off its limits alone. Every problem is named, not only the first."""
+"""What a network would refuse, by its limits alone. Every problem is reported, not only the first."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

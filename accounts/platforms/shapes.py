@@ -34,7 +34,7 @@ class Tokens:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """How an account shows itself."""
+    """The name, picture and followers of an account, as its network tells them."""
 
     name: str
     username: str = ""
@@ -197,7 +197,7 @@ class Operation:
 
 @dataclass(frozen=True, kw_only=True)
 class PostNumbers:
-    """How a post did so far; None: the network does not say."""
+    """The numbers of a post so far; None: the network does not tell."""
 
     impressions: int | None = None
     reach: int | None = None
@@ -224,7 +224,7 @@ class Demographics:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountNumbers:
-    """How an account stands; what a network counts by day is that of the last whole day (UTC)."""
+    """The numbers of an account; what a network counts by day is that of the last whole day (UTC)."""
 
     followers: int | None = None
     following: int | None = None

@@ -1,4 +1,4 @@
-"""How Facebook's Graph is called: https://developers.facebook.com/docs/graph-api/overview"""
+"""Calls to Facebook's Graph API: https://developers.facebook.com/docs/graph-api/overview"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

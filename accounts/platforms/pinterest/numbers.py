@@ -1,4 +1,4 @@
-"""How Pins and accounts did: https://developers.pinterest.com/docs/api/v5/pins-analytics"""
+"""The numbers of Pins and accounts: https://developers.pinterest.com/docs/api/v5/pins-analytics"""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""How TikTok is spoken to: its own names for OAuth 2, one envelope for all answers, and errors that come with 200, too.
+"""Calls to TikTok: its own names for OAuth 2, one envelope for all answers, and errors that come with 200, too.
 
 https://developers.tiktok.com/doc/oauth-user-access-token-management
 """

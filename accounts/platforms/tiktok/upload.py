@@ -1,4 +1,4 @@
-"""A video's way to TikTok: even chunks in their order, of which the last one makes it a post.
+"""Uploading a video to TikTok: equal chunks in order, of which the last one makes it a post.
 
 https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide
 """

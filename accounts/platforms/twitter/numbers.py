@@ -1,4 +1,4 @@
-"""How posts on X did: https://docs.x.com/x-api/fundamentals/metrics"""
+"""The numbers of posts on X: https://docs.x.com/x-api/fundamentals/metrics"""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
