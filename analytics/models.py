@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from accounts.models import SocialAccount
+from analytics.gains import COUNTED
 from ouipost.claims import Claimable
 from posts.models import Target
 from workspaces.models import Workspace
@@ -20,6 +21,10 @@ class Counts(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def counts(self) -> dict[str, int | None]:
+        return {name: getattr(self, name) for name in COUNTED}
 
 
 class AccountSync(Claimable):
@@ -89,6 +94,10 @@ class Gains(Counts):
 
     class Meta:
         abstract = True
+
+    @property
+    def summed(self) -> dict[str, int | None]:
+        return {"posts": self.posts, **self.counts}
 
 
 class DayTotal(Gains):

@@ -111,13 +111,9 @@ def _gains(numbers: Collection[TargetNumbers], period: Period) -> list[Gain]:
     pks = [each.pk for each in numbers]
     if period.granularity == Granularity.HOUR:
         snapshots = Snapshot.objects.filter(numbers__in=pks, hour__gte=period.starts).select_related("numbers")
-        return [(each.hour, each.numbers.platform, _counted(each)) for each in snapshots.order_by("read_at", "pk")]
+        return [(each.hour, each.numbers.platform, each.counts) for each in snapshots.order_by("read_at", "pk")]
     shares = TargetDay.objects.filter(numbers__in=pks).select_related("total")
-    return [(each.total.day, each.total.platform, _counted(each)) for each in shares.order_by("total__day", "numbers")]
-
-
-def _counted(row: Snapshot | TargetDay) -> dict[str, int | None]:
-    return {name: getattr(row, name) for name in COUNTED}
+    return [(each.total.day, each.total.platform, each.counts) for each in shares.order_by("total__day", "numbers")]
 
 
 def _instant(bucket: date, period: Period) -> str:

@@ -6,7 +6,6 @@ from django.db.models import QuerySet
 from analytics.models import (
     AccountDay,
     DayTotal,
-    Gains,
     HourTotal,
     PlatformTotal,
     Snapshot,
@@ -14,7 +13,7 @@ from analytics.models import (
     TargetNumbers,
     WorkspaceDay,
 )
-from analytics.totals import NOTHING, SUMMED, add_days, add_hours, add_installation, negative
+from analytics.totals import NOTHING, add_days, add_hours, add_installation, negative
 from posts.models import Post
 from workspaces.models import Workspace
 
@@ -25,13 +24,11 @@ def forget_post(post: Post) -> None:
     """Take all that the targets of a post gained out of the sums; their own rows go with them."""
     numbers = list(TargetNumbers.objects.select_for_update().filter(target__post=post).order_by("pk"))
     snapshots = Snapshot.objects.filter(numbers__in=numbers).select_related("numbers")
-    hours = [(each.numbers.platform, each.hour, {"posts": 0, **_counts(each)}) for each in snapshots]
+    hours = [(each.numbers.platform, each.hour, {"posts": 0, **each.counts}) for each in snapshots]
     hours += [(each.platform, each.published_hour, {**NOTHING, "posts": 1}) for each in numbers]
     add_hours((post.workspace_id, hour, platform, negative(counted)) for platform, hour, counted in hours)
-    days = [
-        (each.total, _summed(each)) for each in TargetDay.objects.filter(numbers__in=numbers).select_related("total")
-    ]
-    add_days((day.workspace_id, day.day, day.platform, negative(summed)) for day, summed in days)
+    shares = TargetDay.objects.filter(numbers__in=numbers).select_related("total")
+    add_days((each.total.workspace_id, each.total.day, each.total.platform, negative(each.summed)) for each in shares)
 
 
 def purge(workspace: Workspace) -> bool:
@@ -48,18 +45,10 @@ def purge(workspace: Workspace) -> bool:
 def _purge_days(workspace: Workspace) -> bool:
     """Subtract some of its days from the installation's, and return whether there were any."""
     days = list(DayTotal.objects.select_for_update().filter(workspace=workspace).order_by("pk")[:AT_ONCE])
-    add_installation((each.day, each.platform, negative(_summed(each))) for each in days)
+    add_installation((each.day, each.platform, negative(each.summed)) for each in days)
     return bool(DayTotal.objects.filter(pk__in=[each.pk for each in days]).delete()[0])
 
 
 def _delete_some(rows: "QuerySet[AccountDay] | QuerySet[TargetNumbers]") -> bool:
     pks = list(rows.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
     return bool(rows.model._default_manager.filter(pk__in=pks).delete()[0])
-
-
-def _counts(counted: Snapshot) -> dict[str, int | None]:
-    return {name: getattr(counted, name) for name in NOTHING}
-
-
-def _summed(gains: Gains) -> dict[str, int | None]:
-    return {name: getattr(gains, name) for name in SUMMED}

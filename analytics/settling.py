@@ -139,7 +139,7 @@ def _zone(sync: AccountSync) -> str:
 
 def _take_over(numbers: TargetNumbers, found: PostNumbers, *, at: datetime, zone: str) -> Gain:
     """Update the numbers of a target to a reading, and return what it gained since the previous one."""
-    known = {name: getattr(numbers, name) for name in COUNTED}
+    known = numbers.counts
     read = {name: getattr(found, name) for name in COUNTED}
     counts = gained(known, read)
     for name, value in merged(known, read).items():
@@ -171,9 +171,8 @@ def _write(rows: Sequence[TargetNumbers]) -> None:
 
 def _metrics(numbers: TargetNumbers) -> dict[str, Any]:
     """Return a target's own copy of its numbers: posts are shown without looking here."""
-    counted = {name: getattr(numbers, name) for name in COUNTED}
     moments = {"read_at": numbers.read_at, "removed_at": numbers.removed_at}
-    return counted | {name: f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else None for name, at in moments.items()}
+    return numbers.counts | {name: f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else None for name, at in moments.items()}
 
 
 def _keep_posts(targets: Collection[str]) -> None:
