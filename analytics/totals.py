@@ -1,9 +1,11 @@
 """The sums that reports are made of, kept in step with every reading in its own transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
+
+from django.db.models import Model
 
 from analytics.gains import COUNTED, Numbers, summed
 from analytics.models import DayTotal, HourTotal, InstallationDay, PlatformTotal, TargetDay, WorkspaceDay
@@ -13,8 +15,6 @@ SUMMED = ("posts", *COUNTED)
 NOTHING: Numbers = dict.fromkeys(COUNTED)
 Day = tuple[str, date, str]
 """A workspace's id, a day of its calendar, and a network."""
-Columns = tuple[tuple[str, Any], ...]
-"""The key of a row: its columns, each with its value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,42 +54,34 @@ def add_all(gains: Iterable[Gain]) -> None:
 def _add_shares(gains: Sequence[Gain]) -> None:
     """Add to what each target has of its day; one that gained nothing needs no row."""
     days = _day_totals({gain.key for gain in gains}) if gains else {}
-    shares = (((("total_id", days[gain.key]), ("numbers_id", gain.numbers_id)), gain.summed) for gain in gains)
-    add_each(TargetDay, ("total_id", "numbers_id"), _rows(shares))
+    shares = (((days[gain.key], gain.numbers_id), gain.summed) for gain in gains)
+    _add(TargetDay, ("total_id", "numbers_id"), shares)
 
 
 def add_hours(hours: Iterable[tuple[str, datetime, str, Numbers]]) -> None:
     """Add to the hours of workspaces and networks."""
-    rows = (
-        ((("workspace_id", workspace), ("hour", hour), ("platform", platform)), numbers)
-        for workspace, hour, platform, numbers in hours
-    )
-    add_each(HourTotal, ("workspace_id", "hour", "platform"), _rows(rows))
+    rows = (((workspace, hour, platform), numbers) for workspace, hour, platform, numbers in hours)
+    _add(HourTotal, ("workspace_id", "hour", "platform"), rows)
 
 
 def add_days(days: Iterable[tuple[str, date, str, Numbers]]) -> None:
     """Add to the days of workspaces and networks, and to those of the whole installation."""
     told = list(days)
-    rows = (
-        ((("workspace_id", workspace), ("day", day), ("platform", platform)), numbers)
-        for workspace, day, platform, numbers in told
-    )
-    add_each(DayTotal, ("workspace_id", "day", "platform"), _rows(rows))
-    days_of_all = (((("workspace_id", workspace), ("day", day)), numbers) for workspace, day, _, numbers in told)
-    add_each(WorkspaceDay, ("workspace_id", "day"), _rows(days_of_all))
+    rows = (((workspace, day, platform), numbers) for workspace, day, platform, numbers in told)
+    _add(DayTotal, ("workspace_id", "day", "platform"), rows)
+    _add(WorkspaceDay, ("workspace_id", "day"), (((workspace, day), numbers) for workspace, day, _, numbers in told))
     published = (
-        ((("workspace_id", workspace), ("platform", platform)), {"posts": numbers["posts"]})
+        ((workspace, platform), {"posts": numbers["posts"]})
         for workspace, _, platform, numbers in told
         if numbers["posts"]
     )
-    add_each(PlatformTotal, ("workspace_id", "platform"), _rows(published))
+    _add(PlatformTotal, ("workspace_id", "platform"), published)
     add_installation((day, platform, numbers) for _, day, platform, numbers in told)
 
 
 def add_installation(days: Iterable[tuple[date, str, Numbers]]) -> None:
     """Add to the days of the whole installation."""
-    rows = (((("day", day), ("platform", platform)), numbers) for day, platform, numbers in days)
-    add_each(InstallationDay, ("day", "platform"), _rows(rows))
+    _add(InstallationDay, ("day", "platform"), (((day, platform), numbers) for day, platform, numbers in days))
 
 
 def negative(numbers: Numbers) -> dict[str, int | None]:
@@ -115,6 +107,7 @@ def _find(keys: set[Day]) -> dict[Day, int]:
     return {(workspace, day, platform): pk for pk, workspace, day, platform in columns}
 
 
-def _rows(pairs: Iterable[tuple[Columns, Numbers]]) -> Sequence[Mapping[str, Any]]:
-    """Return one row for each key, with the sums of what comes with it."""
-    return [dict(columns) | dict(numbers) for columns, numbers in summed(pairs).items()]
+def _add(model: type[Model], columns: Sequence[str], pairs: Iterable[tuple[tuple[Any, ...], Numbers]]) -> None:
+    """Add numbers to the rows with these keys; numbers with the same key are summed first."""
+    found = summed(pairs).items()
+    add_each(model, columns, [dict(zip(columns, key, strict=True)) | dict(numbers) for key, numbers in found])
