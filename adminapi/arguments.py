@@ -36,8 +36,8 @@ def read_since(text: str, *, now: datetime) -> datetime:
     try:
         moment: datetime = Instant().run_validation(text)
     except ValidationError as error:
-        told = " ".join(str(each) for each in error.detail)
-        raise InvalidInput(since=[f"{told} Or so long ago: 90m, 24h, 7d."]) from error
+        told = " ".join([*map(str, error.detail), "Or so long ago: 90m, 24h, 7d."])
+        raise InvalidInput(since=[told]) from error
     return moment
 
 
