@@ -110,7 +110,7 @@ class EventAdmin(ReadOnlyAdmin[Event]):
 
     @admin.display(description=_("What was changed"))
     def of_what(self, event: Event) -> SafeString:
-        return format_html('{} <span class="op-faint">{}</span>', event.resource_type, event.resource_id)
+        return _with_id(event.resource_type, event.resource_id)
 
     @admin.display(description=_("By whom"))
     def by_whom(self, event: Any) -> str | SafeString:
@@ -143,10 +143,14 @@ class EventAdmin(ReadOnlyAdmin[Event]):
 def _who(event: Any) -> str | SafeString:
     """Return who did it: a person, a key, a command, somebody who was not logged in yet, or the product itself."""
     if event.key_name and not event.user_email:
-        return format_html('{} <span class="op-faint">{}</span>', event.key_name, event.key_id)
+        return _with_id(event.key_name, event.key_id)
     if event.user_email or event.key_id or event.user_agent.startswith("manage.py"):
         return str(event.user_email or event.key_id or event.user_agent)
     return str(_("somebody who was not logged in") if event.ip_address else _("the product itself"))
+
+
+def _with_id(name: str, pk: str) -> SafeString:
+    return format_html('<span>{} <span class="op-faint">{}</span></span>', name, pk)
 
 
 def _page_of(event: Event, reader: User) -> str:

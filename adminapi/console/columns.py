@@ -26,7 +26,9 @@ def column(name: str, label: Any, *, boolean: bool = False, sorts: bool = False)
         match value:
             case datetime():
                 day, time = f"{value.astimezone(UTC):%Y-%m-%d|%H:%M:%S UTC}".split("|")
-                return format_html('<span class="op-when">{}</span> <span class="op-when">{}</span>', day, time)
+                return format_html(
+                    '<span><span class="op-when">{}</span> <span class="op-when">{}</span></span>', day, time
+                )
             case int() if not boolean:
                 return number(value)
         return value

@@ -57,8 +57,8 @@ class OneWebhook(admin.SimpleListFilter):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
-    list_display = ("event_id", "event", "receiver", "shown_state", "tries", "made_at", "next_at")
-    receiver, tries = column("webhook", gettext_lazy("Webhook")), column("attempts", gettext_lazy("Attempts"))
+    list_display = ("event_id", "event", "receiver", "shown_state", "times_tried", "made_at", "next_at")
+    receiver, times_tried = column("webhook", gettext_lazy("Webhook")), column("attempts", gettext_lazy("Attempts"))
     made_at, next_at = column("created_at", gettext_lazy("Made")), column("due_at", gettext_lazy("Next attempt"))
     sortable_by = ()  # an index has the one order
     list_filter = (DeliveryState, OneWebhook)

@@ -48,6 +48,14 @@ def test_an_administrator_opens_the_list_and_each_row_of_every_model(model: Any)
     assert {listed.status_code, *(row.status_code for row in rows)} == {200}
 
 
+@pytest.mark.parametrize("model", MODELS, ids=NAMES)
+def test_a_column_of_ours_has_no_name_that_a_field_takes_before_it(model: Any) -> None:
+    page = admin.site._registry[model]
+    fields = {field.name for field in model._meta.get_fields()}
+
+    assert [name for name in page.list_display if name in fields and hasattr(page, str(name))] == []
+
+
 def test_staff_log_in_with_their_address_whatever_its_case(db: None) -> None:
     make_user(email="admin@example.com", password="a long pass phrase")
     client = Client()
