@@ -360,10 +360,11 @@ def test_a_profile_that_is_refused_shows_in_the_health(
     assert (row.name, row.last_sync) == ("Company Page", None)
 
 
+@pytest.mark.parametrize("held", [PAIR, Tokens(access_token="only")], ids=["pair", "access token alone"])
 def test_tokens_that_cannot_be_opened_show_in_the_health_and_the_refresh_is_answered(
-    workspace: Workspace, network: FakeNetwork, settings: Any
+    workspace: Workspace, network: FakeNetwork, settings: Any, held: Tokens
 ) -> None:
-    account = make_account(workspace, tokens=PAIR)
+    account = make_account(workspace, tokens=held)
     settings.TOKEN_KEYS = ["other:" + "A" * 43 + "="]
 
     services.refresh_account(account, actor=ACTOR, now=NOW)

@@ -207,14 +207,16 @@ def test_of_publishers_that_meet_one_dead_token_one_asks_the_network(network: Fa
 def test_an_account_that_only_its_owner_can_mend_expires(
     workspace: Workspace, network: FakeNetwork, error: PlatformError
 ) -> None:
-    account = make_due(workspace)
+    account, other = make_due(workspace), make_due(workspace, "1002", due_at=None)
+    SocialAccount.objects.filter(pk=other.pk).update(fence=account.fence + 1)  # as the claim will make it
     network.refreshed = error
 
     assert refresh_due() == 1
 
-    row = SocialAccount.objects.get()
+    row = SocialAccount.objects.get(pk=account.pk)
     said = {"code": "TOKEN_REVOKED", "message": "The person took it back."}
     assert (row.status, row.due_at, row.lease_until, row.last_error) == ("expired", None, None, said)
+    assert SocialAccount.objects.get(pk=other.pk).status == "active"
     event = Event.objects.values_list("type", "resource_id", "workspace_id", "details").get()
     about = {"platform": "facebook", "account_name": "Company Page"}
     assert event == ("account.expired", account.pk, workspace.pk, about | said)
@@ -270,7 +272,10 @@ def test_a_network_that_wants_to_be_left_alone_for_longer_is(workspace: Workspac
     assert row.due_at is not None
     assert row.lease_until is not None
     assert row.due_at >= before + HOUR
-    assert row.lease_until <= database_now() + timedelta(seconds=30)  # then whoever needs the tokens may ask
+    assert row.lease_until <= database_now() + timedelta(seconds=30)
+    SocialAccount.objects.update(lease_until=database_now())
+    network.refreshed = NEW_PAIR
+    assert (refresh_due(), refresh_now(row)) == (0, True), "whoever needs the tokens may ask"
 
 
 @pytest.mark.parametrize(("error", "most"), [(RateLimited("No."), 3840), (Unavailable("No."), 30)])
