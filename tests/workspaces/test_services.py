@@ -90,13 +90,24 @@ def test_an_unlimited_key_stays_unlimited(workspace: Workspace) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("given", [{}, {"mode": "sandbox"}])
-def test_a_test_key_makes_sandboxes(given: dict[str, str]) -> None:
-    key, _ = make_key(mode="test")
+@pytest.mark.parametrize(
+    ("mode", "given", "made_so"),
+    [
+        ("test", {}, "sandbox"),
+        ("test", {"mode": "sandbox"}, "sandbox"),
+        ("live", {}, "live"),
+        ("live", {"mode": "live"}, "live"),
+        ("live", {"mode": "sandbox"}, "sandbox"),
+    ],
+)
+def test_a_test_key_makes_sandboxes_and_a_live_key_what_it_asks_for(
+    mode: str, given: dict[str, str], made_so: str
+) -> None:
+    key, _ = make_key(mode=mode)
 
     made = create(key=key, **given)
 
-    assert made.mode == "sandbox"
+    assert made.mode == made_so
     assert made in Workspace.objects.visible_to(key)
 
 
