@@ -169,6 +169,8 @@ def test_a_draft_whose_account_went_can_still_be_edited(workspace: Workspace, ac
 
 def test_unscheduling_leaves_nothing_of_the_plan(workspace: Workspace, accounts: list[SocialAccount]) -> None:
     post = make_mixed(workspace, accounts, "failed", "failed", scheduled_at=NOW, scheduled_timezone="Europe/Paris")
+    other = make_mixed(workspace, accounts, "scheduled", "failed")
+    Target.objects.update(scheduled_at=NOW, due_at=NOW, give_up_at=NOW)
 
     services.unschedule_post(post, actor=ACTOR)
 
@@ -177,6 +179,7 @@ def test_unscheduling_leaves_nothing_of_the_plan(workspace: Workspace, accounts:
     assert [facts(target, *wanted) for target in Target.objects.filter(post=post)] == [wanted] * 2
     assert (stored.status, stored.scheduled_at, stored.scheduled_timezone) == ("draft", None, "")
     assert stored.moment == stored.created_at
+    assert states(other) == ["scheduled", "failed"]
 
 
 def test_unscheduling_does_not_bring_back_what_was_cancelled(
