@@ -259,7 +259,6 @@ def _file_digest(file: "UploadedFile[bytes]") -> str:
     digest = hashlib.sha256()
     for chunk in file.chunks():
         digest.update(chunk)
-    file.seek(0)
     return digest.hexdigest()
 
 
