@@ -2,15 +2,17 @@
 
 import gc
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from django.db import connections
 
 from ouipost import memory
-from ouipost.databases import CACHED_KIB
+from ouipost.databases import CACHED_KIB, WAL_BYTES, database
 from tests.databases import fresh_database
 from tests.product import Product, wait_for
 
@@ -67,3 +69,21 @@ def test_the_processes_of_the_web_server_share_what_is_loaded(tmp_path: Path) ->
 
     held = {name: int(amount.split()[0]) for name, _, amount in (line.partition(":") for line in lines)}
     assert held["Pss"] < 0.75 * held["Rss"]  # 0.9, where each has loaded it for itself
+
+
+def test_the_log_that_a_busy_time_leaves_on_the_disk_is_cut_back(tmp_path: Path) -> None:
+    path, log = tmp_path / "x.sqlite3", tmp_path / "x.sqlite3-wal"
+    with closing(sqlite3.connect(path)) as reader, closing(sqlite3.connect(path)) as writer:
+        writer.executescript(database(f"sqlite:///{path}")["OPTIONS"]["init_command"])
+        writer.executescript("CREATE TABLE rows (content BLOB); INSERT INTO rows VALUES (1); BEGIN")
+        reader.executescript("BEGIN; SELECT * FROM rows")
+        writer.execute("INSERT INTO rows VALUES (zeroblob(?))", [2 * WAL_BYTES])
+        writer.commit()
+        grown = log.stat().st_size
+        reader.rollback()
+        for _ in range(2):  # the first finds the log free to begin anew, the second does so
+            writer.execute("INSERT INTO rows VALUES (1)")
+            writer.commit()
+
+        assert grown > 2 * WAL_BYTES
+        assert log.stat().st_size <= WAL_BYTES
