@@ -11,6 +11,7 @@ from django.core.management import CommandError
 from django.utils import timezone
 
 from adminapi.management.commands import replay_webhooks
+from ouipost import claims
 from ouipost.claims import LostClaim, database_now
 from ouipost.events import replays, webhooks
 from ouipost.events.journal import SYSTEM, Actor
@@ -229,6 +230,21 @@ def test_what_a_worker_has_taken_is_waited_for(workspace: Workspace, clock: Cloc
         0,
         [f"{webhook.pk}: 1 of 1 event made due. That is all; the workers deliver them."],
     )
+
+
+def test_a_step_that_lost_its_claim_makes_nothing_due(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_events(workspace, HOUR)
+    webhook, now = make_webhook(), timezone.now()
+    replays.replay(webhook, since=now - DAY, key="late", scope="all", actor=SYSTEM, now=now)
+    held = claims.claim_due(Replay.objects.all(), limit=1, lease=HOUR)
+    Replay.objects.update(lease_until=None)
+    claims.claim_due(Replay.objects.all(), limit=1, lease=HOUR)  # another worker, after the lease
+    monkeypatch.setattr(claims, "claim_due", lambda *given, **named: held)
+
+    with pytest.raises(LostClaim):
+        replays.work_on_due()
+
+    assert due() == 0
 
 
 def test_a_step_that_a_worker_was_faster_with_is_no_trouble(
