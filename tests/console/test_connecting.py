@@ -1,5 +1,6 @@
 """Connecting accounts from the console, and our own page that sign-ins come back to, also those of API users."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -196,12 +197,17 @@ def test_only_the_browser_that_began_it_completes_a_sign_in_of_the_console(
     assert Connection.objects.get().exchanged_at is None  # the person who began it can still go on
 
 
+@pytest.mark.parametrize(
+    "lose",
+    [lambda: Membership.objects.all().delete(), lambda: User.objects.update(permissions=["posts.manage"])],
+    ids=["the workspace", "the permission"],
+)
 def test_a_person_who_lost_the_right_meanwhile_completes_nothing(
-    editor: User, workspace: Workspace, network: FakeNetwork
+    editor: User, workspace: Workspace, network: FakeNetwork, lose: Callable[[], object]
 ) -> None:
     browser = browser_of(editor)
     state = begin(browser, workspace)
-    Membership.objects.all().delete()
+    lose()
 
     assert come_back(browser, state).status_code == 403
     assert SocialAccount.objects.count() == 0
