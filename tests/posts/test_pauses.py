@@ -347,6 +347,7 @@ def test_numbers_are_read_unless_the_account_or_its_network_is_paused(
 
 
 def test_a_pause_and_its_end_are_in_the_journal_once(workspace: Workspace) -> None:
+    make_account(make_workspace())
     account = make_account(workspace)
     for _ in range(2):
         begun = begin("account", account.pk)
