@@ -144,12 +144,17 @@ def test_a_free_place_is_for_the_next_in_line(workspace: Workspace, pace: Pace) 
     assert in_due_order(account)[1] == late[0], "its time has come, the others' not yet"
 
 
-def test_a_look_for_an_earlier_send_neither_waits_for_a_place_nor_takes_one(workspace: Workspace, pace: Pace) -> None:
+@pytest.mark.parametrize(
+    "stands", [{"outcome_unknown": True, "armed_at": NOW}, {"sends": 1}], ids=["a look", "counted"]
+)
+def test_what_needs_no_place_neither_waits_for_one_nor_takes_one(
+    workspace: Workspace, pace: Pace, stands: dict[str, Any]
+) -> None:
     account = make_account(workspace)
     breathless(account)
     [send] = make_many(account, 1, ago=120)
     look = make_due(workspace, account)
-    Target.objects.filter(pk=look.pk).update(outcome_unknown=True, armed_at=NOW, sends=1)
+    Target.objects.filter(pk=look.pk).update(**stands)
     before = SocialAccount.objects.get(pk=account.pk).paced_at
 
     assert taken() == [look.pk]
