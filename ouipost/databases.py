@@ -29,8 +29,8 @@ CACHED_KIB = 256
 """The page cache of each SQLite connection. Every thread has a connection for each database: SQLite's default of 2 MiB
 would be 128 MiB for 64 threads, and no faster, as the system caches the file anyway (docs/performance.md)."""
 WAL_BYTES = 32 * 1024 * 1024
-"""What SQLite keeps of its write-ahead log on disk. The log grows as long as anybody reads, by 230 MB in a busy minute, and
-would otherwise keep that size."""
+"""What SQLite keeps of its write-ahead log on disk. The log grows as long as anybody reads, by 230 MB in a busy minute,
+and would otherwise keep that size."""
 SESSION = f"""SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES'
 /*M!100300 , idle_transaction_timeout = {IDLE_TRANSACTION_SECONDS} */"""
 """What MySQL reads as a comment, MariaDB runs."""

@@ -202,6 +202,7 @@ REFUSALS = (
     _("The token is not valid; log in again."),
     _("The webhook is not active: make it active first."),
     _("There is no such workspace, or the key may not see it."),
+    _("There is nothing at this address: leave out the slash at its end."),
     _("This Idempotency-Key was used with another body; send a new key with a new request."),
     _("This delivery is under way, or waits for its next attempt."),
     _("This key has used up its requests; try again after the seconds in Retry-After."),

@@ -15,7 +15,7 @@ from ouipost.errors import DomainError
 class EndsInSlash(DomainError):
     code = "NOT_FOUND"
     status = 404
-    message = "There is nothing at this address: none of them ends in a slash."
+    message = "There is nothing at this address: leave out the slash at its end."
 
 
 class UnknownAddress(APIView):
