@@ -9,11 +9,12 @@ from django.db import connection
 from django.db.models import Q
 
 from accounts import registry
-from accounts.models import SocialAccount
+from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms import option_rules
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.phrases import Phrase
 from ouipost.rows import REMEMBERED, Statement, compiled, fetch, insert_each
+from posts import rules
 from posts.models import Post, PostStatus, Target
 from workspaces.models import Workspace
 
@@ -35,10 +36,13 @@ class Destinations:
 
     @property
     def warnings(self) -> list[str]:
-        return [
+        """What keeps the post from going out as things are."""
+        missing = [
             Phrase("No {platform} account is connected: the post cannot be scheduled before.", platform=platform)
             for platform in self.missing
         ]
+        expired = [account for account in self.accounts if account.status == AccountStatus.EXPIRED]
+        return missing + [rules.must_reconnect(account) for account in expired]
 
     def unused(self, overrides: Iterable[str]) -> list[str]:
         """Say of each override that the post does not go there."""

@@ -105,7 +105,12 @@ def _of_connection(account: SocialAccount, platform: Connector) -> Iterator[Issu
         yield Issue(
             rule="account_expired",
             field="platforms",
-            message=Phrase("{account} must be reconnected before this post can go out.", account=account.name),
+            message=must_reconnect(account),
             severity="warning",
             fix=f"POST /api/accounts/{account.pk}/reconnect",
         )
+
+
+def must_reconnect(account: SocialAccount) -> Phrase:
+    """Say that nothing goes out to an account whose tokens have ended."""
+    return Phrase("{account} must be reconnected before this post can go out.", account=account.name)

@@ -20,7 +20,7 @@ from ouipost.api.schema import WARNINGS
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.claims import database_now
 from ouipost.ids import PATTERN
-from posts import files, listing, previews, rules, schedules, services, uploads
+from posts import destinations, files, listing, previews, rules, schedules, services, uploads
 from posts.filters import PostFilter
 from posts.inputs import MediaInput, NewPostInput, PostInput, ResolveInput, ScheduleInput
 from posts.models import Media, Post, Target
@@ -51,7 +51,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
     lookup_value_regex = f"post_{PATTERN}"
     resource, resources, scope = "post", "posts", "posts"
     serializer_class, detail_class, input_class = PostSerializer, PostDetailSerializer, PostInput
-    extra_fields = {"create": WARNINGS, "update": WARNINGS}
+    extra_fields = {"create": WARNINGS, "update": WARNINGS, "schedule": WARNINGS}
     filterset_class = PostFilter
     answers_anew = ("publish", "retry")
     finds_workspace_with_rows = ("retrieve", "list")
@@ -144,10 +144,19 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         """Set the time at which the post goes out, or put it into the next free slot of a schedule."""
         values = self.read(ScheduleInput)
         if "schedule_id" in values:
-            return self._change(lambda post: self._queue(post, values["schedule_id"]))
+            return self._give_time(lambda post: self._queue(post, values["schedule_id"]))
         zone = values.get("timezone", self.workspace.timezone)
         when = {"scheduled_at": instant(values["scheduled_at"], zone=zone), "zone": zone}
-        return self._change(lambda post: services.schedule_post(post, **when, actor=self.actor, now=timezone.now()))
+        return self._give_time(lambda post: services.schedule_post(post, **when, actor=self.actor, now=timezone.now()))
+
+    def _give_time(self, change: Callable[[Post], Post]) -> Response:
+        """Give the post its time, and tell what would keep it from going out then."""
+
+        def work() -> Response:
+            post = change(self.get_object())
+            return self.answered(self._present(post), **_with_warnings(destinations.of(post).warnings))
+
+        return self.once(work)
 
     def _queue(self, post: Post, schedule_id: str) -> Post:
         schedule = schedules.find(schedule_id, workspace_id=post.workspace_id)

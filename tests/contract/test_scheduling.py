@@ -11,7 +11,7 @@ from posts.models import Post
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches
 from tests.contract.world import at, connect_all, error_of, fields_of
-from tests.factories import NOW, make_account, make_post
+from tests.factories import NOW, make_account, make_post, make_schedule
 from workspaces.models import Workspace
 
 FUTURE = "2027-02-01T09:00:00Z"
@@ -124,6 +124,23 @@ def test_without_an_account_scheduling_is_422(api: ApiClient, paris: Workspace) 
     response = api.post(f"/api/posts/{created['id']}/schedule", {"scheduled_at": FUTURE})
 
     assert error_of(response) == (422, "ACCOUNT_NOT_CONNECTED")
+
+
+def test_whoever_schedules_hears_of_accounts_that_must_be_reconnected(api: ApiClient, paris: Workspace) -> None:
+    make_account(paris, name="Bakery", status="expired")
+    body = {"content": "Hi", "platforms": ["facebook"]}
+
+    created = api.post("/api/posts", body | {"scheduled_at": FUTURE}).json()["data"]
+    address = f"/api/posts/{created['post']['id']}"
+    answers = [
+        created,
+        api.put(address, {"content": "Hello"}).json()["data"],
+        api.post(f"{address}/schedule", {"scheduled_at": FUTURE}).json()["data"],
+        api.post(f"{address}/schedule", {"schedule_id": make_schedule(paris).pk}).json()["data"],
+    ]
+
+    assert [data["warnings"] for data in answers] == [["Bakery must be reconnected before this post can go out."]] * 4
+    assert [data["post"]["status"] for data in answers] == ["scheduled"] * 4
 
 
 def test_a_post_is_created_and_scheduled_at_once(api: ApiClient, paris: Workspace) -> None:
