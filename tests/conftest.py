@@ -133,7 +133,7 @@ def _static_files_are_looked_for(settings: Settings) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """No earlier test's requests count, and nothing is flushed by itself while a test looks at the database."""
-    limits.IN_PROCESS.open.clear()
+    limits.IN_PROCESS.reset()
     guesses.HELD.clear()
     monkeypatch.setattr(guesses, "TRIES", guesses.Tries())
     usage.IN_PROCESS.start_anew()

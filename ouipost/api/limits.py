@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.http import HttpRequest
+from limits.storage import MemoryStorage
 
 from ouipost.api.permissions import Caller
 from ouipost.errors import DomainError
@@ -43,29 +44,36 @@ class Allowance:
     """Unix seconds at which the next window begins."""
 
 
-class Windows:
-    """The requests of each key in its present minute, as this process counts them; threads may share it."""
+class AtomicMemory(MemoryStorage):
+    """The library's memory storage; its own reads and counts forget each other's unless one lock is around them."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._sweep_at = 0.0
-        self.open: dict[str, tuple[int, float]] = {}
-        """The number of requests and the end of the minute (Unix seconds), by key id."""
+    STORAGE_SCHEME = ["atomic+memory"]
 
-    def count(self, key_id: str) -> Window:
-        """Count one request, and return the minute that it falls into."""
-        with self._lock:
-            now = time.time()
-            if now >= self._sweep_at:
-                self.open = {each: window for each, window in self.open.items() if window[1] > now}
-                self._sweep_at = now + WINDOW_SECONDS
-            requests, ends_at = self.open.get(key_id, (0, 0.0))
-            requests, ends_at = (requests + 1, ends_at) if ends_at > now else (1, now + WINDOW_SECONDS)
-            self.open[key_id] = requests, ends_at
-        return Window(requests=requests, seconds_left=ends_at - now, ends_at=math.ceil(ends_at), is_shared=False)
+    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: str) -> None:
+        self._counting = threading.RLock()
+        super().__init__(uri, wrap_exceptions, **options)
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        with self._counting:
+            return super().incr(key, expiry, amount)
+
+    def get(self, key: str) -> int:
+        with self._counting:
+            return super().get(key)
+
+    def _MemoryStorage__expire_events(self) -> None:  # noqa: N802 (the library's name for its sweep)
+        with self._counting:
+            super()._MemoryStorage__expire_events()  # type: ignore[misc]  # private to the library, and in need of the lock
+
+    def count(self, key: str) -> Window:
+        """Count one under this name in its present minute, and return that minute."""
+        with self._counting:
+            requests, ends_at = self.incr(key, WINDOW_SECONDS), self.get_expiry(key)
+        left = ends_at - time.time()
+        return Window(requests=requests, seconds_left=left, ends_at=math.ceil(ends_at), is_shared=False)
 
 
-IN_PROCESS = Windows()
+IN_PROCESS = AtomicMemory()
 """Everything in embedded mode; else what could not be counted in Redis."""
 
 
@@ -81,7 +89,7 @@ def enforce(request: HttpRequest, caller: Caller | None) -> None:
     """
     if caller is None or not caller.tier:
         return
-    window: Window = getattr(request, "window", None) or IN_PROCESS.count(caller.pk)
+    window: Window = getattr(request, "window", None) or IN_PROCESS.count(f"requests/{caller.pk}")
     limit = limit_of(caller, window)
     allowance = Allowance(limit=limit, remaining=max(0, limit - window.requests), reset=window.ends_at)
     request.allowance = allowance  # type: ignore[attr-defined]  # the middleware reads it, whatever became of the view

@@ -17,7 +17,7 @@ Keys = Callable[..., Client]
 def _small_site(settings: Any) -> Iterator[None]:
     settings.ROOT_URLCONF = "tests.api.site"
     site.KEYS.clear()
-    limits.IN_PROCESS.open.clear()
+    limits.IN_PROCESS.reset()
     Calls.count, Calls.work = 0, None
     yield
     Calls.work = None
