@@ -37,7 +37,7 @@ class Destinations:
     @property
     def warnings(self) -> list[str]:
         """What keeps the post from going out as things are."""
-        missing = [
+        missing: list[str] = [
             Phrase("No {platform} account is connected: the post cannot be scheduled before.", platform=platform)
             for platform in self.missing
         ]

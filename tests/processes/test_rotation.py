@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.product import NETWORKS, ROOT, Product, wait_for
+from tests.services import free_port
 
 pytestmark = pytest.mark.crash
 
@@ -89,12 +91,13 @@ def test_fifty_posts_go_out_while_the_key_is_changed_and_the_old_one_is_dropped(
     assert set(Counter(copy["text"] for copy in idle.copies()).values()) == {1}
 
     monkeypatch.setenv("TOKEN_KEYS", old)
+    beside = replace(idle, port=free_port())  # its web process still runs
     refused = [
-        run(idle, "manage.py", "work"),
-        run(idle, "manage.py", "serve"),
-        run(idle, "-c", "import ouipost.wsgi"),
-        run(idle, "-m", "celery", "-A", "ouipost", "worker", "-Q", "default"),
-        run(idle, "-m", "celery", "-A", "ouipost", "beat"),
+        run(beside, "manage.py", "work"),
+        run(beside, "manage.py", "serve"),
+        run(beside, "-c", "import ouipost.wsgi"),
+        run(beside, "-m", "celery", "-A", "ouipost", "worker", "-Q", "default"),
+        run(beside, "-m", "celery", "-A", "ouipost", "beat"),
     ]
     assert {each.returncode for each in refused} == {1}
     assert all("TOKEN_KEYS has no key another" in each.stderr for each in refused)

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from tests.product import Product, wait_for
 from tests.services import HERE, free_port
 
 pytestmark = [pytest.mark.crash, pytest.mark.any_database]
+HEAR = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+IN_A_TERMINAL = (sys.executable, "-c", HEAR)
+"""A process that hears when its terminal is closed, also where the tests run by nohup."""
 
 
 def children_of(pid: int) -> list[int]:
@@ -74,7 +78,7 @@ def test_serve_restarts_what_dies_and_stops_on_term(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ended_by", [signal.SIGHUP, signal.SIGKILL])
 def test_nobody_is_left_behind_when_its_terminal_is_closed_or_it_is_killed(tmp_path: Path, ended_by: int) -> None:
     with fresh_database(tmp_path) as url:
-        product = Product(home=tmp_path, database_url=url)
+        product = Product(home=tmp_path, database_url=url, host=replace(HERE, inside=IN_A_TERMINAL))
         serve = product.serve()
         try:
             wait_for(lambda: answers(product), seconds=30, what="the product to answer")
