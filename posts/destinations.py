@@ -13,7 +13,7 @@ from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms import option_rules
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.phrases import Phrase
-from ouipost.rows import REMEMBERED, Statement, compiled, fetch, insert_each
+from ouipost.rows import REMEMBERED, Statement, compiled, fetch, fetch_columns, insert_each
 from posts import rules
 from posts.models import Post, PostStatus, Target
 from workspaces.models import Workspace
@@ -181,16 +181,16 @@ def _add(post: Post, accounts: Iterable[SocialAccount]) -> list[Target]:
     targets = [Target(post=post, account=account, platform=account.platform) for account in accounts]
     insert_each(targets)
     if targets and connection.features.has_select_for_update:  # else there is one writer at a time
-        gone = fetch(SocialAccount, _gone(tuple(target.account_id for target in targets)))
+        gone = fetch_columns(_gone(tuple(target.account_id for target in targets)))
         if gone:
-            raise AccountNotConnected(platforms=[account.platform for account in gone])
+            raise AccountNotConnected(platforms=[platform for (platform,) in gone])
     return targets
 
 
 @lru_cache(maxsize=REMEMBERED)
 def _gone(pks: tuple[str, ...]) -> Statement:
-    """Return the query for those of these accounts that were disconnected."""
-    return compiled(SocialAccount.objects.exclude(disconnected_at=None).filter(pk__in=pks))
+    """Return the query for the networks of those of these accounts that were disconnected."""
+    return compiled(SocialAccount.objects.exclude(disconnected_at=None).filter(pk__in=pks).values_list("platform"))
 
 
 def require_all(destinations: Destinations) -> None:
