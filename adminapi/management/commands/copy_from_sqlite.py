@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from adminapi import copying
-from adminapi.commands import OperatorCommand, add_dry_run, add_json
+from adminapi.commands import OperatorCommand, add_dry_run, add_json, counted
 
 
 class Command(OperatorCommand):
@@ -33,16 +33,14 @@ Exits with 1 where it may not be copied yet, or a row does not fit."""
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.is_quiet = options["json"]
         try:
             with copying.source(options["path"]):
                 copying.require_ready()
                 copied = copying.counted() if options["dry_run"] else self._copy()
         except copying.CannotCopy as error:
             raise CommandError(str(error)) from error
-        if self.is_quiet:
-            self.show({"rows": copied})
-        total = f"{sum(copied.values())} rows of {len(copied)} tables"
+        self.show({"rows": copied})
+        total = f"{counted(sum(copied.values()), 'row')} of {counted(len(copied), 'table')}"
         self.say(
             f"Would copy {total}." if options["dry_run"] else f"Copied {total}. Nothing goes out before it is resumed."
         )
