@@ -82,14 +82,19 @@ def outside(page: Page, demo: Demo) -> list[str]:
     return found
 
 
-@pytest.fixture
-def staff(page: Page, demo: Demo) -> Page:
-    """A page of the console, opened by the demo's administrator."""
+def log_in(page: Page, demo: Demo) -> None:
+    """Open the console there as the demo's administrator."""
     page.goto(f"{demo.base}/console/")
     page.get_by_label("Email").fill(demo.email)
     page.locator("input[name=password]").fill(demo.password)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url(f"{demo.base}/console/")
+
+
+@pytest.fixture
+def staff(page: Page, demo: Demo) -> Page:
+    """A page of the console, opened by the demo's administrator."""
+    log_in(page, demo)
     return page
 
 

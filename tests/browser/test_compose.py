@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.browser.conftest import Demo
+from tests.browser.conftest import Demo, log_in
 from tests.posts.pictures import picture
 
 pytestmark = pytest.mark.browser
@@ -144,14 +144,6 @@ def test_a_logout_is_told_and_what_is_written_can_still_be_saved(staff: Page, de
 
     expect(staff.get_by_text("Saved as a draft.")).to_be_visible()
     expect(staff.get_by_label("Text", exact=True)).to_have_value("Typed before the logout")
-
-
-def log_in(page: Page, demo: Demo) -> None:
-    page.goto(f"{demo.base}/console/")
-    page.get_by_label("Email").fill(demo.email)
-    page.locator("input[name=password]").fill(demo.password)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"{demo.base}/console/")
 
 
 def keys(demo: Demo) -> dict[str, str]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Demo
+from tests.browser.conftest import Demo, log_in
 
 pytestmark = pytest.mark.browser
 ROOMS = (
@@ -59,10 +59,7 @@ def test_one_long_word_makes_no_page_wider_than_a_phone(staff: Page, demo: Demo)
 
 def test_pages_are_read_without_scripts(browser: Browser, demo: Demo) -> None:
     page = browser.new_context(java_script_enabled=False).new_page()
-    page.goto(f"{demo.base}/console/")
-    page.get_by_label("Email").fill(demo.email)
-    page.locator("input[name=password]").fill(demo.password)
-    page.get_by_role("button", name="Log in").click()
+    log_in(page, demo)
 
     page.goto(f"{demo.base}/console/calendar/")
     page.get_by_role("link", name="The list of posts").click()

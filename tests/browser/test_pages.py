@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Demo
+from tests.browser.conftest import Demo, log_in
 
 pytestmark = pytest.mark.browser
 
@@ -29,10 +29,7 @@ def test_redoc_shows_the_whole_description_without_outside_assets(page: Page, de
 
 
 def test_staff_find_a_post_and_its_targets_in_the_console(page: Page, demo: Demo, outside: list[str]) -> None:
-    page.goto(f"{demo.base}/console/")
-    page.get_by_label("Email").fill(demo.email)
-    page.locator("input[name=password]").fill(demo.password)
-    page.get_by_role("button", name="Log in").click()
+    log_in(page, demo)
 
     page.goto(f"{demo.base}/console/posts/post/")
     page.get_by_role("link", name="Hello from Oui Post!").click()
