@@ -230,7 +230,7 @@ class EnvelopeSchema(AutoSchema):
         return sorted(failures)
 
 
-class ShownSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+class ShownSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # spectacular registers extensions untyped
     """Says of every answer which of its fields are always there: all but those that are declared not to be."""
 
     target_class = "rest_framework.serializers.Serializer"
