@@ -163,37 +163,32 @@ def place(post: Post, destinations: Destinations) -> list[Target]:
     present = {target.account_id: target for target in post.targets.all()}
     wanted = {account.pk for account in destinations.accounts}
     Target.objects.filter(pk__in=[target.pk for key, target in present.items() if key not in wanted]).delete()
-    _add(post, [account for account in destinations.accounts if account.pk not in present])
+    place_new(post, [account for account in destinations.accounts if account.pk not in present])
     return list(Target.objects.filter(post=post).order_by("pk"))
 
 
-def place_new(post: Post, destinations: Destinations) -> list[Target]:
-    """Give a post that was just made its targets."""
-    return _add(post, destinations.accounts)
-
-
-def _add(post: Post, accounts: Iterable[SocialAccount]) -> list[Target]:
-    """Give a post targets; raises AccountNotConnected where one of the accounts goes at the same time.
-
-    Whoever disconnects an account calls off the targets that it finds. Once these are written none can go, as its row
-    is locked by them; before that, one could.
-    """
+def place_new(post: Post, accounts: Iterable[SocialAccount]) -> list[Target]:
+    """Give a post targets for accounts that it has none for."""
     targets = [Target(post=post, account=account, platform=account.platform) for account in accounts]
     insert_each(targets)
-    if targets and connection.features.has_select_for_update:  # else there is one writer at a time
-        gone = fetch_columns(_gone(tuple(target.account_id for target in targets)))
+    return targets
+
+
+def require_all(destinations: Destinations) -> None:
+    """Raise AccountNotConnected when a network of the post has no account, or one that just goes.
+
+    Whoever disconnects an account calls off the targets that it finds. Once these are written none can go, as its row
+    is locked by them; before that, one could. A draft may keep such a target: it is asked again before it goes out.
+    """
+    if destinations.missing or not destinations.accounts:
+        raise AccountNotConnected(platforms=list(destinations.missing))
+    if connection.features.has_select_for_update:  # else there is one writer at a time
+        gone = fetch_columns(_gone(tuple(account.pk for account in destinations.accounts)))
         if gone:
             raise AccountNotConnected(platforms=[platform for (platform,) in gone])
-    return targets
 
 
 @lru_cache(maxsize=REMEMBERED)
 def _gone(pks: tuple[str, ...]) -> Statement:
     """Return the query for the networks of those of these accounts that were disconnected."""
     return compiled(SocialAccount.objects.exclude(disconnected_at=None).filter(pk__in=pks).values_list("platform"))
-
-
-def require_all(destinations: Destinations) -> None:
-    """Raise AccountNotConnected when a network of the post has no account."""
-    if destinations.missing or not destinations.accounts:
-        raise AccountNotConnected(platforms=list(destinations.missing))

@@ -108,7 +108,7 @@ def create_post(
     post = unsaved_post(workspace, values=values, now=now)
     post.destinations, post.platforms = values["platforms"], found.platforms
     insert_each([post])
-    targets = destinations.place_new(post, found)
+    targets = destinations.place_new(post, found.accounts)
     record("created", post, actor=actor, platforms=post.platforms)
     if scheduled_at is None:
         remember(post, "targets", targets)  # nothing has changed them since

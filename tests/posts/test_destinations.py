@@ -61,13 +61,14 @@ def test_every_unknown_id_is_named(workspace: Workspace) -> None:
 
 @pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite has one writer at a time")
 @pytest.mark.django_db(transaction=True)
-def test_a_post_gets_no_target_for_an_account_that_goes_meanwhile(workspace: Workspace) -> None:
+def test_a_post_for_an_account_that_goes_meanwhile_cannot_go_out(workspace: Workspace) -> None:
     account = make_account(workspace)
     found = resolve(workspace, [account.pk])
     going = at_once(lambda: disconnect(account, actor=Actor(), now=NOW))
 
     with pytest.raises(AccountNotConnected) as refused, transaction.atomic():
         place(make_post(workspace, accounts=[]), found)
+        require_all(found)
 
     assert (going, refused.value.details) == ([0], {"platforms": ["facebook"]})
     assert not Target.objects.exists()
