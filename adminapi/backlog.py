@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Value
 from accounts import pauses
 from accounts.models import Network, Pause
 from accounts.traffic import NETWORK
-from adminapi.heart import BEAT, NODE, SILENCE, TICK, WORKER
+from adminapi.heartbeats import BEAT, NODE, SILENCE, TICK, WORKER
 from adminapi.models import Heartbeat
 from ouipost.claims import database_now, is_due
 from posts.models import Target

@@ -23,7 +23,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from accounts.models import Pause, PauseScope
 from adminapi import keyring
-from adminapi.heart import SILENCE
+from adminapi.heartbeats import SILENCE
 from adminapi.models import Heartbeat
 from ouipost import rows
 from ouipost.claims import database_now

@@ -23,7 +23,7 @@ from django.db import connection
 from accounts import pauses
 from adminapi.asking import LIMIT_SECONDS, Question
 from adminapi.backlog import Backlog, look
-from adminapi.heart import SILENCE
+from adminapi.heartbeats import SILENCE
 from ouipost import queues
 from ouipost.claims import engine_time
 from ouipost.redis import Script, Server, is_redis

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connections
 
 from adminapi import keyring, restored
-from adminapi.heart import BEAT, TICK, Heart
+from adminapi.heartbeats import BEAT, TICK, HeartbeatThread
 from adminapi.models import Heartbeat
 from adminapi.watchdog import WatchdogStep
 from adminapi.worker import CHORES, Chore
@@ -117,7 +117,7 @@ def _share(**_: Any) -> None:
 
 @beat_init.connect
 def _show_life(**_: Any) -> None:
-    Heart(BEAT).start()
+    HeartbeatThread(BEAT).start()
 
 
 for chore in CHORES:

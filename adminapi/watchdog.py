@@ -17,7 +17,7 @@ from celery import bootsteps
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from adminapi.heart import NODE, TICK, Heart
+from adminapi.heartbeats import NODE, TICK, HeartbeatThread
 from adminapi.models import Heartbeat
 from ouipost.claims import engine_time
 from posts import answers
@@ -128,17 +128,17 @@ class WatchdogStep(bootsteps.StartStopStep):
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
         self._watchdog = Watchdog()
-        self._heart = Heart(NODE, around=lambda: _in_database)
+        self._heartbeats = HeartbeatThread(NODE, around=lambda: _in_database)
         self._thread = threading.Thread(target=self._watchdog.run, name="watchdog", daemon=True)
 
     def start(self, parent: Any) -> None:
         self._thread.start()
-        self._heart.start()
+        self._heartbeats.start()
 
     def close(self, parent: Any) -> None:
         """Ask the spare worker to stop along with the pool, so that neither waits for the other."""
         self._watchdog.stop()
-        self._heart.stop()
+        self._heartbeats.stop()
 
     def stop(self, parent: Any) -> None:
         self.close(parent)

@@ -18,7 +18,7 @@ from structlog.contextvars import bound_contextvars
 
 from accounts import tokens
 from adminapi import pruning, restored
-from adminapi.heart import SILENCE, WORKER, Heart
+from adminapi.heartbeats import SILENCE, WORKER, HeartbeatThread
 from adminapi.jobs import running
 from analytics import discovery
 from analytics.sync import Syncer
@@ -95,13 +95,15 @@ class Worker:
         if settings.SYNC_THREADS:
             self._others.append(Syncer(settings.SYNC_THREADS))
         self._stopping = threading.Event()
-        self._heart = Heart(WORKER, is_well=lambda: self._publisher.silence < SILENCE.total_seconds() / 2)
+        self._heartbeats = HeartbeatThread(
+            WORKER, is_well=lambda: self._publisher.silence < SILENCE.total_seconds() / 2
+        )
 
     def stop(self) -> None:
         """Take on nothing more; `run` returns when what is in flight has ended."""
         self._stopping.set()
         self._publisher.stop()
-        self._heart.stop()
+        self._heartbeats.stop()
         for engine in self._others:
             engine.stop()
 
@@ -111,9 +113,9 @@ class Worker:
         beside = [threading.Thread(target=work, daemon=True) for work in works]
         for thread in beside:
             thread.start()
-        self._heart.start()
+        self._heartbeats.start()
         self._publisher.run()
-        self._heart.stop(seconds=STOP_SECONDS)
+        self._heartbeats.stop(seconds=STOP_SECONDS)
         ends = time.monotonic() + STOP_SECONDS
         for thread in beside:
             thread.join(timeout=max(0, ends - time.monotonic()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from accounts import calls, registry
 from accounts.models import CallCount, Pause, PauseScope
-from adminapi.heart import WORKER
+from adminapi.heartbeats import WORKER
 from adminapi.models import Heartbeat, Session
 from bench.analytics_data import ACCOUNTS, DAYS, SCATTERED, Data, execute, insert, loaded, truncate
 from ouipost.claims import database_now

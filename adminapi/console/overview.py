@@ -22,7 +22,7 @@ from adminapi.console import outgoing, states
 from adminapi.console.charts import Chart, Series, shown_time
 from adminapi.console.pages import member_of_staff
 from adminapi.figures import UTC, Counted, Figures
-from adminapi.heart import NODE, SILENCE, WORKER
+from adminapi.heartbeats import NODE, SILENCE, WORKER
 from adminapi.models import Heartbeat
 from adminapi.templatetags.console import network_name
 from analytics.periods import A_DAY, Period

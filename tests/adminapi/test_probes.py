@@ -15,7 +15,7 @@ from pytest_django import Settings
 from accounts.models import Network, Pause, PauseScope
 from adminapi import backlog, probes
 from adminapi.asking import LIMIT_SECONDS, Question, in_thread
-from adminapi.heart import SILENCE, TICK
+from adminapi.heartbeats import SILENCE, TICK
 from adminapi.models import Heartbeat
 from adminapi.probes import QUESTIONS, Examination
 from ouipost.claims import database_now

@@ -15,7 +15,7 @@ from celery import Celery
 from kombu import Exchange, Queue
 
 from adminapi import tasks
-from adminapi.heart import TICK
+from adminapi.heartbeats import TICK
 from adminapi.models import Heartbeat
 from adminapi.worker import CHORES
 from ouipost.beat import Beat

@@ -13,7 +13,7 @@ from django.db import DatabaseError, DataError, OperationalError
 from pytest_django import Settings
 
 from adminapi import watchdog
-from adminapi.heart import TICK
+from adminapi.heartbeats import TICK
 from adminapi.models import Heartbeat
 from adminapi.watchdog import SILENCE, Watchdog
 from ouipost.claims import database_now

@@ -13,7 +13,7 @@ from accounts.calls import FAILED, REQUEST
 from accounts.models import CallCount, SocialAccount
 from accounts.platforms.base import Tokens
 from adminapi.console import states
-from adminapi.heart import WORKER
+from adminapi.heartbeats import WORKER
 from adminapi.models import Heartbeat
 from ouipost.events.journal import SYSTEM
 from ouipost.ids import least_id

@@ -1,4 +1,4 @@
-"""Signs of life: every process that publishes, and beat, shows every ten seconds that it is there.
+"""Heartbeats: every process that publishes, and beat, shows every ten seconds that it is there.
 
 Each has one small row, by kind, machine and process. A process that ends normally removes its row.
 """
@@ -31,7 +31,7 @@ def name_of(kind: str) -> str:
     return f"{kind}:{socket.gethostname()[:20]}:{os.getpid()}"
 
 
-class Heart:
+class HeartbeatThread:
     """Beats from `start` to `stop` while `is_well` says so; its database work runs inside `around`."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Heart:
         self._is_well = is_well
         self._around = around
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="heartbeats", daemon=True)
 
     def start(self) -> None:
         self._thread.start()

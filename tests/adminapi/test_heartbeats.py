@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from adminapi import heart
-from adminapi.heart import NODE, TICK, WORKER, Heart, name_of
+from adminapi import heartbeats
+from adminapi.heartbeats import NODE, TICK, WORKER, HeartbeatThread, name_of
 from adminapi.models import Heartbeat
 from tests.adminapi.watching import heard
 from tests.product import wait_for
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heart, "EVERY", timedelta(milliseconds=20))
+    monkeypatch.setattr(heartbeats, "EVERY", timedelta(milliseconds=20))
 
 
 def names() -> list[str]:
@@ -25,7 +25,7 @@ def names() -> list[str]:
 
 
 def test_a_process_is_heard_again_and_again_until_it_ends() -> None:
-    alive = Heart(WORKER)
+    alive = HeartbeatThread(WORKER)
 
     alive.start()
     first = wait_for(lambda: Heartbeat.objects.first(), seconds=10, what="the first sign of life")
@@ -44,7 +44,7 @@ def test_a_process_that_hangs_is_not_heard() -> None:
         asked.set()
         return False
 
-    hanging = Heart(NODE, is_well=is_well)
+    hanging = HeartbeatThread(NODE, is_well=is_well)
     hanging.start()
     asked.wait(10)
 
