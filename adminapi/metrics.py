@@ -28,10 +28,10 @@ from accounts.calls import EVER, PUBLISH, REQUEST, SYNC
 from accounts.models import AccountStatus, CallCount, PauseScope, SocialAccount
 from accounts.traffic import SANDBOX
 from adminapi import backlog
-from adminapi.asking import LIMIT_SECONDS, Question
 from adminapi.backlog import Backlog
 from adminapi.monitoring import is_monitor
-from adminapi.probes import QUESTIONS, percent_used
+from adminapi.probes import PROBES, percent_used
+from adminapi.threads import LIMIT_SECONDS, SharedCall
 from analytics.models import AccountSync
 from analytics.sync import due_unless_held
 from ouipost import __version__
@@ -241,7 +241,7 @@ def _of(rows: QuerySet[Any], name: str, *, many: Any = NO_NUMBER, at: Any = NO_M
     return one
 
 
-FIGURES = Question(read)
+FIGURES = SharedCall(read)
 
 
 class Installation:
@@ -249,7 +249,7 @@ class Installation:
 
     def collect(self) -> "Iterator[Metric]":
         ends = time.monotonic() + LIMIT_SECONDS
-        asked, redis = FIGURES.ask(), QUESTIONS["cache"].ask() if settings.REDIS_URL else None
+        asked, redis = FIGURES.start(), PROBES["cache"].start() if settings.REDIS_URL else None
         yield _family("info", "What runs.", ["version"], [((__version__,), 1)])
         yield _gauge(
             "disk_used_ratio", "How full the disk of OUIPOST_HOME is.", percent_used(settings.OUIPOST_HOME) / 100

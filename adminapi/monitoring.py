@@ -9,9 +9,9 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from adminapi import jwts
-from adminapi.asking import in_thread
 from adminapi.authentication import SessionAuthentication, bearer_of
 from adminapi.probes import Examination
+from adminapi.threads import in_thread
 from ouipost.api.permissions import Caller
 from workspaces.models import User
 

@@ -21,9 +21,9 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from accounts import pauses
-from adminapi.asking import LIMIT_SECONDS, Question
 from adminapi.backlog import Backlog, look
 from adminapi.heartbeats import SILENCE
+from adminapi.threads import LIMIT_SECONDS, SharedCall
 from ouipost import queues
 from ouipost.claims import engine_time
 from ouipost.redis import Script, Server, is_redis
@@ -111,13 +111,13 @@ def _since(began: float) -> int:
     return round((time.monotonic() - began) * 1000)
 
 
-QUESTIONS: Mapping[str, Question[Any]] = {
-    "database": Question(_database),
-    "cache": Question(_cache),
-    "storage": Question(_storage),
-    "files": Question(_files),
-    "broker": Question(_broker),
-    "backlog": Question(look),
+PROBES: Mapping[str, SharedCall[Any]] = {
+    "database": SharedCall(_database),
+    "cache": SharedCall(_cache),
+    "storage": SharedCall(_storage),
+    "files": SharedCall(_files),
+    "broker": SharedCall(_broker),
+    "backlog": SharedCall(look),
 }
 
 
@@ -142,7 +142,7 @@ class Examination:
 
     def __init__(self, *, seconds: float = LIMIT_SECONDS) -> None:
         self._until = time.monotonic() + seconds
-        self._asked: dict[str, Future[Any]] = {name: question.ask() for name, question in QUESTIONS.items()}
+        self._asked: dict[str, Future[Any]] = {name: probe.start() for name, probe in PROBES.items()}
 
     @property
     def seconds_left(self) -> float:

@@ -230,5 +230,5 @@ def threads_end() -> Iterator[None]:
     """Leave no thread behind that would use the next test's database."""
     yield
     for thread in threading.enumerate():
-        if thread.name == "question":
+        if thread.name == "shared call":
             thread.join(10)

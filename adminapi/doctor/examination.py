@@ -11,10 +11,10 @@ from django.db import connection
 from django.utils import timezone
 
 from adminapi import probes
-from adminapi.asking import in_thread
 from adminapi.doctor import configuration, databases, services
 from adminapi.doctor.findings import OK, WRONG, Finding, unknown, warning, well, wrong
 from adminapi.probes import Component, Examination, Health
+from adminapi.threads import in_thread
 
 SECONDS = 10.0
 SLOWLY = 20.0

@@ -1,8 +1,7 @@
 """/metrics: only with its token, in Prometheus's words, and in a fixed number of queries."""
 
 import re
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
@@ -18,8 +17,8 @@ from accounts import calls
 from accounts.calls import PUBLISH, REQUEST, SYNC
 from accounts.models import Network, Pause
 from adminapi import metrics
-from adminapi.asking import Question
-from adminapi.probes import QUESTIONS
+from adminapi.probes import PROBES
+from adminapi.threads import SharedCall
 from analytics.models import AccountSync
 from ouipost.api.routes import template
 from ouipost.events.models import Delivery, Event, Webhook
@@ -27,18 +26,14 @@ from tests.adminapi.watching import TOKEN, ending, heard
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_key, make_post, make_workspace
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("threads_end")]
 Budget = Callable[..., AbstractContextManager[Any]]
 LINE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 
 
 @pytest.fixture(autouse=True)
-def token(settings: Settings) -> Iterator[None]:
+def token(settings: Settings) -> None:
     settings.METRICS_TOKEN = TOKEN
-    yield
-    for thread in threading.enumerate():
-        if thread.name == "question":
-            thread.join(10)
 
 
 def scrape() -> dict[tuple[str, str], float]:
@@ -174,7 +169,7 @@ def test_while_the_database_is_away_the_process_still_tells_of_itself(monkeypatc
     def fail() -> metrics.Figures:
         raise OperationalError("away")
 
-    monkeypatch.setattr(metrics, "FIGURES", Question(fail))
+    monkeypatch.setattr(metrics, "FIGURES", SharedCall(fail))
     Client().get("/healthz")
 
     found = scrape()
@@ -201,7 +196,7 @@ def test_redis_is_told_of_where_there_is_one(
 ) -> None:
     assert scrape()["ouipost_redis_up", ""] == 1
 
-    monkeypatch.setitem(cast("dict[str, Any]", QUESTIONS), "cache", Question(_hung_up))
+    monkeypatch.setitem(cast("dict[str, Any]", PROBES), "cache", SharedCall(_hung_up))
 
     assert scrape()["ouipost_redis_up", ""] == 0
 

@@ -14,10 +14,10 @@ from pytest_django import Settings
 
 from accounts.models import Network, Pause, PauseScope
 from adminapi import backlog, probes
-from adminapi.asking import LIMIT_SECONDS, Question, in_thread
 from adminapi.heartbeats import SILENCE, TICK
 from adminapi.models import Heartbeat
-from adminapi.probes import QUESTIONS, Examination
+from adminapi.probes import PROBES, Examination
+from adminapi.threads import LIMIT_SECONDS, SharedCall, in_thread
 from ouipost.claims import database_now
 from ouipost.redis import Script
 from posts import counts
@@ -137,13 +137,13 @@ def test_what_hangs_has_one_thread_however_often_it_is_asked() -> None:
         release.wait(30)
         return len(asked)
 
-    question = Question(hang)
-    first = [question.ask() for _ in range(20)]
+    call = SharedCall(hang)
+    first = [call.start() for _ in range(20)]
     release.set()
     answers = [each.result(timeout=10) for each in first]
 
     assert (answers, len(asked)) == ([1] * 20, 1)
-    assert question.ask().result(timeout=10) == 2
+    assert call.start().result(timeout=10) == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -151,7 +151,7 @@ class TestReally:
     """The probes themselves, each at its work."""
 
     def answers(self) -> dict[str, Any]:
-        return {name: question.ask().result(timeout=30) for name, question in probes.QUESTIONS.items()}
+        return {name: probe.start().result(timeout=30) for name, probe in probes.PROBES.items()}
 
     def test_in_embedded_mode(self, settings: Settings) -> None:
         settings.STORAGE_LIMIT_MB = 1
@@ -180,7 +180,7 @@ class TestReally:
         (tmp_path / "file").touch()
         settings.MEDIA_ROOT = tmp_path / "file"
 
-        failure = QUESTIONS["storage"].ask().exception(timeout=30)
+        failure = PROBES["storage"].start().exception(timeout=30)
 
         assert isinstance(failure, StorageUnavailable)
         assert probes.Examination()._storage()["message"].endswith(failure.reason)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.platforms.base import Tokens
 from adminapi.backlog import Backlog
 from adminapi.models import Heartbeat
-from adminapi.probes import QUESTIONS
+from adminapi.probes import PROBES
 from ouipost.claims import database_now
 from tests.factories import NOW
 
@@ -37,8 +37,8 @@ class Asked:
         self.answers = answers
 
     def put_into(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name in QUESTIONS:
-            monkeypatch.setattr(QUESTIONS[name], "ask", lambda name=name: self._future(name))
+        for name in PROBES:
+            monkeypatch.setattr(PROBES[name], "start", lambda name=name: self._future(name))
 
     def _future(self, name: str) -> "Future[Any]":
         future: Future[Any] = Future()

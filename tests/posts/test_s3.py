@@ -339,7 +339,7 @@ class TestPublishing:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_health_says_that_the_bucket_is_gone(bucket: Bucket) -> None:
-    assert probes.QUESTIONS["storage"].ask().result(timeout=30) is None
+    assert probes.PROBES["storage"].start().result(timeout=30) is None
     bucket.fail()
 
     storage_health = probes.Examination()._storage()

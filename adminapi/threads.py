@@ -17,36 +17,36 @@ SHORT: dict[str, dict[str, Any]] = {
 Answer = TypeVar("Answer")
 
 
-class Question(Generic[Answer]):
+class SharedCall(Generic[Answer]):
     """A repeated call, run by one thread at a time: callers that come while it runs wait for the same answer."""
 
-    def __init__(self, ask: Callable[[], Answer]) -> None:
-        self._ask = ask
+    def __init__(self, call: Callable[[], Answer]) -> None:
+        self._call = call
         self._lock = threading.Lock()
         self._running: Future[Answer] | None = None
 
-    def ask(self) -> "Future[Answer]":
+    def start(self) -> "Future[Answer]":
         """Start the call, unless it is running."""
         with self._lock:
             if self._running is None or self._running.done():
-                self._running = in_thread(self._ask)
+                self._running = in_thread(self._call)
             return self._running
 
 
-def in_thread(ask: Callable[[], Answer]) -> "Future[Answer]":
+def in_thread(call: Callable[[], Answer]) -> "Future[Answer]":
     """Return a future of the answer or the error; a thread that hangs does not keep the process from ending."""
     future: Future[Answer] = Future()
 
     def run() -> None:
         try:
             with _short_connections():
-                answer = ask()
+                answer = call()
         except BaseException as error:
             future.set_exception(error)
         else:
             future.set_result(answer)
 
-    threading.Thread(target=run, name="question", daemon=True).start()
+    threading.Thread(target=run, name="shared call", daemon=True).start()
     return future
 
 
