@@ -10,7 +10,7 @@ from accounts import pauses, registry
 from accounts.platforms import base
 from ouipost.api.schema import COUNT, MOMENT, TEXT, exactly, or_null
 from ouipost.api.showing import shown
-from posts import standing
+from posts import unsettled
 from posts.history import Cause, Entry
 from posts.inputs import OVERRIDE
 from posts.media_urls import signed_url
@@ -217,7 +217,7 @@ class PostDetailSerializer(PostSerializer):
     def get_targets(self, post: Post) -> Any:
         """Show each; where an operator has paused it, what it waits for is the end of that."""
         targets = list(post.targets.all())
-        paused = standing.held_up(targets, workspace_id=post.workspace_id)
+        paused = unsettled.held_up(targets, workspace_id=post.workspace_id)
         return [
             shown(TargetSerializer, target)
             | ({"waits_for": pauses.told(paused[target.pk])} if target.pk in paused else {})

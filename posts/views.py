@@ -23,6 +23,7 @@ from ouipost.ids import PATTERN
 from posts import destinations, files, listing, previews, rules, schedules, services, uploads
 from posts.filters import PostFilter
 from posts.inputs import MediaInput, NewPostInput, PostInput, ResolveInput, ScheduleInput
+from posts.long_polling import preferred_seconds, wait_until_settled
 from posts.models import Media, Post, Target
 from posts.serializers import (
     MediaSerializer,
@@ -36,7 +37,6 @@ from posts.serializers import (
 )
 from posts.slots import instant
 from posts.timeline import timeline
-from posts.waiting import preferred_seconds, wait_until_settled
 from workspaces.scoping import WorkspaceScopedViewSet
 
 TARGETS = Prefetch("targets", queryset=Target.objects.order_by("pk"))

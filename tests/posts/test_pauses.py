@@ -25,9 +25,9 @@ from posts import pausing, publishing, steps
 from posts.claiming import claim_targets
 from posts.lateness import GIVE_UP_AFTER
 from posts.models import Attempt, Post, Target
-from posts.standing import present
 from posts.stuck import Search
 from posts.timeline import timeline
+from posts.unsettled import present
 from tests.factories import make_account, make_post, make_workspace
 from tests.foundation.threads import at_once
 from tests.posts.fakes import (

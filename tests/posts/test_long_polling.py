@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from posts import waiting
+from posts import long_polling
+from posts.long_polling import preferred_seconds, wait_until_settled
 from posts.models import Post
-from posts.waiting import preferred_seconds, wait_until_settled
 from tests.factories import make_account, make_post
 from tests.foundation.threads import at_once
 from workspaces.models import Workspace
@@ -82,7 +82,7 @@ def test_it_does_not_look_when_it_shall_not_wait(post: Post, django_assert_num_q
 def test_at_most_a_quarter_of_the_threads_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     places = max(1, settings.WEB_THREADS // 4)
     answered, settled = threading.Semaphore(0), threading.Event()
-    monkeypatch.setattr(waiting, "_is_publishing", lambda pk: not settled.wait(20))
+    monkeypatch.setattr(long_polling, "_is_publishing", lambda pk: not settled.wait(20))
 
     def request() -> str:
         wait_until_settled("post_1", seconds=60)

@@ -1,4 +1,4 @@
-"""Waiting for a post to be published: the request only polls, a worker sends."""
+"""Long polling: a request waits for a post to be published by only looking again; a worker sends."""
 
 import re
 import threading
@@ -7,7 +7,7 @@ import time
 from django.conf import settings
 
 from posts.models import Post, PostStatus, Target
-from posts.standing import held_up
+from posts.unsettled import held_up
 
 DEFAULT_SECONDS, MAX_SECONDS = 25, 60
 LOOK_EVERY_SECONDS = 0.1
