@@ -26,7 +26,7 @@ from posts.services import (
     lock_in,
     require_publishable,
     set_due,
-    standing,
+    snapshot,
     sync,
     sync_each,
 )
@@ -99,7 +99,7 @@ def queue_post(post: Post, schedule: Schedule, *, actor: Actor, now: datetime) -
     if not held.is_active:
         raise ScheduleOnHold
     locked = lock_in(post, SCHEDULABLE)
-    before = standing(locked)
+    before = snapshot(locked)
     found = destinations.of(locked)
     targets = destinations.place(locked, found)
     require_publishable(locked, found)
@@ -228,7 +228,7 @@ def _move(
 def _deal_out(schedule: Schedule, *, actor: Actor, now: datetime, without: str = "") -> list[Post]:
     """Give the queue of a schedule the first free places, and tell of what moved; returns the posts that none fits."""
     posts = queued(schedule)
-    before = {post.pk: standing(post) for post in posts}
+    before = {post.pk: snapshot(post) for post in posts}
     returned = requeue(schedule, posts, now=now, without=without)
     _tell_moved(posts, before, actor=actor)
     return returned
@@ -256,7 +256,7 @@ def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> N
         some = posts[start : start + BATCH]
         targets = Target.objects.filter(post__in=some)
         targets.active().update(status=TargetStatus.DRAFT, scheduled_at=None, due_at=None, give_up_at=None, **UNTRIED)
-        before = {post.pk: standing(post) for post in some}
+        before = {post.pk: snapshot(post) for post in some}
         sync_each(some, targets, now=now)
         record_all([entry("unscheduled", post, actor=actor, **changes(before[post.pk], post)) for post in some])
 
@@ -269,7 +269,7 @@ def follow_zones(now: datetime) -> int:
             schedule = Schedule.objects.select_for_update().filter(pk=pk, is_active=True).first()
             if schedule is not None:
                 there = [post for post in queued(schedule) if post.pk in posts]
-                before = {post.pk: standing(post) for post in there}
+                before = {post.pk: snapshot(post) for post in there}
                 keep_with_slots(schedule, there, now=now)
                 record("zone_followed", schedule, actor=SYSTEM, posts=[post.pk for post in there])
                 _tell_moved(there, before, actor=SYSTEM)

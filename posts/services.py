@@ -220,7 +220,7 @@ def _schedule(
 ) -> None:
     require_future(scheduled_at, now=now)
     require_publishable(post, found)
-    before = standing(post)
+    before = snapshot(post)
     set_due(targets, scheduled_at=scheduled_at)
     if scheduled_at <= now:
         transaction.on_commit(doorbell.ring, robust=True)
@@ -230,7 +230,7 @@ def _schedule(
     record("scheduled", post, actor=actor, scheduled_at=scheduled_at, timezone=zone, **changes(before, post))
 
 
-def standing(post: Post) -> dict[str, Any]:
+def snapshot(post: Post) -> dict[str, Any]:
     """Return the fields of a post that the journal shows before and after a change of its time or queue."""
     return {name: getattr(post, name) for name in ("status", "scheduled_at", "scheduled_timezone", "schedule_id")}
 
@@ -266,7 +266,7 @@ def set_due(targets: list[Target], *, scheduled_at: datetime) -> None:
 def unschedule_post(post: Post, *, actor: Actor) -> Post:
     """Return a post to draft; a failed one only while nothing of it is, or may be, at a network."""
     locked = lock_in(post, UNSCHEDULABLE)
-    before = standing(locked)
+    before = snapshot(locked)
     Target.objects.active().filter(post=locked).update(
         status=TargetStatus.DRAFT, scheduled_at=None, due_at=None, give_up_at=None, **UNTRIED
     )
@@ -284,7 +284,7 @@ def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     found = destinations.of(locked)
     targets = destinations.place(locked, found)
     require_publishable(locked, found)
-    before = standing(locked)
+    before = snapshot(locked)
     _send_now([target.pk for target in targets], now=now)
     leave_queue(locked)
     sync(locked)
@@ -302,7 +302,7 @@ def retry_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     if lost:
         raise destinations.AccountNotConnected(Phrase("The account was disconnected."), accounts=lost)
     rules.check(locked, accounts, files.as_content(locked))
-    before = standing(locked)
+    before = snapshot(locked)
     _send_now(list(failed.values_list("pk", flat=True)), now=now)
     sync(locked)
     record("retried", locked, actor=actor, **changes(before, locked))
@@ -331,7 +331,7 @@ def resolve_target(target: Target, *, published: bool, url: str, actor: Actor, n
             Phrase("The target is {status}: there is nothing to resolve.", status=Ours(locked.status)),
             status=post.status,
         )
-    before = standing(post)
+    before = snapshot(post)
     if published:
         locked.status, locked.url, locked.published_at = TargetStatus.PUBLISHED, locked.url or url, now
         locked.error = REST_UNSENT if len(locked.parts) < locked.replies else None
