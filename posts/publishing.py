@@ -51,7 +51,7 @@ from posts.settling import (
     is_definite,
     settle_all,
 )
-from posts.steps import Arming, Loaded, Saving, Search, arm_all, load_all, others, save_all
+from posts.steps import Arming, Loaded, Saving, Search, arm_all, load_all, others, save_all, told_late_each
 from posts.storage import StorageUnavailable
 
 logger = logging.getLogger(__name__)
@@ -211,11 +211,12 @@ class Publish:
         self.session.deadline = self._time_before_arming()
         with traces.span("recover"):
             found = self._look()
-        match self._unlinked(found):
+        shown = [self._with_public_url(each) for each in self._unlinked(found)]
+        match shown or self.writer.run(told_late_each, self.target):
             case []:
                 return self._absent()
             case [one]:
-                return self._with_public_url(one)
+                return one
         return Undecidable(message=Phrase("The account has several posts that can be this one."))
 
     def _look(self) -> list[Published]:

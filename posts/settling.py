@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Max
 
 from accounts import calls, traffic
 from accounts.exchanges import Exchange
@@ -41,7 +41,7 @@ RATE_LIMIT_SECONDS, LONGEST_RATE_LIMIT_SECONDS = 60, 3600
 JITTER = 0.2
 BEHIND = timedelta(seconds=1)
 """What waits for an account that is left alone goes right after its time, a millisecond apart."""
-LATE = "late"
+LATE, OUT = "late", "published"
 NETWORK_CODE_LENGTH = Attempt._meta.get_field("network_code").max_length
 """Nobody says how long a network's codes are."""
 SAFE_TO_REPEAT = (Recovery.KEY, Recovery.HANDLE)
@@ -212,7 +212,7 @@ def _release(reports: Sequence[Report], targets: Mapping[str, Target], *, now: d
         if "status" in values:
             values = {"attempts": target.attempts + 1} | values
         if values.get("status") == TargetStatus.NEEDS_REVIEW:
-            values |= _told_late(target, now=now)
+            values |= _adopted(target, now=now)
         if target.status == TargetStatus.NEEDS_REVIEW:
             values.setdefault("status", TargetStatus.PUBLISHING)  # a late answer says how it goes on
         values = {"waits_for": ""} | values | report.claim.released | {"in_flight": None}
@@ -432,22 +432,27 @@ def _shown(error: PlatformError, *, retryable: bool = False) -> dict[str, Any]:
     )
 
 
-def _told_late(target: Target, *, now: datetime) -> dict[str, Any]:
+def told_late(target: Target) -> list[Published]:
+    """Return the posts, each once, that late answers told of since the part before was out; a part's id is none."""
+    attempts, known = Attempt.objects.filter(target=target), [part["remote_id"] for part in target.parts]
+    late = attempts.filter(outcome=LATE).exclude(remote_id__in=["", *known])
+    before = attempts.filter(outcome=OUT).aggregate(at=Max("ended_at"))["at"]
+    late = late.filter(started_at__gte=before) if before else late
+    return [Published(remote_id=pk, url=url) for pk, url in dict(late.values_list("remote_id", "url")).items()]
+
+
+def _adopted(target: Target, *, now: datetime) -> dict[str, Any]:
     """Return the columns of the one post that late answers told of; none where they told of no post, or of several."""
-    if target.replies:
-        return {}  # they do not say which of the parts they told of
-    late = Attempt.objects.filter(target=target, outcome=LATE).exclude(remote_id="")
-    match list(dict(late.values_list("remote_id", "url")).items()):
-        case [(remote_id, url)]:
-            return _published(remote_id, url, now=now)
+    match told_late(target):
+        case [late]:
+            return {"status": TargetStatus.PUBLISHING, "claim_count": 0} | _out(target, late, now=now)
     return {}
 
 
 def _adopt_late(targets: Iterable[Target], *, now: datetime) -> None:
     """Settle parked targets by the one id that answers after a lost claim told of; others only have it in their log."""
     for target in targets:
-        values = _told_late(target, now=now)
-        if target.status == TargetStatus.NEEDS_REVIEW and values:
+        if target.status == TargetStatus.NEEDS_REVIEW and (values := _adopted(target, now=now)):
             Target.objects.filter(pk=target.pk, fence=target.fence).update(**values)
             for name, value in values.items():
                 setattr(target, name, value)

@@ -11,14 +11,14 @@ from django.db.models import QuerySet
 
 from accounts import pauses, traffic
 from accounts.models import Pause, SocialAccount
-from accounts.platforms.base import Handles, Media, Recovery
+from accounts.platforms.base import Handles, Media, Published, Recovery
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
 from ouipost.rows import update_each
 from posts import files
 from posts.claiming import LEASE_SECONDS
 from posts.models import Target
-from posts.settling import recovery_time
+from posts.settling import recovery_time, told_late
 from workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
@@ -174,3 +174,8 @@ def others(searches: Sequence[Search]) -> list[set[str]]:
 def _linked(search: Search) -> "QuerySet[Target, str]":
     linked = Target.objects.filter(account=search.account_id, remote_id__in=search.remote_ids)
     return linked.exclude(pk=search.target_id).values_list("remote_id", flat=True)
+
+
+def told_late_each(targets: Sequence[Target]) -> list[list[Published]]:
+    """Return, for each target that a look did not find, the posts that late answers told of: it is not sent again."""
+    return [told_late(target) for target in targets]

@@ -10,19 +10,27 @@ from accounts.models import SocialAccount
 from accounts.platforms.base import Duplicate, Operation, Published, StillWorking, Unavailable
 from ouipost.claims import database_now
 from ouipost.events.models import Event
+from ouipost.writer import Inline
+from posts import publishing
 from posts.models import Target
-from tests.factories import make_account
+from posts.settling import settle_all
+from tests.factories import NOW, make_account
 from tests.posts.fakes import (
     HERE,
     LOST,
     ScriptedNetwork,
+    bring_forward,
+    claim,
     error_of,
     make_due,
+    make_report,
     outcomes,
     publish,
     send_into_the_dark,
 )
 from workspaces.models import Workspace
+
+FOUND = Published(remote_id="7", url="https://network.example/7")
 
 
 def test_a_lost_answer_is_never_followed_by_a_blind_send(workspace: Workspace, network: ScriptedNetwork) -> None:
@@ -39,7 +47,7 @@ def test_a_lost_answer_is_never_followed_by_a_blind_send(workspace: Workspace, n
 def test_what_a_look_finds_is_adopted(workspace: Workspace, network: ScriptedNetwork) -> None:
     target = make_due(workspace)
     unknown = send_into_the_dark(target, network)
-    network.found = [[Published(remote_id="7", url="https://network.example/7")]]
+    network.found = [[FOUND]]
 
     settled = publish(target)
 
@@ -95,6 +103,26 @@ def test_what_a_worker_sent_again_before_it_died_is_looked_for_twice_once_more(
     publish(target)
 
     assert network.calls == ["recover"]
+
+
+@pytest.mark.parametrize(
+    ("told", "ends"), [([HERE], "published"), ([HERE, FOUND], "needs_review")], ids=["of one", "of two"]
+)
+def test_what_a_late_answer_told_of_is_not_sent_again_where_the_look_does_not_find_it(
+    workspace: Workspace, network: ScriptedNetwork, told: list[Published], ends: str
+) -> None:
+    target = make_due(workspace)
+    sender = claim(target)
+    Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=NOW, sends=1, absences=1)
+    bring_forward(target)
+    looker = claim(target)
+    settle_all([make_report(sender, each) for each in told])
+
+    publishing.publish(looker, writer=Inline())
+
+    settled = Target.objects.get(pk=target.pk)
+    assert (network.calls, settled.status) == (["recover"], ends)
+    assert settled.remote_id == (HERE.remote_id if ends == "published" else "")
 
 
 def test_a_look_goes_back_to_the_first_of_all_sends(workspace: Workspace, network: ScriptedNetwork) -> None:

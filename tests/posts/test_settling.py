@@ -148,11 +148,31 @@ def test_a_late_id_that_came_first_settles_a_target_that_would_be_parked(workspa
     assert (settled.status, settled.remote_id, settled.error) == ("published", "42", None)
 
 
-def test_a_late_id_of_one_of_several_parts_is_left_to_a_person(workspace: Workspace) -> None:
+@pytest.mark.parametrize(("out", "ends"), [([], "publishing"), ([{"remote_id": "41", "url": ""}], "published")])
+def test_a_late_id_of_one_of_several_parts_lets_the_next_go_on(
+    workspace: Workspace, out: list[dict[str, Any]], ends: str
+) -> None:
     target = make_due(workspace)
     held = lost_claim(target)
     park(target)
-    Target.objects.update(replies=2)
+    Target.objects.update(replies=1, parts=out, claim_count=5)
+
+    settle_all([make_report(held, HERE)])
+
+    settled = Target.objects.get(pk=target.pk)
+    assert (settled.status, settled.parts[-1]["remote_id"], settled.claim_count) == (ends, "42", 0)
+    assert (settled.due_at is None, settled.outcome_unknown, settled.sends) == (bool(out), False, 0)
+
+
+@pytest.mark.parametrize("known", ["the part before", "adopted"])
+def test_a_late_id_of_a_part_that_was_found_before_is_not_taken_for_the_next(workspace: Workspace, known: str) -> None:
+    target = make_due(workspace)
+    held = claim(target)
+    found = HERE if known == "adopted" else Published(remote_id="41", url="")
+    Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=NOW, sends=1, replies=1)
+    bring_forward(target)
+    settle_all([make_report(claim(target), found, step="recover", started_at=database_now())])
+    park(target)
 
     settle_all([make_report(held, HERE)])
 
