@@ -18,7 +18,6 @@ from accounts.platforms.base import (
     Account,
     Connector,
     Content,
-    Duplicate,
     Handles,
     Media,
     Operation,
@@ -49,6 +48,7 @@ from posts.settling import (
     Undecidable,
     gave_up,
     is_definite,
+    is_said_to_be_there,
     settle_all,
 )
 from posts.steps import Arming, Loaded, Saving, Search, arm_all, load_all, others, save_all, told_late_each
@@ -252,7 +252,7 @@ class Publish:
         """Return what it means that the look found nothing; None: it certainly did not arrive, send again."""
         if self.recovery != Recovery.HANDLE and self.target.absences + 1 < LOOKS_BEFORE_ABSENT:
             return Absent()
-        if self.target.error and self.target.error["code"] == Duplicate.code:
+        if is_said_to_be_there(self.target):
             return Undecidable(
                 message=Phrase("The network says that it has this post, but the account does not show it.")
             )

@@ -409,7 +409,13 @@ def _still_unknown(target: Target, report: Report, *, now: datetime) -> dict[str
 
 def _asked_again(target: Target, error: PlatformError, *, wait: timedelta, now: datetime) -> dict[str, Any]:
     counts = not isinstance(error, RateLimited)
-    return {"due_at": now + wait, "attempts": target.attempts + counts, "error": _shown(error, retryable=True)}
+    shown = target.error if is_said_to_be_there(target) else _shown(error, retryable=True)
+    return {"due_at": now + wait, "attempts": target.attempts + counts, "error": shown}
+
+
+def is_said_to_be_there(target: Target) -> bool:
+    """Whether the network has refused it as a post that it has: until that is cleared up, no absence is an answer."""
+    return target.outcome_unknown and _code(target) == Duplicate.code
 
 
 def gave_up(target: Target, *, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import Duplicate, Operation, Published, StillWorking, Unavailable
+from accounts.platforms.base import Duplicate, Operation, Published, RateLimited, StillWorking, Unavailable
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from ouipost.writer import Inline
@@ -215,17 +215,19 @@ def test_a_look_is_for_the_text_that_was_sent_whatever_the_settings_say_by_now(
     assert [each.content.text for each in network.operations] == ["Bread"]
 
 
+@pytest.mark.parametrize("troubles", [[], [Unavailable("away")], [LOST, RateLimited("slow")]], ids=len)
 def test_a_duplicate_after_a_lost_answer_is_looked_for_and_not_sent_a_third_time(
-    workspace: Workspace, network: ScriptedNetwork
+    workspace: Workspace, network: ScriptedNetwork, troubles: list[Any]
 ) -> None:
     target = make_due(workspace)
     send_into_the_dark(target, network)
     network.committed = [Duplicate("Said before.", status=403)]
+    network.found = [[], [], *troubles, []]
 
-    for _ in range(4):
+    for _ in range(4 + len(troubles)):
         settled = publish(target)
 
-    assert network.calls == ["recover", "recover", "prepare", "commit", "recover", "recover"]
+    assert network.calls == ["recover", "recover", "prepare", "commit", *["recover"] * (2 + len(troubles))]
     assert settled.status == "needs_review"
 
 
