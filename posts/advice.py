@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.platforms.base import WhoActs
+from ouipost.phrases import Phrase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,3 +51,10 @@ def failure(
         "who_acts": str(advise(code, who_acts=who_acts).who_acts),
         "network_code": network_code,
     }
+
+
+def rest_unsent(reason: str, *, sent: int, replies: int) -> Phrase:
+    """Return the message of a post of several parts of which so many are out, and why the rest is not."""
+    return Phrase(
+        "{sent} of {all} parts are out; the next was not taken. {error}", sent=sent, all=replies + 1, error=reason
+    )

@@ -19,7 +19,7 @@ from ouipost.events.models import Event
 from ouipost.phrases import Ours, Phrase, either
 from ouipost.rows import insert_each, remember, update_each
 from posts import counts, destinations, doorbell, files, hooks, rules
-from posts.advice import failure
+from posts.advice import failure, rest_unsent
 from posts.content import normal_hashtags
 from posts.lateness import GIVE_UP_AFTER
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
@@ -358,7 +358,7 @@ def look_again(target: Target, *, actor: Actor, now: datetime) -> Post:
         raise WrongStatus(
             Phrase("The target is {status}: there is nothing to ask.", status=Ours(locked.status)), status=post.status
         )
-    values = _asked_about(locked, now=now) if locked.outcome_unknown else _never_sent(locked)
+    values = _asked_about(locked, now=now) if locked.outcome_unknown else _never_sent(locked, now=now)
     Target.objects.filter(pk=locked.pk).update(claim_count=0, **values)
     transaction.on_commit(doorbell.ring, robust=True)
     record("reconcile_requested", post, actor=actor, target=locked.pk)
@@ -375,9 +375,14 @@ def _asked_about(target: Target, *, now: datetime) -> dict[str, Any]:
     return values | {"error": {**(target.error or {}), "code": doubled.code, "message": doubled.message}}
 
 
-def _never_sent(target: Target) -> dict[str, Any]:
-    message = Phrase("It was set aside before anything was sent.")
-    return {"status": TargetStatus.FAILED, "error": {**(target.error or {}), "message": message}}
+def _never_sent(target: Target, *, now: datetime) -> dict[str, Any]:
+    """Return the columns of what failed, or of a post of several parts that ends behind those that are out."""
+    message: str = Phrase("It was set aside before anything was sent.")
+    ended: dict[str, Any] = {"status": TargetStatus.FAILED}
+    if target.parts:
+        message = rest_unsent(message, sent=len(target.parts), replies=target.replies)
+        ended = {"status": TargetStatus.PUBLISHED, "published_at": now}
+    return ended | {"error": {**(target.error or {}), "message": message}}
 
 
 def sync(post: Post) -> PostStatus | None:

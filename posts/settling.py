@@ -28,7 +28,7 @@ from ouipost.events.journal import SYSTEM, entry, record_all
 from ouipost.events.models import Event
 from ouipost.phrases import Phrase
 from ouipost.rows import insert_each, update_each
-from posts.advice import failure
+from posts.advice import failure, rest_unsent
 from posts.holding import hold_account
 from posts.models import Attempt, Media, Post, Target, TargetStatus
 from posts.services import sync_each
@@ -365,12 +365,7 @@ def _failed(target: Target, error: PlatformError, *, now: datetime, retryable: b
     """It is not published; a reply that is not leaves the post before it out, with the reason why the rest is not."""
     if not target.parts:
         return {"status": TargetStatus.FAILED, "due_at": None, "error": _shown(error, retryable=retryable)}
-    told = Phrase(
-        "{sent} of {all} parts are out; the next was not taken. {error}",
-        sent=len(target.parts),
-        all=target.replies + 1,
-        error=error.message,
-    )
+    told = rest_unsent(error.message, sent=len(target.parts), replies=target.replies)
     first = _published(target.remote_id, target.url, now=now)
     return first | {"error": _shown(error, retryable=False) | {"message": told}}
 

@@ -165,6 +165,19 @@ def test_what_crashed_before_it_was_sent_fails_at_once(workspace: Workspace, net
     assert (sent.status, network.calls) == ("published", ["prepare", "commit"])
 
 
+def test_a_thread_that_crashed_before_its_next_part_was_sent_ends_behind_those_that_are_out(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    target = make_due(workspace)
+    Target.objects.update(parts=[{"remote_id": "7", "url": FOUND.url}], remote_id="7", url=FOUND.url, replies=1)
+
+    ended = look_again(crash(target))
+
+    assert (ended.status, ended.due_at, ended.post.status) == ("published", None, "published")
+    assert (ended.remote_id, ended.published_at is None) == ("7", False)
+    assert error_of(ended)["message"].startswith("1 of 2 parts are out;")
+
+
 def test_what_crashed_after_it_was_allowed_to_go_is_looked_for(workspace: Workspace, network: ScriptedNetwork) -> None:
     target = make_due(workspace)
     Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=database_now(), sends=1)
