@@ -92,11 +92,12 @@ def update_user(user: User, *, values: dict[str, Any], actor: Actor, now: dateti
 
 
 def _write(user: User, names: Collection[str]) -> None:
-    """Write only these columns of a user; raises EmailTaken, and Http404 if the user is gone."""
-    rows = User.objects.filter(pk=user.pk)
+    """Write only these columns of a user, if any; raises EmailTaken, and Http404 if the user is gone."""
+    rows, values = User.objects.filter(pk=user.pk), {name: getattr(user, name) for name in names}
     with _unique():
-        if not rows.update(**{name: getattr(user, name) for name in names}):
-            raise Http404
+        is_there = rows.update(**values) if values else rows.exists()  # to update no column finds no row
+    if not is_there:
+        raise Http404
 
 
 def _with_permissions_of(user: User, values: dict[str, Any]) -> dict[str, Any]:

@@ -180,6 +180,7 @@ def test_a_list_of_permissions_replaces_the_roles_until_role_or_null_take_it_awa
     assert permissions_of(admin, user, {"name": "Renamed"}) == ["audit.view", "system.view"]
     assert permissions_of(admin, user, {"role": "editor"}) == ["audit.view", "system.view"]
     assert permissions_of(admin, user, {"permissions": None}) == editors
+    assert permissions_of(admin, user, {"permissions": editors}) == editors
     assert permissions_of(admin, user, {"permissions": ["audit.view"]}) == ["audit.view"]
     assert permissions_of(admin, user, {"role": "viewer"}) == viewers
     assert permissions_of(admin, user, {"role": "editor", "permissions": ["audit.view"]}) == ["audit.view"]

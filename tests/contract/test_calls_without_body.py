@@ -1,4 +1,4 @@
-"""Calls that read no input: an empty body of any kind is fine, and whatever is in one is refused."""
+"""Calls that read no input: an empty body of any kind is fine, and whatever is in one is refused; and empty changes."""
 
 from itertools import pairwise
 from typing import Any
@@ -12,6 +12,7 @@ from posts.models import Post
 from tests.conftest import AdminClient, ApiClient
 from tests.contract.routes import Route, admin_routes, api_routes
 from tests.contract.world import error_of, fields_of
+from tests.contract.writes import WRITES, World
 from tests.factories import make_account, make_key, make_post
 from workspaces.models import Workspace
 
@@ -111,3 +112,16 @@ def test_who_may_not_is_told_so_before_anything_about_the_body(api: ApiClient, w
 
 def test_what_comes_with_a_get_is_not_looked_at(api: ApiClient, workspace: Workspace) -> None:
     assert api("GET", "/api/posts", b"{{{").status_code == 200
+
+
+@pytest.mark.parametrize("body", [{}, {"id": "read only"}], ids=["no field", "a field that cannot be written"])
+@pytest.mark.parametrize("change", [each for each in WRITES if each.startswith("PUT") and "members" not in each])
+def test_a_change_that_changes_nothing_is_answered_with_what_is_there(
+    world: World, monkeypatch: pytest.MonkeyPatch, change: str, body: dict[str, Any]
+) -> None:
+    act = World.act
+    monkeypatch.setattr(World, "act", lambda world, method, path, _: act(world, method, path, body))
+
+    response = WRITES[change](world)
+
+    assert response.status_code == 200, response.content
