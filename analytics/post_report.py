@@ -108,12 +108,18 @@ def _is_told(bucket: date, numbers: Collection[TargetNumbers]) -> bool:
 
 
 def _gains(numbers: Collection[TargetNumbers], period: Period) -> list[Gain]:
-    pks = [each.pk for each in numbers]
+    known = {each.pk: each for each in numbers}
     if period.granularity == Granularity.HOUR:
-        snapshots = Snapshot.objects.filter(numbers__in=pks, hour__gte=period.starts).select_related("numbers")
-        return [(each.hour, each.numbers.platform, each.counts) for each in snapshots.order_by("read_at", "pk")]
-    shares = TargetDay.objects.filter(numbers__in=pks).select_related("total")
-    return [(each.total.day, each.total.platform, each.counts) for each in shares.order_by("total__day", "numbers")]
+        snapshots = Snapshot.objects.filter(numbers__in=known, hour__gte=period.starts).order_by("read_at", "pk")
+        return [(each.hour, known[each.numbers_id].platform, each.counts) for each in snapshots]
+    shares = TargetDay.objects.filter(numbers__in=known).select_related("total").order_by("total__day", "numbers")
+    return [(each.total.day, each.total.platform, _told(each, known[each.numbers_id])) for each in shares]
+
+
+def _told(share: TargetDay, numbers: TargetNumbers) -> Numbers:
+    """Return a target's share of a day: nothing is added to it where nothing was gained, which is 0 of what is told."""
+    known = numbers.counts
+    return {name: 0 if gain is None and known[name] is not None else gain for name, gain in share.counts.items()}
 
 
 def _instant(bucket: date, period: Period) -> str:

@@ -392,6 +392,21 @@ def test_an_older_post_is_shown_by_the_day(api: ApiClient, workspace: Workspace)
     assert by_week == [{"timestamp": "2024-01-08T00:00:00Z", "impressions": 15, "engagement": 1}]
 
 
+@pytest.mark.parametrize("cut", ["hour", "day", "week", "month"])
+def test_a_post_that_gained_nothing_has_zeros_of_what_its_network_tells(
+    api: ApiClient, workspace: Workspace, cut: str
+) -> None:
+    [account] = connect_all(workspace, "bluesky")
+    target = publish(account, at=day(21, 9))
+    read(account, at=day(21, 10), posts={target.pk: counts(None, 0)})
+    path = f"/api/posts/{target.post_id}/analytics?granularity={cut}"
+
+    last, rows = get(api, path)["analytics"]["timeline"][-1], table(api.get(f"{path}&format=csv"))
+
+    assert (last["impressions"], last["engagement"]) == (None, 0)
+    assert [(row["impressions"], row["engagement"]) for row in rows] == [("", "0")]
+
+
 def test_a_post_that_is_not_out_has_no_numbers_yet(api: ApiClient, workspace: Workspace) -> None:
     connect_all(workspace, "facebook")
     made = api.post("/api/posts", {"content": "Bread", "platforms": ["facebook"]}).json()["data"]["post"]
