@@ -13,6 +13,9 @@ from posts.models import UNSETTLED, Target, TargetStatus
 
 SPACING = timedelta(seconds=1)
 """What is held up together goes out one after the other, within this time."""
+ON_HOLD = Phrase(
+    "The schedule in whose queue it waits is on hold: it takes the next free place when that is active again."
+)
 
 
 def present(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
@@ -20,15 +23,21 @@ def present(targets: Iterable[Target], *, now: datetime) -> list[Entry]:
 
     Their accounts, with the workspaces of these, must be loaded.
     """
-    waiting = [target for target in targets if target.status in UNSETTLED and target.due_at is not None]
+    unsettled = [target for target in targets if target.status in UNSETTLED]
+    waiting = [target for target in unsettled if target.due_at is not None]
     held = dict(Network.objects.filter(held_until__gt=now).values_list("pk", "held_until")) if waiting else {}
     paused = held_up(waiting, workspace_id=waiting[0].account.workspace_id) if waiting else {}
-    return [
+    return [_on_hold(target, now=now) for target in unsettled if is_on_hold(target)] + [
         _paused(target, paused[target.pk], now=now)
         if target.pk in paused and not _is_busy(target, now=now)
         else _line(target, now=now, network_until=held.get(_network_of(target)))
         for target in waiting
     ]
+
+
+def is_on_hold(target: Target) -> bool:
+    """Whether it waits in the queue of a schedule that lets nothing go out: it is scheduled, and never due."""
+    return target.status == TargetStatus.SCHEDULED and target.due_at is None
 
 
 def held_up(targets: Iterable[Target], *, workspace_id: str) -> dict[str, Pause]:
@@ -49,6 +58,18 @@ def _network_of(target: Target) -> str:
 
 def _is_busy(target: Target, *, now: datetime) -> bool:
     return target.lease_until is not None and target.lease_until > now
+
+
+def _on_hold(target: Target, *, now: datetime) -> Entry:
+    """Tell of a target whose schedule the caller has put on hold."""
+    return Entry(
+        at=now,
+        kind="waiting",
+        message=ON_HOLD,
+        target_id=target.pk,
+        platform=target.platform,
+        who_acts=WhoActs.CALLER,
+    )
 
 
 def _paused(target: Target, pause: Pause, *, now: datetime) -> Entry:

@@ -450,6 +450,20 @@ def test_a_hold_keeps_the_queue_and_its_end_gives_it_the_next_places(
     assert times(*posts) == ["Mon 19 09:00", "Mon 26 09:00"]
 
 
+def test_a_held_post_says_what_it_waits_for(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:
+    schedule = make(api)
+    [post] = queue(api, workspace, schedule, accounts)
+    api.put(f"/api/schedules/{schedule['id']}", {"is_active": False})
+
+    shown = api.get(f"/api/posts/{post.pk}").json()["data"]["post"]
+    *_, last = api.get(f"/api/posts/{post.pk}/timeline").json()["data"]["timeline"]
+
+    words = "The schedule in whose queue it waits is on hold: it takes the next free place when that is active again."
+    assert {target["waits_for"] for target in shown["targets"]} == {words}
+    assert (last["kind"], last["message"], last["target_id"]) == ("waiting", words, shown["targets"][-1]["id"])
+    assert (last["who_acts"], last["next_attempt_at"]) == ("caller", None)
+
+
 def test_an_edit_of_a_held_post_does_not_let_it_go(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:
     schedule = make(api)
     [post] = queue(api, workspace, schedule, accounts)
