@@ -6,8 +6,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from django.db import transaction
-
+from ouipost.databases import in_transaction
 from ouipost.events.journal import Actor
 from ouipost.phrases import Phrase
 from posts import destinations, files, services, storage, temporary
@@ -26,11 +25,14 @@ def duplicate_post(post: Post, *, actor: Actor, now: datetime, and_then: Callabl
         copies = [
             (media, stack.enter_context(_copied(media))) for media in post.files.order_by("position", "pk")
         ]  # each is kept once a row knows it
-        with transaction.atomic():
+
+        def write() -> Post:
             made = _write(post, copies, actor=actor, now=now)
             if and_then is not None:
                 and_then(made)
-        return made
+            return made
+
+        return in_transaction(write)
 
 
 def _write(post: Post, copies: list[tuple[Media, files.Stored]], *, actor: Actor, now: datetime) -> Post:

@@ -1,6 +1,6 @@
 """Bulk actions on the rows of a list: done at once to a few, and as a background job to many."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -10,9 +10,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from adminapi.jobs import running
-from adminapi.jobs.kinds import Bulk
+from adminapi.jobs.kinds import Bulk, Kind
 from adminapi.jobs.models import Job
 from ouipost.claims import database_now
+from ouipost.databases import in_transaction
 from ouipost.events.journal import Actor
 from ouipost.events.operator import OperatorAdmin
 from ouipost.ids import MAX_LENGTH, new_id
@@ -42,9 +43,8 @@ def operate(
         return None
     is_long = count > (1 if kind.asks_network else FEW)
     if is_long and "confirmed" in request.POST:
-        found = ((row.pk, str(row)) for row in rows.prefetch_related(None).iterator())
-        job = running.begin(kind, found, total=count, **form_of(request))
-        return HttpResponseRedirect(page_of(job))
+        found = [(row.pk, str(row)) for row in rows.prefetch_related(None).iterator()]
+        return HttpResponseRedirect(page_of(begin(request, kind, found, total=count)))
     if is_long:
         says = f"{says} {_('It goes on in the background: you can leave, and see how far it is.')}"
 
@@ -54,13 +54,14 @@ def operate(
 
     actor = Actor.from_request(request)
     title = str(kind.title)
-    return page.operate(request, rows, perform, title=title, says=says, back=back, carries=carries)
+    own = kind.perform_and is not None
+    return page.operate(request, rows, perform, title=title, says=says, back=back, carries=carries, opens_its_own=own)
 
 
-def form_of(request: HttpRequest) -> dict[str, Any]:
-    """Return who begins a job, when, and by which form."""
-    key = request.POST.get("key", "")[:MAX_LENGTH] or new_id("form")
-    return {"key": key, "actor": Actor.from_request(request), "now": database_now()}
+def begin(request: HttpRequest, kind: Kind, subjects: Sequence[tuple[str, str]], *, total: int) -> Job:
+    """Begin a job in the name of whoever sent this form."""
+    key, actor = request.POST.get("key", "")[:MAX_LENGTH] or new_id("form"), Actor.from_request(request)
+    return in_transaction(lambda: running.begin(kind, subjects, total=total, key=key, actor=actor, now=database_now()))
 
 
 def already_begun(request: HttpRequest) -> Job | None:

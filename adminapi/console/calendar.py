@@ -19,6 +19,7 @@ from accounts import registry
 from adminapi.console import calendar_entries as entries
 from adminapi.console.pages import page, show
 from adminapi.templatetags.console import network_name
+from ouipost.databases import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.translating import translated, words
@@ -178,8 +179,8 @@ def move(request: HttpRequest, pk: str) -> JsonResponse:
     left, zone = post.schedule, post.workspace.timezone
     try:
         at = instant(_read(request), zone=zone)
-        actor, now = Actor.from_request(request), timezone.now()
-        moved = services.schedule_post(post, scheduled_at=at, zone=zone, actor=actor, now=now)
+        given: dict[str, Any] = {"zone": zone, "actor": Actor.from_request(request), "now": timezone.now()}
+        moved = in_transaction(lambda: services.schedule_post(post, scheduled_at=at, **given))
     except DoubtfulLocalTime as error:
         choices = [_choice(each.astimezone(ZoneInfo(zone))) for each in error.candidates]
         return _refused(error, message=_doubt(error, zone), choices=choices)

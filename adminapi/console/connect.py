@@ -1,6 +1,7 @@
 """Connecting accounts from the console: choose where and what, and go to the network's consent page."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import connecting, hosted, registry
 from accounts.models import SocialAccount
 from adminapi.console.pages import member_of_staff, page, show
+from ouipost.databases import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.translating import words
@@ -95,7 +97,8 @@ def _start(request: HttpRequest, workspace: Workspace | None, account: SocialAcc
     platform = account.platform if account else request.POST.get("platform", "")
     if workspace is None or platform not in registry.IDS:
         raise Http404
-    started = connecting.start(
+    start = partial(
+        connecting.start,
         workspace,
         platform=platform,
         account=account,
@@ -104,6 +107,7 @@ def _start(request: HttpRequest, workspace: Workspace | None, account: SocialAcc
         actor=Actor.from_request(request),
         now=timezone.now(),
     )
+    started = in_transaction(start)
     hosted.remember(request, started.state)
     return HttpResponseRedirect(started.auth_url)
 

@@ -12,12 +12,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from adminapi.console import removals
-from adminapi.console.bulk import already_begun, form_of, page_of
+from adminapi.console.bulk import already_begun, begin, page_of
 from adminapi.console.pages import member_of_staff, page, show
 from adminapi.console.progress import Progress, percent, show_progress
 from adminapi.jobs import catalogue, prune, running
 from adminapi.jobs.models import Job, JobRow, JobStatus
 from ouipost.claims import database_now
+from ouipost.databases import in_transaction
 from ouipost.events.journal import Actor
 from ouipost.ids import new_id
 
@@ -55,7 +56,8 @@ def stop(request: HttpRequest, job: str) -> HttpResponse:
             request, "confirm.html", title=_("Stop it"), says=says, names=[title_of(found)], back=page_of(found)
         )
     if request.method == "POST":
-        running.stop(found, actor=Actor.from_request(request), now=timezone.now())
+        actor = Actor.from_request(request)
+        in_transaction(lambda: running.stop(found, actor=actor, now=timezone.now()))
     return HttpResponseRedirect(page_of(found))
 
 
@@ -75,7 +77,7 @@ def old_data(request: HttpRequest) -> HttpResponse:
         return show(request, "confirm.html", title=str(prune.PRUNE.title), **asked)
     subjects = [(each.name, str(each.title)) for each in present]
     total = sum(each.count for each in present)
-    return HttpResponseRedirect(page_of(running.begin(prune.PRUNE, subjects, total=total, **form_of(request))))
+    return HttpResponseRedirect(page_of(begin(request, prune.PRUNE, subjects, total=total)))
 
 
 def title_of(job: Job) -> str:

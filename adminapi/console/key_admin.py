@@ -214,7 +214,7 @@ class ApiKeyAdmin(ServedAdmin[ApiKey]):
         says += _("Change it where it is used until then. One from an earlier rotation ends at once.")
         rows = self._row(request, object_id)
         answer = self.operate(request, rows, perform, title=_("Rotate"), says=says, back=_back(object_id))
-        for key, secret in made:
+        for key, secret in made[-1:]:
             told = _("The one before holds until %(time)s.") % {"time": moment(key.previous_expires_at)}
             title = _("The new key of %(name)s") % {"name": key.name}
             return show_once(request, title=title, says=f"{SAYS} {told}", secret=secret, back=_back(key.pk))

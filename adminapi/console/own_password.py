@@ -12,6 +12,7 @@ from django.utils import timezone
 from unfold.forms import AdminOwnPasswordChangeForm
 
 from adminapi.passwords import hash_password
+from ouipost.databases import in_transaction
 from ouipost.events.journal import Actor
 from workspaces import users
 
@@ -30,7 +31,7 @@ class OwnPasswordView(PasswordChangeView):
     def form_valid(self, form: Any) -> HttpResponse:
         values = {"password": hash_password(form.cleaned_data["new_password1"])}
         actor = Actor.from_request(self.request)
-        user = users.update_user(form.user, values=values, actor=actor, now=timezone.now())
+        user = in_transaction(lambda: users.update_user(form.user, values=values, actor=actor, now=timezone.now()))
         update_session_auth_hash(self.request, user)  # this session goes on
         return HttpResponseRedirect(self.get_success_url())
 

@@ -14,6 +14,7 @@ from adminapi.console.pages import page, show
 from adminapi.pausing import PauseInput, ResumeInput
 from adminapi.templatetags.console import network_name
 from ouipost.claims import database_now
+from ouipost.databases import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.translating import translated, words
@@ -65,8 +66,8 @@ def show_pauses(request: HttpRequest) -> HttpResponse:
         pausing.require_subject(typed.scope, typed.subject, must_exist=True)
         if "confirmed" not in request.POST:
             return _page(request, typed, asked="pause", waiting=pausing.waiting(typed.scope, typed.subject))
-        actor, now = Actor.from_request(request), database_now()
-        pausing.pause(typed.scope, typed.subject, reason=typed.reason, actor=actor, now=now)
+        wanted: dict[str, Any] = {"reason": typed.reason, "actor": Actor.from_request(request), "now": database_now()}
+        in_transaction(lambda: pausing.pause(typed.scope, typed.subject, **wanted))
     except DomainError as error:
         fields = {name: " ".join(map(translated, told)) for name, told in error.details.get("fields", {}).items()}
         return _page(request, typed, errors=fields or {"": words(error)}, status=error.status)
@@ -82,8 +83,9 @@ def resume(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("console_pauses"))
     if "confirmed" not in request.POST:
         return _page(request, typed, asked="resume", waiting=pausing.waiting(typed.scope, typed.subject))
+    actor = Actor.from_request(request)
     try:
-        pausing.resume(typed.scope, typed.subject, actor=Actor.from_request(request), now=database_now())
+        in_transaction(lambda: pausing.resume(typed.scope, typed.subject, actor=actor, now=database_now()))
     except DomainError as error:
         return _page(request, typed, errors={"": words(error)}, status=error.status)
     return HttpResponseRedirect(reverse("console_pauses"))

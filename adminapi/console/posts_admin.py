@@ -143,8 +143,9 @@ class PostAdmin(ReadOnlyWorkspaceScopedAdmin[Post]):
             title=str(action.title),
             says=str(action.says),
             back=here,
+            opens_its_own=action.perform_and is not None,
         )
-        there = ELSEWHERE[name](made[0]) if made and name in ELSEWHERE else here
+        there = ELSEWHERE[name](made[-1]) if made and name in ELSEWHERE else here
         return HttpResponseRedirect(there) if made or answer is None else answer
 
     def resolve(self, request: HttpRequest, pk: str, target: str) -> HttpResponse:

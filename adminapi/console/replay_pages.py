@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from adminapi.console.pages import show
 from adminapi.console.progress import Progress, percent, show_progress
 from adminapi.webhooks import ReplayInput
+from ouipost.databases import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events import replays
 from ouipost.events.journal import Actor
@@ -55,7 +56,8 @@ def _begin(request: HttpRequest, webhook: Webhook, values: dict[str, Any], typed
         count = replays.require_possible(webhook, **wanted, now=now)
         return _form(request, webhook, typed, count=count, asked=True)
     actor = Actor.from_request(request)
-    begun, _is_new = replays.replay(webhook, **wanted, key=values["replay_id"], actor=actor, now=now)
+    wanted |= {"key": values["replay_id"], "actor": actor, "now": now}
+    begun, _is_new = in_transaction(lambda: replays.replay(webhook, **wanted))
     return HttpResponseRedirect(reverse("admin:events_webhook_progress", args=[webhook.pk, begun.pk]))
 
 

@@ -22,6 +22,7 @@ from adminapi.console.filters import OneWorkspace
 from adminapi.jobs import catalogue
 from adminapi.jobs.kinds import Bulk
 from adminapi.templatetags.console import network_name
+from ouipost.databases import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.translating import words
@@ -76,7 +77,8 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         values = written.values()
         if values is None or chosen is None:
             return self._show(request, written, workspace=chosen, status=400)
-        made = schedules.create_schedule(chosen, values=values, actor=Actor.from_request(request))
+        actor = Actor.from_request(request)
+        made = in_transaction(lambda: schedules.create_schedule(chosen, values=values, actor=actor))
         self.message_user(request, _("The schedule was made: posts can be put into its next free time."))
         return HttpResponseRedirect(page_of(made.pk))
 
@@ -105,9 +107,9 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
     def _change(
         self, request: HttpRequest, schedule: Schedule, values: dict[str, Any], written: schedule_form.Written
     ) -> HttpResponse:
-        actor = Actor.from_request(request)
+        given: dict[str, Any] = {"values": values, "actor": Actor.from_request(request), "now": timezone.now()}
         try:
-            changed = schedules.update_schedule(schedule, values=values, actor=actor, now=timezone.now())
+            changed = in_transaction(lambda: schedules.update_schedule(schedule, **given))
         except DomainError as error:
             written.errors[""] = words(error)
             return self._show(request, written, schedule=schedule, status=error.status)

@@ -25,6 +25,7 @@ from adminapi.console.pages import show
 from adminapi.console.served import YES_NO, ServedAdmin, ServedForm, one_of
 from adminapi.jobs import catalogue
 from adminapi.passwords import PASSWORD_LENGTH, TooManyLogins, hash_password, require_good
+from ouipost.databases import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
 from ouipost.translating import words
@@ -204,8 +205,8 @@ class UserAdmin(ServedAdmin[User]):
         password = form.cleaned_data["password"]
         try:
             require_good(password, user)
-            values = {"password": hash_password(password)}
-            users.update_user(user, values=values, actor=Actor.from_request(request), now=timezone.now())
+            values, actor = {"password": hash_password(password)}, Actor.from_request(request)
+            in_transaction(lambda: users.update_user(user, values=values, actor=actor, now=timezone.now()))
         except DomainError as error:
             return words(error)
         return ""

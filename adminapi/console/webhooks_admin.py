@@ -230,7 +230,7 @@ class WebhookAdmin(OperatorAdmin[Webhook]):
             says=says % {"hours": hours},
             **_origin(request, rows),
         )
-        return _secret_page(request, *given[0]) if given else answer
+        return _secret_page(request, *given[-1]) if given else answer
 
     @admin.action(description=gettext_lazy("Delete"), permissions=["change"])
     def delete_webhooks(self, request: HttpRequest, rows: QuerySet[Webhook]) -> HttpResponse | None:

@@ -1,6 +1,7 @@
 """The base classes of the console's model pages: changes by staff go to the journal instead of Django's admin log."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from django.contrib import admin, messages
@@ -18,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin, TabularInline, checkbox
 
+from ouipost.databases import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor, record
 from ouipost.events.paging import BoundedPaginator
@@ -43,8 +45,12 @@ class OperatorAdmin(ModelAdmin[M]):
         return checkbox.render(ACTION_CHECKBOX_NAME, obj.pk, {"aria-label": _("Choose: %(row)s") % {"row": obj}})
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any) -> Any:
-        """Unquote the id: Django's lists link to `key_5F…`, and URLs of actions are built from it."""
-        return super().changeform_view(request, unquote(object_id) if object_id else None, *args, **options)
+        """Unquote the id: Django's lists link to `key_5F…`, and URLs of actions are built from it.
+
+        What is sent is done in one transaction, again where it loses a race for a lock.
+        """
+        view = partial(super().changeform_view, request, unquote(object_id) if object_id else None, *args, **options)
+        return in_transaction(view) if request.method == "POST" else view()
 
     def operate(
         self,
@@ -56,15 +62,18 @@ class OperatorAdmin(ModelAdmin[M]):
         says: str,
         back: str = "",
         carries: Mapping[str, str] | None = None,
+        opens_its_own: bool = False,
     ) -> HttpResponse | None:
         """Ask for confirmation with `says`; once confirmed, perform the action on each row and report what came of it.
 
         `back` is the URL to go to afterwards; without it Django returns to the list. `carries` are form values that the
         confirmation sends again. A row that a service refuses is reported with the reason, and the others are done.
+        Each row is one transaction, run again where it loses a race for a lock, unless the action opens its own.
         """
         if "confirmed" not in request.POST:
             return self._ask(request, rows, title=title, says=says, back=back, carries=carries or {})
-        done = sum(self._perform(request, row, perform) for row in rows)
+        act = perform if opens_its_own else lambda row: in_transaction(lambda: perform(row))
+        done = sum(self._perform(request, row, act) for row in rows)
         if done:
             self.message_user(
                 request, f"{title}: " + ngettext("%(done)d done.", "%(done)d done.", done) % {"done": done}
