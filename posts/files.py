@@ -58,8 +58,7 @@ def keep(file: Processed, *, filename: str) -> Stored:
 
     Raises StorageLimitReached, and StorageUnavailable; then nothing is kept.
     """
-    if counts.bytes_used() + file.size > settings.STORAGE_LIMIT_MB * 1_000_000:
-        raise StorageLimitReached(limit_bytes=settings.STORAGE_LIMIT_MB * 1_000_000)
+    _require_room(file.size)
     name, thumbnail = storage.new_names(file.mime_type, file.thumbnail_mime_type)
     storage.store(file.path, name)
     if file.thumbnail_path:
@@ -69,6 +68,11 @@ def keep(file: Processed, *, filename: str) -> Stored:
             storage.remove(name)
             raise
     return Stored(file=file, filename=filename, name=name, thumbnail_name=thumbnail)
+
+
+def _require_room(more: int = 0) -> None:
+    if counts.bytes_used() + more > settings.STORAGE_LIMIT_MB * 1_000_000:
+        raise StorageLimitReached(limit_bytes=settings.STORAGE_LIMIT_MB * 1_000_000)
 
 
 def discard_unused(stored: Stored) -> None:
@@ -81,7 +85,8 @@ def discard_unused(stored: Stored) -> None:
 def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor) -> Media:
     """Add a stored file to a draft or scheduled post, as its last file.
 
-    Raises PostNotPublishable where that keeps a scheduled post from going out.
+    Raises PostNotPublishable where that keeps a scheduled post from going out, and StorageLimitReached where others
+    took the room since the bytes were stored.
     """
     locked = _lock(post)
     before = _of_scheduled(locked)
@@ -106,6 +111,7 @@ def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor) -> Media:
     _check(locked, before)
     record("added", media, actor=actor, workspace_id=locked.workspace_id, post=locked.pk, filename=media.filename)
     counts.stored(locked.workspace_id, media.size)
+    _require_room()
     return media
 
 

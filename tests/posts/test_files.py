@@ -211,6 +211,20 @@ def test_the_storage_has_an_end(workspace: Workspace, image: Processed, settings
     assert isinstance(fits, Stored)
 
 
+def test_of_uploads_at_once_those_get_a_row_that_the_storage_has_room_for(
+    post: Post, image: Processed, settings: Settings
+) -> None:
+    settings.STORAGE_LIMIT_MB = 1
+    make_media(make_post(post.workspace), size=999_990)
+    first, second = (files.keep(image, filename=name) for name in ("first.png", "second.png"))
+    files.attach(post, first, alt_text="", actor=ACTOR)
+
+    with pytest.raises(StorageLimitReached):
+        files.attach(post, second, alt_text="", actor=ACTOR)
+
+    assert (counts.bytes_used(), [media.filename for media in post.files.all()]) == (999_997, ["first.png"])
+
+
 def test_what_no_row_knows_is_swept_up_and_the_rest_stays(
     post: Post, image: Processed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
