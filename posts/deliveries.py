@@ -90,7 +90,10 @@ def _words(sent: Sent, *, is_busy: bool) -> str:
         case DeliveryStatus.FAILED:
             return _("The webhook {webhook} has not taken {event}, and it is not tried again. Attempts: {attempts}.")
         case DeliveryStatus.DISCARDED:
-            return _("The webhook {webhook} was switched off before it had taken {event}. Attempts: {attempts}.")
+            return _(
+                "The webhook {webhook} was switched off, or asked no longer for this, before it had taken {event}. "
+                "Attempts: {attempts}."
+            )
     if is_busy:
         return _("The webhook {webhook} is being told of {event}. Attempts before: {attempts}.")
     if sent.due_at is None:

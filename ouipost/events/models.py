@@ -141,6 +141,12 @@ class Webhook(models.Model):
         """Whether it subscribes to events of this type and workspace."""
         return event.type in self.events and (not self.workspace_ids or event.workspace_id in self.workspace_ids)
 
+    @property
+    def heard(self) -> models.Q:
+        """The same as a condition on messages."""
+        here = models.Q(workspace_id__in=self.workspace_ids) if self.workspace_ids else models.Q()
+        return models.Q(type__in=self.events) & here
+
     def seal(self, secret: str) -> None:
         """Set the secret, encrypted for this row."""
         sealed.seal(self, "secret", secret)

@@ -27,9 +27,7 @@ LEASE = engine_time(60)
 
 def messages_for(webhook: Webhook, *, since: datetime, until: datetime, scope: str) -> "QuerySet[Message]":
     """Match the messages of this period that a webhook subscribes to; with the scope `failed`, those not delivered."""
-    rows = Message.objects.filter(created_at__gte=since, created_at__lte=until, type__in=webhook.events)
-    if webhook.workspace_ids:
-        rows = rows.filter(workspace_id__in=webhook.workspace_ids)
+    rows = Message.objects.filter(webhook.heard, created_at__gte=since, created_at__lte=until)
     if scope == ReplayScope.FAILED:
         arrived = Delivery.objects.filter(webhook=webhook, status=DeliveryStatus.DELIVERED)
         rows = rows.exclude(pk__in=arrived.values("message"))

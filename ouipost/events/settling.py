@@ -9,13 +9,14 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
 from ouipost.events import journal, resting
-from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Webhook
+from ouipost.events.catalogue import TEST
+from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Message, Webhook
 from ouipost.phrases import Phrase
 from ouipost.rows import insert_each, update_each
 
@@ -168,5 +169,15 @@ def discard(webhook: Webhook) -> int:
 
     A replay can send them again.
     """
+    return _discard(resting.waiting_for(webhook))
+
+
+def discard_unheard(webhook: Webhook) -> int:
+    """Discard those of them that the webhook does not subscribe to any more; a test stays."""
+    wanted = Message.objects.filter(webhook.heard | Q(type=TEST))
+    return _discard(resting.waiting_for(webhook).exclude(message__in=wanted))
+
+
+def _discard(waiting: "QuerySet[Delivery]") -> int:
     ended = {"status": DISCARDED, "due_at": None, "finished_at": Now()}
-    return resting.waiting_for(webhook).update(**ended, fence=F("fence") + 1)
+    return waiting.update(**ended, fence=F("fence") + 1)

@@ -16,10 +16,11 @@ from ouipost.events import figures, outbox, resting, signing
 from ouipost.events.catalogue import TEST, Payload
 from ouipost.events.journal import Actor, changes, record
 from ouipost.events.models import Delivery, DeliveryStatus, Event, Webhook
-from ouipost.events.settling import count, discard
+from ouipost.events.settling import count, discard, discard_unheard
 from ouipost.phrases import Phrase
 
 GRACE = timedelta(hours=24)
+SUBSCRIPTION = {"events", "workspace_ids"}
 AFRESH: dict[str, Any] = {"status": DeliveryStatus.PENDING, "tries": 0, "finished_at": None}
 """The columns of a delivery that is to be tried as if it were new."""
 
@@ -62,7 +63,10 @@ def _secret(given: str) -> str:
 
 @transaction.atomic
 def update_webhook(webhook: Webhook, *, values: Mapping[str, Any], actor: Actor) -> Webhook:
-    """Change the given fields; a webhook that is made active again has its failures reset, and gets new events only."""
+    """Change the given fields; a webhook that is made active again has its failures reset, and gets new events only.
+
+    What waits and is no longer asked for is discarded.
+    """
     locked = lock(webhook)
     before = {name: getattr(locked, name) for name in values}
     for name, value in values.items():
@@ -74,6 +78,8 @@ def update_webhook(webhook: Webhook, *, values: Mapping[str, Any], actor: Actor)
     locked.save()
     if told["after"].get("is_active") is False:
         told["discarded"] = discard(locked)
+    elif SUBSCRIPTION & told["after"].keys() and (unheard := discard_unheard(locked)):
+        told["discarded"] = unheard
     record("updated", locked, actor=actor, **told)
     return locked
 

@@ -418,6 +418,26 @@ def test_switched_off_it_discards_what_waits_and_switched_on_it_begins_anew(
     assert missed not in {call.id for call in receiver.calls}
 
 
+@pytest.mark.parametrize("narrowed", ["events", "workspaces"])
+def test_what_waits_and_is_no_longer_asked_for_is_not_sent_unless_somebody_wants_it(
+    admin: AdminClient, workspace: Workspace, receiver: Receiver, narrowed: str
+) -> None:
+    another = make_workspace(name="Other")
+    narrower = {"events": ["post.failed"], "workspaces": [another.pk]}
+    pk = make(admin, url=receiver.url, events=["post.published", "post.failed"])["id"]
+    old, heard = publish(workspace), publish(another, "failed")
+    admin.post(f"/admin/webhooks/{pk}/test")
+
+    admin.put(f"/admin/webhooks/{pk}", {narrowed: narrower[narrowed]})
+    assert deliver_now() == 2
+
+    assert told("webhook.updated").details["discarded"] == 1
+    listed = {each["event_id"]: each for each in deliveries_of(admin, pk)}
+    assert (listed[old]["status"], listed[heard]["status"]) == ("discarded", "delivered")
+    admin.post(f"/admin/webhooks/{pk}/deliveries/{listed[old]['id']}/redeliver")
+    assert deliver_now() == 1
+
+
 def test_a_change_of_one_that_is_off_leaves_the_test_that_waits(admin: AdminClient) -> None:
     pk = make(admin, is_active=False)["id"]
     admin.post(f"/admin/webhooks/{pk}/test")

@@ -97,7 +97,7 @@ def test_what_is_tried_again_is_told_last_with_its_answer_and_its_time(post: Pos
         (
             {"tries": 1, "error": "refused", "status": "discarded"},
             "webhook_given_up",
-            "was switched off before it had taken post.updated. Attempts: 1.",
+            "was switched off, or asked no longer for this, before it had taken post.updated. Attempts: 1.",
         ),
     ],
     ids=["new", "on its way", "set aside", "given up", "discarded"],
