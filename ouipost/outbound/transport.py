@@ -9,6 +9,8 @@ import time
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
+from http.client import HTTPResponse
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -108,8 +110,26 @@ class CallTLSSocket(CallSocket, ssl.SSLSocket):
         return super().send(data, flags)
 
 
+class FinalAnswer(HTTPResponse):
+    """The answer behind any interim ones, 1xx.
+
+    Of those http.client passes over 100 alone: it would take 103 for the answer, and what follows for that of the next
+    request over this connection.
+    """
+
+    headers: Any
+
+    def begin(self) -> None:
+        super().begin()
+        while self.status < HTTPStatus.OK:
+            self.headers = None
+            super().begin()
+
+
 class Connection(HTTPConnection):
     """Connects to one of the given, checked addresses; the host name is used for Host, SNI and the certificate."""
+
+    response_class = FinalAnswer
 
     def __init__(self, *args: Any, addresses: tuple[guard.IPAddress, ...], **options: Any) -> None:
         super().__init__(*args, **options)

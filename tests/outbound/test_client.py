@@ -112,6 +112,23 @@ def test_a_connection_is_used_again_and_replaced_when_the_server_closed_it(serve
 
 
 @pytest.mark.usefixtures("loopback")
+@pytest.mark.parametrize("status", [100, 101, 102, 103, 199])
+def test_interim_answers_are_passed_over_and_each_request_gets_its_own(serve: Serve, status: int) -> None:
+    def hinting(server: Server, connection: socket.socket) -> None:
+        while request := read_request(connection):
+            connection.sendall(b"HTTP/1.1 %d So far\r\nContent-Length: 9\r\n\r\n" % status * 2)
+            server.hung_up.wait(0.05)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + request[-1:])
+
+    server = serve(hinting)
+
+    answers = [Client().request("POST", server.url, data=data) for data in (b"1", b"2", b"3")]
+
+    assert [(answer.status, answer.body) for answer in answers] == [(200, b"1"), (200, b"2"), (200, b"3")]
+    assert server.connections == 1
+
+
+@pytest.mark.usefixtures("loopback")
 def test_sixty_four_threads_get_their_own_answers_over_as_many_connections(serve: Serve) -> None:
     def echo(server: Server, connection: socket.socket) -> None:
         while request := read_request(connection):
