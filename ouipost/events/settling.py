@@ -136,7 +136,7 @@ def _wait(tries: int, report: Report, *, now: datetime) -> timedelta:
 
 def _asked(header: str, *, now: datetime) -> timedelta:
     """Return the wait that a Retry-After header asks for, in seconds or as a date; zero where it cannot be parsed."""
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         if header.isascii() and header.isdecimal():
             return engine_time(min(int(header), 86_400))
         moment = parsedate_to_datetime(header)

@@ -200,8 +200,9 @@ IN_AN_HOUR = "in an hour"
         ("99999999999999", 24 * HOUR - timedelta(seconds=5), 24 * HOUR),
         ("soon", timedelta(seconds=2), timedelta(seconds=6)),
         ("-5", timedelta(seconds=2), timedelta(seconds=6)),
+        ("Mon, 99999999999 Jan 2029 00:00:00 GMT", timedelta(seconds=2), timedelta(seconds=6)),
     ],
-    ids=["seconds", "a date", "less than planned", "absurd", "a word", "negative"],
+    ids=["seconds", "a date", "less than planned", "absurd", "a word", "negative", "no date"],
 )
 def test_retry_after_is_a_floor_of_a_day_at_most(
     webhook: Webhook,
