@@ -111,8 +111,10 @@ def rotate_secret(
 
 @transaction.atomic
 def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
-    """Send a `webhook.test` event, even to a webhook that is not active."""
+    """Send a `webhook.test` event, even to a webhook that is not active or rests."""
     locked = lock(webhook)
+    locked.held_until = None  # somebody waits for it: this is the one that tries whether it is back
+    locked.save(update_fields=["held_until"])
     event = record("tested", locked, actor=actor, url=locked.url)
     sent = Event(pk=event.pk, type=TEST, created_at=event.created_at)
     payload = Payload(mode=None, data={"webhook": {"id": locked.pk}, "message": "This is a test of Oui Post."})
@@ -120,7 +122,7 @@ def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
     message.save(force_insert=True)
     now = database_now()
     made = outbox.delivery(locked, event.pk, now=now)
-    made.message, made.due_at = message, now  # at once, even while the webhook rests: somebody waits for it
+    made.message, made.due_at = message, now
     made.save(force_insert=True)
     return made
 

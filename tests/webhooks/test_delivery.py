@@ -298,6 +298,21 @@ def test_a_webhook_that_fails_is_left_alone_then_tried_with_one_call_and_then_ge
     assert len({call.id for call in receiver.calls}) == Delivery.objects.filter(status="delivered").count()
 
 
+def test_a_test_is_sent_at_once_to_a_webhook_that_rests_and_ends_the_rest(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    for _ in range(FAILING):
+        write()
+    receiver.will_answer(*[500] * FAILING)
+    deliver_due()
+
+    made = webhooks.send_test(webhook, actor=SYSTEM)
+
+    assert deliver_due() == 1
+    assert receiver.calls[-1].id == made.message.public_id
+    assert (care(), deliver_due()) == (FAILING, FAILING)
+
+
 def test_it_rests_longer_each_time_up_to_ten_minutes(
     webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
 ) -> None:
