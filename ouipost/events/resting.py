@@ -38,6 +38,14 @@ def set_aside(webhook: Webhook) -> None:
     waiting_for(webhook).filter(due_at__lte=webhook.held_until).update(due_at=None)
 
 
+def put_off(webhook: Webhook, *, until: datetime) -> None:
+    """Make deliveries of a locked webhook that were set aside after a try due when its rest would have been over.
+
+    They waited, perhaps for as long as Retry-After had asked.
+    """
+    waiting_for(webhook).filter(due_at=None, tries__gt=0).update(due_at=until)
+
+
 def care() -> int:
     """Make deliveries that were set aside due: all of a healthy webhook, the oldest one of a webhook that has rested.
 

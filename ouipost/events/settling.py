@@ -86,6 +86,8 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
             _tell_disabled(webhook)
         elif webhook.held_until and webhook.held_until != held_until:
             resting.set_aside(webhook)
+        elif held_until and held_until > now and webhook.held_until is None:
+            resting.put_off(webhook, until=held_until)
     return [report.claim in ours for report in reports]
 
 

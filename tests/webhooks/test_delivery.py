@@ -298,6 +298,23 @@ def test_a_webhook_that_fails_is_left_alone_then_tried_with_one_call_and_then_ge
     assert len({call.id for call in receiver.calls}) == Delivery.objects.filter(status="delivered").count()
 
 
+def test_a_success_ahead_of_its_rests_end_frees_nothing_sooner_than_retry_after_asked_for(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    for _ in range(FAILING + 2):
+        write()
+    *failing, arriving = claim_deliveries(FAILING + 1)
+    receiver.will_answer(*[429] * FAILING, Retry_After="25")
+    for job in failing:
+        Inline().run(settle_all, deliver(job))
+
+    Inline().run(settle_all, deliver(arriving))
+
+    assert (care(), deliver_due()) == (1, 1)
+    waits = [wait_of(delivery) for delivery in Delivery.objects.filter(status="pending")]
+    assert [timedelta(seconds=25) < wait <= timedelta(seconds=30) for wait in waits] == [True] * FAILING
+
+
 def test_a_test_is_sent_at_once_to_a_webhook_that_rests_and_ends_the_rest(
     webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
 ) -> None:
