@@ -1,7 +1,8 @@
 """Delivers webhook messages: claims due deliveries, signs them and sends them; any number of deliverers may run.
 
 A delivery whose answer was lost is sent again: receivers recognize repeats by `webhook-id`. An endpoint that hangs
-delays no other: at most eight calls to it run at a time, and one where it has failed lately.
+delays no other: at most eight calls to it run at a time, and one where it has failed lately. Nor does a host that many
+endpoints are on: half of a process's threads are the most for it.
 """
 
 import logging
@@ -10,10 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
-from django.db.models import Count
+from django.db.models import Count, Q, QuerySet
 
 from ouipost import __version__, claims, traces
 from ouipost.claims import Claim, engine_time
@@ -64,7 +67,7 @@ class Deliverer(Engine[Job]):
     gather_seconds = 0.02
 
     def claim(self, free: int, running: Collection[Job]) -> list[Job]:
-        return claim_deliveries(free)
+        return claim_deliveries(free, hosts=Hosts(running, most=max(1, (free + len(running)) // 2)))
 
     def ids(self, job: Job) -> dict[str, str | int]:
         row = job.delivery
@@ -80,10 +83,36 @@ class Deliverer(Engine[Job]):
         work.info("Delivery settled", extra=told)
 
 
-def claim_deliveries(limit: int) -> list[Job]:
-    """Claim up to `limit` deliveries, the longest due first, within each webhook's limit of calls in flight."""
+class Hosts:
+    """How many calls are out to each host from this process, and how many more may be."""
+
+    def __init__(self, running: Collection[Job], *, most: int) -> None:
+        self._most = most
+        self._calls = Counter(_host(job.delivery.webhook.url) for job in running)
+
+    def takes(self, host: str) -> bool:
+        """Whether one more call may go there."""
+        return self._calls[host] < self._most
+
+    def take(self, host: str) -> None:
+        self._calls[host] += 1
+
+    def spare(self, due: "QuerySet[Delivery]") -> "QuerySet[Delivery]":
+        """Leave out what is for hosts that take no more, which may be a thousand deliveries ahead of any other."""
+        full = [host for host in self._calls if not self.takes(host)]
+        return due.exclude(reduce(or_, [Q(webhook__url__startswith=host) for host in full])) if full else due
+
+
+def _host(url: str) -> str:
+    """Return the beginning of a webhook's address, up to its path."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/"
+
+
+def claim_deliveries(limit: int, *, hosts: Hosts | None = None) -> list[Job]:
+    """Claim up to `limit` deliveries, the longest due first, within each webhook's and host's limit of calls."""
     clock = claims.database_clock()
-    chosen = _choose(limit, now=clock())
+    chosen = _choose(limit, hosts or Hosts([], most=limit), now=clock())
     held = {claim.pk: claim for claim in claims.claim_chosen(Delivery.objects.all(), chosen, lease=LEASE)}
     if not held:
         return []
@@ -99,6 +128,7 @@ class Candidate(NamedTuple):
 
     pk: str
     webhook: str
+    url: str
     rests: int
     held_until: datetime | None
 
@@ -109,23 +139,25 @@ class Candidate(NamedTuple):
         return 1 if self.rests else IN_FLIGHT
 
 
-def _choose(limit: int, *, now: datetime) -> list[str]:
+def _choose(limit: int, hosts: Hosts, *, now: datetime) -> list[str]:
     """Return the ids of deliveries to claim; looks further, up to LOOKS times, where full webhooks crowd out others."""
     due = Delivery.objects.filter(claims.is_due(now)).order_by("due_at", "pk")
-    columns = ("pk", "webhook_id", "webhook__rests", "webhook__held_until")
+    columns = ("pk", "webhook_id", "webhook__url", "webhook__rests", "webhook__held_until")
     chosen: list[str] = []
     room: dict[str, int] = {}
     flying: Counter[str] = Counter()
     for _ in range(LOOKS):
         full = [webhook for webhook, left in room.items() if left <= 0]
         looked = due.exclude(webhook__in=full).exclude(pk__in=chosen) if room else due
-        found = [Candidate(*row) for row in looked.values_list(*columns)[: limit * LOOK_AHEAD]]
+        found = [Candidate(*row) for row in hosts.spare(looked).values_list(*columns)[: limit * LOOK_AHEAD]]
         flying = flying if room or not found else _in_flight(now)
         for each in found:
             left = room.setdefault(each.webhook, each.most(now) - flying[each.webhook])
-            if left > 0 and len(chosen) < limit:
+            host = _host(each.url)
+            if left > 0 and len(chosen) < limit and hosts.takes(host):
                 chosen.append(each.pk)
                 room[each.webhook] -= 1
+                hosts.take(host)
         if len(chosen) == limit or len(found) < limit * LOOK_AHEAD:
             break
     return chosen

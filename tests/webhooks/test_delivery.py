@@ -13,7 +13,7 @@ from django.utils import timezone
 from ouipost import crypto
 from ouipost.claims import database_now
 from ouipost.events import webhooks
-from ouipost.events.delivery import IN_FLIGHT, claim_deliveries, deliver
+from ouipost.events.delivery import IN_FLIGHT, Deliverer, claim_deliveries, deliver
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Webhook
 from ouipost.events.resting import FAILING, care
@@ -279,6 +279,23 @@ def test_a_webhook_has_eight_calls_in_flight_and_the_others_their_turn(
     assert [job.delivery.webhook_id for job in jobs].count(busy.pk) == IN_FLIGHT
     assert [job.delivery.webhook_id for job in jobs].count(free.pk) == 1
     assert claim_deliveries(100) == []
+
+
+def test_a_host_with_many_webhooks_has_half_of_the_calls_and_the_others_their_turn(
+    make_webhook: Callable[..., Webhook], write: Callable[[], Post]
+) -> None:
+    for number in range(40):  # more than are looked at in a row
+        make_webhook(url=f"https://many.example/{number}")
+    write()
+    free = make_webhook(url="https://many.example.org/")
+    write()
+    deliverer = Deliverer(8)
+
+    jobs = deliverer.claim(8, [])
+
+    of_many = [job for job in jobs if job.delivery.webhook_id != free.pk]
+    assert (len(of_many), len(jobs)) == (4, 5)
+    assert deliverer.claim(4, of_many) == []
 
 
 def test_a_webhook_that_fails_is_left_alone_then_tried_with_one_call_and_then_gets_all(
