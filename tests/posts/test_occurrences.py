@@ -80,13 +80,14 @@ def test_the_first_date_is_the_first_after_the_moment(zone: str, weekday: int, a
 
     assert first.weekday() == weekday
     assert occurs_at(first, at, zone=zone) > after >= occurs_at(first - WEEK, at, zone=zone)
+    assert first_date(weekday, at, zone=zone, after=occurs_at(first, at, zone=zone)) == first + WEEK
 
 
 @given(st.sampled_from(ZONES), st.integers(0, 6), clock, moments)
 def test_dates_are_a_week_apart_and_none_is_skipped(zone: str, weekday: int, at: time, after: datetime) -> None:
     found = list(islice(dates(weekday, at, zone=zone, after=after), 60))
 
-    assert all(later - sooner == WEEK for sooner, later in pairwise(found))
+    assert found == [found[0] + number * WEEK for number in range(60)]
     instants = [occurs_at(day, at, zone=zone) for day in found]
     assert instants == sorted(set(instants))
 
@@ -99,3 +100,4 @@ def test_a_week_is_from_monday_to_monday_by_the_local_clock(zone: str, moment: d
     local = [each.astimezone(ZoneInfo(zone)) for each in (begins, ends)]
     assert [DAYS[each.weekday()] for each in local] == ["monday", "monday"]
     assert local[1].date() - local[0].date() == WEEK
+    assert [begins, ends] == [occurs_at(each.date(), time(), zone=zone) for each in local]

@@ -1,6 +1,6 @@
 """A wall-clock time means one instant, or the caller is told that it means none or two."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -96,18 +96,37 @@ def test_an_instant_shows_the_time_that_was_asked_for(moment: datetime, zone: st
 
 
 @pytest.mark.parametrize(
-    ("start", "zone", "told"),
+    ("start", "end", "zone", "told"),
     [
-        ("2026-03-28T23:00:00", "Europe/Paris", ("2026-03-29T01:00:00", "02:00", "03:00", True)),
-        ("2026-10-01T00:00:00", "Europe/Paris", ("2026-10-25T01:00:00", "03:00", "02:00", False)),
-        ("2026-10-01T12:34:56.789", "Australia/Lord_Howe", ("2026-10-03T15:30:00", "02:00", "02:30", True)),
+        (
+            "2026-01-01T12:34:56.789",
+            "2027-01-01T00:00:00",
+            "Australia/Lord_Howe",
+            [
+                ("2026-04-04T15:00:00", "2026-04-05T02:00", "2026-04-05T01:30"),
+                ("2026-10-03T15:30:00", "2026-10-04T02:00", "2026-10-04T02:30"),
+            ],
+        ),
+        (
+            "2026-03-28T23:00:00",
+            "2026-10-25T01:00:00.5",
+            "Europe/Paris",
+            [
+                ("2026-03-29T01:00:00", "2026-03-29T02:00", "2026-03-29T03:00"),
+                ("2026-10-25T01:00:00", "2026-10-25T03:00", "2026-10-25T02:00"),
+            ],
+        ),
+        ("2026-03-28T23:00:00", "2026-03-29T00:59:59", "Europe/Paris", []),
     ],
 )
-def test_a_change_of_the_clocks_is_found_to_the_second(start: str, zone: str, told: tuple[str, str, str, bool]) -> None:
-    change = clock_changes(utc(start), utc(start) + timedelta(days=30), zone=zone)[0]
+def test_changes_of_the_clocks_are_found_to_the_second(
+    start: str, end: str, zone: str, told: list[tuple[str, str, str]]
+) -> None:
+    found = clock_changes(utc(start), utc(end), zone=zone)
 
-    shown = (f"{change.before:%H:%M}", f"{change.after:%H:%M}", change.is_forward)
-    assert (change.at, *shown) == (utc(told[0]), *told[1:])
+    expected = [(utc(at), naive(before), naive(after)) for at, before, after in told]
+    assert [(each.at, each.before, each.after) for each in found] == expected
+    assert [each.is_forward for each in found] == [after > before for _, before, after in told]
 
 
 def test_a_zone_without_summer_time_has_no_change_of_the_clocks() -> None:
