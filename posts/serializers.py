@@ -126,7 +126,7 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
         return target.url or None
 
     def get_waits_for(self, target: Target) -> str | None:
-        return standing.ON_HOLD if standing.is_on_hold(target) else target.waits_for or None
+        return unsettled.ON_HOLD if unsettled.is_on_hold(target) else target.waits_for or None
 
     @extend_schema_field({"type": "array", "items": exactly(post_id=TEXT, url=TEXT)})
     def get_parts(self, target: Target) -> list[dict[str, str]]:
