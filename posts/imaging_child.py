@@ -170,8 +170,8 @@ def renew(job: Job) -> dict[str, Any]:
         save_animation(image, job)
     else:
         image = bare(upright_in_srgb(image), job.format)
-        thumbnail = save_thumbnail(image, job.thumbnail)
         write(image, job.target, job.format, **STILL_OPTIONS.get(job.format, {}))
+        thumbnail = save_thumbnail(image, job.thumbnail)  # last: `convert` leaves a palette that GIF cannot write
     return {"width": image.width, "height": image.height, "frames": frames, "thumbnail_format": thumbnail}
 
 
@@ -215,7 +215,7 @@ def bare(image: Image.Image, format_name: str) -> Image.Image:
     transparent = image.has_transparency_data
     if image.mode == "I;16":  # converted as it is, all but the darkest greys would become white
         image = image.point(lambda value: value / 256).convert("L")
-    elif image.mode not in kept or (transparent and image.mode in ("1", "L", "RGB")):
+    elif image.mode not in kept or (transparent and image.mode in ("1", "L", "RGB") and format_name != "GIF"):
         image = image.convert("RGBA" if transparent and format_name != "JPEG" else "RGB")
     image.info = {"transparency": image.info["transparency"]} if "transparency" in image.info else {}
     return image

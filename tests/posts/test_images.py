@@ -103,6 +103,19 @@ def test_a_transparent_image_has_a_transparent_thumbnail() -> None:
         assert (image.thumbnail_mime_type, thumbnail.getpixel((5, 5))) == ("image/png", (255, 0, 0, 100))
 
 
+@pytest.mark.parametrize("mode", ["L", "P"])
+def test_a_gif_with_a_transparent_colour_keeps_all_the_others(mode: str) -> None:
+    colours = Image.merge("RGB", [Image.linear_gradient("L"), Image.radial_gradient("L"), Image.linear_gradient("L")])
+    image = colours.quantize(64) if mode == "P" else colours.convert(mode)
+    content = pictures.encoded(image, "GIF", transparency=image.getpixel((0, 0)))
+
+    _, found = renewed(content)
+
+    kept, given = found.convert("RGBA"), pictures.opened(content).convert("RGBA")
+    assert kept.getchannel("A").getextrema() == (0, 255)
+    assert not ImageChops.difference(kept, given).getbbox(alpha_only=False)
+
+
 def test_a_phone_photo_comes_out_upright_and_tells_nothing_of_its_maker() -> None:
     content = pictures.phone_photo()
     assert all(secret in content for secret in SECRETS)
