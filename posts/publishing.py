@@ -24,6 +24,7 @@ from accounts.platforms.base import (
     PlatformError,
     Published,
     Recovery,
+    Rejected,
     StillWorking,
     Unavailable,
     Unknown,
@@ -270,6 +271,8 @@ class Publish:
 
     def _send(self) -> Outcome:
         self.step = "prepare"
+        if self.account.workspace.deleted_at is not None:
+            raise Rejected(Phrase("Its workspace was deleted: nothing more of it is sent."))
         self.session.deadline = self._time_before_arming()
         with traces.span("prepare"):
             handles = self.connector.prepare(self.session, self.operation, self._save)

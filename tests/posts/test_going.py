@@ -14,6 +14,7 @@ from tests.factories import NOW, make_webhook
 from tests.posts.fakes import (
     ACTOR,
     ScriptedNetwork,
+    claim,
     make_due,
     make_mixed,
     publish,
@@ -22,6 +23,7 @@ from tests.posts.fakes import (
     told,
 )
 from workspaces.models import Workspace
+from workspaces.services import delete_workspace
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +107,20 @@ def test_what_is_made_due_while_its_workspace_goes_is_not_sent(workspace: Worksp
     Workspace.objects.update(deleted_at=NOW)
 
     assert (claim_targets(1), states(due.post)) == ([], ["cancelled"])
+
+
+@pytest.mark.parametrize(
+    ("parts", "ends"), [([], "failed"), ([{"remote_id": "7", "url": ""}], "published")], ids=["first", "next part"]
+)
+def test_what_a_worker_has_not_come_to_send_when_its_workspace_goes_is_not_sent(
+    workspace: Workspace, network: ScriptedNetwork, parts: list[Any], ends: str
+) -> None:
+    claimed = make_due(workspace)
+    Target.objects.update(parts=parts, replies=len(parts), remote_id="7" if parts else "")
+    claim(claimed)
+    delete_workspace(workspace, actor=ACTOR, now=NOW)
+
+    assert (publish(claimed).status, network.calls) == (ends, [])
 
 
 def test_what_is_in_doubt_when_its_workspace_goes_is_looked_for_and_not_sent_again(
