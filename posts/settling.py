@@ -211,7 +211,8 @@ def _release(reports: Sequence[Report], targets: Mapping[str, Target], *, now: d
         values = next_state(target, report, now=now)
         if "status" in values:
             values = {"attempts": target.attempts + 1} | values
-        if values.get("status") == TargetStatus.NEEDS_REVIEW:
+        status = values.get("status")
+        if status == TargetStatus.NEEDS_REVIEW or (status == TargetStatus.FAILED and target.sends > 1):
             values |= _adopted(target, now=now)
         if target.status == TargetStatus.NEEDS_REVIEW:
             values.setdefault("status", TargetStatus.PUBLISHING)  # a late answer says how it goes on
@@ -451,9 +452,11 @@ def _adopted(target: Target, *, now: datetime) -> dict[str, Any]:
 
 
 def _adopt_late(targets: Iterable[Target], *, now: datetime) -> None:
-    """Settle parked targets by the one id that answers after a lost claim told of; others only have it in their log."""
+    """Settle parked and failed targets by the one id that answers after a lost claim told of; others only have it in
+    their log."""
     for target in targets:
-        if target.status == TargetStatus.NEEDS_REVIEW and (values := _adopted(target, now=now)):
+        has_ended_otherwise = target.status in (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED)
+        if has_ended_otherwise and (values := _adopted(target, now=now)):
             Target.objects.filter(pk=target.pk, fence=target.fence).update(**values)
             for name, value in values.items():
                 setattr(target, name, value)

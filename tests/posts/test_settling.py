@@ -148,6 +148,28 @@ def test_a_late_id_that_came_first_settles_a_target_that_would_be_parked(workspa
     assert (settled.status, settled.remote_id, settled.error) == ("published", "42", None)
 
 
+@pytest.mark.parametrize("late_first", [True, False], ids=["before", "after"])
+def test_what_was_sent_again_and_refused_is_published_where_a_late_answer_told_that_the_first_is_out(
+    workspace: Workspace, late_first: bool
+) -> None:
+    target = make_due(workspace)
+    first = lost_claim(target)
+    bring_forward(target)
+    Target.objects.filter(pk=target.pk).update(sends=2)
+    reports = [make_report(claim(target), Rejected("no")), make_report(first, HERE)]
+
+    for report in reversed(reports) if late_first else reports:
+        settle_all([report])
+
+    settled = Target.objects.select_related("post").get(pk=target.pk)
+    assert (settled.status, settled.remote_id, settled.error, settled.post.status) == (
+        "published",
+        "42",
+        None,
+        "published",
+    )
+
+
 @pytest.mark.parametrize(("out", "ends"), [([], "publishing"), ([{"remote_id": "41", "url": ""}], "published")])
 def test_a_late_id_of_one_of_several_parts_lets_the_next_go_on(
     workspace: Workspace, out: list[dict[str, Any]], ends: str
