@@ -267,8 +267,7 @@ class AccountInput(StrictInput):
     settings = JsonObject(required=False)
 
     def validate_settings(self, value: dict[str, Any]) -> dict[str, Any]:
-        check_settings({name: value[name] for name in HASHTAG_SETTINGS if name in value})
-        return value
+        return value | check_settings({name: value[name] for name in HASHTAG_SETTINGS if name in value})
 
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
         account = self.context["instance"]

@@ -8,6 +8,7 @@ from accounts.models import SocialAccount
 from accounts.platforms.base import FEED, Connector, Content, Media
 from posts.fitting import fit
 from posts.models import Post
+from workspaces.hashtags import normal_hashtags
 
 
 def compose(post: Post, account: SocialAccount, platform: Connector, media: Sequence[Media]) -> Content:
@@ -47,14 +48,6 @@ def final_text(text: str, *, link: str, hashtags: Iterable[str]) -> str:
 def _has_link(text: str, link: str) -> bool:
     """Whether the link itself is in the text, and not only the start of a longer one."""
     return re.search(rf"{re.escape(link)}(?=$|[\s\"'<>()\[\]]|[.,;:!?](?:\s|$))", text) is not None
-
-
-def normal_hashtags(tags: Iterable[str]) -> list[str]:
-    """Return the tags with one `#` each, in order, without repeats that differ only in case."""
-    first: dict[str, str] = {}
-    for tag in (f"#{tag.strip().lstrip('#')}" for tag in tags if tag.strip().lstrip("#")):
-        first.setdefault(tag.casefold(), tag)
-    return list(first.values())
 
 
 def _has_tag(text: str, tag: str) -> bool:

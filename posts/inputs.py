@@ -18,6 +18,7 @@ from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
 from posts import destinations, schedules, services
 from posts.slots import instant
+from workspaces.hashtags import is_hashtag
 
 ACCOUNT_ID = re.compile(f"acc_{PATTERN}")
 OPTIONS = {platform.id: platform.option_kinds() for platform in platforms.ALL}
@@ -48,7 +49,7 @@ def is_web_address(value: str) -> bool:
 
 def check_hashtags(tags: list[str]) -> list[str]:
     """Return the tags; raises ValidationError where one is not one word."""
-    if any(re.search(r"\s", tag.strip()) or not tag.strip("# ") for tag in tags):
+    if not all(is_hashtag(tag) for tag in tags):
         raise serializers.ValidationError(Phrase("A hashtag is one word, with or without its #."))
     return tags
 

@@ -20,10 +20,10 @@ from ouipost.phrases import Ours, Phrase, either
 from ouipost.rows import insert_each, remember, update_each
 from posts import counts, destinations, doorbell, files, hooks, rules
 from posts.advice import failure, rest_unsent
-from posts.content import normal_hashtags
 from posts.lateness import GIVE_UP_AFTER
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
 from posts.status import derive
+from workspaces.hashtags import normal_hashtags
 from workspaces.models import Workspace
 
 PAST_TOLERANCE = timedelta(seconds=60)
@@ -136,7 +136,7 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     before = {name: getattr(locked, name) for name in [*texts, "destinations"]}
     for name, value in texts.items():
         setattr(locked, name, value)
-    found = _direct(locked, values, overrides=_new_overrides(before, texts))
+    found = _direct(locked, values, overrides=_new_overrides(before, values))
     locked.platforms = found.platforms
     targets = destinations.place(locked, found)
     if locked.status == SCHEDULED:
@@ -170,16 +170,18 @@ def _direct(post: Post, values: dict[str, Any], *, overrides: dict[str, Any]) ->
     return destinations.of(post, overrides=overrides)
 
 
-def _new_overrides(before: dict[str, Any], texts: dict[str, Any]) -> dict[str, Any]:
+def _new_overrides(before: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     """Return the overrides that a post has not had so: the account of an older one may have gone since."""
     present = before.get("platform_content", {})
-    return {key: entry for key, entry in texts.get("platform_content", {}).items() if present.get(key) != entry}
+    return {key: entry for key, entry in values.get("platform_content", {}).items() if present.get(key) != entry}
 
 
 def _normal(texts: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a post as they are stored: hashtags with one `#` each."""
+    """Return the fields of a post, or of an override, as they are stored: hashtags with one `#` each."""
     if "hashtags" in texts:
         texts["hashtags"] = normal_hashtags(texts["hashtags"])
+    if "platform_content" in texts:
+        texts["platform_content"] = {key: _normal({**entry}) for key, entry in texts["platform_content"].items()}
     return texts
 
 

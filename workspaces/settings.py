@@ -9,6 +9,7 @@ from rest_framework.serializers import ValidationError
 from ouipost import zones
 from ouipost.errors import InvalidInput
 from ouipost.phrases import Phrase
+from workspaces.hashtags import is_hashtag, normal_hashtags
 
 MAX_LATE_MINUTES = 7 * 24 * 60
 MAX_CHARACTERS = 65_536
@@ -16,7 +17,7 @@ MAX_CHARACTERS = 65_536
 
 
 def _is_tags(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(tag, str) and tag.strip("# ") for tag in value)
+    return isinstance(value, list) and all(isinstance(tag, str) and is_hashtag(tag) for tag in value)
 
 
 def _is_minutes(value: Any) -> bool:
@@ -28,7 +29,7 @@ KNOWN: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, str) and value in zones.NAMES,
         Phrase("Must be the name of a time zone, such as Europe/Paris."),
     ),
-    "default_hashtags": (_is_tags, Phrase("Must be a list of hashtags.")),
+    "default_hashtags": (_is_tags, Phrase("Must be a list of hashtags, each of one word.")),
     "auto_hashtags": (lambda value: isinstance(value, bool), Phrase("Must be true or false.")),
     "publish_late_up_to_minutes": (
         _is_minutes,
@@ -38,7 +39,7 @@ KNOWN: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def check_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings unchanged; raises ValidationError naming every known one with a wrong value."""
+    """Return the settings as they are stored; raises ValidationError naming every known one with a wrong value."""
     problems = {
         name: [message]
         for name, (is_right, message) in KNOWN.items()
@@ -46,7 +47,8 @@ def check_settings(settings: dict[str, Any]) -> dict[str, Any]:
     }
     if problems:
         raise ValidationError(problems)
-    return settings
+    tags = settings.get("default_hashtags")
+    return settings if tags is None else {**settings, "default_hashtags": normal_hashtags(tags)}
 
 
 def merged(present: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

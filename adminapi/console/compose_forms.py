@@ -17,11 +17,11 @@ from accounts.platforms.base import Option
 from ouipost.api.failures import describe
 from ouipost.api.moments import NotAMoment, parse_moment
 from ouipost.translating import translated
-from posts.content import normal_hashtags
 from posts.inputs import MediaInput, PostInput, ScheduleInput
 from posts.models import Media, Post
 from posts.services import TEXTS
 from posts.slots import AmbiguousLocalTime, DoubtfulLocalTime, instant, shown
+from workspaces.hashtags import normal_hashtags
 from workspaces.models import Workspace
 
 OWN = ("content", "title", "link", "hashtags")

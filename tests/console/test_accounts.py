@@ -159,7 +159,7 @@ def test_name_and_hashtags_are_changed_through_the_service(editor: Client, works
     account.refresh_from_db()
     assert (account.name, account.name_is_ours, account.settings) == ("Our page", True, {})
     first, _ = Event.objects.filter(type="account.updated").order_by("pk")
-    assert first.details["after"]["settings"] == {"auto_hashtags": False, "default_hashtags": ["bread", "rye"]}
+    assert first.details["after"]["settings"] == {"auto_hashtags": False, "default_hashtags": ["#bread", "#rye"]}
 
 
 def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(editor: Client, workspace: Workspace) -> None:

@@ -54,7 +54,7 @@ def test_a_workspace_is_made_with_settings_and_members(boss: Client) -> None:
         "timezone": "Europe/Paris",
         "publish_late_up_to_minutes": 30,
         "auto_hashtags": True,
-        "default_hashtags": ["bread", "rye"],
+        "default_hashtags": ["#bread", "#rye"],
     }
     assert [each.user_id for each in workspace.memberships.all()] == [user.pk]
     assert Event.objects.get(type="workspace.created").user_email == "admin@example.com"

@@ -91,6 +91,17 @@ def test_null_removes_a_setting_and_unknown_ones_are_kept_as_they_are(api: ApiCl
     assert response.json()["data"]["workspace"]["settings"] == left
 
 
+def test_default_hashtags_are_stored_as_those_of_posts_are(api: ApiClient, marketing: Workspace) -> None:
+    account = make_account(marketing)
+    body = {"settings": {"default_hashtags": ["rye", "#Rye", "##bread"]}}
+
+    of_workspace = api.put(f"/api/workspaces/{marketing.pk}", body).json()["data"]["workspace"]
+    of_account = api.put(f"/api/accounts/{account.pk}", body).json()["data"]["account"]
+
+    assert of_workspace["settings"]["default_hashtags"] == ["#rye", "#bread"]
+    assert of_account["settings"]["default_hashtags"] == ["#rye", "#bread"]
+
+
 def test_deleting_says_so_and_the_workspace_is_gone_at_once(api: ApiClient, marketing: Workspace) -> None:
     response = api.delete(f"/api/workspaces/{marketing.pk}")
 
@@ -141,6 +152,7 @@ INVALID: list[tuple[dict[str, Any], dict[str, str]]] = [
         {"settings.timezone": "", "settings.auto_hashtags": ""},
     ),
     ({"name": "x", "settings": {"default_hashtags": "#a"}}, {"settings.default_hashtags": "list"}),
+    ({"name": "x", "settings": {"default_hashtags": ["rye bread"]}}, {"settings.default_hashtags": "one word"}),
     ({"name": "x", "settings": {"publish_late_up_to_minutes": -1}}, {"settings.publish_late_up_to_minutes": "0"}),
     ({"name": None}, {"name": "null"}),
 ]

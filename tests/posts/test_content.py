@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from accounts import registry
 from accounts.models import SocialAccount
 from accounts.platforms.base import Content, Media
-from posts.content import compose, default_hashtags, final_text, normal_hashtags, overrides
+from posts.content import compose, default_hashtags, final_text, overrides
 from posts.models import Post
 from tests.networks.platform_case import make_image
+from workspaces.hashtags import normal_hashtags
 from workspaces.models import Workspace
 
 WORDS = st.text(alphabet="abcÄß #é1_-", max_size=12)

@@ -201,10 +201,11 @@ def create(workspace: Workspace, **values: Any) -> tuple[Post, list[str]]:
 
 
 def test_a_post_is_created_as_a_draft(workspace: Workspace, accounts: list[SocialAccount]) -> None:
-    post, warnings = create(workspace)
+    post, warnings = create(workspace, platform_content={"twitter": {"hashtags": ["rye", "##Rye"]}})
 
     stored = Post.objects.get()
     assert (stored.status, stored.hashtags, stored.platforms) == ("draft", ["#food", "#new"], ["facebook", "twitter"])
+    assert stored.platform_content == {"twitter": {"hashtags": ["#rye"]}}
     assert (stored.created_at, stored.moment, warnings) == (NOW, NOW, [])
     assert (states(post), told()) == (["draft", "draft"], ["post.created"])
 

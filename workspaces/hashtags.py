@@ -1,0 +1,17 @@
+"""Hashtags: each is one word with one `#`, and case does not tell two of them apart. Pure."""
+
+import re
+from collections.abc import Iterable
+
+
+def is_hashtag(tag: str) -> bool:
+    """Whether this is one word, with or without its `#`."""
+    return not re.search(r"\s", tag.strip()) and bool(tag.strip("# "))
+
+
+def normal_hashtags(tags: Iterable[str]) -> list[str]:
+    """Return the tags with one `#` each, in order, without repeats that differ only in case."""
+    first: dict[str, str] = {}
+    for tag in (f"#{tag.strip().lstrip('#')}" for tag in tags if tag.strip().lstrip("#")):
+        first.setdefault(tag.casefold(), tag)
+    return list(first.values())
