@@ -23,6 +23,7 @@ from ouipost.phrases import Phrase
 __all__ = ["BoundedFilterSet", "StrictFilterBackend", "parse_bound", "query_problems"]
 
 UNKNOWN = "Unknown query parameter."
+BLANK = "Give a value, or leave it out."
 NO_PAGES = "A CSV has no pages: it has every row."
 KEY_IN_ADDRESS = "Send the key in the X-API-Key header: addresses end up in logs."
 
@@ -34,7 +35,8 @@ class StrictFilterBackend(DjangoFilterBackend):
         if getattr(view, "detail", False):
             return queryset
         filterset = self.get_filterset(request, queryset, view)
-        problems = page_problems(request.query_params) | query_problems(request, view)
+        blank = blank_problems(request.query_params)
+        problems = blank | page_problems(request.query_params) | query_problems(request, view)
         if filterset is not None and not filterset.is_valid():
             problems = {name: _told(filterset, name, errors) for name, errors in filterset.errors.items()} | problems
         if problems:
@@ -66,6 +68,11 @@ def query_problems(request: Request, view: Any) -> dict[str, list[str]]:
     problems = _format_problems(request.query_params) if "format" in known else {}
     problems |= {name: [REPEATED] for name, values in request.query_params.lists() if len(values) > 1}
     return problems | {name: [UNKNOWN] for name in request.query_params if name not in known}
+
+
+def blank_problems(parameters: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return what is wrong with parameters that say nothing: what they would choose by is what a caller forgot."""
+    return {name: [BLANK] for name, value in parameters.items() if not value.strip()}
 
 
 def _format_problems(parameters: Mapping[str, str]) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from ouipost.api import idempotency, limits
-from ouipost.api.filters import query_problems, refuse_key_in_address
+from ouipost.api.filters import blank_problems, query_problems, refuse_key_in_address
 from ouipost.api.inputs import StrictInput
 from ouipost.api.permissions import caller_of
 from ouipost.api.reading import open_chunks, refuse_encoded, values_of
@@ -72,7 +72,8 @@ class ApiViewSet(GenericViewSet[M]):
         open_chunks(request)
 
     def _check_query(self, request: Request) -> None:
-        problems = problems_in(self.read_query) | query_problems(request, self)
+        blank = blank_problems(request.query_params)
+        problems = blank | problems_in(self.read_query) | query_problems(request, self)
         if problems:
             raise ValidationError(problems)  # unlike InvalidInput it takes any name, and these are the caller's
 

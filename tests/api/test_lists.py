@@ -133,6 +133,7 @@ def test_a_parameter_that_is_sent_twice_is_refused(api: Client, address: str) ->
 
 def test_all_bad_filters_are_told_at_once(api: Client) -> None:
     assert fields(api, "/api/notes?status=1,2") == {"status": ["Must be one of: 1, 2."]}
+    assert fields(api, "/api/notes?status=%20&to=1999-01-01&from=")["from"] == ["Give a value, or leave it out."]
     assert fields(api, "/api/notes?status=3&from=yesterday&to=1999-01-01").keys() == {"status", "from", "to"}
     assert fields(api, "/api/notes?from=2026-03-02&to=2026-03-01") == {"from": ["Must not be later than `to`."]}
 

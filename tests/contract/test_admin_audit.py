@@ -151,6 +151,7 @@ def test_all_that_is_wrong_with_a_query_is_told_at_once(admin: AdminClient) -> N
     assert set(fields) == {"from", "to", "limit", "user"}
     assert set(fields_of(admin.get("/admin/audit?format=xml"))) == {"format"}
     assert set(fields_of(admin.get("/admin/audit?user_id=%00"))) == {"user_id"}
+    assert set(fields_of(admin.get("/admin/audit?user_id=&action=%20&to="))) == {"user_id", "action", "to"}
 
 
 def test_it_needs_its_permission(db: None) -> None:

@@ -455,6 +455,7 @@ def test_two_accounts_of_a_network_are_summed(api: ApiClient, workspace: Workspa
         ("from=2020-01-01&to=2024-01-01", "granularity", "At most 1100 buckets"),
         ("from=2001-01-01&granularity=month", "from", "At most 3660 days"),
         ("limit=10", "limit", "Unknown query parameter."),
+        ("from=", "from", "Give a value, or leave it out."),
     ],
 )
 def test_a_bad_query_is_told(api: ApiClient, query: str, field: str, told: str) -> None:

@@ -162,6 +162,7 @@ REFUSED: list[tuple[str, set[str]]] = [
     ("page=0&limit=101&from=x&status=Draft&sort=asc", {"page", "limit", "from", "status", "sort"}),
     ("status=Draft&platform=myspace&from=x&to=y", {"status", "platform", "from", "to"}),
     ("status=cancelled", {"status"}),
+    ("status=&platform=&from=&to=%20", {"status", "platform", "from", "to"}),
     ("sort=asc&Status=draft", {"sort", "Status"}),
 ]  # fmt: skip
 
