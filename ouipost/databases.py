@@ -109,6 +109,10 @@ def notice_silence(sender: Any, connection: BaseDatabaseWrapper, **kwargs: Any) 
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, AWAY_SECONDS * 1000)
 
 
+class Overtaken(OperationalError):
+    """What the transaction has read was changed by another one before it could be locked: it is to be run again."""
+
+
 def lock_free(rows: QS) -> QS:
     """Lock these rows and leave out those that another transaction holds; SQLite, which has one writer, skips none."""
     return rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
@@ -116,7 +120,8 @@ def lock_free(rows: QS) -> QS:
 
 def is_lock_error(error: OperationalError) -> bool:
     """Whether the transaction lost a race for a lock, so that running it again may succeed."""
-    return any(code in LOCK_ERRORS for code in error.args[:1]) or "is locked" in str(error)
+    is_locks = any(code in LOCK_ERRORS for code in error.args[:1]) or "is locked" in str(error)
+    return is_locks or isinstance(error, Overtaken)
 
 
 def in_transaction(work: Callable[[], Result]) -> Result:

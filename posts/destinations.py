@@ -11,6 +11,7 @@ from django.db.models import Q
 from accounts import registry
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms import option_rules
+from ouipost.databases import Overtaken
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.phrases import Phrase
 from ouipost.rows import REMEMBERED, Statement, compiled, fetch, fetch_columns, insert_each
@@ -175,20 +176,20 @@ def place_new(post: Post, accounts: Iterable[SocialAccount]) -> list[Target]:
 
 
 def require_all(destinations: Destinations) -> None:
-    """Raise AccountNotConnected when a network of the post has no account, or one that just goes.
+    """Raise AccountNotConnected when a network of the post has no account, and Overtaken when one goes right now.
 
     Whoever disconnects an account calls off the targets that it finds. Once these are written none can go, as its row
     is locked by them; before that, one could. A draft may keep such a target: it is asked again before it goes out.
     """
     if destinations.missing or not destinations.accounts:
         raise AccountNotConnected(platforms=list(destinations.missing))
-    if connection.features.has_select_for_update:  # else there is one writer at a time
-        gone = fetch_columns(_gone(tuple(account.pk for account in destinations.accounts)))
-        if gone:
-            raise AccountNotConnected(platforms=[platform for (platform,) in gone])
+    if not connection.features.has_select_for_update:  # SQLite has one writer at a time
+        return
+    if fetch_columns(_gone(tuple(account.pk for account in destinations.accounts))):
+        raise Overtaken("An account was disconnected.")
 
 
 @lru_cache(maxsize=REMEMBERED)
 def _gone(pks: tuple[str, ...]) -> Statement:
-    """Return the query for the networks of those of these accounts that were disconnected."""
-    return compiled(SocialAccount.objects.exclude(disconnected_at=None).filter(pk__in=pks).values_list("platform"))
+    """Return the query for those of these accounts that were disconnected."""
+    return compiled(SocialAccount.objects.exclude(disconnected_at=None).filter(pk__in=pks).values_list("pk"))

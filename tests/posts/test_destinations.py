@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 from accounts.services import disconnect
+from ouipost.databases import in_transaction
 from ouipost.errors import InvalidInput
-from ouipost.events.journal import Actor
+from ouipost.events.journal import SYSTEM
+from posts import destinations, services
 from posts.destinations import AccountNotConnected, override_problems, place, require_all, resolve
 from posts.models import Post, Target
 from tests.factories import NOW, make_account, make_post, make_workspace
@@ -61,17 +63,25 @@ def test_every_unknown_id_is_named(workspace: Workspace) -> None:
 
 @pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite has one writer at a time")
 @pytest.mark.django_db(transaction=True)
-def test_a_post_for_an_account_that_goes_meanwhile_cannot_go_out(workspace: Workspace) -> None:
+@pytest.mark.parametrize(("named", "came"), [("network", AccountNotConnected), ("account", InvalidInput)])
+def test_a_post_is_scheduled_as_if_an_account_that_goes_meanwhile_had_gone_before(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, named: str, came: type[Exception]
+) -> None:
     account = make_account(workspace)
-    found = resolve(workspace, [account.pk])
-    going = at_once(lambda: disconnect(account, actor=Actor(), now=NOW))
+    values = {"content": "Bread", "platforms": [{"network": "facebook", "account": account.pk}[named]]}
+    given: dict[str, Any] = {"values": values, "actor": SYSTEM, "now": NOW, "scheduled_at": NOW}
+    insert, going = destinations.place_new, iter([lambda: disconnect(account, actor=SYSTEM, now=NOW)])
 
-    with transaction.atomic():
-        place(make_post(workspace, accounts=[]), found)
-        with pytest.raises(AccountNotConnected) as refused:
-            require_all(found)
+    def place_late(post: Post, found: Any) -> list[Target]:
+        assert [at_once(each) for each in going] in ([[0]], [])
+        return insert(post, found)
 
-    assert (going, refused.value.details) == ([0], {"platforms": ["facebook"]})
+    monkeypatch.setattr(destinations, "place_new", place_late)
+
+    [told] = at_once(lambda: in_transaction(lambda: services.create_post(workspace, **given)))
+
+    assert isinstance(told, came)
+    assert not Post.objects.exists()
 
 
 def test_an_account_that_a_post_has_kept_and_that_went_is_missing(workspace: Workspace) -> None:
