@@ -1,7 +1,7 @@
 """/admin/keys."""
 
 from collections.abc import Collection, Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from adminapi.viewsets import AdminViewSet
-from ouipost.api.inputs import Boolean, Choice, Instant, Items, StrictInput, StringList, Text
+from ouipost.api.inputs import Boolean, Choice, Choices, Instant, StrictInput, StringList, Text
 from ouipost.api.viewsets import Lists
 from ouipost.errors import InvalidInput, problems_in
 from ouipost.ids import PATTERN
@@ -83,7 +83,7 @@ class KeyInput(StrictInput):
     name = Text(max_length=100)
     tier = Choice(choices=Tier.choices, required=False)
     workspaces = StringList(required=False)
-    permissions = Items(child=Choice(choices=KEY_PERMISSIONS), required=False)
+    permissions = Choices(choices=KEY_PERMISSIONS, required=False)
     is_active = Boolean(required=False)
     expires_at = Instant(required=False, allow_null=True)
 
@@ -100,6 +100,11 @@ class NewKeyInput(KeyInput):
 
     read_only = ("id", "prefix", "created_at", "last_used_at", "usage")
     mode = Choice(choices=KeyMode.choices, required=False)
+
+    def validate_expires_at(self, at: datetime | None) -> datetime | None:
+        if at is not None and at <= timezone.now():
+            raise serializers.ValidationError(Phrase("That time is past. Choose a later one."))
+        return at
 
 
 class KeyViewSet(Lists[ApiKey], AdminViewSet[ApiKey]):

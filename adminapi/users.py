@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from adminapi.passwords import PASSWORD_LENGTH, hash_password, require_good
 from adminapi.viewsets import AdminViewSet
-from ouipost.api.inputs import Boolean, Choice, Items, StrictInput, StringList, Text
+from ouipost.api.inputs import Boolean, Choice, Choices, StrictInput, StringList, Text
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.errors import problems_in
 from ouipost.ids import PATTERN
@@ -44,7 +44,7 @@ class UserInput(StrictInput):
     name = Text(max_length=150, allow_blank=True, required=False)
     password = Text(max_length=PASSWORD_LENGTH)
     role = Choice(choices=Role.choices)
-    permissions = Items(child=Choice(choices=ADMIN_PERMISSIONS), required=False, allow_null=True)
+    permissions = Choices(choices=ADMIN_PERMISSIONS, required=False, allow_null=True)
     is_active = Boolean(required=False)
 
     def validate_email(self, value: str) -> str:

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.filters import BoundedFilterSet
-from ouipost.api.inputs import Boolean, Choice, Instant, Integer, Items, StrictInput, StringList, Text
+from ouipost.api.inputs import Boolean, Choice, Choices, Instant, Integer, StrictInput, StringList, Text
 from ouipost.api.pagination import BoundedPages
 from ouipost.api.showing import shown
 from ouipost.api.viewsets import Lists, Retrieves
@@ -169,7 +169,7 @@ class WebhookInput(StrictInput):
         *("disabled_reason", "failing_since", "old_secret_signs_until"),
     )
     url = Text(max_length=2000)
-    events = Items(child=Choice(choices=list(EVENTS)), allow_empty=False)
+    events = Choices(choices=list(EVENTS), allow_empty=False)
     workspaces = StringList(required=False)
     is_active = Boolean(required=False)
 
@@ -390,8 +390,6 @@ def _checked(values: dict[str, Any], *, user: User, present: Sequence[str] = ())
     present may come back, though one was deleted meanwhile.
     """
     stored = {name: value for name, value in values.items() if name != "workspaces"}
-    if "events" in stored:
-        stored["events"] = list(dict.fromkeys(stored["events"]))
     if "workspaces" not in values:
         return stored
     given = list(dict.fromkeys(values["workspaces"]))

@@ -65,8 +65,8 @@ def create_key(
         digest=digest(secret),
         mode=mode,
         tier=tier,
-        permissions=list(KEY_PERMISSIONS) if permissions is None else permissions,
-        workspace_ids=workspace_ids or [],
+        permissions=list(KEY_PERMISSIONS if permissions is None else dict.fromkeys(permissions)),
+        workspace_ids=list(dict.fromkeys(workspace_ids or [])),
         expires_at=expires_at,
         is_active=is_active,
     )

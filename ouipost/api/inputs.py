@@ -3,7 +3,7 @@ problems."""
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, ClassVar, cast
@@ -186,6 +186,16 @@ class Items(serializers.ListField):
         if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
             self.fail("max_length", max_length=self.max_length)
         return list(super().to_internal_value(data))
+
+
+class Choices(Items):
+    """A list of strings of a fixed set; one that is said twice is kept once."""
+
+    def __init__(self, *, choices: Sequence[Any], **options: Any) -> None:
+        super().__init__(child=Choice(choices=choices), **options)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        return list(dict.fromkeys(super().to_internal_value(data)))
 
 
 class StringList(Items):

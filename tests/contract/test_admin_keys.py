@@ -108,14 +108,19 @@ def test_making_a_key_is_as_in_the_reference(db: None) -> None:
 
 
 def test_a_key_may_do_everything_everywhere_unless_said_otherwise(admin: AdminClient) -> None:
-    bodies: list[dict[str, Any]] = [{"name": "A"}, {"name": "B", "permissions": [], "workspaces": []}]
+    twice = ["posts.write", "posts.read", "posts.write"]
+    bodies: list[dict[str, Any]] = [
+        {"name": "A"},
+        {"name": "B", "permissions": [], "workspaces": []},
+        {"name": "C", "permissions": twice},
+    ]
 
     made = [admin.post("/admin/keys", body).json()["data"]["key"] for body in bodies]
 
-    assert [key["permissions"] for key in made] == [list(KEY_PERMISSIONS), []]
+    assert [key["permissions"] for key in made] == [list(KEY_PERMISSIONS), [], twice[:2]]
     assert [(key["workspaces"], key["tier"], key["mode"], key["expires_at"]) for key in made] == [
         ([], "starter", "live", None)
-    ] * 2
+    ] * 3
 
 
 def test_a_test_key_is_asked_for_and_stays_one(admin: AdminClient) -> None:
@@ -142,6 +147,7 @@ INVALID: list[tuple[dict[str, Any], dict[str, str]]] = [
     ({"name": "x", "workspaces": ["ws_123", "nowhere"]}, {"workspaces.0": "no such", "workspaces.1": "no such"}),
     ({"name": "x", "expires_at": "tomorrow"}, {"expires_at": ""}),
     ({"name": "x", "expires_at": "2027-01-01T00:00:00"}, {"expires_at": "offset"}),
+    ({"name": "x", "expires_at": "2020-01-01T00:00:00Z"}, {"expires_at": "past"}),
     ({"name": "x", "scopes": [], "api_key": "pk_live_x"}, {"scopes": "Unknown", "api_key": "Unknown"}),
     ({"name": None, "is_active": "yes"}, {"name": "null", "is_active": "true or false"}),
 ]
