@@ -16,6 +16,7 @@ from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts import publishing, schedules
 from posts.claiming import claim_targets
+from posts.lateness import GIVE_UP_AFTER
 from posts.models import Post, Schedule, Slot, Target
 from posts.queue import next_free
 from posts.slots import occurs_at
@@ -104,7 +105,7 @@ def test_workers_and_clients_at_once_keep_each_place_to_one_post(
 def test_a_place_in_the_middle_that_became_free_is_the_next_one(
     workspace: Workspace, accounts: list[SocialAccount]
 ) -> None:
-    schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook", "twitter"])])
+    schedule = make_schedule(workspace, slots=[(0, at, ["facebook", "twitter"]) for at in ("09:00", "15:00")])
     posts = [put_in(make_post(workspace, accounts=accounts), schedule) for _ in range(5)]
     hole = posts[2].scheduled_at
     Post.objects.filter(pk=posts[2].pk).update(slot=None, slot_date=None)
@@ -211,9 +212,10 @@ def test_a_zone_with_new_rules_takes_its_queue_along(
     workspace: Workspace, accounts: list[SocialAccount], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schedule = make_schedule(workspace)
-    post, other = (put_in(make_post(workspace, accounts=accounts), schedule) for _ in range(2))
+    sent, post, other = (put_in(make_post(workspace, accounts=accounts), schedule) for _ in range(3))
     assert post.scheduled_at is not None
     old = post.scheduled_at + timedelta(hours=1)
+    Post.objects.filter(pk=sent.pk).update(scheduled_at=old, moment=old, status="published")
     Post.objects.filter(pk=post.pk).update(scheduled_at=old, moment=old)
     Target.objects.filter(post=post).update(scheduled_at=old, due_at=old)
 
@@ -221,10 +223,12 @@ def test_a_zone_with_new_rules_takes_its_queue_along(
 
     again = Post.objects.get(pk=post.pk)
     assert (moved, again.scheduled_at, again.slot_date) == (1, post.scheduled_at, post.slot_date)
-    assert set(Target.objects.filter(post=post).values_list("due_at", flat=True)) == {post.scheduled_at}
+    places = Target.objects.filter(post=post).values_list("scheduled_at", "due_at", "give_up_at")
+    assert set(places) == {(post.scheduled_at, post.scheduled_at, post.scheduled_at + GIVE_UP_AFTER)}
+    assert Post.objects.get(pk=sent.pk).scheduled_at == old
     assert Post.objects.get(pk=other.pk).scheduled_at == other.scheduled_at
     assert schedules.follow_zones(database_now()) == 0
-    line, told = Event.objects.order_by("pk").filter(type__in=["schedule.zone_followed", "post.scheduled"])[2:]
+    line, told = Event.objects.order_by("pk").filter(type__in=["schedule.zone_followed", "post.scheduled"])[3:]
     assert (line.resource_id, line.details) == (schedule.pk, {"posts": [post.pk]})
     assert (told.resource_id, told.key_id) == (post.pk, "")
     assert told.details["before"] == {"scheduled_at": f"{old:%Y-%m-%dT%H:%M:%SZ}"}
