@@ -271,8 +271,9 @@ class ContainerCase(OAuth2Case):
         with pytest.raises(Rejected) as caught:
             self.refused_by(graph_error(4, 2207051), self.status(self.container, "FINISHED"))
         assert (caught.value.network_code, caught.value.acts) == ("4/2207051", "account_owner")
-        with pytest.raises(Unknown):
-            self.refused_by(graph_error(4, 2207051), replace(asked, gets=LOST))
+        for unheard in (replace(asked, gets=LOST),), (asked, replace(self.listing(), gets=make_answer(503))):
+            with pytest.raises(Unknown):
+                self.refused_by(graph_error(4, 2207051), *unheard)
         with pytest.raises(StillWorking):
             self.refused_by(graph_error(4, 2207051), asked, self.listing())
         with pytest.raises(Unknown):

@@ -228,13 +228,15 @@ class ContainerConnector(LongLivedTokens):
         """Return the post that the container became before, or in spite of this refusal, else raise the refusal."""
         try:
             state, _ = self._state(session, operation.account, uploaded(operation.handles, POST))
+            found = self._shown(session, operation) if state == State.PUBLISHED else []
+        except StillWorking:
+            raise
         except PlatformError as error:
             raise Unknown(refusal.message, status=refusal.status, network_code=refusal.network_code) from error
         if state != State.PUBLISHED:
             raise refusal
-        match self._shown(session, operation):
-            case [one]:
-                return one
+        if len(found) == 1:
+            return found[0]
         raise Unknown(Phrase("{network} shows several posts that can be this one.", network=self.name))
 
     def _permalink(self, session: Session, account: Account, remote_id: str) -> str:
