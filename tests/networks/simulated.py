@@ -19,6 +19,7 @@ from accounts.platforms.base import (
     Media,
     Operation,
     Published,
+    StillWorking,
     Unavailable,
     Unknown,
 )
@@ -44,12 +45,16 @@ def order(network: str, effect: str, match: str = "", **options: Any) -> None:
     Fault.objects.create(network=network, effect=effect, match=match, options=options)
 
 
-def consent(connector: OAuth2Connector, login: str) -> list[Candidate]:
-    """Go through the network's consent page as this person, and return the accounts that it opened."""
+def consent(connector: OAuth2Connector, login: str = "Demo", *more: str) -> list[Candidate]:
+    """Go through the network's consent page as this person, and return the accounts that it opened.
+
+    It is asked for these scopes too.
+    """
     address = connector.authorize_url(
-        redirect_uri=CALLBACK, state="s1", scopes=connector.scopes, code_challenge=CHALLENGE
+        redirect_uri=CALLBACK, state="s1", scopes=(*connector.scopes, *more), code_challenge=CHALLENGE
     )
-    form = urlencode({"decision": "allow", "login": login})
+    decision = "continue" if "facebook.com" in address else "allow"
+    form = urlencode({"decision": decision, "login": login, "pages": ["0", "1"]}, doseq=True)
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     page = requests.post(
         address.replace("https://", f"{GATEWAY}/"), data=form, headers=headers, allow_redirects=False, timeout=5
@@ -82,32 +87,42 @@ class Desk:
             refresh_token=candidate.tokens.refresh_token,
             username=candidate.profile.username,
             metadata=candidate.metadata,
+            access_expires_at=candidate.tokens.access_expires_at,
         )
 
     @property
     def session(self) -> NetworkSession:
         return NetworkSession(gateway=GATEWAY)
 
+    def rules(self, content: Content) -> list[str]:
+        """Return the rules that forbid this."""
+        issues = self.connector.validate(content, self.account.metadata)
+        return [each.rule for each in issues if each.severity == "error"]
+
+    def operation(self, content: Content, *out: Published) -> Operation:
+        return Operation(content=content, account=self.account, now=now(), out=out)
+
     def publish(self, content: Content) -> tuple[Published, ...]:
         """Publish a post and what follows it, after it passed validation."""
-        issues = self.connector.validate(content, self.account.metadata)
-        assert [each for each in issues if each.severity == "error"] == []
+        assert self.rules(content) == []
         out: tuple[Published, ...] = ()
         for _ in range(1 + len(content.replies)):
-            out = (*out, self._publish_one(Operation(content=content, account=self.account, now=now(), out=out)))
+            out = (*out, self.send(self.operation(content, *out)))
         return out
 
-    def _publish_one(self, operation: Operation) -> Published:
-        operation = replace(self.prepare(operation), armed_at=now())
-        if not self.lost:
-            return self.connector.commit(self.session, operation)
-        order(self.connector.id, "status", status=502, body="", after_accept=True)
+    def send(self, operation: Operation) -> Published:
+        """Do what the engine does until the post can be seen; raises what ends it otherwise."""
+        operation = self.prepare(operation)
+        if self.lost:
+            order(self.connector.id, "status", status=502, body="", after_accept=True)
         try:
-            self.connector.commit(self.session, operation)
+            return self.connector.commit(self.session, operation)
+        except StillWorking as taken:
+            operation = operation if taken.handles is None else replace(operation, handles=taken.handles)
         except Unknown:
-            [found] = self.connector.recover(self.session, operation)
-            return found
-        raise AssertionError("The answer was not lost.")
+            assert self.lost
+        [found] = self.recover(operation)
+        return found
 
     def prepare(self, operation: Operation) -> Operation:
         """Make everything that is invisible, again where the network has to be waited for, by the simulator's clock."""
@@ -118,11 +133,21 @@ class Desk:
 
         for _ in range(MOST_WAITS):
             try:
-                handles = self.connector.prepare(self.session, replace(operation, handles=saved[-1]), save)
+                known = replace(operation, handles=saved[-1], now=now())
+                handles = self.connector.prepare(self.session, known, save)
             except Unavailable as waiting:
                 clock.advance(waiting.retry_after or 1)
             else:
-                return replace(operation, handles=handles)
+                return replace(operation, handles=handles, armed_at=now())
+        raise AssertionError("The network never came to an end.")
+
+    def recover(self, operation: Operation) -> list[Published]:
+        """Look for a post, again where the network is still at work on it."""
+        for _ in range(MOST_WAITS):
+            try:
+                return self.connector.recover(self.session, replace(operation, now=now()))
+            except StillWorking as waiting:
+                clock.advance(waiting.retry_after)
         raise AssertionError("The network never came to an end.")
 
 

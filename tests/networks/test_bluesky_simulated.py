@@ -5,14 +5,12 @@ from typing import Any
 
 import pytest
 
-from accounts.platforms.base import App, Content, Rejected, SignIn
+from accounts.platforms.base import App, Content, SignIn
 from accounts.platforms.bluesky import Bluesky
-from ouipost.simulator import clock
 from ouipost.simulator.models import Post, Request
 from tests.in_process import in_process
 from tests.networks.simulated import Desk, make_file, now, order, visible
 from tests.simulator.clip import film
-from tests.simulator.conftest import png
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
 THREAD = Content(
@@ -29,7 +27,6 @@ FILM = make_file(
     seconds=1,
     alt_text="Red",
 )
-PICTURE = make_file("picture", png().getvalue(), type="image", mime_type="image/png", width=8, height=6, alt_text="Red")
 
 
 @pytest.fixture(autouse=True)
@@ -57,27 +54,6 @@ def test_a_thread_and_its_comment_are_published_once_each(lost: bool) -> None:
     assert set(Post.objects.exclude(parent="").values_list("root", flat=True)) == {out[0].remote_id}
 
 
-@pytest.mark.parametrize("lost", [False, True])
-def test_a_lost_answer_is_followed_by_the_same_record(lost: bool) -> None:
-    at = desk(lost=lost)
-
-    at.publish(Content(text="Look", media=(PICTURE,), options={"langs": ["en"]}))
-
-    assert visible() == [("post", "Look", 1)]
-
-
-@pytest.mark.parametrize("lost", [False, True])
-def test_a_video_is_published_when_the_service_is_done(lost: bool) -> None:
-    order("bluesky", "slow_processing", seconds=12)
-    at = desk(lost=lost)
-
-    at.publish(Content(text="Look", media=(FILM,)))
-    at.publish(Content(text="Look again", media=(FILM,)))
-
-    assert visible() == [("post", "Look", 1), ("post", "Look again", 1)]
-    assert not Request.objects.filter(path__contains="uploadBlob").exists()
-
-
 def test_a_server_without_service_tokens_takes_the_video_itself() -> None:
     order("bluesky", "status", "getServiceAuth", status=501, body={"error": "MethodNotImplemented"})
 
@@ -85,25 +61,3 @@ def test_a_server_without_service_tokens_takes_the_video_itself() -> None:
 
     assert visible() == [("post", "Look", 1)]
     assert Request.objects.get(path__contains="uploadBlob").host == "pds.example.org"
-
-
-def test_a_video_that_the_service_gives_up_is_rejected_and_nothing_is_seen() -> None:
-    order("bluesky", "processing_failed")
-
-    with pytest.raises(Rejected) as caught:
-        desk().publish(Content(text="Look", media=(FILM,)))
-
-    assert (caught.value.error_code, visible()) == ("MEDIA_REJECTED", [])
-
-
-def test_posts_and_account_are_counted() -> None:
-    at = desk()
-    uris = [at.publish(Content(text=f"Post {number}"))[0].remote_id for number in range(2)]
-    clock.advance(7000)
-
-    found = at.connector.post_metrics(at.session, at.account, [*uris, f"{uris[0]}x"], now=now())
-    account = at.connector.account_metrics(at.session, at.account, now=now())
-
-    assert list(found) == uris
-    assert all((numbers.engagement or 0) > 0 for numbers in found.values())
-    assert account.posts == 2

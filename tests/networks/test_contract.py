@@ -9,7 +9,7 @@ import requests
 
 from accounts import platforms, registry, tokens
 from accounts.models import AccountStatus, SocialAccount
-from accounts.platforms.base import AccountNumbers, Connector
+from accounts.platforms.base import AccountNumbers, AuthExpired, Connector
 from accounts.platforms.oauth2 import OAuth2Connector
 from adminapi.client import CALLBACK, Client, ClientError, _button, _fields
 from ouipost.events.models import Event
@@ -19,7 +19,7 @@ from posts.models import Post, Target
 from tests.conftest import ApiClient
 from tests.foundation.threads import at_once
 from tests.in_process import BASE, in_process
-from tests.networks.kinds import KINDS, Kind
+from tests.networks.kinds import DOCUMENT, KINDS, UPRIGHT, Kind
 from tests.networks.meddling import Meddler, World
 
 pytestmark = [
@@ -32,6 +32,10 @@ ALL = [platform.id for platform in platforms.ALL]
 WITH_CONSENT = [platform.id for platform in platforms.ALL if issubclass(platform, OAuth2Connector)]
 USUAL = {kind.network: kind for kind in reversed(KINDS)}
 """The first kind of each network."""
+PROCESSED = [kind for kind in KINDS if kind.files in ((UPRIGHT,), (DOCUMENT,))]
+"""Each network looks into videos and documents before anybody sees them."""
+REVOKING = sorted(set(ALL) - {"bluesky", "pinterest", "threads"})
+"""Networks at which a call ends every token; at Bluesky it ends the one that renews, elsewhere there is none."""
 LONG_LIVED = {"facebook", "instagram", "threads"}
 """Networks that renew a token only while it lives."""
 DAY_AND_HOUR = 25 * 3600
@@ -209,6 +213,18 @@ def test_a_revoked_grant_ends_the_account_and_tells_so_once(world: World, networ
     assert Event.objects.filter(type="account.expired").count() == 1
 
 
+@pytest.mark.parametrize("network", REVOKING)
+def test_who_is_let_go_is_no_longer_known_there(world: World, network: str) -> None:
+    account = connected(world, network)
+    connector = registry.connector(network, account.workspace)
+    session = registry.session(network, account.workspace)
+
+    connector.revoke(session, account.unseal())
+
+    with pytest.raises(AuthExpired):
+        connector.profile(session, account.unseal())
+
+
 def shown(world: World, network: str) -> dict[str, Any]:
     account = world.client.connect(network)
     found: dict[str, Any] = world.client.call("GET", f"/api/accounts/{account['id']}")["account"]
@@ -220,6 +236,23 @@ def published(world: World, kind: Kind) -> tuple[Connector, SocialAccount, Targe
     assert target.status == "published", target.error
     account = SocialAccount.objects.select_related("workspace").get()
     return registry.connector(kind.network, account.workspace), account, target
+
+
+@pytest.mark.parametrize("kind", PROCESSED, ids=str)
+@pytest.mark.parametrize(
+    ("effect", "status", "code", "copies"),
+    [("slow_processing", "published", None, 1), ("processing_failed", "failed", "MEDIA_REJECTED", 0)],
+)
+def test_a_file_is_waited_for_until_the_network_can_use_it_or_cannot(
+    world: World, kind: Kind, effect: str, status: str, code: str | None, copies: int
+) -> None:
+    account = world.client.connect(kind.network, choose=kind.choose)
+    networks.Fault.objects.create(network=kind.network, effect=effect, options={"seconds": 25})
+
+    seen = world.publish(kind, account, Meddler())
+
+    error = seen.target.error or {}
+    assert (seen.target.status, error.get("code"), seen.copies) == (status, code, copies)
 
 
 @pytest.mark.parametrize("network", ALL)

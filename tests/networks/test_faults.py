@@ -16,13 +16,8 @@ from ouipost.outbound.transport import current_call
 from tests.conftest import ApiClient
 from tests.in_process import BASE, Send, in_process
 from tests.networks.conftest import FAULTS_TRIED
-from tests.networks.kinds import KINDS, Kind
-from tests.networks.meddling import (
-    Fault,
-    Meddler,
-    Seen,
-    World,
-)
+from tests.networks.kinds import KINDS, UPRIGHT, Kind
+from tests.networks.meddling import Fault, Meddler, Seen, World
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database, pytest.mark.thorough]
 
@@ -72,10 +67,18 @@ FAULTS: dict[str, Fault] = {
 
 
 INVISIBLE = ("lost after it was taken", "not sent", "503")
+PIECES = (
+    "accounts.platforms.twitter.media.CHUNK",
+    "ouipost.simulator.networks.facebook.videos.CHUNK_BYTES",
+    "ouipost.simulator.networks.linkedin.media.PART_BYTES",
+)
+"""How large a piece of a video is, where that is ours or the simulator's to choose: each goes up in two."""
 
 
 @pytest.fixture
 def world(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    for piece in PIECES:
+        monkeypatch.setattr(piece, len(UPRIGHT()) // 2 + 1)
     meddler = Meddler()
     with in_process(monkeypatch, meddler):
         headers = api.headers
@@ -92,6 +95,7 @@ def test_every_fault_at_every_request_leaves_one_copy(
     clean = world.publish(kind, account, Meddler())
     assert (clean.target.status, clean.target.error) == ("published", None)
     assert (clean.copies, clean.texts.total()) == (1, kind.parts), clean.texts
+    assert requests.get(clean.target.url, timeout=10).status_code == 200
     wrong, counts = [], Counter(kinds=1)
 
     for step, is_visible in enumerate(clean.visible):

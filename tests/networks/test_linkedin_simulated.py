@@ -15,7 +15,6 @@ from accounts.platforms.base import (
     Media,
     Operation,
     Published,
-    Rejected,
     Unavailable,
     Unknown,
     WhoActs,
@@ -23,7 +22,6 @@ from accounts.platforms.base import (
 from accounts.platforms.linkcard import LinkCard, Picture
 from accounts.platforms.linkedin import LinkedIn, littletext
 from ouipost.simulator import clock
-from ouipost.simulator.models import Fault
 from ouipost.simulator.networks.linkedin import text as linkedin_text
 from tests.in_process import in_process
 from tests.networks.simulated import Desk, consent, make_file, now, order, visible
@@ -88,20 +86,6 @@ def test_every_kind_of_an_organization_is_published_once(name: str, lost: bool) 
     assert len({each.remote_id for each in out}) == 1 + len(content.replies)
 
 
-@pytest.mark.parametrize("product", ["", "community"])
-@pytest.mark.parametrize("name", [name for name in KINDS if name != "comment"])
-def test_a_member_publishes_by_either_product(name: str, product: str) -> None:
-    desk(MEMBER, product).publish(replace(KINDS[name], options={"visibility": "CONNECTIONS"}))
-
-    assert [(kind, text) for kind, text, _ in visible()] == [("post", KINDS[name].text)]
-
-
-def test_a_member_of_community_management_comments() -> None:
-    desk(MEMBER).publish(KINDS["comment"])
-
-    assert [kind for kind, _, _ in visible()] == ["post", "comment"]
-
-
 def test_the_organizations_where_a_person_may_post_can_be_connected() -> None:
     found = consent(LinkedIn(App(client_id="app", client_secret="secret", product="community")), "Ada Lovelace")
 
@@ -112,25 +96,6 @@ def test_the_organizations_where_a_person_may_post_can_be_connected() -> None:
     ]
     assert all(each.profile.followers for each in found)
     assert found[BAKERY].profile.profile_image.startswith("http")
-
-
-@pytest.mark.parametrize("name", ["video", "document"])
-def test_a_file_that_is_worked_on_is_waited_for(name: str) -> None:
-    order("linkedin", "slow_processing", seconds=25)
-
-    desk().publish(KINDS[name])
-
-    assert visible() == [("post", KINDS[name].text, 1)]
-
-
-@pytest.mark.parametrize("name", ["image", "video", "document"])
-def test_a_file_that_linkedin_gives_up_is_rejected_and_nothing_is_seen(name: str) -> None:
-    order("linkedin", "processing_failed")
-
-    with pytest.raises(Rejected) as caught:
-        desk().publish(KINDS[name])
-
-    assert (caught.value.error_code, visible()) == ("MEDIA_REJECTED", [])
 
 
 def test_a_link_whose_picture_is_none_goes_out_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,17 +118,6 @@ def test_an_image_that_is_not_ready_was_surely_not_posted() -> None:
     at.publish(KINDS["image"])
 
     assert visible() == [("post", "Look", 1)]
-
-
-@pytest.mark.parametrize("match", ["POST /rest/videos", "uploaded-video/2", "GET /rest/videos"])
-def test_an_upload_whose_answer_was_lost_goes_on(match: str) -> None:
-    at = desk()
-    operation = Operation(content=KINDS["video"], account=at.account, now=now())
-    order("linkedin", "status", match=match, status=502, after_accept=True)
-
-    at.connector.commit(at.session, at.prepare(operation))
-
-    assert (visible(), Fault.objects.get().fired) == ([("post", "Look", 1)], 1)
 
 
 @pytest.mark.parametrize("which", [MEMBER, BAKERY])
@@ -230,20 +184,6 @@ def test_a_content_administrator_gets_the_numbers_that_all_see() -> None:
 
     assert numbers.impressions is None
     assert numbers.own["likes"] > 0
-
-
-def test_tokens_are_renewed_and_forgotten() -> None:
-    at = desk()
-    clock.advance(59 * DAY)
-
-    tokens = at.connector.refresh(at.session, at.account, now=now())
-
-    renewed = replace(at.account, access_token=tokens.access_token)
-    clock.advance(2 * DAY)
-    assert at.connector.profile(at.session, renewed).name == "Demo Bakery"
-    at.connector.revoke(at.session, renewed)
-    with pytest.raises(Exception, match="revoked"):
-        at.connector.profile(at.session, renewed)
 
 
 @settings(max_examples=500)

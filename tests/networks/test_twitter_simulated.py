@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from accounts.platforms.base import App, Content, Rejected
+from accounts.platforms.base import App, Content
 from accounts.platforms.twitter import Twitter
 from ouipost.simulator import clock
 from tests.in_process import in_process
@@ -58,25 +58,6 @@ def test_a_thread_and_its_comment_are_published_once_each(lost: bool) -> None:
         ("comment", "Try it", 0),
     ]
     assert len({each.remote_id for each in out}) == 4
-
-
-@pytest.mark.parametrize("lost", [False, True])
-@pytest.mark.parametrize("file", [a_film(), a_gif()], ids=["video", "gif"])
-def test_a_file_that_is_worked_on_is_published_when_it_is_ready(lost: bool, file: Any) -> None:
-    order("twitter", "slow_processing", seconds=12)
-
-    desk(lost=lost).publish(Content(text="Look", media=(file,)))
-
-    assert visible() == [("post", "Look", 1)]
-
-
-def test_a_file_that_x_gives_up_is_rejected_and_nothing_is_seen() -> None:
-    order("twitter", "processing_failed")
-
-    with pytest.raises(Rejected) as caught:
-        desk().publish(Content(text="Look", media=(a_film(),)))
-
-    assert (caught.value.error_code, visible()) == ("MEDIA_REJECTED", [])
 
 
 @pytest.mark.parametrize("call", ["upload/initialize", "append", "finalize", "metadata"])

@@ -52,6 +52,7 @@ def _silence(output: av.container.OutputContainer, sound: AudioStream, seconds: 
     output.mux(sound.encode(None))
 
 
+@cache
 def clip(
     *, seconds: float = 1, width: int = 360, height: int = 640, fps: int = 30, codec: str = "mpeg4", kind: str = "mp4"
 ) -> bytes:
