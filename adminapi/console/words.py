@@ -161,11 +161,6 @@ MODELS = (
 
 HELP = (
     _("Attempts since it was made, or asked for again."),
-    _("By the network's own names."),
-    _("Readings in a row that failed."),
-    _("Since when the network does not have it any more."),
-    _("Until when requests already made use up the budget."),
-    _("When the account's own numbers are read next."),
     _("When the connection ends unless a person acts."),
 )
 """What explains columns, where a page shows it."""

@@ -15,7 +15,7 @@ from accounts.models import SocialAccount
 from accounts.platforms.base import AccountNumbers
 from adminapi.console.charts import Chart, Series
 from adminapi.templatetags.charts import number
-from analytics.models import DayTotal
+from analytics.models import AccountSync, DayTotal, TargetNumbers
 from tests.analytics.readings import counts as told
 from tests.analytics.readings import publish, read
 from tests.factories import NOW, make_account, make_user, make_workspace
@@ -272,3 +272,14 @@ def test_a_gap_in_what_is_known_stays_a_gap_in_the_drawing() -> None:
 
     assert json.loads(chart.data)["series"][0]["numbers"] == [None, 3]
     assert chart.is_known
+
+
+@pytest.mark.parametrize(("model", "named"), [("accountsync", "Bakery Page"), ("targetnumbers", "Fresh bread")])
+def test_what_is_read_is_told_by_names_and_in_utc(staff: Client, workspace: Workspace, model: str, named: str) -> None:
+    gain(make_account(workspace, name="Bakery Page"))
+    row = {"accountsync": AccountSync, "targetnumbers": TargetNumbers}[model]._default_manager.get()
+
+    pages = [staff.get(f"/console/analytics/{model}/{place}").content.decode() for place in ("", f"{row.pk}/change/")]
+
+    plain = [re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", page)) for page in pages]
+    assert all(named in page and "Facebook" in page and re.search(r"\d\d:\d\d:\d\d UTC", page) for page in plain)
