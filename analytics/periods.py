@@ -25,10 +25,15 @@ def day_of(moment: datetime, *, zone: str) -> date:
 
 
 def hour_of(moment: datetime, *, zone: str) -> datetime:
-    """Return the instant in UTC at which the zone's clock showed the last full hour."""
+    """Return the instant in UTC at which the zone's clock showed the last full hour, or was changed since then."""
+    hour = moment.astimezone(UTC) - _past_the_hour(moment, zone)
+    over = _past_the_hour(hour, zone)
+    return hour + AN_HOUR - over if over else hour  # changed by half an hour, at what had been a full one
+
+
+def _past_the_hour(moment: datetime, zone: str) -> timedelta:
     local = moment.astimezone(ZoneInfo(zone))
-    since = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
-    return moment.astimezone(UTC) - since
+    return timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
 
 
 def midnight(day: date, *, zone: str) -> datetime:
