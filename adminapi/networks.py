@@ -116,8 +116,8 @@ class NetworkHealth:
 
     @property
     def _has_ended(self) -> bool:
-        ends = self.connector.version_ends
-        return bool(self.calls.lately.get(OUTDATED)) or (ends is not None and ends <= self.now.date())
+        ends, is_used = self.connector.version_ends, bool(self.accounts.total)
+        return bool(self.calls.lately.get(OUTDATED)) or (is_used and ends is not None and ends <= self.now.date())
 
     def _issues(self) -> Iterator[str]:
         name, prefix = self.connector.name, self.connector.id.upper()

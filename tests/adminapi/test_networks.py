@@ -136,10 +136,13 @@ def test_the_end_of_a_version_is_told_before_it_comes(
 ) -> None:
     settings.NETWORKS = settings.NETWORKS | {network: CREDENTIALS | {"version": version}}
 
+    unused = look(network, now=NOW).shown
+    make_account(make_workspace(mode="live"), platform=network)
     found = look(network, now=NOW).shown
 
     told = issue and f"{issue}: set {network.upper()}_API_VERSION."
     assert (found["status"], found["issues"]) == (status, [told] if told else [])
+    assert (unused["status"], unused["issues"]) == ("operational", found["issues"])
 
 
 def test_a_version_that_is_refused_is_named() -> None:
