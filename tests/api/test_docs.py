@@ -108,7 +108,7 @@ def test_pages_load_nothing_from_elsewhere_and_no_inline_script(client: Client, 
     response = client.get(path)
 
     page = response.content.decode()
-    assert response.status_code == 200
+    assert (response.status_code, '<html lang="en">' in page) == (200, True)
     assert not OUTSIDE.search(page)
     assert not INLINE_SCRIPT.search(page)
 
