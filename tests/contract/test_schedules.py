@@ -208,6 +208,18 @@ def test_a_post_for_networks_that_no_slot_has_is_told_which(
     assert Post.objects.get(pk=post.pk).status == "draft"
 
 
+def test_a_post_that_a_network_would_refuse_takes_no_place(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    post = make_post(workspace, accounts=accounts, content="x" * 70_000)
+
+    response = put_in(api, post, make(api))
+
+    assert (response.status_code, response.json()["error"]["code"]) == (422, "POST_NOT_PUBLISHABLE")
+    again = Post.objects.get(pk=post.pk)
+    assert (again.status, again.schedule_id, again.slot_id) == ("draft", None, None)
+
+
 @pytest.mark.parametrize(
     ("body", "fields"),
     [
@@ -318,6 +330,7 @@ def test_slots_that_are_sent_back_move_nothing(
     assert (data["schedule"]["name"], data["schedule"]["slots"]) == ("Early", slots)
     assert times(*posts) == ["Mon 05 09:00", "Mon 12 09:00"]
     assert Event.objects.filter(type__startswith="post.").count() == told
+    assert ("slots" in Event.objects.get(type="schedule.updated").details["after"]) == (order == -1)
 
 
 def test_a_post_that_moves_has_that_in_its_timeline_the_journal_and_the_webhooks(
@@ -514,6 +527,29 @@ def test_an_account_that_goes_leaves_all_schedules(api: ApiClient, workspace: Wo
     assert [(slot["day"], slot["platforms"]) for slot in shown["slots"]] == [("tuesday", ["twitter"])]
     assert Post.objects.get(pk=alone.pk).status == "draft"
     assert (Post.objects.get(pk=both.pk).status, times(both)) == ("scheduled", ["Tue 23 09:00"])
+
+
+def test_an_account_that_goes_moves_no_queue_that_keeps_its_slots_or_is_on_hold(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    own, shared = (
+        {"day": "monday", "time": time, "platforms": [accounts[0].pk, *others]}
+        for time, others in (("09:00", []), ("10:00", ["twitter"]))
+    )
+    kept, held = make(api, slots=[shared]), make(api, slots=[own, shared])
+    posts = queue_with_a_hole(api, workspace, kept, accounts[1:])
+    [waits] = queue(api, workspace, held, accounts[1:])
+    api.put(f"/api/schedules/{held['id']}", {"is_active": False})
+
+    assert api.delete(f"/api/accounts/{accounts[0].pk}").status_code == 200
+
+    assert times(*posts) == ["Mon 05 10:00", "Mon 12 10:00"]
+    assert not Target.objects.filter(post=waits).exclude(due_at=None).exists()
+    line = Event.objects.get(type="schedule.updated", resource_id=kept["id"])
+    assert line.details == {
+        "before": {"slots": [shared | {"day": 0}]},
+        "after": {"slots": [shared | {"day": 0, "platforms": ["twitter"]}]},
+    }
 
 
 def test_another_workspaces_schedule_is_none(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:

@@ -211,7 +211,7 @@ def test_half_past_two_goes_out_once_on_each_date_when_the_clocks_change(
 def test_a_zone_with_new_rules_takes_its_queue_along(
     workspace: Workspace, accounts: list[SocialAccount], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    schedule = make_schedule(workspace)
+    _, schedule = make_schedule(workspace), make_schedule(workspace)
     sent, post, other = (put_in(make_post(workspace, accounts=accounts), schedule) for _ in range(3))
     assert post.scheduled_at is not None
     old = post.scheduled_at + timedelta(hours=1)
