@@ -58,7 +58,7 @@ def create_schedule(workspace: Workspace, *, values: Mapping[str, Any], actor: A
     schedule = Schedule.objects.create(workspace=workspace, **{"timezone": workspace.timezone} | given)
     _add_slots(schedule, values["slots"])
     told = {name: getattr(schedule, name) for name in FIELDS} | {"slots": _slots_of(schedule)}
-    record("created", schedule, actor=actor, workspace_id=workspace.pk, **told)
+    record("created", schedule, actor=actor, **told)
     return schedule
 
 
@@ -72,7 +72,7 @@ def update_schedule(schedule: Schedule, *, values: Mapping[str, Any], actor: Act
     slots = _tell_slots(locked, values["slots"]) if "slots" in values else {}
     locked.save()
     told = {side: fields | slots.get(side, {}) for side, fields in changes(before, locked).items()}
-    record("updated", locked, actor=actor, workspace_id=locked.workspace_id, **told)
+    record("updated", locked, actor=actor, **told)
     returned = _move(locked, before, has_new_slots=_are_others(slots), actor=actor, now=now)
     _return_to_draft(returned, actor=actor, now=now)
     return Changed(schedule=locked, returned=returned)
@@ -84,7 +84,7 @@ def delete_schedule(schedule: Schedule, *, actor: Actor, now: datetime) -> int:
     locked = lock(schedule)
     posts = queued(locked)
     _return_to_draft(posts, actor=actor, now=now)
-    record("deleted", locked, actor=actor, workspace_id=locked.workspace_id, name=locked.name, returned=len(posts))
+    record("deleted", locked, actor=actor, name=locked.name, returned=len(posts))
     locked.delete()
     return len(posts)
 
