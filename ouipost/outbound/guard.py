@@ -189,7 +189,7 @@ def _is_refused(address: IPAddress) -> bool:
 
 def _is_isatap(address: IPAddress) -> bool:
     """Whether an IPv4 address is embedded behind the interface identifier 0:5efe or 200:5efe."""
-    return address.version == 6 and int(address) >> 32 & 0xFDFF_FFFF == 0x0000_5EFE
+    return int(address) >> 32 & 0xFDFF_FFFF == 0x0000_5EFE  # an IPv4 address has no bits there
 
 
 def _is_own(address: IPAddress) -> bool:

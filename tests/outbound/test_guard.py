@@ -118,7 +118,7 @@ def test_a_listed_name_may_use_http_and_any_port_and_resolve_to_anything(names: 
 def test_a_listed_network_opens_its_addresses_and_the_names_that_lead_to_them_alone(
     names: NameServer, settings: Settings
 ) -> None:
-    settings.OUTBOUND_ALLOW = ["10.1.0.0/16", "fd12::/64"]
+    settings.OUTBOUND_ALLOW = ["10.1.2.3/16", "fd12::/64"]
     names.knows = {"in.example.": ["10.1.2.3", "fd12::1"], "out.example.": ["10.1.2.3", "10.2.0.1"]}
     names.knows["public.example."] = ["8.8.8.8"]
 
