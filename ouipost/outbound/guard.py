@@ -6,10 +6,12 @@ Names are resolved only here; the transport connects to the very addresses that 
 import os
 import re
 import socket
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from threading import Lock
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import idna
@@ -147,10 +149,10 @@ def resolve(host: str, *, timeout: float = DNS_SECONDS) -> tuple[IPAddress, ...]
     if address is not None:
         return (address,)
     name = f"{host}." if "." in host else host  # the final dot prevents search domains
-    lookup = _lookups().submit(socket.getaddrinfo, name, None, type=socket.SOCK_STREAM)
+    lookup = _lookups().of(name)
     try:
         answers = lookup.result(timeout=min(timeout, DNS_SECONDS))
-    except OSError:
+    except (OSError, CancelledError):
         lookup.cancel()
         raise NotSent(Phrase("The host name does not resolve.")) from None
     addresses = {_unwrap(ip_address(answer[4][0])) for answer in answers}
@@ -221,10 +223,32 @@ def _parse_allowed(entries: tuple[str, ...]) -> Allowed:
     return Allowed(names=frozenset(names), networks=tuple(networks))
 
 
+class Lookups:
+    """Resolves names in threads of its own, since getaddrinfo has no timeout; each name in one at a time.
+
+    A name server that hangs keeps a thread for long after its caller has given up: one name must not get them all.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(max_workers=DNS_THREADS, thread_name_prefix="dns")
+        self._under_way: dict[str, Future[Any]] = {}
+        self._starting = Lock()
+
+    def of(self, name: str) -> "Future[Any]":
+        """Return the lookup of a name, begun now unless one is under way."""
+        with self._starting:
+            lookup = self._under_way.get(name)
+            if lookup is None:
+                lookup = self._threads.submit(socket.getaddrinfo, name, None, type=socket.SOCK_STREAM)
+                self._under_way[name] = lookup
+                lookup.add_done_callback(lambda _: self._under_way.pop(name, None))
+            return lookup
+
+
 @cache
-def _lookups() -> ThreadPoolExecutor:
-    """Return the thread pool for name resolution: getaddrinfo has no timeout."""
-    return ThreadPoolExecutor(max_workers=DNS_THREADS, thread_name_prefix="dns")
+def _lookups() -> Lookups:
+    """Return this process's lookups."""
+    return Lookups()
 
 
 os.register_at_fork(after_in_child=_lookups.cache_clear)

@@ -8,6 +8,7 @@ import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -286,6 +287,26 @@ def test_a_name_server_that_does_not_answer_is_given_up_and_nothing_was_sent(
     with freed_in_time(0.3), pytest.raises(NotSent, match="resolve"):
         Client().request("GET", "https://hooks.example/", timeout=timeout)
 
+    answered.set()
+
+
+def test_a_name_whose_name_server_hangs_keeps_no_other_from_being_found(
+    monkeypatch: pytest.MonkeyPatch, names: NameServer
+) -> None:
+    answered = Event()
+    names.knows["hooks.example."] = ["93.184.216.34"]
+
+    def look_up(host: str, *_: Any, **__: Any) -> list[Any]:
+        if host == "silent.example.":
+            answered.wait(5)
+        return names.getaddrinfo(host, None)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    for _ in range(guard.DNS_THREADS):
+        with pytest.raises(NotSent, match="resolve"):
+            guard.resolve("silent.example", timeout=0.001)
+
+    assert [str(address) for address in guard.resolve("hooks.example", timeout=1)] == ["93.184.216.34"]
     answered.set()
 
 
