@@ -51,8 +51,10 @@ def care() -> int:
 
     Returns how many became due.
     """
-    aside = Delivery.objects.filter(webhook=OuterRef("pk"), status=DeliveryStatus.PENDING, due_at=None)
-    pks = list(Webhook.objects.filter(Exists(aside)).values_list("pk", flat=True))
+    now, theirs = claims.database_now(), _pending(OuterRef("pk"))
+    waiting = Webhook.objects.filter(Exists(theirs.filter(due_at=None)))
+    is_over = (Q(held_until=None) | Q(held_until__lte=now)) & ~Exists(_tried(theirs, now=now))
+    pks = list(waiting.filter(Q(rests=0) | is_over).values_list("pk", flat=True))
     return sum(_care(pk) for pk in pks)
 
 
@@ -63,18 +65,21 @@ def _care(pk: str) -> int:
     rows = waiting_for(webhook).filter(due_at=None)
     if webhook.rests == 0:
         return rows.update(due_at=now)
-    if (webhook.held_until and webhook.held_until > now) or _is_tried(webhook, now=now):
+    if (webhook.held_until and webhook.held_until > now) or _tried(_pending(webhook), now=now).exists():
         return 0
     first = list(rows.order_by("pk").values_list("pk", flat=True)[:1])
     return Delivery.objects.filter(pk__in=first).update(due_at=now)
 
 
-def _is_tried(webhook: Webhook, *, now: datetime) -> bool:
-    """Whether a delivery to the webhook is in flight or due."""
-    soon = Q(due_at__lte=now) | Q(lease_until__gt=now)
-    return Delivery.objects.filter(soon, webhook=webhook, status=DeliveryStatus.PENDING).exists()
+def _tried(pending: "QuerySet[Delivery]", *, now: datetime) -> "QuerySet[Delivery]":
+    """Keep those of these pending deliveries that are in flight or due."""
+    return pending.filter(Q(due_at__lte=now) | Q(lease_until__gt=now))
 
 
 def waiting_for(webhook: Webhook) -> "QuerySet[Delivery]":
     """Match the webhook's pending deliveries that are not in flight."""
-    return Delivery.objects.filter(webhook=webhook, status=DeliveryStatus.PENDING).exclude(lease_until__gt=Now())
+    return _pending(webhook).exclude(lease_until__gt=Now())
+
+
+def _pending(webhook: Webhook | OuterRef) -> "QuerySet[Delivery]":
+    return Delivery.objects.filter(webhook=webhook, status=DeliveryStatus.PENDING)

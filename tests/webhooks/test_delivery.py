@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 import time_machine
@@ -313,6 +314,20 @@ def test_a_webhook_that_fails_is_left_alone_then_tried_with_one_call_and_then_ge
 
     assert calls == [1, IN_FLIGHT, 0]
     assert len({call.id for call in receiver.calls}) == Delivery.objects.filter(status="delivered").count()
+
+
+def test_webhooks_whose_rest_is_not_over_or_that_are_being_tried_cost_one_look_together(
+    make_webhook: Callable[..., Webhook], write: Callable[[], Post], django_assert_num_queries: Any
+) -> None:
+    for _ in range(2):
+        make_webhook(rests=1, held_until=database_now() + HOUR)
+        make_webhook(rests=1, held_until=database_now())
+    write()
+    write()
+    assert care() == 2
+
+    with django_assert_num_queries(2):
+        assert care() == 0
 
 
 def test_a_success_ahead_of_its_rests_end_frees_nothing_sooner_than_retry_after_asked_for(
