@@ -57,7 +57,7 @@ def doubt(target: Target, *, since: datetime, actor: Actor, now: datetime) -> Qu
         status = get_object_or_404(Target, pk=target.pk).status
         raise WrongStatus(Phrase("The target is {status}, or a worker is at it.", status=Ours(status)), status=status)
     asked = question_after_restore(locked)
-    values = _sent_since(locked, since=since) | (_looked_for(locked, now=now) if asked.way else _set_aside())
+    values = _sent_since(locked, since=since) | (_looked_for(locked, now=now) if asked.way else _set_aside(locked))
     Target.objects.filter(pk=locked.pk).update(**values)
     record("reconcile_requested", post, actor=actor, target=locked.pk, restored_from=since)
     sync_and_tell(post)
@@ -85,5 +85,7 @@ def _looked_for(target: Target, *, now: datetime) -> dict[str, Any]:
     return {"status": TargetStatus.PUBLISHING, "due_at": now, "give_up_at": given, "error": None, "waits_for": ""}
 
 
-def _set_aside() -> dict[str, Any]:
-    return {"status": TargetStatus.NEEDS_REVIEW, "due_at": None, "error": SET_ASIDE}
+def _set_aside(target: Target) -> dict[str, Any]:
+    """Return the columns of what no worker takes up any more: the claim that the copy was made in holds up no other."""
+    ended = {"in_flight": None, "lease_until": None, "fence": target.fence + 1}
+    return {"status": TargetStatus.NEEDS_REVIEW, "due_at": None, "error": SET_ASIDE} | ended

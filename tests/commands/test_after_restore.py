@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts.models import SocialAccount
+from accounts.models import PauseScope, SocialAccount
 from accounts.platforms.base import Published
 from adminapi.management.commands import reconcile
 from adminapi.models import Mark
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts import pausing
+from posts.claiming import claim_targets
 from posts.models import Target
 from posts.restoring import SET_ASIDE
 from tests.commands.conftest import Clock
@@ -128,6 +129,23 @@ def test_what_only_its_handles_could_tell_of_is_set_aside(
     assert found.post.status == "needs_review"
     assert lines[0].startswith(f"{target.pk} of {target.post_id} (facebook) cannot be asked about: its network only")
     assert lines[-2] == "Of 1: 1 not asked about."
+
+
+def test_what_was_in_flight_in_the_copy_and_is_set_aside_holds_up_no_other_of_its_account(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, HandledNetwork())
+    account = make_account(workspace)
+    make_due(workspace, account=account)
+    Target.objects.update(
+        status="publishing", in_flight=account.pk, lease_until=database_now() - AN_HOUR, claim_count=1
+    )
+    run("--since", "2h")
+    pausing.resume(PauseScope.ALL, actor=ACTOR, now=database_now())
+
+    other = make_due(workspace, ago=timedelta(0), account=account)
+
+    assert [held.pk for held in claim_targets(9)] == [other.pk]
 
 
 def test_an_account_that_is_gone_is_set_aside_and_what_is_due_later_left_alone(
