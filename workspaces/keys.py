@@ -36,7 +36,7 @@ class InvalidApiKey(DomainError):
 class KeyRevoked(DomainError):
     code = "CONFLICT"
     status = 409
-    message = "The key is not active: make a new one."
+    message = "The key is not active: activate it first, or make a new one."
 
 
 class ApiKeyExpired(DomainError):

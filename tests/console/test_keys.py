@@ -139,7 +139,9 @@ def test_a_key_that_is_switched_off_cannot_be_rotated(boss: Client) -> None:
     answer = boss.post(page_of(key, "rotate"), {"confirmed": "1"})
 
     page = boss.get(answer["Location"])
-    assert "The key is not active: make a new one." in " ".join(str(each) for each in page.context["messages"])
+    assert "The key is not active: activate it first, or make a new one." in " ".join(
+        str(each) for each in page.context["messages"]
+    )
 
 
 def test_revoking_asks_and_ends_the_key(boss: Client) -> None:
