@@ -12,6 +12,7 @@ from accounts.platforms.base import Connector, Content, Limits, Media
 from posts import destinations, files, rules, services
 from posts.content import compose
 from posts.models import Post, PostStatus, Target, TargetStatus
+from posts.repeats import find_repeats
 from workspaces.models import Workspace
 
 PLACED_ANEW = (PostStatus.DRAFT, PostStatus.MISSED)
@@ -39,12 +40,16 @@ class Preview:
 def validate(
     workspace: Workspace, *, values: dict[str, Any], scheduled_at: datetime | None, now: datetime
 ) -> list[dict[str, Any]]:
-    """Return all issues for which scheduling such a new post would be refused; raises as creating it would."""
+    """Return all issues for which scheduling such a new post would be refused, and what is worth a second look.
+
+    Raises as creating it would.
+    """
     found = destinations.resolve(workspace, values["platforms"], overrides=values.get("platform_content"))
     if scheduled_at is not None:
         services.require_future(scheduled_at, now=now)
     post = services.unsaved_post(workspace, values=values, now=now)
-    return rules.find_issues(post, [*found.accounts, *_stand_ins(workspace, found.missing.values())], [])
+    issues = rules.find_issues(post, [*found.accounts, *_stand_ins(workspace, found.missing.values())], [])
+    return [*issues, *find_repeats(post, found.accounts, at=scheduled_at or now)]
 
 
 def preview(post: Post, *, media: Sequence[Media] | None = None) -> list[Preview]:

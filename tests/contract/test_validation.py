@@ -11,7 +11,7 @@ from ouipost.events.models import Event
 from posts.models import Post, Target
 from tests.conftest import ApiClient
 from tests.contract.world import connect_all, error_of, fields_of
-from tests.factories import NOW, make_account, make_key
+from tests.factories import NOW, make_account, make_key, make_post
 from workspaces.models import Workspace
 
 PATH = "/api/posts/validate"
@@ -219,3 +219,34 @@ def test_a_sandbox_is_told_what_its_own_app_may_do_before_an_account_is_connecte
     body = {"content": "Hi", "platforms": ["linkedin"], "platform_content": override}
 
     assert rules_of(data_of(api.post(PATH, body))) == [("linkedin", "account_not_connected")]
+
+
+REPEATS: list[tuple[str, str, bool]] = [
+    ("scheduled", "2027-02-01T09:00:00+00:00", True),
+    ("scheduled", "2027-01-31T09:00:00+00:00", True),
+    ("scheduled", "2027-02-02T09:00:01+00:00", False),
+    ("published", "2027-02-01T08:00:00+00:00", True),
+    ("draft", "2027-02-01T09:00:00+00:00", False),
+    ("failed", "2027-02-01T09:00:00+00:00", False),
+    ("cancelled", "2027-02-01T09:00:00+00:00", False),
+]
+
+
+@pytest.mark.parametrize(("status", "moment", "is_told"), REPEATS)
+@time_machine.travel(NOW, tick=False)
+def test_a_text_that_an_account_has_within_a_day_of_it_is_a_warning(
+    api: ApiClient, workspace: Workspace, status: str, moment: str, is_told: bool
+) -> None:
+    facebook, _ = connect_all(workspace, "facebook", "twitter")
+    values = {"published_at": moment} if status == "published" else {"scheduled_at": moment}
+    other = make_post(workspace, accounts=[facebook], status=status, hashtags=["#rye"], **values)
+    Post.objects.filter(pk=other.pk).update(moment=moment)
+
+    body = {"content": "Fresh bread\n\n#rye", "platforms": ["facebook", "twitter"], "scheduled_at": FUTURE}
+    data = data_of(api.post(PATH, body))
+
+    assert data["valid"] is True
+    assert [(each["rule"], each["account_id"], each["actual"]) for each in data["issues"]] == [
+        ("repeated_text", facebook.pk, other.pk)
+    ] * is_told
+    assert rules_of(data_of(api.post(PATH, body | {"content": "Other bread"}))) == []
