@@ -174,28 +174,6 @@ def test_another_status_is_refused_with_the_name_of_the_action(api: ApiClient, w
     assert api.put(f"/api/accounts/{account.pk}", {"status": "expired"}).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("body", "names"),
-    [
-        ({"name": "", "is_default": "true", "settings": None}, {"name", "is_default", "settings"}),
-        ({"name": "x" * 256, "handle": "x"}, {"name", "handle"}),
-        ({"settings": {"default_hashtags": "#a"}}, {"settings.default_hashtags"}),
-        ({"settings": {"auto_hashtags": 1}}, {"settings.auto_hashtags"}),
-        (
-            {"settings": {"default_hashtags": [1], "auto_hashtags": "no"}},
-            {"settings.default_hashtags", "settings.auto_hashtags"},
-        ),
-        ({"is_default": False}, {"is_default"}),
-    ],
-)
-def test_everything_that_is_wrong_is_named_at_once(
-    api: ApiClient, workspace: Workspace, body: Any, names: set[str]
-) -> None:
-    account = make_account(workspace)
-
-    assert set(fields_of(api.put(f"/api/accounts/{account.pk}", body))) == names
-
-
 def defaults(api: ApiClient) -> list[str]:
     return [each["id"] for each in api.get("/api/accounts").json()["data"]["accounts"] if each["is_default"]]
 

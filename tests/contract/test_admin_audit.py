@@ -18,7 +18,7 @@ from ouipost.events.journal import SYSTEM, Actor, entry, record, record_all
 from ouipost.events.models import Event
 from tests.conftest import AdminClient, ApiClient
 from tests.contract.seed import assert_matches, sample
-from tests.contract.world import error_of, fields_of
+from tests.contract.world import fields_of
 from tests.factories import make_account, make_key, make_post, make_token, make_user, make_workspace
 from tests.foundation.tampering import rewrite
 from workspaces.keys import create_key
@@ -143,24 +143,6 @@ def test_each_filter_keeps_what_it_names_and_several_keep_what_all_do(admin: Adm
     assert listed(admin, "?to=2024-01-22T11:00:00Z") == [first.pk]
     assert listed(admin, f"?user_id=user_1&resource_id={bakery.pk}&action=workspace.updated") == [first.pk]
     assert listed(admin, "?user_id=user_2") == []
-
-
-def test_all_that_is_wrong_with_a_query_is_told_at_once(admin: AdminClient) -> None:
-    fields = fields_of(admin.get("/admin/audit?from=yesterday&to=never&limit=0&user=1"))
-
-    assert set(fields) == {"from", "to", "limit", "user"}
-    assert set(fields_of(admin.get("/admin/audit?format=xml"))) == {"format"}
-    assert set(fields_of(admin.get("/admin/audit?user_id=%00"))) == {"user_id"}
-    assert set(fields_of(admin.get("/admin/audit?user_id=&action=%20&to="))) == {"user_id", "action", "to"}
-
-
-def test_it_needs_its_permission(db: None) -> None:
-    refused = make_client(email="editor@example.com", role="editor", permissions=None).get("/admin/audit")
-    nobody = AdminClient("").get("/admin/audit")
-
-    assert error_of(refused) == (403, "PERMISSION_DENIED")
-    assert refused.json()["error"]["details"] == {"required": "audit.view"}
-    assert nobody.status_code == 401
 
 
 def test_who_is_no_administrator_sees_the_workspaces_they_are_members_of(admin: AdminClient) -> None:

@@ -10,7 +10,7 @@ from ouipost.events.models import Event
 from posts.claiming import claim_targets
 from posts.models import Post
 from tests.conftest import AdminClient, ApiClient
-from tests.factories import make_account, make_post, make_token, make_user
+from tests.factories import make_account, make_post
 from workspaces.models import Workspace
 
 
@@ -69,17 +69,6 @@ def test_the_same_again_changes_nothing_and_is_told_once(admin: AdminClient, pat
         assert told == [("pause.started", "admin@example.com"), ("pause.ended", "admin@example.com")]
 
 
-def test_a_repeated_request_with_its_key_gets_its_first_answer(admin: AdminClient) -> None:
-    body = {"scope": "all", "reason": "Moving."}
-
-    first = admin.post("/admin/pause", body, Idempotency_Key="a")
-    data_of(admin.post("/admin/resume", {"scope": "all"}))
-    second = admin.post("/admin/pause", body, Idempotency_Key="a")
-
-    assert first.json() == second.json()
-    assert pauses_of(admin) == [], "a request that is sent again does not pause again"
-
-
 @pytest.mark.parametrize(
     ("body", "fields"),
     [
@@ -98,24 +87,6 @@ def test_a_repeated_request_with_its_key_gets_its_first_answer(admin: AdminClien
 def test_a_pause_that_makes_no_sense_is_refused(admin: AdminClient, body: dict[str, Any], fields: set[str]) -> None:
     assert fields_of(admin.post("/admin/pause", body)) == fields
     assert pauses_of(admin) == []
-
-
-@pytest.mark.parametrize(("role", "status"), [("editor", 403), ("viewer", 403), ("admin", 200)])
-def test_only_who_manages_the_system_may(db: None, role: str, status: int) -> None:
-    client = AdminClient(make_token(make_user(email=f"{role}@example.com", role=role)))
-    body = {"scope": "all", "reason": "Moving."}
-
-    answers = [client.post("/admin/pause", body), client.get("/admin/pauses"), client.post("/admin/resume", body)]
-
-    assert [answer.status_code for answer in answers] == [status] * 3
-    if status == 403:
-        needed = [answer.json()["error"]["details"]["required"] for answer in answers]
-        assert needed == ["system.manage", "system.view", "system.manage"]
-
-
-def test_a_key_of_the_api_opens_none_of_it(api: ApiClient) -> None:
-    assert api.post("/admin/pause", {"scope": "all", "reason": "No."}).status_code == 401
-    assert api.get("/admin/pauses").status_code == 401
 
 
 def test_a_paused_post_says_what_it_waits_for_and_goes_on_afterwards(

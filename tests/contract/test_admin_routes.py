@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from ouipost.events.models import Event
 from ouipost.ids import new_id
@@ -43,6 +44,13 @@ REQUIRED = {
 """By the contract; None: whoever is logged in. What is not named here is held against its own declaration alone."""
 PREFIXES = {"users": "user", "keys": "key", "workspaces": "ws", "webhooks": "wh", "deliveries": "dlv"}
 WEBHOOK: dict[str, Any] = {"url": "https://1.1.1.1/hook", "events": ["post.failed"]}
+ODD_IDS = ("user_123", "key_abc123", "wh_abc123", new_id("post"))
+LISTS: list[tuple[str, Callable[[int], str], int]] = [
+    ("users", lambda number: make_user(email=f"{number}@example.com").pk, 2),
+    ("keys", lambda number: make_key(name=str(number))[0].pk, 3),
+    ("webhooks", lambda number: make_webhook().pk, 2),
+]
+"""Lists of the installation's own, what makes a row of each, and how many queries one takes."""
 CALLERS: dict[str, dict[str, Any]] = {
     **{role: {"role": role} for role in Role.values},
     **{f"{name} alone": {"role": "viewer", "permissions": [name]} for name in ADMIN_PERMISSIONS},
@@ -132,6 +140,41 @@ def test_an_unknown_query_parameter_is_named(admin: AdminClient, route: Route) -
     assert not Event.objects.exists()
 
 
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.places], ids=str)
+def test_what_is_not_there_is_not_found_whatever_its_id_looks_like(admin: AdminClient, route: Route) -> None:
+    odd = [*ODD_IDS, User.objects.get().pk.swapcase()]
+    addresses = [address_of(route), *(route.template.format_map(dict.fromkeys(route.places, pk)) for pk in odd)]
+    body = {"members": {"members": []}, "replay": SINCE}.get(route.template.rpartition("/")[2], {})
+
+    answers = [admin(route.method, address, None if route.method == "GET" else body) for address in addresses]
+
+    assert {error_of(answer) for answer in answers} == {(404, "NOT_FOUND")}
+
+
+@pytest.mark.parametrize(("resource", "make", "cost"), LISTS)
+def test_a_list_comes_whole_or_in_pages(
+    admin: AdminClient,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    resource: str,
+    make: Callable[[int], Any],
+    cost: int,
+) -> None:
+    own = [user.pk for user in User.objects.all()] if resource == "users" else []
+    ids = [*own, *(make(number) for number in range(5 - len(own)))]
+
+    with django_assert_num_queries(cost):
+        whole = admin.get(f"/admin/{resource}").json()["data"]
+    second = admin.get(f"/admin/{resource}?page=2&limit=2").json()["data"]
+    past = admin.get(f"/admin/{resource}?page=9&limit=100").json()["data"]
+
+    assert ([each["id"] for each in whole[resource]], "pagination" in whole) == (ids, False)
+    assert [each["id"] for each in second[resource]] == ids[2:4]
+    assert second["pagination"] == {"current_page": 2, "total_pages": 3, "total_items": 5, "per_page": 2}
+    assert (past[resource], past["pagination"]["total_items"]) == ([], 5)
+    for query in ("limit=0", "limit=101", "page=0", "page=1e3", "page=1000001", "page=x"):
+        assert set(fields_of(admin.get(f"/admin/{resource}?{query}"))) == {query.partition("=")[0]}
+
+
 @pytest.mark.parametrize("route", ROUTES, ids=str)
 def test_every_failure_has_the_envelope_of_the_reference(db: None, route: Route) -> None:
     response = asked(client_of(permissions=[]), route, "?x=1")
@@ -214,6 +257,8 @@ CALLS: dict[str, Callable[[dict[str, str]], Call]] = {
         f"/admin/webhooks/{ids['webhook']}/deliveries/{ids['delivery']}/redeliver",
         None,
     ),
+    "pause": lambda ids: ("POST", "/admin/pause", {"scope": "all", "reason": "Moving."}),
+    "resume": lambda ids: ("POST", "/admin/resume", {"scope": "all"}),
     "delete oneself": lambda ids: ("DELETE", f"/admin/users/{ids['user']}", None),
     "take an address": lambda ids: ("PUT", f"/admin/users/{ids['other']}", {"email": "admin@example.com"}),
 }

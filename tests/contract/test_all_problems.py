@@ -45,6 +45,12 @@ BODIES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("POST /api/posts/{post}/schedule", {"schedule_id": NO_SCHEDULE, "timezone": "x"}, {"schedule_id", "timezone"}),
     ("POST /api/posts/{post}/targets/{target}/resolve", {"outcome": "published", "surprise": 1}, {"url", "surprise"}),
     ("PUT /api/media/{media}", {"alt_text": 1, "position": -1}, {"alt_text", "position"}),
+    (
+        "PUT /api/media/{media}",
+        {"position": True, "alt_text": None, "caption": "x"},
+        {"position", "alt_text", "caption"},
+    ),
+    ("PUT /api/media/{media}", {"position": "1", "alt_text": "x" * 2001}, {"position", "alt_text"}),
     ("POST /api/schedules", {"timezone": "x", "slots": SLOTS}, {"name", "timezone", *SLOT_PROBLEMS}),
     ("PUT /api/schedules/{schedule}", {"name": "", "slots": SLOTS}, {"name", *SLOT_PROBLEMS}),
     (
@@ -52,12 +58,31 @@ BODIES: list[tuple[str, dict[str, Any], set[str]]] = [
         {"platform": "x", "callback_url": "x", "scopes": [1]},
         {"platform", "callback_url", "scopes.0"},
     ),
+    ("POST /api/accounts", {}, {"platform", "callback_url"}),
+    (
+        "POST /api/accounts",
+        {"platform": "x", "callback_url": 1, "scopes": "all", "state": "mine"},
+        {"platform", "callback_url", "scopes", "state"},
+    ),
     ("POST /api/accounts/callback", {"select": 1, "code": "x"}, {"select", "state"}),
     ("POST /api/accounts/{account}/reconnect", {"callback_url": "x", "scopes": 1}, {"callback_url", "scopes"}),
     (
         "PUT /api/accounts/{account}",
         {"name": "", "is_default": False, "settings": 1},
         {"name", "is_default", "settings"},
+    ),
+    (
+        "PUT /api/accounts/{account}",
+        {"name": "x" * 256, "handle": "x", "is_default": "true", "settings": None},
+        {"name", "handle", "is_default", "settings"},
+    ),
+    *(
+        (
+            "PUT /api/accounts/{account}",
+            {"settings": {"default_hashtags": hashtags, "auto_hashtags": auto}},
+            {"settings.default_hashtags", "settings.auto_hashtags"},
+        )
+        for hashtags, auto in (("#a", 1), ([1], "no"))
     ),
     ("POST /api/workspaces", WORKSPACE | {"mode": "live"}, {"mode", *WORKSPACE_PROBLEMS}),
     ("PUT /api/workspaces/{workspace}", WORKSPACE | {"surprise": 1}, {"surprise", *WORKSPACE_PROBLEMS}),
@@ -88,6 +113,7 @@ QUERIES = {
     "/api/accounts?platform=x&status=y&page=0&q=1": {"platform", "status", "page", "q"},
     "/admin/analytics?period=x&format=y&limit=1": {"period", "format", "limit"},
     "/admin/audit?from=x&to=y&format=z&page=0&q=1": {"from", "to", "format", "page", "q"},
+    "/admin/audit?limit=0&user=1&user_id=%00": {"limit", "user", "user_id"},
     "/admin/audit?from=x&format=csv&page=1&limit=0&q=1": {"from", "page", "limit", "q"},
     "/admin/webhooks/{webhook}/deliveries?status=x&event=y&from=z&limit=0&q=1": {
         "status",

@@ -152,19 +152,6 @@ def test_another_callback_is_refused(api: ApiClient, workspace: Workspace, addre
     assert [set(fields_of(answer)) for answer in (opened, again)] == [{"callback_url"}] * 2
 
 
-@pytest.mark.parametrize(
-    ("body", "names"),
-    [
-        ({}, {"platform", "callback_url"}),
-        ({"platform": "myspace", "callback_url": 1, "scopes": "all"}, {"platform", "callback_url", "scopes"}),
-        ({"platform": "facebook", "callback_url": CALLBACK, "state": "mine"}, {"state"}),
-        ({"platform": "facebook", "callback_url": CALLBACK, "scopes": [1]}, {"scopes.0"}),
-    ],
-)
-def test_everything_that_is_wrong_is_named_at_once(api: ApiClient, body: Any, names: set[str]) -> None:
-    assert set(fields_of(api.post("/api/accounts", body))) == names
-
-
 def test_one_granted_account_is_connected_with_201(api: ApiClient, facebook: Grants) -> None:
     response = call_back(api, state=started(api), code="good")
 

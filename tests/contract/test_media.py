@@ -108,19 +108,6 @@ def test_the_whole_of_a_get_can_be_sent_back_and_changes_nothing(api: ApiClient,
     assert after | addresses == before | addresses
 
 
-@pytest.mark.parametrize(
-    ("body", "names"),
-    [
-        ({"position": -1}, {"position"}),
-        ({"position": True, "alt_text": 1, "caption": "x"}, {"position", "alt_text", "caption"}),
-        ({"position": "1", "alt_text": None}, {"position", "alt_text"}),
-        ({"alt_text": "x" * 2001}, {"alt_text"}),
-    ],
-)
-def test_everything_that_is_wrong_is_named_at_once(api: ApiClient, post: Post, body: Any, names: set[str]) -> None:
-    assert set(fields_of(api.put(f"/api/media/{make_media(post).pk}", body))) == names
-
-
 def test_deleting_says_so_and_the_file_is_gone(api: ApiClient, post: Post) -> None:
     media = make_media(post)
 

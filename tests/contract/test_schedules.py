@@ -552,14 +552,6 @@ def test_an_account_that_goes_moves_no_queue_that_keeps_its_slots_or_is_on_hold(
     }
 
 
-def test_another_workspaces_schedule_is_none(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:
-    schedule = make(api)
-    Schedule.objects.update(workspace=Workspace.objects.create(name="Other", mode="sandbox"))
-
-    assert api.get(f"/api/schedules/{schedule['id']}").status_code == 404
-    assert put_in(api, make_post(workspace, accounts=accounts), schedule).status_code == 400
-
-
 def test_a_page_costs_the_same_whatever_waits(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:
     schedule = make(api)
 
