@@ -100,6 +100,7 @@ def test_who_refuses_is_not(world: World, network: str) -> None:
     back = answer(opened["auth_url"], lambda form: form | {"decision": "deny"})
 
     assert "code" not in back
+    assert back["error"] in ("access_denied", "user_cancelled_authorize")
     refused = {"state": back["state"], "error": back["error"]}
     with pytest.raises(ClientError, match="OAUTH_EXCHANGE_FAILED"):
         world.client.call("POST", "/api/accounts/callback", json=refused)

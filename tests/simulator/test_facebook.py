@@ -18,7 +18,6 @@ from tests.simulator.conftest import (
     facebook_code,
     facebook_user,
     png,
-    returned,
     tags,
 )
 
@@ -45,28 +44,6 @@ def page(net: Net) -> Page:
 
 def photo(net: Net, page: Page, **values: Any) -> Any:
     return net.upload(f"{GRAPH}/{page.id}/photos", page.token, **{"source": png()} | values)
-
-
-def test_the_dialog_is_one_plain_form_that_lets_pages_be_chosen(net: Net) -> None:
-    response = net.get(DIALOG, **QUERY)
-
-    assert response.status_code == 200
-    assert len(tags(response, "form")) == 1
-    assert [tag for tag in tags(response, "input") if 'type="checkbox"' in tag and "checked" in tag] == [
-        '<input type="checkbox" name="pages" value="0" checked>',
-        '<input type="checkbox" name="pages" value="1" checked>',
-        '<input type="checkbox" name="scopes" value="pages_show_list" checked>',
-    ]
-    assert 'name="login" value="Demo"' in response.content.decode()
-    assert [tag.split("value=")[1] for tag in tags(response, "button")] == ['"continue">', '"deny">']
-    assert not tags(response, "script")
-    assert not tags(response, "select")
-
-
-def test_saying_no_returns_access_denied_with_the_state(net: Net) -> None:
-    response = net.form(f"{DIALOG}?client_id=app&redirect_uri={CALLBACK.replace('?', '%3F')}&state=s1", decision="deny")
-
-    assert {"error": "access_denied", "state": "s1"}.items() <= returned(response).items()
 
 
 @pytest.mark.parametrize(

@@ -332,16 +332,6 @@ def test_an_error_stands_in_its_phase_while_the_status_still_says_processing(
     assert net.posts() == []
 
 
-def test_slow_processing_takes_its_time(net: Net, page: Page) -> None:
-    net.fault("facebook", "slow_processing", seconds=60)
-    video_id, _ = reel(net, page)
-
-    net.wait(50)
-    assert phases(net, page, video_id)[0] == "processing"
-    net.wait(20)
-    assert phases(net, page, video_id)[0] == "ready"
-
-
 def test_an_upload_dies_after_a_day(net: Net, page: Page) -> None:
     video_id = upload(net, page, "video_reels", clip())
 

@@ -7,7 +7,7 @@ import pytest
 
 from ouipost.simulator.networks.instagram import containers as instagram_containers
 from ouipost.simulator.networks.instagram import posts as instagram_posts
-from tests.simulator.conftest import CALLBACK, Net, body, facebook_user, png, returned, tags
+from tests.simulator.conftest import CALLBACK, Net, body, facebook_user, png, tags
 from tests.simulator.meta import (
     IG,
     IG_FACEBOOK_SCOPES,
@@ -68,23 +68,6 @@ def status(net: Net, member: Member, container: str) -> tuple[str, str]:
 def out(net: Net, member: Member, files: Files, **fields: Any) -> str:
     container = made(net, member, **{"image_url": files.put(jpeg())} | fields)
     return str(body(publish(net, member, container))["id"])
-
-
-def test_the_consent_page_is_one_plain_form(net: Net) -> None:
-    response = net.get(AUTHORIZE, **QUERY)
-
-    assert (response.status_code, len(tags(response, "form"))) == (200, 1)
-    assert [tag.split("value=")[1] for tag in tags(response, "button")] == ['"allow">', '"deny">']
-
-
-def test_saying_no_returns_access_denied_with_the_state(net: Net) -> None:
-    query = "&".join(
-        f"{name}={value}" for name, value in (QUERY | {"redirect_uri": CALLBACK.replace("?", "%3F")}).items()
-    )
-
-    answer = returned(net.form(f"{AUTHORIZE}?{query}", decision="deny"))
-
-    assert (answer["error"], answer["error_reason"], answer["state"]) == ("access_denied", "user_denied", "s1")
 
 
 @pytest.mark.parametrize(
@@ -249,14 +232,6 @@ def test_a_container_that_is_worked_on_is_not_published(net: Net, own: Member, f
     assert (refused["code"], refused["error_subcode"], refused["is_transient"]) == (9007, 2207027, False)
     net.wait(31)
     assert publish(net, own, container).status_code == 200
-
-
-def test_a_processing_that_fails_says_so(net: Net, own: Member, files: Files) -> None:
-    net.fault("instagram", "processing_failed")
-    container = made(net, own, media_type="REELS", video_url=files.put(clip()))
-
-    assert status(net, own, container) == ("ERROR", "Error: Media upload has failed with error code 2207026")
-    assert error(publish(net, own, container)) == (400, 352, 2207026)
 
 
 @pytest.mark.parametrize(
@@ -439,18 +414,6 @@ def test_a_comment_is_part_of_its_post(net: Net, member: Member, files: Files) -
     assert error(comment(net, member, "17900000000000000")) == (400, 100, 33)
 
 
-def test_a_listing_can_lag(net: Net, own: Member, files: Files) -> None:
-    net.fault("instagram", "list_lag", seconds=30, match="POST /v26.0/" + own.id + "/media_publish")
-    out(net, own, files)
-
-    def listed() -> int:
-        return len(body(net.get(f"{IG}/{own.id}/media", own.token))["data"])
-
-    assert listed() == 0
-    net.wait(31)
-    assert listed() == 1
-
-
 def test_only_facebook_login_deletes(net: Net, member: Member, files: Files) -> None:
     media = out(net, member, files)
     comment(net, member, media)
@@ -516,19 +479,6 @@ def test_an_account_has_numbers_and_followers(net: Net, member: Member) -> None:
     [country] = body(net.get(ask, member.token, **who, breakdown="country"))["data"]
     results = country["total_value"]["breakdowns"][0]["results"]
     assert [each["dimension_values"] for each in results] == [["GB"], ["DE"], ["US"]]
-
-
-def test_a_revoked_consent_ends_all_tokens(net: Net, own: Member) -> None:
-    assert body(net.call("DELETE", f"{IG}/me/permissions", own.token)) == {"success": True}
-
-    assert error(net.get(f"{IG}/me", own.token)) == (400, 190, 458)
-
-
-@pytest.mark.parametrize(("effect", "subcode"), [("expire_token", 463), ("revoke", 458)])
-def test_a_token_can_be_made_to_end(net: Net, member: Member, effect: str, subcode: int) -> None:
-    net.fault("instagram", effect, match="GET ")
-
-    assert error(net.get(f"{member.graph}/{member.id}", member.token)) == (400, 190, subcode)
 
 
 def test_old_versions_and_unknown_paths_are_refused(net: Net, own: Member) -> None:

@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from tests.simulator.clip import film
-from tests.simulator.conftest import CALLBACK, Net, body, gif, png, returned, tags
+from tests.simulator.conftest import CALLBACK, Net, body, gif, png, returned
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
 WEB, API = "www.linkedin.com", "api.linkedin.com"
@@ -134,19 +134,6 @@ def pages(member: Member) -> dict[str, str]:
 @pytest.fixture
 def page(pages: dict[str, str]) -> str:
     return pages["ADMINISTRATOR"]
-
-
-def test_the_consent_page_asks_for_all_scopes_at_once(net: Net) -> None:
-    response = net.get(f"{WEB}/oauth/v2/authorization", **query(SELF_SERVE))
-
-    assert (response.status_code, len(tags(response, "form"))) == (200, 1)
-    assert "w_member_social" in response.content.decode()
-
-
-def test_saying_no_returns_a_cancelled_authorization(net: Net) -> None:
-    response = net.form(f"{WEB}/oauth/v2/authorization?{urlencode(query(SELF_SERVE))}", decision="deny")
-
-    assert (returned(response)["error"], returned(response)["state"]) == ("user_cancelled_authorize", "s1")
 
 
 @pytest.mark.parametrize("scope", ["everything", "openid r_basicprofile", ""])
@@ -477,15 +464,6 @@ def test_what_is_no_fit_image_fails_in_processing(person: Member, make: Callable
     assert said(person.post(content={"media": {"id": urn}})) == (400, "MEDIA_ASSET_PROCESSING_FAILED")
 
 
-def test_processing_can_be_made_to_fail(member: Member) -> None:
-    member.net.fault("linkedin", "processing_failed")
-
-    urn = member.brought("image", image())
-
-    shown = body(member.rest("GET", f"images/{quote(urn, safe='')}"))
-    assert (shown["status"], bool(shown["processingFailureReason"])) == ("PROCESSING_FAILED", True)
-
-
 @pytest.mark.parametrize(("count", "status"), [(1, 400), (2, 201), (20, 201), (21, 400)])
 def test_a_multi_image_post_has_2_to_20_images(person: Member, count: int, status: int) -> None:
     urn = person.brought("image", image())
@@ -803,9 +781,3 @@ def test_faults_are_ordered_for_an_organization_by_its_urn(member: Member, page:
 
     assert member.post("As myself").status_code == 201
     assert member.post("As the page", page).status_code == 503
-
-
-def test_an_ordered_revocation_is_told_as_one(member: Member) -> None:
-    member.net.fault("linkedin", "revoke")
-
-    assert said(member.post()) == (401, "REVOKED_ACCESS_TOKEN")

@@ -5,14 +5,13 @@ import io
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
 from ouipost.simulator import pulling
-from tests.simulator.conftest import CALLBACK, Net, body, png, returned, tags
+from tests.simulator.conftest import CALLBACK, Net, body, png, tags
 from tests.simulator.pinterest import AUTHORIZE, SCOPES, code, movie, query
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
@@ -106,19 +105,6 @@ def video(media_id: str, **cover: Any) -> dict[str, Any]:
 
 def error(response: Any) -> tuple[int, int]:
     return response.status_code, body(response)["code"]
-
-
-def test_the_consent_page_is_one_plain_form(net: Net) -> None:
-    response = net.get(AUTHORIZE, **query())
-
-    assert (response.status_code, len(tags(response, "form"))) == (200, 1)
-    assert "pins:write" in response.content.decode()
-
-
-def test_saying_no_returns_access_denied_with_the_state(net: Net) -> None:
-    response = net.form(f"{AUTHORIZE}?{urlencode(query())}", decision="deny")
-
-    assert returned(response) == {"kept": "1", "error": "access_denied", "state": "s1"}
 
 
 @pytest.mark.parametrize(
@@ -491,13 +477,6 @@ def test_a_video_that_pinterest_does_not_take_fails(net: Net, pinner: Pinner, co
     assert error(pinner.pin(net, media_source=video(media_id))) == (400, 1)
 
 
-def test_processing_fails_where_it_was_ordered(net: Net, pinner: Pinner) -> None:
-    net.fault("pinterest", "processing_failed")
-
-    assert state(net, pinner, uploaded(net, pinner)) == "failed"
-    assert state(net, pinner, uploaded(net, pinner)) == "succeeded"
-
-
 def test_the_storage_takes_the_form_as_it_was_given_and_no_token(net: Net, pinner: Pinner) -> None:
     registered = register(net, pinner)
 
@@ -673,10 +652,3 @@ def test_an_account_has_numbers_by_the_day(net: Net, pinner: Pinner) -> None:
     [day] = report["daily_metrics"]
     assert (day["data_status"], day["metrics"]) == ("READY", report["summary_metrics"])
     assert day["metrics"]["ENGAGEMENT"] > day["metrics"]["SAVE"] > 0
-
-
-@pytest.mark.parametrize(("effect", "answer"), [("expire_token", (401, 1104)), ("revoke", (401, 2))])
-def test_an_ordered_fault_ends_the_token(net: Net, pinner: Pinner, effect: str, answer: tuple[int, int]) -> None:
-    net.fault("pinterest", effect)
-
-    assert error(pinner.pin(net)) == answer

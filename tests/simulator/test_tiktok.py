@@ -19,7 +19,6 @@ pytestmark = pytest.mark.django_db(databases=["simulator"])
 
 AUTHORIZE = "www.tiktok.com/v2/auth/authorize/"
 API = "open.tiktokapis.com/v2"
-PUBLISH = f"{API}/post/publish"
 BACK = "https://app.example/callback"
 SCOPES = "user.info.basic,user.info.profile,user.info.stats,video.list,video.publish,video.upload"
 USER_FIELDS = "open_id,union_id,avatar_url,display_name,username,follower_count,following_count,video_count"
@@ -165,11 +164,6 @@ class TestSignIn:
         some = creator_of(net, choosing="scopes", scopes=["video.list", "video.publish"])
         assert some.scope == "user.info.basic,video.list,video.publish"
 
-    def test_saying_no_returns_access_denied_with_the_state(self, net: Net) -> None:
-        response = net.form(f"{AUTHORIZE}?{urlencode(query())}", decision="deny")
-
-        assert returned(response) == {"error": "access_denied", "state": "s1"}
-
     @pytest.mark.parametrize(
         "change",
         [
@@ -310,14 +304,6 @@ class TestVideo:
         assert (told["status"], told["uploaded_bytes"]) == ("PUBLISH_COMPLETE", len(film))
         assert told["publicaly_available_post_id"] == [int(entry["id"])]
         assert (entry["text"], entry["media_count"], entry["account"]) == ("Bread", 1, creator.open_id)
-
-    def test_a_post_opens_at_its_address(self, net: Net, creator: Creator, film: bytes) -> None:
-        creator.film(film, title="Rye bread")
-        address = net.posts()[0]["url"].removeprefix("https://")
-
-        assert "Rye bread" in net.get(address).content.decode()
-        assert net.get(address.split("/video/")[0]).status_code == 200
-        assert net.get("www.tiktok.com/@nobody").status_code == 404
 
     def test_chunks_come_in_order_and_416_tells_where_to_go_on(self, net: Net, creator: Creator, film: bytes) -> None:
         whole = film + b"\0" * (12_000_000 - len(film))
@@ -742,19 +728,3 @@ class TestNumbers:
     )
     def test_a_wrong_question_is_refused(self, creator: Creator, path: str, data: Any) -> None:
         assert refusal(creator.post(f"video/{path}", data)) == (400, "invalid_params")
-
-
-def test_a_lost_answer_to_the_last_chunk_leaves_the_post(net: Net, creator: Creator, film: bytes) -> None:
-    begun = body(creator.begin(len(film)))["data"]
-    net.fault("tiktok", "status", status=500, after_accept=True, account=creator.open_id)
-
-    assert put(net, begun["upload_url"], film).status_code == 500
-
-    assert creator.status(begun["publish_id"])["status"] == "PUBLISH_COMPLETE"
-    assert len(net.posts(network="tiktok")) == 1
-
-
-def test_a_revoked_grant_posts_nothing(net: Net, creator: Creator) -> None:
-    net.fault("tiktok", "revoke", match="POST /v2/post/publish/video/init")
-
-    assert refusal(creator.begin(1000)) == (401, "access_token_invalid")

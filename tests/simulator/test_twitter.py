@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import urlencode
 
 import pytest
 from django.http import HttpResponse
@@ -20,7 +19,6 @@ from tests.simulator.conftest import (
     X,
     body,
     png,
-    returned,
     tags,
     x_code,
     x_query,
@@ -42,20 +40,6 @@ def upload(net: Net, user: User, file: io.BytesIO | None = None, category: str =
 
 def token_error(response: Any) -> tuple[int, str]:
     return response.status_code, body(response)["error"]
-
-
-def test_the_consent_page_is_one_plain_form(net: Net) -> None:
-    response = net.get(AUTHORIZE, **x_query())
-
-    assert (response.status_code, len(tags(response, "form"))) == (200, 1)
-    assert [tag.split("value=")[1] for tag in tags(response, "button")] == ['"allow">', '"deny">']
-    assert "tweet.write" in response.content.decode()
-
-
-def test_saying_no_returns_access_denied_with_the_state(net: Net) -> None:
-    response = net.form(f"{AUTHORIZE}?{urlencode(x_query())}", decision="deny")
-
-    assert returned(response) == {"kept": "1", "error": "access_denied", "state": "s1"}
 
 
 @pytest.mark.parametrize(
@@ -160,14 +144,6 @@ def test_without_offline_access_there_is_no_refresh_token(net: Net) -> None:
     assert "refresh_token" not in tokens
     response = net.json(f"{X}/tweets", tokens["access_token"], {"text": "x"})
     assert detail(response) == (403, "You are not permitted to perform this action.")
-
-
-def test_revoking_ends_the_whole_consent(net: Net, user: User) -> None:
-    assert token_error(net.form(f"{X}/oauth2/revoke", client_id="app")) == (400, "invalid_request")
-
-    assert body(net.form(f"{X}/oauth2/revoke", data={"client_id": "app", "token": user.refresh})) == {"revoked": True}
-
-    assert net.get(f"{X}/users/me", user.token).status_code == 401
 
 
 def test_me_shows_the_asked_fields(net: Net, user: User) -> None:

@@ -2,13 +2,12 @@
 
 import io
 from typing import Any
-from urllib.parse import urlencode
 
 import av
 import pytest
 from django.http import HttpResponse
 
-from tests.simulator.conftest import CALLBACK, CHALLENGE, VERIFIER, Net, body, returned, tags
+from tests.simulator.conftest import CALLBACK, CHALLENGE, VERIFIER, Net, body
 from tests.simulator.youtube import AUTH, SCOPE, SCOPES, UNIT, code_of, query
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
@@ -112,20 +111,6 @@ def shown(net: Net, token: str, *ids: str, part: str = "status,processingDetails
 def comment(net: Net, token: str, video_id: str, text: str = "First!") -> HttpResponse:
     snippet = {"videoId": video_id, "topLevelComment": {"snippet": {"textOriginal": text}}}
     return net.json(f"{DATA}/commentThreads?part=snippet", token, {"snippet": snippet})
-
-
-def test_the_consent_page_is_one_plain_form_with_channels_and_scopes(net: Net) -> None:
-    response = net.get(AUTH, **query())
-
-    assert (response.status_code, len(tags(response, "form"))) == (200, 1)
-    boxes = [tag for tag in tags(response, "input") if 'type="checkbox"' in tag]
-    assert len(boxes) == 2 + len(SCOPES)
-
-
-def test_saying_no_returns_access_denied_with_the_state(net: Net) -> None:
-    response = net.form(f"{AUTH}?{urlencode(query())}", decision="deny")
-
-    assert returned(response) == {"kept": "1", "error": "access_denied", "state": "s1"}
 
 
 @pytest.mark.parametrize(
@@ -420,14 +405,6 @@ def test_a_private_video_is_shown_to_its_channel_alone(net: Net, token: str) -> 
     assert net.get("www.youtube.com/watch", v=video_id).status_code == 404
 
 
-def test_a_permalink_opens(net: Net, token: str) -> None:
-    video_id = uploaded(net, token)
-
-    assert "How to" in net.get("www.youtube.com/watch", v=video_id).content.decode()
-    assert net.get(f"www.youtube.com/shorts/{video_id}").status_code == 200
-    assert net.get("www.youtube.com/watch", v="aaaaaaaaaaa").status_code == 404
-
-
 def test_the_uploads_playlist_lists_the_newest_first_in_pages(net: Net, token: str) -> None:
     [channel] = body(net.get(f"{DATA}/channels", token, part="contentDetails", mine="true"))["items"]
     ask = {
@@ -590,26 +567,6 @@ def test_all_else_costs_units_of_the_day(net: Net, token: str) -> None:
 
     assert reason(refused) == (403, "quotaExceeded")
     assert body(refused)["error"]["errors"][0]["domain"] == "youtube.quota"
-
-
-def test_a_lost_answer_to_the_last_piece_leaves_one_video(net: Net, token: str) -> None:
-    session = session_of(net, token)
-    net.fault("youtube", "status", status=503, after_accept=True)
-
-    assert send(net, session).status_code == 503
-
-    assert body(put(net, session, b"", f"*/{len(CLIP)}"))["id"] == net.posts()[0]["id"]
-
-
-def test_a_token_can_expire_with_the_last_piece(net: Net, token: str) -> None:
-    session = session_of(net, token)
-    net.fault("youtube", "expire_token")
-
-    response = put(net, session, CLIP, f"0-{len(CLIP) - 1}/{len(CLIP)}", Authorization=f"Bearer {token}")
-
-    assert reason(response) == (401, "authError")
-    assert net.posts() == []
-    assert send(net, session).status_code == 201
 
 
 def test_an_address_that_google_does_not_have_is_not_found(net: Net) -> None:
