@@ -3,9 +3,12 @@
 Ids are bound where work on a thing begins (`structlog.contextvars`), and every line until its end has them.
 """
 
+import errno
 import io
 import logging
 import logging.config
+import math
+import os
 import sys
 import threading
 from collections.abc import Mapping, MutableMapping
@@ -29,6 +32,9 @@ REQUESTS, WORK = "ouipost.requests", "ouipost.work"
 FIELDS = ("method", "route", "status", "ms", "outcome", "step")
 """The fields of these lines in addition to ids."""
 FRAMES = 50
+FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "disk is full", "Disk full", "' is full")
+"""What the system, SQLite and MariaDB say where the disk takes no more."""
+A_MINUTE = 60
 
 logger = logging.getLogger(__name__)
 SHARED: list[Processor] = [
@@ -49,7 +55,8 @@ def logging_config(form: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"lines": {"()": "ouipost.logs.formatter", "form": form}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
+        "filters": {"full_disk": {"()": "ouipost.logs.FullDisk"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["full_disk"]}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
             "django": {"handlers": [], "level": "INFO", "propagate": True},
@@ -76,6 +83,25 @@ def formatter(form: str = JSON) -> logging.Formatter:
             *(as_json if form == JSON else as_text),
         ],
     )
+
+
+class FullDisk(logging.Filter):
+    """Tells of a full disk in one line without a traceback, the same trouble once a minute: every try meets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = str(record.exc_info[1]) if record.exc_info else ""
+        if not any(words in error for words in FULL):
+            return True
+        trouble = (str(record.msg), error)
+        if record.created - self._told.get(trouble, -math.inf) < A_MINUTE:
+            return False
+        self._told[trouble] = record.created
+        record.msg, record.args, record.exc_info = f"{record.getMessage()}: {error}", (), None
+        return True
 
 
 def configure(config: dict[str, Any]) -> None:

@@ -3,17 +3,20 @@
 import json
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from structlog.contextvars import bound_contextvars, clear_contextvars
 
 from ouipost import logs
+from tests.factories import NOW
 
 KEY = f"pk_live_{'a' * 32}"
 
@@ -64,6 +67,37 @@ def test_an_exception_is_told_in_fields_with_its_cause_and_notes_and_without_sec
     assert told["exception"][0]["frames"][-1].keys() == {"filename", "lineno", "name"}
     assert told["outcome"] == {"password": "[masked]"}
     assert not [secret for secret in (KEY, "b" * 24, password) if secret in log.getvalue()]
+
+
+def test_a_full_disk_is_told_once_a_minute_without_a_traceback_and_what_else_breaks_each_time_with_one(
+    log: StringIO,
+) -> None:
+    logger, database = logging.getLogger("tests.lines"), sqlite3.connect(":memory:")
+    logger.handlers[0].addFilter(logs.FullDisk())
+    database.executescript("PRAGMA max_page_count = 2; CREATE TABLE pages (bytes);")
+
+    def fail(work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception:
+            logger.exception("%s failed", "A chore")
+
+    def fill_database() -> None:
+        database.execute("INSERT INTO pages VALUES (zeroblob(9000))")
+
+    with time_machine.travel(NOW, tick=False) as clock, Path("/dev/full").open("wb", buffering=0) as full:
+        for _ in range(2):
+            for work in (fill_database, lambda: full.write(b"x"), lambda: 1 / 0):
+                fail(work)
+        clock.shift(61)
+        fail(fill_database)
+
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    of_database = ("A chore failed: database or disk is full", False)
+    of_file, of_us = ("A chore failed: [Errno 28] No space left on device", False), ("A chore failed", True)
+    assert [(line["event"], "exception" in line) for line in lines] == [
+        *(of_database, of_file, of_us, of_us, of_database)
+    ]
 
 
 def test_what_is_no_json_is_told_as_text(log: StringIO) -> None:
