@@ -466,6 +466,27 @@ class TestFacebook(LookCase, OAuth2Case):
         assert [each.remote_id for each in recovered] == [found["id"]]
 
     @pytest.mark.parametrize(
+        ("ours", "found"),
+        [
+            ("https://example.com/a", ["1001_1"]),
+            ("https://l.facebook.com/l.php?u=https%3A%2F%2Fexample.com%2Fa&h=AT0x", ["1001_1"]),
+            ("https://www.example.com/bread/rye?of=today", ["1001_1", "1001_2"]),
+        ],
+        ids=["as it was sent", "by way of Facebook", "as the page calls itself"],
+    )
+    def test_of_two_posts_that_say_the_same_the_one_with_the_link_is_it(self, ours: str, found: list[str]) -> None:
+        operation = self.prepared(self.publications["link"])
+        links = {"1001_1": ours, "1001_2": "https://example.com/spelt"}
+        shown = [
+            listed("Read", id=key, attachments={"data": [{"media_type": "link", "url": link}]})
+            for key, link in links.items()
+        ]
+
+        recovered = self.connector.recover(FakeSession(listing(*shown)), operation)
+
+        assert [each.remote_id for each in recovered] == found
+
+    @pytest.mark.parametrize(
         ("written", "shown", "is_it"),
         [
             ("Bread by @[1002], cake by @[1003:1:Cafe].", "Bread by Mill &amp; Co, cake by Cafe Rye.", True),

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
 from typing import Any, Protocol, TypeVar
+from urllib.parse import unquote
 
 from accounts.platforms.base import (
     Account,
@@ -37,6 +38,8 @@ PHOTO_LIVES = timedelta(hours=20)
 LISTED_BEFORE = timedelta(minutes=5)
 ARMED_BEFORE = timedelta(seconds=5)
 MENTION = re.compile(r"@\[\d+(?::[^\]\n]*)?\]")
+REDIRECT = re.compile(r"https://[a-z]+\.facebook\.com/l\.php\?(?:.*&)?u=([^&]+)")
+"""The page by way of which Facebook leads elsewhere."""
 FILES = {"photo", "album", "video"}
 """What hangs on a post that is more than its text and link."""
 Found = TypeVar("Found")
@@ -90,7 +93,8 @@ class Post:
         edge = f"{account.remote_id}/published_posts"
         posts = self.graph.edge(session, account.access_token, edge, fields=POST_FIELDS, since=since)
         found = [each for each in posts if _is_it(each, operation, since=armed_at - ARMED_BEFORE)]
-        by_id = {dig_text(each, "id"): each for each in found}
+        ours = [each for each in found if _links(each) == [comparable(operation.content.link)]]
+        by_id = {dig_text(each, "id"): each for each in ours or found}
         return [Published(remote_id=post_id, url=page_address(each, post_id)) for post_id, each in by_id.items()]
 
 
@@ -251,6 +255,17 @@ def _has_the_photos(post: Any, operation: Operation) -> bool:
         return not any(dig_text(each, "target", "id") for each in files)
     is_album = len(ours) > 1 and any(dig(each, "media_type") == "album" for each in files)
     return is_album or any(dig_text(each, "target", "id") in ours for each in files)
+
+
+def _links(post: Any) -> list[str]:
+    """Return where a post links to; Facebook may show the page's own address for it, so another proves nothing."""
+    beside = [each for each in dig_list(post, "attachments", "data") if dig(each, "media_type") not in FILES]
+    return [comparable(_destination(dig_text(each, "url"))) for each in beside]
+
+
+def _destination(address: str) -> str:
+    redirected = REDIRECT.match(address)
+    return unquote(redirected[1]) if redirected else address
 
 
 def _is_own_comment(comment: Any, operation: Operation) -> bool:
