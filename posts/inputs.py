@@ -23,6 +23,7 @@ from workspaces.hashtags import is_hashtag
 ACCOUNT_ID = re.compile(f"acc_{PATTERN}")
 OPTIONS = {platform.id: platform.option_kinds() for platform in platforms.ALL}
 MAX_CONTENT = 100_000
+ANY_TEXT = Text(allow_blank=True)
 LOCAL = "With an offset or Z it is an instant; without one it is local time in `timezone`, or else in the workspace's."
 MAX_DESTINATIONS = 100
 
@@ -82,10 +83,23 @@ class OverrideInput(StrictInput):
         return check_hashtags(value)
 
     def validate_options(self, value: dict[str, Any]) -> dict[str, Any]:
-        known = self.context["options"]
-        if known is not None and (problems := option_rules.unreadable(value, known)):
+        known, cleaned = self.context["options"], {}
+        problems: dict[str, Any] = {} if known is None else dict(option_rules.unreadable(value, known))
+        for name, given in value.items():
+            try:
+                cleaned[name] = _cleaned(given)
+            except serializers.ValidationError as error:
+                problems[name] = error.detail
+        if problems:
             raise serializers.ValidationError(problems)
-        return value
+        return cleaned
+
+
+def _cleaned(value: Any) -> Any:
+    """Return an option as it is stored: its texts are cleaned as all others are. Raises ValidationError."""
+    if isinstance(value, list):
+        return [_cleaned(each) for each in value]
+    return ANY_TEXT.run_validation(value) if isinstance(value, str) else value
 
 
 @extend_schema_field(

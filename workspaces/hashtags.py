@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 def is_hashtag(tag: str) -> bool:
     """Whether this is one word, with or without its `#`."""
-    return not re.search(r"\s", tag.strip()) and bool(tag.strip("# "))
+    return not re.search(r"[\s\x00-\x1f]", tag.strip()) and bool(tag.strip("# "))
 
 
 def normal_hashtags(tags: Iterable[str]) -> list[str]:

@@ -322,7 +322,19 @@ WRONG_OPTIONS: list[tuple[str, str, Any, str]] = [
     ("tiktok", "photo_cover_index", True, "Must be an integer."),
     ("instagram", "post_type", 42, "Must be a string."),
     ("pinterest", "board_id", None, "Must be a string."),
+    ("twitter", "thread", ["one", "t\x07wo"], "Control characters other than tab and newline are not allowed."),
+    ("facebook", "first_comment", "o\x1bne", "Control characters other than tab and newline are not allowed."),
 ]
+
+
+def test_texts_of_options_are_stored_as_all_texts_are(api: ApiClient, workspace: Workspace) -> None:
+    options = {"thread": ["Cafe\u0301", "at\r\nnine"], "first_comment": "e\u0301\r\n"}
+    body = {"content": "x", "platforms": ["twitter"], "platform_content": {"twitter": {"options": options}}}
+
+    shown = api.post("/api/posts", body).json()["data"]["post"]
+
+    cleaned = {"thread": ["Café", "at\nnine"], "first_comment": "é\n"}
+    assert shown["platform_content"] == {"twitter": {"options": cleaned}}
 
 
 @pytest.mark.parametrize("by_account", [False, True])

@@ -153,6 +153,7 @@ INVALID: list[tuple[dict[str, Any], dict[str, str]]] = [
     ),
     ({"name": "x", "settings": {"default_hashtags": "#a"}}, {"settings.default_hashtags": "list"}),
     ({"name": "x", "settings": {"default_hashtags": ["rye bread"]}}, {"settings.default_hashtags": "one word"}),
+    ({"name": "x", "settings": {"default_hashtags": ["r\x07ye"]}}, {"settings.default_hashtags": "one word"}),
     ({"name": "x", "settings": {"publish_late_up_to_minutes": -1}}, {"settings.publish_late_up_to_minutes": "0"}),
     ({"name": None}, {"name": "null"}),
 ]
