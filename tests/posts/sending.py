@@ -14,7 +14,7 @@ from tests.conftest import ApiClient
 
 def fetch(url: str, method: str = "GET", **headers: str) -> Any:
     parts = urlsplit(url)
-    return Client().generic(method, f"{parts.path}?{parts.query}", headers=headers)
+    return Client(enforce_csrf_checks=True).generic(method, f"{parts.path}?{parts.query}", headers=headers)
 
 
 def body(response: Any) -> bytes:
