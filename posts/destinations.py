@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q
 
-from accounts import registry
+from accounts import platforms, registry
 from accounts.models import AccountStatus, SocialAccount
 from accounts.platforms import option_rules
 from ouipost.databases import Overtaken
@@ -45,14 +45,22 @@ class Destinations:
         expired = [account for account in self.accounts if account.status == AccountStatus.EXPIRED]
         return missing + [rules.must_reconnect(account) for account in expired]
 
-    def unused(self, overrides: Iterable[str]) -> list[str]:
-        """Say of each override that the post does not go there."""
-        taken = {*self.platforms, *self.missing, *(account.pk for account in self.accounts)}
-        return [
+    def unused(self, overrides: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Say which overrides are for where the post does not go, and which titles for networks that show none."""
+        networks = {name: name for name in self.platforms} | self.missing
+        networks |= {account.pk: account.platform for account in self.accounts}
+        strange: list[str] = [
             Phrase("The post does not go to {id}, which platform_content names.", id=key)
             for key in overrides
-            if key not in taken
+            if key not in networks
         ]
+        titled = [networks[key] for key, entry in overrides.items() if key in networks and entry.get("title")]
+        return strange + [_untitled(name) for name in dict.fromkeys(titled) if not registry.get(name).has_titles]
+
+
+def _untitled(platform: str) -> str:
+    name = platforms.NAMES[platform]
+    return Phrase("Posts on {name} have no title: the one of platform_content is left out.", name=name)
 
 
 def strange(unknown: Iterable[str]) -> Phrase:

@@ -316,6 +316,11 @@ class Connector(Platform):
         """Whether the network gets, and shows, the title of this post."""
         return self.limits_of(content.post_type).max_title_characters is not None
 
+    @property
+    def has_titles(self) -> bool:
+        """Whether posts of any type have a title there."""
+        return any(self.limits_of(name).max_title_characters is not None for name in self.post_types)
+
     def recovery_of(self, operation: Operation) -> Recovery:
         """Return how a lost answer to this very call is cleared up."""
         return self.recovery

@@ -271,6 +271,7 @@ STORED = (
     _("A video may have {most} pixels a side. Make it smaller."),
     _("Neither a platform nor a connected account: {unknown}. The platforms are {platforms}."),
     _("The post does not go to {id}, which platform_content names."),
+    _("Posts on {name} have no title: the one of platform_content is left out."),
     _("At most {most} platforms and accounts can be named."),
     _("Another slot is at the same time of the week."),
     _("Must be one of: {choices}."),

@@ -385,7 +385,7 @@ def test_a_field_that_posts_do_not_have_is_named_when_changing_too(api: ApiClien
 def test_a_draft_for_a_platform_without_account_is_saved_with_a_warning(api: ApiClient, workspace: Workspace) -> None:
     make_account(workspace)
 
-    overrides = {"facebook": "Here", "bluesky": "There", "threads": "Nowhere"}
+    overrides = {"facebook": {"title": "Here"}, "bluesky": {"title": "There"}, "threads": "Nowhere"}
     response = api.post(
         "/api/posts", {"content": "Hi", "platforms": ["facebook", "bluesky"], "platform_content": overrides}
     )
@@ -397,6 +397,7 @@ def test_a_draft_for_a_platform_without_account_is_saved_with_a_warning(api: Api
     assert data["warnings"] == [
         "No bluesky account is connected: the post cannot be scheduled before.",
         "The post does not go to threads, which platform_content names.",
+        "Posts on Bluesky have no title: the one of platform_content is left out.",
     ]
 
 

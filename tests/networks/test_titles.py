@@ -45,3 +45,4 @@ def test_a_network_shows_a_title_where_it_gets_one(platform: str, given: dict[st
     content = Content(text="Fresh bread", title="Oven news", **given)
 
     assert BY_ID[platform].shows_title(content) == is_shown
+    assert BY_ID[platform].has_titles or not is_shown
