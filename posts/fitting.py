@@ -12,6 +12,7 @@ from functools import partial
 from typing import BinaryIO
 
 from django.conf import settings
+from django.utils import timezone
 
 from accounts.platforms.base import Limits, Media, Rejected
 from accounts.platforms.file_rules import most_image_bytes
@@ -101,8 +102,11 @@ def _as_jpeg(media: Media, shape: Shape) -> BinaryIO:
 
 
 def _pull_url(media: Media, shape: Shape) -> str:
-    """Keep the JPEG where its address leads to; the same again is the same file."""
-    digest = hashlib.sha256(f"{media.id} {shape}".encode()).hexdigest()[:32]
+    """Keep the JPEG where its address leads to; the same again is the same file.
+
+    But not another day: it is swept after two, and must not go before its address is over.
+    """
+    digest = hashlib.sha256(f"{media.id} {shape} {timezone.now().date()}".encode()).hexdigest()[:32]
     name = storage.rendition_name(digest, JPEG)
     if not storage.exists(name):
         storage.store_bytes(_as_jpeg(media, shape), name)

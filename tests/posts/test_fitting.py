@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 from PIL import Image
 
 from accounts.platforms.base import Limits, Media, Rejected
 from posts import storage
 from posts.fitting import fit
+from tests.factories import NOW
 from tests.networks.platform_case import make_image
 from tests.posts.pictures import noise, opened, picture
 
@@ -113,14 +115,17 @@ def test_an_image_with_too_many_pixels_is_made_smaller() -> None:
     assert fitted.converted == "made smaller"
 
 
-def test_what_a_network_pulls_is_kept_for_it_once_as_it_takes_it() -> None:
+def test_what_a_network_pulls_is_kept_for_it_once_a_day_as_it_takes_it() -> None:
     media = replace(holding(picture("WEBP"), "image/webp"))
 
-    first, second = fit(media, LIMITS).pull_url(), fit(media, LIMITS).pull_url()
+    with time_machine.travel(NOW, tick=False) as clock:
+        addresses = [fit(media, LIMITS).pull_url(), fit(media, LIMITS).pull_url()]
+        clock.shift(timedelta(days=1))  # as old as this, it would be swept before its new address is over
+        addresses.append(fit(media, LIMITS).pull_url())
 
-    name = first.split("/media/")[1].split("?")[0]
-    assert name == second.split("/media/")[1].split("?")[0]
-    with storage.open_stored(name) as kept:
+    first, second, later = (address.split("/media/")[1].split("?")[0] for address in addresses)
+    assert first == second != later
+    with storage.open_stored(first) as kept:
         assert opened(kept.read()).format == "JPEG"
 
 
