@@ -12,7 +12,6 @@ from accounts import connecting, hooks, registry, services
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import AuthExpired, Profile, Rejected, Tokens, Unavailable, WhoActs
 from accounts.tokens import expire
-from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.models import Event
 from posts.models import Post, Target
@@ -68,37 +67,9 @@ def test_whoever_changes_an_account_waits_for_nobody_who_writes_a_post(network: 
     assert (updated, connected, cancelled) == (other, other, 0)
 
 
-def test_settings_are_merged_and_null_removes_one(workspace: Workspace) -> None:
-    account = make_account(workspace, settings={"auto_hashtags": True, "default_hashtags": ["#a"]})
-
-    row = update(account, settings={"auto_hashtags": None, "note": "x"})
-
-    assert (row.settings, row.name_is_ours) == ({"default_hashtags": ["#a"], "note": "x"}, False)
-
-
-def test_the_default_moves(workspace: Workspace) -> None:
-    make_account(workspace, remote_id="1")
-    second = make_account(workspace, remote_id="2", default_of=None)
-    make_account(workspace, remote_id="3", platform="twitter")
-
-    update(second, is_default=True)
-
-    assert sorted(defaults()) == ["2", "3"]
-
-
 def test_making_the_default_the_default_changes_nothing(workspace: Workspace) -> None:
     update(make_account(workspace, remote_id="1"), is_default=True)
 
-    assert defaults() == ["1"]
-
-
-def test_there_is_always_a_default(workspace: Workspace) -> None:
-    account = make_account(workspace, remote_id="1")
-
-    with pytest.raises(InvalidInput) as raised:
-        update(account, is_default=False)
-
-    assert list(raised.value.details["fields"]) == ["is_default"]
     assert defaults() == ["1"]
 
 
@@ -150,15 +121,6 @@ def test_the_oldest_remaining_account_becomes_the_default(workspace: Workspace, 
     disconnect(first)
 
     assert defaults() == ["3"]
-
-
-def test_a_default_that_stays_stays(workspace: Workspace, network: FakeNetwork) -> None:
-    make_account(workspace, remote_id="1", connected_at=NOW)
-    other = make_account(workspace, remote_id="2", connected_at=NOW - MINUTE, default_of=None)
-
-    disconnect(other)
-
-    assert defaults() == ["1"]
 
 
 def test_disconnecting_twice_does_nothing_more(

@@ -9,14 +9,14 @@ import pytest
 import time_machine
 from django.test import Client
 
-from accounts.models import SocialAccount
-from accounts.platforms.base import Candidate, PlatformError, Profile, Rejected, Tokens, Unavailable, Unknown
+from accounts.models import Connection, SocialAccount
+from accounts.platforms.base import Candidate, PlatformError, Profile, Tokens
 from accounts.platforms.facebook import Facebook
 from tests.conftest import ApiClient
 from tests.contract.described import assert_described
 from tests.contract.seed import assert_matches
 from tests.contract.world import CALLBACK, error_of, fields_of
-from tests.factories import NOW, make_account, make_key, make_post, make_workspace
+from tests.factories import NOW, make_account, make_key, make_workspace
 from workspaces.models import Workspace
 
 INVALID_STATE = (422, "OAUTH_STATE_INVALID")
@@ -190,6 +190,7 @@ def test_of_several_the_caller_chooses(api: ApiClient, facebook: Grants, select:
     assert sorted(each["name"] for each in chosen.json()["data"]["accounts"]) == names
     again = call_back(api, connection=data["connection"], select="all")
     assert error_of(again) == INVALID_STATE
+    assert Connection.objects.get().sealed == ""
 
 
 def test_a_candidate_that_was_not_offered_is_named_and_nothing_is_connected(api: ApiClient, facebook: Grants) -> None:
@@ -202,18 +203,6 @@ def test_a_candidate_that_was_not_offered_is_named_and_nothing_is_connected(api:
     assert "9" in told["select"][0]
     assert not SocialAccount.objects.exists()
     assert call_back(api, connection=connection, select=["1"]).status_code == 201
-
-
-def test_connecting_what_is_there_keeps_its_id_and_its_scheduled_posts(
-    api: ApiClient, workspace: Workspace, facebook: Grants
-) -> None:
-    account = make_account(workspace, remote_id="1", status="expired")
-    post = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW)
-
-    shown = call_back(api, state=started(api), code="good").json()["data"]["account"]
-
-    assert (shown["id"], shown["status"]) == (account.pk, "active")
-    assert [target.status for target in post.targets.all()] == ["scheduled"]
 
 
 def test_a_state_is_taken_once(api: ApiClient, facebook: Grants) -> None:
@@ -252,20 +241,6 @@ def test_a_state_is_good_for_ten_minutes(api: ApiClient, facebook: Grants) -> No
 
     assert first.status_code == 201
     assert error_of(second) == INVALID_STATE
-
-
-@pytest.mark.parametrize("error", [Rejected("Bad code."), Unavailable("Down."), Unknown("Cut off.")])
-def test_a_code_that_the_network_does_not_take_uses_up_the_state(
-    api: ApiClient, facebook: Grants, error: PlatformError
-) -> None:
-    facebook(error=error)
-    state = started(api)
-
-    refused, again = call_back(api, state=state, code="bad"), call_back(api, state=state, code="good")
-
-    assert error_of(refused) == (422, "OAUTH_EXCHANGE_FAILED")
-    assert error_of(again) == INVALID_STATE
-    assert not SocialAccount.objects.exists()
 
 
 def test_a_sign_in_that_opens_nothing_or_that_the_person_refused_has_failed(api: ApiClient, facebook: Grants) -> None:

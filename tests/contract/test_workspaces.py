@@ -72,16 +72,6 @@ def test_changing_answers_as_in_the_reference_and_merges_settings(
     assert (kept["description"], kept["created_at"]) == ("Updated description", "2024-01-15T10:30:00Z")
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_fields_that_are_not_given_stay(api: ApiClient, marketing: Workspace, method: str) -> None:
-    response = api(method, f"/api/workspaces/{marketing.pk}", {"name": "Sales"})
-
-    marketing.refresh_from_db()
-    assert response.status_code == 200
-    assert (marketing.name, marketing.description) == ("Sales", "Marketing content and campaigns")
-    assert marketing.settings == SETTINGS
-
-
 def test_null_removes_a_setting_and_unknown_ones_are_kept_as_they_are(api: ApiClient, marketing: Workspace) -> None:
     settings = {"timezone": None, "auto_hashtags": True, "colour": {"main": ["#fff"]}, "nothing": None}
 

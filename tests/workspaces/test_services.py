@@ -70,16 +70,6 @@ def test_a_workspace_has_a_zone_and_a_patience_of_its_own_accord() -> None:
 
 
 @pytest.mark.django_db
-def test_a_limited_key_sees_the_workspace_that_it_made(workspace: Workspace) -> None:
-    key, _ = make_key(workspace_ids=[workspace.pk])
-
-    made = create(key=key)
-
-    assert ApiKey.objects.get().workspace_ids == [workspace.pk, made.pk]
-    assert made in Workspace.objects.visible_to(ApiKey.objects.get())
-
-
-@pytest.mark.django_db
 def test_an_unlimited_key_stays_unlimited(workspace: Workspace) -> None:
     key, _ = make_key(workspace_ids=["ws_gone"])
     ApiKey.objects.update(workspace_ids=[])  # since the request read it
@@ -138,15 +128,6 @@ def test_a_key_sees_what_its_list_and_its_mode_allow() -> None:
 
 
 @pytest.mark.django_db
-def test_settings_are_merged_key_by_key_and_null_removes_one() -> None:
-    workspace = create(settings={"timezone": "Europe/Paris", "auto_hashtags": True, "colour": "red"})
-
-    changed = update(workspace, settings={"timezone": "UTC", "auto_hashtags": None, "new": {"a": 1}, "no": None})
-
-    assert changed.settings == {"timezone": "UTC", "colour": "red", "new": {"a": 1}}
-
-
-@pytest.mark.django_db
 def test_settings_do_not_grow_change_by_change() -> None:
     workspace = create(settings={"one": "x" * 60_000})
     account = make_account(workspace, settings={"one": "x" * 60_000})
@@ -186,19 +167,6 @@ def test_a_change_starts_from_the_row_as_it_is_now() -> None:
     update(Workspace.objects.get(), settings={"b": 2})
 
     assert update(workspace, settings={"c": 3}).settings == {"a": 1, "b": 2, "c": 3}
-
-
-@pytest.mark.django_db
-def test_a_deleted_workspace_is_gone_for_every_caller_at_once(workspace: Workspace, api: Any) -> None:
-    account = make_account(workspace)
-    post = make_post(workspace, accounts=[account])
-
-    delete(workspace)
-
-    paths = [f"/api/workspaces/{workspace.pk}", f"/api/posts/{post.pk}", f"/api/accounts/{account.pk}", "/api/posts"]
-    assert [api.get(path).status_code for path in paths] == [404] * 4
-    assert api.get("/api/workspaces").json()["data"]["workspaces"] == []
-    assert told()[-1] == ("workspace.deleted", workspace.pk, "key_1", {"name": "Bakery"})
 
 
 @pytest.mark.django_db
