@@ -234,6 +234,14 @@ def test_a_container_that_is_worked_on_is_not_published(net: Net, own: Member, f
     assert publish(net, own, container).status_code == 200
 
 
+def test_a_processing_that_fails_says_so(net: Net, own: Member, files: Files) -> None:
+    net.fault("instagram", "processing_failed")
+    container = made(net, own, media_type="REELS", video_url=files.put(clip()))
+
+    assert status(net, own, container) == ("ERROR", "Error: Media upload has failed with error code 2207026")
+    assert error(publish(net, own, container)) == (400, 352, 2207026)
+
+
 @pytest.mark.parametrize(
     ("content", "refusal"),
     [

@@ -305,6 +305,14 @@ class TestVideo:
         assert told["publicaly_available_post_id"] == [int(entry["id"])]
         assert (entry["text"], entry["media_count"], entry["account"]) == ("Bread", 1, creator.open_id)
 
+    def test_a_post_opens_at_its_address(self, net: Net, creator: Creator, film: bytes) -> None:
+        creator.film(film, title="Rye bread")
+        address = net.posts()[0]["url"].removeprefix("https://")
+
+        assert "Rye bread" in net.get(address).content.decode()
+        assert net.get(address.split("/video/")[0]).status_code == 200
+        assert net.get("www.tiktok.com/@nobody").status_code == 404
+
     def test_chunks_come_in_order_and_416_tells_where_to_go_on(self, net: Net, creator: Creator, film: bytes) -> None:
         whole = film + b"\0" * (12_000_000 - len(film))
         begun = body(creator.begin(len(whole), chunk=5_000_000, count=2))["data"]

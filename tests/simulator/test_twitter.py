@@ -146,6 +146,14 @@ def test_without_offline_access_there_is_no_refresh_token(net: Net) -> None:
     assert detail(response) == (403, "You are not permitted to perform this action.")
 
 
+def test_revoking_ends_the_whole_consent(net: Net, user: User) -> None:
+    assert token_error(net.form(f"{X}/oauth2/revoke", client_id="app")) == (400, "invalid_request")
+
+    assert body(net.form(f"{X}/oauth2/revoke", data={"client_id": "app", "token": user.refresh})) == {"revoked": True}
+
+    assert net.get(f"{X}/users/me", user.token).status_code == 401
+
+
 def test_me_shows_the_asked_fields(net: Net, user: User) -> None:
     fields = "public_metrics,profile_image_url,subscription_type,verified_type"
 
