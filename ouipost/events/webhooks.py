@@ -142,8 +142,9 @@ def redeliver(delivery: Delivery, *, actor: Actor) -> Delivery:
 
 
 def send_again(rows: list[Delivery], webhook: Webhook, *, now: datetime) -> int:
-    """Make the ended ones of these deliveries of a locked webhook due; returns how many they were."""
-    ended, afresh = [row for row in rows if row.status != DeliveryStatus.PENDING], AFRESH | {"due_at": now}
+    """Make the ended ones of these deliveries of a locked webhook due, or wait while it rests; returns how many."""
+    ended = [row for row in rows if row.status != DeliveryStatus.PENDING]
+    afresh = AFRESH | {"due_at": None if webhook.rests else now}
     before = (webhook.successful_deliveries, webhook.failed_deliveries)
     for row in ended:
         count(webhook, row.status, -1)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from ouipost import crypto
 from ouipost.claims import database_now
-from ouipost.events import webhooks
+from ouipost.events import figures, webhooks
 from ouipost.events.delivery import IN_FLIGHT, Deliverer, claim_deliveries, deliver
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Webhook
@@ -168,8 +168,9 @@ def test_after_ten_failures_it_is_given_up_and_can_be_sent_again(
     assert (given_up.status, given_up.due_at, stands(webhook).failed_deliveries) == ("failed", None, 1)
 
     webhooks.redeliver(given_up, actor=SYSTEM)
+    assert (care(), figures.look(database_now()).due) == (0, 0)  # it waits until the rest is over: nobody is late
     Webhook.objects.update(held_until=None)
-    deliver_due()
+    assert (care(), deliver_due()) == (1, 1)
 
     sent = stands(webhook)
     assert (sent.successful_deliveries, sent.failed_deliveries, Delivery.objects.get().attempts) == (1, 0, 11)
