@@ -134,7 +134,7 @@ def _locked(where: Path) -> Iterator[IO[bytes]]:
 
 
 def _encoded(report: Report) -> dict[str, Any]:
-    facts = {name: getattr(report, name) for name in ("step", "unresolved", "listing_lag")}
+    facts = {name: getattr(report, name) for name in ("step", "unresolved", "listing_lag", "is_paused")}
     return facts | {
         "target": report.claim.pk,
         "fence": report.claim.fence,
@@ -167,4 +167,5 @@ def _decoded(line: dict[str, Any]) -> Report:
         started_at=datetime.fromisoformat(line["started_at"]),
         recovery=Recovery(line["recovery"]),
         listing_lag=line["listing_lag"],
+        is_paused=line.get("is_paused", False),
     )

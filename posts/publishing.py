@@ -119,6 +119,7 @@ class Publish:
             started_at=self.started_at,
             recovery=self.recovery,
             listing_lag=self.connector.listing_lag,
+            is_paused=self.is_paused,
             exchanges=self.exchanges,
         )
         with traces.span("settle", outcome=calls.word(outcome)):

@@ -99,6 +99,8 @@ class Report:
     listing_lag: float
     exchanges: Sequence[Exchange] = ()
     """What went wrong between us and the network, in words."""
+    is_paused: bool = False
+    """Whether it was looked for during a pause: after a restore what follows it may be out as well."""
     waited: timedelta | None = None
     """How long the account has waited in vain for a quota of which nobody tells when it ends."""
 
@@ -276,7 +278,7 @@ def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, An
     """Return the columns that the outcome sets."""
     match report.outcome:
         case Published() as published:
-            return _out(target, published, now=now)
+            return _out(target, published, is_doubtful=report.is_paused, now=now)
         case ProcessingFailed() as gave_it_up:
             return NOTHING_THERE | _failed(target, gave_it_up, now=now)
         case StillWorking() as working:  # from `prepare` it is a Later
@@ -307,13 +309,17 @@ def _may_be_there(target: Target, error: PlatformError) -> bool:
     return isinstance(error, Unknown) or target.sends > 1
 
 
-def _out(target: Target, published: Published, *, now: datetime) -> dict[str, Any]:
-    """The post, or one of its replies, is out: the next one is due at once, or all is published."""
+def _out(target: Target, published: Published, *, is_doubtful: bool = False, now: datetime) -> dict[str, Any]:
+    """The post, or one of its replies, is out: the next one is due at once, or all is published.
+
+    A doubtful next one is looked for before it is sent, as after a lost answer.
+    """
     parts = [*target.parts, asdict(published)]
     if len(parts) > target.replies:
         return _published(parts[0]["remote_id"], parts[0]["url"], now=now) | ({"parts": parts} if parts[1:] else {})
     following = {"parts": parts, "remote_id": parts[0]["remote_id"], "url": parts[0]["url"]}
-    return NOTHING_THERE | following | {"handles": {}, "sends": 0, "error": None, "due_at": now}
+    state = {"outcome_unknown": True, "absences": 0, "sends": 1} if is_doubtful else NOTHING_THERE | {"sends": 0}
+    return following | state | {"handles": {}, "error": None, "due_at": now}
 
 
 def _taken(target: Target, error: StillWorking, *, now: datetime) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts import pausing
 from posts.claiming import claim_targets
-from posts.models import Target
+from posts.models import Post, Target
 from posts.restoring import SET_ASIDE
 from tests.commands.conftest import Clock
 from tests.commands.running import lines_of
@@ -80,6 +80,27 @@ def test_what_is_not_there_waits_for_the_end_of_the_pause_and_then_goes_out_once
     assert paper.calls.count("recover") == 2
     assert f"{target.pk}: not there; it goes out when it is resumed." in lines
     assert Target.objects.get().status == "published"
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("parts_out", [1, 2, 3])
+def test_each_part_of_a_thread_is_looked_for_before_it_goes_out(
+    workspace: Workspace, network: ScriptedNetwork, clock: Clock, parts_out: int
+) -> None:
+    target = make_due(workspace)
+    Post.objects.update(platform_content={"facebook": {"options": {"thread": ["Second", "Third"]}}})
+    network.found = [*([Published(remote_id=str(number), url="")] for number in range(parts_out)), []]
+
+    _, lines = run("--since", "2h")
+    before = list(network.sent)
+    pausing.resume("all", actor=ACTOR, now=database_now())
+    while Target.objects.get().status == "publishing":
+        clock.work()
+
+    found = Target.objects.get()
+    assert (before, len(network.sent), found.status) == ([], 3 - parts_out, "published")
+    assert [part["remote_id"] for part in found.parts][:parts_out] == [str(each) for each in range(parts_out)]
+    assert any(line.startswith(f"{target.pk}: not there") for line in lines) == (parts_out < 3)
 
 
 @pytest.mark.usefixtures("worker")
