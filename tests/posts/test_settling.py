@@ -287,6 +287,19 @@ def test_a_look_whose_worker_came_back_too_late_is_none_that_has_ended(workspace
     assert outcomes(target) == [("recover", "late"), ("commit", "late")]
 
 
+def test_a_late_refusal_settles_nothing_where_a_worker_that_took_over_after_a_look_may_have_sent_again(
+    workspace: Workspace,
+) -> None:
+    target = make_due(workspace)
+    held = looked_for(target, Absent())
+    bring_forward(target)
+    claim(target)
+
+    settle_all([make_report(held, Rejected("no"))])
+
+    assert (Target.objects.get(pk=target.pk).status, outcomes(target)[-1]) == ("publishing", ("commit", "late"))
+
+
 def test_a_late_refusal_changes_nothing_that_a_person_has_settled(workspace: Workspace) -> None:
     target = make_due(workspace)
     held = looked_for(target, Undecidable(message="nobody can tell"))
