@@ -245,8 +245,12 @@ class ResolveInput(StrictInput):
     url = Link(required=False)
 
     def field_conflicts(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        lacks_url = given.get("outcome") == "published" and not given.get("url")
-        return {"url": [Phrase("The post's address is required.")]} if lacks_url else {}
+        outcome, url = given.get("outcome"), given.get("url")
+        if outcome == "published" and not url:
+            return {"url": [Phrase("The post's address is required.")]}
+        if outcome == "not_published" and url:
+            return {"url": [Phrase("Leave the address out, or say that it is published.")]}
+        return {}
 
 
 class MediaInput(StrictInput):

@@ -176,6 +176,7 @@ def test_a_persons_word_settles_an_unknown_outcome(
         ({"outcome": "maybe"}, {"outcome"}),
         ({"outcome": "published"}, {"url"}),
         ({"outcome": "published", "url": "ftp://x"}, {"url"}),
+        ({"outcome": "not_published", "url": "https://facebook.com/1"}, {"url"}),
         ({"outcome": 1, "url": 2, "why": 3}, {"outcome", "url", "why"}),
     ],
 )
