@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 
+from ouipost import secrets_file
 from tests.crash import proofs
 from tests.crash.campaign import TOLD
 from tests.crash.run import DATABASES, Run
@@ -108,6 +109,8 @@ def main(arguments: Sequence[str]) -> int:
         print(*runs, sep="\n")  # noqa: T201
         return 0
     os.environ["OUTBOUND_ALLOW"] = "127.0.0.0/8"  # receivers of webhooks are on this machine
+    with tempfile.TemporaryDirectory(prefix="crash-") as home:
+        secrets_file.load(Path(home))  # products share them with what their databases are copied from
     with database() as server, ThreadPoolExecutor(options.jobs) as busy, ThreadPoolExecutor(PATIENT_JOBS) as patient:
         urls = dict(zip(DATABASES, ("", server), strict=True))
         for run in [run for run in runs if run.is_alone]:
