@@ -8,13 +8,12 @@ import pytest
 
 from accounts.models import SocialAccount
 from accounts.services import disconnect
-from ouipost.errors import DomainError, InvalidInput
+from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts import services
 from posts.destinations import AccountNotConnected
 from posts.models import Media, Post, Target
-from posts.rules import PostNotPublishable
 from tests.factories import NOW, make_account
 from tests.posts.fakes import ACTOR, ScriptedNetwork, make_due, make_mixed, publish, snapshot, states, told
 from workspaces.models import Workspace
@@ -115,31 +114,6 @@ def test_scheduling_gives_every_target_its_time(workspace: Workspace, accounts: 
     }
 
 
-def test_a_minute_ago_is_still_taken_for_now(workspace: Workspace, accounts: list[SocialAccount]) -> None:
-    post = make_mixed(workspace, accounts, "draft", "draft")
-
-    with pytest.raises(InvalidInput) as refused:
-        schedule(post, NOW - timedelta(seconds=61))
-    schedule(post, NOW - timedelta(seconds=60))
-
-    told = f"The time is in the past: it is {NOW - timedelta(seconds=61):%Y-%m-%dT%H:%M:%SZ}."
-    assert refused.value.details == {"fields": {"scheduled_at": [told]}}
-    assert states(post) == ["scheduled"] * 2
-
-
-@pytest.mark.parametrize("action", ["schedule", "publish"])
-def test_what_a_network_would_refuse_is_not_taken(
-    workspace: Workspace, accounts: list[SocialAccount], action: str
-) -> None:
-    post = make_mixed(workspace, accounts, "draft", "draft", content="x" * 41)
-
-    with pytest.raises(PostNotPublishable) as refused:
-        COMMANDS[action](post)
-
-    assert {issue["account_id"] for issue in refused.value.details["issues"]} == {account.pk for account in accounts}
-    assert states(post) == ["draft", "draft"]
-
-
 @pytest.mark.parametrize("action", ["schedule", "publish"])
 @pytest.mark.parametrize("kept", ["twitter", "account id"])
 def test_a_post_whose_account_went_cannot_go_out(
@@ -208,33 +182,6 @@ def test_a_post_is_created_as_a_draft(workspace: Workspace, accounts: list[Socia
     assert stored.platform_content == {"twitter": {"hashtags": ["#rye"]}}
     assert (stored.created_at, stored.moment, warnings) == (NOW, NOW, [])
     assert (states(post), told()) == (["draft", "draft"], ["post.created"])
-
-
-def test_a_draft_for_a_network_without_an_account_is_kept_with_a_warning(workspace: Workspace) -> None:
-    post, warnings = create(workspace, platforms=["twitter"])
-
-    assert (post.status, post.platforms, states(post), len(warnings)) == ("draft", ["twitter"], [], 1)
-
-
-def test_a_post_is_created_and_scheduled_together(workspace: Workspace, accounts: list[SocialAccount]) -> None:
-    post, _ = create(workspace, scheduled_at=SOON, zone="UTC")
-
-    assert (Post.objects.get().status, states(post)) == ("scheduled", ["scheduled"] * 2)
-    assert told() == ["post.created", "post.scheduled"]
-
-
-@pytest.mark.parametrize(
-    "values",
-    [{"content": "x" * 41}, {"platforms": ["facebook", "bluesky"]}, {"scheduled_at": NOW - timedelta(hours=1)}],
-    ids=["refused by the network", "no account", "in the past"],
-)
-def test_a_post_that_cannot_be_scheduled_is_not_created_either(
-    workspace: Workspace, accounts: list[SocialAccount], values: dict[str, Any]
-) -> None:
-    with pytest.raises(DomainError):
-        create(workspace, **{"scheduled_at": SOON, "zone": "UTC"} | values)
-
-    assert (Post.objects.count(), Target.objects.count(), told()) == (0, 0, [])
 
 
 def test_an_edit_changes_the_given_fields_and_tells_which(workspace: Workspace, accounts: list[SocialAccount]) -> None:
