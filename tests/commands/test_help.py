@@ -1,13 +1,15 @@
 """Every command of ours tells a stranger what it does, with examples and exit codes, and has the same options."""
 
 import argparse
+import re
 from pathlib import Path
 
 import pytest
-from django.core.management import load_command_class
+from django.core.management import CommandError, load_command_class
 
 import adminapi.management.commands as package
 from adminapi.commands import OperatorCommand
+from tests.commands.running import run
 
 FOR_DEVELOPERS = {"makemessages"}
 NAMES = sorted({path.stem for path in Path(package.__path__[0]).glob("[a-z]*.py")} - FOR_DEVELOPERS)
@@ -74,3 +76,33 @@ def test_an_option_of_the_same_name_takes_the_same_thing_in_every_command() -> N
 
     assert metavars["--since"] == {"WHEN"}
     assert metavars["--json"] == metavars["--dry-run"] == {None}
+
+
+REFUSED = {
+    "pause --scope all --reason=": "--reason must have 1 to 500 characters.",
+    "pause --scope all --id facebook --reason No.": "--id: Leave it out: all means everything.",
+    "pause --scope network --reason No.": "--id: Which network?",
+    "pause --scope network --id myspace --reason No.": "--id: There is no such network.",
+    "pause --scope planet --reason No.": "invalid choice: 'planet'",
+    "pause --scope all": "the following arguments are required: --reason",
+    "reconcile --limit 0": "--limit must be 1 to 1000.",
+    "reconcile --wait -1": "--wait must be 0 to 3600.",
+    "reconcile --post post_none": "There is no post post_none.",
+    "reconcile --workspace ws_none": "There is no workspace ws_none.",
+    "stuck --older-than -1": "--older-than must be 0 to 31536000.",
+    "stuck --older-than 99999999999": "--older-than must be 0 to 31536000.",
+    "stuck --older-than soon": "invalid int value: 'soon'",
+    "stuck --workspace ws_none": "There is no workspace ws_none.",
+    "sync_analytics --seconds 0": "--seconds must be 1 to 86400.",
+    "sync_analytics --workspace ws_none": "There is no workspace ws_none.",
+    "verify_audit --from 0": "--from must be 1",
+    "verify_audit --kept 5": "--kept is a head",
+    f"verify_audit --kept 5:{'0' * 64} --from 6": "--kept is before --from",
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("command", "message"), REFUSED.items())
+def test_an_argument_that_makes_no_sense_is_named(command: str, message: str) -> None:
+    with pytest.raises(CommandError, match=re.escape(message)):
+        run(*command.split())

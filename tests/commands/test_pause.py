@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.core.management import CommandError
 
 from accounts.models import Pause
 from ouipost.claims import database_now
@@ -66,19 +65,3 @@ def test_what_is_still_paused_is_named() -> None:
     ended = run("resume", "--scope", "all")
 
     assert ended == f"Resumed all.\nStill paused: network facebook since {since:%Y-%m-%d %H:%M} UTC, It bans us.\n"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--scope", "all", "--reason", " "), "--reason must have 1 to 500 characters."),
-        (("--scope", "all", "--id", "facebook", "--reason", "No."), "--id: Leave it out: all means everything."),
-        (("--scope", "network", "--reason", "No."), "--id: Which network?"),
-        (("--scope", "network", "--id", "myspace", "--reason", "No."), "--id: There is no such network."),
-        (("--scope", "planet", "--reason", "No."), "invalid choice: 'planet'"),
-        (("--scope", "all"), "the following arguments are required: --reason"),
-    ],
-)
-def test_an_argument_that_makes_no_sense_is_named(arguments: tuple[str, ...], message: str) -> None:
-    with pytest.raises(CommandError, match=message):
-        run("pause", *arguments)

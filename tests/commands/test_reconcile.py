@@ -4,7 +4,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.core.management import CommandError
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -240,18 +239,3 @@ def test_post_workspace_and_limit_narrow_it(workspace: Workspace, network: Scrip
     network.found = [[FOUND], []]
     status, lines = run("--limit", "1")
     assert (status, lines[-1]) == (1, "Of 3: 1 published, 2 not asked about.")
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--limit", "0"), "--limit must be 1 to 1000."),
-        (("--wait", "-1"), "--wait must be 0 to 3600."),
-        (("--post", "post_none"), "There is no post post_none."),
-        (("--workspace", "ws_none"), "There is no workspace ws_none."),
-    ],
-)
-def test_an_argument_that_makes_no_sense_is_named(arguments: tuple[str, ...], message: str) -> None:
-    with pytest.raises(CommandError, match=message):
-        run(*arguments)

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.core.management import CommandError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -365,18 +364,3 @@ def test_it_only_reads_and_asks_as_often_for_many_as_for_one(workspace: Workspac
 
     assert late.pk in {row["target_id"] for row in found()}
     assert queries[0] == queries[1] == ["SELECT"] * 8
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--older-than", "-1"), "--older-than must be 0 to 31536000."),
-        (("--older-than", "99999999999"), "--older-than must be 0 to 31536000."),
-        (("--older-than", "soon"), "invalid int value: 'soon'"),
-        (("--workspace", "ws_none"), "There is no workspace ws_none."),
-    ],
-)
-def test_an_argument_that_makes_no_sense_is_named(arguments: tuple[str, ...], message: str) -> None:
-    with pytest.raises(CommandError, match=message):
-        run(*arguments)

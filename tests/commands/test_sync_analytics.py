@@ -4,7 +4,6 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from django.core.management import CommandError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
@@ -223,16 +222,3 @@ def test_a_run_takes_nothing_more_when_its_time_is_over(
     left = "1 account left to a running worker, or to the next run."
     assert (status, lines[-2:]) == (0, ["Read 1 post of 1 account.", left])
     assert Snapshot.objects.count() == 1
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--workspace", "ws_none"), "There is no workspace ws_none."),
-        (("--seconds", "0"), "--seconds must be 1 to 86400."),
-    ],
-)
-def test_an_argument_that_makes_no_sense_is_named(arguments: tuple[str, ...], message: str) -> None:
-    with pytest.raises(CommandError, match=message):
-        run(*arguments)

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.core.management import CommandError
 
 from ouipost.events import verifying
 from ouipost.events.journal import SYSTEM, entry, record_all
@@ -120,19 +119,6 @@ def test_a_head_that_was_kept_must_still_be_there(events: list[Event]) -> None:
     assert found("--kept", kept)["holds"] is True
     assert "rewritten" in found("--kept", wrong)["broken"]["what"]
     assert "longer" in found("--kept", wrong.replace("5:", "7:"))["broken"]["what"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["--from", "0"], "--from must be 1"),
-        (["--kept", "5"], "--kept is a head"),
-        (["--kept", f"5:{'0' * 64}", "--from", "6"], "--kept is before --from"),
-    ],
-)
-def test_what_cannot_be_meant_is_refused(db: None, arguments: list[str], told: str) -> None:
-    with pytest.raises(CommandError, match=told):
-        run(*arguments)
 
 
 def test_it_changes_nothing(events: list[Event]) -> None:
