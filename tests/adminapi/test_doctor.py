@@ -4,12 +4,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import time_machine
 from django.core import checks
 from django.utils import timezone
 from pytest_django import Settings
@@ -21,7 +22,7 @@ from adminapi.doctor.findings import Finding, well, wrong
 from ouipost.claims import database_now
 from ouipost.events import verifying
 from ouipost.events.verifying import Waiting
-from tests.factories import make_account, make_workspace
+from tests.factories import NOW, make_account, make_workspace
 from tests.foundation.rings import NEW, OLD
 from workspaces.models import Workspace
 
@@ -127,11 +128,27 @@ class TestDatabases:
 
         assert "synchronous is 1, not FULL" in databases._of_sqlite().message
 
-    @pytest.mark.parametrize(("apart", "status"), [(0.5, "ok"), (5, "warning"), (60, "wrong"), (-60, "wrong")])
-    def test_clocks_that_differ(self, apart: float, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(databases, "database_now", lambda: timezone.now() + timedelta(seconds=apart))
+    @pytest.mark.parametrize(
+        ("apart", "trip", "status"),
+        [
+            (0.5, 0, "ok"),
+            (5, 0, "warning"),
+            (60, 0, "wrong"),
+            (-60, 0, "wrong"),
+            (9, 20, "ok"),  # it may have been read at any time of the trip
+            (13, 20, "warning"),
+        ],
+    )
+    def test_clocks_that_differ(self, apart: float, trip: float, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        with time_machine.travel(NOW, tick=False) as clock:
 
-        assert databases.clock().status == status
+            def halfway() -> datetime:
+                clock.shift(trip)
+                return timezone.now() + timedelta(seconds=apart - trip / 2)
+
+            monkeypatch.setattr(databases, "database_now", halfway)
+
+            assert databases.clock().status == status
 
     @pytest.mark.parametrize(("used", "status"), [(10, "ok"), (95, "warning"), (99, "wrong")])
     def test_a_disk_that_fills_up(self, used: float, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,6 +194,8 @@ class TestConfiguration:
 
     def test_accounts_whose_network_has_no_app(self, settings: Settings) -> None:
         make_account(make_workspace(mode="live"), platform="bluesky")
+        make_account(make_workspace(mode="sandbox"), platform="facebook")
+        make_account(make_workspace(mode="live", deleted_at=NOW), platform="facebook")
         without = configuration.credentials()
         make_account(make_workspace(mode="live"), platform="facebook")
         lacking = configuration.credentials()

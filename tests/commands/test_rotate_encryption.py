@@ -50,7 +50,9 @@ def test_a_dry_run_counts_and_changes_nothing() -> None:
     assert (status, list(SocialAccount.objects.values())) == (0, before)
     assert "accounts_socialaccount.access_token: 1 would be moved\n" in lines
     assert lines.endswith("Would encrypt 2 with new; nothing was done.\n")
+    SocialAccount.objects.all().delete()
     assert shown("--dry-run")["can_be_removed"] == []
+    assert list(Canary.objects.values_list("pk", flat=True)) == ["old"]
 
 
 def test_afterwards_the_old_key_can_be_taken_out(settings: Settings) -> None:
