@@ -95,6 +95,8 @@ def as_in_the_reference(workspace: Workspace) -> None:
         total = {name: wanted[platform][name] for name in ("impressions", "reach", "engagement", "clicks")}
         rest = [publish(account, at=day(17)) for _ in range(POSTS[platform] - published)]
         tell(account, day(18), rest, less(total, counted))
+    earlier = Demographics(age_groups={"18-24": 100}, countries={"DE": 100})
+    read(accounts["instagram"], at=day(20), numbers=AccountNumbers(followers=1, demographics=earlier))
     said = Demographics(age_groups=AGES, countries=COUNTRIES)
     for platform, account in accounts.items():
         numbers = AccountNumbers(followers=FOLLOWERS[platform][1])
@@ -126,13 +128,16 @@ def test_a_posts_numbers_are_as_in_the_reference(api: ApiClient, workspace: Work
     wanted = sample("GET /api/posts/{id}/analytics")["analytics"]["by_platform"]
     counted = ("impressions", "reach", "engagement", "clicks")
     early = {"facebook": counts(300, 25), "twitter": counts(200, 20)}
+    last = {"facebook": 17, "twitter": 16}
+    another = publish(accounts[0], at=published_at)
+    read(accounts[0], at=datetime(2024, 1, 20, 15, 10, tzinfo=UTC), posts={another.pk: counts(9, 1)})
     for account in accounts:
         target = targets[account.platform]
         read(account, at=datetime(2024, 1, 20, 15, 10, tzinfo=UTC), posts={target.pk: early[account.platform]})
         numbers = wanted[account.platform]
         own = {name: number for name, number in numbers.items() if name not in counted}
         told = PostNumbers(own=own, **{name: numbers[name] for name in counted})
-        read(account, at=datetime(2024, 1, 20, 17, 5, tzinfo=UTC), posts={target.pk: told})
+        read(account, at=datetime(2024, 1, 20, last[account.platform], 5, tzinfo=UTC), posts={target.pk: told})
 
     response = api.get(f"/api/posts/{targets['facebook'].post_id}/analytics")
 
@@ -376,8 +381,8 @@ def test_a_posts_numbers_are_a_table_too(api: ApiClient, workspace: Workspace) -
 
 def test_an_older_post_is_shown_by_the_day(api: ApiClient, workspace: Workspace) -> None:
     [account] = connect_all(workspace, "facebook")
-    target = publish(account, at=day(10))
-    read(account, at=day(11), posts={target.pk: counts(10, 1)})
+    target, another = publish(account, at=day(10)), publish(account, at=day(10))
+    read(account, at=day(11), posts={target.pk: counts(10, 1), another.pk: counts(7, 1)})
     read(account, at=day(13), posts={target.pk: counts(15, 1)})
 
     by_day = get(api, f"/api/posts/{target.post_id}/analytics")["analytics"]["timeline"]
@@ -405,6 +410,17 @@ def test_a_post_that_gained_nothing_has_zeros_of_what_its_network_tells(
 
     assert (last["impressions"], last["engagement"]) == (None, 0)
     assert [(row["impressions"], row["engagement"]) for row in rows] == [("", "0")]
+
+
+def test_a_network_that_was_not_read_yet_holds_up_none(api: ApiClient, workspace: Workspace) -> None:
+    accounts = connect_all(workspace, "facebook", "twitter")
+    [target, _] = publish_to(accounts, at=day(21, 9))
+    read(accounts[0], at=day(21, 10), posts={target.pk: counts(10, 1)})
+
+    shown = get(api, f"/api/posts/{target.post_id}/analytics")["analytics"]
+
+    assert (shown["as_of"], shown["by_platform"]["twitter"]["impressions"]) == ("2024-01-21T10:00:00Z", None)
+    assert [(each["timestamp"][11:13], each["impressions"]) for each in shown["timeline"]] == [("09", 0), ("10", 10)]
 
 
 def test_a_post_that_is_not_out_has_no_numbers_yet(api: ApiClient, workspace: Workspace) -> None:
