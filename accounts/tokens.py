@@ -36,6 +36,8 @@ TRY_AGAIN_SECONDS, MOST_DOUBLINGS = 30, 7
 LEASE_SECONDS = 60
 KEEP_AGAIN_SECONDS = 0.5
 STALE_WITHIN = timedelta(seconds=30)
+IN_DOUBT = MOST_AHEAD - timedelta(days=1)
+"""A token that has so little left was to be renewed a day ago."""
 Answer = TypeVar("Answer")
 
 
@@ -187,7 +189,7 @@ def _ask(account: SocialAccount, claim: Claim, *, now: datetime) -> bool:
             return False
         logger.warning("Tokens of %s were not refreshed: %s", account.pk, error)
         unavailable = obstacle(error)
-        _try_again(unavailable, claim=claim)
+        _try_again(account, unavailable, claim=claim)
         raise unavailable from error
     return _keep(account, tokens, claim=claim, now=now)
 
@@ -212,7 +214,7 @@ def shown(error: PlatformError) -> dict[str, str]:
     return {"code": error.error_code, "message": error.message, "who_acts": str(error.acts)}
 
 
-def _try_again(error: Unavailable, *, claim: Claim) -> None:
+def _try_again(account: SocialAccount, error: Unavailable, *, claim: Claim) -> None:
     """Let the next try wait 30 s from now, or as long as the network asks for; for a quota twice as long each time.
 
     The lease goes on for those 30 s, so that nobody asks in the meantime.
@@ -222,7 +224,16 @@ def _try_again(error: Unavailable, *, claim: Claim) -> None:
     doublings: int = 2 ** min(claim.unsettled, MOST_DOUBLINGS) if isinstance(error, RateLimited) else 1
     own = claims.engine_time(TRY_AGAIN_SECONDS * doublings)
     due_at = now + max(own, timedelta(seconds=error.retry_after or 0))
-    claims.write(SocialAccount, claim, due_at=due_at, lease_until=free_at, last_error=shown(error))
+    told = {"last_error": shown(error), **_end_in_doubt(account, now=now)}
+    claims.write(SocialAccount, claim, due_at=due_at, lease_until=free_at, **told)
+
+
+def _end_in_doubt(account: SocialAccount, *, now: datetime) -> dict[str, datetime]:
+    """Return when the connection ends, where that is once the token does and it was not renewed for a day."""
+    ends = account.access_expires_at
+    if ends is None or ends >= now + IN_DOUBT or not registry.get(account.platform).renews_itself:
+        return {}
+    return {"expires_at": ends}
 
 
 def _keep(account: SocialAccount, tokens: Tokens, *, claim: Claim, now: datetime) -> bool:

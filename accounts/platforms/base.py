@@ -270,6 +270,8 @@ class Connector(Platform):
     """Whether a post with media does."""
     needs_app: ClassVar[bool] = True
     uses_pkce: ClassVar[bool] = False
+    renews_itself: ClassVar[bool] = False
+    """Whether a token is its own refresh token: once it has ended nothing renews it."""
     pulls_media: ClassVar[tuple[str, ...]] = ()
     """The types of files that it fetches from our public address, which it must be able to reach."""
     nothing_opened: str = Phrase("The sign-in opened no account that can be published to: grant at least one.")

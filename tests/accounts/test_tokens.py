@@ -261,6 +261,25 @@ def test_what_the_owner_cannot_mend_is_tried_again_and_its_cause_shown(
     assert row.last_error == {"code": cause[0], "message": "No.", "who_acts": cause[1]}
 
 
+@pytest.mark.parametrize(
+    ("platform", "days", "is_in_doubt"),
+    [("threads", 5, True), ("instagram", 5, True), ("threads", 6.5, False), ("twitter", 5, False)],
+)
+def test_an_account_that_ends_with_its_token_says_so_once_that_was_not_renewed_for_a_day(
+    workspace: Workspace, network: FakeNetwork, platform: str, days: float, is_in_doubt: bool
+) -> None:
+    ends = database_now() + timedelta(days=days)
+    make_due(workspace, platform=platform, tokens=replace(PAIR, access_expires_at=ends))
+    network.refreshed = Unavailable("No.")
+
+    refresh_due()
+
+    assert SocialAccount.objects.get().expires_at == (ends if is_in_doubt else None)
+    SocialAccount.objects.update(due_at=database_now(), lease_until=None)
+    network.refreshed = NEW_PAIR
+    assert (refresh_due(), SocialAccount.objects.get().expires_at) == (1, None)
+
+
 def test_a_network_that_wants_to_be_left_alone_for_longer_is(workspace: Workspace, network: FakeNetwork) -> None:
     make_due(workspace)
     network.refreshed = RateLimited("No.", retry_after=3600)

@@ -27,6 +27,7 @@ class LongLivedTokens(OAuth2Connector):
     grant_prefix: ClassVar[str]
     """Of the grant types: ig or th."""
     scope_separator = ","
+    renews_itself = True
 
     def exchange(
         self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""
