@@ -32,10 +32,11 @@ SET_ASIDE = failure(
 def overdue(now: datetime, *, since: datetime) -> TargetQuerySet:
     """Match what was due by now and is unsent according to the database: it may have gone out since the copy was made.
 
-    What was looked for after everything was paused is left out: it is known not to be out, and waits.
+    What was looked for after everything was paused is left out: it is known not to be out, and waits. What was in
+    flight in a copy made just now is not: its lease, which nobody holds, is still to end.
     """
     rows = Target.objects.filter(scheduled_at__lte=now, due_at__isnull=False, status__in=UNSETTLED)
-    rows = rows.filter(Q(lease_until=None) | Q(lease_until__lte=now), post__workspace__deleted_at=None)
+    rows = rows.filter(post__workspace__deleted_at=None)
     paused = [each.paused_at for each in pauses.in_force() if each.scope == PauseScope.ALL]
     if not paused:
         return rows
@@ -52,7 +53,7 @@ def doubt(target: Target, *, since: datetime, actor: Actor, now: datetime) -> Qu
     """
     post = lock(target.post)
     rows = overdue(now, since=since).select_related("post__workspace", "account")
-    locked = rows.filter(pk=target.pk).first()
+    locked = rows.filter(Q(lease_until=None) | Q(lease_until__lte=now), pk=target.pk).first()
     if locked is None:
         status = get_object_or_404(Target, pk=target.pk).status
         raise WrongStatus(Phrase("The target is {status}, or a worker is at it.", status=Ours(status)), status=status)

@@ -4,6 +4,7 @@ import errno
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,7 +16,8 @@ from adminapi import restored
 from adminapi.models import Gap, Mark
 from ouipost.claims import database_now
 from posts.claiming import claim_targets
-from tests.factories import make_account, make_post
+from posts.models import Target
+from tests.factories import NOW, make_account, make_post
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db
@@ -140,8 +142,12 @@ def test_gaps_are_kept_for_ninety_days() -> None:
     assert not Gap.objects.filter(until__lt=database_now() - timedelta(days=90)).exists()
 
 
-def test_its_pause_is_not_ended_by_the_command_while_nobody_has_asked_what_is_out(workspace: Workspace) -> None:
+@pytest.mark.parametrize("leased", [{}, {"lease_until": NOW + timedelta(days=9999)}], ids=["due", "in flight"])
+def test_its_pause_is_not_ended_by_the_command_while_nobody_has_asked_what_is_out(
+    workspace: Workspace, leased: dict[str, Any]
+) -> None:
     make_due(workspace)
+    Target.objects.update(**leased)
     restored.look()
     go_back()
     restored.look()

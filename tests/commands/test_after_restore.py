@@ -20,7 +20,7 @@ from posts.models import Post, Target
 from posts.restoring import SET_ASIDE
 from tests.commands.conftest import Clock
 from tests.commands.running import lines_of
-from tests.factories import make_account, make_post
+from tests.factories import NOW, make_account, make_post
 from tests.posts.conftest import install
 from tests.posts.fakes import ACTOR, HandledNetwork, KeyedNetwork, ScriptedNetwork
 from workspaces.models import Workspace
@@ -222,18 +222,28 @@ def test_a_noticed_restore_says_by_itself_when_the_copy_was_made() -> None:
     assert run() == (0, ["Nothing was due that may be out already."])
 
 
-def test_what_somebody_has_settled_meanwhile_is_left_alone(
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        ({"status": "cancelled", "due_at": None}, "cancelled"),
+        ({"lease_until": NOW + timedelta(days=9999)}, "scheduled"),
+    ],
+    ids=["settled", "in flight"],
+)
+def test_what_somebody_has_settled_meanwhile_or_is_at_is_left_alone(
     workspace: Workspace,
     network: ScriptedNetwork,
     monkeypatch: pytest.MonkeyPatch,
+    values: dict[str, Any],
+    status: str,
 ) -> None:
     target = make_due(workspace)
 
     def settled(self: Any) -> None:
-        Target.objects.update(status="cancelled", due_at=None)
+        Target.objects.update(**values)
 
     monkeypatch.setattr(reconcile.Command, "_require_pause", settled)
 
     _, lines = run("--since", "2h")
 
-    assert f"{target.pk} is left alone: The target is cancelled, or a worker is at it." in lines
+    assert f"{target.pk} is left alone: The target is {status}, or a worker is at it." in lines
