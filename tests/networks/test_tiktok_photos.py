@@ -61,6 +61,24 @@ class TestPhotos(Steps):
         with pytest.raises(ProcessingFailed):
             self.recover(replace(operation, handles={**operation.handles, "publish_id": PHOTO_ID}), failed)
 
+    @pytest.mark.parametrize("before", [{}, {"given_up": True}], ids=["answer lost", "given up"])
+    def test_a_worker_that_dies_before_it_sends_the_photos_once_more_has_not_sent_them_twice(
+        self, before: dict[str, Any]
+    ) -> None:
+        saved: list[Handles] = []
+        media = (make_image(converted="written as a JPEG"),)
+        operation = replace(self.operation(replace(photos(), media=media), armed_at=NOW), handles=before)
+
+        self.connector.prepare(
+            FakeSession(creator_info()), operation, lambda handles, *, seconds=0: saved.append(handles)
+        )
+
+        assert len(saved) == 2
+        for handles in saved:
+            left = replace(operation, handles=handles)
+            assert self.recover(left, *([] if before else [listing()])) == []
+            assert self.connector.recovery_of(left) == self.connector.recovery_of(operation)
+
     def test_the_addresses_are_ready_before_the_visible_call(self) -> None:
         saved: list[Handles] = []
         media = (make_image(converted="written as a JPEG"), make_image("media_2"))

@@ -125,12 +125,13 @@ class TikTok(TikTokApi):
         return Recovery.LOOK if tiktok_posts.is_public(operation.content) else Recovery.PARK
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
-        operation = replace(operation, handles=tiktok_posts.for_this_try(operation))
         steps = {CREATOR: partial(self._ask_creator, session, operation)}
         handles = upload_missing(operation, save, steps, not_before=operation.now - CREATOR_HOLDS)
         video = video_of(operation.content)
         if video is None:
-            return tiktok_posts.with_photos(operation.content, handles, save)
+            handles = tiktok_posts.with_photos(operation.content, handles, save)
+            return tiktok_posts.for_this_try(operation, handles)
+        handles = tiktok_posts.for_this_try(operation, handles)
         if not tiktok_posts.takes_bytes(handles, operation.now):
             handles = self._begin_video(session, replace(operation, handles=handles), video)
             save(handles, seconds=tiktok_upload.CHUNK_SECONDS)

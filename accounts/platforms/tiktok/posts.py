@@ -40,13 +40,14 @@ def is_public(content: Content) -> bool:
     return content.options.get("privacy_level") == PUBLIC
 
 
-def for_this_try(operation: Operation) -> Handles:
-    """Return the handles to go on with, marked where photos, or what TikTok gave up, are sent once more."""
-    handles = dict(operation.handles)
+def for_this_try(operation: Operation, handles: Handles) -> Handles:
+    """Return the handles to go on with, marked where photos, or what TikTok gave up, are sent once more.
+
+    The mark must not be saved before they are: who dies until then has not sent them again.
+    """
     photos_again = operation.armed_at is not None and video_of(operation.content) is None
-    if handles.pop("given_up", False) or photos_again:
-        handles["again"] = True
-    return handles
+    marked = {"again": True} if photos_again or "given_up" in handles else {}
+    return {name: handle for name, handle in handles.items() if name != "given_up"} | marked
 
 
 def without_post(handles: Handles) -> dict[str, Any]:
