@@ -1,10 +1,12 @@
 """GET /api/posts/{id}/timeline: every step, attempt and wait, with cause, who must act, and when it goes on."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from ouipost.claims import database_now
 from posts.models import Attempt, Post
+from posts.timeline import KINDS
 from tests.conftest import ApiClient
 from tests.contract.world import at, error_of, upload
 from tests.factories import make_account, make_post
@@ -140,3 +142,9 @@ def test_looking_changes_nothing_and_takes_no_parameters(api: ApiClient, workspa
 
     assert error_of(refused) == (400, "VALIDATION_ERROR")
     assert list(Post.objects.values()) == before
+
+
+def test_every_kind_of_entry_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs/api.md").read_text(encoding="utf-8")
+
+    assert [kind for kind in KINDS if f"`{kind}`" not in page] == []
