@@ -178,7 +178,7 @@ def test_options_become_what_the_api_takes(staff: Client, workspace: Workspace) 
 
     assert Post.objects.get().platform_content == {
         "youtube": {"options": {"made_for_kids": False, "notify_subscribers": True, "tags": ["bread", "rye"]}},
-        "bluesky": {"options": {"thread": ["Then\r\nthis"]}},
+        "bluesky": {"options": {"thread": ["Then\nthis"]}},
     }
 
 
