@@ -20,6 +20,7 @@ from ouipost.api.schema import WARNINGS
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.claims import database_now
 from ouipost.ids import PATTERN
+from ouipost.phrases import Phrase
 from posts import destinations, files, listing, previews, rules, schedules, services, uploads
 from posts.filters import PostFilter
 from posts.inputs import MediaInput, NewPostInput, PostInput, ResolveInput, ScheduleInput
@@ -94,7 +95,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
             post, warnings = services.create_post(
                 self.workspace, values=values, actor=self.actor, now=timezone.now(), **when
             )
-            return self.created(self._present(post), **_with_warnings(warnings))
+            return self.created(self._present(post), **_with_warnings(warnings + _idle_zone(request.data)))
 
         return self.once(work)
 
@@ -253,6 +254,12 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         """Return the post, which a service has just locked or made, with its targets as they are now."""
         prefetch_related_objects([post], TARGETS)
         return post
+
+
+def _idle_zone(body: Any) -> list[str]:
+    """Say of a zone that there is no time for it."""
+    is_idle = "timezone" in body and body.get("scheduled_at") is None
+    return [Phrase("timezone says nothing without scheduled_at: the post is a draft.")] if is_idle else []
 
 
 def _with_warnings(warnings: list[str]) -> dict[str, list[str]]:

@@ -153,6 +153,17 @@ def test_a_post_is_created_and_scheduled_at_once(api: ApiClient, paris: Workspac
     assert response.status_code == 201
     assert (shown["status"], shown["scheduled_at"]) == ("scheduled", "2027-02-01T01:00:00Z")
     assert shown["scheduled_timezone"] == "Asia/Tokyo"
+    assert "warnings" not in response.json()["data"]
+
+
+@pytest.mark.parametrize("given", [{}, {"scheduled_at": None}], ids=["missing", "null"])
+def test_a_zone_without_a_time_is_told(api: ApiClient, workspace: Workspace, given: dict[str, Any]) -> None:
+    make_account(workspace)
+
+    response = api.post("/api/posts", {"content": "Hi", "platforms": ["facebook"], "timezone": "Asia/Tokyo"} | given)
+
+    assert response.status_code == 201
+    assert response.json()["data"]["warnings"] == ["timezone says nothing without scheduled_at: the post is a draft."]
 
 
 @pytest.mark.parametrize(
