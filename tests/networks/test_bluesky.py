@@ -209,6 +209,13 @@ def clock_id(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("secrets.randbelow", lambda limit: 0)
 
 
+TAKEN = [
+    make_answer(400, {"error": "InvalidSwap", "message": "Record was at bafy"}),
+    make_answer(500, {"error": "InternalServerError", "message": "Internal Server Error"}),
+]
+"""How a server may say that there is a record at the key already."""
+
+
 class TestBluesky(PlatformCase):
     connector = Bluesky(App())
     account = Account(
@@ -351,15 +358,16 @@ class TestBluesky(PlatformCase):
 
         assert published == PUBLISHED
 
-    def test_another_record_at_our_key_is_an_earlier_try(self) -> None:
-        taken = make_answer(400, {"error": "InvalidSwap", "message": "Record was at bafy"})
+    @pytest.mark.parametrize("taken", TAKEN)
+    def test_another_record_at_our_key_is_an_earlier_try(self, taken: Answer) -> None:
         session = FakeSession(replace(self.first.commits[0], gets=taken), RECORD)
 
         assert self.connector.commit(session, self.prepared(self.first)) == PUBLISHED
 
-    def test_a_taken_key_without_a_record_stays_unknown(self) -> None:
-        taken = make_answer(400, {"error": "InvalidSwap", "message": "Record was at bafy"})
-        session = FakeSession(replace(self.first.commits[0], gets=taken), replace(RECORD, gets=ABSENT))
+    @pytest.mark.parametrize("taken", TAKEN)
+    @pytest.mark.parametrize("gets", [ABSENT, LOST, make_answer(503), make_answer(400, {"error": "ExpiredToken"})])
+    def test_a_taken_key_that_shows_no_record_leaves_the_outcome_unknown(self, taken: Answer, gets: Any) -> None:
+        session = FakeSession(replace(self.first.commits[0], gets=taken), replace(RECORD, gets=gets))
 
         with pytest.raises(Unknown):
             self.connector.commit(session, self.prepared(self.first))
@@ -603,20 +611,6 @@ class TestBluesky(PlatformCase):
         issues = self.connector.validate(Content(text=families), {})
 
         assert [(each.rule, each.limit, each.actual) for each in issues] == [("text_too_many_bytes", 3000, 7500)]
-
-    def test_a_server_that_fails_at_a_taken_key_is_asked_what_is_there(self) -> None:
-        failed = make_answer(500, {"error": "InternalServerError", "message": "Internal Server Error"})
-        session = FakeSession(replace(self.first.commits[0], gets=failed), RECORD)
-
-        assert self.connector.commit(session, self.prepared(self.first)) == PUBLISHED
-
-    @pytest.mark.parametrize("gets", [ABSENT, LOST, make_answer(503), make_answer(400, {"error": "ExpiredToken"})])
-    def test_a_failing_server_that_shows_no_record_leaves_the_outcome_unknown(self, gets: Any) -> None:
-        failed = make_answer(500, {"error": "InternalServerError", "message": "Internal Server Error"})
-        session = FakeSession(replace(self.first.commits[0], gets=failed), replace(RECORD, gets=gets))
-
-        with pytest.raises(Unknown):
-            self.connector.commit(session, self.prepared(self.first))
 
     def test_an_answer_without_the_content_id_is_unclear(self) -> None:
         with pytest.raises(Unknown):

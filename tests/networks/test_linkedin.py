@@ -631,24 +631,20 @@ class TestLinkedIn(LookCase, OAuth2Case):
             self.preparing(BEGIN_VIDEO, *PARTS, FINISH_VIDEO, gone)
 
     @pytest.mark.parametrize(
-        "value", [VIDEO | {"uploadInstructions": []}, VIDEO | {"uploadInstructions": [{"firstByte": 0}]}, {}]
+        ("which", "begin", "value"),
+        [
+            ("video", BEGIN_VIDEO, VIDEO | {"uploadInstructions": []}),
+            ("video", BEGIN_VIDEO, VIDEO | {"uploadInstructions": [{"firstByte": 0}]}),
+            ("video", BEGIN_VIDEO, {}),
+            ("image", image_calls(1, b"")[0], {"image": "urn:li:image:D1"}),
+            ("document", BEGIN_DOCUMENT, {"document": "urn:li:document:P1"}),
+        ],
     )
-    def test_a_video_without_a_place_is_announced_again(self, value: Any) -> None:
-        with pytest.raises(Unavailable):
-            self.preparing(replace(BEGIN_VIDEO, gets=make_answer(200, {"value": value})))
-
-    def test_an_image_without_a_place_is_announced_again(self) -> None:
-        nowhere = replace(image_calls(1, b"")[0], gets=make_answer(200, {"value": {"image": "urn:li:image:D1"}}))
+    def test_a_file_without_a_place_is_announced_again(self, which: str, begin: Call, value: Any) -> None:
+        nowhere = replace(begin, gets=make_answer(200, {"value": value}))
 
         with pytest.raises(Unavailable):
-            self.preparing(nowhere, content=self.publications["image"].content)
-
-    def test_a_document_without_a_place_is_announced_again(self) -> None:
-        content = self.publications["document"].content
-        value = {"value": {"document": "urn:li:document:P1"}}
-
-        with pytest.raises(Unavailable):
-            self.preparing(replace(BEGIN_DOCUMENT, gets=make_answer(200, value)), content=content)
+            self.preparing(nowhere, content=self.publications[which].content)
 
     def test_a_large_document_has_ten_minutes(self) -> None:
         waits: list[float] = []

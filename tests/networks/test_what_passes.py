@@ -49,19 +49,22 @@ TYPES = ("feed", "story", "reel", "short", "document")
 FAMILY = "👨‍👩‍👧‍👦"
 WORDS = st.sampled_from(
     [
-        "bread",
-        "Brötchen",
-        "麵包",
-        FAMILY,
-        "🇫🇷",
-        "<b>",
-        "#rye",
-        "@alice",
-        "$RYE",
-        "https://bread.com/a_(b)?c=d#e",
-        "a|b*c_d~e",
+        *("bread", "Brötchen", "麵包", "хлеб", "e\u0301clair", FAMILY, "🇫🇷", "1️⃣", "❤️", "…", "“so”", "R&B", "<b>"),
+        *("$RYE", "#rye", "#麵包", "@alice", "@alice.bsky.social", "bob@bread.com", "a|b*c_d~e", "1.5", "e.g."),
+        *(
+            "bread.com",
+            "www.bread.co.uk/rye",
+            "bread.com.Then",
+            "node.js",
+            "http://bread.com",
+            "https://bread.com/brötchen",
+        ),
+        *("(https://bread.com/a_(b)?c=d&e=f#g)", "https://münchen.de/хлеб", "https://bread.example/not-a-link-for-x"),
+        *("https://sub_domain.bread.com:8080/", f"https://bread.com/{'x' * 200}"),
     ]
 )
+GLUE = st.sampled_from([" ", "\n", "\n\n", ", ", ". ", "! ", " — ", "… "])
+SHOWN_AS_SENT = ("bluesky", "facebook", "twitter")
 MOST_POLLS = 20
 PROCESSING_SECONDS = 3
 
@@ -69,7 +72,7 @@ PROCESSING_SECONDS = 3
 @st.composite
 def texts(draw: st.DrawFn, most: int = 5_200) -> str:
     """A text of anything, sometimes as long as networks take."""
-    words = " ".join(draw(st.lists(WORDS, max_size=5)))
+    words = "".join(word + glue for word, glue in draw(st.lists(st.tuples(WORDS, GLUE), max_size=8)))
     filler = draw(st.sampled_from(["x", "é", "字", FAMILY]))
     edges = st.sampled_from([280, 300, 500, 800, 2200, 3000, 5000, most])
     count = draw(st.one_of(st.integers(0, 60), st.integers(0, 60), edges))
@@ -143,6 +146,8 @@ def _publish(account: SocialAccount, pool: Sequence[Media], values: dict[str, An
         model._default_manager.all().delete()  # the same again, or too much in a day, would be refused for that
     operation = Operation(content=content, account=account.unseal(), now=database_now())
     out = [_send(connector, account, operation)]
+    if account.platform in SHOWN_AS_SENT:
+        assert networks.Post.objects.get().text == content.text.strip()
     for _ in content.replies:
         out.append(_send(connector, account, replace(operation, out=tuple(out), handles={})))
     return True

@@ -13,7 +13,6 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from ouipost.claims import database_now
-from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
 from posts import counts, files, services, storage
 from posts.files import MediaInUse, StorageLimitReached, Stored
@@ -119,18 +118,6 @@ def test_connectors_get_the_bytes_and_an_address_for_networks_that_pull(post: Po
     assert (content.id, content.read(), content.alt_text, content.width) == (media.pk, b"picture", "Bread", 30)
     assert content.pull_url().startswith("http://testserver/")
     assert media.stored_name in content.pull_url()
-
-
-def test_a_post_takes_so_many_files_and_no_more(post: Post, image: Processed, settings: Settings) -> None:
-    settings.MEDIA_PER_POST = 2
-    add(post, image)
-    add(post, image)
-
-    with pytest.raises(InvalidInput) as refused:
-        add(post, image)
-
-    assert refused.value.details == {"fields": {"file": ["A post takes at most 2 files."]}}
-    assert len(copy_on(post)) == 2
 
 
 @pytest.mark.parametrize("status", LOCKED)

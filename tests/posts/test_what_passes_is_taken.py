@@ -1,32 +1,22 @@
 """What validate and preview let through is never refused by a network for its content: tried at every limit's edge."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from accounts import registry
-from accounts.models import SocialAccount
-from accounts.platforms.base import Operation
 from adminapi.client import Client
-from ouipost.claims import database_now
 from ouipost.simulator import models as networks
 from ouipost.writer import Inline
 from posts import publishing
 from posts.claiming import claim_targets
-from posts.content import compose
 from posts.models import Post, Target
-from posts.rules import issues_of, passes
 from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.in_process import BASE, in_process
-from tests.networks.platform_case import no_save
 from tests.posts.pictures import animation, noise, picture
-from workspaces.models import Workspace
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database, pytest.mark.thorough]
 
@@ -166,85 +156,3 @@ def _write(client: Client, api: ApiClient, case: Case) -> Post:
     if not case.files:
         assert validated["valid"] is not bool(case.breaks)
     return post
-
-
-WORDS = st.sampled_from(
-    [
-        "bread",
-        "Brötchen",
-        "麵包",
-        "хлеб",
-        "e\u0301clair",
-        FAMILY,
-        "🇫🇷",
-        "1️⃣",
-        "❤️",
-        "…",
-        "“so”",
-        "R&B",
-        "<b>",
-        "$RYE",
-        "#rye",
-        "#麵包",
-        "@alice",
-        "@alice.bsky.social",
-        "bob@bread.com",
-        "bread.com",
-        "www.bread.co.uk/rye",
-        "bread.com.Then",
-        "node.js",
-        "1.5",
-        "e.g.",
-        "http://bread.com",
-        "(https://bread.com/a_(b)?c=d&e=f#g)",
-        "https://bread.com/brötchen",
-        "https://münchen.de/хлеб",
-        "https://bread.example/not-a-link-for-x",
-        "https://sub_domain.bread.com:8080/",
-        LONG_LINK,
-    ]
-)
-GLUE = st.sampled_from([" ", "\n", "\n\n", ", ", ". ", "! ", " — ", "… "])
-LIMITS = {"twitter": 280, "bluesky": 300, "facebook": 63_206}
-
-
-@st.composite
-def near_the_limit(draw: st.DrawFn) -> str:
-    """A text of anything, filled up until it is about as long as X or Bluesky take."""
-    parts = draw(st.lists(st.tuples(WORDS, GLUE), max_size=12))
-    written = "".join(word + glue for word, glue in parts)
-    filler = draw(st.sampled_from(["x", "é", "字", FAMILY]))
-    return written + filler * draw(st.integers(0, 300))
-
-
-def test_no_text_that_passes_is_refused(client: Client, workspace: Workspace) -> None:
-    for platform in LIMITS:
-        client.connect(platform)
-    accounts = list(SocialAccount.objects.select_related("workspace"))
-    taken = dict.fromkeys(LIMITS, 0)
-
-    @settings(max_examples=60, database=None, suppress_health_check=list(HealthCheck))
-    @given(near_the_limit())
-    def publish(content: str) -> None:
-        for account in accounts:
-            taken[account.platform] += _publish(Post(workspace=workspace, content=content), account)
-
-    publish()
-
-    assert all(count > 5 for count in taken.values()), taken
-
-
-def _publish(post: Post, account: SocialAccount) -> bool:
-    """Send the post straight to its network where it passes, and return whether it did."""
-    connector = registry.connector(account.platform, account.workspace)
-    content = compose(post, account, connector, [])
-    if not passes(issues_of(account, content)):
-        return False
-    networks.Post.objects.all().delete()  # the same text again would be refused for another reason
-    networks.Counter.objects.all().delete()
-    session = registry.session(account.platform, account.workspace)
-    operation = Operation(content=content, account=account.unseal(), now=database_now())
-    handles = connector.prepare(session, operation, no_save)
-    connector.commit(session, replace(operation, handles=handles))
-    assert networks.Post.objects.get().text == content.text.strip()
-    return True
