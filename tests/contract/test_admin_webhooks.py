@@ -789,8 +789,9 @@ def test_what_is_under_way_or_of_an_inactive_webhook_is_not_sent_again(
 
 
 def test_what_was_missed_is_replayed_once_each_under_its_own_id(
-    admin: AdminClient, workspace: Workspace, receiver: Receiver
+    admin: AdminClient, workspace: Workspace, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(replays, "STEP", 2)
     pk = make(admin, url=receiver.url)["id"]
     since = Webhook.objects.get().created_at.isoformat()
     arrived = publish(workspace)
@@ -801,12 +802,16 @@ def test_what_was_missed_is_replayed_once_each_under_its_own_id(
     admin.put(f"/admin/webhooks/{pk}", {"is_active": True})
 
     response = admin.post(f"/admin/webhooks/{pk}/replay", {"since": since})
-    assert (replays.work_on_due(), deliver_due()) == (4, 4)
+    later = publish(workspace)
+    assert deliver_due() == 1
+    assert [replays.work_on_due() for _ in range(4)] == [2, 2, 0, 0]
+    assert deliver_due() == 4
 
     begun = response.json()["data"]["replay"]
     assert (response.status_code, set(begun)) == (200, SHOWN_OF_REPLAY)
     assert (begun["scope"], begun["total"], begun["done"], begun["finished_at"]) == ("all", 4, 0, None)
-    assert sorted(call.id for call in receiver.calls) == sorted([arrived, arrived, *missed])
+    assert sorted(call.id for call in receiver.calls) == sorted([arrived, arrived, *missed, later])
+    assert Replay.objects.get().due_at is None
     (ended,) = admin.get(f"/admin/webhooks/{pk}/replays").json()["data"]["replays"]
     assert ended | {"done": 0, "finished_at": None} == begun
     assert (ended["done"], ended["finished_at"] is not None) == (4, True)

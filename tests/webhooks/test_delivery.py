@@ -15,7 +15,7 @@ from ouipost import crypto
 from ouipost.claims import database_now
 from ouipost.events import figures, webhooks
 from ouipost.events.delivery import IN_FLIGHT, Deliverer, claim_deliveries, deliver
-from ouipost.events.journal import SYSTEM
+from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Webhook
 from ouipost.events.resting import FAILING, care
 from ouipost.events.settling import settle_all
@@ -118,6 +118,7 @@ def test_where_nobody_listens_a_change_costs_one_query_more_and_keeps_nothing(
 def test_the_events_of_a_resource_are_numbered(webhook: Webhook, receiver: Receiver, write: Callable[[], Post]) -> None:
     first, second = write(), write()
     now = timezone.now()
+    record("unscheduled", first, actor=SYSTEM)  # no webhook can subscribe to that
     services.update_post(first, values={"title": "Salut"}, actor=SYSTEM, now=now)
     services.delete_post(first, actor=SYSTEM)
 
@@ -224,15 +225,18 @@ def test_retry_after_is_a_floor_of_a_day_at_most(
 
 
 def test_410_disables_at_once_and_is_told(webhook: Webhook, receiver: Receiver, write: Callable[[], Post]) -> None:
-    write()
-    write()
-    receiver.will_answer(410)
+    for _ in range(3):
+        write()
+    receiver.will_answer(410, 500)
+    in_flight = claim_deliveries(1)
 
     deliver_due(limit=1)
+    Inline().run(settle_all, deliver(in_flight[0]))
+    webhooks.update_webhook(webhook, values={"events": ["post.created"]}, actor=SYSTEM)
 
     assert (stands(webhook).is_active, stands(webhook).disabled_reason) == (False, "It answered 410 Gone.")
     assert Event.objects.get(type="webhook.disabled").resource_id == webhook.pk
-    assert sorted(Delivery.objects.values_list("status", flat=True)) == ["discarded", "failed"]
+    assert sorted(Delivery.objects.values_list("status", flat=True)) == ["discarded", "failed", "failed"]
     assert deliver_now() == 0
 
 
