@@ -180,6 +180,7 @@ DOCUMENTS = Limits(
         ({"pages": 4}, ["document_too_long"]),
         ({"size": 1001}, ["document_too_large"]),
         ({"mime_type": "application/msword"}, ["document_type_unsupported"]),
+        ({"alt_text": "Bread"}, ["alt_text_not_sent"]),
     ],
     ids=str,
 )
@@ -203,7 +204,8 @@ def test_an_image_that_moves_may_have_to_be_alone_and_may_weigh_more() -> None:
     moving = make_image(size=200, frames=2, mime_type="image/gif")
 
     assert broken(Content(text="", media=(moving,)), limits) == []
-    assert broken(Content(text="", media=(replace(moving, size=201),)), limits) == ["image_too_large"]
+    for heavy in ({"size": 201}, {"frames": 1}, {"mime_type": "image/jpeg"}):
+        assert broken(Content(text="", media=(replace(moving, **heavy),)), limits) == ["image_too_large"]
     assert broken(Content(text="", media=(moving, make_image("two"))), limits) == ["gif_not_alone"]
 
 

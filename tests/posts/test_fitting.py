@@ -53,13 +53,15 @@ def test_an_image_that_is_too_heavy_becomes_a_jpeg_under_the_limit() -> None:
     assert opened(sent).format == "JPEG"
 
 
-def test_an_image_of_a_refused_kind_becomes_a_jpeg() -> None:
-    content = picture("WEBP")
+@pytest.mark.parametrize("size", [(60, 40), (40, 60)])
+def test_an_image_of_a_refused_kind_becomes_a_still_jpeg_of_the_same_shape(size: tuple[int, int]) -> None:
+    content = picture("WEBP", size=size)
 
-    fitted = fit(holding(content, "image/webp"), LIMITS)
+    fitted = fit(replace(holding(content, "image/webp"), frames=2), LIMITS)
 
-    assert (fitted.mime_type, fitted.size) == ("image/jpeg", len(content))
-    assert (opened(fitted.read()).format, opened(fitted.read()).size) == ("JPEG", (60, 40))
+    assert (fitted.mime_type, fitted.size, fitted.animated) == ("image/jpeg", len(content), False)
+    assert (opened(fitted.read()).format, opened(fitted.read()).size) == ("JPEG", size)
+    assert fitted.converted == "written as a JPEG, as a still picture"
 
 
 def test_a_network_without_a_limit_of_weight_still_gets_its_kinds() -> None:
@@ -106,12 +108,20 @@ def test_an_image_that_is_too_high_or_wide_gets_bars_and_loses_nothing(
     assert sent.getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_an_image_with_too_many_pixels_is_made_smaller() -> None:
+@pytest.mark.parametrize(
+    ("most", "shown"),
+    [
+        ({"max_image_side": 1920, "max_image_short_side": 500}, (1000, 500)),
+        ({"max_image_side": 1200}, (1200, 600)),
+        ({"max_image_short_side": 400}, (800, 400)),
+    ],
+)
+def test_an_image_with_too_many_pixels_is_made_smaller(most: dict[str, int], shown: tuple[int, int]) -> None:
     media = replace(holding(picture("PNG", size=(2000, 1000))), width=2000, height=1000)
 
-    fitted = fit(media, replace(LIMITS, max_image_side=1920, max_image_short_side=500))
+    fitted = fit(media, replace(LIMITS, **most))  # type: ignore[arg-type]
 
-    assert opened(fitted.read()).size == (fitted.width, fitted.height) == (1000, 500)
+    assert opened(fitted.read()).size == (fitted.width, fitted.height) == shown
     assert fitted.converted == "made smaller"
 
 
