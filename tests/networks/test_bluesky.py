@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import jwt
@@ -900,9 +899,13 @@ class TestSigningIn:
 
         assert candidates[0].metadata == {"service": "https://my.example:8443"}
 
-    @pytest.mark.parametrize("ends", [later(seconds=-5), later(days=401)], ids=["over already", "in years"])
-    def test_an_end_that_makes_no_sense_is_none(self, ends: datetime) -> None:
-        absurd = token(exp=int(ends.timestamp()))
+    @pytest.mark.parametrize(
+        "ends",
+        [later(seconds=-5).timestamp(), later(days=401).timestamp(), later(days=1).timestamp() * 10**9, 10**30],
+        ids=["over already", "in years", "in nanoseconds", "beyond all clocks"],
+    )
+    def test_an_end_that_makes_no_sense_is_none(self, ends: float) -> None:
+        absurd = token(exp=int(ends))
         login = self.session(accessJwt=absurd, refreshJwt=absurd)
 
         candidates = self.sign_in(login, self.profile(login))

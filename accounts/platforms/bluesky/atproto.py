@@ -59,7 +59,7 @@ def _end_of(token: str, *, now: datetime) -> datetime | None:
     try:
         claims = jwt.decode(token, options={"verify_signature": False, "verify_exp": False})
         return sane_end(datetime.fromtimestamp(claims["exp"], UTC), now=now)
-    except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, OverflowError):
+    except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, OverflowError, OSError):
         return None
 
 
