@@ -487,6 +487,27 @@ class TestFacebook(LookCase, OAuth2Case):
         assert [each.remote_id for each in recovered] == found
 
     @pytest.mark.parametrize(
+        ("publication", "shown", "is_it"),
+        [
+            ("image", listed("Bread", ("photo", "778")), True),
+            ("image", listed("Bread"), False),
+            ("images", listed("Two", ("photo", "1")), True),
+            ("images", listed("Two", ("album", "1")), True),
+            ("images", listed("Two"), False),
+        ],
+    )
+    def test_photos_whose_ids_a_restored_copy_does_not_know_are_recognised_as_photos(
+        self, publication: str, shown: dict[str, Any], is_it: bool
+    ) -> None:
+        operation = replace(self.prepared(self.publications[publication]), handles={})
+
+        assert self.connector.lists(operation)
+        assert bool(self.connector.recover(FakeSession(listing(shown)), operation)) == is_it
+
+    def test_a_story_is_listed_by_its_photo_alone(self) -> None:
+        assert not self.connector.lists(self.prepared(self.publications["photo story"]))
+
+    @pytest.mark.parametrize(
         ("written", "shown", "is_it"),
         [
             ("Bread by @[1002], cake by @[1003:1:Cafe].", "Bread by Mill &amp; Co, cake by Cafe Rye.", True),

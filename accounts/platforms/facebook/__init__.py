@@ -228,6 +228,10 @@ class Facebook(Graph):
     def recovery_of(self, operation: Operation) -> Recovery:
         return self._way(operation).recovery
 
+    def lists(self, operation: Operation) -> bool:
+        """A story is listed by its photo alone."""
+        return super().lists(operation) and not isinstance(self._way(operation), PhotoStory)
+
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
         return self._way(operation).prepare(session, operation, save)
 

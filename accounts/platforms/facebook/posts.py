@@ -245,16 +245,18 @@ def _created_since(entry: Any, since: datetime) -> bool:
 
 
 def _has_the_photos(post: Any, operation: Operation) -> bool:
-    """One photo is shown by its id; several may be shown as an album, which has an id of its own.
+    """One photo is shown by its id, which is not known after a restore; several may be shown as an album, which has an
+    id of its own.
 
     What a link leads to may be shown as a video, too, but is not the Page's and has no id.
     """
     files = [each for each in dig_list(post, "attachments", "data") if dig(each, "media_type") in FILES]
+    shown = {dig_text(each, "target", "id") for each in files} - {""}
     ours = {uploaded(operation.handles, key) for key in operation.handles.get(UPLOADS, {})}
-    if not ours:
-        return not any(dig_text(each, "target", "id") for each in files)
-    is_album = len(ours) > 1 and any(dig(each, "media_type") == "album" for each in files)
-    return is_album or any(dig_text(each, "target", "id") in ours for each in files)
+    if not operation.content.media:
+        return not shown
+    is_album = len(operation.content.media) > 1 and any(dig(each, "media_type") == "album" for each in files)
+    return is_album or bool(shown & ours if ours else shown)
 
 
 def _links(post: Any) -> list[str]:
