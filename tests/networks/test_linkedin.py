@@ -700,10 +700,12 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
         assert self.recovers(operation, listing(found)) == [POST]
 
+    @pytest.mark.parametrize("restored", [False, True])
     @pytest.mark.parametrize("shape", ["link", "image", "images", "video", "document"])
-    def test_a_post_is_recognised_by_what_it_shows(self, shape: str) -> None:
+    def test_a_post_is_recognised_by_what_it_shows(self, shape: str, restored: bool) -> None:
         publication = self.publications[shape]
         operation = self.prepared(publication)
+        operation = replace(operation, handles={}) if restored else operation
         sent = publication.commits[0].sends["json"]
         own = listed(sent["commentary"], content=sent["content"], id=publication.published.remote_id)
         bare, another = listed(sent["commentary"]), listed("x", content=sent["content"])

@@ -12,7 +12,7 @@ from accounts.platforms.linkedin import littletext
 from accounts.platforms.linkedin.api import Api, encoded
 from accounts.platforms.linkedin.media import ASSET, CARD
 from accounts.platforms.text import comparable
-from accounts.platforms.uploads import uploaded
+from accounts.platforms.uploads import UPLOADS, uploaded
 from ouipost.phrases import Phrase
 
 POST_URN = re.compile(r"urn:li:(?:share|ugcPost):\d+")
@@ -81,9 +81,8 @@ def find(api: Api, operation: Operation, *, since: datetime) -> list[Published]:
     """Return the author's posts since then that can be this operation's; raises ProcessingFailed for one given up."""
     author = encoded(operation.account.remote_id)
     path = f"/rest/posts?author={author}&q=author&count=10&sortBy=CREATED"
-    ours = body(operation)
     young = takewhile(lambda each: not _is_older(each, since), api.elements(path, finder=True))
-    found = [each for each in young if _is_it(each, ours)]
+    found = [each for each in young if _is_it(each, operation)]
     urns = [dig_text(each, "id") for each in found if dig_text(each, "lifecycleState") in LISTED]
     if not urns and any(dig(each, "lifecycleState") == "PUBLISH_FAILED" for each in found):
         raise ProcessingFailed(
@@ -97,12 +96,23 @@ def _is_older(entry: Any, since: datetime) -> bool:
     return created is not None and created < since.timestamp() * 1000
 
 
-def _is_it(entry: Any, ours: dict[str, Any]) -> bool:
+def _is_it(entry: Any, operation: Operation) -> bool:
+    shown, ours = list(_shows(dig(entry, "content"))), _ours(operation.content, operation.handles)
     return (
         dig_count(entry, "createdAt") is not None
-        and _comparable(dig_text(entry, "commentary")) == _comparable(ours["commentary"])
-        and list(_shows(dig(entry, "content"))) == list(_shows(ours.get("content")))
+        and _comparable(dig_text(entry, "commentary")) == _comparable(littletext.written(operation.content.text))
+        and len(shown) == len(ours)
+        and all(mine in ("", theirs) for mine, theirs in zip(ours, shown, strict=True))
     )
+
+
+def _ours(content: Content, handles: Handles) -> list[str]:
+    """Return what `_shows` gives of the post; empty for what a restored copy does not know."""
+    if not content.media:
+        return [comparable(content.link)] if content.link else []
+    if content.media[0].type != "image":
+        return [dig_text(handles, ASSET, "urn")]
+    return [dig_text(handles, UPLOADS, each.id, "given") for each in content.media]
 
 
 def _comparable(commentary: str) -> str:
