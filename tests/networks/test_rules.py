@@ -25,8 +25,13 @@ LIMITS = Limits(
 )
 
 
+WARNINGS = ["alt_text_not_sent", "image_converted"]
+
+
 def broken(content: Content, limits: Limits = LIMITS) -> list[str]:
-    return [each.rule for each in check(content, limits)]
+    found = check(content, limits)
+    assert all((each.severity == "warning") == (each.rule in WARNINGS) for each in found)
+    return [each.rule for each in found]
 
 
 def test_a_content_within_the_limits_breaks_nothing() -> None:
@@ -112,9 +117,11 @@ def test_a_network_without_images_refuses_each() -> None:
 
 def test_a_network_may_take_images_and_videos_together() -> None:
     media = (make_image(), make_image("two", type="video"))
+    both = replace(LIMITS, max_videos=1, max_documents=1, mixes_images_and_videos=True)
 
     assert broken(Content(text="", media=media), replace(LIMITS, max_videos=1)) == ["images_and_videos_mixed"]
-    assert broken(Content(text="", media=media), replace(LIMITS, max_videos=1, mixes_images_and_videos=True)) == []
+    assert broken(Content(text="", media=media), both) == []
+    assert broken(Content(text="", media=(make_image(), make_document())), both) == ["kinds_mixed"]
 
 
 VIDEOS = Limits(
@@ -207,6 +214,7 @@ def test_an_image_that_moves_may_have_to_be_alone_and_may_weigh_more() -> None:
     for heavy in ({"size": 201}, {"frames": 1}, {"mime_type": "image/jpeg"}):
         assert broken(Content(text="", media=(replace(moving, **heavy),)), limits) == ["image_too_large"]
     assert broken(Content(text="", media=(moving, make_image("two"))), limits) == ["gif_not_alone"]
+    assert broken(Content(text="", media=(make_image(), make_image("two"))), limits) == []
 
 
 def test_what_is_converted_is_a_warning() -> None:
