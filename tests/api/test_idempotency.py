@@ -151,10 +151,14 @@ def test_work_that_lost_its_lease_is_undone(api: Client) -> None:
 
 def test_an_answer_is_kept_for_a_day(api: Client) -> None:
     post(api)
-    StoredAnswer.objects.exclude(owner="me").update(created_at=database_now() - timedelta(hours=24, seconds=1))
+    rows, begun = StoredAnswer.objects.exclude(owner="me"), database_now() - timedelta(hours=24)
+    rows.update(created_at=begun + timedelta(minutes=1), lease_until=begun + timedelta(minutes=2))
+    again = post(api)
+    rows.update(created_at=begun - timedelta(seconds=1))
 
     response = post(api, "another body")
 
+    assert again.headers["Idempotent-Replayed"] == "true"
     assert (response.status_code, notes(), kept()) == (201, 2, [201])
 
 
