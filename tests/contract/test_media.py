@@ -14,6 +14,7 @@ from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, sample
 from tests.contract.world import error_of, fields_of, upload
 from tests.factories import NOW, make_account, make_media, make_post
+from tests.posts.clips import clip, pdf
 from tests.posts.pictures import opened, picture
 from workspaces.models import Workspace
 
@@ -49,6 +50,25 @@ def test_its_addresses_open_without_a_key_and_hold_the_picture(api: ApiClient, p
     assert (whole.status_code, thumbnail.status_code) == (200, 200)
     assert (len(content), opened(content).size) == (media["size"], (1200, 800))
     assert max(opened(thumbnail.getvalue()).size) < 1200
+
+
+def test_a_videos_and_a_documents_facts_are_shown_and_given_to_networks(api: ApiClient, post: Post) -> None:
+    uploads = [upload(api, post, clip(), filename="a.mp4"), upload(api, post, pdf(3), filename="b.pdf")]
+
+    video, document = (response.json()["data"]["media"] for response in uploads)
+
+    assert video["dimensions"] == {"width": 320, "height": 240}
+    assert (round(video["duration_seconds"], 1), video["pages"]) == (2.0, None)
+    assert {**video["video"], "bitrate": video["video"]["bitrate"] > 0} == {
+        "codec": "h264", "audio_codec": "aac", "fps": 25.0, "bitrate": True,
+    }  # fmt: skip
+    assert (document["duration_seconds"], document["video"], document["pages"]) == (None, None, 3)
+    sent = files.as_content(post)
+    assert [(each.filename, round(each.seconds, 1), each.fps, each.width, each.pages) for each in sent] == [
+        ("a.mp4", 2.0, 25.0, 320, 0),
+        ("b.pdf", 0, 0, 0, 3),
+    ]
+    assert [(each.video_codec, each.audio_codec) for each in sent] == [("h264", "aac"), ("", "")]
 
 
 def test_an_address_expires_after_an_hour(api: ApiClient, post: Post) -> None:
