@@ -455,6 +455,7 @@ class TestFacebook(LookCase, OAuth2Case):
             ("image", listed("Bread", ("photo", "778"))),
             ("link", listed("Read", ("share", ""))),
             ("link", listed("Read", ("video", ""))),
+            ("link", listed("Read", attachments={"data": [{"media_type": ["share"]}]})),
             ("text", listed("Hello\r\n")),
         ],
     )

@@ -26,7 +26,7 @@ from accounts.platforms.base import (
     Unavailable,
 )
 from accounts.platforms.facebook.graph import Graph, is_not_there, page_address, post_id_of
-from accounts.platforms.http import call_visible, dig, dig_list, dig_text, moment
+from accounts.platforms.http import call_visible, dig_list, dig_text, moment
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
 from ouipost.phrases import Phrase
@@ -250,18 +250,18 @@ def _has_the_photos(post: Any, operation: Operation) -> bool:
 
     What a link leads to may be shown as a video, too, but is not the Page's and has no id.
     """
-    files = [each for each in dig_list(post, "attachments", "data") if dig(each, "media_type") in FILES]
+    files = [each for each in dig_list(post, "attachments", "data") if dig_text(each, "media_type") in FILES]
     shown = {dig_text(each, "target", "id") for each in files} - {""}
     ours = {uploaded(operation.handles, key) for key in operation.handles.get(UPLOADS, {})}
     if not operation.content.media:
         return not shown
-    is_album = len(operation.content.media) > 1 and any(dig(each, "media_type") == "album" for each in files)
+    is_album = len(operation.content.media) > 1 and any(dig_text(each, "media_type") == "album" for each in files)
     return is_album or bool(shown & ours if ours else shown)
 
 
 def _links(post: Any) -> list[str]:
     """Return where a post links to; Facebook may show the page's own address for it, so another proves nothing."""
-    beside = [each for each in dig_list(post, "attachments", "data") if dig(each, "media_type") not in FILES]
+    beside = [each for each in dig_list(post, "attachments", "data") if dig_text(each, "media_type") not in FILES]
     return [comparable(_destination(dig_text(each, "url"))) for each in beside]
 
 
