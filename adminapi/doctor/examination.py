@@ -91,13 +91,14 @@ CHECKS = (
     Check(name="public_address", look=configuration.public_address, seconds=SLOWLY),
     Check(name="credentials", look=configuration.credentials, needs="migrations"),
     Check(name="key_ring", look=configuration.key_ring, needs="migrations"),
+    Check(name="accounts", look=services.accounts, needs="migrations"),
     Check(name="backlog", look=services.backlog, needs="migrations"),
     Check(name="audit_log", look=services.journal, needs="migrations"),
 )
 NEEDS = {each.name: each.needs for each in (*PARTS, *CHECKS)}
 ORDER = ("settings", "database", "database_server", "transactions", "collation", "clock", "migrations", "disk", "redis",
-         "redis_server", "broker", "storage", "public_address", "credentials", "key_ring", "publishing", "backlog",
-         "audit_log")  # fmt: skip
+         "redis_server", "broker", "storage", "public_address", "credentials", "key_ring", "accounts", "publishing",
+         "backlog", "audit_log")  # fmt: skip
 
 
 def examine() -> list[Finding]:

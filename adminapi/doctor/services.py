@@ -6,12 +6,14 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import SocialAccount
+from accounts.platforms.base import WhoActs
 from adminapi.doctor.findings import Finding, warning, well, wrong
 from adminapi.probes import patient_redis
 from ouipost.claims import database_now, engine_time, is_due
 from ouipost.events import verifying
 from ouipost.events.models import Delivery
 from ouipost.redis import Script, is_redis
+from workspaces.models import Mode
 
 INFO = Script("return redis.call('INFO')")
 FACT = re.compile(rb"^(\w+):(.*?)\r?$", re.MULTILINE)
@@ -62,6 +64,19 @@ def backlog() -> Finding:
             "See that workers run, with DELIVERY_THREADS above 0, or Celery with -Q publish,webhooks,default.",
         )
     return well("Nothing waits for long.")
+
+
+def accounts() -> Finding:
+    """Whether an account cannot be used, nor its tokens be renewed, until the operator acts."""
+    live = SocialAccount.objects.connected().filter(workspace__mode=Mode.LIVE, workspace__deleted_at=None)
+    waiting = live.filter(last_error__who_acts=WhoActs.OPERATOR).order_by("pk")
+    if not waiting:
+        return well("None waits for you.")
+    first, message = waiting.values_list("pk", "last_error__message")[0]
+    return warning(
+        f"{len(waiting):,} cannot be used until you act. {first}: {message}",
+        "See that each app's id and secret are those of the network's own page, and that the network can be reached.",
+    )
 
 
 def journal() -> Finding:

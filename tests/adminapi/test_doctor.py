@@ -249,6 +249,19 @@ class TestServices:
         assert (fine.status, services.backlog().status) == ("ok", "warning")
         assert services.backlog().message == "1 tokens to be renewed wait for more than 10 minutes."
 
+    def test_accounts_that_wait_for_the_operator(self) -> None:
+        told = {"code": "PLATFORM_UNAVAILABLE", "message": "The client secret is wrong."}
+        make_account(make_workspace(mode="live"), platform="bluesky", last_error={**told, "who_acts": "network"})
+        passing = services.accounts()
+        waits = make_account(
+            make_workspace(mode="live"), platform="bluesky", last_error={**told, "who_acts": "operator"}
+        )
+
+        found = services.accounts()
+
+        assert (passing.status, found.status) == ("ok", "warning")
+        assert found.message == f"1 cannot be used until you act. {waits.pk}: The client secret is wrong."
+
     def test_rows_that_nobody_seals(self, monkeypatch: pytest.MonkeyPatch) -> None:
         fine = services.journal()
         monkeypatch.setattr(verifying, "waiting", lambda now: Waiting(rows=7, overdue=2))
