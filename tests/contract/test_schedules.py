@@ -118,13 +118,23 @@ def test_the_change_of_the_reference_is_taken(api: ApiClient) -> None:
 def test_what_went_out_and_what_goes_out_this_week_is_counted(
     api: ApiClient, workspace: Workspace, accounts: list[Any]
 ) -> None:
-    schedule = make(api, slots=[{"day": "sunday", "time": "23:59", "platforms": ["facebook", "twitter"]}])
-    first, _ = queue(api, workspace, schedule, accounts, 2)
+    sundays = [{"day": "sunday", "time": "23:59", "platforms": ["facebook", "twitter"]}]
+    schedule, other = make(api, slots=sundays), make(api, slots=sundays)
+    first, second, third = queue(api, workspace, schedule, accounts, 3)
+    queue(api, workspace, other, accounts)
+    begins = MONDAY.replace(hour=0)
+    others = {begins: "published", begins - timedelta(seconds=1): "published"}
+    others |= {begins + timedelta(weeks=1): "published", MONDAY: "failed"}
     Post.objects.filter(pk=first.pk).update(status="published")
+    Post.objects.filter(pk=second.pk).update(moment=begins + timedelta(weeks=5))
+    for moment, status in others.items():
+        post = make_post(workspace, accounts=accounts, status=status)
+        Post.objects.filter(pk=post.pk).update(schedule=schedule["id"], moment=moment)
 
-    stats = get(api, f"/api/schedules/{schedule['id']}")["schedule"]["stats"]
+    shown = get(api, f"/api/schedules/{schedule['id']}")["schedule"]
 
-    assert (stats["total_published"], stats["this_week"]) == (1, 1)
+    assert (shown["stats"]["total_published"], shown["stats"]["this_week"]) == (4, 2)
+    assert [each["post_id"] for each in shown["upcoming_posts"]] == [third.pk, second.pk]
 
 
 @pytest.mark.parametrize(
