@@ -8,11 +8,13 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.fields.json import KT
 from django.shortcuts import get_object_or_404
 
 from accounts import pauses, registry
 from accounts.models import PauseScope
 from ouipost.events.journal import Actor, record
+from ouipost.events.models import Event
 from ouipost.phrases import Ours, Phrase
 from posts.advice import failure
 from posts.lateness import GIVE_UP_AFTER, is_too_late
@@ -32,16 +34,20 @@ SET_ASIDE = failure(
 def overdue(now: datetime, *, since: datetime) -> TargetQuerySet:
     """Match what was due by now and is unsent according to the database: it may have gone out since the copy was made.
 
-    What was looked for after everything was paused is left out: it is known not to be out, and waits. What was in
-    flight in a copy made just now is not: its lease, which nobody holds, is still to end.
+    What was looked for after everything was paused is left out: it is known not to be out, and waits; so is what a
+    person said not to be out. What was in flight in a copy made just now is not: its lease, which nobody holds, is
+    still to end.
     """
     rows = Target.objects.filter(scheduled_at__lte=now, due_at__isnull=False, status__in=UNSETTLED)
     rows = rows.filter(post__workspace__deleted_at=None)
     paused = [each.paused_at for each in pauses.in_force() if each.scope == PauseScope.ALL]
     if not paused:
         return rows
-    looks = Attempt.objects.filter(target=OuterRef("pk"), step="recover", started_at__gt=max([since, *paused]))
-    return rows.filter(~Exists(looks))
+    began = max([since, *paused])
+    looks = Attempt.objects.filter(target=OuterRef("pk"), step="recover", started_at__gt=began)
+    told = Event.objects.filter(type="post.resolved", resource_id=OuterRef("post_id"), created_at__gt=began)
+    told = told.alias(about=KT("details__target")).filter(about=OuterRef("pk"))
+    return rows.filter(~Exists(looks), ~Exists(told))
 
 
 @transaction.atomic

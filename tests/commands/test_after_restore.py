@@ -18,6 +18,7 @@ from posts import pausing
 from posts.claiming import claim_targets
 from posts.models import Post, Target
 from posts.restoring import SET_ASIDE
+from posts.services import resolve_target
 from tests.commands.conftest import Clock
 from tests.commands.running import lines_of
 from tests.factories import NOW, make_account, make_post
@@ -150,6 +151,21 @@ def test_what_only_its_handles_could_tell_of_is_set_aside(
     assert found.post.status == "needs_review"
     assert lines[0].startswith(f"{target.pk} of {target.post_id} (facebook) cannot be asked about: its network only")
     assert lines[-2] == "Of 1: 1 not asked about."
+
+
+def test_what_a_person_says_not_to_be_out_is_not_set_aside_again(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, HandledNetwork())
+    targets = [make_due(workspace, account=make_account(workspace, remote_id=pk, default_of=None)) for pk in "12"]
+    run("--since", "2h")
+    told = Target.objects.get(pk=targets[0].pk)
+    resolve_target(told, published=False, url="", actor=ACTOR, now=database_now())
+
+    _, lines = run("--since", "2h", "--wait", "0")
+
+    assert lines[0].startswith("Nothing")
+    assert Target.objects.get(pk=told.pk).status == "publishing"
 
 
 def test_what_was_in_flight_in_the_copy_and_is_set_aside_holds_up_no_other_of_its_account(
