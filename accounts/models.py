@@ -110,7 +110,10 @@ class SocialAccount(Claimable, Guarded):
             models.UniqueConstraint(fields=["workspace", "platform", "remote_id"], name="one_row_per_account"),
             models.UniqueConstraint(fields=["workspace", "default_of"], name="one_default_per_platform"),
         ]
-        indexes: ClassVar = [models.Index(fields=["due_at"], name="account_due")]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], name="account_due"),
+            models.Index(fields=["remote_id"], name="account_remote"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({platforms.NAMES.get(self.platform, self.platform)})"

@@ -266,7 +266,13 @@ class Publish:
     def _unlinked(self, found: list[Published]) -> list[Published]:
         """Leave out what is known to be another target's."""
         ids = [each.remote_id for each in found]
-        search = Search(target_id=self.target.pk, account_id=self.account.pk, remote_ids=ids)
+        account = self.account
+        search = Search(
+            target_id=self.target.pk,
+            platform=account.platform,
+            account_remote_id=account.remote_id,
+            remote_ids=ids,
+        )
         linked = self.writer.run(others, search)
         return [each for each in found if each.remote_id not in linked]
 

@@ -77,10 +77,11 @@ class Arming:
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """Ids that a look for a target found at its account."""
+    """Ids that a look for a target found at its account, which may be connected to other workspaces, too."""
 
     target_id: str
-    account_id: str
+    platform: str
+    account_remote_id: str
     remote_ids: Sequence[str]
 
 
@@ -172,7 +173,8 @@ def others(searches: Sequence[Search]) -> list[set[str]]:
 
 
 def _linked(search: Search) -> "QuerySet[Target, str]":
-    linked = Target.objects.filter(account=search.account_id, remote_id__in=search.remote_ids)
+    there = {"account__platform": search.platform, "account__remote_id": search.account_remote_id}
+    linked = Target.objects.filter(remote_id__in=search.remote_ids, **there)
     return linked.exclude(pk=search.target_id).values_list("remote_id", flat=True)
 
 

@@ -14,7 +14,7 @@ from ouipost.writer import Inline
 from posts import publishing
 from posts.models import Target
 from posts.settling import settle_all
-from tests.factories import NOW, make_account
+from tests.factories import NOW, make_account, make_workspace
 from tests.posts.fakes import (
     HERE,
     LOST,
@@ -177,11 +177,13 @@ def test_several_posts_that_can_be_it_are_left_to_a_person(workspace: Workspace,
     assert list(Event.objects.values_list("type", flat=True)) == ["post.needs_review"]
 
 
+@pytest.mark.parametrize("is_elsewhere", [False, True], ids=["in this workspace", "in another"])
 def test_a_post_that_is_another_targets_is_not_taken_for_this_one(
-    workspace: Workspace, network: ScriptedNetwork
+    workspace: Workspace, network: ScriptedNetwork, is_elsewhere: bool
 ) -> None:
     account = make_account(workspace)
-    sibling = make_due(workspace, account)
+    other = make_workspace()
+    sibling = make_due(other, make_account(other)) if is_elsewhere else make_due(workspace, account)
     target = make_due(workspace, account)
     Target.objects.filter(pk=sibling.pk).update(status="published", due_at=None, remote_id="42")
     send_into_the_dark(target, network)
