@@ -114,7 +114,7 @@ class Product:
         self.fill("simulator", self._migrate)
         made = json.loads(self.fill("default", self._install))
         self.web()
-        self.control = {"Authorization": f"Bearer {os.environ['SIMULATOR_TOKEN']}"}
+        self.control = {"Authorization": f"Bearer {self.environment['SIMULATOR_TOKEN']}"}
         self.client = Client(self.base, api_key=made["api_key"], workspace_id=made["workspace_id"])
         return self
 
