@@ -69,12 +69,13 @@ def backlog() -> Finding:
 def accounts() -> Finding:
     """Whether an account cannot be used, nor its tokens be renewed, until the operator acts."""
     live = SocialAccount.objects.connected().filter(workspace__mode=Mode.LIVE, workspace__deleted_at=None)
-    waiting = live.filter(last_error__who_acts=WhoActs.OPERATOR).order_by("pk")
-    if not waiting:
+    waiting = live.filter(last_error__who_acts=WhoActs.OPERATOR)
+    count = waiting.count()
+    if not count:
         return well("None waits for you.")
-    first, message = waiting.values_list("pk", "last_error__message")[0]
+    first, message = waiting.order_by("pk").values_list("pk", "last_error__message")[0]
     return warning(
-        f"{len(waiting):,} cannot be used until you act. {first}: {message}",
+        f"{count:,} cannot be used until you act. {first}: {message}",
         "See that each app's id and secret are those of the network's own page, and that the network can be reached.",
     )
 
