@@ -79,7 +79,7 @@ def test_a_full_disk_is_told_once_a_minute_without_a_traceback_and_what_else_bre
     def fail(work: Callable[[], object]) -> None:
         try:
             work()
-        except Exception:
+        except (OSError, sqlite3.Error, ZeroDivisionError):
             logger.exception("%s failed", "A chore")
 
     def fill_database() -> None:
