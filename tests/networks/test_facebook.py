@@ -487,6 +487,14 @@ class TestFacebook(LookCase, OAuth2Case):
 
         assert [each.remote_id for each in recovered] == found
 
+    def test_of_two_posts_without_a_link_what_hangs_on_one_tells_nothing(self) -> None:
+        plain, with_note = listed("Hello"), listed("Hello", id="1001_2", attachments={"data": [{"media_type": "note"}]})
+        operation = self.prepared(self.publications["text"])
+
+        recovered = self.connector.recover(FakeSession(listing(plain, with_note)), operation)
+
+        assert [each.remote_id for each in recovered] == [plain["id"], "1001_2"]
+
     @pytest.mark.parametrize(
         ("publication", "shown", "is_it"),
         [

@@ -262,7 +262,8 @@ def _has_the_photos(post: Any, operation: Operation) -> bool:
 def _links(post: Any) -> list[str]:
     """Return where a post links to; Facebook may show the page's own address for it, so another proves nothing."""
     beside = [each for each in dig_list(post, "attachments", "data") if dig_text(each, "media_type") not in FILES]
-    return [comparable(_destination(dig_text(each, "url"))) for each in beside]
+    addresses = filter(None, (dig_text(each, "url") for each in beside))
+    return [comparable(_destination(address)) for address in addresses]
 
 
 def _destination(address: str) -> str:
