@@ -38,6 +38,12 @@ NOISE = b"x" * 65_536
 DEADLINE = 0.4
 
 
+@pytest.fixture(autouse=True)
+def lookups_of_its_own() -> None:
+    """Share no lookup with the test before, whose may be under way."""
+    guard._lookups.cache_clear()
+
+
 @contextmanager
 def freed_in_time(deadline: float = DEADLINE) -> Iterator[None]:
     start = time.monotonic()
