@@ -25,6 +25,9 @@ AWAY_SECONDS = 5
 IDLE_TRANSACTION_SECONDS = 30
 """The server rolls back a transaction whose client is silent for so long: its locks are free before others give up
 waiting for them (50 s), and before the leases of its claims end (90 s). No network call is made in a transaction."""
+IDLE_SECONDS = 300
+"""MySQL cannot tell an idle transaction from an idle connection, and would keep either for eight hours: this is more
+than any of ours is idle, but for those of requests that bring or fetch files, which then take a new one."""
 CACHED_KIB = 256
 """The page cache of each SQLite connection. Every thread has a connection for each database: SQLite's default of 2 MiB
 would be 128 MiB for 64 threads, and no faster, as the system caches the file anyway (docs/performance.md)."""
@@ -32,8 +35,9 @@ WAL_BYTES = 32 * 1024 * 1024
 """What SQLite keeps of its write-ahead log on disk. The log grows as long as anybody reads, by 230 MB in a busy minute,
 and would otherwise keep that size."""
 SESSION = f"""SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES'
-/*M!100300 , idle_transaction_timeout = {IDLE_TRANSACTION_SECONDS} */"""
-"""What MySQL reads as a comment, MariaDB runs."""
+/*M!100300 , idle_transaction_timeout = {IDLE_TRANSACTION_SECONDS} */
+/*!80000 , wait_timeout = {IDLE_SECONDS} */"""
+"""MariaDB runs the first of the comments, MySQL the second."""
 
 
 def database(url: str) -> dict[str, Any]:
@@ -107,6 +111,14 @@ def notice_silence(sender: Any, connection: BaseDatabaseWrapper, **kwargs: Any) 
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, AWAY_SECONDS)
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, AWAY_SECONDS * 1000)
+
+
+def release_old_connections() -> None:
+    """Close the connections of this thread that are as old as they may be, as the end of a request does; none that is
+    in a transaction. What is asked next takes a new one: the server may have ended the idle one."""
+    for each in connections.all(initialized_only=True):
+        if not each.in_atomic_block:
+            each.close_if_unusable_or_obsolete()
 
 
 class Overtaken(OperationalError):

@@ -11,6 +11,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import DataAndFiles, MultiPartParser
 
 from ouipost.api.inputs import Choice, StrictInput, Text
+from ouipost.databases import release_old_connections
 from ouipost.phrases import Phrase
 from posts import files
 from posts.documents import process_document
@@ -43,11 +44,13 @@ class UploadParser(MultiPartParser):
         if announced > self.most_bytes:
             raise FileTooLarge(limit_bytes=_most_of_a_file())
         try:
-            return super().parse(stream, media_type, parser_context)
+            read = super().parse(stream, media_type, parser_context)
         except ParseError as error:
             if TOO_LONG in str(error.detail):
                 raise InvalidMedia(Phrase("The file's name is too long. Shorten it."), reason="name") from error
             raise
+        release_old_connections()  # a file may come for longer than the server keeps an idle connection
+        return read
 
 
 def _most_of_a_file() -> int:

@@ -27,7 +27,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from ouipost.api.failures import describe
 from ouipost.api.models import StoredAnswer
 from ouipost.claims import database_now
-from ouipost.databases import in_transaction
+from ouipost.databases import in_transaction, release_old_connections
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.pruning import Old
 from ouipost.sealed import opened, seal
@@ -106,6 +106,7 @@ def once_prepared(
 
     def perform() -> Response:
         with prepare() as prepared:
+            release_old_connections()  # the server may have ended the one at hand, while a file was stored
             made = partial(work, prepared)
             return in_transaction(made if run is None else lambda: _answered(run, made))
 

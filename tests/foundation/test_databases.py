@@ -1,14 +1,19 @@
 """What a connection to a database server does when the other end says nothing."""
 
 import os
+import pkgutil
 import socket
 import time
+from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
 
-from ouipost.databases import AWAY_SECONDS, IDLE_TRANSACTION_SECONDS
-from tests.factories import make_workspace
+from ouipost.databases import AWAY_SECONDS, IDLE_SECONDS, IDLE_TRANSACTION_SECONDS
+from tests.conftest import ApiClient
+from tests.contract.world import upload
+from tests.factories import make_post, make_workspace
+from tests.posts.pictures import picture
 from workspaces.models import Workspace
 
 pytestmark = [
@@ -30,14 +35,16 @@ def test_a_server_whose_machine_is_gone_is_noticed() -> None:
     assert told == [1, AWAY_SECONDS, AWAY_SECONDS * 1000]
 
 
-@pytest.mark.usefixtures("on_mariadb")
 def test_a_transaction_whose_client_says_nothing_gives_its_locks_back() -> None:
+    limit, seconds = "wait_timeout", IDLE_SECONDS
+    if getattr(connection, "mysql_is_mariadb", False):
+        limit, seconds = "idle_transaction_timeout", IDLE_TRANSACTION_SECONDS
     workspace = make_workspace()
     gone = connections.create_connection("default")
     with gone.cursor() as cursor:
-        cursor.execute("SELECT @@idle_transaction_timeout")
-        assert cursor.fetchone() == (IDLE_TRANSACTION_SECONDS,)
-        cursor.execute("SET SESSION idle_transaction_timeout = 1")
+        cursor.execute(f"SELECT @@{limit}")
+        assert cursor.fetchone() == (seconds,)
+        cursor.execute(f"SET SESSION {limit} = 1")
         cursor.execute("BEGIN")
         cursor.execute("SELECT id FROM workspaces_workspace WHERE id = %s FOR UPDATE", [workspace.pk])
 
@@ -47,3 +54,22 @@ def test_a_transaction_whose_client_says_nothing_gives_its_locks_back() -> None:
 
     assert 0.5 < time.monotonic() - began < 10
     gone.connection = None
+
+
+@pytest.mark.parametrize("step", ["rest_framework.parsers.MultiPartParser.parse", "posts.files.keep"])
+def test_a_file_may_take_longer_than_the_server_keeps_an_idle_connection(
+    api: ApiClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    post, step_itself = make_post(workspace), pkgutil.resolve_name(step)
+
+    def slowly(*args: Any, **values: Any) -> Any:
+        took = step_itself(*args, **values)
+        connection.ensure_connection()
+        connection.close_at = time.monotonic()
+        with connections.create_connection("default").cursor() as cursor:
+            cursor.execute("KILL %s", [connection.connection.thread_id()])
+        return took
+
+    monkeypatch.setattr(step, slowly)
+
+    assert upload(api, post, picture()).status_code == 201
