@@ -31,6 +31,8 @@ WAITS_FOR_PEOPLE = (
     PostStatus.PARTIALLY_PUBLISHED,
     PostStatus.MISSED,
 )
+FEW = 500
+"""So many workspaces are named by their ids in a statement about posts."""
 Rows = QuerySet[Any, Any]
 ByDay = dict[tuple[date, str], int]
 """Counts by day and status."""
@@ -98,35 +100,28 @@ class Figures:
 
     def statuses(self) -> Counted:
         """Return accounts and posts by status, as of one moment: in one statement."""
-        posts = Post.objects.filter(self._inside())
-        by_status = (_count(status, posts.filter(status=status)) for status in UNPUBLISHED)
+        by_status = (_count(status, self._posts.filter(status=status)) for status in UNPUBLISHED)
         return _counted(self._accounts, *self._all_posts, *by_status)
 
     def waiting(self) -> Counted:
         """Return what waits for people, beside all accounts and posts, as of one moment: in one statement."""
-        posts = Post.objects.filter(self._inside())
-        failed = posts.filter(status=PostStatus.FAILED, moment__gte=self.now - A_DAY)
-        by_status = (_count(status, posts.filter(status=status)) for status in WAITS_FOR_PEOPLE)
+        failed = self._posts.filter(status=PostStatus.FAILED, moment__gte=self.now - A_DAY)
+        by_status = (_count(status, self._posts.filter(status=status)) for status in WAITS_FOR_PEOPLE)
         return _counted(self._accounts, *self._all_posts, *by_status, _count("failed lately", failed))
 
-    def few_workspaces(self, most: int) -> list[str] | None:
-        """Return the ids of the workspaces if they are at most this many, else None."""
-        if self.workspace_ids is not None:
-            return self.workspace_ids if len(self.workspace_ids) <= most else None
-        found = list(self.workspaces.order_by("pk").values_list("pk", flat=True)[: most + 1])
-        return found if len(found) <= most else None
+    @cached_property
+    def few_workspaces(self) -> list[str] | None:
+        """Return the ids of the workspaces if they are few, else None."""
+        found = self.workspace_ids
+        if found is None:
+            found = list(self.workspaces.order_by("pk").values_list("pk", flat=True)[: FEW + 1])
+        return found if len(found) <= FEW else None
 
-    def posts_by_day(self, first: date, *, statuses: Sequence[PostStatus], workspace_ids: list[str] | None) -> ByDay:
-        """Return how many posts of these statuses there were from this day until now, by day and status.
-
-        `workspace_ids` are the workspaces where they are few: the index leads to their posts of these days alone. Were
-        they joined, as those of many are, MariaDB would go through all posts of each with such a status.
-        """
-        if workspace_ids is not None:
-            rows = Post.objects.filter(workspace__in=workspace_ids, status__in=statuses)
-            return _by_day(self._since(first, rows))
-        rows = Post.objects.filter(self._inside())
-        return _by_day(*(self._since(first, rows.filter(status=status)) for status in statuses))
+    def posts_by_day(self, first: date, *, statuses: Sequence[PostStatus]) -> ByDay:
+        """Return how many posts of these statuses there were from this day until now, by day and status."""
+        if self.few_workspaces is not None:
+            return _by_day(self._since(first, self._posts.filter(status__in=statuses)))
+        return _by_day(*(self._since(first, self._posts.filter(status=status)) for status in statuses))
 
     def _since(self, first: date, rows: QuerySet[Post]) -> QuerySet[Post]:
         return rows.filter(moment__range=(midnight(first, zone=UTC), self.now)).order_by()
@@ -177,15 +172,21 @@ class Figures:
 
     @property
     def _all_posts(self) -> list[Rows]:
-        uncounted = self.workspaces.exclude(pk__in=PostCount.objects.values("pk"))
         return [
             _named(PostCount.objects.filter(self._inside()), Value("kept"), Sum("total")),
-            _count("not kept", Post.objects.filter(workspace__in=uncounted)),
+            _count("not kept", Post.objects.filter(self._inside(), workspace__post_count=None)),
         ]
 
     @property
+    def _posts(self) -> QuerySet[Post]:
+        """Match the posts, by the ids of their workspaces where these are few: the index leads to those of a status and
+        some days alone. Were they joined, MariaDB would go through all days, and MySQL through all statuses of each."""
+        few = self.few_workspaces
+        return Post.objects.filter(self._inside() if few is None else Q(workspace__in=few))
+
+    @property
     def _present_posts(self) -> list[Rows]:
-        posts, monday = Post.objects.filter(self._inside()), self.today - timedelta(days=self.today.weekday())
+        posts, monday = self._posts, self.today - timedelta(days=self.today.weekday())
         this_week = midnight(monday, zone=UTC)
         return [
             _count("scheduled", posts.filter(status=PostStatus.SCHEDULED)),

@@ -14,8 +14,8 @@ from analytics.periods import A_DAY
 from posts.models import PostStatus
 
 DAYS = 30
-MOST_COUNTED, MOST_WORKSPACES = 20_000, 500
-"""So many published posts, of so many workspaces, are counted one by one; of more, the kept sums of networks tell."""
+MOST_COUNTED = 20_000
+"""So many published posts of few workspaces are counted one by one; of more, the kept sums of networks tell."""
 TONES = {
     PostStatus.PUBLISHED: "good",
     PostStatus.PARTIALLY_PUBLISHED: "part",
@@ -81,9 +81,8 @@ class States:
 def look(figures: Figures, published: Mapping[date, int]) -> States:
     """Return the posts of 30 days. `published` is what the kept sums say of each: posts times networks."""
     days = [figures.today - number * A_DAY for number in range(DAYS)][::-1]
-    workspace_ids = figures.few_workspaces(MOST_WORKSPACES)
-    by_network = workspace_ids is None or sum(published.values()) > MOST_COUNTED
+    by_network = figures.few_workspaces is None or sum(published.values()) > MOST_COUNTED
     statuses = UNPUBLISHED if by_network else list(PostStatus)
-    counted = figures.posts_by_day(days[0], statuses=statuses, workspace_ids=workspace_ids)
+    counted = figures.posts_by_day(days[0], statuses=statuses)
     sums = {(day, PostStatus.PUBLISHED.value): count for day, count in published.items() if count and by_network}
     return States(days=days, counted=counted | sums, by_network=by_network)

@@ -12,6 +12,7 @@ from django.test import Client
 from accounts.calls import FAILED, REQUEST
 from accounts.models import CallCount, SocialAccount
 from accounts.platforms.base import Tokens
+from adminapi import figures
 from adminapi.console import states
 from adminapi.heartbeats import WORKER
 from adminapi.models import Heartbeat
@@ -422,7 +423,7 @@ def test_more_workspaces_than_can_be_named_are_told_by_the_sums_that_are_kept(
     account: SocialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_workspace(name="Another")
-    monkeypatch.setattr(states, "MOST_WORKSPACES", 1)
+    monkeypatch.setattr(figures, "FEW", 1)
     publish(account, at=NOW - DAY)
     write(account, "failed", at=NOW - DAY)
     write(account, "failed", at=NOW - 30 * DAY)

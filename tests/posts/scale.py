@@ -26,7 +26,9 @@ LIMIT = 20
 TICK_SECONDS = 0.02
 CONDITION = re.compile(r'_condition": ".*"(,?)$', re.MULTILINE)
 """MariaDB does not escape the quotes in one on JSON."""
-SORTS = ("filesort", '"access_type": "sort"')
+READ = re.compile(r"-> [\w -]+ on (\S+) .*\(actual time=\S+ rows=(\S+) loops=(\d+)\)")
+"""A line of MySQL's plan, which all its versions have as text, and none before 8.3 as JSON."""
+SORTS = ("filesort", "-> Sort")
 """What MariaDB and MySQL call sorting in a plan."""
 PLATFORMS = ("facebook", "twitter", "bluesky")
 
@@ -138,15 +140,20 @@ def plans(limit: int = LIMIT) -> list[Plan]:
 def plan_of(statement: str, limit: int) -> Plan:
     """Run a statement, and return how the server did."""
     is_mariadb = getattr(connection, "mysql_is_mariadb", False)
-    analyze, rows, loops = ("", "r_rows", "r_loops") if is_mariadb else ("EXPLAIN ", "actual_rows", "actual_loops")
     with connection.cursor() as cursor:
-        cursor.execute(f"{analyze}ANALYZE FORMAT=JSON {statement}")
+        cursor.execute(f"{'ANALYZE FORMAT=JSON' if is_mariadb else 'EXPLAIN ANALYZE'} {statement}")
         analyzed = cursor.fetchone()[0]
     read: dict[str, float] = defaultdict(float)
-    for table in _tables(json.loads(CONDITION.sub(r'_condition": ""\1', analyzed) if is_mariadb else analyzed)):
-        read[table["table_name"]] += float(table.get(rows) or 0) * float(table.get(loops) or 0)
+    for table, rows, loops in _steps(analyzed) if is_mariadb else READ.findall(analyzed):
+        read[table] += float(rows or 0) * float(loops or 0)
     named = re.sub(r"\s+", " ", statement)
     return Plan(statement=named, read=dict(read), sorts=any(each in analyzed for each in SORTS), limit=limit)
+
+
+def _steps(analyzed: str) -> Iterator[tuple[str, float | None, float | None]]:
+    """Give every table that MariaDB's plan reads, with how many rows of it each time, and how often."""
+    for table in _tables(json.loads(CONDITION.sub(r'_condition": ""\1', analyzed))):
+        yield table["table_name"], table.get("r_rows"), table.get("r_loops")
 
 
 def _tables(node: Any) -> Iterator[dict[str, Any]]:

@@ -134,7 +134,6 @@ def _visitor(workspace: Workspace, role: str) -> Client:
     return browser
 
 
-@pytest.mark.usefixtures("on_mariadb")
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.EDITOR])
 def test_the_first_page_of_the_console_reads_what_is_to_go_out_and_not_what_is_out(
     role: str, monkeypatch: pytest.MonkeyPatch
