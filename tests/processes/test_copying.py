@@ -35,8 +35,9 @@ def work(product: Product, *posts: str) -> None:
     worker.wait(timeout=60)
 
 
-def all_rows(product: Product) -> str:
-    return product.manage("dumpdata", "--format=jsonl", "--database=default", *CHANGES)
+def all_rows(product: Product) -> list[Any]:
+    rows = product.manage("dumpdata", "--format=jsonl", "--database=default", *CHANGES)
+    return [json.loads(row) for row in rows.splitlines()]  # MySQL keeps an object's members in an order of its own
 
 
 def publish(product: Product, post_id: str) -> None:
