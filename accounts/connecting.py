@@ -300,7 +300,7 @@ def connect(workspace: Workspace, *, platform: str, candidate: Candidate, actor:
     account.type, account.metadata = candidate.type, dict(candidate.metadata)
     account.permissions = list(candidate.tokens.scopes)
     account.status, account.last_error = AccountStatus.ACTIVE, None
-    show(account, candidate.profile, now=now)
+    take_profile(account, candidate.profile, now=now)
     account.seal(candidate.tokens)
     account.due_at, account.lease_until = refresh_time(account, now=now), None
     account.fence += 1  # a refresh that is under way has lost its claim: the new tokens stay
@@ -321,14 +321,14 @@ def lock_family(workspace_id: str, platform: str) -> list[SocialAccount]:
     return list(SocialAccount.objects.select_for_update().filter(pk__in=pks).order_by("pk"))
 
 
-def show(account: SocialAccount, profile: Profile, *, now: datetime) -> None:
+def take_profile(account: SocialAccount, profile: Profile, *, now: datetime) -> None:
     """Update the account to how the network shows it; a name that was set by hand stays."""
     account.followers, account.following, account.last_sync = profile.followers, profile.following, now
-    for column, value in shown(account, profile).items():
+    for column, value in profile_columns(account, profile).items():
         setattr(account, column, value)
 
 
-def shown(account: SocialAccount, profile: Profile) -> dict[str, Any]:
+def profile_columns(account: SocialAccount, profile: Profile) -> dict[str, Any]:
     """Return the columns that tell how the network shows the account, but for what it counts."""
     name = (profile.name or profile.username or account.remote_id)[:NAME_LENGTH]
     return {

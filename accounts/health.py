@@ -11,7 +11,7 @@ from ouipost.events.models import Event
 from ouipost.rows import update_each
 
 
-def in_trouble(troubles: Mapping[str, Mapping[str, Any]]) -> None:
+def mark_unreadable(troubles: Mapping[str, Mapping[str, Any]]) -> None:
     """Mark accounts, by id, that cannot be read, each with code and message, and record those that are new.
 
     One whose owner has to sign in again stays `expired`, and one that was disconnected while it was read is nobody's
@@ -29,7 +29,7 @@ def in_trouble(troubles: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 @transaction.atomic
-def recovered(pks: Collection[str]) -> None:
+def mark_readable(pks: Collection[str]) -> None:
     """Take accounts that were read again out of `error`, and record it."""
     rows = SocialAccount.objects.filter(pk__in=pks, status=AccountStatus.ERROR).select_for_update().order_by("pk")
     well = list(rows.only("workspace_id", "platform", "name"))

@@ -152,7 +152,7 @@ def refresh_account(account: SocialAccount, *, actor: Actor, now: datetime) -> S
 def _take_over(locked: SocialAccount, read: Read, *, keep_error: bool, now: datetime) -> None:
     """Write what was read into the account as it is by now: its name may have been set by hand meanwhile."""
     if isinstance(read, Profile):
-        connecting.show(locked, read, now=now)
+        connecting.take_profile(locked, read, now=now)
     if not keep_error:
         locked.last_error = None if isinstance(read, Profile) else read
     locked.save(update_fields=SHOWN)

@@ -32,7 +32,7 @@ GAP = timedelta(seconds=30)
 GAPS_KEPT = timedelta(days=90)
 
 
-def look_surely() -> None:
+def look_if_possible() -> None:
     """Do as `look` before the first post goes out; while the database is away, leave it to the next look."""
     try:
         look()

@@ -105,7 +105,7 @@ def _add(chore: Chore) -> None:
 def _look_before_the_first_post(**_: Any) -> None:
     """Refuse a wrong ring of keys, and pause all where the database is a restored copy."""
     keyring.require()
-    restored.look_surely()
+    restored.look_if_possible()
     connections.close_all()  # the processes that are forked now must not inherit one
 
 

@@ -66,7 +66,7 @@ CHORES = (
     Chore(name="refresh tokens", every=engine_time(5), work=tokens.refresh_due, calls_out=True),
     Chore(name="settle kept answers", every=engine_time(10), work=answers.replay),
     Chore(name="seal the journal", every=timedelta(seconds=3), work=sealing.seal_new),
-    Chore(name="care for webhooks that fail", every=timedelta(seconds=2), work=resting.care),
+    Chore(name="care for webhooks that fail", every=timedelta(seconds=2), work=resting.bring_back),
     Chore(name="replay events", every=timedelta(seconds=5), work=replays.work_on_due),
     Chore(name="go on with background work", every=timedelta(seconds=1), work=running.work_on_due, calls_out=True),
     Chore(name="remove deleted workspaces", every=timedelta(seconds=5), work=workspaces.purge_deleted, calls_out=True),

@@ -215,7 +215,7 @@ def _keep_accounts(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) 
             numbers = {"followers": found.followers, "following": found.following}
             known[sync.pk] |= {name: value for name, value in numbers.items() if value is not None}
         if report.profile is not None:
-            known[sync.pk] |= _changed(sync.account, connecting.shown(sync.account, report.profile))
+            known[sync.pk] |= _changed(sync.account, connecting.profile_columns(sync.account, report.profile))
     key = ["account", "day"] if connection.features.supports_update_conflicts_with_target else None
     AccountDay.objects.bulk_create(days, update_conflicts=True, unique_fields=key, update_fields=OF_ACCOUNT)
     update_each(SocialAccount, known)
@@ -237,10 +237,10 @@ def _went_well(report: Report) -> bool:
 
 
 def _tell_health(reports: Sequence[Report], syncs: Mapping[str, AccountSync]) -> None:
-    health.in_trouble(
+    health.mark_unreadable(
         {each.claim.pk: tokens.shown(each.error) for each in reports if each.error and _is_trouble(each, syncs)}
     )
-    health.recovered([each.claim.pk for each in reports if _went_well(each)])
+    health.mark_readable([each.claim.pk for each in reports if _went_well(each)])
 
 
 def _is_trouble(report: Report, syncs: Mapping[str, AccountSync]) -> bool:

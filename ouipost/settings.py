@@ -243,9 +243,9 @@ METRICS_TOKEN = env("METRICS_TOKEN", default="")
 """Opens /metrics and /admin/health to monitoring; empty: /metrics is not there."""
 OTEL_EXPORTER_OTLP_ENDPOINT = env("OTEL_EXPORTER_OTLP_ENDPOINT", default="").rstrip("/")
 """Where traces go, over HTTP; empty: there are none."""
-WATCHERS = "requirements-observability.txt"
+OBSERVABILITY = "requirements-observability.txt"
 if OTEL_EXPORTER_OTLP_ENDPOINT and not is_installed("opentelemetry.exporter.otlp.proto.http.trace_exporter"):
-    message = f"OTEL_EXPORTER_OTLP_ENDPOINT is set, and its packages are missing: pip install -r {WATCHERS}"
+    message = f"OTEL_EXPORTER_OTLP_ENDPOINT is set, and its packages are missing: pip install -r {OBSERVABILITY}"
     raise ImproperlyConfigured(message)
 SENTRY_DSN = env("SENTRY_DSN", default="")
 """Where errors of ours are reported; empty: nowhere."""
@@ -255,7 +255,7 @@ if SENTRY_DSN:
     try:
         sentry.start(SENTRY_DSN, environment=ENVIRONMENT)
     except ImportError:
-        message = f"SENTRY_DSN is set, and its package is missing: pip install -r {WATCHERS}"
+        message = f"SENTRY_DSN is set, and its package is missing: pip install -r {OBSERVABILITY}"
         raise ImproperlyConfigured(message) from None
     except ValueError:
         raise ImproperlyConfigured("SENTRY_DSN cannot be read: it is https://KEY@HOST/PROJECT.") from None

@@ -63,7 +63,7 @@ def _untitled(platform: str) -> str:
     return Phrase("Posts on {name} have no title: the one of platform_content is left out.", name=name)
 
 
-def strange(unknown: Iterable[str]) -> Phrase:
+def unknown_destinations(unknown: Iterable[str]) -> Phrase:
     """Say that these ids stand for nothing here, and what would."""
     return Phrase(
         "Neither a platform nor a connected account: {unknown}. The platforms are {platforms}.",
@@ -87,7 +87,7 @@ def resolve(
     unknown = [name for name in given if name not in {*registry.IDS, *known, *gone}]
     problems = override_problems(workspace, overrides or {})
     if unknown:
-        problems["platforms"] = [strange(unknown)]
+        problems["platforms"] = [unknown_destinations(unknown)]
     if problems:
         raise InvalidInput(**problems)
     chosen = [defaults.get(name) or known.get(name) for name in given]

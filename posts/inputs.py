@@ -150,7 +150,7 @@ class PostInput(StrictInput):
     def validate_platforms(self, value: list[str]) -> list[str]:
         unknown = [name for name in value if not _is_destination(name)]
         if unknown:
-            told = destinations.strange(unknown)
+            told = destinations.unknown_destinations(unknown)
             raise serializers.ValidationError(told)
         return value
 

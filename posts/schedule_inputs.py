@@ -12,7 +12,7 @@ from accounts import registry
 from accounts.models import SocialAccount
 from ouipost.api.inputs import Boolean, Choice, Items, StrictInput, StringList, Text, ZoneName
 from ouipost.phrases import Phrase
-from posts.destinations import strange
+from posts.destinations import unknown_destinations
 from posts.slots import DAYS
 
 MAX_SLOTS = 168
@@ -50,7 +50,7 @@ class SlotInput(StrictInput):
         rows = SocialAccount.objects.connected().filter(workspace=self.context["view"].workspace, pk__in=named)
         known = set(rows.values_list("pk", flat=True)) if named else set()
         if unknown := [name for name in named if name not in known]:
-            told = strange(unknown)
+            told = unknown_destinations(unknown)
             raise serializers.ValidationError(told)
         return list(dict.fromkeys(value))
 

@@ -29,7 +29,7 @@ def note_failure(webhook: Webhook, *, now: datetime) -> None:
 
 
 def note_success(webhook: Webhook) -> None:
-    """Reset the failures of a locked webhook, for the caller to save; the next `care` makes its deliveries due."""
+    """Reset the failures of a locked webhook, for the caller to save; `bring_back` then makes its deliveries due."""
     webhook.failures, webhook.rests, webhook.failing_since, webhook.held_until = 0, 0, None, None
 
 
@@ -46,7 +46,7 @@ def put_off(webhook: Webhook, *, until: datetime) -> None:
     waiting_for(webhook).filter(due_at=None, tries__gt=0).update(due_at=until)
 
 
-def care() -> int:
+def bring_back() -> int:
     """Make deliveries that were set aside due: all of a healthy webhook, the oldest one of a webhook that has rested.
 
     Returns how many became due.
@@ -55,11 +55,11 @@ def care() -> int:
     waiting = Webhook.objects.filter(Exists(theirs.filter(due_at=None)))
     is_over = (Q(held_until=None) | Q(held_until__lte=now)) & ~Exists(_tried(theirs, now=now))
     pks = list(waiting.filter(Q(rests=0) | is_over).values_list("pk", flat=True))
-    return sum(_care(pk) for pk in pks)
+    return sum(_bring_back(pk) for pk in pks)
 
 
 @transaction.atomic
-def _care(pk: str) -> int:
+def _bring_back(pk: str) -> int:
     webhook = Webhook.objects.select_for_update().get(pk=pk)
     now = claims.database_now()
     rows = waiting_for(webhook).filter(due_at=None)

@@ -210,7 +210,7 @@ def test_while_the_database_is_away_the_start_goes_on(
 
     monkeypatch.setattr(restored, "look", away)
 
-    restored.look_surely()
+    restored.look_if_possible()
 
     assert "could not be looked up: away" in caplog.text
 

@@ -315,8 +315,8 @@ def test_a_command_is_told_as_the_agent(db: None) -> None:
 def test_an_account_that_can_be_read_again_is_told(world: World) -> None:
     account = make_account(world.workspace, status=AccountStatus.ERROR, last_error={"code": "X", "message": "x"})
 
-    health.recovered([account.pk])
-    health.recovered([account.pk])
+    health.mark_readable([account.pk])
+    health.mark_readable([account.pk])
 
     assert list(Event.objects.filter(resource_id=account.pk).values_list("type")) == [("account.recovered",)]
     assert SocialAccount.objects.get(pk=account.pk).status == AccountStatus.ACTIVE

@@ -17,7 +17,7 @@ from ouipost.events import figures, webhooks
 from ouipost.events.delivery import IN_FLIGHT, Deliverer, claim_deliveries, deliver
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Webhook
-from ouipost.events.resting import FAILING, care
+from ouipost.events.resting import FAILING, bring_back
 from ouipost.events.settling import settle_all
 from ouipost.writer import Inline
 from posts import services
@@ -169,9 +169,9 @@ def test_after_ten_failures_it_is_given_up_and_can_be_sent_again(
     assert (given_up.status, given_up.due_at, stands(webhook).failed_deliveries) == ("failed", None, 1)
 
     webhooks.redeliver(given_up, actor=SYSTEM)
-    assert (care(), figures.look(database_now()).due) == (0, 0)  # it waits until the rest is over: nobody is late
+    assert (bring_back(), figures.look(database_now()).due) == (0, 0)  # it waits until the rest is over: nobody is late
     Webhook.objects.update(held_until=None)
-    assert (care(), deliver_due()) == (1, 1)
+    assert (bring_back(), deliver_due()) == (1, 1)
 
     sent = stands(webhook)
     assert (sent.successful_deliveries, sent.failed_deliveries, Delivery.objects.get().attempts) == (1, 0, 11)
@@ -312,10 +312,10 @@ def test_a_webhook_that_fails_is_left_alone_then_tried_with_one_call_and_then_ge
     receiver.will_answer(*[500] * FAILING)
     deliver_due(limit=FAILING)
     write()
-    assert (care(), claim_deliveries(100), Delivery.objects.filter(due_at=None).count()) == (0, [], FAILING + 4)
+    assert (bring_back(), claim_deliveries(100), Delivery.objects.filter(due_at=None).count()) == (0, [], FAILING + 4)
 
     Webhook.objects.update(held_until=database_now())
-    calls = [care() and deliver_due(), care() and deliver_due(IN_FLIGHT), deliver_due()]
+    calls = [bring_back() and deliver_due(), bring_back() and deliver_due(IN_FLIGHT), deliver_due()]
 
     assert calls == [1, IN_FLIGHT, 0]
     assert len({call.id for call in receiver.calls}) == Delivery.objects.filter(status="delivered").count()
@@ -329,10 +329,10 @@ def test_webhooks_whose_rest_is_not_over_or_that_are_being_tried_cost_one_look_t
         make_webhook(rests=1, held_until=database_now())
     write()
     write()
-    assert care() == 2
+    assert bring_back() == 2
 
     with django_assert_num_queries(2):
-        assert care() == 0
+        assert bring_back() == 0
 
 
 def test_a_success_ahead_of_its_rests_end_frees_nothing_sooner_than_retry_after_asked_for(
@@ -347,7 +347,7 @@ def test_a_success_ahead_of_its_rests_end_frees_nothing_sooner_than_retry_after_
 
     Inline().run(settle_all, deliver(arriving))
 
-    assert (care(), deliver_due()) == (1, 1)
+    assert (bring_back(), deliver_due()) == (1, 1)
     waits = [wait_of(delivery) for delivery in Delivery.objects.filter(status="pending")]
     assert [timedelta(seconds=25) < wait <= timedelta(seconds=30) for wait in waits] == [True] * FAILING
 
@@ -364,7 +364,7 @@ def test_a_test_is_sent_at_once_to_a_webhook_that_rests_and_ends_the_rest(
 
     assert deliver_due() == 1
     assert receiver.calls[-1].id == made.message.public_id
-    assert (care(), deliver_due()) == (FAILING, FAILING)
+    assert (bring_back(), deliver_due()) == (FAILING, FAILING)
 
 
 def test_it_rests_longer_each_time_up_to_ten_minutes(

@@ -128,7 +128,9 @@ def expire(workspace: Workspace) -> None:
 
 def be_in_error(workspace: Workspace) -> None:
     account = on_facebook(workspace)
-    health.in_trouble({account.pk: {"code": "PLATFORM_UNAVAILABLE", "message": "Facebook answered with status 503."}})
+    health.mark_unreadable(
+        {account.pk: {"code": "PLATFORM_UNAVAILABLE", "message": "Facebook answered with status 503."}}
+    )
 
 
 def refuse_the_file(workspace: Workspace) -> None:

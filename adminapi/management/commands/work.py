@@ -35,7 +35,7 @@ does not open what is stored."""
         if settings.LOG_FORMAT == logs.JSON:
             logs.say_in_lines(self)
         keyring.require()
-        restored.look_surely()
+        restored.look_if_possible()
         memory.keep_loaded()
         worker = default_worker()
         for name in (signal.SIGTERM, signal.SIGINT):
