@@ -24,7 +24,7 @@ from adminapi.console import bulk
 from adminapi.console.columns import column
 from adminapi.console.filters import OneNetwork, OneWorkspace, State
 from adminapi.console.pages import member_of_staff
-from adminapi.console.served import ServedAdmin, ServedForm
+from adminapi.console.service_forms import ServiceAdmin, ServiceForm
 from adminapi.console.troubles import troubles_of
 from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH
@@ -62,7 +62,7 @@ OF_THE_CONNECTION = (
 )
 
 
-class AccountForm(ServedForm):
+class AccountForm(ServiceForm):
     """What staff write of an account: its name, and what it does otherwise than its workspace."""
 
     auto_hashtags = forms.TypedChoiceField(
@@ -94,7 +94,7 @@ class AccountForm(ServedForm):
     def clean_default_hashtags(self) -> list[str] | None:
         return self.cleaned_data["default_hashtags"].split() or None
 
-    def serve(self) -> SocialAccount:
+    def call_service(self) -> SocialAccount:
         values = self.changed_values("name")
         if settings := check_settings(self.changed_values(*HASHTAG_SETTINGS)):
             values["settings"] = settings
@@ -130,7 +130,7 @@ class IsConnected(admin.SimpleListFilter):
 
 
 @admin.register(SocialAccount)
-class SocialAccountAdmin(ServedAdmin[SocialAccount], WorkspaceScopedAdmin[SocialAccount]):
+class SocialAccountAdmin(ServiceAdmin[SocialAccount], WorkspaceScopedAdmin[SocialAccount]):
     form = AccountForm
     list_display = (NAME, "of_network", "of_workspace", "in_state", "is_the_default", EXPIRES, FOLLOWERS, CONNECTED)
     list_filter = (IsConnected, OneWorkspace, OneNetwork, AccountState)

@@ -22,8 +22,9 @@ from adminapi import keys as checks
 from adminapi.console import bulk
 from adminapi.console.charts import Chart, Series, shown_time
 from adminapi.console.columns import column, moment
+from adminapi.console.filters import YES_NO, one_of
 from adminapi.console.pages import member_of_staff
-from adminapi.console.served import YES_NO, ServedAdmin, ServedForm, one_of, show_once
+from adminapi.console.service_forms import ServiceAdmin, ServiceForm, show_once
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
 from ouipost.events.journal import Actor
@@ -58,7 +59,7 @@ CREATED = column("created_at", gettext_lazy("Made"), sorts=True)
 PREVIOUS = column("previous_expires_at", gettext_lazy("The one before holds until"), sorts=True)
 
 
-class KeyForm(ServedForm):
+class KeyForm(ServiceForm):
     """What staff write of a key."""
 
     permissions = forms.MultipleChoiceField(
@@ -110,7 +111,7 @@ class KeyForm(ServedForm):
             raise ValidationError(_("That time is past. Choose a later one."))
         return at
 
-    def serve(self) -> ApiKey:
+    def call_service(self) -> ApiKey:
         values = self.changed_values("name", "mode", "tier", "is_active", "expires_at", "permissions", "workspaces")
         user = member_of_staff(self.request)
         if not self.instance._state.adding:
@@ -143,7 +144,7 @@ class IsExpired(admin.SimpleListFilter):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ServedAdmin[ApiKey]):
+class ApiKeyAdmin(ServiceAdmin[ApiKey]):
     form = KeyForm
     list_display = (NAME, "begins_with", MODE, TIER, "in_state", EXPIRES, LAST_USED)
     list_filter = (

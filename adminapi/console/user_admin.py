@@ -21,8 +21,9 @@ from unfold.widgets import (
 
 from adminapi.console import bulk
 from adminapi.console.columns import column
+from adminapi.console.filters import YES_NO, one_of
 from adminapi.console.pages import show
-from adminapi.console.served import YES_NO, ServedAdmin, ServedForm, one_of
+from adminapi.console.service_forms import ServiceAdmin, ServiceForm
 from adminapi.jobs import catalogue
 from adminapi.passwords import PASSWORD_LENGTH, TooManyLogins, hash_password, require_good
 from ouipost.databases import in_transaction
@@ -59,7 +60,7 @@ CREATED = column("created_at", gettext_lazy("Made"), sorts=True)
 ID = column("id", gettext_lazy("Id"), sorts=True)
 
 
-class UserForm(ServedForm):
+class UserForm(ServiceForm):
     """What staff write of a user; the password only when they make one."""
 
     role = forms.ChoiceField(choices=ROLES, label=gettext_lazy("Role"), widget=UnfoldAdminSelectWidget)
@@ -107,7 +108,7 @@ class UserForm(ServedForm):
         chosen: list[str] = self.cleaned_data["permissions"]
         return chosen if self.cleaned_data["has_own_list"] else None
 
-    def serve(self) -> User:
+    def call_service(self) -> User:
         user: User = self.instance
         if user._state.adding:
             return self._create()
@@ -135,7 +136,7 @@ class PasswordForm(forms.Form):
 
 
 @admin.register(User)
-class UserAdmin(ServedAdmin[User]):
+class UserAdmin(ServiceAdmin[User]):
     form = UserForm
     list_display = (EMAIL, NAME, ROLE, "can_log_in", LAST_LOGIN, CREATED)
     list_filter = (

@@ -25,16 +25,16 @@ from unfold.widgets import (
 from adminapi.console import bulk, replay_pages
 from adminapi.console.columns import column
 from adminapi.console.pages import member_of_staff
-from adminapi.console.served import show_once
+from adminapi.console.service_forms import show_once
 from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH, number
 from adminapi.templatetags.console import state
 from adminapi.webhooks import NAME_SOME
 from ouipost.events import signing, webhooks
 from ouipost.events.catalogue import EVENTS
+from ouipost.events.console import JournaledAdmin
 from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, Replay, Webhook, WebhookQuerySet
-from ouipost.events.operator import OperatorAdmin
 from ouipost.outbound import Blocked, check_url
 from ouipost.translating import translated
 from workspaces.models import User
@@ -118,7 +118,7 @@ class WebhookForm(forms.ModelForm[Webhook]):
 
 
 @admin.register(Webhook)
-class WebhookAdmin(OperatorAdmin[Webhook]):
+class WebhookAdmin(JournaledAdmin[Webhook]):
     form = WebhookForm
     list_display = ("address", "shown_state", "stats", "last_at", "failing")
     list_filter = ("is_active",)

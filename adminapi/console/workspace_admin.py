@@ -24,8 +24,9 @@ from unfold.widgets import (
 from accounts.models import PauseScope, SocialAccount
 from adminapi.console import removals
 from adminapi.console.columns import column
+from adminapi.console.filters import one_of
 from adminapi.console.pages import member_of_staff
-from adminapi.console.served import ServedAdmin, ServedForm, one_of
+from adminapi.console.service_forms import ServiceAdmin, ServiceForm
 from ouipost import zones
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import Actor
@@ -55,7 +56,7 @@ PAGES = (
 """What can be opened for one workspace, and who may open it."""
 
 
-class WorkspaceForm(ServedForm):
+class WorkspaceForm(ServiceForm):
     """What staff write of a workspace."""
 
     timezone = forms.ChoiceField(
@@ -122,7 +123,7 @@ class WorkspaceForm(ServedForm):
     def clean_timezone(self) -> str | None:
         return self.cleaned_data["timezone"] or None
 
-    def serve(self) -> Workspace:
+    def call_service(self) -> Workspace:
         settings = check_settings(self.changed_values(*SETTINGS))
         values = self.changed_values("name", "description", "mode") | ({"settings": settings} if settings else {})
         workspace: Workspace = self.instance
@@ -145,7 +146,7 @@ class WorkspaceForm(ServedForm):
 
 
 @admin.register(Workspace)
-class WorkspaceAdmin(ServedAdmin[Workspace]):
+class WorkspaceAdmin(ServiceAdmin[Workspace]):
     form = WorkspaceForm
     list_display = (NAME, MODE, "of_timezone", ID, CREATED)
     list_filter = (one_of("mode", gettext_lazy("mode"), Mode.choices),)

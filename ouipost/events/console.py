@@ -30,7 +30,7 @@ M = TypeVar("M", bound=Model)
 NAMED = 20
 
 
-class OperatorAdmin(ModelAdmin[M]):
+class JournaledAdmin(ModelAdmin[M]):
     """A model's pages in the console; subclasses declare what can be changed there."""
 
     list_per_page = 50
@@ -121,7 +121,7 @@ class OperatorAdmin(ModelAdmin[M]):
         return LogEntry()
 
 
-class ReadOnlyAdmin(OperatorAdmin[M]):
+class ReadOnlyAdmin(JournaledAdmin[M]):
     """A model that the console shows but never changes."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

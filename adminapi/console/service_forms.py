@@ -1,47 +1,25 @@
 """Models that staff write in the console through the services: a form is valid only if the service took it."""
 
-from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from django import forms
-from django.contrib import admin
 from django.db import transaction
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from rest_framework.serializers import ValidationError
 
 from adminapi.console.pages import member_of_staff, show
 from ouipost.errors import DomainError
+from ouipost.events.console import JournaledAdmin
 from ouipost.events.journal import SYSTEM, Actor
-from ouipost.events.operator import OperatorAdmin
 from ouipost.translating import translated, words
 
 M = TypeVar("M", bound=Model)
 
 
-def one_of(name: str, title: Any, choices: Sequence[tuple[str, Any]]) -> type[admin.SimpleListFilter]:
-    """Narrow a list down by a field's value, under a title in the reader's language."""
-
-    class OneOf(admin.SimpleListFilter):
-        parameter_name = f"{name}__exact"
-
-        def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, Any]]:
-            return choices
-
-        def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-            return queryset.filter(**{name: self.value()}) if self.value() in dict(choices) else queryset
-
-    OneOf.title = title
-    return OneOf
-
-
-YES_NO = (("1", gettext_lazy("yes")), ("0", gettext_lazy("no")))
-
-
-class ServedForm(forms.ModelForm[Any]):
+class ServiceForm(forms.ModelForm[Any]):
     """Gives what was typed to a service; what that refuses stands beside the field that it names."""
 
     request: HttpRequest
@@ -50,7 +28,7 @@ class ServedForm(forms.ModelForm[Any]):
     secret = ""
     """What is shown once, where the service gave one."""
 
-    def serve(self) -> Any:
+    def call_service(self) -> Any:
         """Call the service with `cleaned_data`, and return the row that was written."""
         raise NotImplementedError
 
@@ -64,7 +42,7 @@ class ServedForm(forms.ModelForm[Any]):
             return
         try:
             with transaction.atomic():
-                self.saved = self.serve()
+                self.saved = self.call_service()
         except Http404:
             self.add_error(None, _("It is gone: someone else removed it meanwhile."))
         except ValidationError as error:
@@ -86,10 +64,10 @@ class ServedForm(forms.ModelForm[Any]):
                 self.add_error(field if field in self.fields else None, translated(text))
 
 
-class ServedAdmin(OperatorAdmin[M]):
-    """A model whose form is a ServedForm; it is deleted by actions that ask first, if at all."""
+class ServiceAdmin(JournaledAdmin[M]):
+    """A model whose form is a ServiceForm; it is deleted by actions that ask first, if at all."""
 
-    form: Any = ServedForm
+    form: Any = ServiceForm
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
         made: Any = super().get_form(request, obj, change, **options)  # a class of this request alone
