@@ -45,7 +45,7 @@ DENIALS = ("access_denied", "user_denied", "user_cancelled_login", "user_cancell
 class OAuthStateInvalid(DomainError):
     code = "OAUTH_STATE_INVALID"
     status = 422
-    message = "This sign-in is unknown, over, or was used already: start again with POST /api/accounts."
+    message = "This sign-in is unknown, has expired or was already used: start again with POST /api/accounts."
 
 
 class OAuthExchangeFailed(DomainError):
@@ -185,7 +185,7 @@ def complete(
     if connection.account is not None:
         candidates = [each for each in candidates if each.remote_id == connection.account.remote_id]
         if not candidates:
-            raise OAuthExchangeFailed(Phrase("The sign-in opened another account than the one to reconnect."))
+            raise OAuthExchangeFailed(Phrase("The sign-in opened a different account from the one to reconnect."))
     if not candidates:
         raise OAuthExchangeFailed(registry.connector(connection.platform, workspace).nothing_opened)
     connection.seal(_dump(candidates))

@@ -1,4 +1,4 @@
-"""How reading an account went: `error` with the reason where it cannot be read, `active` when it can again."""
+"""Whether accounts can be read: `error` with the reason where one cannot, `active` when it can again."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -14,8 +14,8 @@ from ouipost.rows import update_each
 def mark_unreadable(troubles: Mapping[str, Mapping[str, Any]]) -> None:
     """Mark accounts, by id, that cannot be read, each with code and message, and record those that are new.
 
-    One whose owner has to sign in again stays `expired`, and one that was disconnected while it was read is nobody's
-    trouble. The call belongs into a transaction.
+    One whose owner has to sign in again stays `expired`, and one that was disconnected meanwhile is left alone. Call it
+    in a transaction.
     """
     connected = SocialAccount.objects.connected().exclude(status=AccountStatus.EXPIRED)
     rows = connected.select_for_update().filter(pk__in=troubles).order_by("pk")

@@ -38,7 +38,7 @@ KEY_PERMISSION = "accounts.write"
 class NotBegunHere(DomainError):
     code = "FORBIDDEN"
     status = 403
-    message = "This sign-in was not begun in this browser, or by someone else."
+    message = "This sign-in was begun in another browser, or by someone else."
 
 
 class KeyMayNot(DomainError):
@@ -177,7 +177,7 @@ def _reason(connection: Connection | None, error: DomainError) -> tuple[str, str
     network = NAMES[connection.platform] if connection else ""
     match error:
         case connecting.OAuthStateInvalid():
-            says = _("It is unknown, over, or was used already: a sign-in is good for ten minutes, and once.")
+            says = _("It is unknown, has expired or was already used: a sign-in is good for ten minutes, and once.")
             return _("This sign-in cannot go on"), says
         case NotBegunHere():
             says = _("It can be completed only in the browser, and by the person, that began it.")

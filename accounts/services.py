@@ -35,7 +35,7 @@ def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Act
     if locked is None:
         raise Http404  # its workspace was deleted
     before = {"name": locked.name, "default_of": locked.default_of, "settings": locked.settings}
-    if values.get("name", locked.name) != locked.name:  # what a GET showed may come back, and is nobody's wish
+    if values.get("name", locked.name) != locked.name:  # a client may send back what a GET showed
         locked.name, locked.name_is_ours = values["name"], True
     if "settings" in values:
         locked.settings = merged(locked.settings, values["settings"])

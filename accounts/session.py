@@ -82,7 +82,7 @@ class NetworkSession:
         except outbound.AnswerLost as error:
             self._count(calls.LOST, began)
             self._note(method, url, began, status=None, answer=b"", params=params, data=data, json=json, files=files)
-            raise Unknown(Phrase("The network gave no whole answer.")) from error
+            raise Unknown(Phrase("The network gave no complete answer.")) from error
         self._count(calls.outcome_of(answer.status), began)
         if dated := moment_of(answer.headers.get("Date", "")):
             self.dated = (time.monotonic(), dated)

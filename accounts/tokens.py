@@ -91,7 +91,7 @@ def require_usable(account: SocialAccount, *, now: datetime) -> None:
     if not account.access_token:
         raise AuthExpired(Phrase("The account is not connected any more."))
     if account.refresh_token and is_stale(account, now=now):
-        raise AuthExpired(Phrase("The access token has ended."))
+        raise AuthExpired(Phrase("The access token has expired."))
 
 
 def authorized(account: SocialAccount, ask: Callable[[base.Account], Answer], *, now: datetime) -> Answer:

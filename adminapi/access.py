@@ -134,7 +134,7 @@ class ProfileViewSet(AdminViewSet[User]):
         try:
             logins.prove(self.user.email, current or "", actor=self.actor, now=timezone.now(), user=self.user)
         except InvalidCredentials as error:
-            raise InvalidInput(current_password=[Phrase("This is not the present password.")]) from error
+            raise InvalidInput(current_password=[Phrase("This is not the current password.")]) from error
 
     def _change(self, values: dict[str, Any]) -> User:
         return users.update_user(self.user, values=values, actor=self.actor, now=timezone.now())

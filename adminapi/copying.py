@@ -84,7 +84,7 @@ def require_ready() -> None:
         )
     heard = Heartbeat.objects.using(SOURCE).filter(pk__contains=":", at__gt=database_now(SOURCE) - SILENCE)
     if heard.exists():
-        raise CannotCopy("A worker still runs with the file, or was killed just now: end all that does, wait a minute.")
+        raise CannotCopy("A worker is still running with the file, or was killed just now: stop it, and wait a minute.")
     filled = [model._meta.db_table for model in tables() if model not in MADE_BY_MIGRATE and _is_filled(model)]
     if filled:
         raise CannotCopy(f"The new database is in use: there are rows in {', '.join(filled)}. Give an empty one.")

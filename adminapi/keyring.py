@@ -68,8 +68,8 @@ def _try(canary: Canary) -> None:
         )
     if not canary.opens:
         raise WrongKeyRing(
-            f"The key {canary.pk} in TOKEN_KEYS is another one than that of this name which the secrets in this "
-            "database are encrypted with: give it the value that it had."
+            f"The key {canary.pk} in TOKEN_KEYS is not the key of that name with which secrets in this database were "
+            "encrypted: give it the value that it had."
         )
 
 
@@ -122,7 +122,7 @@ def rotate() -> Iterator[Progress]:
 def retire(*, moved: int, actor: Actor) -> bool:
     """Remove the canaries of all keys but the first, so that processes can start without those keys.
 
-    Returns False, and does nothing, while some secret is encrypted with another key than the first.
+    Returns False, and does nothing, while some secret is encrypted with a key other than the first.
     """
     if any(progress.total for progress in behind()):
         return False

@@ -29,13 +29,13 @@ MOST_OF_EMAIL, MOST_FROM_ADDRESS = 5, 20
 class InvalidCredentials(DomainError):
     code = "INVALID_CREDENTIALS"
     status = 401
-    message = "The e-mail address or the password is not right."
+    message = "The e-mail address or the password is wrong."
 
 
 class TooManyLoginAttempts(DomainError):
     code = "TOO_MANY_LOGIN_ATTEMPTS"
     status = 429
-    message = "Too many failed logins; try again after the seconds in Retry-After."
+    message = "Too many failed logins; try again after the number of seconds in Retry-After."
 
 
 @dataclass

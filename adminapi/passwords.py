@@ -23,7 +23,7 @@ _places = threading.BoundedSemaphore(AT_ONCE + WAITING)
 class TooManyLogins(DomainError):
     code = "SERVICE_UNAVAILABLE"
     status = 503
-    message = "Too many passwords are being checked; try again after the seconds in Retry-After."
+    message = "Too many passwords are being checked; try again after the number of seconds in Retry-After."
 
 
 @contextmanager

@@ -46,8 +46,8 @@ def require_port(host: str) -> None:
         family = socket.getaddrinfo(host, settings.PORT, type=socket.SOCK_STREAM)[0][0]
         socket.create_server((host, settings.PORT), family=family).close()
     except OSError as error:
-        said = f"Port {settings.PORT} of {host} cannot be had: {error.strerror}."
-        raise CommandError(f"{said} End who has it, or give another PORT or --host.") from error
+        said = f"Port {settings.PORT} of {host} cannot be used: {error.strerror}."
+        raise CommandError(f"{said} Stop what listens there, or give another PORT or --host.") from error
 
 
 def wait_for_databases(seconds: float) -> None:

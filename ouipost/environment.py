@@ -38,7 +38,7 @@ def address(name: str, default: str) -> str:
     try:
         urlsplit(value).port  # noqa: B018 (this reads it)
     except ValueError:
-        message = f"{name} cannot be read: write what is special in its password as in /, %2F."
+        message = f"{name} cannot be read: percent-encode special characters in its password, such as / as %2F."
         raise ImproperlyConfigured(message) from None
     return value
 
@@ -115,7 +115,7 @@ def limits(platform: type[Connector]) -> dict[str, float]:
             given[key.strip()] = float(number)
             platform(App(limits=given))
         except (KeyError, ValueError):
-            raise ImproperlyConfigured(f"{name} has {pair!r}, which is no limit of {platform.name}.") from None
+            raise ImproperlyConfigured(f"{name} has {pair!r}, which is not a limit of {platform.name}.") from None
     return given
 
 

@@ -35,7 +35,7 @@ try:
 except FileNotFoundError:
     pass
 except OSError as error:
-    raise ImproperlyConfigured(f".env is there, and cannot be read: {error}.") from None
+    raise ImproperlyConfigured(f".env exists, but cannot be read: {error}.") from None
 
 ENVIRONMENT = env("ENVIRONMENT", default="embedded")
 if ENVIRONMENT not in ("embedded", "production"):

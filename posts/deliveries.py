@@ -26,7 +26,7 @@ KINDS = {
 }
 ANSWERS = {
     "refused": _("It answered {status}."),
-    "no_answer": _("It was sent, and no whole answer came."),
+    "no_answer": _("It was sent, and no complete answer came."),
     "not_sent": _("It could not be reached."),
     "address_blocked": _("Its address must not be called."),
     "secret_unreadable": _("Its secret cannot be opened on this installation."),

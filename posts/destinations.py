@@ -39,7 +39,7 @@ class Destinations:
     def warnings(self) -> list[str]:
         """What keeps the post from going out as things are."""
         missing: list[str] = [
-            Phrase("No {platform} account is connected: the post cannot be scheduled before.", platform=platform)
+            Phrase("No {platform} account is connected: the post cannot be scheduled until one is.", platform=platform)
             for platform in self.missing
         ]
         expired = [account for account in self.accounts if account.status == AccountStatus.EXPIRED]
@@ -60,7 +60,7 @@ class Destinations:
 
 def _untitled(platform: str) -> str:
     name = platforms.NAMES[platform]
-    return Phrase("Posts on {name} have no title: the one of platform_content is left out.", name=name)
+    return Phrase("Posts on {name} have no title: the one in platform_content is left out.", name=name)
 
 
 def unknown_destinations(unknown: Iterable[str]) -> Phrase:

@@ -15,7 +15,7 @@ NEXT = timedelta(milliseconds=1)
 def hold_account(account_id: str, *, until: datetime, now: datetime) -> None:
     """Let all that would go to the account before `until` go right after it, in its order.
 
-    What is in flight goes on. The call belongs into a transaction that settles or claims.
+    What is in flight goes on. Call it in a transaction that settles or claims.
     """
     _put_off(Target.objects.filter(account=account_id), first=until + NEXT, spacing=NEXT, before=until, now=now)
 
@@ -23,7 +23,7 @@ def hold_account(account_id: str, *, until: datetime, now: datetime) -> None:
 def pace_account(account_id: str, *, until: datetime, spacing: timedelta, now: datetime) -> None:
     """Give all that the account would send before `until` its next free places from then on, in its order.
 
-    What was counted before, or only looks for an earlier send, needs none. The call belongs into a transaction that
+    What was counted before, or only looks for an earlier send, needs none. Call it in a transaction that
     holds the account.
     """
     sends = Target.objects.filter(account=account_id, outcome_unknown=False, sends=0)

@@ -74,7 +74,7 @@ def _format_of(source: Path) -> str:
     if not head:
         raise InvalidMedia(Phrase("The file is empty. Choose another one."), reason="empty")
     raise InvalidMedia(
-        Phrase("The file is no JPEG, PNG, GIF or WebP image. Convert it to one of those."), reason="type"
+        Phrase("The file is not a JPEG, PNG, GIF or WebP image. Convert it to one of those."), reason="type"
     )
 
 

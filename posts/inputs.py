@@ -39,7 +39,7 @@ class Link(Text):
 
 
 def is_web_address(value: str) -> bool:
-    """Whether this is an absolute http or https address without blanks."""
+    """Whether this is an absolute http or https address without spaces."""
     try:
         parts = urlsplit(value)
         has_host = bool(parts.hostname)

@@ -55,7 +55,7 @@ def validate(
 def preview(post: Post, *, media: Sequence[Media] | None = None) -> list[Preview]:
     """Return what each target gets: what was sent where it is out, else what would be sent now.
 
-    `media` stands for the files of a post that is not stored, or that shall have them otherwise.
+    `media` stands for the files of a post that is not stored, or that is to have others.
     """
     held = files.as_content(post) if media is None else media
     return [_preview(post, account, target, held) for account, target in _recipients(post)]

@@ -219,7 +219,7 @@ class Publish:
                 return self._absent()
             case [one]:
                 return one
-        return Undecidable(message=Phrase("The account has several posts that can be this one."))
+        return Undecidable(message=Phrase("The account has several posts that could be this one."))
 
     def _look(self) -> list[Published]:
         """Look for the post; where it is not there, and the network's clock is behind ours, from as much earlier on."""

@@ -66,5 +66,5 @@ def _repeated(same: Post, account: SocialAccount) -> Issue:
         limit=HOURS,
         actual=same.pk,
         severity="warning",
-        fix=Phrase("Change the text, unless it shall be there twice."),
+        fix=Phrase("Change the text, unless it is meant to be there twice."),
     )

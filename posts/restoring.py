@@ -62,7 +62,7 @@ def doubt(target: Target, *, since: datetime, actor: Actor, now: datetime) -> Qu
     locked = rows.filter(Q(lease_until=None) | Q(lease_until__lte=now), pk=target.pk).first()
     if locked is None:
         status = get_object_or_404(Target, pk=target.pk).status
-        raise WrongStatus(Phrase("The target is {status}, or a worker is at it.", status=Ours(status)), status=status)
+        raise WrongStatus(Phrase("The target is {status}, or a worker is on it.", status=Ours(status)), status=status)
     asked = question_after_restore(locked)
     values = _sent_since(locked, since=since) | (_looked_for(locked, now=now) if asked.way else _set_aside(locked))
     Target.objects.filter(pk=locked.pk).update(**values)

@@ -120,13 +120,13 @@ def _reason(
 ) -> str:
     name, due_at = platforms.NAMES[target.platform], target.due_at or now
     if is_busy:
-        return Phrase("A worker is at it: it sends to {name}, or asks {name} about an earlier send.", name=name)
+        return Phrase("A worker is on it: it is sending to {name}, or asking {name} about an earlier send.", name=name)
     if network_until and network_until >= due_at - SPACING:
         return Phrase(
-            "{name} has not answered of late: nothing goes there until then, and then one post to try.", name=name
+            "{name} has not answered lately: nothing goes there until then, and then one post to try.", name=name
         )
     if account_until and account_until >= due_at - SPACING:
-        return Phrase("The account has to wait: {name} has set it a limit, or has not answered it of late.", name=name)
+        return Phrase("The account has to wait: {name} has set it a limit, or has not answered it lately.", name=name)
     if target.waits_for:
         return joined([Ours(target.waits_for), Phrase("It is asked again then.")], " ")
     if target.outcome_unknown:

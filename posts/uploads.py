@@ -27,7 +27,9 @@ ALSO = {"jpg": ("jpeg", "jpe", "jfif"), "mp4": ("m4v",), "mov": ("qt",)}
 """Other extensions under which these files are known."""
 TOO_LONG = "max total header size exceeded"
 """What Django says of a part of a form that has more than a kilobyte to say of itself."""
-NO_TYPE = Phrase("The file is no JPEG, PNG, GIF, WebP, MP4, MOV, WebM, PDF, DOCX or PPTX. Convert it to one of those.")
+NO_TYPE = Phrase(
+    "The file is not a JPEG, PNG, GIF, WebP, MP4, MOV, WebM, PDF, DOCX or PPTX. Convert it to one of those."
+)
 
 
 class UploadParser(MultiPartParser):

@@ -114,7 +114,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         return self.once_outside(work)
 
     def _read_new(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return what a new post says, and when it shall go out: `scheduled_at`, None for a draft, and `zone`."""
+        """Return what a new post says, and when it is to go out: `scheduled_at`, None for a draft, and `zone`."""
         values = self.read(NewPostInput)
         zone, moment = values.pop("timezone", self.workspace.timezone), values.pop("scheduled_at", None)
         return values, {"scheduled_at": instant(moment, zone=zone) if moment else None, "zone": zone}
@@ -259,7 +259,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
 def _idle_zone(body: Any) -> list[str]:
     """Say of a zone that there is no time for it."""
     is_idle = "timezone" in body and body.get("scheduled_at") is None
-    return [Phrase("timezone says nothing without scheduled_at: the post is a draft.")] if is_idle else []
+    return [Phrase("timezone means nothing without scheduled_at: the post is a draft.")] if is_idle else []
 
 
 def _with_warnings(warnings: list[str]) -> dict[str, list[str]]:

@@ -392,7 +392,7 @@ class PasswordConnector(Connector):
     oauth_supported = True
     needs_app = False
     identifier_example: ClassVar[str] = ""
-    """As our sign-in page shows what belongs into its fields; empty: no hint."""
+    """As our sign-in page shows what belongs in its fields; empty: no hint."""
     password_example: ClassVar[str] = ""
     service_example: ClassVar[str] = ""
 

@@ -159,5 +159,5 @@ def above(rule: str, field: str, told: str, limit: int, actual: int) -> Issue:
         message=Phrase("{told}; this network takes at most {limit}.", told=told, limit=limit),
         limit=limit,
         actual=actual,
-        fix=Phrase("Take away at least {number}.", number=actual - limit),
+        fix=Phrase("Remove at least {number}.", number=actual - limit),
     )

@@ -81,7 +81,7 @@ def _text(option: Option, text: str, field: str, limits: Limits) -> Iterator[Iss
             rule="option_empty",
             field=field,
             message=Phrase("The text is empty."),
-            fix=Phrase("Write it, or take it away."),
+            fix=Phrase("Write it, or remove it."),
         )
     count = length(text, option.counted_as or limits.characters_counted_as)
     if option.max_characters is not None and count > option.max_characters:

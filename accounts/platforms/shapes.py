@@ -115,10 +115,10 @@ class Media:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """What one account shall publish."""
+    """What one account is to publish."""
 
     text: str
-    """Final: link (where it belongs into the text) and hashtags are in it."""
+    """Final: link (where it belongs in the text) and hashtags are in it."""
     title: str = ""
     link: str = ""
     """Set only where the network takes a link beside the text."""

@@ -63,7 +63,7 @@ OF_THE_CONNECTION = (
 
 
 class AccountForm(ServiceForm):
-    """What staff write of an account: its name, and what it does otherwise than its workspace."""
+    """What staff can change of an account: its name, and where it differs from its workspace."""
 
     auto_hashtags = forms.TypedChoiceField(
         choices=INHERITED,

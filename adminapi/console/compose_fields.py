@@ -153,7 +153,7 @@ def _without_account(platform: str) -> Choice:
         value=platform,
         label=network_name(platform),
         platform=platform,
-        reason=_("No account is connected. Connect one, or take it away."),
+        reason=_("No account is connected. Connect one, or remove it."),
         is_chosen=True,
     )
 

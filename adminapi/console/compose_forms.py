@@ -200,7 +200,7 @@ def checked_values(sheet: Sheet) -> dict[str, Any]:
 
 
 def changed_values(post: Post, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those values that are others than a stored post has."""
+    """Return those values that differ from a stored post's."""
     return {name: values[name] for name in values if _differs(post, name, values)}
 
 
@@ -221,7 +221,7 @@ def _differs(post: Post, name: str, values: Mapping[str, Any]) -> bool:
 
 
 def checked_moment(sheet: Sheet) -> datetime | None:
-    """Return when the post shall go out; None with the reason in the sheet's errors where that cannot be told."""
+    """Return when the post is to go out; None with the reason in the sheet's errors where that cannot be told."""
     given = ScheduleInput(data={"scheduled_at": sheet.at})
     if not sheet.at:
         sheet.refuse({"scheduled_at": [_("Choose a date and a time.")]})

@@ -41,7 +41,7 @@ FIELD_OF: dict[type[DomainError], str] = {AccountNotConnected: "platforms", Sche
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What shall be done, with everything checked that can be checked before it is begun."""
+    """What is to be done, with everything checked that can be checked before it is begun."""
 
     do: str
     values: dict[str, Any]

@@ -99,7 +99,7 @@ class OneNetwork(admin.SimpleListFilter):
 
 
 class PostNetwork(OneNetwork):
-    """Posts with a target at one network, among so many that asking each of them takes no long time."""
+    """Posts with a target at one network, among no more than can be looked at one by one."""
 
     title = _("network (of the newest 100,000)")
 

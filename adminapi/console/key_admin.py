@@ -47,7 +47,7 @@ MEANINGS = {
     "accounts.write": gettext_lazy("connect, change and disconnect accounts"),
     "analytics.read": gettext_lazy("see analytics"),
 }
-SAYS = gettext_lazy("Give it to the program that shall use it, in the header X-API-Key.")
+SAYS = gettext_lazy("Give it to the program that is to use it, in the header X-API-Key.")
 
 NAME = column("name", gettext_lazy("Name"), sorts=True)
 MODE = column("mode", gettext_lazy("Mode"), sorts=True)
@@ -60,7 +60,7 @@ PREVIOUS = column("previous_expires_at", gettext_lazy("The one before holds unti
 
 
 class KeyForm(ServiceForm):
-    """What staff write of a key."""
+    """What staff can set of a key."""
 
     permissions = forms.MultipleChoiceField(
         required=False,
@@ -105,7 +105,7 @@ class KeyForm(ServiceForm):
         return [*mine.items(), *((pk, known.get(pk, pk)) for pk in others)]
 
     def clean_expires_at(self) -> datetime | None:
-        """Refuse a new key that would not open anything any more."""
+        """Refuse a new key that would have expired already."""
         at: datetime | None = self.cleaned_data["expires_at"]
         if at is not None and at <= timezone.now() and self.instance._state.adding:
             raise ValidationError(_("That time is past. Choose a later one."))
@@ -125,7 +125,7 @@ class KeyForm(ServiceForm):
 
 
 class IsExpired(admin.SimpleListFilter):
-    """Keys that are over, or still hold."""
+    """Keys that have expired, or are still valid."""
 
     title = gettext_lazy("expiry")
     parameter_name = "expired"

@@ -50,7 +50,7 @@ class Asked:
     problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def address(self, **other: str) -> str:
-        """Return the query of the same page with something else."""
+        """Return the query of this page with these values replaced."""
         asked = {"workspace": self.workspace.pk if self.workspace else "", "network": self.platform}
         days = {"from": self.first, "to": self.last} if self.preset == CUSTOM else {"period": self.preset}
         given = asked | ({} if "period" in other else days) | other

@@ -13,7 +13,7 @@ from adminapi.middleware import CONSOLE
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 404, in the console's frame where staff asks for one of its pages."""
+    """Answer 404, in the console's frame where staff ask for one of its pages."""
     if not _is_staffs(request):
         return defaults.page_not_found(request, exception)
     told = _("What you look for was removed, or belongs to a workspace that you are no member of.")
@@ -21,7 +21,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 403, in the console's frame where staff asks for one of its pages."""
+    """Answer 403, in the console's frame where staff ask for one of its pages."""
     if not _is_staffs(request):
         return defaults.permission_denied(request, exception)
     told = _("You have no permission for this page. An administrator can give it to you.")

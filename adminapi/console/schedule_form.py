@@ -129,7 +129,7 @@ def present(schedule: Schedule) -> Written:
 
 
 def written(form: QueryDict, workspace: Workspace | None) -> Written:
-    """Return a schedule as it was typed; a row without a day is none."""
+    """Return a schedule as it was typed; a row without a day is left out."""
     numbers = sorted({int(found[1]) for name in form if (found := ROW.fullmatch(name))})[: MAX_SLOTS + 1]
     rows = [
         Row(

@@ -24,7 +24,7 @@ ASKED = 100_000
 
 
 class TargetWorkspace(OneWorkspace):
-    """Targets of the accounts of one workspace, among so many that asking each of them takes no long time."""
+    """Targets of the accounts of one workspace, among no more than can be looked at one by one."""
 
     title = _("workspace (of the newest 100,000)")
 
@@ -36,7 +36,7 @@ class TargetWorkspace(OneWorkspace):
 
 
 class TargetState(State):
-    """Targets in one state, among so many that asking each of them takes no long time."""
+    """Targets in one state, among no more than can be looked at one by one."""
 
     title = _("state (of the newest 100,000)")
     states = TargetStatus.values

@@ -61,7 +61,7 @@ ID = column("id", gettext_lazy("Id"), sorts=True)
 
 
 class UserForm(ServiceForm):
-    """What staff write of a user; the password only when they make one."""
+    """What staff can set of a user; the password only of a new one."""
 
     role = forms.ChoiceField(choices=ROLES, label=gettext_lazy("Role"), widget=UnfoldAdminSelectWidget)
     has_own_list = forms.BooleanField(

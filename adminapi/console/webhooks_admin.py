@@ -63,7 +63,7 @@ def _offered() -> list[tuple[str, str]]:
 
 
 class WebhookForm(forms.ModelForm[Webhook]):
-    """What staff write of a webhook."""
+    """What staff can set of a webhook."""
 
     user: User
     refusal = ""

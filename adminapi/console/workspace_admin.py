@@ -57,7 +57,7 @@ PAGES = (
 
 
 class WorkspaceForm(ServiceForm):
-    """What staff write of a workspace."""
+    """What staff can set of a workspace."""
 
     timezone = forms.ChoiceField(
         required=False,

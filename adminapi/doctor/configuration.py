@@ -106,7 +106,7 @@ def key_ring() -> Finding:
             return wrong(f"{lost:,} secrets in {column} were encrypted with keys that TOKEN_KEYS does not have.", RING)
     if moving := sum(each.total for each in keyring.behind()):
         return warning(
-            f"{moving:,} secrets are encrypted with another key than the first.",
+            f"{moving:,} secrets are encrypted with a key other than the first.",
             "manage.py rotate_encryption moves them; until then keep every key.",
         )
     return well(f"TOKEN_KEYS opens what is stored; {crypto.key_ids()[0]} encrypts.")

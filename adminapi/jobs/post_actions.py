@@ -73,7 +73,7 @@ ACTIONS = (
         title=_("Delete"),
         says=_(
             "It is removed from here with its files, for good. What is published stays at the networks: "
-            "delete it there if it shall go."
+            "delete it there if you do not want it."
         ),
         states=EVERY - {PostStatus.PUBLISHING},
         perform=lambda post, actor: services.delete_post(post, actor=actor),

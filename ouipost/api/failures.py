@@ -33,9 +33,12 @@ BY_STATUS = {
     409: ("CONFLICT", "The request conflicts with the present state."),
     413: ("PAYLOAD_TOO_LARGE", "The body is too large."),
     415: ("UNSUPPORTED_MEDIA_TYPE", "The body's Content-Type is not one that this address takes."),
-    429: ("RATE_LIMIT_EXCEEDED", "Too many requests; try again after the seconds in Retry-After."),
+    429: ("RATE_LIMIT_EXCEEDED", "Too many requests; try again after the number of seconds in Retry-After."),
     500: ("INTERNAL_ERROR", "Something went wrong on our side. Quote the X-Request-ID when you report it."),
-    503: ("SERVICE_UNAVAILABLE", "The service cannot answer now; try again after the seconds in Retry-After."),
+    503: (
+        "SERVICE_UNAVAILABLE",
+        "The service cannot answer now; try again after the number of seconds in Retry-After.",
+    ),
 }
 
 

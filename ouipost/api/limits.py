@@ -18,7 +18,7 @@ WINDOW_SECONDS = 60
 class RateLimitExceeded(DomainError):
     code = "RATE_LIMIT_EXCEEDED"
     status = 429
-    message = "This key has used up its requests; try again after the seconds in Retry-After."
+    message = "This key has used up its requests; try again after the number of seconds in Retry-After."
 
 
 @dataclass(frozen=True, kw_only=True)

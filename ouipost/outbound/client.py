@@ -133,5 +133,5 @@ def _failure(call: Call) -> NotSent | AnswerLost:
     if not call.has_left:
         return NotSent(Phrase("The request could not be sent."))
     if call.is_over:
-        return AnswerLost(Phrase("No whole answer came in time."))
-    return AnswerLost(Phrase("The connection broke before the whole answer was there."))
+        return AnswerLost(Phrase("No complete answer came in time."))
+    return AnswerLost(Phrase("The connection broke before the answer was complete."))

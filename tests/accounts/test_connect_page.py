@@ -78,7 +78,7 @@ def test_an_unknown_state_is_turned_away(browser: Client, state: str, query: str
     answer = browser.get(f"/connect/bluesky{query}")
 
     assert answer.status_code == 422
-    assert "unknown, over, or was used already" in answer.content.decode()
+    assert "unknown, has expired or was already used" in answer.content.decode()
     assert "<form" not in answer.content.decode()
 
 

@@ -320,7 +320,7 @@ def test_the_wait_for_the_next_try_begins_when_the_call_is_over(workspace: Works
     def hang() -> Tokens:
         time.sleep(0.1)
         ended.append(database_now())
-        raise Unknown("The network gave no whole answer.")
+        raise Unknown("The network gave no complete answer.")
 
     network.refreshed = hang
     refresh_due()

@@ -230,7 +230,7 @@ def test_the_operator_says_what_a_network_takes(monkeypatch: pytest.MonkeyPatch,
 def test_a_limit_that_is_none_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv("FACEBOOK_LIMITS", f"max_characters=9,{given}")
 
-    with pytest.raises(ImproperlyConfigured, match=f"^FACEBOOK_LIMITS has '{given}', which is no limit of Facebook"):
+    with pytest.raises(ImproperlyConfigured, match=f"^FACEBOOK_LIMITS has '{given}', which is not a limit of Facebook"):
         installation.limits(Facebook)
 
 

@@ -262,4 +262,4 @@ def test_what_somebody_has_settled_meanwhile_or_is_at_is_left_alone(
 
     _, lines = run("--since", "2h")
 
-    assert f"{target.pk} is left alone: The target is {status}, or a worker is at it." in lines
+    assert f"{target.pk} is left alone: The target is {status}, or a worker is on it." in lines

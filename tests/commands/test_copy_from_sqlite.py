@@ -72,7 +72,7 @@ def use_the_new_one() -> None:
     ("spoil", "why"),
     [
         (resume, "The file is not paused"),
-        (let_a_worker_be_heard, "A worker still runs with the file"),
+        (let_a_worker_be_heard, "A worker is still running with the file"),
         (have_another_version, "The file is of another version"),
         (encrypt_with_another_key, "TOKEN_KEYS has no key k9"),
         (use_the_new_one, "there are rows in workspaces_workspace"),

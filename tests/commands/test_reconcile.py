@@ -150,7 +150,7 @@ def test_what_stays_in_doubt_makes_the_command_exit_with_1(workspace: Workspace,
     resolve = f"POST /api/posts/{target.post_id}/targets/{target.pk}/resolve"
     assert status == 1
     assert lines[1:] == [
-        f"{target.pk}: still in doubt: The account has several posts that can be this one. {resolve} settles it.",
+        f"{target.pk}: still in doubt: The account has several posts that could be this one. {resolve} settles it.",
         "Of 1: 1 needs_review.",
     ]
 

@@ -101,7 +101,7 @@ def test_what_cannot_be_opened_keeps_the_old_key_in_use(account: SocialAccount, 
 
 @pytest.mark.parametrize(
     ("ring", "told"),
-    [([NEW], "no key old"), ([NEW, OTHER_OLD], "is another one"), (["old"], "TOKEN_KEYS must be")],
+    [([NEW], "no key old"), ([NEW, OTHER_OLD], "is not the key of that name"), (["old"], "TOKEN_KEYS must be")],
 )
 def test_with_a_wrong_ring_nothing_starts_and_nothing_is_moved(ring: list[str], told: str, settings: Settings) -> None:
     settings.TOKEN_KEYS = ring

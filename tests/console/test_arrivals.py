@@ -73,9 +73,9 @@ def test_a_large_file_that_is_refused_says_why_also_to_somebody_who_had_left(
     told = page_of(staff, post)
     staff.post(edit_address(post), written(facebook, do="draft"))
 
-    assert answer["refused"][0].startswith("notes.txt: The file is no JPEG")
+    assert answer["refused"][0].startswith("notes.txt: The file is not a JPEG")
     assert (answer["post"], answer["is_new"]) == (post.pk, True)
-    assert "notes.txt: The file is no JPEG" in told
+    assert "notes.txt: The file is not a JPEG" in told
     assert "notes.txt" not in page_of(staff, post)
 
 

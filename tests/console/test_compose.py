@@ -246,7 +246,7 @@ def test_what_a_draft_names_and_is_not_connected_is_shown_and_kept(staff: Client
 
     choices = {choice.value: choice for group in shown.context["groups"] for choice in group.choices}
     assert {name: choice.is_chosen for name, choice in choices.items()} == dict.fromkeys(post.destinations, True)
-    assert choices["tiktok"].reason == "No account is connected. Connect one, or take it away."
+    assert choices["tiktok"].reason == "No account is connected. Connect one, or remove it."
     assert choices[gone.pk].reason == "It was disconnected. Take it away, or connect it again."
     post.refresh_from_db()
     assert (post.content, post.destinations) == ("New text", ["tiktok", facebook.pk, gone.pk])
@@ -628,7 +628,7 @@ def test_a_file_before_any_account_is_asked_to_wait(staff: Client, workspace: Wo
 def test_a_file_that_is_refused_says_why_and_leaves_no_draft(staff: Client, facebook: SocialAccount) -> None:
     answer = staff.post(UPLOAD, written(facebook, file=an_image("notes.txt", b"only words"))).json()
 
-    assert answer["refused"][0].startswith("notes.txt: The file is no JPEG")
+    assert answer["refused"][0].startswith("notes.txt: The file is not a JPEG")
     assert Post.objects.count() == 0
 
 

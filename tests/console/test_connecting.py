@@ -321,7 +321,7 @@ def test_an_account_is_connected_again_and_no_other_in_its_place(
     assert [each.id for each in page.context["choices"]] == ["facebook"]
     assert answer["Location"].endswith(f"{account.pk}/change/")
     assert list(SocialAccount.objects.values_list("pk", "status")) == [(account.pk, "active")]
-    assert (other.status_code, "another account than the one to reconnect" in text(other)) == (422, True)
+    assert (other.status_code, "a different account from the one to reconnect" in text(other)) == (422, True)
     assert f'href="/console/connect/?account={account.pk}"' in text(other)
 
 

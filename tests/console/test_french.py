@@ -340,8 +340,8 @@ def test_what_came_of_a_delivery_is_told_in_french_and_a_receiver_s_answer_as_it
     delivery = make_delivery(make_webhook(), status="failed")
     for number, (error, status, answer) in enumerate(
         [
-            ("refused", 503, "No whole answer came in time."),
-            ("no_answer", None, "No whole answer came in time."),
+            ("refused", 503, "No complete answer came in time."),
+            ("no_answer", None, "No complete answer came in time."),
             ("not_sent", None, "The host name does not resolve."),
             ("address_blocked", None, str(Blocked())),
             ("secret_unreadable", None, "Our operator must mend it."),
@@ -356,9 +356,9 @@ def test_what_came_of_a_delivery_is_told_in_french_and_a_receiver_s_answer_as_it
     )
 
     assert "Il a répondu 503." in page
-    assert page.count("No whole answer came in time.") == 1
+    assert page.count("No complete answer came in time.") == 1
     assert "Le nom d’hôte ne correspond à aucune adresse." in page
-    assert sources.english_in(page, catalogue) == {"No whole answer came in time"}
+    assert sources.english_in(page, catalogue) == {"No complete answer came in time"}
 
 
 def test_why_a_webhook_is_off_is_told_in_french_on_the_overview(staff: Client, catalogue: dict[str, str]) -> None:

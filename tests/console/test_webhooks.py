@@ -514,7 +514,7 @@ def test_who_is_no_administrator_names_workspaces_of_theirs(member: User, worksp
     taken = client.post(page, FORM | {"workspace_ids": workspace.pk})
 
     assert refused == [
-        {"workspace_ids": ["Name workspaces of yours: without any the webhook would hear of all."]},
+        {"workspace_ids": ["Name workspaces of your own: with none, the webhook would hear of all."]},
         {"workspace_ids": [f"There is no such workspace: {other.pk}."]},
     ]
     assert taken.status_code == (200 if is_new else 302)

@@ -59,7 +59,7 @@ def test_an_issue_says_what_is_wrong_where_and_how_to_mend_it(api: ApiClient, wo
                 "limit": 280,
                 "actual": 281,
                 "severity": "error",
-                "fix": "Take away at least 1.",
+                "fix": "Remove at least 1.",
             }
         ],
     }

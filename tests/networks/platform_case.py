@@ -37,7 +37,7 @@ from accounts.platforms.oauth2 import OAuth2Connector
 
 NOW = datetime(2026, 11, 24, 10, 0, 0, tzinfo=UTC)
 NOW_HEADER = "Tue, 24 Nov 2026 10:00:00 GMT"
-LOST = Unknown("The network gave no whole answer.")
+LOST = Unknown("The network gave no complete answer.")
 NOT_SENT = Unavailable("The network could not be reached.")
 
 

@@ -82,7 +82,7 @@ def test_an_issue_says_what_is_allowed_what_was_there_and_what_to_do() -> None:
             message="The text has 12 characters; this network takes at most 10.",
             limit=10,
             actual=12,
-            fix="Take away at least 2.",
+            fix="Remove at least 2.",
         )
     ]
 

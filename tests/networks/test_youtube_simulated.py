@@ -117,7 +117,7 @@ def test_a_video_behind_a_forgotten_session_is_found_in_the_uploads(at: Desk) ->
 
 
 def test_a_file_that_youtube_cannot_read_is_told(at: Desk) -> None:
-    with pytest.raises(ProcessingFailed, match="no video that it can read"):
+    with pytest.raises(ProcessingFailed, match="not a video that it can read"):
         at.publish(posting(file=b"not a video"))
 
     assert visible() == []

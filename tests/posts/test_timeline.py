@@ -140,8 +140,8 @@ def test_an_account_or_a_network_that_is_left_alone_is_the_reason(
     Network.objects.create(pk=its_own, held_until=far)
     [cut_off] = told(target.post)
 
-    assert held.message == "The account has to wait: Facebook has set it a limit, or has not answered it of late."
-    assert cut_off.message.startswith("Facebook has not answered of late")
+    assert held.message == "The account has to wait: Facebook has set it a limit, or has not answered it lately."
+    assert cut_off.message.startswith("Facebook has not answered lately")
     assert (held.next_attempt_at, cut_off.next_attempt_at) == (near, far)
 
 

@@ -136,7 +136,7 @@ def test_nobody_shares_the_port_of_another(tmp_path: Path, command: str) -> None
 
         status = product.start("manage.py", command).wait(timeout=30)
 
-    told = f"Port {product.port} of 127.0.0.1 cannot be had: Address already in use"
+    told = f"Port {product.port} of 127.0.0.1 cannot be used: Address already in use"
     assert (status, told in product.log()) == (1, True)
     assert not (tmp_path / "none.sqlite3").exists()
 

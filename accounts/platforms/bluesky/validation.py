@@ -71,7 +71,7 @@ def _languages(content: Content) -> Iterator[Issue]:
         yield Issue(
             rule="langs_invalid",
             field="options.langs",
-            message=Phrase("{given!r} is no language tag.", given=wrong[0]),
+            message=Phrase("{given!r} is not a language tag.", given=wrong[0]),
             actual=wrong[0],
             fix=Phrase('Write them like ["en", "fr-CA"].'),
         )

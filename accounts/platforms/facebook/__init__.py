@@ -121,7 +121,7 @@ class Facebook(Graph):
     link_beside_text = True
     nothing_opened = Phrase(
         "The sign-in opened no Page that can be published to: tick at least one on which this person may create "
-        "content. Pages of a business need the scope business_management besides."
+        "content. Pages of a business also need the scope business_management."
     )
 
     authorize_endpoint = "https://www.facebook.com/{version}/dialog/oauth"
@@ -257,7 +257,7 @@ def _unreachable(link: str) -> Iterator[Issue]:
         yield Issue(
             rule="link_unreachable",
             field="link",
-            message=Phrase("Facebook cannot reach this address: its host is no public name."),
+            message=Phrase("Facebook cannot reach this address: its host is not a public name."),
             actual=link,
             fix=Phrase("Use the page's public address, or remove the link."),
         )

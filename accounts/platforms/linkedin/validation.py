@@ -101,7 +101,9 @@ def of_account(content: Content, account: Mapping[str, Any], *, product: str) ->
         yield Issue(
             rule="video_may_need_another_role",
             field="media",
-            message=Phrase("LinkedIn may refuse a video from somebody who is no administrator of the organization."),
+            message=Phrase(
+                "LinkedIn may refuse a video from somebody who is not an administrator of the organization."
+            ),
             severity="warning",
             fix=Phrase("Connect the organization as one of its administrators."),
         )

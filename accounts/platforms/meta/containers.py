@@ -237,7 +237,7 @@ class ContainerConnector(LongLivedTokens):
             raise refusal
         if len(found) == 1:
             return found[0]
-        raise Unknown(Phrase("{network} shows several posts that can be this one.", network=self.name))
+        raise Unknown(Phrase("{network} shows several posts that could be this one.", network=self.name))
 
     def _permalink(self, session: Session, account: Account, remote_id: str) -> str:
         """The post is out: an address that can't be read must not make it look otherwise."""

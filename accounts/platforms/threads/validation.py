@@ -80,5 +80,5 @@ def _links_of_replies(content: Content) -> Iterator[Issue]:
                 ),
                 limit=MOST_LINKS,
                 actual=count,
-                fix=Phrase("Take away at least {number}.", number=count - MOST_LINKS),
+                fix=Phrase("Remove at least {number}.", number=count - MOST_LINKS),
             )

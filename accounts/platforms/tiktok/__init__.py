@@ -189,12 +189,12 @@ class TikTok(TikTokApi):
         answer = tiktok_upload.put(session, video, handles["upload_url"], handles["sent"])
         arrived = tiktok_upload.received(answer)
         if answer.status in tiktok_upload.TAKEN or arrived == video.size:
-            return tiktok_posts.taken(Phrase("TikTok works on the video."), {**handles, "complete": True})
+            return tiktok_posts.taken(Phrase("TikTok is working on the video."), {**handles, "complete": True})
         if answer.status in tiktok_upload.GONE:
             return tiktok_posts.taken(Phrase("TikTok has closed the upload."), {**handles, "gone": True})
         if answer.status in tiktok_upload.OUT_OF_STEP:
             sent = handles["sent"] if arrived is None else arrived
-            return tiktok_posts.taken(Phrase("TikTok misses a part of the video."), {**handles, "sent": sent})
+            return tiktok_posts.taken(Phrase("TikTok is missing a part of the video."), {**handles, "sent": sent})
         return unclear_is_unknown(self.classify(answer))
 
     def _post_photos(self, session: Session, operation: Operation) -> PlatformError:

@@ -114,7 +114,7 @@ def still_working(operation: Operation) -> StillWorking:
     """Return what tells the engine to ask again: soon at first, then ever slower."""
     waited = (operation.now - (operation.armed_at or operation.now)).total_seconds()
     return StillWorking(
-        Phrase("TikTok works on the post."), retry_after=min(max(waited / 2, FIRST_PAUSE), LONGEST_PAUSE)
+        Phrase("TikTok is working on the post."), retry_after=min(max(waited / 2, FIRST_PAUSE), LONGEST_PAUSE)
     )
 
 

@@ -100,7 +100,7 @@ def _text(field: str, text: str) -> Iterator[Issue]:
             ),
             limit=1,
             actual=len(cashtags),
-            fix=Phrase("Take away at least {number}.", number=len(cashtags) - 1),
+            fix=Phrase("Remove at least {number}.", number=len(cashtags) - 1),
         )
     if names := find_names(text):
         yield Issue(

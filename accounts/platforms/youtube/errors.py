@@ -59,7 +59,7 @@ KNOWN = {
 }
 GIVEN_UP = {
     "conversion": Phrase("it could not convert the video"),
-    "invalidFile": Phrase("the file is no video that it can read"),
+    "invalidFile": Phrase("the file is not a video that it can read"),
     "emptyFile": Phrase("the file is empty"),
     "tooSmall": Phrase("the file is too small"),
     "codec": Phrase("it does not know the video's codec"),

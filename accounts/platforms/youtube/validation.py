@@ -67,14 +67,14 @@ def _tags(content: Content) -> Iterator[Issue]:
     count = tag_characters([each for each in tags if isinstance(each, str)]) if isinstance(tags, list) else 0
     if count > MOST_TAG_CHARACTERS:
         told = Phrase(
-            "The tags have {count} characters, with commas between them and quotes around those with a blank",
+            "The tags have {count} characters, with commas between them and quotes around those with a space",
             count=count,
         )
         yield above("tags_too_long", "options.tags", told, MOST_TAG_CHARACTERS, count)
 
 
 def tag_characters(tags: Sequence[str]) -> int:
-    """Return the length of tags as YouTube counts it: with commas between, and quotes around those with a blank."""
+    """Return the length of tags as YouTube counts it: with commas between, and quotes around those with a space."""
     return sum(len(tag) + (2 if " " in tag else 0) for tag in tags) + max(len(tags) - 1, 0)
 
 

@@ -34,7 +34,7 @@ def end_with_parent() -> None:
 
 @dataclass(kw_only=True)
 class Child:
-    """A process that shall always run, with whatever it starts itself: they are one process group."""
+    """A process that is always to run, with whatever it starts itself: they are one process group."""
 
     name: str
     command: list[str]
