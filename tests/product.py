@@ -40,6 +40,14 @@ def wait_for(look: Callable[[], Value | None], *, seconds: float, what: str) -> 
     raise AssertionError(f"Waited {seconds} s for {what}.")
 
 
+def answers(base: str) -> bool:
+    """Whether the product at this address is ready."""
+    try:
+        return requests.get(f"{base}/readyz", timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
 @dataclass(kw_only=True)
 class Product:
     """One installation in a folder of its own."""
@@ -141,13 +149,10 @@ class Product:
         listen = ("--host", self.address, "--port", str(self.port), "--no-ws")
         threads = ("--blocking-threads", str(WEB_THREADS))
         self.start("-m", "granian", "--interface", "wsgi", *listen, *threads, "--log-level", "error", WSGI)
-        wait_for(self._is_ready, seconds=30, what="the web process")
+        wait_for(self.is_ready, seconds=30, what="the web process")
 
-    def _is_ready(self) -> bool:
-        try:
-            return requests.get(f"{self.base}/readyz", timeout=2).ok
-        except requests.RequestException:
-            return False
+    def is_ready(self) -> bool:
+        return answers(self.base)
 
     def connect(self, person: str) -> dict[str, dict[str, Any]]:
         """Connect one account per network and return them by network."""

@@ -1,11 +1,13 @@
 """An administrator's browser, and what a page says."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 
-from tests.factories import make_user
+from tests.factories import NOW, make_user
 from workspaces.models import User
 
 
@@ -13,6 +15,13 @@ from workspaces.models import User
 def staff(db: None) -> Client:
     """The browser of an administrator; a module about somebody who may do less has its own."""
     return browser_of(make_user(email="staff@example.com"))
+
+
+@pytest.fixture
+def at_noon() -> Iterator[None]:
+    """Stop the clock at the factories' NOW, for modules whose pages tell the time."""
+    with time_machine.travel(NOW, tick=False):
+        yield
 
 
 def browser_of(user: User, **options: Any) -> Client:

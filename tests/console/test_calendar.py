@@ -1,11 +1,9 @@
 """The calendar: what it shows in whose time, who may look, and what becomes of a post that is moved."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -19,14 +17,9 @@ from tests.console.conftest import browser_of
 from tests.factories import NOW, make_account, make_post, make_schedule, make_user, make_workspace
 from workspaces.models import Membership, Role, User, Workspace
 
+pytestmark = pytest.mark.usefixtures("at_noon")
 PARIS = {"timezone": "Europe/Paris"}
 MORNING = datetime(2026, 12, 2, 8, 0, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def _at_noon() -> Iterator[None]:
-    with time_machine.travel(NOW, tick=False):
-        yield
 
 
 @pytest.fixture

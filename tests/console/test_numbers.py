@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from django.test import Client
 
 from accounts.models import SocialAccount
@@ -22,18 +21,13 @@ from tests.factories import NOW, make_account, make_user, make_workspace
 from workspaces.models import Membership, Role, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS
 
+pytestmark = pytest.mark.usefixtures("at_noon")
 DAY = timedelta(days=1)
 PAGE = "/console/analytics/"
 DASH = (
     '<span title="Not known: the network does not say." aria-hidden="true">\u2013</span>'
     '<span class="op-hidden">not known</span>'
 )
-
-
-@pytest.fixture(autouse=True)
-def _at_noon() -> Any:
-    with time_machine.travel(NOW, tick=False):
-        yield
 
 
 @pytest.fixture

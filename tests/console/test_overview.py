@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from django.test import Client
 
 from accounts.calls import FAILED, REQUEST
@@ -37,14 +36,9 @@ from workspaces import usage
 from workspaces.models import KeyUsage, Membership, Role, User, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS
 
+pytestmark = pytest.mark.usefixtures("at_noon")
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BLOCKS = {"pauses", "health", "waiting", "states", "engagement", "by_network", "webhooks", "accounts", "used_keys"}
-
-
-@pytest.fixture(autouse=True)
-def _at_noon() -> Any:
-    with time_machine.travel(NOW, tick=False):
-        yield
 
 
 @pytest.fixture

@@ -8,18 +8,12 @@ import pytest
 from accounts.models import SocialAccount
 from posts.models import Post, Target
 from tests.conftest import ApiClient
-from tests.contract.world import connect_all, error_of, upload
+from tests.contract.world import connect_all, create, error_of, upload
 from tests.factories import NOW, make_account, make_media, make_post
 from tests.posts.pictures import animation, picture
 from workspaces.models import Workspace
 
 FUTURE = "2027-02-01T09:00:00Z"
-
-
-def create(api: ApiClient, **values: Any) -> Post:
-    response = api.post("/api/posts", {"content": "Fresh bread", "platforms": ["facebook"]} | values)
-    assert response.status_code == 201, response.content
-    return Post.objects.get(pk=response.json()["data"]["post"]["id"])
 
 
 def targets_of(api: ApiClient, post: Post) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from ouipost.claims import database_now
 from posts.models import Attempt, Post
 from posts.timeline import KINDS
 from tests.conftest import ApiClient
-from tests.contract.world import at, error_of, upload
+from tests.contract.world import at, create, error_of, upload
 from tests.factories import make_account, make_post
 from tests.posts.pictures import picture
 from workspaces.models import Workspace
@@ -30,12 +30,6 @@ def entries_of(api: ApiClient, post: Post) -> list[dict[str, Any]]:
     data: dict[str, list[dict[str, Any]]] = response.json()["data"]
     assert set(data) == {"timeline"}
     return data["timeline"]
-
-
-def create(api: ApiClient, **values: Any) -> Post:
-    response = api.post("/api/posts", {"content": "Fresh bread", "platforms": ["facebook"]} | values)
-    assert response.status_code == 201, response.content
-    return Post.objects.get(pk=response.json()["data"]["post"]["id"])
 
 
 def attempt(post: Post, *, again: timedelta | None = None, **values: Any) -> Attempt:

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils.dateparse import parse_datetime
 
 from accounts.models import SocialAccount
+from ouipost.events.models import Event
 from posts.models import Post, Target, TargetStatus
 from posts.services import sync
 from tests.conftest import ApiClient
@@ -41,6 +42,13 @@ def make_published(
         Target.objects.filter(post=post, platform=platform).update(**result)
     sync(post)
     return post
+
+
+def create(api: ApiClient, **values: Any) -> Post:
+    """Create a post over the API: for Facebook, unless `values` say otherwise."""
+    response = api.post("/api/posts", {"content": "Fresh bread", "platforms": ["facebook"]} | values)
+    assert response.status_code == 201, response.content
+    return Post.objects.get(pk=response.json()["data"]["post"]["id"])
 
 
 def fill(workspace: Workspace, count: int, *, status: str = "draft", **values: Any) -> list[Post]:
@@ -95,3 +103,10 @@ def log_in(email: str = "admin@example.com", password: str = PASSWORD, **environ
     """Log in as a script would, from `REMOTE_ADDR` and with what else is given of the request's environment."""
     body = {"email": email, "password": password}
     return Client().post("/admin/login", body, content_type="application/json", **environment)
+
+
+def told(kind: str) -> Event:
+    """Return the one line that the journal has of this kind; an administrator must be its author."""
+    event = Event.objects.get(type=kind)
+    assert (event.user_email, event.key_id, event.ip_address) == ("admin@example.com", "", "127.0.0.1")
+    return event

@@ -21,7 +21,7 @@ from tests.crash.campaign import Numbers, Result
 from tests.crash.steps import POINTS, UPLOAD_POINTS
 from tests.crash.storms import children
 from tests.posts import pictures
-from tests.product import Product, wait_for
+from tests.product import Product, answers, wait_for
 from tests.services import START_SECONDS, free_port
 
 AT_RANDOM = "at random"
@@ -58,10 +58,7 @@ class Web:
         return f"http://127.0.0.1:{self.port}"
 
     def is_ready(self) -> bool:
-        try:
-            return requests.get(f"{self.base}/readyz", timeout=2).ok
-        except requests.RequestException:
-            return False
+        return answers(self.base)
 
     def kill(self) -> None:
         """Kill the worker; the server starts another."""

@@ -61,7 +61,7 @@ def test_the_processes_of_the_web_server_share_what_is_loaded(tmp_path: Path) ->
         product.migrate()
         try:
             server = product.start("-m", "ouipost.server", "--port", str(product.port), "--workers", "2", *WEB).pid
-            wait_for(product._is_ready, seconds=30, what="the web processes")
+            wait_for(product.is_ready, seconds=30, what="the web processes")
             processes = Path(f"/proc/{server}/task/{server}/children").read_text().split()
             lines = Path(f"/proc/{processes[0]}/smaps_rollup").read_text().splitlines()[1:]
         finally:

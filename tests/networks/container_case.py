@@ -87,6 +87,13 @@ class ContainerCase(OAuth2Case):
         session.assert_done()
         return caught.value, saved
 
+    def test_what_stands_behind_a_code_is_taken_away(self) -> None:
+        session = FakeSession(*self.exchange_calls)
+
+        tokens = self.connector.exchange(session, code="CODE#_", redirect_uri="https://app.example/back", now=NOW)
+
+        assert tokens == self.exchanged
+
     def test_a_container_that_is_worked_on_is_waited_for(self) -> None:
         raised, saved = self.waiting("IN_PROGRESS")
 

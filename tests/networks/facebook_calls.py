@@ -111,11 +111,6 @@ def listed(message: str, *attachments: tuple[str, str], **fields: Any) -> dict[s
     return facts | ({"attachments": {"data": shown}} if shown else {}) | fields
 
 
-def graph_error(code: int, subcode: int = 0, status: int = 400, **fields: Any) -> Any:
-    error = {"message": "No.", "type": "OAuthException", "code": code, "error_subcode": subcode, "fbtrace_id": "X"}
-    return make_answer(status, {"error": error | fields})
-
-
 def upload_error(kind: str, *, retriable: bool = True) -> Any:
     """Return a refusal of the upload host, which has a form of its own."""
     return make_answer(400, {"debug_info": {"retriable": retriable, "type": kind, "message": "No."}})

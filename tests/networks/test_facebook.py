@@ -24,6 +24,7 @@ from accounts.platforms.base import (
     Unknown,
 )
 from accounts.platforms.facebook import Facebook
+from tests.networks.container_case import graph_error
 from tests.networks.facebook_calls import (
     ACCOUNT,
     ANALYST_ONLY,
@@ -44,7 +45,6 @@ from tests.networks.facebook_calls import (
     comment,
     comments,
     feed,
-    graph_error,
     listed,
     listing,
     pages,

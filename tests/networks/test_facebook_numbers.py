@@ -13,7 +13,8 @@ from accounts.platforms.base import (
     Rejected,
 )
 from accounts.platforms.facebook import numbers as facebook_numbers
-from tests.networks.facebook_calls import ACCOUNT, CONNECTOR, graph_error, read
+from tests.networks.container_case import graph_error
+from tests.networks.facebook_calls import ACCOUNT, CONNECTOR, read
 from tests.networks.platform_case import NOW, Call, FakeSession, make_answer
 
 COUNTS = "shares,comments.limit(0).summary(true),reactions.limit(0).summary(true)"

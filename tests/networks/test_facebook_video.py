@@ -20,10 +20,10 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
+from tests.networks.container_case import graph_error
 from tests.networks.facebook_calls import (
     ACCOUNT,
     CONNECTOR,
-    graph_error,
     read,
     stories,
     upload_error,

@@ -292,13 +292,6 @@ class TestInstagram(ContainerCase):
     def listing(self, *posts: Mapping[str, Any]) -> Call:
         return read("17841/media", {"data": list(posts)}, fields=LISTED, limit=50)
 
-    def test_what_stands_behind_a_code_is_taken_away(self) -> None:
-        session = FakeSession(*self.exchange_calls)
-
-        tokens = self.connector.exchange(session, code="CODE#_", redirect_uri="https://app.example/back", now=NOW)
-
-        assert tokens == self.exchanged
-
     @pytest.mark.parametrize(
         "answer",
         [

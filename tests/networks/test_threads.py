@@ -244,13 +244,6 @@ class TestThreads(ContainerCase):
     def listing(self, *posts: Mapping[str, Any]) -> Call:
         return read("me/threads", {"data": list(posts)}, fields=LISTED, since=SINCE, limit=50)
 
-    def test_what_stands_behind_a_code_is_taken_away(self) -> None:
-        session = FakeSession(*self.exchange_calls)
-
-        tokens = self.connector.exchange(session, code="CODE#_", redirect_uri="https://app.example/back", now=NOW)
-
-        assert tokens == self.exchanged
-
     def test_a_profile_without_a_number_of_followers_is_shown(self) -> None:
         me, insights = self.profile_calls
         session = FakeSession(me, replace(insights, gets=graph_error(100)))

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import requests
-
 from tests.product import Product, wait_for
 
 
@@ -17,10 +15,3 @@ def settled(product: Product, post: dict[str, Any], *statuses: str, seconds: flo
 
 
 WEB = ("--interface", "wsgi", "--blocking-threads", "16", "--no-ws", "--log-level", "error", "ouipost.wsgi:application")
-
-
-def answers(base: str) -> bool:
-    try:
-        return requests.get(f"{base}/readyz", timeout=2).ok
-    except requests.RequestException:
-        return False

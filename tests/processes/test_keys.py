@@ -15,8 +15,8 @@ import requests
 from redis import Redis
 
 from tests.databases import fresh_database
-from tests.processes.asking import WEB, answers
-from tests.product import Product, running, wait_for
+from tests.processes.asking import WEB
+from tests.product import Product, answers, running, wait_for
 from tests.services import free_port, start_redis
 
 pytestmark = [pytest.mark.crash, pytest.mark.on_servers]

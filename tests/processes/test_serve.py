@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import requests
 
 from adminapi.management.commands.serve import STOP_SECONDS
 from tests.databases import fresh_database
@@ -43,19 +42,12 @@ def both_new(now: dict[str, int], before: dict[str, int]) -> bool:
     return len(now) == 2 and set(now.values()).isdisjoint(before.values())
 
 
-def answers(product: Product) -> bool:
-    try:
-        return requests.get(f"{product.base}/readyz", timeout=2).ok
-    except requests.RequestException:
-        return False
-
-
 def test_serve_restarts_what_dies_and_stops_on_term(tmp_path: Path) -> None:
     with fresh_database(tmp_path) as url:
         product = Product(home=tmp_path, database_url=url)
         serve = product.serve()
         try:
-            wait_for(lambda: answers(product), seconds=30, what="the product to answer")
+            wait_for(product.is_ready, seconds=30, what="the product to answer")
             before = children(serve.pid)
 
             for pid in before.values():
@@ -65,7 +57,7 @@ def test_serve_restarts_what_dies_and_stops_on_term(tmp_path: Path) -> None:
                 seconds=15,
                 what="both to be started again",
             )
-            wait_for(lambda: answers(product), seconds=30, what="the product to answer again")
+            wait_for(product.is_ready, seconds=30, what="the product to answer again")
             serve.send_signal(signal.SIGTERM)
             status = serve.wait(timeout=30)
 
@@ -81,7 +73,7 @@ def test_nobody_is_left_behind_when_its_terminal_is_closed_or_it_is_killed(tmp_p
         product = Product(home=tmp_path, database_url=url, host=replace(HERE, inside=IN_A_TERMINAL))
         serve = product.serve()
         try:
-            wait_for(lambda: answers(product), seconds=30, what="the product to answer")
+            wait_for(product.is_ready, seconds=30, what="the product to answer")
             started = children(serve.pid)
             serve.send_signal(ended_by)
 
@@ -119,11 +111,11 @@ def test_one_that_was_started_by_nohup_outlives_its_terminal(tmp_path: Path) -> 
         product = Product(home=tmp_path, database_url=url, host=replace(HERE, inside=("nohup",)))
         serve = product.serve()
         try:
-            wait_for(lambda: answers(product), seconds=30, what="the product to answer")
+            wait_for(product.is_ready, seconds=30, what="the product to answer")
             serve.send_signal(signal.SIGHUP)
             serve.send_signal(signal.SIGCONT)  # comes after the other
 
-            assert answers(product)
+            assert product.is_ready()
             assert serve.poll() is None
         finally:
             product.stop()

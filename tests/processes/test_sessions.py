@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from tests.databases import fresh_database
-from tests.processes.asking import WEB, answers
-from tests.product import running, wait_for
+from tests.processes.asking import WEB
+from tests.product import answers, running, wait_for
 from tests.services import free_port
 
 pytestmark = [pytest.mark.crash, pytest.mark.on_servers]

@@ -83,7 +83,7 @@ def telling(home: Path, receiver: Receiver) -> Iterator[Watched]:
             arguments = [f"--email={EMAIL}", f"--password={PASSWORD}", "--workspace=Watch"]
             made = json.loads(product.manage("bootstrap", *arguments, "--mode=sandbox", "--json"))
             product.serve()
-            wait_for(product._is_ready, seconds=60, what="the product to answer")
+            wait_for(product.is_ready, seconds=60, what="the product to answer")
             product.control = {"Authorization": f"Bearer {made['simulator_token']}"}
             product.client = Client(product.base, api_key=made["api_key"], workspace_id=made["workspace_id"])
             yield product
@@ -153,7 +153,7 @@ def _kill_web(product: Watched) -> None:
     for pid in _children(web):
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: "was started again" in product.log(), seconds=30, what="the server to notice")
-    wait_for(product._is_ready, seconds=30, what="the product to answer again")
+    wait_for(product.is_ready, seconds=30, what="the product to answer again")
 
 
 def _children(pid: int) -> list[int]:

@@ -21,7 +21,10 @@ X = "api.x.com/2"
 XRPC = "bsky.social/xrpc"
 VERIFIER = "v" * 50
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
-FACEBOOK_SCOPES = "pages_show_list,pages_manage_posts,pages_read_engagement,pages_manage_engagement,read_insights"
+FACEBOOK_SCOPES = (
+    "pages_show_list,pages_manage_posts,pages_read_engagement,pages_manage_engagement,pages_read_user_content,"
+    "read_insights"
+)
 X_SCOPES = "tweet.read tweet.write users.read media.write offline.access"
 PASSWORD = "aaaa-bbbb-cccc-dddd"
 

@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from tests.simulator.conftest import (
     CALLBACK,
+    FACEBOOK_SCOPES,
     GRAPH,
     Net,
     Page,
@@ -20,26 +21,11 @@ from tests.simulator.conftest import (
     png,
     tags,
 )
+from tests.simulator.meta import error
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
-SCOPES = (
-    "pages_show_list,pages_manage_posts,pages_read_engagement,pages_manage_engagement,pages_read_user_content,"
-    "read_insights"
-)
 DIALOG = "www.facebook.com/v26.0/dialog/oauth"
 QUERY = {"client_id": "app", "redirect_uri": CALLBACK, "state": "s1", "scope": "pages_show_list"}
-
-
-def error(response: Any) -> tuple[int, int, int | None]:
-    problem = body(response)["error"]
-    return response.status_code, problem["code"], problem.get("error_subcode")
-
-
-@pytest.fixture
-def page(net: Net) -> Page:
-    user = facebook_user(net, scope=SCOPES)
-    first = body(net.get(f"{GRAPH}/me/accounts", user))["data"][0]
-    return Page(first["id"], first["access_token"], user)
 
 
 def photo(net: Net, page: Page, **values: Any) -> Any:
@@ -358,7 +344,7 @@ def test_a_missing_permission_is_refused(net: Net) -> None:
 
 
 def test_a_person_may_leave_single_permissions_out(net: Net) -> None:
-    user = facebook_user(net, scope=SCOPES, choosing="scopes", scopes=["pages_show_list", "pages_manage_posts"])
+    user = facebook_user(net, choosing="scopes", scopes=["pages_show_list", "pages_manage_posts"])
 
     granted = body(net.get(f"{GRAPH}/me/permissions", user))["data"]
     token = body(net.get(f"{GRAPH}/me/accounts", user))["data"][0]["access_token"]
@@ -443,7 +429,7 @@ def test_insights_need_known_metrics_and_the_scope(net: Net, page: Page) -> None
 
 def test_the_numbers_of_a_page_are_told_day_by_day(net: Net, page: Page) -> None:
     net.control("POST", "clock", {"set": "2026-11-24T10:00:00Z"})
-    user = facebook_user(net, scope=SCOPES)
+    user = facebook_user(net)
     token = body(net.get(f"{GRAPH}/me/accounts", user))["data"][0]["access_token"]
 
     def days(**values: Any) -> Any:
@@ -472,7 +458,7 @@ def test_what_people_did_with_a_post_is_counted_by_kind(net: Net, page: Page) ->
 
 
 def test_only_who_may_read_what_visitors_write_sees_counts_of_comments(net: Net) -> None:
-    user = facebook_user(net)
+    user = facebook_user(net, scope=FACEBOOK_SCOPES.replace(",pages_read_user_content", ""))
     mine = body(net.get(f"{GRAPH}/me/accounts", user))["data"][0]
     token = mine["access_token"]
     post_id = body(net.form(f"{GRAPH}/me/feed", token, message="Post"))["id"]
@@ -485,7 +471,7 @@ def test_only_who_may_read_what_visitors_write_sees_counts_of_comments(net: Net)
 
 
 def test_pages_are_reached_through_a_business_with_its_permission(net: Net, page: Page) -> None:
-    user = facebook_user(net, scope=f"{SCOPES},business_management")
+    user = facebook_user(net, scope=f"{FACEBOOK_SCOPES},business_management")
     [business] = body(net.get(f"{GRAPH}/me/businesses", user, fields="id,name"))["data"]
 
     def reached(edge: str) -> list[dict[str, Any]]:

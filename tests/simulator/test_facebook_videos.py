@@ -14,14 +14,11 @@ from pytest_django import Settings
 from ouipost.simulator.models import Post
 from ouipost.simulator.networks.facebook import processing as facebook_processing
 from ouipost.simulator.networks.facebook import videos as facebook_videos
-from tests.simulator.conftest import GRAPH, Net, Page, body, facebook_user, png
+from tests.simulator.conftest import GRAPH, Net, Page, body, png
+from tests.simulator.meta import error
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
 VIDEO = "graph-video.facebook.com/v26.0"
-SCOPES = (
-    "pages_show_list,pages_manage_posts,pages_read_engagement,pages_manage_engagement,pages_read_user_content,"
-    "read_insights"
-)
 
 
 @functools.cache
@@ -40,18 +37,6 @@ def clip(width: int = 540, height: int = 960, seconds: float = 3, fps: int = 25,
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return file.getvalue()
-
-
-@pytest.fixture
-def page(net: Net) -> Page:
-    user = facebook_user(net, scope=SCOPES)
-    first = body(net.get(f"{GRAPH}/me/accounts", user))["data"][0]
-    return Page(first["id"], first["access_token"], user)
-
-
-def error(response: Any) -> tuple[int, int, int | None]:
-    problem = body(response)["error"]
-    return response.status_code, problem["code"], problem.get("error_subcode")
 
 
 def ask(net: Net, page: Page, edge: str, phase: str, **values: Any) -> Any:
