@@ -412,25 +412,6 @@ def test_neither_code_nor_tokens_are_stored_in_the_clear(
     assert [secret for secret in (code, "page-token", "person-token", "aaaa-bbbb") if secret in stored] == []
 
 
-def test_our_page_opens_for_an_open_sign_in_only(workspace: Workspace, password_network: FakePasswordNetwork) -> None:
-    state = start(workspace, platform="bluesky").state
-
-    refused: list[dict[str, Any]] = [{"platform": "facebook"}, {"now": NOW + 10 * MINUTE}, {"state": "wrong"}]
-    for values in refused:
-        with pytest.raises(OAuthStateInvalid):
-            find(**{"state": state} | values)
-
-
-def test_our_page_is_closed_once_the_sign_in_is_completed(
-    workspace: Workspace, password_network: FakePasswordNetwork
-) -> None:
-    state = start(workspace, platform="bluesky").state
-    complete(workspace, state, code=sign_in(find(state)))
-
-    with pytest.raises(OAuthStateInvalid):
-        find(state)
-
-
 def test_our_page_is_closed_for_a_workspace_that_is_gone(
     workspace: Workspace, password_network: FakePasswordNetwork
 ) -> None:

@@ -25,7 +25,7 @@ from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Rep
 from ouipost.ids import new_id
 from tests.conftest import AdminClient
 from tests.contract.seed import assert_matches, differences, request_body, sample
-from tests.contract.world import at, error_of, fields_of
+from tests.contract.world import at, error_of, fields_of, told
 from tests.factories import NOW, make_delivery, make_post, make_token, make_user, make_webhook, make_workspace
 from tests.outbound.conftest import NameServer
 from tests.webhooks.conftest import deliver_due, deliver_now
@@ -67,13 +67,6 @@ def administrator() -> AdminClient:
     """Log in at the moment that a test has travelled to."""
     user = User.objects.filter(email="admin@example.com").first()
     return AdminClient(make_token(user or make_user(email="admin@example.com", password=None)))
-
-
-def told(kind: str) -> Event:
-    """Return the one line that the journal has of this kind; an administrator must be its author."""
-    event = Event.objects.get(type=kind)
-    assert (event.user_email, event.key_id, event.ip_address) == ("admin@example.com", "", "127.0.0.1")
-    return event
 
 
 def make(admin: AdminClient, **values: Any) -> dict[str, Any]:
@@ -336,15 +329,17 @@ def test_a_workspace_that_was_deleted_cannot_be_given_and_may_come_back(admin: A
     assert fields_of(refused) == {"workspaces.1": ["There is no such workspace."]}
 
 
-def test_a_webhook_of_some_workspaces_hears_of_those_alone_and_one_of_none_of_all(
+def test_a_webhook_of_some_workspaces_or_events_hears_of_those_alone_and_one_of_none_of_all(
     admin: AdminClient, workspace: Workspace
 ) -> None:
     other = make_workspace(mode="live")
     limited, wide = make(admin, workspaces=[workspace.pk]), make(admin)
+    of_failures = make(admin, events=["post.failed"])
 
     heard, unheard = publish(workspace), publish(other)
 
     assert [each["event_id"] for each in deliveries_of(admin, limited["id"])] == [heard]
+    assert deliveries_of(admin, of_failures["id"]) == []
     assert [each["event_id"] for each in deliveries_of(admin, wide["id"])] == [unheard, heard]
     assert [each["body"]["mode"] for each in deliveries_of(admin, wide["id"])] == ["live", "sandbox"]
 

@@ -16,6 +16,7 @@ from tests.contract.world import error_of, fields_of, upload
 from tests.factories import NOW, make_account, make_media, make_post
 from tests.posts.clips import clip, pdf
 from tests.posts.pictures import opened, picture
+from tests.posts.sending import stored_files
 from workspaces.models import Workspace
 
 MADE = ("media.size", "media.url", "media.thumbnail_url")
@@ -39,6 +40,7 @@ def test_an_upload_answers_201_as_in_the_reference(api: ApiClient, post: Post) -
         response = upload(api, post, picture(size=(1200, 800)), type="image", alt_text=alt_text)
 
     assert_matches(response, "POST /api/posts/{id}/media", status=201, made=MADE)
+    assert len(stored_files()) == 2  # the image and its thumbnail
 
 
 def test_its_addresses_open_without_a_key_and_hold_the_picture(api: ApiClient, post: Post) -> None:
@@ -239,7 +241,7 @@ def test_what_is_no_good_file_leaves_nothing(
     response = upload(api, post, content, filename=filename, **fields)
 
     assert error_of(response) == refusal
-    assert not Media.objects.exists()
+    assert (Media.objects.count(), stored_files()) == (0, [])
 
 
 def test_the_bytes_decide_and_not_the_name(api: ApiClient, post: Post) -> None:

@@ -129,24 +129,6 @@ def test_a_repeated_command_for_what_is_gone_is_told_only_that(
     assert "Idempotent-Replayed" not in again.headers
 
 
-def test_retry_sends_the_failed_targets_and_no_others(api: ApiClient, workspace: Workspace) -> None:
-    facebook, twitter = connect_all(workspace, "facebook", "twitter")
-    post = make_post(workspace, accounts=[facebook, twitter], status="failed")
-    published = Target.objects.filter(post=post, platform="facebook")
-    published.update(status="published", published_at=NOW)
-    type(post).objects.filter(pk=post.pk).update(status="partially_published")
-
-    response = api.post(f"/api/posts/{post.pk}/retry", Prefer="wait=0")
-
-    shown = response.json()["data"]["post"]
-    assert response.status_code == 202
-    assert {each["platform"]: each["status"] for each in shown["platform_results"]} == {
-        "facebook": "success",
-        "twitter": "pending",
-    }
-    assert published.get().due_at is None
-
-
 @pytest.mark.parametrize(
     ("body", "status"),
     [

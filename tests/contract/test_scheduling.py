@@ -187,29 +187,6 @@ def test_what_cannot_be_scheduled_is_not_created_either(
     assert (Post.objects.count(), Event.objects.filter(resource_type="post").count()) == (0, 0)
 
 
-def test_an_edit_keeps_a_scheduled_post_scheduled_unless_it_makes_it_unpublishable(api: ApiClient, post: Post) -> None:
-    api.post(f"/api/posts/{post.pk}/schedule", {"scheduled_at": FUTURE})
-
-    edited = api.put(f"/api/posts/{post.pk}", {"content": "Better"})
-    too_long = api.put(f"/api/posts/{post.pk}", {"content": "x" * 70_000})
-    nowhere = api.put(f"/api/posts/{post.pk}", {"platforms": ["bluesky"]})
-
-    shown = edited.json()["data"]["post"]
-    assert (shown["status"], shown["scheduled_at"]) == ("scheduled", FUTURE)
-    assert error_of(too_long) == (422, "POST_NOT_PUBLISHABLE")
-    assert error_of(nowhere) == (422, "ACCOUNT_NOT_CONNECTED")
-    assert api.get(f"/api/posts/{post.pk}").json()["data"]["post"]["content"] == "Better"
-
-
-def test_an_account_added_to_a_scheduled_post_is_scheduled_with_it(api: ApiClient, post: Post) -> None:
-    api.post(f"/api/posts/{post.pk}/schedule", {"scheduled_at": FUTURE})
-    make_account(post.workspace, platform="twitter", remote_id="t")
-
-    api.put(f"/api/posts/{post.pk}", {"platforms": ["facebook", "twitter"]})
-
-    assert [target.due_at for target in post.targets.all()] == [at(FUTURE)] * 2
-
-
 @pytest.mark.parametrize("status", ["scheduled", "missed", "failed"])
 def test_unscheduling_returns_a_post_to_draft(api: ApiClient, paris: Workspace, status: str) -> None:
     post = make_post(paris, accounts=[make_account(paris)], status=status, scheduled_at=NOW)

@@ -27,10 +27,11 @@ from posts.models import Media
 from posts.s3 import BUFFER_BYTES, PART_BYTES, Reader
 from posts.storage import StorageUnavailable, open_stored, store, sweep_orphans
 from tests.conftest import ApiClient
+from tests.contract.world import error_of, upload
 from tests.factories import make_account, make_media, make_post
 from tests.posts.fakes import ScriptedNetwork, bring_forward, make_due, publish
 from tests.posts.pictures import picture
-from tests.posts.sending import body, fetch, refusal, upload
+from tests.posts.sending import body, fetch
 from tests.stores import Bucket, setting
 from workspaces.models import Workspace
 
@@ -238,7 +239,7 @@ def test_while_the_store_is_away_an_upload_is_503_and_leaves_nothing(
         response = upload(api, post, picture())
     later = upload(api, post, picture())
 
-    assert (refusal(response), response["Retry-After"]) == ((503, "STORAGE_UNAVAILABLE"), "10")
+    assert (error_of(response), response["Retry-After"]) == ((503, "STORAGE_UNAVAILABLE"), "10")
     assert (later.status_code, Media.objects.count(), len(bucket.names())) == (201, 1, 2)
 
 
@@ -286,7 +287,7 @@ def test_a_file_without_its_thumbnail_is_not_kept(
 
     monkeypatch.setattr(backend.S3Files, "_save", stubborn)
 
-    assert refusal(upload(api, post, picture())) == (503, "STORAGE_UNAVAILABLE")
+    assert error_of(upload(api, post, picture())) == (503, "STORAGE_UNAVAILABLE")
     assert (Media.objects.count(), bucket.names()) == (0, [])
 
 

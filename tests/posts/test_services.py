@@ -201,9 +201,8 @@ def test_an_edit_keeps_a_scheduled_post_scheduled_with_all_its_accounts(
     workspace: Workspace, accounts: list[SocialAccount]
 ) -> None:
     third = make_account(workspace, remote_id="3", default_of=None)
-    post = make_mixed(
-        workspace, accounts, "scheduled", "scheduled", scheduled_at=NOW, scheduled_timezone="Europe/Paris"
-    )
+    planned = {"scheduled_at": NOW, "scheduled_timezone": "Europe/Paris", "hashtags": ["#kept"]}
+    post = make_mixed(workspace, accounts, "scheduled", "scheduled", **planned)
 
     services.update_post(post, values={"platforms": ["facebook", third.pk]}, actor=ACTOR, now=NOW)
 
@@ -211,7 +210,8 @@ def test_an_edit_keeps_a_scheduled_post_scheduled_with_all_its_accounts(
     stored = Post.objects.get(pk=post.pk)
     assert {target.account_id for target in targets} == {accounts[0].pk, third.pk}
     assert {(target.status, target.due_at, target.scheduled_at) for target in targets} == {("scheduled", NOW, NOW)}
-    assert (stored.status, stored.scheduled_timezone, stored.platforms) == ("scheduled", "Europe/Paris", ["facebook"])
+    assert (stored.status, stored.platforms) == ("scheduled", ["facebook"])
+    assert (stored.scheduled_timezone, stored.hashtags) == ("Europe/Paris", ["#kept"])
 
 
 LONG_AGO, HELD_UNTIL = NOW - timedelta(hours=8), NOW + timedelta(hours=2)

@@ -8,9 +8,10 @@ from rest_framework.parsers import MultiPartParser
 from posts import uploads
 from posts.models import Media, Post
 from tests.conftest import ApiClient
+from tests.contract.world import error_of, upload
 from tests.factories import make_account, make_post
 from tests.posts.pictures import picture
-from tests.posts.sending import refusal, stored_files, upload
+from tests.posts.sending import stored_files
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,40 +22,12 @@ def post(workspace: Workspace) -> Post:
     return make_post(workspace, accounts=[make_account(workspace)])
 
 
-def test_an_upload_is_a_row_and_two_files(api: ApiClient, post: Post) -> None:
-    response = upload(api, post, picture(), alt_text="Bread")
-
-    media = Media.objects.get()
-    assert response.status_code == 201
-    assert (media.filename, media.alt_text, media.mime_type) == ("bread.jpg", "Bread", "image/jpeg")
-    assert len(stored_files()) == 2
-
-
-@pytest.mark.parametrize(
-    ("content", "form", "expected"),
-    [
-        (b"", {}, (422, "INVALID_MEDIA")),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", {}, (422, "INVALID_MEDIA")),
-        (picture()[:200], {}, (422, "INVALID_MEDIA")),
-        (picture(), {"type": "video"}, (422, "INVALID_MEDIA")),
-        (picture(), {"type": "hologram"}, (400, "VALIDATION_ERROR")),
-        (picture(), {"colour": "red"}, (400, "VALIDATION_ERROR")),
-    ],
-    ids=["empty", "svg", "cut", "not what it says", "no such type", "unknown field"],
-)
-def test_what_is_refused_leaves_nothing(
-    api: ApiClient, post: Post, content: bytes, form: dict[str, str], expected: tuple[int, str]
-) -> None:
-    assert refusal(upload(api, post, content, **form)) == expected
-    assert (Media.objects.count(), stored_files()) == (0, [])
-
-
 def test_a_post_that_started_takes_no_file_and_its_bytes_go_again(api: ApiClient, post: Post) -> None:
     Post.objects.filter(pk=post.pk).update(status="publishing")
 
     response = upload(api, post, picture())
 
-    assert refusal(response) == (409, "MEDIA_IN_USE")
+    assert error_of(response) == (409, "MEDIA_IN_USE")
     assert response.json()["error"]["details"] == {"status": "publishing"}
     assert (Media.objects.count(), stored_files()) == (0, [])
 
@@ -64,7 +37,7 @@ def test_a_full_storage_is_413(api: ApiClient, post: Post, settings: Settings) -
 
     response = upload(api, post, picture())
 
-    assert refusal(response) == (413, "STORAGE_LIMIT_REACHED")
+    assert error_of(response) == (413, "STORAGE_LIMIT_REACHED")
     assert response.json()["error"]["details"] == {"limit_bytes": 0}
     assert stored_files() == []
 
@@ -78,7 +51,7 @@ def test_a_form_that_is_announced_as_too_large_is_not_read(
 
     response = upload(api, post, picture())
 
-    assert refusal(response) == (413, "PAYLOAD_TOO_LARGE")
+    assert error_of(response) == (413, "PAYLOAD_TOO_LARGE")
     assert response.json()["error"]["details"] == {"limit_bytes": 100}
 
 
@@ -106,7 +79,7 @@ def test_a_name_that_is_too_long_for_a_form_is_told_as_such(api: ApiClient, post
 
     response = api.client.post(f"/api/posts/{post.pk}/media", form, headers=api.headers)
 
-    assert refusal(response) == (422, "INVALID_MEDIA")
+    assert error_of(response) == (422, "INVALID_MEDIA")
     assert response.json()["error"]["details"] == {"field": "file", "reason": "name"}
 
 
@@ -115,4 +88,4 @@ def test_a_form_that_cannot_be_read_is_400(api: ApiClient, post: Post) -> None:
 
     response = api.client.generic("POST", path, b"nothing", kind, headers=api.headers)
 
-    assert refusal(response) == (400, "MALFORMED_JSON")
+    assert error_of(response) == (400, "MALFORMED_JSON")

@@ -93,18 +93,6 @@ def test_what_is_rolled_back_is_told_to_nobody(webhook: Webhook, write: Callable
     assert (Message.objects.count(), Delivery.objects.count(), deliver_due()) == (0, 0, 0)
 
 
-def test_only_those_hear_who_asked_for_the_type_and_the_workspace(
-    make_webhook: Callable[..., Webhook], write: Callable[[], Post]
-) -> None:
-    heard = make_webhook(events=["post.failed", "post.created"])
-    make_webhook(events=["post.failed"])
-    make_webhook(workspace_ids=["ws_another"])
-
-    write()
-
-    assert list(Delivery.objects.values_list("webhook", flat=True)) == [heard.pk]
-
-
 def test_where_nobody_listens_a_change_costs_one_query_more_and_keeps_nothing(
     db: None, write: Callable[[], Post]
 ) -> None:
