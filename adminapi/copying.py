@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -124,15 +125,11 @@ def copy() -> Iterator[tuple[str, int]]:
 
 def _copy(model: type[models.Model]) -> int:
     names = [str(field.attname) for field in model._meta.local_concrete_fields]
-    found = model._base_manager.using(SOURCE).order_by().values_list(*names)
+    found = model._base_manager.using(SOURCE).order_by().values_list(*names).iterator(chunk_size=AT_ONCE)
     many = 0
-    batch: list[tuple[Any, ...]] = []
-    for row in found.iterator(chunk_size=AT_ONCE):
-        batch.append(row)
-        if len(batch) == AT_ONCE:
-            many += _insert(model, batch)
-            batch = []
-    return many + _insert(model, batch)
+    while batch := list(islice(found, AT_ONCE)):
+        many += _insert(model, batch)
+    return many
 
 
 def _insert(model: type[models.Model], batch: list[tuple[Any, ...]]) -> int:

@@ -21,7 +21,7 @@ from posts.models import Post, Schedule, Slot, Target, TargetStatus
 from posts.queue import BATCH, Recipient, keep_with_slots, lacks, moved_by_their_zone, next_free, queued, requeue
 from posts.services import (
     SCHEDULABLE,
-    UNTRIED,
+    UNSCHEDULED,
     leave_queue,
     lock_in,
     require_publishable,
@@ -220,9 +220,11 @@ def _move(
     """Update the queue to its schedule; returns the posts that no slot fits."""
     was_active, had_zone = before.get("is_active", schedule.is_active), before.get("timezone", schedule.timezone)
     is_new = has_new_slots or had_zone != schedule.timezone or not was_active
-    if not schedule.is_active:
-        return _hold(schedule) if was_active else []
-    return _deal_out(schedule, actor=actor, now=now) if is_new else []
+    if schedule.is_active:
+        return _deal_out(schedule, actor=actor, now=now) if is_new else []
+    if was_active:
+        _hold(schedule)
+    return []
 
 
 def _deal_out(schedule: Schedule, *, actor: Actor, now: datetime, without: str = "") -> list[Post]:
@@ -242,20 +244,19 @@ def _tell_moved(posts: Iterable[Post], before: Mapping[str, dict[str, Any]], *, 
         record_all([_scheduled(post, before[post.pk], actor=actor) for post in part])
 
 
-def _hold(schedule: Schedule) -> list[Post]:
+def _hold(schedule: Schedule) -> None:
     """Keep the queue waiting: its posts keep their order, and lose their places."""
     posts = [post.pk for post in queued(schedule)]
     Post.objects.filter(pk__in=posts).update(slot=None, slot_date=None)
     waiting = Target.objects.filter(post__in=posts, status=TargetStatus.SCHEDULED)
     waiting.update(due_at=None, give_up_at=None)
-    return []
 
 
 def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> None:
     for start in range(0, len(posts), BATCH):
         some = posts[start : start + BATCH]
         targets = Target.objects.filter(post__in=some)
-        targets.active().update(status=TargetStatus.DRAFT, scheduled_at=None, due_at=None, give_up_at=None, **UNTRIED)
+        targets.active().update(**UNSCHEDULED)
         before = {post.pk: snapshot(post) for post in some}
         sync_each(some, targets, now=now)
         record_all([entry("unscheduled", post, actor=actor, **changes(before[post.pk], post)) for post in some])

@@ -40,6 +40,8 @@ UNTRIED: dict[str, Any] = {
     "error": None,
 }
 """The columns of a target as they are before its next visible call was tried."""
+UNSCHEDULED = UNTRIED | {"status": TargetStatus.DRAFT, "scheduled_at": None, "due_at": None, "give_up_at": None}
+"""Those of a target whose post is a draft again."""
 REST_UNSENT = failure(
     "OUTCOME_UNKNOWN",
     Phrase("The post was settled by hand, and what follows it was not sent: a reply needs the network's own id."),
@@ -269,9 +271,7 @@ def unschedule_post(post: Post, *, actor: Actor) -> Post:
     """Return a post to draft; a failed one only while nothing of it is, or may be, at a network."""
     locked = lock_in(post, UNSCHEDULABLE)
     before = snapshot(locked)
-    Target.objects.active().filter(post=locked).update(
-        status=TargetStatus.DRAFT, scheduled_at=None, due_at=None, give_up_at=None, **UNTRIED
-    )
+    Target.objects.active().filter(post=locked).update(**UNSCHEDULED)
     sync(locked)
     record("unscheduled", locked, actor=actor, **changes(before, locked))
     return locked

@@ -25,7 +25,7 @@ class AmbiguousLocalTime(DoubtfulLocalTime):
     """The clocks show this local time twice."""
 
 
-def instant(moment: datetime, *, zone: str, field: str = "scheduled_at") -> datetime:
+def instant(moment: datetime, *, zone: str) -> datetime:
     """Return the instant in UTC that a time means: its own offset counts, else the zone's at that time.
 
     Raises NoSuchLocalTime in a spring gap and AmbiguousLocalTime in an autumn fold, each with both candidates.
@@ -44,14 +44,14 @@ def instant(moment: datetime, *, zone: str, field: str = "scheduled_at") -> date
             zone=zone,
             candidates=candidates,
         )
-        raise AmbiguousLocalTime((first, second), **{field: [told]})
+        raise AmbiguousLocalTime((first, second), scheduled_at=[told])
     told = Phrase(
         "{given} does not exist in {zone}, the clocks jump over it. Take {candidates}.",
         given=given,
         zone=zone,
         candidates=candidates,
     )
-    raise NoSuchLocalTime((first, second), **{field: [told]})
+    raise NoSuchLocalTime((first, second), scheduled_at=[told])
 
 
 def _shown(moment: datetime, zone: str) -> str:
