@@ -35,7 +35,7 @@ def get(platform_id: str, *, sandbox: bool = False) -> Connector:
 
 
 def is_configured(platform: Connector) -> bool:
-    """Whether accounts of this platform can be connected: it has a connector, and credentials where it needs them."""
+    """Whether accounts of this platform can be connected: it has credentials where it needs them."""
     return not platform.needs_app or bool(platform.app.client_id)
 
 

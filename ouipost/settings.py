@@ -335,10 +335,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_ENGINE = "workspaces.sessions"
 SESSION_COOKIE_AGE = int(timedelta(hours=24).total_seconds())
 if TRUSTED_PROXIES:
-    SECURE_PROXY_SSL_HEADER = (
-        "HTTP_X_FORWARDED_PROTO",
-        "https",
-    )  # only of trusted proxies: the middleware drops others
+    # Only that of trusted proxies: the middleware drops others.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$"]
 if not EMBEDDED:
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)

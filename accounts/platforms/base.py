@@ -234,11 +234,6 @@ class Platform:
         return (FEED, *self.other_types)
 
     @classmethod
-    def option_names(cls) -> frozenset[str]:
-        """Return all keys of options that posts of any type take."""
-        return frozenset(cls.option_kinds())
-
-    @classmethod
     def option_kinds(cls) -> dict[str, str]:
         """Return all keys of options that posts of any type take, each with the kind of its value."""
         limits = (cls.limits, *cls.other_types.values())

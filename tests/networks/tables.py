@@ -113,7 +113,7 @@ def _link(network: Platform) -> str:
         beside_text = network.link_beside_text and not network.limits.media_required
         if beside_text or network.link_beside_files:
             return YES
-    return "option `link`" if "link" in network.option_names() else "in the text"
+    return "option `link`" if "link" in network.option_kinds() else "in the text"
 
 
 def _animated(network: Platform) -> str:
@@ -126,7 +126,7 @@ def _of_type(kind: str) -> Callable[[Platform], str]:
 
 
 def _has_option(name: str) -> Callable[[Platform], str]:
-    return lambda network: _yes(name in network.option_names())
+    return lambda network: _yes(name in network.option_kinds())
 
 
 def _reads(call: str) -> Callable[[Platform], str]:

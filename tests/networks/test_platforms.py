@@ -118,7 +118,7 @@ def test_a_network_is_plain_python(path: Path) -> None:
 def test_a_network_names_the_options_of_all_its_types_of_posts() -> None:
     shown = next(each for each in platforms.ALL if each.id == "instagram")
 
-    assert shown.option_names() == {"post_type", "first_comment", "share_to_feed", "thumb_offset"}
+    assert shown.option_kinds().keys() == {"post_type", "first_comment", "share_to_feed", "thumb_offset"}
 
 
 def test_an_option_has_one_kind_in_all_types_of_posts() -> None:

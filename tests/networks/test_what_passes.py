@@ -155,7 +155,7 @@ def _publish(account: SocialAccount, pool: Sequence[Media], values: dict[str, An
 
 def _known(connector: Connector, options: dict[str, Any]) -> dict[str, Any]:
     """Leave out what the API would not take for this network: an unknown option is a 400."""
-    return {name: value for name, value in options.items() if name in connector.option_names()}
+    return {name: value for name, value in options.items() if name in connector.option_kinds()}
 
 
 def _send(connector: Connector, account: SocialAccount, operation: Operation) -> Published:
