@@ -29,6 +29,7 @@ from ouipost.events.models import Event
 from ouipost.phrases import Phrase
 from ouipost.rows import insert_each, update_each
 from posts.advice import failure, rest_unsent
+from posts.claiming import LEASE_SECONDS
 from posts.holding import hold_account
 from posts.models import Attempt, Media, Post, Target, TargetStatus
 from posts.services import sync_each
@@ -51,6 +52,7 @@ FOLLOWING = ("status", "scheduled_at", "scheduled_timezone", "published_at", "mo
 READ = (
     *("post_id", "account_id", "platform", "status", "fence", "due_at", "give_up_at", "attempts", "sends", "absences"),
     *("remote_id", "url", "error", "published_at", "outcome_unknown", "armed_at", "parts", "replies", "waits_for"),
+    "lease_until",
 )
 """The columns of a target that its next state, its post and the journal depend on."""
 NOTHING_THERE: dict[str, Any] = {"outcome_unknown": False, "armed_at": None, "absences": 0}
@@ -183,13 +185,22 @@ def _held_again(report: Report, target: Target) -> Report:
 
 
 def _was_only_looked_for(target: Target, *, since: int) -> bool:
-    """Whether each claim since that fence has ended, and none of them got as far as sending.
+    """Whether no claim since that fence got as far as sending: each has ended, but for one that is still looking.
 
-    A claim raises the fence by one, its end by one more; a claim that never ended has no attempt.
+    A claim raises the fence by one, its end by one more; a claim that never ended has no attempt. Who is still looking
+    loses the claim to the answer, and with it the leave to send again.
     """
     attempts = Attempt.objects.filter(target=target, fence__gt=since).exclude(outcome=LATE)
     steps = list(attempts.values_list("step", flat=True))
-    return set(steps) == {"recover"} and target.fence == since + 2 * len(steps)
+    is_held = target.lease_until is not None
+    return set(steps) <= {"recover"} and target.fence == since + 2 * len(steps) + is_held and not _is_armed(target)
+
+
+def _is_armed(target: Target) -> bool:
+    """Whether its present claim was allowed the visible call: nothing else makes it due after the claim began."""
+    if target.lease_until is None or target.due_at is None:
+        return False
+    return target.due_at > target.lease_until - engine_time(LEASE_SECONDS)
 
 
 def _is_put_off(report: Report) -> bool:

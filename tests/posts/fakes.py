@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from accounts.models import SocialAccount
+from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import (
     Account,
     App,
@@ -35,6 +35,7 @@ from posts.claiming import claim_targets
 from posts.models import Attempt, Media, Post, Target, TargetStatus
 from posts.services import sync
 from posts.settling import Outcome, Report
+from posts.steps import Arming, arm_all
 from tests.accounts.fakes import answer
 from tests.factories import NOW, make_account, make_media, make_post
 from workspaces.models import Workspace
@@ -154,6 +155,14 @@ def claim(target: Target) -> Claim:
     [held] = claim_targets(1)
     assert held.pk == target.pk
     return held
+
+
+def arm(held: Claim, target: Target) -> Claim | Pause | None:
+    """Allow the visible call of a target once more, as a worker does that found nothing; None for a lost claim."""
+    facts: dict[str, Any] = {"account_id": target.account_id, "platform": target.platform, "workspace_id": ""}
+    kept: dict[str, Any] = {"handles": {}, "sent_text": "", "armed_at": NOW, "sends": 2, "paced_at": None, "replies": 0}
+    [armed] = arm_all([Arming(claim=held, recovery=Recovery.LOOK, listing_lag=LAG, **facts, **kept)])
+    return armed
 
 
 def publish(target: Target) -> Target:

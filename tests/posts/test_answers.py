@@ -34,6 +34,7 @@ from tests.posts.fakes import (
     HERE,
     LOST,
     ScriptedNetwork,
+    arm,
     bring_forward,
     claim,
     error_of,
@@ -193,7 +194,7 @@ def test_an_answer_is_only_logged_where_it_was_sent_again_since(
 
 
 @pytest.mark.parametrize("given", [TAKEN, Rejected("Not so.")], ids=["taken", "refused"])
-def test_an_answer_is_only_logged_while_another_worker_has_the_target(
+def test_an_answer_is_only_logged_while_another_worker_may_send_again(
     workspace: Workspace, opaque: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, given: PlatformError
 ) -> None:
     opaque.committed = [given]
@@ -201,6 +202,7 @@ def test_an_answer_is_only_logged_while_another_worker_has_the_target(
     publish_while_the_database_is_away(target, monkeypatch, DatabaseError("gone away"))
     bring_forward(target)
     held = claim(target)
+    arm(held, target)
 
     answers.replay()
 

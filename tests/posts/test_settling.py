@@ -24,7 +24,19 @@ from posts.settling import (
     settle_all,
 )
 from tests.factories import NOW, make_account, make_post
-from tests.posts.fakes import ACTOR, HERE, LOST, bring_forward, claim, make_due, make_report, outcomes, status_of, told
+from tests.posts.fakes import (
+    ACTOR,
+    HERE,
+    LOST,
+    arm,
+    bring_forward,
+    claim,
+    make_due,
+    make_report,
+    outcomes,
+    status_of,
+    told,
+)
 from workspaces.models import Workspace
 
 
@@ -260,6 +272,23 @@ def test_what_was_taken_late_is_asked_about_by_its_handles(workspace: Workspace,
     assert (settled.due_at is None, settled.post.status) == (False, "publishing")
 
 
+def test_what_was_taken_is_asked_about_by_its_handles_though_another_worker_is_looking_for_it(
+    workspace: Workspace,
+) -> None:
+    target = make_due(workspace)
+    sender = claim(target)
+    Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=NOW, sends=1, absences=1)
+    bring_forward(target)
+    looker = claim(target)
+
+    settle_all([make_report(sender, StillWorking("at work", retry_after=5, handles={"publish_id": "7"}))])
+    settle_all([make_report(looker, Absent(), step="recover", unresolved=True)])
+
+    settled = Target.objects.get(pk=target.pk)
+    assert (settled.handles, settled.absences, settled.outcome_unknown) == ({"publish_id": "7"}, 0, True)
+    assert (settled.in_flight, settled.waits_for, arm(looker, settled)) == (None, "at work", None)
+
+
 @pytest.mark.parametrize(
     "values", [{"step": "prepare"}, {"outcome": LOST}, {"unresolved": True}], ids=["prepare", "lost", "unresolved"]
 )
@@ -293,7 +322,7 @@ def test_a_late_refusal_settles_nothing_where_a_worker_that_took_over_after_a_lo
     target = make_due(workspace)
     held = looked_for(target, Absent())
     bring_forward(target)
-    claim(target)
+    arm(claim(target), target)
 
     settle_all([make_report(held, Rejected("no"))])
 
