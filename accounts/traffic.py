@@ -145,10 +145,12 @@ def guessed_waits(account_ids: Collection[str], *, now: datetime) -> dict[str, t
     return {pk: until - since for pk, until, since in rows if until and since}
 
 
-def shares(now: datetime) -> dict[str, int]:
+def shares(now: datetime, *, at_length: Sequence[str] = ()) -> dict[str, int]:
     """Return how many calls each network may have at once: none while its breaker is open, one to try it again.
 
-    Whoever tries a network again holds its row until the caller's transaction ends: no two try at once.
+    `at_length` has the network of each call that takes longer than a try, such as an upload: it does not count as one,
+    or the network would be left alone as long as it takes, or as its lease, where its worker died over it. Whoever
+    tries a network again holds its row until the caller's transaction ends: no two try at once.
     """
     limits = settings.NETWORK_MAX_IN_FLIGHT
     shares = {f"{mode}{platform}": share for platform, share in limits.items() for mode in ("", SANDBOX)}
@@ -156,7 +158,7 @@ def shares(now: datetime) -> dict[str, int]:
     resting = list(held.values_list("pk", flat=True))
     tried = held.filter(pk__in=resting, held_until__lte=now)
     ours = lock_free(tried.order_by("pk")).values_list("pk", flat=True)
-    return shares | dict.fromkeys(resting, 0) | dict.fromkeys(ours, 1)
+    return shares | dict.fromkeys(resting, 0) | {pk: 1 + at_length.count(pk) for pk in ours}
 
 
 def servers(accounts: Mapping[str, str]) -> dict[str, str]:

@@ -27,6 +27,8 @@ from workspaces.models import Workspace
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 90
+TRY_SECONDS = LEASE_SECONDS + 10
+"""Who holds a lease longer than this from now on has asked for more time: that is no try of a network that failed."""
 LOOK_AHEAD = 2
 LOOKS = 4
 ROUNDS = 4
@@ -123,8 +125,10 @@ class Room:
 
     def __init__(self, now: datetime) -> None:
         in_flight = Target.objects.filter(in_flight__isnull=False, lease_until__gt=now)
-        busy = dict(in_flight.annotate(network=traffic.NETWORK).values_list("account_id", "network"))
-        self.places, self.servers = traffic.shares(now), dict[str, str]()
+        rows = in_flight.annotate(network=traffic.NETWORK).values_list("account_id", "network", "lease_until")
+        busy = {account_id: network for account_id, network, _ in rows}
+        at_length = [network for _, network, until in rows if until and until > now + claims.engine_time(TRY_SECONDS)]
+        self.places, self.servers = traffic.shares(now, at_length=at_length), dict[str, str]()
         self.learn(busy)
         for account_id, network in busy.items():
             self.take(account_id, network)

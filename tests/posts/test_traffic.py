@@ -18,6 +18,7 @@ from posts.claiming import LOOK_AHEAD, ROUNDS, claim_targets
 from posts.holding import hold_account
 from posts.models import Attempt, Post, Target, TargetStatus
 from posts.settling import Later, Undecidable, settle_all
+from posts.steps import Saving, save_all
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.posts.fakes import ACTOR, HERE, LOST, ScriptedNetwork, bring_forward, make_due, make_report, publish
@@ -362,6 +363,18 @@ def test_a_network_is_tried_again_with_one_post_that_opens_the_way_for_all(works
 
     assert (len(tried), meanwhile) == (1, [])
     assert len(claim_targets(10)) == 4
+
+
+def test_an_upload_of_minutes_keeps_a_network_from_no_other_try(workspace: Workspace) -> None:
+    for account in make_accounts(workspace, 3):
+        make_many(account, 1)
+    [uploading] = claim_targets(1)
+    save_all([Saving(claim=uploading, handles={}, seconds=600)])
+    broken(SIMULATED, for_seconds=-1)
+
+    tried, meanwhile = claim_targets(10), claim_targets(10)
+
+    assert (len(tried), meanwhile) == (1, [])
 
 
 @pytest.mark.parametrize("outcome", [Unavailable("away"), LOST])
