@@ -121,7 +121,10 @@ def _is_unread(request: Any) -> bool:
 
 
 class EnvelopeMiddleware:
-    """Turns every error under /api and /admin into the JSON envelope, and adds the rate-limit headers."""
+    """Turns errors under /api and /admin into the JSON envelope, adds the rate-limit headers, and forbids caching.
+
+    A shared cache keeps nothing that was asked for with `Authorization`, but of `X-API-Key` it knows nothing.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -135,6 +138,7 @@ class EnvelopeMiddleware:
             response = _answer(of_status(response.status_code, headers=kept))
         for name, value in limits.headers(request).items():
             response.headers[name] = value
+        response.headers["Cache-Control"] = "no-store"
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

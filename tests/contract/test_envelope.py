@@ -85,6 +85,24 @@ def test_what_is_wrong_with_a_call_for_csv_is_told_in_json(api: ApiClient) -> No
     assert refused.headers["Content-Type"] == "application/json"
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/posts", 200),
+        ("/api/analytics?format=csv", 200),
+        ("/api/posts/1", 404),
+        ("/api/nothing", 404),
+        ("/admin/audit", 200),
+        ("/admin/audit?format=csv", 200),
+        ("/admin/users/1", 404),
+    ],
+)
+def test_no_cache_on_the_way_keeps_an_answer(api: ApiClient, admin: AdminClient, path: str, status: int) -> None:
+    response = (admin if path.startswith("/admin") else api).get(path)
+
+    assert (response.status_code, response.headers["Cache-Control"]) == (status, "no-store")
+
+
 def test_the_callers_request_id_comes_back_where_it_is_sane(api: ApiClient) -> None:
     sane = api.get("/api/posts", X_Request_ID="mine-1").headers["X-Request-ID"]
     insane = api.get("/api/posts", X_Request_ID="a b\tc").headers["X-Request-ID"]
