@@ -159,10 +159,13 @@ def sign_in(connection: Connection, credentials: SignIn, *, actor: Actor, now: d
     code = secrets.token_urlsafe(32)
     connection.seal(_dump(candidates))
     still_open = Connection.objects.open(now).filter(pk=connection.pk, exchanged_at=None)
-    with transaction.atomic():
+
+    def keep() -> None:
         if not still_open.update(code_digest=digest(code), sealed=connection.sealed):
             raise OAuthStateInvalid
         record("signed_in", connection, actor=actor, platform=connection.platform)
+
+    in_transaction(keep)
     return code
 
 
@@ -180,7 +183,7 @@ def complete(
 
     The state is used up whatever the network says. Raises OAuthStateInvalid or OAuthExchangeFailed.
     """
-    connection = _take(workspace, state=state, key_id=key_id, actor=actor, now=now)
+    connection = in_transaction(lambda: _take(workspace, state=state, key_id=key_id, actor=actor, now=now))
     candidates = _candidates(connection, code=code, now=now)
     if connection.account is not None:
         candidates = [each for each in candidates if each.remote_id == connection.account.remote_id]
@@ -198,7 +201,7 @@ def complete(
 
 def refuse(workspace: Workspace, *, state: str, error: str, key_id: str, actor: Actor, now: datetime) -> None:
     """Use up the state of a sign-in that came back without a code; always raises OAuthExchangeFailed."""
-    _take(workspace, state=state, key_id=key_id, actor=actor, now=now)
+    in_transaction(lambda: _take(workspace, state=state, key_id=key_id, actor=actor, now=now))
     is_denied = not error or error in DENIALS
     message = Phrase("The person did not grant access.") if is_denied else OAuthExchangeFailed.message
     raise OAuthExchangeFailed(message, reason=error[:200])
@@ -221,7 +224,6 @@ def select(
     return _connect(connection, [each for each in candidates if each.remote_id in wanted], actor=actor, now=now)
 
 
-@transaction.atomic
 def _take(workspace: Workspace, *, state: str, key_id: str, actor: Actor, now: datetime) -> Connection:
     """Claim the state for this one call: a second call with it finds nothing."""
     found = Connection.objects.open(now).filter(workspace=workspace, key_id=key_id, state_digest=digest(state))

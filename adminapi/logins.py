@@ -48,7 +48,8 @@ class Nobody:
 
 def log_in(email: str, password: str, *, actor: Actor, now: datetime) -> Session:
     """Return a new session; raises as `prove` does."""
-    return _open(prove(email, password, actor=actor, now=now), actor=actor, now=now)
+    user = prove(email, password, actor=actor, now=now)
+    return in_transaction(lambda: _open(user, actor=actor, now=now))
 
 
 def prove(email: str, password: str, *, actor: Actor, now: datetime, user: User | None = None) -> User:
@@ -69,7 +70,7 @@ def prove(email: str, password: str, *, actor: Actor, now: datetime, user: User 
     if user is None or not user.is_active or not is_right:
         record("login_failed", user or Nobody(), actor=actor, email=_told(email))
         raise InvalidCredentials
-    _forgive(attempt)
+    in_transaction(lambda: _forgive(attempt))
     return user
 
 
@@ -115,7 +116,6 @@ def _forgive(attempt: LoginAttempt) -> None:
     LoginAttempt.objects.filter(email=attempt.email).update(email="", ip_address=caller)
 
 
-@transaction.atomic
 def _open(user: User, *, actor: Actor, now: datetime) -> Session:
     """Start a session, unless the user has changed since the password was read: to hash it takes a while."""
     read = {"pk": user.pk, "password": user.password, "signed_out_at": user.signed_out_at}

@@ -25,10 +25,12 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from ouipost.claims import claim_due, database_now
+from ouipost.events import journal
 from ouipost.events.journal import Actor
 from ouipost.events.models import Event
 from ouipost.phrases import Phrase
 from ouipost.pruning import remove_all
+from ouipost.rows import insert_each
 from posts.models import Target
 from tests.accounts.fakes import PAGE_TOKENS, FakeNetwork, FakePasswordNetwork, make_candidate
 from tests.factories import NOW, make_account, make_post, make_workspace
@@ -464,6 +466,26 @@ def test_a_sign_in_outlives_a_lost_race(
     monkeypatch.setattr(connecting, "connect", lose_once)
 
     assert [account.remote_id for account in complete(workspace, start(workspace).state)] == ["1001"]
+
+
+@pytest.mark.parametrize("step", ["connection.signed_in", "connection.answered"])
+def test_each_step_of_a_sign_in_outlives_a_lost_race(
+    workspace: Workspace, password_network: FakePasswordNetwork, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    state, losses = start(workspace, platform="bluesky").state, iter([1, 1])
+
+    def lose(rows: Any) -> None:
+        insert_each(rows)
+        if rows[0].type == step:
+            for _ in losses:
+                raise OperationalError(1213, "Deadlock found")
+
+    monkeypatch.setattr(journal, "insert_each", lose)
+
+    [account] = complete(workspace, state, code=sign_in(find(state)))
+
+    assert (account.remote_id, list(losses)) == ("did:plc:1", [])
+    assert Event.objects.filter(type=step).count() == 1
 
 
 def test_sign_ins_that_are_over_are_forgotten(workspace: Workspace, network: FakeNetwork) -> None:

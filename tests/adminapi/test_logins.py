@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth.hashers import check_password
-from django.db import connections
+from django.db import OperationalError, connections
 from django.test import Client
 from pytest_django import Settings
 
@@ -323,6 +323,29 @@ def test_a_user_who_changed_while_the_password_was_hashed_is_not_let_in(
     with pytest.raises(InvalidCredentials):
         logins.log_in("admin@example.com", PASSWORD, actor=SYSTEM, now=NOW)
     assert not Session.objects.exists()
+
+
+def test_a_login_outlives_lost_races(db: None, hashed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    make_user(email="admin@example.com")
+    forgive, open_session = logins._forgive, logins._open
+    losses = {step: iter([1, 1]) for step in (forgive, open_session)}
+
+    def losing(step: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*given: Any, **named: Any) -> Any:
+            done = step(*given, **named)
+            for _ in losses[step]:
+                raise OperationalError(1213, "Deadlock found")
+            return done
+
+        return run
+
+    monkeypatch.setattr(logins, "_forgive", losing(forgive))
+    monkeypatch.setattr(logins, "_open", losing(open_session))
+
+    answer = log_in("admin@example.com", PASSWORD)
+
+    assert (answer.status_code, [list(each) for each in losses.values()]) == (200, [[], []])
+    assert (Session.objects.count(), hashed) == (1, [PASSWORD])
 
 
 def test_a_clock_that_is_fast_keeps_no_session_alive(db: None) -> None:
