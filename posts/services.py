@@ -289,6 +289,7 @@ def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
     before = snapshot(locked)
     _send_now([target.pk for target in targets], now=now)
     leave_queue(locked)
+    locked.scheduled_at, locked.scheduled_timezone = None, ""  # or it would stand among what is yet to come
     sync(locked)
     record("publish_requested", locked, actor=actor, **changes(before, locked))
     return locked

@@ -68,6 +68,19 @@ def test_publishing_makes_every_target_due_now_as_if_it_was_never_tried(
     assert told() == ["post.publish_requested"]
 
 
+def test_what_is_published_now_has_no_time_ahead_of_it_any_more(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    post = make_mixed(workspace, accounts, "scheduled", scheduled_at=SOON, scheduled_timezone="Europe/Paris")
+
+    services.publish_post(post, actor=ACTOR, now=NOW)
+
+    stored, event = Post.objects.get(pk=post.pk), Event.objects.get()
+    assert (stored.scheduled_at, stored.scheduled_timezone, stored.moment) == (None, "", stored.created_at)
+    assert event.details["before"]["scheduled_at"] == f"{SOON:%Y-%m-%dT%H:%M:%SZ}"
+    assert event.details["after"] == {"status": "publishing", "scheduled_at": None, "scheduled_timezone": ""}
+
+
 def test_a_retry_sends_the_failed_targets_and_no_others(workspace: Workspace, accounts: list[SocialAccount]) -> None:
     post = make_mixed(workspace, accounts, "published", "failed")
     first = Target.objects.order_by("pk").values().first()
