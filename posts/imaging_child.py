@@ -253,9 +253,12 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
 
 def save_animation(image: Image.Image, job: Job) -> None:
     """Write all frames with their durations, frame by frame."""
+    if job.format == "GIF" and image.has_transparency_data:
+        save_sticker(image, job.target)
+        return
     loop = {"loop": image.info["loop"]} if "loop" in image.info else {}
     if job.format == "GIF":
-        image.save(job.target, "GIF", save_all=True, comment=b"", **gif_disposal(image), **loop)
+        image.save(job.target, "GIF", save_all=True, comment=b"", **loop)
         return
     durations = []
     for number in range(image.n_frames):  # type: ignore[attr-defined]  # only pictures with frames have it
@@ -267,9 +270,37 @@ def save_animation(image: Image.Image, job: Job) -> None:
     image.save(job.target, "WEBP", save_all=True, duration=durations, quality=90, method=0, **loop, **nothing)
 
 
-def gif_disposal(image: Image.Image) -> dict[str, int]:
-    """Have frames with transparent parts cleared before the next: the last would show through."""
-    return {"disposal": 2} if image.has_transparency_data else {}
+def save_sticker(image: Image.Image, path: str) -> None:
+    """Write a GIF that is transparent in places: each frame whole, and cleared before the next, which it would show in.
+
+    Pillow itself writes the head of a file in place of a frame that is empty, and has a full one not cleared.
+    """
+    with Path(path).open("wb") as file:
+        file.write(b"GIF89a" + struct.pack("<HHBBB", *image.size, 0, 0, 0))
+        if "loop" in image.info:
+            file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<HB", image.info["loop"], 0))
+        for number in range(image.n_frames):  # type: ignore[attr-defined]  # only pictures with frames have it
+            image.seek(number)
+            frame, clear = with_clear_colour(image)
+            box = frame.point([255 * (index != clear) for index in range(256)], "L").getbbox() or (0, 0, 1, 1)
+            told = {"duration": image.info.get("duration", 0), "disposal": 2, "transparency": clear}
+            file.writelines(GifImagePlugin.getdata(frame.crop(box), box[:2], include_color_table=True, **told))
+        file.write(b";")
+
+
+def with_clear_colour(image: Image.Image) -> tuple[Image.Image, int]:
+    """Return the present frame with a palette, and which of its colours is the transparent one."""
+    image.load()
+    clear = image.info.get("transparency")
+    if image.mode == "P" and isinstance(clear, int):
+        return image.copy(), clear
+    whole = image.convert("RGBA")
+    frame = whole.convert("RGB").quantize(255, dither=Image.Dither.NONE)
+    colours = frame.getpalette() or []
+    clear = len(colours) // 3
+    frame.putpalette([*colours, 0, 0, 0])
+    frame.paste(clear, mask=whole.getchannel("A").point([255 * (alpha == 0) for alpha in range(256)]))
+    return frame, clear
 
 
 def shape(job: Job) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import zlib
 from io import BytesIO
 from typing import Any
 
-from PIL import Image, ImageCms
+from PIL import GifImagePlugin, Image, ImageCms
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
@@ -62,6 +62,18 @@ def animation(format_name: str, *, durations: list[int], **options: Any) -> byte
         frames.append(frame)
     options |= {"save_all": True, "append_images": frames[1:], "duration": durations}
     return encoded(frames[0], format_name, **options)
+
+
+def sticker(kinds: str, *, duration: int) -> bytes:
+    """A GIF whose frames are each cleared before the next: red in a corner, green in another, full, or empty."""
+    parts = {"r": (1, (0, 0, 3, 3)), "g": (2, (3, 3, 8, 8)), "f": (3, (0, 0, 8, 8)), "-": (0, (0, 0, 8, 8))}
+    content = b"GIF89a" + struct.pack("<HHBBB", 8, 8, 0x81, 0, 0) + bytes((0, 0, 0, *RED, *GREEN, *BLUE))
+    content += b"!\xff\x0bNETSCAPE2.0\x03\x01\x02\x00\x00"
+    for kind in kinds:
+        frame = Image.new("P", (8, 8), 0)
+        frame.paste(*parts[kind])
+        content += b"".join(GifImagePlugin.getdata(frame, duration=duration, disposal=2, transparency=0))
+    return content + b";"
 
 
 def png_header_of(width: int, height: int) -> bytes:

@@ -152,6 +152,24 @@ def test_an_animation_keeps_its_frames_durations_and_loops(format_name: str) -> 
     assert (kept, found.info["loop"], b"Secret" in after) == (durations, 3, False)
 
 
+@pytest.mark.parametrize("kinds", ["-r-r", "-rg-f-", "rfrg", "f-fr"])
+def test_a_sticker_that_blinks_is_cleared_before_each_frame(kinds: str) -> None:
+    before = pictures.sticker(kinds, duration=120)
+
+    after, found = renewed(before)
+
+    original, shown = pictures.opened(before), []
+    for number in range(len(kinds)):
+        original.seek(number)
+        found.seek(number)
+        both = Image.new("RGBA", (8, 8)), Image.new("RGBA", (8, 8))
+        for canvas, frame in zip(both, (original, found), strict=True):
+            canvas.alpha_composite(frame.convert("RGBA"))
+        shown.append((not ImageChops.difference(*both).getbbox(alpha_only=False), found.info["duration"]))
+    assert (shown, found.info["loop"]) == ([(True, 120)] * len(kinds), 2)
+    assert after.count(b"GIF8") == 1
+
+
 def test_of_a_jpeg_with_several_pictures_the_first_is_kept() -> None:
     second = Image.new("RGB", (30, 30), "green")
     content = pictures.encoded(Image.new("RGB", (60, 40), "red"), "MPO", save_all=True, append_images=[second])
