@@ -1,12 +1,14 @@
 """An administrator's browser, and what a page says."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from django.test import Client
 
+from adminapi.jobs import running
 from tests.factories import NOW, make_user
 from workspaces.models import User
 
@@ -22,6 +24,12 @@ def at_noon() -> Iterator[None]:
     """Stop the clock at the factories' NOW, for modules whose pages tell the time."""
     with time_machine.travel(NOW, tick=False):
         yield
+
+
+@pytest.fixture(autouse=True)
+def jobs_in_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a job be done in one step however slow the machine is just now; a test of the steps makes them short."""
+    monkeypatch.setattr(running, "STEP", timedelta(hours=1))
 
 
 def browser_of(user: User, **options: Any) -> Client:

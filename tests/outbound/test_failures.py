@@ -7,6 +7,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -46,9 +47,21 @@ def lookups_of_its_own() -> None:
 
 @contextmanager
 def freed_in_time(deadline: float = DEADLINE) -> Iterator[None]:
-    start = time.monotonic()
+    """Let it take no more than a second longer, but for the time in which the machine had no processor for us."""
+    start, denied = time.monotonic(), without_processor()
     yield
-    assert time.monotonic() - start < deadline + 1
+    assert time.monotonic() - start < deadline + 1 + without_processor() - denied
+
+
+def without_processor() -> float:
+    """Return for how many seconds this thread was ready to run and others ran; nothing where Linux does not count it.
+
+    A thread that waits for an answer, or for another thread of ours, is not ready to run.
+    """
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    except OSError:
+        return 0
 
 
 @contextmanager
