@@ -1,7 +1,8 @@
 """Replays: sending a webhook again what it missed, in the background, each event once.
 
 A step makes the deliveries of a batch of messages due and notes how far it came, in one transaction, so that an
-interrupted replay continues from there.
+interrupted replay continues from there. A minute after it was asked for, a replay that is finished looks once more: who
+was writing a message at that moment may have found the webhook not active, and committed it behind the replay.
 """
 
 from datetime import datetime, timedelta
@@ -23,6 +24,8 @@ REACH = timedelta(days=14)
 MOST = 10_000
 STEP = 500
 LEASE = engine_time(60)
+COMMITTED = engine_time(60)
+"""So long after it began to be written a message is there, or never will be."""
 
 
 def messages_for(webhook: Webhook, *, since: datetime, until: datetime, scope: str) -> "QuerySet[Message]":
@@ -100,18 +103,26 @@ def _step(claim: Claim) -> int:
     found: list[Message] = []
     if webhook.is_active:
         rows = messages_for(webhook, since=replay.since, until=replay.until, scope=replay.scope)
-        found = list(rows.filter(pk__gt=replay.reached).order_by("pk").only("pk")[:STEP])
+        found = list(_ahead(rows, replay).order_by("pk").only("pk")[:STEP])
     sent = _send(webhook, [message.pk for message in found], now=now)
     is_over = len(found) < STEP
+    looks_again = None if replay.finished_at else max(now, replay.until + COMMITTED)
     claims.release(
         Replay,
         claim,
         reached=found[-1].pk if found else replay.reached,
         done=replay.done + sent,
-        due_at=None if is_over else now,
-        finished_at=now if is_over else None,
+        due_at=looks_again if is_over else now,
+        finished_at=replay.finished_at or (now if is_over else None),
     )
     return sent
+
+
+def _ahead(rows: "QuerySet[Message]", replay: Replay) -> "QuerySet[Message]":
+    """Match what a replay has not seen: all that lies ahead of it, or, once it is finished, what has no delivery."""
+    if replay.finished_at is None:
+        return rows.filter(pk__gt=replay.reached)
+    return rows.exclude(pk__in=Delivery.objects.filter(webhook=replay.webhook_id).values("message"))
 
 
 def _send(webhook: Webhook, messages: list[str], *, now: datetime) -> int:

@@ -806,12 +806,35 @@ def test_what_was_missed_is_replayed_once_each_under_its_own_id(
     assert (response.status_code, set(begun)) == (200, SHOWN_OF_REPLAY)
     assert (begun["scope"], begun["total"], begun["done"], begun["finished_at"]) == ("all", 4, 0, None)
     assert sorted(call.id for call in receiver.calls) == sorted([arrived, arrived, *missed, later])
-    assert Replay.objects.get().due_at is None
     (ended,) = admin.get(f"/admin/webhooks/{pk}/replays").json()["data"]["replays"]
     assert ended | {"done": 0, "finished_at": None} == begun
     assert (ended["done"], ended["finished_at"] is not None) == (4, True)
     details = told("webhook.replayed").details
     assert (details["replay"], details["scope"], details["events"]) == (begun["id"], "all", 4)
+
+
+def test_what_was_written_while_the_webhook_was_off_and_committed_behind_the_replay_is_sent_a_minute_later(
+    admin: AdminClient, workspace: Workspace, receiver: Receiver
+) -> None:
+    pk = make(admin, url=receiver.url)["id"]
+    since = Webhook.objects.get().created_at.isoformat()
+    admin.put(f"/admin/webhooks/{pk}", {"is_active": False})
+    late, seen = publish(workspace), publish(workspace)
+    message = Message.objects.get(pk=late.removeprefix("evt_"))
+    admin.put(f"/admin/webhooks/{pk}", {"is_active": True})
+    Message.objects.filter(pk=message.pk).delete()  # as whoever replays sees it before it is committed
+    admin.post(f"/admin/webhooks/{pk}/replay", {"since": since})
+    assert (replays.work_on_due(), deliver_due()) == (1, 1)
+    message.save(force_insert=True)
+    first = Replay.objects.get()
+
+    Replay.objects.exclude(due_at=None).update(due_at=database_now())
+    assert [replays.work_on_due() for _ in range(2)] == [1, 0]
+
+    again = Replay.objects.get()
+    assert (deliver_due(), [call.id for call in receiver.calls]) == (1, [seen, late])
+    assert (first.due_at, again.due_at) == (first.until + timedelta(minutes=1), None)
+    assert (first.done, again.done, again.finished_at) == (1, 2, first.finished_at)
 
 
 def test_a_replay_of_what_failed_leaves_out_what_arrived(
