@@ -28,6 +28,8 @@ CPU_SECONDS = 10
 MAX_OUTPUT = 100 * MEGABYTE
 MAX_SIDE = 16_000
 MAX_ANIMATION_PIXELS = 200_000_000
+MAX_CANVAS_PIXELS = 25_000_000
+"""Of a picture with its bars, which may be many times the picture's own: no network shows as many."""
 THUMBNAIL_SIDE = 400
 QUALITIES = (90, 82, 74)
 DAMAGED = "The image is damaged or cut short, or too large to be written anew. Export it again."
@@ -306,7 +308,8 @@ def with_clear_colour(image: Image.Image) -> tuple[Image.Image, int]:
 def shape(job: Job) -> dict[str, Any]:
     """Write a JPEG within the limits: bars for its ratio, quality first for its bytes; what is transparent is white."""
     image, _ = open_checked(job)
-    image = with_bars(on_white(upright_in_srgb(image)), job)
+    image = on_white(upright_in_srgb(image))
+    image = with_bars(image, job)
     image.info = {}
     image = within_sides(image, job)
     for quality in QUALITIES:
@@ -332,6 +335,8 @@ def with_bars(image: Image.Image, job: Job) -> Image.Image:
         height = math.ceil(image.width / job.max_ratio)
     if (width, height) == image.size:
         return image
+    if width * height > MAX_CANVAS_PIXELS:
+        return with_bars(scaled(image, 0.99 * math.sqrt(MAX_CANVAS_PIXELS / (width * height))), job)
     canvas = Image.new("RGB", (width, height), "white")
     canvas.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
     return canvas

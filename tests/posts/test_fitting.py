@@ -109,6 +109,15 @@ def test_an_image_that_is_too_high_or_wide_gets_bars_and_loses_nothing(
     assert sent.getpixel((0, 0)) == (255, 255, 255)
 
 
+@pytest.mark.parametrize("size", [(12_000, 500), (500, 12_000)], ids=["a panorama", "a page from top to end"])
+def test_an_image_whose_bars_would_be_many_times_its_size_is_made_smaller_for_them(size: tuple[int, int]) -> None:
+    media = replace(holding(picture("PNG", size=size, color="red")), width=size[0], height=size[1])
+
+    width, height = opened(fit(media, replace(UPRIGHT, max_image_bytes=None)).read()).size
+
+    assert 0.8 <= width / height <= 1.91
+
+
 @pytest.mark.parametrize(
     ("most", "shown"),
     [
