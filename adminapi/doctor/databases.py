@@ -154,7 +154,8 @@ def file_system_of(folder: Path, mounts: str = "/proc/self/mounts") -> str:
     except OSError:
         return ""
     found = [(point, kind) for _, point, kind, *_ in map(str.split, lines) if folder.is_relative_to(point)]
-    return max(found, key=lambda each: len(each[0]), default=("", ""))[1]
+    # Of several at one point the last is seen: a network's disk is mounted over what waits for its first use.
+    return max(reversed(found), key=lambda each: len(each[0]), default=("", ""))[1]
 
 
 def _one(statement: str) -> Any:

@@ -158,7 +158,7 @@ class TestDatabases:
 
     def test_the_file_system_of_a_folder_is_that_of_the_nearest_mount(self, tmp_path: Path) -> None:
         mounts = tmp_path / "mounts"
-        mounts.write_text("disk / ext4 rw 0 0\nserver:/x /srv/data nfs4 rw 0 0\n")
+        mounts.write_text("disk / ext4 rw 0 0\nsystemd-1 /srv/data autofs rw 0 0\nserver:/x /srv/data nfs4 rw 0 0\n")
 
         assert databases.file_system_of(Path("/srv/data/home"), str(mounts)) == "nfs4"
         assert databases.file_system_of(Path("/srv/database"), str(mounts)) == "ext4"
