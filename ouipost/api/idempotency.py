@@ -202,9 +202,7 @@ def _answered(run: Run, work: Work, *, undo: bool = True, secrets: Sequence[Path
     With `undo`, raises IdempotencyInProgress where another run has taken the key over, so that the work rolls back.
     """
     response = work()
-    if not 200 <= response.status_code < 300:
-        run.rows.delete()
-    elif not run.rows.update(status=response.status_code, **_kept(run, response.data, secrets)) and undo:
+    if not run.rows.update(status=response.status_code, **_kept(run, response.data, secrets)) and undo:
         raise IdempotencyInProgress(retry_after=1)
     return response
 
