@@ -30,8 +30,9 @@ def mark_unreadable(troubles: Mapping[str, Mapping[str, Any]]) -> None:
 
 @transaction.atomic
 def mark_readable(pks: Collection[str]) -> None:
-    """Take accounts that were read again out of `error`, and record it."""
-    rows = SocialAccount.objects.filter(pk__in=pks, status=AccountStatus.ERROR).select_for_update().order_by("pk")
+    """Take accounts that were read again out of `error`, and record it; of one that was disconnected nobody cares."""
+    rows = SocialAccount.objects.connected().filter(pk__in=pks, status=AccountStatus.ERROR)
+    rows = rows.select_for_update().order_by("pk")
     well = list(rows.only("workspace_id", "platform", "name"))
     if not well:
         return
