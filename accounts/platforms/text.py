@@ -16,12 +16,12 @@ X_LIGHT_RANGES = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
 GRAPHEME = regex.compile(r"[\U0001F1E6-\U0001F1FF]{2}(?=[\U0001F1E6-\U0001F1FF])|\X")
 """`\\X` alone counts back to the first of the flags in a row at each of them: minutes for all that a post can have."""
 EMOJI = regex.compile(r"\p{Emoji_Presentation}|\p{Emoji}\uFE0F|[0-9#*]\uFE0F?\u20E3")
-# Possessive repeats and the look-behind keep this linear: people paste anything.
+# Possessive repeats, the look-behind and no more labels than a name can have keep this linear: people paste anything.
 LINK = regex.compile(
     r"(?<![A-Za-z0-9@\uFF20$#\uFF03])"
     r"(?:(?P<scheme>https?://)|(?<![_./-]))"
-    r"(?P<host>(?:[a-z0-9][a-z0-9_-]*+\.)*[a-z0-9][a-z0-9-]*+\.(?:xn--[a-z0-9-]+|[a-z]{2,})(?![a-z0-9@+-])"
-    r"|(?(scheme)(?:[\w-]++\.)+[\w-]{2,}|(?!)))",
+    r"(?P<host>(?:[a-z0-9][a-z0-9_-]*+\.){0,125}[a-z0-9][a-z0-9-]*+\.(?:xn--[a-z0-9-]+|[a-z]{2,})(?![a-z0-9@+-])"
+    r"|(?(scheme)(?:[\w-]++\.){1,126}[\w-]{2,}|(?!)))",
     regex.IGNORECASE,
 )
 LINK_REST = regex.compile(

@@ -218,3 +218,20 @@ def test_a_hostile_text_takes_no_time(unit: str) -> None:
     comparable(text)
 
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("start", ["", "http://"])
+def test_a_name_of_more_labels_than_names_can_have_takes_no_time(start: str) -> None:
+    text = start + "a." * 200_000  # a part of a thread can have a million characters
+    started = time.process_time()
+
+    found = find_links(text)
+
+    assert not found
+    assert time.process_time() - started < 2
+
+
+def test_a_name_can_have_127_labels() -> None:
+    longest = "a." * 126 + "com"
+
+    assert [each.value for each in find_links(longest)] == [f"https://{longest}"]
