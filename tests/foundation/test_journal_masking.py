@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from time import process_time
 from typing import Any
 from uuid import UUID
 
@@ -90,6 +91,25 @@ def test_what_looks_like_one_is_masked_in_the_middle_of_a_text_and_as_a_name(sec
     told = masked({"content": f"see {secret} please", "list": [secret], secret: True})
 
     assert told == {"content": f"see {left} please", "list": [left], left: True}
+
+
+@pytest.mark.parametrize("text", ["eyJ" * 10_000, f"{'eyJhead.' * 10}end", "eyJust_words"])
+def test_what_only_begins_as_a_token_is_told_and_takes_no_time(text: str) -> None:
+    started = process_time()
+
+    told = masked(text)
+
+    assert told == text
+    assert process_time() - started < 0.2
+
+
+@pytest.mark.parametrize("before", ["eyJ" * 10, "eyJust-a-word ", "token_", f"{KEY}."])
+def test_a_token_is_masked_wherever_it_begins(before: str) -> None:
+    assert JWT[:30] not in masked(f"{before}{JWT} after")
+
+
+def test_a_key_behind_what_begins_as_a_token_is_masked() -> None:
+    assert masked(f"eyJust_{KEY}") == f"eyJust_{MASK}"
 
 
 def test_what_is_no_json_is_told_as_text() -> None:
