@@ -227,6 +227,17 @@ def test_long_texts_are_cut_and_bytes_counted() -> None:
     assert len(kept[0]["answer"]) == 1_000
 
 
+def test_an_answer_of_nothing_but_addresses_takes_no_time() -> None:
+    kept: list[Exchange] = []
+    session, _ = make_session(refused(b"http://" * 10_000), exchanges=kept)
+    started = time.process_time()
+
+    session.request("GET", "https://a.example")
+
+    assert kept[0]["answer"] == ("http://" * 10_000)[:1_000]
+    assert time.process_time() - started < 1
+
+
 def test_an_answer_that_was_lost_is_kept_as_none_and_one_that_said_yes_without_secrets() -> None:
     kept: list[Exchange] = []
     lost, _ = make_session(outbound.AnswerLost("internal"), exchanges=kept)
