@@ -15,6 +15,7 @@ from celery.bin.beat import beat
 from celery.bin.worker import worker
 from click import Command as ClickCommand
 from django.core.management import get_commands, load_command_class
+from django.urls import reverse
 
 from deploy import ready
 from ouipost.celery import app
@@ -25,6 +26,14 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 OURS = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "ouipost"}
 THEIRS = {name: service for name, service in COMPOSE["services"].items() if name not in OURS}
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+A_POST = "post_00000000-0000-7000-8000-000000000000"
+TAKING_FILES = (
+    ("posts-media", A_POST),
+    ("console_compose",),
+    ("console_compose_post", A_POST),
+    ("console_compose_upload",),
+)
 CELERY: dict[str, ClickCommand] = {"worker": worker, "beat": beat}
 GRACEFUL_SECONDS = 60
 """What a worker may take to end in good order, says docs/operations.md."""
@@ -168,8 +177,19 @@ def test_every_unit_is_hardened_and_runs_as_its_own_user(path: Path) -> None:
     )
 
 
+def test_the_proxy_of_the_docs_keeps_slow_callers_from_our_threads_and_large_bodies_to_uploads() -> None:
+    told = OPERATIONS.partition("\n## Behind a proxy\n")[2].partition("\n## ")[0]
+    (large,) = re.findall(r"location ~ (\S+) \{\s+client_max_body_size 1100m", told)
+    paths = [reverse(name, args=args) for name, *args in TAKING_FILES]
+
+    assert "client_max_body_size 2m;" in told
+    assert [path for path in paths if not re.search(large, path)] == []
+    assert [path for path in ("/admin/login", "/console/login/", "/connect/bluesky") if re.search(large, path)] == []
+    assert not re.findall(r"\w+_buffering off", told)
+
+
 def test_a_command_by_hand_has_the_settings_of_the_units() -> None:
-    told = (ROOT / "docs" / "operations.md").read_text().partition("\n## With systemd\n")[2].partition("\n## ")[0]
+    told = OPERATIONS.partition("\n## With systemd\n")[2].partition("\n## ")[0]
     [line] = re.findall(r"^manage\(\) \{ systemd-run (.*); \}$", told, re.MULTILINE)
     [added] = re.findall(r"^printf '%s\\n' (.*) >> /etc/ouipost/environment$", told, re.MULTILINE)
     service = unit(UNITS / "ouipost-prepare.service")["Service"]
