@@ -46,8 +46,11 @@ def not_theirs(workspace_ids: Sequence[str], user: User, *, present: Collection[
 
 
 def _for_theirs_alone(rows: R, user: User) -> R:
+    """Keep the rows that are for workspaces of the user's alone; those that were deleted do not count."""
     if user.role == Role.ADMIN:
         return rows
     own = set(Workspace.objects.open_to(user).values_list("pk", flat=True))
-    limited = rows.exclude(workspace_ids=[]).values_list("pk", "workspace_ids")
-    return rows.filter(pk__in=[pk for pk, workspace_ids in limited if own.issuperset(workspace_ids)])
+    named = {pk: set(workspace_ids) for pk, workspace_ids in rows.values_list("pk", "workspace_ids")}
+    not_own = set().union(*named.values()) - own
+    others = set(Workspace.objects.present().filter(pk__in=not_own).values_list("pk", flat=True))
+    return rows.filter(pk__in=[pk for pk, ids in named.items() if own & ids and not others & ids])

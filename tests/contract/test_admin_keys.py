@@ -396,6 +396,17 @@ def test_who_is_no_administrator_comes_to_the_keys_of_their_own_workspaces_alone
     assert ApiKey.objects.filter(is_active=True, previous_digest=None).count() == 2
 
 
+def test_a_key_that_deletes_a_workspace_can_still_be_revoked(member: AdminClient, workspace: Workspace) -> None:
+    other = make_workspace()
+    User.objects.get(email="mona@example.com").memberships.create(workspace=other)
+    stolen, secret = make_key(workspace_ids=[workspace.pk, other.pk])
+    ApiClient(secret).delete(f"/api/workspaces/{other.pk}")
+
+    answer = member.delete(f"/admin/keys/{stolen.pk}")
+
+    assert answer.status_code == 200
+
+
 def test_who_is_no_administrator_makes_no_key_for_more_than_their_own_workspaces(
     member: AdminClient, workspace: Workspace
 ) -> None:
