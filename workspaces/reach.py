@@ -3,12 +3,13 @@
 from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from ouipost.events.models import Delivery, Webhook, WebhookQuerySet
 from workspaces.models import ApiKey, ApiKeyQuerySet, Role, User, Workspace
 
 R = TypeVar("R", ApiKeyQuerySet, WebhookQuerySet)
+MANAGE_KEYS = "api_keys.manage"
 
 
 def limited_to(rows: "QuerySet[Any]", user: User, *, lookup: str = "workspace") -> "QuerySet[Any]":
@@ -20,6 +21,14 @@ def limited_to(rows: "QuerySet[Any]", user: User, *, lookup: str = "workspace") 
 def keys_of(user: User) -> ApiKeyQuerySet:
     """Match the keys that a user manages: all for an administrator, for others those limited to their workspaces."""
     return _for_theirs_alone(ApiKey.objects.present(), user)
+
+
+def managers_of(key: ApiKey) -> list[str]:
+    """Return who manages a limited key and is no administrator, by id: they work in all of its workspaces."""
+    listed = Workspace.objects.present().filter(pk__in=key.workspace_ids)
+    others = User.objects.exclude(role=Role.ADMIN).filter(memberships__workspace__in=listed)
+    everywhere = others.annotate(places=Count("memberships")).filter(places=listed.count()).order_by("pk")
+    return [user.pk for user in everywhere if MANAGE_KEYS in user.granted_in_order]
 
 
 def webhooks_of(user: User) -> WebhookQuerySet:

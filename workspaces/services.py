@@ -10,8 +10,9 @@ from django.shortcuts import get_object_or_404
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, record
 from ouipost.phrases import Phrase
-from workspaces import hooks
+from workspaces import hooks, users
 from workspaces.models import ApiKey, KeyMode, Mode, Workspace
+from workspaces.reach import managers_of
 from workspaces.settings import merged
 
 logger = logging.getLogger(__name__)
@@ -27,13 +28,13 @@ def create_workspace(
     mode: str = "",
     key: ApiKey | None = None,
 ) -> Workspace:
-    """Create a workspace, by default a live one; a key that creates it can see it afterwards."""
+    """Create a workspace, by default a live one; a key that creates it sees it afterwards, and who manages that key."""
     mode = allowed_mode(key, mode)
     kept = merged({}, settings or {})
     workspace = Workspace.objects.create(name=name, description=description, settings=kept, mode=mode)
+    record("created", workspace, actor=actor, workspace_id=workspace.pk, name=name, mode=mode)
     if key is not None:
         _let_see(key, workspace, actor=actor)
-    record("created", workspace, actor=actor, workspace_id=workspace.pk, name=name, mode=mode)
     return workspace
 
 
@@ -47,9 +48,11 @@ def allowed_mode(key: ApiKey | None, mode: str) -> str:
 
 
 def _let_see(key: ApiKey, workspace: Workspace, *, actor: Actor) -> None:
-    """Add the workspace to the list of a key that has one."""
+    """Add the workspace to the list of a key that has one; who could revoke the key becomes a member, and still can."""
     locked = ApiKey.objects.select_for_update().get(pk=key.pk)
     if locked.workspace_ids:
+        if managers := managers_of(locked):
+            users.set_members(workspace, user_ids=managers, actor=actor)
         before = {"workspace_ids": locked.workspace_ids}
         locked.workspace_ids = [*locked.workspace_ids, workspace.pk]
         locked.save(update_fields=["workspace_ids"])

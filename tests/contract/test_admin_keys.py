@@ -396,6 +396,31 @@ def test_who_is_no_administrator_comes_to_the_keys_of_their_own_workspaces_alone
     assert ApiKey.objects.filter(is_active=True, previous_digest=None).count() == 2
 
 
+def test_a_key_that_makes_a_workspace_can_still_be_revoked(member: AdminClient, workspace: Workspace) -> None:
+    colleague = make_user(email="cleo@example.com", role="editor")
+    colleague.memberships.create(workspace=workspace)
+    stolen, secret = make_key(workspace_ids=[workspace.pk])
+    made = ApiClient(secret).post("/api/workspaces", {"name": "Hideout"}).json()["data"]["workspace"]["id"]
+
+    answer = member.delete(f"/admin/keys/{stolen.pk}")
+
+    assert answer.status_code == 200
+    members = Workspace.objects.get(pk=made).memberships.values_list("user__email", flat=True)
+    assert list(members) == ["mona@example.com"]
+    changed = Event.objects.get(type="workspace.members_changed")
+    assert (changed.resource_id, changed.key_id, changed.details["before"]) == (made, stolen.pk, {"members": []})
+
+
+def test_who_manages_some_workspaces_of_a_key_alone_is_let_into_none_that_it_makes(
+    member: AdminClient, workspace: Workspace
+) -> None:
+    _, secret = make_key(workspace_ids=[workspace.pk, make_workspace().pk])
+
+    made = ApiClient(secret).post("/api/workspaces", {"name": "Ours"}).json()["data"]["workspace"]["id"]
+
+    assert not Workspace.objects.get(pk=made).memberships.exists()
+
+
 def test_a_key_that_deletes_a_workspace_can_still_be_revoked(member: AdminClient, workspace: Workspace) -> None:
     other = make_workspace()
     User.objects.get(email="mona@example.com").memberships.create(workspace=other)
