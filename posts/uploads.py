@@ -27,6 +27,7 @@ ALSO = {"jpg": ("jpeg", "jpe", "jfif"), "mp4": ("m4v",), "mov": ("qt",)}
 """Other extensions under which these files are known."""
 TOO_LONG = "max total header size exceeded"
 """What Django says of a part of a form that has more than a kilobyte to say of itself."""
+UNREADABLE = "This is not a multipart form: let your HTTP client write the Content-Type, with its boundary."
 NO_TYPE = Phrase(
     "The file is not a JPEG, PNG, GIF, WebP, MP4, MOV, WebM, PDF, DOCX or PPTX. Convert it to one of those."
 )
@@ -50,7 +51,7 @@ class UploadParser(MultiPartParser):
         except ParseError as error:
             if TOO_LONG in str(error.detail):
                 raise InvalidMedia(Phrase("The file's name is too long. Shorten it."), reason="name") from error
-            raise
+            raise ParseError(UNREADABLE) from error
         release_old_connections()  # a file may come for longer than the server keeps an idle connection
         return read
 

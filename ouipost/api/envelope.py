@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+from django.http import Http404
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
@@ -13,6 +14,7 @@ from ouipost.api.failures import Failure, describe, error_body, note
 
 __all__ = ["EnvelopeRenderer", "answer_error", "error_body"]
 
+UNKNOWN_ID = "There is nothing with this id here, or you may not see it."
 OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 _encode = JSONEncoder().default
 """Encodes types that JSON lacks (dates, decimals, UUIDs) as REST framework does."""
@@ -37,7 +39,7 @@ class EnvelopeRenderer(JSONRenderer):
 
 def answer_error(error: Exception, context: Mapping[str, Any]) -> Response:
     """Return the response to any exception that a view raised: REST framework's EXCEPTION_HANDLER."""
-    failure = _with_what_is_taken(describe(error), context["request"])
+    failure = _told_here(describe(error), error, context)
     note(failure)
     headers = dict(failure.headers)
     if failure.status == 401:
@@ -47,12 +49,18 @@ def answer_error(error: Exception, context: Mapping[str, Any]) -> Response:
     return Response(failure.body, status=failure.status, headers=headers)
 
 
-def _with_what_is_taken(failure: Failure, request: Any) -> Failure:
-    """Add to a refusal of a missing credential, or of a body's type, what this address takes instead."""
-    if failure.code == "AUTHENTICATION_REQUIRED":
-        wanted = (getattr(each, "wanted", "") for each in request.authenticators)
-        return replace(failure, message=next(filter(None, wanted), failure.message))
-    if failure.status == 415:
-        types = " or ".join(each.media_type for each in request.parsers)
-        return replace(failure, message=f"{failure.message} This address takes {types}.")
-    return failure
+def _told_here(failure: Failure, error: Exception, context: Mapping[str, Any]) -> Failure:
+    """Return the failure with what this address takes instead, or that it is the id that is unknown."""
+    view, request, message = context["view"], context["request"], failure.message
+    match failure.status:
+        case 401 if failure.code == "AUTHENTICATION_REQUIRED":
+            wanted = (getattr(each, "wanted", "") for each in request.authenticators)
+            message = next(filter(None, wanted), message)
+        case 404 if isinstance(error, Http404) and view.kwargs:
+            message = UNKNOWN_ID
+        case 405:
+            message = f"This address takes {', '.join(view.allowed_methods)}, not {request.method}."
+        case 415:
+            types = " or ".join(each.media_type for each in request.parsers)
+            message = f"{message} This address takes {types}."
+    return replace(failure, message=message)

@@ -104,9 +104,8 @@ def _(error: exceptions.APIException) -> Failure:
     return of_status(error.status_code)
 
 
-@describe.register(exceptions.MethodNotAllowed)
-@describe.register(exceptions.UnsupportedMediaType)
-def _(error: exceptions.APIException) -> Failure:
+@describe.register
+def _(error: exceptions.UnsupportedMediaType) -> Failure:
     return of_status(error.status_code, message=str(error.detail))
 
 

@@ -99,6 +99,7 @@ def test_a_method_that_an_address_does_not_take_is_405_with_those_it_takes(api: 
 
     assert error_of(response) == (405, "METHOD_NOT_ALLOWED", {})
     assert response.headers["Allow"] == "GET, HEAD, POST"
+    assert response.json()["error"]["message"] == f"This address takes GET, HEAD, POST, not {method.upper()}."
 
 
 @pytest.mark.django_db

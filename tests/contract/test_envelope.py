@@ -48,6 +48,19 @@ def test_whatever_fails_is_answered_in_json(api: ApiClient, call: tuple[Any, ...
     assert response.headers["X-Request-ID"]
 
 
+def test_an_id_that_is_unknown_is_told_apart_from_an_unknown_address(api: ApiClient, admin: AdminClient) -> None:
+    none = "019a2b3c-4d5e-7f00-8a1b-2c3d4e5f6a7b"
+    calls = (f"posts/post_{none}", f"posts/post_{none}/timeline", f"accounts/acc_{none}", f"workspaces/ws_{none}")
+
+    answers = [api.get(f"/api/{call}") for call in calls]
+    answers += [admin.get(f"/admin/users/user_{none}"), api.get("/api/nothing")]
+
+    assert {error_of(answer) for answer in answers} == {(404, "NOT_FOUND")}
+    *unknown, address = [answer.json()["error"]["message"] for answer in answers]
+    assert set(unknown) == {"There is nothing with this id here, or you may not see it."}
+    assert address == "There is nothing at this address."
+
+
 def test_a_body_of_another_type_is_415_and_an_answer_of_another_type_406(api: ApiClient, workspace: Workspace) -> None:
     form = api.client.post("/api/posts", {"content": "x"}, headers=api.headers)
 

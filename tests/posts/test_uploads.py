@@ -89,3 +89,4 @@ def test_a_form_that_cannot_be_read_is_400(api: ApiClient, post: Post) -> None:
     response = api.client.generic("POST", path, b"nothing", kind, headers=api.headers)
 
     assert error_of(response) == (400, "MALFORMED_JSON")
+    assert "let your HTTP client write the Content-Type, with its boundary" in response.json()["error"]["message"]
