@@ -12,7 +12,7 @@ from accounts.platforms.base import App, Connector
 from accounts.session import NetworkSession
 from accounts.traffic import SANDBOX
 from ouipost.errors import DomainError
-from ouipost.phrases import Phrase
+from ouipost.phrases import Phrase, both
 from workspaces.models import Workspace
 
 SANDBOX_APP = App(client_id="sandbox", client_secret="sandbox")  # noqa: S106 (the simulator takes any)
@@ -43,9 +43,13 @@ def connector(platform_id: str, workspace: Workspace) -> Connector:
     """Return the connector as this workspace uses it; raises PlatformNotConfigured where there is none."""
     platform = get(platform_id, sandbox=workspace.is_sandbox)
     if not is_configured(platform):
-        raise PlatformNotConfigured(
-            Phrase("{network} cannot be connected on this installation.", network=platform.name), platform=platform_id
+        name = platform_id.upper()
+        told = Phrase(
+            "{network} cannot be connected on this installation: the operator must set {variables}.",
+            network=platform.name,
+            variables=both([f"{name}_CLIENT_ID", f"{name}_CLIENT_SECRET"]),
         )
+        raise PlatformNotConfigured(told, platform=platform_id)
     return platform
 
 

@@ -169,7 +169,7 @@ class WebhookInput(StrictInput):
         *("disabled_reason", "failing_since", "old_secret_signs_until"),
     )
     url = Text(max_length=2000)
-    events = Choices(choices=list(EVENTS), allow_empty=False)
+    events = Choices(choices=list(EVENTS), min_length=1)
     workspaces = StringList(required=False)
     is_active = Boolean(required=False)
 

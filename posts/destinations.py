@@ -39,7 +39,7 @@ class Destinations:
     def warnings(self) -> list[str]:
         """What keeps the post from going out as things are."""
         missing: list[str] = [
-            Phrase("No {platform} account is connected: the post cannot be scheduled until one is.", platform=platform)
+            Phrase("No {platform} account is connected: connect one before the post is scheduled.", platform=platform)
             for platform in self.missing
         ]
         expired = [account for account in self.accounts if account.status == AccountStatus.EXPIRED]

@@ -248,7 +248,7 @@ def require_future(scheduled_at: datetime, *, now: datetime) -> None:
     """Raise InvalidInput for a time that is more than a minute ago."""
     if scheduled_at < now - PAST_TOLERANCE:
         read = scheduled_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        raise InvalidInput(scheduled_at=[Phrase("The time is in the past: it is {moment}.", moment=read)])
+        raise InvalidInput(scheduled_at=[Phrase("The time {moment} is in the past.", moment=read)])
 
 
 def require_publishable(post: Post, found: destinations.Destinations) -> None:

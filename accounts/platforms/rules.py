@@ -15,7 +15,7 @@ UNITS = {
     "utf8_bytes": Phrase("bytes"),
     "graphemes": Phrase("characters"),
     "x_weighted": Phrase("characters by X's own count"),
-    "emoji_as_bytes": Phrase("characters, an emoji counted by its bytes,"),
+    "emoji_as_bytes": Phrase("characters (an emoji by its bytes)"),
 }
 
 
@@ -105,7 +105,7 @@ def _title(content: Content, limits: Limits) -> Iterator[Issue]:
 
 
 def _forbidden(rule: str, field: str, what: str, found: list[str]) -> Issue:
-    shown = both(found)
+    shown = both([repr(each) for each in found])
     return Issue(
         rule=rule,
         field=field,

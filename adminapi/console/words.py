@@ -225,7 +225,7 @@ STORED = (
     _("{network} does not know what it was given."),
     _("{network} has forgotten what it was given, and may not list the post yet."),
     _("{network} could not use the file: {words}."),
-    _("{network} cannot be connected on this installation."),
+    _("{network} cannot be connected on this installation: the operator must set {variables}."),
     _("The account has used all of the {most} that {network} allows in 24 hours."),
     _("Threads could not use the file: {words}."),
     _("it says: {quoted}"),

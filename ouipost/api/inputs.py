@@ -177,7 +177,10 @@ class Boolean(serializers.BooleanField):
 class Items(serializers.ListField):
     """A list; one with too many items is refused before any item is validated."""
 
-    default_error_messages = {"not_a_list": _("Must be a list.")}
+    default_error_messages = {
+        "not_a_list": _("Must be a list."),
+        "min_length": _("May not be empty: give at least {min_length}."),
+    }
 
     def __init__(self, *, max_length: int = MAX_ITEMS, **options: Any) -> None:
         super().__init__(max_length=max_length, **options)

@@ -7,7 +7,12 @@ class Blocked(Exception):
     """The guard refuses the address; the message is always the same, so that it reveals nothing about our network."""
 
     def __init__(self) -> None:
-        super().__init__(Phrase("This address is not allowed: use an https address, on port 443, of a public host."))
+        super().__init__(
+            Phrase(
+                "This address is not allowed: use an https address, on port 443, of a public host, "
+                "without a password and without a # part."
+            )
+        )
 
 
 class NotSent(Exception):

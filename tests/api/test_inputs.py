@@ -225,6 +225,12 @@ def test_a_form_may_write_numbers_and_booleans_as_text() -> None:
     assert wrong == {"count": ["Must be an integer."], "active": ["Must be true or false."]}
 
 
+def test_an_empty_list_is_told_what_it_lacks() -> None:
+    _, errors = check({"slots": [{"day": "monday", "platforms": []}]})
+
+    assert errors == {"slots": {0: {"platforms": ["May not be empty: give at least 1."]}}}
+
+
 def test_a_million_items_are_refused_by_their_number() -> None:
     began = time.thread_time()
 

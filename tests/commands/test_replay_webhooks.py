@@ -334,7 +334,7 @@ def test_json_is_one_object_with_what_was_done(workspace: Workspace) -> None:
         (("--since", "yesterday"), "--since: Must be an ISO 8601 moment such as .* Or so long ago: 90m, 24h, 7d."),
         (("--since", "2026-11-25T00:00:00"), "--since: Must end in Z or an offset such as .02:00"),
         (("--since", "2099-01-01T00:00:00Z"), "wh_.*: --since: Must not be in the future."),
-        (("--since", "15d"), "wh_.*: --since: At most 14 days back: "),
+        (("--since", "15d"), "wh_.*: --since: At most 14 days back.$"),
         (("--since", "1d", "--only", "some"), "--only: invalid choice: 'some'"),
         (("--since", "1d", "--replay-id", " "), "--replay-id: Must have 1 to 100 characters."),
         (("--since", "1d", "--replay-id", "x" * 101), "--replay-id: Must have 1 to 100 characters."),

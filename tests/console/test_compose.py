@@ -308,7 +308,7 @@ def test_scheduling_without_a_time_asks_for_one(staff: Client, facebook: SocialA
 def test_a_time_that_is_past_is_refused_in_the_words_of_the_api(staff: Client, facebook: SocialAccount) -> None:
     answer = staff.post(NEW, written(facebook, scheduled_at="2020-07-01T09:30", do="schedule"))
 
-    assert answer.context["sheet"].errors == {"scheduled_at": ["The time is in the past: it is 2020-07-01T07:30:00Z."]}
+    assert answer.context["sheet"].errors == {"scheduled_at": ["The time 2020-07-01T07:30:00Z is in the past."]}
     assert b'value="2020-07-01T09:30"' in answer.content
     assert Post.objects.count() == 0
 

@@ -94,7 +94,7 @@ def test_a_network_without_credentials_is_shown_and_cannot_be_chosen(editor: Use
 
     assert [each.id for each in page.context["choices"] if each.is_configured] == ["bluesky"]
     assert (refused.status_code, Connection.objects.count()) == (422, 0)
-    assert "Facebook cannot be connected on this installation." in text(refused)
+    assert "the operator must set FACEBOOK_CLIENT_ID and FACEBOOK_CLIENT_SECRET." in text(refused)
 
 
 def test_who_opened_the_console_at_another_address_is_led_to_the_public_one(

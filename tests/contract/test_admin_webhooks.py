@@ -271,6 +271,7 @@ INVALID: list[tuple[dict[str, Any], dict[str, str]]] = [
         {"url": "http://10.0.0.1", "events": ["x"], "secret": "short", "workspaces": [None], "is_active": 1},
         {"url": "https", "events.0": "one of", "secret": "16", "workspaces.0": "null", "is_active": "true or false"},
     ),
+    ({"url": "https://shop:secret@example.com/", "events": ["post.failed"]}, {"url": "without a password"}),
     (
         {"url": "https://[::1]/", "events": ["post.failed"], "secret": "whsec_x" * 3},
         {"url": "public", "secret": "base64"},

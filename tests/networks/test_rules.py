@@ -237,6 +237,16 @@ def test_a_text_may_hold_only_so_much_of_a_kind(text: str, limits: dict[str, Any
     assert broken(Content(text=text), replace(LIMITS, **limits)) == [rule]
 
 
+def test_what_is_refused_of_a_text_can_be_read_as_a_sentence() -> None:
+    limits = replace(LIMITS, max_characters=5, characters_counted_as="emoji_as_bytes", forbidden_characters="<.")
+
+    [length, characters] = check(Content(text="a <b. c"), limits)
+
+    assert length.message == "The text has 7 characters (an emoji by its bytes); this network takes at most 5."
+    assert characters.message == "The text has '.' and '<', which this network does not take."
+    assert characters.fix == "Remove '.' and '<'."
+
+
 def test_a_title_may_be_needed_and_must_be_clean() -> None:
     limits = replace(LIMITS, title_required=True, forbidden_characters="<>")
 

@@ -151,7 +151,7 @@ def test_a_draft_whose_account_went_can_still_be_edited(workspace: Workspace, ac
     edited, warnings = services.update_post(post, values={"content": "New"}, actor=ACTOR, now=NOW)
 
     assert (edited.content, states(post)) == ("New", [])
-    assert warnings == [f"No {accounts[0].pk} account is connected: the post cannot be scheduled until one is."]
+    assert warnings == [f"No {accounts[0].pk} account is connected: connect one before the post is scheduled."]
 
 
 def test_unscheduling_leaves_nothing_of_the_plan(workspace: Workspace, accounts: list[SocialAccount]) -> None:

@@ -58,7 +58,7 @@ def beside_the_limits(content: Content) -> Iterator[Issue]:
 def _tag(content: Content) -> Iterator[Issue]:
     found = sorted(set(NOT_IN_TAGS) & set(str(content.options.get(TAG, ""))))
     if found:
-        shown = both(found)
+        shown = both([repr(each) for each in found])
         yield Issue(
             rule="topic_tag_forbidden_characters",
             field=f"options.{TAG}",
