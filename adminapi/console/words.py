@@ -210,6 +210,7 @@ REFUSALS = (
 """What services answer when they refuse."""
 
 STORED = (
+    _("May not be empty: give at least {min_length}."),
     _("{network} did not say how far it is with what it was given: {state}."),
     _("{network} took the post and gave no id."),
     _("{network} gave no refresh token: connect the account again."),
