@@ -32,11 +32,12 @@ class OperatorCommand(BaseCommand):
     """
 
     details = ""
+    ends_without_database = True
     is_quiet = False
     """Whether `--json` was given: then nothing but that object is printed."""
 
     def create_parser(self, prog_name: str, subcommand: str, **options: Any) -> CommandParser:
-        epilog = f"{self.details}\n{ON_THE_DATABASE}"
+        epilog = f"{self.details}\n{ON_THE_DATABASE}" if self.ends_without_database else self.details
         given: dict[str, Any] = {"epilog": epilog, "formatter_class": HelpFormatter} | options
         return super().create_parser(prog_name, subcommand, **given)
 

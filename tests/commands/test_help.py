@@ -15,6 +15,8 @@ FOR_DEVELOPERS = {"makemessages"}
 NAMES = sorted({path.stem for path in Path(package.__path__[0]).glob("[a-z]*.py")} - FOR_DEVELOPERS)
 PROCESSES = {"serve", "web", "work"}
 """They run until they are told to stop."""
+WITHOUT_DATABASE = {"doctor", "load_demo", "web", "work"}
+"""They find out that it is away, do not need it, or wait for it."""
 ONLY_READ = {"doctor", "stuck", "verify_audit"}
 DJANGOS = {"help", "version", "verbosity", "settings", "pythonpath", "traceback", "no_color", "force_color",
            "skip_checks"}  # fmt: skip
@@ -43,6 +45,13 @@ def test_it_says_what_it_does_and_gives_examples_and_what_its_exit_codes_mean(na
     assert f"manage.py {name}" in str(parser.epilog)
     assert "xits with" in str(parser.epilog)
     assert all(line in shown for line in str(parser.epilog).strip("\n").splitlines())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_says_whether_it_ends_where_the_database_is_away(name: str) -> None:
+    told = parser_of(name).format_help()
+
+    assert ("exits with 3" in told) == (name not in WITHOUT_DATABASE)
 
 
 @pytest.mark.parametrize("name", NAMES)

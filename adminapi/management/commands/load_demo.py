@@ -24,6 +24,7 @@ Examples:
   manage.py load_demo --json  {"api_key", "workspace_id", "email", "password"}
 
 Exits with 1 if the product does not answer, or refuses something."""
+    ends_without_database = False
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_dry_run(parser, "what would be made")

@@ -17,7 +17,8 @@ Examples:
   PORT=9000 manage.py web --host 0.0.0.0   in a container
 
 Exits with 0 after TERM or INT, and with 1 at its start where TOKEN_KEYS does not open what is stored, or another
-process listens on the port."""
+process listens on the port. While the database does not answer, or is not migrated, it answers with 503."""
+    ends_without_database = False
     requires_system_checks = ()  # the server's own processes load the product, this one is replaced
 
     def add_arguments(self, parser: CommandParser) -> None:
