@@ -45,8 +45,9 @@ class Destinations:
         expired = [account for account in self.accounts if account.status == AccountStatus.EXPIRED]
         return missing + [rules.must_reconnect(account) for account in expired]
 
-    def unused(self, overrides: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    def unused(self, post: Post) -> list[str]:
         """Say which overrides are for where the post does not go, and which titles for networks that show none."""
+        overrides = post.platform_content
         networks = {name: name for name in self.platforms} | self.missing
         networks |= {account.pk: account.platform for account in self.accounts}
         strange: list[str] = [
@@ -55,7 +56,10 @@ class Destinations:
             if key not in networks
         ]
         titled = [networks[key] for key, entry in overrides.items() if key in networks and entry.get("title")]
-        return strange + [_untitled(name) for name in dict.fromkeys(titled) if not registry.get(name).has_titles]
+        strange += [_untitled(name) for name in dict.fromkeys(titled) if not registry.get(name).has_titles]
+        if post.title and not any(registry.get(name).has_titles for name in self.platforms):
+            strange.append(Phrase("No network of this post has titles: the title is left out."))
+        return strange
 
 
 def _untitled(platform: str) -> str:

@@ -32,6 +32,11 @@ class Preview:
     issues: list[dict[str, Any]]
 
     @property
+    def title(self) -> str | None:
+        """The title, if the network shows the one of such a post."""
+        return self.content.title if self.content.title and self.platform.shows_title(self.content) else None
+
+    @property
     def length(self) -> int:
         """The text's length as its network counts it."""
         return text.length(self.content.text, self.limits.characters_counted_as)

@@ -391,6 +391,7 @@ class PreviewSerializer(serializers.Serializer[Preview]):
     text = serializers.CharField(source="content.text")
     length = serializers.IntegerField()
     max_length = serializers.IntegerField(source="limits.max_characters")
+    title = serializers.CharField(allow_null=True)
     link = serializers.SerializerMethodField()
     options = serializers.DictField(source="content.options")
     media = PreviewMediaSerializer(source="content.media", many=True)

@@ -117,7 +117,7 @@ def create_post(
     else:
         _schedule(post, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
     counts.changed(workspace.pk, +1)
-    return post, found.warnings + found.unused(post.platform_content)
+    return post, found.warnings + found.unused(post)
 
 
 def unsaved_post(workspace: Workspace, *, values: dict[str, Any], now: datetime) -> Post:
@@ -147,7 +147,7 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     changed = sync(locked)
     record("updated", locked, actor=actor, **changes(before, locked))
     _tell_outcome(locked, changed)
-    return locked, found.warnings + found.unused(locked.platform_content)
+    return locked, found.warnings + found.unused(locked)
 
 
 def _add_to_schedule(post: Post, targets: Iterable[Target], *, now: datetime) -> None:

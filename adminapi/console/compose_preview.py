@@ -70,12 +70,6 @@ class Shown:
         return self.preview.length > self.preview.limits.max_characters
 
     @property
-    def shows_title(self) -> bool:
-        """Whether there is a title, and a place for one at the network."""
-        content = self.preview.content
-        return bool(content.title) and self.preview.platform.shows_title(content)
-
-    @property
     def post_type(self) -> str:
         """The kind of post, where the network has more than one."""
         kinds = self.preview.platform.post_types

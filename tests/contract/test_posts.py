@@ -391,6 +391,19 @@ def test_a_draft_for_a_platform_without_account_is_saved_with_a_warning(api: Api
     ]
 
 
+def test_a_title_that_no_network_of_the_post_shows_is_told(api: ApiClient, workspace: Workspace) -> None:
+    connected = [make_account(workspace, platform=name) for name in ("twitter", "bluesky", "pinterest")]
+    networks = [account.platform for account in connected]
+
+    nowhere = api.post("/api/posts", {"content": "Hi", "title": "News", "platforms": networks[:2]}).json()["data"]
+    somewhere = api.post("/api/posts", {"content": "Hi", "title": "News", "platforms": networks}).json()["data"]
+    path = f"/api/posts/{somewhere['post']['id']}"
+
+    told = ["No network of this post has titles: the title is left out."]
+    assert (nowhere["warnings"], "warnings" in somewhere) == (told, False)
+    assert api.put(path, {"platforms": ["bluesky"]}).json()["data"]["warnings"] == told
+
+
 def test_networks_and_account_ids_mix_and_an_account_is_never_taken_twice(api: ApiClient, workspace: Workspace) -> None:
     default = make_account(workspace)
     second = make_account(workspace, remote_id="2", default_of=None)

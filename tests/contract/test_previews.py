@@ -42,7 +42,14 @@ def test_each_target_shows_its_own_text_counted_as_its_network_counts(api: ApiCl
     shown = targets_of(api, post)
 
     rows = {target.platform: target.pk for target in post.targets.all()}
-    common: dict[str, Any] = {"max_length": 63_206, "link": None, "options": {}, "media": [], "issues": []}
+    common: dict[str, Any] = {
+        "max_length": 63_206,
+        "title": None,
+        "link": None,
+        "options": {},
+        "media": [],
+        "issues": [],
+    }
     beside = {"link": "https://bread.com/a-long-address-of-a-page"}
     facebook, twitter, bluesky = (
         common | {"target_id": rows[account.platform], "account_id": account.pk, "platform": account.platform}
@@ -55,6 +62,15 @@ def test_each_target_shows_its_own_text_counted_as_its_network_counts(api: ApiCl
         twitter | {"text": linked, "length": 5 + 2 + 2 + 23 + 2 + 4, "max_length": 280},
         bluesky | beside | {"text": "Pain 👨‍👩‍👧‍👦", "length": 6, "max_length": 300, "options": {"langs": ["fr"]}},
     ]
+
+
+def test_a_title_is_shown_where_it_goes_and_nowhere_else(api: ApiClient, workspace: Workspace) -> None:
+    connect_all(workspace, "facebook", "linkedin", "pinterest")
+    post = create(api, title="Oven news", platforms=["facebook", "linkedin", "pinterest"])
+
+    shown = {target["platform"]: target["title"] for target in targets_of(api, post)}
+
+    assert shown == {"facebook": None, "linkedin": None, "pinterest": "Oven news"}
 
 
 def test_a_text_is_measured_by_what_its_files_allow(api: ApiClient, workspace: Workspace) -> None:
