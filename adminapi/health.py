@@ -100,6 +100,8 @@ class NetworkHealthSerializer(serializers.Serializer[Any]):
     error_rate_24h = serializers.FloatField(allow_null=True, help_text="Percent, without what was wrong with a post.")
     avg_response_time_ms = serializers.IntegerField(allow_null=True)
     issues = serializers.ListField(child=serializers.CharField())
+    api_version = serializers.CharField(allow_null=True, help_text="The one that is called; null if there are none.")
+    api_version_ends = serializers.DateField(allow_null=True, help_text="The day from which it is not taken, if known.")
 
 
 class PlatformsHealthSerializer(serializers.Serializer[Any]):

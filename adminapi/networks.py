@@ -108,6 +108,8 @@ class NetworkHealth:
             "error_rate_24h": None if rate is None else round(rate, 1),
             "avg_response_time_ms": self.calls.average_ms,
             "issues": list(self._issues()),
+            "api_version": self.connector.version or None,
+            "api_version_ends": self.connector.version_ends,
         }
 
     @property

@@ -199,10 +199,26 @@ def test_without_calls_all_are_operational_and_no_figure_is_made_up(admin: Admin
             "error_rate_24h": None,
             "avg_response_time_ms": None,
             "issues": [],
+            "api_version": registry.get(network).version or None,
+            "api_version_ends": {"linkedin": "2027-09-15"}.get(network),
         }
         for network in registry.IDS
     }
     assert list(data["platforms"]) == list(registry.IDS)
+
+
+def test_the_version_of_a_networks_api_is_shown_with_its_end_where_that_is_known(
+    admin: AdminClient, settings: Settings
+) -> None:
+    chosen = {"facebook": settings.NETWORKS["facebook"] | {"version": "v25.0"}}
+    settings.NETWORKS = settings.NETWORKS | chosen
+
+    shown = admin.get("/admin/platform-health").json()["data"]["platforms"]
+
+    versions = {name: (each["api_version"], each["api_version_ends"]) for name, each in shown.items()}
+    assert versions["facebook"] == ("v25.0", "2028-07-29")
+    assert (versions["instagram"], versions["linkedin"]) == (("v26.0", None), ("202609", "2027-09-15"))
+    assert versions["bluesky"] == (None, None)
 
 
 def test_the_system_is_as_in_the_reference(admin: AdminClient) -> None:
