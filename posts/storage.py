@@ -218,7 +218,7 @@ def remove(*names: str) -> None:
 @answering()
 def try_out(content: bytes) -> None:
     """Write, read and remove a file with this in it; raises StorageUnavailable."""
-    with _trial(content) as name, default_storage.open(name) as file:
+    with trial(content) as name, default_storage.open(name) as file:
         if file.read() != content:
             raise OSError("What was written was not there.")
 
@@ -226,17 +226,20 @@ def try_out(content: bytes) -> None:
 @answering()
 def clock() -> datetime:
     """Return the time by which the storage dates its files, as it dates a new one; raises StorageUnavailable."""
-    with _trial(b"") as name:
+    with trial(b"") as name:
         return default_storage.get_modified_time(name)
 
 
 @contextmanager
-def _trial(content: bytes) -> Iterator[str]:
-    name = default_storage.save(f"{TRIALS}/{secrets.token_hex(16)}", ContentFile(content))
+def trial(content: bytes, *, extension: str = "") -> Iterator[str]:
+    """Give the name of a file with this in it, which is removed at the end; raises StorageUnavailable."""
+    with answering():
+        name = default_storage.save(f"{TRIALS}/{secrets.token_hex(16)}{extension}", ContentFile(content))
     try:
         yield name
     finally:
-        default_storage.delete(name)
+        with answering():
+            default_storage.delete(name)
 
 
 def sweep_orphans(known: Callable[[list[str]], set[str]], *, older_than: timedelta, now: datetime | None = None) -> int:

@@ -1,5 +1,6 @@
 """Checks of the settings: whether they fit together, and decrypt what is stored."""
 
+import base64
 from urllib.parse import urlsplit
 
 import requests
@@ -15,10 +16,14 @@ from adminapi import keyring
 from adminapi.doctor.findings import Finding, warning, well, wrong
 from adminapi.keyring import WrongKeyRing
 from ouipost import crypto, sealed
-from posts.media_urls import is_public
+from posts import storage
+from posts.media_urls import is_public, signed_url
+from posts.storage import StorageUnavailable
 from workspaces.models import Mode
 
 ANSWER_SECONDS = (3, 5)
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
+"""A picture, as networks fetch them."""
 RING = "Give TOKEN_KEYS every key that it had, the one to encrypt with first."
 
 
@@ -46,9 +51,7 @@ def public_address() -> Finding:
     base = settings.PUBLIC_BASE_URL
     action = "Set PUBLIC_BASE_URL to the address that others use, and see that the web process runs behind it."
     try:
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.get(f"{base}/healthz", timeout=ANSWER_SECONDS, allow_redirects=False)
+        answer = _fetch(f"{base}/healthz")
     except requests.RequestException as error:
         return wrong(f"Nothing answers at {base}/healthz ({type(error).__name__}).", action)
     if answer.status_code != 200 or '"ok"' not in answer.text[:100]:
@@ -59,7 +62,33 @@ def public_address() -> Finding:
             f"{' and '.join(pulling)} fetch files from {base}, which they cannot reach.",
             "Set PUBLIC_BASE_URL to an https address that the internet can reach.",
         )
-    return well(f"{base} answers.")
+    if instead := _instead_of_a_file():
+        return wrong(
+            f"{base}/healthz answers, but the address of a picture below {base}/media/ gives {instead}.",
+            "Let what stands in front of Oui Post pass /media/ on as it is, without a login, a redirect or another "
+            "type; and give the web process the same files and SECRET_KEY as this one.",
+        )
+    return well(f"{base} answers, and gives files out.")
+
+
+def _fetch(url: str) -> requests.Response:
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(url, timeout=ANSWER_SECONDS, allow_redirects=False)
+
+
+def _instead_of_a_file() -> str:
+    """Say what the address of a stored picture gives instead of it; nothing where that cannot be tried out."""
+    try:
+        with storage.trial(PIXEL, extension=".png") as name:
+            answer = _fetch(signed_url(name, seconds=60))
+    except StorageUnavailable:
+        return ""
+    except requests.RequestException as error:
+        return f"no answer ({type(error).__name__})"
+    kind = answer.headers.get("Content-Type", "no type")
+    is_picture = answer.status_code == 200 and kind == "image/png" and answer.content == PIXEL
+    return "" if is_picture else f"status {answer.status_code} and {kind}"
 
 
 def _live() -> list[Connector]:

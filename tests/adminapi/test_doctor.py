@@ -1,5 +1,6 @@
 """The doctor's single looks, where a set-up that is really broken would be hard to make: see `tests/processes`."""
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -10,8 +11,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
+import responses
 import time_machine
 from django.core import checks
+from django.core.files.storage import default_storage
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -204,6 +208,43 @@ class TestConfiguration:
 
         assert [each.status for each in (without, lacking, configuration.credentials())] == ["ok", "wrong", "ok"]
         assert lacking.action == "Set FACEBOOK_CLIENT_ID and FACEBOOK_CLIENT_SECRET."
+
+    @pytest.mark.parametrize(
+        ("answer", "status"),
+        [
+            ({"body": configuration.PIXEL, "content_type": "image/png"}, "ok"),
+            ({"body": configuration.PIXEL, "content_type": "application/octet-stream"}, "wrong"),
+            ({"body": b"<html>Who are you?</html>", "content_type": "text/html"}, "wrong"),
+            ({"status": 401}, "wrong"),
+            ({"status": 302, "headers": {"Location": "https://login.example/"}}, "wrong"),
+            ({"body": requests.ConnectionError("reset")}, "wrong"),
+        ],
+    )
+    def test_a_file_is_fetched_at_the_public_address(
+        self, answer: dict[str, Any], status: str, settings: Settings
+    ) -> None:
+        base = settings.PUBLIC_BASE_URL
+        files = re.compile(rf"{re.escape(base)}/media/health/[0-9a-f]{{32}}\.png\?expires=.*&signature=.*")
+
+        with responses.RequestsMock() as network:
+            network.get(f"{base}/healthz", json={"status": "ok"})
+            network.get(files, **answer)
+            found = configuration.public_address()
+
+        assert (found.status, "/media/" in found.message) == (status, status == "wrong")
+        assert default_storage.listdir("health") == ([], [])
+
+    def test_a_storage_that_takes_no_file_is_told_of_by_itself(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: Any) -> str:
+            raise OSError("No space left on device")
+
+        monkeypatch.setattr(default_storage, "save", fail)
+        with responses.RequestsMock() as network:
+            network.get(f"{settings.PUBLIC_BASE_URL}/healthz", json={"status": "ok"})
+
+            assert configuration.public_address().status == "ok"
 
     def test_secrets_under_an_old_key_and_under_an_unknown_one(self, workspace: Workspace, settings: Settings) -> None:
         settings.TOKEN_KEYS = [OLD]

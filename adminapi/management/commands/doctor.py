@@ -15,7 +15,7 @@ class Command(OperatorCommand):
     help = (
         "Check everything that the product depends on (settings, database, Redis, broker, storage, public address, "
         "credentials, keys, workers), and say for each whether it works, and what to do if it does not. It writes "
-        "nothing but a file and a value, and removes both again."
+        "nothing but two files and a value, and removes them again."
     )
     details = """
 Each line is one of:
