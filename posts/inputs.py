@@ -49,9 +49,10 @@ def is_web_address(value: str) -> bool:
 
 
 def check_hashtags(tags: list[str]) -> list[str]:
-    """Return the tags; raises ValidationError where one is not one word."""
-    if not all(is_hashtag(tag) for tag in tags):
-        raise serializers.ValidationError(Phrase("A hashtag is one word, with or without its #."))
+    """Return the tags; raises ValidationError, which names those that are not one word each."""
+    if wrong := ", ".join(repr(tag) for tag in dict.fromkeys(tags) if not is_hashtag(tag)):
+        told = Phrase("A hashtag is one word, with or without its #. Change {wrong}.", wrong=wrong[:500])
+        raise serializers.ValidationError(told)
     return tags
 
 

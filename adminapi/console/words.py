@@ -210,6 +210,7 @@ REFUSALS = (
 """What services answer when they refuse."""
 
 STORED = (
+    _("A hashtag is one word, with or without its #. Change {wrong}."),
     _("May not be empty: give at least {min_length}."),
     _("{network} did not say how far it is with what it was given: {state}."),
     _("{network} took the post and gave no id."),

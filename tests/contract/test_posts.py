@@ -391,6 +391,14 @@ def test_a_draft_for_a_platform_without_account_is_saved_with_a_warning(api: Api
     ]
 
 
+def test_the_hashtags_that_are_none_are_named(api: ApiClient, workspace: Workspace) -> None:
+    body = {"content": "x", "platforms": ["facebook"], "hashtags": ["#rye", "two words", "#", *["a b"] * 50]}
+
+    told = fields_of(api.post("/api/posts", body))
+
+    assert told == {"hashtags": ["A hashtag is one word, with or without its #. Change 'two words', '#', 'a b'."]}
+
+
 def test_a_title_that_no_network_of_the_post_shows_is_told(api: ApiClient, workspace: Workspace) -> None:
     connected = [make_account(workspace, platform=name) for name in ("twitter", "bluesky", "pinterest")]
     networks = [account.platform for account in connected]
