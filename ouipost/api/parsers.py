@@ -41,7 +41,8 @@ class PayloadTooLarge(DomainError):
 class StrictJSONParser(JSONParser):
     """Parses a JSON object of at most 1 MiB and 20 levels.
 
-    A subclass of JSONParser, so that REST framework keeps the body's bytes readable.
+    Django refuses what is announced as larger before it is read (`DATA_UPLOAD_MAX_MEMORY_SIZE`). A subclass of
+    JSONParser, so that REST framework keeps the body's bytes readable.
     """
 
     most_bytes = LIMIT_BYTES
@@ -55,7 +56,6 @@ class StrictJSONParser(JSONParser):
         _, parameters = parse_header_parameters(media_type or "")
         if parameters.get("charset", "utf-8").lower() not in UTF8:
             raise UnsupportedMediaType(media_type or "")
-        _refuse_length(parser_context)
         body = stream.read(LIMIT_BYTES + 1)
         if len(body) > LIMIT_BYTES:
             raise PayloadTooLarge(limit_bytes=LIMIT_BYTES)
@@ -78,14 +78,6 @@ def parse_object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValidationError({WHOLE_BODY: ["Must be a JSON object."]})
     return value
-
-
-def _refuse_length(parser_context: Mapping[str, Any] | None) -> None:
-    """Raise PayloadTooLarge by the Content-Length alone, before the body is read."""
-    request = (parser_context or {}).get("request")
-    declared = str(request.META.get("CONTENT_LENGTH") or "0") if request is not None else "0"
-    if declared.isdecimal() and int(declared) > LIMIT_BYTES:
-        raise PayloadTooLarge(limit_bytes=LIMIT_BYTES)
 
 
 def _decode(body: bytes) -> str:
