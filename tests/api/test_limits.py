@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 import time_machine
 from django.http import HttpRequest
-from django.test import Client
 
 from ouipost.api import limits
 from ouipost.api.limits import Allowance, Window
 from tests.api.conftest import Keys
-from tests.api.site import FakeKey, error_of
+from tests.api.site import FakeKey
 
 JSON = "application/json"
 
@@ -39,29 +38,6 @@ def test_every_answer_to_a_known_key_tells_its_allowance(client_of: Keys) -> Non
 
     assert [answer.status_code for answer in answers] == [200, 400, 403, 404, 406, 405, 500, 500]
     assert [told(answer) for answer in answers] == [("60", str(59 - number)) for number in range(8)]
-
-
-@pytest.mark.parametrize("headers", [{}, {"X-API-Key": "key_unknown"}])
-def test_an_unknown_caller_is_told_no_allowance(headers: dict[str, str]) -> None:
-    response = Client().get("/api/notes", headers=headers)
-
-    assert response.status_code == 401
-    assert not [name for name in response.headers if name.startswith("X-RateLimit")]
-
-
-@pytest.mark.django_db
-def test_past_the_limit_is_429_with_when_to_come_back(client_of: Keys, settings: Any) -> None:
-    settings.RATE_LIMITS = {"starter": 2}
-    api, other = client_of(tier="starter"), client_of("key_other", tier="starter")
-
-    statuses = [api.get("/api/notes").status_code for _ in range(2)]
-    refused = api.get("/api/notes")
-
-    assert statuses == [200, 200]
-    assert error_of(refused)[:2] == (429, "RATE_LIMIT_EXCEEDED")
-    assert 1 <= int(refused.headers["Retry-After"]) <= 61
-    assert told(refused) == ("2", "0")
-    assert other.get("/api/notes").status_code == 200
 
 
 def test_a_refused_request_reaches_neither_permission_nor_body(client_of: Keys, settings: Any) -> None:

@@ -1,6 +1,5 @@
 """Users in the console: as with /admin/users, with the same guards; and who logs in there, and for how long."""
 
-import re
 from typing import Any
 
 import pytest
@@ -8,7 +7,6 @@ from django.test import Client
 
 from adminapi.console import user_admin
 from adminapi.console.user_admin import MEANINGS
-from adminapi.logins import MOST_OF_EMAIL
 from adminapi.passwords import TooManyLogins
 from ouipost.events.models import Event
 from tests.console.conftest import text, told
@@ -192,27 +190,6 @@ def test_someone_gets_another_password_and_is_signed_out_everywhere(boss: Client
     assert "too common" in text(weak)
     assert (still, is_in(browser), is_in(log_in("e@example.com", PASSWORD))) == (True, False, True)
     assert PASSWORD not in str(list(Event.objects.values()))
-
-
-def test_passwords_that_are_guessed_at_the_consoles_door_lock_it_for_a_while(admin_user: User) -> None:
-    for number in range(MOST_OF_EMAIL):
-        assert not is_in(log_in("admin@example.com", f"guess {number}"))
-
-    browser = Client()
-    answer = browser.post("/console/login/", {"username": "admin@example.com", "password": "a long pass phrase"})
-
-    assert (answer.status_code, is_in(browser)) == (200, False)
-    assert re.search(r"Too many failed logins. Try again in \d+ minutes?\.", text(answer))
-
-
-def test_guesses_at_the_console_count_for_the_api_too(admin_user: User) -> None:
-    for number in range(MOST_OF_EMAIL):
-        log_in("admin@example.com", f"guess {number}")
-
-    body = {"email": "admin@example.com", "password": "a long pass phrase"}
-    answer = Client().post("/admin/login", body, content_type="application/json")
-
-    assert answer.status_code == 429
 
 
 def test_the_page_says_where_a_user_works(boss: Client) -> None:

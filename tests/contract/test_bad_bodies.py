@@ -127,16 +127,6 @@ def test_text_of_any_script_comes_back_as_it_was_sent(api: ApiClient, workspace:
     assert post["content"] == text
 
 
-def test_a_twentieth_level_is_still_read(api: ApiClient) -> None:
-    deep: Any = "x"
-    for _ in range(18):
-        deep = [deep]
-
-    response = api.post("/api/workspaces", {"name": "Deep", "settings": {"deep": deep}})
-
-    assert response.json()["data"]["workspace"]["settings"] == {"deep": deep}
-
-
 @pytest.mark.django_db
 def test_ids_and_times_in_a_body_that_creates_change_nothing(api: ApiClient, workspace: Workspace) -> None:
     make_account(workspace)

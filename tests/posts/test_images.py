@@ -72,13 +72,6 @@ def test_an_image_keeps_its_format_and_size_and_gets_a_thumbnail(format_name: st
         assert (thumbnail.size, thumbnail.format, image.thumbnail_mime_type) == ((400, 200), "JPEG", "image/jpeg")
 
 
-def test_the_bytes_decide_and_not_the_declared_type() -> None:
-    content = pictures.picture("PNG")
-
-    with process_image(upload(content, "holiday.jpg", "image/jpeg")) as image:
-        assert image.mime_type == "image/png"
-
-
 def test_an_upload_that_was_read_before_is_read_from_its_start() -> None:
     file = upload(pictures.picture())
     file.read()
