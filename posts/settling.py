@@ -134,9 +134,7 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     now = claims.database_now()
     posts = _lock_posts(reports)
     targets = {target.pk: target for target in Target.objects.filter(post__in=posts).order_by("pk").only(*READ)}
-    there = [_held_again(report, targets[report.claim.pk]) for report in reports if report.claim.pk in targets]
-    held = [report for report in there if targets[report.claim.pk].fence == report.claim.fence]
-    late = [report for report in there if targets[report.claim.pk].fence != report.claim.fence]
+    held, late = _divided([report for report in reports if report.claim.pk in targets], targets)
     settled = _with_waits(held, targets, now=now)
     refused_again = [each.claim.pk for each in settled if _met_a_quota_before(targets[each.claim.pk], each)]
     next_at = _release(settled, targets, now=now)
@@ -150,6 +148,20 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     _leave_alone(settled, targets, next_at, now=now)
     _let_others_go_first(refused_again, targets)
     return [report.claim.pk in targets for report in reports]
+
+
+def _divided(reports: Sequence[Report], targets: Mapping[str, Target]) -> tuple[list[Report], list[Report]]:
+    """Return the reports that settle their targets, one for each, and those that come too late.
+
+    Where a late answer settles a target, whoever was just looking for it has lost the claim.
+    """
+    pairs = [(report, _held_again(report, targets[report.claim.pk])) for report in reports]
+    answered = {again.claim.pk for report, again in pairs if again is not report}
+    held, late = list[Report](), list[Report]()
+    for report, again in pairs:
+        holds = report.claim.fence == targets[report.claim.pk].fence and report.claim.pk not in answered
+        (held if holds or again is not report else late).append(again)
+    return held, late
 
 
 def _with_waits(reports: Sequence[Report], targets: Mapping[str, Target], *, now: datetime) -> list[Report]:

@@ -289,6 +289,24 @@ def test_what_was_taken_is_asked_about_by_its_handles_though_another_worker_is_l
     assert (settled.in_flight, settled.waits_for, arm(looker, settled)) == (None, "at work", None)
 
 
+@pytest.mark.parametrize("late_first", [True, False])
+def test_what_was_taken_is_asked_about_though_the_look_ends_in_the_same_moment(
+    workspace: Workspace, late_first: bool
+) -> None:
+    target = make_due(workspace)
+    sender = claim(target)
+    Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=NOW, sends=1)
+    bring_forward(target)
+    late = make_report(sender, StillWorking("at work", retry_after=5, handles={"publish_id": "7"}))
+    looked = make_report(claim(target), Undecidable(message="nobody can tell"), step="recover", unresolved=True)
+
+    settle_all([late, looked] if late_first else [looked, late])
+
+    settled = Target.objects.get(pk=target.pk)
+    assert (settled.handles, settled.status, settled.in_flight) == ({"publish_id": "7"}, "publishing", None)
+    assert set(outcomes(target)) == {("commit", "still_working"), ("recover", "late")}
+
+
 @pytest.mark.parametrize(
     "values", [{"step": "prepare"}, {"outcome": LOST}, {"unresolved": True}], ids=["prepare", "lost", "unresolved"]
 )
