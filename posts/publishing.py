@@ -51,8 +51,9 @@ from posts.settling import (
     is_definite,
     is_said_to_be_there,
     settle_all,
+    told_late,
 )
-from posts.steps import Arming, Loaded, Saving, Search, arm_all, load_all, others, save_all, told_late_each
+from posts.steps import Arming, Loaded, Saving, Search, arm_all, load_all, others, save_all
 from posts.storage import StorageUnavailable
 
 logger = logging.getLogger(__name__)
@@ -214,7 +215,7 @@ class Publish:
         with traces.span("recover"):
             found = self._look()
         shown = [self._with_public_url(each) for each in self._unlinked(found)]
-        match shown or self.writer.run(told_late_each, self.target):
+        match shown or self.writer.run(told_late, self.target):
             case []:
                 return self._absent()
             case [one]:

@@ -1,12 +1,13 @@
 """What state a target has after a step: the one place that turns outcomes into states."""
 
 import random
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max
+from django.db.models import Count
 
 from accounts import calls, traffic
 from accounts.exchanges import Exchange
@@ -230,23 +231,32 @@ def _lock_posts(reports: Sequence[Report]) -> dict[str, Post]:
 
 def _release(reports: Sequence[Report], targets: Mapping[str, Target], *, now: datetime) -> dict[str, datetime | None]:
     """Give the targets back, each in its next state; returns when each is due again."""
+    states = {report.claim: _state(targets[report.claim.pk], report, now=now) for report in reports}
+    in_vain = [targets[claim.pk] for claim, values in states.items() if _may_be_out(targets[claim.pk], values)]
+    adopted = _adopted(in_vain, now=now)
     rows = []
-    for report in reports:
-        target = targets[report.claim.pk]
-        values = next_state(target, report, now=now)
-        if "status" in values:
-            values = {"attempts": target.attempts + 1} | values
-        status = values.get("status")
-        if status == TargetStatus.NEEDS_REVIEW or (status == TargetStatus.FAILED and target.sends > 1):
-            values |= _adopted(target, now=now)
+    for claim, values in states.items():
+        target = targets[claim.pk]
+        values |= adopted.get(claim.pk, {})
         if target.status == TargetStatus.NEEDS_REVIEW:
             values.setdefault("status", TargetStatus.PUBLISHING)  # a late answer says how it goes on
-        values = {"waits_for": ""} | values | report.claim.released | {"in_flight": None}
+        values = {"waits_for": ""} | values | claim.released | {"in_flight": None}
         for name, value in values.items():
             setattr(target, name, value)
-        rows.append((report.claim, values))
+        rows.append((claim, values))
     claims.write_each(Target, rows)
     return {claim.pk: targets[claim.pk].due_at for claim, _ in rows}
+
+
+def _state(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
+    values = next_state(target, report, now=now)
+    return {"attempts": target.attempts + 1} | values if "status" in values else values
+
+
+def _may_be_out(target: Target, values: Mapping[str, Any]) -> bool:
+    """Whether it ends without a post although an earlier send may have made one, of which a late answer may tell."""
+    status = values.get("status")
+    return status == TargetStatus.NEEDS_REVIEW or (status == TargetStatus.FAILED and target.sends > 1)
 
 
 def _tell_of_files(targets: Sequence[Target], posts: Mapping[str, Post]) -> None:
@@ -463,32 +473,41 @@ def _shown(error: PlatformError, *, retryable: bool = False) -> dict[str, Any]:
     )
 
 
-def told_late(target: Target) -> list[Published]:
-    """Return the posts, each once, that late answers told of since the part before was out; a part's id is none."""
-    attempts, known = Attempt.objects.filter(target=target), [part["remote_id"] for part in target.parts]
-    late = attempts.filter(outcome=LATE).exclude(remote_id__in=["", *known])
-    before = attempts.filter(outcome=OUT).aggregate(at=Max("ended_at"))["at"]
-    late = late.filter(started_at__gte=before) if before else late
-    return [Published(remote_id=pk, url=url) for pk, url in dict(late.values_list("remote_id", "url")).items()]
+def told_late(targets: Sequence[Target]) -> list[list[Published]]:
+    """Return, for each target, the posts that late answers told of since the part before was out; a part's id is none.
+
+    Each post comes once, with the address that was told last.
+    """
+    rows = Attempt.objects.filter(target__in=[target.pk for target in targets], outcome__in=(LATE, OUT))
+    attempts: dict[str, list[Attempt]] = defaultdict(list)
+    for attempt in rows.only("target", "outcome", "remote_id", "url", "started_at", "ended_at").order_by("pk"):
+        attempts[attempt.target_id].append(attempt)
+    return [_told_late(target, attempts[target.pk]) for target in targets]
 
 
-def _adopted(target: Target, *, now: datetime) -> dict[str, Any]:
-    """Return the columns of the one post that late answers told of; none where they told of no post, or of several."""
-    match told_late(target):
-        case [late]:
-            return {"status": TargetStatus.PUBLISHING, "claim_count": 0} | _out(target, late, now=now)
-    return {}
+def _told_late(target: Target, attempts: Sequence[Attempt]) -> list[Published]:
+    known = {"", *(part["remote_id"] for part in target.parts)}
+    out = max((each.ended_at for each in attempts if each.outcome == OUT), default=None)
+    late = [each for each in attempts if each.outcome == LATE and (out is None or each.started_at >= out)]
+    urls = {each.remote_id: each.url for each in late if each.remote_id not in known}
+    return [Published(remote_id=remote_id, url=url) for remote_id, url in urls.items()]
+
+
+def _adopted(targets: Sequence[Target], *, now: datetime) -> dict[str, dict[str, Any]]:
+    """Return, by id, the columns of those of which late answers told one post, and not several."""
+    told = zip(targets, told_late(targets) if targets else [], strict=True)
+    going = {"status": TargetStatus.PUBLISHING, "claim_count": 0}
+    return {target.pk: going | _out(target, late[0], now=now) for target, late in told if len(late) == 1}
 
 
 def _adopt_late(targets: Iterable[Target], *, now: datetime) -> None:
     """Settle parked and failed targets by the one id that answers after a lost claim told of; others only have it in
     their log."""
-    for target in targets:
-        has_ended_otherwise = target.status in (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED)
-        if has_ended_otherwise and (values := _adopted(target, now=now)):
-            Target.objects.filter(pk=target.pk, fence=target.fence).update(**values)
-            for name, value in values.items():
-                setattr(target, name, value)
+    ended = {each.pk: each for each in targets if each.status in (TargetStatus.NEEDS_REVIEW, TargetStatus.FAILED)}
+    for pk, values in _adopted(list(ended.values()), now=now).items():
+        Target.objects.filter(pk=pk, fence=ended[pk].fence).update(**values)
+        for name, value in values.items():
+            setattr(ended[pk], name, value)
 
 
 def _log(entries: Sequence[tuple[Report, str, datetime | None]], *, now: datetime) -> None:

@@ -7,18 +7,17 @@ from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError
-from django.db.models import QuerySet
 
 from accounts import pauses, traffic
 from accounts.models import Pause, SocialAccount
-from accounts.platforms.base import Handles, Media, Published, Recovery
+from accounts.platforms.base import Handles, Media, Recovery
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
 from ouipost.rows import update_each
 from posts import files
 from posts.claiming import LEASE_SECONDS
 from posts.models import Target
-from posts.settling import recovery_time, told_late
+from posts.settling import recovery_time
 from workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
@@ -169,15 +168,16 @@ def _armed(arming: Arming, *, now: datetime) -> dict[str, Any]:
 
 def others(searches: Sequence[Search]) -> list[set[str]]:
     """Return, of the posts that a look found at each account, those that are known to be another target's."""
-    return [set(_linked(search)) for search in searches]
+    found = {remote_id for search in searches for remote_id in search.remote_ids}
+    rows = Target.objects.filter(remote_id__in=found).values_list(
+        "pk", "remote_id", "account__platform", "account__remote_id"
+    )
+    linked = list(rows) if found else []
+    return [
+        {remote_id for pk, remote_id, *at in linked if _is_anothers(search, pk, remote_id, at)} for search in searches
+    ]
 
 
-def _linked(search: Search) -> "QuerySet[Target, str]":
-    there = {"account__platform": search.platform, "account__remote_id": search.account_remote_id}
-    linked = Target.objects.filter(remote_id__in=search.remote_ids, **there)
-    return linked.exclude(pk=search.target_id).values_list("remote_id", flat=True)
-
-
-def told_late_each(targets: Sequence[Target]) -> list[list[Published]]:
-    """Return, for each target that a look did not find, the posts that late answers told of: it is not sent again."""
-    return [told_late(target) for target in targets]
+def _is_anothers(search: Search, pk: str, remote_id: str, at: list[str]) -> bool:
+    is_there = at == [search.platform, search.account_remote_id] and remote_id in search.remote_ids
+    return is_there and pk != search.target_id

@@ -10,15 +10,15 @@ from django.db.models import F
 from pytest_django import Settings
 
 from accounts.models import Network, SocialAccount
-from accounts.platforms.base import Pace, RateLimited, Rejected, StillWorking, Unavailable
+from accounts.platforms.base import Pace, RateLimited, Recovery, Rejected, StillWorking, Unavailable
 from ouipost.claims import Claim, database_now
 from ouipost.writer import Inline
 from posts import holding, publishing, services
 from posts.claiming import LOOK_AHEAD, ROUNDS, claim_targets
 from posts.holding import hold_account
 from posts.models import Attempt, Post, Target, TargetStatus
-from posts.settling import Later, Undecidable, settle_all
-from posts.steps import Saving, save_all
+from posts.settling import Later, Undecidable, settle_all, told_late
+from posts.steps import Saving, Search, others, save_all
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.posts.fakes import ACTOR, HERE, LOST, ScriptedNetwork, bring_forward, make_due, make_report, publish
@@ -611,3 +611,42 @@ def test_settling_many_refusals_costs_what_settling_one_costs(
         settle_all([make_report(each, Rejected("no")) for each in held])
 
     assert len(held) == count
+
+
+@pytest.mark.parametrize("count", [2, 30])
+def test_leaving_many_to_a_person_costs_what_leaving_one_costs(
+    workspace: Workspace, django_assert_max_num_queries: Any, count: int
+) -> None:
+    for account in make_accounts(workspace, count):
+        make_many(account, 1)
+    held = claim_targets(count)
+
+    with django_assert_max_num_queries(21):
+        settle_all([make_report(each, LOST, recovery=Recovery.PARK) for each in held])
+
+    assert Target.objects.filter(status="needs_review").count() == count
+
+
+@pytest.mark.parametrize("count", [2, 30])
+def test_looking_for_many_costs_what_looking_for_one_costs(
+    workspace: Workspace, django_assert_max_num_queries: Any, count: int
+) -> None:
+    accounts = make_accounts(workspace, count)
+    for account in accounts:
+        make_many(account, 1)
+    targets = list(Target.objects.select_related("account").order_by("pk"))
+    searches = [
+        Search(target_id=each.pk, platform=PLATFORM, account_remote_id=each.account.remote_id, remote_ids=["7", "8"])
+        for each in targets
+    ]
+    Target.objects.filter(pk=targets[1].pk).update(remote_id="7")
+    post = make_post(workspace, accounts=[targets[0].account], status="published")
+    Target.objects.filter(post=post).update(remote_id="8")
+    late = {"number": 1, "fence": 1, "step": "commit", "started_at": NOW, "ended_at": NOW, "outcome": "late"}
+    Attempt.objects.create(target=targets[1], remote_id=HERE.remote_id, url=HERE.url, **late)
+
+    with django_assert_max_num_queries(2):
+        known, told = others(searches), told_late(targets)
+
+    assert known == [{"8"}, *[set()] * (count - 1)]
+    assert told == [[], [HERE], *[[]] * (count - 2)]
