@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from ouipost.events import figures
-from ouipost.events.models import Delivery, DeliveryAttempt, Message, Replay, Webhook
+from ouipost.events.models import Delivery, Message, Replay, Webhook
 from ouipost.pruning import Old
 
 KEPT = timedelta(days=30)
@@ -15,25 +15,11 @@ def old(now: datetime) -> tuple[Old, ...]:
     before, deleted = now - KEPT, Webhook.objects.exclude(deleted_at=None)
     theirs = Delivery.objects.filter(webhook__in=list(deleted.values_list("pk", flat=True)))
     return (
-        Old(
-            name="messages",
-            rows=Message.objects.filter(created_at__lt=before).order_by("created_at", "pk"),
-            take_along=_forget_deliveries,
-        ),
+        Old(name="messages", rows=Message.objects.filter(created_at__lt=before).order_by("created_at", "pk")),
         Old(name="replays", rows=Replay.objects.filter(created_at__lt=before).order_by("pk")),
-        Old(name="deliveries", rows=theirs.order_by("pk"), take_along=_forget_attempts),
+        Old(name="deliveries", rows=theirs.order_by("pk")),
         Old(name="webhooks", rows=deleted.order_by("pk"), take_along=_keep_counts),
     )
-
-
-def _forget_deliveries(messages: Sequence[str]) -> None:
-    deliveries = list(Delivery.objects.filter(message__in=messages).values_list("pk", flat=True))
-    _forget_attempts(deliveries)
-    Delivery.objects.filter(pk__in=deliveries).delete()
-
-
-def _forget_attempts(deliveries: Sequence[str]) -> None:
-    DeliveryAttempt.objects.filter(delivery__in=deliveries).delete()
 
 
 def _keep_counts(webhooks: Sequence[str]) -> None:
