@@ -121,8 +121,7 @@ def _ahead(rows: "QuerySet[Message]", replay: Replay) -> "QuerySet[Message]":
 
 def _send(webhook: Webhook, messages: list[str], *, now: datetime) -> int:
     """Make the deliveries of these messages due, creating missing ones; those that are due already stay as they are."""
-    present = Delivery.objects.select_for_update().filter(webhook=webhook, message__in=messages)
-    rows = {row.message_id: row for row in present.order_by("pk")}
+    rows = {row.message_id: row for row in Delivery.objects.filter(webhook=webhook, message__in=messages)}
     new = [outbox.delivery(webhook, message, now=now) for message in messages if message not in rows]
     insert_each(new)
     return len(new) + send_again(list(rows.values()), webhook, now=now)

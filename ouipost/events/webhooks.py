@@ -130,8 +130,8 @@ def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
 @transaction.atomic
 def redeliver(delivery: Delivery, *, actor: Actor) -> Delivery:
     """Send an ended delivery again, under the same event id; raises Http404, UnderWay or WebhookDisabled."""
-    webhook = lock(Webhook(pk=delivery.webhook_id))  # ahead of its deliveries, as by whoever settles them
-    row = get_object_or_404(Delivery.objects.select_for_update(), pk=delivery.pk, webhook=webhook)
+    webhook = lock(Webhook(pk=delivery.webhook_id))  # so nobody settles its deliveries, or sends them again, meanwhile
+    row = get_object_or_404(Delivery, pk=delivery.pk, webhook=webhook)
     if not webhook.is_active:
         raise WebhookDisabled
     if row.status == DeliveryStatus.PENDING:
