@@ -26,7 +26,7 @@ from adminapi.doctor.findings import Finding, well, wrong
 from ouipost.claims import database_now
 from ouipost.events import verifying
 from ouipost.events.verifying import Waiting
-from tests.factories import NOW, make_account, make_workspace
+from tests.factories import NOW, make_account, make_delivery, make_webhook, make_workspace
 from tests.foundation.rings import NEW, OLD
 from workspaces.models import Workspace
 
@@ -200,6 +200,7 @@ class TestConfiguration:
         make_account(make_workspace(mode="live"), platform="bluesky")
         make_account(make_workspace(mode="sandbox"), platform="facebook")
         make_account(make_workspace(mode="live", deleted_at=NOW), platform="facebook")
+        make_account(make_workspace(mode="live"), platform="facebook", disconnected_at=NOW)
         without = configuration.credentials()
         make_account(make_workspace(mode="live"), platform="facebook")
         lacking = configuration.credentials()
@@ -260,6 +261,9 @@ class TestConfiguration:
         assert unknown.message.startswith("1 secrets in accounts_socialaccount.access_token")
 
 
+WELL = "redis_version:8.0.1\r\nredis_mode:standalone\r\nmaxmemory_policy:noeviction\r\n"
+
+
 class TestServices:
     def test_none_is_used(self, settings: Settings) -> None:
         settings.REDIS_URL = settings.CELERY_BROKER_URL = ""
@@ -269,7 +273,7 @@ class TestServices:
     @pytest.mark.parametrize(
         ("told", "status"),
         [
-            ("redis_version:8.0.1\r\nredis_mode:standalone\r\nmaxmemory_policy:noeviction\r\n", "ok"),
+            (WELL, "ok"),
             ("redis_version:8.0.1\r\nredis_mode:cluster\r\nmaxmemory_policy:noeviction\r\n", "wrong"),
             ("redis_version:5.0.14\r\nredis_mode:standalone\r\nmaxmemory_policy:noeviction\r\n", "wrong"),
             ("redis_version:8.0.1\r\nredis_mode:standalone\r\nmaxmemory_policy:volatile-lru\r\n", "wrong"),
@@ -277,15 +281,22 @@ class TestServices:
         ids=["well", "cluster", "old", "forgetful"],
     )
     def test_a_redis(self, told: str, status: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-        settings.REDIS_URL = settings.CELERY_BROKER_URL = "redis://redis.example/0"
-        server = SimpleNamespace(run=lambda script, *, insist: told.encode())
-        monkeypatch.setattr(services, "patient_redis", lambda url: server)
+        settings.REDIS_URL, settings.CELERY_BROKER_URL = "redis://well.example/0", "redis://broker.example/0"
+        answers = {settings.REDIS_URL: WELL, settings.CELERY_BROKER_URL: told}
+
+        def server(url: str) -> Any:
+            return SimpleNamespace(run=lambda script, *, insist: answers[url].encode())
+
+        monkeypatch.setattr(services, "patient_redis", server)
 
         assert services.redis_server().status == status
 
     def test_tokens_that_nobody_renews(self, workspace: Workspace) -> None:
+        lately = database_now() - services.LATE / 2
+        make_account(workspace, due_at=lately)
+        make_delivery(make_webhook(), status="pending", due_at=lately)
         fine = services.backlog()
-        make_account(workspace, due_at=database_now() - 2 * services.LATE)
+        make_account(workspace, remote_id="2", default_of=None, due_at=database_now() - 2 * services.LATE)
 
         assert (fine.status, services.backlog().status) == ("ok", "warning")
         assert services.backlog().message == "1 tokens to be renewed wait for more than 10 minutes."
@@ -293,10 +304,12 @@ class TestServices:
     def test_accounts_that_wait_for_the_operator(self) -> None:
         told = {"code": "PLATFORM_UNAVAILABLE", "message": "The client secret is wrong."}
         make_account(make_workspace(mode="live"), platform="bluesky", last_error={**told, "who_acts": "network"})
+        mine: dict[str, Any] = {"platform": "bluesky", "last_error": {**told, "who_acts": "operator"}}
+        make_account(make_workspace(mode="sandbox"), **mine)
+        make_account(make_workspace(mode="live", deleted_at=NOW), **mine)
+        make_account(make_workspace(mode="live"), disconnected_at=NOW, **mine)
         passing = services.accounts()
-        waits = make_account(
-            make_workspace(mode="live"), platform="bluesky", last_error={**told, "who_acts": "operator"}
-        )
+        waits = make_account(make_workspace(mode="live"), **mine)
 
         found = services.accounts()
 

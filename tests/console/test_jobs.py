@@ -349,8 +349,9 @@ def test_a_job_that_is_over_is_forgotten_after_a_month(editor: Client, workspace
     over = begin(editor, "unschedule", make_posts(workspace))
     running.work_on_due()
     going = begin(editor, "duplicate", Post.objects.all())
-    Job.objects.update(created_at=timezone.now() - timedelta(days=31))
+    Job.objects.update(created_at=timezone.now() - timedelta(days=30))
 
+    assert remove_all(pruning.old(timezone.now() - timedelta(minutes=1))) == 0
     assert remove_all(pruning.old(timezone.now())) == 1
 
     assert list(Job.objects.all()) == [going]
