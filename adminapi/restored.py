@@ -21,6 +21,7 @@ from adminapi.models import Gap, Mark
 from ouipost.claims import database_now
 from ouipost.databases import is_unmigrated
 from ouipost.events.journal import SYSTEM
+from ouipost.events.models import Event
 from posts import pausing, restoring
 from posts.models import Target
 
@@ -102,8 +103,10 @@ def copied_at() -> datetime | None:
 def unasked() -> int:
     """Return how many posts were not asked about yet since a restore paused everything; 0 if none did."""
     since = copied_at()
-    is_paused = any(each.scope == PauseScope.ALL and each.reason.startswith(REASON) for each in pauses.in_force())
-    return restoring.overdue(database_now(), since=since).count() if since and is_paused else 0
+    paused = [each.pk for each in pauses.in_force() if each.scope == PauseScope.ALL]
+    told = Event.objects.filter(resource_id__in=paused).values_list("details", flat=True)
+    is_ours = any(REASON in str(each) for each in told)  # who pauses again gives the pause another reason
+    return restoring.overdue(database_now(), since=since).count() if since and is_ours else 0
 
 
 def path(database: str) -> Path:

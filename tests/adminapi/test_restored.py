@@ -152,11 +152,15 @@ def test_its_pause_is_not_ended_by_the_command_while_nobody_has_asked_what_is_ou
     go_back()
     restored.look()
 
+    call_command("pause", "--scope", "all", "--reason", "We look into it.")  # it goes on, for another reason
+
     with pytest.raises(CommandError, match="1 that were due by now may be out already"):
         call_command("resume", "--scope", "all")
     assert Pause.objects.in_force().count() == 1
     call_command("resume", "--scope", "all", "--anyway")
     assert Pause.objects.in_force().count() == 0
+    assert restored.unasked() == 0
+    call_command("pause", "--scope", "all", "--reason", "Holidays.")
     assert restored.unasked() == 0
 
 
