@@ -88,6 +88,8 @@ def test_every_chore_is_rung_as_often_as_the_embedded_worker_does_it() -> None:
     expected = {chore.name: (chore.every, "default") for chore in CHORES} | engines
     assert {name: (entry["schedule"], entry["options"]["queue"]) for name, entry in rung.items()} == expected
     assert {entry["task"] for entry in rung.values()} <= set(app.tasks)
+    waits = {chore.name: max(chore.every, timedelta(minutes=1)).total_seconds() for chore in CHORES}
+    assert {chore.name: rung[chore.name]["options"]["expires"] for chore in CHORES} == waits
 
 
 def test_a_chore_of_celery_is_the_chore(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,10 +127,10 @@ def test_a_broker_that_is_away_is_told_of_once(
     with caplog.at_level(logging.INFO, logger="ouipost.beat"):
         with monkeypatch.context() as patch:
             patch.setattr(ringing, "apply_async", fail)
+            for _ in range(3):
+                ring(ringing)
+        for _ in range(3):
             ring(ringing)
-            ring(ringing)
-        ring(ringing)
-        ring(ringing)
 
     assert caplog.messages == ["The broker does not answer, no messages are sent: refused", "The broker answers again"]
 
