@@ -15,6 +15,7 @@ LARGEST_PICTURE = 1_000_000
 MOST_HOPS = 4
 REDIRECTS = {301, 302, 303, 307, 308}
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp")
+READ_OF_A_TITLE = 10_000
 LONGEST_TITLE = 200
 """Networks take 400 characters, and some count two for one."""
 LONGEST_DESCRIPTION = 1000
@@ -118,8 +119,9 @@ class _Head(HTMLParser):
         self._in_title = False
 
     def handle_data(self, data: str) -> None:
-        if self._in_title:
-            self._found["title"] = self._found.get("title", "") + data
+        title = self._found.get("title", "")
+        if self._in_title and len(title) < READ_OF_A_TITLE:  # it comes in pieces, of one sign each if a page wants that
+            self._found["title"] = title + data
 
     def _remember(self, attributes: Mapping[str, str | None]) -> None:
         name = (attributes.get("property") or attributes.get("name") or "").lower()

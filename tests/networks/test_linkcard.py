@@ -1,5 +1,6 @@
 """Cards for links, from pages as they are found on the web."""
 
+import time
 from typing import Any
 
 import pytest
@@ -92,6 +93,15 @@ def test_of_a_large_page_the_beginning_is_read(size: int, title: str) -> None:
     session = StrictSession(Call("GET", URL, {}, html("<title>Rye</title>" + "<p>Bread" * (size // 8))))
 
     assert fetch_link_card(session, URL) == LinkCard(title=title)
+
+
+def test_a_title_in_very_many_pieces_takes_no_time() -> None:
+    started = time.process_time()
+
+    found = card((URL, html(f"<title>Rye {'< ' * 250_000}")))
+
+    assert found.title.startswith("Rye < <")
+    assert time.process_time() - started < 5
 
 
 def test_a_circle_of_redirects_ends() -> None:
