@@ -297,7 +297,7 @@ def with_clear_colour(image: Image.Image) -> tuple[Image.Image, int]:
     if image.mode == "P" and isinstance(clear, int):
         return image.copy(), clear
     whole = image.convert("RGBA")
-    frame = whole.convert("RGB").quantize(255, dither=Image.Dither.NONE)
+    frame = whole.quantize(255, Image.Quantize.FASTOCTREE)  # thrice as fast as the others
     colours = frame.getpalette() or []
     clear = len(colours) // 3
     frame.putpalette([*colours, 0, 0, 0])
