@@ -1,7 +1,8 @@
 """`reconcile --after-restore` finds out what of a restored copy is out already, and lets nothing go out meanwhile."""
 
 import json
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -14,9 +15,9 @@ from adminapi.management.commands import reconcile
 from adminapi.models import Mark
 from ouipost.claims import database_now
 from ouipost.events.models import Event
-from posts import pausing
+from posts import pausing, restoring
 from posts.claiming import claim_targets
-from posts.models import Post, Target
+from posts.models import Attempt, Post, Target
 from posts.restoring import SET_ASIDE
 from posts.services import resolve_target
 from tests.commands.conftest import Clock
@@ -166,6 +167,54 @@ def test_what_a_person_says_not_to_be_out_is_not_set_aside_again(
 
     assert lines[0].startswith("Nothing")
     assert Target.objects.get(pk=told.pk).status == "publishing"
+
+
+def test_what_the_copy_knows_of_an_earlier_send_stays_known(workspace: Workspace, network: ScriptedNetwork) -> None:
+    make_due(workspace)
+    known: dict[str, Any] = {"armed_at": database_now() - 3 * AN_HOUR, "sends": 2, "sent_text": "As it went out"}
+    Target.objects.update(status="publishing", outcome_unknown=True, **known)
+
+    run("--since", "2h", "--wait", "0")
+
+    assert Target.objects.values(*known).get() == known
+
+
+def looked(target: Target, at: datetime, step: str = "recover") -> None:
+    Attempt.objects.create(target=target, number=1, fence=1, step=step, started_at=at, ended_at=at, outcome="absent")
+
+
+def told(target: Target, at: datetime, type: str = "post.resolved", about: str = "") -> None:
+    details = {"target": about or target.pk}
+    Event.objects.create(type=type, resource_type="post", resource_id=target.post_id, details=details, created_at=at)
+
+
+LATER, EARLIER = timedelta(minutes=1), -timedelta(minutes=1)
+"""Than everything was paused."""
+HAPPENED: dict[str, tuple[Callable[[Target, datetime], Any], int]] = {
+    "nothing": (lambda target, paused: None, 1),
+    "it was looked for": (lambda target, paused: looked(target, paused + LATER), 0),
+    "before the pause": (lambda target, paused: looked(target, paused + EARLIER), 1),
+    "it was sent": (lambda target, paused: looked(target, paused + LATER, "commit"), 1),
+    "it was resolved": (lambda target, paused: told(target, paused + LATER), 0),
+    "before": (lambda target, paused: told(target, paused + EARLIER), 1),
+    "another target was": (lambda target, paused: told(target, paused + LATER, about="tgt_1"), 1),
+    "it was retried": (lambda target, paused: told(target, paused + LATER, "post.retried"), 1),
+    "it waits for nothing": (lambda target, paused: Target.objects.update(due_at=None), 0),
+    "its workspace is gone": (lambda target, paused: Workspace.objects.update(deleted_at=paused), 0),
+}
+
+
+@pytest.mark.parametrize("happened", HAPPENED)
+def test_only_what_the_network_or_a_person_has_told_since_the_pause_is_known_not_to_be_out(
+    workspace: Workspace, happened: str
+) -> None:
+    target, paused = make_due(workspace), database_now() - 5 * LATER
+    pausing.pause(PauseScope.ALL, reason="A restore.", actor=ACTOR, now=paused)
+    act, overdue = HAPPENED[happened]
+
+    act(target, paused)
+
+    assert restoring.overdue(database_now(), since=paused - AN_HOUR).count() == overdue
 
 
 def test_what_was_in_flight_in_the_copy_and_is_set_aside_holds_up_no_other_of_its_account(
