@@ -3,13 +3,15 @@
 import os
 from importlib import import_module
 
+import django
 from django.conf import settings
-from django.core.wsgi import get_wsgi_application
 
 from ouipost import memory
+from ouipost.handler import Handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ouipost.settings")
-application = get_wsgi_application()
+django.setup(set_prefix=False)
+application = Handler()
 
 from django.db import connections  # noqa: E402 (these need what is set up above)
 
