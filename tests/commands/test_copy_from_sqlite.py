@@ -15,8 +15,10 @@ from django.utils import timezone
 from accounts.models import Pause, PauseScope
 from adminapi import copying
 from adminapi.copying import SOURCE
+from adminapi.heartbeats import SILENCE
 from adminapi.models import Canary, Heartbeat
-from tests.factories import make_workspace
+from posts.models import Post
+from tests.factories import NOW, make_workspace
 from tests.product import Product
 from workspaces.models import Workspace
 
@@ -51,6 +53,10 @@ def resume() -> None:
     Pause.objects.using(SOURCE).update(resumed_at=timezone.now())
 
 
+def pause_one_network_only() -> None:
+    Pause.objects.using(SOURCE).update(scope=PauseScope.NETWORK, subject_id="bluesky", in_force="network:bluesky")
+
+
 def let_a_worker_be_heard() -> None:
     Heartbeat.objects.using(SOURCE).beat("worker:here:1")
 
@@ -58,6 +64,16 @@ def let_a_worker_be_heard() -> None:
 def have_another_version() -> None:
     with connections[SOURCE].cursor() as cursor:
         cursor.execute("UPDATE django_migrations SET name = '9999_later' WHERE app = 'posts' AND name LIKE '0001%'")
+
+
+def lack_a_migration() -> None:
+    with connections[SOURCE].cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'posts' AND name NOT LIKE '0001%'")
+
+
+def name_what_is_not_there() -> None:
+    with connections[SOURCE].constraint_checks_disabled():
+        Post.objects.using(SOURCE).create(workspace_id="ws_1", created_at=NOW, moment=NOW)
 
 
 def encrypt_with_another_key() -> None:
@@ -72,8 +88,11 @@ def use_the_new_one() -> None:
     ("spoil", "why"),
     [
         (resume, "The file is not paused"),
+        (pause_one_network_only, "The file is not paused"),
         (let_a_worker_be_heard, "A worker is still running with the file"),
         (have_another_version, "The file is of another version"),
+        (lack_a_migration, "The file is of another version"),
+        (name_what_is_not_there, "A row of the file names another that is not there"),
         (encrypt_with_another_key, "TOKEN_KEYS has no key k9"),
         (use_the_new_one, "there are rows in workspaces_workspace"),
     ],
@@ -122,6 +141,8 @@ def test_a_dry_run_counts(file: Path) -> None:
 
 def test_every_row_is_copied_as_it_is(file: Path) -> None:
     with copying.source(file):
+        let_a_worker_be_heard()
+        Heartbeat.objects.using(SOURCE).update(at=timezone.now() - 2 * SILENCE)  # it is long gone
         there = list(Workspace.objects.using(SOURCE).values())
 
     said = run(file)
