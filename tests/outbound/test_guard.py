@@ -150,3 +150,11 @@ def test_a_malformed_entry_of_the_list_is_named(settings: Settings) -> None:
 
     with pytest.raises(ImproperlyConfigured, match=r"OUTBOUND_ALLOW .* '10\.0\.0\.0/33'"):
         check_url("https://public.example/")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://10.0.0.1/", "http://example.com/", "https://example.com:8443/", "https://host/"]
+)
+def test_what_no_name_server_could_allow_is_refused_before_any_is_asked(url: str) -> None:
+    with pytest.raises(Blocked):
+        check_form(url)
