@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-from django.http import Http404
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
@@ -14,7 +13,6 @@ from ouipost.api.failures import Failure, describe, error_body, note
 
 __all__ = ["EnvelopeRenderer", "answer_error", "error_body"]
 
-UNKNOWN_ID = "There is nothing with this id here, or you may not see it."
 OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 _encode = JSONEncoder().default
 """Encodes types that JSON lacks (dates, decimals, UUIDs) as REST framework does."""
@@ -39,7 +37,7 @@ class EnvelopeRenderer(JSONRenderer):
 
 def answer_error(error: Exception, context: Mapping[str, Any]) -> Response:
     """Return the response to any exception that a view raised: REST framework's EXCEPTION_HANDLER."""
-    failure = _told_here(describe(error), error, context)
+    failure = _told_here(describe(error), context)
     note(failure)
     headers = dict(failure.headers)
     if failure.status == 401:
@@ -49,15 +47,13 @@ def answer_error(error: Exception, context: Mapping[str, Any]) -> Response:
     return Response(failure.body, status=failure.status, headers=headers)
 
 
-def _told_here(failure: Failure, error: Exception, context: Mapping[str, Any]) -> Failure:
-    """Return the failure with what this address takes instead, or that it is the id that is unknown."""
+def _told_here(failure: Failure, context: Mapping[str, Any]) -> Failure:
+    """Return the failure with what this address takes instead."""
     view, request, message = context["view"], context["request"], failure.message
     match failure.status:
         case 401 if failure.code == "AUTHENTICATION_REQUIRED":
             wanted = (getattr(each, "wanted", "") for each in request.authenticators)
             message = next(filter(None, wanted), message)
-        case 404 if isinstance(error, Http404) and view.kwargs:
-            message = UNKNOWN_ID
         case 405:
             message = f"This address takes {', '.join(view.allowed_methods)}, not {request.method}."
         case 415:

@@ -27,7 +27,7 @@ BY_STATUS = {
     400: ("VALIDATION_ERROR", "The request is malformed, or names a host that is not served here."),
     401: ("AUTHENTICATION_REQUIRED", "Send a valid credential with the request."),
     403: ("PERMISSION_DENIED", "This is not allowed."),
-    404: ("NOT_FOUND", "There is nothing at this address."),
+    404: ("NOT_FOUND", "There is nothing at this address that you may see: check the path, the ids and the workspace."),
     405: ("METHOD_NOT_ALLOWED", "This address does not take this method; see the Allow header."),
     406: ("NOT_ACCEPTABLE", "The answer is JSON: accept application/json."),
     409: ("CONFLICT", "The request conflicts with the present state."),

@@ -179,7 +179,7 @@ def test_another_password_ends_all_sessions_and_needs_the_present_one(admin: Adm
     ("body", "problems"),
     [
         ({"password": OTHER}, {"current_password": "Needed"}),
-        ({"password": OTHER, "current_password": "a wrong pass phrase"}, {"current_password": "not the present"}),
+        ({"password": OTHER, "current_password": "a wrong pass phrase"}, {"current_password": "not the current"}),
         ({"password": "short", "current_password": PASSWORD}, {"password": "too short"}),
         ({"password": "admin@example.com", "current_password": PASSWORD}, {"password": "similar"}),
         ({"name": 1, "avatar": "x"}, {"name": "string", "avatar": "Unknown field"}),

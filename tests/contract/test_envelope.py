@@ -48,17 +48,16 @@ def test_whatever_fails_is_answered_in_json(api: ApiClient, call: tuple[Any, ...
     assert response.headers["X-Request-ID"]
 
 
-def test_an_id_that_is_unknown_is_told_apart_from_an_unknown_address(api: ApiClient, admin: AdminClient) -> None:
+def test_a_404_says_what_to_check_and_never_which_of_it_is_unknown(api: ApiClient, admin: AdminClient) -> None:
     none = "019a2b3c-4d5e-7f00-8a1b-2c3d4e5f6a7b"
-    calls = (f"posts/post_{none}", f"posts/post_{none}/timeline", f"accounts/acc_{none}", f"workspaces/ws_{none}")
+    calls = ("nothing", "posts/7", f"posts/post_{none}", f"accounts/acc_{none}/refresh/now", f"workspaces/ws_{none}")
 
-    answers = [api.get(f"/api/{call}") for call in calls]
-    answers += [admin.get(f"/admin/users/user_{none}"), api.get("/api/nothing")]
+    answers = [*(api.get(f"/api/{call}") for call in calls), admin.get(f"/admin/users/user_{none}")]
 
     assert {error_of(answer) for answer in answers} == {(404, "NOT_FOUND")}
-    *unknown, address = [answer.json()["error"]["message"] for answer in answers]
-    assert set(unknown) == {"There is nothing with this id here, or you may not see it."}
-    assert address == "There is nothing at this address."
+    assert {answer.json()["error"]["message"] for answer in answers} == {
+        "There is nothing at this address that you may see: check the path, the ids and the workspace."
+    }
 
 
 def test_a_body_of_another_type_is_415_and_an_answer_of_another_type_406(api: ApiClient, workspace: Workspace) -> None:
