@@ -1,6 +1,7 @@
 """The engine's database work on the way to the network: many targets at once, each under its own fence."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -168,16 +169,19 @@ def _armed(arming: Arming, *, now: datetime) -> dict[str, Any]:
 
 def others(searches: Sequence[Search]) -> list[set[str]]:
     """Return, of the posts that a look found at each account, those that are known to be another target's."""
-    found = {remote_id for search in searches for remote_id in search.remote_ids}
-    rows = Target.objects.filter(remote_id__in=found).values_list(
-        "pk", "remote_id", "account__platform", "account__remote_id"
+    targets: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    rows = Target.objects.filter(
+        remote_id__in={remote_id for search in searches for remote_id in search.remote_ids},
+        account__platform__in={search.platform for search in searches},  # by accounts: the index of ids begins there
+        account__remote_id__in={search.account_remote_id for search in searches},
     )
-    linked = list(rows) if found else []
+    for pk, *place in rows.values_list("pk", "account__platform", "account__remote_id", "remote_id"):
+        targets[tuple(place)].add(pk)
     return [
-        {remote_id for pk, remote_id, *at in linked if _is_anothers(search, pk, remote_id, at)} for search in searches
+        {
+            remote_id
+            for remote_id in search.remote_ids
+            if targets[(search.platform, search.account_remote_id, remote_id)] - {search.target_id}
+        }
+        for search in searches
     ]
-
-
-def _is_anothers(search: Search, pk: str, remote_id: str, at: list[str]) -> bool:
-    is_there = at == [search.platform, search.account_remote_id] and remote_id in search.remote_ids
-    return is_there and pk != search.target_id

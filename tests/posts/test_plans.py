@@ -18,6 +18,7 @@ from ouipost.claims import claim_due, database_now
 from ouipost.events.models import Delivery, Event
 from posts import counts
 from posts.models import Post, PostStatus, Target, TargetStatus
+from posts.steps import Search, others
 from tests.conftest import ApiClient
 from tests.factories import make_key, make_user
 from tests.posts import scale
@@ -53,6 +54,7 @@ TICKS: tuple[Callable[[], Any], ...] = (
     tokens.refresh_due,
     lambda: list(sync.due_accounts(now=database_now())[:SHOWN]),
     lambda: claim_due(Delivery.objects.all(), limit=SHOWN, lease=LEASE),
+    lambda: others([Search(target_id="", platform="facebook", account_remote_id="1", remote_ids=["2", "3"])]),
 )
 
 
