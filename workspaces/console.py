@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from ouipost.events.console import JournaledAdmin, ReadOnlyAdmin
+from ouipost.events.operator import JournaledAdmin, ReadOnlyAdmin
 from workspaces.models import User, Workspace
 from workspaces.reach import limited_to
 

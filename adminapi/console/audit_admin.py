@@ -20,8 +20,8 @@ from adminapi.audit import LogFilter, csv_of, visible_to
 from adminapi.console.columns import column
 from adminapi.console.pages import member_of_staff, page
 from adminapi.templatetags.console import as_json
-from ouipost.events.console import ReadOnlyAdmin
 from ouipost.events.models import Event
+from ouipost.events.operator import ReadOnlyAdmin
 from ouipost.translating import translated
 from workspaces.models import ApiKey, User
 

@@ -14,8 +14,8 @@ from adminapi.jobs.kinds import Bulk, Kind
 from adminapi.jobs.models import Job
 from ouipost.claims import database_now
 from ouipost.databases import in_transaction
-from ouipost.events.console import JournaledAdmin
 from ouipost.events.journal import Actor
+from ouipost.events.operator import JournaledAdmin
 from ouipost.ids import MAX_LENGTH, new_id
 
 FEW = 20

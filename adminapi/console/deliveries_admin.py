@@ -21,8 +21,8 @@ from adminapi.console.filters import MOST_CHOICES, State
 from adminapi.console.pages import member_of_staff
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
-from ouipost.events.console import ReadOnlyAdmin
 from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Webhook
+from ouipost.events.operator import ReadOnlyAdmin
 from ouipost.phrases import Phrase
 from ouipost.translating import translated
 from posts.deliveries import ANSWERS

@@ -12,8 +12,8 @@ from rest_framework.serializers import ValidationError
 
 from adminapi.console.pages import member_of_staff, show
 from ouipost.errors import DomainError
-from ouipost.events.console import JournaledAdmin
 from ouipost.events.journal import SYSTEM, Actor
+from ouipost.events.operator import JournaledAdmin
 from ouipost.translating import translated, words
 
 M = TypeVar("M", bound=Model)

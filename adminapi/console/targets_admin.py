@@ -14,7 +14,7 @@ from adminapi.console.filters import OneNetwork, OneWorkspace, State, TargetAcco
 from adminapi.console.posts_admin import page_of
 from adminapi.templatetags.charts import DASH
 from adminapi.templatetags.console import network_name, outcome, state, step
-from ouipost.events.console import ReadOnlyInline
+from ouipost.events.operator import ReadOnlyInline
 from ouipost.translating import translated
 from posts.inputs import is_web_address
 from posts.models import Attempt, Target, TargetStatus

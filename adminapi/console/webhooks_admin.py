@@ -32,9 +32,9 @@ from adminapi.templatetags.console import state
 from adminapi.webhooks import NAME_SOME
 from ouipost.events import signing, webhooks
 from ouipost.events.catalogue import EVENTS
-from ouipost.events.console import JournaledAdmin
 from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, Replay, Webhook, WebhookQuerySet
+from ouipost.events.operator import JournaledAdmin
 from ouipost.outbound import Blocked, check_url
 from ouipost.translating import translated
 from workspaces.models import User
