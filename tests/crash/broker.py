@@ -304,7 +304,9 @@ def node_is_stopped(stage: Stage, *, rounds: int, group: bool) -> Stopped:
     with node(stage.product) as first:
         for network in NETWORKS:
             stage.product.order(network=network, effect="drip", interval=0.003, times=PEOPLE)
+        stage.product.manage("pause", "--scope=all", "--reason=All at once")  # or a slow machine sends while some come
         batch.publish_now(rounds * len(stage.accounts))
+        stage.product.manage("resume", "--scope=all")
         wait_for(batch.campaign.copies, seconds=OUT_WITHIN_SECONDS, what="the first copy")
         if group:
             os.killpg(first.worker.pid, signal.SIGTERM)
