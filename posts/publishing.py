@@ -38,6 +38,7 @@ from ouipost.writer import Runs, WriterClosed
 from posts import answers
 from posts.claiming import LEASE_SECONDS
 from posts.content import compose
+from posts.late_answers import told_late
 from posts.models import Target
 from posts.settling import (
     VISIBLE_CALL_SECONDS,
@@ -51,7 +52,6 @@ from posts.settling import (
     is_definite,
     is_said_to_be_there,
     settle_all,
-    told_late,
 )
 from posts.steps import Arming, Loaded, Saving, Search, arm_all, load_all, others, save_all
 from posts.storage import StorageUnavailable

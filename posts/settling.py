@@ -1,7 +1,6 @@
 """What state a target has after a step: the one place that turns outcomes into states."""
 
 import random
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -30,8 +29,8 @@ from ouipost.events.models import Event
 from ouipost.phrases import Phrase
 from ouipost.rows import insert_each, update_each
 from posts.advice import failure, rest_unsent
-from posts.claiming import LEASE_SECONDS
 from posts.holding import hold_account
+from posts.late_answers import LATE, told_late, was_only_looked_for
 from posts.models import Attempt, Media, Post, Target, TargetStatus
 from posts.services import sync_each
 
@@ -43,7 +42,6 @@ RATE_LIMIT_SECONDS, LONGEST_RATE_LIMIT_SECONDS = 60, 3600
 JITTER = 0.2
 BEHIND = timedelta(seconds=1)
 """What waits for an account that is left alone goes right after its time, a millisecond apart."""
-LATE, OUT = "late", "published"
 NETWORK_CODE_LENGTH = Attempt._meta.get_field("network_code").max_length
 """Nobody says how long a network's codes are."""
 SAFE_TO_REPEAT = (Recovery.KEY, Recovery.HANDLE)
@@ -192,28 +190,9 @@ def _held_again(report: Report, target: Target) -> Report:
     if holds or isinstance(report.outcome, Published) or report.unresolved or not is_definite(report):
         return report
     in_doubt = target.outcome_unknown and target.status in (TargetStatus.PUBLISHING, TargetStatus.NEEDS_REVIEW)
-    if not in_doubt or not _was_only_looked_for(target, since=report.claim.fence):
+    if not in_doubt or not was_only_looked_for(target, since=report.claim.fence):
         return report
     return replace(report, claim=replace(report.claim, fence=target.fence))
-
-
-def _was_only_looked_for(target: Target, *, since: int) -> bool:
-    """Whether no claim since that fence got as far as sending: each has ended, but for one that is still looking.
-
-    A claim raises the fence by one, its end by one more; a claim that never ended has no attempt. Who is still looking
-    loses the claim to the answer, and with it the leave to send again.
-    """
-    attempts = Attempt.objects.filter(target=target, fence__gt=since).exclude(outcome=LATE)
-    steps = list(attempts.values_list("step", flat=True))
-    is_held = target.lease_until is not None
-    return set(steps) <= {"recover"} and target.fence == since + 2 * len(steps) + is_held and not _is_armed(target)
-
-
-def _is_armed(target: Target) -> bool:
-    """Whether its present claim was allowed the visible call: nothing else makes it due after the claim began."""
-    if target.lease_until is None or target.due_at is None:
-        return False
-    return target.due_at > target.lease_until - engine_time(LEASE_SECONDS)
 
 
 def _is_put_off(report: Report) -> bool:
@@ -471,26 +450,6 @@ def _shown(error: PlatformError, *, retryable: bool = False) -> dict[str, Any]:
     return failure(
         error.error_code, error.message, retryable=retryable, who_acts=error.acts, network_code=error.network_code
     )
-
-
-def told_late(targets: Sequence[Target]) -> list[list[Published]]:
-    """Return, for each target, the posts that late answers told of since the part before was out; a part's id is none.
-
-    Each post comes once, with the address that was told last.
-    """
-    rows = Attempt.objects.filter(target__in=[target.pk for target in targets], outcome__in=(LATE, OUT))
-    attempts: dict[str, list[Attempt]] = defaultdict(list)
-    for attempt in rows.only("target", "outcome", "remote_id", "url", "started_at", "ended_at").order_by("pk"):
-        attempts[attempt.target_id].append(attempt)
-    return [_told_late(target, attempts[target.pk]) for target in targets]
-
-
-def _told_late(target: Target, attempts: Sequence[Attempt]) -> list[Published]:
-    known = {"", *(part["remote_id"] for part in target.parts)}
-    out = max((each.ended_at for each in attempts if each.outcome == OUT), default=None)
-    late = [each for each in attempts if each.outcome == LATE and (out is None or each.started_at >= out)]
-    urls = {each.remote_id: each.url for each in late if each.remote_id not in known}
-    return [Published(remote_id=remote_id, url=url) for remote_id, url in urls.items()]
 
 
 def _adopted(targets: Sequence[Target], *, now: datetime) -> dict[str, dict[str, Any]]:

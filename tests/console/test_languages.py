@@ -23,7 +23,8 @@ from adminapi.console import words
 from adminapi.templatetags.charts import region
 from adminapi.templatetags.console import outcome
 from ouipost.errors import DomainError
-from posts.settling import LATE, Absent, Later, Undecidable
+from posts.late_answers import LATE
+from posts.settling import Absent, Later, Undecidable
 from tests.factories import NOW, make_user
 
 LOCALE = settings.BASE_DIR / "locale"

@@ -16,8 +16,9 @@ from ouipost.writer import Inline
 from posts import holding, publishing, services
 from posts.claiming import LOOK_AHEAD, ROUNDS, claim_targets
 from posts.holding import hold_account
+from posts.late_answers import told_late
 from posts.models import Attempt, Post, Target, TargetStatus
-from posts.settling import Later, Undecidable, settle_all, told_late
+from posts.settling import Later, Outcome, Undecidable, settle_all
 from posts.steps import Saving, Search, others, save_all
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_post, make_workspace
@@ -599,32 +600,21 @@ def test_settling_many_costs_what_settling_one_costs(
 
 
 @pytest.mark.parametrize("count", [2, 30])
-def test_settling_many_refusals_costs_what_settling_one_costs(
-    workspace: Workspace, django_assert_max_num_queries: Any, count: int
+@pytest.mark.parametrize(
+    ("outcome", "status", "most"), [(Rejected("no"), "failed", 14), (LOST, "needs_review", 21)], ids=["refused", "lost"]
+)
+def test_settling_many_that_are_not_published_costs_what_settling_one_costs(
+    workspace: Workspace, django_assert_max_num_queries: Any, count: int, outcome: Outcome, status: str, most: int
 ) -> None:
     for account in make_accounts(workspace, count):
         make_many(account, 1)
     held = claim_targets(count)
     Target.objects.update(outcome_unknown=True, armed_at=NOW, sends=1)
 
-    with django_assert_max_num_queries(14):
-        settle_all([make_report(each, Rejected("no")) for each in held])
+    with django_assert_max_num_queries(most):
+        settle_all([make_report(each, outcome, recovery=Recovery.PARK) for each in held])
 
-    assert len(held) == count
-
-
-@pytest.mark.parametrize("count", [2, 30])
-def test_leaving_many_to_a_person_costs_what_leaving_one_costs(
-    workspace: Workspace, django_assert_max_num_queries: Any, count: int
-) -> None:
-    for account in make_accounts(workspace, count):
-        make_many(account, 1)
-    held = claim_targets(count)
-
-    with django_assert_max_num_queries(21):
-        settle_all([make_report(each, LOST, recovery=Recovery.PARK) for each in held])
-
-    assert Target.objects.filter(status="needs_review").count() == count
+    assert Target.objects.filter(status=status).count() == count
 
 
 @pytest.mark.parametrize("count", [2, 30])
