@@ -157,6 +157,15 @@ def claim(target: Target) -> Claim:
     return held
 
 
+def being_looked_for(workspace: Workspace, **columns: Any) -> tuple[Target, Claim, Claim]:
+    """Write a target that is looked for: return it, the lost claim that sent it, and that of who is looking."""
+    target = make_due(workspace)
+    sender = claim(target)
+    Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=NOW, sends=1, **columns)
+    bring_forward(target)
+    return target, sender, claim(target)
+
+
 def arm(held: Claim, target: Target) -> Claim | Pause | None:
     """Allow the visible call of a target once more, as a worker does that found nothing; None for a lost claim."""
     facts: dict[str, Any] = {"account_id": target.account_id, "platform": target.platform, "workspace_id": ""}

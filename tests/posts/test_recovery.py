@@ -14,13 +14,12 @@ from ouipost.writer import Inline
 from posts import publishing
 from posts.models import Target
 from posts.settling import settle_all
-from tests.factories import NOW, make_account, make_workspace
+from tests.factories import make_account, make_workspace
 from tests.posts.fakes import (
     HERE,
     LOST,
     ScriptedNetwork,
-    bring_forward,
-    claim,
+    being_looked_for,
     error_of,
     make_due,
     make_report,
@@ -111,11 +110,7 @@ def test_what_a_worker_sent_again_before_it_died_is_looked_for_twice_once_more(
 def test_what_a_late_answer_told_of_is_not_sent_again_where_the_look_does_not_find_it(
     workspace: Workspace, network: ScriptedNetwork, told: list[Published], ends: str
 ) -> None:
-    target = make_due(workspace)
-    sender = claim(target)
-    Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=NOW, sends=1, absences=1)
-    bring_forward(target)
-    looker = claim(target)
+    target, sender, looker = being_looked_for(workspace, absences=1)
     settle_all([make_report(sender, each) for each in told])
 
     publishing.publish(looker, writer=Inline())

@@ -29,6 +29,7 @@ from tests.posts.fakes import (
     HERE,
     LOST,
     arm,
+    being_looked_for,
     bring_forward,
     claim,
     make_due,
@@ -275,11 +276,7 @@ def test_what_was_taken_late_is_asked_about_by_its_handles(workspace: Workspace,
 def test_what_was_taken_is_asked_about_by_its_handles_though_another_worker_is_looking_for_it(
     workspace: Workspace,
 ) -> None:
-    target = make_due(workspace)
-    sender = claim(target)
-    Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=NOW, sends=1, absences=1)
-    bring_forward(target)
-    looker = claim(target)
+    target, sender, looker = being_looked_for(workspace, absences=1)
 
     settle_all([make_report(sender, StillWorking("at work", retry_after=5, handles={"publish_id": "7"}))])
     settle_all([make_report(looker, Absent(), step="recover", unresolved=True)])
@@ -293,12 +290,9 @@ def test_what_was_taken_is_asked_about_by_its_handles_though_another_worker_is_l
 def test_what_was_taken_is_asked_about_though_the_look_ends_in_the_same_moment(
     workspace: Workspace, late_first: bool
 ) -> None:
-    target = make_due(workspace)
-    sender = claim(target)
-    Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=NOW, sends=1)
-    bring_forward(target)
+    target, sender, looker = being_looked_for(workspace)
     late = make_report(sender, StillWorking("at work", retry_after=5, handles={"publish_id": "7"}))
-    looked = make_report(claim(target), Undecidable(message="nobody can tell"), step="recover", unresolved=True)
+    looked = make_report(looker, Undecidable(message="nobody can tell"), step="recover", unresolved=True)
 
     settle_all([late, looked] if late_first else [looked, late])
 
