@@ -17,7 +17,17 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from PIL import ExifTags, GifImagePlugin, Image, ImageCms, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import (
+    ExifTags,
+    GifImagePlugin,
+    Image,
+    ImageCms,
+    ImageFile,
+    ImageSequence,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
 
 PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 """Imported by name: otherwise Pillow loads all its plugins when it meets a format that it does not know yet."""
@@ -281,11 +291,10 @@ def save_sticker(image: Image.Image, path: str) -> None:
         file.write(b"GIF89a" + struct.pack("<HHBBB", *image.size, 0, 0, 0))
         if "loop" in image.info:
             file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<HB", image.info["loop"], 0))
-        for number in range(image.n_frames):  # type: ignore[attr-defined]  # only pictures with frames have it
-            image.seek(number)
-            frame, clear = with_clear_colour(image)
+        for each in ImageSequence.Iterator(image):
+            frame, clear = with_clear_colour(each)
             box = frame.point([255 * (index != clear) for index in range(256)], "L").getbbox() or (0, 0, 1, 1)
-            told = {"duration": image.info.get("duration", 0), "disposal": 2, "transparency": clear}
+            told = {"duration": each.info.get("duration", 0), "disposal": 2, "transparency": clear}
             file.writelines(GifImagePlugin.getdata(frame.crop(box), box[:2], include_color_table=True, **told))
         file.write(b";")
 
