@@ -39,15 +39,19 @@ def is_configured(platform: Connector) -> bool:
     return not platform.needs_app or bool(platform.app.client_id)
 
 
+def credentials_of(platform_id: str) -> list[str]:
+    """Return the names of the settings that have a platform's id and secret."""
+    return [f"{platform_id.upper()}_CLIENT_ID", f"{platform_id.upper()}_CLIENT_SECRET"]
+
+
 def connector(platform_id: str, workspace: Workspace) -> Connector:
     """Return the connector as this workspace uses it; raises PlatformNotConfigured where there is none."""
     platform = get(platform_id, sandbox=workspace.is_sandbox)
     if not is_configured(platform):
-        name = platform_id.upper()
         told = Phrase(
             "{network} cannot be connected on this installation: the operator must set {variables}.",
             network=platform.name,
-            variables=both([f"{name}_CLIENT_ID", f"{name}_CLIENT_SECRET"]),
+            variables=both(credentials_of(platform_id)),
         )
         raise PlatformNotConfigured(told, platform=platform_id)
     return platform

@@ -200,8 +200,7 @@ def _to_mend(target: Target, who_acts: WhoActs, *, then: str) -> str:
     platform = registry.get(target.platform, sandbox=target.post.workspace.is_sandbox)
     if registry.is_configured(platform):
         return f"Mend the cause (the worker's log tells more of {target.pk}), then {then}"
-    name = platform.id.upper()
-    return f"Set {name}_CLIENT_ID and {name}_CLIENT_SECRET and restart the workers, then {then}"
+    return f"Set {' and '.join(registry.credentials_of(platform.id))} and restart the workers, then {then}"
 
 
 def disconnected(target: Target) -> Finding:

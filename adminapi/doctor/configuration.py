@@ -110,7 +110,7 @@ def credentials() -> Finding:
     used = SocialAccount.objects.connected().filter(workspace__mode=Mode.LIVE, workspace__deleted_at=None)
     lacking = sorted(name for name in set(used.values_list("platform", flat=True)) - live if _needs_app(name))
     if lacking:
-        variables = " and ".join(f"{name.upper()}_CLIENT_ID and {name.upper()}_CLIENT_SECRET" for name in lacking)
+        variables = " and ".join(each for name in lacking for each in registry.credentials_of(name))
         return wrong(
             f"Accounts at {', '.join(lacking)} are connected, and there is no app for them.", f"Set {variables}."
         )
