@@ -11,8 +11,10 @@ import pytest
 import requests
 from django.test import Client
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPResponse
+from urllib3 import BaseHTTPResponse, HTTPResponse
 
+from ouipost.outbound import transport
+from ouipost.outbound.guard import Target
 from ouipost.simulator import pulling
 
 BASE = "http://testserver"
@@ -34,8 +36,13 @@ def in_process(monkeypatch: pytest.MonkeyPatch, meddle: Meddle = leave_alone) ->
     def answer(adapter: HTTPAdapter, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         return meddle(request, lambda request: _send(product, adapter, request))
 
+    def answer_product(method: str, target: Target, headers: Any, body: Any, *, guarded: bool) -> BaseHTTPResponse:
+        request = requests.Request(method, target.url, headers=headers, data=body).prepare()
+        return answer(HTTPAdapter(), request).raw
+
     with monkeypatch.context() as patch:
         patch.setattr(HTTPAdapter, "send", answer)
+        patch.setattr(transport, "send", answer_product)
         patch.setattr(pulling, "fetch", partial(_fetch, product))
         yield
 

@@ -1,23 +1,26 @@
 """The HTTP client for all outgoing requests."""
 
+import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from typing import Any, BinaryIO
+from urllib.parse import urlencode
 
-import requests
-from requests.structures import CaseInsensitiveDict
 from requests_toolbelt import MultipartEncoder
+from urllib3 import BaseHTTPResponse, HTTPHeaderDict
 from urllib3.exceptions import HTTPError
 
 from ouipost import __version__, traces
+from ouipost.outbound import transport
 from ouipost.outbound.errors import AnswerLost, NotSent
-from ouipost.outbound.guard import check_form
-from ouipost.outbound.transport import Call, adapter, current_call
+from ouipost.outbound.guard import Target, check_form, parse
+from ouipost.outbound.transport import Call, current_call
 from ouipost.phrases import Phrase
 
+Fields = Mapping[str, Any] | Sequence[tuple[str, Any]]
 PIECE_BYTES = 65_536
 HEADERS = {
     "User-Agent": f"OuiPost/{__version__}",
@@ -52,7 +55,7 @@ class Client:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        params: Mapping[str, Any] | Sequence[tuple[str, str]] | None = None,
+        params: Fields | None = None,
         data: Mapping[str, Any] | bytes | BinaryIO | None = None,
         json: Any = None,
         files: Mapping[str, tuple[str, bytes | BinaryIO, str]] | None = None,
@@ -65,46 +68,65 @@ class Client:
         Open files are streamed. `timeout` is for the whole call, in seconds. An answer of more than `max_bytes` raises
         AnswerLost, or is cut there with `truncate`. Raises Blocked, NotSent or AnswerLost.
         """
-        checked = check_form(url)
-        address = gateway_url(checked.url, self._gateway)
+        host = check_form(url)
+        target = parse(gateway_url(host.url, self._gateway)) if self._gateway else host
         call = Call(deadline=time.monotonic() + timeout)
-        body, form_type = _body(data, files)
+        body, described = _body(data, json, files)
+        fields = HTTPHeaderDict(HEADERS | described)
+        fields.update(headers or {})
         token = current_call.set(call)
         try:
-            # Without a Session, which would merge cookies, proxies and environment settings into each request.
-            request = requests.Request(
-                method,
-                address,
-                headers=CaseInsensitiveDict(HEADERS | form_type | dict(headers or {})),
-                params=params,
-                data=body,
-                json=json,
-                files=None if form_type else files,
-            )
-            way = adapter(guarded=not self._gateway)
             with (
-                traces.span(f"HTTP {method}", traces.CLIENT, **{"server.address": checked.host}) as span,
-                way.send(request.prepare(), stream=True, timeout=timeout) as response,
+                traces.span(f"HTTP {method}", traces.CLIENT, **{"server.address": host.host}) as span,
+                transport.send(method, _asking(target, params), fields, body, guarded=not self._gateway) as response,
             ):
                 if span is not None:
-                    span.set_attribute("http.response.status_code", response.status_code)
+                    span.set_attribute("http.response.status_code", response.status)
                 call.begin_body(max_bytes)
                 content = _read(response, max_bytes=max_bytes, truncate=truncate)
-                return Answer(status=response.status_code, headers=response.headers, body=content, address=call.address)
-        except (OSError, HTTPError, HTTPException):
+                return Answer(status=response.status, headers=response.headers, body=content, address=call.address)
+        except (OSError, HTTPError, HTTPException, ValueError):  # the last: a header that cannot be written
             # Not chained: the libraries' messages hold the whole URL, with tokens and internal addresses.
             raise _failure(call) from None
         finally:
             current_call.reset(token)
 
 
-def _body(data: Any, files: Mapping[str, tuple[str, Any, str]] | None) -> tuple[Any, dict[str, str]]:
-    """Return the body and its headers; a form with open files is streamed, its fields first."""
-    if not files or all(isinstance(content, bytes) for _, content, _ in files.values()):
+def _asking(target: Target, params: Fields | None) -> Target:
+    """Return the target with these parameters behind those of its own."""
+    if not params:
+        return target
+    return replace(target, path=f"{target.path}{'&' if '?' in target.path else '?'}{_encoded(params)}")
+
+
+def _body(data: Any, given_json: Any, files: Mapping[str, tuple[str, Any, str]] | None) -> tuple[Any, dict[str, str]]:
+    """Return the body and the headers that describe it; a form with files is streamed, its fields first."""
+    if files:
+        fields = {name: str(value) for name, value in (data or {}).items()}
+        parts = {name: (title, _rest(file), kind) for name, (title, file, kind) in files.items()}
+        form = MultipartEncoder(fields | parts)
+        return form, {"Content-Type": form.content_type, "Content-Length": str(form.len)}
+    if given_json is not None:
+        return json.dumps(given_json, allow_nan=False).encode(), {"Content-Type": "application/json"}
+    if isinstance(data, Mapping):
+        return _encoded(data).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
+    if data is None or isinstance(data, bytes):
         return data, {}
-    fields = {name: str(value) for name, value in (data or {}).items()}
-    form = MultipartEncoder(fields | {name: (title, _rest(file), kind) for name, (title, file, kind) in files.items()})
-    return form, {"Content-Type": form.content_type}
+    return data, {"Content-Length": str(_left(data))}
+
+
+def _encoded(fields: Fields) -> str:
+    """Return fields as in a query; what is None is left out."""
+    pairs = fields.items() if isinstance(fields, Mapping) else fields
+    return urlencode([(name, value) for name, value in pairs if value is not None], doseq=True)
+
+
+def _left(file: BinaryIO) -> int:
+    """Return how many bytes a file has from its position on."""
+    at = file.tell()
+    end = file.seek(0, SEEK_END)
+    file.seek(at)
+    return end - at
 
 
 def _rest(file: bytes | BinaryIO) -> bytes | BinaryIO:
@@ -117,10 +139,10 @@ def gateway_url(url: str, gateway: str) -> str:
     return f"{gateway.rstrip('/')}/{url.partition('://')[2]}" if gateway else url
 
 
-def _read(response: requests.Response, *, max_bytes: int, truncate: bool) -> bytes:
+def _read(response: BaseHTTPResponse, *, max_bytes: int, truncate: bool) -> bytes:
     body = bytearray()
     while len(body) <= max_bytes:
-        piece = response.raw.read(min(PIECE_BYTES, max_bytes + 1 - len(body)), decode_content=False)
+        piece = response.read(min(PIECE_BYTES, max_bytes + 1 - len(body)), decode_content=False)
         if not piece:
             return bytes(body)
         body += piece

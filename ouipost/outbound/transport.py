@@ -13,10 +13,9 @@ from http import HTTPStatus
 from http.client import HTTPResponse
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import certifi
-from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
@@ -32,7 +31,10 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 MAX_HEADER_BYTES = 16_384
 POOLS = 128
-CONNECTIONS_PER_POOL = 128
+CONNECTIONS_PER_POOL = 512
+"""Kept open, of a process to one host; more are closed after their call."""
+ONCE = Retry(False)
+"""Nothing is sent again from here: that is for those to decide who know what was sent."""
 FRAMING_BYTES = 65_536
 
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # its other lines hold whole URLs, and with them tokens
@@ -180,33 +182,13 @@ def connect(address: guard.IPAddress, port: int, *, timeout: float) -> socket.so
     return connection
 
 
-class Adapter(HTTPAdapter):
-    """Resolves and checks the host of each request, and pools connections by host and addresses."""
+class Pools(PoolManager):
+    """Keeps connections, by host and addresses."""
 
-    def __init__(self, *, guarded: bool) -> None:
-        self.guarded = guarded
-        super().__init__(pool_connections=POOLS, pool_maxsize=CONNECTIONS_PER_POOL)
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, ssl_context=tls_context(), **options)
-        manager = self.poolmanager
-        manager.pool_classes_by_scheme = {"http": Pool, "https": TLSPool}
-        manager.key_fn_by_scheme = {
-            scheme: partial(pool_key, default) for scheme, default in manager.key_fn_by_scheme.items()
-        }
-
-    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
-        host, options = super().build_connection_pool_key_attributes(request, verify, cert)
-        timeout = current_call.get().remaining()
-        if self.guarded:
-            addresses = guard.checked_addresses(guard.check_form(request.url), timeout=timeout)
-        else:
-            addresses = guard.resolve(urlsplit(request.url).hostname or "", timeout=timeout)
-        return host, {**options, "addresses": addresses}
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Use the certificates that the TLS context has loaded; requests would load them for each connection."""
-        conn.cert_reqs = "CERT_REQUIRED"
+    def __init__(self) -> None:
+        super().__init__(POOLS, maxsize=CONNECTIONS_PER_POOL, ssl_context=tls_context(), cert_reqs="CERT_REQUIRED")
+        self.pool_classes_by_scheme = {"http": Pool, "https": TLSPool}
+        self.key_fn_by_scheme = {scheme: partial(pool_key, by) for scheme, by in self.key_fn_by_scheme.items()}
 
 
 def pool_key(default: Any, context: dict[str, Any]) -> Any:
@@ -224,24 +206,47 @@ def tls_context() -> ssl.SSLContext:
     return context
 
 
-_adapters: dict[bool, Adapter] = {}
-_building = threading.Lock()
+def send(method: str, target: guard.Target, headers: HTTPHeaderDict, body: Any, *, guarded: bool) -> BaseHTTPResponse:
+    """Send one request, which is the current call, and return its answer with the body still to be read.
+
+    What is `guarded` goes to addresses that the guard allows, the rest to the operator's gateway. Raises Blocked,
+    NotSent or AnswerLost, and what urllib3, http.client and sockets raise.
+    """
+    timeout = current_call.get().remaining()
+    if guarded:
+        addresses = guard.checked_addresses(target, timeout=timeout)
+    else:
+        addresses = guard.resolve(target.host, timeout=timeout)
+    pool = pools().connection_from_host(target.host, target.port, target.scheme, {"addresses": addresses})
+    return pool.urlopen(
+        method,
+        target.path,
+        body,
+        headers,
+        retries=ONCE,
+        redirect=False,
+        assert_same_host=False,
+        preload_content=False,
+        decode_content=False,
+    )
 
 
-def adapter(*, guarded: bool) -> Adapter:
-    """Return this process's adapter: guarded for the internet, unguarded for the operator's gateway."""
-    found = _adapters.get(guarded)
-    if found is None:
+def pools() -> Pools:
+    """Return this process's connections."""
+    global _pools
+    if _pools is None:
         with _building:  # loading the certificates takes 10 ms: not in every thread that starts at the same time
-            found = _adapters.get(guarded) or _adapters.setdefault(guarded, Adapter(guarded=guarded))
-    return found
+            _pools = _pools or Pools()
+    return _pools
 
 
 def _start_anew() -> None:
     """Drop the parent's connections in a forked process."""
-    global _building
-    _building = threading.Lock()
-    _adapters.clear()
+    global _pools, _building
+    _pools, _building = None, threading.Lock()
 
 
+_pools: Pools | None
+_building: threading.Lock
+_start_anew()
 os.register_at_fork(after_in_child=_start_anew)

@@ -52,8 +52,7 @@ def serve() -> Iterator[Serve]:
         return servers[-1]
 
     yield start
-    for guarded in (True, False):
-        transport.adapter(guarded=guarded).close()
+    transport.pools().clear()
     for server in servers:
         server.close()
 
@@ -65,10 +64,9 @@ def loopback(settings: Settings) -> None:
 
 
 @pytest.fixture
-def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Identity]:
+def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Identity:
     """The certificate of hooks.example, which this machine trusts."""
     identity = make_identity(tmp_path, "hooks.example")
     monkeypatch.setenv("SSL_CERT_FILE", str(identity.path))
-    transport._adapters.clear()
-    yield identity
-    transport._adapters.clear()
+    monkeypatch.setattr(transport, "_pools", None)
+    return identity

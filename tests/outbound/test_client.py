@@ -13,7 +13,6 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
-import responses
 from pytest_django import Settings
 
 from ouipost import __version__
@@ -53,6 +52,38 @@ def test_bodies_go_out_as_form_json_bytes_or_files(serve: Serve) -> None:
     assert json.loads(as_json[2]) == {"a": ["é"]}
     assert raw[2] == b"\x00" * 300_000
     assert b'name="media"; filename="x.png"\r\nContent-Type: image/png\r\n\r\npng!\r\n' in files[2]
+
+
+@pytest.mark.usefixtures("loopback")
+def test_a_file_goes_out_from_its_position_on(serve: Serve) -> None:
+    server = serve(answering())
+    file = io.BytesIO(b"read before, sent now")
+    file.seek(len(b"read before, "))
+
+    Client().request("PUT", server.url, data=file)
+
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert (body, b"Content-Length: 8\r\n" in head + b"\r\n") == (b"sent now", True)
+
+
+@pytest.mark.usefixtures("loopback")
+def test_a_query_takes_lists_and_leaves_out_what_is_not_there(serve: Serve) -> None:
+    server = serve(answering())
+
+    Client().request("GET", server.url + "straße", params={"q": "a b&c", "ids": [1, 2], "cursor": None})
+
+    assert server.requests[0].startswith(b"GET /stra%C3%9Fe?q=a+b%26c&ids=1&ids=2 HTTP/1.1\r\n")
+
+
+@pytest.mark.usefixtures("loopback")
+@pytest.mark.parametrize("token", ["two\r\nlines", "日本"])
+def test_a_header_that_cannot_be_written_lets_nothing_out(serve: Serve, token: str) -> None:
+    server = serve(answering())
+
+    with pytest.raises(NotSent):
+        Client().request("POST", server.url, headers={"Authorization": token}, data=b"once")
+
+    assert server.requests == []
 
 
 @pytest.mark.usefixtures("loopback")
@@ -266,25 +297,17 @@ def test_a_gateway_url_keeps_all_but_the_scheme(url: str, gateway: str, expected
     assert gateway_url(url, gateway) == expected
 
 
-def test_a_test_can_announce_answers_without_servers_or_look_ups(names: NameServer) -> None:
-    with responses.RequestsMock() as mock:
-        mock.post("https://graph.facebook.com/v26.0/me", json={"id": "1"}, status=201)
-        answer = Client().request("POST", over_gateway("graph.facebook.com"), json={})
-
-    assert (answer.status, json.loads(answer.body), names.asked) == (201, {"id": "1"}, [])
-
-
 @pytest.mark.usefixtures("loopback")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_process_opens_connections_of_its_own() -> None:
-    mine = transport.adapter(guarded=True)
+    mine = transport.pools()
 
     child = os.fork()
     if child == 0:
-        os._exit(0 if transport.adapter(guarded=True) is not mine else 1)
+        os._exit(0 if transport.pools() is not mine else 1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert transport.adapter(guarded=True) is mine
+    assert transport.pools() is mine
 
 
 def test_threads_that_begin_together_share_one_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,9 +320,9 @@ def test_threads_that_begin_together_share_one_way_out(monkeypatch: pytest.Monke
 
     original = transport.tls_context
     monkeypatch.setattr(transport, "tls_context", slowly)
-    monkeypatch.setattr(transport, "_adapters", {})
+    monkeypatch.setattr(transport, "_pools", None)
 
-    ways = at_once(*[lambda: transport.adapter(guarded=True)] * 8)
+    ways = at_once(*[transport.pools] * 8)
 
     assert len(built) == 1
     assert all(way is ways[0] for way in ways)

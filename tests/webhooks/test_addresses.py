@@ -53,7 +53,7 @@ def servers() -> Iterator[list[Server]]:
     """What a test starts, and closes at its end."""
     started: list[Server] = []
     yield started
-    transport.adapter(guarded=True).close()
+    transport.pools().clear()
     for server in started:
         server.close()
 
@@ -206,7 +206,7 @@ def test_proxies_and_passwords_of_the_environment_are_not_used(
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, trap.url)
         monkeypatch.setenv(name.lower(), trap.url)
-    monkeypatch.setattr(transport, "_adapters", {})
+    monkeypatch.setattr(transport, "_pools", None)
     settings.OUTBOUND_ALLOW = ["hooks.example"]
     names.knows["hooks.example."] = ["127.0.0.1"]
     talk = answering(NO_CONTENT)

@@ -35,7 +35,7 @@ def serve(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve
         return servers[-1]
 
     yield start
-    transport.adapter(guarded=True).close()
+    transport.pools().clear()
     for server in servers:
         server.close()
 
