@@ -38,6 +38,8 @@ from workspaces.models import Workspace
 
 EXPIRES_IN = 600
 NAME_LENGTH = 255
+REMOTE_ID_LENGTH = 200
+"""Bluesky's ids of posts, for which there is room for 255 characters, begin with the account's."""
 DENIALS = ("access_denied", "user_denied", "user_cancelled_login", "user_cancelled_authorize")
 """What networks call it when a person says no; anything else is between them and this installation."""
 
@@ -191,6 +193,9 @@ def complete(
             raise OAuthExchangeFailed(Phrase("The sign-in opened a different account from the one to reconnect."))
     if not candidates:
         raise OAuthExchangeFailed(registry.connector(connection.platform, workspace).nothing_opened)
+    if any(len(each.remote_id) > REMOTE_ID_LENGTH for each in candidates):
+        message = Phrase("The network's id of this account has more than {most} characters.", most=REMOTE_ID_LENGTH)
+        raise OAuthExchangeFailed(message)
     connection.seal(_dump(candidates))
     if not Connection.objects.filter(pk=connection.pk).update(sealed=connection.sealed):
         raise OAuthStateInvalid  # it went with its workspace while the network was asked

@@ -182,6 +182,17 @@ def test_a_network_may_say_itself_why_a_sign_in_opened_nothing(workspace: Worksp
         complete(workspace, start(workspace).state)
 
 
+def test_an_id_that_leaves_no_room_for_those_of_its_posts_is_refused(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    network.granted = [make_candidate(f"did:web:{'a' * 193}")]
+
+    with pytest.raises(OAuthExchangeFailed, match="more than 200 characters"):
+        complete(workspace, start(workspace).state)
+
+    assert not SocialAccount.objects.exists()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_two_calls_with_one_state_one_goes_to_the_network(network: FakeNetwork) -> None:
     workspace = make_workspace()
