@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from urllib.parse import urlencode
 
 from requests_toolbelt import MultipartEncoder
-from urllib3 import BaseHTTPResponse, HTTPHeaderDict
+from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
 from ouipost import __version__, traces
@@ -72,8 +72,7 @@ class Client:
         target = parse(gateway_url(host.url, self._gateway)) if self._gateway else host
         call = Call(deadline=time.monotonic() + timeout)
         body, described = _body(data, json, files)
-        fields = HTTPHeaderDict(HEADERS | described)
-        fields.update(headers or {})
+        fields = _merged(HEADERS | described, headers or {})
         token = current_call.set(call)
         try:
             with (
@@ -90,6 +89,12 @@ class Client:
             raise _failure(call) from None
         finally:
             current_call.reset(token)
+
+
+def _merged(ours: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """Return the given headers and those of ours that they do not replace; names are equal in any case."""
+    replaced = {name.lower() for name in given}
+    return {name: value for name, value in ours.items() if name.lower() not in replaced} | dict(given)
 
 
 def _asking(target: Target, params: Fields | None) -> Target:

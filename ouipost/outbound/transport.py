@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import certifi
-from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, Retry
+from urllib3 import BaseHTTPResponse, PoolManager, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
@@ -206,7 +207,9 @@ def tls_context() -> ssl.SSLContext:
     return context
 
 
-def send(method: str, target: guard.Target, headers: HTTPHeaderDict, body: Any, *, guarded: bool) -> BaseHTTPResponse:
+def send(
+    method: str, target: guard.Target, headers: Mapping[str, str], body: Any, *, guarded: bool
+) -> BaseHTTPResponse:
     """Send one request, which is the current call, and return its answer with the body still to be read.
 
     What is `guarded` goes to addresses that the guard allows, the rest to the operator's gateway. Raises Blocked,

@@ -42,13 +42,13 @@ def test_bodies_go_out_as_form_json_bytes_or_files(serve: Serve) -> None:
     server = serve(answering())
     client = Client()
 
-    client.request("POST", server.url, data={"a": "b c"}, headers={"User-Agent": "Mine"})
+    client.request("POST", server.url, data={"a": "b c"}, headers={"user-agent": "Mine"})
     client.request("POST", server.url, json={"a": ["é"]})
     client.request("PUT", server.url, data=b"\x00" * 300_000)
     client.request("POST", server.url, data={"a": "1"}, files={"media": ("x.png", b"png!", "image/png")})
 
     form, as_json, raw, files = (request.partition(b"\r\n\r\n") for request in server.requests)
-    assert (form[2], b"User-Agent: Mine" in form[0]) == (b"a=b+c", True)
+    assert (form[2], b"user-agent: Mine" in form[0], b"OuiPost" in form[0]) == (b"a=b+c", True, False)
     assert json.loads(as_json[2]) == {"a": ["é"]}
     assert raw[2] == b"\x00" * 300_000
     assert b'name="media"; filename="x.png"\r\nContent-Type: image/png\r\n\r\npng!\r\n' in files[2]
