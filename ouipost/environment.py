@@ -1,5 +1,6 @@
 """Reading settings from environment variables: each reader names the variable whose value it cannot take."""
 
+import re
 from importlib.util import find_spec
 from ipaddress import ip_network
 from typing import Any
@@ -40,6 +41,18 @@ def address(name: str, default: str) -> str:
     except ValueError:
         message = f"{name} cannot be read: percent-encode special characters in its password, such as / as %2F."
         raise ImproperlyConfigured(message) from None
+    return value
+
+
+def base_address(name: str, default: str) -> str:
+    """Return an http or https address that paths are put behind, without its last slash; it may be empty where the
+    default is."""
+    value = address(name, default).rstrip("/")
+    parts = urlsplit(value)
+    is_base = parts.scheme in ("http", "https") and parts.hostname and not re.search("[@?#]", value)
+    if not is_base and (value or default):
+        message = f"{name} must be an address such as https://posts.example.com, without a password, ? and #."
+        raise ImproperlyConfigured(message)
     return value
 
 

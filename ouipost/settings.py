@@ -15,6 +15,7 @@ from ouipost.databases import database
 from ouipost.environment import (
     address,
     at_least,
+    base_address,
     env,
     is_installed,
     limits,
@@ -62,7 +63,7 @@ if len(SECRET_KEY) < 32:
     raise ImproperlyConfigured("SECRET_KEY must have at least 32 characters.")
 
 PORT = env.int("PORT", default=8000)
-PUBLIC_BASE_URL = env("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+PUBLIC_BASE_URL = base_address("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{PORT}")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if EMBEDDED else [])
 TRUSTED_PROXIES = networks("TRUSTED_PROXIES")
 WEB_WORKERS = at_least(1, "WEB_WORKERS", default=1)
@@ -222,7 +223,7 @@ REST_FRAMEWORK = {
 }
 RATE_LIMITS = rate_limits({"starter": 60, "professional": 300, "enterprise": 1200})
 
-NETWORK_GATEWAY = env("NETWORK_GATEWAY", default="").rstrip("/")
+NETWORK_GATEWAY = base_address("NETWORK_GATEWAY", default="")
 OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
 NETWORKS = {
     platform.id: {

@@ -115,6 +115,26 @@ def test_an_address_that_cannot_be_read_is_refused_without_its_password(tmp_path
     assert not any(word in done.stderr for word in ("half", "the-password"))
 
 
+@pytest.mark.parametrize("name", ["PUBLIC_BASE_URL", "NETWORK_GATEWAY"])
+@pytest.mark.parametrize(
+    "given", ["posts.example.com", "ftp://posts.example.com", "https://", "https://me:half@posts.example.com", "/?a=b"]
+)
+def test_an_address_that_no_path_can_be_put_behind_is_refused(tmp_path: Path, name: str, given: str) -> None:
+    said = refusal(tmp_path, **{name: given})
+
+    assert f"{name} must be an address such as https://posts.example.com" in said
+    assert "half" not in said
+
+
+def test_paths_are_put_behind_an_address_with_a_path_of_its_own(tmp_path: Path) -> None:
+    shown = started(tmp_path, NETWORK_GATEWAY="http://127.0.0.1:9000/networks/", PUBLIC_BASE_URL="http://[::1]:8000/")
+
+    assert (shown["NETWORK_GATEWAY"], shown["PUBLIC_BASE_URL"]) == (
+        "http://127.0.0.1:9000/networks",
+        "http://[::1]:8000",
+    )
+
+
 BUCKET = {"MEDIA_STORAGE": "s3", "AWS_STORAGE_BUCKET_NAME": "posts", "AWS_S3_REGION_NAME": "eu-west-3"}
 
 
