@@ -22,7 +22,7 @@ from ouipost import memory
 from ouipost.celery import app
 from ouipost.events.delivery import Deliverer
 from ouipost.queues import DEFAULT, PUBLISH, WEBHOOKS
-from posts.tasks import DOORBELL_SECONDS, NodeStops, publish_due
+from posts.tasks import DOORBELL_SECONDS, LIMIT_SECONDS, SOFT_LIMIT_SECONDS, NodeStops, publish_due
 
 TICK_EVERY = timedelta(seconds=1)
 SYNC_EVERY = timedelta(seconds=15)
@@ -36,7 +36,7 @@ with tempfile.TemporaryFile() as file:
     _turn = os.dup(file.fileno())  # open as long as the node runs: the processes that are forked from it lock it
 
 
-@app.task(expires=DOORBELL_SECONDS)
+@app.task(expires=DOORBELL_SECONDS, soft_time_limit=SOFT_LIMIT_SECONDS, time_limit=LIMIT_SECONDS)
 def tick() -> None:
     """Note that beat, broker and worker are alive, all three, and publish what is due."""
     Heartbeat.objects.beat(TICK)

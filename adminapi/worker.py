@@ -107,6 +107,11 @@ class Worker:
         for engine in self._others:
             engine.stop()
 
+    @property
+    def is_held_up(self) -> bool:
+        """Whether calls go on after `run`, for which the process must not wait."""
+        return any(engine.is_held_up for engine in (self._publisher, *self._others))
+
     def run(self) -> None:
         """Work until `stop`, then let what is in flight end, up to 45 s."""
         works = [*self._chores(), *(engine.run for engine in self._others)]

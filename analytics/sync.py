@@ -41,6 +41,7 @@ class Syncer(Engine[Job]):
 
     name = "sync"
     tick_seconds = 2.0
+    last_seconds = LEASE_SECONDS
 
     def __init__(
         self,

@@ -51,7 +51,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_transport_options={
-        "visibility_timeout": 600,  # above the longest that a task may run
+        "visibility_timeout": 600,  # above the longest that a task may run but publishing, which may be asked for twice
         "unacked_restore_throttle": 1,
         "socket_connect_timeout": 5,
         "socket_timeout": 5,  # the default waits for ever on a broker that does not answer

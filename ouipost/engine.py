@@ -8,7 +8,7 @@ import math
 import threading
 import time
 from collections.abc import Collection, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import ClassVar, Generic, TypeVar
 
 from django.db import DatabaseError, close_old_connections, connections
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 MANY = 8
 PAUSE_AFTER_FAILURE_SECONDS = 1.0
-DRAIN_SECONDS = 45
+LEAVE_SECONDS = 5
 Job = TypeVar("Job")
 
 
@@ -35,6 +35,10 @@ class Engine(Generic[Job]):
     """How often a busy engine claims more."""
     gather_seconds: ClassVar[float] = 0.05
     """How long to wait for more writes to commit together, while many jobs are running."""
+    stop_seconds: ClassVar[float] = 45
+    """How long running jobs may go on once the engine was asked to stop."""
+    last_seconds: ClassVar[float] = 45
+    """How long they may go on after a run that ended because its time was over."""
 
     def __init__(self, threads: int, *, stopping: threading.Event | None = None) -> None:
         self._stopping = stopping or threading.Event()
@@ -43,6 +47,11 @@ class Engine(Generic[Job]):
         self._threads = threads
         self._claim_at = 0.0
         self._turned_at = time.monotonic()
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether jobs still run; after `run` these are calls that nobody could end, such as the upload of a video."""
+        return any(not future.done() for future in list(self._running))
 
     @property
     def silence(self) -> float:
@@ -70,20 +79,25 @@ class Engine(Generic[Job]):
         self._stopping.set()
 
     def run(self) -> None:
-        """Work until `stop`, then wait up to 45 s for the running jobs."""
+        """Work until `stop`, then wait up to 50 s for the running jobs."""
         self._run(math.inf, leave_when_idle=False)
 
     def run_until_idle(self, *, seconds: float) -> None:
-        """Work until nothing is due or running; claims nothing more after `seconds` or `stop`."""
+        """Work until nothing is due or running; claims nothing more after `seconds` or `stop`.
+
+        Then it waits for the running jobs: up to `last_seconds`, or up to 50 s once it was asked to stop.
+        """
         self._run(time.monotonic() + seconds, leave_when_idle=True)
 
     def _run(self, deadline: float, *, leave_when_idle: bool) -> None:
-        with ThreadPoolExecutor(self._threads, thread_name_prefix=self.name) as pool:
-            try:
-                self._work(pool, deadline, leave_when_idle=leave_when_idle)
-                self._drain()
-            finally:
-                self._writer.close()  # jobs that still run become due again when their leases end
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix=self.name)
+        try:
+            self._work(pool, deadline, leave_when_idle=leave_when_idle)
+            self._drain()
+        finally:
+            self._writer.close()  # jobs that still run become due again when their leases end
+            pool.shutdown(wait=False)
+            wait(self._running, timeout=LEAVE_SECONDS)  # to note down what a network has just said
 
     def _work(self, pool: ThreadPoolExecutor, deadline: float, *, leave_when_idle: bool) -> None:
         while not self._stopping.is_set() and time.monotonic() < deadline:
@@ -94,8 +108,10 @@ class Engine(Generic[Job]):
             self._serve()
 
     def _drain(self) -> None:
-        drained_by = time.monotonic() + DRAIN_SECONDS
-        while self._in_flight() and time.monotonic() < drained_by:
+        ends = time.monotonic() + self.last_seconds
+        while self._in_flight() and time.monotonic() < ends:
+            if self._stopping.is_set():
+                ends = min(ends, time.monotonic() + self.stop_seconds)
             self._serve()
 
     def _serve(self) -> None:

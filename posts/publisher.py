@@ -24,6 +24,9 @@ class Publisher(Engine[Job]):
     """One process's share of the publishing: its own thread writes, up to `threads` others talk to networks."""
 
     name = "publish"
+    last_seconds = 700
+    """A network may take 600 s for a video, and the visible call comes after it: given up with each run of Celery's,
+    such a post would begin anew each time."""
 
     def claim(self, free: int, running: Collection[Job]) -> list[Job]:
         CLOCK.look()

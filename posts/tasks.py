@@ -20,6 +20,8 @@ from posts.publisher import Publisher
 
 RUN_SECONDS = 60
 """After this long a process takes another message: publishing is not all that Celery does."""
+SOFT_LIMIT_SECONDS, LIMIT_SECONDS = 1500, 1600
+"""Longer than it can take: what runs after a run goes on for up to 700 s, and a call that was begun by then for 600."""
 LONG_RUN = engine_time(5)
 DOORBELL_SECONDS = 30
 """A doorbell that nobody answered for so long is forgotten; beat has rung again since."""
@@ -49,21 +51,28 @@ class NodeStops(threading.Event):
 
 
 class PublisherStops(NodeStops):
-    """Is looked at by a publisher at every turn; that a long run still does is noted for the watchdog."""
+    """Is looked at by a publisher at every turn; that a long run still does is noted for the watchdog.
+
+    Not after the run's time, when a publisher claims nothing more and waits for long calls: others must take over.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._long_after = time.monotonic() + LONG_RUN.total_seconds()
+        now = time.monotonic()
+        self._long_after, self._over_at = now + LONG_RUN.total_seconds(), now + RUN_SECONDS
 
     def is_set(self) -> bool:
-        if time.monotonic() > self._long_after:
-            _last_turn.value = time.monotonic()
+        if self._long_after < (now := time.monotonic()) < self._over_at:
+            _last_turn.value = now
         return super().is_set()
 
 
-@app.task(expires=DOORBELL_SECONDS)
+@app.task(expires=DOORBELL_SECONDS, soft_time_limit=SOFT_LIMIT_SECONDS, time_limit=LIMIT_SECONDS)
 def publish_due() -> None:
-    """Publish until nothing is due, for a minute or until the node stops, and let what is in flight end."""
+    """Publish until nothing is due, for a minute or until the node stops, and let what is in flight end.
+
+    A video that is on its way then keeps the process until the network has it, while others publish.
+    """
     publisher = Publisher(settings.WORKER_THREADS, stopping=PublisherStops())
     ends = time.monotonic() + RUN_SECONDS
     with _stopped_by_term(publisher):

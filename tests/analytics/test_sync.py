@@ -30,6 +30,7 @@ from analytics.reading import read
 from analytics.settling import Report, settle_all
 from analytics.sync import Job, Syncer, claim_accounts
 from ouipost import claims
+from ouipost.engine import Engine
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from ouipost.writer import Inline
@@ -659,6 +660,23 @@ def test_a_run_goes_on_as_soon_as_a_thread_is_free(workspace: Workspace, network
 
     assert len(network.asked) == 4
     assert real_time.monotonic() - began < Patient.tick_seconds / 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reading_that_outlasts_a_run_is_kept(
+    workspace: Workspace, network: PaperNumbers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = claims.database_now()
+    make_published(connect(workspace, "1"), "1a", at=now - 15 * MINUTE)
+    discover_all(now=now)
+    answers = threading.Event()
+    network.meanwhile = answers.wait
+    monkeypatch.setattr(Engine, "last_seconds", 0)
+    threading.Timer(1, answers.set).start()
+
+    Syncer(2).run_until_idle(seconds=0.1)
+
+    assert (len(network.asked), Snapshot.objects.count()) == (1, 1)
 
 
 @pytest.mark.django_db(transaction=True)

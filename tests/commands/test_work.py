@@ -23,6 +23,21 @@ from tests.services import free_port
 from tests.stores import Bucket, setting
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+HELD_UP = """
+import os, time
+os.environ["DJANGO_SETTINGS_MODULE"] = "ouipost.settings"
+import django
+django.setup()
+from django.core.management import execute_from_command_line
+from ouipost import engine
+from posts.publisher import Publisher
+engine.Engine.stop_seconds = engine.LEAVE_SECONDS = 0.1
+Publisher.claim = lambda publisher, free, running: [] if running else ["a video"]
+Publisher.ids = lambda publisher, job: {}
+Publisher.work = lambda publisher, job, writer: (os.kill(os.getpid(), 15), time.sleep(600))
+execute_from_command_line(["manage.py", "work"])
+"""
+"""A worker whose one call takes ten minutes, and which is asked to stop, and in a hurry then, once that is out."""
 
 
 @pytest.fixture
@@ -40,11 +55,18 @@ def manage(environment: dict[str, str], *arguments: str) -> "subprocess.Complete
 
 @pytest.mark.crash
 @pytest.mark.any_database
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("command", "sent"),
+    [
+        pytest.param(["manage.py", "work"], signal.SIGTERM, id="TERM"),
+        pytest.param(["manage.py", "work"], signal.SIGINT, id="INT"),
+        pytest.param(["-c", HELD_UP], signal.SIGCONT, id="TERM, with a call that takes ten minutes"),
+    ],
+)
 def test_the_worker_stops_when_it_is_asked_to(
-    environment: dict[str, str], tmp_path: Path, sent: signal.Signals
+    environment: dict[str, str], tmp_path: Path, command: list[str], sent: signal.Signals
 ) -> None:
-    command = [sys.executable, "manage.py", "work"]
+    command = [sys.executable, *command]
     with subprocess.Popen(  # noqa: S603
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as worker:

@@ -89,6 +89,56 @@ def test_what_is_in_flight_at_a_stop_is_written_before_the_engine_ends() -> None
     assert engine.written == [1]
 
 
+class Long(Engine[int]):
+    """Has one job, which goes on until it is let go and then has something to write."""
+
+    name = "long"
+
+    def __init__(self, *, is_stopped: bool) -> None:
+        super().__init__(threads=1)
+        self.left = [1]
+        self.is_stopped = is_stopped
+        self.ends = Event()
+        self.written: list[int] = []
+
+    def claim(self, free: int, running: Collection[int]) -> list[int]:
+        return [self.left.pop()] if self.left else []
+
+    def work(self, job: int, writer: Runs) -> None:
+        if self.is_stopped:
+            self.stop()
+        assert self.ends.wait(RUN_SECONDS)
+        self.written += writer.run(lambda jobs: [jobs], job)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_may_outlast_a_run_whose_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Long(is_stopped=False)
+    monkeypatch.setattr(Long, "stop_seconds", 0)
+    Timer(1, engine.ends.set).start()
+
+    engine.run_until_idle(seconds=0.1)
+
+    assert (engine.written, engine.is_held_up) == ([1], False)
+
+
+@pytest.mark.parametrize("last_seconds", [0, RUN_SECONDS])
+def test_a_stop_waits_no_longer_than_it_says_for_a_job_that_does_not_end(
+    last_seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Long(is_stopped=True)
+    monkeypatch.setattr(Long, "stop_seconds", 0.1)
+    monkeypatch.setattr(Long, "last_seconds", last_seconds)
+    monkeypatch.setattr("ouipost.engine.LEAVE_SECONDS", 0.1)
+
+    engine.run_until_idle(seconds=RUN_SECONDS)
+    is_held_up = engine.is_held_up
+    engine.ends.set()
+    wait(engine._running, timeout=RUN_SECONDS)
+
+    assert (is_held_up, engine.is_held_up, engine.written) == (True, False, [])
+
+
 @pytest.mark.django_db(transaction=True)
 def test_no_thread_keeps_a_connection_after_its_job() -> None:
     """There may be hundreds of threads, and the server has so many connections for all workers."""

@@ -9,11 +9,17 @@ from typing import Any
 
 import pytest
 
+from accounts.platforms.bluesky import video as bluesky
+from accounts.platforms.facebook import video as facebook
+from accounts.platforms.pinterest import video as pinterest
 from posts import doorbell, tasks
 from posts.publisher import Publisher
+from posts.settling import VISIBLE_CALL_SECONDS
 from posts.tasks import PublisherStops, publish_due
 from tests.posts.fakes import ScriptedNetwork, make_due
 from workspaces.models import Workspace
+
+LONGEST_UPLOAD_SECONDS = 600
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +118,17 @@ def test_only_a_run_that_lasts_notes_its_turns(monkeypatch: pytest.MonkeyPatch) 
     at_first = tasks.last_turn()
     stops._long_after = time.monotonic() - 1
     stops.is_set()
+    later = tasks.last_turn()
+    stops._over_at = time.monotonic()
+    stops.is_set()
 
     assert at_first == float("-inf")
-    assert time.monotonic() - tasks.last_turn() < 1
+    assert time.monotonic() - later < 1
+    assert tasks.last_turn() == later  # it waits for its long calls, and others must publish
+
+
+def test_a_video_that_is_on_its_way_when_a_run_is_over_has_its_time() -> None:
+    assert Publisher.last_seconds >= LONGEST_UPLOAD_SECONDS + VISIBLE_CALL_SECONDS
+    assert tasks.RUN_SECONDS + Publisher.last_seconds + LONGEST_UPLOAD_SECONDS < tasks.SOFT_LIMIT_SECONDS
+    assert {video.UPLOAD_SECONDS for video in (facebook, pinterest)} == {LONGEST_UPLOAD_SECONDS}
+    assert bluesky.LONGEST_UPLOAD == LONGEST_UPLOAD_SECONDS

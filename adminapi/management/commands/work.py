@@ -47,6 +47,9 @@ does not open what is stored. A database that does not answer, or is not migrate
         self.stdout.flush()
         worker.run()
         self.stdout.write("The worker has stopped.")
+        if worker.is_held_up:
+            self.stdout.flush()
+            os._exit(0)  # Python would wait for their threads, for minutes where one uploads a video
 
 
 def stop_with(parent: int, worker: Worker) -> None:
