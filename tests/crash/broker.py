@@ -18,6 +18,7 @@ from typing import Any
 import requests
 
 from tests.crash.campaign import Campaign, Result
+from tests.networks.kinds import UPRIGHT
 from tests.product import NETWORKS, SPEED, Product, running, wait_for
 from tests.services import HERE, START_SECONDS, Host, free_port, start_redis
 
@@ -25,6 +26,7 @@ OUT_WITHIN_SECONDS = 300
 LAST_SECONDS = 60
 STOP_SECONDS = 60
 PEOPLE = 4
+UPLOAD = "POST /xrpc/app.bsky.video.uploadVideo"
 
 
 @dataclass(kw_only=True)
@@ -118,6 +120,15 @@ class Batch:
     def publish_now(self, count: int) -> None:
         for post in [self._write() for _ in range(count)]:
             self._call(f"/api/posts/{post}/publish")
+
+    def publish_video(self) -> None:
+        """Have a video published at Bluesky, which takes it in one request, by an account that others come to last."""
+        account = next(account for account in reversed(self.stage.accounts) if account["platform"] == "bluesky")
+        post = self._call("/api/posts", **self.campaign.body([account]))["post"]["id"]
+        self.campaign.posts.append(post)
+        files = {"file": ("video.mp4", UPRIGHT(), "video/mp4")}
+        self.product.client.call("POST", f"/api/posts/{post}/media", files=files)
+        self._call(f"/api/posts/{post}/publish")
 
     def _write(self, **values: Any) -> str:
         posts = self.campaign.posts
@@ -284,6 +295,37 @@ def _in_trouble(stage: Stage, *, posts: int, now: int, over: float = 0) -> Seen:
     batch.schedule(posts, at=at, over=over)
     batch.publish_now(now)
     return batch.wait(due=max(due + over, time.monotonic()), seconds=over + OUT_WITHIN_SECONDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlasted(Seen):
+    """What a video showed whose upload took longer than a run of a node."""
+
+    uploads: int
+    """How often the network was sent the video."""
+    beside_seconds: float
+    """How long the slowest post took that was published meanwhile."""
+
+
+def video_outlasts_a_run(stage: Stage, *, beside: int, interval: float = 0.6) -> Outlasted:
+    """Publish a video while its network answers the upload a byte after the other, and then other posts one by one.
+
+    The answer has some 280 bytes: with this interval it is there after 165 s.
+    """
+    batch = Batch(stage)
+    stage.product.order(network="bluesky", effect="drip", interval=interval, match=UPLOAD)
+    with node(stage.product):
+        began = time.monotonic()
+        batch.publish_video()
+        slowest = 0.0
+        for _ in range(beside):
+            asked = time.monotonic()
+            batch.publish_now(1)
+            wait_for(lambda: batch.left == 1, seconds=OUT_WITHIN_SECONDS, what="the post beside the video")
+            slowest = max(slowest, time.monotonic() - asked)
+        seen = batch.wait(due=began)
+    uploads = [each for each in stage.product.requests(network="bluesky") if UPLOAD.endswith(each["path"])]
+    return Outlasted(**vars(seen), uploads=len(uploads), beside_seconds=slowest)
 
 
 @dataclass(kw_only=True)

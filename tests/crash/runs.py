@@ -236,6 +236,8 @@ def of_broker() -> Iterator[Run]:
         yield Run(tests="13", name="Celery: Redis is flushed", work=partial(broker.broker_forgets, posts=500), **shared)
         silent = partial(broker.broker_falls_silent, posts=200, now=50)
         yield Run(tests="15", name="Celery: Redis falls silent", work=silent, holds=without_waiting, **shared)
+        video = partial(broker.video_outlasts_a_run, beside=20)
+        yield Run(tests="V", name="Celery: a video outlasts a run", work=video, holds=uploaded_once, **shared)
         for group, who in ((False, "the node"), (True, "all its processes")):
             stopped = partial(_stopped, group=group)
             yield Run(tests="37", name=f"Celery: TERM to {who}", work=stopped, **shared)
@@ -257,6 +259,10 @@ def in_3_seconds(seen: broker.Seen) -> bool:
 
 def without_waiting(seen: broker.Seen) -> bool:
     return seen.p95_answer <= 0.5
+
+
+def uploaded_once(seen: broker.Outlasted) -> bool:
+    return seen.uploads == 1 and seen.beside_seconds <= 45 and seen.seconds > 105
 
 
 def _stopped(stage: broker.Stage, *, group: bool) -> Result:
