@@ -66,6 +66,12 @@ class Engine(Generic[Job]):
         """Do one job, in a thread of the pool, and settle it through the writer."""
         raise NotImplementedError
 
+    def leave(self, jobs: Sequence[Job]) -> None:
+        """Give back jobs whose threads nobody waits for any more, and whose writes are refused from now on.
+
+        What is not given back becomes due again when its lease ends. Raises DatabaseError.
+        """
+
     def ids(self, job: Job) -> dict[str, str | int]:
         """Return the ids to attach to all log lines, errors and trace spans of this job."""
         return {}
@@ -95,9 +101,18 @@ class Engine(Generic[Job]):
             self._work(pool, deadline, leave_when_idle=leave_when_idle)
             self._drain()
         finally:
-            self._writer.close()  # jobs that still run become due again when their leases end
+            self._writer.close()
             pool.shutdown(wait=False)
-            wait(self._running, timeout=LEAVE_SECONDS)  # to note down what a network has just said
+            left = wait(
+                self._running, timeout=LEAVE_SECONDS
+            ).not_done  # ended are those that had to note down an answer
+            self._leave([self._running[future] for future in left])
+
+    def _leave(self, jobs: Sequence[Job]) -> None:
+        try:
+            self.leave(jobs)
+        except DatabaseError:
+            logger.warning("%s jobs are left to their leases: the database is away", len(jobs), exc_info=True)
 
     def _work(self, pool: ThreadPoolExecutor, deadline: float, *, leave_when_idle: bool) -> None:
         while not self._stopping.is_set() and time.monotonic() < deadline:

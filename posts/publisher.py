@@ -1,6 +1,7 @@
 """The publisher: claims what is due and publishes it, straight from the database; as many as you like may run."""
 
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ouipost.claims import Claim
@@ -8,8 +9,11 @@ from ouipost.engine import Engine
 from ouipost.writer import Runs
 from posts.claiming import claim_targets
 from posts.clock import CLOCK
+from posts.models import Target
 from posts.publishing import publish
 from posts.steps import Loaded, load_ahead
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,13 @@ class Publisher(Engine[Job]):
         held = claim_targets(free, suspects=not any(job.claim.unsettled for job in running))
         loaded = load_ahead(held)
         return [Job(claim=claim, loaded=loaded.get(claim.pk)) for claim in held]
+
+    def leave(self, jobs: Sequence[Job]) -> None:
+        """Make due at once what nobody has seen yet; what was armed is looked for when its lease is over."""
+        for job in jobs:
+            unseen = Target.objects.filter(pk=job.claim.pk, fence=job.claim.fence, outcome_unknown=False)
+            if unseen.update(**job.claim.released, in_flight=None):
+                logger.info("Target %s is given back: the worker has to end", job.claim.pk)
 
     def ids(self, job: Job) -> dict[str, str | int]:
         found: dict[str, str | int] = {"target_id": job.claim.pk}
