@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 MANY = 8
 PAUSE_AFTER_FAILURE_SECONDS = 1.0
 LEAVE_SECONDS = 5
+"""So long those may take whose call has just been answered, to note that down."""
 Job = TypeVar("Job")
 
 
@@ -103,9 +104,7 @@ class Engine(Generic[Job]):
         finally:
             self._writer.close()
             pool.shutdown(wait=False)
-            left = wait(
-                self._running, timeout=LEAVE_SECONDS
-            ).not_done  # ended are those that had to note down an answer
+            left = wait(self._running, timeout=LEAVE_SECONDS).not_done
             self._leave([self._running[future] for future in left])
 
     def _leave(self, jobs: Sequence[Job]) -> None:

@@ -68,15 +68,15 @@ class Client:
         Open files are streamed. `timeout` is for the whole call, in seconds. An answer of more than `max_bytes` raises
         AnswerLost, or is cut there with `truncate`. Raises Blocked, NotSent or AnswerLost.
         """
-        host = check_form(url)
-        target = parse(gateway_url(host.url, self._gateway)) if self._gateway else host
+        asked = check_form(url)
+        target = parse(gateway_url(asked.url, self._gateway)) if self._gateway else asked
         call = Call(deadline=time.monotonic() + timeout)
         body, described = _body(data, json, files)
         fields = _merged(HEADERS | described, headers or {})
         token = current_call.set(call)
         try:
             with (
-                traces.span(f"HTTP {method}", traces.CLIENT, **{"server.address": host.host}) as span,
+                traces.span(f"HTTP {method}", traces.CLIENT, **{"server.address": asked.host}) as span,
                 transport.send(method, _asking(target, params), fields, body, guarded=not self._gateway) as response,
             ):
                 if span is not None:
