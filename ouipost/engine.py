@@ -70,7 +70,7 @@ class Engine(Generic[Job]):
     def leave(self, jobs: Sequence[Job]) -> None:
         """Give back jobs whose threads nobody waits for any more, and whose writes are refused from now on.
 
-        What is not given back becomes due again when its lease ends. Raises DatabaseError.
+        What is not given back becomes due again when its lease ends.
         """
 
     def ids(self, job: Job) -> dict[str, str | int]:
@@ -110,8 +110,8 @@ class Engine(Generic[Job]):
     def _leave(self, jobs: Sequence[Job]) -> None:
         try:
             self.leave(jobs)
-        except DatabaseError:
-            logger.warning("%s jobs are left to their leases: the database is away", len(jobs), exc_info=True)
+        except Exception:
+            logger.exception("%s jobs are left to their leases", len(jobs))
 
     def _work(self, pool: ThreadPoolExecutor, deadline: float, *, leave_when_idle: bool) -> None:
         while not self._stopping.is_set() and time.monotonic() < deadline:
