@@ -104,13 +104,13 @@ class Engine(Generic[Job]):
         finally:
             self._writer.close()
             pool.shutdown(wait=False)
-            left = wait(self._running, timeout=LEAVE_SECONDS).not_done
-            self._leave([self._running[future] for future in left])
+            if left := wait(self._running, timeout=LEAVE_SECONDS).not_done:
+                self._leave([self._running[future] for future in left])
 
     def _leave(self, jobs: Sequence[Job]) -> None:
         try:
             self.leave(jobs)
-        except Exception:
+        except Exception:  # whatever it is: the leases do the same later, and the process has to end
             logger.exception("%s jobs are left to their leases", len(jobs))
 
     def _work(self, pool: ThreadPoolExecutor, deadline: float, *, leave_when_idle: bool) -> None:

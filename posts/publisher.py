@@ -4,6 +4,9 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from django.db import transaction
+
+from ouipost import claims
 from ouipost.claims import Claim
 from ouipost.engine import Engine
 from ouipost.writer import Runs
@@ -40,10 +43,13 @@ class Publisher(Engine[Job]):
 
     def leave(self, jobs: Sequence[Job]) -> None:
         """Make due at once what nobody has seen yet; what was armed is looked for when its lease is over."""
-        for job in jobs:
-            unseen = Target.objects.filter(pk=job.claim.pk, fence=job.claim.fence, outcome_unknown=False)
-            if unseen.update(**job.claim.released, in_flight=None):
-                logger.info("Target %s is given back: the worker has to end", job.claim.pk)
+        held = {job.claim.pk: job.claim for job in jobs}
+        with transaction.atomic():  # nobody can arm any more: the writer is closed, and others have other fences
+            unseen = Target.objects.filter(pk__in=held, outcome_unknown=False).values_list("pk", flat=True)
+            rows = [(held[pk], {**held[pk].released, "in_flight": None}) for pk in unseen]
+            given_back = claims.write_each(Target, rows)
+        for claim in given_back:
+            logger.info("Target %s is given back: the worker has to end", claim.pk)
 
     def ids(self, job: Job) -> dict[str, str | int]:
         found: dict[str, str | int] = {"target_id": job.claim.pk}
