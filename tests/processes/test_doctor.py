@@ -39,8 +39,8 @@ class Diagnosis:
         return {name for name, check in self.checks.items() if check["status"] == "wrong"}
 
 
-def examine(environment: dict[str, str]) -> Diagnosis:
-    command = [sys.executable, "manage.py", "doctor", "--json"]
+def examine(environment: dict[str, str], *options: str) -> Diagnosis:
+    command = [sys.executable, "manage.py", "doctor", "--json", *options]
     done = subprocess.run(  # noqa: S603
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS
     )
@@ -58,8 +58,8 @@ class Patient:
     product: Product
     broker: Broker
 
-    def diagnosis(self, **changed: str) -> Diagnosis:
-        return examine(self.product.environment | changed)
+    def diagnosis(self, *options: str, **changed: str) -> Diagnosis:
+        return examine(self.product.environment | changed, *options)
 
     @property
     def is_on_mariadb(self) -> bool:
@@ -89,6 +89,18 @@ def test_an_installation_that_is_well_has_nothing_wrong(patient: Patient) -> Non
 
     assert (found.code, found.wrong) == (0, set())
     assert {check["status"] for name, check in found.checks.items() if name != "disk"} == {"ok"}
+
+
+def test_an_app_that_its_network_does_not_know(patient: Patient) -> None:
+    sandbox = {"NETWORK_GATEWAY": f"{patient.product.base}/sandbox"}
+    good = {"YOUTUBE_CLIENT_ID": "id", "YOUTUBE_CLIENT_SECRET": "secret"}
+
+    found = patient.diagnosis("--networks", LINKEDIN_CLIENT_ID="id", **good, **sandbox)
+
+    assert (found.code, found.wrong) == (1, {"credentials", "linkedin_app"})
+    assert found.checks["linkedin_app"]["message"].endswith("LinkedIn says: Client authentication failed.")
+    assert "YouTube says: Malformed auth code." in found.checks["youtube_app"]["message"]
+    assert f"{patient.product.base}/connect/youtube/done" in found.checks["youtube_app"]["message"]
 
 
 def test_a_database_that_is_away(patient: Patient) -> None:
