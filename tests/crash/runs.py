@@ -69,6 +69,7 @@ def all_runs() -> list[Run]:
         of_scenarios,
         of_matrix,
         of_nine,
+        of_faults,
     )
     return [run for maker in makers for run in maker()]
 
@@ -115,6 +116,19 @@ def of_nine() -> Iterator[Run]:
 
 def _of_each(stage: matrix.Stage, *, cell: Cell) -> Result:
     return Result(numbers=nine.one_of_each(stage, cell))
+
+
+def of_faults() -> Iterator[Run]:
+    """Every fault at every request to each network."""
+    trying = module("pytest", "-q", "-n", "2", "tests/networks/test_faults.py")
+    where: Where = {"database": "sqlite", "runner": "", "place": with_every_fault}
+    yield Run(tests="5", name="nine networks: every fault", work=trying, **where)
+
+
+@contextmanager
+def with_every_fault(home: Path, _: str) -> Iterator[dict[str, str]]:
+    with environment(home, "") as given:
+        yield given | {"EVERY_FAULT": "1"}
 
 
 def of_storms() -> Iterator[Run]:
