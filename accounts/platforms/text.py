@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain, zip_longest
 from urllib.parse import unquote
 
@@ -41,7 +42,6 @@ ESCAPED = {"&": regex.compile("&(?:amp;)++", regex.IGNORECASE)} | {
 """What networks escape, once or twice; "&region=" in an address is none."""
 UNSEEN = regex.compile(r"\p{Default_Ignorable_Code_Point}")
 ADDRESS = regex.compile(r"(?P<host>[^/?#]*)/?(?P<rest>.*?)/*", regex.DOTALL)
-TOP_LEVEL_DOMAINS = PublicSuffixList(accept_unknown=False, only_icann=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +122,13 @@ def _known_host(host: str) -> str:
 
 def _is_top_level_domain(label: str) -> bool:
     ascii_label = _in_ascii(label)
-    return bool(ascii_label) and TOP_LEVEL_DOMAINS.publicsuffix(f"any.{ascii_label}") is not None
+    return bool(ascii_label) and _top_level_domains().publicsuffix(f"any.{ascii_label}") is not None
+
+
+@cache
+def _top_level_domains() -> PublicSuffixList:
+    """Return the list of them, which is read when a text first has a link: not every command that starts needs it."""
+    return PublicSuffixList(accept_unknown=False, only_icann=True)
 
 
 def _trimmed(rest: str) -> str:
