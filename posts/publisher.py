@@ -60,4 +60,4 @@ class Publisher(Engine[Job]):
         return found | about | {"workspace_id": target.post.workspace_id, "attempt": target.attempts + 1}
 
     def work(self, job: Job, writer: Runs) -> None:
-        publish(job.claim, writer=writer, loaded=job.loaded)
+        publish(job.claim, writer=writer, loaded=job.loaded, is_ending=self._stopping.is_set)

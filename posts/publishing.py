@@ -6,6 +6,7 @@ is committed; after it there is no failed send, only a known answer or an unknow
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -66,13 +67,18 @@ CLOCKS_AGREE = timedelta(seconds=2)
 SETTLE_AGAIN_SECONDS = 0.5
 
 
-def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None = None) -> None:
+def never() -> bool:
+    return False
+
+
+def publish(claim: Claim, *, writer: Runs, loaded: Loaded | None = None, is_ending: Callable[[], bool] = never) -> None:
     """Take one claimed target a step further, and release it settled or with the time of its next step.
 
-    `loaded` is the target as it was read right after the claim, where that was done for many at once.
+    `loaded` is the target as it was read right after the claim, where that was done for many at once. Nothing is armed
+    any more once the process `is_ending`: the call might be cut before its answer is there.
     """
     try:
-        Publish(claim, writer=writer, loaded=loaded).run()
+        Publish(claim, writer=writer, loaded=loaded, is_ending=is_ending).run()
     except LostClaim:
         logger.warning("Target %s was taken over by another worker", claim.pk)
     except WriterClosed:
@@ -98,10 +104,13 @@ class Publish:
     began: float
     """When that was, by this process's monotonic clock."""
 
-    def __init__(self, claim: Claim, *, writer: Runs, loaded: Loaded | None = None) -> None:
+    def __init__(
+        self, claim: Claim, *, writer: Runs, loaded: Loaded | None = None, is_ending: Callable[[], bool] = never
+    ) -> None:
         self.claim = claim
         self.writer = writer
         self.loaded = loaded
+        self.is_ending = is_ending
         self.step = "prepare"
         self.unresolved = False
         self.recovery = Recovery.PARK
@@ -285,6 +294,8 @@ class Publish:
         with traces.span("prepare"):
             handles = self.connector.prepare(self.session, self.operation, self._save)
         self._hold(handles)
+        if self.is_ending():
+            return Later(seconds=0, message=Phrase("The worker has to end; nothing was sent."))
         paused = self._arm(handles)
         if paused is not None:
             return Held(seconds=0, message=pauses.told(paused))

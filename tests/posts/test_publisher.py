@@ -56,6 +56,24 @@ def test_what_is_being_prepared_is_due_at_once_and_goes_out_once(
     assert (given_back, target.status, len(network.sent)) == ((None, None, 0), "published", 1)
 
 
+def test_what_is_prepared_when_it_is_asked_to_stop_is_left_to_others(network: ScriptedNetwork) -> None:
+    target, publisher = make_due(make_workspace()), Publisher(2)
+
+    def prepared() -> dict[str, Any]:
+        publisher.stop()
+        return {}
+
+    network.prepared = [prepared, {}]
+
+    publisher.run()
+    target.refresh_from_db()
+    left = (target.lease_until, target.outcome_unknown, target.attempts, len(network.sent))
+    Publisher(2).run_until_idle(seconds=PATIENCE_SECONDS)
+
+    target.refresh_from_db()
+    assert (left, target.status, len(network.sent)) == ((None, False, 0, 0), "published", 1)
+
+
 def test_what_was_armed_is_left_to_its_lease(
     network: ScriptedNetwork, publisher: Publisher, held_up: Callable[[Any], Callable[[], Any]]
 ) -> None:
