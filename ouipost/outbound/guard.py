@@ -6,11 +6,13 @@ Names are resolved only here; the transport connects to the very addresses that 
 import os
 import re
 import socket
+import time
+from collections import Counter
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from threading import Lock
+from threading import Condition
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -26,6 +28,7 @@ IPNetwork = IPv4Network | IPv6Network
 
 DNS_SECONDS = 3.0
 DNS_THREADS = 64
+THREADS_OF_A_DOMAIN = 8
 DEFAULT_PORTS = {"https": 443, "http": 80}
 MAX_HOST_CHARACTERS = 253
 FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\\#\ud800-\udfff]")
@@ -149,11 +152,9 @@ def resolve(host: str, *, timeout: float = DNS_SECONDS) -> tuple[IPAddress, ...]
     if address is not None:
         return (address,)
     name = f"{host}." if "." in host else host  # the final dot prevents search domains
-    lookup = _lookups().of(name)
     try:
-        answers = lookup.result(timeout=min(timeout, DNS_SECONDS))
+        answers = _lookups().answers(name, timeout=min(timeout, DNS_SECONDS))
     except (OSError, CancelledError):
-        lookup.cancel()
         raise NotSent(Phrase("The host name does not resolve.")) from None
     addresses = {_unwrap(ip_address(answer[4][0])) for answer in answers}
     return tuple(sorted(addresses, key=lambda address: (address.version, int(address))))
@@ -226,23 +227,55 @@ def _parse_allowed(entries: tuple[str, ...]) -> Allowed:
 class Lookups:
     """Resolves names in threads of its own, since getaddrinfo has no timeout; each name in one at a time.
 
-    A name server that hangs keeps a thread for long after its caller has given up: one name must not get them all.
+    A name server that hangs keeps a thread for long after its caller has given up: neither one name nor all names of
+    one domain must get them all.
     """
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(max_workers=DNS_THREADS, thread_name_prefix="dns")
         self._under_way: dict[str, Future[Any]] = {}
-        self._starting = Lock()
+        self._of_domain = Counter[str]()
+        self._changed = Condition()
 
-    def of(self, name: str) -> "Future[Any]":
-        """Return the lookup of a name, begun now unless one is under way."""
-        with self._starting:
-            lookup = self._under_way.get(name)
-            if lookup is None:
+    def answers(self, name: str, *, timeout: float) -> Any:
+        """Return what getaddrinfo says; raises OSError, also where that takes longer, or CancelledError."""
+        ends = time.monotonic() + timeout
+        lookup = self._begun(name, timeout=timeout)
+        try:
+            return lookup.result(timeout=max(ends - time.monotonic(), 0))
+        except OSError:
+            lookup.cancel()
+            raise
+
+    def _begun(self, name: str, *, timeout: float) -> "Future[Any]":
+        """Return the lookup of a name, begun now unless one is under way; waits for its domain's turn."""
+        domain = _domain(name)
+        with self._changed:
+            if not self._changed.wait_for(partial(self._may_begin, name, domain), timeout):
+                raise TimeoutError("Other names of the domain are being looked up.")
+            if name not in self._under_way:
+                self._of_domain[domain] += 1
                 lookup = self._threads.submit(socket.getaddrinfo, name, None, type=socket.SOCK_STREAM)
                 self._under_way[name] = lookup
-                lookup.add_done_callback(lambda _: self._under_way.pop(name, None))
-            return lookup
+                lookup.add_done_callback(lambda _: self._end(name, domain))
+                return lookup
+            return self._under_way[name]
+
+    def _may_begin(self, name: str, domain: str) -> bool:
+        return name in self._under_way or self._of_domain[domain] < THREADS_OF_A_DOMAIN
+
+    def _end(self, name: str, domain: str) -> None:
+        with self._changed:
+            del self._under_way[name]
+            self._of_domain[domain] -= 1
+            if not self._of_domain[domain]:
+                del self._of_domain[domain]
+            self._changed.notify_all()
+
+
+def _domain(name: str) -> str:
+    """Return the last two labels of a name: whoever has one domain has as many names as they like."""
+    return ".".join(name.rstrip(".").rsplit(".", 2)[-2:])
 
 
 @cache

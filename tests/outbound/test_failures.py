@@ -6,9 +6,10 @@ import ssl
 import time
 import tracemalloc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
+from threading import Event, Semaphore
 from typing import Any
 
 import pytest
@@ -309,24 +310,46 @@ def test_a_name_server_that_does_not_answer_is_given_up_and_nothing_was_sent(
     answered.set()
 
 
-def test_a_name_whose_name_server_hangs_keeps_no_other_from_being_found(
-    monkeypatch: pytest.MonkeyPatch, names: NameServer
+@pytest.mark.parametrize("host", ["silent.example", "{}.silent.example"])
+def test_a_name_server_that_hangs_keeps_no_other_name_from_being_found(
+    monkeypatch: pytest.MonkeyPatch, names: NameServer, host: str
 ) -> None:
     answered = Event()
     names.knows["hooks.example."] = ["93.184.216.34"]
 
     def look_up(host: str, *_: Any, **__: Any) -> list[Any]:
-        if host == "silent.example.":
+        if host.endswith("silent.example."):
             answered.wait(5)
         return names.getaddrinfo(host, None)
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    for _ in range(guard.DNS_THREADS):
+    for number in range(guard.DNS_THREADS):
         with pytest.raises(NotSent, match="resolve"):
-            guard.resolve("silent.example", timeout=0.001)
+            guard.resolve(host.format(number), timeout=0.001)
 
     assert [str(address) for address in guard.resolve("hooks.example", timeout=1)] == ["93.184.216.34"]
     answered.set()
+
+
+def test_many_names_of_a_domain_wait_for_each_other_and_are_all_found(
+    monkeypatch: pytest.MonkeyPatch, names: NameServer
+) -> None:
+    hosts = [f"shop-{number}.example.com" for number in range(40)]
+    places = Semaphore(guard.THREADS_OF_A_DOMAIN)
+
+    def look_up(host: str, *_: Any, **__: Any) -> list[Any]:
+        assert places.acquire(blocking=False)
+        time.sleep(0.01)
+        places.release()
+        return names.getaddrinfo(host, None)
+
+    names.knows |= {f"{host}.": ["93.184.216.34"] for host in hosts}
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with ThreadPoolExecutor(len(hosts)) as threads:
+        found = list(threads.map(guard.resolve, hosts))
+
+    assert [len(addresses) for addresses in found] == [1] * len(hosts)
+    assert sorted(names.asked) == sorted(f"{host}." for host in hosts)
 
 
 def test_a_tls_handshake_that_hangs_or_is_reset_sent_nothing(serve: Serve, names: NameServer) -> None:
