@@ -21,7 +21,7 @@ from adminapi import pruning, restored
 from adminapi.heartbeats import SILENCE, WORKER, HeartbeatThread
 from adminapi.jobs import running
 from analytics import discovery
-from analytics.sync import Syncer
+from analytics.sync import Syncer, read_before_posts
 from ouipost.api import idempotency
 from ouipost.claims import database_now, engine_time
 from ouipost.engine import Engine
@@ -78,6 +78,7 @@ CHORES = (
         every=timedelta(hours=1),
         work=_at_present(lambda now: discovery.discover_all(now=now)),
     ),
+    Chore(name="read accounts ahead of posts", every=engine_time(600), work=_at_present(read_before_posts)),
     Chore(name="tell of accounts that end", every=timedelta(hours=1), work=_at_present(expiring.tell)),
     *(_forget(name, kinds) for name, kinds in pruning.KINDS.items()),
     Chore(name="sweep orphaned files", every=timedelta(hours=1), work=_at_present(files.sweep), calls_out=True),

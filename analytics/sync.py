@@ -13,16 +13,20 @@ from accounts import pauses, traffic
 from accounts.models import AccountStatus, Network, Pause
 from analytics.discovery import discover
 from analytics.models import AccountSync, TargetNumbers
+from analytics.plan import DAILY, HOURLY
 from analytics.reading import LEASE_SECONDS, read
 from analytics.settling import Report
 from ouipost import claims
-from ouipost.claims import Claim
+from ouipost.claims import Claim, engine_time
 from ouipost.engine import Engine
 from ouipost.writer import Runs
+from posts.models import Target
 from workspaces.models import Mode
 
 LOOK_AHEAD = 4
 LOOKS = 4
+BEFORE_POSTS = engine_time(3 * 3600)
+AT_ONCE = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +112,17 @@ def read_soon(syncs: QuerySet[AccountSync], *, now: datetime) -> int:
     free = syncs.filter(Q(lease_until=None) | Q(lease_until__lte=now))
     pks = list(free.select_for_update().order_by("pk").values_list("pk", flat=True))
     TargetNumbers.objects.filter(account__in=pks, due_at__gt=now).update(due_at=now)
+    return AccountSync.objects.filter(pk__in=pks).update(due_at=now, account_due_at=now)
+
+
+def read_before_posts(now: datetime) -> int:
+    """Make accounts due that have a post within three hours, were not read for three, and are not within the next one;
+    returns how many. So an access that was taken back shows while there is time to sign in again.
+    """
+    soon = Target.objects.filter(due_at__gt=now, due_at__lte=now + BEFORE_POSTS)
+    quiet = readable_accounts().filter(failures=0, due_at__gt=now + HOURLY)
+    idle = quiet.filter(account_due_at__lte=now + DAILY - BEFORE_POSTS, pk__in=soon.values("account"))
+    pks = list(idle.order_by("due_at", "pk").values_list("pk", flat=True)[:AT_ONCE])
     return AccountSync.objects.filter(pk__in=pks).update(due_at=now, account_due_at=now)
 
 

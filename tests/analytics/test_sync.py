@@ -28,7 +28,7 @@ from analytics.discovery import discover, discover_all
 from analytics.models import AccountDay, AccountSync, DayTotal, HourTotal, Snapshot, TargetNumbers
 from analytics.reading import read
 from analytics.settling import Report, settle_all
-from analytics.sync import Job, Syncer, claim_accounts
+from analytics.sync import Job, Syncer, claim_accounts, read_before_posts
 from ouipost import claims
 from ouipost.engine import Engine
 from ouipost.events.journal import SYSTEM
@@ -748,3 +748,65 @@ def test_a_later_reading_of_the_day_takes_the_place_of_the_one_before(
 
     assert AccountDay.objects.get().followers == 9
     assert SocialAccount.objects.get().followers == 9
+
+
+def schedule(account: SocialAccount, *, within: timedelta, status: str = "scheduled") -> None:
+    make_post(account.workspace, accounts=[account], status=status, scheduled_at=claims.database_now() + within)
+
+
+def test_access_that_was_taken_back_shows_before_the_next_post_is_due(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    schedule(account, within=10 * HOUR)
+    network.account = network.refreshed = AuthExpired("It was taken back.")
+
+    time.pass_by(hours=6, minutes=59)
+    assert read_before_posts(claims.database_now()) == 0
+    time.pass_by(minutes=1)
+    assert read_before_posts(claims.database_now()) == 1
+    read_due()
+
+    assert (status_of(account), told("account.expired")) == ("expired", 1)
+    assert read_before_posts(claims.database_now()) == 0
+
+
+def test_an_account_that_is_well_is_read_once_more_and_not_again_for_three_hours(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    time.pass_by(hours=3)
+    for hours in (1, 2, 3, 4, 5):
+        schedule(account, within=hours * HOUR)
+
+    seen_due = []
+    for _ in range(6):
+        seen_due.append((read_before_posts(claims.database_now()), len(read_due())))
+        time.pass_by(minutes=30)
+
+    assert seen_due == [(1, 1)] + [(0, 0)] * 5
+
+
+@pytest.mark.parametrize(
+    ("post", "plan"),
+    [
+        ({"within": 3 * HOUR + MINUTE}, {}),
+        ({"within": HOUR, "status": "draft"}, {}),
+        ({"within": HOUR}, {"account_due_at": 22 * HOUR}),
+        ({"within": HOUR}, {"due_at": HOUR}),
+        ({"within": HOUR}, {"failures": 1}),
+    ],
+    ids=["later", "no time", "just read", "read soon", "left alone for its failures"],
+)
+def test_no_account_is_read_for_nothing(
+    account: SocialAccount, time: Time, post: dict[str, Any], plan: dict[str, Any]
+) -> None:
+    time.pass_by(hours=4)
+    schedule(account, **post)
+    now = claims.database_now()
+    values = {name: now + value if isinstance(value, timedelta) else value for name, value in plan.items()}
+    AccountSync.objects.update(**{"due_at": now + 20 * HOUR, "account_due_at": now + 20 * HOUR} | values)
+
+    assert read_before_posts(now) == 0
+
+    AccountSync.objects.update(due_at=now + 20 * HOUR, account_due_at=now + 20 * HOUR, failures=0)
+    schedule(account, within=HOUR)
+    assert read_before_posts(now) == 1
