@@ -25,11 +25,7 @@ def look() -> list[Finding]:
     """Ask all networks that need an app at the same time; returns for each what it said, and what to register."""
     needed = [each for each in (registry.get(platform.id) for platform in platforms.ALL) if each.needs_app]
     asked = [in_thread(partial(_ask, each)) if registry.is_configured(each) else None for each in needed]
-    return [
-        replace(_of_app(network, answer) if answer else well(f"There is no app. {_checklist(network)}"), name=name)
-        for network, answer in zip(needed, asked, strict=True)
-        for name in [f"{network.id}_app"]
-    ]
+    return [replace(_of_app(each, answer), name=f"{each.id}_app") for each, answer in zip(needed, asked, strict=True)]
 
 
 def _ask(network: Connector) -> Answer:
@@ -45,8 +41,10 @@ def _ask(network: Connector) -> Answer:
     return None
 
 
-def _of_app(network: Connector, asked: "Future[Answer]") -> Finding:
+def _of_app(network: Connector, asked: "Future[Answer] | None") -> Finding:
     """Say what the answer means; its words are shown, for not every network documents how it refuses an app."""
+    if asked is None:
+        return well(f"There is no app. {_checklist(network)}")
     answer, variables = asked.result(), _variables(network)
     if answer is None:
         return warning("It took a code that was made up.", f"See that what answers really is {network.name}.")
