@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from adminapi import probes
-from adminapi.doctor import configuration, databases, services
+from adminapi.doctor import configuration, databases, networks, services
 from adminapi.doctor.findings import OK, WRONG, Finding, unknown, warning, well, wrong
 from adminapi.probes import Component, Examination, Health
 from adminapi.threads import in_thread
@@ -101,14 +102,23 @@ ORDER = ("settings", "database", "database_server", "transactions", "collation",
          "backlog", "audit_log")  # fmt: skip
 
 
-def examine() -> list[Finding]:
-    """Check everything and return the findings, each after those that it depends on."""
+def examine(*, asks_networks: bool = False) -> list[Finding]:
+    """Check everything and return the findings, each after those that it depends on; those of networks come last."""
     began = time.monotonic()
     parts = Examination(seconds=SECONDS)
-    asked = [(check, in_thread(check.look)) for check in CHECKS]
+    apps = checks_of_apps() if asks_networks else []
+    asked = [(check, in_thread(check.look)) for check in (*CHECKS, *apps)]
     found = {part.name: _of_part(part, health) for health in [parts.result(now=timezone.now())] for part in PARTS}
     found |= {check.name: _answer(check, future, began=began) for check, future in asked}
-    return [_unless_needless(found[name], found) for name in ORDER]
+    return [_unless_needless(found[name], found) for name in ORDER] + [found[check.name] for check in apps]
+
+
+def checks_of_apps() -> list[Check]:
+    """Return a check for each network that needs an app: they call out, and so are not always made."""
+    return [
+        Check(name=f"{each.id}_app", look=partial(networks.app, each), seconds=SLOWLY)
+        for each in networks.needing_an_app()
+    ]
 
 
 def _of_part(part: Part, health: Health) -> Finding:

@@ -21,7 +21,7 @@ from pytest_django import Settings
 
 from adminapi import keyring, probes
 from adminapi.doctor import configuration, databases, examination, findings, services
-from adminapi.doctor.examination import examine
+from adminapi.doctor.examination import Check, examine
 from adminapi.doctor.findings import Finding, well, wrong
 from ouipost.claims import database_now
 from ouipost.events import verifying
@@ -57,6 +57,18 @@ class TestExamination:
     def test_every_part_is_told_of_once_in_order(self) -> None:
         assert [finding.name for finding in examine()] == list(examination.ORDER)
         assert set(examination.ORDER) == set(examination.NEEDS)
+
+    def test_what_networks_say_comes_last_and_one_that_cannot_be_asked_is_a_finding(self) -> None:
+        def fail() -> Finding:
+            raise RuntimeError("no such thing")
+
+        asked = [Check(name=name, look=look) for name, look in (("a_app", fail), ("b_app", lambda: well("Fine.")))]
+        self.patch.setattr(examination, "checks_of_apps", lambda: asked)
+
+        told = examine(asks_networks=True)
+
+        assert [finding.name for finding in told] == [*examination.ORDER, "a_app", "b_app"]
+        assert [finding.status for finding in told[-2:]] == ["wrong", "ok"]
 
     def test_a_look_that_hangs_is_given_up_and_the_others_are_told(self) -> None:
         end = threading.Event()

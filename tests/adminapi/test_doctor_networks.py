@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from urllib3 import HTTPResponse
 
 from accounts import platforms
 from adminapi.doctor import networks
+from adminapi.doctor.examination import checks_of_apps
 from adminapi.doctor.findings import Finding
 from tests.in_process import BASE, Send, in_process
 
@@ -24,21 +24,12 @@ SAY_SO = ["linkedin", "tiktok", "pinterest"]
 
 @pytest.fixture(autouse=True)
 def asking(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[Callable[..., None]]:
-    """Let each network be the simulator, and what is asked of it be asked in this thread, whose database it has.
-
-    Gives a function that lets something befall each request.
-    """
+    """Let each network be the simulator; gives a function that lets something befall each request."""
     trouble: list[Any] = []
-
-    def at_once(call: Callable[[], Any]) -> "Future[Any]":
-        future: Future[Any] = Future()
-        future.set_result(call())
-        return future
 
     def meddle(request: Any, send: Send) -> Any:
         return trouble[0](request, send) if trouble else send(request)
 
-    monkeypatch.setattr(networks, "in_thread", at_once)
     settings.NETWORK_GATEWAY = f"{BASE}/sandbox"
     with in_process(monkeypatch, meddle):
         yield trouble.append
@@ -46,11 +37,11 @@ def asking(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[Call
 
 def with_apps(settings: Settings, **app: str) -> dict[str, Finding]:
     settings.NETWORKS = {name: each | app for name, each in configured.NETWORKS.items()}
-    return {finding.name.removesuffix("_app"): finding for finding in networks.look()}
+    return {network.id: networks.app(network) for network in networks.needing_an_app()}
 
 
-def test_each_network_that_needs_an_app_has_a_line_in_the_usual_order(settings: Settings) -> None:
-    assert list(with_apps(settings, client_id="")) == WITH_AN_APP
+def test_each_network_that_needs_an_app_has_a_check_in_the_usual_order() -> None:
+    assert [check.name for check in checks_of_apps()] == [f"{network}_app" for network in WITH_AN_APP]
 
 
 @pytest.mark.parametrize("network", WITH_AN_APP)

@@ -7,7 +7,6 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from adminapi.commands import OperatorCommand, add_json
-from adminapi.doctor import networks
 from adminapi.doctor.examination import examine
 from adminapi.doctor.findings import WRONG, as_json, as_text, worst
 
@@ -33,7 +32,7 @@ Examples:
 With --networks each network that has an app here is asked to sign in with a code that was made up. It refuses that: by
 its words you see whether it knows the app. Each line says what to register at the network, too.
 
-Run it where the product runs, with the same environment. It takes a few seconds, 20 at most; with --networks 30.
+Run it where the product runs, with the same environment. It takes a few seconds, 20 at most.
 Exits with 1 if anything is wrong, such as a database that does not answer, else with 0."""
     ends_without_database = False
     requires_system_checks = ()  # they are among what it looks at
@@ -46,7 +45,7 @@ Exits with 1 if anything is wrong, such as a database that does not answer, else
 
     def handle(self, *args: Any, **options: Any) -> None:
         logging.disable(logging.ERROR)  # what goes wrong is told below
-        found = examine() + (networks.look() if options["networks"] else [])
+        found = examine(asks_networks=options["networks"])
         self.stdout.write(as_json(found) if options["json"] else as_text(found))
         if worst(found) == WRONG:
             self.stdout.flush()
