@@ -26,10 +26,13 @@ SPEED = 10
 UNLIMITED = 100_000_000
 WEB_THREADS = 64
 WSGI = "ouipost.wsgi:application"
+PATIENCE_SECONDS = 120
+"""A test fails this late where how long a thing takes is not what it is about: machines of many speeds run them."""
+LAST_CHARACTERS = 4000
 Value = TypeVar("Value")
 
 
-def wait_for(look: Callable[[], Value | None], *, seconds: float, what: str) -> Value:
+def wait_for(look: Callable[[], Value | None], *, what: str, seconds: float = PATIENCE_SECONDS) -> Value:
     """Return what `look` finds as soon as it finds something; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -149,10 +152,18 @@ class Product:
         listen = ("--host", self.address, "--port", str(self.port), "--no-ws")
         threads = ("--blocking-threads", str(WEB_THREADS))
         self.start("-m", "granian", "--interface", "wsgi", *listen, *threads, "--log-level", "error", WSGI)
-        wait_for(self.is_ready, seconds=30, what="the web process")
+        self.wait_until_ready()
 
     def is_ready(self) -> bool:
         return answers(self.base)
+
+    def wait_until_ready(self) -> None:
+        """Return once it answers; a failure has with it what its processes said last."""
+        try:
+            wait_for(self.is_ready, what="the product to answer")
+        except AssertionError as error:
+            error.add_note(self.log()[-LAST_CHARACTERS:])
+            raise
 
     def connect(self, person: str) -> dict[str, dict[str, Any]]:
         """Connect one account per network and return them by network."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 60
+START_SECONDS = 120
 CONNECTIONS = 600
 """A product has 64 threads that answer and may each keep one, and each of pytest's processes may have two of them."""
 LOCKED_SECONDS = 300

@@ -192,7 +192,7 @@ class Node:
 
     def spare(self) -> int:
         """Wait for the worker that the watchdog starts, and return its process id."""
-        return wait_for(lambda: next(iter(self._spares()), 0), seconds=START_SECONDS, what="a spare worker")
+        return wait_for(lambda: next(iter(self._spares()), 0), what="a spare worker")
 
     def _spares(self) -> list[int]:
         tasks = Path(f"/proc/{self.worker.pid}/task").glob("*/children")

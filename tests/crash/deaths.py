@@ -85,7 +85,7 @@ class Web:
         else:
             assert send(point) is None, f"An answer came although the process should have died when {point}."
         self.kills += 1
-        wait_for(self.is_ready, seconds=START_SECONDS, what="another web process")
+        wait_for(self.is_ready, what="another web process")
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def web(product: Product) -> Iterator[Web]:
     process = product.start("-m", "tests.crash.web_server", str(port), own_group=True)
     started = Web(product=product, process=process, port=port)
     try:
-        wait_for(started.is_ready, seconds=START_SECONDS, what="the web process")
+        wait_for(started.is_ready, what="the web process")
         yield started
     finally:
         process.terminate()

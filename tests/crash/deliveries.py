@@ -102,7 +102,7 @@ def worker(product: Product, *, drains: bool = True) -> Iterator[int]:
     """Give the id of a `manage.py work` that runs, and end it after the block, without its calls unless it drains."""
     before = product.log().count("The worker runs.")
     process = product.start("manage.py", "work")
-    wait_for(lambda: product.log().count("The worker runs.") > before, seconds=START_SECONDS, what="the worker")
+    wait_for(lambda: product.log().count("The worker runs.") > before, what="the worker")
     yield process.pid
     end(process) if drains else kill(process)
 
@@ -361,7 +361,7 @@ def _kill_replayers(product: Product, *, rounds: int, messages: int) -> int:
         return process.wait(timeout=START_SECONDS) == -signal.SIGKILL
 
     for point in REPLAY_POINTS * rounds:
-        wait_for(lambda point=point: is_killed(point), seconds=START_SECONDS, what=f"a death when {point}")  # type: ignore[misc]
+        wait_for(lambda point=point: is_killed(point), what=f"a death when {point}")  # type: ignore[misc]
     return rounds * len(REPLAY_POINTS)
 
 

@@ -20,7 +20,6 @@ from tests.crash.network import Played, wire
 from tests.crash.storms import READY, VISIBLE
 from tests.databases import fresh_database, own_server
 from tests.product import NETWORKS, SPEED, Product, running, wait_for
-from tests.services import START_SECONDS
 
 NAMES = ("web", "database", "redis", "beat", "worker", "other")
 """The simulated networks are where the web process is."""
@@ -143,12 +142,12 @@ class Struck:
         product = self._strikers.stage.product
         begun = len(product.log())
         self._strikers.ensure()
-        wait_for(lambda: READY in product.log()[begun:], seconds=START_SECONDS, what="the node to be ready")
+        wait_for(lambda: READY in product.log()[begun:], what="the node to be ready")
 
     def wait(self) -> None:
         """Wait until both have stopped."""
         both = len(self._strikers.cell.steps)
-        wait_for(lambda: self._strikers.hits == both, seconds=START_SECONDS, what="two calls in the worker's hands")
+        wait_for(lambda: self._strikers.hits == both, what="two calls in the worker's hands")
 
     def __exit__(self, *_: object) -> None:
         status = self._strikers.end()

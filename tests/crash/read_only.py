@@ -16,7 +16,6 @@ from tests.crash.matrix import SETTLED_WITHIN_SECONDS, is_frozen
 from tests.crash.storms import VISIBLE
 from tests.databases import fresh_database, own_server
 from tests.product import SPEED, Product, running, wait_for
-from tests.services import START_SECONDS
 
 STOP_SECONDS = 60
 USER = "CREATE USER ouipost@'127.0.0.1'", "GRANT ALL ON `ouipost%`.* TO ouipost@'127.0.0.1'"
@@ -89,9 +88,7 @@ def nothing_can_be_armed(place: Place, *, posts: int, seconds: float) -> Refused
             *place.options,
         )
         try:
-            wait_for(
-                lambda: file.exists() and is_frozen(worker.pid), seconds=START_SECONDS, what="the worker to freeze"
-            )
+            wait_for(lambda: file.exists() and is_frozen(worker.pid), what="the worker to freeze")
             return _refuse(product, campaign, place, worker, seconds=seconds)
         finally:
             place.set_read_only(False)

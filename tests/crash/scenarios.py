@@ -97,9 +97,9 @@ def identical_texts(product: Product, network: str, *, minutes: float) -> Twins:
     product.order(network=network, account=account["remote_id"], effect="reset", after_accept=True)
     with working(product):
         publish(product, first)
-        wait_for(lambda: target_of(product, first)["error"], seconds=30, what="the lost answer")
+        wait_for(lambda: target_of(product, first)["error"], what="the lost answer")
         if minutes:
-            wait_for(lambda: target_of(product, first)["url"], seconds=60, what="the first to be found")
+            wait_for(lambda: target_of(product, first)["url"], what="the first to be found")
         control(product, "POST", "clock", advance=minutes * 60)
         publish(product, second)
         settled(campaign)
@@ -144,7 +144,7 @@ def quota(product: Product, network: str, *, retry_after: str, at_least: float, 
     with working(product):
         for post in (limited, free):
             publish(product, post)
-        wait_for(campaign.fired, seconds=30, what="the 429")
+        wait_for(campaign.fired, what="the 429")
         publish(product, waiting)  # what comes from now on waits as well
         settled(campaign)
     asked = [each for each in campaign.requests(network) if each["account"] == account["remote_id"]]
@@ -365,13 +365,13 @@ def clock_ahead(product: Product, *, posts: int, seconds: int) -> Ahead:
     step = ("-m", "tests.crash.worker", "prepared", "1", str(file), "--blow", "hold", "--threads", "1")
     with working(product, replace(product, speed=1).start(*step)):
         publish(product, held)
-        wait_for(file.exists, seconds=30, what="a worker that has the post")
+        wait_for(file.exists, what="a worker that has the post")
         due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=seconds)
         for number in range(posts):
             at = due + timedelta(seconds=number % 2)
             campaign.write([people[number % 3]], scheduled_at=at.isoformat())
         with working(product, product.start("-m", "tests.crash.odd_worker", "ahead")):
-            wait_for(lambda: len(campaign.copies()) >= posts, seconds=60, what="the other posts")
+            wait_for(lambda: len(campaign.copies()) >= posts, what="the other posts")
             stolen = sum(copy["account"] == account["remote_id"] for copy in campaign.copies())
         file.unlink()
         settled(campaign)

@@ -18,7 +18,6 @@ from uuid import uuid4
 from tests.crash.campaign import Campaign, Result
 from tests.crash.matrix import Stage
 from tests.product import NETWORKS, wait_for
-from tests.services import START_SECONDS
 
 LATENCY_SECONDS = 0.2
 WRITTEN_A_SECOND = 12
@@ -56,7 +55,7 @@ def workers(
     )
     try:
         if stage.runner == "celery":
-            wait_for(lambda: READY in stage.product.log()[begun:], seconds=START_SECONDS, what="the node to be ready")
+            wait_for(lambda: READY in stage.product.log()[begun:], what="the node to be ready")
         yield started
         started.send_signal(signal.SIGTERM)
         try:

@@ -14,7 +14,7 @@ from django.db import connections
 from ouipost import memory
 from ouipost.databases import CACHED_KIB, WAL_BYTES, database
 from tests.databases import fresh_database
-from tests.product import Product, wait_for
+from tests.product import Product
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ("--interface", "wsgi", "--no-ws", "--log-level", "error", "ouipost.wsgi:application")
@@ -61,7 +61,7 @@ def test_the_processes_of_the_web_server_share_what_is_loaded(tmp_path: Path) ->
         product.migrate()
         try:
             server = product.start("-m", "ouipost.server", "--port", str(product.port), "--workers", "2", *WEB).pid
-            wait_for(product.is_ready, seconds=30, what="the web processes")
+            product.wait_until_ready()
             processes = Path(f"/proc/{server}/task/{server}/children").read_text().split()
             lines = Path(f"/proc/{processes[0]}/smaps_rollup").read_text().splitlines()[1:]
         finally:

@@ -42,7 +42,7 @@ def published(target: Target) -> Target:
         done = publish(target)
         return done if done.status != "publishing" else None
 
-    return wait_for(settled, seconds=30, what="the network")
+    return wait_for(settled, what="the network")
 
 
 @pytest.mark.parametrize(

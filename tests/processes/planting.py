@@ -921,7 +921,7 @@ class Doors:
     def wait(self, is_so: Callable[[dict[str, Any]], bool], *, posts: Iterable[str]) -> None:
         """Wait until this is so of every target of these posts."""
         for post in posts:
-            wait_for(partial(self._is_settled, post, is_so), seconds=30, what=f"post {post}")
+            wait_for(partial(self._is_settled, post, is_so), what=f"post {post}")
 
     def _is_settled(self, post: str, is_so: Callable[[dict[str, Any]], bool]) -> bool:
         return all(map(is_so, self._targets(post)))

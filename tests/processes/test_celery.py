@@ -110,10 +110,10 @@ def test_the_spare_worker_goes_when_ticks_come_through_again_and_when_its_node_i
     with node(stage.product, beats=0) as lonely:
         first = lonely.spare()
         beat = stage.product.beat()
-        wait_for(lambda: gone(first), seconds=30, what="the first spare worker to end")
+        wait_for(lambda: gone(first), what="the first spare worker to end")
         kill(beat)
         second = lonely.spare()
 
         kill(lonely.worker)
 
-        wait_for(lambda: gone(second), seconds=30, what="the second spare worker to end")
+        wait_for(lambda: gone(second), what="the second spare worker to end")

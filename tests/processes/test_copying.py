@@ -30,7 +30,7 @@ def is_published(product: Product, *posts: str) -> bool:
 def work(product: Product, *posts: str) -> None:
     """Let a worker run until these are published, and end it in good order."""
     worker = product.start("manage.py", "work")
-    wait_for(lambda: is_published(product, *posts), seconds=60, what="the posts")
+    wait_for(lambda: is_published(product, *posts), what="the posts")
     worker.terminate()
     worker.wait(timeout=60)
 

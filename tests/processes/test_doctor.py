@@ -302,7 +302,7 @@ def test_a_worker_that_has_died(patient: Patient) -> None:
     kill(worker)
 
     found = wait_for(
-        lambda: found if (found := patient.diagnosis(ENGINE_SPEED="20")).wrong else None, seconds=60, what="its silence"
+        lambda: found if (found := patient.diagnosis(ENGINE_SPEED="20")).wrong else None, what="its silence"
     )
 
     assert (found.code, found.wrong) == (1, {"publishing"})

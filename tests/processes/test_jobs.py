@@ -52,10 +52,10 @@ def test_a_job_whose_workers_are_killed_at_each_point_does_every_row_once(
 
     hasty = replace(idle, speed=120)
     for point in POINTS:
-        wait_for(lambda point=point: is_killed(hasty, point), seconds=60, what=f"a death when {point}")  # type: ignore[misc]
+        wait_for(lambda point=point: is_killed(hasty, point), what=f"a death when {point}")  # type: ignore[misc]
     between = len(drafts(idle))
     idle.worker()
-    wait_for(lambda: f"{MANY} of {MANY} done." in browser.get(job, timeout=30).text, seconds=60, what="the end")
+    wait_for(lambda: f"{MANY} of {MANY} done." in browser.get(job, timeout=30).text, what="the end")
 
     assert MANY < between < 2 * MANY
     assert len(drafts(idle)) == 2 * MANY
@@ -89,4 +89,4 @@ def test_a_file_whose_sender_left_once_it_was_sent_comes_to_the_draft(idle: Prod
         posts = idle.client.call("GET", "/api/posts")["posts"]
         return [(post["content"], len(post["media"])) for post in posts] == [("Left at once", 1)]
 
-    wait_for(has_come, seconds=30, what="the file")
+    wait_for(has_come, what="the file")

@@ -41,7 +41,7 @@ class Pair:
         port = free_port()
         process = self.product.start("-m", "granian", "--port", str(port), *WEB)
         base = f"http://127.0.0.1:{port}"
-        wait_for(lambda: answers(base), seconds=30, what="a web process")
+        wait_for(lambda: answers(base), what="a web process")
         self.bases.append(base)
         return process
 

@@ -42,7 +42,7 @@ def test_while_posts_fall_due_a_pause_stops_all_workers_and_its_end_lets_all_out
     ]
     for _ in range(3):
         idle.worker()
-    wait_for(lambda: copies_of(idle, word), seconds=30, what="the first copy")
+    wait_for(lambda: copies_of(idle, word), what="the first copy")
 
     idle.manage("pause", "--scope", "all", "--reason", "An exercise.")
     time.sleep(ROUND_SECONDS)
@@ -51,7 +51,7 @@ def test_while_posts_fall_due_a_pause_stops_all_workers_and_its_end_lets_all_out
     after_all_were_due = copies_of(idle, word)
     states = Counter(idle.post(post)["status"] for post in posts)
     idle.manage("resume", "--scope", "all")
-    wait_for(lambda: all_published(idle, posts), seconds=60, what="all to be published")
+    wait_for(lambda: all_published(idle, posts), what="all to be published")
 
     assert 0 < at_the_pause.total() < 60
     assert after_all_were_due == at_the_pause
@@ -63,15 +63,15 @@ def test_a_lost_answer_is_cleared_up_while_its_network_is_paused_and_leaves_one_
     account, word = product.client.connect("twitter", "Zoe"), uuid4().hex[:8]
     product.order(network="twitter", account=account["remote_id"], effect="timeout_after_accept", hold=4)
     lost = write(product, account, datetime.now(UTC), word)
-    wait_for(lambda: copies_of(product, word), seconds=30, what="the copy whose answer is lost")
+    wait_for(lambda: copies_of(product, word), what="the copy whose answer is lost")
 
     product.manage("pause", "--scope", "network", "--id", "twitter", "--reason", "An exercise.")
     later = write(product, account, datetime.now(UTC), word)
-    wait_for(lambda: all_published(product, [lost]), seconds=60, what="the lost one to be found")
+    wait_for(lambda: all_published(product, [lost]), what="the lost one to be found")
     waits_for = product.post(later)["targets"][0]["waits_for"]
     in_the_pause = copies_of(product, word)
     product.manage("resume", "--scope", "network", "--id", "twitter")
-    wait_for(lambda: all_published(product, [later]), seconds=30, what="the other to go out")
+    wait_for(lambda: all_published(product, [later]), what="the other to go out")
 
     assert waits_for == "The operator has paused all publishing to Twitter/X: An exercise."
     assert list(in_the_pause.values()) == [1]
@@ -83,7 +83,7 @@ def test_workers_that_die_around_a_pause_leave_one_copy_of_each(idle: Product) -
     word, due = uuid4().hex[:8], datetime.now(UTC) + timedelta(seconds=3)
     posts = [write(idle, accounts[number % len(accounts)], due, word) for number in range(27)]
     doomed = [idle.worker("armed,sent", kills=2) for _ in range(4)]
-    wait_for(lambda: [each for each in doomed if each.poll() is not None], seconds=30, what="the first to die")
+    wait_for(lambda: [each for each in doomed if each.poll() is not None], what="the first to die")
 
     idle.manage("pause", "--scope", "all", "--reason", "An exercise.")
     time.sleep(ROUND_SECONDS)

@@ -37,7 +37,6 @@ def settled(product: Product, post: dict[str, Any]) -> dict[str, Any]:
     """Wait until nothing of the post is being published."""
     return wait_for(
         lambda: found if (found := product.post(post["id"]))["status"] != "publishing" else None,
-        seconds=60,
         what=f"{post['id']} to be settled",
     )
 

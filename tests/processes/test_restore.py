@@ -66,7 +66,7 @@ def marks(product: Product) -> list[Path]:
 def work_for_a_while(product: Product) -> None:
     """Let a worker run until it has noted how far the database is, and end it in good order."""
     worker = product.start("manage.py", "work")
-    wait_for(lambda: marks(product), seconds=30, what="the mark")
+    wait_for(lambda: marks(product), what="the mark")
     worker.terminate()
     worker.wait(timeout=30)
 
@@ -94,12 +94,12 @@ def test_what_was_published_since_goes_out_no_second_time_and_what_never_was_goe
     time.sleep(max(0.0, (after - datetime.now(UTC)).total_seconds()))
 
     product.start("manage.py", "work")
-    reason = wait_for(lambda: paused(product), seconds=30, what="the pause")
+    reason = wait_for(lambda: paused(product), what="the pause")
     planned = json.loads(product.manage("reconcile", "--after-restore", "--dry-run", "--json"))
     found = json.loads(product.manage("reconcile", "--after-restore", "--json"))
     before = copies(product)
     product.manage("resume", "--scope", "all")
-    wait_for(lambda: all(is_published(product, post) for post in never), seconds=60, what="what was never sent")
+    wait_for(lambda: all(is_published(product, post) for post in never), what="what was never sent")
 
     assert "restored from a copy" in reason
     assert len(planned["targets"]) == len(since) + len(never)

@@ -80,7 +80,7 @@ def test_fifty_posts_go_out_while_the_key_is_changed_and_the_old_one_is_dropped(
     monkeypatch.setenv("TOKEN_KEYS", new)
     restart(idle)
     after = [schedule(idle, account, f"Later {number}", datetime.now(UTC)) for number, account in enumerate(accounts)]
-    wait_for(lambda: statuses(idle, after)["published"] == len(after), seconds=60, what="posts with the new key alone")
+    wait_for(lambda: statuses(idle, after)["published"] == len(after), what="posts with the new key alone")
 
     assert killed.returncode == -9
     assert "6 of 12 moved" in killed.stdout

@@ -45,9 +45,10 @@ def both_new(now: dict[str, int], before: dict[str, int]) -> bool:
 def test_serve_restarts_what_dies_and_stops_on_term(tmp_path: Path) -> None:
     with fresh_database(tmp_path) as url:
         product = Product(home=tmp_path, database_url=url)
+        product.migrate()
         serve = product.serve()
         try:
-            wait_for(product.is_ready, seconds=30, what="the product to answer")
+            product.wait_until_ready()
             before = children(serve.pid)
 
             for pid in before.values():
@@ -57,7 +58,7 @@ def test_serve_restarts_what_dies_and_stops_on_term(tmp_path: Path) -> None:
                 seconds=15,
                 what="both to be started again",
             )
-            wait_for(product.is_ready, seconds=30, what="the product to answer again")
+            product.wait_until_ready()
             serve.send_signal(signal.SIGTERM)
             status = serve.wait(timeout=30)
 
@@ -71,15 +72,15 @@ def test_serve_restarts_what_dies_and_stops_on_term(tmp_path: Path) -> None:
 def test_nobody_is_left_behind_when_its_terminal_is_closed_or_it_is_killed(tmp_path: Path, ended_by: int) -> None:
     with fresh_database(tmp_path) as url:
         product = Product(home=tmp_path, database_url=url, host=replace(HERE, inside=IN_A_TERMINAL))
+        product.migrate()
         serve = product.serve()
         try:
-            wait_for(product.is_ready, seconds=30, what="the product to answer")
+            product.wait_until_ready()
             started = children(serve.pid)
             serve.send_signal(ended_by)
 
             wait_for(
                 lambda: not any(Path(f"/proc/{pid}").exists() for pid in started.values()),
-                seconds=30,
                 what="web and worker to end as well",
             )
             assert set(started) == {"web", "worker"}
@@ -90,6 +91,7 @@ def test_nobody_is_left_behind_when_its_terminal_is_closed_or_it_is_killed(tmp_p
 def test_one_that_is_stopped_while_the_web_process_loads_does_not_wait_for_it(tmp_path: Path) -> None:
     with fresh_database(tmp_path) as url:
         product = Product(home=tmp_path, database_url=url)
+        product.migrate()
         serve = product.serve()
         wait_for(
             lambda: [
@@ -98,7 +100,6 @@ def test_one_that_is_stopped_while_the_web_process_loads_does_not_wait_for_it(tm
                 if "ouipost.server" in said(child)
                 for each in children_of(child)
             ],
-            seconds=30,
             what="the process that loads the product",
         )
         serve.send_signal(signal.SIGTERM)
@@ -109,9 +110,10 @@ def test_one_that_is_stopped_while_the_web_process_loads_does_not_wait_for_it(tm
 def test_one_that_was_started_by_nohup_outlives_its_terminal(tmp_path: Path) -> None:
     with fresh_database(tmp_path) as url:
         product = Product(home=tmp_path, database_url=url, host=replace(HERE, inside=("nohup",)))
+        product.migrate()
         serve = product.serve()
         try:
-            wait_for(product.is_ready, seconds=30, what="the product to answer")
+            product.wait_until_ready()
             serve.send_signal(signal.SIGHUP)
             serve.send_signal(signal.SIGCONT)  # comes after the other
 
@@ -145,11 +147,11 @@ def test_one_that_is_stopped_while_it_migrates_leaves_nobody_behind(tmp_path: Pa
     with fresh_database(tmp_path) as url:
         product = Product(home=tmp_path, database_url=url)
         serve = product.serve()
-        [migrating] = wait_for(lambda: children_of(serve.pid), seconds=30, what="the process that migrates")
+        [migrating] = wait_for(lambda: children_of(serve.pid), what="the process that migrates")
         serve.send_signal(signal.SIGTERM)
         serve.wait(timeout=30)
 
-        wait_for(lambda: not Path(f"/proc/{migrating}").exists(), seconds=30, what="it to end as well")
+        wait_for(lambda: not Path(f"/proc/{migrating}").exists(), what="it to end as well")
 
 
 def test_the_demo_is_made_once(tmp_path: Path) -> None:
@@ -158,7 +160,7 @@ def test_the_demo_is_made_once(tmp_path: Path) -> None:
     try:
         for _ in range(2):
             serve = product.start("manage.py", "serve", "--demo")
-            wait_for(lambda: "Workspace   ws_" in (tmp_path / "log").read_text(), seconds=60, what="the demo")
+            wait_for(lambda: "Workspace   ws_" in (tmp_path / "log").read_text(), what="the demo")
             first = demo.read_text()
             serve.send_signal(signal.SIGTERM)
             assert serve.wait(timeout=30) == 0

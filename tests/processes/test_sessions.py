@@ -49,7 +49,7 @@ def admins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Admins]:
     second = f"http://127.0.0.1:{port}"
     with fresh_database(home) as url, running(home, url) as product:
         product.start("-m", "granian", "--port", str(port), *WEB)
-        wait_for(lambda: answers(second), seconds=30, what="a web process")
+        wait_for(lambda: answers(second), what="a web process")
         token = log_in(product.base, BOSS).json()["data"]["token"]
         yield Admins(bases=[product.base, second], token=token)
 

@@ -83,7 +83,7 @@ def telling(home: Path, receiver: Receiver) -> Iterator[Watched]:
             arguments = [f"--email={EMAIL}", f"--password={PASSWORD}", "--workspace=Watch"]
             made = json.loads(product.manage("bootstrap", *arguments, "--mode=sandbox", "--json"))
             product.serve()
-            wait_for(product.is_ready, seconds=60, what="the product to answer")
+            product.wait_until_ready()
             product.control = {"Authorization": f"Bearer {made['simulator_token']}"}
             product.client = Client(product.base, api_key=made["api_key"], workspace_id=made["workspace_id"])
             yield product
@@ -116,17 +116,15 @@ def played(product: Watched, receiver: Receiver) -> Story:
             tables.run(f"UPDATE posts_target SET parts = '{parts}' WHERE post_id = '{post}'")  # noqa: S608
         else:
             call("POST", f"/api/posts/{post}/publish")
-        wait_for(lambda: product.found(post_id=post, event="Target settled"), seconds=60, what=name)  # noqa: B023
+        wait_for(lambda: product.found(post_id=post, event="Target settled"), what=name)  # noqa: B023
         found = tables.run(f"SELECT post_id, id, account_id FROM posts_target WHERE post_id = '{post}'")  # noqa: S608
         posts[name] = dict(zip(("post_id", "target_id", "account_id"), found[0], strict=True))
     _ask(product, "GET", f"/api/posts/{hidden[1]}?token={hidden[0]}", request_id="with-a-secret")
     tables.run("UPDATE workspaces_workspace SET settings = '\"damaged\"'")
     _ask(product, "PUT", f"/api/workspaces/{workspace}", request_id="damaged")
-    wait_for(lambda: receiver.to("/hook"), seconds=30, what="the webhook")
-    wait_for(lambda: len(receiver.events) >= 2, seconds=30, what="the errors")
-    wait_for(
-        lambda: any(span.about.get("request_id") == "damaged" for span in receiver.spans), seconds=30, what="spans"
-    )
+    wait_for(lambda: receiver.to("/hook"), what="the webhook")
+    wait_for(lambda: len(receiver.events) >= 2, what="the errors")
+    wait_for(lambda: any(span.about.get("request_id") == "damaged" for span in receiver.spans), what="spans")
     _kill_web(product)
     product.stop()
     return Story(product=product, receiver=receiver, secrets=hidden, posts=posts, workspace=workspace)
@@ -152,8 +150,8 @@ def _kill_web(product: Watched) -> None:
     (web,) = [pid for pid in _children(serve) if b"ouipost.wsgi" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     for pid in _children(web):
         os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: "was started again" in product.log(), seconds=30, what="the server to notice")
-    wait_for(product.is_ready, seconds=30, what="the product to answer again")
+    wait_for(lambda: "was started again" in product.log(), what="the server to notice")
+    product.wait_until_ready()
 
 
 def _children(pid: int) -> list[int]:
@@ -299,7 +297,7 @@ def test_celery_says_everything_in_json_too(tmp_path: Path, redis_url: str) -> N
             product.migrate()
             node = product.celery("-c", "1")
             product.start("-m", "celery", "--quiet", "-A", "ouipost", "beat")
-            wait_for(lambda: product.found(logger="celery.apps.worker"), seconds=60, what="the node")
+            wait_for(lambda: product.found(logger="celery.apps.worker"), what="the node")
             node.send_signal(signal.SIGTERM)
             node.wait(timeout=60)
         finally:

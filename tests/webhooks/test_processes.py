@@ -84,9 +84,9 @@ def test_what_was_committed_is_told_though_its_process_died_and_what_was_rolled_
                 server.struck(lambda point: server.call("/api/posts", crash_at=point, json=body), point)
         assert not receiver.calls  # there was nobody to call
         with worker(product):
-            wait_for(lambda: receiver.calls, seconds=30, what="the event")
+            wait_for(lambda: receiver.calls, what="the event")
             later = make(product, 2)  # whatever was before it is told before it
-            wait_for(lambda: len(receiver.calls) >= 2, seconds=30, what="the later one")
+            wait_for(lambda: len(receiver.calls) >= 2, what="the later one")
 
     found = product.client.call("GET", "/api/posts?limit=100")["posts"]
     (committed,) = (post["id"] for post in found if post["content"] == body["content"])
@@ -146,16 +146,14 @@ def test_answers_without_end_or_measure_cost_a_worker_neither_time_nor_memory(
     servers = [Server(talk()) for talk in (LOST | CUT).values()]
     with ExitStack() as stack, listening(product, MADE, CHANGED) as [receiver], worker(product) as pid:
         make(product, 40)  # its threads have begun by then
-        wait_for(lambda: have_all([receiver], 40), seconds=30, what="the first events")
+        wait_for(lambda: have_all([receiver], 40), what="the first events")
         before = memory(pid, "VmRSS")
         Path(f"/proc/{pid}/clear_refs").write_text("5")  # forget the peak
         for server in servers:
             stack.enter_context(administrator.telling(server.url, MADE, CHANGED))
         make(product, 20)
-        wait_for(lambda: have_all([receiver], 60), seconds=30, what="all events at the good one")
-        wait_for(
-            lambda: all(len(attempts(administrator, server)) >= FAILING for server in servers), seconds=30, what="all"
-        )
+        wait_for(lambda: have_all([receiver], 60), what="all events at the good one")
+        wait_for(lambda: all(len(attempts(administrator, server)) >= FAILING for server in servers), what="all")
         grown = memory(pid, "VmHWM") - before
         slowest = max(each["milliseconds"] for server in servers for each in attempts(administrator, server))
     for server in servers:
@@ -182,7 +180,7 @@ def test_the_official_verifiers_accept_a_thousand_deliveries_and_none_with_a_byt
     with listening(product, "account.expiring", receivers=4, secret=SECRET) as heard:
         product.manage("shell", "-v", "0", "-c", f"{SEEDING}accounts_that_end({DELIVERIES // 4})")
         with worker(product):  # which looks for accounts that end when it begins
-            wait_for(lambda: have_all(heard, DELIVERIES // 4), seconds=60, what="all deliveries")
+            wait_for(lambda: have_all(heard, DELIVERIES // 4), what="all deliveries")
 
     calls = [call for receiver in heard for call in {call.id: call for call in receiver.calls}.values()]
     changed = [replace(call, body=with_a_byte_changed(call.body)) for call in calls]
@@ -236,7 +234,7 @@ def javascript(folder: Path) -> Callable[[Sequence[Received]], tuple[int, int]]:
 def test_a_worker_tells_within_three_seconds(product: Product, record_property: Record) -> None:
     with listening(product, MADE, CHANGED) as heard, worker(unhurried(product)):
         asked = make(product, 20, per_second=10)
-        wait_for(lambda: have_all(heard, 20), seconds=30, what="all events")
+        wait_for(lambda: have_all(heard, 20), what="all events")
 
     seen = told(heard, asked)
     record_property("numbers", f"work, 20 events: {seen}")
@@ -255,7 +253,7 @@ def celery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[broker.Stage]:
 def test_a_celery_node_with_a_beat_tells_within_three_seconds(celery: broker.Stage, record_property: Record) -> None:
     with listening(celery.product, MADE, CHANGED) as heard, broker.node(celery.product):
         asked = make(celery.product, 20, per_second=10)
-        wait_for(lambda: have_all(heard, 20), seconds=30, what="all events")
+        wait_for(lambda: have_all(heard, 20), what="all events")
 
     seen = told(heard, asked)
     record_property("numbers", f"celery, 20 events: {seen}")
@@ -270,11 +268,11 @@ def test_posts_go_out_at_once_though_a_celery_node_has_much_to_tell(
     with listening(celery.product, MADE, CHANGED, receivers=12, seconds=1) as heard:
         make(celery.product, 100, writers=4)
         with broker.node(celery.product):
-            wait_for(lambda: all(receiver.calls for receiver in heard), seconds=30, what="the first calls")
+            wait_for(lambda: all(receiver.calls for receiver in heard), what="the first calls")
             campaign.write(celery.accounts)
             began = time.monotonic()
             campaign.publish()
-            wait_for(lambda: len(campaign.copies()) == len(NETWORKS), seconds=60, what="all copies")
+            wait_for(lambda: len(campaign.copies()) == len(NETWORKS), what="all copies")
             took, is_busy = time.monotonic() - began, not have_all(heard, 100)
 
     record_property("numbers", f"celery, a post beside 1,200 deliveries: out in {took:.2f} s")
