@@ -11,8 +11,8 @@ import regex
 from publicsuffixlist import PublicSuffixList
 
 X_LINK_LENGTH = 23
-X_LIGHT_RANGES = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
-"""Code points that X counts as one; it counts all others, and a whole emoji sequence, as two."""
+X_HEAVY = regex.compile(r"[^\u0000-\u10FF\u2000-\u200D\u2010-\u201F\u2032-\u2037]")
+"""Characters that X counts as two, as it counts a whole emoji sequence; it counts all others as one."""
 
 GRAPHEME = regex.compile(r"[\U0001F1E6-\U0001F1FF]{2}(?=[\U0001F1E6-\U0001F1FF])|\X")
 """`\\X` alone counts back to the first of the flags in a row at each of them: minutes for all that a post can have."""
@@ -75,18 +75,18 @@ def x_weighted_length(text: str) -> int:
     """Return the length as X counts it, by the twitter-text configuration of version 3."""
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
     links = find_links(text)
-    graphemes = (each for part in between(text, links) for each in GRAPHEME.findall(part))
-    return X_LINK_LENGTH * len(links) + sum(map(_x_weight, graphemes))
+    return X_LINK_LENGTH * len(links) + sum(map(_x_weight, between(text, links)))
 
 
-def _x_weight(grapheme: str) -> int:
-    if EMOJI.search(grapheme):
-        return 2
-    return sum(1 if _is_light(ord(character)) else 2 for character in grapheme)
+def _x_weight(text: str) -> int:
+    """Weigh a text without links: as a whole, unless an emoji makes several of its characters one."""
+    if not EMOJI.search(text):
+        return _weight_by_character(text)
+    return sum(2 if EMOJI.search(each) else _weight_by_character(each) for each in GRAPHEME.findall(text))
 
 
-def _is_light(code_point: int) -> bool:
-    return any(first <= code_point <= last for first, last in X_LIGHT_RANGES)
+def _weight_by_character(text: str) -> int:
+    return len(text) + len(X_HEAVY.findall(text))
 
 
 def find_links(text: str) -> list[Span]:
