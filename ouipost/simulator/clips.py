@@ -4,8 +4,6 @@ import io
 from dataclasses import dataclass
 from typing import IO
 
-import av
-
 CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2": "video/mp4", "matroska,webm": "video/webm"}
 """FFmpeg's names of the containers that are looked into; a file of any other is no video here."""
 
@@ -35,6 +33,8 @@ class Clip:
 
 def look_at_clip(content: bytes | IO[bytes]) -> Clip:
     """Return the facts of a video, after decoding its first frame; raises NotAVideo."""
+    import av  # with FFmpeg, 20 MiB, of which a sandbox without videos needs nothing
+
     source = io.BytesIO(content) if isinstance(content, bytes) else content
     try:
         with av.open(source, mode="r", options={"protocol_whitelist": "file"}) as container:

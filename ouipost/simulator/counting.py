@@ -2,13 +2,13 @@
 
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 
 import regex
 from publicsuffixlist import PublicSuffixList
 
 URL_WEIGHT = 23
 LIGHT_RANGES = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
-DOMAINS = PublicSuffixList(accept_unknown=False, only_icann=True)
 HOST = regex.compile(
     r"(?<![A-Za-z0-9@\uFF20$#\uFF03])(?:(?P<scheme>https?://)|(?<![_./-]))"
     r"(?P<host>(?:(?(scheme)[\p{L}\p{N}](?:[\p{L}\p{N}_-]*[\p{L}\p{N}])?|[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?)\.)+"
@@ -56,9 +56,15 @@ def urls(text: str) -> list[Url]:
 def is_top_level(label: str) -> bool:
     """Return whether domains can end so."""
     try:
-        return DOMAINS.publicsuffix(f"any.{label.encode('idna').decode()}") is not None
+        return _domains().publicsuffix(f"any.{label.encode('idna').decode()}") is not None
     except UnicodeError:
         return False
+
+
+@cache
+def _domains() -> PublicSuffixList:
+    """Return the list of them, read when a text first has an address."""
+    return PublicSuffixList(accept_unknown=False, only_icann=True)
 
 
 def weighted_length(text: str) -> int:

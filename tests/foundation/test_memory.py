@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WEB = ("--interface", "wsgi", "--no-ws", "--log-level", "error", "ouipost.wsgi:application")
 WORKER = "import django; django.setup(); import adminapi.worker, sys; print('ouipost.urls' in sys.modules)"
 NODE = "import ouipost.celery as it, sys; it.app.loader.init_worker(); print('ouipost.urls' in sys.modules)"
+DEMO = "import ouipost.wsgi, sys; assert 'ouipost.simulator.clips' in sys.modules; print('av' in sys.modules)"
 
 
 def test_what_is_there_is_nothing_to_the_collector() -> None:
@@ -40,8 +41,15 @@ def test_each_of_many_connections_to_sqlite_keeps_little_of_its_file() -> None:
         assert cursor.execute("PRAGMA cache_size").fetchone() == (-CACHED_KIB,)
 
 
-@pytest.mark.parametrize("program", [WORKER, NODE], ids=["worker", "node"])
-def test_a_worker_loads_no_view_and_no_page_of_the_console(program: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(WORKER, id="a worker, no view and no page of the console"),
+        pytest.param(NODE, id="a node, neither"),
+        pytest.param(DEMO, id="networks that are played, nothing that reads videos"),
+    ],
+)
+def test_what_it_does_not_need_is_not_loaded(program: str, tmp_path: Path) -> None:
     environment = {
         "PATH": os.environ["PATH"],
         "OUIPOST_HOME": str(tmp_path),
