@@ -180,6 +180,11 @@ class Operation:
     """The post and those of its replies that are published already."""
 
     @property
+    def began_at(self) -> datetime:
+        """When the visible call was first allowed to start, now where it was not yet: no copy of it is older."""
+        return self.armed_at or self.now
+
+    @property
     def reply(self) -> Reply | None:
         """Return the reply that this operation is about, None for the post itself."""
         return self.content.replies[len(self.out) - 1] if self.out else None

@@ -196,7 +196,9 @@ class PlatformCase:
             metafunc.parametrize("kind", list(self.publications))
 
     def operation(self, content: Content, **values: Any) -> Operation:
-        return Operation(content=content, account=self.account, now=NOW, **values)
+        """Return what is about to be sent, or, where `armed_at` is given, what is looked for a day later."""
+        now = later(days=1) if "armed_at" in values else NOW
+        return Operation(content=content, account=self.account, **{"now": now} | values)
 
     def prepared(self, publication: Publication, *, save: Save = no_save) -> Operation:
         session = FakeSession(*publication.prepares)
@@ -335,8 +337,9 @@ class PlatformCase:
         with pytest.raises(Unavailable):
             self.commit(self.first, NOT_SENT)
 
-    def test_it_finds_its_post_after_a_lost_answer(self) -> None:
-        operation = self.prepared(self.first)
+    @pytest.mark.parametrize("late", [timedelta(), timedelta(days=1)], ids=["at once", "a day later"])
+    def test_it_finds_its_post_after_a_lost_answer(self, late: timedelta) -> None:
+        operation = replace(self.prepared(self.first), now=NOW + late)
 
         session = FakeSession(*self.recover_calls)
         found = self.connector.recover(session, operation)

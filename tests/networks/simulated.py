@@ -34,6 +34,7 @@ CALLBACK = "https://app.example/callback"
 VERIFIER = "v" * 50
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 MOST_WAITS = 20
+LOOKED_FOR_AFTER_SECONDS = 600
 
 
 def make_file(media_id: str, content: bytes, **facts: Any) -> Media:
@@ -121,6 +122,7 @@ class Desk:
             operation = operation if taken.handles is None else replace(operation, handles=taken.handles)
         except Unknown:
             assert self.lost
+            clock.advance(LOOKED_FOR_AFTER_SECONDS)
         [found] = self.recover(operation)
         return found
 

@@ -357,7 +357,7 @@ class TestFacebook(LookCase, OAuth2Case):
             self.commit(story, gets)
 
         other = STORY | {"post_id": "601", "media_id": "778"}
-        operation = self.prepared(story)
+        operation = replace(self.prepared(story), now=later(days=1))
         found = self.connector.recover(FakeSession(stories(other, STORY)), operation)
 
         assert found == [story.published]

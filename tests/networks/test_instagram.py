@@ -416,7 +416,7 @@ class TestInstagram(ContainerCase):
         assert found == [Published(remote_id="17900", url=ADDRESS)]
 
     def commenting(self) -> Operation:
-        return replace(self.prepared(self.publications["first comment"]), armed_at=NOW)
+        return replace(self.prepared(self.publications["first comment"]), now=later(days=1))
 
     def test_a_comment_is_looked_for_before_it_is_sent_again(self) -> None:
         operation = self.commenting()

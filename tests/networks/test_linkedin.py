@@ -739,7 +739,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
             self.recovered(listing(listed("Hello", lifecycleState="PUBLISH_FAILED")))
 
     def commenting(self) -> Operation:
-        return replace(self.prepared(self.publications["first comment"]), armed_at=NOW)
+        return replace(self.prepared(self.publications["first comment"]), now=later(days=1))
 
     def comments(self, *comments: Mapping[str, Any], start: int = 0, **paging: int) -> Call:
         path = f"/rest/socialActions/{SHARE_IN_URL}/comments" + (f"?start={start}" if start else "")

@@ -68,6 +68,7 @@ def test_what_passes_is_taken_once_and_found_again(at: Desk, media: tuple[Media,
 
     [post] = Post.objects.all()
     assert (post.external_id, post.url, len(post.media)) == (published.remote_id, published.url, len(media))
+    clock.advance(86_400)
     assert at.recover(wanted) == [published]
 
 

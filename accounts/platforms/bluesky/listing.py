@@ -16,7 +16,7 @@ AT_ONCE = 100
 
 def records_like(connector: Connector, session: Session, operation: Operation) -> list[Any]:
     """Return the records of this text, and in answer to the same post, that were made since it was armed."""
-    since = (operation.armed_at or operation.now) - ARMED_BEFORE
+    since = operation.began_at - ARMED_BEFORE
 
     def cursor_of(page: Any) -> str:
         """Newest keys come first: behind a page that is older as a whole, all is. Some programs write earlier times."""

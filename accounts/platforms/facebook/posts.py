@@ -88,11 +88,11 @@ class Post:
         return page_address(answer, post_id)
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
-        account, armed_at = operation.account, operation.armed_at or operation.now
-        since = int((armed_at - LISTED_BEFORE).timestamp())
+        account, began_at = operation.account, operation.began_at
+        since = int((began_at - LISTED_BEFORE).timestamp())
         edge = f"{account.remote_id}/published_posts"
         posts = self.graph.edge(session, account.access_token, edge, fields=POST_FIELDS, since=since)
-        found = [each for each in posts if _is_it(each, operation, since=armed_at - ARMED_BEFORE)]
+        found = [each for each in posts if _is_it(each, operation, since=began_at - ARMED_BEFORE)]
         ours = [each for each in found if _links(each) == [comparable(operation.content.link)]]
         by_id = {dig_text(each, "id"): each for each in ours or found}
         return [Published(remote_id=post_id, url=page_address(each, post_id)) for post_id, each in by_id.items()]
@@ -156,7 +156,7 @@ class Comment:
         return [Published(remote_id=each, url=operation.root.url) for each in dict.fromkeys(found)]
 
     def _own(self, session: Session, operation: Operation, subject: str) -> list[str]:
-        since = (operation.armed_at or operation.now) - ARMED_BEFORE
+        since = operation.began_at - ARMED_BEFORE
         comments = self.graph.edge(
             session,
             operation.account.access_token,
@@ -195,8 +195,8 @@ def _upload(graph: Graph, session: Session, account: Account, media: Media) -> s
 
 def stories_of(graph: Graph, session: Session, operation: Operation, media_id: str) -> list[Published]:
     """Return the story that was made of this photo or video, where the Page's list shows it."""
-    account, armed_at = operation.account, operation.armed_at or operation.now
-    since = int((armed_at - LISTED_BEFORE).timestamp())
+    account, began_at = operation.account, operation.began_at
+    since = int((began_at - LISTED_BEFORE).timestamp())
     stories = graph.edge(session, account.access_token, f"{account.remote_id}/stories", since=since)
     found = {post_id_of(account, dig_text(each, "post_id")): each for each in stories if _shows(each, media_id)}
     return [Published(remote_id=post_id, url=page_address(each, post_id, key="url")) for post_id, each in found.items()]

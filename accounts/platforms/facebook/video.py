@@ -136,7 +136,7 @@ class VideoWay:
 
     def _working(self, operation: Operation, handles: Handles | None = None) -> StillWorking:
         """The longer it takes, the more seldom it is asked."""
-        waited = (operation.now - (operation.armed_at or operation.now)).total_seconds()
+        waited = (operation.now - operation.began_at).total_seconds()
         wait = min(max(SHORTEST_WAIT, waited / 5), LONGEST_WAIT)
         return StillWorking(Phrase("Facebook is processing the video."), retry_after=wait, handles=handles)
 

@@ -37,7 +37,7 @@ def write(connector: ContainerConnector, session: Session, operation: Operation)
 def find(connector: ContainerConnector, session: Session, operation: Operation) -> list[Published]:
     """Return the account's own comments that say this, from the time of the first try on."""
     assert operation.reply is not None
-    since = ((operation.armed_at or operation.now) - ARMED_BEFORE).replace(microsecond=0)
+    since = (operation.began_at - ARMED_BEFORE).replace(microsecond=0)
     text = comparable(operation.reply.text)
     same = [each for each in _comments(connector, session, operation) if _is_it(each, text, since=since)]
     name = operation.account.username

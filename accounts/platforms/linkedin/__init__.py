@@ -212,7 +212,7 @@ class LinkedIn(OAuth2Connector):
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         api = self._api(session, operation.account.access_token)
-        since = (operation.armed_at or operation.now) - ARMED_BEFORE
+        since = operation.began_at - ARMED_BEFORE
         if operation.reply is not None:
             return linkedin_posts.find_comments(api, operation, since=since)
         return linkedin_posts.find(api, operation, since=since)

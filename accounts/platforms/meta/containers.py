@@ -274,14 +274,14 @@ class ContainerConnector(LongLivedTokens):
     def _listed(self, session: Session, operation: Operation) -> list[Published]:
         """Return what the list has, once a new post would surely show there."""
         found = self._find(session, operation)
-        if not found and operation.now < (operation.armed_at or operation.now) + LISTED_AFTER:
+        if not found and operation.now < operation.began_at + LISTED_AFTER:
             raise Unknown(
                 Phrase("{network} has forgotten what it was given, and may not list the post yet.", network=self.name)
             )
         return found
 
     def _find(self, session: Session, operation: Operation) -> list[Published]:
-        since = (operation.armed_at or operation.now) - ARMED_BEFORE
+        since = operation.began_at - ARMED_BEFORE
         answer = self.listing(session, operation, since=since)
         if not isinstance(dig(answer, "data"), list):
             raise Unknown(Phrase("{network} did not list the account's posts.", network=self.name))

@@ -150,7 +150,7 @@ class Pinterest(OAuth2Connector):
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         """Search the board: mostly its newest Pins come first, and pages may be short or empty."""
-        token, since = operation.account.access_token, (operation.armed_at or operation.now) - ARMED_BEFORE
+        token, since = operation.account.access_token, operation.began_at - ARMED_BEFORE
         path = f"boards/{operation.content.options['board_id']}/pins"
         found: dict[str, None] = {}
         for page in paged(partial(self._page, session, token, path, PINS_A_PAGE), cursor_of=_bookmark):

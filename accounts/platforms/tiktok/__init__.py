@@ -225,7 +225,7 @@ class TikTok(TikTokApi):
 
     def _search(self, session: Session, operation: Operation) -> list[Published]:
         """Look for photos whose id was lost with the answer; sent twice without a trace, they are not sent again."""
-        since = (operation.armed_at or operation.now) - ARMED_BEFORE
+        since = operation.began_at - ARMED_BEFORE
         read = partial(self._newest, session, operation.account)
         pages = paged(read, cursor_of=partial(tiktok_posts.next_cursor, since=since))
         videos = [each for page in pages for each in dig_list(page, "videos")]

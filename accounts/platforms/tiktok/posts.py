@@ -112,7 +112,7 @@ def taken(message: str, handles: Mapping[str, Any]) -> StillWorking:
 
 def still_working(operation: Operation) -> StillWorking:
     """Return what tells the engine to ask again: soon at first, then ever slower."""
-    waited = (operation.now - (operation.armed_at or operation.now)).total_seconds()
+    waited = (operation.now - operation.began_at).total_seconds()
     return StillWorking(
         Phrase("TikTok is working on the post."), retry_after=min(max(waited / 2, FIRST_PAUSE), LONGEST_PAUSE)
     )
@@ -146,7 +146,7 @@ def published(operation: Operation, publish_id: str, told: Any) -> Published:
     post_id = dig_text(told, "publicaly_available_post_id", 0)
     if post_id:
         return shown(operation.account, kind_of(publish_id), post_id)
-    if is_public(operation.content) and operation.now < (operation.armed_at or operation.now) + MODERATION:
+    if is_public(operation.content) and operation.now < operation.began_at + MODERATION:
         raise StillWorking(Phrase("TikTok has published the post and looks it over."), retry_after=PAUSE_FOR_ID)
     return Published(remote_id=publish_id, url=f"https://www.tiktok.com/@{operation.account.username}")
 

@@ -22,7 +22,7 @@ MEDIA_PAGE = re.compile(r"/status/\d+/(?:photo|video)/\d+$")
 
 def posts_like(connector: Connector, session: Session, operation: Operation) -> list[str]:
     """Return the ids of the account's posts that can be this operation's; raises Unknown where not all can be seen."""
-    since = (operation.armed_at or operation.now) - ARMED_BEFORE
+    since = operation.began_at - ARMED_BEFORE
     known = {each.remote_id for each in operation.out}
     pages = paged(partial(_newest, connector, session, operation, since), cursor_of=_next_token)
     posts = [each for page in pages for each in dig_list(page, "data")]

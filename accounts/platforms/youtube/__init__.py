@@ -170,7 +170,7 @@ class YouTube(OAuth2Connector):
         status = dig_text(video, "status", "uploadStatus")
         if status == "processed":
             return _published(video_id)
-        if status == "deleted" or (not status and operation.now > _armed(operation) + GONE_AFTER):
+        if status == "deleted" or (not status and operation.now > operation.began_at + GONE_AFTER):
             raise youtube_errors.removed()
         if status in {"failed", "rejected"}:
             reason = dig_text(video, "status", "failureReason") or dig_text(video, "status", "rejectionReason")
@@ -187,7 +187,7 @@ class YouTube(OAuth2Connector):
         for item in self._newest(session, operation, "playlistItems", params, at=("snippet", "publishedAt")):
             if comparable(dig_text(item, "snippet", "title")) == title:
                 found.append(dig_text(item, "contentDetails", "videoId"))
-        if not found and operation.now < _armed(operation) + LISTED_AFTER:
+        if not found and operation.now < operation.began_at + LISTED_AFTER:
             raise Unknown(Phrase("YouTube has forgotten the upload, and may not list its video yet."))
         return [_published(video_id) for video_id in dict.fromkeys(found)]
 
@@ -207,7 +207,7 @@ class YouTube(OAuth2Connector):
         self, session: Session, operation: Operation, name: str, params: Mapping[str, Any], *, at: Sequence[str]
     ) -> Iterator[Any]:
         """Give what a list, newest first, has from when the call was armed; `at` is where an item's time is."""
-        since = _armed(operation) - ARMED_BEFORE
+        since = operation.began_at - ARMED_BEFORE
         read = partial(self._page, session, operation.account, name, params)
         for page in paged(read, cursor_of=partial(_next_page, since=since, at=at)):
             yield from (item for item in page["items"] if _is_from(item, since, at))
@@ -244,12 +244,8 @@ class YouTube(OAuth2Connector):
         return youtube_errors.classify(answer)
 
 
-def _armed(operation: Operation) -> datetime:
-    return operation.armed_at or operation.now
-
-
 def _working(operation: Operation, video_id: str) -> StillWorking:
-    elapsed = (operation.now - _armed(operation)).total_seconds()
+    elapsed = (operation.now - operation.began_at).total_seconds()
     return StillWorking(
         Phrase("YouTube has the video and is processing it."),
         retry_after=min(max(elapsed / 4, SOONEST), LATEST),
