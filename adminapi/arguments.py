@@ -12,6 +12,8 @@ from workspaces.models import Workspace
 
 SPAN = re.compile(r"([0-9]{1,4})([mhd])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+A_DAY = 86_400
+"""In seconds."""
 
 
 def require_workspace(pk: str) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from workspaces.models import KeyMode, Mode, Tier
 
 EMAIL, WORKSPACE = "demo@example.com", "Demo"
 ACTOR = Actor.of_command("load_demo")
+LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,16 @@ def is_ready() -> bool:
         return requests.get(f"{settings.PUBLIC_BASE_URL}/readyz", timeout=2).ok
     except requests.RequestException:
         return False
+
+
+def wait_until_ready(seconds: float) -> bool:
+    """Return whether the product answers, as soon as it does within this time."""
+    ends = time.monotonic() + seconds
+    while not is_ready():
+        if time.monotonic() >= ends:
+            return False
+        time.sleep(LOOK_SECONDS)
+    return True
 
 
 def show(output: OutputWrapper) -> None:

@@ -1,8 +1,10 @@
 """The web server's command line, and what must be done before any process starts."""
 
+import os
 import socket
 import sys
 import time
+from typing import NoReturn
 
 from django.conf import settings
 from django.core.management import CommandError, call_command
@@ -38,6 +40,14 @@ def web_command(host: str) -> list[str]:
         *(["--log-config", str(settings.BASE_DIR / "ouipost" / "granian.json")] if as_json else []),
         "ouipost.wsgi:application",
     ]
+
+
+def become(command: list[str]) -> NoReturn:
+    """Run this in place of this process, which may have been started in any folder."""
+    connections.close_all()
+    paths = [str(settings.BASE_DIR), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    os.execv(command[0], command)  # noqa: S606 (our own command line)
 
 
 def require_port(host: str) -> None:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import requests
 from django.core.management import CommandError
 from django.utils import timezone
 
@@ -85,12 +86,27 @@ def test_the_demo_needs_the_running_product(monkeypatch: pytest.MonkeyPatch) -> 
         run("load_demo")
 
 
-def test_what_the_product_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [ClientError("POST /api/accounts: no"), requests.ConnectionError("gone")], ids=str)
+def test_why_it_could_not_be_made_is_told(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(_: Any) -> None:
-        raise ClientError("POST /api/accounts: no")
+        raise error
 
     monkeypatch.setattr(demo, "is_ready", lambda: True)
     monkeypatch.setattr(demo, "show", fail)
 
-    with pytest.raises(CommandError, match="POST /api/accounts: no"):
+    with pytest.raises(CommandError, match=f"The demo could not be made: {error}"):
+        run("load_demo")
+
+
+def test_it_waits_for_the_product_as_long_as_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([False, False, True, False])
+    shown: list[Any] = []
+    monkeypatch.setattr(demo, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(demo, "is_ready", lambda: next(looks))
+    monkeypatch.setattr(demo, "show", shown.append)
+
+    run("load_demo", "--wait", "60")
+
+    assert len(shown) == 1
+    with pytest.raises(CommandError, match="serve` first"):
         run("load_demo")

@@ -1,5 +1,6 @@
-"""`work` runs until it is told to stop, `serve` goes on when the demo does not, `web` is the server alone."""
+"""`work` runs until it is told to stop, `serve` keeps web and worker running, `web` is the server alone."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -10,12 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from adminapi import demo
-from adminapi.client import ClientError
 from adminapi.management.commands import serve
 from tests.foundation.threads import PATIENCE_SECONDS
 from tests.product import Product
@@ -85,63 +83,37 @@ def test_the_worker_stops_when_it_is_asked_to(
     database.close()
 
 
-@pytest.mark.parametrize("error", [ClientError("refused"), requests.ConnectionError("refused")])
-def test_a_demo_that_cannot_be_made_does_not_end_the_serving(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def fail(_: Any) -> None:
-        command.stopping = True
-        raise error
+@pytest.mark.parametrize(("options", "runs"), [([], ["web", "worker"]), (["--demo"], ["web", "worker", "demo"])])
+def test_serve_migrates_and_becomes_what_keeps_web_and_worker_running(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, options: list[str], runs: list[str]
+) -> None:
+    settings.PORT = free_port()
+    done: list[Any] = []
+    monkeypatch.setenv("PYTHONPATH", "")
+    monkeypatch.setattr(serve, "migrate", lambda: done.append("migrated"))
+    monkeypatch.setattr("adminapi.keyring.require", lambda: done.append("keys are right"))
+    monkeypatch.setattr(os, "execv", lambda program, command: done.append([program, *command[1:]]))
 
-    told = StringIO()
-    command = serve.Command(stderr=told)
-    command.stopping = False
-    monkeypatch.setattr(demo, "is_ready", lambda: True)
-    monkeypatch.setattr(demo, "show", fail)
+    call_command("serve", *options)
 
-    command._supervise([], show_demo=True)
-
-    assert "The demo could not be made: refused" in told.getvalue()
-
-
-def test_a_child_that_died_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    moments = iter([100.0, 100.0, 100.5, 101.0, 101.0])
-    monkeypatch.setattr("adminapi.management.commands.serve.time.monotonic", lambda: next(moments))
-    child = serve.Child(name="quick", command=[sys.executable, "-c", ""])
-
-    assert not child.ensure()
-    assert child.process is not None
-    first = child.process
-    first.wait(PATIENCE_SECONDS)
-    assert (child.ensure(), child.process) == (False, first)  # not within a second
-    assert child.ensure()
-
-    assert child.process is not first
-    child.process.wait(PATIENCE_SECONDS)
-
-
-def test_a_child_that_runs_is_left_alone() -> None:
-    child = serve.Child(name="steady", command=[sys.executable, "-c", "import signal; signal.pause()"])
-    child.ensure()
-    process = child.process
-    assert process is not None
-
-    try:
-        assert (child.ensure(), child.process) == (False, process)
-        serve.Command()._end([child])
-        assert process.returncode == -signal.SIGTERM
-    finally:
-        process.kill()
-        process.wait(PATIENCE_SECONDS)
+    migrated, checked, (*start, form, commands, once) = done
+    assert (migrated, checked, form, once) == ("migrated", "keys are right", "text", "demo")
+    assert start == [sys.executable, "-m", "ouipost.supervisor"]
+    assert list(json.loads(commands)) == runs
+    assert json.loads(commands)["worker"] == [sys.executable, f"{ROOT}/manage.py", "work"]
 
 
 def test_web_becomes_the_server_itself(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     settings.PORT, settings.WEB_WORKERS, settings.WEB_THREADS = free_port(), 3, 7
     became: list[list[str]] = []
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
     monkeypatch.setattr(os, "execv", lambda program, command: became.append([program, *command[1:]]))
 
     call_command("web", "--host", "0.0.0.0")  # noqa: S104
 
     assert [command[:3] for command in became] == [[sys.executable, "-m", "ouipost.server"]]
     assert f"--host 0.0.0.0 --port {settings.PORT} --workers 3 --blocking-threads 7" in " ".join(became[0])
+    assert os.environ["PYTHONPATH"] == f"{ROOT}:elsewhere"  # it may have been started in any folder
 
 
 @pytest.mark.django_db(databases=["default", "simulator"], transaction=True)

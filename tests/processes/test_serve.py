@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adminapi.management.commands.serve import STOP_SECONDS
+from ouipost.supervisor import STOP_SECONDS
 from tests.databases import fresh_database
 from tests.product import Product, wait_for
 from tests.services import HERE, free_port
@@ -141,17 +141,6 @@ def test_what_fails_at_its_start_ends_it_and_is_said(tmp_path: Path) -> None:
     status = product.serve().wait(timeout=30)
 
     assert (status, "The database does not answer (Can't connect to server" in product.log()) == (3, True)
-
-
-def test_one_that_is_stopped_while_it_migrates_leaves_nobody_behind(tmp_path: Path) -> None:
-    with fresh_database(tmp_path) as url:
-        product = Product(home=tmp_path, database_url=url)
-        serve = product.serve()
-        [migrating] = wait_for(lambda: children_of(serve.pid), what="the process that migrates")
-        serve.send_signal(signal.SIGTERM)
-        serve.wait(timeout=30)
-
-        wait_for(lambda: not Path(f"/proc/{migrating}").exists(), what="it to end as well")
 
 
 def test_the_demo_is_made_once(tmp_path: Path) -> None:

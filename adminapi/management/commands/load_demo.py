@@ -4,12 +4,15 @@ from dataclasses import asdict
 from io import StringIO
 from typing import Any
 
+import requests
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser, OutputWrapper
 
 from adminapi import demo
+from adminapi.arguments import A_DAY, require_between
 from adminapi.client import ClientError
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
+from ouipost import logs
 
 
 class Command(OperatorCommand):
@@ -19,14 +22,22 @@ class Command(OperatorCommand):
     )
     details = """
 Examples:
-  manage.py serve             in one terminal,
-  manage.py load_demo         in another
-  manage.py load_demo --json  {"api_key", "workspace_id", "email", "password"}
+  manage.py serve                 in one terminal,
+  manage.py load_demo             in another
+  manage.py load_demo --wait 60   which may be started first
+  manage.py load_demo --json      {"api_key", "workspace_id", "email", "password"}
 
 Exits with 1 if the product does not answer, or refuses something."""
     ends_without_database = False
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--wait",
+            type=int,
+            default=0,
+            metavar="SECONDS",
+            help="how long to wait for a product that does not answer (default 0)",
+        )
         add_dry_run(parser, "what would be made")
         add_json(parser)
 
@@ -35,12 +46,15 @@ Exits with 1 if the product does not answer, or refuses something."""
             self.show({"is_there": demo.load() is not None})
             self.say("Would make a sandbox workspace, a test key, an account at each network and three posts.")
             return
-        if not demo.is_ready():
+        if options["wait"] and settings.LOG_FORMAT == logs.JSON:
+            logs.say_in_lines(self)  # it writes between the lines of `serve`
+        require_between("--wait", options["wait"], least=0, most=A_DAY)
+        if not demo.wait_until_ready(options["wait"]):
             raise CommandError(f"Nothing answers at {settings.PUBLIC_BASE_URL}/readyz: start `manage.py serve` first.")
         try:
             if self.is_quiet:
                 self.show(asdict(demo.load() or demo.make(OutputWrapper(StringIO()))))
             else:
                 demo.show(self.stdout)
-        except ClientError as error:
-            raise CommandError(str(error)) from error
+        except (ClientError, requests.RequestException) as error:
+            raise CommandError(f"The demo could not be made: {error}") from error

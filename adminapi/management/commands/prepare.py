@@ -5,12 +5,10 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from adminapi import web
-from adminapi.arguments import require_between
+from adminapi.arguments import A_DAY, require_between
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from posts import counts
 from posts.storage import StorageUnavailable
-
-A_DAY = 86_400
 
 
 class Command(OperatorCommand):

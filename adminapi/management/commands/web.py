@@ -1,12 +1,11 @@
 """`manage.py web`: the web server alone, as a container or a service manager runs it."""
 
-import os
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from adminapi.commands import OperatorCommand
-from adminapi.web import require_port, web_command
+from adminapi.web import become, require_port, web_command
 
 
 class Command(OperatorCommand):
@@ -28,5 +27,4 @@ process listens on the port. While the database does not answer, or is not migra
 
     def handle(self, *args: Any, **options: Any) -> None:
         require_port(options["host"])
-        command = web_command(options["host"])
-        os.execv(command[0], command)  # noqa: S606 (our own command line)
+        become(web_command(options["host"]))
