@@ -53,6 +53,7 @@ class Saved:
 class ContainerCase(OAuth2Case):
     """Inherited by the two; `usual` is one file or text, `uploading` a carousel of two."""
 
+    stays_prepared = timedelta()
     container: ClassVar[str]
     """The id of the usual container."""
     quota_call: ClassVar[Call]

@@ -105,7 +105,7 @@ def listed(message: str, *attachments: tuple[str, str], **fields: Any) -> dict[s
     facts = {
         "id": "1001_555",
         "message": message,
-        "created_time": "2026-11-24T10:00:01+0000",
+        "created_time": "2026-11-24T09:59:57+0000",
         "permalink_url": "https://www.facebook.com/bakery/posts/1001_555",
     }
     return facts | ({"attachments": {"data": shown}} if shown else {}) | fields

@@ -181,6 +181,8 @@ class PlatformCase:
     """The kind that meets every answer of the network: its first commit call is the visible one."""
     uploading: ClassVar[str] = "images"
     """A kind with at least two prepare calls, each of which is saved."""
+    stays_prepared: ClassVar[timedelta] = timedelta(hours=1)
+    """For how long at least the network is not asked again about what was prepared."""
     recover_calls: ClassVar[tuple[Call, ...]]
     """Find the usual post."""
     nothing_found: ClassVar[Answer]
@@ -254,7 +256,9 @@ class PlatformCase:
         saved: list[Handles] = []
         operation = self.prepared(self.steps, save=lambda handles, *, seconds=0: saved.append(handles))
 
-        handles = self.connector.prepare(FakeSession(), replace(operation, armed_at=None), no_save)
+        handles = self.connector.prepare(
+            FakeSession(), replace(operation, armed_at=None, now=NOW + self.stays_prepared), no_save
+        )
 
         assert handles == operation.handles == saved[-1]
 

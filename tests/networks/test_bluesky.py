@@ -118,7 +118,7 @@ def thumb_card(**fields: Any) -> dict[str, Any]:
     return {"$type": "app.bsky.embed.external", "external": external}
 
 
-def listed(rkey: str, text: str, *, at: str = "2026-11-24T10:00:00.000Z", parent: str = "") -> dict[str, Any]:
+def listed(rkey: str, text: str, *, at: str = "2026-11-24T09:59:57.000Z", parent: str = "") -> dict[str, Any]:
     answers = {"reply": {"parent": {"uri": parent}}} if parent else {}
     value = {"text": text, "createdAt": at} | answers
     return {"uri": f"at://{DID}/app.bsky.feed.post/{rkey}", "cid": "bafyreigq", "value": value}

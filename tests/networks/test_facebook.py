@@ -86,7 +86,7 @@ OWN_COMMENT = {
     "id": "555_7",
     "message": "Recipe below",
     "from": {"id": "1001", "name": "Bakery"},
-    "created_time": "2026-11-24T10:00:01+0000",
+    "created_time": "2026-11-24T09:59:57+0000",
 }
 
 

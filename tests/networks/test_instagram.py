@@ -113,10 +113,10 @@ def comments(*found: Mapping[str, Any], after: str = "", then: str = "") -> Call
 
 
 def comment(text: str = "Order now", **fields: str) -> dict[str, str]:
-    return {"id": "178", "text": text, "timestamp": "2026-11-24T10:00:01+0000", "username": "bakery"} | fields
+    return {"id": "178", "text": text, "timestamp": "2026-11-24T09:59:57+0000", "username": "bakery"} | fields
 
 
-STORY = {"id": "17900", "timestamp": "2026-11-24T10:00:01+0000", "permalink": ADDRESS}
+STORY = {"id": "17900", "timestamp": "2026-11-24T09:59:57+0000", "permalink": ADDRESS}
 
 
 def stories(*found: Mapping[str, Any]) -> Call:
@@ -262,7 +262,7 @@ class TestInstagram(ContainerCase):
     own = {
         "id": "17900",
         "caption": "Rye",
-        "timestamp": "2026-11-24T10:00:01+0000",
+        "timestamp": "2026-11-24T09:59:57+0000",
         "permalink": ADDRESS,
         "media_type": "IMAGE",
         "media_product_type": "FEED",

@@ -60,7 +60,7 @@ PAGE, MEMBER = "urn:li:organization:77", "urn:li:person:AbC123"
 PAGE_IN_URL, SHARE_IN_URL = "urn%3Ali%3Aorganization%3A77", "urn%3Ali%3Ashare%3A7001"
 UPLOADS = "https://www.linkedin.com/dms-uploads"
 ENDS = int(later(hours=24).timestamp() * 1000)
-CREATED = int(later(seconds=1).timestamp() * 1000)
+CREATED = int(later(seconds=-3).timestamp() * 1000)
 GRANTED = "r_basicprofile,w_member_social,w_organization_social"
 TOKENS = {
     "access_token": "AT",
@@ -716,7 +716,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
         "other",
         [
             listed("Hello!"),
-            listed("Hello", createdAt=CREATED - 6_500),
+            listed("Hello", createdAt=CREATED - 2_500),
             listed("Hello", createdAt=None),
             listed("Hello", lifecycleState="DRAFT"),
             listed("Hello", content={"media": {"id": "urn:li:image:D1"}}),

@@ -107,7 +107,7 @@ def board_page(*boards: Mapping[str, Any], after: str = "", then: str | None = N
 
 
 def pin(**fields: Any) -> Call:
-    answer = make_answer(201, {"id": "900", "created_at": "2026-11-24T10:00:01", "board_id": "801"})
+    answer = make_answer(201, {"id": "900", "created_at": "2026-11-24T09:59:57", "board_id": "801"})
     return Call("POST", f"{API}/pins", {"headers": BEARER, "json": {"board_id": "801"} | fields}, answer)
 
 
@@ -136,7 +136,7 @@ def listing(*pins: Mapping[str, Any], after: str = "", then: str = "") -> Call:
 
 def listed(**fields: Any) -> dict[str, Any]:
     written = {"title": "Rye", "description": "Fresh", "link": "https://example.com/rye"}
-    return {"id": "900", "created_at": "2026-11-24T10:00:01", "board_id": "801"} | written | fields
+    return {"id": "900", "created_at": "2026-11-24T09:59:57", "board_id": "801"} | written | fields
 
 
 def pinned(text: str = "", **values: Any) -> Content:
@@ -339,7 +339,7 @@ class TestPinterest(LookCase, OAuth2Case):
         ("content", "found"),
         [
             (pinned("Fresh"), listed(title=None, link=None)),
-            (pinned("Fresh"), listed(title="", link="", created_at="2026-11-24T10:00:01Z")),
+            (pinned("Fresh"), listed(title="", link="", created_at="2026-11-24T09:59:57Z")),
             (pinned("Fresh"), listed(title=None, link=None, created_at="2026-11-24T09:59:55")),
             (pinned(" Cafe\u0301 "), listed(title=None, link=None, description="Caf\u00e9")),
             (pinned("Fresh", title="Rye", link="http://example.com/rye/"), listed()),

@@ -209,7 +209,7 @@ class TestThreads(ContainerCase):
     own = {
         "id": "7001",
         "text": "Hi",
-        "timestamp": "2026-11-24T10:00:01+0000",
+        "timestamp": "2026-11-24T09:59:57+0000",
         "permalink": ADDRESS,
         "media_type": "TEXT_POST",
     }

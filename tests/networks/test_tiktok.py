@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -114,6 +115,7 @@ class TestTikTok(LookCase, OAuth2Case):
     }
     usual = "photos"
     uploading = "video"
+    stays_prepared = timedelta(minutes=5)
     recover_calls = (listing(listed("Three loaves")),)
     nothing_found = good(videos=[], cursor=0, has_more=False)
     refused = bad(400, "invalid_params", "The photo_images are invalid.")

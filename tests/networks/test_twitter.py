@@ -121,7 +121,7 @@ def listing(*posts: Mapping[str, Any], after: str = "", then: str = "", exclude:
 
 
 def listed(text: str, **fields: Any) -> dict[str, Any]:
-    return {"id": "1234", "text": text, "created_at": "2026-11-24T10:00:01.000Z"} | fields
+    return {"id": "1234", "text": text, "created_at": "2026-11-24T09:59:57.000Z"} | fields
 
 
 def describe(remote_id: str, text: str) -> Call:

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -181,7 +181,7 @@ def comments(*items: Mapping[str, Any], after: str = "", then: str = "") -> Call
     return Call("GET", f"{API}/commentThreads", {"headers": BEARER, "params": params}, make_answer(200, answer))
 
 
-def thread(text: str = "First!", author: str = "UC100", at: str = "2026-11-24T10:00:01Z", key: str = "Ug1") -> Any:
+def thread(text: str = "First!", author: str = "UC100", at: str = "2026-11-24T09:59:57Z", key: str = "Ug1") -> Any:
     snippet = {"textOriginal": text, "authorChannelId": {"value": author}, "publishedAt": at}
     return {"id": key, "snippet": {"videoId": "vid00000001", "topLevelComment": {"snippet": snippet}}}
 
@@ -193,7 +193,7 @@ def uploads(*items: Mapping[str, Any], after: str = "", then: str = "") -> Call:
     return Call("GET", f"{API}/playlistItems", {"headers": BEARER, "params": params}, make_answer(200, answer))
 
 
-def listed(title: str = "Bread", at: str = "2026-11-24T10:00:01Z", key: str = "vid00000001") -> dict[str, Any]:
+def listed(title: str = "Bread", at: str = "2026-11-24T09:59:57Z", key: str = "vid00000001") -> dict[str, Any]:
     return {"snippet": {"title": title, "publishedAt": at}, "contentDetails": {"videoId": key}}
 
 
@@ -281,6 +281,7 @@ class TestYouTube(OAuth2Case):
     profile_calls = (channels(),)
     profile = PROFILE
     usual, uploading = "video", "large"
+    stays_prepared = timedelta()
     publications = {
         "video": upload(content(), start(16)),
         "large": Publication(

@@ -157,7 +157,7 @@ def complete(publish_id: str, *ids: int) -> Call:
 
 
 def listed(text: str, **fields: Any) -> dict[str, Any]:
-    young = int(later(seconds=1).timestamp())
+    young = int(later(seconds=-3).timestamp())
     return {"id": POST_ID, "create_time": young, "video_description": text, "title": text} | fields
 
 
