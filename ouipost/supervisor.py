@@ -121,13 +121,13 @@ class Supervisor:
 def speaker(form: str) -> Callable[[str], None]:
     """Return what writes a line in this form of the log."""
     if form == "text":
-        return lambda line: print(line, file=sys.stderr, flush=True)  # noqa: T201 (there is no log to write it to)
+        return lambda line: print(line, file=sys.stderr)  # noqa: T201 (as a command of Django's would)
     import logging  # with structlog, 10 MiB, for those who asked for it
 
     from ouipost import logs
 
     logs.configure(logs.logging_config(form))
-    return logging.getLogger(__name__).info
+    return logging.getLogger("ouipost.supervisor").info
 
 
 if __name__ == "__main__":
