@@ -689,6 +689,7 @@ def at_facebook(call: Call) -> Call:
 
 BAKERY = {"id": "1001", "name": "Bakery", "access_token": "PAGE", "instagram_business_account": SHOWN | {"id": "17841"}}
 BOOKS = {"id": "1002", "name": "Books", "access_token": "BOOKS"}
+GARDEN = BAKERY | {"id": "1003", "access_token": "GARDEN", "instagram_business_account": SHOWN | {"id": "17842"}}
 
 
 class TestFacebookLogin:
@@ -759,7 +760,7 @@ class TestFacebookLogin:
         ]
 
     def test_its_pages_token_is_read_anew(self) -> None:
-        session = FakeSession(linked_pages(BOOKS, BAKERY | {"access_token": "PAGE_2"}))
+        session = FakeSession(linked_pages(BOOKS, GARDEN, BAKERY | {"access_token": "PAGE_2"}))
 
         assert self.connector.refresh(session, self.account, now=NOW) == Tokens(
             access_token="PAGE_2", refresh_token="USER"
