@@ -240,6 +240,18 @@ class TestFacebook(LookCase, OAuth2Case):
                 FakeSession(replace(self.refresh_calls[0], gets=make_answer(200, {}))), self.account, now=NOW
             )
 
+    def test_a_page_keeps_its_token_when_its_persons_is_over_unless_its_own_is_too(self) -> None:
+        over = replace(self.refresh_calls[0], gets=self.token_over)
+        asked = read("1001", {"id": "1001"}, fields="id")
+        session = FakeSession(over, asked)
+
+        kept = self.connector.refresh(session, self.account, now=NOW)
+
+        session.assert_done()
+        assert kept == Tokens(access_token=self.account.access_token, refresh_token=self.account.refresh_token)
+        with pytest.raises(AuthExpired):
+            self.connector.refresh(FakeSession(over, replace(asked, gets=self.token_over)), self.account, now=NOW)
+
     def test_a_permalink_that_cannot_be_read_does_not_undo_the_post(self) -> None:
         post, look = self.first.commits
         session = FakeSession(post, replace(look, gets=LOST))
