@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -361,7 +362,7 @@ def _kill_replayers(product: Product, *, rounds: int, messages: int) -> int:
         return process.wait(timeout=START_SECONDS) == -signal.SIGKILL
 
     for point in REPLAY_POINTS * rounds:
-        wait_for(lambda point=point: is_killed(point), what=f"a death when {point}")  # type: ignore[misc]
+        wait_for(partial(is_killed, point), what=f"a death when {point}")
     return rounds * len(REPLAY_POINTS)
 
 

@@ -13,8 +13,7 @@ import pytest
 
 from ouipost import supervisor
 from ouipost.supervisor import Child, Supervisor
-from tests.foundation.threads import PATIENCE_SECONDS
-from tests.product import wait_for
+from tests.product import PATIENCE_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDS = [sys.executable, "-c", ""]

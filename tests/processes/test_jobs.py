@@ -3,6 +3,7 @@
 import signal
 import socket
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -52,7 +53,7 @@ def test_a_job_whose_workers_are_killed_at_each_point_does_every_row_once(
 
     hasty = replace(idle, speed=120)
     for point in POINTS:
-        wait_for(lambda point=point: is_killed(hasty, point), what=f"a death when {point}")  # type: ignore[misc]
+        wait_for(partial(is_killed, hasty, point), what=f"a death when {point}")
     between = len(drafts(idle))
     idle.worker()
     wait_for(lambda: f"{MANY} of {MANY} done." in browser.get(job, timeout=30).text, what="the end")

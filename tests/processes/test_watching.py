@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def played(product: Watched, receiver: Receiver) -> Story:
             tables.run(f"UPDATE posts_target SET parts = '{parts}' WHERE post_id = '{post}'")  # noqa: S608
         else:
             call("POST", f"/api/posts/{post}/publish")
-        wait_for(lambda: product.found(post_id=post, event="Target settled"), what=name)  # noqa: B023
+        wait_for(partial(product.found, post_id=post, event="Target settled"), what=name)
         found = tables.run(f"SELECT post_id, id, account_id FROM posts_target WHERE post_id = '{post}'")  # noqa: S608
         posts[name] = dict(zip(("post_id", "target_id", "account_id"), found[0], strict=True))
     _ask(product, "GET", f"/api/posts/{hidden[1]}?token={hidden[0]}", request_id="with-a-secret")

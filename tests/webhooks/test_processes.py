@@ -152,7 +152,7 @@ def test_answers_without_end_or_measure_cost_a_worker_neither_time_nor_memory(
         for server in servers:
             stack.enter_context(administrator.telling(server.url, MADE, CHANGED))
         make(product, 20)
-        wait_for(lambda: have_all([receiver], 60), what="all events at the good one")
+        wait_for(lambda: have_all([receiver], 60), seconds=30, what="all events at the good one")
         wait_for(lambda: all(len(attempts(administrator, server)) >= FAILING for server in servers), what="all")
         grown = memory(pid, "VmHWM") - before
         slowest = max(each["milliseconds"] for server in servers for each in attempts(administrator, server))
