@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 RESTART_SECONDS = 1.0
@@ -36,7 +37,7 @@ def end_with_parent() -> None:
 
 @dataclass(kw_only=True)
 class Child:
-    """A process that is always to run, with whatever it starts itself: they are one process group."""
+    """A process that is to run, with whatever it starts itself: they are one process group."""
 
     name: str
     command: list[str]
@@ -121,7 +122,7 @@ class Supervisor:
 def speaker(form: str) -> Callable[[str], None]:
     """Return what writes a line in this form of the log."""
     if form == "text":
-        return lambda line: print(line, file=sys.stderr)  # noqa: T201 (as a command of Django's would)
+        return partial(print, file=sys.stderr)
     import logging  # with structlog, 10 MiB, for those who asked for it
 
     from ouipost import logs

@@ -42,13 +42,13 @@ Exits with 1 if the product does not answer, or refuses something."""
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        require_between("--wait", options["wait"], least=0, most=A_DAY)
         if options["dry_run"]:
             self.show({"is_there": demo.load() is not None})
             self.say("Would make a sandbox workspace, a test key, an account at each network and three posts.")
             return
-        if options["wait"] and settings.LOG_FORMAT == logs.JSON:
+        if options["wait"] and not self.is_quiet and settings.LOG_FORMAT == logs.JSON:
             logs.say_in_lines(self)  # it writes between the lines of `serve`
-        require_between("--wait", options["wait"], least=0, most=A_DAY)
         if not demo.wait_until_ready(options["wait"]):
             raise CommandError(f"Nothing answers at {settings.PUBLIC_BASE_URL}/readyz: start `manage.py serve` first.")
         try:
