@@ -14,6 +14,7 @@ SUBJECTS = (
     "lateness",
     "queue",
     "memory",
+    "writers",
     "analytics",
     "admin",
     "console",

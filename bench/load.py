@@ -13,6 +13,7 @@ from tests.services import find
 
 CONNECTIONS = 16
 WARM_UP_SECONDS = 1
+PATIENCE = "30s"
 SCRIPT = Path(__file__).with_name("load.lua")
 
 
@@ -25,6 +26,7 @@ class Subject:
     headers: Mapping[str, str]
     processes: Sequence[int]
     body: str = ""
+    connections: int = CONNECTIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,16 @@ def _round(subject: Subject, seconds: int) -> Round:
 
 
 def _load(subject: Subject, seconds: int) -> dict[str, float]:
-    command = [find("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(SCRIPT)]
+    command = [
+        find("wrk"),
+        "-t1",
+        f"-c{subject.connections}",
+        f"-d{seconds}s",
+        "--timeout",
+        PATIENCE,
+        "-s",
+        str(SCRIPT),
+    ]
     for name, value in subject.headers.items():
         command += ["-H", f"{name}: {value}"]
     command += [subject.url, *(["--", subject.body] if subject.body else [])]

@@ -1,36 +1,18 @@
 """What `manage.py serve` takes with all its processes, as somebody has it who installed nothing else."""
 
-import json
 from pathlib import Path
 
 import requests
 from django.conf import settings
 
 from adminapi.client import Client
+from bench.embedded import served
 from bench.goals import Goal
-from bench.processes import DJANGO, await_answer, pss_mib, web
-from tests.product import NETWORKS, Product
+from bench.processes import DJANGO, pss_mib, web
+from tests.product import NETWORKS
 
 THREADS = 64
 REQUESTS = 300
-ACCOUNT = [
-    "--email=admin@example.com",
-    "--password=a long pass phrase",
-    "--workspace=Bench",
-    "--mode=sandbox",
-    "--json",
-]
-
-
-class Embedded(Product):
-    """The product with none of its settings given: SQLite, no Redis, the simulator on."""
-
-    @property
-    def environment(self) -> dict[str, str]:
-        given = super().environment
-        for name in ("SECRET_KEY", "TOKEN_KEYS", "ALLOWED_HOSTS", "ENGINE_SPEED"):
-            given.pop(name, None)
-        return given | {"ENVIRONMENT": "embedded", "SIMULATOR": "1"}
 
 
 def run() -> list[Goal]:
@@ -49,21 +31,12 @@ def run() -> list[Goal]:
 
 def _used_product(home: Path) -> float:
     """Return the memory of a product that has connected accounts, published, and answered some hundred requests."""
-    home.mkdir()
-    product = Embedded(home=home, database_url=f"sqlite:///{home}/ouipost.sqlite3")
-    serve = product.serve()
-    try:
-        await_answer(f"{product.base}/readyz")
-        made = json.loads(product.manage("bootstrap", *ACCOUNT))
-        _use(Client(product.base, api_key=made["api_key"], workspace_id=made["workspace_id"]))
-        return pss_mib(serve.pid)
-    finally:
-        product.stop()
+    with served(home) as product:
+        _use(product.client)
+        return pss_mib(product.processes[0].pid)
 
 
 def _use(client: Client) -> None:
-    for network in NETWORKS:
-        client.connect(network)
     post = client.call("POST", "/api/posts", json={"content": "Fresh bread", "platforms": list(NETWORKS)})["post"]
     published = client.call("POST", f"/api/posts/{post['id']}/publish")["post"]
     assert published["status"] == "published", published

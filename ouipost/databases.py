@@ -49,6 +49,7 @@ def database(url: str) -> dict[str, Any]:
     config = environ.Env.db_url_config(url) | {"CONN_HEALTH_CHECKS": True}
     if config["ENGINE"].endswith("sqlite3"):
         return config | {
+            "ENGINE": "ouipost.sqlite",
             "CONN_MAX_AGE": None,
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",

@@ -1,0 +1,56 @@
+"""SQLite whose writers take turns: a thread begins its transaction when the other threads of its process are through.
+
+SQLite has one writer. Whoever comes meanwhile sleeps and looks again, at last ten times a second, while newcomers look
+at once: the longer one has waited, the less likely one is to be next (decision 46).
+"""
+
+import threading
+
+from django.db import OperationalError
+from django.db.backends.sqlite3 import base
+
+TURNS: dict[str, threading.Lock] = {}
+"""By file. What other processes write is waited for in SQLite's own way."""
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """A connection that has its turn from the beginning of a transaction to its end.
+
+    Raises OperationalError, as SQLite does, when its turn does not come within the connection's timeout.
+    """
+
+    _turn: "threading.Lock | None" = None
+
+    def _start_transaction_under_autocommit(self) -> None:
+        if not self.is_in_memory_db():
+            self._take_turn()
+        try:
+            super()._start_transaction_under_autocommit()
+        except BaseException:
+            self._end_turn()
+            raise
+
+    def _commit(self) -> None:
+        super()._commit()
+        self._end_turn()
+
+    def _rollback(self) -> None:
+        super()._rollback()
+        self._end_turn()
+
+    def _close(self) -> None:
+        try:
+            super()._close()
+        finally:
+            self._end_turn()
+
+    def _take_turn(self) -> None:
+        turn = TURNS.setdefault(str(self.settings_dict["NAME"]), threading.Lock())
+        if not turn.acquire(timeout=self.settings_dict["OPTIONS"]["timeout"]):
+            raise OperationalError("database is locked")
+        self._turn = turn
+
+    def _end_turn(self) -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.release()
