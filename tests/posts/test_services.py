@@ -105,6 +105,18 @@ def test_a_retry_for_an_account_that_went_is_refused(workspace: Workspace, accou
     assert states(post) == ["published", "failed"]
 
 
+def test_an_account_that_went_keeps_no_other_from_being_tried_again(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    third = make_account(workspace, platform="bluesky", remote_id="3")
+    post = make_mixed(workspace, [*accounts, third], "published", "failed", "failed")
+    SocialAccount.objects.filter(pk=accounts[1].pk).update(disconnected_at=NOW)
+
+    services.retry_post(post, actor=ACTOR, now=NOW)
+
+    assert states(post) == ["published", "failed", "publishing"]
+
+
 def test_scheduling_gives_every_target_its_time(workspace: Workspace, accounts: list[SocialAccount]) -> None:
     post = make_mixed(workspace, accounts, "missed", "missed")
 
