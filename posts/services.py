@@ -297,9 +297,12 @@ def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
 
 @transaction.atomic
 def retry_post(post: Post, *, actor: Actor, now: datetime) -> Post:
-    """Send the failed targets again, and no others; one whose account was disconnected is left, unless all are."""
+    """Send the failed targets again, and those missed beside them, and no others.
+
+    One whose account was disconnected is left as it is; raises AccountNotConnected where all of them were.
+    """
     locked = lock_in(post, RETRYABLE)
-    failed = Target.objects.filter(post=locked, status=TargetStatus.FAILED)
+    failed = Target.objects.filter(post=locked, status__in=[TargetStatus.FAILED, TargetStatus.MISSED])
     accounts = SocialAccount.objects.filter(pk__in=failed.values("account")).select_related("workspace")
     connected = [account for account in accounts if account.is_connected]
     if accounts and not connected:

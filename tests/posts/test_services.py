@@ -105,6 +105,17 @@ def test_a_retry_for_an_account_that_went_is_refused(workspace: Workspace, accou
     assert states(post) == ["published", "failed"]
 
 
+@pytest.mark.parametrize("other", ["published", "failed"])
+def test_a_retry_sends_what_was_missed_beside_what_is_out_or_failed(
+    workspace: Workspace, accounts: list[SocialAccount], other: str
+) -> None:
+    post = make_mixed(workspace, accounts, other, "missed")
+
+    services.retry_post(post, actor=ACTOR, now=NOW)
+
+    assert states(post) == ["published" if other == "published" else "publishing", "publishing"]
+
+
 def test_an_account_that_went_keeps_no_other_from_being_tried_again(
     workspace: Workspace, accounts: list[SocialAccount]
 ) -> None:
