@@ -41,10 +41,7 @@ class Destinations:
     @property
     def warnings(self) -> list[str]:
         """What keeps the post from going out as things are."""
-        missing: list[str] = [
-            Phrase("No {platform} account is connected: connect one before the post is scheduled.", platform=platform)
-            for platform in self.missing
-        ]
+        missing: list[str] = [_unconnected(name, platform) for name, platform in self.missing.items()]
         expired = [account for account in self.accounts if account.status == AccountStatus.EXPIRED]
         return missing + [rules.must_reconnect(account) for account in expired]
 
@@ -63,6 +60,14 @@ class Destinations:
         if post.title and not any(registry.get(name).has_titles for name in self.platforms):
             strange.append(Phrase("No network of this post has titles: the title is left out."))
         return strange
+
+
+def _unconnected(name: str, platform: str) -> str:
+    if name == platform:
+        return Phrase("No {platform} account is connected: connect one before the post is scheduled.", platform=name)
+    return Phrase(
+        "The account {id} was disconnected: connect it again, or send platforms without it, by account ids.", id=name
+    )
 
 
 def _untitled(platform: str) -> str:
@@ -214,8 +219,9 @@ def require_all(destinations: Destinations) -> None:
     Whoever disconnects an account calls off the targets that it finds. Once these are written none can go, as its row
     is locked by them; before that, one could. A draft may keep such a target: it is asked again before it goes out.
     """
+    gone = next((_unconnected(name, of) for name, of in destinations.missing.items() if name != of), None)
     if destinations.missing or not destinations.accounts:
-        raise AccountNotConnected(platforms=list(destinations.missing))
+        raise AccountNotConnected(gone, platforms=list(destinations.missing))
     if not connection.features.has_select_for_update:  # SQLite has one writer at a time
         return
     if fetch_columns(_gone(tuple(account.pk for account in destinations.accounts))):

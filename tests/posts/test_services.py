@@ -164,6 +164,7 @@ def test_a_post_whose_account_went_cannot_go_out(
         COMMANDS[action](post)
 
     assert refused.value.details == {"platforms": [named]}
+    assert ("disconnected" in refused.value.message) == (named != "twitter")
 
 
 def test_a_draft_whose_account_went_can_still_be_edited(workspace: Workspace, accounts: list[SocialAccount]) -> None:
@@ -174,7 +175,8 @@ def test_a_draft_whose_account_went_can_still_be_edited(workspace: Workspace, ac
     edited, warnings = services.update_post(post, values={"content": "New"}, actor=ACTOR, now=NOW)
 
     assert (edited.content, states(post)) == ("New", [])
-    assert warnings == [f"No {accounts[0].pk} account is connected: connect one before the post is scheduled."]
+    way_out = "connect it again, or send platforms without it, by account ids."
+    assert warnings == [f"The account {accounts[0].pk} was disconnected: {way_out}"]
 
 
 def test_unscheduling_leaves_nothing_of_the_plan(workspace: Workspace, accounts: list[SocialAccount]) -> None:
