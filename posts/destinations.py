@@ -219,9 +219,10 @@ def require_all(destinations: Destinations) -> None:
     Whoever disconnects an account calls off the targets that it finds. Once these are written none can go, as its row
     is locked by them; before that, one could. A draft may keep such a target: it is asked again before it goes out.
     """
-    gone = next((_unconnected(name, of) for name, of in destinations.missing.items() if name != of), None)
     if destinations.missing or not destinations.accounts:
-        raise AccountNotConnected(gone, platforms=list(destinations.missing))
+        absent = destinations.missing or dict.fromkeys(sorted(destinations.called_off), "")
+        gone = next((_unconnected(name, platform) for name, platform in absent.items() if name != platform), None)
+        raise AccountNotConnected(gone, platforms=list(absent))
     if not connection.features.has_select_for_update:  # SQLite has one writer at a time
         return
     if fetch_columns(_gone(tuple(account.pk for account in destinations.accounts))):

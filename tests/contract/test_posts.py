@@ -272,6 +272,19 @@ def test_another_time_gives_a_scheduled_post_no_other_account_for_one_that_went(
     assert going_out(api, post) == {facebook.pk: left, gone.pk: "cancelled"}
 
 
+def test_a_scheduled_post_cannot_be_left_to_an_account_that_went(api: ApiClient, workspace: Workspace) -> None:
+    facebook, gone = connect_all(workspace, "facebook", "twitter")
+    post = create(api, ["facebook", "twitter"], scheduled_at=FUTURE)
+    api.delete(f"/api/accounts/{gone.pk}")
+
+    response = api.put(f"/api/posts/{post['id']}", {"platforms": ["twitter"]})
+
+    error = response.json()["error"]
+    assert (error["code"], error["details"]) == ("ACCOUNT_NOT_CONNECTED", {"platforms": [gone.pk]})
+    assert error["message"].startswith(f"The account {gone.pk} was disconnected")
+    assert going_out(api, post) == {facebook.pk: "scheduled", gone.pk: "cancelled"}
+
+
 def test_an_account_that_comes_back_is_in_a_scheduled_post_with_its_next_time(
     api: ApiClient, workspace: Workspace
 ) -> None:
