@@ -220,9 +220,9 @@ def require_all(destinations: Destinations) -> None:
     is locked by them; before that, one could. A draft may keep such a target: it is asked again before it goes out.
     """
     if destinations.missing or not destinations.accounts:
-        absent = destinations.missing or dict.fromkeys(sorted(destinations.called_off), "")
-        gone = next((_unconnected(name, platform) for name, platform in absent.items() if name != platform), None)
-        raise AccountNotConnected(gone, platforms=list(absent))
+        absent = list(destinations.missing) or sorted(destinations.called_off)
+        gone = Phrase("Accounts that the post names were disconnected: connect them again, or leave them out.")
+        raise AccountNotConnected(gone if names_accounts(absent) else None, platforms=absent)
     if not connection.features.has_select_for_update:  # SQLite has one writer at a time
         return
     if fetch_columns(_gone(tuple(account.pk for account in destinations.accounts))):
