@@ -10,6 +10,8 @@ from posts.fitting import fit
 from posts.models import Post
 from workspaces.hashtags import normal_hashtags
 
+WORD = re.compile(r"\w")
+
 
 def compose(post: Post, account: SocialAccount, platform: Connector, media: Sequence[Media]) -> Content:
     """Return the content for one account: its own override, else its network's, else the post's."""
@@ -40,7 +42,8 @@ def final_text(text: str, *, link: str, hashtags: Iterable[str]) -> str:
     parts = [text.strip()]
     if link and not _has_link(text, link):
         parts.append(link)
-    missing = [tag for tag in normal_hashtags(hashtags) if not _has_tag(text, tag)]
+    folded = text.casefold()
+    missing = [tag for tag in normal_hashtags(hashtags) if not _has_word(folded, tag.casefold())]
     parts.append(" ".join(missing))
     return "\n\n".join(part for part in parts if part)
 
@@ -50,8 +53,15 @@ def _has_link(text: str, link: str) -> bool:
     return re.search(rf"{re.escape(link)}(?=$|[\s\"'<>()\[\]]|[.,;:!?](?:\s|$))", text) is not None
 
 
-def _has_tag(text: str, tag: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(tag.casefold())}(?!\w)", text.casefold()) is not None
+def _has_word(text: str, word: str) -> bool:
+    """Whether a word is in the text, and is no part of a longer one. (A pattern is much slower with long texts.)"""
+    at = text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not WORD.match(text[max(at - 1, 0) : at]) and not WORD.match(text[end : end + 1]):
+            return True
+        at = text.find(word, at + 1)
+    return False
 
 
 def default_hashtags(workspace: Mapping[str, Any], account: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,8 @@
 """Where a post goes: turns ids of networks and accounts into accounts and targets."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +17,7 @@ from ouipost.errors import DomainError, InvalidInput
 from ouipost.phrases import Phrase
 from ouipost.rows import REMEMBERED, Statement, compiled, fetch, fetch_columns, insert_each
 from posts import rules
-from posts.models import Post, PostStatus, Target
+from posts.models import Post, PostStatus, Target, TargetStatus
 from workspaces.models import Workspace
 
 
@@ -34,14 +35,13 @@ class Destinations:
     platforms: list[str]
     missing: dict[str, str]
     """The network of each id that has no account, or none any more."""
+    called_off: frozenset[str] = field(default_factory=frozenset)
+    """Accounts that were disconnected after the post was scheduled: their targets stay, and nothing goes there."""
 
     @property
     def warnings(self) -> list[str]:
         """What keeps the post from going out as things are."""
-        missing: list[str] = [
-            Phrase("No {platform} account is connected: connect one before the post is scheduled.", platform=platform)
-            for platform in self.missing
-        ]
+        missing: list[str] = [_unconnected(name, platform) for name, platform in self.missing.items()]
         expired = [account for account in self.accounts if account.status == AccountStatus.EXPIRED]
         return missing + [rules.must_reconnect(account) for account in expired]
 
@@ -60,6 +60,14 @@ class Destinations:
         if post.title and not any(registry.get(name).has_titles for name in self.platforms):
             strange.append(Phrase("No network of this post has titles: the title is left out."))
         return strange
+
+
+def _unconnected(name: str, platform: str) -> str:
+    if name == platform:
+        return Phrase("No {platform} account is connected: connect one before the post is scheduled.", platform=name)
+    return Phrase(
+        "The account {id} was disconnected: connect it again, or send platforms without it, by account ids.", id=name
+    )
 
 
 def _untitled(platform: str) -> str:
@@ -140,17 +148,31 @@ def kept(post: Post, given: Sequence[str]) -> list[str]:
 
 
 def of(post: Post, *, overrides: Mapping[str, Any] | None = None) -> Destinations:
-    """Return where a post goes; a scheduled post keeps its accounts, even if the default is another one by now."""
-    ids = _as_placed(post) if post.status == PostStatus.SCHEDULED else post.destinations
-    return resolve(post.workspace, ids, overrides=overrides, kept=True)
+    """Return where a post goes; a scheduled post keeps its accounts, even if the default is another one by now.
+
+    One of them that was disconnected is not replaced, and keeps the post from nothing: it was called off there.
+    """
+    if post.status != PostStatus.SCHEDULED:
+        return resolve(post.workspace, post.destinations, overrides=overrides, kept=True)
+    found = resolve(post.workspace, _as_placed(post), overrides=overrides, kept=True)
+    missing = {name: platform for name, platform in found.missing.items() if name == platform}
+    return replace(found, missing=missing, called_off=frozenset(found.missing) - frozenset(missing))
 
 
 def _as_placed(post: Post) -> list[str]:
-    """Return the destinations of a post, with the account that it has in the place of each network."""
-    targets = Target.objects.active().filter(post=post, account__disconnected_at=None).order_by("-pk")
-    placed = sorted(targets.values_list("platform", "account"), key=lambda each: each[1] not in post.destinations)
-    accounts = dict(placed)  # the last ones win: those that no id of their own stands for
+    """Return the destinations of a post, with the account that it has, or had, in the place of each network."""
+    rows = Target.objects.filter(post=post).order_by("-pk")
+    targets = rows.values_list("platform", "account", "status", "account__disconnected_at")
+    accounts: dict[str, str] = {}
+    for platform, account, *_ in sorted(targets, key=lambda each: _stands_for_network(post, *each[1:])):
+        accounts[platform] = account  # the last one wins
     return [accounts.get(name, name) for name in post.destinations]
+
+
+def _stands_for_network(post: Post, account: str, status: str, disconnected_at: datetime | None) -> tuple[bool, bool]:
+    """Return how well an account goes with the id of its network: best if no id of its own does, and if it is there."""
+    is_there = status != TargetStatus.CANCELLED and disconnected_at is None
+    return account not in post.destinations, is_there
 
 
 def override_problems(workspace: Workspace, platform_content: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -172,12 +194,16 @@ def override_problems(workspace: Workspace, platform_content: Mapping[str, Any])
 
 
 def place(post: Post, destinations: Destinations) -> list[Target]:
-    """Make the post's targets those of these accounts, keeping the ones that are there."""
+    """Make the post's targets those of these accounts, keeping the ones that are there; returns them.
+
+    Those of accounts at which the post was called off stay as well.
+    """
     present = {target.account_id: target for target in post.targets.all()}
     wanted = {account.pk for account in destinations.accounts}
-    Target.objects.filter(pk__in=[target.pk for key, target in present.items() if key not in wanted]).delete()
+    stay = wanted | destinations.called_off
+    Target.objects.filter(pk__in=[target.pk for key, target in present.items() if key not in stay]).delete()
     place_new(post, [account for account in destinations.accounts if account.pk not in present])
-    return list(Target.objects.filter(post=post).order_by("pk"))
+    return list(Target.objects.filter(post=post, account__in=wanted).order_by("pk"))
 
 
 def place_new(post: Post, accounts: Iterable[SocialAccount]) -> list[Target]:
@@ -194,7 +220,9 @@ def require_all(destinations: Destinations) -> None:
     is locked by them; before that, one could. A draft may keep such a target: it is asked again before it goes out.
     """
     if destinations.missing or not destinations.accounts:
-        raise AccountNotConnected(platforms=list(destinations.missing))
+        absent = list(destinations.missing) or sorted(destinations.called_off)
+        gone = Phrase("Accounts that the post names were disconnected: connect them again, or leave them out.")
+        raise AccountNotConnected(gone if names_accounts(absent) else None, platforms=absent)
     if not connection.features.has_select_for_update:  # SQLite has one writer at a time
         return
     if fetch_columns(_gone(tuple(account.pk for account in destinations.accounts))):

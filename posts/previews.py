@@ -1,6 +1,6 @@
 """What each account would get of a post, and what its network would refuse; nothing here is stored."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -71,11 +71,20 @@ def _recipients(post: Post) -> list[tuple[SocialAccount, Target | None]]:
     if post.status in PLACED_ANEW:
         present = {target.account_id: target for target in targets}
         found = destinations.resolve(post.workspace, post.destinations, kept=True)
-        accounts = [*found.accounts, *_stand_ins(post.workspace, found.missing.values())]
-        return [(account, present.get(account.pk)) for account in accounts]
+        accounts = [*found.accounts, *_absent(post.workspace, found.missing)]
+        return [(account, present.get(account.pk) if account.is_connected else None) for account in accounts]
     for target in targets:
         target.account.workspace = post.workspace
     return [(target.account, target) for target in targets if target.status != TargetStatus.CANCELLED]
+
+
+def _absent(workspace: Workspace, missing: Mapping[str, str]) -> list[SocialAccount]:
+    """Return the accounts of a post that were disconnected, and stand-ins for those that were never there."""
+    gone = [name for name, platform in missing.items() if name != platform]
+    accounts = list(SocialAccount.objects.filter(pk__in=gone).order_by("pk")) if gone else []
+    for account in accounts:
+        account.workspace = workspace
+    return [*accounts, *_stand_ins(workspace, [name for name in missing if name not in gone])]
 
 
 def _stand_ins(workspace: Workspace, platforms: Iterable[str]) -> list[SocialAccount]:

@@ -95,10 +95,12 @@ def _of_reach(content: Content, account: SocialAccount, platform: Connector) -> 
 
 def _of_connection(account: SocialAccount, platform: Connector) -> Iterator[Issue]:
     if account.pk is None or not account.is_connected:
+        none = Phrase("No account is connected for {network}.", network=platform.name)
+        gone = Phrase("The account {account} was disconnected.", account=account.name)
         yield Issue(
             rule="account_not_connected",
             field="platforms",
-            message=Phrase("No account is connected for {network}.", network=platform.name),
+            message=none if account.pk is None else gone,
             fix=f'POST /api/accounts {{"platform": "{platform.id}"}}',
         )
     elif account.status == AccountStatus.EXPIRED:

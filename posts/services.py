@@ -297,16 +297,20 @@ def publish_post(post: Post, *, actor: Actor, now: datetime) -> Post:
 
 @transaction.atomic
 def retry_post(post: Post, *, actor: Actor, now: datetime) -> Post:
-    """Send the failed targets again, and no others."""
+    """Send the failed targets again, and those missed beside them, and no others.
+
+    One whose account was disconnected is left as it is; raises AccountNotConnected where all of them were.
+    """
     locked = lock_in(post, RETRYABLE)
-    failed = Target.objects.filter(post=locked, status=TargetStatus.FAILED)
+    failed = Target.objects.filter(post=locked, status__in=[TargetStatus.FAILED, TargetStatus.MISSED])
     accounts = SocialAccount.objects.filter(pk__in=failed.values("account")).select_related("workspace")
-    lost = [account.pk for account in accounts if not account.is_connected]
-    if lost:
+    connected = [account for account in accounts if account.is_connected]
+    if accounts and not connected:
+        lost = [account.pk for account in accounts]
         raise destinations.AccountNotConnected(Phrase("The account was disconnected."), accounts=lost)
-    rules.check(locked, accounts, files.as_content(locked))
+    rules.check(locked, connected, files.as_content(locked))
     before = snapshot(locked)
-    _send_now(list(failed.values_list("pk", flat=True)), now=now)
+    _send_now(list(failed.filter(account__in=connected).values_list("pk", flat=True)), now=now)
     sync(locked)
     record("retried", locked, actor=actor, **changes(before, locked))
     return locked

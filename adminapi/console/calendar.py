@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_filters import rest_framework as filters
 
 from accounts import registry
+from accounts.models import SocialAccount
 from adminapi.console import calendar_entries as entries
 from adminapi.console.pages import page, show
 from adminapi.templatetags.console import network_name
@@ -226,5 +227,7 @@ def _refused(error: DomainError, **beside: Any) -> JsonResponse:
     issues = [each for each in error.details.get("issues", []) if each["severity"] == "error"]
     message = _("The networks would refuse this post.") if issues else words(error)
     reasons = [f"{network_name(each['platform'])}: {translated(each['message'])}" for each in issues]
-    reasons += [network_name(each) for each in error.details.get("platforms", [])]
+    absent = error.details.get("platforms", [])
+    accounts = dict(SocialAccount.objects.filter(pk__in=absent).values_list("pk", "name"))
+    reasons += [accounts.get(each) or network_name(each) for each in absent]
     return JsonResponse({"message": message, "reasons": reasons} | beside, status=error.status)

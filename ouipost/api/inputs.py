@@ -12,6 +12,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_noop as _
 from rest_framework import serializers
 from rest_framework.fields import empty
+from rest_framework.settings import api_settings
 
 from ouipost import zones
 from ouipost.api.moments import NotAMoment, parse_moment
@@ -20,6 +21,8 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 FORM_INTEGER = re.compile(r"-?[0-9]{1,16}")
 UNKNOWN = _("Unknown field.")
 REPEATED = _("Sent more than once.")
+WHOLE = api_settings.NON_FIELD_ERRORS_KEY
+"""Where what is wrong with a list as a whole stands beside what is wrong with its items."""
 MAX_ITEMS = 1000
 MOST_NAMES = 500
 """Names of a body that are examined: more than any resource has, and few enough for an error to list."""
@@ -60,7 +63,7 @@ class StrictInput(serializers.Serializer[Any]):
         except serializers.ValidationError as error:
             problems = _merged(problems, error.detail)
         if problems:
-            raise serializers.ValidationError(_merged(self._service_problems(data, problems), problems))
+            raise serializers.ValidationError(_merged(self._further_problems(data, problems), problems))
         return values
 
     def field_conflicts(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,12 +77,28 @@ class StrictInput(serializers.Serializer[Any]):
         """
         return {}
 
-    def _service_problems(self, data: Any, problems: Mapping[str, Any]) -> dict[str, Any]:
-        if type(self).service_problems is StrictInput.service_problems or not isinstance(data, Mapping):
+    def _further_problems(self, data: Any, problems: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what else is wrong, beside these: with lists of which single items are wrong, and for a service."""
+        if not isinstance(data, Mapping):
             return {}
-        right = {name: data[name] for name in data if name in self.fields and name not in problems}
+        lists = {name: rest for name in data if (rest := self._right_items(name, data[name], problems.get(name)))}
         fields: Any = super(StrictInput, type(self)(partial=True, context=self.context))
-        return self.service_problems(fields.to_internal_value(right))
+        found: dict[str, Any] = {}
+        for name, rest in lists.items():
+            try:
+                fields.to_internal_value({name: rest})
+            except serializers.ValidationError as error:
+                found |= cast("dict[str, Any]", error.detail)
+        if type(self).service_problems is not StrictInput.service_problems:
+            right = {name: data[name] for name in data if name in self.fields and name not in problems}
+            right |= {name: rest for name, rest in lists.items() if name not in found}
+            found |= self.service_problems(fields.to_internal_value(right))
+        return {name: {WHOLE: told} if name in lists else told for name, told in found.items()}
+
+    def _right_items(self, name: str, given: Any, problems: Any) -> list[Any]:
+        """Return the other items of a list that has a check as a whole, and of which some are wrong by themselves."""
+        is_checked = isinstance(given, list) and isinstance(problems, dict) and hasattr(self, f"validate_{name}")
+        return [item for place, item in enumerate(given) if place not in problems] if is_checked else []
 
     def _unexpected(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
         problems = self._repeated(data)

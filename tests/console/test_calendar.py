@@ -357,7 +357,7 @@ def test_what_the_networks_would_refuse_is_said_by_network(
     assert all(each.startswith("Facebook: ") for each in reasons)
 
 
-def test_a_post_whose_account_is_gone_stays_and_the_network_is_named(
+def test_a_post_whose_account_is_gone_stays_and_the_account_is_named(
     staff: Client, bakery: Workspace, account: SocialAccount
 ) -> None:
     post = scheduled(bakery, account)
@@ -366,7 +366,7 @@ def test_a_post_whose_account_is_gone_stays_and_the_network_is_named(
 
     answer = move(staff, post, "2026-12-05T10:00")
 
-    assert (answer.status_code, answer.json()["reasons"]) == (422, ["Facebook"])
+    assert (answer.status_code, answer.json()["reasons"]) == (422, [account.name])
     assert standing(post) == before
 
 

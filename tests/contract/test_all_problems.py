@@ -39,6 +39,12 @@ BODIES: list[tuple[str, dict[str, Any], set[str]]] = [
         POST | {"scheduled_at": "2020-01-01T00:00:00", "timezone": "x"},
         {"content", "timezone", *POST_PROBLEMS},
     ),
+    (
+        "POST /api/posts",
+        {"content": "x", "platforms": ["myspace", 1], "hashtags": ["a b", ""]},
+        {"platforms", "platforms.1", "hashtags", "hashtags.1"},
+    ),
+    ("POST /api/posts", {"content": "x", "platforms": [1, NOBODY]}, {"platforms.0", "platforms"}),
     ("POST /api/posts/validate", POST | {"scheduled_at": PAST}, {"content", "scheduled_at", *POST_PROBLEMS}),
     ("PUT /api/posts/{post}", POST | {"surprise": 1, "status": "published"}, {"surprise", "status", *POST_PROBLEMS}),
     ("POST /api/posts/{post}/schedule", {"scheduled_at": PAST, "timezone": "x"}, {"scheduled_at", "timezone"}),
@@ -53,6 +59,11 @@ BODIES: list[tuple[str, dict[str, Any], set[str]]] = [
     ("PUT /api/media/{media}", {"position": "1", "alt_text": "x" * 2001}, {"position", "alt_text"}),
     ("POST /api/schedules", {"timezone": "x", "slots": SLOTS}, {"name", "timezone", *SLOT_PROBLEMS}),
     ("PUT /api/schedules/{schedule}", {"name": "", "slots": SLOTS}, {"name", *SLOT_PROBLEMS}),
+    (
+        "PUT /api/schedules/{schedule}",
+        {"slots": [{"day": "monday", "time": "09:00", "platforms": [NOBODY, 1]}]},
+        {"slots.0.platforms", "slots.0.platforms.1"},
+    ),
     (
         "POST /api/accounts",
         {"platform": "x", "callback_url": "x", "scopes": [1]},

@@ -222,6 +222,86 @@ def test_another_time_takes_a_scheduled_post_to_no_other_account(
     assert accounts_of(api.get(f"/api/posts/{post['id']}").json()["data"]["post"]) == accounts_of(post)
 
 
+def going_out(api: ApiClient, post: dict[str, Any]) -> dict[str, str]:
+    """Return the status that each account of a post has there."""
+    shown = api.get(f"/api/posts/{post['id']}").json()["data"]["post"]
+    return {target["account_id"]: target["status"] for target in shown["targets"]}
+
+
+@pytest.mark.parametrize("named", ["network", "account"])
+@pytest.mark.parametrize(
+    "change", [{"title": "t"}, {"platforms": ["facebook", "twitter"]}, {"platforms": ["facebook", "bluesky"]}], ids=str
+)
+def test_an_edit_gives_a_scheduled_post_no_other_account_for_one_that_went(
+    api: ApiClient, workspace: Workspace, named: str, change: dict[str, Any]
+) -> None:
+    facebook, gone, bluesky = connect_all(workspace, "facebook", "twitter", "bluesky")
+    make_account(workspace, platform="twitter", remote_id="2", default_of=None)  # the next default
+    post = create(api, ["facebook", {"network": "twitter", "account": gone.pk}[named]], scheduled_at=FUTURE)
+    api.delete(f"/api/accounts/{gone.pk}")
+
+    response = api.put(f"/api/posts/{post['id']}", change)
+
+    assert response.status_code == 200, response.content
+    other = bluesky if "bluesky" in change.get("platforms", []) else gone
+    assert going_out(api, post) == {
+        facebook.pk: "scheduled",
+        other.pk: "scheduled" if other == bluesky else "cancelled",
+    }
+
+
+@pytest.mark.parametrize("named", ["network", "account"])
+@pytest.mark.parametrize(
+    ("command", "body"),
+    [("schedule", {"scheduled_at": "2090-03-01T09:00:00Z"}), ("schedule", {"schedule_id": ""}), ("publish", {})],
+    ids=["another time", "a queue", "at once"],
+)
+def test_another_time_gives_a_scheduled_post_no_other_account_for_one_that_went(
+    api: ApiClient, workspace: Workspace, named: str, command: str, body: dict[str, Any]
+) -> None:
+    facebook, gone = connect_all(workspace, "facebook", "twitter")
+    make_account(workspace, platform="twitter", remote_id="2", default_of=None)  # the next default
+    post = create(api, ["facebook", {"network": "twitter", "account": gone.pk}[named]], scheduled_at=FUTURE)
+    api.delete(f"/api/accounts/{gone.pk}")
+    queue = {"schedule_id": make_schedule(workspace).pk} if "schedule_id" in body else {}
+
+    answer = api.post(f"/api/posts/{post['id']}/{command}", body | queue, Prefer="wait=0")
+
+    assert answer.status_code in (200, 202), answer.content
+    left = "publishing" if command == "publish" else "scheduled"
+    assert going_out(api, post) == {facebook.pk: left, gone.pk: "cancelled"}
+
+
+def test_a_scheduled_post_cannot_be_left_to_an_account_that_went(api: ApiClient, workspace: Workspace) -> None:
+    facebook, gone = connect_all(workspace, "facebook", "twitter")
+    post = create(api, ["facebook", "twitter"], scheduled_at=FUTURE)
+    api.delete(f"/api/accounts/{gone.pk}")
+
+    response = api.put(f"/api/posts/{post['id']}", {"platforms": ["twitter"]})
+
+    error = response.json()["error"]
+    assert (error["code"], error["details"]) == ("ACCOUNT_NOT_CONNECTED", {"platforms": [gone.pk]})
+    assert error["message"].startswith("Accounts that the post names were disconnected")
+    assert going_out(api, post) == {facebook.pk: "scheduled", gone.pk: "cancelled"}
+
+
+def test_an_account_that_comes_back_is_in_a_scheduled_post_with_its_next_time(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    facebook, gone = connect_all(workspace, "facebook", "twitter")
+    make_account(workspace, platform="twitter", remote_id="2", default_of=None)  # the next default
+    post = create(api, ["facebook", "twitter"], scheduled_at=FUTURE)
+    api.delete(f"/api/accounts/{gone.pk}")
+    type(gone).objects.filter(pk=gone.pk).update(disconnected_at=None)
+
+    api.put(f"/api/posts/{post['id']}", {"title": "t"})
+    edited = going_out(api, post)
+    api.post(f"/api/posts/{post['id']}/schedule", {"scheduled_at": "2090-03-01T09:00:00Z"})
+
+    assert edited == {facebook.pk: "scheduled", gone.pk: "cancelled"}
+    assert going_out(api, post) == {facebook.pk: "scheduled", gone.pk: "scheduled"}
+
+
 def test_words_for_an_account_that_has_gone_may_come_back_and_new_ones_may_not(
     api: ApiClient, workspace: Workspace
 ) -> None:

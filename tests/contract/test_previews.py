@@ -157,14 +157,19 @@ def test_a_network_without_an_account_is_shown_with_what_it_would_get(api: ApiCl
     assert rules_of(bluesky) == ["account_not_connected"]
 
 
-def test_an_account_that_went_leaves_its_network_without_one(api: ApiClient, workspace: Workspace) -> None:
-    account = make_account(workspace)
-    post = create(api, platforms=[account.pk], scheduled_at=FUTURE)
+@pytest.mark.parametrize("when", [{}, {"scheduled_at": FUTURE}], ids=["draft", "scheduled"])
+def test_an_account_that_went_is_named_and_not_taken_for_its_network(
+    api: ApiClient, workspace: Workspace, when: dict[str, Any]
+) -> None:
+    make_account(workspace)
+    account = make_account(workspace, remote_id="2", default_of=None, name="Second page")
+    post = create(api, platforms=[account.pk], **when)
     api.delete(f"/api/accounts/{account.pk}")
 
     [shown] = targets_of(api, post)
 
-    assert (shown["target_id"], shown["account_id"], shown["platform"]) == (None, None, "facebook")
+    assert (shown["target_id"], shown["account_id"], shown["platform"]) == (None, account.pk, "facebook")
+    assert [issue["message"] for issue in shown["issues"]] == ["The account Second page was disconnected."]
     assert rules_of(shown) == ["account_not_connected"]
 
 

@@ -105,6 +105,29 @@ def test_a_retry_for_an_account_that_went_is_refused(workspace: Workspace, accou
     assert states(post) == ["published", "failed"]
 
 
+@pytest.mark.parametrize("other", ["published", "failed"])
+def test_a_retry_sends_what_was_missed_beside_what_is_out_or_failed(
+    workspace: Workspace, accounts: list[SocialAccount], other: str
+) -> None:
+    post = make_mixed(workspace, accounts, other, "missed")
+
+    services.retry_post(post, actor=ACTOR, now=NOW)
+
+    assert states(post) == ["published" if other == "published" else "publishing", "publishing"]
+
+
+def test_an_account_that_went_keeps_no_other_from_being_tried_again(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    third = make_account(workspace, platform="bluesky", remote_id="3")
+    post = make_mixed(workspace, [*accounts, third], "published", "failed", "failed")
+    SocialAccount.objects.filter(pk=accounts[1].pk).update(disconnected_at=NOW)
+
+    services.retry_post(post, actor=ACTOR, now=NOW)
+
+    assert states(post) == ["published", "failed", "publishing"]
+
+
 def test_scheduling_gives_every_target_its_time(workspace: Workspace, accounts: list[SocialAccount]) -> None:
     post = make_mixed(workspace, accounts, "missed", "missed")
 
@@ -141,6 +164,7 @@ def test_a_post_whose_account_went_cannot_go_out(
         COMMANDS[action](post)
 
     assert refused.value.details == {"platforms": [named]}
+    assert ("disconnected" in refused.value.message) == (named != "twitter")
 
 
 def test_a_draft_whose_account_went_can_still_be_edited(workspace: Workspace, accounts: list[SocialAccount]) -> None:
@@ -151,7 +175,8 @@ def test_a_draft_whose_account_went_can_still_be_edited(workspace: Workspace, ac
     edited, warnings = services.update_post(post, values={"content": "New"}, actor=ACTOR, now=NOW)
 
     assert (edited.content, states(post)) == ("New", [])
-    assert warnings == [f"No {accounts[0].pk} account is connected: connect one before the post is scheduled."]
+    way_out = "connect it again, or send platforms without it, by account ids."
+    assert warnings == [f"The account {accounts[0].pk} was disconnected: {way_out}"]
 
 
 def test_unscheduling_leaves_nothing_of_the_plan(workspace: Workspace, accounts: list[SocialAccount]) -> None:
