@@ -30,6 +30,7 @@ class TestErrors:
             (403, "reached_active_user_cap", (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (500, "internal_error", (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (200, "internal_error", (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
+            (500, "moon_phase", (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (400, "invalid_param", (Rejected, "CONTENT_REJECTED", "caller")),
             (400, "invalid_params", (Rejected, "CONTENT_REJECTED", "caller")),
             (400, "invalid_file_upload", (Rejected, "MEDIA_REJECTED", "caller")),
