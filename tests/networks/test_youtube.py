@@ -38,6 +38,7 @@ from accounts.platforms.youtube.errors import until_midnight
 from accounts.platforms.youtube.validation import tag_characters
 from tests.networks.platform_case import (
     LOST,
+    NOT_SENT,
     NOW,
     Call,
     FakeSession,
@@ -785,12 +786,10 @@ class TestYouTube(OAuth2Case):
             "v2": PostNumbers(impressions=7),
         }
 
-    @pytest.mark.parametrize(
-        "gets", [error(400, "badRequest", "The query is not supported."), error(403, "forbidden"), LOST]
-    )
-    def test_a_report_that_fails_costs_the_shares_alone(self, gets: Any) -> None:
+    @pytest.mark.parametrize("gets", [error(400, "badRequest", "The query is not supported."), error(403, "forbidden")])
+    def test_a_report_that_is_refused_costs_the_shares_alone(self, gets: Any) -> None:
         session = FakeSession(
-            statistics(numbered("v1", viewCount="9", likeCount="4"), numbered("v2", viewCount="7"), ids="v1,v2"),
+            statistics(numbered("v1", viewCount="9", likeCount="4"), numbered("v2", likeCount="7"), ids="v1,v2"),
             report("v1", gets),
         )
 
@@ -798,7 +797,26 @@ class TestYouTube(OAuth2Case):
 
         assert found == {
             "v1": PostNumbers(impressions=9, engagement=4, own={"likes": 4}),
-            "v2": PostNumbers(impressions=7),
+            "v2": PostNumbers(engagement=7, own={"likes": 7}),
+        }
+
+    @pytest.mark.parametrize(
+        "gets", [make_answer(503), error(403, "quotaExceeded"), error(401, "authError"), LOST, NOT_SENT]
+    )
+    def test_shares_that_cannot_be_read_now_are_not_taken_off_the_engagement(self, gets: Any) -> None:
+        three = [numbered(each, viewCount="9", likeCount="4") for each in ("v1", "v2", "v3")]
+        table = {"columnHeaders": [{"name": "day"}, {"name": "shares"}], "rows": [["2026-11-20", 2]]}
+        session = FakeSession(
+            statistics(*three, ids="v1,v2,v3"), report("v1", make_answer(200, table)), report("v2", gets)
+        )
+
+        found = self.connector.post_metrics(session, self.account, ["v1", "v2", "v3"], now=NOW)
+
+        without_shares = PostNumbers(impressions=9, own={"likes": 4})
+        assert found == {
+            "v1": PostNumbers(impressions=9, engagement=6, own={"likes": 4, "shares": 2}),
+            "v2": without_shares,
+            "v3": without_shares,
         }
 
     def test_a_video_without_a_date_has_no_report(self) -> None:

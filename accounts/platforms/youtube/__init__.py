@@ -230,7 +230,7 @@ class YouTube(OAuth2Connector):
         params = {"part": "snippet,statistics", "id": ",".join(remote_ids)}
         videos = {dig_text(video, "id"): video for video in self._items(session, account, "videos", params)}
         shared = shares(self, session, account, videos, now=now)
-        return {video_id: post_numbers(video, shared.get(video_id)) for video_id, video in videos.items()}
+        return {video_id: post_numbers(video, shared) for video_id, video in videos.items()}
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         channel = self._channel(session, account.access_token)
