@@ -541,6 +541,7 @@ class TestPinterest(LookCase, OAuth2Case):
             (400, 2626, "Account under review.", (Rejected, "CONTENT_REJECTED", "account_owner")),
             (429, 8, "You have exceeded your rate limit.", (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (403, 8, "You have exceeded your rate limit.", (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
+            (429, None, "", (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (500, 0, "Internal error.", (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (504, None, "", (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (400, 1, "Invalid request: 'link' is not a 'uri'.", (Rejected, *CALLER)),

@@ -463,6 +463,24 @@ class TestYouTube(OAuth2Case):
                 FakeSession(begins, replace(sends, gets=gets)), self.operation(self.steps.content), no_save
             )
 
+    @pytest.mark.parametrize(
+        ("gets", "raised"),
+        [
+            (error(401, "authError"), AuthExpired),
+            (error(403, "quotaExceeded"), RateLimited),
+            (error(403, "authenticatedUserAccountSuspended"), Rejected),
+        ],
+    )
+    def test_a_piece_that_is_refused_for_a_known_reason_is_not_tried_again_for_another(
+        self, gets: Any, raised: type[PlatformError]
+    ) -> None:
+        begins, sends = self.steps.prepares
+
+        with pytest.raises(raised):
+            self.connector.prepare(
+                FakeSession(begins, replace(sends, gets=gets)), self.operation(self.steps.content), no_save
+            )
+
     def test_an_upload_that_is_complete_already_needs_its_answer_alone(self) -> None:
         handles = self.connector.prepare(
             FakeSession(probe(200, MADE, size=len(LARGE))), self.resumed(sent=UNIT), no_save
@@ -759,6 +777,9 @@ class TestYouTube(OAuth2Case):
         assert list(self.issues(content(make_video(seconds=901)), "warning")) == ["video_needs_verified_channel"]
         private = content(privacy="private", first_comment="Hi")
         assert list(self.issues(private, "warning")) == ["first_comment_on_private"]
+
+    def test_what_all_channels_may_do_is_no_warning(self) -> None:
+        assert list(self.issues(content(make_video(seconds=900), first_comment="Hi"), "warning")) == []
 
     @pytest.mark.parametrize(
         ("tags", "count"), [([], 0), (["rye"], 3), (["rye", "bun"], 7), (["sour dough"], 12), (["a b", "c d"], 11)]
