@@ -221,6 +221,35 @@ def test_a_grant_that_another_account_lives_on_is_not_revoked(
     assert SocialAccount.objects.get(pk=account.pk).access_token == ""
 
 
+@pytest.mark.parametrize(
+    ("platform", "other", "revoked"),
+    [
+        ("youtube", {}, False),
+        ("youtube", {"disconnected_at": NOW}, True),
+        ("youtube", {"remote_id": "2"}, True),
+        ("youtube", {"platform": "tiktok"}, True),
+        ("bluesky", {}, True),
+    ],
+    ids=["same channel", "disconnected", "another channel", "another network", "each sign-in has a session"],
+)
+def test_an_account_of_two_workspaces_is_not_revoked_where_that_would_end_both(
+    network: FakeNetwork,
+    platform: str,
+    other: dict[str, Any],
+    revoked: bool,
+    django_capture_on_commit_callbacks: Any,
+    db: None,
+) -> None:
+    account = make_account(make_workspace(), tokens=PAIR, platform=platform)
+    make_account(make_workspace(), tokens=PAIR, **{"platform": platform} | other)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        disconnect(account)
+
+    assert bool(network.calls) is revoked
+    assert SocialAccount.objects.get(pk=account.pk).access_token == ""
+
+
 def test_accounts_of_no_known_person_are_revoked_each(
     workspace: Workspace, network: FakeNetwork, django_capture_on_commit_callbacks: Any
 ) -> None:

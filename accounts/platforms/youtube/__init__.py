@@ -70,6 +70,7 @@ class YouTube(OAuth2Connector):
     max_video_duration = 43_200
     default_version = "v3"
     uses_pkce = True
+    revokes_everywhere = True
     recovery = Recovery.HANDLE
     listing_lag = 30
 
