@@ -18,6 +18,7 @@ from accounts.platforms.base import (
     Content,
     Handles,
     Operation,
+    PlatformError,
     PostNumbers,
     Profile,
     Published,
@@ -94,6 +95,7 @@ FORM = {"x-amz-date": "20261124T100000Z", "key": "uploads/910", "policy": "p", "
 MEDIA = {"media_id": "910", "media_type": "video", "upload_url": STORAGE, "upload_parameters": FORM}
 CALLER = ("CONTENT_REJECTED", "caller")
 OWNER = ("TOKEN_REVOKED", "account_owner")
+OPERATOR = ("PLATFORM_UNAVAILABLE", "operator")
 
 
 def get(path: str, answer: Any, status: int = 200, **params: Any) -> Call:
@@ -536,7 +538,7 @@ class TestPinterest(LookCase, OAuth2Case):
             (400, 1104, "Invalid token.", (AuthExpired, *OWNER)),
             (403, 3, "Your application doesn't have the scope.", (Rejected, *OWNER)),
             (403, 7, "You are not permitted to access that board.", (Rejected, *CALLER)),
-            (403, 29, "You are not permitted.", (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
+            (403, 29, "You are not permitted.", (Rejected, *OPERATOR)),
             (403, 2625, "Account disapproved.", (Rejected, "CONTENT_REJECTED", "account_owner")),
             (400, 2626, "Account under review.", (Rejected, "CONTENT_REJECTED", "account_owner")),
             (429, 8, "You have exceeded your rate limit.", (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
@@ -594,6 +596,28 @@ class TestPinterest(LookCase, OAuth2Case):
 
         assert isinstance(error, RateLimited)
         assert error.retry_after == wait
+
+    @pytest.mark.parametrize(
+        ("status", "code", "refreshed", "exchanged"),
+        [
+            (401, 2, (AuthExpired, *OWNER), (Rejected, *OWNER)),
+            (400, 1, (AuthExpired, *OWNER), (Rejected, *OWNER)),
+            (403, 29, (Rejected, *OPERATOR), (Rejected, *OPERATOR)),
+        ],
+    )
+    def test_a_refused_token_is_for_its_owner_to_mend_and_a_refused_app_for_the_operator(
+        self, status: int, code: int, refreshed: tuple[Any, ...], exchanged: tuple[Any, ...]
+    ) -> None:
+        gets = make_answer(status, {"code": code, "message": "No."})
+
+        with pytest.raises(PlatformError) as at_refresh:
+            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=gets)), self.account, now=NOW)
+        with pytest.raises(PlatformError) as at_exchange:
+            self.exchange(FakeSession(replace(self.exchange_calls[0], gets=gets)))
+
+        for error, meaning in ((at_refresh.value, refreshed), (at_exchange.value, exchanged)):
+            assert (type(error), error.error_code, error.acts) == meaning
+            assert (error.status, error.network_code) == (status, str(code))
 
     def rules(self, content: Content, account: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
         metadata = self.account.metadata if account is None else account

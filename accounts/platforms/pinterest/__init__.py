@@ -24,7 +24,6 @@ from accounts.platforms.base import (
     PostNumbers,
     Profile,
     Published,
-    RateLimited,
     Recovery,
     Rejected,
     Save,
@@ -182,7 +181,7 @@ class Pinterest(OAuth2Connector):
 
     def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
         error = self.classify(answer)
-        if isinstance(error, RateLimited | Unavailable):
+        if isinstance(error, Unavailable) or error.acts == WhoActs.OPERATOR:
             return error
         return refusal(
             error.message,
