@@ -680,6 +680,22 @@ class TestPinterest(LookCase, OAuth2Case):
     def test_what_pinterest_refuses_is_named(self, content: Content, issue: tuple[str, str]) -> None:
         assert self.rules(content) == [issue]
 
+    @pytest.mark.parametrize(
+        "content",
+        [
+            pinned(link="http://example.com/"),
+            pinned(link="https://example.com/" + "x" * 2028),
+            pinned(options=ON_THE_BOARD | {"link": "https://example.com/" + "x" * 2028}),
+            pinned(media=(make_image(size=20_000_000), make_image("b", size=20_000_000))),
+            pinned(media=(make_image(), make_image("b", width=0, height=0))),
+            pinned(media=(make_video(),), options=ON_THE_BOARD | {"cover_image_key_frame_time": 0}),
+            pinned(media=(make_video(),), options=ON_THE_BOARD | {"cover_image_key_frame_time": 20_000}),
+            pinned(media=(make_video(seconds=0),), options=ON_THE_BOARD | {"cover_image_key_frame_time": 20_000}),
+        ],
+    )
+    def test_what_just_fits_is_valid(self, content: Content) -> None:
+        assert self.rules(content) == []
+
     def test_a_text_is_refused_above_800_and_warned_of_above_500_characters(self) -> None:
         def severities(count: int) -> list[tuple[str, str]]:
             issues = self.connector.validate(pinned("ü" * count), self.account.metadata)
