@@ -891,8 +891,9 @@ class TestSigningIn:
             Candidate(remote_id=DID, type="profile", profile=PROFILE, tokens=tokens, metadata={"service": PDS})
         ]
 
-    @pytest.mark.parametrize("document", [None, {"service": [{"id": "#atproto_pds", "serviceEndpoint": "ftp://x"}]}])
-    def test_without_its_address_it_is_used_where_it_signed_in(self, document: Any) -> None:
+    @pytest.mark.parametrize("endpoint", [None, "ftp://x", "https://[broken"])
+    def test_without_its_address_it_is_used_where_it_signed_in(self, endpoint: str | None) -> None:
+        document = {"service": [{"id": "#atproto_pds", "serviceEndpoint": endpoint}]} if endpoint else None
         login = self.session("https://my.example:8443", didDoc=document)
 
         candidates = self.sign_in(login, self.profile(login, "https://my.example:8443"), service="my.example:8443")
@@ -959,6 +960,9 @@ class TestSigningIn:
             "https://u@a.example",
             "a.example:x",
             "a.example?b",
+            "https://[broken",
+            "https://[::g]",
+            "a\u2100b.example",
         ],
     )
     def test_anything_else_is_no_service(self, given: str) -> None:
