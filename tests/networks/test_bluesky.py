@@ -913,8 +913,9 @@ class TestSigningIn:
 
         assert (candidates[0].tokens.access_expires_at, candidates[0].tokens.ends_at) == (None, None)
 
-    def test_tokens_that_are_no_jwt_have_no_known_end(self) -> None:
-        login = self.session(accessJwt="h.p.s", refreshJwt=token(exp="never"))
+    @pytest.mark.parametrize("refresh", [token(exp="never"), token()])
+    def test_tokens_that_do_not_tell_it_have_no_known_end(self, refresh: str) -> None:
+        login = self.session(accessJwt="h.p.s", refreshJwt=refresh)
 
         candidates = self.sign_in(login, self.profile(login))
 
@@ -934,9 +935,10 @@ class TestSigningIn:
         with pytest.raises(Rejected, match=words):
             self.sign_in(replace(self.session(), gets=refused))
 
-    def test_an_answer_without_a_session_is_unknown(self) -> None:
+    @pytest.mark.parametrize("missing", ["did", "accessJwt", "refreshJwt"])
+    def test_an_answer_without_a_session_is_unknown(self, missing: str) -> None:
         with pytest.raises(Unknown):
-            self.sign_in(self.session(did=""))
+            self.sign_in(self.session(**{missing: ""}))
 
     @pytest.mark.parametrize(
         ("given", "origin"),
@@ -970,12 +972,20 @@ class TestSigningIn:
             service_origin(given)
 
 
+def number_of(key: str) -> int:
+    return int("".join(f"{'234567abcdefghijklmnopqrstuvwxyz'.index(each):05b}" for each in key), 2)
+
+
 def test_record_keys_are_sortable_and_thirteen_long() -> None:
     keys = [record_key(later(microseconds=each)) for each in range(50)]
 
     assert keys == sorted(set(keys))
     assert {len(each) for each in keys} == {13}
     assert set("".join(keys)) <= set("234567abcdefghijklmnopqrstuvwxyz")
-    assert int("".join(f"{'234567abcdefghijklmnopqrstuvwxyz'.index(each):05b}" for each in keys[0]), 2) == (
-        int(NOW.timestamp()) * 1_000_000 << 10
-    )
+    assert number_of(keys[0]) == int(NOW.timestamp()) * 1_000_000 << 10
+
+
+def test_ten_random_bits_tell_the_record_keys_of_one_moment_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secrets.randbelow", lambda limit: limit - 1)
+
+    assert number_of(record_key(NOW)) == (int(NOW.timestamp()) * 1_000_000 << 10) + 1023
