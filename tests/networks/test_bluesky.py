@@ -1,6 +1,7 @@
 """Bluesky, against what was tried on the reference server of the AT Protocol."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -639,6 +640,7 @@ class TestBluesky(PlatformCase):
         operation = Operation(content=content, account=account or self.account, now=NOW, handles=handles or {})
         session = FakeSession(*calls)
         self.saved: Handles = handles or {}
+        self.timeouts = session.timeouts
 
         def save(handles: Handles, *, seconds: float = 0) -> None:
             self.saved, self.seconds = handles, seconds
@@ -676,7 +678,7 @@ class TestBluesky(PlatformCase):
         with pytest.raises(Unknown):
             self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(LOST))
 
-        assert (self.saved, self.seconds) == ({}, 600)
+        assert (self.saved, self.seconds, self.timeouts[-1]) == ({}, 600, 600)
 
     @pytest.mark.parametrize("known", [{"blob": VIDEO_BLOB}, {"state": "JOB_STATE_COMPLETED", "blob": VIDEO_BLOB}])
     def test_a_video_that_is_known_already_gives_its_blob(self, known: dict[str, Any]) -> None:
@@ -707,8 +709,22 @@ class TestBluesky(PlatformCase):
 
     @pytest.mark.parametrize("answer", [{}, {"jobStatus": {}}, []])
     def test_a_service_that_says_nothing_of_the_video_is_asked_again(self, answer: Any) -> None:
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable) as caught:
             self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(make_answer(200, answer)))
+
+        assert type(caught.value) is Unavailable
+        assert self.saved == {}
+
+    @pytest.mark.parametrize("answer", [DONE, {"jobStatus": BEGUN}], ids=["done", "begun"])
+    def test_a_video_that_is_uploaded_anew_stays_the_post_of_the_first_try(self, answer: Any) -> None:
+        chosen = {"rkey": "3n33pws756k2b", "record": {"createdAt": "2026-11-24T07:00:00.000Z", "embed": {}}}
+        old = chosen | {"uploads": {"media_1": {"given": VIDEO_BLOB, "at": later(hours=-2).isoformat()}}}
+
+        with suppress(StillWorking):
+            self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(make_answer(200, answer)), handles=old)
+
+        assert self.saved["rkey"] == "3n33pws756k2b"
+        assert self.saved["record"]["createdAt"] == "2026-11-24T07:00:00.000Z"
 
     def test_work_of_long_ago_is_begun_anew(self) -> None:
         old = {"job": {"id": "old", "at": later(hours=-2).isoformat()}}
@@ -718,18 +734,28 @@ class TestBluesky(PlatformCase):
         assert handles["record"]["embed"]["video"] == VIDEO_BLOB
 
     @pytest.mark.parametrize(
-        ("limits", "error", "message"),
+        ("limits", "message"),
         [
-            ({"canUpload": False, "remainingDailyVideos": 0, "message": "Over"}, RateLimited, "Bluesky says: Over"),
-            ({"canUpload": True, "remainingDailyBytes": 15}, RateLimited, "Bluesky takes no videos of this account"),
-            ({"canUpload": False, "message": "No e-mail"}, Rejected, "Bluesky says: No e-mail"),
+            ({"canUpload": False, "remainingDailyVideos": 0, "message": "Over"}, "Bluesky says: Over"),
+            ({"canUpload": True, "remainingDailyBytes": 15}, "Bluesky takes no videos of this account"),
         ],
     )
-    def test_a_video_without_room_for_it_is_not_sent(
-        self, limits: dict[str, Any], error: type[PlatformError], message: str
-    ) -> None:
-        with pytest.raises(error, match=message):
+    def test_a_video_waits_until_there_is_room_for_it(self, limits: dict[str, Any], message: str) -> None:
+        with pytest.raises(RateLimited, match=message) as caught:
             self.upload(ASK_FOR_ROOM[0], room(make_answer(200, limits)))
+
+        assert caught.value.retry_after == 3600
+
+    def test_a_video_that_just_fits_is_sent(self) -> None:
+        just = room(make_answer(200, {"canUpload": True, "remainingDailyVideos": 1, "remainingDailyBytes": 16}))
+
+        assert "record" in self.upload(ASK_FOR_ROOM[0], just, SERVICE_AUTH, send_video())
+
+    def test_an_account_whose_videos_are_not_taken_is_for_its_owner_to_mend(self) -> None:
+        with pytest.raises(Rejected, match="Bluesky says: No e-mail") as caught:
+            self.upload(ASK_FOR_ROOM[0], room(make_answer(200, {"canUpload": False, "message": "No e-mail"})))
+
+        assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "account_owner")
 
     def test_a_refusal_of_the_service_says_nothing_about_the_account(self) -> None:
         refused = make_answer(401, {"error": "AuthenticationRequired", "message": "Unconfirmed e-mail"})
@@ -764,6 +790,14 @@ class TestBluesky(PlatformCase):
         account = replace(self.account, metadata={"service": pds})
 
         assert self.upload(send_plainly(pds=pds), account=account)["record"]["embed"]["video"] == VIDEO_BLOB
+
+    def test_a_large_upload_to_the_server_is_given_its_time(self) -> None:
+        account = replace(self.account, metadata={"service": "http://localhost"})
+
+        with pytest.raises(Unknown):
+            self.upload(send_plainly(LOST, "http://localhost"), account=account)
+
+        assert (self.saved, self.seconds, self.timeouts[-1]) == ({}, 600, 600)
 
     @pytest.mark.parametrize(
         ("gets", "error"),
