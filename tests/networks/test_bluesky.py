@@ -68,6 +68,7 @@ PROFILE = Profile(
 BARE_SERVER = make_answer(
     400, {"error": "InvalidRequest", "message": "No service configured for app.bsky.actor.getProfile"}
 )
+OTHER_SERVER = make_answer(501, {"error": "MethodNotImplemented", "message": "Method Not Implemented"})
 KEY = "a key that is long enough for any algorithm"
 PAGE = """<html><head><title>Fallback</title>
 <meta property="og:title" content="Rye &amp; wheat"><meta name="description" content="How to bake">
@@ -528,10 +529,18 @@ class TestBluesky(PlatformCase):
         with pytest.raises(AuthExpired):
             self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=revoked)), self.account, now=NOW)
 
-    def test_a_server_without_profiles_still_has_a_name(self) -> None:
-        session = FakeSession(replace(self.profile_calls[0], gets=BARE_SERVER))
+    @pytest.mark.parametrize("gets", [BARE_SERVER, OTHER_SERVER])
+    def test_a_server_without_profiles_still_has_a_name(self, gets: Answer) -> None:
+        session = FakeSession(replace(self.profile_calls[0], gets=gets))
 
         assert self.connector.profile(session, self.account) == Profile(name="alice.example", username="alice.example")
+
+    def test_a_handle_that_was_changed_is_read_with_the_profile(self) -> None:
+        changed = make_answer(200, SHOWN | {"handle": "alice.bakery.example"})
+
+        found = self.connector.profile(FakeSession(replace(self.profile_calls[0], gets=changed)), self.account)
+
+        assert found == replace(PROFILE, username="alice.bakery.example")
 
     def test_a_profile_that_cannot_be_read_just_now_is_no_empty_one(self) -> None:
         session = FakeSession(replace(self.profile_calls[0], gets=make_answer(502, {"error": "UpstreamFailure"})))
@@ -867,7 +876,8 @@ class TestBluesky(PlatformCase):
 
     def test_what_a_server_does_not_count_stays_unknown(self) -> None:
         assert self.numbers(make_answer(200, {"posts": [{"uri": URI}]})) == {URI: PostNumbers()}
-        assert self.numbers(BARE_SERVER) == {URI: PostNumbers(), PART.remote_id: PostNumbers()}
+        for server in (BARE_SERVER, OTHER_SERVER):
+            assert self.numbers(server) == {URI: PostNumbers(), PART.remote_id: PostNumbers()}
         with pytest.raises(Rejected):
             self.numbers(make_answer(400, {"error": "InvalidRequest", "message": "Error: uris must be valid"}))
 
@@ -924,6 +934,13 @@ class TestSigningIn:
         assert candidates == [
             Candidate(remote_id=DID, type="profile", profile=PROFILE, tokens=tokens, metadata={"service": PDS})
         ]
+
+    def test_where_there_are_no_profiles_the_session_tells_the_handle(self) -> None:
+        login = self.session(handle="alice.bakery.example")
+
+        [candidate] = self.sign_in(login, replace(self.profile(login), gets=BARE_SERVER))
+
+        assert candidate.profile == Profile(name="alice.bakery.example", username="alice.bakery.example")
 
     @pytest.mark.parametrize("endpoint", [None, "ftp://x", "https://[broken"])
     def test_without_its_address_it_is_used_where_it_signed_in(self, endpoint: str | None) -> None:
