@@ -313,6 +313,10 @@ class TestPinterest(LookCase, OAuth2Case):
         with pytest.raises(Unknown):
             self.connector.candidates(FakeSession(get("user_account", {"code": 0})), GIVEN)
 
+    def test_an_answer_about_nobody_is_no_profile_without_a_name(self) -> None:
+        with pytest.raises(Unknown):
+            self.connector.profile(FakeSession(get("user_account", {"code": 0})), self.account)
+
     @pytest.mark.parametrize(("said", "account_type"), [("PINNER", "pinner"), ("BUSINESS", "business"), ("", "pinner")])
     def test_an_account_is_a_persons_or_a_business(self, said: str, account_type: str) -> None:
         person = ME | {"account_type": said, "business_name": None}
