@@ -758,6 +758,14 @@ class TestPinterest(LookCase, OAuth2Case):
         assert found == {"900": PostNumbers(impressions=40, engagement=6, clicks=2, own=own)}
         assert set(own) <= set(self.connector.metrics)
 
+    @pytest.mark.parametrize("absurd", [10**30, 1e30, float("inf"), float("nan"), True, "40", None])
+    def test_a_number_that_makes_no_sense_is_none(self, absurd: Any) -> None:
+        shown = get("pins/900", listed(created_at="2026-11-20T23:00:00"), pin_metrics="true")
+
+        found = self.numbers(shown, self.analytics("900", self.IMAGE_NAMES, {"IMPRESSION": absurd, "SAVE": 1}))
+
+        assert found == {"900": PostNumbers(engagement=1, own={"saves": 1})}
+
     def test_a_video_has_numbers_of_its_own(self) -> None:
         video = listed(created_at="2026-11-20T23:00:00", media={"media_type": "video"})
         names = f"{self.IMAGE_NAMES},VIDEO_MRC_VIEW,VIDEO_START"

@@ -840,6 +840,17 @@ class TestYouTube(OAuth2Case):
             "v3": without_shares,
         }
 
+    @pytest.mark.parametrize("absurd", ["1" * 15, "9" * 5000, "-1", "1e3", "\u0663"])
+    def test_a_number_that_makes_no_sense_is_none(self, absurd: str) -> None:
+        table = {"columnHeaders": [{"name": "day"}, {"name": "shares"}], "rows": [["2026-11-20", 10**30]]}
+        session = FakeSession(
+            statistics(numbered("v1", viewCount=absurd, likeCount="4"), ids="v1"), report("v1", make_answer(200, table))
+        )
+
+        found = self.connector.post_metrics(session, self.account, ["v1"], now=NOW)
+
+        assert found == {"v1": PostNumbers(engagement=4, own={"likes": 4})}
+
     def test_a_video_without_a_date_has_no_report(self) -> None:
         session = FakeSession(statistics({"id": "v1", "statistics": {"viewCount": "9"}}, ids="v1"))
 

@@ -1,20 +1,22 @@
 """What YouTube counts: the Data API's counters at once, shares from YouTube Analytics days later."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.platforms.base import Account, Connector, PlatformError, PostNumbers, Rejected, Session
-from accounts.platforms.http import bearer, dig, dig_list, dig_text, moment
+from accounts.platforms.http import bearer, dig_count, dig_list, dig_text, moment, sane_count
 
 REPORTS = "https://youtubeanalytics.googleapis.com/v2/reports"
 A_DAY = timedelta(days=1)
+DIGITS = re.compile(r"[0-9]{1,20}")
 
 
 def counted(value: Any, *path: str) -> int | None:
-    """Return a number that YouTube writes as text, None where it is hidden."""
+    """Return a number that YouTube writes as text, None where it is hidden, or makes no sense."""
     text = dig_text(value, *path)
-    return int(text) if text.isascii() and text.isdigit() else None
+    return sane_count(int(text)) if DIGITS.fullmatch(text) else None
 
 
 def post_numbers(video: Any, shared: Mapping[str, int | None]) -> PostNumbers:
@@ -55,8 +57,8 @@ def _shares_of(connector: Connector, session: Session, account: Account, video: 
         return None
     params = _report(dig_text(video, "id"), since=published_at - A_DAY, now=now)
     table = connector.call(session, "GET", REPORTS, headers=bearer(account.access_token), params=params)
-    days = [dig(row, 1) for row in dig_list(table, "rows")]
-    return sum(day for day in days if isinstance(day, int)) if days else None
+    days = [count for row in dig_list(table, "rows") if (count := dig_count(row, 1)) is not None]
+    return sum(days) if days else None
 
 
 def _report(video_id: str, *, since: datetime, now: datetime) -> dict[str, str]:
