@@ -73,6 +73,17 @@ def test_making_the_default_the_default_changes_nothing(workspace: Workspace) ->
     assert defaults() == ["1"]
 
 
+def test_a_new_default_takes_it_from_none_but_its_workspaces_and_networks_other(workspace: Workspace) -> None:
+    make_account(workspace, remote_id="1")
+    other = make_account(workspace, remote_id="2", default_of=None)
+    make_account(workspace, remote_id="3", platform="twitter", default_of="twitter")
+    make_account(make_workspace(), remote_id="4")
+
+    update(other, is_default=True)
+
+    assert sorted(defaults()) == ["2", "3", "4"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_accounts_that_become_default_at_once_do_not_collide() -> None:
     workspace = make_workspace()
