@@ -165,6 +165,17 @@ def test_a_choice_is_the_callers_own(workspace: Workspace, network: FakeNetwork,
         select(where, pending, None, **values)
 
 
+def test_a_sign_in_leaves_others_that_are_open_alone(workspace: Workspace, network: FakeNetwork) -> None:
+    start(workspace)
+    other = Connection.objects.values().get()
+
+    pending = connect(workspace, network, make_candidate("1"), make_candidate("2"))
+    assert Connection.objects.exclude(pk=pending.connection.pk).values().get() == other
+
+    select(workspace, pending, None)
+    assert Connection.objects.exclude(pk=pending.connection.pk).values().get() == other
+
+
 def test_a_sign_in_that_was_not_completed_offers_no_choice(workspace: Workspace, network: FakeNetwork) -> None:
     start(workspace)
 
