@@ -309,6 +309,14 @@ def test_an_account_that_is_there_keeps_its_id_and_its_posts(workspace: Workspac
     assert Target.objects.values_list("account", "status").get() == (account.pk, "scheduled")
 
 
+def test_an_account_that_is_connected_again_keeps_its_place(workspace: Workspace, network: FakeNetwork) -> None:
+    make_account(workspace, connected_at=NOW - MINUTE)
+
+    connect(workspace, network)
+
+    assert SocialAccount.objects.get().connected_at == NOW - MINUTE
+
+
 def test_a_name_that_was_set_by_hand_stays(workspace: Workspace, network: FakeNetwork) -> None:
     make_account(workspace, name="Our page", name_is_ours=True, username="old")
 
