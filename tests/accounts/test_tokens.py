@@ -136,6 +136,17 @@ def test_a_refresh_token_that_stays_ends_when_it_did(workspace: Workspace, netwo
     assert SocialAccount.objects.get().expires_at == over
 
 
+@pytest.mark.parametrize(
+    ("held", "end"), [(replace(PAIR, ends_at=NOW), NOW + HOUR), (replace(PAIR, refresh_token="", ends_at=NOW), None)]
+)
+def test_a_connection_ends_as_its_network_tells_now(workspace: Workspace, held: Tokens, end: datetime | None) -> None:
+    account = make_account(workspace, tokens=held)
+
+    account.seal(Tokens(access_token="new-access", ends_at=end))
+
+    assert account.expires_at == end
+
+
 def test_the_call_has_as_long_as_the_lease(workspace: Workspace, network: FakeNetwork, settings: Settings) -> None:
     settings.ENGINE_SPEED = 0.5
     make_due(workspace)
