@@ -105,13 +105,17 @@ def _revocable(account: SocialAccount) -> Account | None:
 
 
 def _shares_its_grant(account: SocialAccount) -> bool:
-    """Whether revoking would take the tokens of another connected account: one person's sign-in can open several.
+    """Whether revoking would take the tokens of another connected account: one person's sign-in can open several, and
+    the same account can be in several workspaces.
 
     Also at another network: one app of Meta's can be registered for Facebook and for Instagram.
     """
     person = account.metadata.get("user_id")
     others = SocialAccount.objects.connected().exclude(pk=account.pk)
-    return person is not None and others.filter(metadata__user_id=person).exists()
+    if person is not None and others.filter(metadata__user_id=person).exists():
+        return True
+    same = others.filter(platform=account.platform, remote_id=account.remote_id)
+    return registry.get(account.platform).revokes_everywhere and same.exists()
 
 
 def _pass_default_on(account: SocialAccount, *, actor: Actor) -> None:

@@ -267,6 +267,8 @@ class Connector(Platform):
     uses_pkce: ClassVar[bool] = False
     renews_itself: ClassVar[bool] = False
     """Whether a token is its own refresh token: once it has ended nothing renews it."""
+    revokes_everywhere: ClassVar[bool] = False
+    """Whether revoking an account's tokens also ends those that the app got by other sign-ins to it."""
     pulls_media: ClassVar[tuple[str, ...]] = ()
     """The types of files that it fetches from our public address, which it must be able to reach."""
     nothing_opened: str = Phrase("The sign-in opened no account that can be published to: grant at least one.")

@@ -50,7 +50,11 @@ def dig_text(value: Any, *path: str | int) -> str:
 
 def dig_count(value: Any, *path: str | int) -> int | None:
     """Return the number at this path, None where the network gave none, or one that makes no sense."""
-    found = dig(value, *path)
+    return sane_count(dig(value, *path))
+
+
+def sane_count(found: Any) -> int | None:
+    """Return a whole number, None for one that makes no sense, and for what is none."""
     return found if isinstance(found, int) and not isinstance(found, bool) and abs(found) <= LARGEST_COUNT else None
 
 

@@ -113,6 +113,16 @@ def test_the_right_password_leads_back_with_code_and_state(
     assert answer.json()["data"]["account"]["id"] == SocialAccount.objects.get().pk
 
 
+def test_a_sign_in_leaves_others_that_are_open_alone(browser: Client, state: str, api: Any) -> None:
+    api.post("/api/accounts", {"platform": "bluesky", "callback_url": CALLBACK})
+
+    post(browser, state)
+
+    mine, other = Connection.objects.order_by("pk")
+    assert (bool(mine.code_digest), bool(other.code_digest)) == (True, False)
+    assert (mine.unseal()[:1], other.unseal()) == ("[", "")
+
+
 def test_a_server_of_ones_own_can_be_named(browser: Client, state: str, password_network: FakePasswordNetwork) -> None:
     post(browser, state, service=" https://pds.example ")
 

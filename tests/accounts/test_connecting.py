@@ -165,6 +165,17 @@ def test_a_choice_is_the_callers_own(workspace: Workspace, network: FakeNetwork,
         select(where, pending, None, **values)
 
 
+def test_a_sign_in_leaves_others_that_are_open_alone(workspace: Workspace, network: FakeNetwork) -> None:
+    start(workspace)
+    other = Connection.objects.values().get()
+
+    pending = connect(workspace, network, make_candidate("1"), make_candidate("2"))
+    assert Connection.objects.exclude(pk=pending.connection.pk).values().get() == other
+
+    select(workspace, pending, None)
+    assert Connection.objects.exclude(pk=pending.connection.pk).values().get() == other
+
+
 def test_a_sign_in_that_was_not_completed_offers_no_choice(workspace: Workspace, network: FakeNetwork) -> None:
     start(workspace)
 
@@ -296,6 +307,14 @@ def test_an_account_that_is_there_keeps_its_id_and_its_posts(workspace: Workspac
         "page-token",
     )
     assert Target.objects.values_list("account", "status").get() == (account.pk, "scheduled")
+
+
+def test_an_account_that_is_connected_again_keeps_its_place(workspace: Workspace, network: FakeNetwork) -> None:
+    make_account(workspace, connected_at=NOW - MINUTE)
+
+    connect(workspace, network)
+
+    assert SocialAccount.objects.get().connected_at == NOW - MINUTE
 
 
 def test_a_name_that_was_set_by_hand_stays(workspace: Workspace, network: FakeNetwork) -> None:

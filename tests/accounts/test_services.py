@@ -73,6 +73,17 @@ def test_making_the_default_the_default_changes_nothing(workspace: Workspace) ->
     assert defaults() == ["1"]
 
 
+def test_a_new_default_takes_it_from_none_but_its_workspaces_and_networks_other(workspace: Workspace) -> None:
+    make_account(workspace, remote_id="1")
+    other = make_account(workspace, remote_id="2", default_of=None)
+    make_account(workspace, remote_id="3", platform="twitter", default_of="twitter")
+    make_account(make_workspace(), remote_id="4")
+
+    update(other, is_default=True)
+
+    assert sorted(defaults()) == ["2", "3", "4"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_accounts_that_become_default_at_once_do_not_collide() -> None:
     workspace = make_workspace()
@@ -213,6 +224,35 @@ def test_a_grant_that_another_account_lives_on_is_not_revoked(
 ) -> None:
     account = make_account(make_workspace(), tokens=PAIR, metadata={"user_id": "7"})
     make_account(make_workspace(), remote_id="2", tokens=PAIR, **other)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        disconnect(account)
+
+    assert bool(network.calls) is revoked
+    assert SocialAccount.objects.get(pk=account.pk).access_token == ""
+
+
+@pytest.mark.parametrize(
+    ("platform", "other", "revoked"),
+    [
+        ("youtube", {}, False),
+        ("youtube", {"disconnected_at": NOW}, True),
+        ("youtube", {"remote_id": "2"}, True),
+        ("youtube", {"platform": "tiktok"}, True),
+        ("bluesky", {}, True),
+    ],
+    ids=["same channel", "disconnected", "another channel", "another network", "each sign-in has a session"],
+)
+def test_an_account_of_two_workspaces_is_not_revoked_where_that_would_end_both(
+    network: FakeNetwork,
+    platform: str,
+    other: dict[str, Any],
+    revoked: bool,
+    django_capture_on_commit_callbacks: Any,
+    db: None,
+) -> None:
+    account = make_account(make_workspace(), tokens=PAIR, platform=platform)
+    make_account(make_workspace(), tokens=PAIR, **{"platform": platform} | other)
 
     with django_capture_on_commit_callbacks(execute=True):
         disconnect(account)

@@ -41,6 +41,17 @@ def test_a_request_is_handed_on_whole() -> None:
 
 
 @pytest.mark.parametrize(
+    "sent", [{"params": {"a": "1"}}, {"data": {"a": "1"}}, {"files": {"file": ("a.jpg", b"bytes", "image/jpeg")}}]
+)
+def test_whatever_it_sends_is_handed_on(sent: Any) -> None:
+    session, client = make_session(OK)
+
+    session.request("POST", "https://a.example", **sent)
+
+    assert {name: client.sent[name] for name in sent} == sent
+
+
+@pytest.mark.parametrize(
     ("header", "told"),
     [("Tue, 24 Nov 2026 10:00:00 GMT", [datetime(2026, 11, 24, 10, tzinfo=UTC)]), ("soon", [])],
 )
@@ -215,6 +226,16 @@ def test_a_refusal_is_kept_with_what_was_asked_and_without_secrets() -> None:
             "milliseconds": kept[0]["milliseconds"],
         }
     ]
+
+
+def test_a_good_answer_that_repeats_a_secret_is_given_whole_and_kept_without_it() -> None:
+    kept: list[Exchange] = []
+    session, _ = make_session(replace(OK, body=b'{"echo": "the-long-token"}'), exchanges=kept)
+
+    answer = session.request("GET", "https://a.example", headers={"Authorization": "Bearer the-long-token"})
+
+    assert answer.body == b'{"echo": "the-long-token"}'
+    assert "the-long-token" not in str(kept)
 
 
 def test_long_texts_are_cut_and_bytes_counted() -> None:

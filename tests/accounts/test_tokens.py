@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 from django.db import InterfaceError, OperationalError, connection, connections
+from django.db.models import F
 from pytest_django import Settings
 
 from accounts import connecting, registry, services, tokens
@@ -133,6 +134,17 @@ def test_a_refresh_token_that_stays_ends_when_it_did(workspace: Workspace, netwo
     refresh_due()
 
     assert SocialAccount.objects.get().expires_at == over
+
+
+@pytest.mark.parametrize(
+    ("held", "end"), [(replace(PAIR, ends_at=NOW), NOW + HOUR), (replace(PAIR, refresh_token="", ends_at=NOW), None)]
+)
+def test_a_connection_ends_as_its_network_tells_now(workspace: Workspace, held: Tokens, end: datetime | None) -> None:
+    account = make_account(workspace, tokens=held)
+
+    account.seal(Tokens(access_token="new-access", ends_at=end))
+
+    assert account.expires_at == end
 
 
 def test_the_call_has_as_long_as_the_lease(workspace: Workspace, network: FakeNetwork, settings: Settings) -> None:
@@ -560,8 +572,13 @@ def test_whoever_comes_after_a_refresh_does_not_repeat_it(workspace: Workspace, 
     assert len(network.calls) == 1
 
 
-def test_a_refresh_under_way_is_not_repeated(workspace: Workspace, network: FakeNetwork) -> None:
-    account = make_due(workspace)
+@pytest.mark.parametrize(
+    "last_error", [None, {"code": OPERATOR[0], "message": "Unknown client.", "who_acts": OPERATOR[1]}]
+)
+def test_a_refresh_under_way_is_not_repeated(
+    workspace: Workspace, network: FakeNetwork, last_error: dict[str, str] | None
+) -> None:
+    account = make_due(workspace, last_error=last_error)
     claim_due(SocialAccount.objects.all(), limit=1, lease=MINUTE)
 
     assert not refresh_now(account)
@@ -606,6 +623,23 @@ def test_a_refresh_does_not_disturb_a_sign_in_that_was_faster(
     assert held_tokens(account) == ("page-token", "person-token")
     assert SocialAccount.objects.get().status == "active"
     assert told() == ["account.connected"]
+
+
+def test_a_refresh_that_lost_its_claim_expires_no_account(workspace: Workspace, network: FakeNetwork) -> None:
+    make_due(workspace)
+    during_the_refresh(network, lambda: SocialAccount.objects.update(fence=F("fence") + 1), REVOKED)
+
+    refresh_due()
+
+    assert (SocialAccount.objects.get().status, told()) == ("active", [])
+
+
+def test_a_refused_refresh_gives_nothing_to_ask_with(workspace: Workspace, network: FakeNetwork) -> None:
+    account = make_due(workspace)
+    network.refreshed = REVOKED
+
+    assert refresh_now(account) is False
+    assert (SocialAccount.objects.get().status, told()) == ("expired", ["account.expired"])
 
 
 def test_a_publisher_expires_an_account_only_for_the_token_that_was_refused(

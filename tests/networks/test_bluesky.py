@@ -1,6 +1,7 @@
 """Bluesky, against what was tried on the reference server of the AT Protocol."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -67,6 +68,7 @@ PROFILE = Profile(
 BARE_SERVER = make_answer(
     400, {"error": "InvalidRequest", "message": "No service configured for app.bsky.actor.getProfile"}
 )
+OTHER_SERVER = make_answer(501, {"error": "MethodNotImplemented", "message": "Method Not Implemented"})
 KEY = "a key that is long enough for any algorithm"
 PAGE = """<html><head><title>Fallback</title>
 <meta property="og:title" content="Rye &amp; wheat"><meta name="description" content="How to bake">
@@ -527,10 +529,18 @@ class TestBluesky(PlatformCase):
         with pytest.raises(AuthExpired):
             self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=revoked)), self.account, now=NOW)
 
-    def test_a_server_without_profiles_still_has_a_name(self) -> None:
-        session = FakeSession(replace(self.profile_calls[0], gets=BARE_SERVER))
+    @pytest.mark.parametrize("gets", [BARE_SERVER, OTHER_SERVER])
+    def test_a_server_without_profiles_still_has_a_name(self, gets: Answer) -> None:
+        session = FakeSession(replace(self.profile_calls[0], gets=gets))
 
         assert self.connector.profile(session, self.account) == Profile(name="alice.example", username="alice.example")
+
+    def test_a_handle_that_was_changed_is_read_with_the_profile(self) -> None:
+        changed = make_answer(200, SHOWN | {"handle": "alice.bakery.example"})
+
+        found = self.connector.profile(FakeSession(replace(self.profile_calls[0], gets=changed)), self.account)
+
+        assert found == replace(PROFILE, username="alice.bakery.example")
 
     def test_a_profile_that_cannot_be_read_just_now_is_no_empty_one(self) -> None:
         session = FakeSession(replace(self.profile_calls[0], gets=make_answer(502, {"error": "UpstreamFailure"})))
@@ -639,6 +649,7 @@ class TestBluesky(PlatformCase):
         operation = Operation(content=content, account=account or self.account, now=NOW, handles=handles or {})
         session = FakeSession(*calls)
         self.saved: Handles = handles or {}
+        self.timeouts = session.timeouts
 
         def save(handles: Handles, *, seconds: float = 0) -> None:
             self.saved, self.seconds = handles, seconds
@@ -676,7 +687,7 @@ class TestBluesky(PlatformCase):
         with pytest.raises(Unknown):
             self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(LOST))
 
-        assert (self.saved, self.seconds) == ({}, 600)
+        assert (self.saved, self.seconds, self.timeouts[-1]) == ({}, 600, 600)
 
     @pytest.mark.parametrize("known", [{"blob": VIDEO_BLOB}, {"state": "JOB_STATE_COMPLETED", "blob": VIDEO_BLOB}])
     def test_a_video_that_is_known_already_gives_its_blob(self, known: dict[str, Any]) -> None:
@@ -707,8 +718,22 @@ class TestBluesky(PlatformCase):
 
     @pytest.mark.parametrize("answer", [{}, {"jobStatus": {}}, []])
     def test_a_service_that_says_nothing_of_the_video_is_asked_again(self, answer: Any) -> None:
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable) as caught:
             self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(make_answer(200, answer)))
+
+        assert type(caught.value) is Unavailable
+        assert self.saved == {}
+
+    @pytest.mark.parametrize("answer", [DONE, {"jobStatus": BEGUN}], ids=["done", "begun"])
+    def test_a_video_that_is_uploaded_anew_stays_the_post_of_the_first_try(self, answer: Any) -> None:
+        chosen = {"rkey": "3n33pws756k2b", "record": {"createdAt": "2026-11-24T07:00:00.000Z", "embed": {}}}
+        old = chosen | {"uploads": {"media_1": {"given": VIDEO_BLOB, "at": later(hours=-2).isoformat()}}}
+
+        with suppress(StillWorking):
+            self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(make_answer(200, answer)), handles=old)
+
+        assert self.saved["rkey"] == "3n33pws756k2b"
+        assert self.saved["record"]["createdAt"] == "2026-11-24T07:00:00.000Z"
 
     def test_work_of_long_ago_is_begun_anew(self) -> None:
         old = {"job": {"id": "old", "at": later(hours=-2).isoformat()}}
@@ -718,18 +743,28 @@ class TestBluesky(PlatformCase):
         assert handles["record"]["embed"]["video"] == VIDEO_BLOB
 
     @pytest.mark.parametrize(
-        ("limits", "error", "message"),
+        ("limits", "message"),
         [
-            ({"canUpload": False, "remainingDailyVideos": 0, "message": "Over"}, RateLimited, "Bluesky says: Over"),
-            ({"canUpload": True, "remainingDailyBytes": 15}, RateLimited, "Bluesky takes no videos of this account"),
-            ({"canUpload": False, "message": "No e-mail"}, Rejected, "Bluesky says: No e-mail"),
+            ({"canUpload": False, "remainingDailyVideos": 0, "message": "Over"}, "Bluesky says: Over"),
+            ({"canUpload": True, "remainingDailyBytes": 15}, "Bluesky takes no videos of this account"),
         ],
     )
-    def test_a_video_without_room_for_it_is_not_sent(
-        self, limits: dict[str, Any], error: type[PlatformError], message: str
-    ) -> None:
-        with pytest.raises(error, match=message):
+    def test_a_video_waits_until_there_is_room_for_it(self, limits: dict[str, Any], message: str) -> None:
+        with pytest.raises(RateLimited, match=message) as caught:
             self.upload(ASK_FOR_ROOM[0], room(make_answer(200, limits)))
+
+        assert caught.value.retry_after == 3600
+
+    def test_a_video_that_just_fits_is_sent(self) -> None:
+        just = room(make_answer(200, {"canUpload": True, "remainingDailyVideos": 1, "remainingDailyBytes": 16}))
+
+        assert "record" in self.upload(ASK_FOR_ROOM[0], just, SERVICE_AUTH, send_video())
+
+    def test_an_account_whose_videos_are_not_taken_is_for_its_owner_to_mend(self) -> None:
+        with pytest.raises(Rejected, match="Bluesky says: No e-mail") as caught:
+            self.upload(ASK_FOR_ROOM[0], room(make_answer(200, {"canUpload": False, "message": "No e-mail"})))
+
+        assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "account_owner")
 
     def test_a_refusal_of_the_service_says_nothing_about_the_account(self) -> None:
         refused = make_answer(401, {"error": "AuthenticationRequired", "message": "Unconfirmed e-mail"})
@@ -764,6 +799,14 @@ class TestBluesky(PlatformCase):
         account = replace(self.account, metadata={"service": pds})
 
         assert self.upload(send_plainly(pds=pds), account=account)["record"]["embed"]["video"] == VIDEO_BLOB
+
+    def test_a_large_upload_to_the_server_is_given_its_time(self) -> None:
+        account = replace(self.account, metadata={"service": "http://localhost"})
+
+        with pytest.raises(Unknown):
+            self.upload(send_plainly(LOST, "http://localhost"), account=account)
+
+        assert (self.saved, self.seconds, self.timeouts[-1]) == ({}, 600, 600)
 
     @pytest.mark.parametrize(
         ("gets", "error"),
@@ -833,7 +876,8 @@ class TestBluesky(PlatformCase):
 
     def test_what_a_server_does_not_count_stays_unknown(self) -> None:
         assert self.numbers(make_answer(200, {"posts": [{"uri": URI}]})) == {URI: PostNumbers()}
-        assert self.numbers(BARE_SERVER) == {URI: PostNumbers(), PART.remote_id: PostNumbers()}
+        for server in (BARE_SERVER, OTHER_SERVER):
+            assert self.numbers(server) == {URI: PostNumbers(), PART.remote_id: PostNumbers()}
         with pytest.raises(Rejected):
             self.numbers(make_answer(400, {"error": "InvalidRequest", "message": "Error: uris must be valid"}))
 
@@ -891,8 +935,16 @@ class TestSigningIn:
             Candidate(remote_id=DID, type="profile", profile=PROFILE, tokens=tokens, metadata={"service": PDS})
         ]
 
-    @pytest.mark.parametrize("document", [None, {"service": [{"id": "#atproto_pds", "serviceEndpoint": "ftp://x"}]}])
-    def test_without_its_address_it_is_used_where_it_signed_in(self, document: Any) -> None:
+    def test_where_there_are_no_profiles_the_session_tells_the_handle(self) -> None:
+        login = self.session(handle="alice.bakery.example")
+
+        [candidate] = self.sign_in(login, replace(self.profile(login), gets=BARE_SERVER))
+
+        assert candidate.profile == Profile(name="alice.bakery.example", username="alice.bakery.example")
+
+    @pytest.mark.parametrize("endpoint", [None, "ftp://x", "https://[broken"])
+    def test_without_its_address_it_is_used_where_it_signed_in(self, endpoint: str | None) -> None:
+        document = {"service": [{"id": "#atproto_pds", "serviceEndpoint": endpoint}]} if endpoint else None
         login = self.session("https://my.example:8443", didDoc=document)
 
         candidates = self.sign_in(login, self.profile(login, "https://my.example:8443"), service="my.example:8443")
@@ -912,8 +964,9 @@ class TestSigningIn:
 
         assert (candidates[0].tokens.access_expires_at, candidates[0].tokens.ends_at) == (None, None)
 
-    def test_tokens_that_are_no_jwt_have_no_known_end(self) -> None:
-        login = self.session(accessJwt="h.p.s", refreshJwt=token(exp="never"))
+    @pytest.mark.parametrize("refresh", [token(exp="never"), token()])
+    def test_tokens_that_do_not_tell_it_have_no_known_end(self, refresh: str) -> None:
+        login = self.session(accessJwt="h.p.s", refreshJwt=refresh)
 
         candidates = self.sign_in(login, self.profile(login))
 
@@ -933,9 +986,10 @@ class TestSigningIn:
         with pytest.raises(Rejected, match=words):
             self.sign_in(replace(self.session(), gets=refused))
 
-    def test_an_answer_without_a_session_is_unknown(self) -> None:
+    @pytest.mark.parametrize("missing", ["did", "accessJwt", "refreshJwt"])
+    def test_an_answer_without_a_session_is_unknown(self, missing: str) -> None:
         with pytest.raises(Unknown):
-            self.sign_in(self.session(did=""))
+            self.sign_in(self.session(**{missing: ""}))
 
     @pytest.mark.parametrize(
         ("given", "origin"),
@@ -959,11 +1013,18 @@ class TestSigningIn:
             "https://u@a.example",
             "a.example:x",
             "a.example?b",
+            "https://[broken",
+            "https://[::g]",
+            "a\u2100b.example",
         ],
     )
     def test_anything_else_is_no_service(self, given: str) -> None:
         with pytest.raises(Rejected, match="service"):
             service_origin(given)
+
+
+def number_of(key: str) -> int:
+    return int("".join(f"{'234567abcdefghijklmnopqrstuvwxyz'.index(each):05b}" for each in key), 2)
 
 
 def test_record_keys_are_sortable_and_thirteen_long() -> None:
@@ -972,6 +1033,10 @@ def test_record_keys_are_sortable_and_thirteen_long() -> None:
     assert keys == sorted(set(keys))
     assert {len(each) for each in keys} == {13}
     assert set("".join(keys)) <= set("234567abcdefghijklmnopqrstuvwxyz")
-    assert int("".join(f"{'234567abcdefghijklmnopqrstuvwxyz'.index(each):05b}" for each in keys[0]), 2) == (
-        int(NOW.timestamp()) * 1_000_000 << 10
-    )
+    assert number_of(keys[0]) == int(NOW.timestamp()) * 1_000_000 << 10
+
+
+def test_ten_random_bits_tell_the_record_keys_of_one_moment_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secrets.randbelow", lambda limit: limit - 1)
+
+    assert number_of(record_key(NOW)) == (int(NOW.timestamp()) * 1_000_000 << 10) + 1023

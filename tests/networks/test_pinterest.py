@@ -18,6 +18,7 @@ from accounts.platforms.base import (
     Content,
     Handles,
     Operation,
+    PlatformError,
     PostNumbers,
     Profile,
     Published,
@@ -94,6 +95,7 @@ FORM = {"x-amz-date": "20261124T100000Z", "key": "uploads/910", "policy": "p", "
 MEDIA = {"media_id": "910", "media_type": "video", "upload_url": STORAGE, "upload_parameters": FORM}
 CALLER = ("CONTENT_REJECTED", "caller")
 OWNER = ("TOKEN_REVOKED", "account_owner")
+OPERATOR = ("PLATFORM_UNAVAILABLE", "operator")
 
 
 def get(path: str, answer: Any, status: int = 200, **params: Any) -> Call:
@@ -310,6 +312,10 @@ class TestPinterest(LookCase, OAuth2Case):
     def test_a_token_of_nobody_opens_no_account(self) -> None:
         with pytest.raises(Unknown):
             self.connector.candidates(FakeSession(get("user_account", {"code": 0})), GIVEN)
+
+    def test_an_answer_about_nobody_is_no_profile_without_a_name(self) -> None:
+        with pytest.raises(Unknown):
+            self.connector.profile(FakeSession(get("user_account", {"code": 0})), self.account)
 
     @pytest.mark.parametrize(("said", "account_type"), [("PINNER", "pinner"), ("BUSINESS", "business"), ("", "pinner")])
     def test_an_account_is_a_persons_or_a_business(self, said: str, account_type: str) -> None:
@@ -536,11 +542,12 @@ class TestPinterest(LookCase, OAuth2Case):
             (400, 1104, "Invalid token.", (AuthExpired, *OWNER)),
             (403, 3, "Your application doesn't have the scope.", (Rejected, *OWNER)),
             (403, 7, "You are not permitted to access that board.", (Rejected, *CALLER)),
-            (403, 29, "You are not permitted.", (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
+            (403, 29, "You are not permitted.", (Rejected, *OPERATOR)),
             (403, 2625, "Account disapproved.", (Rejected, "CONTENT_REJECTED", "account_owner")),
             (400, 2626, "Account under review.", (Rejected, "CONTENT_REJECTED", "account_owner")),
             (429, 8, "You have exceeded your rate limit.", (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (403, 8, "You have exceeded your rate limit.", (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
+            (429, None, "", (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (500, 0, "Internal error.", (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (504, None, "", (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (400, 1, "Invalid request: 'link' is not a 'uri'.", (Rejected, *CALLER)),
@@ -593,6 +600,28 @@ class TestPinterest(LookCase, OAuth2Case):
 
         assert isinstance(error, RateLimited)
         assert error.retry_after == wait
+
+    @pytest.mark.parametrize(
+        ("status", "code", "refreshed", "exchanged"),
+        [
+            (401, 2, (AuthExpired, *OWNER), (Rejected, *OWNER)),
+            (400, 1, (AuthExpired, *OWNER), (Rejected, *OWNER)),
+            (403, 29, (Rejected, *OPERATOR), (Rejected, *OPERATOR)),
+        ],
+    )
+    def test_a_refused_token_is_for_its_owner_to_mend_and_a_refused_app_for_the_operator(
+        self, status: int, code: int, refreshed: tuple[Any, ...], exchanged: tuple[Any, ...]
+    ) -> None:
+        gets = make_answer(status, {"code": code, "message": "No."})
+
+        with pytest.raises(PlatformError) as at_refresh:
+            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=gets)), self.account, now=NOW)
+        with pytest.raises(PlatformError) as at_exchange:
+            self.exchange(FakeSession(replace(self.exchange_calls[0], gets=gets)))
+
+        for error, meaning in ((at_refresh.value, refreshed), (at_exchange.value, exchanged)):
+            assert (type(error), error.error_code, error.acts) == meaning
+            assert (error.status, error.network_code) == (status, str(code))
 
     def rules(self, content: Content, account: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
         metadata = self.account.metadata if account is None else account
@@ -655,6 +684,22 @@ class TestPinterest(LookCase, OAuth2Case):
     def test_what_pinterest_refuses_is_named(self, content: Content, issue: tuple[str, str]) -> None:
         assert self.rules(content) == [issue]
 
+    @pytest.mark.parametrize(
+        "content",
+        [
+            pinned(link="http://example.com/"),
+            pinned(link="https://example.com/" + "x" * 2028),
+            pinned(options=ON_THE_BOARD | {"link": "https://example.com/" + "x" * 2028}),
+            pinned(media=(make_image(size=20_000_000), make_image("b", size=20_000_000))),
+            pinned(media=(make_image(), make_image("b", width=0, height=0))),
+            pinned(media=(make_video(),), options=ON_THE_BOARD | {"cover_image_key_frame_time": 0}),
+            pinned(media=(make_video(),), options=ON_THE_BOARD | {"cover_image_key_frame_time": 20_000}),
+            pinned(media=(make_video(seconds=0),), options=ON_THE_BOARD | {"cover_image_key_frame_time": 20_000}),
+        ],
+    )
+    def test_what_just_fits_is_valid(self, content: Content) -> None:
+        assert self.rules(content) == []
+
     def test_a_text_is_refused_above_800_and_warned_of_above_500_characters(self) -> None:
         def severities(count: int) -> list[tuple[str, str]]:
             issues = self.connector.validate(pinned("ü" * count), self.account.metadata)
@@ -712,6 +757,14 @@ class TestPinterest(LookCase, OAuth2Case):
         own = {"saves": 1, "comments": 1, "reactions": 4, "pin_clicks": 3}
         assert found == {"900": PostNumbers(impressions=40, engagement=6, clicks=2, own=own)}
         assert set(own) <= set(self.connector.metrics)
+
+    @pytest.mark.parametrize("absurd", [10**30, 1e30, float("inf"), float("nan"), True, "40", None])
+    def test_a_number_that_makes_no_sense_is_none(self, absurd: Any) -> None:
+        shown = get("pins/900", listed(created_at="2026-11-20T23:00:00"), pin_metrics="true")
+
+        found = self.numbers(shown, self.analytics("900", self.IMAGE_NAMES, {"IMPRESSION": absurd, "SAVE": 1}))
+
+        assert found == {"900": PostNumbers(engagement=1, own={"saves": 1})}
 
     def test_a_video_has_numbers_of_its_own(self) -> None:
         video = listed(created_at="2026-11-20T23:00:00", media={"media_type": "video"})

@@ -147,6 +147,11 @@ class TestSignIn:
         assert (found.profile.name, found.profile.username, found.profile.followers) == ("Bakery", "", None)
         assert found.metadata == {"scopes": ["user.info.basic", "video.list"], "union_id": "uid-1"}
 
+    def test_where_it_is_not_told_what_was_granted_all_is_asked_for(self) -> None:
+        found = self.candidates(calls=(user_info(), creator_info()))
+
+        assert (found.profile, found.metadata["scopes"]) == (PROFILE, SCOPE.split(","))
+
     def test_the_creators_name_stands_in_for_a_name_that_was_not_granted(self) -> None:
         fields = "open_id,union_id,avatar_url,display_name"
 
@@ -180,6 +185,7 @@ class TestSignIn:
             (make_answer(401, {"error": "invalid_client"}), Rejected),
             (make_answer(200, {"error": "temporarily_unavailable"}), Unavailable),
             (make_answer(400, {"error": "server_error"}), Unavailable),
+            (make_answer(500, {"error": "internal_error"}), Unavailable),
             (make_answer(429, {"error": "rate_limit_exceeded"}), RateLimited),
         ],
     )

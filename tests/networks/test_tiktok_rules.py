@@ -30,6 +30,7 @@ class TestErrors:
             (403, "reached_active_user_cap", (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (500, "internal_error", (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (200, "internal_error", (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
+            (500, "moon_phase", (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (400, "invalid_param", (Rejected, "CONTENT_REJECTED", "caller")),
             (400, "invalid_params", (Rejected, "CONTENT_REJECTED", "caller")),
             (400, "invalid_file_upload", (Rejected, "MEDIA_REJECTED", "caller")),
@@ -85,6 +86,7 @@ class TestValidation:
             (film(video_cover_timestamp_ms=-1), "cover_outside"),
             (photos(photo_cover_index=2), "cover_outside"),
             (photos(photo_cover_index=-1), "cover_outside"),
+            (replace(photos(photo_cover_index=1), media=(make_image(),)), "cover_outside"),
             (replace(film(), text="🍞" * 1101), "text_too_long"),
             (replace(photos(), text="🍞" * 2001), "text_too_long"),
             (replace(photos(), title="🍞" * 46), "title_too_long"),
@@ -110,6 +112,7 @@ class TestValidation:
             film(disable_stitch=True, disable_duet=False),
             film(brand_content_toggle=True, brand_organic_toggle=True),
             film(video_cover_timestamp_ms=20_000),
+            film(video_cover_timestamp_ms=0),
             replace(film(), text="🍞" * 1100, title="A title that is for other networks" * 9),
             replace(photos(), text="🍞" * 2000, title="🍞" * 45),
             photos(photo_cover_index=1, auto_add_music=False),
@@ -118,12 +121,36 @@ class TestValidation:
     def test_what_tiktok_takes_is_not_named(self, content: Content) -> None:
         assert self.rules(content) == []
 
+    @pytest.mark.parametrize(
+        ("content", "told"),
+        [
+            (
+                film(privacy_level="FOLLOWER_OF_CREATOR"),
+                ("privacy_level", SETTINGS["privacy_level_options"], "FOLLOWER_OF_CREATOR"),
+            ),
+            (film(disable_stitch=False), ("disable_stitch", True, False)),
+            (film(brand_content_toggle=True, **ONESELF), ("brand_content_toggle", None, "SELF_ONLY")),
+            (film(auto_add_music=True), ("auto_add_music", None, True)),
+            (film(video_cover_timestamp_ms=20_001), ("video_cover_timestamp_ms", 20_000, 20_001)),
+            (photos(photo_cover_index=-1), ("photo_cover_index", 1, -1)),
+        ],
+    )
+    def test_an_option_is_named_with_what_it_is_and_could_be(self, content: Content, told: tuple[Any, ...]) -> None:
+        [issue] = CONNECTOR.validate(content, {"creator_info": SETTINGS})
+
+        name, limit, actual = told
+        assert (issue.field, issue.limit, issue.actual) == (f"options.{name}", limit, actual)
+
     def test_a_creator_may_post_shorter_videos_only(self) -> None:
         metadata = {"creator_info": SETTINGS | {"max_video_post_duration_sec": 15}}
 
         [issue] = CONNECTOR.validate(film(), metadata)
 
-        assert (issue.rule, issue.limit, issue.actual) == ("video_too_long_for_creator", 15, 20.0)
+        told = (issue.rule, issue.field, issue.limit, issue.actual)
+        assert told == ("video_too_long_for_creator", "media.0", 15, 20.0)
+
+    def test_a_video_may_be_as_long_as_the_creator_may_post(self) -> None:
+        assert self.rules(film(), max_video_post_duration_sec=20) == []
 
     def test_of_a_video_about_which_nothing_is_known_any_cover_may_be_there(self) -> None:
         content = replace(film(video_cover_timestamp_ms=90_000), media=(make_video(seconds=0),))
@@ -133,4 +160,5 @@ class TestValidation:
     def test_an_account_that_may_not_post_is_named(self) -> None:
         [issue] = CONNECTOR.validate(film(), {"scopes": ["user.info.basic"]})
 
-        assert issue.rule == "permission_missing"
+        told = (issue.rule, issue.field, issue.limit, issue.actual)
+        assert told == ("permission_missing", "platforms", "video.publish", ["user.info.basic"])

@@ -104,6 +104,18 @@ class TestVideo(Steps):
 
         assert handles["sent"] == 8
 
+    def test_every_chunk_has_its_time_also_where_an_upload_goes_on(self) -> None:
+        saved: list[tuple[int, float]] = []
+        operation = self.operation(film(), handles=self.begun(sent=0))
+        session = FakeSession(chunk(0, FIRST, 16, 206))
+
+        self.connector.prepare(
+            session, operation, lambda handles, *, seconds=0: saved.append((handles["sent"], seconds))
+        )
+
+        assert saved == [(0, 80), (8, 80)]
+        assert session.timeouts == [80]
+
     def begun(self, **handles: Any) -> Handles:
         prepared = dict(self.prepared(VIDEO).handles)
         return prepared | handles

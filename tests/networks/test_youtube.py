@@ -38,6 +38,7 @@ from accounts.platforms.youtube.errors import until_midnight
 from accounts.platforms.youtube.validation import tag_characters
 from tests.networks.platform_case import (
     LOST,
+    NOT_SENT,
     NOW,
     Call,
     FakeSession,
@@ -462,6 +463,24 @@ class TestYouTube(OAuth2Case):
                 FakeSession(begins, replace(sends, gets=gets)), self.operation(self.steps.content), no_save
             )
 
+    @pytest.mark.parametrize(
+        ("gets", "raised"),
+        [
+            (error(401, "authError"), AuthExpired),
+            (error(403, "quotaExceeded"), RateLimited),
+            (error(403, "authenticatedUserAccountSuspended"), Rejected),
+        ],
+    )
+    def test_a_piece_that_is_refused_for_a_known_reason_is_not_tried_again_for_another(
+        self, gets: Any, raised: type[PlatformError]
+    ) -> None:
+        begins, sends = self.steps.prepares
+
+        with pytest.raises(raised):
+            self.connector.prepare(
+                FakeSession(begins, replace(sends, gets=gets)), self.operation(self.steps.content), no_save
+            )
+
     def test_an_upload_that_is_complete_already_needs_its_answer_alone(self) -> None:
         handles = self.connector.prepare(
             FakeSession(probe(200, MADE, size=len(LARGE))), self.resumed(sent=UNIT), no_save
@@ -759,6 +778,9 @@ class TestYouTube(OAuth2Case):
         private = content(privacy="private", first_comment="Hi")
         assert list(self.issues(private, "warning")) == ["first_comment_on_private"]
 
+    def test_what_all_channels_may_do_is_no_warning(self) -> None:
+        assert list(self.issues(content(make_video(seconds=900), first_comment="Hi"), "warning")) == []
+
     @pytest.mark.parametrize(
         ("tags", "count"), [([], 0), (["rye"], 3), (["rye", "bun"], 7), (["sour dough"], 12), (["a b", "c d"], 11)]
     )
@@ -785,12 +807,10 @@ class TestYouTube(OAuth2Case):
             "v2": PostNumbers(impressions=7),
         }
 
-    @pytest.mark.parametrize(
-        "gets", [error(400, "badRequest", "The query is not supported."), error(403, "forbidden"), LOST]
-    )
-    def test_a_report_that_fails_costs_the_shares_alone(self, gets: Any) -> None:
+    @pytest.mark.parametrize("gets", [error(400, "badRequest", "The query is not supported."), error(403, "forbidden")])
+    def test_a_report_that_is_refused_costs_the_shares_alone(self, gets: Any) -> None:
         session = FakeSession(
-            statistics(numbered("v1", viewCount="9", likeCount="4"), numbered("v2", viewCount="7"), ids="v1,v2"),
+            statistics(numbered("v1", viewCount="9", likeCount="4"), numbered("v2", likeCount="7"), ids="v1,v2"),
             report("v1", gets),
         )
 
@@ -798,8 +818,38 @@ class TestYouTube(OAuth2Case):
 
         assert found == {
             "v1": PostNumbers(impressions=9, engagement=4, own={"likes": 4}),
-            "v2": PostNumbers(impressions=7),
+            "v2": PostNumbers(engagement=7, own={"likes": 7}),
         }
+
+    @pytest.mark.parametrize(
+        "gets", [make_answer(503), error(403, "quotaExceeded"), error(401, "authError"), LOST, NOT_SENT]
+    )
+    def test_shares_that_cannot_be_read_now_are_not_taken_off_the_engagement(self, gets: Any) -> None:
+        three = [numbered(each, viewCount="9", likeCount="4") for each in ("v1", "v2", "v3")]
+        table = {"columnHeaders": [{"name": "day"}, {"name": "shares"}], "rows": [["2026-11-20", 2]]}
+        session = FakeSession(
+            statistics(*three, ids="v1,v2,v3"), report("v1", make_answer(200, table)), report("v2", gets)
+        )
+
+        found = self.connector.post_metrics(session, self.account, ["v1", "v2", "v3"], now=NOW)
+
+        without_shares = PostNumbers(impressions=9, own={"likes": 4})
+        assert found == {
+            "v1": PostNumbers(impressions=9, engagement=6, own={"likes": 4, "shares": 2}),
+            "v2": without_shares,
+            "v3": without_shares,
+        }
+
+    @pytest.mark.parametrize("absurd", ["1" * 15, "9" * 5000, "-1", "1e3", "\u0663"])
+    def test_a_number_that_makes_no_sense_is_none(self, absurd: str) -> None:
+        table = {"columnHeaders": [{"name": "day"}, {"name": "shares"}], "rows": [["2026-11-20", 10**30]]}
+        session = FakeSession(
+            statistics(numbered("v1", viewCount=absurd, likeCount="4"), ids="v1"), report("v1", make_answer(200, table))
+        )
+
+        found = self.connector.post_metrics(session, self.account, ["v1"], now=NOW)
+
+        assert found == {"v1": PostNumbers(engagement=4, own={"likes": 4})}
 
     def test_a_video_without_a_date_has_no_report(self) -> None:
         session = FakeSession(statistics({"id": "v1", "statistics": {"viewCount": "9"}}, ids="v1"))

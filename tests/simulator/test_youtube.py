@@ -199,6 +199,16 @@ def test_revoking_the_refresh_token_kills_the_grant(net: Net, grant: dict[str, A
     assert oauth_error(net.form(REVOKE, data={"token": grant["refresh_token"]})) == (400, "invalid_token")
 
 
+def test_revoking_ends_all_that_the_app_may_do_with_the_channel(net: Net, grant: dict[str, Any]) -> None:
+    again = body(exchange(net, code_of(net)))
+    elsewhere = body(exchange(net, code_of(net, login="somebody else")))
+
+    assert net.form(REVOKE, data={"token": grant["refresh_token"]}).status_code == 200
+
+    assert oauth_error(refresh(net, again["refresh_token"])) == (400, "invalid_grant")
+    assert refresh(net, elsewhere["refresh_token"]).status_code == 200
+
+
 def test_a_channel_shows_its_handle_its_uploads_and_its_numbers_as_texts(net: Net, token: str) -> None:
     uploaded(net, token)
 

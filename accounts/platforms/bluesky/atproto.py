@@ -21,17 +21,23 @@ KEY_ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
 
 def service_origin(service: str) -> str:
     """Return the origin of the server that a person named; raises Rejected where that is none."""
-    service = service.strip()
-    parts = urlsplit(service if "://" in service else f"https://{service}")
     try:
-        port = f":{parts.port}" if parts.port else ""
+        origin = _origin(service.strip())
     except ValueError:
-        port = ":"
-    beside = (parts.path.strip("/"), parts.query, parts.fragment, parts.username)
-    if parts.scheme not in {"https", "http"} or not parts.hostname or port == ":" or any(beside):
+        origin = ""
+    if not origin:
         raise Rejected(Phrase("The field service must be a server's address, like https://bsky.social."))
+    return origin
+
+
+def _origin(service: str) -> str:
+    """Return the origin, empty where there is none, or more than that; raises ValueError for what is no address."""
+    parts = urlsplit(service if "://" in service else f"https://{service}")
+    beside = (parts.path.strip("/"), parts.query, parts.fragment, parts.username)
+    if parts.scheme not in {"https", "http"} or not parts.hostname or any(beside):
+        return ""
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}{port}"
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
 
 
 def record_key(now: datetime) -> str:

@@ -24,7 +24,6 @@ from accounts.platforms.base import (
     PostNumbers,
     Profile,
     Published,
-    RateLimited,
     Recovery,
     Rejected,
     Save,
@@ -100,9 +99,7 @@ class Pinterest(OAuth2Connector):
 
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
         token = tokens.access_token
-        me = self._get(session, token, "user_account")
-        if not dig_text(me, "id"):
-            raise Unknown(Phrase("Pinterest did not say whose token this is."))
+        me = self._me(session, token)
         kind = dig_text(me, "account_type").lower()
         profile = _profile(me, self._boards(session, token))
         return [
@@ -117,7 +114,7 @@ class Pinterest(OAuth2Connector):
 
     def profile(self, session: Session, account: Account) -> Profile:
         token = account.access_token
-        return _profile(self._get(session, token, "user_account"), self._boards(session, token))
+        return _profile(self._me(session, token), self._boards(session, token))
 
     def revoke(self, session: Session, account: Account) -> None:
         """Do nothing: Pinterest has no call that ends a person's tokens.
@@ -182,7 +179,7 @@ class Pinterest(OAuth2Connector):
 
     def classify_token_error(self, answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -> PlatformError:
         error = self.classify(answer)
-        if isinstance(error, RateLimited | Unavailable):
+        if isinstance(error, Unavailable) or error.acts == WhoActs.OPERATOR:
             return error
         return refusal(
             error.message,
@@ -191,6 +188,12 @@ class Pinterest(OAuth2Connector):
             status=error.status,
             network_code=error.network_code,
         )
+
+    def _me(self, session: Session, token: str) -> Any:
+        me = self._get(session, token, "user_account")
+        if not dig_text(me, "id"):
+            raise Unknown(Phrase("Pinterest did not say whose token this is."))
+        return me
 
     def _url(self, path: str) -> str:
         return f"{HOST}/{self.version}/{path}"

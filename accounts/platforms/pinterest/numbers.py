@@ -1,12 +1,13 @@
 """The numbers of Pins and accounts: https://developers.pinterest.com/docs/api/v5/pins-analytics"""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from accounts.platforms.base import AccountNumbers, PostNumbers, Rejected
-from accounts.platforms.http import dig, dig_count, dig_list, dig_text
+from accounts.platforms.http import dig, dig_count, dig_list, dig_text, sane_count
 
 DAYS_BACK = 89
 IMAGE_OWN = {
@@ -117,6 +118,9 @@ def _ask(
 def _counts(answer: Any, *path: str) -> list[tuple[str, int]]:
     found = dig(answer, *path)
     pairs = found.items() if isinstance(found, dict) else ()
-    return [
-        (name, int(value)) for name, value in pairs if isinstance(value, int | float) and not isinstance(value, bool)
-    ]
+    return [(name, count) for name, value in pairs if (count := _whole(value)) is not None]
+
+
+def _whole(value: Any) -> int | None:
+    """Pinterest's numbers may have a point."""
+    return sane_count(int(value) if isinstance(value, float) and math.isfinite(value) else value)

@@ -134,7 +134,7 @@ class TikTok(TikTokApi):
         handles = tiktok_posts.for_this_try(operation, handles)
         if not tiktok_posts.takes_bytes(handles, operation.now):
             handles = self._begin_video(session, replace(operation, handles=handles), video)
-            save(handles, seconds=tiktok_upload.CHUNK_SECONDS)
+        save(handles, seconds=tiktok_upload.CHUNK_SECONDS)
         return self._send_all_but_the_last(session, video, handles, save)
 
     def _ask_creator(self, session: Session, operation: Operation) -> dict[str, Any]:

@@ -48,12 +48,12 @@ class TikTokApi(OAuth2Connector):
         return f"{self.authorize_endpoint.format(version=self.version)}?{urlencode(asked)}"
 
     def send_form(self, session: Session, url: str, form: str) -> Answer:
-        """Send a form to a token endpoint; an error that came with 200 gets the status that it means."""
+        """Send a form to a token endpoint; an error gets the status that it means, unless that tells more already."""
         proof = {"client_key": self.app.client_id, "client_secret": self.app.client_secret}
         fields = proof | dict(parse_qsl(form, keep_blank_values=True))
         answer = session.request("POST", url.format(version=self.version), data=fields)
         error = dig_text(decoded(answer), "error")
-        if answer.status == 429 or not error:
+        if answer.status == 429 or answer.status >= 500 or not error:
             return answer
         return replace(answer, status=503 if error in NOT_NOW else 400)
 

@@ -70,6 +70,7 @@ class YouTube(OAuth2Connector):
     max_video_duration = 43_200
     default_version = "v3"
     uses_pkce = True
+    revokes_everywhere = True
     recovery = Recovery.HANDLE
     listing_lag = 30
 
@@ -230,7 +231,7 @@ class YouTube(OAuth2Connector):
         params = {"part": "snippet,statistics", "id": ",".join(remote_ids)}
         videos = {dig_text(video, "id"): video for video in self._items(session, account, "videos", params)}
         shared = shares(self, session, account, videos, now=now)
-        return {video_id: post_numbers(video, shared.get(video_id)) for video_id, video in videos.items()}
+        return {video_id: post_numbers(video, shared) for video_id, video in videos.items()}
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         channel = self._channel(session, account.access_token)

@@ -1,55 +1,64 @@
 """What YouTube counts: the Data API's counters at once, shares from YouTube Analytics days later."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from accounts.platforms.base import Account, Connector, PlatformError, PostNumbers, Session
-from accounts.platforms.http import bearer, dig, dig_list, dig_text, moment
+from accounts.platforms.base import Account, Connector, PlatformError, PostNumbers, Rejected, Session
+from accounts.platforms.http import bearer, dig_count, dig_list, dig_text, moment, sane_count
 
 REPORTS = "https://youtubeanalytics.googleapis.com/v2/reports"
 A_DAY = timedelta(days=1)
+DIGITS = re.compile(r"[0-9]{1,20}")
 
 
 def counted(value: Any, *path: str) -> int | None:
-    """Return a number that YouTube writes as text, None where it is hidden."""
+    """Return a number that YouTube writes as text, None where it is hidden, or makes no sense."""
     text = dig_text(value, *path)
-    return int(text) if text.isascii() and text.isdigit() else None
+    return sane_count(int(text)) if DIGITS.fullmatch(text) else None
 
 
-def post_numbers(video: Any, shared: int | None) -> PostNumbers:
-    """Return the numbers of a video; what is hidden stays unknown."""
+def post_numbers(video: Any, shared: Mapping[str, int | None]) -> PostNumbers:
+    """Return the numbers of a video; what is hidden stays unknown, and so does the sum of what could not be read."""
+    video_id = dig_text(video, "id")
     numbers = {
         "likes": counted(video, "statistics", "likeCount"),
         "comments": counted(video, "statistics", "commentCount"),
-        "shares": shared,
+        "shares": shared.get(video_id),
     }
     own = {name: number for name, number in numbers.items() if number is not None}
     return PostNumbers(
         impressions=counted(video, "statistics", "viewCount"),
-        engagement=sum(own.values()) if own else None,
+        engagement=sum(own.values()) if own and video_id in shared else None,
         own=own,
     )
 
 
 def shares(
     connector: Connector, session: Session, account: Account, videos: Mapping[str, Any], *, now: datetime
-) -> dict[str, int]:
-    """Return how often each video was shared, as far as Analytics says; its refusal is no failure of the rest."""
-    found: dict[str, int] = {}
+) -> dict[str, int | None]:
+    """Return how often each video was shared, None where Analytics tells nothing or refuses to; those of which it
+    cannot be asked now are left out, and it is not asked any more. Neither is a failure of the rest."""
+    found: dict[str, int | None] = {}
     for video_id, video in videos.items():
-        published_at = moment(dig_text(video, "snippet", "publishedAt"))
-        if published_at is None:
-            continue
-        params = _report(video_id, since=published_at - A_DAY, now=now)
         try:
-            table = connector.call(session, "GET", REPORTS, headers=bearer(account.access_token), params=params)
+            found[video_id] = _shares_of(connector, session, account, video, now=now)
+        except Rejected:
+            return {**dict.fromkeys(videos), **found}
         except PlatformError:
             break
-        days = [dig(row, 1) for row in dig_list(table, "rows")]
-        if days:
-            found[video_id] = sum(day for day in days if isinstance(day, int))
     return found
+
+
+def _shares_of(connector: Connector, session: Session, account: Account, video: Any, *, now: datetime) -> int | None:
+    published_at = moment(dig_text(video, "snippet", "publishedAt"))
+    if published_at is None:
+        return None
+    params = _report(dig_text(video, "id"), since=published_at - A_DAY, now=now)
+    table = connector.call(session, "GET", REPORTS, headers=bearer(account.access_token), params=params)
+    days = [count for row in dig_list(table, "rows") if (count := dig_count(row, 1)) is not None]
+    return sum(days) if days else None
 
 
 def _report(video_id: str, *, since: datetime, now: datetime) -> dict[str, str]:

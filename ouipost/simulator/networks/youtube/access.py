@@ -220,9 +220,10 @@ def access(call: Call, source: Token) -> dict[str, Any]:
 
 
 def revoke(call: Call) -> HttpResponse:
-    """Revoke a token and all others of its consent."""
+    """Revoke all tokens that the app has for a token's channel, whichever consent they are of."""
     found = tokens.find(ID, call.text("token"), "access", "refresh")
     if found is None or found.revoked_at:
         raise oauth_error(400, "invalid_token", "Token expired or revoked")
-    tokens.revoke_grant(found, call.now)
+    of_app = Token.objects.filter(network=ID, client_id=found.client_id, person=found.person, account=found.account)
+    of_app.filter(revoked_at=None).update(revoked_at=call.now)
     return JsonResponse({})
