@@ -26,6 +26,8 @@ MAX_CONTENT = 100_000
 ANY_TEXT = Text(allow_blank=True)
 LOCAL = "With an offset or Z it is an instant; without one it is local time in `timezone`, or else in the workspace's."
 MAX_DESTINATIONS = 100
+MAX_OPTIONS = 100
+"""More than any network has."""
 
 
 class Link(Text):
@@ -65,6 +67,7 @@ OVERRIDE = {
             "type": "object",
             "description": "See `post_types` of GET /api/platforms.",
             "additionalProperties": {},
+            "maxProperties": MAX_OPTIONS,
         },
     },
     "additionalProperties": False,
@@ -84,6 +87,8 @@ class OverrideInput(StrictInput):
         return check_hashtags(value)
 
     def validate_options(self, value: dict[str, Any]) -> dict[str, Any]:
+        if len(value) > MAX_OPTIONS:
+            raise serializers.ValidationError(Phrase("At most {most} options can be given.", most=MAX_OPTIONS))
         known, cleaned = self.context["options"], {}
         problems: dict[str, Any] = {} if known is None else dict(option_rules.unreadable(value, known))
         for name, given in value.items():

@@ -428,6 +428,18 @@ def test_an_option_of_the_wrong_type_is_named_and_not_stored(
 
 
 @pytest.mark.parametrize("by_account", [False, True])
+def test_more_options_than_any_network_has_are_refused_in_one_sentence(
+    api: ApiClient, workspace: Workspace, by_account: bool
+) -> None:
+    key = make_account(workspace).pk if by_account else "facebook"
+    entry = {"options": {f"name_{number}": number for number in range(101)}}
+
+    refused = api.post("/api/posts", {"content": "x", "platforms": ["facebook"], "platform_content": {key: entry}})
+
+    assert fields_of(refused) == {f"platform_content.{key}.options": ["At most 100 options can be given."]}
+
+
+@pytest.mark.parametrize("by_account", [False, True])
 def test_an_option_of_the_right_type_that_breaks_a_rule_is_refused_at_scheduling(
     api: ApiClient, workspace: Workspace, by_account: bool
 ) -> None:

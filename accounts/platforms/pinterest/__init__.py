@@ -47,7 +47,6 @@ MOST_BOARD_PAGES = 40
 PINS_A_PAGE = 100
 MOST_LIST_BYTES = 8_000_000
 """Boards and Pins are listed with the addresses of all their pictures."""
-PIN_SECONDS = 120
 ARMED_BEFORE = timedelta(seconds=5)
 
 
@@ -141,7 +140,6 @@ class Pinterest(OAuth2Connector):
             id_at=("id",),
             headers=bearer(operation.account.access_token),
             json=pinterest_pins.write(operation.content, operation.handles),
-            timeout=PIN_SECONDS,
         )
         return _published(pin_id)
 
