@@ -519,7 +519,8 @@ class TestTwitter(LookCase, OAuth2Case):
         [
             (403, {"detail": "You are not allowed to create a Tweet with duplicate content."}, REPEATED),
             (403, {"errors": [{"code": 187, "message": "Status is a duplicate."}]}, REPEATED),
-            (402, {"detail": "credits depleted", "type": PROBLEMS + "credits-depleted"}, APP_IS_STOPPED),
+            (402, {}, APP_IS_STOPPED),
+            (403, {"type": PROBLEMS + "credits-depleted"}, APP_IS_STOPPED),
             (403, {"detail": "This account does not have any credits."}, APP_IS_STOPPED),
             (403, {"title": "CreditsDepleted", "detail": "Your account is out."}, APP_IS_STOPPED),
             (403, {"type": PROBLEMS + "client-forbidden"}, APP_IS_STOPPED),
@@ -527,11 +528,15 @@ class TestTwitter(LookCase, OAuth2Case):
             (404, {"type": PROBLEMS + "resource-not-found"}, (Rejected, *CALLER)),
             (429, {"type": PROBLEMS + "usage-capped"}, (Rejected, "RATE_LIMITED_BY_PLATFORM", "operator")),
             (403, {"detail": "You are not permitted to perform this action."}, (Rejected, *OWNER)),
+            (403, {"type": PROBLEMS + "not-authorized-for-resource"}, (Rejected, *OWNER)),
             (403, {"type": PROBLEMS + "unsupported-authentication"}, (AuthExpired, *OWNER)),
             (400, {"errors": [{"code": 89, "message": "Invalid or expired token."}]}, (AuthExpired, *OWNER)),
+            (400, {"errors": [{"code": 32, "message": "Could not authenticate you."}]}, (AuthExpired, *OWNER)),
             (400, {"detail": "One or more media ids are invalid."}, (Rejected, "MEDIA_REJECTED", "caller")),
             (403, {"detail": "Reply to this conversation is not allowed."}, (Rejected, *CALLER)),
             (403, {"errors": [{"code": 88, "message": "Limit"}]}, (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
+            (403, {"code": 88, "message": "Limit"}, (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
+            (400, {"type": PROBLEMS + "internal-error"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (503, {"title": "Service Unavailable"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
         ],
     )
@@ -540,19 +545,31 @@ class TestTwitter(LookCase, OAuth2Case):
 
         assert (type(error), error.error_code, error.acts) == meaning
 
-    def test_the_day_quota_is_waited_for_when_it_is_the_one_that_is_used_up(self) -> None:
+    @pytest.mark.parametrize("whose", ["user", "app"])
+    def test_the_day_quota_is_waited_for_when_it_is_the_one_that_is_used_up(self, whose: str) -> None:
+        of_the_day: dict[str, Any] = {
+            f"x_{whose}_limit_24hour_remaining": "0",
+            f"x_{whose}_limit_24hour_reset": str(int(later(hours=5).timestamp())),
+        }
         answer = make_answer(
             429,
             x_rate_limit_remaining="3",
             x_rate_limit_reset=str(int(later(minutes=1).timestamp())),
-            x_user_limit_24hour_remaining="0",
-            x_user_limit_24hour_reset=str(int(later(hours=5).timestamp())),
+            **of_the_day,
         )
 
         error = self.connector.classify(answer)
 
         assert isinstance(error, RateLimited)
         assert error.retry_after == 5 * 3600
+
+    def test_a_quota_that_does_not_tell_what_is_left_is_waited_for_all_the_same(self) -> None:
+        answer = make_answer(429, x_rate_limit_reset=str(int(later(minutes=2).timestamp())))
+
+        error = self.connector.classify(answer)
+
+        assert isinstance(error, RateLimited)
+        assert error.retry_after == 120
 
     def test_a_quota_without_a_time_leaves_the_wait_to_us(self) -> None:
         error = self.connector.classify(make_answer(429))
