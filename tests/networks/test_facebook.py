@@ -593,6 +593,7 @@ class TestFacebook(LookCase, OAuth2Case):
             (graph_error(6000), (Rejected, "MEDIA_REJECTED", "caller")),
             (graph_error(6000, 1363128), (Rejected, "MEDIA_REJECTED", "caller")),
             (graph_error(1363040), (Rejected, "MEDIA_REJECTED", "caller")),
+            (graph_error(389), (Unavailable, *BUSY)),
             (graph_error(6001), (Unavailable, *BUSY)),
             (upload_error("ProcessingFailedError"), (Rejected, "MEDIA_REJECTED", "caller")),
             (upload_error("OffsetInvalidError", retriable=False), (Unavailable, *BUSY)),
