@@ -157,13 +157,13 @@ class TestInstagram(ContainerCase):
             "GET",
             f"{HOST}/access_token",
             {"params": {"grant_type": "ig_exchange_token", "client_secret": "secret", "access_token": "SHORT"}},
-            make_answer(200, {"access_token": "TOKEN", "token_type": "bearer", "expires_in": 5_184_000}),
+            make_answer(200, {"access_token": "TOKEN", "token_type": "bearer", "expires_in": 5_183_944}),
         ),
     )
     exchanged = Tokens(
         access_token="TOKEN",
         refresh_token="TOKEN",
-        access_expires_at=later(days=60),
+        access_expires_at=later(seconds=5_183_944),
         scopes=("instagram_business_basic", "two"),
     )
     code_refused = make_answer(
@@ -184,10 +184,10 @@ class TestInstagram(ContainerCase):
             "GET",
             f"{HOST}/refresh_access_token",
             {"params": {"grant_type": "ig_refresh_token", "access_token": "TOKEN"}},
-            make_answer(200, {"access_token": "TOKEN_2", "token_type": "bearer", "expires_in": 5_184_000}),
+            make_answer(200, {"access_token": "TOKEN_2", "token_type": "bearer", "expires_in": 5_183_944}),
         ),
     )
-    refreshed = Tokens(access_token="TOKEN_2", refresh_token="TOKEN_2", access_expires_at=later(days=60))
+    refreshed = Tokens(access_token="TOKEN_2", refresh_token="TOKEN_2", access_expires_at=later(seconds=5_183_944))
     revoke_calls = (
         Call("DELETE", f"{GRAPH}/me/permissions", {"headers": BEARER}, make_answer(200, {"success": True})),
     )
@@ -312,9 +312,11 @@ class TestInstagram(ContainerCase):
         assert (caught.value.error_code, caught.value.acts) == ("TOKEN_REVOKED", "account_owner")
         assert caught.value.message == "Instagram says: Invalid authorization code"
 
-    def test_a_sign_in_at_an_overloaded_network_is_tried_again(self) -> None:
+    @pytest.mark.parametrize("status", [429, 500, 503])
+    @pytest.mark.parametrize("words", [{}, {"error_message": "Later"}], ids=["without words", "in words"])
+    def test_a_sign_in_at_an_overloaded_network_is_tried_again(self, status: int, words: Any) -> None:
         with pytest.raises(Unavailable):
-            self.exchange(FakeSession(replace(self.exchange_calls[0], gets=make_answer(503))))
+            self.exchange(FakeSession(replace(self.exchange_calls[0], gets=make_answer(status, words))))
 
     @pytest.mark.parametrize("expires_in", [None, 1_785_400_000, 0])
     def test_a_token_whose_lifetime_makes_no_sense_is_renewed_in_time_all_the_same(self, expires_in: Any) -> None:
@@ -322,7 +324,7 @@ class TestInstagram(ContainerCase):
 
         tokens = self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=answer)), self.account, now=NOW)
 
-        assert tokens == self.refreshed
+        assert tokens == replace(self.refreshed, access_expires_at=later(days=60))
 
     def test_a_token_that_is_over_cannot_be_renewed(self) -> None:
         with pytest.raises(AuthExpired):

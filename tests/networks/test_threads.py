@@ -116,10 +116,10 @@ class TestThreads(ContainerCase):
             "GET",
             f"{HOST}/access_token",
             {"params": {"grant_type": "th_exchange_token", "client_secret": "secret", "access_token": "SHORT"}},
-            make_answer(200, {"access_token": "TOKEN", "token_type": "bearer", "expires_in": 5_184_000}),
+            make_answer(200, {"access_token": "TOKEN", "token_type": "bearer", "expires_in": 5_183_944}),
         ),
     )
-    exchanged = Tokens(access_token="TOKEN", refresh_token="TOKEN", access_expires_at=later(days=60))
+    exchanged = Tokens(access_token="TOKEN", refresh_token="TOKEN", access_expires_at=later(seconds=5_183_944))
     code_refused = graph_error(100)
     candidate_calls = (
         read("me", ME, fields=PROFILE_FIELDS),
@@ -135,10 +135,10 @@ class TestThreads(ContainerCase):
             "GET",
             f"{HOST}/refresh_access_token",
             {"params": {"grant_type": "th_refresh_token", "access_token": "TOKEN"}},
-            make_answer(200, {"access_token": "TOKEN_2", "token_type": "bearer", "expires_in": 5_184_000}),
+            make_answer(200, {"access_token": "TOKEN_2", "token_type": "bearer", "expires_in": 5_183_944}),
         ),
     )
-    refreshed = Tokens(access_token="TOKEN_2", refresh_token="TOKEN_2", access_expires_at=later(days=60))
+    refreshed = Tokens(access_token="TOKEN_2", refresh_token="TOKEN_2", access_expires_at=later(seconds=5_183_944))
     revoke_calls = ()
     profile_calls = (
         read("me", ME, fields=PROFILE_FIELDS),
