@@ -28,6 +28,7 @@ from accounts.platforms.base import (
     Unknown,
 )
 from accounts.platforms.instagram import Instagram
+from accounts.platforms.instagram.errors import WORDS
 from accounts.platforms.meta.containers import MakeAgain, NotReady
 from tests.networks.container_case import ContainerCase, Saved, graph_error
 from tests.networks.platform_case import (
@@ -61,6 +62,7 @@ PROFILE = Profile(
 PROFILE_FIELDS = "username,name,profile_picture_url,followers_count,follows_count,media_count"
 LISTED = "id,caption,timestamp,permalink,media_type,media_product_type"
 ADDRESS = "https://www.instagram.com/p/Cabc/"
+FAILED = "Error: Media upload has failed with error code "
 
 
 def read(path: str, answer: Any, **params: Any) -> Call:
@@ -397,17 +399,29 @@ class TestInstagram(ContainerCase):
         assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "operator")
 
     @pytest.mark.parametrize(
-        ("reason", "words"),
+        ("reason", "words", "is_final", "who_acts"),
         [
-            ("Error: Media upload has failed with error code 2207026", "it cannot play a video of this format"),
-            ("Error: 2207099 of the moon", "it says: Error: 2207099 of the moon"),
-            ("", "it does not say why"),
+            (FAILED + "2207026", "it cannot play a video of this format", True, "caller"),
+            (FAILED + "2207052", WORDS["2207052"], False, "operator"),
+            (FAILED + "2207003", "it took too long to fetch the file", False, "operator"),
+            (FAILED + "2207001", "it had an error of its own", False, "network"),
+            ("Error: 2207099 of the moon", "it says: Error: 2207099 of the moon", True, "caller"),
+            ("", "it does not say why", True, "caller"),
         ],
     )
-    def test_a_failure_is_told_in_words(self, reason: str, words: str) -> None:
+    def test_a_failure_is_told_in_words(self, reason: str, words: str, is_final: bool, who_acts: str) -> None:
         raised, _ = self.waiting("ERROR", reason)
 
         assert raised.message == f"Instagram could not use the file: {words}."
+        assert isinstance(raised, MakeAgain) != is_final
+        assert (raised.error_code, raised.acts) == ("MEDIA_REJECTED", who_acts)
+
+    @pytest.mark.parametrize(("answer", "seconds"), [(graph_error(9007, 2207027), 30), (graph_error(9, 2207042), 3600)])
+    def test_what_has_to_be_waited_for_says_how_long(self, answer: Any, seconds: float) -> None:
+        error = self.connector.classify(answer)
+
+        assert isinstance(error, Unavailable)
+        assert error.retry_after == seconds
 
     def test_a_story_is_found_among_the_stories(self) -> None:
         operation = self.prepared(self.publications["story video"])
