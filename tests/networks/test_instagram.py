@@ -542,9 +542,26 @@ class TestInstagram(ContainerCase):
         assert [issue.rule for issue in issues] == rules
         assert all(issue.fix for issue in issues)
 
-    @pytest.mark.parametrize("values", [{"seconds": 900.0}, {"seconds": 3.0}, {"width": 1920, "height": 1080}])
+    @pytest.mark.parametrize(
+        "values", [{"seconds": 900.0}, {"seconds": 3.0}, {"width": 1920, "height": 1080}, {"size": 62_500_000}]
+    )
     def test_a_video_at_the_edge_is_taken(self, values: dict[str, Any]) -> None:
         assert self.connector.validate(Content(text="", media=(make_video(**values),)), {}) == []
+
+    def test_a_video_runs_for_a_minute_in_a_carousel(self) -> None:
+        fits = Content(text="", media=(make_image("1"), make_video("2", seconds=60.0)))
+        runs_on = Content(text="", media=(make_image("1"), make_video("2", seconds=60.01)))
+
+        [issue] = self.connector.validate(runs_on, {})
+
+        assert (issue.rule, issue.field, issue.limit) == ("video_duration_too_large", "media.1", 60)
+        assert self.connector.validate(fits, {}) == []
+
+    @pytest.mark.parametrize(("offset", "issues"), [(-1, 1), (0, 0), (20_000, 0), (20_001, 1)])
+    def test_a_cover_is_a_moment_of_its_video(self, offset: int, issues: int) -> None:
+        content = Content(text="", media=(make_video(seconds=20.0),), options={"thumb_offset": offset})
+
+        assert len(self.connector.validate(content, {})) == issues
 
 
 NODE_FIELDS = "media_product_type,like_count,comments_count"

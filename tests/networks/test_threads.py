@@ -344,6 +344,10 @@ class TestThreads(ContainerCase):
         assert [issue.rule for issue in issues] == rules
         assert all(issue.fix for issue in issues)
 
+    @pytest.mark.parametrize("values", [{"seconds": 300.0}, {"width": 1920, "height": 1080}, {"size": 250_000_000}])
+    def test_a_video_at_the_edge_is_taken(self, values: dict[str, Any]) -> None:
+        assert self.connector.validate(Content(text="", media=(make_video(**values),)), {}) == []
+
     def test_an_issue_of_a_reply_names_its_place(self) -> None:
         links = " ".join(f"https://example.com/{n}" for n in range(6))
         content = Content(text="Hi", options={"thread": ["Fine", links], "first_comment": links})
