@@ -614,6 +614,11 @@ class TestNumbers:
             "17900": PostNumbers(impressions=7, own={"likes": 3})
         }
 
+    def test_what_the_insights_do_not_tell_is_read_from_the_post(self) -> None:
+        found = self.of_post(node(like_count=3, comments_count=2), numbers(POST_NAMES, likes=4))
+
+        assert found["17900"].own == {"likes": 4, "comments": 2}
+
     def test_a_name_that_is_not_known_any_more_does_not_fail_the_others(self) -> None:
         refused = replace(numbers(POST_NAMES), gets=graph_error(100))
         singles = [numbers(name, **{name: 5}) for name in POST_NAMES.split(",")]
@@ -630,6 +635,12 @@ class TestNumbers:
         assert self.of_post(node("STORY"), numbers(names, views=9, replies=1)) == {
             "17900": PostNumbers(impressions=9, own={"replies": 1})
         }
+
+    def test_a_story_that_is_refused_for_another_reason_is_told(self) -> None:
+        refused = replace(numbers("views,reach,total_interactions,replies,shares"), gets=graph_error(3))
+
+        with pytest.raises(Rejected):
+            self.of_post(node("STORY"), refused)
 
     @pytest.mark.parametrize("gone", [graph_error(100, 33), graph_error(24, 2207006)])
     def test_a_post_that_is_gone_is_left_out(self, gone: Any) -> None:
@@ -654,14 +665,16 @@ class TestNumbers:
             read("17841/insights", {"data": data}, metric=",".join(names), **day, **total),
             read("17841/insights", followers(("18-24", 1), ("25-34", 2)), breakdown="age", **who),
             read("17841/insights", followers(("GB", 600), ("DE", 398), ("US", 2)), breakdown="country", **who),
-            read("17841/insights", {"data": []}, breakdown="city", **who),
-            read("17841/insights", followers(("F", 3), ("U", 1)), breakdown="gender", **who),
+            read("17841/insights", followers(("London", 0)), breakdown="city", **who),
+            read("17841/insights", followers(("F", 4), ("M", 3), ("U", 1)), breakdown="gender", **who),
         )
 
     def test_an_account_tells_its_last_day_and_who_follows(self) -> None:
         session = FakeSession(*self.account_calls())
 
-        found = self.connector.account_metrics(session, self.account, now=later(hours=3))
+        found = self.connector.account_metrics(
+            session, self.account, now=later(hours=3, minutes=17, seconds=31, milliseconds=5)
+        )
 
         assert found == AccountNumbers(
             followers=500,
@@ -674,7 +687,7 @@ class TestNumbers:
             demographics=Demographics(
                 age_groups={"25-34": 67, "18-24": 33},
                 countries={"GB": 60, "DE": 40},
-                genders={"female": 75, "unknown": 25},
+                genders={"female": 50, "male": 38, "unknown": 12},
             ),
         )
         session.assert_done()

@@ -410,8 +410,10 @@ class TestNumbers:
         day = {"since": 1_795_392_000, "until": 1_795_478_400}
         data = [
             {"name": "views", "values": [{"value": 100, "end_time": "x"}, {"value": 20, "end_time": "y"}]},
-            {"name": "likes", "total_value": {"value": 8}},
-            {"name": "quotes", "total_value": {"value": 1}},
+            *(
+                {"name": name, "total_value": {"value": value}}
+                for name, value in {"likes": 8, "replies": 4, "reposts": 2, "quotes": 1}.items()
+            ),
             {"name": "clicks", "link_total_values": [{"value": 2, "link_url": "a"}, {"value": 3, "link_url": "b"}]},
         ]
         who = "follower_demographics"
@@ -437,7 +439,7 @@ class TestNumbers:
         assert found == AccountNumbers(
             followers=700,
             impressions=120,
-            engagement=9,
+            engagement=15,
             clicks=5,
             demographics=Demographics(countries={"GB": 75, "DE": 25}),
         )
