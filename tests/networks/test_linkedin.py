@@ -553,6 +553,25 @@ class TestLinkedIn(LookCase, OAuth2Case):
         session.assert_done()
         assert "thumbnail" in article
 
+    @pytest.mark.parametrize(
+        ("gets", "error"),
+        [
+            (make_answer(503), Unknown),
+            (make_answer(429), RateLimited),
+            (make_answer(400, {"code": "MEDIA_ASSET_WAITING_UPLOAD"}), NotTaken),
+            (make_answer(422, {"code": "MISSING_FIELD"}), Rejected),
+        ],
+    )
+    def test_a_link_that_is_refused_for_another_reason_is_sent_once(
+        self, gets: Answer, error: type[PlatformError]
+    ) -> None:
+        article = ARTICLE | {"thumbnail": "urn:li:image:D1"}
+        handles = {"uploads": {"card": {"given": article, "at": NOW.isoformat()}}}
+        operation = self.operation(Content(text="", link="https://example.com/rye"), handles=handles)
+
+        with pytest.raises(error):
+            self.connector.commit(FakeSession(replace(create("", content={"article": article}), gets=gets)), operation)
+
     def test_an_image_that_waited_for_a_day_is_brought_again(self) -> None:
         operation = self.prepared(self.publications["image"])
         session = FakeSession(*self.publications["image"].prepares)
