@@ -921,6 +921,8 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
         assert (issue.rule, issue.severity) == ("video_may_need_another_role", "warning")
         assert self.rules(content) == []
+        assert self.rules(content, roles=["CONTENT_ADMIN", "DIRECT_SPONSORED_CONTENT_POSTER"]) == []
+        assert self.rules(Content(text="Rye"), roles=["CONTENT_ADMIN"]) == []
 
     def statistics(self, more: str, answer: Any) -> Call:
         path = "/rest/organizationalEntityShareStatistics?q=organizationalEntity"
@@ -1039,8 +1041,9 @@ class TestLinkedIn(LookCase, OAuth2Case):
         self, statistics: Any, followers: Any, numbers: AccountNumbers
     ) -> None:
         session = FakeSession(self.statistics(self.YESTERDAY, statistics), self.followers(followers))
+        now = later(minutes=17, seconds=31, milliseconds=5)
 
-        assert self.connector.account_metrics(session, self.account, now=NOW) == numbers
+        assert self.connector.account_metrics(session, self.account, now=now) == numbers
 
 
 ME = {"sub": "AbC123", "name": "Ann Baker", "given_name": "Ann", "picture": "https://media.example/a.jpg"}
@@ -1180,7 +1183,9 @@ class TestMemberOfCommunityManagement:
 
         assert self.numbers(*calls, urn="urn:li:ugcPost:8")["urn:li:ugcPost:8"].impressions == 1
 
-    @pytest.mark.parametrize("failing", [make_answer(400, {"code": "INVALID_VALUE_FOR_FIELD"}), make_answer(503), LOST])
+    @pytest.mark.parametrize(
+        "failing", [make_answer(400, {"code": "INVALID_VALUE_FOR_FIELD"}), GONE, make_answer(503), LOST]
+    )
     def test_a_number_that_cannot_be_read_does_not_fail_the_rest(self, failing: Answer | PlatformError) -> None:
         answers = [{"count": 250}, failing, {"count": 9}, failing, {"count": 1}, failing]
 
