@@ -576,6 +576,7 @@ class TestFacebook(LookCase, OAuth2Case):
             (graph_error(10), (Rejected, *OWNER)),
             *((graph_error(code), (Rejected, *OWNER)) for code in (200, 283, 299)),
             (graph_error(3), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
+            (graph_error(101), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(2500), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(100, 33), (Rejected, *CALLER)),
             (graph_error(506, 1455006), (Duplicate, *CALLER)),

@@ -35,8 +35,9 @@ USAGE_HEADERS = ("X-Business-Use-Case-Usage", "X-App-Usage")
 TOKEN_IS_OVER = {102, 190}
 WRONG_TOKEN = {1705}
 PERMISSION_MISSING = {10, *range(200, 300)}
-OPERATOR_ACTS = {3, 2500}
-"""The app lacks the capability; or an address that there is not, as under a version that has ended."""
+OPERATOR_ACTS = {3, 101, 2500}
+"""The app lacks the capability; its id or secret is wrong; or an address that there is not, as under a version that has
+ended."""
 RATE_LIMITED = {4, 17, 32, 341, 613, *range(80_000, 80_100)}
 TRANSIENT = {1, 2}
 BLOCKED = {368}
