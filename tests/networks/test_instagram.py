@@ -816,6 +816,18 @@ class TestFacebookLogin:
         with pytest.raises(AuthExpired):
             self.connector.refresh(FakeSession(), replace(self.account, refresh_token=""), now=NOW)
 
+    def test_it_keeps_its_pages_token_when_the_persons_is_over_unless_that_is_too(self) -> None:
+        over = replace(linked_pages(), gets=graph_error(190, 463))
+        asked = facebook("17841", {"id": "17841"}, "PAGE", fields="id")
+        session = FakeSession(over, asked)
+
+        kept = self.connector.refresh(session, self.account, now=NOW)
+
+        session.assert_done()
+        assert kept == Tokens(access_token="PAGE", refresh_token="USER")
+        with pytest.raises(AuthExpired):
+            self.connector.refresh(FakeSession(over, replace(asked, gets=graph_error(190, 460))), self.account, now=NOW)
+
     def test_its_consent_is_taken_back_at_facebook(self) -> None:
         sends = {"headers": {"Authorization": "Bearer USER"}, "params": proof("USER")}
         session = FakeSession(Call("DELETE", f"{FACEBOOK}/9/permissions", sends, make_answer(200, {"success": True})))
