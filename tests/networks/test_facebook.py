@@ -39,6 +39,7 @@ from tests.networks.facebook_calls import (
     PAGE_BEARER,
     PROFILE,
     QUOTA,
+    TOKENLESS,
     USER_BEARER,
     USER_PROOF,
     accounts,
@@ -131,7 +132,7 @@ class TestFacebook(LookCase, OAuth2Case):
     candidate_calls = (
         read("me", {"id": "9", "name": "Ann"}, user=True, fields="id,name"),
         permissions("pages_manage_posts"),
-        accounts(BAKERY, ANALYST_ONLY, following=NEXT),
+        accounts(BAKERY, ANALYST_ONLY, TOKENLESS, following=NEXT),
         accounts(BOOKS, after="b"),
     )
     candidates = [

@@ -790,7 +790,7 @@ class TestFacebookLogin:
         session = FakeSession(
             facebook("me", {"id": "9"}, fields="id"),
             facebook("me/permissions", {"data": permissions}),
-            linked_pages(BAKERY, BOOKS),
+            linked_pages(BAKERY, BOOKS, GARDEN | {"access_token": ""}),
         )
 
         found = self.connector.candidates(session, Tokens(access_token="USER"))
