@@ -314,6 +314,20 @@ def test_a_text_may_hold_only_so_much_of_a_kind(text: str, limits: dict[str, Any
     assert broken(Content(text=text), replace(LIMITS, **limits)) == [rule]
 
 
+def test_a_text_may_hold_as_much_of_a_kind_as_the_limit_says() -> None:
+    limits = Limits(max_characters=50, max_hashtags=2, max_mentions=2, max_links=2)
+
+    assert broken(Content(text="#a #b @a @b a.com b.com"), limits) == []
+
+
+def test_the_link_of_a_post_is_one_of_its_links() -> None:
+    content = Content(text="a.com", link="https://b.com")
+
+    assert broken(content, replace(LIMITS, max_links=2)) == []
+    assert broken(content, replace(LIMITS, max_links=1)) == ["too_many_links"]
+    assert broken(replace(content, link="https://a.com"), replace(LIMITS, max_links=1)) == []
+
+
 def test_what_is_refused_of_a_text_can_be_read_as_a_sentence() -> None:
     limits = replace(LIMITS, max_characters=5, characters_counted_as="emoji_as_bytes", forbidden_characters="<.")
 
