@@ -743,13 +743,17 @@ class TestTwitter(LookCase, OAuth2Case):
         assert rules(5_000_001) == ["image_too_large"]
 
     def test_a_gif_has_limits_of_its_own(self) -> None:
-        def rules(**values: Any) -> list[str]:
-            gif = make_image(mime_type="image/gif", frames=2, **values)
+        def rules(frames: int = 2, **values: Any) -> list[str]:
+            gif = make_image(mime_type="image/gif", frames=frames, **values)
             return [each.rule for each in self.validate(Content(text="", media=(gif,)))]
 
         assert rules(size=15_000_000, width=1280, height=1080) == []
         assert rules(size=15_000_001) == ["image_too_large"]
         assert rules(width=1281, height=1081) == ["gif_width_too_large", "gif_height_too_large"]
+        assert rules(frames=350, width=10, height=10) == []
+        assert rules(frames=351, width=10, height=10) == ["gif_frames_too_large"]
+        assert rules(frames=300, width=1000, height=1000) == []
+        assert rules(frames=301, width=1000, height=1000) == ["gif_pixels_too_large"]
         assert [each.rule for each in self.validate(Content(text="", media=(make_image(size=5_000_001),)))] == [
             "image_too_large"
         ]
