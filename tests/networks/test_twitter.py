@@ -667,7 +667,7 @@ class TestTwitter(LookCase, OAuth2Case):
         with pytest.raises(Unknown):
             self.upload(begin, first, replace(second, gets=LOST))
 
-        self.upload(second, third, end, handles=self.saved)
+        self.upload(second, third, end, handles=self.saved, now=later(hours=19))
 
         assert self.saved["uploads"]["media_1"] == {
             "given": "901",
@@ -723,13 +723,14 @@ class TestTwitter(LookCase, OAuth2Case):
         self.upload(ask(working("succeeded")), handles=handles)
         self.upload(ask(make_answer(400, {"detail": "This upload is not finalized."})), end, handles=handles)
 
-    def test_a_still_gif_is_an_image(self) -> None:
-        still = make_image(mime_type="image/gif")
+    @pytest.mark.parametrize(("mime_type", "frames"), [("image/gif", 1), ("image/webp", 2), ("image/png", 2)])
+    def test_what_is_no_gif_that_moves_is_an_image(self, mime_type: str, frames: int) -> None:
+        image = make_image(mime_type=mime_type, frames=frames)
         call = upload("media_1", "900")
-        files = {"media": ("media_1.jpg", b"bytes of media_1", "image/gif")}
+        files = {"media": ("media_1.jpg", b"bytes of media_1", mime_type)}
         session = FakeSession(replace(call, sends={**call.sends, "files": files}))
 
-        self.connector.prepare(session, self.operation(Content(text="", media=(still,))), no_save)
+        self.connector.prepare(session, self.operation(Content(text="", media=(image,))), no_save)
 
         session.assert_done()
 
@@ -791,8 +792,13 @@ class TestTwitter(LookCase, OAuth2Case):
         assert rule in [each.rule for each in self.validate(Content(text="", media=(make_video(**values),)))]
 
     def test_the_alt_text_of_a_video_is_not_sent_and_that_is_said(self) -> None:
-        [issue] = self.validate(Content(text="", media=(make_video(alt_text="An oven"),)))
+        content = Content(text="Oven", media=(replace(FILM, alt_text="An oven"),))
+        [issue] = self.validate(content)
+        session = FakeSession(*self.publications["video"].prepares)
 
+        self.connector.prepare(session, self.operation(content), no_save)
+
+        session.assert_done()
         assert (issue.rule, issue.severity, issue.field) == ("alt_text_not_sent", "warning", "media.0.alt_text")
 
     def test_a_mention_is_warned_of_wherever_it_is(self) -> None:
