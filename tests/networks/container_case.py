@@ -308,6 +308,16 @@ class ContainerCase(OAuth2Case):
         with pytest.raises(error):
             self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=gets)), self.account, now=NOW)
 
+    @pytest.mark.parametrize("left", [None, timedelta(days=10), timedelta(days=58)])
+    def test_a_renewal_that_is_refused_is_asked_for_again_in_an_hour(self, left: timedelta | None) -> None:
+        account = replace(self.account, access_expires_at=None if left is None else NOW + left)
+
+        with pytest.raises(Unavailable) as caught:
+            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=graph_error(100))), account, now=NOW)
+
+        error = caught.value
+        assert (error.retry_after, error.status, error.network_code) == (3600, 400, "100")
+
     def test_a_token_of_today_is_as_good_as_a_new_one(self) -> None:
         young = replace(self.account, access_expires_at=later(days=59, hours=12))
         session = FakeSession(replace(self.refresh_calls[0], gets=graph_error(100)))

@@ -34,6 +34,7 @@ BAKERY = {
     "tasks": ["ANALYZE", "CREATE_CONTENT"],
 }
 ANALYST_ONLY = BAKERY | {"id": "1002", "tasks": ["ANALYZE"]}
+TOKENLESS = BAKERY | {"id": "1004", "access_token": ""}
 BOOKS = {"id": "1003", "name": "Books", "access_token": "BOOKS_TOKEN", "tasks": ["CREATE_CONTENT"]}
 NEXT = "https://graph.facebook.com/v26.0/1/accounts?access_token=X&limit=100&after=b"
 PROFILE = Profile(name="Bakery", username="bakery", profile_image="https://cdn.example/p.jpg", followers=1234)

@@ -39,6 +39,7 @@ from tests.networks.facebook_calls import (
     PAGE_BEARER,
     PROFILE,
     QUOTA,
+    TOKENLESS,
     USER_BEARER,
     USER_PROOF,
     accounts,
@@ -131,7 +132,7 @@ class TestFacebook(LookCase, OAuth2Case):
     candidate_calls = (
         read("me", {"id": "9", "name": "Ann"}, user=True, fields="id,name"),
         permissions("pages_manage_posts"),
-        accounts(BAKERY, ANALYST_ONLY, following=NEXT),
+        accounts(BAKERY, ANALYST_ONLY, TOKENLESS, following=NEXT),
         accounts(BOOKS, after="b"),
     )
     candidates = [
@@ -571,9 +572,12 @@ class TestFacebook(LookCase, OAuth2Case):
             (graph_error(190, 460), (AuthExpired, *OWNER)),
             (graph_error(102, status=401), (AuthExpired, *OWNER)),
             (graph_error(1705), (AuthExpired, *OWNER)),
+            (graph_error(100, status=401), (Rejected, *CALLER)),
+            (make_answer(403), (Rejected, *CALLER)),
             (graph_error(10), (Rejected, *OWNER)),
-            (graph_error(283), (Rejected, *OWNER)),
+            *((graph_error(code), (Rejected, *OWNER)) for code in (200, 283, 299)),
             (graph_error(3), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
+            (graph_error(101), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(2500), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(100, 33), (Rejected, *CALLER)),
             (graph_error(506, 1455006), (Duplicate, *CALLER)),
@@ -584,19 +588,23 @@ class TestFacebook(LookCase, OAuth2Case):
             (graph_error(4, 2207051), (Rejected, "CONTENT_REJECTED", "account_owner")),
             (graph_error(368, 1390008), (RateLimited, *QUOTA)),
             (graph_error(4), (RateLimited, *QUOTA)),
-            (graph_error(80001), (RateLimited, *QUOTA)),
+            *((graph_error(code), (RateLimited, *QUOTA)) for code in (17, 32, 341, 613, 80000, 80001, 80099)),
+            (make_answer(429), (RateLimited, *QUOTA)),
             (graph_error(4, is_transient=True), (RateLimited, *QUOTA)),
             (graph_error(368, 1390008, is_transient=True), (RateLimited, *QUOTA)),
             (graph_error(324), (Rejected, "MEDIA_REJECTED", "caller")),
+            (graph_error(382), (Rejected, "MEDIA_REJECTED", "caller")),
             (graph_error(1366046), (Rejected, "MEDIA_REJECTED", "caller")),
             (graph_error(100, 1366046), (Rejected, "MEDIA_REJECTED", "caller")),
             (graph_error(6000), (Rejected, "MEDIA_REJECTED", "caller")),
             (graph_error(6000, 1363128), (Rejected, "MEDIA_REJECTED", "caller")),
+            *((graph_error(code), (Rejected, "MEDIA_REJECTED", "caller")) for code in range(1363127, 1363130)),
             (graph_error(1363040), (Rejected, "MEDIA_REJECTED", "caller")),
+            (graph_error(389), (Unavailable, *BUSY)),
             (graph_error(6001), (Unavailable, *BUSY)),
             (upload_error("ProcessingFailedError"), (Rejected, "MEDIA_REJECTED", "caller")),
             (upload_error("OffsetInvalidError", retriable=False), (Unavailable, *BUSY)),
-            (upload_error("PartialRequestError"), (Unavailable, *BUSY)),
+            (upload_error("PartialRequestError", retriable=False), (Unavailable, *BUSY)),
             (upload_error("SomethingNewError", retriable=False), (Rejected, "MEDIA_REJECTED", "caller")),
             (upload_error("SomethingNewError"), (Unavailable, *BUSY)),
             (graph_error(1609005), (Rejected, *CALLER)),
@@ -610,6 +618,12 @@ class TestFacebook(LookCase, OAuth2Case):
         error = self.connector.classify(answer)
 
         assert (type(error), error.error_code, error.acts) == meaning
+
+    def test_a_page_that_posted_too_fast_is_left_alone_for_an_hour(self) -> None:
+        error = self.connector.classify(graph_error(368, 1390008))
+
+        assert isinstance(error, RateLimited)
+        assert error.retry_after == 3600
 
     @pytest.mark.parametrize("link", ["http://bakery/", "https://localhost:8000/rye", "http://[::1]/"])
     def test_a_link_that_facebook_cannot_reach_is_told_beforehand(self, link: str) -> None:

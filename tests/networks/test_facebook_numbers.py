@@ -85,18 +85,24 @@ def test_a_posts_numbers_come_from_its_insights_and_its_fields() -> None:
     )
 
 
-def test_a_post_that_nobody_shared_has_no_shares_and_not_an_unknown_number() -> None:
-    found = numbers(fields({name: value for name, value in NODE.items() if name != "shares"}), insights(*METRICS))
+@pytest.mark.parametrize("gets", [None, make_answer(200, {"data": []})], ids=["with insights", "without"])
+def test_a_post_that_nobody_shared_has_no_shares_and_not_an_unknown_number(gets: Any) -> None:
+    unshared = {name: value for name, value in NODE.items() if name != "shares"}
+
+    found = numbers(fields(unshared), insights(*METRICS, gets=gets))
 
     assert found is not None
     assert found.own["shares"] == 0
 
 
-def test_who_may_not_read_the_fields_gets_what_the_insights_know() -> None:
+@pytest.mark.parametrize("act", ["comment", "share"])
+def test_who_may_not_read_the_fields_gets_what_the_insights_know(act: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(VALUES, "post_activity_by_action_type", {"like": 12, act: 4})
+
     found = numbers(replace(fields({}), gets=graph_error(200)), insights(*METRICS))
 
     assert found is not None
-    assert found.own == {"reactions": 12, "comments": 4, "shares": 0, "video_views": 0}
+    assert found.own == {"reactions": 12, "comments": 0, "shares": 0, "video_views": 0} | {f"{act}s": 4}
     assert found.engagement == 16
 
 

@@ -28,6 +28,7 @@ from accounts.platforms.base import (
     Unknown,
 )
 from accounts.platforms.instagram import Instagram
+from accounts.platforms.instagram.errors import WORDS
 from accounts.platforms.meta.containers import MakeAgain, NotReady
 from tests.networks.container_case import ContainerCase, Saved, graph_error
 from tests.networks.platform_case import (
@@ -61,6 +62,7 @@ PROFILE = Profile(
 PROFILE_FIELDS = "username,name,profile_picture_url,followers_count,follows_count,media_count"
 LISTED = "id,caption,timestamp,permalink,media_type,media_product_type"
 ADDRESS = "https://www.instagram.com/p/Cabc/"
+FAILED = "Error: Media upload has failed with error code "
 
 
 def read(path: str, answer: Any, **params: Any) -> Call:
@@ -157,13 +159,13 @@ class TestInstagram(ContainerCase):
             "GET",
             f"{HOST}/access_token",
             {"params": {"grant_type": "ig_exchange_token", "client_secret": "secret", "access_token": "SHORT"}},
-            make_answer(200, {"access_token": "TOKEN", "token_type": "bearer", "expires_in": 5_184_000}),
+            make_answer(200, {"access_token": "TOKEN", "token_type": "bearer", "expires_in": 5_183_944}),
         ),
     )
     exchanged = Tokens(
         access_token="TOKEN",
         refresh_token="TOKEN",
-        access_expires_at=later(days=60),
+        access_expires_at=later(seconds=5_183_944),
         scopes=("instagram_business_basic", "two"),
     )
     code_refused = make_answer(
@@ -184,10 +186,10 @@ class TestInstagram(ContainerCase):
             "GET",
             f"{HOST}/refresh_access_token",
             {"params": {"grant_type": "ig_refresh_token", "access_token": "TOKEN"}},
-            make_answer(200, {"access_token": "TOKEN_2", "token_type": "bearer", "expires_in": 5_184_000}),
+            make_answer(200, {"access_token": "TOKEN_2", "token_type": "bearer", "expires_in": 5_183_944}),
         ),
     )
-    refreshed = Tokens(access_token="TOKEN_2", refresh_token="TOKEN_2", access_expires_at=later(days=60))
+    refreshed = Tokens(access_token="TOKEN_2", refresh_token="TOKEN_2", access_expires_at=later(seconds=5_183_944))
     revoke_calls = (
         Call("DELETE", f"{GRAPH}/me/permissions", {"headers": BEARER}, make_answer(200, {"success": True})),
     )
@@ -312,9 +314,11 @@ class TestInstagram(ContainerCase):
         assert (caught.value.error_code, caught.value.acts) == ("TOKEN_REVOKED", "account_owner")
         assert caught.value.message == "Instagram says: Invalid authorization code"
 
-    def test_a_sign_in_at_an_overloaded_network_is_tried_again(self) -> None:
+    @pytest.mark.parametrize("status", [429, 500, 503])
+    @pytest.mark.parametrize("words", [{}, {"error_message": "Later"}], ids=["without words", "in words"])
+    def test_a_sign_in_at_an_overloaded_network_is_tried_again(self, status: int, words: Any) -> None:
         with pytest.raises(Unavailable):
-            self.exchange(FakeSession(replace(self.exchange_calls[0], gets=make_answer(503))))
+            self.exchange(FakeSession(replace(self.exchange_calls[0], gets=make_answer(status, words))))
 
     @pytest.mark.parametrize("expires_in", [None, 1_785_400_000, 0])
     def test_a_token_whose_lifetime_makes_no_sense_is_renewed_in_time_all_the_same(self, expires_in: Any) -> None:
@@ -322,7 +326,7 @@ class TestInstagram(ContainerCase):
 
         tokens = self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=answer)), self.account, now=NOW)
 
-        assert tokens == self.refreshed
+        assert tokens == replace(self.refreshed, access_expires_at=later(days=60))
 
     def test_a_token_that_is_over_cannot_be_renewed(self) -> None:
         with pytest.raises(AuthExpired):
@@ -395,17 +399,29 @@ class TestInstagram(ContainerCase):
         assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "operator")
 
     @pytest.mark.parametrize(
-        ("reason", "words"),
+        ("reason", "words", "is_final", "who_acts"),
         [
-            ("Error: Media upload has failed with error code 2207026", "it cannot play a video of this format"),
-            ("Error: 2207099 of the moon", "it says: Error: 2207099 of the moon"),
-            ("", "it does not say why"),
+            (FAILED + "2207026", "it cannot play a video of this format", True, "caller"),
+            (FAILED + "2207052", WORDS["2207052"], False, "operator"),
+            (FAILED + "2207003", "it took too long to fetch the file", False, "operator"),
+            (FAILED + "2207001", "it had an error of its own", False, "network"),
+            ("Error: 2207099 of the moon", "it says: Error: 2207099 of the moon", True, "caller"),
+            ("", "it does not say why", True, "caller"),
         ],
     )
-    def test_a_failure_is_told_in_words(self, reason: str, words: str) -> None:
+    def test_a_failure_is_told_in_words(self, reason: str, words: str, is_final: bool, who_acts: str) -> None:
         raised, _ = self.waiting("ERROR", reason)
 
         assert raised.message == f"Instagram could not use the file: {words}."
+        assert isinstance(raised, MakeAgain) != is_final
+        assert (raised.error_code, raised.acts) == ("MEDIA_REJECTED", who_acts)
+
+    @pytest.mark.parametrize(("answer", "seconds"), [(graph_error(9007, 2207027), 30), (graph_error(9, 2207042), 3600)])
+    def test_what_has_to_be_waited_for_says_how_long(self, answer: Any, seconds: float) -> None:
+        error = self.connector.classify(answer)
+
+        assert isinstance(error, Unavailable)
+        assert error.retry_after == seconds
 
     def test_a_story_is_found_among_the_stories(self) -> None:
         operation = self.prepared(self.publications["story video"])
@@ -526,9 +542,26 @@ class TestInstagram(ContainerCase):
         assert [issue.rule for issue in issues] == rules
         assert all(issue.fix for issue in issues)
 
-    @pytest.mark.parametrize("values", [{"seconds": 900.0}, {"seconds": 3.0}, {"width": 1920, "height": 1080}])
+    @pytest.mark.parametrize(
+        "values", [{"seconds": 900.0}, {"seconds": 3.0}, {"width": 1920, "height": 1080}, {"size": 62_500_000}]
+    )
     def test_a_video_at_the_edge_is_taken(self, values: dict[str, Any]) -> None:
         assert self.connector.validate(Content(text="", media=(make_video(**values),)), {}) == []
+
+    def test_a_video_runs_for_a_minute_in_a_carousel(self) -> None:
+        fits = Content(text="", media=(make_image("1"), make_video("2", seconds=60.0)))
+        runs_on = Content(text="", media=(make_image("1"), make_video("2", seconds=60.01)))
+
+        [issue] = self.connector.validate(runs_on, {})
+
+        assert (issue.rule, issue.field, issue.limit) == ("video_duration_too_large", "media.1", 60)
+        assert self.connector.validate(fits, {}) == []
+
+    @pytest.mark.parametrize(("offset", "issues"), [(-1, 1), (0, 0), (20_000, 0), (20_001, 1)])
+    def test_a_cover_is_a_moment_of_its_video(self, offset: int, issues: int) -> None:
+        content = Content(text="", media=(make_video(seconds=20.0),), options={"thumb_offset": offset})
+
+        assert len(self.connector.validate(content, {})) == issues
 
 
 NODE_FIELDS = "media_product_type,like_count,comments_count"
@@ -581,6 +614,11 @@ class TestNumbers:
             "17900": PostNumbers(impressions=7, own={"likes": 3})
         }
 
+    def test_what_the_insights_do_not_tell_is_read_from_the_post(self) -> None:
+        found = self.of_post(node(like_count=3, comments_count=2), numbers(POST_NAMES, likes=4))
+
+        assert found["17900"].own == {"likes": 4, "comments": 2}
+
     def test_a_name_that_is_not_known_any_more_does_not_fail_the_others(self) -> None:
         refused = replace(numbers(POST_NAMES), gets=graph_error(100))
         singles = [numbers(name, **{name: 5}) for name in POST_NAMES.split(",")]
@@ -597,6 +635,12 @@ class TestNumbers:
         assert self.of_post(node("STORY"), numbers(names, views=9, replies=1)) == {
             "17900": PostNumbers(impressions=9, own={"replies": 1})
         }
+
+    def test_a_story_that_is_refused_for_another_reason_is_told(self) -> None:
+        refused = replace(numbers("views,reach,total_interactions,replies,shares"), gets=graph_error(3))
+
+        with pytest.raises(Rejected):
+            self.of_post(node("STORY"), refused)
 
     @pytest.mark.parametrize("gone", [graph_error(100, 33), graph_error(24, 2207006)])
     def test_a_post_that_is_gone_is_left_out(self, gone: Any) -> None:
@@ -621,14 +665,16 @@ class TestNumbers:
             read("17841/insights", {"data": data}, metric=",".join(names), **day, **total),
             read("17841/insights", followers(("18-24", 1), ("25-34", 2)), breakdown="age", **who),
             read("17841/insights", followers(("GB", 600), ("DE", 398), ("US", 2)), breakdown="country", **who),
-            read("17841/insights", {"data": []}, breakdown="city", **who),
-            read("17841/insights", followers(("F", 3), ("U", 1)), breakdown="gender", **who),
+            read("17841/insights", followers(("London", 0)), breakdown="city", **who),
+            read("17841/insights", followers(("F", 4), ("M", 3), ("U", 1)), breakdown="gender", **who),
         )
 
     def test_an_account_tells_its_last_day_and_who_follows(self) -> None:
         session = FakeSession(*self.account_calls())
 
-        found = self.connector.account_metrics(session, self.account, now=later(hours=3))
+        found = self.connector.account_metrics(
+            session, self.account, now=later(hours=3, minutes=17, seconds=31, milliseconds=5)
+        )
 
         assert found == AccountNumbers(
             followers=500,
@@ -641,7 +687,7 @@ class TestNumbers:
             demographics=Demographics(
                 age_groups={"25-34": 67, "18-24": 33},
                 countries={"GB": 60, "DE": 40},
-                genders={"female": 75, "unknown": 25},
+                genders={"female": 50, "male": 38, "unknown": 12},
             ),
         )
         session.assert_done()
@@ -744,7 +790,7 @@ class TestFacebookLogin:
         session = FakeSession(
             facebook("me", {"id": "9"}, fields="id"),
             facebook("me/permissions", {"data": permissions}),
-            linked_pages(BAKERY, BOOKS),
+            linked_pages(BAKERY, BOOKS, GARDEN | {"access_token": ""}),
         )
 
         found = self.connector.candidates(session, Tokens(access_token="USER"))
@@ -769,6 +815,18 @@ class TestFacebookLogin:
             self.connector.refresh(FakeSession(linked_pages(BOOKS)), self.account, now=NOW)
         with pytest.raises(AuthExpired):
             self.connector.refresh(FakeSession(), replace(self.account, refresh_token=""), now=NOW)
+
+    def test_it_keeps_its_pages_token_when_the_persons_is_over_unless_that_is_too(self) -> None:
+        over = replace(linked_pages(), gets=graph_error(190, 463))
+        asked = facebook("17841", {"id": "17841"}, "PAGE", fields="id")
+        session = FakeSession(over, asked)
+
+        kept = self.connector.refresh(session, self.account, now=NOW)
+
+        session.assert_done()
+        assert kept == Tokens(access_token="PAGE", refresh_token="USER")
+        with pytest.raises(AuthExpired):
+            self.connector.refresh(FakeSession(over, replace(asked, gets=graph_error(190, 460))), self.account, now=NOW)
 
     def test_its_consent_is_taken_back_at_facebook(self) -> None:
         sends = {"headers": {"Authorization": "Bearer USER"}, "params": proof("USER")}

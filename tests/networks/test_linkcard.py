@@ -48,10 +48,17 @@ def test_a_page_without_a_wish_is_shown_by_its_title() -> None:
     assert card((URL, html(page))) == LinkCard(title="Rye & bread", description="Bake")
 
 
-def test_redirects_are_followed_one_request_at_a_time() -> None:
-    moved = make_answer(301, Location="/new")
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_followed_one_request_at_a_time(status: int) -> None:
+    moved = make_answer(status, Location="http://example.com/new")
 
-    assert card((URL, moved), ("https://example.com/new", html("<title>New</title>"))).title == "New"
+    assert card((URL, moved), ("http://example.com/new", html("<title>New</title>"))).title == "New"
+
+
+def test_a_page_in_an_encoding_that_is_not_known_is_read_as_far_as_it_goes() -> None:
+    page = make_answer(200, body="<title>Café Rye</title>".encode("latin-1"), Content_Type="text/html")
+
+    assert card((URL, page)) == LinkCard(title="Caf\ufffd Rye")
 
 
 @pytest.mark.parametrize("end", ["<![rye[x]]>", "<![ rye", "<!--", "<"])
@@ -116,6 +123,7 @@ def test_a_circle_of_redirects_ends() -> None:
         LOST,
         Rejected("The address is not allowed."),
         make_answer(404),
+        make_answer(404, body=b"<title>Not found</title>", Content_Type="text/html"),
         make_answer(301),
         make_answer(302, Location="ftp://example.com/"),
         make_answer(302, Location="https://[::1/"),
@@ -133,7 +141,15 @@ def test_a_broken_page_shows_what_could_be_read_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "gets", [LOST, make_answer(404), image(b""), image(content_type="image/svg+xml"), image(b"x" * 1_000_001)]
+    "gets",
+    [
+        LOST,
+        make_answer(404),
+        make_answer(404, body=b"picture", Content_Type="image/png"),
+        image(b""),
+        image(content_type="image/svg+xml"),
+        image(b"x" * 1_000_001),
+    ],
 )
 def test_a_picture_that_is_of_no_use_is_left_out(gets: Answer | PlatformError) -> None:
     page = html('<title>Rye</title><meta property="og:image" content="https://example.com/rye.png">')

@@ -553,6 +553,25 @@ class TestLinkedIn(LookCase, OAuth2Case):
         session.assert_done()
         assert "thumbnail" in article
 
+    @pytest.mark.parametrize(
+        ("gets", "error"),
+        [
+            (make_answer(503), Unknown),
+            (make_answer(429), RateLimited),
+            (make_answer(400, {"code": "MEDIA_ASSET_WAITING_UPLOAD"}), NotTaken),
+            (make_answer(422, {"code": "MISSING_FIELD"}), Rejected),
+        ],
+    )
+    def test_a_link_that_is_refused_for_another_reason_is_sent_once(
+        self, gets: Answer, error: type[PlatformError]
+    ) -> None:
+        article = ARTICLE | {"thumbnail": "urn:li:image:D1"}
+        handles = {"uploads": {"card": {"given": article, "at": NOW.isoformat()}}}
+        operation = self.operation(Content(text="", link="https://example.com/rye"), handles=handles)
+
+        with pytest.raises(error):
+            self.connector.commit(FakeSession(replace(create("", content={"article": article}), gets=gets)), operation)
+
     def test_an_image_that_waited_for_a_day_is_brought_again(self) -> None:
         operation = self.prepared(self.publications["image"])
         session = FakeSession(*self.publications["image"].prepares)
@@ -792,19 +811,22 @@ class TestLinkedIn(LookCase, OAuth2Case):
     @pytest.mark.parametrize(
         ("status", "problem", "meaning"),
         [
-            (400, {"serviceErrorCode": 65601}, (AuthExpired, *OWNER)),
-            (401, {"serviceErrorCode": 65600}, (AuthExpired, *OWNER)),
-            (401, {"serviceErrorCode": 65602, "code": "EXPIRED_ACCESS_TOKEN"}, (AuthExpired, *OWNER)),
-            (403, {"serviceErrorCode": 100, "code": "ACCESS_DENIED"}, (Rejected, *OWNER)),
+            *((400, {"serviceErrorCode": code}, (AuthExpired, *OWNER)) for code in (65600, 65601, 65602)),
+            *((400, {"code": f"{how}_ACCESS_TOKEN"}, (AuthExpired, *OWNER)) for how in ("REVOKED", "EMPTY", "EXPIRED")),
+            (401, {"message": "Unauthorized"}, (AuthExpired, *OWNER)),
+            (403, {"message": "Not enough permissions to access: posts.CREATE"}, (Rejected, *OWNER)),
+            (400, {"serviceErrorCode": 100}, (Rejected, *OWNER)),
+            (400, {"code": "ACCESS_DENIED"}, (Rejected, *OWNER)),
             (422, {"message": "Content is a duplicate of urn:li:ugcPost:1"}, (Duplicate, *CALLER)),
             (422, {"code": "DUPLICATE_POST"}, (Duplicate, *CALLER)),
             (400, {"code": "MEDIA_ASSET_WAITING_UPLOAD"}, (NotTaken, "PLATFORM_UNAVAILABLE", "network")),
             (400, {"code": "MEDIA_ASSET_PROCESSING_FAILED"}, (Rejected, "MEDIA_REJECTED", "caller")),
             (400, {"code": "EXPIRED_UPLOAD_URL"}, (UploadOver, "PLATFORM_UNAVAILABLE", "network")),
-            (426, {"code": "NONEXISTENT_VERSION"}, (NotTaken, "PLATFORM_UNAVAILABLE", "operator")),
+            (400, {"code": "NONEXISTENT_VERSION"}, (NotTaken, "PLATFORM_UNAVAILABLE", "operator")),
             (426, None, (NotTaken, "PLATFORM_UNAVAILABLE", "operator")),
             (400, {"code": "VERSION_MISSING"}, (NotTaken, "PLATFORM_UNAVAILABLE", "operator")),
-            (409, {"code": "CONFLICT"}, (NotTaken, "PLATFORM_UNAVAILABLE", "network")),
+            (409, {"message": "Conflict"}, (NotTaken, "PLATFORM_UNAVAILABLE", "network")),
+            (400, {"code": "CONFLICT"}, (NotTaken, "PLATFORM_UNAVAILABLE", "network")),
             (404, {"code": "NOT_FOUND"}, (Rejected, *CALLER)),
             (422, {"code": "FIELD_LENGTH_TOO_LONG"}, (Rejected, *CALLER)),
             (503, {"message": "Busy"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
@@ -822,6 +844,12 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
             assert caught.value.network_code == code
 
+    def test_a_file_that_is_not_ready_is_waited_for(self) -> None:
+        error = self.connector.classify(make_answer(400, {"code": "MEDIA_ASSET_WAITING_UPLOAD"}))
+
+        assert isinstance(error, NotTaken)
+        assert error.retry_after == 15
+
     def test_the_codes_of_a_refusal_are_kept_and_an_unknown_one_is_said(self) -> None:
         inputs = {"inputErrors": [{"code": "FIELD_ARRAY_SIZE_TOO_HIGH"}, {"code": "ODD"}]}
         error = self.connector.classify(make_answer(400, {"message": "No", "errorDetails": inputs}))
@@ -833,12 +861,14 @@ class TestLinkedIn(LookCase, OAuth2Case):
     @pytest.mark.parametrize(
         ("message", "seconds"),
         [
-            ("Resource level throttle APPLICATION_AND_MEMBER DAY limit for calls to this resource is reached", 50_400),
+            ("Resource level throttle APPLICATION_AND_MEMBER DAY limit for calls to this resource is reached", 50_341),
             ("Resource level throttle limit for calls to this resource is reached", None),
         ],
     )
     def test_a_quota_of_the_day_is_waited_for_until_midnight_utc(self, message: str, seconds: float | None) -> None:
-        error = self.connector.classify(make_answer(429, {"status": 429, "message": message}))
+        answer = make_answer(429, {"status": 429, "message": message}, Date="Tue, 24 Nov 2026 10:00:59 GMT")
+
+        error = self.connector.classify(answer)
 
         assert isinstance(error, RateLimited)
         assert error.retry_after == seconds
@@ -891,6 +921,8 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
         assert (issue.rule, issue.severity) == ("video_may_need_another_role", "warning")
         assert self.rules(content) == []
+        assert self.rules(content, roles=["CONTENT_ADMIN", "DIRECT_SPONSORED_CONTENT_POSTER"]) == []
+        assert self.rules(Content(text="Rye"), roles=["CONTENT_ADMIN"]) == []
 
     def statistics(self, more: str, answer: Any) -> Call:
         path = "/rest/organizationalEntityShareStatistics?q=organizationalEntity"
@@ -1009,8 +1041,9 @@ class TestLinkedIn(LookCase, OAuth2Case):
         self, statistics: Any, followers: Any, numbers: AccountNumbers
     ) -> None:
         session = FakeSession(self.statistics(self.YESTERDAY, statistics), self.followers(followers))
+        now = later(minutes=17, seconds=31, milliseconds=5)
 
-        assert self.connector.account_metrics(session, self.account, now=NOW) == numbers
+        assert self.connector.account_metrics(session, self.account, now=now) == numbers
 
 
 ME = {"sub": "AbC123", "name": "Ann Baker", "given_name": "Ann", "picture": "https://media.example/a.jpg"}
@@ -1150,7 +1183,9 @@ class TestMemberOfCommunityManagement:
 
         assert self.numbers(*calls, urn="urn:li:ugcPost:8")["urn:li:ugcPost:8"].impressions == 1
 
-    @pytest.mark.parametrize("failing", [make_answer(400, {"code": "INVALID_VALUE_FOR_FIELD"}), make_answer(503), LOST])
+    @pytest.mark.parametrize(
+        "failing", [make_answer(400, {"code": "INVALID_VALUE_FOR_FIELD"}), GONE, make_answer(503), LOST]
+    )
     def test_a_number_that_cannot_be_read_does_not_fail_the_rest(self, failing: Answer | PlatformError) -> None:
         answers = [{"count": 250}, failing, {"count": 9}, failing, {"count": 1}, failing]
 

@@ -97,6 +97,79 @@ def test_an_issue_names_its_file(media: dict[str, Any], field: str) -> None:
     assert [each.field for each in issues] == [field]
 
 
+GIF = make_image("gif", mime_type="image/gif", frames=2)
+TWO = (make_image("one"), make_image("two"))
+
+
+@pytest.mark.parametrize(
+    ("content", "limits", "field", "limit", "actual"),
+    [
+        (Content(text=""), {}, "content", None, None),
+        (Content(text="#rye #oats"), {"max_hashtags": 1}, "content", 1, 2),
+        (Content(text="Rye <"), {"forbidden_characters": "<>"}, "content", None, "<"),
+        (Content(text="Hi"), {"title_required": True}, "title", None, None),
+        (Content(text="Hi", title="Breads"), {}, "title", 5, 6),
+        (Content(text="Hi", title="Rye>"), {"forbidden_characters": "<>"}, "title", None, ">"),
+        (Content(text="Hi"), {"media_required": True}, "media", None, None),
+        (
+            Content(text="Hi", options={"thread": ["Rye", "a" * 11]}),
+            {"options": (Option(name="thread", kind="texts"),)},
+            "options.thread.1",
+            10,
+            11,
+        ),
+        (Content(text="", media=(GIF, *TWO)), {"animated_image_alone": True, "max_images": 3}, "media", None, None),
+        (Content(text="", media=TWO), {"max_images": 0}, "media", 0, 2),
+        (Content(text="", media=TWO), {"max_images": 1}, "media", 1, 2),
+        (Content(text="", media=TWO), {"max_media": 1}, "media", 1, 2),
+        (Content(text="", media=TWO), {"min_media": 3}, "media", 3, 2),
+        (
+            Content(text="", media=(*TWO, make_video())),
+            {"max_videos": 1, "video_mime_types": ("video/mp4",)},
+            "media",
+            None,
+            ["image", "video"],
+        ),
+        (
+            Content(text="", media=(make_video(alt_text="Rye"),)),
+            {"max_videos": 1, "video_mime_types": ("video/mp4",)},
+            "media.0.alt_text",
+            None,
+            None,
+        ),
+        (
+            Content(text="Hi", options={"who": "none"}),
+            {"options": (Option(name="who", choices=("all", "few")),)},
+            "options.who",
+            ["all", "few"],
+            "none",
+        ),
+        (
+            Content(text="Hi", options={"note": "Bread"}),
+            {"options": (Option(name="note", max_characters=4),)},
+            "options.note",
+            4,
+            5,
+        ),
+        (
+            Content(text="Hi", options={"langs": ["en", "deu"]}),
+            {"options": (Option(name="langs", kind="texts", max_characters=2),)},
+            "options.langs.1",
+            2,
+            3,
+        ),
+    ],
+)
+def test_an_issue_names_its_place_and_its_numbers(
+    content: Content, limits: dict[str, Any], field: str, limit: Any, actual: Any
+) -> None:
+    taken = replace(LIMITS, image_mime_types=("image/jpeg", "image/gif"), **limits)
+
+    [issue] = check(content, taken)
+
+    assert (issue.field, issue.limit, issue.actual) == (field, limit, actual)
+
+
 @pytest.mark.parametrize("text", ["", "  \n"])
 def test_an_empty_post_is_none(text: str) -> None:
     assert broken(Content(text=text)) == ["text_or_media_required"]
@@ -152,7 +225,11 @@ VIDEOS = Limits(
         ({"seconds": 2.99}, ["video_duration_too_small"]),
         ({"seconds": 60.01}, ["video_duration_too_large"]),
         ({"width": 299, "height": 400}, ["video_side_too_small"]),
+        ({"width": 400, "height": 299}, ["video_ratio_too_large", "video_side_too_small"]),
         ({"width": 1921, "height": 1921}, ["video_side_too_large"]),
+        ({"width": 961, "height": 1921}, ["video_side_too_large"]),
+        ({"width": 1921, "height": 1900}, ["video_ratio_too_large", "video_side_too_large"]),
+        ({"seconds": 60.0004, "fps": 60.0004}, []),
         ({"width": 499, "height": 1000}, ["video_ratio_too_small"]),
         ({"width": 1001, "height": 1000}, ["video_ratio_too_large"]),
         ({"fps": 22.9}, ["video_fps_too_small"]),
@@ -235,6 +312,20 @@ def test_what_is_converted_is_a_warning() -> None:
 )
 def test_a_text_may_hold_only_so_much_of_a_kind(text: str, limits: dict[str, Any], rule: str) -> None:
     assert broken(Content(text=text), replace(LIMITS, **limits)) == [rule]
+
+
+def test_a_text_may_hold_as_much_of_a_kind_as_the_limit_says() -> None:
+    limits = Limits(max_characters=50, max_hashtags=2, max_mentions=2, max_links=2)
+
+    assert broken(Content(text="#a #b @a @b a.com b.com"), limits) == []
+
+
+def test_the_link_of_a_post_is_one_of_its_links() -> None:
+    content = Content(text="a.com", link="https://b.com")
+
+    assert broken(content, replace(LIMITS, max_links=2)) == []
+    assert broken(content, replace(LIMITS, max_links=1)) == ["too_many_links"]
+    assert broken(replace(content, link="https://a.com"), replace(LIMITS, max_links=1)) == []
 
 
 def test_what_is_refused_of_a_text_can_be_read_as_a_sentence() -> None:

@@ -116,10 +116,10 @@ class TestThreads(ContainerCase):
             "GET",
             f"{HOST}/access_token",
             {"params": {"grant_type": "th_exchange_token", "client_secret": "secret", "access_token": "SHORT"}},
-            make_answer(200, {"access_token": "TOKEN", "token_type": "bearer", "expires_in": 5_184_000}),
+            make_answer(200, {"access_token": "TOKEN", "token_type": "bearer", "expires_in": 5_183_944}),
         ),
     )
-    exchanged = Tokens(access_token="TOKEN", refresh_token="TOKEN", access_expires_at=later(days=60))
+    exchanged = Tokens(access_token="TOKEN", refresh_token="TOKEN", access_expires_at=later(seconds=5_183_944))
     code_refused = graph_error(100)
     candidate_calls = (
         read("me", ME, fields=PROFILE_FIELDS),
@@ -135,10 +135,10 @@ class TestThreads(ContainerCase):
             "GET",
             f"{HOST}/refresh_access_token",
             {"params": {"grant_type": "th_refresh_token", "access_token": "TOKEN"}},
-            make_answer(200, {"access_token": "TOKEN_2", "token_type": "bearer", "expires_in": 5_184_000}),
+            make_answer(200, {"access_token": "TOKEN_2", "token_type": "bearer", "expires_in": 5_183_944}),
         ),
     )
-    refreshed = Tokens(access_token="TOKEN_2", refresh_token="TOKEN_2", access_expires_at=later(days=60))
+    refreshed = Tokens(access_token="TOKEN_2", refresh_token="TOKEN_2", access_expires_at=later(seconds=5_183_944))
     revoke_calls = ()
     profile_calls = (
         read("me", ME, fields=PROFILE_FIELDS),
@@ -344,6 +344,10 @@ class TestThreads(ContainerCase):
         assert [issue.rule for issue in issues] == rules
         assert all(issue.fix for issue in issues)
 
+    @pytest.mark.parametrize("values", [{"seconds": 300.0}, {"width": 1920, "height": 1080}, {"size": 250_000_000}])
+    def test_a_video_at_the_edge_is_taken(self, values: dict[str, Any]) -> None:
+        assert self.connector.validate(Content(text="", media=(make_video(**values),)), {}) == []
+
     def test_an_issue_of_a_reply_names_its_place(self) -> None:
         links = " ".join(f"https://example.com/{n}" for n in range(6))
         content = Content(text="Hi", options={"thread": ["Fine", links], "first_comment": links})
@@ -406,8 +410,10 @@ class TestNumbers:
         day = {"since": 1_795_392_000, "until": 1_795_478_400}
         data = [
             {"name": "views", "values": [{"value": 100, "end_time": "x"}, {"value": 20, "end_time": "y"}]},
-            {"name": "likes", "total_value": {"value": 8}},
-            {"name": "quotes", "total_value": {"value": 1}},
+            *(
+                {"name": name, "total_value": {"value": value}}
+                for name, value in {"likes": 8, "replies": 4, "reposts": 2, "quotes": 1}.items()
+            ),
             {"name": "clicks", "link_total_values": [{"value": 2, "link_url": "a"}, {"value": 3, "link_url": "b"}]},
         ]
         who = "follower_demographics"
@@ -433,7 +439,7 @@ class TestNumbers:
         assert found == AccountNumbers(
             followers=700,
             impressions=120,
-            engagement=9,
+            engagement=15,
             clicks=5,
             demographics=Demographics(countries={"GB": 75, "DE": 25}),
         )

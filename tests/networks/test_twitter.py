@@ -519,7 +519,8 @@ class TestTwitter(LookCase, OAuth2Case):
         [
             (403, {"detail": "You are not allowed to create a Tweet with duplicate content."}, REPEATED),
             (403, {"errors": [{"code": 187, "message": "Status is a duplicate."}]}, REPEATED),
-            (402, {"detail": "credits depleted", "type": PROBLEMS + "credits-depleted"}, APP_IS_STOPPED),
+            (402, {}, APP_IS_STOPPED),
+            (403, {"type": PROBLEMS + "credits-depleted"}, APP_IS_STOPPED),
             (403, {"detail": "This account does not have any credits."}, APP_IS_STOPPED),
             (403, {"title": "CreditsDepleted", "detail": "Your account is out."}, APP_IS_STOPPED),
             (403, {"type": PROBLEMS + "client-forbidden"}, APP_IS_STOPPED),
@@ -527,11 +528,15 @@ class TestTwitter(LookCase, OAuth2Case):
             (404, {"type": PROBLEMS + "resource-not-found"}, (Rejected, *CALLER)),
             (429, {"type": PROBLEMS + "usage-capped"}, (Rejected, "RATE_LIMITED_BY_PLATFORM", "operator")),
             (403, {"detail": "You are not permitted to perform this action."}, (Rejected, *OWNER)),
+            (403, {"type": PROBLEMS + "not-authorized-for-resource"}, (Rejected, *OWNER)),
             (403, {"type": PROBLEMS + "unsupported-authentication"}, (AuthExpired, *OWNER)),
             (400, {"errors": [{"code": 89, "message": "Invalid or expired token."}]}, (AuthExpired, *OWNER)),
+            (400, {"errors": [{"code": 32, "message": "Could not authenticate you."}]}, (AuthExpired, *OWNER)),
             (400, {"detail": "One or more media ids are invalid."}, (Rejected, "MEDIA_REJECTED", "caller")),
             (403, {"detail": "Reply to this conversation is not allowed."}, (Rejected, *CALLER)),
             (403, {"errors": [{"code": 88, "message": "Limit"}]}, (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
+            (403, {"code": 88, "message": "Limit"}, (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
+            (400, {"type": PROBLEMS + "internal-error"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (503, {"title": "Service Unavailable"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
         ],
     )
@@ -540,19 +545,31 @@ class TestTwitter(LookCase, OAuth2Case):
 
         assert (type(error), error.error_code, error.acts) == meaning
 
-    def test_the_day_quota_is_waited_for_when_it_is_the_one_that_is_used_up(self) -> None:
+    @pytest.mark.parametrize("whose", ["user", "app"])
+    def test_the_day_quota_is_waited_for_when_it_is_the_one_that_is_used_up(self, whose: str) -> None:
+        of_the_day: dict[str, Any] = {
+            f"x_{whose}_limit_24hour_remaining": "0",
+            f"x_{whose}_limit_24hour_reset": str(int(later(hours=5).timestamp())),
+        }
         answer = make_answer(
             429,
             x_rate_limit_remaining="3",
             x_rate_limit_reset=str(int(later(minutes=1).timestamp())),
-            x_user_limit_24hour_remaining="0",
-            x_user_limit_24hour_reset=str(int(later(hours=5).timestamp())),
+            **of_the_day,
         )
 
         error = self.connector.classify(answer)
 
         assert isinstance(error, RateLimited)
         assert error.retry_after == 5 * 3600
+
+    def test_a_quota_that_does_not_tell_what_is_left_is_waited_for_all_the_same(self) -> None:
+        answer = make_answer(429, x_rate_limit_reset=str(int(later(minutes=2).timestamp())))
+
+        error = self.connector.classify(answer)
+
+        assert isinstance(error, RateLimited)
+        assert error.retry_after == 120
 
     def test_a_quota_without_a_time_leaves_the_wait_to_us(self) -> None:
         error = self.connector.classify(make_answer(429))
@@ -650,7 +667,7 @@ class TestTwitter(LookCase, OAuth2Case):
         with pytest.raises(Unknown):
             self.upload(begin, first, replace(second, gets=LOST))
 
-        self.upload(second, third, end, handles=self.saved)
+        self.upload(second, third, end, handles=self.saved, now=later(hours=19))
 
         assert self.saved["uploads"]["media_1"] == {
             "given": "901",
@@ -706,13 +723,14 @@ class TestTwitter(LookCase, OAuth2Case):
         self.upload(ask(working("succeeded")), handles=handles)
         self.upload(ask(make_answer(400, {"detail": "This upload is not finalized."})), end, handles=handles)
 
-    def test_a_still_gif_is_an_image(self) -> None:
-        still = make_image(mime_type="image/gif")
+    @pytest.mark.parametrize(("mime_type", "frames"), [("image/gif", 1), ("image/webp", 2), ("image/png", 2)])
+    def test_what_is_no_gif_that_moves_is_an_image(self, mime_type: str, frames: int) -> None:
+        image = make_image(mime_type=mime_type, frames=frames)
         call = upload("media_1", "900")
-        files = {"media": ("media_1.jpg", b"bytes of media_1", "image/gif")}
+        files = {"media": ("media_1.jpg", b"bytes of media_1", mime_type)}
         session = FakeSession(replace(call, sends={**call.sends, "files": files}))
 
-        self.connector.prepare(session, self.operation(Content(text="", media=(still,))), no_save)
+        self.connector.prepare(session, self.operation(Content(text="", media=(image,))), no_save)
 
         session.assert_done()
 
@@ -726,13 +744,17 @@ class TestTwitter(LookCase, OAuth2Case):
         assert rules(5_000_001) == ["image_too_large"]
 
     def test_a_gif_has_limits_of_its_own(self) -> None:
-        def rules(**values: Any) -> list[str]:
-            gif = make_image(mime_type="image/gif", frames=2, **values)
+        def rules(frames: int = 2, **values: Any) -> list[str]:
+            gif = make_image(mime_type="image/gif", frames=frames, **values)
             return [each.rule for each in self.validate(Content(text="", media=(gif,)))]
 
         assert rules(size=15_000_000, width=1280, height=1080) == []
         assert rules(size=15_000_001) == ["image_too_large"]
         assert rules(width=1281, height=1081) == ["gif_width_too_large", "gif_height_too_large"]
+        assert rules(frames=350, width=10, height=10) == []
+        assert rules(frames=351, width=10, height=10) == ["gif_frames_too_large"]
+        assert rules(frames=300, width=1000, height=1000) == []
+        assert rules(frames=301, width=1000, height=1000) == ["gif_pixels_too_large"]
         assert [each.rule for each in self.validate(Content(text="", media=(make_image(size=5_000_001),)))] == [
             "image_too_large"
         ]
@@ -770,8 +792,13 @@ class TestTwitter(LookCase, OAuth2Case):
         assert rule in [each.rule for each in self.validate(Content(text="", media=(make_video(**values),)))]
 
     def test_the_alt_text_of_a_video_is_not_sent_and_that_is_said(self) -> None:
-        [issue] = self.validate(Content(text="", media=(make_video(alt_text="An oven"),)))
+        content = Content(text="Oven", media=(replace(FILM, alt_text="An oven"),))
+        [issue] = self.validate(content)
+        session = FakeSession(*self.publications["video"].prepares)
 
+        self.connector.prepare(session, self.operation(content), no_save)
+
+        session.assert_done()
         assert (issue.rule, issue.severity, issue.field) == ("alt_text_not_sent", "warning", "media.0.alt_text")
 
     def test_a_mention_is_warned_of_wherever_it_is(self) -> None:

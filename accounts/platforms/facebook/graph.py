@@ -15,7 +15,17 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
-from accounts.platforms.http import MOST_PAGES, bearer, decoded, dig, dig_list, dig_text, paged, said
+from accounts.platforms.http import (
+    MOST_PAGES,
+    bearer,
+    decoded,
+    dig,
+    dig_list,
+    dig_text,
+    paged,
+    said,
+    unclear_is_unknown,
+)
 from accounts.platforms.oauth2 import OAuth2Connector
 from ouipost.phrases import Phrase
 
@@ -73,10 +83,7 @@ class Graph(OAuth2Connector):
         """Do what makes a post visible and is answered by `success`; raises Unknown where it may have been done."""
         answer = session.request("POST", self.url(f"{account.remote_id}/{edge}", host), **self.form(account, fields))
         if not answer.ok:
-            error = self.classify(answer)
-            if type(error) is not Unavailable:
-                raise error
-            raise Unknown(error.message, status=error.status, network_code=error.network_code)
+            raise unclear_is_unknown(self.classify(answer))
         said_so = answer.json()
         if dig(said_so, "success") is not True:
             raise Unknown(Phrase("Facebook did not say whether it took the post."), status=answer.status)

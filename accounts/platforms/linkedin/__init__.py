@@ -30,11 +30,10 @@ from accounts.platforms.base import (
     Save,
     Session,
     Tokens,
-    Unavailable,
     Unknown,
     WhoActs,
 )
-from accounts.platforms.http import call_visible, decoded, dig, dig_text
+from accounts.platforms.http import call_visible, decoded, dig, dig_text, unclear_is_unknown
 from accounts.platforms.linkedin import api as linkedin_api
 from accounts.platforms.linkedin import littletext, validation
 from accounts.platforms.linkedin import media as linkedin_media
@@ -179,9 +178,7 @@ class LinkedIn(OAuth2Connector):
 
     def _already_there(self, session: Session, operation: Operation, answer: Answer) -> Published:
         """Return our own post where a duplicate is refused that an earlier try made; raise any other refusal."""
-        error = self.classify(answer)
-        if type(error) is Unavailable:
-            raise Unknown(error.message, status=error.status, network_code=error.network_code)
+        error = unclear_is_unknown(self.classify(answer))
         urn = linkedin_posts.named(dig_text(decoded(answer), "message")) if isinstance(error, Duplicate) else ""
         was_sent_before = operation.armed_at is not None and operation.armed_at < operation.now
         if urn and was_sent_before and self._may_be_ours(session, operation, urn):

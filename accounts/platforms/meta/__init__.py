@@ -35,15 +35,16 @@ USAGE_HEADERS = ("X-Business-Use-Case-Usage", "X-App-Usage")
 TOKEN_IS_OVER = {102, 190}
 WRONG_TOKEN = {1705}
 PERMISSION_MISSING = {10, *range(200, 300)}
-OPERATOR_ACTS = {3, 2500}
-"""The app lacks the capability; or an address that there is not, as under a version that has ended."""
+OPERATOR_ACTS = {3, 101, 2500}
+"""The app lacks the capability; its id or secret is wrong; or an address that there is not, as under a version that has
+ended."""
 RATE_LIMITED = {4, 17, 32, 341, 613, *range(80_000, 80_100)}
 TRANSIENT = {1, 2}
 BLOCKED = {368}
 DUPLICATE = {506, 1366051, 1404082}
-BAD_MEDIA = {324, 382, 389, 1366046, 6000}
+BAD_MEDIA = {324, 382, 1366046, 6000}
 """Both as codes or as subcodes: connectors tell of the longer ones by number alone."""
-RETRYABLE_MEDIA = {6001}
+RETRYABLE_MEDIA = {389, 6001}
 
 SPAM_BLOCK_SUBCODES = {2207051}
 TOO_FAST_SUBCODES = {1390008}

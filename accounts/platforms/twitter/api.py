@@ -18,7 +18,7 @@ from ouipost.phrases import Phrase
 
 API = "https://api.x.com/2"
 QUOTAS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
-NO_KIND = {"", "about:blank", "blank"}
+NO_KIND = {"", "about:blank"}
 TOKEN_IS_OVER = {"32", "89", "unsupported-authentication"}
 
 
@@ -63,7 +63,7 @@ def _otherwise(status: int, code: str) -> str:
 
 def _spent(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError | None:
     has_no_credits = problem.code == "credits-depleted" or problem.title == "CreditsDepleted"
-    if answer.status == 402 or has_no_credits or problem.says("any credits", "credits depleted"):
+    if answer.status == 402 or has_no_credits or problem.says("any credits"):
         return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
     if problem.code == "usage-capped":
         return Rejected(code="RATE_LIMITED_BY_PLATFORM", who_acts=WhoActs.OPERATOR, **facts)
