@@ -109,9 +109,13 @@ def test_the_next_one_writes_however_the_one_before_ended(
 def held_by_a_thread(path: Path) -> Iterator[None]:
     """Have another thread of this process in the middle of a write meanwhile."""
 
+    def wait() -> None:
+        begun.set()
+        over.wait(PATIENCE_SECONDS)
+
     def hold() -> None:
         with connected(path) as wrapper:
-            write(wrapper, lambda: (begun.set(), over.wait(PATIENCE_SECONDS)))
+            write(wrapper, wait)
 
     begun, over = threading.Event(), threading.Event()
     with ThreadPoolExecutor(1) as pool:
