@@ -1,5 +1,7 @@
 """The title, description and picture that a web page gives for links to it: https://ogp.me"""
 
+import codecs
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,6 +13,13 @@ from accounts.platforms.base import Answer, PlatformError, Session
 
 SECONDS_IN_ALL = 8.0
 LARGEST_PAGE, READ_OF_A_PAGE = 5_000_000, 1_000_000
+CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
+SAYS_ITS_CHARSET = 1024
+"""A page that does so does it in these bytes: https://html.spec.whatwg.org/multipage/semantics.html#charset"""
+PAGES_ARE_IN = ("cp125", "iso8859", "koi8", "gb", "big5", "euc", "shift_jis")
+"""Beside UTF-8: how Python's names of them begin. It reads others that are no text, or take long."""
+LATIN_1 = {"ascii", "iso8859-1"}
+"""Pages that say so are in windows-1252: https://encoding.spec.whatwg.org/#names-and-labels"""
 LARGEST_PICTURE = 1_000_000
 MOST_HOPS = 4
 REDIRECTS = {301, 302, 303, 307, 308}
@@ -46,12 +55,30 @@ def fetch_link_card(session: Session, url: str) -> LinkCard:
         return LinkCard()
     head = _Head()
     with suppress(AssertionError):  # so the parser ends at a broken declaration; what it found before it stays
-        head.feed(page.body[:READ_OF_A_PAGE].decode(errors="replace"))
+        head.feed(_text(page))
     return LinkCard(
         title=head.first("og:title", "twitter:title", "title")[:LONGEST_TITLE],
         description=head.first("og:description", "twitter:description", "description")[:LONGEST_DESCRIPTION],
         picture=_picture(visit, page_url, head),
     )
+
+
+def _text(page: Answer) -> str:
+    """Return a page's text, in the encoding that its type or its first bytes name; it is UTF-8 where none is known."""
+    body = page.body[:READ_OF_A_PAGE]
+    start = body[:SAYS_ITS_CHARSET].decode("ascii", errors="replace")
+    told = CHARSET.search(page.headers.get("Content-Type", "")) or CHARSET.search(start)
+    return body.decode(_codec(told[1] if told else ""), errors="replace")
+
+
+def _codec(charset: str) -> str:
+    try:
+        name = codecs.lookup(charset).name
+    except LookupError:
+        return "utf-8"
+    if name in LATIN_1:
+        return "cp1252"
+    return name if name.startswith(PAGES_ARE_IN) else "utf-8"
 
 
 def _picture(visit: "_Visit", page_url: str, head: "_Head") -> Picture | None:

@@ -55,6 +55,25 @@ def test_redirects_are_followed_one_request_at_a_time(status: int) -> None:
     assert card((URL, moved), ("http://example.com/new", html("<title>New</title>"))).title == "New"
 
 
+@pytest.mark.parametrize(
+    ("content_type", "begins", "encoding"),
+    [
+        ("text/html; charset=ISO-8859-1", "", "cp1252"),
+        ('text/html; Charset = "windows-1251"', "<meta charset=utf-8>", "cp1251"),
+        ("text/html", "<meta charset='iso-8859-15'>", "iso8859-15"),
+        ("text/html", '<META http-equiv=Content-Type content="text/html; charset=Shift_JIS">', "shift_jis"),
+        ("text/html; charset=utf-16", "", "utf-8"),
+        ("text/html; charset=punycode", "", "utf-8"),
+        ("text/html; charset=nobody-knows", "", "utf-8"),
+    ],
+)
+def test_a_page_is_read_in_the_encoding_that_it_names(content_type: str, begins: str, encoding: str) -> None:
+    title = {"cp1251": "Хлеб", "shift_jis": "パン"}.get(encoding, "Café €5")
+    page = make_answer(200, body=f"{begins}<title>{title}</title>".encode(encoding), Content_Type=content_type)
+
+    assert card((URL, page)).title == title
+
+
 def test_a_page_in_an_encoding_that_is_not_known_is_read_as_far_as_it_goes() -> None:
     page = make_answer(200, body="<title>Café Rye</title>".encode("latin-1"), Content_Type="text/html")
 
