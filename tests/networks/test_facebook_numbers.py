@@ -118,6 +118,16 @@ def test_what_nobody_tells_is_unknown() -> None:
     assert numbers(refused, insights(*METRICS, gets=make_answer(200, {"data": []}))) == PostNumbers()
 
 
+@pytest.mark.parametrize("absurd", [2**63, True, 320.5, "320"])
+def test_a_number_that_makes_no_sense_is_unknown(absurd: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(VALUES, "post_media_view", absurd)
+
+    found = numbers(fields(NODE), insights(*METRICS))
+
+    assert found is not None
+    assert (found.impressions, found.reach) == (None, 250)
+
+
 def test_one_bad_name_is_found_out_and_remembered() -> None:
     asked = [insights(*METRICS, gets=BAD_NAME)]
     asked += [insights(name, gets=BAD_NAME if name == "post_clicks" else None) for name in METRICS]

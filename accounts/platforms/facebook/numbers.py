@@ -14,7 +14,7 @@ from accounts.platforms.base import (
     Session,
 )
 from accounts.platforms.facebook.graph import Graph, is_not_there
-from accounts.platforms.http import dig, dig_count, dig_list, dig_text
+from accounts.platforms.http import dig, dig_count, dig_list, dig_text, sane_count
 from accounts.platforms.meta.numbers import in_percent, last_whole_day
 
 VIEWS, REACH, CLICKS = "post_media_view", "post_total_media_view_unique", "post_clicks"
@@ -46,12 +46,12 @@ def post_numbers(graph: Graph, session: Session, account: Account, post_id: str)
         node = None
     ask = insights if node is None else given
     found = ask(graph, session, account, post_id, (VIEWS, REACH, CLICKS, REACTIONS, ACTIVITY, PLAYS))
-    own = _people_did(node, found) | {"video_views": _whole(found.get(PLAYS))}
+    own = _people_did(node, found) | {"video_views": sane_count(found.get(PLAYS))}
     return PostNumbers(
-        impressions=_whole(found.get(VIEWS)),
-        reach=_whole(found.get(REACH)),
+        impressions=sane_count(found.get(VIEWS)),
+        reach=sane_count(found.get(REACH)),
         engagement=_sum(own["reactions"], own["comments"], own["shares"]),
-        clicks=_whole(found.get(CLICKS)),
+        clicks=sane_count(found.get(CLICKS)),
         own={name: count for name, count in own.items() if count is not None},
     )
 
@@ -63,7 +63,7 @@ def _people_did(node: Any, found: Mapping[str, Any]) -> dict[str, int | None]:
     comments = dig_count(node, "comments", "summary", "total_count")
     shares = None if node is None else dig_count(node, "shares", "count") or 0
     if reactions is None and isinstance(by_type, dict):
-        reactions = _sum(*map(_whole, by_type.values()))
+        reactions = _sum(*map(sane_count, by_type.values()))
     if isinstance(activity, dict):  # it leaves out what nobody did
         comments = (dig_count(activity, "comment") or 0) if comments is None else comments
         shares = (dig_count(activity, "share") or 0) if shares is None else shares
@@ -76,7 +76,7 @@ def account_numbers(graph: Graph, session: Session, account: Account, *, now: da
     span = last_whole_day(now)
     names = (*PAGE_METRICS.values(), *DEMOGRAPHICS.values())
     found = given(graph, session, account, account.remote_id, names, period="day", **span)
-    counts = {ours: _whole(found.get(name)) for ours, name in PAGE_METRICS.items()}
+    counts = {ours: sane_count(found.get(name)) for ours, name in PAGE_METRICS.items()}
     shares = {ours: _percent(found.get(name)) for ours, name in DEMOGRAPHICS.items()}
     return AccountNumbers(followers=dig_count(page, "followers_count"), demographics=Demographics(**shares), **counts)
 
@@ -127,10 +127,6 @@ def _last(metric: Any) -> Any:
     return dig(values[-1], "value") if values else None
 
 
-def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
 def _sum(*counts: int | None) -> int | None:
     """Return what the counts make together, None where one is not known."""
     known = [count for count in counts if count is not None]
@@ -139,4 +135,4 @@ def _sum(*counts: int | None) -> int | None:
 
 def _percent(counts: Any) -> dict[str, int]:
     known = counts.items() if isinstance(counts, dict) else ()
-    return in_percent({key: count for key, value in known if (count := _whole(value))})
+    return in_percent({key: count for key, value in known if (count := sane_count(value))})
