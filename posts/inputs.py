@@ -44,10 +44,10 @@ def is_web_address(value: str) -> bool:
     """Whether this is an absolute http or https address without spaces."""
     try:
         parts = urlsplit(value)
-        has_host = bool(parts.hostname)
+        has_place = bool(parts.hostname) and parts.port != 0  # raises for a port that cannot be
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and has_host and not re.search(r"\s", value)
+    return parts.scheme in ("http", "https") and has_place and not re.search(r"\s", value)
 
 
 def check_hashtags(tags: list[str]) -> list[str]:

@@ -77,9 +77,9 @@ class Twitter(OAuth2Connector):
 
     def candidates(self, session: Session, tokens: Tokens) -> list[Candidate]:
         me = self._me(session, tokens.access_token)
-        profile = _profile(me)
+        profile, remote_id = _profile(me), dig_text(me, "id")
         return [
-            Candidate(remote_id=me["id"], type="profile", profile=profile, tokens=tokens, metadata=profile.metadata)
+            Candidate(remote_id=remote_id, type="profile", profile=profile, tokens=tokens, metadata=profile.metadata)
         ]
 
     def profile(self, session: Session, account: Account) -> Profile:
