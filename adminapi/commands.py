@@ -4,7 +4,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import Error, InterfaceError, OperationalError
@@ -31,6 +31,9 @@ class OperatorCommand(BaseCommand):
     `help` says what it does and what it changes, `details` gives examples and what the exit codes mean.
     """
 
+    requires_system_checks: list[str] | tuple[str, ...] | Literal["__all__"] = ()
+    """Django's checks load every view, which takes as long as all the rest, and views stay in memory. `prepare`, `serve`
+    and `doctor` make them."""
     details = ""
     ends_without_database = True
     is_quiet = False

@@ -20,6 +20,13 @@ ROOT = Path(__file__).resolve().parents[2]
 WEB = ("--interface", "wsgi", "--no-ws", "--log-level", "error", "ouipost.wsgi:application")
 WORKER = "import django; django.setup(); import adminapi.worker, sys; print('ouipost.urls' in sys.modules)"
 NODE = "import ouipost.celery as it, sys; it.app.loader.init_worker(); print('ouipost.urls' in sys.modules)"
+COMMAND = """
+import sys, django.core.management
+try:
+    django.core.management.execute_from_command_line(["manage.py", "stuck"])
+except SystemExit as ended:  # there are no tables
+    print(ended.code == 3 and "ouipost.urls" in sys.modules)
+"""
 DEMO = "import ouipost.wsgi, sys; assert 'ouipost.simulator.clips' in sys.modules; print('av' in sys.modules)"
 
 
@@ -46,6 +53,7 @@ def test_each_of_many_connections_to_sqlite_keeps_little_of_its_file() -> None:
     [
         pytest.param(WORKER, id="a worker, no view and no page of the console"),
         pytest.param(NODE, id="a node, neither"),
+        pytest.param(COMMAND, id="a command of the operator's, neither"),
         pytest.param(DEMO, id="networks that are played, nothing that reads videos"),
     ],
 )

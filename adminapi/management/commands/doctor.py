@@ -35,7 +35,6 @@ its words you see whether it knows the app. Each line says what to register at t
 Run it where the product runs, with the same environment. It takes a few seconds, 20 at most.
 Exits with 1 if anything is wrong, such as a database that does not answer, else with 0."""
     ends_without_database = False
-    requires_system_checks = ()  # they are among what it looks at
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -26,6 +26,7 @@ Examples:
 A recount reads all posts and files. While it counts those of a workspace, a new post of that workspace waits.
 
 Exits with 1 if a database cannot be migrated or the storage of files does not answer."""
+    requires_system_checks = "__all__"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -25,6 +25,7 @@ Examples:
 
 Exits with 0 after TERM, INT or HUP (a terminal that is closed), and with 1 at its start where a check or a migration
 fails, TOKEN_KEYS does not open what is stored, or another process listens on the port."""
+    requires_system_checks = "__all__"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -18,7 +18,6 @@ Examples:
 Exits with 0 after TERM or INT, and with 1 at its start where TOKEN_KEYS does not open what is stored, or another
 process listens on the port. While the database does not answer, or is not migrated, it answers with 503."""
     ends_without_database = False
-    requires_system_checks = ()  # the server's own processes load the product, this one is replaced
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -27,7 +27,6 @@ Examples:
 TERM and INT let what is in flight end, up to 45 seconds. Exits with 0 then, and with 1 at its start where TOKEN_KEYS
 does not open what is stored. A database that does not answer, or is not migrated yet, is waited for."""
     ends_without_database = False
-    requires_system_checks = ()  # they load every view, which stay in memory for nothing
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--parent", type=int, metavar="PID", help="stop also when this parent process is gone")
