@@ -275,6 +275,7 @@ STORED = (
     _("The post does not go to {id}, which platform_content names."),
     _("Posts on {name} have no title: the one in platform_content is left out."),
     _("At most {most} platforms and accounts can be named."),
+    _("At most {most} options can be given."),
     _("Another slot is at the same time of the week."),
     _("Must be one of: {choices}."),
     _("All settings together may have {most} characters as JSON. Remove some."),

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from threading import Timer
 
 import pytest
 from django.core.management import CommandError
@@ -26,15 +25,20 @@ AWAY, BEHIND = ("does not answer", "`manage.py doctor`"), ("is not migrated", "`
 
 def run(home: Path, *command: str, **variables: str) -> tuple[int, str, str]:
     """Run a command in a home that has nothing, and return its exit code and what it wrote."""
-    done = subprocess.run(  # noqa: S603 (our own program)
+    started = start(home, *command, **variables)
+    told, said = started.communicate()
+    return started.returncode, told, said
+
+
+def start(home: Path, *command: str, **variables: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(  # noqa: S603 (our own program)
         [sys.executable, "manage.py", *command],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "OUIPOST_HOME": str(home)} | variables,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
     )
-    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.thorough
@@ -73,13 +77,14 @@ def test_serve_without_its_database_ends_with_3_too(tmp_path: Path) -> None:
 @pytest.mark.thorough
 @pytest.mark.any_database
 def test_prepare_waits_for_a_database_that_comes_late(tmp_path: Path) -> None:
-    late = Timer(4, (tmp_path / "late").mkdir)
-    late.start()
+    waiting = start(tmp_path, "prepare", "--wait", "60", DATABASE_URL=f"sqlite:///{tmp_path}/late/x.sqlite3")
+    assert waiting.stdout is not None
+    first = waiting.stdout.readline()
+    (tmp_path / "late").mkdir()
+    told, said = waiting.communicate()
 
-    status, told, said = run(tmp_path, "prepare", "--wait", "60", DATABASE_URL=f"sqlite:///{tmp_path}/late/x.sqlite3")
-
-    assert (status, said) == (0, "")
-    assert told.splitlines() == ["A database does not answer yet: waiting for it, up to 60 s.", "All is ready."]
+    assert (waiting.returncode, said) == (0, "")
+    assert (first, told) == ("A database does not answer yet: waiting for it, up to 60 s.\n", "All is ready.\n")
     assert (tmp_path / "late" / "x.sqlite3").exists()
 
 
