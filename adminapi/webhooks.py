@@ -31,7 +31,7 @@ from ouipost.outbound.guard import check_url
 from ouipost.phrases import Phrase
 from posts.serializers import MOMENT_OR_NULL
 from workspaces.models import Role, User
-from workspaces.reach import is_too_wide, not_theirs, webhooks_of
+from workspaces.reach import about_theirs, deliveries_of, is_too_wide, not_theirs, webhooks_of
 
 MOST_GRACE_HOURS = 7 * 24
 NAME_SOME = Phrase("Name workspaces of your own: with none, the webhook would hear of all.")
@@ -349,12 +349,17 @@ class DeliveryViewSet(Lists[Delivery], Retrieves[Delivery], OfWebhook):
     resource, resources = "delivery", "deliveries"
     serializer_class, filterset_class, pagination_class = DeliverySerializer, DeliveryFilter, BoundedPages
 
+    def get_queryset(self) -> QuerySet[Delivery]:
+        return about_theirs(super().get_queryset(), self.user)
+
     @extend_schema(request=None, responses=DeliverySerializer)
     def redeliver(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Send a delivery that has ended once more, under the same event id."""
 
         def work() -> Response:
             named = Delivery(pk=self.kwargs["pk"], webhook=_named(self.user, self.kwargs["webhook"]))
+            if self.user.role != Role.ADMIN:
+                get_object_or_404(deliveries_of(self.user).only("pk"), pk=named.pk)
             again = webhooks.redeliver(named, actor=self.actor)
             return self.answered({"delivery": shown(DeliverySerializer, again)})
 

@@ -142,8 +142,11 @@ def make_webhook(**values: Any) -> Webhook:
     return webhook
 
 
-def make_delivery(webhook: Webhook, *, type: str = "post.published", at: datetime = NOW, **values: Any) -> Delivery:
+def make_delivery(
+    webhook: Webhook, *, type: str = "post.published", at: datetime = NOW, workspace_id: str = "", **values: Any
+) -> Delivery:
     """Write an event of this type that a webhook has got, unless said otherwise."""
-    message = Message.objects.create(type=type, body=f'{{"type":"{type}"}}', created_at=at)
+    body = f'{{"type":"{type}"}}'
+    message = Message.objects.create(type=type, body=body, created_at=at, workspace_id=workspace_id)
     given = {"status": "delivered", "created_at": at, "finished_at": at} | values
     return Delivery.objects.create(webhook=webhook, message=message, **given)

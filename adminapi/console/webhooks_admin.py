@@ -38,7 +38,7 @@ from ouipost.events.operator import JournaledAdmin
 from ouipost.outbound import Blocked, check_url
 from ouipost.translating import translated
 from workspaces.models import User
-from workspaces.reach import is_too_wide, not_theirs, webhooks_of
+from workspaces.reach import about_theirs, is_too_wide, not_theirs, webhooks_of
 
 WRITTEN = ("url", "events", "workspace_ids", "is_active")
 BESIDE = 10
@@ -173,7 +173,8 @@ class WebhookAdmin(JournaledAdmin[Webhook]):
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> Any:
         """Show what was sent lately beside the form."""
-        recent = Delivery.objects.filter(webhook=unquote(object_id)).select_related("message").order_by("-pk")[:BESIDE]
+        sent = about_theirs(Delivery.objects.filter(webhook=unquote(object_id)), member_of_staff(request))
+        recent = sent.select_related("message").order_by("-pk")[:BESIDE]
         replays = Replay.objects.filter(webhook=unquote(object_id)).order_by("-created_at", "-pk")[:BESIDE]
         options["extra_context"] = {"recent": recent, "replays": replays}
         return super().change_view(request, object_id, *args, **options)

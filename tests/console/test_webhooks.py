@@ -540,6 +540,21 @@ def test_who_is_no_administrator_has_the_deliveries_of_such_webhooks_alone(membe
     assert {row.pk: row.status for row in Delivery.objects.all()} == {sent.pk: "pending", other.pk: "delivered"}
 
 
+def test_what_a_webhook_of_theirs_was_told_of_other_workspaces_is_not_shown(member: User, workspace: Workspace) -> None:
+    own = make_webhook(workspace_ids=[workspace.pk])
+    sent, foreign = make_delivery(own, workspace_id=workspace.pk), make_delivery(own, workspace_id=make_workspace().pk)
+    client = Client()
+    client.force_login(member)
+
+    pages = [text_of(client.get(page)) for page in (SENT, page_of(own))]
+    alone = [client.get(reverse(f"{DELIVERIES}_change", args=[row.pk])).status_code for row in (sent, foreign)]
+
+    assert [sent.pk in page for page in pages] == [True, True]
+    assert [foreign.pk in page for page in pages] == [False, False]
+    assert alone == [200, 404]
+    assert list(catalogue.REDELIVER.rows(member)) == [sent]
+
+
 def test_a_job_of_theirs_comes_to_no_other_webhook_or_delivery(member: User, workspace: Workspace) -> None:
     own, wide = make_webhook(workspace_ids=[workspace.pk]), make_webhook()
     sent = make_delivery(own)

@@ -100,3 +100,21 @@ def test_a_webhook_is_theirs_no_more_once_a_workspace_of_it_is_not(member: Admin
     workspace.memberships.all().delete()
 
     assert (before, error_of(member.get(f"/admin/webhooks/{webhook.pk}"))) == (200, (404, "NOT_FOUND"))
+
+
+def test_what_a_webhook_was_told_of_other_workspaces_is_not_theirs_when_it_hears_of_theirs_alone(
+    admin: AdminClient, member: AdminClient, workspace: Workspace
+) -> None:
+    webhook, other = make_webhook(), make_workspace()
+    theirs, test = make_delivery(webhook, workspace_id=workspace.pk), make_delivery(webhook, type="webhook.test")
+    foreign = make_delivery(webhook, workspace_id=other.pk)
+    admin.put(f"/admin/webhooks/{webhook.pk}", {"workspaces": [workspace.pk]})
+    own = f"/admin/webhooks/{webhook.pk}/deliveries"
+
+    seen = [{each["id"] for each in client.get(own).json()["data"]["deliveries"]} for client in (member, admin)]
+    found = [member.get(f"{own}/{each.pk}").status_code for each in (theirs, test, foreign)]
+    sent = [member.post(f"{own}/{each.pk}/redeliver").status_code for each in (theirs, test, foreign)]
+
+    assert seen == [{theirs.pk, test.pk}, {theirs.pk, test.pk, foreign.pk}]
+    assert found == sent == [200, 200, 404]
+    assert Delivery.objects.get(pk=foreign.pk).status == "delivered"
