@@ -68,8 +68,11 @@ class Period:
         return tuple(self._hours()) if self.granularity == Granularity.HOUR else tuple(self._days())
 
     def bucket_of(self, at: date) -> date:
-        """Return the bucket that a day, or for hours an instant, falls into."""
-        return self.buckets[bisect_right(self.buckets, at) - 1]
+        """Return the bucket that a day, or for hours an instant, falls into; what lies before all is in the first.
+
+        Gains were counted by the zone that their workspace had then.
+        """
+        return self.buckets[max(bisect_right(self.buckets, at) - 1, 0)]
 
     def _days(self) -> Iterator[date]:
         day = self._first_of(self.first)

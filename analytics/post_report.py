@@ -95,22 +95,22 @@ def _own(platform: str, found: Sequence[TargetNumbers]) -> dict[str, int | None]
 
 def _timeline(numbers: Collection[TargetNumbers], period: Period) -> list[dict[str, Any]]:
     gained = summed((period.bucket_of(at), gain) for at, _, gain in _gains(numbers, period))
-    buckets = [bucket for bucket in period.buckets if _is_told(bucket, numbers)]
+    buckets = [bucket for bucket in period.buckets if _is_told(bucket, numbers, period)]
     return [{"timestamp": _instant(bucket, period), **gain} for bucket, gain in bucketed(gained, buckets, TOLD)]
 
 
-def _is_told(bucket: date, numbers: Collection[TargetNumbers]) -> bool:
+def _is_told(bucket: date, numbers: Collection[TargetNumbers], period: Period) -> bool:
     """Whether a bucket is between the post's publication and its last reading."""
     if not isinstance(bucket, datetime):
         return True
     read = [each.read_at for each in numbers if each.read_at]
-    return min(each.published_hour for each in numbers) <= bucket <= max(read)
+    return period.bucket_of(min(each.published_hour for each in numbers)) <= bucket <= max(read)
 
 
 def _gains(numbers: Collection[TargetNumbers], period: Period) -> list[Gain]:
     known = {each.pk: each for each in numbers}
     if period.granularity == Granularity.HOUR:
-        snapshots = Snapshot.objects.filter(numbers__in=known, hour__gte=period.starts).order_by("read_at", "pk")
+        snapshots = Snapshot.objects.filter(numbers__in=known).order_by("read_at", "pk")
         return [(each.hour, known[each.numbers_id].platform, each.counts) for each in snapshots]
     shares = TargetDay.objects.filter(numbers__in=known).select_related("total").order_by("total__day", "numbers")
     return [(each.total.day, each.total.platform, _told(each, known[each.numbers_id])) for each in shares]

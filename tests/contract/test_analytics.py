@@ -4,7 +4,7 @@ import copy
 import csv
 import io
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -395,6 +395,36 @@ def test_an_older_post_is_shown_by_the_day(api: ApiClient, workspace: Workspace)
         ("2024-01-13", 5),
     ]
     assert by_week == [{"timestamp": "2024-01-08T00:00:00Z", "impressions": 15, "engagement": 1}]
+
+
+@pytest.mark.parametrize("cut", ["hour", "day"])
+@pytest.mark.parametrize(
+    ("before", "after", "published_at"),
+    [
+        ("UTC", "Europe/Paris", datetime(2024, 1, 20, 23, 30, tzinfo=UTC)),
+        ("UTC", "Asia/Kolkata", datetime(2024, 1, 20, 18, 40, tzinfo=UTC)),
+        ("Asia/Kolkata", "UTC", datetime(2024, 1, 20, 18, 40, tzinfo=UTC)),
+        ("Pacific/Auckland", "America/New_York", datetime(2024, 1, 20, 23, 30, tzinfo=UTC)),
+    ],
+    ids=["a later day", "a later half hour", "an earlier half hour", "an earlier day"],
+)
+def test_what_a_post_gained_first_stays_first_when_its_workspace_gets_another_zone(
+    api: ApiClient, workspace: Workspace, cut: str, before: str, after: str, published_at: datetime
+) -> None:
+    workspace.settings = {"timezone": before}
+    workspace.save()
+    [account] = connect_all(workspace, "facebook")
+    target = publish(account, at=published_at)
+    read(account, at=published_at + timedelta(minutes=15), posts={target.pk: counts(100, 8)})
+    workspace.settings = {"timezone": after}
+    workspace.save()
+    read(account, at=day(22), posts={target.pk: counts(130, 9)})
+    path = f"/api/posts/{target.post_id}/analytics?granularity={cut}"
+
+    shown, rows = get(api, path)["analytics"]["timeline"], table(api.get(f"{path}&format=csv"))
+
+    assert [each["impressions"] for each in shown if each["impressions"]] == [100, 30]
+    assert [row["impressions"] for row in rows] == ["100", "30"]
 
 
 @pytest.mark.parametrize("cut", ["hour", "day", "week", "month"])
