@@ -1,5 +1,8 @@
 """Models that staff write in the console through the services: a form is valid only if the service took it."""
 
+import json
+import re
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django import forms
@@ -17,9 +20,60 @@ from ouipost.events.operator import JournaledAdmin
 from ouipost.translating import translated, words
 
 M = TypeVar("M", bound=Model)
+LINE_END = re.compile(r"\r?\n")
+"""What browsers send as a carriage return and a line feed, whatever they were given."""
 
 
-class ServiceForm(forms.ModelForm[Any]):
+class AsShown(forms.HiddenInput):
+    """What a field had when its page was made: in one input, which is there also where that is nothing."""
+
+    def format_value(self, value: Any) -> str:
+        return json.dumps(value)
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        try:
+            told = json.loads(data.get(name, ""))
+        except (ValueError, RecursionError):
+            return None
+        return LINE_END.sub("\r\n", told) if isinstance(told, str) else told
+
+
+class MomentAsShown(AsShown):
+    """The same of a moment."""
+
+    def format_value(self, value: Any) -> str:
+        return value.isoformat() if isinstance(value, datetime) else ""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        try:
+            return datetime.fromisoformat(data.get(name, ""))
+        except ValueError:
+            return None
+
+
+class EditForm(forms.ModelForm[Any]):
+    """Knows what the page of a row showed: what somebody else changed since then is no change of whoever sends it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        is_told = not self.is_bound or any(name.startswith("initial-") for name in self.data)
+        for field in self.fields.values():
+            field.show_hidden_initial = is_told and not self.instance._state.adding
+            field.hidden_widget = MomentAsShown if isinstance(field, forms.SplitDateTimeField) else AsShown
+
+    def shown(self, name: str) -> Any:
+        """Return what a field had when the page was made; where the page does not tell, what it has now."""
+        field, present = self.fields[name], self.initial.get(name)
+        if not field.show_hidden_initial:
+            return present
+        told = field.hidden_widget().value_from_datadict(self.data, self.files, self.add_initial_prefix(name))
+        try:
+            return field.to_python(told)
+        except forms.ValidationError:
+            return present
+
+
+class ServiceForm(EditForm):
     """Gives what was typed to a service; what that refuses stands beside the field that it names."""
 
     request: HttpRequest

@@ -25,7 +25,7 @@ from unfold.widgets import (
 from adminapi.console import bulk, replay_pages
 from adminapi.console.columns import column
 from adminapi.console.pages import member_of_staff
-from adminapi.console.service_forms import show_once
+from adminapi.console.service_forms import EditForm, show_once
 from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH, number
 from adminapi.templatetags.console import state
@@ -54,7 +54,7 @@ class Ids(forms.Field):
         return "\n".join(value) if isinstance(value, list) else value
 
     def to_python(self, value: Any) -> list[str]:
-        return list(dict.fromkeys((value or "").split()))
+        return list(dict.fromkeys(str(value or "").split()))
 
 
 def _offered() -> list[tuple[str, str]]:
@@ -62,7 +62,7 @@ def _offered() -> list[tuple[str, str]]:
     return [(name, f"{name}: {translated(says)}") for name, says in EVENTS.items()]
 
 
-class WebhookForm(forms.ModelForm[Webhook]):
+class WebhookForm(EditForm):
     """What staff can set of a webhook."""
 
     user: User

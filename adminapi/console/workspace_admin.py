@@ -136,7 +136,10 @@ class WorkspaceForm(ServiceForm):
         return workspace
 
     def _members(self) -> list[str]:
-        chosen: list[str] = self.cleaned_data["members"]
+        """Return who works in it by now, without those who were taken out on the page, and with those added there."""
+        shown, given = self.shown("members"), self.cleaned_data["members"]
+        kept = [pk for pk in self.initial["members"] if pk in given or pk not in shown]
+        chosen = [*kept, *(pk for pk in given if pk not in shown and pk not in kept)]
         person = member_of_staff(self.request)
         if person.role != Role.ADMIN and person.pk not in chosen:
             raise InvalidInput(

@@ -1,0 +1,192 @@
+"""Two people who have the same page open: each changes what they changed, and nothing that they only saw."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from ouipost.events import webhooks
+from ouipost.events.journal import SYSTEM
+from tests.console.conftest import text_of
+from tests.factories import NOW, make_account, make_key, make_user, make_webhook, make_workspace
+from workspaces import keys, services, users
+from workspaces.models import Workspace
+
+Typed = dict[str, Any]
+Case = tuple[Any, Typed, Callable[[Any], Any], Typed]
+"""A row, what one person types, what another does meanwhile, and what the row has in the end."""
+
+
+class Form(HTMLParser):
+    """What a browser would send of the form that a page has, where nothing is typed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: dict[str, list[str]] = {}
+        self._text = self._choice = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        name, value = given.get("name") or "", given.get("value") or ""
+        is_chosen = given.get("type") not in ("checkbox", "radio", "submit") or "checked" in given
+        if tag == "input" and name and is_chosen:
+            self.sent.setdefault(name, []).append(value or ("on" if given.get("type") == "checkbox" else ""))
+        if tag == "textarea":
+            self._text = name
+            self.sent[name] = [""]
+        if tag == "select":
+            self._choice = name
+        if tag == "option" and "selected" in given:
+            self.sent[self._choice] = [value]
+
+    def handle_data(self, data: str) -> None:
+        if self._text:
+            self.sent[self._text] = [data.removeprefix("\r\n").removeprefix("\n").replace("\n", "\r\n")]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self._text = ""
+
+
+def opened(browser: Client, page: str) -> Typed:
+    """Return what the page would send as it is."""
+    form = Form()
+    form.feed(text_of(browser.get(page)))
+    return dict(form.sent)
+
+
+def of_user() -> Case:
+    user = make_user(email="u@example.com", name="U", role="admin")
+    values = {"role": "viewer", "is_active": False}
+    return (
+        user,
+        {"name": "Una"},
+        lambda row: users.update_user(row, values=values, actor=SYSTEM, now=NOW),
+        values | {"name": "Una", "email": "u@example.com", "permissions": None},
+    )
+
+
+def of_key() -> Case:
+    key, _ = make_key(tier="starter", expires_at=NOW)
+    values = {"is_active": False, "permissions": ["posts.read"], "expires_at": None}
+    return (
+        key,
+        {"tier": "professional"},
+        lambda row: keys.update_key(row, values=values, actor=SYSTEM),
+        values | {"tier": "professional", "name": "Test"},
+    )
+
+
+def of_workspace() -> Case:
+    kept = {"timezone": "Europe/Paris", "default_hashtags": ["#rye"]}
+    workspace = make_workspace(name="Bakery", description="Bread\nand more", settings=kept)
+    settings = {"timezone": "Asia/Kolkata", "publish_late_up_to_minutes": 5}
+    changed = {"name": "Bread", "description": "Rye", "settings": settings}
+    return (
+        workspace,
+        {"default_hashtags": "rye oat"},
+        lambda row: services.update_workspace(row, values=changed, actor=SYSTEM),
+        {"name": "Bread", "description": "Rye", "settings": {"default_hashtags": ["#rye", "#oat"], **settings}},
+    )
+
+
+def of_webhook() -> Case:
+    webhook = make_webhook(url="https://1.1.1.1/hook", workspace_ids=[make_workspace().pk])
+    values = {"is_active": False, "events": ["post.failed"]}
+    return (
+        webhook,
+        {"url": "https://1.1.1.1/other"},
+        lambda row: webhooks.update_webhook(row, values=values, actor=SYSTEM),
+        values | {"url": "https://1.1.1.1/other", "workspace_ids": webhook.workspace_ids},
+    )
+
+
+PAGES: dict[str, Callable[[], Case]] = {
+    "workspaces/user": of_user,
+    "workspaces/apikey": of_key,
+    "workspaces/workspace": of_workspace,
+    "events/webhook": of_webhook,
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_another_changed_since_the_page_was_opened_stays(staff: Client, name: str) -> None:
+    row, typed, change, expected = PAGES[name]()
+    page = f"/console/{name}/{row.pk}/change/"
+    sent = opened(staff, page)
+
+    change(row)
+    answer = staff.post(page, sent | typed)
+
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
+    row = type(row)._default_manager.get(pk=row.pk)
+    assert {field: getattr(row, field) for field in expected} == expected
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_that_is_sent_as_it_was_opened_changes_nothing(staff: Client, name: str) -> None:
+    row = PAGES[name]()[0]
+    page, before = f"/console/{name}/{row.pk}/change/", type(row)._default_manager.values().get(pk=row.pk)
+
+    assert staff.post(page, opened(staff, page)).status_code == 302
+
+    assert type(row)._default_manager.values().get(pk=row.pk) == before
+
+
+def test_members_that_another_took_out_stay_out_where_one_is_added(staff: Client) -> None:
+    first, second, third = (make_user(email=f"{each}@example.com", role="editor") for each in "abc")
+    workspace = make_workspace()
+    users.set_members(workspace, user_ids=[first.pk, second.pk], actor=SYSTEM)
+    page = f"/console/workspaces/workspace/{workspace.pk}/change/"
+    sent = opened(staff, page)
+
+    users.set_members(workspace, user_ids=[second.pk], actor=SYSTEM)
+    staff.post(page, sent | {"members": [first.pk, second.pk, third.pk]})
+
+    assert set(workspace.memberships.values_list("user", flat=True)) == {second.pk, third.pk}
+
+
+def test_what_was_typed_is_saved_once_another_field_is_mended(staff: Client) -> None:
+    key, _ = make_key(workspace_ids=[])
+    workspace = make_workspace()
+    page = f"/console/workspaces/apikey/{key.pk}/change/"
+    typed = {"expires_at_0": "2031-01-02", "expires_at_1": "10:00:00", "workspaces": [workspace.pk], "is_active": []}
+
+    form = Form()
+    form.feed(text_of(staff.post(page, opened(staff, page) | typed | {"name": ""})))
+    staff.post(page, dict(form.sent) | {"name": "Shop"})
+
+    key.refresh_from_db()
+    assert (key.name, key.workspace_ids, key.is_active) == ("Shop", [workspace.pk], False)
+    assert key.expires_at == datetime(2031, 1, 2, 10, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("told", ["", "5", "[5", "{}", '[{"at": 1}]', "[" * 50_000, "2026-13-01"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_that_says_nonsense_of_what_it_showed_is_taken_as_it_is_typed(
+    staff: Client, name: str, told: str
+) -> None:
+    row, typed, _change, _expected = PAGES[name]()
+    page = f"/console/{name}/{row.pk}/change/"
+    sent = opened(staff, page) | typed
+
+    answer = staff.post(page, sent | {each: told for each in sent if each.startswith("initial-")})
+
+    assert answer.status_code == 302
+    row = type(row)._default_manager.get(pk=row.pk)
+    assert {field: getattr(row, field, value) for field, value in typed.items()} == typed
+
+
+def test_an_account_keeps_the_name_that_another_gave_it(staff: Client, workspace: Workspace) -> None:
+    account = make_account(workspace, name="Page")
+    page = f"/console/accounts/socialaccount/{account.pk}/change/"
+    sent = opened(staff, page)
+
+    type(account).objects.filter(pk=account.pk).update(name="Renamed", settings={"auto_hashtags": True})
+    staff.post(page, sent | {"default_hashtags": "rye"})
+
+    account.refresh_from_db()
+    assert (account.name, account.settings) == ("Renamed", {"auto_hashtags": True, "default_hashtags": ["#rye"]})
