@@ -1,5 +1,6 @@
 """What a person has written on the page that composes a post, in the form of the API's bodies; it stores nothing."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ EMPTY: dict[str, Any] = {
     "platforms": [],
     "platform_content": {},
 }
+KINDS = {name: type(value) for name, value in EMPTY.items()}
 
 Errors = dict[str, list[str]]
 """What is wrong, by the name of the field on the page; under an empty name what is about none of them."""
@@ -70,6 +72,13 @@ class Sheet:
     errors: Errors = field(default_factory=dict)
     candidates: tuple[datetime, ...] = ()
     """The moments that `at` may mean, where it has to be said."""
+    shown: dict[str, Any] | None = None
+    """What the post said when the page was made; None where the page does not tell."""
+
+    @property
+    def as_shown(self) -> str:
+        """What the page is to tell of that when it comes back."""
+        return json.dumps(self.shown) if self.shown else ""
 
     def refuse(self, errors: Mapping[str, Iterable[str]]) -> None:
         """Add what is wrong to what is known already, in the reader's language."""
@@ -97,12 +106,17 @@ def sheet_of(post: Post) -> Sheet:
         workspace=post.workspace,
         post=post,
         accounts=_accounts(post.workspace, named),
-        body={name: getattr(post, name) for name in TEXTS} | {"platforms": post.destinations},
+        body=_said(post),
+        shown=_said(post),
         files=[File(media=media, alt_text=media.alt_text) for media in _stored(post)],
         at=at[: len("2026-01-31T09:30")],
         chosen_at=post.scheduled_at.isoformat() if post.scheduled_at else "",
         schedule_id=post.schedule_id or "",
     )
+
+
+def _said(post: Post) -> dict[str, Any]:
+    return {name: getattr(post, name) for name in TEXTS} | {"platforms": post.destinations}
 
 
 def read_sheet(workspace: Workspace, post: Post | None, data: QueryDict) -> Sheet:
@@ -123,11 +137,22 @@ def read_sheet(workspace: Workspace, post: Post | None, data: QueryDict) -> Shee
         post=post,
         accounts=accounts,
         body=body,
+        shown=_as_shown(data.get("shown", "")) if post else None,
         files=_files(post, data) if post else [],
         at=data.get("scheduled_at", ""),
         chosen_at=data.get("chosen_at", ""),
         schedule_id=data.get("schedule_id", ""),
     )
+
+
+def _as_shown(told: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(told)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or {name: type(each) for name, each in found.items()} != KINDS:
+        return None
+    return found if all(isinstance(each, str) for each in found["platforms"]) else None
 
 
 def _accounts(workspace: Workspace, named: Iterable[str]) -> list[SocialAccount]:
@@ -201,7 +226,28 @@ def checked_values(sheet: Sheet) -> dict[str, Any]:
 
 def changed_values(post: Post, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return those values that differ from a stored post's."""
-    return {name: values[name] for name in values if _differs(post, name, values)}
+    return {name: values[name] for name in values if _differs(_said(post), name, values)}
+
+
+def take_over(sheet: Sheet, values: Mapping[str, Any]) -> None:
+    """Put on the page what somebody else has changed of the post since it was made, and say so.
+
+    What was typed on it stays.
+    """
+    if sheet.post is None or sheet.shown is None:
+        return
+    shown, present = sheet.shown, _said(sheet.post)
+    if others := [name for name in present if present[name] != shown[name]]:
+        sheet.body |= {name: present[name] for name in others if not _differs(shown, name, values)}
+        sheet.shown = present
+        sheet.refuse(
+            {
+                "": [
+                    _("Somebody else has changed the post since you opened the page."),
+                    _("What you did not change is now as they left it: look at it first."),
+                ]
+            }
+        )
 
 
 def _told(given: "serializers.Serializer[Any]") -> Errors:
@@ -211,13 +257,13 @@ def _told(given: "serializers.Serializer[Any]") -> Errors:
     return errors
 
 
-def _differs(post: Post, name: str, values: Mapping[str, Any]) -> bool:
+def _differs(known: Mapping[str, Any], name: str, values: Mapping[str, Any]) -> bool:
     match name:
         case "platforms":
-            return set(values[name]) != set(post.destinations)
+            return set(values[name]) != set(known[name])
         case "hashtags":
-            return bool(normal_hashtags(values[name]) != post.hashtags)
-    return bool(values[name] != getattr(post, name))
+            return bool(normal_hashtags(values[name]) != known[name])
+    return bool(values[name] != known[name])
 
 
 def checked_moment(sheet: Sheet) -> datetime | None:

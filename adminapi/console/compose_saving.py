@@ -20,6 +20,7 @@ from adminapi.console.compose_forms import (
     checked_files,
     checked_moment,
     checked_values,
+    take_over,
 )
 from adminapi.templatetags.console import network_name
 from ouipost.claims import database_now
@@ -62,6 +63,8 @@ def carry_out(sheet: Sheet, *, do: str, actor: Actor) -> tuple[Post, list[str]] 
         at=checked_moment(sheet) if do == SCHEDULE else None,
         actor=actor,
     )
+    if not sheet.errors:
+        take_over(sheet, work.values)
     if sheet.errors:
         return None
     try:

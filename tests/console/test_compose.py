@@ -7,11 +7,13 @@ import pytest
 from django.http import Http404
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts import platforms
 from accounts.models import SocialAccount
 from adminapi.console import compose_words as words
 from adminapi.console.compose_forms import options_of
+from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts import services
 from posts.models import Media, Post, Target
@@ -521,6 +523,59 @@ def test_a_post_that_was_removed_meanwhile_is_told(
 
     assert answer.context["sheet"].errors[""][0].startswith("Somebody has just removed the post")
     assert b"Typed text" in answer.content
+
+
+def shown_on(page: Any) -> str:
+    """Return what a page tells of the post that it was made of."""
+    return str(page.context["sheet"].as_shown)
+
+
+@pytest.mark.parametrize("do", ["draft", "publish"])
+def test_what_another_has_changed_since_stays_and_is_shown_before_anything_is_done(
+    staff: Client, facebook: SocialAccount, do: str
+) -> None:
+    post = post_to(facebook, content="Fresh bread")
+    shown = shown_on(staff.get(edit_address(post)))
+    services.update_post(post, values={"content": "Rye"}, actor=SYSTEM, now=timezone.now())
+
+    typed = written(facebook, hashtags="bakery", shown=shown, do=do)
+    answer = staff.post(edit_address(post), typed)
+    refused = Post.objects.get(pk=post.pk)
+    again = typed | {"content": answer.context["sheet"].body["content"], "shown": shown_on(answer)}
+    staff.post(edit_address(post), again)
+
+    assert answer.context["refused"][0] == "Somebody else has changed the post since you opened the page."
+    assert (answer.context["sheet"].body["content"], answer.context["sheet"].body["hashtags"]) == ("Rye", ["bakery"])
+    assert (refused.status, refused.content, refused.hashtags) == ("draft", "Rye", [])
+    done = Post.objects.get(pk=post.pk)
+    assert (done.content, done.hashtags) == ("Rye", ["#bakery"])
+    assert done.status == ("draft" if do == "draft" else "publishing")
+
+
+def test_what_both_have_changed_is_as_the_last_one_says_once_they_were_told(
+    staff: Client, facebook: SocialAccount
+) -> None:
+    post = post_to(facebook, content="Fresh bread")
+    shown = shown_on(staff.get(edit_address(post)))
+    services.update_post(post, values={"content": "Rye"}, actor=SYSTEM, now=timezone.now())
+
+    typed = written(facebook, content="Oat", shown=shown, do="draft")
+    answer = staff.post(edit_address(post), typed)
+    staff.post(edit_address(post), typed | {"shown": shown_on(answer)})
+
+    assert answer.context["sheet"].body["content"] == "Oat"
+    assert Post.objects.get(pk=post.pk).content == "Oat"
+
+
+@pytest.mark.parametrize("told", ["", "5", "[", "{}", "[" * 50_000])
+def test_a_page_that_says_nonsense_of_its_post_is_saved_as_it_is(
+    staff: Client, facebook: SocialAccount, told: str
+) -> None:
+    post = post_to(facebook)
+
+    staff.post(edit_address(post), written(facebook, content="Rye", shown=told, do="draft"))
+
+    assert Post.objects.get(pk=post.pk).content == "Rye"
 
 
 def test_a_scheduled_post_stays_scheduled_when_it_is_saved(
