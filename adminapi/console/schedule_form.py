@@ -1,5 +1,6 @@
 """A schedule as it is written in the console: its fields, and a row for each slot; checked as the API checks it."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -55,6 +56,8 @@ class Written:
     rows: list[Row]
     workspace: Workspace | None
     errors: dict[str, str] = field(default_factory=dict)
+    shown: str = ""
+    """What the schedule was when the page was made, as the page tells it when it comes back."""
 
     @property
     def is_refused(self) -> bool:
@@ -83,6 +86,16 @@ class Written:
                 self.rows[place].error = _named(told)
             else:
                 self.errors["slots"] = _flat(told)
+
+    def take_over(self, schedule: Schedule) -> None:
+        """Leave as it is by now what was not changed on the page: somebody else may have changed that since."""
+        shown, now = _as_shown(self.shown), present(schedule)
+        if shown is None:
+            return
+        typed = self.fields
+        self.fields = {name: now.fields[name] if _same(typed[name], shown[name]) else typed[name] for name in TEXTS}
+        self.rows = now.rows if _in_one(self.rows) == shown["slots"] else self.rows
+        self.shown = now.shown
 
     def moves(self, schedule: Schedule) -> bool:
         """Whether this may move the posts that wait: other slots, or another zone."""
@@ -125,7 +138,26 @@ def present(schedule: Schedule) -> Written:
     slots = SlotSerializer(in_order(schedule), many=True).data
     rows = [Row(day=slot["day"], time=slot["time"], platforms=slot["platforms"]) for slot in slots]
     fields = {name: getattr(schedule, name) for name in TEXTS}
-    return Written(fields=fields, rows=rows, workspace=schedule.workspace)
+    shown = json.dumps(fields | {"slots": _in_one(rows)})
+    return Written(fields=fields, rows=rows, workspace=schedule.workspace, shown=shown)
+
+
+def _in_one(rows: Iterable[Row]) -> str:
+    """Return slots as one text, which is the same in whatever order they are."""
+    return json.dumps(sorted((row.day, row.time, sorted(row.platforms)) for row in rows))
+
+
+def _same(typed: str, shown: str) -> bool:
+    return typed.replace("\r\n", "\n") == shown.replace("\r\n", "\n")
+
+
+def _as_shown(told: str) -> dict[str, str] | None:
+    try:
+        found = json.loads(told)
+    except (ValueError, RecursionError):
+        return None
+    is_ours = isinstance(found, dict) and found.keys() == {*TEXTS, "slots"}
+    return found if is_ours and all(isinstance(each, str) for each in found.values()) else None
 
 
 def written(form: QueryDict, workspace: Workspace | None) -> Written:
@@ -139,7 +171,8 @@ def written(form: QueryDict, workspace: Workspace | None) -> Written:
         )
         for number in numbers
     ]
-    return Written(fields={name: form.get(name, "") for name in TEXTS}, rows=rows, workspace=workspace)
+    fields = {name: form.get(name, "") for name in TEXTS}
+    return Written(fields=fields, rows=rows, workspace=workspace, shown=form.get("shown", ""))
 
 
 def choices(workspace: Workspace | None) -> dict[str, Any]:

@@ -96,6 +96,7 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         if request.method != "POST":
             return self._show(request, schedule_form.present(schedule), schedule=schedule)
         written = schedule_form.written(request.POST, schedule.workspace)
+        written.take_over(schedule)
         values = written.values()
         if values is None:
             return self._show(request, written, schedule=schedule, status=400)

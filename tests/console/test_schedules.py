@@ -1,6 +1,7 @@
 """Schedules in the console: written with their slots as rows, through the services, and who waits is told first."""
 
 import re
+from datetime import time
 from typing import Any
 
 import pytest
@@ -136,6 +137,43 @@ def test_another_name_needs_no_question(staff: Client, workspace: Workspace) -> 
     schedule.refresh_from_db()
     assert (answer.status_code, schedule.name) == (302, "Early")
     assert Post.objects.get().scheduled_at == waiting.scheduled_at
+
+
+def test_slots_that_another_has_changed_since_the_page_was_opened_stay(staff: Client, workspace: Workspace) -> None:
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["twitter", "facebook"]), (6, "18:30", ["facebook"])])
+    shown = staff.get(page_of(schedule)).context["written"].shown
+    values = {"description": "Early\nbread", "slots": [{"day": 4, "time": time(7), "platforms": ["facebook"]}]}
+    schedules.update_schedule(schedule, values=values, actor=SYSTEM, now=timezone.now())
+
+    staff.post(page_of(schedule), FORM | {"name": "Early", "shown": shown})
+
+    schedule.refresh_from_db()
+    assert (schedule.name, schedule.description) == ("Early", "Early\nbread")
+    assert slots_of(schedule) == [(4, "07:00", ["facebook"])]
+
+
+def test_slots_that_were_changed_on_the_page_too_are_as_it_says(staff: Client, workspace: Workspace) -> None:
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook"])])
+    shown = staff.get(page_of(schedule)).context["written"].shown
+    schedules.update_schedule(schedule, values={"name": "Early"}, actor=SYSTEM, now=timezone.now())
+
+    staff.post(page_of(schedule), FORM | {"shown": shown})
+
+    schedule.refresh_from_db()
+    assert schedule.name == "Early"
+    assert slots_of(schedule) == [(0, "09:00", ["facebook", "twitter"]), (6, "18:30", ["facebook"])]
+
+
+@pytest.mark.parametrize("told", ["", "5", "[", "{}", "[" * 50_000])
+def test_a_page_that_says_nonsense_of_its_schedule_is_saved_as_it_is(
+    staff: Client, workspace: Workspace, told: str
+) -> None:
+    schedule = make_schedule(workspace)
+
+    staff.post(page_of(schedule), FORM | {"name": "Early", "shown": told})
+
+    schedule.refresh_from_db()
+    assert (schedule.name, len(slots_of(schedule))) == ("Early", 2)
 
 
 def test_other_slots_say_first_how_many_posts_move_and_then_move_them(staff: Client, workspace: Workspace) -> None:
