@@ -36,7 +36,10 @@ class Top:
 
 
 def top_posts(workspace: Workspace, period: Period, *, platform: str = "") -> Sequence[Mapping[str, Any]]:
-    """Return what the ten targets gained that `top_targets` finds, with their posts and how their texts begin."""
+    """Return what the ten targets gained that `top_targets` finds, with their posts and how their texts begin.
+
+    A post that is deleted meanwhile is left out.
+    """
     found = top_targets(workspace, period, platform=platform)
     shown = TargetNumbers.objects.select_related("target__post").only(
         "platform", "account", "published_at", "target__post__content"
@@ -44,15 +47,16 @@ def top_posts(workspace: Workspace, period: Period, *, platform: str = "") -> Se
     rows = shown.in_bulk([top.numbers_id for top in found])
     return [
         {
-            "id": rows[top.numbers_id].target.post_id,
-            "content": rows[top.numbers_id].target.post.content[:CONTENT_LENGTH],
-            "platform": rows[top.numbers_id].platform,
-            "account_id": rows[top.numbers_id].account_id,
+            "id": row.target.post_id,
+            "content": row.target.post.content[:CONTENT_LENGTH],
+            "platform": row.platform,
+            "account_id": row.account_id,
             "impressions": top.impressions,
             "engagement": top.engagement,
-            "published_at": rows[top.numbers_id].published_at,
+            "published_at": row.published_at,
         }
         for top in found
+        if (row := rows.get(top.numbers_id))
     ]
 
 

@@ -10,6 +10,8 @@ from accounts.platforms.base import PostNumbers
 from analytics import top
 from analytics.models import TargetDay, TargetNumbers
 from analytics.periods import A_DAY, Period
+from ouipost.events.journal import SYSTEM
+from posts import services
 from posts.models import Target
 from tests.analytics.readings import publish, read
 from tests.factories import make_account
@@ -104,3 +106,17 @@ def test_what_a_target_gained_and_lost_again_counts_for_the_days_on_which_it_did
 
 def target_of(numbers_id: int) -> str:
     return str(Target.objects.get(numbers__in=TargetNumbers.objects.filter(pk=numbers_id)).pk)
+
+
+def test_a_post_that_is_deleted_while_the_best_are_read_is_not_among_them(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = make_account(workspace)
+    kept, gone = (publish(account, at=BEGINNING) for _ in range(2))
+    for target in (kept, gone):
+        read(account, at=BEGINNING + A_DAY, posts={target.pk: PostNumbers(impressions=10, engagement=5)})
+    found = top.top_targets(workspace, days(0, 2))
+    services.delete_post(gone.post, actor=SYSTEM)
+    monkeypatch.setattr(top, "top_targets", lambda *_args, **_options: found)
+
+    assert [each["id"] for each in top.top_posts(workspace, days(0, 2))] == [kept.post_id]
