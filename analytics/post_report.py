@@ -1,7 +1,7 @@
 """The report of one post: its totals, each network's own numbers, and what it gained in each bucket."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -73,7 +73,7 @@ def post_table(numbers: Collection[TargetNumbers], period: Period | None) -> lis
     """Return a row for each bucket and network in which something was gained, in the order of time."""
     if period is None:
         return []
-    pairs = (((period.bucket_of(at), platform), gain) for at, platform, gain in _gains(numbers, period))
+    pairs = (((bucket, platform), gain) for bucket, platform, gain in _in_buckets(numbers, period))
     found = sorted(summed(pairs).items())
     return [{"timestamp": _instant(at, period), "platform": platform, **gain} for (at, platform), gain in found]
 
@@ -94,23 +94,34 @@ def _own(platform: str, found: Sequence[TargetNumbers]) -> dict[str, int | None]
 
 
 def _timeline(numbers: Collection[TargetNumbers], period: Period) -> list[dict[str, Any]]:
-    gained = summed((period.bucket_of(at), gain) for at, _, gain in _gains(numbers, period))
-    buckets = [bucket for bucket in period.buckets if _is_told(bucket, numbers)]
-    return [{"timestamp": _instant(bucket, period), **gain} for bucket, gain in bucketed(gained, buckets, TOLD)]
+    gained = summed((bucket, gain) for bucket, _, gain in _in_buckets(numbers, period))
+    found = bucketed(gained, _buckets(numbers, period), TOLD)
+    return [{"timestamp": _instant(bucket, period), **gain} for bucket, gain in found]
 
 
-def _is_told(bucket: date, numbers: Collection[TargetNumbers]) -> bool:
-    """Whether a bucket is between the post's publication and its last reading."""
-    if not isinstance(bucket, datetime):
-        return True
-    read = [each.read_at for each in numbers if each.read_at]
-    return min(each.published_hour for each in numbers) <= bucket <= max(read)
+def _buckets(numbers: Collection[TargetNumbers], period: Period) -> Sequence[date]:
+    """Return the buckets between the post's publication and its last reading."""
+    if period.granularity != Granularity.HOUR:
+        return period.buckets
+    first = period.bucket_of(min(each.published_at for each in numbers))
+    last = max(each.read_at for each in numbers if each.read_at)
+    return [hour for hour in period.buckets if first <= hour <= last]
+
+
+def _in_buckets(numbers: Collection[TargetNumbers], period: Period) -> Iterator[Gain]:
+    """Give what was gained, by its bucket.
+
+    What counts for a day or hour before the first, as the workspace had another zone then, counts in the first.
+    """
+    first = _buckets(numbers, period)[0]
+    for at, platform, gain in _gains(numbers, period):
+        yield period.bucket_of(max(at, first)), platform, gain
 
 
 def _gains(numbers: Collection[TargetNumbers], period: Period) -> list[Gain]:
     known = {each.pk: each for each in numbers}
     if period.granularity == Granularity.HOUR:
-        snapshots = Snapshot.objects.filter(numbers__in=known, hour__gte=period.starts).order_by("read_at", "pk")
+        snapshots = Snapshot.objects.filter(numbers__in=known).order_by("read_at", "pk")
         return [(each.hour, known[each.numbers_id].platform, each.counts) for each in snapshots]
     shares = TargetDay.objects.filter(numbers__in=known).select_related("total").order_by("total__day", "numbers")
     return [(each.total.day, each.total.platform, _told(each, known[each.numbers_id])) for each in shares]

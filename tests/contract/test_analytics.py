@@ -397,6 +397,31 @@ def test_an_older_post_is_shown_by_the_day(api: ApiClient, workspace: Workspace)
     assert by_week == [{"timestamp": "2024-01-08T00:00:00Z", "impressions": 15, "engagement": 1}]
 
 
+@pytest.mark.parametrize(
+    ("zones", "cut", "found"),
+    [
+        (("America/New_York", "Asia/Tokyo"), "day", {"2024-01-10T15:00:00Z": 10, "2024-01-11T15:00:00Z": 5}),
+        (("UTC", "Asia/Kathmandu"), "hour", {"2024-01-10T18:15:00Z": 10, "2024-01-12T12:15:00Z": 5}),
+    ],
+)
+def test_what_a_post_gained_before_its_workspace_moved_stays_at_its_beginning(
+    api: ApiClient, workspace: Workspace, zones: tuple[str, str], cut: str, found: dict[str, int]
+) -> None:
+    [account] = connect_all(workspace, "facebook")
+    Workspace.objects.update(settings={"timezone": zones[0]})
+    target = publish(account, at=datetime(2024, 1, 10, 18, 20, tzinfo=UTC))
+    read(account, at=datetime(2024, 1, 10, 18, 40, tzinfo=UTC), posts={target.pk: counts(10, 1)})
+    Workspace.objects.update(settings={"timezone": zones[1]})
+    read(account, at=datetime(2024, 1, 12, 12, 40, tzinfo=UTC), posts={target.pk: counts(15, 1)})
+
+    path = f"/api/posts/{target.post_id}/analytics?granularity={cut}"
+
+    timeline, rows = get(api, path)["analytics"]["timeline"], table(api.get(f"{path}&format=csv"))
+
+    assert {each["timestamp"]: each["impressions"] for each in timeline if each["impressions"]} == found
+    assert {row["timestamp"]: int(row["impressions"]) for row in rows} == found
+
+
 @pytest.mark.parametrize("cut", ["hour", "day", "week", "month"])
 def test_a_post_that_gained_nothing_has_zeros_of_what_its_network_tells(
     api: ApiClient, workspace: Workspace, cut: str
