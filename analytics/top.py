@@ -25,6 +25,9 @@ LOOKS = (60, 300)
 OUTAGE = timedelta(days=30)
 """A post's last reading comes after its ninetieth day, and later where nothing could run just then."""
 
+ZONES_APART = timedelta(hours=26)
+"""What a post gained counts for the day that it was in the zone of its workspace then, which may be another one now."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Top:
@@ -80,7 +83,7 @@ def _most_successful(workspace: Workspace, period: Period, *, platform: str) -> 
     rows = TargetNumbers.objects.filter(
         workspace=workspace,
         published_at__gt=period.starts - READ_FOR - OUTAGE,
-        published_at__lt=period.ends + SECOND,
+        published_at__lt=period.ends + SECOND + ZONES_APART,
     )
     rows = rows.filter(platform=platform) if platform else rows
     return list(rows.order_by("-most", "-pk").values_list("pk", "most")[: LOOKS[-1] + 1])

@@ -6,8 +6,7 @@ seconds themselves runs at true speed.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import timedelta
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -412,7 +411,5 @@ OUTAGE = partial(scenarios.outage, network="bluesky", accounts=50, per_second=5,
 
 
 def _left_alone(place: Product, *, network: str, form: str) -> Result:
-    until = format_datetime(datetime.now(UTC) + timedelta(seconds=37), usegmt=True)
-    return scenarios.quota(
-        place, network, retry_after="37" if form == "seconds" else until, at_least=37 if form == "seconds" else 25
-    )
+    retry_after, at_least = ("37", 37) if form == "seconds" else (timedelta(seconds=37), 25)
+    return scenarios.quota(place, network, retry_after=retry_after, at_least=at_least)

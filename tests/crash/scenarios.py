@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import requests
@@ -131,14 +132,19 @@ class Quota(Result):
         return self.numbers.is_good and in_time and self.other_took < 3 and self.attempts == [1, 1]
 
 
-def quota(product: Product, network: str, *, retry_after: str, at_least: float, end: str = "published") -> Quota:
+def quota(
+    product: Product, network: str, *, retry_after: str | timedelta, at_least: float, end: str = "published"
+) -> Quota:
     """Let a network answer an account's first send with 429; a second post of it and another account's follow.
 
-    The account must be left alone for `at_least` seconds, and its first post come to this end.
+    `retry_after` is sent as it is, or as the date in so much time. The account must be left alone for `at_least`
+    seconds, and its first post come to this end.
     """
     campaign = Campaign(product)
     account, other = (product.client.connect(network, f"{name}{campaign.word}") for name in ("Quick", "Calm"))
     limited, waiting, free = (campaign.write([each]) for each in (account, account, other))
+    if isinstance(retry_after, timedelta):
+        retry_after = format_datetime(datetime.now(UTC) + retry_after, usegmt=True)
     headers = {"Retry-After": retry_after}
     product.order(network=network, account=account["remote_id"], effect="status", status=429, headers=headers)
     with working(product):

@@ -341,6 +341,32 @@ def test_a_late_refusal_settles_nothing_where_a_worker_that_took_over_after_a_lo
     assert (Target.objects.get(pk=target.pk).status, outcomes(target)[-1]) == ("publishing", ("commit", "late"))
 
 
+def test_a_late_look_does_not_stand_for_a_claim_that_may_have_sent_again(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    sender = claim(target)
+    Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=NOW, sends=1)
+    bring_forward(target)
+    looker = lost_claim(target)
+    bring_forward(target)
+    claim(target)
+    settle_all([make_report(looker, Absent(), step="recover", unresolved=True)])
+
+    settle_all([make_report(sender, Rejected("no"))])
+
+    assert (Target.objects.get(pk=target.pk).status, outcomes(target)[-1]) == ("publishing", ("commit", "late"))
+
+
+def test_what_was_tried_before_a_send_is_nothing_that_was_sent_since(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    settle_all([make_report(claim(target), RateLimited("slow down", retry_after=5))])
+    bring_forward(target)
+    held = looked_for(target, Undecidable(message="nobody can tell"))
+
+    settle_all([make_report(held, Rejected("no"))])
+
+    assert Target.objects.get(pk=target.pk).status == "failed"
+
+
 def test_a_late_refusal_changes_nothing_that_a_person_has_settled(workspace: Workspace) -> None:
     target = make_due(workspace)
     held = looked_for(target, Undecidable(message="nobody can tell"))
