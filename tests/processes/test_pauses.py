@@ -14,7 +14,7 @@ pytestmark = pytest.mark.crash
 
 ROUND_SECONDS = 1.0
 """Of a claim, with time to spare: a worker with nothing to do looks four times a second."""
-DUE_FOR_SECONDS = 8
+DUE_FOR_SECONDS = 16
 SETTLED_SECONDS = 15
 """The leases of the dead are over by then, and the networks were looked at."""
 
