@@ -32,8 +32,8 @@ class OperatorCommand(BaseCommand):
     """
 
     requires_system_checks: list[str] | tuple[str, ...] | Literal["__all__"] = ()
-    """Django's checks load every view, which takes as long as all the rest, and views stay in memory. `prepare`, `serve`
-    and `doctor` make them."""
+    """Django's checks load every view, which takes as long as all the rest, and views stay in memory. `prepare`,
+    `serve` and `doctor` make them."""
     details = ""
     ends_without_database = True
     is_quiet = False
