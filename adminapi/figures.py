@@ -20,6 +20,7 @@ from posts import counts
 from posts.models import Post, PostCount, PostStatus
 from workspaces import usage
 from workspaces.models import ApiKey, Role, User, Workspace
+from workspaces.reach import for_alone
 
 UTC = "UTC"
 UNPUBLISHED = [status for status in PostStatus if status != PostStatus.PUBLISHED]
@@ -152,9 +153,10 @@ class Figures:
         """Return the keys that are for these workspaces and no others, the revoked ones too; None: all."""
         if self.workspace_ids is None:
             return None
-        own = set(self.workspace_ids)
-        limited = ApiKey.objects.exclude(workspace_ids=[]).only("name", "workspace_ids", "revoked_at", "last_used_at")
-        return {key.pk: key for key in limited if own.issuperset(key.workspace_ids)}
+        rows = ApiKey.objects.exclude(workspace_ids=[]).only("name", "workspace_ids", "revoked_at", "last_used_at")
+        limited = {key.pk: key for key in rows}
+        own = for_alone(self.workspace_ids, {pk: key.workspace_ids for pk, key in limited.items()})
+        return {pk: limited[pk] for pk in own}
 
     @property
     def _key_ids(self) -> list[str] | None:

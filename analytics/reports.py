@@ -66,14 +66,16 @@ class Scope:
 
     def accounts(self) -> SocialAccountQuerySet:
         """Match the connected accounts."""
-        rows = SocialAccount.objects.connected()
-        rows = rows.filter(**self._whose(), workspace__deleted_at=None)
-        return rows.filter(platform=self.platform) if self.platform else rows
+        return self._all_accounts().connected()
 
     def as_of(self) -> datetime | None:
-        """Return when the last of the numbers were read."""
-        found: datetime | None = self.accounts().aggregate(last=Max("last_sync"))["last"]
+        """Return when the last of the numbers were read: also those of accounts that were disconnected since."""
+        found: datetime | None = self._all_accounts().aggregate(last=Max("last_sync"))["last"]
         return found
+
+    def _all_accounts(self) -> SocialAccountQuerySet:
+        rows = SocialAccount.objects.filter(**self._whose(), workspace__deleted_at=None)
+        return rows.filter(platform=self.platform) if self.platform else rows
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,12 +7,13 @@ class PostsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import hooks as accounts
         from ouipost.events.catalogue import payload_builders
-        from posts import removal, schedules, webhook_payloads
+        from posts import pausing, removal, schedules, webhook_payloads
         from workspaces import hooks as workspaces
 
         accounts.on_disconnect.append(schedules.leave)  # schedules are locked before posts
         accounts.on_disconnect.append(removal.cancel_for_account)
         workspaces.on_delete.append(removal.cancel_workspace)
+        workspaces.on_delete.append(pausing.end_for)
         workspaces.on_purge.append(removal.purge)
         payload_builders["post"] = webhook_payloads.post_payloads
         payload_builders["media"] = webhook_payloads.media_payloads

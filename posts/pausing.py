@@ -7,8 +7,9 @@ from django.db import IntegrityError, transaction
 
 from accounts import pauses, registry
 from accounts.models import Pause, PauseScope, SocialAccount
+from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
-from ouipost.events.journal import Actor, record
+from ouipost.events.journal import SYSTEM, Actor, record
 from ouipost.phrases import Ours, Phrase
 from posts import doorbell
 from posts.models import Target
@@ -51,6 +52,13 @@ def resume(scope: str, subject_id: str = "", *, actor: Actor, now: datetime, rea
     transaction.on_commit(doorbell.ring, robust=True)
     record("ended", ended, actor=actor, workspace_id=_workspace_of(ended), **_told(ended), reason=reason)
     return ended
+
+
+def end_for(workspace: Workspace) -> None:
+    """End the pauses of a workspace that is being deleted, and of its accounts: there is nothing left to hold up."""
+    for each in pauses.in_force():
+        if each.scope in (PauseScope.WORKSPACE, PauseScope.ACCOUNT) and _workspace_of(each) == workspace.pk:
+            resume(each.scope, each.subject_id, actor=SYSTEM, now=database_now())
 
 
 def require_subject(scope: str, subject_id: str, *, must_exist: bool) -> None:

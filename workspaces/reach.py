@@ -1,6 +1,6 @@
 """Which rows a user can reach: those of their workspaces, and the keys and webhooks that are for these alone."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
@@ -66,8 +66,16 @@ def _for_theirs_alone(rows: R, user: User) -> R:
     """Keep the rows that are for workspaces of the user's alone; those that were deleted do not count."""
     if user.role == Role.ADMIN:
         return rows
-    own = set(Workspace.objects.open_to(user).values_list("pk", flat=True))
-    named = {pk: set(workspace_ids) for pk, workspace_ids in rows.values_list("pk", "workspace_ids")}
-    not_own = set().union(*named.values()) - own
-    others = set(Workspace.objects.present().filter(pk__in=not_own).values_list("pk", flat=True))
-    return rows.filter(pk__in=[pk for pk, ids in named.items() if own & ids and not others & ids])
+    own = Workspace.objects.open_to(user).values_list("pk", flat=True)
+    return rows.filter(pk__in=for_alone(own, dict(rows.values_list("pk", "workspace_ids"))))
+
+
+def for_alone(own: Iterable[str], named: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the ids of rows that are for these workspaces alone, of rows with the ids of those that each is for.
+
+    Those that were deleted do not count.
+    """
+    mine = set(own)
+    not_mine = set().union(*named.values()) - mine
+    others = set(Workspace.objects.present().filter(pk__in=not_mine).values_list("pk", flat=True)) if not_mine else ()
+    return [pk for pk, ids in named.items() if mine.intersection(ids) and not set(ids).intersection(others)]

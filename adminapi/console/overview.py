@@ -32,6 +32,7 @@ from ouipost.ids import least_id
 from posts import pausing
 from workspaces import usage
 from workspaces.models import Workspace
+from workspaces.reach import for_alone
 
 SOON = timedelta(days=7)
 SHOWN, LOOKED = 8, 50
@@ -160,7 +161,8 @@ def _webhooks(look: Look) -> Block:
     rows: list[Any] = list(Webhook.objects.present().annotate(lost=Coalesce(Subquery(lost), 0)).order_by("pk"))
     own = look.figures.workspace_ids
     if own is not None:
-        rows = [each for each in rows if each.workspace_ids and set(own).issuperset(each.workspace_ids)]
+        theirs = for_alone(own, {each.pk: each.workspace_ids for each in rows})
+        rows = [each for each in rows if each.pk in theirs]
     troubled = [each for each in rows if each.disabled_reason or each.failing_since or each.lost]
     return {
         "troubled": troubled[:SHOWN],

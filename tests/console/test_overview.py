@@ -366,6 +366,22 @@ def test_others_than_administrators_see_what_is_of_their_own_workspaces_alone() 
     assert "Of Other" not in text(seen)
 
 
+@pytest.mark.usefixtures("db")
+def test_what_is_for_a_workspace_of_theirs_is_seen_though_another_of_it_was_deleted() -> None:
+    own, gone = make_workspace(), make_workspace(deleted_at=NOW)
+    make_webhook(workspace_ids=[own.pk, gone.pk], failing_since=NOW, failures=1)
+    key, _ = make_key(workspace_ids=[gone.pk, own.pk])
+    KeyUsage.objects.create(key=key, day=NOW.date(), requests=7)
+    make_webhook(workspace_ids=[gone.pk], failing_since=NOW, failures=1)
+    member = make_user(email="member@example.com", role=Role.VIEWER, permissions=list(ADMIN_PERMISSIONS))
+    Membership.objects.create(workspace=own, user=member)
+
+    seen = opened_by(member).context
+
+    assert len(seen["webhooks"]["troubled"]) == 1
+    assert [each["key"].pk for each in seen["used_keys"]] == [key.pk]
+
+
 def test_what_is_tried_again_is_due_though_the_post_is_out_elsewhere(workspace: Workspace) -> None:
     accounts = [make_account(workspace), make_account(workspace, platform="bluesky", remote_id="did:1")]
     post = make_post(workspace, accounts=accounts, status="scheduled", scheduled_at=NOW - HOUR)

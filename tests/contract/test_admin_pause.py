@@ -10,7 +10,7 @@ from ouipost.events.models import Event
 from posts.claiming import claim_targets
 from posts.models import Post
 from tests.conftest import AdminClient, ApiClient
-from tests.factories import make_account, make_post
+from tests.factories import make_account, make_post, make_workspace
 from workspaces.models import Workspace
 
 
@@ -123,3 +123,25 @@ def test_to_publish_what_is_paused_is_taken_and_does_not_keep_the_caller_waiting
     assert answer["post"]["platform_results"][0]["status"] == "pending"
     assert database_now() - began < timedelta(seconds=5)
     assert Post.objects.get(pk=created["id"]).status == "publishing"
+
+
+def test_the_pauses_of_a_workspace_end_when_it_is_deleted(
+    api: ApiClient, admin: AdminClient, workspace: Workspace
+) -> None:
+    account, other = make_account(workspace), make_account(make_workspace())
+    for scope, subject in (
+        ("workspace", workspace.pk),
+        ("account", account.pk),
+        ("account", other.pk),
+        ("network", "facebook"),
+    ):
+        data_of(admin.post("/admin/pause", {"scope": scope, "id": subject, "reason": "Unpaid."}))
+
+    data_of(api.delete(f"/api/workspaces/{workspace.pk}"))
+
+    assert [each[:2] for each in pauses_of(admin)] == [("account", other.pk), ("network", "facebook")]
+    told = Event.objects.filter(type="pause.ended").order_by("created_at")
+    assert [(each.workspace_id, each.details["subject_id"]) for each in told] == [
+        (workspace.pk, workspace.pk),
+        (workspace.pk, account.pk),
+    ]

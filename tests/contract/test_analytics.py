@@ -518,6 +518,20 @@ def test_hours_of_a_post_that_is_too_old_are_refused(api: ApiClient, workspace: 
     assert found["granularity"][0].startswith("Hours are kept for 35 days")
 
 
+def test_the_numbers_of_an_account_say_when_they_were_read_after_it_was_disconnected(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    [account] = connect_all(workspace, "facebook")
+    target = publish(account, at=day(20))
+    read(account, at=day(21), posts={target.pk: counts(10, 1)}, numbers=AccountNumbers(followers=5))
+
+    assert api.delete(f"/api/accounts/{account.pk}").status_code == 200
+    shown = get(api, f"/api/analytics?{PERIOD}")
+
+    assert (shown["summary"]["total_impressions"], shown["as_of"]) == (10, "2024-01-21T12:00:00Z")
+    assert shown["audience"]["total_followers"] == 0
+
+
 def test_nobody_elses_numbers_are_in_it(api: ApiClient, workspace: Workspace) -> None:
     [account] = connect_all(make_workspace(name="Other"), "facebook")
     target = publish(account, at=day(20))
