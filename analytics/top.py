@@ -24,6 +24,8 @@ LOOKS = (60, 300)
 """After so many targets the best ten may be known; after the last, the period is added up."""
 OUTAGE = timedelta(days=30)
 """A post's last reading comes after its ninetieth day, and later where nothing could run just then."""
+ZONES_APART = timedelta(hours=26)
+"""What a post gained counts for the day that it was in the zone of its workspace then, which may be another one now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +78,7 @@ def _most_successful(workspace: Workspace, period: Period, *, platform: str) -> 
     rows = TargetNumbers.objects.filter(
         workspace=workspace,
         published_at__gt=period.starts - READ_FOR - OUTAGE,
-        published_at__lt=period.ends + SECOND,
+        published_at__lt=period.ends + SECOND + ZONES_APART,
     )
     rows = rows.filter(platform=platform) if platform else rows
     return list(rows.order_by("-most", "-pk").values_list("pk", "most")[: LOOKS[-1] + 1])

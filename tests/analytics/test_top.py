@@ -1,7 +1,7 @@
 """The posts that gained most in a period are found without adding up all others, and are the same ones."""
 
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -100,6 +100,19 @@ def test_what_a_target_gained_and_lost_again_counts_for_the_days_on_which_it_did
     best = top.top_targets(workspace, days(1, 2))[0]
 
     assert (target_of(best.numbers_id), best.engagement) == (fallen.pk, 900)
+
+
+def test_what_counts_for_a_day_is_among_its_best_though_the_workspace_has_another_zone_since(
+    workspace: Workspace,
+) -> None:
+    Workspace.objects.update(settings={"timezone": "Pacific/Niue"})
+    target = publish(make_account(Workspace.objects.get()), at=BEGINNING + timedelta(hours=22))
+    read(target.account, at=BEGINNING + timedelta(hours=22.5), posts={target.pk: PostNumbers(engagement=5)})
+    day = BEGINNING.date()
+
+    [found] = top.top_targets(workspace, Period(first=day, last=day, zone="Pacific/Kiritimati"))
+
+    assert target_of(found.numbers_id) == target.pk
 
 
 def target_of(numbers_id: int) -> str:
