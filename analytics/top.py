@@ -24,6 +24,8 @@ LOOKS = (60, 300)
 """After so many targets the best ten may be known; after the last, the period is added up."""
 OUTAGE = timedelta(days=30)
 """A post's last reading comes after its ninetieth day, and later where nothing could run just then."""
+ZONES_APART = timedelta(hours=26)
+"""What a post gained counts for the day that it was in the zone of its workspace then, which may be another one now."""
 
 ZONES_APART = timedelta(hours=26)
 """What a post gained counts for the day that it was in the zone of its workspace then, which may be another one now."""

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, Q
 
-from accounts.models import AccountStatus, SocialAccount
+from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
 from ouipost.events.journal import SYSTEM, record
 from posts.models import Target, TargetStatus
 
@@ -15,16 +15,19 @@ POSTS = 50
 
 def tell(now: datetime) -> int:
     """Tell of each account that ends within 7 days, once for each end, with the posts at risk; returns of how many."""
+    return sum(_tell(pk, now=now) for pk in _untold(now).order_by("pk").values_list("pk", flat=True))
+
+
+def _untold(now: datetime) -> SocialAccountQuerySet:
     rows = SocialAccount.objects.connected().exclude(status=AccountStatus.EXPIRED)
     rows = rows.filter(expires_at__gt=now, expires_at__lte=now + AHEAD)
-    untold = rows.filter(Q(end_told=None) | ~Q(end_told=F("expires_at")))
-    return sum(_tell(pk, now=now) for pk in untold.order_by("pk").values_list("pk", flat=True))
+    return rows.filter(Q(end_told=None) | ~Q(end_told=F("expires_at")))
 
 
 @transaction.atomic
 def _tell(pk: str, *, now: datetime) -> bool:
-    account = SocialAccount.objects.connected().select_for_update().filter(pk=pk).first()
-    if account is None or account.expires_at is None or account.expires_at == account.end_told:
+    account = _untold(now).select_for_update().filter(pk=pk).first()
+    if account is None:
         return False  # another worker was first, or it was connected again
     account.end_told = account.expires_at
     account.save(update_fields=["end_told"])

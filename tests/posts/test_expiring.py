@@ -1,11 +1,14 @@
 """An account that ends soon is told of once, with what is at risk."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import AccountStatus, SocialAccount
+from ouipost.events.journal import record
 from ouipost.events.models import Event
 from posts import expiring
 from posts.models import Target
@@ -48,6 +51,28 @@ def test_an_account_that_was_connected_again_is_told_of_before_its_next_end(work
     counts = [expiring.tell(now), expiring.tell(now + 54 * DAY)]
 
     assert (counts, len(told())) == ([0, 1], 2)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"expires_at": timezone.now() + 60 * DAY}, {"end_told": F("expires_at")}],
+    ids=["connected again", "told of by another worker"],
+)
+def test_nobody_is_told_of_what_changed_while_others_were_told_of(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, values: dict[str, Any]
+) -> None:
+    now = timezone.now()
+    first, second = sorted(make_account(workspace, remote_id=pk, default_of=None).pk for pk in ("1", "2"))
+    SocialAccount.objects.update(expires_at=now + DAY)
+
+    def record_meanwhile(*args: Any, **told: Any) -> None:
+        SocialAccount.objects.filter(pk=second).update(**values)
+        record(*args, **told)
+
+    monkeypatch.setattr(expiring, "record", record_meanwhile)
+
+    assert expiring.tell(now) == 1
+    assert [event.resource_id for event in told()] == [first]
 
 
 @pytest.mark.parametrize(
