@@ -27,9 +27,6 @@ OUTAGE = timedelta(days=30)
 ZONES_APART = timedelta(hours=26)
 """What a post gained counts for the day that it was in the zone of its workspace then, which may be another one now."""
 
-ZONES_APART = timedelta(hours=26)
-"""What a post gained counts for the day that it was in the zone of its workspace then, which may be another one now."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Top:
