@@ -44,10 +44,12 @@ def rows(**wanted: Any) -> dict[tuple[Any, ...], tuple[int, int]]:
     [
         (answer(200), "ok"),
         (answer(308), "ok"),
+        (answer(400), "refused"),
         (answer(403), "refused"),
         (answer(408), "failed"),
         (answer(426), "outdated"),
         (answer(429), "limited"),
+        (answer(500), "failed"),
         (answer(503), "failed"),
         (outbound.NotSent("x"), "lost"),
         (outbound.AnswerLost("x"), "lost"),

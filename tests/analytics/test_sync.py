@@ -287,6 +287,18 @@ def test_how_it_goes_with_an_account_that_is_disconnected_while_it_is_read_is_no
     assert told("account.error") + told("account.recovered") == 0
 
 
+def test_an_account_that_has_expired_while_its_reading_was_refused_stays_expired(
+    account: SocialAccount, network: PaperNumbers, time: Time
+) -> None:
+    publish(account, "1")
+    network.posts, network.meanwhile = {"1": REFUSED}, lambda: SocialAccount.objects.update(status="expired")
+    time.pass_by(minutes=15)
+
+    read_due()
+
+    assert (status_of(account), told("account.error")) == ("expired", 0)
+
+
 def test_a_claim_that_asks_nothing_says_nothing_of_the_accounts_health(
     account: SocialAccount, network: PaperNumbers, time: Time
 ) -> None:
