@@ -50,6 +50,6 @@ def _goals(one: Round, many: Round) -> list[Goal]:
             unit="requests/s",
             figure=many.per_second,
             baseline=one.per_second,
-            at_least=1,
+            at_least=0.8,
         ),
     ]
