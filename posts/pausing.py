@@ -56,8 +56,12 @@ def resume(scope: str, subject_id: str = "", *, actor: Actor, now: datetime, rea
 
 def end_for(workspace: Workspace) -> None:
     """End the pauses of a workspace that is being deleted, and of its accounts: there is nothing left to hold up."""
-    for each in pauses.in_force():
-        if each.scope in (PauseScope.WORKSPACE, PauseScope.ACCOUNT) and _workspace_of(each) == workspace.pk:
+    present = pauses.in_force()
+    paused = [each.subject_id for each in present if each.scope == PauseScope.ACCOUNT]
+    accounts = SocialAccount.objects.filter(pk__in=paused, workspace=workspace).values_list("pk", flat=True)
+    subjects = {workspace.pk, *accounts}
+    for each in present:
+        if each.subject_id in subjects:
             resume(each.scope, each.subject_id, actor=SYSTEM, now=database_now())
 
 
