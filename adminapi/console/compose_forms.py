@@ -15,6 +15,7 @@ from rest_framework import serializers
 from accounts import registry
 from accounts.models import SocialAccount
 from accounts.platforms.base import Option
+from adminapi.console.pages import as_told
 from ouipost.api.failures import describe
 from ouipost.api.moments import NotAMoment, parse_moment
 from ouipost.translating import translated
@@ -146,10 +147,7 @@ def read_sheet(workspace: Workspace, post: Post | None, data: QueryDict) -> Shee
 
 
 def _as_shown(told: str) -> dict[str, Any] | None:
-    try:
-        found = json.loads(told)
-    except (ValueError, RecursionError):
-        return None
+    found = as_told(told)
     if not isinstance(found, dict) or {name: type(each) for name, each in found.items()} != KINDS:
         return None
     return found if all(isinstance(each, str) for each in found["platforms"]) else None
@@ -226,7 +224,8 @@ def checked_values(sheet: Sheet) -> dict[str, Any]:
 
 def changed_values(post: Post, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return those values that differ from a stored post's."""
-    return {name: values[name] for name in values if _differs(_said(post), name, values)}
+    known = _said(post)
+    return {name: values[name] for name in values if _differs(known, name, values)}
 
 
 def take_over(sheet: Sheet, values: Mapping[str, Any]) -> None:

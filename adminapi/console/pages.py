@@ -1,5 +1,6 @@
-"""What the console's own pages share: the check of permissions, and the frame around them."""
+"""What the console's own pages share: the check of permissions, the frame around them, what they tell of themselves."""
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -36,6 +37,14 @@ def member_of_staff(request: HttpRequest) -> User:
     """Return the request's user; `page` has checked that they are staff."""
     assert isinstance(request.user, User)
     return request.user
+
+
+def as_told(told: str) -> Any:
+    """Return what a page tells of what it showed, as JSON in a hidden input; None where that is no JSON."""
+    try:
+        return json.loads(told)
+    except (ValueError, RecursionError):
+        return None
 
 
 def show(request: HttpRequest, template: str, *, title: str, status: int = 200, **context: Any) -> TemplateResponse:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts import platforms
 from accounts.models import SocialAccount
+from adminapi.console.pages import as_told
 from ouipost import zones
 from ouipost.translating import translated
 from posts.models import Schedule
@@ -152,10 +153,7 @@ def _same(typed: str, shown: str) -> bool:
 
 
 def _as_shown(told: str) -> dict[str, str] | None:
-    try:
-        found = json.loads(told)
-    except (ValueError, RecursionError):
-        return None
+    found = as_told(told)
     is_ours = isinstance(found, dict) and found.keys() == {*TEXTS, "slots"}
     return found if is_ours and all(isinstance(each, str) for each in found.values()) else None
 

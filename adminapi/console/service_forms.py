@@ -13,7 +13,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from rest_framework.serializers import ValidationError
 
-from adminapi.console.pages import member_of_staff, show
+from adminapi.console.pages import as_told, member_of_staff, show
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.operator import JournaledAdmin
@@ -31,10 +31,7 @@ class AsShown(forms.HiddenInput):
         return json.dumps(value)
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
-        try:
-            told = json.loads(data.get(name, ""))
-        except (ValueError, RecursionError):
-            return None
+        told = as_told(data.get(name, ""))
         return LINE_END.sub("\r\n", told) if isinstance(told, str) else told
 
 
