@@ -463,7 +463,7 @@ def in_files(home: Path) -> Iterator[Text]:
 
 
 def in_redis(server: "Redis") -> Iterator[Text]:
-    """Give every key of a Redis with what it holds."""
+    """Give every key of a Redis with what it holds, but for those that expire meanwhile."""
     look: dict[Any, Callable[[bytes], Any]] = {
         b"string": server.get,
         b"hash": server.hgetall,
@@ -472,7 +472,9 @@ def in_redis(server: "Redis") -> Iterator[Text]:
         b"zset": lambda key: server.zrange(key, 0, -1),
     }
     for key in server.scan_iter():
-        yield Text(place=f"Redis {key!r}", content=repr((key, look[server.type(key)](key))).encode())
+        kind = server.type(key)
+        if kind != b"none":
+            yield Text(place=f"Redis {key!r}", content=repr((key, look[kind](key))).encode())
 
 
 @contextmanager
