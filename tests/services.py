@@ -8,6 +8,7 @@ Debian or Ubuntu; else the run ends with the name of the missing package.
 
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
@@ -29,6 +30,10 @@ PROCESSES = 4
 """Of pytest: on two cores two may wait for products of real processes while two compute."""
 BROWSERS = 2
 """Each with a product of its own."""
+PORTS = range(20_000, 30_000)
+"""None that Linux gives to whoever calls out (from 32,768), for many do until a server takes the port it was given."""
+KEPT: list[socket.socket] = []
+"""A socket of datagrams for each port that was given, so that other processes of the suite pass it over."""
 IN_ORDER = ("--dist", "loadscope", "--no-loadscope-reorder")
 """A module at a time, in the order of `tests/conftest.py`."""
 
@@ -181,9 +186,18 @@ def find(binary: str) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port at which nobody listens, and which nobody else is given while this process lives."""
+    while True:
+        port, kept = random.choice(PORTS), socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            kept.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            kept.close()
+        else:
+            KEPT.append(kept)
+            return port
 
 
 def wait_for_port(

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.services import free_port
 from tests.simulator.conftest import PASSWORD, POSTS, RKEY, record
 
 ROOT = Path(__file__).parent.parent.parent
@@ -79,13 +80,6 @@ class Remote:
 
     def texts(self) -> list[str]:
         return [post["text"] for post in self.control("GET", "posts")["posts"]]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager
