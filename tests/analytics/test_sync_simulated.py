@@ -483,8 +483,8 @@ def test_the_reports_of_single_videos_are_within_the_budget_of_their_account(wor
 
     world.sync()
 
-    assert len(world.watch.asked) == 10
-    assert TargetNumbers.objects.filter(target__in=targets).exclude(read_at=None).count() == 9
+    assert len(world.watch.asked) == 9  # one of ten is kept for counters that are asked for twice
+    assert TargetNumbers.objects.filter(target__in=targets).exclude(read_at=None).count() == 8
 
 
 def test_no_day_sees_more_requests_for_a_linkedin_account_than_its_budget_and_all_is_read_in_the_end(

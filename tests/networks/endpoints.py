@@ -49,8 +49,8 @@ TABLE = {
     },
     "youtube": {
         "oauth2.googleapis.com": "POST token, POST revoke",
-        "youtube.googleapis.com/youtube/{v}": "GET channels, GET videos, GET playlistItems, GET commentThreads, "
-        "POST commentThreads",
+        "youtube.googleapis.com/youtube/{v}": "GET channels, GET videos, GET videos:batchGetStats, GET playlistItems, "
+        "GET commentThreads, POST commentThreads",
         "www.googleapis.com/upload/youtube/{v}": "POST videos, PUT videos",
         "youtubeanalytics.googleapis.com/{v}": "GET reports",
     },

@@ -211,14 +211,14 @@ def report(video_id: str, gets: Any) -> Call:
     return Call("GET", REPORTS, {"headers": BEARER, "params": params}, gets)
 
 
-def statistics(*items: Mapping[str, Any], ids: str) -> Call:
-    params = {"part": "snippet,statistics", "id": ids}
+def statistics(*items: Mapping[str, Any], ids: str, name: str = "videos:batchGetStats") -> Call:
+    params = {"part": "id,snippet,statistics", "id": ids}
     answer = make_answer(200, {"items": list(items)})
-    return Call("GET", f"{API}/videos", {"headers": BEARER, "params": params}, answer)
+    return Call("GET", f"{API}/{name}", {"headers": BEARER, "params": params}, answer)
 
 
-def numbered(video_id: str, **numbers: str) -> dict[str, Any]:
-    return {"id": video_id, "snippet": {"publishedAt": "2026-11-20T09:00:00Z"}, "statistics": numbers}
+def numbered(video_id: str, at: str = "publishTime", **numbers: str) -> dict[str, Any]:
+    return {"id": video_id, "snippet": {at: "2026-11-20T09:00:00Z"}, "statistics": numbers}
 
 
 def error(status: int, reason: str, message: str = "No.", **headers: Any) -> Any:
@@ -791,21 +791,35 @@ class TestYouTube(OAuth2Case):
         table = {"columnHeaders": [{"name": "day"}, {"name": "shares"}], "rows": [["2026-11-20", 2], ["2026-11-21", 3]]}
         session = FakeSession(
             statistics(
-                numbered("v1", viewCount="900", likeCount="40", favoriteCount="0", commentCount="3"),
+                numbered("v1", viewCount="900", likeCount="40", commentCount="3"),
                 numbered("v2", viewCount="7"),
-                ids="v1,v2,v3",
+                ids="v1,v2",
             ),
             report("v1", make_answer(200, table)),
             report("v2", make_answer(200, {"columnHeaders": []})),
         )
 
-        found = self.connector.post_metrics(session, self.account, ["v1", "v2", "v3"], now=NOW)
+        found = self.connector.post_metrics(session, self.account, ["v1", "v2"], now=NOW)
 
         session.assert_done()
         assert found == {
             "v1": PostNumbers(impressions=900, engagement=48, own={"likes": 40, "comments": 3, "shares": 5}),
             "v2": PostNumbers(impressions=7),
         }
+
+    def test_a_video_without_counters_is_gone_when_the_list_of_videos_does_not_have_it_either(self) -> None:
+        listed = numbered("v2", at="publishedAt", viewCount="7", favoriteCount="0")
+        session = FakeSession(
+            statistics(numbered("v1", viewCount="9"), ids="v1,v2,v3"),
+            statistics(listed, ids="v2,v3", name="videos"),
+            report("v1", make_answer(200, {})),
+            report("v2", make_answer(200, {})),
+        )
+
+        found = self.connector.post_metrics(session, self.account, ["v1", "v2", "v3"], now=NOW)
+
+        session.assert_done()
+        assert found == {"v1": PostNumbers(impressions=9), "v2": PostNumbers(impressions=7)}
 
     @pytest.mark.parametrize("gets", [error(400, "badRequest", "The query is not supported."), error(403, "forbidden")])
     def test_a_report_that_is_refused_costs_the_shares_alone(self, gets: Any) -> None:

@@ -391,8 +391,21 @@ def test_numbers_are_texts_that_grow(net: Net, token: str) -> None:
 
     assert set(at_first["statistics"].values()) == {"0"}
     assert int(later["statistics"]["viewCount"]) > 500
-    [batch] = body(net.get(f"{DATA}/videos:batchGetStats", fresh, part="statistics", id=video_id))["items"]
-    assert batch["statistics"].keys() == {"viewCount", "likeCount", "commentCount"}
+
+
+def test_counters_of_videos_are_told_beside_those_that_cannot_be(net: Net, token: str) -> None:
+    video_id = uploaded(net, token)
+    [video] = shown(net, token, video_id, part="snippet")
+
+    answer = body(net.get(f"{DATA}/videos:batchGetStats", token, part="snippet,statistics", id=f"{video_id},gone"))
+
+    [told] = answer["items"]
+    assert told.keys() == {"kind", "id", "snippet", "statistics"}
+    assert told["snippet"] == {"publishTime": video["snippet"]["publishedAt"]}
+    assert told["statistics"].keys() == {"viewCount", "likeCount", "commentCount"}
+    assert answer["summary"] == {
+        "requestedVideoCount": 2, "succeededVideoCount": 1, "failedVideoCount": 1, "failedVideoIds": ["gone"]
+    }  # fmt: skip
 
 
 def test_fifty_videos_are_shown_at_once_and_those_that_are_gone_are_left_out(net: Net, token: str) -> None:

@@ -228,18 +228,26 @@ class YouTube(OAuth2Connector):
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
     ) -> dict[str, PostNumbers]:
-        params = {"part": "snippet,statistics", "id": ",".join(remote_ids)}
-        videos = {dig_text(video, "id"): video for video in self._items(session, account, "videos", params)}
+        """Read counters from a quota that publishing does not need. It tells what it can: whether a video that is left
+        out is gone, only the list of videos tells (https://developers.google.com/youtube/v3/docs/videos/batchGetStats).
+        """
+        videos = self._counted(session, account, "videos:batchGetStats", remote_ids)
+        left_out = [video_id for video_id in remote_ids if video_id not in videos]
+        videos |= self._counted(session, account, "videos", left_out) if left_out else {}
         shared = shares(self, session, account, videos, now=now)
         return {video_id: post_numbers(video, shared) for video_id, video in videos.items()}
+
+    def _counted(self, session: Session, account: Account, name: str, ids: Sequence[str]) -> dict[str, Any]:
+        params = {"part": "id,snippet,statistics", "id": ",".join(ids)}
+        return {dig_text(video, "id"): video for video in self._items(session, account, name, params)}
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         channel = self._channel(session, account.access_token)
         return AccountNumbers(followers=_subscribers(channel), posts=counted(channel, "statistics", "videoCount"))
 
     def metrics_requests(self, remote_id: str, posts: int) -> int:
-        """Return how many at most: each video has a report of its own."""
-        return 1 + posts
+        """Return how many at most: counters, and a channel, are asked for twice; each video has a report of its own."""
+        return 2 + posts
 
     def classify(self, answer: Answer) -> PlatformError:
         return youtube_errors.classify(answer)

@@ -52,7 +52,7 @@ def shares(
 
 
 def _shares_of(connector: Connector, session: Session, account: Account, video: Any, *, now: datetime) -> int | None:
-    published_at = moment(dig_text(video, "snippet", "publishedAt"))
+    published_at = moment(dig_text(video, "snippet", "publishTime") or dig_text(video, "snippet", "publishedAt"))
     if published_at is None:
         return None
     params = _report(dig_text(video, "id"), since=published_at - A_DAY, now=now)

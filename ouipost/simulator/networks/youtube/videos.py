@@ -12,6 +12,7 @@ from ouipost.simulator.models import Account, Media, Post
 from ouipost.simulator.networks.youtube.access import FORCE_SSL, ID, MANAGE, READ, authorized, refusal, writing
 
 CHANNEL_PARTS = ("id", "snippet", "contentDetails", "statistics")
+STATS_PARTS = ("id", "snippet", "statistics", "contentDetails")
 VIDEO_PARTS = ("id", "snippet", "status", "statistics", "processingDetails", "contentDetails")
 PLAYLIST_PARTS = ("id", "snippet", "contentDetails")
 MOST_IDS = 50
@@ -101,9 +102,13 @@ def videos(call: Call) -> HttpResponse:
     """Show up to fifty videos; those that are gone, or private and another's, are left out."""
     token = authorized(call, READ, MANAGE, FORCE_SSL)
     parts = parts_of(call, VIDEO_PARTS)
-    found = [row for row in rows(ids_of(call)) if row.account == token.account or is_public(row)]
-    items = [video(call, row, parts) for row in found]
+    items = [video(call, row, parts) for row in seen_by(token.account, ids_of(call))]
     return JsonResponse({"kind": "youtube#videoListResponse", "items": items})
+
+
+def seen_by(channel_id: str, ids: Sequence[str]) -> list[Media]:
+    """Return these videos in this order, without those that are gone, or private and another's."""
+    return [row for row in rows(ids) if row.account == channel_id or is_public(row)]
 
 
 def rows(ids: Sequence[str]) -> list[Media]:
@@ -158,15 +163,29 @@ def counted(call: Call, video_id: str, since: datetime, name: str) -> int:
 
 
 def batch_stats(call: Call) -> HttpResponse:
-    """Show the counters of up to fifty videos, from a quota of its own."""
-    authorized(call, READ, MANAGE, FORCE_SSL)
-    parts_of(call, ("id", "statistics"))
-    items = []
-    for row in rows(ids_of(call)):
-        numbers = statistics(call, row)
-        numbers.pop("favoriteCount")
-        items.append({"id": row.external_id, "statistics": numbers})
-    return JsonResponse({"kind": "youtube#videoBatchGetStatsResponse", "items": items})
+    """Show the counters of up to fifty videos, from a quota of its own, and sum up of how many it could.
+
+    https://developers.google.com/youtube/v3/docs/videos/batchGetStats
+    """
+    token = authorized(call, READ, MANAGE, FORCE_SSL)
+    parts, ids = parts_of(call, STATS_PARTS), ids_of(call)
+    items = [stats(call, row, parts) for row in seen_by(token.account, ids)]
+    failed = [each for each in ids if each not in {item["id"] for item in items}]
+    summary = {"requestedVideoCount": len(ids), "succeededVideoCount": len(items)}
+    summary |= {"failedVideoCount": len(failed), "failedVideoIds": failed}
+    return JsonResponse({"kind": "youtube#batchGetStatsResponse", "items": items, "summary": summary})
+
+
+def stats(call: Call, row: Media, parts: Sequence[str]) -> dict[str, Any]:
+    """Return these parts of what is counted of a video."""
+    seconds = row.data.get("seconds", 0)
+    everything = {
+        "snippet": {"publishTime": stamp(row.created_at)},
+        "statistics": {name: number for name, number in statistics(call, row).items() if name != "favoriteCount"},
+        "contentDetails": {"duration": f"PT{seconds:.0f}S", "durationMillis": f"{seconds * 1000:.0f}"},
+    }
+    shown = {part: everything[part] for part in parts if part != "id"}
+    return {"kind": "youtube#videoStats", "id": row.external_id} | shown
 
 
 def delete(call: Call) -> HttpResponse:
