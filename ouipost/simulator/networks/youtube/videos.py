@@ -171,8 +171,8 @@ def batch_stats(call: Call) -> HttpResponse:
     parts, ids = parts_of(call, STATS_PARTS), ids_of(call)
     items = [stats(call, row, parts) for row in seen_by(token.account, ids)]
     failed = [each for each in ids if each not in {item["id"] for item in items}]
-    summary = {"requestedVideoCount": len(ids), "succeededVideoCount": len(items)}
-    summary |= {"failedVideoCount": len(failed), "failedVideoIds": failed}
+    counts = {"requestedVideoCount": len(ids), "succeededVideoCount": len(items), "failedVideoCount": len(failed)}
+    summary = {**counts, "failedVideoIds": failed}
     return JsonResponse({"kind": "youtube#batchGetStatsResponse", "items": items, "summary": summary})
 
 
