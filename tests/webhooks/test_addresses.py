@@ -138,7 +138,8 @@ def test_a_public_address_is_saved(admin: AdminClient, method: str) -> None:
     assert [answer.json()["data"]["webhook"]["url"] for answer in answers] == ALLOWED
 
 
-@pytest.mark.any_database  # it waits for as long as a receiver may take
+@pytest.mark.thorough  # it waits for as long as a receiver may take
+@pytest.mark.any_database
 def test_what_is_let_through_would_reach_the_trap(db: None, only_way: Server) -> None:
     attempt = attempt_at(PLAIN)
 
