@@ -109,6 +109,24 @@ def test_the_next_one_writes_however_the_one_before_ended(
     assert read(path) == kept + 1
 
 
+@pytest.mark.parametrize(("end", "during"), [("_commit", lambda: None), ("_rollback", fail)])
+def test_a_connection_writes_again_after_the_end_of_a_transaction_was_broken_off(
+    path: Path, monkeypatch: pytest.MonkeyPatch, end: str, during: Callable[[], None]
+) -> None:
+    def break_off(_: DatabaseWrapper) -> None:
+        raise KeyboardInterrupt  # as a signal's handler may; it is no error of the database's, which Django handles
+
+    with connected(path, timeout=0.1) as wrapper:
+        with monkeypatch.context() as patch:
+            patch.setattr(DatabaseWrapper, end, break_off)
+            with pytest.raises(KeyboardInterrupt):
+                write(wrapper, during)
+        before = read(path)
+        write(wrapper)
+
+    assert read(path) == before + 1
+
+
 @contextmanager
 def held_by_a_thread(path: Path) -> Iterator[None]:
     """Have another thread of this process in the middle of a write meanwhile."""
