@@ -149,6 +149,19 @@ def test_members_that_another_took_out_stay_out_where_one_is_added(staff: Client
     assert set(workspace.memberships.values_list("user", flat=True)) == {second.pk, third.pk}
 
 
+@pytest.mark.parametrize("kept", [["system.view"], None])
+def test_another_role_leaves_what_a_user_may_as_somebody_else_has_set_it(staff: Client, kept: list[str] | None) -> None:
+    user = make_user(email="u@example.com", role="editor", permissions=["system.view", "webhooks.manage"])
+    page = f"/console/workspaces/user/{user.pk}/change/"
+    sent = opened(staff, page)
+
+    users.update_user(user, values={"permissions": kept}, actor=SYSTEM, now=NOW)
+    staff.post(page, sent | {"role": "viewer"})
+
+    user.refresh_from_db()
+    assert (user.role, user.permissions) == ("viewer", kept)
+
+
 def test_what_was_typed_is_saved_once_another_field_is_mended(staff: Client) -> None:
     key, _ = make_key(workspace_ids=[])
     workspace = make_workspace()
