@@ -149,6 +149,21 @@ def test_members_that_another_took_out_stay_out_where_one_is_added(staff: Client
     assert set(workspace.memberships.values_list("user", flat=True)) == {second.pk, third.pk}
 
 
+def test_a_member_that_is_gone_since_is_no_mistake_of_who_changes_the_name(staff: Client) -> None:
+    first, second = (make_user(email=f"{each}@example.com", role="editor") for each in "ab")
+    workspace = make_workspace()
+    users.set_members(workspace, user_ids=[first.pk, second.pk], actor=SYSTEM)
+    page = f"/console/workspaces/workspace/{workspace.pk}/change/"
+    sent = opened(staff, page) | {"members": [first.pk, second.pk], "name": "Bread"}
+
+    users.delete_user(first, actor=SYSTEM)
+    staff.post(page, sent)
+
+    workspace.refresh_from_db()
+    assert workspace.name == "Bread"
+    assert list(workspace.memberships.values_list("user", flat=True)) == [second.pk]
+
+
 @pytest.mark.parametrize("kept", [["system.view"], None])
 def test_another_role_leaves_what_a_user_may_as_somebody_else_has_set_it(staff: Client, kept: list[str] | None) -> None:
     user = make_user(email="u@example.com", role="editor", permissions=["system.view", "webhooks.manage"])
