@@ -709,6 +709,20 @@ def test_the_first_file_saves_the_post_as_a_draft(staff: Client, facebook: Socia
     assert (post.status, post.content, media.filename) == ("draft", "Fresh bread", "bread.jpg")
 
 
+def test_a_page_that_became_a_draft_by_its_first_file_goes_over_nothing_that_another_changed(
+    staff: Client, facebook: SocialAccount
+) -> None:
+    draft = staff.post(UPLOAD, written(facebook, file=an_image())).json()
+    post = Post.objects.get()
+    services.update_post(post, values={"title": "Rye"}, actor=SYSTEM, now=timezone.now())
+
+    typed = written(facebook, post=draft["post"], shown=draft["shown"], content="Oat", do="draft")
+    answer = staff.post(draft["address"], typed)
+
+    assert answer.context["refused"][0] == "Somebody else has changed the post since you opened the page."
+    assert (answer.context["sheet"].body["title"], answer.context["sheet"].body["content"]) == ("Rye", "Oat")
+
+
 def test_a_second_file_joins_the_post_and_saves_nothing_else(staff: Client, facebook: SocialAccount) -> None:
     first = staff.post(UPLOAD, written(facebook, file=an_image())).json()
 
