@@ -116,7 +116,8 @@ class UserForm(ServiceForm):
             values["permissions"] = _own_list(self.initial)  # as it is by now: a new role alone takes it away
         if not values:
             return user
-        return users.update_user(user, values=values, actor=self.actor, now=timezone.now())
+        stored = get_object_or_404(User, pk=user.pk)  # the instance has the form's values by now: nothing to journal
+        return users.update_user(stored, values=values, actor=self.actor, now=timezone.now())
 
     def _create(self) -> User:
         given = {name: self.cleaned_data[name] for name in ("email", "name", "role", "is_active")}
