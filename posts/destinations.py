@@ -148,11 +148,11 @@ def kept(post: Post, given: Sequence[str]) -> list[str]:
 
 
 def of(post: Post, *, overrides: Mapping[str, Any] | None = None) -> Destinations:
-    """Return where a post goes; a scheduled post keeps its accounts, even if the default is another one by now.
+    """Return where a post goes; once it was scheduled it keeps its accounts, even if the default is another one by now.
 
     One of them that was disconnected is not replaced, and keeps the post from nothing: it was called off there.
     """
-    if post.status != PostStatus.SCHEDULED:
+    if post.status == PostStatus.DRAFT:
         return resolve(post.workspace, post.destinations, overrides=overrides, kept=True)
     found = resolve(post.workspace, _as_placed(post), overrides=overrides, kept=True)
     missing = {name: platform for name, platform in found.missing.items() if name == platform}

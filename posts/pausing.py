@@ -17,6 +17,8 @@ from workspaces.models import Workspace
 
 COUNTED = 10_000
 REASON_LENGTH = 500
+OF_ONE_WORKSPACE = (PauseScope.WORKSPACE, PauseScope.ACCOUNT)
+"""Scopes that concern one workspace; the others concern all of them."""
 
 
 @transaction.atomic
@@ -56,12 +58,8 @@ def resume(scope: str, subject_id: str = "", *, actor: Actor, now: datetime, rea
 
 def end_for(workspace: Workspace) -> None:
     """End the pauses of a workspace that is being deleted, and of its accounts: there is nothing left to hold up."""
-    present = pauses.in_force()
-    paused = [each.subject_id for each in present if each.scope == PauseScope.ACCOUNT]
-    accounts = SocialAccount.objects.filter(pk__in=paused, workspace=workspace).values_list("pk", flat=True)
-    subjects = {workspace.pk, *accounts}
-    for each in present:
-        if each.subject_id in subjects:
+    for each in in_force_for([workspace.pk]):
+        if each.scope in OF_ONE_WORKSPACE:
             resume(each.scope, each.subject_id, actor=SYSTEM, now=database_now())
 
 
@@ -102,8 +100,7 @@ def in_force_for(workspace_ids: "list[str] | None") -> list[Pause]:
     named = [each.subject_id for each in found if each.scope == PauseScope.ACCOUNT]
     own = SocialAccount.objects.filter(pk__in=named, workspace__in=workspace_ids)
     seen = {*workspace_ids, *own.values_list("pk", flat=True)}
-    is_theirs = (PauseScope.WORKSPACE, PauseScope.ACCOUNT)
-    return [each for each in found if each.scope not in is_theirs or each.subject_id in seen]
+    return [each for each in found if each.scope not in OF_ONE_WORKSPACE or each.subject_id in seen]
 
 
 def _in_force(scope: str, subject_id: str) -> Pause | None:

@@ -15,9 +15,6 @@ from posts.models import Post, PostStatus, Target, TargetStatus
 from posts.repeats import find_repeats
 from workspaces.models import Workspace
 
-PLACED_ANEW = (PostStatus.DRAFT, PostStatus.MISSED)
-"""Scheduling or publishing such a post looks up its accounts once more."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
@@ -68,7 +65,7 @@ def preview(post: Post, *, media: Sequence[Media] | None = None) -> list[Preview
 
 def _recipients(post: Post) -> list[tuple[SocialAccount, Target | None]]:
     targets = list(Target.objects.filter(post=post).select_related("account").order_by("pk"))
-    if post.status in PLACED_ANEW:
+    if post.status == PostStatus.DRAFT:  # to schedule or publish it looks up its accounts once more
         present = {target.account_id: target for target in targets}
         found = destinations.resolve(post.workspace, post.destinations, kept=True)
         accounts = [*found.accounts, *_absent(post.workspace, found.missing)]

@@ -178,7 +178,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
     @extend_schema(request=None, responses={200: OutcomeSerializer, 202: OutcomeSerializer})
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, **kwargs: Any) -> Response:
-        """Send the failed targets again, and no others."""
+        """Send again what has failed, or was missed while others went out or failed, and nothing else."""
         return self._send(lambda post: services.retry_post(post, actor=self.actor, now=database_now()))
 
     @extend_schema(responses=PreviewsSerializer)

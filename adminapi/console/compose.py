@@ -87,8 +87,9 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 
 def _draft(post: Post, *, is_new: bool) -> dict[str, Any]:
-    """Return which post the page has become."""
-    return {"post": post.pk, "address": reverse("console_compose_post", args=[post.pk]), "is_new": is_new}
+    """Return which post the page has become, and what that says."""
+    became = {"shown": sheet_of(post).as_shown} if is_new else {}
+    return {"post": post.pk, "address": reverse("console_compose_post", args=[post.pk]), "is_new": is_new} | became
 
 
 @page("posts.manage")

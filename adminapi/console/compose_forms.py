@@ -40,7 +40,8 @@ EMPTY: dict[str, Any] = {
     "platforms": [],
     "platform_content": {},
 }
-KINDS = {name: type(value) for name, value in EMPTY.items()}
+KINDS = {name: type(value) for name, value in EMPTY.items()} | {"at": str}
+"""Of what a page tells of the post that it was made of: what that said, and when it went out."""
 
 Errors = dict[str, list[str]]
 """What is wrong, by the name of the field on the page; under an empty name what is about none of them."""
@@ -102,22 +103,35 @@ def _local(at: str) -> str:
 def sheet_of(post: Post) -> Sheet:
     """Return what a stored post says."""
     named = (*post.destinations, *post.platform_content)
-    at = shown(post.scheduled_at, zone=post.workspace.timezone) if post.scheduled_at else ""
     return Sheet(
         workspace=post.workspace,
         post=post,
         accounts=_accounts(post.workspace, named),
         body=_said(post),
-        shown=_said(post),
+        shown=_told_of(post),
         files=[File(media=media, alt_text=media.alt_text) for media in _stored(post)],
-        at=at[: len("2026-01-31T09:30")],
-        chosen_at=post.scheduled_at.isoformat() if post.scheduled_at else "",
+        at=_at(post),
+        chosen_at=_chosen_at(post),
         schedule_id=post.schedule_id or "",
     )
 
 
 def _said(post: Post) -> dict[str, Any]:
     return {name: getattr(post, name) for name in TEXTS} | {"platforms": post.destinations}
+
+
+def _told_of(post: Post) -> dict[str, Any]:
+    return _said(post) | {"at": _at(post)}
+
+
+def _at(post: Post) -> str:
+    """Return when a post goes out by its workspace's clock; empty where it does not yet."""
+    at = shown(post.scheduled_at, zone=post.workspace.timezone) if post.scheduled_at else ""
+    return at[: len("2026-01-31T09:30")]
+
+
+def _chosen_at(post: Post) -> str:
+    return post.scheduled_at.isoformat() if post.scheduled_at else ""
 
 
 def read_sheet(workspace: Workspace, post: Post | None, data: QueryDict) -> Sheet:
@@ -228,25 +242,31 @@ def changed_values(post: Post, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in values if _differs(known, name, values)}
 
 
-def take_over(sheet: Sheet, values: Mapping[str, Any]) -> None:
+def take_over(sheet: Sheet, wanted: Mapping[str, Any]) -> None:
     """Put on the page what somebody else has changed of the post since it was made, and say so.
 
-    What was typed on it stays.
+    What was typed on it stays. `wanted` is what the pressed button would make of the post, with its time (`at`) unless
+    it leaves that alone. Of a post that cannot be changed any more nothing is taken over: the services refuse it.
     """
-    if sheet.post is None or sheet.shown is None:
+    post, shown = sheet.post, sheet.shown
+    if post is None or shown is None or not post.is_editable:
         return
-    shown, present = sheet.shown, _said(sheet.post)
-    if others := [name for name in present if present[name] != shown[name]]:
-        sheet.body |= {name: present[name] for name in others if not _differs(shown, name, values)}
-        sheet.shown = present
-        sheet.refuse(
-            {
-                "": [
-                    _("Somebody else has changed the post since you opened the page."),
-                    _("What you did not change is now as they left it: look at it first."),
-                ]
-            }
-        )
+    present = _told_of(post)
+    others = [name for name in wanted if present[name] != shown[name] and _differs(present, name, wanted)]
+    if not others:
+        return
+    sheet.body |= {name: present[name] for name in others if name != "at" and not _differs(shown, name, wanted)}
+    if "at" in others and sheet.at == shown["at"]:
+        sheet.at, sheet.chosen_at = present["at"], _chosen_at(post)
+    sheet.shown = present
+    sheet.refuse(
+        {
+            "": [
+                _("Somebody else has changed the post since you opened the page."),
+                _("What you did not change is now as they left it: look at it first."),
+            ]
+        }
+    )
 
 
 def _told(given: "serializers.Serializer[Any]") -> Errors:

@@ -64,7 +64,7 @@ def carry_out(sheet: Sheet, *, do: str, actor: Actor) -> tuple[Post, list[str]] 
         actor=actor,
     )
     if not sheet.errors:
-        take_over(sheet, work.values)
+        take_over(sheet, _wanted(sheet, work))
     if sheet.errors:
         return None
     try:
@@ -74,6 +74,12 @@ def carry_out(sheet: Sheet, *, do: str, actor: Actor) -> tuple[Post, list[str]] 
     except Http404:
         sheet.refuse({"": [_("Somebody has just removed the post, or what it needs. Save what you wrote elsewhere.")]})
     return None
+
+
+def _wanted(sheet: Sheet, work: Work) -> dict[str, Any]:
+    """Return what the page and its button make of the post; only “Save changes” leaves its time alone."""
+    times = {DRAFT: "", SCHEDULE: sheet.at}
+    return work.values if work.do == SAVE else work.values | {"at": times.get(work.do)}
 
 
 def _carry_out(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:

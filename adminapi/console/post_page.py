@@ -19,6 +19,7 @@ from posts.inputs import is_web_address
 from posts.media_urls import signed_url
 from posts.models import UNSETTLED, Attempt, Media, Post, PostStatus, Target, TargetStatus
 from posts.previews import Preview
+from posts.services import RETRYABLE
 from posts.timeline import timeline
 
 WHO: dict[str, Any] = {
@@ -42,6 +43,8 @@ REMEDIES: dict[str, Any] = {
     TargetStatus.NEEDS_REVIEW: gettext_lazy("Look at the account, then say below whether the post is there."),
     TargetStatus.MISSED: gettext_lazy("There is no next try: publish it now, or give it another time."),
 }
+RETRY_MISSED = gettext_lazy("There is no next try: choose “Retry what failed”.")
+"""Where others of the post are out or have failed: it can be neither published nor scheduled then."""
 TROUBLED = (TargetStatus.FAILED, TargetStatus.NEEDS_REVIEW, TargetStatus.MISSED)
 MOST_ATTEMPTS = 200
 REFRESH: dict[str, int] = {PostStatus.PUBLISHING: 4, PostStatus.SCHEDULED: 20}
@@ -102,7 +105,7 @@ def context(post: Post, *, now: datetime, typed: Mapping[str, Any] | None = None
     return {
         "post": post,
         "headline": headline(post),
-        "verdicts": [_verdict(target, entries) for target in targets if target.status in (*TROUBLED, *UNSETTLED)],
+        "verdicts": [_verdict(post, target, entries) for target in targets if target.status in (*TROUBLED, *UNSETTLED)],
         "recipients": recipients,
         "timeline": [_line(entry) for entry in entries],
         "media": _media(post),
@@ -120,18 +123,19 @@ def headline(post: Post) -> str:
     return str(HEADLINES[post.status]) % {"moment": moment(post.moment)}
 
 
-def _verdict(target: Target, entries: Sequence[Entry]) -> dict[str, Any]:
+def _verdict(post: Post, target: Target, entries: Sequence[Entry]) -> dict[str, Any]:
     """Return why a target is not out, who must act, and when the next try comes: the last word of the timeline."""
     own = [entry for entry in entries if entry.target_id == target.pk]
     last = own[-1] if own else None
     cause = last.cause if last else None
+    is_retried = target.status == TargetStatus.MISSED and post.status in RETRYABLE
     return {
         "target": target,
         "message": last.message if last else "",
         "cause": cause,
         "who": WHO.get(last.who_acts, "") if last and last.who_acts else "",
         "next_at": last.next_attempt_at if last else None,
-        "remedy": REMEDIES.get(target.status, ""),
+        "remedy": RETRY_MISSED if is_retried else REMEDIES.get(target.status, ""),
     }
 
 

@@ -1,5 +1,6 @@
 """Users in the console: through the same services as /admin/users, so that nobody locks out the last administrator."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
@@ -104,20 +105,19 @@ class UserForm(ServiceForm):
     def clean_email(self) -> str:
         return str(self.cleaned_data["email"]).strip().lower()
 
-    def _given_permissions(self) -> list[str] | None:
-        chosen: list[str] = self.cleaned_data["permissions"]
-        return chosen if self.cleaned_data["has_own_list"] else None
-
     def call_service(self) -> User:
         user: User = self.instance
         if user._state.adding:
             return self._create()
         values = self.changed_values("email", "name", "role", "is_active")
-        if {"has_own_list", "permissions", "role"} & set(self.changed_data):
-            values["permissions"] = self._given_permissions()
+        if {"has_own_list", "permissions"} & set(self.changed_data):
+            values["permissions"] = _own_list(self.cleaned_data)
+        elif "role" in values:
+            values["permissions"] = _own_list(self.initial)  # as it is by now: a new role alone takes it away
         if not values:
             return user
-        return users.update_user(user, values=values, actor=self.actor, now=timezone.now())
+        stored = get_object_or_404(User, pk=user.pk)  # the instance has the form's values by now: nothing to journal
+        return users.update_user(stored, values=values, actor=self.actor, now=timezone.now())
 
     def _create(self) -> User:
         given = {name: self.cleaned_data[name] for name in ("email", "name", "role", "is_active")}
@@ -125,8 +125,13 @@ class UserForm(ServiceForm):
         asked: Any = self.request
         if refusal := getattr(asked, "password_refusal", None):
             raise refusal
-        given |= {"permissions": self._given_permissions(), "password_hash": asked.password_hash}
+        given |= {"permissions": _own_list(self.cleaned_data), "password_hash": asked.password_hash}
         return users.create_user(**given, actor=self.actor)
+
+
+def _own_list(told: Mapping[str, Any]) -> list[str] | None:
+    """Return what the form's two fields say of a list of one's own; None where there is none."""
+    return told["permissions"] if told["has_own_list"] else None
 
 
 class PasswordForm(forms.Form):

@@ -1,5 +1,6 @@
 """Workspaces in the console: their settings as fields, who works in them, and what goes when one is deleted."""
 
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from django import forms
@@ -56,6 +57,15 @@ PAGES = (
 """What can be opened for one workspace, and who may open it."""
 
 
+class Members(forms.MultipleChoiceField):
+    """Some of those who can be chosen; who is gone since the page was made is no mistake of whoever sends it."""
+
+    shown: Collection[str] = ()
+
+    def valid_value(self, value: Any) -> bool:
+        return value in self.shown or super().valid_value(value)
+
+
 class WorkspaceForm(ServiceForm):
     """What staff can set of a workspace."""
 
@@ -82,7 +92,7 @@ class WorkspaceForm(ServiceForm):
         help_text=gettext_lazy("With spaces between them, such as: bread bakery"),
         widget=UnfoldAdminTextInputWidget,
     )
-    members = forms.MultipleChoiceField(
+    members = Members(
         required=False,
         label=gettext_lazy("Who works in it"),
         help_text=gettext_lazy("Administrators work in every workspace, chosen or not."),
@@ -108,6 +118,7 @@ class WorkspaceForm(ServiceForm):
         members: Any = self.fields["members"]
         present = [] if is_new else list(User.objects.filter(memberships__workspace=self.instance))
         self.initial["members"] = [user.pk for user in present]
+        members.shown = self.shown("members")
         members.choices = [(user.pk, _named(user)) for user in self._offered(present)]
 
     def _offered(self, present: list[User]) -> list[User]:

@@ -43,7 +43,7 @@ ACTIONS = (
     Action(
         name="retry_failed",
         title=_("Retry what failed"),
-        says=_("What failed is sent again at once, and only that: what is out stays as it is."),
+        says=_("What failed or was missed is sent again at once, and only that: what is out stays as it is."),
         states=services.RETRYABLE,
         perform=lambda post, actor: services.retry_post(post, actor=actor, now=database_now()),
         look="op-primary",

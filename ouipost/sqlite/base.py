@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.db.backends.sqlite3 import base
 
 TURNS: dict[str, threading.Lock] = {}
-"""By file. What other processes write is waited for in SQLite's own way."""
+"""By file. What is written by other processes, or outside of transactions, is waited for in SQLite's own way."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -31,12 +31,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise
 
     def commit(self) -> None:
-        super().commit()
-        self._end_turn()
+        try:
+            super().commit()
+        finally:  # also where that fails: until it is taken back, SQLite's own lock keeps the others out
+            self._end_turn()
 
     def rollback(self) -> None:
-        super().rollback()
-        self._end_turn()
+        try:
+            super().rollback()
+        finally:
+            self._end_turn()
 
     def close(self) -> None:
         try:

@@ -34,7 +34,7 @@ def test_a_person_finds_why_a_post_did_not_go_out_retries_it_and_opens_it(
     accessible(staff)
 
     staff.get_by_role("button", name="Retry what failed").click()
-    expect(staff.get_by_text("What failed is sent again at once")).to_be_visible()
+    expect(staff.get_by_text("What failed or was missed is sent again at once")).to_be_visible()
     accessible(staff)
     staff.get_by_role("button", name="Retry what failed").click()
     expect(staff.get_by_text("Retry what failed: 1 done.")).to_be_visible()

@@ -567,6 +567,54 @@ def test_what_both_have_changed_is_as_the_last_one_says_once_they_were_told(
     assert Post.objects.get(pk=post.pk).content == "Oat"
 
 
+@pytest.mark.parametrize("do", ["draft", "schedule"])
+def test_a_button_that_is_pressed_twice_is_taken_for_nobody_elses(
+    staff: Client, facebook: SocialAccount, do: str
+) -> None:
+    post = post_to(facebook)
+    shown = shown_on(staff.get(edit_address(post)))
+    typed = written(facebook, content="Rye", shown=shown, scheduled_at="2090-01-31T09:30", do=do)
+
+    answers = [staff.post(edit_address(post), typed) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [302, 302]
+
+
+def scheduled_for(post: Post, day: int) -> datetime:
+    at = datetime(2090, 1, day, 9, 30, tzinfo=UTC)
+    services.schedule_post(post, scheduled_at=at, zone="UTC", actor=SYSTEM, now=timezone.now())
+    return at
+
+
+@pytest.mark.parametrize("do", ["draft", "schedule", "publish"])
+def test_a_time_that_another_has_given_a_post_since_stays_and_is_shown_first(
+    staff: Client, facebook: SocialAccount, do: str
+) -> None:
+    post = post_to(facebook, content="Fresh bread")
+    typed = written(facebook, content="Fresh bread", shown=shown_on(staff.get(edit_address(post))), do=do)
+    at = scheduled_for(post, 30)
+
+    answer = staff.post(edit_address(post), typed | ({"scheduled_at": "2090-01-31T09:30"} if do == "schedule" else {}))
+
+    assert answer.context["refused"][0] == "Somebody else has changed the post since you opened the page."
+    assert answer.context["sheet"].at == ("2090-01-31T09:30" if do == "schedule" else "2090-01-30T10:30")
+    assert b"It is scheduled for" in answer.content
+    post.refresh_from_db()
+    assert (post.status, post.scheduled_at) == ("scheduled", at)
+
+
+def test_words_are_saved_though_another_has_moved_the_post(staff: Client, facebook: SocialAccount) -> None:
+    post = post_to(facebook)
+    scheduled_for(post, 30)
+    typed = written(facebook, content="Rye", shown=shown_on(staff.get(edit_address(post))), do="save")
+    at = scheduled_for(post, 31)
+
+    staff.post(edit_address(post), typed)
+
+    post.refresh_from_db()
+    assert (post.content, post.scheduled_at) == ("Rye", at)
+
+
 @pytest.mark.parametrize("told", ["", "5", "[", "{}", "[" * 50_000])
 def test_a_page_that_says_nonsense_of_its_post_is_saved_as_it_is(
     staff: Client, facebook: SocialAccount, told: str
@@ -659,6 +707,20 @@ def test_the_first_file_saves_the_post_as_a_draft(staff: Client, facebook: Socia
     assert (answer["post"], answer["address"], answer["is_new"]) == (post.pk, edit_address(post), True)
     assert f'name="order" value="{media.pk}"' in answer["row"]
     assert (post.status, post.content, media.filename) == ("draft", "Fresh bread", "bread.jpg")
+
+
+def test_a_page_that_became_a_draft_by_its_first_file_goes_over_nothing_that_another_changed(
+    staff: Client, facebook: SocialAccount
+) -> None:
+    draft = staff.post(UPLOAD, written(facebook, file=an_image())).json()
+    post = Post.objects.get()
+    services.update_post(post, values={"title": "Rye"}, actor=SYSTEM, now=timezone.now())
+
+    typed = written(facebook, post=draft["post"], shown=draft["shown"], content="Oat", do="draft")
+    answer = staff.post(draft["address"], typed)
+
+    assert answer.context["refused"][0] == "Somebody else has changed the post since you opened the page."
+    assert (answer.context["sheet"].body["title"], answer.context["sheet"].body["content"]) == ("Rye", "Oat")
 
 
 def test_a_second_file_joins_the_post_and_saves_nothing_else(staff: Client, facebook: SocialAccount) -> None:

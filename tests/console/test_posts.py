@@ -18,7 +18,7 @@ from adminapi.console.posts_admin import PostAdmin
 from ouipost.events import paging
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
-from posts import storage
+from posts import services, storage
 from posts.counts import bytes_used
 from posts.models import Attempt, Media, Post, PostStatus, Target
 from posts.timeline import timeline
@@ -89,6 +89,25 @@ def test_the_top_of_the_page_says_why_a_post_did_not_go_out_who_must_act_and_whe
         "There is no next try: once that is mended, choose “Retry what failed”.",
     ):
         assert said in words
+
+
+@pytest.mark.parametrize(
+    ("other", "remedy"),
+    [
+        ("published", "choose “Retry what failed”."),
+        ("failed", "choose “Retry what failed”."),
+        ("missed", "publish it now, or give it another time."),
+    ],
+)
+def test_what_was_missed_says_what_can_be_done_with_its_post(
+    staff: Client, workspace: Workspace, other: str, remedy: str
+) -> None:
+    accounts = [make_account(workspace), make_account(workspace, platform="twitter", remote_id="2")]
+    post = make_post(workspace, accounts=accounts, status="missed")
+    Target.objects.filter(account=accounts[0]).update(status=other)
+    services.sync(post)
+
+    assert f"There is no next try: {remedy}" in text_of(staff.get(page_of(post)))
 
 
 def test_the_page_tells_every_entry_of_the_api_s_timeline_with_its_cause(staff: Client, workspace: Workspace) -> None:

@@ -149,6 +149,55 @@ def test_members_that_another_took_out_stay_out_where_one_is_added(staff: Client
     assert set(workspace.memberships.values_list("user", flat=True)) == {second.pk, third.pk}
 
 
+def test_a_member_that_is_gone_since_is_no_mistake_of_who_changes_the_name(staff: Client) -> None:
+    first, second = (make_user(email=f"{each}@example.com", role="editor") for each in "ab")
+    workspace = make_workspace()
+    users.set_members(workspace, user_ids=[first.pk, second.pk], actor=SYSTEM)
+    page = f"/console/workspaces/workspace/{workspace.pk}/change/"
+    sent = opened(staff, page) | {"members": [first.pk, second.pk], "name": "Bread"}
+
+    users.delete_user(first, actor=SYSTEM)
+    staff.post(page, sent)
+
+    workspace.refresh_from_db()
+    assert workspace.name == "Bread"
+    assert list(workspace.memberships.values_list("user", flat=True)) == [second.pk]
+
+
+@pytest.mark.usefixtures("db")
+def test_a_workspace_that_a_webhook_has_lost_since_is_no_mistake_of_who_changes_its_address() -> None:
+    first, second = make_workspace(), make_workspace()
+    member = make_user(email="m@example.com", role="viewer", permissions=["webhooks.manage"])
+    for workspace in (first, second):
+        users.set_members(workspace, user_ids=[member.pk], actor=SYSTEM)
+    webhook = make_webhook(url="https://1.1.1.1/hook", workspace_ids=[first.pk, second.pk])
+    browser = Client()
+    browser.force_login(member)
+    page = f"/console/events/webhook/{webhook.pk}/change/"
+    sent = opened(browser, page)
+
+    users.set_members(second, user_ids=[], actor=SYSTEM)
+    webhooks.update_webhook(webhook, values={"workspace_ids": [first.pk]}, actor=SYSTEM)
+    answer = browser.post(page, sent | {"url": "https://1.1.1.1/other"})
+
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
+    webhook.refresh_from_db()
+    assert (webhook.url, webhook.workspace_ids) == ("https://1.1.1.1/other", [first.pk])
+
+
+@pytest.mark.parametrize("kept", [["system.view"], None])
+def test_another_role_leaves_what_a_user_may_as_somebody_else_has_set_it(staff: Client, kept: list[str] | None) -> None:
+    user = make_user(email="u@example.com", role="editor", permissions=["system.view", "webhooks.manage"])
+    page = f"/console/workspaces/user/{user.pk}/change/"
+    sent = opened(staff, page)
+
+    users.update_user(user, values={"permissions": kept}, actor=SYSTEM, now=NOW)
+    staff.post(page, sent | {"role": "viewer"})
+
+    user.refresh_from_db()
+    assert (user.role, user.permissions) == ("viewer", kept)
+
+
 def test_what_was_typed_is_saved_once_another_field_is_mended(staff: Client) -> None:
     key, _ = make_key(workspace_ids=[])
     workspace = make_workspace()

@@ -108,6 +108,16 @@ def test_a_user_may_have_a_list_of_their_own_and_give_it_back(boss: Client) -> N
     assert (own, user.permissions) == (["audit.view"], None)
 
 
+def test_another_name_is_in_the_journal_with_the_one_before(boss: Client) -> None:
+    user = make_user(email="u@example.com", name="U", role="viewer")
+
+    same = {"email": "u@example.com", "role": "viewer", "is_active": "on", "permissions": ["analytics.view"]}
+    boss.post(page_of(user), same | {"name": "Una"})
+
+    details = Event.objects.get(type="user.updated").details
+    assert (details["before"], details["after"]) == ({"name": "U"}, {"name": "Una"})
+
+
 def test_another_role_ends_the_sessions_and_a_name_does_not(boss: Client) -> None:
     user = make_user(email="e@example.com", role=Role.EDITOR)
     browser = Client()

@@ -7,7 +7,7 @@ import time_machine
 
 from ouipost.events.models import Event
 from ouipost.ids import new_id
-from posts.models import Post
+from posts.models import Post, Target
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, request_body, sample
 from tests.contract.world import at, connect_all, error_of, fields_of, make_published
@@ -202,16 +202,25 @@ def test_a_scheduled_post_keeps_its_accounts_when_another_becomes_the_default(
     assert accounts_of(of_draft) == {second.pk}
 
 
+def miss(post: dict[str, Any]) -> None:
+    """Let the time of a scheduled post be over, as if nothing could run then."""
+    Target.objects.filter(post=post["id"], status="scheduled").update(status="missed", due_at=None)
+    Post.objects.filter(pk=post["id"]).update(status="missed")
+
+
+@pytest.mark.parametrize("is_missed", [False, True], ids=["scheduled", "missed"])
 @pytest.mark.parametrize(
     ("command", "body"),
     [("schedule", {"scheduled_at": "2090-03-01T09:00:00Z"}), ("schedule", {"schedule_id": ""}), ("publish", {})],
     ids=["another time", "a queue", "at once"],
 )
 def test_another_time_takes_a_scheduled_post_to_no_other_account(
-    api: ApiClient, workspace: Workspace, command: str, body: dict[str, Any]
+    api: ApiClient, workspace: Workspace, command: str, body: dict[str, Any], is_missed: bool
 ) -> None:
     connect_all(workspace, "facebook")
     post = create(api, ["facebook"], scheduled_at=FUTURE)
+    if is_missed:
+        miss(post)
     second = make_account(workspace, remote_id="2", default_of=None)
     api.put(f"/api/accounts/{second.pk}", {"is_default": True})
     queue = {"schedule_id": make_schedule(workspace).pk} if "schedule_id" in body else {}
@@ -250,6 +259,7 @@ def test_an_edit_gives_a_scheduled_post_no_other_account_for_one_that_went(
     }
 
 
+@pytest.mark.parametrize("is_missed", [False, True], ids=["scheduled", "missed"])
 @pytest.mark.parametrize("named", ["network", "account"])
 @pytest.mark.parametrize(
     ("command", "body"),
@@ -257,12 +267,14 @@ def test_an_edit_gives_a_scheduled_post_no_other_account_for_one_that_went(
     ids=["another time", "a queue", "at once"],
 )
 def test_another_time_gives_a_scheduled_post_no_other_account_for_one_that_went(
-    api: ApiClient, workspace: Workspace, named: str, command: str, body: dict[str, Any]
+    api: ApiClient, workspace: Workspace, named: str, command: str, body: dict[str, Any], is_missed: bool
 ) -> None:
     facebook, gone = connect_all(workspace, "facebook", "twitter")
     make_account(workspace, platform="twitter", remote_id="2", default_of=None)  # the next default
     post = create(api, ["facebook", {"network": "twitter", "account": gone.pk}[named]], scheduled_at=FUTURE)
     api.delete(f"/api/accounts/{gone.pk}")
+    if is_missed:
+        miss(post)
     queue = {"schedule_id": make_schedule(workspace).pk} if "schedule_id" in body else {}
 
     answer = api.post(f"/api/posts/{post['id']}/{command}", body | queue, Prefer="wait=0")

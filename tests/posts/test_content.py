@@ -1,6 +1,7 @@
 """Each account gets one text: the post, what is said differently for it, the link and the hashtags."""
 
 import re
+from collections.abc import Callable
 from time import process_time
 from typing import Any
 
@@ -122,25 +123,31 @@ def test_every_tag_is_in_the_final_text(text: str, tags: list[str]) -> None:
     assert all(tag.casefold() in final for tag in normal_hashtags(tags))
 
 
+def is_in(text: str, tag: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(tag.casefold())}(?!\w)", text.casefold()) is not None
+
+
 @given(text=WORDS, tags=TAGS)
 def test_a_tag_is_added_where_it_is_no_word_of_its_own_in_the_text(text: str, tags: list[str]) -> None:
-    missing = [
-        tag
-        for tag in normal_hashtags(tags)
-        if not re.search(rf"(?<!\w){re.escape(tag.casefold())}(?!\w)", text.casefold())
-    ]
+    missing = [tag for tag in normal_hashtags(tags) if not is_in(text, tag)]
 
     assert final_text(text, link="", hashtags=tags) == "\n\n".join(filter(None, [text.strip(), " ".join(missing)]))
 
 
-@pytest.mark.parametrize("text", ["ß" * 100_000, "x#tag" * 20_000, "x#" + "#".join(f"tag{n}x" for n in range(9_000))])
-def test_a_long_text_is_searched_for_many_tags_in_no_time(text: str) -> None:
+def seconds_of(work: Callable[[], object]) -> float:
     started = process_time()
+    for _ in range(5):
+        work()
+    return process_time() - started
 
-    for _ in range(10):
-        final_text(text, link="https://b.example/a", hashtags=[f"tag{n}" for n in range(100)])
 
-    assert process_time() - started < 1
+@pytest.mark.parametrize("text", ["ß" * 100_000, "x#tag" * 20_000, "x#" + "#".join(f"tag{n}x" for n in range(9_000))])
+def test_a_long_text_is_searched_for_many_tags_in_less_than_half_the_time_of_a_pattern(text: str) -> None:
+    tags = normal_hashtags(f"tag{n}" for n in range(100))
+
+    searched = seconds_of(lambda: final_text(text, link="https://b.example/a", hashtags=tags))
+
+    assert searched < seconds_of(lambda: [is_in(text, tag) for tag in tags]) / 2
 
 
 @given(tags=TAGS)

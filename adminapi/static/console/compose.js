@@ -72,6 +72,7 @@
 
   function becomeDraft(answer) {
     form.elements.namedItem("post").value = answer.post;
+    form.elements.namedItem("shown").value = answer.shown;
     form.action = answer.address;
     history.replaceState(null, "", answer.address);
     document.getElementById("compose-draft-note").textContent = text("Saved");
