@@ -175,10 +175,14 @@ def _since(options: dict[str, Any]) -> datetime | None:
         if found is None:
             raise CommandError("No restore was noticed: say with --since when the copy was made.")
         return found
+    now = timezone.now()
     try:
-        return read_since(options["since"], now=timezone.now())
+        since = read_since(options["since"], now=now)
     except InvalidInput as error:
         raise CommandError(problems_of(error)) from error
+    if since > now:
+        raise CommandError("--since must not be in the future: nothing would be asked about.")
+    return since
 
 
 def _rows(post: str, workspace: str, since: datetime | None) -> TargetQuerySet:
