@@ -44,6 +44,17 @@ def address(name: str, default: str) -> str:
     return value
 
 
+def database_address(name: str, default: str) -> str:
+    """Return the URL of a database; it may be empty where the default is."""
+    value = address(name, default)
+    parts = urlsplit(value)
+    is_named = parts.scheme in ("sqlite", "mysql") and parts.path.strip("/") and not parts.query and not parts.fragment
+    if not is_named and (value or default):
+        message = f"{name} must be sqlite:///path or mysql://user:password@host:port/name, without ? and #."
+        raise ImproperlyConfigured(message)
+    return value
+
+
 def base_address(name: str, default: str) -> str:
     """Return an http or https address that paths are put behind, without its last slash; it may be empty where the
     default is."""

@@ -16,6 +16,7 @@ from ouipost.environment import (
     address,
     at_least,
     base_address,
+    database_address,
     env,
     is_installed,
     limits,
@@ -136,12 +137,12 @@ TEMPLATES = [
 ]
 
 
-DATABASES = {"default": database(address("DATABASE_URL", f"sqlite:///{OUIPOST_HOME / 'ouipost.sqlite3'}"))}
+DATABASES = {"default": database(database_address("DATABASE_URL", f"sqlite:///{OUIPOST_HOME / 'ouipost.sqlite3'}"))}
 if SIMULATOR:
     DATABASES["simulator"] = database(
-        address("SIMULATOR_DATABASE_URL", f"sqlite:///{OUIPOST_HOME / 'simulator.sqlite3'}")
+        database_address("SIMULATOR_DATABASE_URL", f"sqlite:///{OUIPOST_HOME / 'simulator.sqlite3'}")
     )
-if replica := address("DATABASE_REPLICA_URL", ""):
+if replica := database_address("DATABASE_REPLICA_URL", ""):
     DATABASES["replica"] = database(replica) | {"TEST": {"MIRROR": "default"}}
 REDIS_URL = address("REDIS_URL", "")
 """Where keys, limits and usage are shared between processes; empty: each process has its own."""

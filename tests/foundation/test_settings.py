@@ -115,6 +115,23 @@ def test_an_address_that_cannot_be_read_is_refused_without_its_password(tmp_path
     assert not any(word in done.stderr for word in ("half", "the-password"))
 
 
+@pytest.mark.parametrize("name", ["DATABASE_URL", "SIMULATOR_DATABASE_URL", "DATABASE_REPLICA_URL"])
+@pytest.mark.parametrize(
+    "given",
+    ["db", "postgres://a:half@db/ouipost", "mysql://a:half@db:3306/", "mysql://a:half@db/ouipost?ssl_ca=/ca.pem"],
+)
+def test_an_address_that_no_database_has_is_refused(tmp_path: Path, name: str, given: str) -> None:
+    said = refusal(tmp_path, **{name: given})
+
+    assert f"{name} must be sqlite:///path or mysql://user:password@host:port/name" in said
+    assert "half" not in said
+
+
+def test_an_empty_address_of_a_database_is_refused_but_the_replicas(tmp_path: Path) -> None:
+    assert "DATABASE_URL must be sqlite:///path" in refusal(tmp_path, DATABASE_URL="")
+    started(tmp_path, DATABASE_REPLICA_URL="")
+
+
 @pytest.mark.parametrize("name", ["PUBLIC_BASE_URL", "NETWORK_GATEWAY"])
 @pytest.mark.parametrize(
     "given", ["posts.example.com", "ftp://posts.example.com", "https://", "https://me:half@posts.example.com", "/?a=b"]
