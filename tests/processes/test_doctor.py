@@ -110,6 +110,8 @@ def test_a_database_that_is_away(patient: Patient) -> None:
 
     assert (found.code, found.wrong) == (1, {"database"})
     assert ("DATABASE_URL" in found.checks["database"]["action"]) is patient.is_on_mariadb
+    why = "Can't connect to server" if patient.is_on_mariadb else "unable to open database file"
+    assert why in found.checks["database"]["message"]
     assert found.checks["key_ring"] == {
         "name": "key_ring", "status": "unknown", "message": "Nobody can tell: see database.", "action": ""
     }  # fmt: skip
@@ -196,6 +198,7 @@ def test_a_redis_that_is_away(patient: Patient) -> None:
     found = patient.diagnosis(REDIS_URL=url, CELERY_BROKER_URL=url)
 
     assert (found.code, found.wrong) == (1, {"redis"})
+    assert "Connection refused" in found.checks["redis"]["message"]
 
 
 @pytest.mark.any_database
