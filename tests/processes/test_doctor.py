@@ -188,7 +188,7 @@ def test_migrations_that_are_missing(patient: Patient, tmp_path: Path) -> None:
         found = patient.diagnosis(DATABASE_URL=url)
 
     assert (found.code, found.wrong) == (1, {"migrations"})
-    assert found.checks["migrations"]["action"] == "manage.py migrate --database=default"
+    assert found.checks["migrations"]["action"] == "Run `manage.py prepare`."
 
 
 @pytest.mark.any_database
