@@ -100,7 +100,7 @@ def collation() -> Finding:
         )
     if charset != "utf8mb4" or not str(collated).endswith("_bin"):
         return wrong(
-            f"New tables would be {charset}, {collated}: they would not tell Ab from ab.", f"ALTER DATABASE {how}."
+            f"New tables would be {charset}, {collated}: they would not tell Ab from ab.", "Run `manage.py prepare`."
         )
     return well(f"Texts are {charset}, {collated}.")
 

@@ -172,6 +172,20 @@ def test_a_table_that_compares_texts_wrongly(patient: Patient, conversion: str) 
     assert "adminapi_loginturn.name" in found.checks["collation"]["message"]
 
 
+def test_a_database_that_was_made_anew_for_a_copy_gets_its_collation_by_prepare(patient: Patient) -> None:
+    if not patient.is_on_mariadb:
+        assert patient.diagnosis().checks["collation"]["status"] == "ok"
+        return
+    patient.product.manage("shell", "-c", f"{CURSOR}.execute('ALTER DATABASE COLLATE utf8mb4_general_ci')")
+
+    found = patient.diagnosis()
+    patient.product.manage("prepare")
+
+    assert (found.code, found.wrong) == (1, {"collation"})
+    assert found.checks["collation"]["action"] == "Run `manage.py prepare`."
+    assert patient.diagnosis().wrong == set()
+
+
 def test_a_database_whose_clock_is_wrong(patient: Patient) -> None:
     if not patient.is_on_mariadb:
         assert patient.diagnosis().checks["clock"]["status"] == "ok"
