@@ -27,6 +27,7 @@ from ouipost.environment import (
     read_budget,
     required,
 )
+from ouipost.outbound.guard import read_allowed
 from ouipost.stores import media_storage
 
 django_stubs_ext.monkeypatch()  # lets `QuerySet["Post"]` stand in code that runs
@@ -226,6 +227,7 @@ RATE_LIMITS = rate_limits({"starter": 60, "professional": 300, "enterprise": 120
 
 NETWORK_GATEWAY = base_address("NETWORK_GATEWAY", default="")
 OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
+read_allowed(tuple(OUTBOUND_ALLOW))  # refuses here what every call would
 NETWORKS = {
     platform.id: {
         "client_id": env(f"{platform.id.upper()}_CLIENT_ID", default=""),

@@ -127,6 +127,22 @@ def test_an_address_that_no_database_has_is_refused(tmp_path: Path, name: str, g
     assert "half" not in said
 
 
+@pytest.mark.parametrize("name", ["DEBUG", "SIMULATOR"])
+def test_what_is_neither_true_nor_false_is_refused(tmp_path: Path, name: str) -> None:
+    assert f"{name} cannot be read: ture is neither true nor false." in refusal(tmp_path, **{name: "ture"})
+
+
+@pytest.mark.parametrize(("given", "is_on"), [("True", True), ("1", True), ("OFF", False), ("0", False), ("", False)])
+def test_words_for_true_and_false(tmp_path: Path, given: str, is_on: bool) -> None:
+    assert started(tmp_path, SIMULATOR=given)["SIMULATOR"] is is_on
+
+
+def test_what_may_be_called_must_be_names_and_networks(tmp_path: Path) -> None:
+    said = refusal(tmp_path, OUTBOUND_ALLOW="pds.example.lan,10.1.0.0/16,http://pds.example.lan")
+
+    assert "OUTBOUND_ALLOW takes host names and CIDRs, not 'http://pds.example.lan'" in said
+
+
 def test_an_empty_address_of_a_database_is_refused_but_the_replicas(tmp_path: Path) -> None:
     assert "DATABASE_URL must be sqlite:///path" in refusal(tmp_path, DATABASE_URL="")
     started(tmp_path, DATABASE_REPLICA_URL="")
