@@ -2,6 +2,7 @@
 """Runs Oui Post's commands: `python manage.py help` lists them."""
 
 import os
+import signal
 import sys
 
 import django
@@ -21,7 +22,12 @@ def main(arguments: list[str]) -> None:
             sys.stdout.write(findings.refused(str(error), in_json="--json" in arguments) + "\n")
             sys.exit(1)
         sys.exit(f"Oui Post cannot run with these settings: {error}")
-    execute_from_command_line(arguments)
+    try:
+        execute_from_command_line(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads it has seen enough, as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would be written at the end
+        sys.exit(128 + signal.SIGPIPE)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,12 @@ def require_between(name: str, value: int, *, least: int, most: int) -> None:
         raise CommandError(f"{name} must be {least} to {most}.")
 
 
+def require_length(name: str, value: str, *, most: int) -> None:
+    """Raise CommandError where a text is empty or too long."""
+    if not value.strip() or len(value) > most:
+        raise CommandError(f"{name} must have 1 to {most} characters.")
+
+
 def read_since(text: str, *, now: datetime) -> datetime:
     """Return the moment that `--since` means: an ISO 8601 moment, or a span before now such as 24h.
 

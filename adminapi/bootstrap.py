@@ -11,6 +11,9 @@ from workspaces import services, users
 from workspaces.keys import create_key
 from workspaces.models import ApiKey, KeyMode, Role, User, Workspace
 
+NAME_LENGTH = 90
+"""Of the workspace: the name of its key is longer, and has 100 characters at most."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bootstrapped:
@@ -42,6 +45,7 @@ def bootstrap(
 
 def _create_admin(email: str, password: str, actor: Actor) -> User:
     name = "Administrator"
+    User._meta.get_field("email").run_validators(email)
     validate_password(password, User(email=email, name=name))
     return users.create_user(
         email=email, name=name, password_hash=make_password(password), role=Role.ADMIN, actor=actor

@@ -1,17 +1,34 @@
 """A client of the API that can also go through consent pages, as a person and their program would."""
 
 import re
+import ssl
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 
 CALLBACK = "http://127.0.0.1:9/callback"
 SECONDS = 30
 AGREEMENTS = ("allow", "continue", "connect")
 INPUT = re.compile(r"<(input|button)\b([^>]*)>", re.IGNORECASE)
 ATTRIBUTE = re.compile(r'([\w-]+)(?:="([^"]*)")?')
+
+
+class MachinesCertificates(HTTPAdapter):
+    """Trusts this machine's authorities beside the bundled ones, as calls to networks do."""
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, ssl_context=ssl.create_default_context(), **options)
+
+
+def session() -> requests.Session:
+    """Return a session for PUBLIC_BASE_URL, which takes no proxy from the environment."""
+    made = requests.Session()
+    made.trust_env = False
+    made.mount("https://", MachinesCertificates())
+    return made
 
 
 class ClientError(Exception):
@@ -23,8 +40,7 @@ class Client:
 
     def __init__(self, base: str, *, api_key: str, workspace_id: str) -> None:
         self._base = base
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._session = session()
         self.headers = {"X-API-Key": api_key, "X-Workspace-ID": workspace_id}
 
     def call(

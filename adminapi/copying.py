@@ -43,7 +43,11 @@ class CannotCopy(Exception):
 @contextmanager
 def source(path: Path) -> Iterator[None]:
     """Let the alias SOURCE stand for this file; raises CannotCopy where it is no database."""
-    if not path.is_file():  # SQLite would make an empty one
+    try:
+        is_there = path.is_file()
+    except OSError as error:
+        raise CannotCopy(f"{path} cannot be read: {error.strerror}.") from error
+    if not is_there:  # SQLite would make an empty one
         raise CannotCopy(f"There is no file {path}.")
     added = connections.configure_settings({DEFAULT_DB_ALIAS: database(f"sqlite:///{path.absolute()}")})
     connections.settings[SOURCE] = added[DEFAULT_DB_ALIAS]
@@ -77,6 +81,8 @@ def require_ready() -> None:
         raise CannotCopy(
             "The file is of another version: run `manage.py prepare` of this one with the file's settings."
         )
+    if Pause._meta.db_table not in connections[SOURCE].introspection.table_names():
+        raise CannotCopy("The file is the simulator's: give ouipost.sqlite3.")
     paused = Pause.objects.using(SOURCE).filter(scope=PauseScope.ALL, resumed_at=None)
     if not paused.exists():
         raise CannotCopy(

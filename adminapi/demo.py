@@ -17,7 +17,7 @@ from django.utils import timezone
 from PIL import Image, ImageDraw
 
 from adminapi.bootstrap import bootstrap
-from adminapi.client import Client
+from adminapi.client import Client, session
 from ouipost.events.journal import Actor, record
 from workspaces.keys import create_key
 from workspaces.models import KeyMode, Mode, Tier
@@ -45,7 +45,8 @@ def path() -> Path:
 def is_ready() -> bool:
     """Whether the product answers."""
     try:
-        return requests.get(f"{settings.PUBLIC_BASE_URL}/readyz", timeout=2).ok
+        with session() as product:
+            return product.get(f"{settings.PUBLIC_BASE_URL}/readyz", timeout=2).ok
     except requests.RequestException:
         return False
 

@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+ROOM = 1 << 20
+"""Bytes of each file that is counted in, written beforehand: the library maps it into memory, and where a full disk has
+no room for a page of that, the system kills the process."""
 EXPIRING = timedelta(days=7)
 ENDING = "ending"
 """Stands among the kinds of calls for accounts that end soon."""
@@ -66,11 +69,20 @@ class Meters:
 
 
 @cache
-def meters() -> Meters:
-    """Return this process's meters; creates its files, and removes those of servers that are gone."""
+def meters() -> Meters | None:
+    """Return this process's meters; creates its files, and removes those of servers that are gone.
+
+    None where the files cannot be written: the process serves without counting.
+    """
     mine = folder()
-    mine.mkdir(parents=True, exist_ok=True)
-    clear_up(mine)
+    try:
+        mine.mkdir(parents=True, exist_ok=True)
+        clear_up(mine)
+        for kind in ("counter", "histogram"):
+            _make_room(mine / f"{kind}_{os.getpid()}.db")
+    except OSError as error:
+        logger.error("Requests are not counted until this process starts again: %s", error)
+        return None
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(mine)  # read when the library is loaded, which is now
     from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -80,6 +92,16 @@ def meters() -> Meters:
         requests=Counter("ouipost_requests", "Requests.", (*labels, "status"), registry=registry),
         seconds=Histogram("ouipost_request_seconds", "How long they took.", labels, buckets=SECONDS, registry=registry),
     )
+
+
+def _make_room(path: Path) -> None:
+    """Write zeros into a new file; leaves none where there is no room for it."""
+    try:
+        if not path.exists():
+            path.write_bytes(bytes(ROOM))
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _renew() -> None:
@@ -122,8 +144,9 @@ def _start_of(pid: int) -> str:
 def count(request: HttpRequest, *, status: int, seconds: float) -> None:
     """Count an answered request."""
     route, method = route_of(request), method_of(request)
-    meters().requests.labels(route, method, status).inc()
-    meters().seconds.labels(route, method).observe(seconds)
+    if ours := meters():
+        ours.requests.labels(route, method, status).inc()
+        ours.seconds.labels(route, method).observe(seconds)
 
 
 @require_safe
@@ -147,7 +170,8 @@ def _registry() -> "CollectorRegistry":
 
     meters()
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(folder()))  # type: ignore[no-untyped-call]
+    if folder().is_dir():
+        MultiProcessCollector(registry, path=str(folder()))  # type: ignore[no-untyped-call]
     registry.register(Installation())
     return registry
 

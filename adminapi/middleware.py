@@ -40,7 +40,7 @@ class MetricsMiddleware:
         if not settings.METRICS_TOKEN:
             raise MiddlewareNotUsed
         self.get_response = get_response
-        metrics.meters()  # a folder that cannot be written is told when the process starts
+        metrics.meters()  # files that cannot be written are told of when the process starts
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         began = time.monotonic()

@@ -172,8 +172,8 @@ class Examination:
     def _timed(self, name: str, subject: str) -> Component:
         try:
             milliseconds = self._answer(name)
-        except Exception:
-            return _ill(f"{subject} does not answer.", latency_ms=None)
+        except Exception as error:
+            return _ill(f"{subject} does not answer{_told(error)}.", latency_ms=None)
         if milliseconds > SLOW_MS:
             return _weak(f"{subject} is slow.", latency_ms=milliseconds)
         return _well(latency_ms=milliseconds)
@@ -201,8 +201,9 @@ class Examination:
             return _ill("The database does not say what is due.", pending_jobs=None)
         try:
             messages = self._answer("broker")
-        except Exception:
-            return _weak("The broker does not answer; workers look into the database.", pending_jobs=backlog.due)
+        except Exception as error:
+            told = f"The broker does not answer{_told(error)}; workers look into the database."
+            return _weak(told, pending_jobs=backlog.due)
         pending = backlog.due + (messages or 0)
         if messages is not None and messages >= queues.UNHEARD:
             return _weak("Nobody takes the broker's messages.", pending_jobs=pending)
@@ -229,6 +230,11 @@ class Examination:
             return self._answer(name)
         except Exception:
             return None
+
+
+def _told(error: Exception) -> str:
+    """Return what an error says, in brackets; nothing where the time was over."""
+    return f" ({error.args[-1]})".replace(".)", ")") if error.args else ""
 
 
 def _publisher(backlog: Backlog, facts: Component) -> Component:

@@ -23,6 +23,7 @@ from ouipost.databases import is_unmigrated
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts import pausing, restoring
+from posts.findings import AFTER_RESTORE
 from posts.models import Target
 
 logger = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ def _pause(mark: Mark, *, now: datetime) -> Pause:
     logger.error("The database was restored from a copy: everything is paused")
     reason = (
         f"{REASON} {mark.copied_at:%Y-%m-%d %H:%M:%S} UTC, and does not know what was "
-        "published since. Run `manage.py reconcile --after-restore` before this pause is ended."
+        f"published since. Run `{AFTER_RESTORE}` before this pause is ended."
     )
     return pausing.pause(PauseScope.ALL, reason=reason, actor=SYSTEM, now=now)
 

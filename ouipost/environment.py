@@ -11,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from accounts.platforms.base import App, Budget, Connector, Pace
 
+FALSE = ("false", "off", "n", "no", "0", "")
+
 
 class Environment(environ.Env):
     """Reads variables; raises ImproperlyConfigured with the name of one whose value has the wrong type."""
@@ -20,6 +22,12 @@ class Environment(environ.Env):
             return super().get_value(var, *arguments, **options)
         except ValueError as error:
             raise ImproperlyConfigured(f"{var} cannot be read: {error}.") from None
+
+    @classmethod
+    def parse_value(cls, value: Any, cast: Any) -> Any:
+        if cast is bool and value.lower().strip() not in (*cls.BOOLEAN_TRUE_STRINGS, *FALSE):
+            raise ValueError(f"{value} is neither true nor false")
+        return super().parse_value(value, cast)
 
 
 env = Environment()
@@ -41,6 +49,17 @@ def address(name: str, default: str) -> str:
     except ValueError:
         message = f"{name} cannot be read: percent-encode special characters in its password, such as / as %2F."
         raise ImproperlyConfigured(message) from None
+    return value
+
+
+def database_address(name: str, default: str) -> str:
+    """Return the URL of a database; it may be empty where the default is."""
+    value = address(name, default)
+    parts = urlsplit(value)
+    is_named = parts.scheme in ("sqlite", "mysql") and parts.path.strip("/") and not parts.query and not parts.fragment
+    if not is_named and (value or default):
+        message = f"{name} must be sqlite:///path or mysql://user:password@host:port/name, without ? and #."
+        raise ImproperlyConfigured(message)
     return value
 
 

@@ -16,6 +16,7 @@ from ouipost.environment import (
     address,
     at_least,
     base_address,
+    database_address,
     env,
     is_installed,
     limits,
@@ -26,6 +27,7 @@ from ouipost.environment import (
     read_budget,
     required,
 )
+from ouipost.outbound.guard import read_allowed
 from ouipost.stores import media_storage
 
 django_stubs_ext.monkeypatch()  # lets `QuerySet["Post"]` stand in code that runs
@@ -136,12 +138,12 @@ TEMPLATES = [
 ]
 
 
-DATABASES = {"default": database(address("DATABASE_URL", f"sqlite:///{OUIPOST_HOME / 'ouipost.sqlite3'}"))}
+DATABASES = {"default": database(database_address("DATABASE_URL", f"sqlite:///{OUIPOST_HOME / 'ouipost.sqlite3'}"))}
 if SIMULATOR:
     DATABASES["simulator"] = database(
-        address("SIMULATOR_DATABASE_URL", f"sqlite:///{OUIPOST_HOME / 'simulator.sqlite3'}")
+        database_address("SIMULATOR_DATABASE_URL", f"sqlite:///{OUIPOST_HOME / 'simulator.sqlite3'}")
     )
-if replica := address("DATABASE_REPLICA_URL", ""):
+if replica := database_address("DATABASE_REPLICA_URL", ""):
     DATABASES["replica"] = database(replica) | {"TEST": {"MIRROR": "default"}}
 REDIS_URL = address("REDIS_URL", "")
 """Where keys, limits and usage are shared between processes; empty: each process has its own."""
@@ -225,6 +227,7 @@ RATE_LIMITS = rate_limits({"starter": 60, "professional": 300, "enterprise": 120
 
 NETWORK_GATEWAY = base_address("NETWORK_GATEWAY", default="")
 OUTBOUND_ALLOW = env.list("OUTBOUND_ALLOW", default=[])
+read_allowed(tuple(OUTBOUND_ALLOW))  # refuses here what every call would
 NETWORKS = {
     platform.id: {
         "client_id": env(f"{platform.id.upper()}_CLIENT_ID", default=""),

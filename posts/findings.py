@@ -12,6 +12,8 @@ from posts.advice import advise
 from posts.models import Target, TargetStatus
 
 START_A_WORKER = "Start a worker: manage.py work"
+AFTER_RESTORE = "manage.py reconcile --after-restore"
+"""A pause whose reason names this was begun for a restored copy, which does not know what went out since."""
 
 
 class Kind(StrEnum):
@@ -149,12 +151,15 @@ def _waiting(target: Target, hold: Hold) -> Finding:
 
 def _paused(target: Target, pause: Pause) -> Finding:
     subject = f" --id {pause.subject_id}" if pause.scope != PauseScope.ALL else ""
+    is_copied = AFTER_RESTORE in pause.reason
+    first = f"{AFTER_RESTORE}, for it may be out already; " if is_copied else ""
     return _finding(
         target,
         Kind.PAUSED,
         cause=pauses.told(pause),
         who_acts=WhoActs.OPERATOR,
-        next_step=f"manage.py resume --scope {pause.scope}{subject}, then it goes out at once",
+        retry_safe=not is_copied,
+        next_step=f"{first}manage.py resume --scope {pause.scope}{subject}, then it goes out at once",
     )
 
 

@@ -1,6 +1,7 @@
 """Checks of the settings: whether they fit together, and decrypt what is stored."""
 
 import base64
+import re
 from urllib.parse import urlsplit
 
 import requests
@@ -13,6 +14,7 @@ from accounts import platforms, registry
 from accounts.models import SocialAccount
 from accounts.platforms.base import Connector
 from adminapi import keyring
+from adminapi.client import session
 from adminapi.doctor.findings import Finding, warning, well, wrong
 from adminapi.keyring import WrongKeyRing
 from ouipost import crypto, sealed
@@ -52,6 +54,12 @@ def public_address() -> Finding:
     action = "Set PUBLIC_BASE_URL to the address that others use, and see that the web process runs behind it."
     try:
         answer = _fetch(f"{base}/healthz")
+    except requests.exceptions.SSLError as error:
+        return wrong(
+            f"{base} answers, but not over TLS as it should: {_told(error)}.",
+            "Give what stands in front of Oui Post a certificate for this name, and with it those that lead to its "
+            "authority; or let this machine trust that.",
+        )
     except requests.RequestException as error:
         return wrong(f"Nothing answers at {base}/healthz ({type(error).__name__}).", action)
     if answer.status_code != 200 or '"ok"' not in answer.text[:100]:
@@ -72,9 +80,14 @@ def public_address() -> Finding:
 
 
 def _fetch(url: str) -> requests.Response:
-    with requests.Session() as session:
-        session.trust_env = False
-        return session.get(url, timeout=ANSWER_SECONDS, allow_redirects=False)
+    with session() as product:
+        return product.get(url, timeout=ANSWER_SECONDS, allow_redirects=False)
+
+
+def _told(error: requests.exceptions.SSLError) -> str:
+    """Return OpenSSL's words for what is wrong, which requests wraps in many others."""
+    found = re.search(r"\] (.+?)\.? \(_ssl", str(error))
+    return found[1] if found else str(error)
 
 
 def _instead_of_a_file() -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import Error, connection, connections
 from django.utils import timezone
 
 from adminapi.doctor.findings import Finding, warning, well, wrong
+from adminapi.models import Mark
 from adminapi.probes import FILLING, FULL, percent_used
 from ouipost import replica
 from ouipost.api import health
@@ -99,7 +100,7 @@ def collation() -> Finding:
         )
     if charset != "utf8mb4" or not str(collated).endswith("_bin"):
         return wrong(
-            f"New tables would be {charset}, {collated}: they would not tell Ab from ab.", f"ALTER DATABASE {how}."
+            f"New tables would be {charset}, {collated}: they would not tell Ab from ab.", "Run `manage.py prepare`."
         )
     return well(f"Texts are {charset}, {collated}.")
 
@@ -121,25 +122,57 @@ def migrations() -> Finding:
     """Whether every database has the tables that this version works with."""
     states = {alias: health.check(alias) for alias in replica.own()}
     bad = [f"{alias}: {state}" for alias, state in states.items() if state != "ok"]
-    if bad:
+    if "unreachable" in states.values():
         return wrong(
-            f"Not every database is as this version needs it ({', '.join(bad)}).",
-            " and ".join(f"manage.py migrate --database={alias}" for alias, state in states.items() if state != "ok"),
+            f"Not every database can be opened ({', '.join(bad)}).",
+            "See what SIMULATOR_DATABASE_URL and its like name.",
         )
+    if bad:
+        return wrong(f"Not every database is as this version needs it ({', '.join(bad)}).", "Run `manage.py prepare`.")
     return well("Every migration is applied.")
 
 
+def writing() -> Finding:
+    """Whether the user of DATABASE_URL may write."""
+    try:
+        Mark.objects.filter(pk=0).update(at=timezone.now())
+    except Error as error:
+        return wrong(
+            f"It takes no writes: {error.args[-1]}.",
+            "Name a server that is no replica and not read-only, and a user who has all rights in the database.",
+        )
+    return well("It takes writes.")
+
+
+def the_replica() -> Finding:
+    """Whether the replica answers, where one is named."""
+    if replica.REPLICA not in connections:
+        return well("None is used.")
+    try:
+        connections[replica.REPLICA].ensure_connection()
+    except Error as error:
+        return warning(
+            f"It does not answer ({error.args[-1]}): reports are read from the database itself.",
+            "See that it runs, and that DATABASE_REPLICA_URL has its address, user and password.",
+        )
+    return well("It answers.")
+
+
 def disk() -> Finding:
-    """Whether there is free space where the database, and the files of this machine, are written."""
+    """Whether the database, and the files of this machine, can be written, and there is room for them."""
     folder = settings.OUIPOST_HOME
+    if not os.access(folder, os.W_OK) or not folder.is_dir():
+        return wrong(
+            f"OUIPOST_HOME, {folder}, is no folder that can be written to: answers that come while the database is "
+            "away would be lost, and a restore not noticed.",
+            "Make the folder, and let it belong to the user that runs Oui Post.",
+        )
     if connection.vendor == "sqlite":
         folder = Path(connection.settings_dict["NAME"]).absolute().parent
         if not os.access(folder, os.W_OK):
             return wrong(f"{folder} cannot be written to.", "Let it belong to the user that runs Oui Post.")
         if (kind := file_system_of(folder)) in REMOTE:
             return wrong(f"{folder} is on another machine ({kind}).", "Keep SQLite on a local disk, or use MariaDB.")
-    if not folder.is_dir():
-        return well("Nothing is kept on this machine.")
     used = percent_used(folder)
     if used >= FILLING:
         found = wrong if used >= FULL else warning

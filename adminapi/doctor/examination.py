@@ -16,6 +16,7 @@ from adminapi.doctor import configuration, databases, networks, services
 from adminapi.doctor.findings import OK, WRONG, Finding, unknown, warning, well, wrong
 from adminapi.probes import Component, Examination, Health
 from adminapi.threads import in_thread
+from ouipost.redis import is_redis
 
 SECONDS = 10.0
 SLOWLY = 20.0
@@ -42,6 +43,12 @@ class Part:
     needs: str = ""
 
 
+def _broker_is_well() -> str:
+    if not settings.CELERY_BROKER_URL:
+        return "None is used: workers look into the database."
+    return "It takes messages." if is_redis(settings.CELERY_BROKER_URL) else "It is not Redis, and was not asked."
+
+
 PARTS = (
     Part(
         name="database",
@@ -63,12 +70,15 @@ PARTS = (
         name="storage",
         component="storage",
         is_well="A file could be written, read and removed.",
-        action="See that there is room where files are kept, and that Oui Post may write there.",
+        action=(
+            "See that there is room where files are kept, and that Oui Post may write there; with MEDIA_STORAGE=s3, "
+            "that AWS_… are those of the store: `manage.py prepare` creates a bucket that is missing."
+        ),
     ),
     Part(
         name="broker",
         component="queue",
-        is_well="It takes messages." if settings.CELERY_BROKER_URL else "None is used: workers look into the database.",
+        is_well=_broker_is_well(),
         action="See that CELERY_BROKER_URL leads to it, and that Celery workers run.",
         needs="migrations",
     ),
@@ -87,6 +97,8 @@ CHECKS = (
     Check(name="collation", look=databases.collation, needs="migrations"),
     Check(name="clock", look=databases.clock, needs="database"),
     Check(name="migrations", look=databases.migrations, needs="database"),
+    Check(name="writing", look=databases.writing, needs="migrations"),
+    Check(name="replica", look=databases.the_replica),
     Check(name="disk", look=databases.disk, needs="database"),
     Check(name="redis_server", look=services.redis_server, needs="redis"),
     Check(name="public_address", look=configuration.public_address, seconds=SLOWLY),
@@ -97,9 +109,9 @@ CHECKS = (
     Check(name="audit_log", look=services.journal, needs="migrations"),
 )
 NEEDS = {each.name: each.needs for each in (*PARTS, *CHECKS)}
-ORDER = ("settings", "database", "database_server", "transactions", "collation", "clock", "migrations", "disk", "redis",
-         "redis_server", "broker", "storage", "public_address", "credentials", "key_ring", "accounts", "publishing",
-         "backlog", "audit_log")  # fmt: skip
+ORDER = ("settings", "database", "database_server", "transactions", "collation", "clock", "migrations", "writing",
+         "replica", "disk", "redis", "redis_server", "broker", "storage", "public_address", "credentials", "key_ring",
+         "accounts", "publishing", "backlog", "audit_log")  # fmt: skip
 
 
 def examine(*, asks_networks: bool = False) -> list[Finding]:

@@ -122,7 +122,7 @@ def checked_addresses(target: Target, *, timeout: float = DNS_SECONDS) -> tuple[
 
 def allowed() -> Allowed:
     """Return the current OUTBOUND_ALLOW; raises ImproperlyConfigured for an invalid entry."""
-    return _parse_allowed(tuple(settings.OUTBOUND_ALLOW))
+    return read_allowed(tuple(settings.OUTBOUND_ALLOW))
 
 
 def parse(url: str) -> Target:
@@ -212,7 +212,8 @@ def _unwrap(address: IPAddress) -> IPAddress:
 
 
 @lru_cache(maxsize=8)
-def _parse_allowed(entries: tuple[str, ...]) -> Allowed:
+def read_allowed(entries: tuple[str, ...]) -> Allowed:
+    """Return these host names and networks; raises ImproperlyConfigured for an entry that is neither."""
     names, networks = set[str](), list[IPNetwork]()
     for entry in filter(None, (entry.strip().lower() for entry in entries)):
         try:

@@ -16,6 +16,8 @@ import responses
 import time_machine
 from django.core import checks
 from django.core.files.storage import default_storage
+from django.db import OperationalError
+from django.db.models import QuerySet
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -23,11 +25,13 @@ from adminapi import keyring, probes
 from adminapi.doctor import configuration, databases, examination, findings, services
 from adminapi.doctor.examination import Check, examine
 from adminapi.doctor.findings import Finding, well, wrong
+from ouipost.api import health
 from ouipost.claims import database_now
 from ouipost.events import verifying
 from ouipost.events.verifying import Waiting
 from tests.factories import NOW, make_account, make_delivery, make_webhook, make_workspace
 from tests.foundation.rings import NEW, OLD
+from tests.outbound.servers import Server, answering, make_identity
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(databases=["default", "simulator"])
@@ -172,6 +176,55 @@ class TestDatabases:
 
         assert databases.disk().status == status
 
+    @pytest.mark.parametrize("name", ["nowhere", "file"])
+    def test_a_home_that_cannot_be_written_to(self, name: str, settings: Settings, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        settings.OUIPOST_HOME = tmp_path / name
+
+        found = databases.disk()
+
+        assert (found.status, str(settings.OUIPOST_HOME) in found.message) == ("wrong", True)
+
+    @pytest.mark.parametrize(
+        ("state", "told", "action"),
+        [
+            ("unreachable", "can be opened", "See what SIMULATOR_DATABASE_URL"),
+            ("migrations pending", "is as this version", "Run `manage.py prepare`"),
+        ],
+    )
+    def test_a_database_that_is_not_ready(
+        self, state: str, told: str, action: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(health, "check", lambda alias: state if alias == "simulator" else "ok")
+
+        found = databases.migrations()
+
+        assert (told in found.message, f"(simulator: {state})" in found.message) == (True, True)
+        assert found.action.startswith(action)
+
+    def test_a_database_that_takes_no_writes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: Any, **__: Any) -> int:
+            raise OperationalError(1290, "The server is running with the --read-only option")
+
+        fine = databases.writing()
+        monkeypatch.setattr(QuerySet, "update", refuse)
+
+        assert (fine.status, databases.writing().status) == ("ok", "wrong")
+        assert databases.writing().message == "It takes no writes: The server is running with the --read-only option."
+
+    def test_a_replica_that_is_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse() -> None:
+            raise OperationalError(2002, "Can't connect to server on '192.0.2.1' (115)")
+
+        without = databases.the_replica()
+        replica = SimpleNamespace(ensure_connection=lambda: None)
+        monkeypatch.setattr(databases, "connections", {"replica": replica})
+        fine = databases.the_replica()
+        replica.ensure_connection = refuse
+
+        assert [each.status for each in (without, fine, databases.the_replica())] == ["ok", "ok", "warning"]
+        assert "Can't connect to server on '192.0.2.1'" in databases.the_replica().message
+
     def test_the_file_system_of_a_folder_is_that_of_the_nearest_mount(self, tmp_path: Path) -> None:
         mounts = tmp_path / "mounts"
         mounts.write_text("disk / ext4 rw 0 0\nsystemd-1 /srv/data autofs rw 0 0\nserver:/x /srv/data nfs4 rw 0 0\n")
@@ -246,6 +299,21 @@ class TestConfiguration:
 
         assert (found.status, "/media/" in found.message) == (status, status == "wrong")
         assert default_storage.listdir("health") == ([], [])
+
+    def test_a_certificate_counts_where_this_machine_trusts_it(
+        self, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        identity = make_identity(tmp_path, "localhost")
+        server = Server(identity.over_tls(answering(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")))
+        settings.PUBLIC_BASE_URL = f"https://localhost:{server.port}"
+        stranger = configuration.public_address()
+        monkeypatch.setenv("SSL_CERT_FILE", str(identity.path))
+
+        trusted = configuration.public_address()
+
+        server.close()
+        assert "not over TLS as it should: certificate verify failed: self-signed certificate." in stranger.message
+        assert trusted.message.endswith("answers with status 404: that is not Oui Post.")
 
     def test_a_storage_that_takes_no_file_is_told_of_by_itself(
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch

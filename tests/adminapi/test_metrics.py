@@ -1,9 +1,11 @@
 """/metrics: only with its token, in Prometheus's words, and in a fixed number of queries."""
 
+import os
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any, cast
 
@@ -189,6 +191,33 @@ def test_what_servers_left_that_are_gone_is_removed(settings: Settings, tmp_path
 
     assert not gone.exists()
     assert not reused.exists()
+
+
+def test_the_disk_has_given_its_room_before_anything_is_counted() -> None:
+    scrape()
+
+    files = [metrics.folder() / f"{kind}_{os.getpid()}.db" for kind in ("counter", "histogram")]
+    assert all(each.stat().st_blocks * 512 >= metrics.ROOM for each in files)
+
+
+def test_a_process_that_finds_no_room_serves_without_counting_and_says_so(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fill(path: Path, content: bytes) -> int:
+        path.touch()
+        raise OSError(ENOSPC, "No space left on device")
+
+    settings.OUIPOST_HOME = tmp_path
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", fill)
+        metrics.meters.cache_clear()
+
+        told = scrape()
+
+    metrics.meters.cache_clear()
+    assert told["ouipost_database_up", ""] == 1
+    assert "Requests are not counted until this process starts again: [Errno 28]" in caplog.text
+    assert list(metrics.folder().iterdir()) == []
 
 
 def test_redis_is_told_of_where_there_is_one(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from accounts.models import PauseScope, SocialAccount
 from accounts.platforms.base import Published
@@ -276,6 +277,8 @@ def test_without_a_noticed_restore_somebody_must_say_when_the_copy_was_made() ->
         run()
     with pytest.raises(CommandError, match="--since"):
         run("--since", "yesterday")
+    with pytest.raises(CommandError, match="--since must not be in the future"):
+        run("--since", f"{timezone.now() + timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}")
     with pytest.raises(CommandError, match="belongs to --after-restore"):
         call_command("reconcile", "--since", "2h")
 

@@ -114,6 +114,23 @@ def test_a_weak_password_is_refused_and_nothing_made() -> None:
     assert counts() == [0] * 5
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"email": "nobody"}, "Enter a valid email address"),
+        ({"email": f"{'a' * 250}@example.com"}, "at most 254 characters"),
+        ({"workspace": " "}, "--workspace must have 1 to 90 characters"),
+        ({"workspace": "x" * 91}, "--workspace must have 1 to 90 characters"),
+    ],
+    ids=str,
+)
+def test_what_will_not_do_is_refused_in_words(given: dict[str, str], told: str) -> None:
+    with pytest.raises(CommandError, match=told):
+        bootstrap(**given)
+
+    assert counts() == [0] * 5
+
+
 def test_people_get_lines(settings: Settings) -> None:
     settings.SIMULATOR_TOKEN = "simulator"
 

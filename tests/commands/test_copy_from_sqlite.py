@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from errno import EACCES
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,23 @@ def test_what_is_no_database_is_told_and_left_as_it_is(tmp_path: Path, content: 
         run(path)
 
     assert (path.read_bytes() if path.exists() else None) == content
+
+
+def test_a_file_that_may_not_be_looked_at_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bool:
+        raise PermissionError(EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+
+    with pytest.raises(CommandError, match="cannot be read: Permission denied"):
+        run(tmp_path / "ouipost.sqlite3")
+
+
+def test_the_simulators_file_is_not_taken_for_ours(tmp_path: Path) -> None:
+    Product(home=tmp_path, database_url=f"sqlite:///{tmp_path}/ouipost.sqlite3").migrate()
+
+    with pytest.raises(CommandError, match="The file is the simulator's"):
+        run(tmp_path / "simulator.sqlite3")
 
 
 @pytest.mark.on_servers

@@ -1,7 +1,10 @@
 """Every command of ours tells a stranger what it does, with examples and exit codes, and has the same options."""
 
 import argparse
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from django.core.management import CommandError, load_command_class
 import adminapi.management.commands as package
 from adminapi.commands import OperatorCommand
 from tests.commands.running import run
+from tests.product import ROOT
 
 FOR_DEVELOPERS = {"makemessages"}
 NAMES = sorted({path.stem for path in Path(package.__path__[0]).glob("[a-z]*.py")} - FOR_DEVELOPERS)
@@ -115,3 +119,17 @@ REFUSED = {
 def test_an_argument_that_makes_no_sense_is_named(command: str, message: str) -> None:
     with pytest.raises(CommandError, match=re.escape(message)):
         run(*command.split())
+
+
+def test_who_reads_no_further_ends_a_command_without_a_traceback(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "manage.py", "help", "stuck"]
+    environment = {"PATH": os.environ["PATH"], "OUIPOST_HOME": str(tmp_path)}
+
+    done = subprocess.run(  # noqa: S603 (our own program)
+        command, cwd=ROOT, env=environment, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False
+    )
+
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")

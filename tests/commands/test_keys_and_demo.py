@@ -65,6 +65,14 @@ def test_a_workspace_that_is_not_there_is_named() -> None:
     assert not ApiKey.objects.exists()
 
 
+@pytest.mark.parametrize("name", ["", " ", "x" * 101], ids=len)
+def test_a_name_that_will_not_do_is_refused_in_words(name: str) -> None:
+    with pytest.raises(CommandError, match="NAME must have 1 to 100 characters"):
+        run("createapikey", name)
+
+    assert not ApiKey.objects.exists()
+
+
 def test_an_unknown_permission_is_refused() -> None:
     with pytest.raises(CommandError, match="invalid choice: 'posts"):
         run("createapikey", "Shop", "--permission", "posts.fly")

@@ -115,6 +115,39 @@ def test_an_address_that_cannot_be_read_is_refused_without_its_password(tmp_path
     assert not any(word in done.stderr for word in ("half", "the-password"))
 
 
+@pytest.mark.parametrize("name", ["DATABASE_URL", "SIMULATOR_DATABASE_URL", "DATABASE_REPLICA_URL"])
+@pytest.mark.parametrize(
+    "given",
+    ["db", "postgres://a:half@db/ouipost", "mysql://a:half@db:3306/", "mysql://a:half@db/ouipost?ssl_ca=/ca.pem"],
+)
+def test_an_address_that_no_database_has_is_refused(tmp_path: Path, name: str, given: str) -> None:
+    said = refusal(tmp_path, **{name: given})
+
+    assert f"{name} must be sqlite:///path or mysql://user:password@host:port/name" in said
+    assert "half" not in said
+
+
+@pytest.mark.parametrize("name", ["DEBUG", "SIMULATOR"])
+def test_what_is_neither_true_nor_false_is_refused(tmp_path: Path, name: str) -> None:
+    assert f"{name} cannot be read: ture is neither true nor false." in refusal(tmp_path, **{name: "ture"})
+
+
+@pytest.mark.parametrize(("given", "is_on"), [("True", True), ("1", True), ("OFF", False), ("0", False), ("", False)])
+def test_words_for_true_and_false(tmp_path: Path, given: str, is_on: bool) -> None:
+    assert started(tmp_path, SIMULATOR=given)["SIMULATOR"] is is_on
+
+
+def test_what_may_be_called_must_be_names_and_networks(tmp_path: Path) -> None:
+    said = refusal(tmp_path, OUTBOUND_ALLOW="pds.example.lan,10.1.0.0/16,http://pds.example.lan")
+
+    assert "OUTBOUND_ALLOW takes host names and CIDRs, not 'http://pds.example.lan'" in said
+
+
+def test_an_empty_address_of_a_database_is_refused_but_the_replicas(tmp_path: Path) -> None:
+    assert "DATABASE_URL must be sqlite:///path" in refusal(tmp_path, DATABASE_URL="")
+    started(tmp_path, DATABASE_REPLICA_URL="")
+
+
 @pytest.mark.parametrize("name", ["PUBLIC_BASE_URL", "NETWORK_GATEWAY"])
 @pytest.mark.parametrize(
     "given", ["posts.example.com", "ftp://posts.example.com", "https://", "https://me:half@posts.example.com", "/?a=b"]

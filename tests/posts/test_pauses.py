@@ -331,6 +331,22 @@ def test_what_is_paused_and_late_is_told_as_stuck_with_the_command_that_ends_it(
     assert (finding.kind, finding.target_id, finding.who_acts) == ("paused", target.pk, "operator")
     assert finding.cause == "The operator has paused all publishing to Facebook: Maintenance."
     assert finding.next_step == "manage.py resume --scope network --id facebook, then it goes out at once"
+    assert finding.retry_safe
+
+
+def test_what_a_restored_copy_holds_up_is_not_told_to_be_safe_to_send(workspace: Workspace) -> None:
+    make_scheduled(make_account(workspace), ago=HOUR)
+    reason = "The database was restored. Run `manage.py reconcile --after-restore` before this pause is ended."
+    begin(reason=reason)
+
+    now = database_now()
+    [finding] = Search(now=now, cutoff=now - timedelta(minutes=5)).run().findings
+
+    assert (finding.kind, finding.retry_safe) == ("paused", False)
+    assert finding.next_step == (
+        "manage.py reconcile --after-restore, for it may be out already; "
+        "manage.py resume --scope all, then it goes out at once"
+    )
 
 
 @pytest.mark.parametrize(

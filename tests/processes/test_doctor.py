@@ -110,6 +110,8 @@ def test_a_database_that_is_away(patient: Patient) -> None:
 
     assert (found.code, found.wrong) == (1, {"database"})
     assert ("DATABASE_URL" in found.checks["database"]["action"]) is patient.is_on_mariadb
+    why = "Can't connect to server" if patient.is_on_mariadb else "unable to open database file"
+    assert why in found.checks["database"]["message"]
     assert found.checks["key_ring"] == {
         "name": "key_ring", "status": "unknown", "message": "Nobody can tell: see database.", "action": ""
     }  # fmt: skip
@@ -170,6 +172,20 @@ def test_a_table_that_compares_texts_wrongly(patient: Patient, conversion: str) 
     assert "adminapi_loginturn.name" in found.checks["collation"]["message"]
 
 
+def test_a_database_that_was_made_anew_for_a_copy_gets_its_collation_by_prepare(patient: Patient) -> None:
+    if not patient.is_on_mariadb:
+        assert patient.diagnosis().checks["collation"]["status"] == "ok"
+        return
+    patient.product.manage("shell", "-c", f"{CURSOR}.execute('ALTER DATABASE COLLATE utf8mb4_general_ci')")
+
+    found = patient.diagnosis()
+    patient.product.manage("prepare")
+
+    assert (found.code, found.wrong) == (1, {"collation"})
+    assert found.checks["collation"]["action"] == "Run `manage.py prepare`."
+    assert patient.diagnosis().wrong == set()
+
+
 def test_a_database_whose_clock_is_wrong(patient: Patient) -> None:
     if not patient.is_on_mariadb:
         assert patient.diagnosis().checks["clock"]["status"] == "ok"
@@ -186,7 +202,7 @@ def test_migrations_that_are_missing(patient: Patient, tmp_path: Path) -> None:
         found = patient.diagnosis(DATABASE_URL=url)
 
     assert (found.code, found.wrong) == (1, {"migrations"})
-    assert found.checks["migrations"]["action"] == "manage.py migrate --database=default"
+    assert found.checks["migrations"]["action"] == "Run `manage.py prepare`."
 
 
 @pytest.mark.any_database
@@ -196,6 +212,7 @@ def test_a_redis_that_is_away(patient: Patient) -> None:
     found = patient.diagnosis(REDIS_URL=url, CELERY_BROKER_URL=url)
 
     assert (found.code, found.wrong) == (1, {"redis"})
+    assert "Connection refused" in found.checks["redis"]["message"]
 
 
 @pytest.mark.any_database

@@ -7,7 +7,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
-from adminapi.bootstrap import Bootstrapped, bootstrap
+from adminapi.arguments import require_length
+from adminapi.bootstrap import NAME_LENGTH, Bootstrapped, bootstrap
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.events.journal import Actor
 from workspaces.models import Mode, Tier
@@ -23,7 +24,7 @@ Examples:
   manage.py bootstrap --email ops@example.com --password 'correct horse battery' --workspace Shop
   manage.py bootstrap --email ops@example.com --password 'correct horse battery' --mode sandbox --json
 
-Exits with 1 if the e-mail address or the password will not do."""
+Exits with 1 if the e-mail address, the password or the name will not do."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--email", required=True, help="the administrator's e-mail address")
@@ -35,6 +36,7 @@ Exits with 1 if the e-mail address or the password will not do."""
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        require_length("--workspace", options["workspace"], most=NAME_LENGTH)
         try:
             with transaction.atomic():
                 made = self._bootstrap(options)

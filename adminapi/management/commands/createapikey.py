@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from adminapi.arguments import require_length
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.events.journal import Actor
 from workspaces.keys import create_key
@@ -19,7 +20,7 @@ Examples:
   manage.py createapikey 'Reports' --workspace ws_019a2b3c… --permission analytics.read --tier professional
   manage.py createapikey 'Try-out' --mode test --json
 
-Exits with 1 if a workspace does not exist."""
+Exits with 1 if a workspace does not exist, or the name will not do."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", metavar="NAME", help="what the key is for")
@@ -35,6 +36,7 @@ Exits with 1 if a workspace does not exist."""
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        require_length("NAME", options["name"], most=100)
         present = set(Workspace.objects.present().filter(pk__in=options["workspace"]).values_list("pk", flat=True))
         unknown = [pk for pk in options["workspace"] if pk not in present]
         if unknown:

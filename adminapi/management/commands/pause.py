@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from accounts import pauses
 from accounts.models import Pause, PauseScope
-from adminapi.arguments import problems_of
+from adminapi.arguments import problems_of, require_length
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
@@ -52,8 +52,7 @@ Exits with 1 if there is no such network, workspace or account."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         scope, subject = options["scope"], options["id"]
-        if not options["reason"].strip() or len(options["reason"]) > pausing.REASON_LENGTH:
-            raise CommandError(f"--reason must have 1 to {pausing.REASON_LENGTH} characters.")
+        require_length("--reason", options["reason"], most=pausing.REASON_LENGTH)
         begun = None
         try:
             pausing.require_subject(scope, subject, must_exist=True)

@@ -20,6 +20,7 @@ from ouipost.claims import database_now
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
 from posts import pausing, restoring, services
+from posts.findings import AFTER_RESTORE
 from posts.models import Post, Target, TargetQuerySet, TargetStatus
 from posts.reconciling import Pending, Question, question, question_after_restore, told
 from posts.stuck import COUNTED, in_doubt
@@ -112,7 +113,7 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
     def _require_pause(self) -> None:
         """Let nothing go out while it is being found out what of a restored copy is out already."""
         if self.since and not _is_paused():
-            reason = f"`manage.py reconcile --after-restore`: what went out since {self.since:%Y-%m-%d %H:%M} UTC?"
+            reason = f"`{AFTER_RESTORE}`: what went out since {self.since:%Y-%m-%d %H:%M} UTC?"
             self.say(pauses.told(pausing.pause(PauseScope.ALL, reason=reason, actor=ACTOR, now=database_now())))
 
     def _ask(self, target: Target) -> bool:
@@ -175,10 +176,14 @@ def _since(options: dict[str, Any]) -> datetime | None:
         if found is None:
             raise CommandError("No restore was noticed: say with --since when the copy was made.")
         return found
+    now = timezone.now()
     try:
-        return read_since(options["since"], now=timezone.now())
+        since = read_since(options["since"], now=now)
     except InvalidInput as error:
         raise CommandError(problems_of(error)) from error
+    if since > now:
+        raise CommandError("--since must not be in the future: nothing would be asked about.")
+    return since
 
 
 def _rows(post: str, workspace: str, since: datetime | None) -> TargetQuerySet:
