@@ -27,8 +27,9 @@ from adminapi.threads import LIMIT_SECONDS, SharedCall
 from ouipost import queues
 from ouipost.claims import engine_time
 from ouipost.redis import Script, Server, is_redis
-from posts import counts, storage
-from posts.storage import StorageUnavailable
+from posts import counts
+from posts.media import storage
+from posts.media.storage import StorageUnavailable
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from django.db import Error, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from ouipost import logs, replica
-from posts import storage
+from posts.media import storage
 
 LOOK_EVERY = 1.0
 

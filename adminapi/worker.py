@@ -28,7 +28,8 @@ from ouipost.engine import Engine
 from ouipost.events import replays, resting, sealing
 from ouipost.events.delivery import Deliverer
 from ouipost.pruning import Old, remove_all
-from posts import answers, expiring, files, schedules
+from posts import answers, expiring, schedules
+from posts.media import files
 from posts.publisher import Publisher
 from workspaces import services as workspaces
 from workspaces import usage

@@ -193,7 +193,7 @@ MEDIA_PER_POST = env.int("MEDIA_PER_POST", default=35)
 STORAGE_LIMIT_MB = env.int("STORAGE_LIMIT_MB", default=10_000)
 MEDIA_URL_SECONDS = 3600
 MEDIA_PULL_URL_SECONDS = 24 * 3600
-FILE_UPLOAD_HANDLERS = ["posts.temporary.NamelessFiles"]
+FILE_UPLOAD_HANDLERS = ["posts.media.temporary.NamelessFiles"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 SELF, NONE = "'self'", "'none'"

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
-LOCAL = {"BACKEND": "posts.storage.DurableFileStorage"}
+LOCAL = {"BACKEND": "posts.media.storage.DurableFileStorage"}
 STYLES = ("auto", "virtual", "path")
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
@@ -20,7 +20,7 @@ def media_storage(env: Env) -> dict[str, Any]:
         raise ImproperlyConfigured("MEDIA_STORAGE must be local or s3.")
     if not find_spec("storages") or not find_spec("boto3"):
         raise ImproperlyConfigured("MEDIA_STORAGE=s3 needs what requirements-s3.txt names: install it.")
-    return {"BACKEND": "posts.s3.S3Files", "OPTIONS": _bucket(env) | _keys(env) | _place(env)}
+    return {"BACKEND": "posts.media.s3.S3Files", "OPTIONS": _bucket(env) | _keys(env) | _place(env)}
 
 
 def _bucket(env: Env) -> dict[str, str]:

@@ -41,7 +41,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", include(admin_urlpatterns)),
     path("admin/", include("adminapi.urls")),
     re_path(r"^admin(?:/|$)", UnknownAdminAddress.as_view()),
-    path("media/", include("posts.serving")),
+    path("media/", include("posts.media.serving")),
     path("connect/<str:platform>", connect, name="connect"),
     path("connect/<str:platform>/done", done, name="connect_done"),
     path("console/", include("adminapi.console.urls")),

@@ -6,7 +6,7 @@ from typing import Any
 
 from accounts.models import SocialAccount
 from accounts.platforms.base import FEED, Connector, Content, Media
-from posts.fitting import fit
+from posts.media.fitting import fit
 from posts.models import Post
 from workspaces.hashtags import normal_hashtags
 

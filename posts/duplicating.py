@@ -9,8 +9,9 @@ from pathlib import Path
 from ouipost.databases import in_transaction
 from ouipost.events.journal import Actor
 from ouipost.phrases import Phrase
-from posts import destinations, files, services, storage, temporary
-from posts.intake import InvalidMedia, Processed
+from posts import destinations, services
+from posts.media import files, storage, temporary
+from posts.media.intake import InvalidMedia, Processed
 from posts.models import Media, Post
 
 

@@ -15,7 +15,7 @@ from django.db.models import QuerySet, Subquery
 
 from ouipost.api.pagination import pagination
 from ouipost.rows import REMEMBERED, Statement, compiled, fetch, remember
-from posts.media_urls import signer
+from posts.media.signing import signer
 from posts.models import Post, PostCount, Target
 from workspaces.models import ApiKey, Workspace
 

@@ -9,8 +9,9 @@ from accounts import registry
 from accounts.models import SocialAccount
 from accounts.platforms import text
 from accounts.platforms.base import Connector, Content, Limits, Media
-from posts import destinations, files, rules, services
+from posts import destinations, rules, services
 from posts.content import compose
+from posts.media import files
 from posts.models import Post, PostStatus, Target, TargetStatus
 from posts.repeats import find_repeats
 from workspaces.models import Workspace

@@ -40,6 +40,7 @@ from posts import answers
 from posts.claiming import LEASE_SECONDS
 from posts.content import compose
 from posts.late_answers import told_late
+from posts.media.storage import StorageUnavailable
 from posts.models import Target
 from posts.settling import (
     VISIBLE_CALL_SECONDS,
@@ -55,7 +56,6 @@ from posts.settling import (
     settle_all,
 )
 from posts.steps import Arming, Loaded, Saving, Search, arm_all, load_all, others, save_all
-from posts.storage import StorageUnavailable
 
 logger = logging.getLogger(__name__)
 work = logging.getLogger("ouipost.work")

@@ -8,8 +8,8 @@ from django.utils import timezone
 from accounts import registry
 from accounts.models import AccountStatus
 from accounts.platforms.base import Account, Connector, Operation, Published, Recovery
-from posts import files
 from posts.content import compose
+from posts.media import files
 from posts.models import Target, TargetStatus
 
 WAYS = {

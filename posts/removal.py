@@ -8,7 +8,8 @@ from django.db.models import Count, Q, QuerySet
 from accounts.models import SocialAccount
 from ouipost.claims import database_now
 from ouipost.events.journal import Actor
-from posts import counts, files
+from posts import counts
+from posts.media import files
 from posts.models import Post, Target, TargetQuerySet, TargetStatus
 from posts.queue import BATCH
 from posts.services import sync_each

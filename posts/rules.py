@@ -13,7 +13,7 @@ from accounts.platforms.base import Connector, Content, Issue, Media
 from ouipost.errors import DomainError
 from ouipost.phrases import Phrase
 from posts.content import compose
-from posts.media_urls import is_public
+from posts.media.signing import is_public
 from posts.models import Post
 
 

@@ -13,7 +13,7 @@ from ouipost.api.showing import shown
 from posts import unsettled
 from posts.history import Cause, Entry
 from posts.inputs import OVERRIDE
-from posts.media_urls import signed_url
+from posts.media.signing import signed_url
 from posts.models import Media, MediaType, Post, PostStatus, Target, TargetStatus
 from posts.previews import Preview
 from posts.timeline import KINDS

@@ -15,8 +15,8 @@ from accounts.platforms.base import Handles, Media, Recovery
 from ouipost import claims
 from ouipost.claims import Claim, engine_time
 from ouipost.rows import update_each
-from posts import files
 from posts.claiming import LEASE_SECONDS
+from posts.media import files
 from posts.models import Target
 from posts.settling import recovery_time
 from workspaces.models import Workspace

@@ -14,11 +14,11 @@ from accounts.platforms.base import WhoActs
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.models import Event
 from ouipost.phrases import Phrase, several
-from posts import files
 from posts.advice import advise
 from posts.content import compose
 from posts.deliveries import DELIVERED, GIVEN_UP, WAITING, tell_deliveries
 from posts.history import WORDS, Entry, Fate, Past, cause_of, tell_attempts
+from posts.media import files
 from posts.models import Attempt, Post, PostStatus, Target, TargetStatus
 from posts.unsettled import present
 

@@ -21,10 +21,11 @@ from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.claims import database_now
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
-from posts import destinations, files, listing, previews, rules, schedules, services, uploads
+from posts import destinations, listing, previews, rules, schedules, services
 from posts.filters import PostFilter
 from posts.inputs import MediaInput, NewPostInput, PostInput, ResolveInput, ScheduleInput
 from posts.long_polling import preferred_seconds, wait_until_settled
+from posts.media import files, uploads
 from posts.models import Media, Post, Target
 from posts.serializers import (
     MediaSerializer,

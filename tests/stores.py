@@ -36,7 +36,7 @@ class Folder:
     """Files on this machine."""
 
     root: Path
-    setting = {"BACKEND": "posts.storage.DurableFileStorage"}
+    setting = {"BACKEND": "posts.media.storage.DurableFileStorage"}
 
     def names(self) -> list[str]:
         return sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file())
@@ -98,7 +98,7 @@ def setting(endpoint: str, bucket: str) -> dict[str, Any]:
     """Return Django's entry for a bucket."""
     options = {"bucket_name": bucket, "location": "", "access_key": KEY, "secret_key": SECRET}
     options |= {"endpoint_url": endpoint, "region_name": "us-east-1", "addressing_style": "path"}
-    return {"BACKEND": "posts.s3.S3Files", "OPTIONS": options}
+    return {"BACKEND": "posts.media.s3.S3Files", "OPTIONS": options}
 
 
 def _backend() -> Any:

@@ -24,9 +24,9 @@ from adminapi.console.pages import page, show
 from ouipost.events.journal import Actor
 from ouipost.translating import translated
 from posts.inputs import MAX_CONTENT
+from posts.media.storage import EXTENSIONS
 from posts.models import Post, PostStatus, Schedule
 from posts.slots import shown
-from posts.storage import EXTENSIONS
 from workspaces.console import limited, offer, workspaces_of
 from workspaces.models import Workspace
 

@@ -16,7 +16,7 @@ from adminapi.console import compose_words as words
 from adminapi.console.compose_forms import OWN, File, Sheet, options_of
 from adminapi.templatetags.console import network_name
 from ouipost.translating import translated
-from posts.media_urls import signed_url
+from posts.media.signing import signed_url
 
 ELEMENTS = {"files": "compose-file", "platforms": "compose-where", "schedule_id": "schedule_id"}
 

@@ -13,7 +13,8 @@ from adminapi.console.compose_forms import Sheet, checked_values
 from adminapi.console.compose_saving import place_of
 from adminapi.templatetags.console import network_name
 from ouipost.translating import translated
-from posts import destinations, files, previews, services
+from posts import destinations, previews, services
+from posts.media import files
 from posts.models import Post
 from posts.previews import Preview
 

@@ -28,9 +28,10 @@ from ouipost.databases import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.translating import translated
-from posts import files, schedules, services, uploads
+from posts import schedules, services
 from posts.destinations import AccountNotConnected
-from posts.intake import clean_filename
+from posts.media import files, uploads
+from posts.media.intake import clean_filename
 from posts.models import Media, Post, PostStatus, Schedule
 from posts.schedules import ScheduleOnHold
 

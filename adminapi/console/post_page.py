@@ -16,7 +16,7 @@ from adminapi.jobs import post_actions as actions
 from posts import previews
 from posts.history import Entry
 from posts.inputs import is_web_address
-from posts.media_urls import signed_url
+from posts.media.signing import signed_url
 from posts.models import UNSETTLED, Attempt, Media, Post, PostStatus, Target, TargetStatus
 from posts.previews import Preview
 from posts.services import RETRYABLE

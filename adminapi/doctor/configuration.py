@@ -18,9 +18,9 @@ from adminapi.client import session
 from adminapi.doctor.findings import Finding, warning, well, wrong
 from adminapi.keyring import WrongKeyRing
 from ouipost import crypto, sealed
-from posts import storage
-from posts.media_urls import is_public, signed_url
-from posts.storage import StorageUnavailable
+from posts.media import storage
+from posts.media.signing import is_public, signed_url
+from posts.media.storage import StorageUnavailable
 from workspaces.models import Mode
 
 ANSWER_SECONDS = (3, 5)

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from accounts.models import SocialAccount
 from ouipost.events.models import Event
-from posts.media_urls import signed_url
+from posts.media.signing import signed_url
 from posts.models import Media, Post, Target
 
 

@@ -21,8 +21,8 @@ from adminapi.threads import LIMIT_SECONDS, SharedCall, in_thread
 from ouipost.claims import database_now
 from ouipost.redis import Script
 from posts import counts
+from posts.media.storage import StorageUnavailable
 from posts.models import Target
-from posts.storage import StorageUnavailable
 from tests.adminapi.watching import (
     GREEN,
     WORKING,

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.conftest import Demo, log_in
-from tests.posts.pictures import picture
+from tests.posts.media.pictures import picture
 
 pytestmark = pytest.mark.browser
 DEMO = re.compile("Demo")

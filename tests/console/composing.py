@@ -10,7 +10,7 @@ from django.urls import reverse
 from accounts.models import SocialAccount
 from posts.models import Post
 from tests.factories import make_account, make_user, make_workspace
-from tests.posts.pictures import picture
+from tests.posts.media.pictures import picture
 from workspaces.models import Membership, Role, Workspace
 
 UPLOAD = "/console/compose/files/"

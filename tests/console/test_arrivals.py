@@ -13,7 +13,7 @@ from accounts.models import SocialAccount
 from adminapi import arrivals
 from adminapi.arrivals import Arrival
 from ouipost.pruning import remove_all
-from posts import files
+from posts.media import files
 from posts.models import Media, Post
 from tests.console.composing import UPLOAD, an_image, edit_address, facebook, staff, workspace, written
 

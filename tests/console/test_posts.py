@@ -18,8 +18,9 @@ from adminapi.console.posts_admin import PostAdmin
 from ouipost.events import paging
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Event
-from posts import services, storage
+from posts import services
 from posts.counts import bytes_used
+from posts.media import storage
 from posts.models import Attempt, Media, Post, PostStatus, Target
 from posts.timeline import timeline
 from tests.conftest import ApiClient
@@ -35,7 +36,7 @@ from tests.factories import (
     make_webhook,
     make_workspace,
 )
-from tests.posts.pictures import picture
+from tests.posts.media.pictures import picture
 from workspaces.models import Membership, Role, Workspace
 
 LIST = reverse("admin:posts_post_changelist")

@@ -9,7 +9,7 @@ from posts.models import Media, Post
 from tests.conftest import ApiClient
 from tests.contract.world import error_of, fields_of
 from tests.factories import make_account, make_post
-from tests.posts.pictures import picture
+from tests.posts.media.pictures import picture
 from workspaces.models import Workspace
 
 MEGABYTE = 1024 * 1024

@@ -8,14 +8,14 @@ import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from ouipost.events.models import Event
-from posts import files
+from posts.media import files
 from posts.models import Media, Post
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, sample
 from tests.contract.world import error_of, fields_of, upload
 from tests.factories import NOW, make_account, make_media, make_post
-from tests.posts.clips import clip, pdf
-from tests.posts.pictures import opened, picture
+from tests.posts.media.clips import clip, pdf
+from tests.posts.media.pictures import opened, picture
 from tests.posts.sending import stored_files
 from workspaces.models import Workspace
 

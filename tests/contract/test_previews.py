@@ -10,7 +10,7 @@ from posts.models import Post, Target
 from tests.conftest import ApiClient
 from tests.contract.world import connect_all, create, error_of, upload
 from tests.factories import NOW, make_account, make_media, make_post
-from tests.posts.pictures import animation, picture
+from tests.posts.media.pictures import animation, picture
 from workspaces.models import Workspace
 
 FUTURE = "2027-02-01T09:00:00Z"

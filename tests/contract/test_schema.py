@@ -14,7 +14,7 @@ from tests.conftest import AdminClient, ApiClient
 from tests.contract.described import assert_described
 from tests.contract.world import CALLBACK, connect_all, upload
 from tests.factories import NOW, make_media, make_post, make_schedule, make_webhook
-from tests.posts.pictures import picture
+from tests.posts.media.pictures import picture
 from workspaces.models import Workspace
 
 FAILURE = {"code": "PLATFORM_UNAVAILABLE", "message": "Away.", "retryable": True, "who_acts": "network"}

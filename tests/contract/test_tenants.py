@@ -16,7 +16,7 @@ from tests.conftest import ApiClient
 from tests.contract.routes import Route, api_routes
 from tests.contract.world import CALLBACK, error_of
 from tests.factories import NOW, make_account, make_key, make_media, make_post, make_schedule, make_workspace
-from tests.posts.pictures import picture
+from tests.posts.media.pictures import picture
 from workspaces.models import Workspace
 
 KINDS = ["other", "absent", "deleted", "case", "space"]

@@ -10,7 +10,7 @@ from posts.timeline import KINDS
 from tests.conftest import ApiClient
 from tests.contract.world import at, create, error_of, upload
 from tests.factories import make_account, make_post
-from tests.posts.pictures import picture
+from tests.posts.media.pictures import picture
 from workspaces.models import Workspace
 
 FUTURE = "2027-02-01T09:00:00Z"

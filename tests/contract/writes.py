@@ -19,7 +19,7 @@ from tests.factories import (
     make_user,
     make_webhook,
 )
-from tests.posts.pictures import picture
+from tests.posts.media.pictures import picture
 from workspaces.models import ApiKey, User, Workspace
 
 ADDRESS, AGENT = "203.0.113.9", "an agent/1.0"

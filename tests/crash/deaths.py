@@ -20,7 +20,7 @@ import requests
 from tests.crash.campaign import Numbers, Result
 from tests.crash.steps import POINTS, UPLOAD_POINTS
 from tests.crash.storms import children
-from tests.posts import pictures
+from tests.posts.media import pictures
 from tests.product import Product, answers, wait_for
 from tests.services import START_SECONDS, free_port
 
@@ -33,7 +33,7 @@ SAY = """
 import json
 from django.db.models import Sum
 from ouipost.claims import database_now
-from posts import files
+from posts.media import files
 from posts.models import Media, Post
 """
 STORED = """

@@ -15,7 +15,8 @@ from ouipost.wsgi import application as product
 
 # The product is set up by now.
 from ouipost.api import idempotency  # isort: skip
-from posts import files, services  # isort: skip
+from posts import services  # isort: skip
+from posts.media import files
 
 from tests.crash.wrapping import wrap  # isort: skip
 

@@ -13,7 +13,7 @@ from ouipost.databases import AWAY_SECONDS, IDLE_SECONDS, IDLE_TRANSACTION_SECON
 from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.factories import make_post, make_workspace
-from tests.posts.pictures import picture
+from tests.posts.media.pictures import picture
 from workspaces.models import Workspace
 
 pytestmark = [
@@ -56,7 +56,7 @@ def test_a_transaction_whose_client_says_nothing_gives_its_locks_back() -> None:
     gone.connection = None
 
 
-@pytest.mark.parametrize("step", ["rest_framework.parsers.MultiPartParser.parse", "posts.files.keep"])
+@pytest.mark.parametrize("step", ["rest_framework.parsers.MultiPartParser.parse", "posts.media.files.keep"])
 def test_a_file_may_take_longer_than_the_server_keeps_an_idle_connection(
     api: ApiClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

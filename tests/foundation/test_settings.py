@@ -179,7 +179,7 @@ def test_files_are_kept_in_a_bucket_where_the_settings_say_so(tmp_path: Path) ->
 
     assert isinstance(shown, dict)
     assert shown["default"] == {
-        "BACKEND": "posts.s3.S3Files",
+        "BACKEND": "posts.media.s3.S3Files",
         "OPTIONS": {
             "bucket_name": "posts",
             "location": "ouipost",

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from tests.posts.clips import clip, pdf
-from tests.posts.pictures import animation, picture
+from tests.posts.media.clips import clip, pdf
+from tests.posts.media.pictures import animation, picture
 
 SQUARE = partial(picture, "JPEG", size=(600, 600))
 OTHER = partial(picture, "PNG", size=(600, 600), color="green")

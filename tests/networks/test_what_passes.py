@@ -16,8 +16,8 @@ from adminapi.client import Client
 from ouipost.claims import database_now
 from ouipost.simulator import clock
 from ouipost.simulator import models as networks
-from posts import files
 from posts.content import compose
+from posts.media import files
 from posts.models import Post
 from posts.rules import issues_of, passes
 from tests.conftest import ApiClient
@@ -25,8 +25,8 @@ from tests.contract.world import upload
 from tests.factories import make_post
 from tests.in_process import BASE, in_process
 from tests.networks.kinds import DOCUMENT, MOVING, NEEDED, OTHER, SQUARE, UPRIGHT
-from tests.posts.clips import clip
-from tests.posts.pictures import picture
+from tests.posts.media.clips import clip
+from tests.posts.media.pictures import picture
 from workspaces.models import Workspace
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database, pytest.mark.thorough]

@@ -9,8 +9,9 @@ from django.db.models import Sum
 
 from ouipost.claims import database_now
 from ouipost.databases import in_transaction
-from posts import counts, files, removal, services
-from posts.intake import Processed
+from posts import counts, removal, services
+from posts.media import files
+from posts.media.intake import Processed
 from posts.models import Media, MediaBytes, Post, PostCount
 from tests.factories import make_media, make_post, make_workspace
 from tests.foundation.threads import at_once

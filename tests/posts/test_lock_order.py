@@ -21,9 +21,10 @@ from ouipost.claims import database_now
 from ouipost.events import webhooks
 from ouipost.events.models import Delivery, Event, Webhook
 from ouipost.events.settling import Report, settle_all
-from posts import counts, expiring, files, removal, schedules, services
+from posts import counts, expiring, removal, schedules, services
 from posts.claiming import claim_targets
 from posts.holding import hold_account
+from posts.media import files
 from posts.models import Post, PostCount, Target
 from tests.factories import (
     NOW,

@@ -9,7 +9,8 @@ import pytest
 from accounts.models import SocialAccount
 from ouipost.errors import DomainError
 from ouipost.events.models import Event
-from posts import files, services
+from posts import services
+from posts.media import files
 from posts.models import Post, PostStatus
 from tests.factories import NOW
 from tests.posts.fakes import ACTOR, ScriptedNetwork, make_mixed, snapshot, told

@@ -16,8 +16,8 @@ from ouipost.claims import database_now
 from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts import claiming, publishing, settling
+from posts.media.storage import StorageUnavailable
 from posts.models import Attempt, Target
-from posts.storage import StorageUnavailable
 from tests.factories import make_account, make_workspace
 from tests.posts.fakes import (
     HERE,

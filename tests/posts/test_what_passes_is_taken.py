@@ -16,7 +16,7 @@ from posts.models import Post, Target
 from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.in_process import BASE, in_process
-from tests.posts.pictures import animation, noise, picture
+from tests.posts.media.pictures import animation, noise, picture
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.any_database, pytest.mark.thorough]
 

@@ -30,8 +30,8 @@ from adminapi.client import CALLBACK, Client
 from ouipost.events.catalogue import EVENTS
 from tests.contract.routes import admin_routes, api_routes
 from tests.databases import fresh_database
-from tests.posts.clips import clip
-from tests.posts.pictures import picture
+from tests.posts.media.clips import clip
+from tests.posts.media.pictures import picture
 from tests.product import ROOT, Product, wait_for
 from tests.services import free_port, start_redis
 

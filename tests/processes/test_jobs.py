@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.posts.pictures import picture
+from tests.posts.media.pictures import picture
 from tests.product import Product, wait_for
 
 pytestmark = pytest.mark.crash

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from tests.posts.pictures import picture
+from tests.posts.media.pictures import picture
 from tests.processes.asking import settled
 from tests.product import NETWORKS, Product, wait_for
 

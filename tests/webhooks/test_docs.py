@@ -19,8 +19,9 @@ from ouipost.events import webhooks
 from ouipost.events.catalogue import EVENTS, TEST
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Message, Webhook
-from posts import expiring, media_urls, services
+from posts import expiring, services
 from posts.claiming import claim_targets
+from posts.media import signing
 from posts.models import Media, Post, Target
 from posts.settling import Outcome, Undecidable, settle_all
 from tests.accounts.fakes import make_candidate
@@ -210,7 +211,7 @@ def test_no_secret_is_in_what_is_sent(workspace: Workspace, event: str) -> None:
 
 def test_what_a_network_repeats_of_a_secret_or_of_a_files_address_is_masked(workspace: Workspace) -> None:
     post = make_post(workspace, accounts=[on_facebook(workspace)], status="publishing", scheduled_at=database_now())
-    address = media_urls.signed_url(make_media(post).stored_name, seconds=60)
+    address = signing.signed_url(make_media(post).stored_name, seconds=60)
     header = f"Authorization: Bearer {GRANT.access_token}"
 
     settle(post, Rejected(f"It could not fetch {address} with {header}", code="MEDIA_REJECTED"))

@@ -8,7 +8,7 @@ from adminapi import web
 from adminapi.arguments import A_DAY, require_between
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from posts import counts
-from posts.storage import StorageUnavailable
+from posts.media.storage import StorageUnavailable
 
 
 class Command(OperatorCommand):

@@ -1,6 +1,6 @@
 """Decodes one picture in a process of its own and writes it anew from its pixels, within limits on memory and time.
 
-`posts.images` runs this file as a script. It imports nothing of the product: it starts fast and holds no secret.
+`images.py` runs this file as a script. It imports nothing of the product: it starts fast and holds no secret.
 """
 
 import errno

@@ -5,12 +5,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from pytest_django import Settings
 from rest_framework.parsers import MultiPartParser
 
-from posts import uploads
+from posts.media import uploads
 from posts.models import Media, Post
 from tests.conftest import ApiClient
 from tests.contract.world import error_of, upload
 from tests.factories import make_account, make_post
-from tests.posts.pictures import picture
+from tests.posts.media.pictures import picture
 from tests.posts.sending import stored_files
 from workspaces.models import Workspace
 

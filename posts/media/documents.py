@@ -1,4 +1,4 @@
-"""Documents for posts: kept as they came, after a child process has looked into them (`posts/document_child.py`)."""
+"""Documents for posts: kept as they came, after a child process has looked into them (`document_child.py`)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,9 +7,9 @@ from pathlib import Path
 from django.conf import settings
 
 from ouipost.phrases import Phrase
-from posts import children
-from posts.file_types import DOCUMENT_TYPES
-from posts.intake import Processed, Readable, spooled
+from posts.media import children
+from posts.media.file_types import DOCUMENT_TYPES
+from posts.media.intake import Processed, Readable, spooled
 
 CHILD = Path(__file__).with_name("document_child.py")
 WALL_SECONDS = 30

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ouipost.errors import DomainError
-from posts import temporary
-from posts.storage import answering
+from posts.media import temporary
+from posts.media.storage import answering
 
 CHUNK_BYTES = 64 * 1024
 MAX_NAME_BYTES = 255

@@ -20,17 +20,17 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from adminapi import probes
-from posts import s3 as backend
-from posts import storage
-from posts.media_urls import signed_url
+from posts.media import s3 as backend
+from posts.media import storage
+from posts.media.s3 import BUFFER_BYTES, PART_BYTES, Reader
+from posts.media.signing import signed_url
+from posts.media.storage import StorageUnavailable, open_stored, store, sweep_orphans
 from posts.models import Media
-from posts.s3 import BUFFER_BYTES, PART_BYTES, Reader
-from posts.storage import StorageUnavailable, open_stored, store, sweep_orphans
 from tests.conftest import ApiClient
 from tests.contract.world import error_of, upload
 from tests.factories import make_account, make_media, make_post
 from tests.posts.fakes import ScriptedNetwork, bring_forward, make_due, publish
-from tests.posts.pictures import picture
+from tests.posts.media.pictures import picture
 from tests.posts.sending import body, fetch
 from tests.stores import Bucket, setting
 from workspaces.models import Workspace

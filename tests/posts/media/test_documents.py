@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from posts import document_child
-from posts.documents import process_document
-from posts.file_types import HEAD_BYTES, document_kind
-from posts.intake import InvalidMedia
-from tests.posts import hostile
-from tests.posts.clips import office, pdf, pdf_that_launches
+from posts.media import document_child
+from posts.media.documents import process_document
+from posts.media.file_types import HEAD_BYTES, document_kind
+from posts.media.intake import InvalidMedia
+from tests.posts.media import hostile
+from tests.posts.media.clips import office, pdf, pdf_that_launches
 
 LINK = '<Relationships><Relationship Type="…/relationships/{}" Target="http://127.0.0.1/x" TargetMode="External"/></Relationships>'  # noqa: E501
 
@@ -117,13 +117,13 @@ def test_what_is_wrong_with_the_machine_is_not_the_documents_fault(monkeypatch: 
 def test_a_child_gets_640_mb_and_writes_nothing() -> None:
     code = """
 import logging, resource
-from posts import document_child
+from posts.media import document_child
 document_child.limit_process()
 print([resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE)])
 logging.getLogger("pypdf").warning("An object is broken.")
 bytearray(700 * 1024 * 1024)
 """
-    root = Path(document_child.__file__).parent.parent
+    root = Path(document_child.__file__).parents[2]
 
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)  # noqa: S603 - ours
 

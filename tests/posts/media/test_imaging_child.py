@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image, ImageCms
 
-from posts import imaging_child
-from posts.imaging_child import Job, answer_to
-from tests.posts import pictures
+from posts.media import imaging_child
+from posts.media.imaging_child import Job, answer_to
+from tests.posts.media import pictures
 
 ORIENTATIONS = {
     1: None,
@@ -123,7 +123,7 @@ def test_a_png_of_65_536_greys_keeps_them_as_well_as_256_can(deep: int, grey: in
 HALF = """
 import resource, sys
 from PIL import Image
-from posts import imaging_child
+from posts.media import imaging_child
 picture = Image.effect_noise((300, 200), 100)
 room = len(imaging_child.jpeg(picture, 90)) - 1
 resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
@@ -223,7 +223,7 @@ def _raises(error: Exception) -> Any:
 )
 def test_a_child_gets_256_mb_and_no_more(megabytes: int, ended_by: str) -> None:
     code = f"""
-from posts import imaging_child
+from posts.media import imaging_child
 imaging_child.limit_memory("JPEG", pixels=1_000_000, frames=1)
 bytearray({megabytes} * 1024 * 1024)
 """
@@ -236,7 +236,7 @@ bytearray({megabytes} * 1024 * 1024)
 def test_a_child_gets_10_seconds_of_work_and_no_large_files(tmp_path: Path) -> None:
     code = """
 import resource
-from posts import imaging_child
+from posts.media import imaging_child
 imaging_child.limit_process()
 print([resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE)])
 """
@@ -247,11 +247,11 @@ print([resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_CPU, resource.RL
 
 
 def test_the_child_starts_without_django() -> None:
-    done = _run("import sys; from posts import imaging_child; print('django' in sys.modules)")
+    done = _run("import sys; from posts.media import imaging_child; print('django' in sys.modules)")
 
     assert done.stdout.strip() == "False"
 
 
 def _run(code: str) -> "subprocess.CompletedProcess[str]":
-    root = Path(imaging_child.__file__).parent.parent
+    root = Path(imaging_child.__file__).parents[2]
     return subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)  # noqa: S603 - ours

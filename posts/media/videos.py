@@ -1,6 +1,6 @@
 """Videos for posts: looked into, and written anew without re-encoding, so that nothing but picture and sound is kept.
 
-A child process (`posts/video_child.py`) does both, because FFmpeg meets whatever strangers send.
+A child process (`video_child.py`) does both, because FFmpeg meets whatever strangers send.
 """
 
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from pathlib import Path
 from django.conf import settings
 
 from ouipost.phrases import Phrase
-from posts import children
-from posts.intake import FileTooLarge, Processed, Readable, spooled
+from posts.media import children
+from posts.media.intake import FileTooLarge, Processed, Readable, spooled
 
 CHILD = Path(__file__).with_name("video_child.py")
 WALL_SECONDS = 180

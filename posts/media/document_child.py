@@ -1,6 +1,6 @@
 """Looks into one document in a process of its own: what would run or open something, or is locked, is refused.
 
-`posts.documents` runs this file as a script. It imports nothing of the product: it starts fast and holds no secret.
+`documents.py` runs this file as a script. It imports nothing of the product: it starts fast and holds no secret.
 """
 
 import errno

@@ -13,8 +13,8 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.csrf import csrf_exempt
 
 from ouipost.api.failures import Failure, describe, of_status
-from posts.media_urls import is_signed
-from posts.storage import StorageUnavailable, mime_type_of, open_stored
+from posts.media.signing import is_signed
+from posts.media.storage import StorageUnavailable, mime_type_of, open_stored
 
 BLOCK_BYTES = 64 * 1024
 ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")

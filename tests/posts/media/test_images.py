@@ -12,12 +12,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image, ImageChops
 from pytest_django import Settings
 
-from posts import images
-from posts.children import ChildBroken
-from posts.images import Shape, process_image, to_jpeg
-from posts.intake import FileTooLarge, InvalidMedia, Processed, clean_filename
-from posts.storage import StorageUnavailable
-from tests.posts import pictures
+from posts.media import images
+from posts.media.children import ChildBroken
+from posts.media.images import Shape, process_image, to_jpeg
+from posts.media.intake import FileTooLarge, InvalidMedia, Processed, clean_filename
+from posts.media.storage import StorageUnavailable
+from tests.posts.media import pictures
 
 SECRETS = (b"Secret", b"SERIAL", b"Exif", b"ns.adobe", b"JFXX", b"ICC_PROFILE")
 

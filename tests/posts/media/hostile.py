@@ -11,8 +11,8 @@ from typing import Any
 
 import av
 
-from tests.posts.clips import clip, office
-from tests.posts.pictures import picture
+from tests.posts.media.clips import clip, office
+from tests.posts.media.pictures import picture
 
 OFFICE_TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 RELATIONS = "word/_rels/document.xml.rels"

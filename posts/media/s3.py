@@ -19,7 +19,7 @@ from django.core.files import File
 from storages.backends.s3 import S3Storage
 
 from ouipost.breaker import Breaker
-from posts.storage import StorageUnavailable, mime_type_of
+from posts.media.storage import StorageUnavailable, mime_type_of
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")

@@ -12,9 +12,9 @@ from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.factories import make_post
 from tests.in_process import BASE, in_process
-from tests.posts.clips import clip
 from tests.posts.fakes import publish
-from tests.posts.pictures import picture
+from tests.posts.media.clips import clip
+from tests.posts.media.pictures import picture
 from tests.product import wait_for
 from tests.stores import Bucket
 from workspaces.models import Workspace

@@ -11,11 +11,11 @@ from django.utils import timezone
 from PIL import Image
 
 from accounts.platforms.base import Limits, Media, Rejected
-from posts import storage
-from posts.fitting import fit
+from posts.media import storage
+from posts.media.fitting import fit
 from tests.factories import NOW
 from tests.networks.platform_case import make_image
-from tests.posts.pictures import noise, opened, picture
+from tests.posts.media.pictures import noise, opened, picture
 
 LIMITS = Limits(max_characters=100, image_mime_types=("image/jpeg", "image/png"), max_images=1, max_image_bytes=20_000)
 

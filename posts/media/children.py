@@ -10,8 +10,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from posts.intake import InvalidMedia
-from posts.storage import StorageUnavailable
+from posts.media.intake import InvalidMedia
+from posts.media.storage import StorageUnavailable
 
 logger = logging.getLogger(__name__)
 

@@ -12,12 +12,12 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from posts import images, temporary
+from posts.media import images, temporary
 from posts.models import Media, Post
 from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.factories import make_account, make_post
-from tests.posts.pictures import picture
+from tests.posts.media.pictures import picture
 from tests.posts.sending import stored_files
 from workspaces.models import Workspace
 

@@ -1,6 +1,6 @@
 """Looks into one video in a process of its own and writes it anew, not re-encoded: its picture and sound, no more.
 
-`posts.videos` runs this file as a script. It imports nothing of the product: it starts fast and holds no secret.
+`videos.py` runs this file as a script. It imports nothing of the product: it starts fast and holds no secret.
 Only local bytes are read: the container's format is given, so that no playlist can make FFmpeg fetch addresses.
 """
 

@@ -13,14 +13,14 @@ from rest_framework.parsers import DataAndFiles, MultiPartParser
 from ouipost.api.inputs import Choice, StrictInput, Text
 from ouipost.databases import release_old_connections
 from ouipost.phrases import Phrase
-from posts import files
-from posts.documents import process_document
-from posts.file_types import HEAD_BYTES, document_kind, image_format, video_type
-from posts.images import process_image
-from posts.intake import FileTooLarge, InvalidMedia, Processed, clean_filename
+from posts.media import files
+from posts.media.documents import process_document
+from posts.media.file_types import HEAD_BYTES, document_kind, image_format, video_type
+from posts.media.images import process_image
+from posts.media.intake import FileTooLarge, InvalidMedia, Processed, clean_filename
+from posts.media.storage import EXTENSIONS
+from posts.media.videos import process_video
 from posts.models import MediaType
-from posts.storage import EXTENSIONS
-from posts.videos import process_video
 
 FORM_BYTES = 100_000
 ALSO = {"jpg": ("jpeg", "jpe", "jfif"), "mp4": ("m4v",), "mov": ("qt",)}

@@ -16,10 +16,10 @@ from pytest_django import Settings
 from posts.models import Media, Post
 from tests.conftest import ApiClient
 from tests.factories import make_post
-from tests.posts import hostile
-from tests.posts.clips import clip, office, pdf
-from tests.posts.hostile import docx_related, docx_with, raw_pdf
-from tests.posts.pictures import animation, gif_of, phone_photo, picture, png_header_of
+from tests.posts.media import hostile
+from tests.posts.media.clips import clip, office, pdf
+from tests.posts.media.hostile import docx_related, docx_with, raw_pdf
+from tests.posts.media.pictures import animation, gif_of, phone_photo, picture, png_header_of
 from workspaces.models import Workspace
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.thorough]

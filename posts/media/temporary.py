@@ -14,7 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 
-from posts.storage import StorageUnavailable, answering
+from posts.media.storage import StorageUnavailable, answering
 
 PREFIX = "ouipost-media-"
 LOCKED_WITHIN_SECONDS = 60

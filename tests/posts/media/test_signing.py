@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from pytest_django import Settings
 
-from posts.media_urls import signed_url
-from posts.storage import store
+from posts.media.signing import signed_url
+from posts.media.storage import store
 from tests.posts.sending import body, fetch
 
 pytestmark = pytest.mark.django_db  # closing an answer looks after open connections
@@ -19,7 +19,7 @@ CONTENT = bytes(range(256)) * 1000
 
 @pytest.fixture(autouse=True)
 def stored(settings: Settings, tmp_path: Path) -> Path:
-    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": "posts.storage.DurableFileStorage"}}
+    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": "posts.media.storage.DurableFileStorage"}}
     settings.MEDIA_ROOT = tmp_path / "stored"
     settings.PUBLIC_BASE_URL = "https://social.example.com"
     source = tmp_path / "source"

@@ -17,10 +17,10 @@ from django.utils import timezone
 from accounts.platforms.base import Limits, Media, Rejected
 from accounts.platforms.file_rules import most_image_bytes
 from ouipost.phrases import Phrase, joined
-from posts import storage
-from posts.images import Shape, to_jpeg
-from posts.intake import InvalidMedia
-from posts.media_urls import signed_url
+from posts.media import storage
+from posts.media.images import Shape, to_jpeg
+from posts.media.intake import InvalidMedia
+from posts.media.signing import signed_url
 
 NO_LIMIT = 20_000_000
 JPEG = "image/jpeg"

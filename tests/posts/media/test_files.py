@@ -14,9 +14,10 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from ouipost.claims import database_now
 from ouipost.events.models import Event
-from posts import counts, files, services, storage
-from posts.files import MediaInUse, StorageLimitReached, Stored
-from posts.intake import Processed
+from posts import counts, services
+from posts.media import files, storage
+from posts.media.files import MediaInUse, StorageLimitReached, Stored
+from posts.media.intake import Processed
 from posts.models import Media, Post
 from tests.factories import make_account, make_media, make_post
 from tests.posts.fakes import ACTOR, told

@@ -1,6 +1,6 @@
 """Images for posts: checked, written anew from their pixels, and made to fit. No byte of an upload is kept.
 
-The pixels are decoded in a child process (`posts/imaging_child.py`), because decoders meet whatever strangers send.
+The pixels are decoded in a child process (`imaging_child.py`), because decoders meet whatever strangers send.
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from typing import Any
 from django.conf import settings
 
 from ouipost.phrases import Phrase
-from posts import children
-from posts.file_types import HEAD_BYTES, IMAGE_TYPES, image_format
-from posts.intake import InvalidMedia, Processed, Readable, spooled
+from posts.media import children
+from posts.media.file_types import HEAD_BYTES, IMAGE_TYPES, image_format
+from posts.media.intake import InvalidMedia, Processed, Readable, spooled
 
 CHILD = Path(__file__).with_name("imaging_child.py")
 WALL_SECONDS = 20

@@ -18,9 +18,10 @@ from accounts.platforms import base
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor, changes, record
 from ouipost.phrases import Phrase
-from posts import counts, rules, storage
-from posts.intake import Processed
-from posts.media_urls import signed_url
+from posts import counts, rules
+from posts.media import storage
+from posts.media.intake import Processed
+from posts.media.signing import signed_url
 from posts.models import Media, Post, PostStatus, Target
 
 logger = logging.getLogger(__name__)

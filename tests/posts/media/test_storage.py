@@ -12,8 +12,8 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 from pytest_django import Settings
 
-from posts import storage
-from posts.storage import (
+from posts.media import storage
+from posts.media.storage import (
     StorageUnavailable,
     mime_type_of,
     new_names,

@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 from pytest_django import Settings
 
-from posts import video_child
-from posts.file_types import HEAD_BYTES, video_type
-from posts.intake import FileTooLarge, InvalidMedia, Processed
-from posts.videos import process_video
-from tests.posts import hostile
-from tests.posts.clips import clip, silence, turned
+from posts.media import video_child
+from posts.media.file_types import HEAD_BYTES, video_type
+from posts.media.intake import FileTooLarge, InvalidMedia, Processed
+from posts.media.videos import process_video
+from tests.posts.media import hostile
+from tests.posts.media.clips import clip, silence, turned
 
 PLACE = "+48.8577+002.295/"
 PLAYLIST = b"#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:1/secret.ts\n"
