@@ -468,7 +468,8 @@ def test_a_quota_that_tells_no_time_is_asked_ever_more_seldom_until_something_is
     account, waits = make_account(workspace), []
     make_many(account, 20)
 
-    for outcome in [*[RateLimited("slow")] * 8, HERE, RateLimited("slow"), RateLimited("slow", retry_after=9)]:
+    slow, told = RateLimited("slow"), RateLimited("slow", retry_after=9)
+    for outcome in [*[slow] * 8, HERE, slow, told, slow]:
         settle(claim_targets(1), outcome)
         held_until = SocialAccount.objects.get(pk=account.pk).held_until
         waits.append((held_until - database_now()).total_seconds() if held_until else 0)
@@ -480,7 +481,7 @@ def test_a_quota_that_tells_no_time_is_asked_ever_more_seldom_until_something_is
     assert 48 < first < 72
     assert waits[1:6] == pytest.approx([2 * first, 4 * first, 8 * first, 16 * first, 32 * first], rel=0.05)
     assert waits[6:9] == pytest.approx([min(64 * first, 3600), 3600, 0], rel=0.05)
-    assert 48 < waits[9] < 72
+    assert all(48 < waits[place] < 72 for place in (9, 11))
     assert waits[10] == pytest.approx(9, abs=1)
 
 
