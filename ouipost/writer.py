@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from queue import Empty, Queue
 from typing import Any, Protocol, TypeVar
 
-from django.db import DatabaseError, OperationalError, close_old_connections, transaction
+from django.db import OperationalError, close_old_connections, transaction
 
 logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
@@ -132,7 +132,7 @@ def _attempt(group: list[Entry]) -> list[Tell]:
         with transaction.atomic():
             results = group[0].work([entry.item for entry in group])
     except Exception as error:
-        if isinstance(error, DatabaseError) and transaction.get_connection().needs_rollback:
+        if transaction.get_connection().needs_rollback:
             raise
         if len(group) == 1:
             return [group[0].fails(error)]

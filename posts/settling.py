@@ -189,8 +189,7 @@ def _held_again(report: Report, target: Target) -> Report:
     holds = target.fence == report.claim.fence
     if holds or isinstance(report.outcome, Published) or report.unresolved or not is_definite(report):
         return report
-    in_doubt = target.outcome_unknown and target.status in (TargetStatus.PUBLISHING, TargetStatus.NEEDS_REVIEW)
-    if not in_doubt or not was_only_looked_for(target, since=report.claim.fence):
+    if not target.outcome_unknown or not was_only_looked_for(target, since=report.claim.fence):
         return report
     return replace(report, claim=replace(report.claim, fence=target.fence))
 
@@ -371,11 +370,11 @@ def _again(target: Target, error: Unavailable, waited: timedelta | None, *, now:
 def _delay(attempts: int, error: Unavailable, waited: timedelta | None) -> timedelta:
     """Return how long to wait: a quota's own time, or twice as long as it was waited for before; else longer after each
     attempt. The network's word is a floor."""
+    if waited is not None:
+        return min(2 * waited, engine_time(LONGEST_RATE_LIMIT_SECONDS))
     own = RETRY_SECONDS[min(attempts, len(RETRY_SECONDS) - 1)]
     if isinstance(error, RateLimited):
         own = RATE_LIMIT_SECONDS if error.retry_after is None else 0
-        if error.retry_after is None and waited is not None:
-            return min(2 * waited, engine_time(LONGEST_RATE_LIMIT_SECONDS))
     wait = engine_time(own * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 (spreads load, guards nothing)
     return max(wait, timedelta(seconds=error.retry_after or 0))
 
@@ -386,7 +385,7 @@ def _failed(target: Target, error: PlatformError, *, now: datetime, retryable: b
         return {"status": TargetStatus.FAILED, "due_at": None, "error": _shown(error, retryable=retryable)}
     told = rest_unsent(error.message, sent=len(target.parts), replies=target.replies)
     first = _published(target.remote_id, target.url, now=now)
-    return first | {"error": _shown(error, retryable=False) | {"message": told}}
+    return first | {"error": _shown(error) | {"message": told}}
 
 
 def _unknown(target: Target, error: PlatformError, report: Report, *, now: datetime) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def instant(moment: datetime, *, zone: str) -> datetime:
     if moment.tzinfo is not None:
         return moment.astimezone(UTC)
     local = moment.replace(tzinfo=ZoneInfo(zone))
-    first, second = local.replace(fold=0).astimezone(UTC), local.replace(fold=1).astimezone(UTC)
+    first, second = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
     if first == second:
         return first
     given, candidates = moment.isoformat(), either([_shown(first, zone), _shown(second, zone)])

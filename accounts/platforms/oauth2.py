@@ -73,7 +73,7 @@ class OAuth2Connector(Connector):
 
     def send_form(self, session: Session, url: str, form: str) -> Answer:
         """Send a form to a token endpoint together with what proves that it comes from this app."""
-        fields = dict(parse_qsl(form, keep_blank_values=True))
+        fields = dict(parse_qsl(form))
         if self.basic_auth and self.app.client_secret:
             headers = {"Authorization": basic_credentials(self.app.client_id, self.app.client_secret)}
             return session.request("POST", url.format(version=self.version), headers=headers, data=fields)

@@ -21,6 +21,7 @@ from accounts.platforms.base import (
     Rejected,
     Tokens,
     Unavailable,
+    WhoActs,
 )
 from accounts.services import disconnect
 from analytics import discovery, reading, sync
@@ -258,18 +259,21 @@ def test_a_post_that_is_refused_is_put_off_and_the_account_goes_on_as_if_nothing
     assert (status_of(account), told("account.error")) == ("active", 0)
 
 
+@pytest.mark.parametrize(
+    ("refusal", "status"), [(REFUSED, "error"), (Rejected("No such app.", who_acts=WhoActs.OPERATOR), "active")]
+)
 def test_after_three_refusals_in_a_row_the_account_is_left_alone(
-    account: SocialAccount, network: PaperNumbers, time: Time
+    account: SocialAccount, network: PaperNumbers, time: Time, refusal: Rejected, status: str
 ) -> None:
     network.metrics_batch = 1  # type: ignore[misc]
     publish(account, *"12345")
-    network.posts = dict.fromkeys("12345", REFUSED)
+    network.posts = dict.fromkeys("12345", refusal)
     time.pass_by(minutes=15)
 
     read_due()
 
     assert len(network.asked) == 3
-    assert (sync_of(account).due_at, status_of(account)) == (time.now + MINUTE, "error")
+    assert (sync_of(account).due_at, status_of(account)) == (time.now + MINUTE, status)
 
 
 @pytest.mark.parametrize(("status", "found"), [("active", REFUSED), ("error", None)], ids=["fails", "goes well"])

@@ -161,14 +161,15 @@ def test_a_race_that_was_lost_to_another_process_costs_a_try(
     assert sorted(Workspace.objects.values_list("name", flat=True)) == ["one", "two"]
 
 
+@pytest.mark.parametrize("error", [OperationalError("gone away"), ValueError("gone away")], ids=["lost", "our bug"])
 def test_a_connection_that_breaks_within_a_piece_is_told_to_all(
-    writer: Writer, hand_in: HandIn, monkeypatch: pytest.MonkeyPatch
+    writer: Writer, hand_in: HandIn, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def lose_connection(*_: Any) -> None:
         raise DatabaseError("gone away")
 
     def bad() -> None:
-        raise OperationalError("gone away")
+        raise error
 
     futures = hand_in(create("one"), bad, create("never reached"))
     with monkeypatch.context() as patch:

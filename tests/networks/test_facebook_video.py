@@ -264,6 +264,7 @@ def test_a_video_that_facebook_gave_up_is_no_post(changes: dict[str, Any]) -> No
         CONNECTOR.recover(FakeSession(looks(status(**changes))), after)
 
     assert caught.value.message.startswith("Facebook says: ")
+    assert ("Torn." in caught.value.message) == ("Torn." in str(changes))
     assert caught.value.error_code == "MEDIA_REJECTED"
 
 
@@ -291,10 +292,11 @@ def test_a_video_is_out_when_its_publishing_is_complete(publishing: Any, out: bo
 def test_every_chunk_is_saved_with_time_for_the_next() -> None:
     saved = Saved()
 
-    CONNECTOR.prepare(FakeSession(*PREPARES["video"]), operation("video"), saved)
+    session = FakeSession(*PREPARES["video"])
+    CONNECTOR.prepare(session, operation("video"), saved)
 
     assert [handles["sent"] for handles in saved.handles] == [0, 4, 8, 10]
-    assert set(saved.seconds) == {600}
+    assert {*saved.seconds, *session.timeouts[1:]} == {600}
 
 
 @pytest.mark.parametrize(
@@ -313,7 +315,8 @@ def test_a_chunked_upload_goes_on_where_facebook_says_that_it_stands(there: int 
         CONNECTOR.prepare(FakeSession(first, second, replace(third, gets=LOST)), operation("video"), saved)
     session = FakeSession(uploading(there), *rest)
 
-    handles = CONNECTOR.prepare(session, operation("video", handles=saved.handles[-1]), saved)
+    before = operation("video", handles=saved.handles[-1], now=later(hours=19))
+    handles = CONNECTOR.prepare(session, before, saved)
 
     session.assert_done()
     assert handles["sent"] == 10
@@ -332,7 +335,7 @@ def test_a_stream_goes_on_where_facebook_says_that_it_stands(there: int | None) 
     handles = CONNECTOR.prepare(session, operation("reel", handles=saved.handles[-1]), saved)
 
     session.assert_done()
-    assert handles["sent"] == 10
+    assert (handles["sent"], handles, session.timeouts[1:]) == (10, saved.handles[-1], [600] * len(rest))
 
 
 @pytest.mark.parametrize("kind", EDGES)
@@ -374,7 +377,7 @@ def test_a_status_that_cannot_be_read_drops_no_upload() -> None:
         ("reel", {"video_id": "888"}),
         ("reel", {"video_id": "888", "upload_url": "https://elsewhere.example/video-upload/v26.0/888"}),
         ("reel", {"video_id": "888", "upload_url": "https://rupload.facebook.com.elsewhere.example/888"}),
-        ("video", {"video_id": "888"}),
+        ("video", STARTED | {"video_id": ""}),
         ("video", STARTED | {"start_offset": "soon"}),
     ],
 )

@@ -135,7 +135,8 @@ def image_calls(number: int, content: bytes, owner: str = PAGE) -> tuple[Call, C
 
 INSTRUCTIONS = [
     {"uploadUrl": f"{UPLOADS}/v/1", "firstByte": 0, "lastByte": 9},
-    {"uploadUrl": f"{UPLOADS}/v/2", "firstByte": 10, "lastByte": 15},
+    {"uploadUrl": f"{UPLOADS}/v/2", "firstByte": 10, "lastByte": 13},
+    {"uploadUrl": f"{UPLOADS}/v/3", "firstByte": 14, "lastByte": 15},
 ]
 VIDEO = {
     "video": "urn:li:video:V1",
@@ -147,9 +148,10 @@ OCTETS = {"Content-Type": "application/octet-stream"}
 BEGIN_VIDEO = initialize("video", VIDEO, fileSizeBytes=16, uploadCaptions=False, uploadThumbnail=False)
 PARTS = (
     Call("PUT", f"{UPLOADS}/v/1", {"headers": OCTETS, "data": b"bytes of m"}, make_answer(200, ETag='"one"')),
-    Call("PUT", f"{UPLOADS}/v/2", {"headers": OCTETS, "data": b"edia_1"}, make_answer(200, ETag="two")),
+    Call("PUT", f"{UPLOADS}/v/2", {"headers": OCTETS, "data": b"edia"}, make_answer(200, ETag="two")),
+    Call("PUT", f"{UPLOADS}/v/3", {"headers": OCTETS, "data": b"_1"}, make_answer(200, ETag="three")),
 )
-FINISH = {"video": "urn:li:video:V1", "uploadToken": "tok", "uploadedPartIds": ["one", "two"]}
+FINISH = {"video": "urn:li:video:V1", "uploadToken": "tok", "uploadedPartIds": ["one", "two", "three"]}
 FINISH_VIDEO = Call(
     "POST",
     f"{HOST}/rest/videos?action=finalizeUpload",
@@ -425,7 +427,8 @@ class TestLinkedIn(LookCase, OAuth2Case):
         with pytest.raises(Rejected) as caught:
             self.exchange(FakeSession(replace(self.exchange_calls[0], gets=make_answer(400, {"error": error}))))
 
-        assert (caught.value.acts, caught.value.network_code) == (WhoActs.OPERATOR, error)
+        assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", WhoActs.OPERATOR)
+        assert (caught.value.message, caught.value.network_code) == (f"LinkedIn says: {error}", error)
 
     def test_a_refused_revocation_is_told(self) -> None:
         refused = make_answer(400, {"error": "invalid_request"})
@@ -572,11 +575,17 @@ class TestLinkedIn(LookCase, OAuth2Case):
         with pytest.raises(error):
             self.connector.commit(FakeSession(replace(create("", content={"article": article}), gets=gets)), operation)
 
-    def test_an_image_that_waited_for_a_day_is_brought_again(self) -> None:
-        operation = self.prepared(self.publications["image"])
-        session = FakeSession(*self.publications["image"].prepares)
+    def test_a_link_beside_a_file_is_not_read(self) -> None:
+        image = self.publications["image"]
 
-        self.connector.prepare(session, replace(operation, now=later(hours=21)), no_save)
+        self.prepared(replace(image, content=replace(image.content, link="https://example.com")))
+
+    @pytest.mark.parametrize(("hours", "is_brought"), [(19, False), (21, True)])
+    def test_an_image_that_waited_for_a_day_is_brought_again(self, hours: int, is_brought: bool) -> None:
+        operation = self.prepared(self.publications["image"])
+        session = FakeSession(*self.publications["image"].prepares * is_brought)
+
+        self.connector.prepare(session, replace(operation, now=later(hours=hours)), no_save)
 
         session.assert_done()
 
@@ -601,11 +610,18 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
         assert handles == {"asset": {"urn": "urn:li:video:V1", "is_ready": True}}
 
-    def test_an_upload_of_a_video_goes_on_after_its_last_part(self) -> None:
+    @pytest.mark.parametrize(("hours", "calls"), [(23, PARTS[1:]), (25, (BEGIN_VIDEO, *PARTS))])
+    def test_an_upload_of_a_video_goes_on_after_its_last_part_while_its_addresses_last(
+        self, hours: int, calls: tuple[Call, ...]
+    ) -> None:
         with pytest.raises(Unknown):
             self.preparing(BEGIN_VIDEO, PARTS[0], replace(PARTS[1], gets=LOST))
+        operation = self.operation(self.steps.content, handles=self.saved)
+        session = FakeSession(*calls, FINISH_VIDEO, show_video("AVAILABLE"))
 
-        self.preparing(PARTS[1], FINISH_VIDEO, show_video("AVAILABLE"), handles=self.saved)
+        self.connector.prepare(session, replace(operation, now=later(hours=hours)), no_save)
+
+        session.assert_done()
 
     def test_a_part_without_a_tag_is_brought_again(self) -> None:
         with pytest.raises(Unavailable):
@@ -619,16 +635,6 @@ class TestLinkedIn(LookCase, OAuth2Case):
             self.preparing(BEGIN_VIDEO, PARTS[0], replace(PARTS[1], gets=over))
 
         self.preparing(BEGIN_VIDEO, *PARTS, FINISH_VIDEO, show_video("AVAILABLE"), handles=self.saved)
-
-    def test_addresses_that_end_are_not_tried(self) -> None:
-        with pytest.raises(Unknown):
-            self.preparing(BEGIN_VIDEO, PARTS[0], replace(PARTS[1], gets=LOST))
-        operation = self.operation(self.steps.content, handles=self.saved)
-        session = FakeSession(BEGIN_VIDEO, *PARTS, FINISH_VIDEO, show_video("AVAILABLE"))
-
-        self.connector.prepare(session, replace(operation, now=later(hours=25)), no_save)
-
-        session.assert_done()
 
     def test_a_video_that_linkedin_gives_up_is_rejected_in_its_words(self) -> None:
         failed = show_video("PROCESSING_FAILED", processingFailureReason="No sound")
@@ -654,7 +660,7 @@ class TestLinkedIn(LookCase, OAuth2Case):
         [
             ("video", BEGIN_VIDEO, VIDEO | {"uploadInstructions": []}),
             ("video", BEGIN_VIDEO, VIDEO | {"uploadInstructions": [{"firstByte": 0}]}),
-            ("video", BEGIN_VIDEO, {}),
+            ("video", BEGIN_VIDEO, VIDEO | {"video": ""}),
             ("image", image_calls(1, b"")[0], {"image": "urn:li:image:D1"}),
             ("document", BEGIN_DOCUMENT, {"document": "urn:li:document:P1"}),
         ],
@@ -1236,7 +1242,7 @@ class TestMemberOfCommunityManagement:
         ("no#tag, #1, ##, # a", "no\\#tag, \\#1, \\#\\#, \\# a"),
         ("#_tag", "\\#\\_tag"),
         ("https://example.com/a_b#c", "https://example.com/a\\_b\\#c"),
-        ("@[Ann](urn:li:person:A-1_b)", "@[Ann](urn:li:person:A-1_b)"),
+        ("@[Ann](urn:li:person:A-1_b)_@[B](urn:li:person:B)", "@[Ann](urn:li:person:A-1_b)\\_@[B](urn:li:person:B)"),
         ("@[Ann](urn:li:share:1)", "\\@\\[Ann\\]\\(urn:li:share:1\\)"),
     ],
 )

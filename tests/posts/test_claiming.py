@@ -9,7 +9,7 @@ import time_machine
 from django.db import IntegrityError, OperationalError
 
 from accounts.models import SocialAccount
-from ouipost.claims import Claim, database_now
+from ouipost.claims import Claim, LostClaim, database_now
 from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts import claiming, publishing, services
@@ -270,7 +270,12 @@ def test_a_late_post_that_was_published_after_the_look_is_not_missed(
 
 @pytest.mark.parametrize(
     "error",
-    [IntegrityError("in_flight"), OperationalError(1213, "Deadlock found"), OperationalError("database is locked")],
+    [
+        LostClaim(),
+        IntegrityError("in_flight"),
+        OperationalError(1213, "Deadlock"),
+        OperationalError("database is locked"),
+    ],
 )
 def test_a_lost_race_takes_nothing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def lose(*_: Any, **__: Any) -> list[Claim]:

@@ -118,6 +118,7 @@ def resolve(post: Post, *, published: bool) -> None:
         ("failed", retry, 1),
         ("needs_review", lambda post: resolve(post, published=False), 1),
         ("needs_review", lambda post: resolve(post, published=True), 0),
+        ("needs_review", lambda post: services.look_again(post.targets.get(), actor=ACTOR, now=NOW), 1),
     ],
 )
 def test_it_rings_once_when_something_became_due_now(

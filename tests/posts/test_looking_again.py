@@ -57,7 +57,7 @@ def test_what_is_there_is_adopted(workspace: Workspace, request: pytest.FixtureR
     asked = look_again(target)
     settled = publish(target)
 
-    assert (asked.status, asked.post.status) == ("publishing", "publishing")
+    assert (asked.status, asked.post.status, asked.due_at is None) == ("publishing", "publishing", False)
     assert network.calls == ["recover"]
     assert (settled.status, settled.remote_id, settled.post.status) == ("published", "7", "published")
     assert told()[-2:] == ["post.reconcile_requested", "post.published"]

@@ -21,6 +21,7 @@ from posts.advice import failure
 from posts.models import Target, TargetStatus
 from posts.settling import (
     Absent,
+    Held,
     Later,
     Outcome,
     Undecidable,
@@ -38,6 +39,7 @@ UNCLEAR: list[Outcome] = [
     RateLimited("slow"),
     Unknown("lost"),
     Later(seconds=2, message="wait"),
+    Held(seconds=0, message="paused"),
     Absent(),
     Undecidable(message="two of them"),
 ]
@@ -155,6 +157,7 @@ def test_later_is_the_same_again_and_no_attempt() -> None:
     state = after(Later(seconds=2, message="wait"))
 
     assert state == FINAL | {"due_at": NOW + timedelta(seconds=2), "waits_for": "wait"}
+    assert after(Later(seconds=2, message="wait"), unresolved=True) == {"due_at": NOW + timedelta(seconds=2)}
 
 
 def test_later_is_not_for_ever() -> None:
@@ -167,12 +170,12 @@ def test_later_is_not_for_ever() -> None:
 @pytest.mark.parametrize(("recovery", "seconds"), [(Recovery.KEY, 5), (Recovery.LOOK, 30 + LAG)])
 @pytest.mark.parametrize("attempts_are_over", [False, True])
 def test_a_lost_answer_is_looked_into_once_it_can_be(recovery: Recovery, seconds: int, attempts_are_over: bool) -> None:
-    target = armed(absences=2, give_up_at=NOW if attempts_are_over else None)
+    target = armed(attempts=1, absences=2, give_up_at=NOW if attempts_are_over else None)
 
     state = after(Unknown("lost", status=502), recovery, target=target)
 
     assert seconds_until(state["due_at"]) == seconds
-    assert (state["outcome_unknown"], state["absences"], state["attempts"]) == (True, 0, 1)
+    assert (state["outcome_unknown"], state["absences"], state["attempts"]) == (True, 0, 2)
     assert state["error"]["code"] == "OUTCOME_UNKNOWN"
     assert "armed_at" not in state, "the look needs the time of the first send"
 
@@ -207,7 +210,7 @@ def test_what_may_be_there_is_never_failed_nor_forgotten(
     assert state.get("status", "needs_review") == "needs_review"
     assert state.get("outcome_unknown", True) is True
     assert "armed_at" not in state
-    assert (state["due_at"] is None) == ("status" in state)
+    assert (state.get("due_at", NOW) is None) == ("status" in state)
 
 
 def test_a_look_that_finds_nothing_is_counted_and_repeated() -> None:

@@ -84,6 +84,7 @@ def test_a_post_that_was_taken_is_asked_about_and_never_sent_again(
 
     taken = publish(make_due(workspace))
     again = publish(taken)
+    assert 35 < seconds_until(again) <= 40
     publish(again)
     published = publish(again)
 

@@ -1,14 +1,17 @@
 """A publisher that has to end while a call is out: what nobody has seen is given back, what was armed is kept."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import wait
 from threading import Event
 from typing import Any
 
 import pytest
 
+from ouipost.claims import Claim
+from posts import steps
 from posts.publisher import Publisher
-from tests.factories import make_workspace
+from posts.steps import Loaded
+from tests.factories import make_account, make_workspace
 from tests.posts.fakes import HERE, ScriptedNetwork, make_due
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,3 +88,23 @@ def test_what_was_armed_is_left_to_its_lease(
 
     target.refresh_from_db()
     assert (target.outcome_unknown, target.lease_until is None, len(network.sent)) == (True, False, 1)
+
+
+def test_a_target_that_cannot_be_read_keeps_no_other_from_going_out(
+    network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = make_workspace()
+    broken = make_due(workspace)
+    sound = make_due(workspace, make_account(workspace, remote_id="2", default_of=None))
+    read = steps.load_all
+
+    def fail_for_one(held: Sequence[Claim]) -> list[Loaded | None]:
+        assert broken.pk not in [claim.pk for claim in held], "a bug"
+        return read(held)
+
+    monkeypatch.setattr("posts.steps.load_all", fail_for_one)
+    monkeypatch.setattr("posts.publishing.load_all", fail_for_one)
+    Publisher(2).run_until_idle(seconds=PATIENCE_SECONDS)
+
+    sound.refresh_from_db()
+    assert (sound.status, len(network.sent)) == ("published", 1)

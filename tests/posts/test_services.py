@@ -14,7 +14,7 @@ from ouipost.events.models import Event
 from posts import services
 from posts.destinations import AccountNotConnected
 from posts.models import Media, Post, Target
-from tests.factories import NOW, make_account
+from tests.factories import NOW, make_account, make_schedule
 from tests.posts.fakes import ACTOR, ScriptedNetwork, make_due, make_mixed, publish, snapshot, states, told
 from workspaces.models import Workspace
 
@@ -235,20 +235,24 @@ def test_an_edit_changes_the_given_fields_and_tells_which(workspace: Workspace, 
     }
 
 
+@pytest.mark.parametrize("is_held", [False, True])
 def test_an_edit_keeps_a_scheduled_post_scheduled_with_all_its_accounts(
-    workspace: Workspace, accounts: list[SocialAccount]
+    workspace: Workspace, accounts: list[SocialAccount], is_held: bool
 ) -> None:
-    third = make_account(workspace, remote_id="3", default_of=None)
-    planned = {"scheduled_at": NOW, "scheduled_timezone": "Europe/Paris", "hashtags": ["#kept"]}
-    post = make_mixed(workspace, accounts, "scheduled", "scheduled", **planned)
+    third, due_at = make_account(workspace, remote_id="3", default_of=None), None if is_held else SOON
+    planned = {"scheduled_at": SOON, "scheduled_timezone": "Europe/Paris", "hashtags": ["#kept"]}
+    queue = make_schedule(workspace, is_active=not is_held)
+    post = make_mixed(workspace, accounts, "scheduled", "scheduled", schedule=queue, **planned)
+    Target.objects.update(scheduled_at=SOON, due_at=due_at)
 
     services.update_post(post, values={"platforms": ["facebook", third.pk]}, actor=ACTOR, now=NOW)
 
     targets = Target.objects.filter(post=post)
     stored = Post.objects.get(pk=post.pk)
     assert {target.account_id for target in targets} == {accounts[0].pk, third.pk}
-    assert {(target.status, target.due_at, target.scheduled_at) for target in targets} == {("scheduled", NOW, NOW)}
+    assert {(target.status, target.due_at, target.scheduled_at) for target in targets} == {("scheduled", due_at, SOON)}
     assert (stored.status, stored.platforms) == ("scheduled", ["facebook"])
+    assert stored.destinations == Event.objects.get().details["after"]["destinations"] == ["facebook", third.pk]
     assert (stored.scheduled_timezone, stored.hashtags) == ("Europe/Paris", ["#kept"])
 
 

@@ -144,9 +144,10 @@ def test_the_one_late_id_settles_a_parked_target_once(workspace: Workspace) -> N
     settle_all([make_report(held, HERE)])
     settle_all([make_report(held, Published(remote_id="43", url=""))])
 
-    settled = Target.objects.get(pk=target.pk)
+    settled, event = Target.objects.select_related("post").get(pk=target.pk), Event.objects.get()
     assert (settled.status, settled.remote_id, settled.url) == ("published", "42", HERE.url)
-    assert list(Event.objects.values_list("type", flat=True)) == ["post.published"]
+    assert (event.type, event.details["targets"][0]["url"]) == ("post.published", HERE.url)
+    assert settled.post.published_at == settled.published_at is not None
 
 
 def test_a_late_id_that_came_first_settles_a_target_that_would_be_parked(workspace: Workspace) -> None:
@@ -271,6 +272,16 @@ def test_what_was_taken_late_is_asked_about_by_its_handles(workspace: Workspace,
     settled = Target.objects.select_related("post").get(pk=target.pk)
     assert (settled.status, settled.handles, settled.absences) == ("publishing", {"video": "7"}, 0)
     assert (settled.due_at is None, settled.post.status) == (False, "publishing")
+
+
+def test_what_was_taken_late_of_a_part_that_was_found_says_nothing_of_the_next(workspace: Workspace) -> None:
+    target = make_due(workspace)
+    Target.objects.update(replies=1)
+    held = looked_for(target, HERE)
+
+    settle_all([make_report(held, StillWorking("at work", retry_after=5, handles={"video": "7"}))])
+
+    assert (Target.objects.get(pk=target.pk).handles, outcomes(target)[-1]) == ({}, ("commit", "late"))
 
 
 def test_what_was_taken_is_asked_about_by_its_handles_though_another_worker_is_looking_for_it(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ouipost.errors import InvalidInput
-from posts.slots import AmbiguousLocalTime, NoSuchLocalTime, clock_changes, instant
+from posts.slots import AmbiguousLocalTime, DoubtfulLocalTime, NoSuchLocalTime, clock_changes, instant
 
 ZONES = ["Europe/Paris", "Australia/Sydney", "Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe", "UTC"]
 
@@ -133,8 +133,9 @@ def test_a_zone_without_summer_time_has_no_change_of_the_clocks() -> None:
     assert clock_changes(utc("2026-01-01T00:00:00"), utc("2026-12-31T00:00:00"), zone="Asia/Tokyo") == []
 
 
-def test_what_a_doubtful_time_may_mean_comes_with_its_refusal() -> None:
-    with pytest.raises(AmbiguousLocalTime) as refused:
-        instant(naive("2026-10-25T02:30:00"), zone="Europe/Paris")
+@pytest.mark.parametrize(("given", "hours"), [("2026-10-25T02:30:00", (0, 1)), ("2026-03-29T02:30:00", (1, 0))])
+def test_what_a_doubtful_time_may_mean_comes_with_its_refusal(given: str, hours: tuple[int, int]) -> None:
+    with pytest.raises(DoubtfulLocalTime) as refused:
+        instant(naive(given), zone="Europe/Paris")
 
-    assert refused.value.candidates == (utc("2026-10-25T00:30:00"), utc("2026-10-25T01:30:00"))
+    assert refused.value.candidates == tuple(utc(f"{given[:10]}T0{hour}:30:00") for hour in hours)

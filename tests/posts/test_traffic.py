@@ -431,17 +431,17 @@ def test_an_account_whose_first_call_after_a_quota_fails_is_left_alone_for_half_
     assert timedelta(seconds=29) < held_until - database_now() <= timedelta(seconds=30)
 
 
-def test_what_is_written_for_an_account_while_it_is_left_alone_waits_as_well(workspace: Workspace) -> None:
+def test_what_comes_due_for_an_account_while_it_is_left_alone_waits_as_well(workspace: Workspace, pace: Pace) -> None:
     account = make_account(workspace)
     make_due(workspace, account)
     settle(claim_targets(1), RateLimited("slow", retry_after=60))
 
-    later = make_due(workspace, account)
+    Target.objects.filter(pk=make_due(workspace, account).pk).update(outcome_unknown=True)
+    make_due(workspace, account)
     claimed = claim_targets(1)
 
-    due_at = Target.objects.get(pk=later.pk).due_at
-    assert due_at is not None
-    assert (claimed, due_at > database_now() + timedelta(seconds=50)) == ([], True)
+    waiting = Target.objects.filter(due_at__gt=database_now() + timedelta(seconds=50))
+    assert (claimed, waiting.count()) == ([], 3)
 
 
 def test_the_post_that_met_the_quota_stays_the_first(workspace: Workspace) -> None:
@@ -468,7 +468,8 @@ def test_a_quota_that_tells_no_time_is_asked_ever_more_seldom_until_something_is
     account, waits = make_account(workspace), []
     make_many(account, 20)
 
-    for outcome in [*[RateLimited("slow")] * 8, HERE, RateLimited("slow"), RateLimited("slow", retry_after=9)]:
+    slow, told = RateLimited("slow"), RateLimited("slow", retry_after=9)
+    for outcome in [*[slow] * 8, HERE, slow, told, slow]:
         settle(claim_targets(1), outcome)
         held_until = SocialAccount.objects.get(pk=account.pk).held_until
         waits.append((held_until - database_now()).total_seconds() if held_until else 0)
@@ -480,7 +481,7 @@ def test_a_quota_that_tells_no_time_is_asked_ever_more_seldom_until_something_is
     assert 48 < first < 72
     assert waits[1:6] == pytest.approx([2 * first, 4 * first, 8 * first, 16 * first, 32 * first], rel=0.05)
     assert waits[6:9] == pytest.approx([min(64 * first, 3600), 3600, 0], rel=0.05)
-    assert 48 < waits[9] < 72
+    assert all(48 < waits[place] < 72 for place in (9, 11))
     assert waits[10] == pytest.approx(9, abs=1)
 
 
