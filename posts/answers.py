@@ -31,7 +31,8 @@ from ouipost import claims
 from ouipost.claims import Claim
 from ouipost.writer import Inline
 from posts.models import Attempt
-from posts.settling import Outcome, Report, settle_all
+from posts.outcomes import Outcome, Report
+from posts.settling import settle_all
 
 logger = logging.getLogger(__name__)
 

@@ -42,7 +42,7 @@ from posts.content import compose
 from posts.late_answers import told_late
 from posts.media.storage import StorageUnavailable
 from posts.models import Target
-from posts.settling import (
+from posts.outcomes import (
     VISIBLE_CALL_SECONDS,
     Absent,
     Held,
@@ -53,8 +53,8 @@ from posts.settling import (
     gave_up,
     is_definite,
     is_said_to_be_there,
-    settle_all,
 )
+from posts.settling import settle_all
 from posts.steps import Arming, Loaded, Saving, Search, arm_all, load_all, others, save_all
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from ouipost.rows import update_each
 from posts.claiming import LEASE_SECONDS
 from posts.media import files
 from posts.models import Target
-from posts.settling import recovery_time
+from posts.outcomes import recovery_time
 from workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)

@@ -46,6 +46,7 @@ STORING = (
     "accounts/session.py",
     "accounts/tokens.py",
     "posts/claiming.py",
+    "posts/outcomes.py",
     "posts/publishing.py",
     "posts/settling.py",
 )

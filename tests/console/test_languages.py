@@ -24,7 +24,7 @@ from adminapi.templatetags.charts import region
 from adminapi.templatetags.console import outcome
 from ouipost.errors import DomainError
 from posts.late_answers import LATE
-from posts.settling import Absent, Later, Undecidable
+from posts.outcomes import Absent, Later, Undecidable
 from tests.factories import NOW, make_user
 
 LOCALE = settings.BASE_DIR / "locale"

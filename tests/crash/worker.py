@@ -31,9 +31,9 @@ from ouipost.outbound import Client  # noqa: E402
 from ouipost.outbound.transport import CallSocket  # noqa: E402
 from ouipost.writer import Writer  # noqa: E402
 from posts import publishing  # noqa: E402
+from posts.outcomes import Report  # noqa: E402
 from posts.publisher import Publisher  # noqa: E402
 from posts.publishing import Publish  # noqa: E402
-from posts.settling import Report  # noqa: E402
 from tests.crash.wrapping import wrap  # noqa: E402
 
 BLOWS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "term": signal.SIGTERM}

@@ -33,8 +33,8 @@ from ouipost.writer import Inline
 from posts import publishing
 from posts.claiming import claim_targets
 from posts.models import Attempt, Media, Post, Target, TargetStatus
+from posts.outcomes import Outcome, Report
 from posts.services import sync
-from posts.settling import Outcome, Report
 from posts.steps import Arming, arm_all
 from tests.accounts.fakes import answer
 from tests.factories import NOW, make_account, make_media, make_post

@@ -28,6 +28,7 @@ from ouipost.writer import Inline, WriterClosed
 from posts import answers, publishing, services, settling
 from posts.claiming import claim_targets
 from posts.models import Attempt, Target
+from posts.outcomes import Report
 from tests.factories import make_account
 from tests.posts.fakes import (
     ACTOR,
@@ -58,7 +59,7 @@ def publish_while_the_database_is_away(target: Target, monkeypatch: pytest.Monke
     bring_forward(target)
     way = publishing.Publish(claim(target), writer=Inline())
 
-    def never(reports: Sequence[settling.Report]) -> list[bool]:
+    def never(reports: Sequence[Report]) -> list[bool]:
         way.claim = expired(way.claim)
         raise error
 
@@ -367,7 +368,7 @@ def keep_two(workspace: Workspace) -> list[Target]:
 def settle_none_of(target: Target, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every settling of this target fail, and no other."""
 
-    def settle(reports: Sequence[settling.Report]) -> list[bool]:
+    def settle(reports: Sequence[Report]) -> list[bool]:
         if reports[0].claim.pk == target.pk:
             raise error
         return settling.settle_all(reports)

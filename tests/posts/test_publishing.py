@@ -18,6 +18,7 @@ from ouipost.writer import Inline
 from posts import claiming, publishing, settling
 from posts.media.storage import StorageUnavailable
 from posts.models import Attempt, Target
+from posts.outcomes import VISIBLE_CALL_SECONDS, Report
 from tests.factories import make_account, make_workspace
 from tests.posts.fakes import (
     HERE,
@@ -246,8 +247,8 @@ def test_every_call_ends_within_the_lease(workspace: Workspace, network: Scripte
     publish(target)
 
     before_arming, visible = seen
-    assert 45 < before_arming <= claiming.LEASE_SECONDS - settling.VISIBLE_CALL_SECONDS - publishing.GUARD_SECONDS
-    assert 25 < visible <= settling.VISIBLE_CALL_SECONDS
+    assert 45 < before_arming <= claiming.LEASE_SECONDS - VISIBLE_CALL_SECONDS - publishing.GUARD_SECONDS
+    assert 25 < visible <= VISIBLE_CALL_SECONDS
 
 
 def test_a_look_ends_within_the_lease(workspace: Workspace, network: ScriptedNetwork) -> None:
@@ -261,7 +262,7 @@ def test_a_look_ends_within_the_lease(workspace: Workspace, network: ScriptedNet
     network.found = [note]
     publish(target)
 
-    assert 45 < seen[0] <= claiming.LEASE_SECONDS - settling.VISIBLE_CALL_SECONDS - publishing.GUARD_SECONDS
+    assert 45 < seen[0] <= claiming.LEASE_SECONDS - VISIBLE_CALL_SECONDS - publishing.GUARD_SECONDS
 
 
 def test_after_each_saved_step_the_calls_have_as_long_as_it_asked_for(
@@ -316,7 +317,7 @@ def test_an_outcome_is_settled_as_soon_as_the_database_is_back(
 ) -> None:
     failures = [DatabaseError("gone away"), DatabaseError("gone away")]
 
-    def settle_when_back(reports: Sequence[settling.Report]) -> list[bool]:
+    def settle_when_back(reports: Sequence[Report]) -> list[bool]:
         if failures:
             raise failures.pop()
         return settling.settle_all(reports)
@@ -337,7 +338,7 @@ def test_an_outcome_that_cannot_be_settled_is_left_to_the_look(
     bring_forward(target)
     way = publishing.Publish(claim(target), writer=Inline())
 
-    def never(reports: Sequence[settling.Report]) -> list[bool]:
+    def never(reports: Sequence[Report]) -> list[bool]:
         way.claim = expired(way.claim)
         raise DatabaseError("gone away")
 

@@ -17,12 +17,8 @@ from ouipost.claims import Claim, database_now
 from ouipost.events.models import Event
 from posts import services
 from posts.models import Attempt, Post, Target
-from posts.settling import (
-    Absent,
-    Outcome,
-    Undecidable,
-    settle_all,
-)
+from posts.outcomes import Absent, Outcome, Undecidable
+from posts.settling import settle_all
 from tests.factories import NOW, make_account, make_post
 from tests.posts.fakes import (
     ACTOR,

@@ -14,8 +14,8 @@ from accounts.platforms.facebook import video as facebook
 from accounts.platforms.pinterest import video as pinterest
 from ouipost.engine import LEAVE_SECONDS
 from posts import doorbell, tasks
+from posts.outcomes import VISIBLE_CALL_SECONDS
 from posts.publisher import Publisher
-from posts.settling import VISIBLE_CALL_SECONDS
 from posts.tasks import PublisherStops, publish_due
 from tests.posts.fakes import ScriptedNetwork, make_due
 from workspaces.models import Workspace

@@ -18,7 +18,8 @@ from posts.claiming import LOOK_AHEAD, ROUNDS, claim_targets
 from posts.holding import hold_account
 from posts.late_answers import told_late
 from posts.models import Attempt, Post, Target, TargetStatus
-from posts.settling import Later, Outcome, Undecidable, settle_all
+from posts.outcomes import Later, Outcome, Undecidable
+from posts.settling import settle_all
 from posts.steps import Saving, Search, others, save_all
 from tests.conftest import ApiClient
 from tests.factories import NOW, make_account, make_post, make_workspace

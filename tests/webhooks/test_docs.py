@@ -23,7 +23,8 @@ from posts import expiring, services
 from posts.claiming import claim_targets
 from posts.media import signing
 from posts.models import Media, Post, Target
-from posts.settling import Outcome, Undecidable, settle_all
+from posts.outcomes import Outcome, Undecidable
+from posts.settling import settle_all
 from tests.accounts.fakes import make_candidate
 from tests.factories import make_account, make_media, make_post, make_workspace
 from tests.posts.fakes import make_report

@@ -19,15 +19,7 @@ from accounts.platforms.base import (
 from ouipost.claims import Claim, engine_time
 from posts.advice import failure
 from posts.models import Target, TargetStatus
-from posts.settling import (
-    Absent,
-    Held,
-    Later,
-    Outcome,
-    Undecidable,
-    next_state,
-    recovery_time,
-)
+from posts.outcomes import Absent, Held, Later, Outcome, Undecidable, next_state, recovery_time
 from tests.factories import NOW
 from tests.posts.fakes import HERE, LAG, make_report
 

@@ -1,0 +1,272 @@
+"""What one step led to, and what state its target has then: the one place that turns outcomes into states."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from accounts.exchanges import Exchange
+from accounts.platforms.base import (
+    Duplicate,
+    PlatformError,
+    ProcessingFailed,
+    Published,
+    RateLimited,
+    Recovery,
+    StillWorking,
+    Unavailable,
+    Unknown,
+)
+from ouipost.claims import Claim, engine_time
+from ouipost.phrases import Phrase
+from posts.advice import failure, rest_unsent
+from posts.models import Target, TargetStatus
+
+VISIBLE_CALL_SECONDS = 30
+SETTLE_SECONDS = 30
+RESEND_SECONDS = 5
+RETRY_SECONDS = (30, 120, 600, 1800, 3600, 7200)
+RATE_LIMIT_SECONDS, LONGEST_RATE_LIMIT_SECONDS = 60, 3600
+JITTER = 0.2
+SAFE_TO_REPEAT = (Recovery.KEY, Recovery.HANDLE)
+"""An old request that is still on its way does no harm beside a new one."""
+NOTHING_THERE: dict[str, Any] = {"outcome_unknown": False, "armed_at": None, "absences": 0}
+"""The visible call certainly did nothing: what was armed is over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Absent:
+    """A look for the post found nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undecidable:
+    """Whether the post exists cannot be found out by us."""
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Later:
+    """Nothing was tried: do the same again in `seconds`, without counting an attempt."""
+
+    seconds: float
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held(Later):
+    """An operator has paused it before anything was sent: it waits, and keeps its place."""
+
+
+Outcome = Published | PlatformError | Absent | Undecidable | Later
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What one claim led to."""
+
+    claim: Claim
+    step: str
+    outcome: Outcome
+    unresolved: bool
+    """Whether an earlier send may have arrived, and this outcome alone does not tell."""
+    started_at: datetime
+    recovery: Recovery
+    listing_lag: float
+    exchanges: Sequence[Exchange] = ()
+    """What went wrong between us and the network, in words."""
+    is_paused: bool = False
+    """Whether it was looked for during a pause: after a restore what follows it may be out as well."""
+    waited: timedelta | None = None
+    """How long the account has waited in vain for a quota of which nobody tells when it ends."""
+
+
+def is_definite(report: Report) -> bool:
+    """Whether the network has said how the visible call ended: it is out, accepted, or certainly not there."""
+    is_answer = isinstance(report.outcome, PlatformError) and not isinstance(report.outcome, Unknown)
+    return isinstance(report.outcome, Published) or (report.step == "commit" and is_answer)
+
+
+def recovery_time(recovery: Recovery, listing_lag: float, *, now: datetime) -> datetime:
+    """Return when a call that is armed now may be checked at the network, in case its worker never comes back.
+
+    Where the network keeps one copy per key, that is when the call must have ended; elsewhere later, so that no old
+    request can still be on its way and the account's list surely shows it.
+    """
+    return now + engine_time(VISIBLE_CALL_SECONDS + _patience(recovery, listing_lag))
+
+
+def _patience(recovery: Recovery, listing_lag: float) -> float:
+    return RESEND_SECONDS if recovery in SAFE_TO_REPEAT else SETTLE_SECONDS + listing_lag
+
+
+def next_state(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
+    """Return the columns that the outcome sets."""
+    match report.outcome:
+        case Published() as published:
+            return when_out(target, published, is_doubtful=report.is_paused, now=now)
+        case ProcessingFailed() as gave_it_up:
+            return NOTHING_THERE | _failed(target, gave_it_up, now=now)
+        case StillWorking() as working:  # from `prepare` it is a Later
+            return _taken(target, working, now=now)
+        case Held():
+            return {} if report.unresolved else {**NOTHING_THERE}
+    return _still_unknown(target, report, now=now) if report.unresolved else _answered(target, report, now=now)
+
+
+def _answered(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
+    """It was tried, and nothing from before is open."""
+    match report.outcome:
+        case Unknown() | Duplicate() as error if _may_be_there(target, error):
+            return _unknown(target, error, report, now=now)
+        case Later() as later:
+            return NOTHING_THERE | _later(target, later, now=now)
+        case Unavailable() as error:
+            return NOTHING_THERE | _again(target, error, report.waited, now=now)
+        case PlatformError() as error:
+            return NOTHING_THERE | _failed(target, error, now=now)
+        case Undecidable(message=message):
+            return _review(message)
+    raise TypeError(report.outcome)
+
+
+def _may_be_there(target: Target, error: PlatformError) -> bool:
+    """Whether the network may have the post: the answer was lost, or it says to have one like it and we sent before."""
+    return isinstance(error, Unknown) or target.sends > 1
+
+
+def when_out(target: Target, published: Published, *, is_doubtful: bool = False, now: datetime) -> dict[str, Any]:
+    """The post, or one of its replies, is out: the next one is due at once, or all is published.
+
+    A doubtful next one is looked for before it is sent, as after a lost answer.
+    """
+    parts = [*target.parts, asdict(published)]
+    if len(parts) > target.replies:
+        return _published(parts[0]["remote_id"], parts[0]["url"], now=now) | ({"parts": parts} if parts[1:] else {})
+    following = {"parts": parts, "remote_id": parts[0]["remote_id"], "url": parts[0]["url"]}
+    state = {"outcome_unknown": True, "absences": 0, "sends": 1} if is_doubtful else NOTHING_THERE | {"sends": 0}
+    return following | state | {"handles": {}, "error": None, "due_at": now}
+
+
+def _taken(target: Target, error: StillWorking, *, now: datetime) -> dict[str, Any]:
+    """The network has accepted it and does not show it yet: ask again, until it is left to a person."""
+    given = {} if error.handles is None else {"handles": dict(error.handles)}
+    if gave_up(target, now=now):
+        return _review(Phrase("The network has taken it and has not shown it: {error}", error=error.message)) | given
+    values = {"due_at": now + engine_time(error.retry_after), "outcome_unknown": True, "absences": 0, "error": None}
+    return values | given | {"waits_for": error.message}
+
+
+def _published(remote_id: str, url: str, *, now: datetime) -> dict[str, Any]:
+    return {
+        "status": TargetStatus.PUBLISHED,
+        "remote_id": remote_id,
+        "url": url,
+        "published_at": now,
+        "due_at": None,
+        "outcome_unknown": False,
+        "error": None,
+    }
+
+
+def _later(target: Target, later: Later, *, now: datetime) -> dict[str, Any]:
+    if gave_up(target, now=now):
+        return _failed(target, Unavailable(later.message), now=now, retryable=True)
+    return {"due_at": now + engine_time(later.seconds), "waits_for": later.message}
+
+
+def _again(target: Target, error: Unavailable, waited: timedelta | None, *, now: datetime) -> dict[str, Any]:
+    wait = _delay(target.attempts, error, waited)
+    if gave_up(target, now=now + wait):
+        return _failed(target, error, now=now, retryable=True)
+    return _asked_again(target, error, wait=wait, now=now)
+
+
+def _delay(attempts: int, error: Unavailable, waited: timedelta | None) -> timedelta:
+    """Return how long to wait: a quota's own time, or twice as long as it was waited for before; else longer after each
+    attempt. The network's word is a floor."""
+    if waited is not None:
+        return min(2 * waited, engine_time(LONGEST_RATE_LIMIT_SECONDS))
+    own = RETRY_SECONDS[min(attempts, len(RETRY_SECONDS) - 1)]
+    if isinstance(error, RateLimited):
+        own = RATE_LIMIT_SECONDS if error.retry_after is None else 0
+    wait = engine_time(own * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 (spreads load, guards nothing)
+    return max(wait, timedelta(seconds=error.retry_after or 0))
+
+
+def _failed(target: Target, error: PlatformError, *, now: datetime, retryable: bool = False) -> dict[str, Any]:
+    """It is not published; a reply that is not leaves the post before it out, with the reason why the rest is not."""
+    if not target.parts:
+        return {"status": TargetStatus.FAILED, "due_at": None, "error": _shown(error, retryable=retryable)}
+    told = rest_unsent(error.message, sent=len(target.parts), replies=target.replies)
+    first = _published(target.remote_id, target.url, now=now)
+    return first | {"error": _shown(error) | {"message": told}}
+
+
+def _unknown(target: Target, error: PlatformError, report: Report, *, now: datetime) -> dict[str, Any]:
+    """The network may have it: wait until that can be found out, or leave it to a person where it cannot."""
+    if report.recovery == Recovery.PARK:
+        return _review(error.message)
+    return {
+        "due_at": now + engine_time(_patience(report.recovery, report.listing_lag)),
+        "outcome_unknown": True,
+        "absences": 0,
+        "attempts": target.attempts + 1,
+        "error": _shown(error),
+    }
+
+
+def _still_unknown(target: Target, report: Report, *, now: datetime) -> dict[str, Any]:
+    """It was not found out whether an earlier send arrived: ask again, until it is left to a person."""
+    match report.outcome:
+        case Absent():
+            return {"due_at": now + engine_time(SETTLE_SECONDS), "absences": target.absences + 1}
+        case Undecidable(message=message):
+            return _review(message)
+        case Later(seconds=seconds) if not gave_up(target, now=now):
+            return {"due_at": now + engine_time(seconds)}
+        case Unavailable() as error if not gave_up(target, now=now):
+            return _asked_again(target, error, wait=_delay(target.attempts, error, report.waited), now=now)
+        case Unknown() as error if not gave_up(target, now=now):
+            wait = engine_time(_patience(report.recovery, report.listing_lag))
+            return _asked_again(target, error, wait=wait, now=now)
+        case Later() | PlatformError() as error:
+            return _review(Phrase("Whether it was published could not be found out: {error}", error=error.message))
+    raise TypeError(report.outcome)
+
+
+def _asked_again(target: Target, error: PlatformError, *, wait: timedelta, now: datetime) -> dict[str, Any]:
+    counts = not isinstance(error, RateLimited)
+    shown = target.error if is_said_to_be_there(target) else _shown(error, retryable=True)
+    return {"due_at": now + wait, "attempts": target.attempts + counts, "error": shown}
+
+
+def is_said_to_be_there(target: Target) -> bool:
+    """Whether the network has refused it as a post that it has: until that is cleared up, no absence is an answer."""
+    return target.outcome_unknown and code_of(target) == Duplicate.code
+
+
+def gave_up(target: Target, *, now: datetime) -> bool:
+    """Whether the time for trying is over."""
+    return target.give_up_at is not None and now >= target.give_up_at
+
+
+def _review(message: str) -> dict[str, Any]:
+    return {
+        "status": TargetStatus.NEEDS_REVIEW,
+        "due_at": None,
+        "outcome_unknown": True,
+        "error": failure("OUTCOME_UNKNOWN", message),
+    }
+
+
+def _shown(error: PlatformError, *, retryable: bool = False) -> dict[str, Any]:
+    return failure(
+        error.error_code, error.message, retryable=retryable, who_acts=error.acts, network_code=error.network_code
+    )
+
+
+def code_of(target: Target) -> str:
+    return str((target.error or {}).get("code", ""))
