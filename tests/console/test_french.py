@@ -155,7 +155,7 @@ def test_what_is_stored_can_be_recognized() -> None:
 
 def test_what_the_processes_say_that_look_into_files_can_be_recognized() -> None:
     found = set()
-    for path in sorted((settings.BASE_DIR / "posts").glob("*_child.py")):
+    for path in sorted((settings.BASE_DIR / "posts" / "media").glob("*_child.py")):
         for node in sources.nodes(path):
             if isinstance(node, ast.JoinedStr) and re.search(r"\. [A-Z]|\.$", sources.formatted(node)):
                 found.add(sources.formatted(node))
