@@ -26,8 +26,8 @@ CONNECTIONS = 600
 """A product has 64 threads that answer and may each keep one, and each of pytest's processes may have two of them."""
 LOCKED_SECONDS = 300
 """So long another installation may take, such as the one of updates that a new machine begins with."""
-PROCESSES = 4
-"""Of pytest: on two cores two may wait for products of real processes while two compute."""
+PROCESSES = 6
+"""Of pytest: on two cores four may wait for products of real processes while two compute."""
 BROWSERS = 2
 """Each with a product of its own."""
 PORTS = range(20_000, 30_000)
