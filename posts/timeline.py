@@ -28,7 +28,7 @@ COMMANDS = {
     "post.scheduled": _("The post was scheduled for {moment}."),
     "post.unscheduled": _("The post was returned to draft."),
     "post.publish_requested": _("The post was to be published at once."),
-    "post.retried": _("What had failed was to be sent again."),
+    "post.retried": _("What had failed or was missed was to be sent again."),
     "post.resolved": _("A person said that {name} {has} it."),
     "post.reconcile_requested": _("{name} was to be asked once more whether it has the post."),
     "post.removed": _("{name} does not have it any more: somebody, or the network itself, took it away there."),
