@@ -4,7 +4,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -68,8 +68,15 @@ def database(url: str) -> dict[str, Any]:
             "isolation_level": "read committed",
             "init_command": SESSION,
             "connect_timeout": AWAY_SECONDS,
+            **_tls(config.get("OPTIONS", {})),
         },
     }
+
+
+def _tls(asked: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the client is told of TLS: the mode and the files that the URL names (`database_address`)."""
+    files = {name.removeprefix("ssl_"): path for name, path in asked.items() if name != "ssl_mode"}
+    return {"ssl_mode": asked["ssl_mode"], "ssl": files} if asked else {}
 
 
 @models.CharField.register_lookup

@@ -4,7 +4,7 @@ import re
 from importlib.util import find_spec
 from ipaddress import ip_network
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -12,6 +12,9 @@ from django.core.exceptions import ImproperlyConfigured
 from accounts.platforms.base import App, Budget, Connector, Pace
 
 FALSE = ("false", "off", "n", "no", "0", "")
+ENCRYPTED = "REQUIRED"
+TLS_MODES = (ENCRYPTED, "VERIFY_CA", "VERIFY_IDENTITY")
+TLS_FILES = {"ssl_ca", "ssl_cert", "ssl_key"}
 
 
 class Environment(environ.Env):
@@ -56,11 +59,24 @@ def database_address(name: str, default: str) -> str:
     """Return the URL of a database; it may be empty where the default is."""
     value = address(name, default)
     parts = urlsplit(value)
-    is_named = parts.scheme in ("sqlite", "mysql") and parts.path.strip("/") and not parts.query and not parts.fragment
-    if not is_named and (value or default):
-        message = f"{name} must be sqlite:///path or mysql://user:password@host:port/name, without ? and #."
-        raise ImproperlyConfigured(message)
+    is_named = parts.scheme in ("sqlite", "mysql") and parts.path.strip("/") and not parts.fragment
+    if not (is_named and _has_known_options(parts)) and (value or default):
+        raise ImproperlyConfigured(
+            f"{name} must be sqlite:///path or mysql://user:password@host:port/name. Behind a ? the latter takes "
+            f"ssl_mode={', '.join(TLS_MODES[:-1])} or {TLS_MODES[-1]}, and the files ssl_ca, without which nothing can "
+            "be verified, ssl_cert and ssl_key; nothing takes a #."
+        )
     return value
+
+
+def _has_known_options(parts: SplitResult) -> bool:
+    """Whether what is behind the ? is nothing, or asks a server for TLS."""
+    if not parts.query:
+        return True
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    mode, files = options.pop("ssl_mode", ""), {name for name, path in options.items() if path}
+    is_known = mode in TLS_MODES and set(options) == files and files <= TLS_FILES
+    return is_known and parts.scheme == "mysql" and (mode == ENCRYPTED or "ssl_ca" in files)
 
 
 def base_address(name: str, default: str) -> str:

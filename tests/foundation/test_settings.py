@@ -4,6 +4,7 @@ import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import environ
 import pytest
@@ -118,13 +119,29 @@ def test_an_address_that_cannot_be_read_is_refused_without_its_password(tmp_path
 @pytest.mark.parametrize("name", ["DATABASE_URL", "SIMULATOR_DATABASE_URL", "DATABASE_REPLICA_URL"])
 @pytest.mark.parametrize(
     "given",
-    ["db", "postgres://a:half@db/ouipost", "mysql://a:half@db:3306/", "mysql://a:half@db/ouipost?ssl_ca=/ca.pem"],
+    [
+        *("db", "postgres://a:half@db/ouipost", "mysql://a:half@db:3306/", "mysql://a:half@db/ouipost#part"),
+        *("mysql://a:half@db/ouipost?charset=latin1", "mysql://a:half@db/ouipost?ssl_ca=/ca.pem"),
+        *("mysql://a:half@db/ouipost?ssl_mode=verify", "mysql://a:half@db/ouipost?ssl_mode=VERIFY_IDENTITY"),
+        *("mysql://a:half@db/ouipost?ssl_mode=REQUIRED&ssl_ca=", "sqlite:///ouipost.sqlite3?ssl_mode=REQUIRED"),
+    ],
 )
 def test_an_address_that_no_database_has_is_refused(tmp_path: Path, name: str, given: str) -> None:
     said = refusal(tmp_path, **{name: given})
 
     assert f"{name} must be sqlite:///path or mysql://user:password@host:port/name" in said
     assert "half" not in said
+
+
+def test_an_address_of_a_server_may_ask_for_tls(tmp_path: Path) -> None:
+    files = "ssl_ca=/etc/ssl/db.pem&ssl_cert=/etc/ssl/me.pem&ssl_key=/etc/ssl/me.key"
+    url = f"{PRODUCTION['DATABASE_URL']}?ssl_mode=VERIFY_IDENTITY&{files}"
+
+    databases: Any = started(tmp_path, **PRODUCTION | {"DATABASE_URL": url})["DATABASES"]
+
+    options = databases["default"]["OPTIONS"]
+    assert options["ssl_mode"] == "VERIFY_IDENTITY"
+    assert options["ssl"] == {"ca": "/etc/ssl/db.pem", "cert": "/etc/ssl/me.pem", "key": "/etc/ssl/me.key"}
 
 
 @pytest.mark.parametrize("name", ["DEBUG", "SIMULATOR"])
