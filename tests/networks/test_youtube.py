@@ -872,11 +872,23 @@ class TestYouTube(OAuth2Case):
 
         assert found == {"v1": PostNumbers(impressions=9)}
 
+    def test_counters_without_a_list_leave_it_to_the_list_of_videos_what_is_gone(self) -> None:
+        none = replace(statistics(ids="v1"), gets=make_answer(200, {"kind": "youtube#batchGetStatsResponse"}))
+        session = FakeSession(none, statistics(ids="v1", name="videos"))
+
+        found = self.connector.post_metrics(session, self.account, ["v1"], now=NOW)
+
+        session.assert_done()
+        assert found == {}
+
     def test_an_answer_without_numbers_is_not_taken_for_deleted_videos(self) -> None:
+        calls = (statistics(ids="v1"), statistics(ids="v1", name="videos"))
+        session = FakeSession(*(replace(each, gets=make_answer(200, {})) for each in calls))
+
         with pytest.raises(Unknown):
-            self.connector.post_metrics(
-                FakeSession(replace(statistics(ids="v1"), gets=make_answer(200, {}))), self.account, ["v1"], now=NOW
-            )
+            self.connector.post_metrics(session, self.account, ["v1"], now=NOW)
+
+        session.assert_done()
 
     def test_the_channel_tells_its_subscribers_and_videos(self) -> None:
         found = self.connector.account_metrics(FakeSession(channels()), self.account, now=NOW)
