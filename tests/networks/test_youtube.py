@@ -434,7 +434,9 @@ class TestYouTube(OAuth2Case):
         session.assert_done()
         assert handles == {"session": SESSION, "sent": 2 * UNIT, "at": NOW.isoformat()}
 
-    @pytest.mark.parametrize("over", [make_answer(404), make_answer(410), error(400, "badRequest")])
+    @pytest.mark.parametrize(
+        "over", [make_answer(404), make_answer(410), error(410, "backendError"), error(400, "badRequest")]
+    )
     def test_a_session_that_is_over_is_begun_anew(self, over: Any) -> None:
         asked = replace(probe(308, size=len(LARGE)), gets=over)
         session = FakeSession(asked, *self.steps.prepares)
@@ -506,7 +508,11 @@ class TestYouTube(OAuth2Case):
         assert caught.value.retry_after == 3
 
     @pytest.mark.parametrize(
-        "gets", [make_answer(308, Range=f"bytes=0-{UNIT - 1}"), make_answer(404), make_answer(410)]
+        "gets",
+        [
+            *(make_answer(308, Range=f"bytes=0-{UNIT - 1}"), make_answer(404), make_answer(410)),
+            *(error(404, "videoNotFound"), error(410, "backendError")),
+        ],
     )
     def test_a_session_that_lacks_something_at_the_end_is_asked(self, gets: Any) -> None:
         with pytest.raises(Unknown):
