@@ -58,6 +58,10 @@ class Call:
         value = self.params.get(name)
         return "" if value is None else str(value)
 
+    def query(self, name: str) -> str:
+        """Return a parameter that has to stand in the address, empty where it is missing there."""
+        return self.request.GET.get(name, "")
+
     def flag(self, name: str, *, default: bool) -> bool:
         """Return a parameter that is true or false in any of the usual spellings."""
         value = self.text(name).lower()

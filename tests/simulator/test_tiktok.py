@@ -729,6 +729,7 @@ class TestNumbers:
             ("list/?fields=id", {"cursor": "x"}),
             ("list/?fields=colour", {}),
             ("list/", {}),
+            ("list/", {"fields": "id"}),
             ("query/?fields=id", {}),
             ("query/?fields=id", {"filters": {"video_ids": []}}),
             ("query/?fields=id", {"filters": {"video_ids": ["1"] * 21}}),
