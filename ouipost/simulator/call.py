@@ -68,10 +68,15 @@ class Call:
         return default if not value else value in ("true", "1")
 
     @property
-    def credential(self) -> str:
-        """Return the bearer token of the Authorization header, else the access_token parameter."""
+    def bearer(self) -> str:
+        """Return the bearer token of the Authorization header, empty where there is none."""
         scheme, _, value = self.request.headers.get("Authorization", "").partition(" ")
-        return value.strip() if scheme.lower() == "bearer" else self.text("access_token")
+        return value.strip() if scheme.lower() == "bearer" else ""
+
+    @property
+    def credential(self) -> str:
+        """Return the bearer token, else the access_token parameter, which some networks take as well."""
+        return self.bearer or self.text("access_token")
 
     def seconds(self, effect: str) -> float:
         """Return how long an ordered fault of this kind lasts, 0 where none was ordered."""
