@@ -58,16 +58,25 @@ class Call:
         value = self.params.get(name)
         return "" if value is None else str(value)
 
+    def query(self, name: str) -> str:
+        """Return a parameter that has to stand in the address, empty where it is missing there."""
+        return self.request.GET.get(name, "")
+
     def flag(self, name: str, *, default: bool) -> bool:
         """Return a parameter that is true or false in any of the usual spellings."""
         value = self.text(name).lower()
         return default if not value else value in ("true", "1")
 
     @property
-    def credential(self) -> str:
-        """Return the bearer token of the Authorization header, else the access_token parameter."""
+    def bearer(self) -> str:
+        """Return the bearer token of the Authorization header, empty where there is none."""
         scheme, _, value = self.request.headers.get("Authorization", "").partition(" ")
-        return value.strip() if scheme.lower() == "bearer" else self.text("access_token")
+        return value.strip() if scheme.lower() == "bearer" else ""
+
+    @property
+    def credential(self) -> str:
+        """Return the bearer token, else the access_token parameter, which some networks take as well."""
+        return self.bearer or self.text("access_token")
 
     def seconds(self, effect: str) -> float:
         """Return how long an ordered fault of this kind lasts, 0 where none was ordered."""

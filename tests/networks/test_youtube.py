@@ -434,7 +434,9 @@ class TestYouTube(OAuth2Case):
         session.assert_done()
         assert handles == {"session": SESSION, "sent": 2 * UNIT, "at": NOW.isoformat()}
 
-    @pytest.mark.parametrize("over", [make_answer(404), make_answer(410), error(400, "badRequest")])
+    @pytest.mark.parametrize(
+        "over", [make_answer(404), make_answer(410), error(410, "backendError"), error(400, "badRequest")]
+    )
     def test_a_session_that_is_over_is_begun_anew(self, over: Any) -> None:
         asked = replace(probe(308, size=len(LARGE)), gets=over)
         session = FakeSession(asked, *self.steps.prepares)
@@ -506,7 +508,11 @@ class TestYouTube(OAuth2Case):
         assert caught.value.retry_after == 3
 
     @pytest.mark.parametrize(
-        "gets", [make_answer(308, Range=f"bytes=0-{UNIT - 1}"), make_answer(404), make_answer(410)]
+        "gets",
+        [
+            *(make_answer(308, Range=f"bytes=0-{UNIT - 1}"), make_answer(404), make_answer(410)),
+            *(error(404, "videoNotFound"), error(410, "backendError")),
+        ],
     )
     def test_a_session_that_lacks_something_at_the_end_is_asked(self, gets: Any) -> None:
         with pytest.raises(Unknown):
@@ -872,11 +878,23 @@ class TestYouTube(OAuth2Case):
 
         assert found == {"v1": PostNumbers(impressions=9)}
 
+    def test_counters_without_a_list_leave_it_to_the_list_of_videos_what_is_gone(self) -> None:
+        none = replace(statistics(ids="v1"), gets=make_answer(200, {"kind": "youtube#batchGetStatsResponse"}))
+        session = FakeSession(none, statistics(ids="v1", name="videos"))
+
+        found = self.connector.post_metrics(session, self.account, ["v1"], now=NOW)
+
+        session.assert_done()
+        assert found == {}
+
     def test_an_answer_without_numbers_is_not_taken_for_deleted_videos(self) -> None:
+        calls = (statistics(ids="v1"), statistics(ids="v1", name="videos"))
+        session = FakeSession(*(replace(each, gets=make_answer(200, {})) for each in calls))
+
         with pytest.raises(Unknown):
-            self.connector.post_metrics(
-                FakeSession(replace(statistics(ids="v1"), gets=make_answer(200, {}))), self.account, ["v1"], now=NOW
-            )
+            self.connector.post_metrics(session, self.account, ["v1"], now=NOW)
+
+        session.assert_done()
 
     def test_the_channel_tells_its_subscribers_and_videos(self) -> None:
         found = self.connector.account_metrics(FakeSession(channels()), self.account, now=NOW)

@@ -103,6 +103,7 @@ def test_the_access_token_tells_when_it_expires_and_then_does(net: Net, session:
 
 def test_a_call_needs_the_right_token(net: Net, session: Session) -> None:
     assert error(net.get(f"{SERVER}.getSession")) == (401, "AuthMissing")
+    assert error(net.get(f"{SERVER}.getSession", access_token=session.access)) == (401, "AuthMissing")
     assert error(net.get(f"{SERVER}.getSession", "junk")) == (400, "InvalidToken")
     assert error(net.get(f"{SERVER}.getSession", session.refresh)) == (400, "InvalidToken")
     assert error(net.call("POST", f"{SERVER}.refreshSession", session.access)) == (400, "InvalidToken")

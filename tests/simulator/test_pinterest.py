@@ -218,6 +218,10 @@ def test_an_access_token_lives_thirty_days(net: Net, pinner: Pinner) -> None:
     assert error(net.get(f"{API}/user_account", "junk")) == (401, 2)
 
 
+def test_an_access_token_stands_in_the_header(net: Net, pinner: Pinner) -> None:
+    assert error(net.get(f"{API}/user_account", access_token=pinner.token)) == (401, 2)
+
+
 def test_the_account_shows_itself(net: Net, pinner: Pinner) -> None:
     pinner.pin(net)
 

@@ -264,6 +264,11 @@ class TestPerson:
         assert refusal(basic.post("post/publish/creator_info/query/")) == (401, "scope_not_authorized")
         assert refusal(basic.post(f"video/list/?fields={VIDEO_FIELDS}")) == (401, "scope_not_authorized")
 
+    def test_an_access_token_stands_in_the_header(self, creator: Creator) -> None:
+        asked = creator.net.get(f"{API}/user/info/", fields=USER_FIELDS, access_token=creator.token)
+
+        assert refusal(asked) == (401, "access_token_invalid")
+
     @pytest.mark.parametrize("fields", ["", "shoe_size"])
     def test_no_field_or_an_unknown_one_is_refused(self, creator: Creator, fields: str) -> None:
         assert refusal(creator.info(fields)) == (400, "invalid_params")
@@ -729,6 +734,7 @@ class TestNumbers:
             ("list/?fields=id", {"cursor": "x"}),
             ("list/?fields=colour", {}),
             ("list/", {}),
+            ("list/", {"fields": "id"}),
             ("query/?fields=id", {}),
             ("query/?fields=id", {"filters": {"video_ids": []}}),
             ("query/?fields=id", {"filters": {"video_ids": ["1"] * 21}}),

@@ -261,6 +261,15 @@ def test_wrong_words_and_settings_are_refused_by_name(
     assert reason(begin(net, token, **fields)) == (400, answer)
 
 
+def test_parts_and_kind_of_an_upload_stand_in_the_address(net: Net, token: str) -> None:
+    snippet = {"title": "Bread", "videoId": "v1", "topLevelComment": {"snippet": {"textOriginal": "First!"}}}
+    beside = {"snippet": snippet, "part": "snippet", "uploadType": "resumable"}
+
+    assert reason(net.json(UPLOAD, token, beside)) == (400, "mediaBodyRequired")
+    assert reason(net.json(f"{UPLOAD}?uploadType=resumable", token, beside)) == (400, "unexpectedPart")
+    assert reason(net.json(f"{DATA}/commentThreads", token, beside)) == (400, "required")
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"title": "a" * 100}, {"description": "é" * 2500}, {"tags": ["a" * 498, "b"]}, {"tags": ["a b" + "c" * 495]}],

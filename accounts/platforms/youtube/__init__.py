@@ -228,18 +228,16 @@ class YouTube(OAuth2Connector):
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime
     ) -> dict[str, PostNumbers]:
-        """Read counters from a quota that publishing does not need. It tells what it can: whether a video that is left
-        out is gone, only the list of videos tells (https://developers.google.com/youtube/v3/docs/videos/batchGetStats).
+        """Read counters from a quota that publishing does not need. It tells what it can, and may have no list at all:
+        whether a video that is left out is gone, only the list of videos tells
+        (https://developers.google.com/youtube/v3/docs/videos/batchGetStats).
         """
-        videos = self._counted(session, account, "videos:batchGetStats", remote_ids)
+        batch = self._read(session, account.access_token, "videos:batchGetStats", _counters_of(remote_ids))
+        videos = _by_id(dig_list(batch, "items"))
         left_out = [video_id for video_id in remote_ids if video_id not in videos]
-        videos |= self._counted(session, account, "videos", left_out) if left_out else {}
+        videos |= _by_id(self._items(session, account, "videos", _counters_of(left_out))) if left_out else {}
         shared = shares(self, session, account, videos, now=now)
         return {video_id: post_numbers(video, shared) for video_id, video in videos.items()}
-
-    def _counted(self, session: Session, account: Account, name: str, ids: Sequence[str]) -> dict[str, Any]:
-        params = {"part": "id,snippet,statistics", "id": ",".join(ids)}
-        return {dig_text(video, "id"): video for video in self._items(session, account, name, params)}
 
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         channel = self._channel(session, account.access_token)
@@ -278,6 +276,14 @@ def _published(video_id: str) -> Published:
 
 def _published_comment(video_id: str, comment_id: str) -> Published:
     return Published(remote_id=comment_id, url=f"https://www.youtube.com/watch?v={video_id}&lc={comment_id}")
+
+
+def _counters_of(ids: Sequence[str]) -> dict[str, str]:
+    return {"part": "id,snippet,statistics", "id": ",".join(ids)}
+
+
+def _by_id(videos: Sequence[Any]) -> dict[str, Any]:
+    return {dig_text(video, "id"): video for video in videos}
 
 
 def _subscribers(channel: Any) -> int | None:

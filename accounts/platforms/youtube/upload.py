@@ -17,6 +17,7 @@ from accounts.platforms.base import (
     Handles,
     Media,
     Operation,
+    PlatformError,
     Rejected,
     Save,
     Session,
@@ -34,6 +35,8 @@ UNIT = 256 * 1024
 PIECE = 32 * UNIT
 PIECE_SECONDS = 120
 RESUME_INCOMPLETE = 308
+OVER = {404, 410}
+"""A session is over, whatever reason is given beside it."""
 KEPT = re.compile(r"bytes=0-(\d+)")
 CATEGORY = "22"
 """People & Blogs, for a video without a category of its own."""
@@ -129,7 +132,7 @@ class Upload:
         if answer.ok or answer.status == RESUME_INCOMPLETE:
             return answer
         error = self.connector.classify(answer)
-        if is_unknown(error):
+        if _is_over(error):
             raise SessionOver
         raise error
 
@@ -141,7 +144,7 @@ class Upload:
         if answer.status == RESUME_INCOMPLETE and _kept(answer) > start:
             return _kept(answer)
         error = self.connector.classify(answer)
-        if is_unknown(error) or answer.status == RESUME_INCOMPLETE:
+        if _is_over(error) or answer.status == RESUME_INCOMPLETE:
             raise Unavailable(
                 Phrase("YouTube broke off the upload: it is asked how far it came."), status=answer.status
             )
@@ -164,7 +167,7 @@ class Upload:
                 data=piece,
             )
         except Rejected as error:
-            if is_unknown(error):
+            if _is_over(error):
                 raise Unknown(error.message, status=error.status, network_code=error.network_code) from error
             raise
 
@@ -183,6 +186,10 @@ class Upload:
     def _headers(self, span: str) -> dict[str, str]:
         token = bearer(self.operation.account.access_token)
         return token | {"Content-Type": self.video.mime_type, "Content-Range": f"bytes {span}"}
+
+
+def _is_over(error: PlatformError) -> bool:
+    return error.status in OVER or is_unknown(error)
 
 
 def _kept(answer: Answer) -> int:

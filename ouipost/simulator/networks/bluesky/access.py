@@ -26,7 +26,7 @@ def unknown_method(call: Call) -> Refusal:
 
 def identify(call: Call) -> str:
     """Find the call's session token, and return its DID; of a login, the DID that logs in."""
-    call.token = tokens.find(ID, call.credential, "access", "refresh", "service")
+    call.token = tokens.find(ID, call.bearer, "access", "refresh", "service")
     if call.token is not None:
         return call.token.account
     if call.path.endswith("createSession"):
@@ -57,7 +57,7 @@ def revoke(token: Token, now: datetime) -> None:
 def session(call: Call, kind: str = "access") -> Token:
     """Return the living token of this kind that the call came with, or refuse."""
     token = call.token
-    if not call.credential:
+    if not call.bearer:
         raise error(401, "AuthMissing", "Authentication Required")
     if token is None or token.kind != kind:
         raise error(400, "InvalidToken", "Token could not be verified")

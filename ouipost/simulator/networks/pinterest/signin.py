@@ -63,7 +63,7 @@ def identify(call: Call) -> str:
     if call.host == STORAGE:
         file = upload_of(call)
         return file.account if file else ""
-    call.token = tokens.find(ID, call.credential, "access") or tokens.find(ID, call.text("refresh_token"), "refresh")
+    call.token = tokens.find(ID, call.bearer, "access") or tokens.find(ID, call.text("refresh_token"), "refresh")
     source = call.token or tokens.find(ID, call.text("code"), "code")
     return source.account if source else ""
 

@@ -50,7 +50,7 @@ def user_info(call: Call) -> HttpResponse:
 
 def chosen(call: Call, known: Sequence[str]) -> list[str]:
     """Return the fields that were asked for, or refuse none, or one that does not exist."""
-    names = [name for name in call.text("fields").split(",") if name]
+    names = [name for name in call.query("fields").split(",") if name]
     if not names or any(name not in known for name in names):
         raise invalid("Fields is not set or invalid.")
     return names

@@ -19,7 +19,7 @@ FLAGS = ("selfDeclaredMadeForKids", "containsSyntheticMedia", "embeddable")
 def checked(call: Call) -> dict[str, Any]:
     """Return the resource that the video will have, or refuse what YouTube would not take."""
     body = call.json if isinstance(call.json, dict) else {}
-    parts = set(call.text("part").split(","))
+    parts = set(call.query("part").split(","))
     for name in body.keys() - {"kind"}:
         if name not in parts:
             raise invalid("unexpectedPart", f"The part {name} was sent, and is not in the part parameter.")

@@ -85,7 +85,7 @@ def brings_bytes(call: Call) -> bool:
 def start(call: Call) -> HttpResponse:
     """Begin an upload: what the video will be called and who may see it is said here."""
     token = writing(call, UPLOAD, MANAGE, FORCE_SSL)
-    if call.text("uploadType") != "resumable":
+    if call.query("uploadType") != "resumable":
         raise invalid("mediaBodyRequired", "The request does not include the video content.")
     resource = youtube_metadata.checked(call)
     mime, size = announced(call)

@@ -26,7 +26,7 @@ def watch_url(video_id: str) -> str:
 
 def parts_of(call: Call, known: Sequence[str]) -> list[str]:
     """Return the parts of a resource that were asked for, or refuse."""
-    parts = [part for part in call.text("part").split(",") if part]
+    parts = [part for part in call.query("part").split(",") if part]
     if not parts:
         raise refusal(400, "required", "Required parameter: part", domain="global")
     for part in parts:
