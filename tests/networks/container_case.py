@@ -21,7 +21,7 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
-from accounts.platforms.meta.containers import NotReady
+from accounts.platforms.meta.containers import MakeAgain, NotReady
 from tests.networks.platform_case import (
     LOST,
     NOW,
@@ -144,13 +144,20 @@ class ContainerCase(OAuth2Case):
         assert type(raised) is Unavailable
         assert saved.handles[-1] == {}
 
-    def test_a_container_that_the_network_does_not_know_is_made_again(self) -> None:
+    @pytest.mark.parametrize("error", [(100, 33), (24, 0), (24, 2207008)])
+    def test_a_container_that_is_not_known_is_asked_for_again_and_then_made_again(self, error: Any) -> None:
         saved = Saved()
-        asked = replace(self.status(self.container, "FINISHED"), gets=graph_error(100, 33))
+        asked = replace(self.status(self.container, "FINISHED"), gets=graph_error(*error))
 
-        with pytest.raises(Unavailable):
+        with pytest.raises(StillWorking) as caught:
             self.connector.prepare(FakeSession(*self.created, asked), self.operation(self.first.content), saved)
+        operation = self.operation(self.first.content, handles=saved.handles[-1])
+        with pytest.raises(StillWorking):
+            self.connector.prepare(FakeSession(asked), replace(operation, now=later(seconds=119)), saved)
+        with pytest.raises(MakeAgain):
+            self.connector.prepare(FakeSession(asked), replace(operation, now=later(minutes=2)), saved)
 
+        assert caught.value.retry_after == 30
         assert saved.handles[-1] == {"failures": 1}
 
     def test_a_state_that_is_no_state_is_asked_again(self) -> None:

@@ -50,6 +50,9 @@ LISTED_AFTER = timedelta(minutes=2)
 LISTED_AT_ONCE = 50
 QUOTA_WAIT = 3600.0
 """A quota counts a moving day: something of it may be free again any time."""
+SEEN_SOON = 30.0
+SEEN_AFTER = timedelta(minutes=2)
+"""When a new container surely can be asked for."""
 WAITS = ((timedelta(seconds=30), 5.0), (timedelta(minutes=3), 15.0))
 LONGEST_WAIT = 60.0
 """As often as the networks' documentation asks; images are ready long before it matters."""
@@ -164,8 +167,9 @@ class ContainerConnector(LongLivedTokens):
                 case State.FINISHED | State.PUBLISHED:
                     continue
                 case State.IN_PROGRESS:
-                    message = Phrase("{network} is at work on what it was given.", network=self.name)
-                    raise StillWorking(message, retry_after=_wait(operation, key))
+                    raise self._at_work(_wait(operation, key))
+                case State.GONE if _age(operation, key) < SEEN_AFTER:
+                    raise self._at_work(SEEN_SOON)
                 case State.EXPIRED:
                     save({})
                     raise Unavailable(
@@ -178,6 +182,9 @@ class ContainerConnector(LongLivedTokens):
                         MakeAgain(Phrase("{network} does not know what it was given.", network=self.name)),
                     )
             raise _counted(operation, save, self.failure(reason))
+
+    def _at_work(self, wait: float) -> StillWorking:
+        return StillWorking(Phrase("{network} is at work on what it was given.", network=self.name), retry_after=wait)
 
     def _state(self, session: Session, account: Account, container: str) -> tuple[str, str]:
         """Return how far a container is, and why it failed where it did."""
@@ -354,8 +361,12 @@ def _alive(operation: Operation) -> Handles:
 
 def _wait(operation: Operation, key: str) -> float:
     """Ask soon at first, and more and more seldom."""
-    age = operation.now - datetime.fromisoformat(operation.handles[UPLOADS][key]["at"])
+    age = _age(operation, key)
     return next((wait for until, wait in WAITS if age < until), LONGEST_WAIT)
+
+
+def _age(operation: Operation, key: str) -> timedelta:
+    return operation.now - datetime.fromisoformat(operation.handles[UPLOADS][key]["at"])
 
 
 def _counted(operation: Operation, save: Save, failure: PlatformError) -> PlatformError:
