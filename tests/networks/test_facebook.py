@@ -572,6 +572,8 @@ class TestFacebook(LookCase, OAuth2Case):
             (graph_error(190, 460), (AuthExpired, *OWNER)),
             (graph_error(102, status=401), (AuthExpired, *OWNER)),
             (graph_error(1705), (AuthExpired, *OWNER)),
+            (graph_error(190, 2069032), (AuthExpired, *OWNER)),
+            *((graph_error(200, subcode), (AuthExpired, *OWNER)) for subcode in (2069030, 2069033)),
             (graph_error(100, status=401), (Rejected, *CALLER)),
             (make_answer(403), (Rejected, *CALLER)),
             (graph_error(10), (Rejected, *OWNER)),

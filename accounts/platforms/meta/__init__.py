@@ -33,7 +33,8 @@ VERSIONS_END = {
 USAGE_HEADERS = ("X-Business-Use-Case-Usage", "X-App-Usage")
 
 TOKEN_IS_OVER = {102, 190}
-WRONG_TOKEN = {1705}
+WRONG_TOKEN = {1705, *range(2069030, 2069034)}
+"""Not that of a Page. The longer ones are subcodes."""
 PERMISSION_MISSING = {10, *range(200, 300)}
 OPERATOR_ACTS = {3, 101, 2500}
 """The app lacks the capability; its id or secret is wrong; or an address that there is not, as under a version that has
@@ -85,7 +86,7 @@ def _waiting(answer: Answer, code: int, facts: dict[str, Any]) -> PlatformError 
 
 
 def _refused(answer: Answer, code: int, subcode: int, facts: dict[str, Any]) -> PlatformError:
-    if code in TOKEN_IS_OVER | WRONG_TOKEN or (answer.status == 401 and not code):
+    if code in TOKEN_IS_OVER or {code, subcode} & WRONG_TOKEN or (answer.status == 401 and not code):
         return AuthExpired(**facts)
     if code in PERMISSION_MISSING:
         return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
