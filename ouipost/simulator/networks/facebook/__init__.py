@@ -15,6 +15,7 @@ from ouipost.simulator.networks.facebook import owned as own_pages
 from ouipost.simulator.networks.facebook.access import (
     ID,
     SCOPES,
+    UPLOAD_PATH,
     authorized,
     identify,
     revoke,
@@ -24,7 +25,6 @@ from ouipost.simulator.networks.facebook.access import (
 GRAPH = ("graph.facebook.com",)
 VIDEO = ("graph-video.facebook.com",)
 UPLOAD = ("rupload.facebook.com",)
-UPLOAD_PATH = "/video-upload/"
 WWW = ("www.facebook.com",)
 V = r"/(?P<version>v\d+\.\d+)"
 LOOK = pages.Look(name="Facebook", colour="#1877f2", allow="continue", allow_label="Continue")
