@@ -266,6 +266,20 @@ class ContainerCase(OAuth2Case):
         with pytest.raises(StillWorking):
             self.connector.recover(FakeSession(*calls), self.prepared(self.first))
 
+    def test_a_post_with_many_after_it_is_looked_for_as_far_back_as_it_can_be(self) -> None:
+        newer = {**self.own, "id": "9", "caption": "Other", "text": "Other"}
+        older = {**newer, "id": "8", "timestamp": "2026-11-24T09:59:54+0000"}
+        first, second = self.listing(newer), self.listing(self.own, older)
+        goes_on = {"cursors": {"after": "MORE"}}
+        first = replace(first, gets=make_answer(200, {"data": [newer], "paging": goes_on}))
+        params = second.sends["params"] | {"after": "MORE"}
+        second = replace(second, sends={**second.sends, "params": params},
+                         gets=make_answer(200, {"data": [self.own, older], "paging": goes_on}))  # fmt: skip
+        session = FakeSession(self.status(self.container, "PUBLISHED"), first, second)
+
+        assert self.connector.recover(session, self.prepared(self.first)) == [self.first.published]
+        session.assert_done()
+
     def test_an_answer_without_a_list_leaves_it_unknown(self) -> None:
         calls = [self.status(self.container, "PUBLISHED"), replace(self.listing(), gets=make_answer(200, {}))]
 
