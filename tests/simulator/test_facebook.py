@@ -54,6 +54,7 @@ def test_a_code_works_once_for_its_own_address_and_client(net: Net) -> None:
     assert body(exchange(net, code))["expires_in"] == 5400
     assert error(exchange(net, code)) == (400, 100, 36009)
     assert error(exchange(net, code, client_secret="guess")) == (400, 101, None)
+    assert error(exchange(net, code, client_secret="")) == (400, 101, None)
     assert error(exchange(net, code, grant_type="password")) == (400, 100, None)
 
 
@@ -85,7 +86,7 @@ def test_a_page_token_of_a_long_lived_user_token_never_expires(net: Net, page: P
 
 
 def test_an_expired_or_foreign_token_cannot_be_exchanged(net: Net, page: Page) -> None:
-    ask = {"grant_type": "fb_exchange_token", "client_id": "app"}
+    ask = {"grant_type": "fb_exchange_token", "client_id": "app", "client_secret": "sec"}
 
     assert error(net.get(f"{GRAPH}/oauth/access_token", **ask, fb_exchange_token="junk")) == (400, 190, None)
     net.wait(5401)

@@ -90,7 +90,7 @@ def access_token(call: Call, version: str) -> HttpResponse:
     client_id, secret = call.text("client_id"), call.text("client_secret")
     if not client_id:
         raise error("Missing client_id parameter.", 101)
-    if not tokens.secret_fits(ID, client_id, secret):
+    if not secret or not tokens.secret_fits(ID, client_id, secret):
         raise error("Error validating client secret.", 101)
     match call.text("grant_type"):
         case "" | "authorization_code":
