@@ -96,7 +96,7 @@ class TestFacebook(LookCase, OAuth2Case):
     account = ACCOUNT
     consent_url = (
         "https://www.facebook.com/v26.0/dialog/oauth?response_type=code&client_id=id"
-        "&redirect_uri=https%3A%2F%2Fapp.example%2Fback&scope=one%2Ctwo&state=STATE"
+        "&redirect_uri=https%3A%2F%2Fapp.example%2Fback&scope=one%2Ctwo&state=STATE&auth_type=rerequest"
     )
     exchange_calls = (
         Call(

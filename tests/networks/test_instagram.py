@@ -757,6 +757,7 @@ class TestFacebookLogin:
 
         assert url.startswith("https://www.facebook.com/v26.0/dialog/oauth?response_type=code&client_id=id&")
         assert "instagram_content_publish%2C" in url
+        assert url.endswith("&auth_type=rerequest")
 
     def test_its_code_gives_a_long_lived_token_of_the_person(self) -> None:
         address = f"{FACEBOOK}/oauth/access_token"

@@ -356,6 +356,17 @@ def test_a_person_may_leave_single_permissions_out(net: Net) -> None:
     assert error(net.form(f"{GRAPH}/me/feed", token, message="x")) == (400, 200, None)
 
 
+def test_what_was_left_out_is_asked_for_again_only_where_the_app_says_so(net: Net) -> None:
+    def declined(user: str) -> list[str]:
+        found = body(net.get(f"{GRAPH}/me/permissions", user))["data"]
+        return [each["permission"] for each in found if each["status"] == "declined"]
+
+    asked = {"scope": "pages_show_list,read_insights"}
+    assert declined(facebook_user(net, **asked, choosing="scopes", scopes=["pages_show_list"])) == ["read_insights"]
+    assert declined(facebook_user(net, **asked)) == ["read_insights"]
+    assert declined(facebook_user(net, **asked, auth_type="rerequest")) == []
+
+
 def test_permissions_are_taken_back_one_or_all(net: Net, page: Page) -> None:
     me = body(net.get(f"{GRAPH}/me", page.user))["id"]
 

@@ -138,6 +138,11 @@ class Facebook(Graph):
             ("reel", "video"): Reel(self),
         }
 
+    def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
+        """Ask anew for what the person left out before, which Facebook else does not."""
+        url = super().authorize_url(redirect_uri=redirect_uri, state=state, scopes=scopes)
+        return f"{url}&auth_type=rerequest"
+
     def exchange(
         self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""
     ) -> Tokens:

@@ -68,7 +68,8 @@ def grant_code(call: Call, scopes: list[str]) -> str:
     external_id = str(people.number(ID, someone.key))
     people.keep(ID, external_id, username=someone.handle, name=someone.name, kind="person")
     ticked = call.request.POST.getlist("pages")
-    granted = pages.granted(call, scopes)
+    left_out = set() if call.text("auth_type") == "rerequest" else declined_before(call, external_id)
+    granted = [scope for scope in pages.granted(call, scopes) if scope not in left_out]
     chosen = [kind for index, kind in enumerate(own_pages.KINDS) if str(index) in ticked]
     return tokens.issue(
         f"AQ{secrets.token_urlsafe(48)}",
@@ -83,6 +84,13 @@ def grant_code(call: Call, scopes: list[str]) -> str:
         data={"redirect_uri": call.text("redirect_uri"), "declined": [each for each in scopes if each not in granted]}
         | own_pages.reached(someone, chosen),
     )
+
+
+def declined_before(call: Call, person: str) -> set[str]:
+    """Return what the person left out the last time, which is asked for anew only where the app says so."""
+    living = Token.objects.filter(network=ID, kind="user", client_id=call.text("client_id"), person=person)
+    last = living.filter(revoked_at=None).order_by("-pk").first()
+    return set(last.data["declined"]) if last else set()
 
 
 def access_token(call: Call, version: str) -> HttpResponse:
