@@ -390,8 +390,9 @@ class TestFacebook(LookCase, OAuth2Case):
 
         assert found == Published(remote_id="1001_600", url="https://www.facebook.com/1001_600")
 
-    def test_a_story_says_that_its_text_is_not_shown(self) -> None:
-        content = Content(text="Rye", options={"post_type": "story"}, media=(make_image(),))
+    @pytest.mark.parametrize("text", ["Rye", "x" * 63_207])
+    def test_a_story_says_that_its_text_is_not_shown(self, text: str) -> None:
+        content = Content(text=text, options={"post_type": "story"}, media=(make_image(),))
 
         [issue] = self.connector.validate(content, {})
 

@@ -533,6 +533,10 @@ class TestInstagram(ContainerCase):
                 ["option_too_long"],
             ),
             (Content(text="Hi", media=(make_image(),), options={"post_type": "story"}), ["story_without_text"]),
+            (
+                Content(text="#rye @ada " * 300, media=(make_image(),), options={"post_type": "story"}),
+                ["story_without_text"],
+            ),
         ],
         ids=lambda value: value if isinstance(value, str) else "",
     )

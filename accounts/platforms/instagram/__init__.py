@@ -37,6 +37,7 @@ from accounts.platforms.instagram import facebook as instagram_facebook
 from accounts.platforms.instagram import numbers as instagram_numbers
 from accounts.platforms.instagram.facebook import FACEBOOK, LOGIN, is_linked
 from accounts.platforms.meta.containers import ContainerConnector, limit_of
+from accounts.platforms.meta.rules import as_sent
 
 PROFILE_FIELDS = "username,name,profile_picture_url,followers_count,follows_count,media_count"
 OWN_PROFILE_FIELDS = f"user_id,account_type,{PROFILE_FIELDS}"
@@ -144,7 +145,7 @@ class Instagram(ContainerConnector):
 
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
         limits = self.limits_of(content.post_type)
-        return [*rules.check(content, limits, account), *validation.beside_the_limits(content)]
+        return [*rules.check(as_sent(content), limits, account), *validation.beside_the_limits(content)]
 
     def recovery_of(self, operation: Operation) -> Recovery:
         return Recovery.LOOK if operation.reply else self.recovery
