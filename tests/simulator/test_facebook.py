@@ -40,6 +40,11 @@ def test_the_dialog_refuses_a_wrong_request(net: Net, change: dict[str, str]) ->
     assert net.get(DIALOG, **QUERY | change).status_code == 400
 
 
+@pytest.mark.parametrize("scope", ["ads_read", "ads_management", "publish_video", "instagram_manage_contents"])
+def test_the_dialog_knows_the_scopes_that_only_some_need(net: Net, scope: str) -> None:
+    assert net.get(DIALOG, **QUERY | {"scope": scope}).status_code == 200
+
+
 def exchange(net: Net, code: str, **change: str) -> Any:
     params = {"client_id": "app", "client_secret": "sec", "redirect_uri": CALLBACK, "code": code} | change
     return net.get(f"{GRAPH}/oauth/access_token", **params)

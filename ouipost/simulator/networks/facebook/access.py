@@ -26,6 +26,8 @@ SCOPES = (
     "instagram_manage_comments",
     "instagram_manage_insights",
     "instagram_manage_contents",
+    "ads_read",
+    "ads_management",
 )
 WRITE = ("pages_manage_posts", "pages_read_engagement")
 PAGE_TASKS = ("ANALYZE", "ADVERTISE", "MODERATE", "CREATE_CONTENT", "MANAGE")
