@@ -88,7 +88,7 @@ class Login:
         token = self._living(call, "exchange")
         if token.data.get("long"):
             raise graph.error("Sessions that are long-lived already cannot be exchanged.", 452)
-        if not call.text("client_secret") or not self._knows_secret(call, token.client_id):
+        if not self._knows_secret(call, token.client_id):
             raise graph.error("Error validating client secret.", 101)
         return self._long(call, token)
 
@@ -114,7 +114,8 @@ class Login:
         return tokens.issue(value, like=source, now=call.now, lifetime=lifetime, kind="user", data=data)
 
     def _knows_secret(self, call: Call, client_id: str) -> bool:
-        return tokens.secret_fits(self.id, client_id, call.text("client_secret"))
+        secret = call.text("client_secret")
+        return bool(secret) and tokens.secret_fits(self.id, client_id, secret)
 
     def identify(self, call: Call) -> str:
         """Find the call's token, and return its account."""

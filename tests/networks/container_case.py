@@ -21,7 +21,7 @@ from accounts.platforms.base import (
     Unavailable,
     Unknown,
 )
-from accounts.platforms.meta.containers import NotReady
+from accounts.platforms.meta.containers import MakeAgain, NotReady
 from tests.networks.platform_case import (
     LOST,
     NOW,
@@ -144,13 +144,20 @@ class ContainerCase(OAuth2Case):
         assert type(raised) is Unavailable
         assert saved.handles[-1] == {}
 
-    def test_a_container_that_the_network_does_not_know_is_made_again(self) -> None:
+    @pytest.mark.parametrize("error", [(100, 33), (24, 0), (24, 2207008)])
+    def test_a_container_that_is_not_known_is_asked_for_again_and_then_made_again(self, error: Any) -> None:
         saved = Saved()
-        asked = replace(self.status(self.container, "FINISHED"), gets=graph_error(100, 33))
+        asked = replace(self.status(self.container, "FINISHED"), gets=graph_error(*error))
 
-        with pytest.raises(Unavailable):
+        with pytest.raises(StillWorking) as caught:
             self.connector.prepare(FakeSession(*self.created, asked), self.operation(self.first.content), saved)
+        operation = self.operation(self.first.content, handles=saved.handles[-1])
+        with pytest.raises(StillWorking):
+            self.connector.prepare(FakeSession(asked), replace(operation, now=later(seconds=119)), saved)
+        with pytest.raises(MakeAgain):
+            self.connector.prepare(FakeSession(asked), replace(operation, now=later(minutes=2)), saved)
 
+        assert caught.value.retry_after == 30
         assert saved.handles[-1] == {"failures": 1}
 
     def test_a_state_that_is_no_state_is_asked_again(self) -> None:
@@ -258,6 +265,20 @@ class ContainerCase(OAuth2Case):
 
         with pytest.raises(StillWorking):
             self.connector.recover(FakeSession(*calls), self.prepared(self.first))
+
+    def test_a_post_with_many_after_it_is_looked_for_as_far_back_as_it_can_be(self) -> None:
+        newer = {**self.own, "id": "9", "caption": "Other", "text": "Other"}
+        older = {**newer, "id": "8", "timestamp": "2026-11-24T09:59:54+0000"}
+        first, second = self.listing(newer), self.listing(self.own, older)
+        goes_on = {"cursors": {"after": "MORE"}}
+        first = replace(first, gets=make_answer(200, {"data": [newer], "paging": goes_on}))
+        params = second.sends["params"] | {"after": "MORE"}
+        second = replace(second, sends={**second.sends, "params": params},
+                         gets=make_answer(200, {"data": [self.own, older], "paging": goes_on}))  # fmt: skip
+        session = FakeSession(self.status(self.container, "PUBLISHED"), first, second)
+
+        assert self.connector.recover(session, self.prepared(self.first)) == [self.first.published]
+        session.assert_done()
 
     def test_an_answer_without_a_list_leaves_it_unknown(self) -> None:
         calls = [self.status(self.container, "PUBLISHED"), replace(self.listing(), gets=make_answer(200, {}))]

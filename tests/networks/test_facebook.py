@@ -96,7 +96,7 @@ class TestFacebook(LookCase, OAuth2Case):
     account = ACCOUNT
     consent_url = (
         "https://www.facebook.com/v26.0/dialog/oauth?response_type=code&client_id=id"
-        "&redirect_uri=https%3A%2F%2Fapp.example%2Fback&scope=one%2Ctwo&state=STATE"
+        "&redirect_uri=https%3A%2F%2Fapp.example%2Fback&scope=one%2Ctwo&state=STATE&auth_type=rerequest"
     )
     exchange_calls = (
         Call(
@@ -390,8 +390,9 @@ class TestFacebook(LookCase, OAuth2Case):
 
         assert found == Published(remote_id="1001_600", url="https://www.facebook.com/1001_600")
 
-    def test_a_story_says_that_its_text_is_not_shown(self) -> None:
-        content = Content(text="Rye", options={"post_type": "story"}, media=(make_image(),))
+    @pytest.mark.parametrize("text", ["Rye", "x" * 63_207])
+    def test_a_story_says_that_its_text_is_not_shown(self, text: str) -> None:
+        content = Content(text=text, options={"post_type": "story"}, media=(make_image(),))
 
         [issue] = self.connector.validate(content, {})
 
@@ -572,6 +573,8 @@ class TestFacebook(LookCase, OAuth2Case):
             (graph_error(190, 460), (AuthExpired, *OWNER)),
             (graph_error(102, status=401), (AuthExpired, *OWNER)),
             (graph_error(1705), (AuthExpired, *OWNER)),
+            (graph_error(190, 2069032), (AuthExpired, *OWNER)),
+            *((graph_error(200, subcode), (AuthExpired, *OWNER)) for subcode in (2069030, 2069033)),
             (graph_error(100, status=401), (Rejected, *CALLER)),
             (make_answer(403), (Rejected, *CALLER)),
             (graph_error(10), (Rejected, *OWNER)),
@@ -611,6 +614,12 @@ class TestFacebook(LookCase, OAuth2Case):
             (graph_error(100, is_transient=True), (Unavailable, *BUSY)),
             (graph_error(2), (Unavailable, *BUSY)),
             (graph_error(100, status=503), (Unavailable, *BUSY)),
+            (graph_error(190, 463, status=500), (AuthExpired, *OWNER)),
+            (graph_error(10, status=500), (Rejected, *OWNER)),
+            (graph_error(2500, status=500), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
+            (graph_error(506, 1455006, status=500), (Duplicate, *CALLER)),
+            (graph_error(368, 4854002, status=503), (Rejected, "CONTENT_REJECTED", "account_owner")),
+            (graph_error(4, status=503), (RateLimited, *QUOTA)),
         ],
         ids=lambda value: str(getattr(value, "body", value))[:60],
     )

@@ -533,6 +533,10 @@ class TestInstagram(ContainerCase):
                 ["option_too_long"],
             ),
             (Content(text="Hi", media=(make_image(),), options={"post_type": "story"}), ["story_without_text"]),
+            (
+                Content(text="#rye @ada " * 300, media=(make_image(),), options={"post_type": "story"}),
+                ["story_without_text"],
+            ),
         ],
         ids=lambda value: value if isinstance(value, str) else "",
     )
@@ -757,6 +761,7 @@ class TestFacebookLogin:
 
         assert url.startswith("https://www.facebook.com/v26.0/dialog/oauth?response_type=code&client_id=id&")
         assert "instagram_content_publish%2C" in url
+        assert url.endswith("&auth_type=rerequest")
 
     def test_its_code_gives_a_long_lived_token_of_the_person(self) -> None:
         address = f"{FACEBOOK}/oauth/access_token"

@@ -610,6 +610,18 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
         assert handles == {"asset": {"urn": "urn:li:video:V1", "is_ready": True}}
 
+    @pytest.mark.parametrize(("waited", "wait"), [(49, 10), (100, 20), (3600, 60)])
+    def test_linkedin_is_asked_more_and_more_seldom_while_it_works_on_a_video(self, waited: int, wait: float) -> None:
+        working = show_video("PROCESSING")
+        with pytest.raises(StillWorking):
+            self.preparing(BEGIN_VIDEO, *PARTS, FINISH_VIDEO, working)
+        operation = replace(self.operation(self.steps.content, handles=self.saved), now=later(seconds=waited))
+
+        with pytest.raises(StillWorking) as caught:
+            self.connector.prepare(FakeSession(working), operation, no_save)
+
+        assert caught.value.retry_after == wait
+
     @pytest.mark.parametrize(("hours", "calls"), [(23, PARTS[1:]), (25, (BEGIN_VIDEO, *PARTS))])
     def test_an_upload_of_a_video_goes_on_after_its_last_part_while_its_addresses_last(
         self, hours: int, calls: tuple[Call, ...]

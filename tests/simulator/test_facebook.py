@@ -40,6 +40,11 @@ def test_the_dialog_refuses_a_wrong_request(net: Net, change: dict[str, str]) ->
     assert net.get(DIALOG, **QUERY | change).status_code == 400
 
 
+@pytest.mark.parametrize("scope", ["ads_read", "ads_management", "publish_video", "instagram_manage_contents"])
+def test_the_dialog_knows_the_scopes_that_only_some_need(net: Net, scope: str) -> None:
+    assert net.get(DIALOG, **QUERY | {"scope": scope}).status_code == 200
+
+
 def exchange(net: Net, code: str, **change: str) -> Any:
     params = {"client_id": "app", "client_secret": "sec", "redirect_uri": CALLBACK, "code": code} | change
     return net.get(f"{GRAPH}/oauth/access_token", **params)
@@ -54,6 +59,7 @@ def test_a_code_works_once_for_its_own_address_and_client(net: Net) -> None:
     assert body(exchange(net, code))["expires_in"] == 5400
     assert error(exchange(net, code)) == (400, 100, 36009)
     assert error(exchange(net, code, client_secret="guess")) == (400, 101, None)
+    assert error(exchange(net, code, client_secret="")) == (400, 101, None)
     assert error(exchange(net, code, grant_type="password")) == (400, 100, None)
 
 
@@ -85,7 +91,7 @@ def test_a_page_token_of_a_long_lived_user_token_never_expires(net: Net, page: P
 
 
 def test_an_expired_or_foreign_token_cannot_be_exchanged(net: Net, page: Page) -> None:
-    ask = {"grant_type": "fb_exchange_token", "client_id": "app"}
+    ask = {"grant_type": "fb_exchange_token", "client_id": "app", "client_secret": "sec"}
 
     assert error(net.get(f"{GRAPH}/oauth/access_token", **ask, fb_exchange_token="junk")) == (400, 190, None)
     net.wait(5401)
@@ -353,6 +359,17 @@ def test_a_person_may_leave_single_permissions_out(net: Net) -> None:
         *("pages_read_engagement", "pages_manage_engagement", "pages_read_user_content", "read_insights")
     }
     assert error(net.form(f"{GRAPH}/me/feed", token, message="x")) == (400, 200, None)
+
+
+def test_what_was_left_out_is_asked_for_again_only_where_the_app_says_so(net: Net) -> None:
+    def declined(user: str) -> list[str]:
+        found = body(net.get(f"{GRAPH}/me/permissions", user))["data"]
+        return [each["permission"] for each in found if each["status"] == "declined"]
+
+    asked = {"scope": "pages_show_list,read_insights"}
+    assert declined(facebook_user(net, **asked, choosing="scopes", scopes=["pages_show_list"])) == ["read_insights"]
+    assert declined(facebook_user(net, **asked)) == ["read_insights"]
+    assert declined(facebook_user(net, **asked, auth_type="rerequest")) == []
 
 
 def test_permissions_are_taken_back_one_or_all(net: Net, page: Page) -> None:

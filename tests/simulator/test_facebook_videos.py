@@ -75,6 +75,17 @@ def phases(net: Net, page: Page, video_id: str) -> tuple[str, ...]:
     return found["video_status"], *(found[name]["status"] for name in names)
 
 
+def test_the_upload_host_takes_a_token_behind_the_word_oauth_alone(net: Net, page: Page) -> None:
+    video_id = body(ask(net, page, "video_reels", "start"))["video_id"]
+    facts = {"offset": "0", "file_size": str(len(clip()))}
+    address = f"rupload.facebook.com/video-upload/v26.0/{video_id}"
+
+    refused = net.call("POST", address, page.token, clip(), headers=facts)
+
+    assert error(refused) == (400, 2500, None)
+    assert body(stream(net, page, video_id, clip(), file_size=facts["file_size"])) == {"success": True}
+
+
 def test_a_video_comes_in_the_chunks_that_are_asked_for(net: Net, page: Page) -> None:
     content = clip()
     size = len(content) // 2 + 1

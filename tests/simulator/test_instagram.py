@@ -100,7 +100,8 @@ def test_a_code_gives_a_token_for_an_hour_once(net: Net) -> None:
     assert set(answer) == {"access_token", "user_id", "permissions"}
     assert answer["permissions"] == IG_SCOPES.split(",")
     assert trade(net, TOKEN, fresh).status_code == 400
-    assert trade(net, TOKEN, code(net, AUTHORIZE, IG_SCOPES), client_secret="guess").status_code == 400
+    for secret in ("guess", ""):
+        assert trade(net, TOKEN, code(net, AUTHORIZE, IG_SCOPES), client_secret=secret).status_code == 400
     net.wait(3601)
     assert error(net.get(f"{IG}/me", answer["access_token"])) == (400, 190, 463)
 

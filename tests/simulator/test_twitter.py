@@ -80,6 +80,7 @@ def exchange(net: Net, fresh: str, headers: Any = None, **change: str) -> Any:
         ({"code_verifier": "w" * 50}, (400, "invalid_request")),
         ({"client_id": "other"}, (400, "invalid_request")),
         ({"client_id": ""}, (401, "unauthorized_client")),
+        ({"client_secret": "sec"}, (401, "unauthorized_client")),
         ({"code": "junk"}, (400, "invalid_request")),
         ({"grant_type": "password"}, (400, "invalid_request")),
     ],

@@ -32,6 +32,7 @@ from accounts.platforms.facebook.graph import Graph
 from accounts.platforms.facebook.posts import Comment, PhotoStory, Post, Way
 from accounts.platforms.facebook.video import Reel, Video, VideoStory
 from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text
+from accounts.platforms.meta.rules import as_sent
 from ouipost.phrases import Phrase
 
 PAGE_FIELDS = "id,name,username,access_token,category,link,picture.type(large){url},followers_count,fan_count,tasks"
@@ -138,6 +139,11 @@ class Facebook(Graph):
             ("reel", "video"): Reel(self),
         }
 
+    def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
+        """Ask anew for what the person left out before, which Facebook else does not."""
+        url = super().authorize_url(redirect_uri=redirect_uri, state=state, scopes=scopes)
+        return f"{url}&auth_type=rerequest"
+
     def exchange(
         self, session: Session, *, code: str, redirect_uri: str, now: datetime, code_verifier: str = ""
     ) -> Tokens:
@@ -210,7 +216,7 @@ class Facebook(Graph):
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
         limits = self.limits_of(content.post_type)
         beside = (*_unreachable(content.link), *_too_low(content), *_not_shown(content))
-        return [*rules.check(content, limits, account), *beside]
+        return [*rules.check(as_sent(content), limits, account), *beside]
 
     def shows_title(self, content: Content) -> bool:
         """A video has one, which nobody limits; a reel has, a story has not."""

@@ -36,7 +36,8 @@ from accounts.platforms.instagram import comments, errors, validation
 from accounts.platforms.instagram import facebook as instagram_facebook
 from accounts.platforms.instagram import numbers as instagram_numbers
 from accounts.platforms.instagram.facebook import FACEBOOK, LOGIN, is_linked
-from accounts.platforms.meta.containers import LISTED_AT_ONCE, ContainerConnector, limit_of
+from accounts.platforms.meta.containers import ContainerConnector, limit_of
+from accounts.platforms.meta.rules import as_sent
 
 PROFILE_FIELDS = "username,name,profile_picture_url,followers_count,follows_count,media_count"
 OWN_PROFILE_FIELDS = f"user_id,account_type,{PROFILE_FIELDS}"
@@ -144,7 +145,7 @@ class Instagram(ContainerConnector):
 
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
         limits = self.limits_of(content.post_type)
-        return [*rules.check(content, limits, account), *validation.beside_the_limits(content)]
+        return [*rules.check(as_sent(content), limits, account), *validation.beside_the_limits(content)]
 
     def recovery_of(self, operation: Operation) -> Recovery:
         return Recovery.LOOK if operation.reply else self.recovery
@@ -180,10 +181,10 @@ class Instagram(ContainerConnector):
     def written(self, operation: Operation) -> str:
         return "" if operation.content.post_type == "story" else operation.content.text
 
-    def listing(self, session: Session, operation: Operation, *, since: datetime) -> Any:
-        account, is_story = operation.account, operation.content.post_type == "story"
+    def listing(self, operation: Operation, *, since: datetime) -> tuple[str, Mapping[str, Any]]:
+        is_story = operation.content.post_type == "story"
         edge, fields = ("stories", STORY_FIELDS) if is_story else ("media", LISTED_FIELDS)
-        return self.get(session, account, f"{account.remote_id}/{edge}", fields=fields, limit=LISTED_AT_ONCE)
+        return f"{operation.account.remote_id}/{edge}", {"fields": fields}
 
     def quota(self, session: Session, operation: Operation) -> tuple[int | None, int | None]:
         path = f"{operation.account.remote_id}/content_publishing_limit"

@@ -34,7 +34,8 @@ LONGEST_TITLE, LONGEST_DESCRIPTION = 400, 4000
 """Of an article: from memory of the documentation."""
 IMAGE_SECONDS = PART_SECONDS = 60
 DOCUMENT_SECONDS = 600
-ASK_AGAIN_SECONDS = 10.0
+SHORTEST_WAIT, LONGEST_WAIT = 10.0, 60.0
+"""Between questions for a file's state, of which each is one of the calls that a member has in a day."""
 OCTETS = {"Content-Type": "application/octet-stream"}
 
 
@@ -115,7 +116,7 @@ class _Asset:
             self.state = {}
             self._keep()
             raise
-        self._keep(is_sent=True)
+        self._keep(is_sent=True, sent_at=self.now.isoformat())
 
     def _begin(self) -> dict[str, Any]:
         raise NotImplementedError
@@ -156,10 +157,15 @@ class _Asset:
             raise ProcessingFailed(why, network_code=status)
         if status != "AVAILABLE":
             raise StillWorking(
-                Phrase("LinkedIn is working on the {kind}.", kind=ONE_OF[self.kind]), retry_after=ASK_AGAIN_SECONDS
+                Phrase("LinkedIn is working on the {kind}.", kind=ONE_OF[self.kind]), retry_after=self._wait()
             )
         self.state = {"urn": self.state["urn"]}
         self._keep(is_ready=True)
+
+    def _wait(self) -> float:
+        """Return how long until the state is asked for again: the longer it takes, the more seldom."""
+        sent_at = datetime.fromisoformat(self.state.get("sent_at", self.now.isoformat()))
+        return min(max(SHORTEST_WAIT, (self.now - sent_at).total_seconds() / 5), LONGEST_WAIT)
 
 
 class _Document(_Asset):

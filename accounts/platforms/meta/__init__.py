@@ -33,11 +33,14 @@ VERSIONS_END = {
 USAGE_HEADERS = ("X-Business-Use-Case-Usage", "X-App-Usage")
 
 TOKEN_IS_OVER = {102, 190}
-WRONG_TOKEN = {1705}
+WRONG_TOKEN = {1705, *range(2069030, 2069034)}
+"""Not that of a Page. The longer ones are subcodes."""
 PERMISSION_MISSING = {10, *range(200, 300)}
 OPERATOR_ACTS = {3, 101, 2500}
 """The app lacks the capability; its id or secret is wrong; or an address that there is not, as under a version that has
 ended."""
+CLEAR = TOKEN_IS_OVER | WRONG_TOKEN | PERMISSION_MISSING | OPERATOR_ACTS
+"""Refusals with any status: the code counts, not the status."""
 RATE_LIMITED = {4, 17, 32, 341, 613, *range(80_000, 80_100)}
 TRANSIENT = {1, 2}
 BLOCKED = {368}
@@ -60,10 +63,11 @@ def classify(network: str, answer: Answer) -> PlatformError:
         "status": answer.status,
         "network_code": "/".join(str(each) for each in (code, subcode) if each),
     }
-    if code in TRANSIENT | RETRYABLE_MEDIA or is_unclear(answer.status):
+    if code in TRANSIENT | RETRYABLE_MEDIA:
         return Unavailable(**facts)
     told = _blocked(code, subcode, facts) or _waiting(answer, code, facts)
-    if told is None and dig(error, "is_transient") is True:  # which is said of quotas, too
+    passes = dig(error, "is_transient") is True  # which is said of quotas, too
+    if told is None and (passes or (is_unclear(answer.status) and code not in CLEAR)):
         return Unavailable(**facts)
     return told or _refused(answer, code, subcode, facts)
 
@@ -85,7 +89,7 @@ def _waiting(answer: Answer, code: int, facts: dict[str, Any]) -> PlatformError 
 
 
 def _refused(answer: Answer, code: int, subcode: int, facts: dict[str, Any]) -> PlatformError:
-    if code in TOKEN_IS_OVER | WRONG_TOKEN or (answer.status == 401 and not code):
+    if code in TOKEN_IS_OVER or {code, subcode} & WRONG_TOKEN or (answer.status == 401 and not code):
         return AuthExpired(**facts)
     if code in PERMISSION_MISSING:
         return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)

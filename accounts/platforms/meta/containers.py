@@ -4,7 +4,7 @@ A container is invisible until then, tells afterwards whether it was published, 
 is how a lost answer is cleared up.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -29,7 +29,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text, moment
+from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text, moment, paged
 from accounts.platforms.meta.longlived import LongLivedTokens
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
@@ -50,6 +50,9 @@ LISTED_AFTER = timedelta(minutes=2)
 LISTED_AT_ONCE = 50
 QUOTA_WAIT = 3600.0
 """A quota counts a moving day: something of it may be free again any time."""
+SEEN_SOON = 30.0
+SEEN_AFTER = timedelta(minutes=2)
+"""When a new container surely can be asked for."""
 WAITS = ((timedelta(seconds=30), 5.0), (timedelta(minutes=3), 15.0))
 LONGEST_WAIT = 60.0
 """As often as the networks' documentation asks; images are ready long before it matters."""
@@ -111,8 +114,8 @@ class ContainerConnector(LongLivedTokens):
         """Return how many posts of this kind were made within a day, and how many may be."""
         raise NotImplementedError
 
-    def listing(self, session: Session, operation: Operation, *, since: datetime) -> Any:
-        """Read the list that a post of this kind is in, the newest first."""
+    def listing(self, operation: Operation, *, since: datetime) -> tuple[str, Mapping[str, Any]]:
+        """Return where the list is that a post of this kind is in, the newest first, and what is asked of it."""
         raise NotImplementedError
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
@@ -164,8 +167,9 @@ class ContainerConnector(LongLivedTokens):
                 case State.FINISHED | State.PUBLISHED:
                     continue
                 case State.IN_PROGRESS:
-                    message = Phrase("{network} is at work on what it was given.", network=self.name)
-                    raise StillWorking(message, retry_after=_wait(operation, key))
+                    raise self._at_work(_wait(operation, key))
+                case State.GONE if _age(operation, key) < SEEN_AFTER:
+                    raise self._at_work(SEEN_SOON)
                 case State.EXPIRED:
                     save({})
                     raise Unavailable(
@@ -178,6 +182,9 @@ class ContainerConnector(LongLivedTokens):
                         MakeAgain(Phrase("{network} does not know what it was given.", network=self.name)),
                     )
             raise _counted(operation, save, self.failure(reason))
+
+    def _at_work(self, wait: float) -> StillWorking:
+        return StillWorking(Phrase("{network} is at work on what it was given.", network=self.name), retry_after=wait)
 
     def _state(self, session: Session, account: Account, container: str) -> tuple[str, str]:
         """Return how far a container is, and why it failed where it did."""
@@ -281,19 +288,30 @@ class ContainerConnector(LongLivedTokens):
         return found
 
     def _find(self, session: Session, operation: Operation) -> list[Published]:
-        since = operation.began_at - ARMED_BEFORE
-        answer = self.listing(session, operation, since=since)
-        if not isinstance(dig(answer, "data"), list):
-            raise Unknown(Phrase("{network} did not list the account's posts.", network=self.name))
-        found = [each for each in dig_list(answer, "data") if self._is_it(each, operation, since=since)]
-        return [Published(remote_id=dig_text(each, "id"), url=dig_text(each, "permalink")) for each in found]
+        since = (operation.began_at - ARMED_BEFORE).replace(microsecond=0)
+        posts = [each for page in self._pages(session, operation, since=since) for each in dig_list(page, "data")]
+        found = {dig_text(each, "id"): each for each in posts if self._is_it(each, operation, since=since)}
+        return [Published(remote_id=key, url=dig_text(each, "permalink")) for key, each in found.items()]
+
+    def _pages(self, session: Session, operation: Operation, *, since: datetime) -> Iterator[Any]:
+        """Read the list of the account's posts as far back as this."""
+        path, asked = self.listing(operation, since=since)
+
+        def read(after: str) -> Any:
+            params = {**asked, "limit": LISTED_AT_ONCE} | ({"after": after} if after else {})
+            page = self.get(session, operation.account, path, **params)
+            if not isinstance(dig(page, "data"), list):
+                raise Unknown(Phrase("{network} did not list the account's posts.", network=self.name))
+            return page
+
+        return paged(read, cursor_of=partial(_following, since=since))
 
     def _is_it(self, post: Any, operation: Operation, *, since: datetime) -> bool:
         created = moment(dig_text(post, "timestamp"))
         ours = self.written(operation)
         return (
             created is not None
-            and created >= since.replace(microsecond=0)
+            and created >= since
             and comparable(dig_text(post, self.text_field)) == comparable(ours)
             and self.is_ours(post, operation)
         )
@@ -325,6 +343,14 @@ def is_gone(error: PlatformError) -> bool:
     return isinstance(error, NotReady) or error.network_code in NO_SUCH_THING
 
 
+def _following(page: Any, *, since: datetime) -> str:
+    """Return the cursor of the page that follows; Threads names no address of it, so the last one may be empty."""
+    created = [moment(dig_text(each, "timestamp")) for each in dig_list(page, "data")]
+    if not created or any(each is not None and each < since for each in created):
+        return ""
+    return dig_text(page, "paging", "cursors", "after")
+
+
 def limit_of(answer: Any, usage: str, config: str) -> tuple[int | None, int | None]:
     """Return what is used of a quota and how large it is, from an answer about limits."""
     return dig_count(answer, "data", 0, usage), dig_count(answer, "data", 0, config, "quota_total")
@@ -354,8 +380,12 @@ def _alive(operation: Operation) -> Handles:
 
 def _wait(operation: Operation, key: str) -> float:
     """Ask soon at first, and more and more seldom."""
-    age = operation.now - datetime.fromisoformat(operation.handles[UPLOADS][key]["at"])
+    age = _age(operation, key)
     return next((wait for until, wait in WAITS if age < until), LONGEST_WAIT)
+
+
+def _age(operation: Operation, key: str) -> timedelta:
+    return operation.now - datetime.fromisoformat(operation.handles[UPLOADS][key]["at"])
 
 
 def _counted(operation: Operation, save: Save, failure: PlatformError) -> PlatformError:

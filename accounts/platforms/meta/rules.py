@@ -1,12 +1,18 @@
-"""What Instagram and Threads refuse in a video beyond what `Limits` can say."""
+"""What Meta's networks refuse beyond what `Limits` can say."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from accounts.platforms.base import Issue, Media
+from accounts.platforms.base import Content, Issue, Media
 from ouipost.phrases import Phrase
 
 MOST_WIDTH = 1920
+
+
+def as_sent(content: Content) -> Content:
+    """Return what is sent of a post: of a story its file alone, so that its text may be as long as it likes."""
+    return replace(content, text="") if content.post_type == "story" else content
 
 
 def video_issues(media: Media, position: int, *, most_megabits: float) -> Iterator[Issue]:

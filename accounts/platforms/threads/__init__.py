@@ -28,7 +28,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.http import dig_list, dig_text
-from accounts.platforms.meta.containers import LISTED_AT_ONCE, ContainerConnector, MakeAgain, NotReady, limit_of
+from accounts.platforms.meta.containers import ContainerConnector, MakeAgain, NotReady, limit_of
 from accounts.platforms.threads import numbers as threads_numbers
 from accounts.platforms.threads import validation
 from ouipost.phrases import Phrase
@@ -123,10 +123,9 @@ class Threads(ContainerConnector):
         chosen = {name: str(content.options.get(name, "")) for name in validation.CHOICES}
         return {**_shown(content, parts), "text": content.text, **chosen}
 
-    def listing(self, session: Session, operation: Operation, *, since: datetime) -> Any:
+    def listing(self, operation: Operation, *, since: datetime) -> tuple[str, Mapping[str, Any]]:
         edge = "me/replies" if operation.reply else "me/threads"
-        after = int(since.timestamp())
-        return self.get(session, operation.account, edge, fields=LISTED_FIELDS, since=after, limit=LISTED_AT_ONCE)
+        return edge, {"fields": LISTED_FIELDS, "since": int(since.timestamp())}
 
     def is_ours(self, post: Any, operation: Operation) -> bool:
         return dig_text(post, "media_type") != REPOST

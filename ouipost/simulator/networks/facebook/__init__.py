@@ -15,6 +15,7 @@ from ouipost.simulator.networks.facebook import owned as own_pages
 from ouipost.simulator.networks.facebook.access import (
     ID,
     SCOPES,
+    UPLOAD_PATH,
     authorized,
     identify,
     revoke,
@@ -24,7 +25,6 @@ from ouipost.simulator.networks.facebook.access import (
 GRAPH = ("graph.facebook.com",)
 VIDEO = ("graph-video.facebook.com",)
 UPLOAD = ("rupload.facebook.com",)
-UPLOAD_PATH = "/video-upload/"
 WWW = ("www.facebook.com",)
 V = r"/(?P<version>v\d+\.\d+)"
 LOOK = pages.Look(name="Facebook", colour="#1877f2", allow="continue", allow_label="Continue")
@@ -68,7 +68,8 @@ def grant_code(call: Call, scopes: list[str]) -> str:
     external_id = str(people.number(ID, someone.key))
     people.keep(ID, external_id, username=someone.handle, name=someone.name, kind="person")
     ticked = call.request.POST.getlist("pages")
-    granted = pages.granted(call, scopes)
+    left_out = set() if call.text("auth_type") == "rerequest" else declined_before(call, external_id)
+    granted = [scope for scope in pages.granted(call, scopes) if scope not in left_out]
     chosen = [kind for index, kind in enumerate(own_pages.KINDS) if str(index) in ticked]
     return tokens.issue(
         f"AQ{secrets.token_urlsafe(48)}",
@@ -85,12 +86,19 @@ def grant_code(call: Call, scopes: list[str]) -> str:
     )
 
 
+def declined_before(call: Call, person: str) -> set[str]:
+    """Return what the person left out the last time, which is asked for anew only where the app says so."""
+    living = Token.objects.filter(network=ID, kind="user", client_id=call.text("client_id"), person=person)
+    last = living.filter(revoked_at=None).order_by("-pk").first()
+    return set(last.data["declined"]) if last else set()
+
+
 def access_token(call: Call, version: str) -> HttpResponse:
     """Give a short-lived token for a code, or a long-lived one for a living user token."""
     client_id, secret = call.text("client_id"), call.text("client_secret")
     if not client_id:
         raise error("Missing client_id parameter.", 101)
-    if not tokens.secret_fits(ID, client_id, secret):
+    if not secret or not tokens.secret_fits(ID, client_id, secret):
         raise error("Error validating client secret.", 101)
     match call.text("grant_type"):
         case "" | "authorization_code":

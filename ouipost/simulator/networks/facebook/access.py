@@ -8,6 +8,7 @@ from ouipost.simulator.graph import error
 from ouipost.simulator.models import Token
 
 ID = "facebook"
+UPLOAD_PATH = "/video-upload/"
 SCOPES = (
     "public_profile",
     "email",
@@ -25,6 +26,8 @@ SCOPES = (
     "instagram_manage_comments",
     "instagram_manage_insights",
     "instagram_manage_contents",
+    "ads_read",
+    "ads_management",
 )
 WRITE = ("pages_manage_posts", "pages_read_engagement")
 PAGE_TASKS = ("ANALYZE", "ADVERTISE", "MODERATE", "CREATE_CONTENT", "MANAGE")
@@ -38,9 +41,11 @@ def identify(call: Call) -> str:
 
 
 def credential(call: Call) -> str:
-    """Return the token that came with the call; the upload host wants it behind the word OAuth."""
+    """Return the token that came with the call; the upload host takes it behind the word OAuth alone."""
     scheme, _, value = call.request.headers.get("Authorization", "").partition(" ")
-    return value.strip() if scheme.lower() == "oauth" else call.credential
+    if scheme.lower() == "oauth":
+        return value.strip()
+    return "" if call.path.startswith(UPLOAD_PATH) else call.credential
 
 
 def revoke(token: Token, now: datetime) -> None:

@@ -113,12 +113,12 @@ def grant_code(call: Call, scopes: list[str]) -> str:
 
 
 def client_of(call: Call) -> str:
-    """Return the client that calls the token endpoint: by Basic credentials, or a public one by its id."""
+    """Return the client that calls the token endpoint: by Basic credentials alone, or a public one by its id."""
     if call.content_type != FORMS[0]:
         raise invalid_request("Send the parameters as application/x-www-form-urlencoded.")
     scheme, _, encoded = call.request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "basic":
-        client_id, secret = call.text("client_id"), call.text("client_secret")
+        client_id, secret = "" if call.text("client_secret") else call.text("client_id"), ""
     else:
         try:
             client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
