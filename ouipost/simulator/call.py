@@ -75,7 +75,7 @@ class Call:
 
     @property
     def credential(self) -> str:
-        """Return the bearer token, else the access_token parameter, which some networks take as well."""
+        """Return the bearer token, else the access_token parameter, which Meta takes as well."""
         return self.bearer or self.text("access_token")
 
     def seconds(self, effect: str) -> float:

@@ -224,6 +224,7 @@ def test_revoking_ends_the_consent(net: Net, member: Member) -> None:
 
 def test_a_token_that_is_missing_unknown_or_over_is_told_apart(net: Net, member: Member) -> None:
     assert said(net.get(f"{API}/v2/me")) == (401, "EMPTY_ACCESS_TOKEN")
+    assert said(net.get(f"{API}/v2/me", access_token=member.token)) == (401, "EMPTY_ACCESS_TOKEN")
     assert body(net.get(f"{API}/v2/me", "junk"))["serviceErrorCode"] == 65600
     net.wait(61 * DAY)
     assert body(net.get(f"{API}/v2/me", member.token))["serviceErrorCode"] == 65602

@@ -138,6 +138,10 @@ def test_an_access_token_lives_two_hours(net: Net, user: User) -> None:
     assert detail(net.get(f"{X}/users/me", user.token)) == (401, "Unauthorized")
 
 
+def test_an_access_token_stands_in_the_header(net: Net, user: User) -> None:
+    assert detail(net.get(f"{X}/users/me", access_token=user.token)) == (401, "Unauthorized")
+
+
 def test_without_offline_access_there_is_no_refresh_token(net: Net) -> None:
     with patch("tests.simulator.conftest.X_SCOPES", "users.read tweet.read"):
         tokens = x_tokens(net)

@@ -209,6 +209,12 @@ def test_revoking_ends_all_that_the_app_may_do_with_the_channel(net: Net, grant:
     assert refresh(net, elsewhere["refresh_token"]).status_code == 200
 
 
+def test_an_access_token_stands_in_the_header(net: Net, token: str) -> None:
+    asked = net.get(f"{DATA}/channels", part="id", mine="true", access_token=token)
+
+    assert asked.status_code == 401
+
+
 def test_a_channel_shows_its_handle_its_uploads_and_its_numbers_as_texts(net: Net, token: str) -> None:
     uploaded(net, token)
 

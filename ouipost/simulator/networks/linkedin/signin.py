@@ -72,7 +72,7 @@ def missing_path(call: Call) -> Refusal:
 
 def identify(call: Call) -> str:
     """Find the call's token, and return the member or organization that it acts for."""
-    call.token = tokens.find(ID, call.credential, "access")
+    call.token = tokens.find(ID, call.bearer, "access")
     sent = call.text("refresh_token") or call.text("token")
     call.token = call.token or tokens.find(ID, sent, "refresh", "access")
     source = call.token or tokens.find(ID, call.text("code"), "code")
@@ -138,7 +138,7 @@ def is_self_serve(token: Token) -> bool:
 def authorized(call: Call, *scopes: str) -> Token:
     """Return the living access token with one of these scopes that the call came with, or refuse."""
     token = call.token
-    if not call.credential:
+    if not call.bearer:
         raise error(401, "Empty oauth2 access token", "EMPTY_ACCESS_TOKEN", 65600)
     if token is None or token.kind != "access":
         raise error(401, "Invalid access token", service=65600)

@@ -69,7 +69,7 @@ def not_found(kind: str, value: str, parameter: str = "id") -> dict[str, Any]:
 
 def identify(call: Call) -> str:
     """Find the call's token, also one that is being refreshed, and return its user."""
-    call.token = tokens.find(ID, call.credential, "access")
+    call.token = tokens.find(ID, call.bearer, "access")
     sent = call.text("refresh_token") or call.text("token")
     call.token = call.token or tokens.find(ID, sent, "refresh", "access")
     source = call.token or tokens.find(ID, call.text("code"), "code")

@@ -117,7 +117,7 @@ def announced(call: Call) -> tuple[str, int]:
 
 def put(call: Call) -> HttpResponse:
     """Take a piece of the file, or tell how far the upload is; a session is its own credential."""
-    if call.credential:
+    if call.bearer:
         living(call)
     with atomic():
         session = locked_session(call)
