@@ -218,6 +218,11 @@ class Pause(models.Model):
         help_text="What it pauses, while it does: once at a time.",
     )
     reason = models.CharField(max_length=500)
+    after_restore = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="For a restored copy, which does not know what went out since.",
+    )
     paused_by = models.CharField(max_length=254, blank=True, help_text="An e-mail address; empty: by a command.")
     paused_at = models.DateTimeField()
     resumed_at = models.DateTimeField(null=True)

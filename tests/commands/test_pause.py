@@ -65,3 +65,10 @@ def test_what_is_still_paused_is_named() -> None:
     ended = run("resume", "--scope", "all")
 
     assert ended == f"Resumed all.\nStill paused: network facebook since {since:%Y-%m-%d %H:%M} UTC, It bans us.\n"
+
+
+@pytest.mark.parametrize("flags", [[], ["--after-restore"]])
+def test_a_pause_for_a_restored_copy_says_so(flags: list[str]) -> None:
+    run("pause", "--scope", "all", "--reason", "Restored.", *flags)
+
+    assert Pause.objects.get().after_restore is bool(flags)

@@ -334,10 +334,13 @@ def test_what_is_paused_and_late_is_told_as_stuck_with_the_command_that_ends_it(
     assert finding.retry_safe
 
 
-def test_what_a_restored_copy_holds_up_is_not_told_to_be_safe_to_send(workspace: Workspace) -> None:
+@pytest.mark.parametrize("pauses_after_restore", [(True,), (False, True), (True, False)])
+def test_what_a_restored_copy_holds_up_is_not_told_to_be_safe_to_send(
+    workspace: Workspace, pauses_after_restore: tuple[bool, ...]
+) -> None:
     make_scheduled(make_account(workspace), ago=HOUR)
-    reason = "The database was restored. Run `manage.py reconcile --after-restore` before this pause is ended."
-    begin(reason=reason)
+    for each in pauses_after_restore:
+        pausing.pause("all", reason=f"{each}", actor=ACTOR, now=database_now(), after_restore=each)
 
     now = database_now()
     [finding] = Search(now=now, cutoff=now - timedelta(minutes=5)).run().findings

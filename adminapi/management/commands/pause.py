@@ -44,11 +44,15 @@ class Command(OperatorCommand):
 Examples:
   manage.py pause --scope all --reason 'We move to another machine'
   manage.py pause --scope network --id facebook --reason 'Facebook has limited our app' --dry-run
+  manage.py pause --scope all --after-restore --reason 'The database was restored'
 
 Exits with 1 if there is no such network, workspace or account."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_scope(parser, reason=True)
+        parser.add_argument(
+            "--after-restore", action="store_true", help="for a restored copy: have it reconciled before it is ended"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         scope, subject = options["scope"], options["id"]
@@ -58,7 +62,8 @@ Exits with 1 if there is no such network, workspace or account."""
             pausing.require_subject(scope, subject, must_exist=True)
             what, waiting = f"{scope} {subject}".rstrip(), pausing.waiting(scope, subject)
             if not options["dry_run"]:
-                begun = pausing.pause(scope, subject, reason=options["reason"], actor=SYSTEM, now=database_now())
+                given = {"reason": options["reason"], "after_restore": options["after_restore"], "actor": SYSTEM}
+                begun = pausing.pause(scope, subject, **given, now=database_now())
         except InvalidInput as error:
             raise CommandError(problems_of(error)) from error
         told = f"{waiting} of what is scheduled or due {'waits' if waiting == 1 else 'wait'} for its end."
