@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404
 
 from accounts.models import SocialAccount
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
+from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all, record_update
 from ouipost.events.models import Event
 from ouipost.phrases import Ours, Phrase, either
 from ouipost.rows import insert_each, remember, update_each
@@ -146,7 +146,7 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
         require_publishable(locked, found)
         _add_to_schedule(locked, targets, now=now)
     changed = sync(locked)
-    record("updated", locked, actor=actor, **changes(before, locked))
+    record_update(locked, before, actor=actor)
     _tell_outcome(locked, changed)
     return locked, found.warnings + found.unused(locked)
 
