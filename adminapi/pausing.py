@@ -9,13 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import pauses
-from accounts.models import Pause, PauseScope
+from accounts.models import REASON_LENGTH, Pause, PauseScope
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import Choice, StrictInput, Text
 from ouipost.claims import database_now
 from ouipost.errors import problems_in
 from posts import pausing
-from posts.pausing import REASON_LENGTH
 
 
 class PauseSerializer(serializers.ModelSerializer[Pause]):

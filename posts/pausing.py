@@ -16,7 +16,6 @@ from posts.models import Target
 from workspaces.models import Workspace
 
 COUNTED = 10_000
-REASON_LENGTH = 500
 OF_ONE_WORKSPACE = (PauseScope.WORKSPACE, PauseScope.ACCOUNT)
 """Scopes that concern one workspace; the others concern all of them."""
 

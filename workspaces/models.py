@@ -15,6 +15,8 @@ from workspaces import admission
 from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS, admin_permission, console_permissions
 
 
+KEY_NAME_LENGTH = 100
+
 class Role(models.TextChoices):
     ADMIN = "admin", gettext_lazy("Admin")
     EDITOR = "editor", gettext_lazy("Editor")
@@ -214,7 +216,7 @@ class ApiKey(models.Model):
     """A secret with which a program calls the API; only its SHA-256 is kept."""
 
     id = public_id("key")
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=KEY_NAME_LENGTH)
     prefix = models.CharField(max_length=11, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     previous_digest = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001 (null is not unique)

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from accounts import pauses
-from accounts.models import Pause, PauseScope
+from accounts.models import REASON_LENGTH, Pause, PauseScope
 from adminapi.arguments import problems_of, require_length
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import database_now
@@ -56,7 +56,7 @@ Exits with 1 if there is no such network, workspace or account."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         scope, subject = options["scope"], options["id"]
-        require_length("--reason", options["reason"], most=pausing.REASON_LENGTH)
+        require_length("--reason", options["reason"], most=REASON_LENGTH)
         begun = None
         try:
             pausing.require_subject(scope, subject, must_exist=True)
