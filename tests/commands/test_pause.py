@@ -30,7 +30,8 @@ def test_a_pause_is_begun_and_ended_by_command(workspace: Workspace) -> None:
     assert began == f"{words} 1 of what is scheduled or due waits for its end.\n"
     assert (paused, ended) == ([], "Resumed network facebook.\n")
     assert len(claim_targets(5)) == 1
-    assert list(Event.objects.order_by("pk").values_list("type", flat=True)) == ["pause.started", "pause.ended"]
+    told = [("pause.started", "manage.py pause"), ("pause.ended", "manage.py resume")]
+    assert list(Event.objects.order_by("pk").values_list("type", "user_agent")) == told
 
 
 def test_a_dry_run_says_what_would_wait_and_does_nothing(workspace: Workspace) -> None:

@@ -10,8 +10,10 @@ from adminapi.arguments import problems_of, require_length
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
-from ouipost.events.journal import SYSTEM
+from ouipost.events.journal import Actor
 from posts import pausing
+
+ACTOR = Actor.of_command("pause")
 
 
 def add_scope(parser: CommandParser, *, reason: bool) -> None:
@@ -62,7 +64,7 @@ Exits with 1 if there is no such network, workspace or account."""
             pausing.require_subject(scope, subject, must_exist=True)
             what, waiting = f"{scope} {subject}".rstrip(), pausing.waiting(scope, subject)
             if not options["dry_run"]:
-                given = {"reason": options["reason"], "after_restore": options["after_restore"], "actor": SYSTEM}
+                given = {"reason": options["reason"], "after_restore": options["after_restore"], "actor": ACTOR}
                 begun = pausing.pause(scope, subject, **given, now=database_now())
         except InvalidInput as error:
             raise CommandError(problems_of(error)) from error
