@@ -137,7 +137,7 @@ class Found:
         """Return the key; raises InvalidApiKey or ApiKeyExpired if it is not valid now."""
         if not self.key.is_active or (self.grace_until is not None and self.grace_until <= now):
             raise InvalidApiKey
-        if self.key.expires_at is not None and self.key.expires_at <= now:
+        if self.key.has_ended(now):
             raise ApiKeyExpired
         return self.key
 

@@ -1,5 +1,6 @@
 """Who may act, and where: users, workspaces, API keys."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
@@ -14,8 +15,8 @@ from ouipost.ids import public_id
 from workspaces import admission
 from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS, admin_permission, console_permissions
 
-
 KEY_NAME_LENGTH = 100
+
 
 class Role(models.TextChoices):
     ADMIN = "admin", gettext_lazy("Admin")
@@ -242,6 +243,9 @@ class ApiKey(models.Model):
 
     def has_permission(self, permission: str) -> bool:
         return permission in self.permissions
+
+    def has_ended(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
 
     def may_see(self, workspace_id: str) -> bool:
         """Whether this key's own list has the workspace; an empty list has all."""

@@ -192,8 +192,7 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
     def in_state(self, key: ApiKey) -> str:
         if not key.is_active:
             return state("off")
-        is_over = key.expires_at is not None and key.expires_at <= timezone.now()
-        return state("expired" if is_over else "active")
+        return state("expired" if key.has_ended(timezone.now()) else "active")
 
     @admin.display(description=gettext_lazy("Requests by day"))
     def use(self, key: ApiKey) -> SafeString:
