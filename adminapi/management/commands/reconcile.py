@@ -114,8 +114,9 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
         """Let nothing go out while it is being found out what of a restored copy is out already."""
         if self.since and not _is_paused():
             reason = f"`{AFTER_RESTORE}`: what went out since {self.since:%Y-%m-%d %H:%M} UTC?"
-            given = {"reason": reason, "actor": ACTOR, "after_restore": True}
-            self.say(pauses.told(pausing.pause(PauseScope.ALL, **given, now=database_now())))
+            now = database_now()
+            begun = pausing.pause(PauseScope.ALL, reason=reason, actor=ACTOR, now=now, after_restore=True)
+            self.say(pauses.told(begun))
 
     def _ask(self, target: Target) -> bool:
         """Put the target back; returns False where somebody else has settled it, or nobody can be asked about it."""
