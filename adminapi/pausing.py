@@ -12,6 +12,7 @@ from accounts import pauses
 from accounts.models import REASON_LENGTH, Pause, PauseScope
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import Choice, StrictInput, Text
+from ouipost.api.showing import TextOrNull
 from ouipost.claims import database_now
 from ouipost.errors import problems_in
 from posts import pausing
@@ -20,14 +21,11 @@ from posts import pausing
 class PauseSerializer(serializers.ModelSerializer[Pause]):
     """A pause; `id` is what is paused, null where everything is."""
 
-    id = serializers.SerializerMethodField()
+    id = TextOrNull(source="subject_id")
 
     class Meta:
         model = Pause
         fields = ("scope", "id", "reason", "paused_at", "paused_by", "resumed_at")
-
-    def get_id(self, pause: Pause) -> str | None:
-        return pause.subject_id or None
 
 
 class ResumedSerializer(serializers.Serializer[Any]):
