@@ -14,7 +14,7 @@ from django.urls import reverse
 from oauthlib.oauth2 import WebApplicationClient
 
 from accounts import registry
-from accounts.models import AccountStatus, Connection, SocialAccount
+from accounts.models import NAME_LENGTH, AccountStatus, Connection, SocialAccount
 from accounts.platforms.base import (
     AuthExpired,
     Candidate,
@@ -37,7 +37,6 @@ from ouipost.pruning import Old
 from workspaces.models import Workspace
 
 EXPIRES_IN = 600
-NAME_LENGTH = 255
 REMOTE_ID_LENGTH = 200
 """Bluesky's ids of posts, for which there is room for 255 characters, begin with the account's."""
 DENIALS = ("access_denied", "user_denied", "user_cancelled_login", "user_cancelled_authorize")

@@ -99,7 +99,7 @@ def is_of_the_console(connection: Connection) -> bool:
 
 def _require_key(connection: Connection, *, now: datetime) -> None:
     key = ApiKey.objects.present().filter(pk=connection.key_id, is_active=True).first()
-    if key is None or (key.expires_at is not None and key.expires_at <= now) or not key.has_permission(KEY_PERMISSION):
+    if key is None or key.has_ended(now) or not key.has_permission(KEY_PERMISSION):
         raise KeyMayNot
     if not Workspace.objects.visible_to(key).filter(pk=connection.workspace_id).exists():
         raise KeyMayNot

@@ -13,6 +13,8 @@ from ouipost.claims import Claimable
 from ouipost.ids import public_id
 from workspaces.models import Workspace
 
+NAME_LENGTH, REASON_LENGTH = 255, 500
+
 
 class AccountStatus(models.TextChoices):
     ACTIVE = "active"
@@ -76,11 +78,11 @@ class SocialAccount(Claimable, Guarded):
     platform = models.CharField(max_length=20)
     type = models.CharField(max_length=20)
     remote_id = models.CharField(max_length=255)
-    name = models.CharField(max_length=255)
+    name = models.CharField(max_length=NAME_LENGTH)
     name_is_ours = models.BooleanField(
         default=False, help_text="Set by hand: the network's name no longer replaces it."
     )
-    username = models.CharField(max_length=255, blank=True)
+    username = models.CharField(max_length=NAME_LENGTH, blank=True)
     profile_image = models.TextField(blank=True)
     status = models.CharField(max_length=7, choices=AccountStatus.choices, default=AccountStatus.ACTIVE)
     default_of = models.CharField(max_length=20, null=True, blank=True)  # noqa: DJ001 (null is not unique)
@@ -217,7 +219,12 @@ class Pause(models.Model):
         editable=False,
         help_text="What it pauses, while it does: once at a time.",
     )
-    reason = models.CharField(max_length=500)
+    reason = models.CharField(max_length=REASON_LENGTH)
+    after_restore = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="For a restored copy, which does not know what went out since.",
+    )
     paused_by = models.CharField(max_length=254, blank=True, help_text="An e-mail address; empty: by a command.")
     paused_at = models.DateTimeField()
     resumed_at = models.DateTimeField(null=True)

@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts import connecting, platforms, registry, services, traffic
-from accounts.models import AccountStatus, SocialAccount
+from accounts.models import NAME_LENGTH, AccountStatus, SocialAccount
 from accounts.platforms.base import Connector
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
 from ouipost.api.schema import COUNT, MOMENT, STRINGS, TEXT, exactly, or_null
@@ -262,7 +262,7 @@ class AccountInput(StrictInput):
         "scopes_missing",
     )
     guarded = {"status": "POST /api/accounts/{id}/refresh or reconnect"}
-    name = Text(required=False, max_length=255)
+    name = Text(required=False, max_length=NAME_LENGTH)
     is_default = Boolean(required=False)
     settings = JsonObject(required=False)
 

@@ -15,7 +15,7 @@ from accounts.platforms.base import Account, PlatformError, Profile, Unavailable
 from ouipost.crypto import CannotDecrypt
 from ouipost.databases import in_transaction
 from ouipost.errors import InvalidInput
-from ouipost.events.journal import SYSTEM, Actor, changes, record
+from ouipost.events.journal import SYSTEM, Actor, changes, record, record_update
 from ouipost.phrases import Phrase
 from workspaces.models import Workspace
 from workspaces.settings import merged
@@ -42,7 +42,7 @@ def update_account(account: SocialAccount, *, values: dict[str, Any], actor: Act
     if "is_default" in values:
         _set_default(locked, values["is_default"], actor=actor)
     locked.save()
-    record("updated", locked, actor=actor, **changes(before, locked))
+    record_update(locked, before, actor=actor)
     return locked
 
 
@@ -66,7 +66,7 @@ def _give_default(account: SocialAccount, platform: str | None, *, actor: Actor)
     before = {"default_of": account.default_of}
     account.default_of = platform
     account.save(update_fields=["default_of"])
-    record("updated", account, actor=actor, **changes(before, account))
+    record_update(account, before, actor=actor)
 
 
 @transaction.atomic

@@ -33,13 +33,13 @@ from accounts.serializers import (
     SignInSerializer,
     show_platform,
 )
-from ouipost.api.viewsets import ApiViewSet, Lists, Retrieves
+from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.events.journal import Actor
 from ouipost.ids import PATTERN
 from ouipost.translating import translated
 from workspaces.listing import count_related
-from workspaces.models import ApiKey, KeyMode, Mode, Workspace
-from workspaces.scoping import WorkspaceScopedViewSet
+from workspaces.models import KeyMode, Mode, Workspace
+from workspaces.scoping import KeyedViewSet, WorkspaceScopedViewSet
 
 SECRETS_OF_A_SIGN_IN = [("auth_url",), ("state",)]
 """Whoever has the state could come back with a code of their own; the address has it, too."""
@@ -53,7 +53,7 @@ SANDBOX = OpenApiParameter(
 )
 
 
-class PlatformViewSet(ApiViewSet[SocialAccount]):
+class PlatformViewSet(KeyedViewSet[SocialAccount]):
     """/api/platforms: the networks, with exactly the limits that the validator applies."""
 
     queryset = SocialAccount.objects.none()
@@ -63,16 +63,15 @@ class PlatformViewSet(ApiViewSet[SocialAccount]):
     @extend_schema(parameters=[SANDBOX], responses=PlatformsSerializer)
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return all networks; `configured` says whether this installation can connect them."""
-        assert isinstance(request.auth, ApiKey)
-        sandbox = self._in_sandbox(request.auth)
+        sandbox = self._in_sandbox()
         return Response({"platforms": [show_platform(registry.get(name, sandbox=sandbox)) for name in registry.IDS]})
 
-    def _in_sandbox(self, key: ApiKey) -> bool:
+    def _in_sandbox(self) -> bool:
         """A test key sees sandboxes only; another may name one in X-Workspace-ID."""
-        if key.mode == KeyMode.TEST:
+        if self.key.mode == KeyMode.TEST:
             return True
         named = self.request.headers.get("X-Workspace-ID", "")
-        return bool(named) and Workspace.objects.visible_to(key).filter(pk=named, mode=Mode.SANDBOX).exists()
+        return bool(named) and Workspace.objects.visible_to(self.key).filter(pk=named, mode=Mode.SANDBOX).exists()
 
 
 class AccountViewSet(Lists[SocialAccount], Retrieves[SocialAccount], WorkspaceScopedViewSet[SocialAccount]):

@@ -67,15 +67,11 @@ class LoginSerializer(serializers.Serializer[Any]):
 class ProfileSerializer(serializers.ModelSerializer[User]):
     """One's own user."""
 
-    permissions = serializers.SerializerMethodField()
+    permissions = serializers.ListField(child=serializers.CharField(), source="granted_in_order", read_only=True)
 
     class Meta:
         model = User
         fields = ("id", "email", "name", "role", "created_at", "last_login", "permissions")
-
-    def get_permissions(self, user: User) -> list[str]:
-        """Those in force, in the order of the table."""
-        return user.granted_in_order
 
 
 class LoginViewSet(AdminViewSet[Session]):

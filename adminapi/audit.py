@@ -16,7 +16,7 @@ from ouipost.api.csv import CSV, CSV_TYPE, JSON, streamed_csv, wants_csv
 from ouipost.api.filters import BoundedFilterSet
 from ouipost.api.pagination import BoundedPages
 from ouipost.api.schema import JSON_TYPE
-from ouipost.api.showing import shown
+from ouipost.api.showing import TextOrNull, shown
 from ouipost.api.viewsets import Lists
 from ouipost.events.models import Event
 from workspaces.models import Role, User
@@ -25,20 +25,13 @@ STATEMENT, PIECE = 150_000, 1_000
 """Rows that one statement of an export reads, so that a million take seven; and rows that are objects at one time."""
 
 
-class TextOrNull(serializers.CharField):
-    """A text, or null where there is none."""
-
-    def to_representation(self, value: str) -> Any:
-        return value or None
-
-
 class LogSerializer(serializers.ModelSerializer[Event]):
     """A line of the audit log; user fields are null for changes by the product itself."""
 
     id = serializers.SerializerMethodField()
     action = serializers.CharField(source="type")
-    user_id, user_email, key_id = TextOrNull(allow_null=True), TextOrNull(allow_null=True), TextOrNull(allow_null=True)
-    workspace_id, ip_address = TextOrNull(allow_null=True), TextOrNull(allow_null=True)
+    user_id, user_email, key_id = TextOrNull(), TextOrNull(), TextOrNull()
+    workspace_id, ip_address = TextOrNull(), TextOrNull()
     details = serializers.DictField()
 
     class Meta:

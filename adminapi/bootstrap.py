@@ -9,10 +9,10 @@ from django.db import transaction
 from ouipost.events.journal import Actor
 from workspaces import services, users
 from workspaces.keys import create_key
-from workspaces.models import ApiKey, KeyMode, Role, User, Workspace
+from workspaces.models import KEY_NAME_LENGTH, ApiKey, KeyMode, Role, User, Workspace
 
-NAME_LENGTH = 90
-"""Of the workspace: the name of its key is longer, and has 100 characters at most."""
+NAME_LENGTH = KEY_NAME_LENGTH - 10
+"""Of the workspace: the name of its key is longer."""
 
 
 @dataclass(frozen=True, kw_only=True)

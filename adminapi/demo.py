@@ -12,13 +12,14 @@ from typing import Any
 import requests
 from django.conf import settings
 from django.core.management.base import OutputWrapper
-from django.db import transaction
 from django.utils import timezone
 from PIL import Image, ImageDraw
 
 from adminapi.bootstrap import bootstrap
 from adminapi.client import Client, session
-from ouipost.events.journal import Actor, record
+from adminapi.passwords import hash_password
+from ouipost.events.journal import Actor
+from workspaces import users
 from workspaces.keys import create_key
 from workspaces.models import KeyMode, Mode, Tier
 
@@ -95,10 +96,8 @@ def make(output: OutputWrapper) -> Demo:
         actor=ACTOR,
     )
     secret = made.secret or create_key(name="Demo again", tier=Tier.ENTERPRISE, mode=KeyMode.TEST, actor=ACTOR)[1]
-    with transaction.atomic():
-        made.admin.set_password(password)  # an earlier demo that came to no end may have set another
-        made.admin.save()
-        record("updated", made.admin, actor=ACTOR, password_changed=True)
+    values = {"password": hash_password(password)}  # an earlier demo that came to no end may have set another
+    users.update_user(made.admin, values=values, actor=ACTOR, now=timezone.now())
     client = Client(settings.PUBLIC_BASE_URL, api_key=secret, workspace_id=made.workspace.pk)
     output.write("Making the demo: an account at each simulated network, and some posts.")
     platforms = [each for each in client.call("GET", "/api/platforms")["platforms"] if each["configured"]]

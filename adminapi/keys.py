@@ -19,7 +19,7 @@ from ouipost.errors import InvalidInput, problems_in
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
 from workspaces import keys
-from workspaces.models import ApiKey, KeyMode, Mode, Tier, User, Workspace
+from workspaces.models import KEY_NAME_LENGTH, ApiKey, KeyMode, Mode, Tier, User, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 from workspaces.reach import is_too_wide, keys_of
 from workspaces.usage import Use, used_since
@@ -80,7 +80,7 @@ class KeyInput(StrictInput):
     """The body that changes a key; no `workspaces` means all."""
 
     read_only: Any = ("id", "prefix", "mode", "created_at", "last_used_at", "usage")
-    name = Text(max_length=100)
+    name = Text(max_length=KEY_NAME_LENGTH)
     tier = Choice(choices=Tier.choices, required=False)
     workspaces = StringList(required=False)
     permissions = Choices(choices=KEY_PERMISSIONS, required=False)

@@ -9,26 +9,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import pauses
-from accounts.models import Pause, PauseScope
+from accounts.models import REASON_LENGTH, Pause, PauseScope
 from adminapi.viewsets import AdminViewSet
 from ouipost.api.inputs import Choice, StrictInput, Text
+from ouipost.api.showing import TextOrNull
 from ouipost.claims import database_now
 from ouipost.errors import problems_in
 from posts import pausing
-from posts.pausing import REASON_LENGTH
 
 
 class PauseSerializer(serializers.ModelSerializer[Pause]):
     """A pause; `id` is what is paused, null where everything is."""
 
-    id = serializers.SerializerMethodField()
+    id = TextOrNull(source="subject_id")
 
     class Meta:
         model = Pause
         fields = ("scope", "id", "reason", "paused_at", "paused_by", "resumed_at")
-
-    def get_id(self, pause: Pause) -> str | None:
-        return pause.subject_id or None
 
 
 class ResumedSerializer(serializers.Serializer[Any]):

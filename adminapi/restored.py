@@ -21,14 +21,12 @@ from adminapi.models import Gap, Mark
 from ouipost.claims import database_now
 from ouipost.databases import is_unmigrated
 from ouipost.events.journal import SYSTEM
-from ouipost.events.models import Event
 from posts import pausing, restoring
 from posts.findings import AFTER_RESTORE
 from posts.models import Target
 
 logger = logging.getLogger(__name__)
 
-REASON = "The database was restored from a copy of"
 GAP = timedelta(seconds=30)
 """While somebody works, the next mark comes sooner."""
 GAPS_KEPT = timedelta(days=90)
@@ -90,10 +88,10 @@ def _keep_gap(*, since: datetime, until: datetime) -> None:
 def _pause(mark: Mark, *, now: datetime) -> Pause:
     logger.error("The database was restored from a copy: everything is paused")
     reason = (
-        f"{REASON} {mark.copied_at:%Y-%m-%d %H:%M:%S} UTC, and does not know what was "
+        f"The database was restored from a copy of {mark.copied_at:%Y-%m-%d %H:%M:%S} UTC, and does not know what was "
         f"published since. Run `{AFTER_RESTORE}` before this pause is ended."
     )
-    return pausing.pause(PauseScope.ALL, reason=reason, actor=SYSTEM, now=now)
+    return pausing.pause(PauseScope.ALL, reason=reason, actor=SYSTEM, now=now, after_restore=True)
 
 
 def copied_at() -> datetime | None:
@@ -104,10 +102,8 @@ def copied_at() -> datetime | None:
 def unasked() -> int:
     """Return how many posts were not asked about yet since a restore paused everything; 0 if none did."""
     since = copied_at()
-    paused = [each.pk for each in pauses.in_force() if each.scope == PauseScope.ALL]
-    told = Event.objects.filter(resource_id__in=paused).values_list("details", flat=True)
-    is_ours = any(REASON in str(each) for each in told)  # who pauses again gives the pause another reason
-    return restoring.overdue(database_now(), since=since).count() if since and is_ours else 0
+    is_paused = any(each.after_restore and each.scope == PauseScope.ALL for each in pauses.in_force())
+    return restoring.overdue(database_now(), since=since).count() if since and is_paused else 0
 
 
 def path(database: str) -> Path:

@@ -26,14 +26,11 @@ EMAIL_LENGTH = 254
 class UserSerializer(serializers.ModelSerializer[User]):
     """A user; `permissions` are those that the user has while active, by role or by a list of their own."""
 
-    permissions = serializers.SerializerMethodField()
+    permissions = serializers.ListField(child=serializers.CharField(), source="granted_in_order", read_only=True)
 
     class Meta:
         model = User
         fields = ("id", "email", "name", "role", "is_active", "created_at", "last_login", "permissions")
-
-    def get_permissions(self, user: User) -> list[str]:
-        return user.granted_in_order
 
 
 class UserInput(StrictInput):

@@ -19,7 +19,7 @@ from adminapi.viewsets import AdminViewSet
 from ouipost.api.filters import BoundedFilterSet
 from ouipost.api.inputs import Boolean, Choice, Choices, Instant, Integer, StrictInput, StringList, Text
 from ouipost.api.pagination import BoundedPages
-from ouipost.api.showing import shown
+from ouipost.api.showing import TextOrNull, shown
 from ouipost.api.viewsets import Lists, Retrieves
 from ouipost.errors import InvalidInput, problems_in
 from ouipost.events import replays, signing, webhooks
@@ -52,7 +52,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     """A webhook, without its secret."""
 
     workspaces = serializers.ListField(child=serializers.CharField(), source="workspace_ids")
-    disabled_reason = serializers.SerializerMethodField()
+    disabled_reason = TextOrNull()
     old_secret_signs_until = serializers.SerializerMethodField()
     stats = DeliveriesSerializer(source="*")
 
@@ -71,9 +71,6 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
             "old_secret_signs_until",
             "stats",
         )
-
-    def get_disabled_reason(self, webhook: Webhook) -> str | None:
-        return webhook.disabled_reason or None
 
     @extend_schema_field(MOMENT_OR_NULL)
     def get_old_secret_signs_until(self, webhook: Webhook) -> Any:
@@ -95,14 +92,11 @@ class NewWebhookSerializer(WebhookSerializer):
 class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):
     """One call: what was answered, or a word for why nothing was."""
 
-    error = serializers.SerializerMethodField()
+    error = TextOrNull()
 
     class Meta:
         model = DeliveryAttempt
         fields = ("number", "at", "milliseconds", "http_status", "error", "answer", "address")
-
-    def get_error(self, attempt: DeliveryAttempt) -> str | None:
-        return attempt.error or None
 
 
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):

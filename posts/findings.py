@@ -13,7 +13,6 @@ from posts.models import Target, TargetStatus
 
 START_A_WORKER = "Start a worker: manage.py work"
 AFTER_RESTORE = "manage.py reconcile --after-restore"
-"""A pause whose reason names this was begun for a restored copy, which does not know what went out since."""
 
 
 class Kind(StrEnum):
@@ -151,14 +150,13 @@ def _waiting(target: Target, hold: Hold) -> Finding:
 
 def _paused(target: Target, pause: Pause) -> Finding:
     subject = f" --id {pause.subject_id}" if pause.scope != PauseScope.ALL else ""
-    is_copied = AFTER_RESTORE in pause.reason
-    first = f"{AFTER_RESTORE}, for it may be out already; " if is_copied else ""
+    first = f"{AFTER_RESTORE}, for it may be out already; " if pause.after_restore else ""
     return _finding(
         target,
         Kind.PAUSED,
         cause=pauses.told(pause),
         who_acts=WhoActs.OPERATOR,
-        retry_safe=not is_copied,
+        retry_safe=not pause.after_restore,
         next_step=f"{first}manage.py resume --scope {pause.scope}{subject}, then it goes out at once",
     )
 

@@ -149,7 +149,7 @@ class PostInput(StrictInput):
         if view is None:
             return {}  # the console offers what there is
         present = post.platform_content if post else {}
-        overrides = {key: each for key, each in values.get("platform_content", {}).items() if present.get(key) != each}
+        overrides = services.new_overrides(values, present=present)
         given = values.get("platforms", [])
         return problems_in(lambda: destinations.resolve(view.workspace, given, overrides=overrides))
 

@@ -16,25 +16,26 @@ from posts.models import Target
 from workspaces.models import Workspace
 
 COUNTED = 10_000
-REASON_LENGTH = 500
 OF_ONE_WORKSPACE = (PauseScope.WORKSPACE, PauseScope.ACCOUNT)
 """Scopes that concern one workspace; the others concern all of them."""
 
 
 @transaction.atomic
-def pause(scope: str, subject_id: str = "", *, reason: str, actor: Actor, now: datetime) -> Pause:
+def pause(
+    scope: str, subject_id: str = "", *, reason: str, actor: Actor, now: datetime, after_restore: bool = False
+) -> Pause:
     """Pause a scope from the next claim on; a pause that is in force already stays, with the new reason."""
     require_subject(scope, subject_id, must_exist=True)
     present = _in_force(scope, subject_id)
     if present is not None:
-        return _with_reason(present, reason, actor=actor)
+        return _with_reason(present, reason, actor=actor, after_restore=after_restore)
     begun = Pause(scope=scope, subject_id=subject_id, in_force=_key(scope, subject_id), reason=reason, paused_at=now)
-    begun.paused_by = actor.user_email
+    begun.paused_by, begun.after_restore = actor.user_email, after_restore
     try:
         with transaction.atomic():
             begun.save(force_insert=True)
     except IntegrityError:  # another was first
-        return pause(scope, subject_id, reason=reason, actor=actor, now=now)
+        return pause(scope, subject_id, reason=reason, actor=actor, now=now, after_restore=after_restore)
     record("started", begun, actor=actor, workspace_id=_workspace_of(begun), **_told(begun), reason=reason)
     return begun
 
@@ -111,10 +112,11 @@ def _key(scope: str, subject_id: str) -> str:
     return f"{scope}:{subject_id}"
 
 
-def _with_reason(present: Pause, reason: str, *, actor: Actor) -> Pause:
-    if present.reason != reason:
-        before, present.reason = present.reason, reason
-        present.save(update_fields=["reason"])
+def _with_reason(present: Pause, reason: str, *, actor: Actor, after_restore: bool) -> Pause:
+    before, present.reason = present.reason, reason
+    present.after_restore |= after_restore
+    present.save(update_fields=["reason", "after_restore"])
+    if before != reason:
         changed = {"before": {"reason": before}, "after": {"reason": reason}}
         record("updated", present, actor=actor, workspace_id=_workspace_of(present), **_told(present), **changed)
     return present

@@ -94,4 +94,5 @@ def _count(request: Request) -> int:
 
 
 def _warnings(returned: int) -> list[str]:
-    return [f"{returned} queued posts fit no slot any more and are drafts now."] if returned else []
+    told = "post fits no slot any more and is a draft" if returned == 1 else "posts fit no slot any more and are drafts"
+    return [f"{returned} queued {told} now."] if returned else []

@@ -72,7 +72,8 @@ def update_schedule(schedule: Schedule, *, values: Mapping[str, Any], actor: Act
     slots = _tell_slots(locked, values["slots"]) if "slots" in values else {}
     locked.save()
     told = {side: fields | slots.get(side, {}) for side, fields in changes(before, locked).items()}
-    record("updated", locked, actor=actor, **told)
+    if told["after"]:
+        record("updated", locked, actor=actor, **told)
     returned = _move(locked, before, has_new_slots=_are_others(slots), actor=actor, now=now)
     _return_to_draft(returned, actor=actor, now=now)
     return Changed(schedule=locked, returned=returned)
@@ -264,17 +265,20 @@ def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> N
 
 def follow_zones(now: datetime) -> int:
     """Move posts to their slot's time if the zone's rules changed since they were queued; returns how many."""
-    moved = moved_by_their_zone()
-    for pk, posts in moved.items():
-        with transaction.atomic():
-            schedule = Schedule.objects.select_for_update().filter(pk=pk, is_active=True).first()
-            if schedule is not None:
-                there = [post for post in queued(schedule) if post.pk in posts]
-                before = {post.pk: snapshot(post) for post in there}
-                keep_with_slots(schedule, there, now=now)
-                record("zone_followed", schedule, actor=SYSTEM, posts=[post.pk for post in there])
-                _tell_moved(there, before, actor=SYSTEM)
-    return sum(map(len, moved.values()))
+    return sum(_follow_zone(pk, posts, now=now) for pk, posts in moved_by_their_zone().items())
+
+
+@transaction.atomic
+def _follow_zone(pk: str, posts: list[str], *, now: datetime) -> int:
+    schedule = Schedule.objects.select_for_update().filter(pk=pk, is_active=True).first()
+    there = [post for post in queued(schedule) if post.pk in posts] if schedule else []
+    if not schedule or not there:  # meanwhile they went out, or were taken out of the queue
+        return 0
+    before = {post.pk: snapshot(post) for post in there}
+    keep_with_slots(schedule, there, now=now)
+    record("zone_followed", schedule, actor=SYSTEM, posts=[post.pk for post in there])
+    _tell_moved(there, before, actor=SYSTEM)
+    return len(there)
 
 
 def leave(account: SocialAccount, actor: Actor, now: datetime) -> int:

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from accounts import pauses, registry
 from accounts.platforms import base
 from ouipost.api.schema import COUNT, MOMENT, TEXT, exactly, or_null
-from ouipost.api.showing import shown
+from ouipost.api.showing import TextOrNull, shown
 from posts import unsettled
 from posts.history import Cause, Entry
 from posts.inputs import OVERRIDE
@@ -89,17 +89,21 @@ class PostSerializer(serializers.ModelSerializer[Post]):
         return {"impressions": post.impressions, "engagement": post.engagement, "clicks": post.clicks}
 
 
+@extend_schema_field(ERROR)
+class ErrorField(serializers.DictField):
+    """Why a target is not out, or not all of it."""
+
+
 class TargetSerializer(serializers.ModelSerializer[Target]):
     """One account that a post goes to."""
 
     platform = serializers.ChoiceField(choices=registry.IDS)
-    post_id = serializers.SerializerMethodField()
-    url = serializers.SerializerMethodField()
+    post_id, url = TextOrNull(source="remote_id"), TextOrNull()
     next_attempt_at = serializers.SerializerMethodField()
     waits_for = serializers.SerializerMethodField()
     parts = serializers.SerializerMethodField()
     removed_at = serializers.SerializerMethodField()
-    error = serializers.SerializerMethodField()
+    error = ErrorField(read_only=True, allow_null=True)
 
     class Meta:
         model = Target
@@ -119,12 +123,6 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
             "error",
         )
 
-    def get_post_id(self, target: Target) -> str | None:
-        return target.remote_id or None
-
-    def get_url(self, target: Target) -> str | None:
-        return target.url or None
-
     def get_waits_for(self, target: Target) -> str | None:
         return unsettled.ON_HOLD if unsettled.is_on_hold(target) else target.waits_for or None
 
@@ -137,10 +135,6 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
         """Since when the network does not have it any more."""
         return (target.metrics or {}).get("removed_at")
 
-    @extend_schema_field(or_null(ERROR))
-    def get_error(self, target: Target) -> Any:
-        return target.error
-
     @extend_schema_field(MOMENT_OR_NULL)
     def get_next_attempt_at(self, target: Target) -> Any:
         shown = target.due_at if target.status == TargetStatus.PUBLISHING else None
@@ -151,22 +145,13 @@ class AtNetworkSerializer(serializers.Serializer[Target]):
     """Where a post is at one network."""
 
     platform = serializers.ChoiceField(choices=registry.IDS)
-    post_id = serializers.SerializerMethodField()
-    url = serializers.SerializerMethodField()
-
-    get_post_id = TargetSerializer.get_post_id
-    get_url = TargetSerializer.get_url
+    post_id, url = TextOrNull(source="remote_id"), TextOrNull()
 
 
 class PlatformPostSerializer(AtNetworkSerializer):
     """What one network has of a post."""
 
     status = serializers.ChoiceField(choices=TargetStatus.choices)
-
-
-@extend_schema_field(or_null(ERROR))
-class ErrorField(serializers.DictField):
-    """Why a target is not out, or not all of it."""
 
 
 class PlatformResultSerializer(AtNetworkSerializer):
@@ -392,13 +377,10 @@ class PreviewSerializer(serializers.Serializer[Preview]):
     length = serializers.IntegerField()
     max_length = serializers.IntegerField(source="limits.max_characters")
     title = serializers.CharField(allow_null=True)
-    link = serializers.SerializerMethodField()
+    link = TextOrNull(source="content.link")
     options = serializers.DictField(source="content.options")
     media = PreviewMediaSerializer(source="content.media", many=True)
     issues = IssueSerializer(many=True)
-
-    def get_link(self, preview: Preview) -> str | None:
-        return preview.content.link or None
 
 
 class PreviewsSerializer(serializers.Serializer[dict[str, Any]]):

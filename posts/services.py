@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404
 
 from accounts.models import SocialAccount
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
+from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all, record_update
 from ouipost.events.models import Event
 from ouipost.phrases import Ours, Phrase, either
 from ouipost.rows import insert_each, remember, update_each
@@ -139,14 +139,14 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     before = {name: getattr(locked, name) for name in [*texts, "destinations"]}
     for name, value in texts.items():
         setattr(locked, name, value)
-    found = _direct(locked, values, overrides=_new_overrides(before, values))
+    found = _direct(locked, values, overrides=new_overrides(values, present=before.get("platform_content", {})))
     locked.platforms = found.platforms
     targets = destinations.place(locked, found)
     if locked.status == SCHEDULED:
         require_publishable(locked, found)
         _add_to_schedule(locked, targets, now=now)
     changed = sync(locked)
-    record("updated", locked, actor=actor, **changes(before, locked))
+    record_update(locked, before, actor=actor)
     _tell_outcome(locked, changed)
     return locked, found.warnings + found.unused(locked)
 
@@ -173,9 +173,8 @@ def _direct(post: Post, values: dict[str, Any], *, overrides: dict[str, Any]) ->
     return destinations.of(post, overrides=overrides)
 
 
-def _new_overrides(before: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+def new_overrides(values: dict[str, Any], *, present: dict[str, Any]) -> dict[str, Any]:
     """Return the overrides that a post has not had so: the account of an older one may have gone since."""
-    present = before.get("platform_content", {})
     return {key: entry for key, entry in values.get("platform_content", {}).items() if present.get(key) != entry}
 
 

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404
 
 from ouipost.crypto import digest
 from ouipost.errors import DomainError
-from ouipost.events.journal import Actor, changes, record
+from ouipost.events.journal import Actor, record, record_update
 from workspaces.models import ApiKey, KeyMode, Tier
 from workspaces.permissions import KEY_PERMISSIONS
 
@@ -91,7 +91,7 @@ def update_key(key: ApiKey, *, values: dict[str, Any], actor: Actor) -> ApiKey:
     for name, value in values.items():
         setattr(locked, name, value)
     locked.save()
-    record("updated", locked, actor=actor, key_name=locked.name, **changes(before, locked))
+    record_update(locked, before, actor=actor, key_name=locked.name)
     return locked
 
 
@@ -137,7 +137,7 @@ class Found:
         """Return the key; raises InvalidApiKey or ApiKeyExpired if it is not valid now."""
         if not self.key.is_active or (self.grace_until is not None and self.grace_until <= now):
             raise InvalidApiKey
-        if self.key.expires_at is not None and self.key.expires_at <= now:
+        if self.key.has_ended(now):
             raise ApiKeyExpired
         return self.key
 

@@ -1,5 +1,6 @@
 """Who may act, and where: users, workspaces, API keys."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
@@ -13,6 +14,8 @@ from ouipost.events.journal import Actor, record
 from ouipost.ids import public_id
 from workspaces import admission
 from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS, admin_permission, console_permissions
+
+KEY_NAME_LENGTH = 100
 
 
 class Role(models.TextChoices):
@@ -214,7 +217,7 @@ class ApiKey(models.Model):
     """A secret with which a program calls the API; only its SHA-256 is kept."""
 
     id = public_id("key")
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=KEY_NAME_LENGTH)
     prefix = models.CharField(max_length=11, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     previous_digest = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001 (null is not unique)
@@ -240,6 +243,9 @@ class ApiKey(models.Model):
 
     def has_permission(self, permission: str) -> bool:
         return permission in self.permissions
+
+    def has_ended(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
 
     def may_see(self, workspace_id: str) -> bool:
         """Whether this key's own list has the workspace; an empty list has all."""

@@ -31,7 +31,20 @@ class WorkspaceNotFound(DomainError):
     message = "There is no such workspace, or the key may not see it."
 
 
-class WorkspaceScopedViewSet(ApiViewSet[M]):
+class KeyedViewSet(ApiViewSet[M]):
+    """A resource that programs call, with an API key."""
+
+    @property
+    def key(self) -> ApiKey:
+        assert isinstance(self.request.auth, ApiKey)
+        return self.request.auth
+
+    @property
+    def actor(self) -> Actor:
+        return Actor.from_request(self.request)
+
+
+class WorkspaceScopedViewSet(KeyedViewSet[M]):
     """A resource inside the workspace that `X-Workspace-ID` names; rows of others do not exist for it."""
 
     needs_workspace = True
@@ -63,15 +76,6 @@ class WorkspaceScopedViewSet(ApiViewSet[M]):
         if not found:
             raise WorkspaceNotFound
         return found[0]
-
-    @property
-    def key(self) -> ApiKey:
-        assert isinstance(self.request.auth, ApiKey)
-        return self.request.auth
-
-    @property
-    def actor(self) -> Actor:
-        return Actor.from_request(self.request)
 
     @property
     def workspace_id(self) -> str:

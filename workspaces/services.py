@@ -8,7 +8,7 @@ from django.db import transaction
 from django.shortcuts import get_object_or_404
 
 from ouipost.errors import InvalidInput
-from ouipost.events.journal import SYSTEM, Actor, changes, record
+from ouipost.events.journal import SYSTEM, Actor, record, record_update
 from ouipost.phrases import Phrase
 from workspaces import hooks, users
 from workspaces.models import ApiKey, KeyMode, Mode, Workspace
@@ -56,7 +56,7 @@ def _let_see(key: ApiKey, workspace: Workspace, *, actor: Actor) -> None:
         before = {"workspace_ids": locked.workspace_ids}
         locked.workspace_ids = [*locked.workspace_ids, workspace.pk]
         locked.save(update_fields=["workspace_ids"])
-        record("updated", locked, actor=actor, key_name=locked.name, **changes(before, locked))
+        record_update(locked, before, actor=actor, key_name=locked.name)
 
 
 @transaction.atomic
@@ -72,7 +72,7 @@ def update_workspace(workspace: Workspace, *, values: dict[str, Any], actor: Act
     for name, value in values.items():
         setattr(locked, name, value)
     locked.save()
-    record("updated", locked, actor=actor, workspace_id=locked.pk, **changes(before, locked))
+    record_update(locked, before, actor=actor, workspace_id=locked.pk)
     return locked
 
 

@@ -9,11 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ouipost.api.viewsets import Lists, Retrieves
-from ouipost.events.journal import Actor
 from ouipost.ids import PATTERN
 from workspaces import services
 from workspaces.listing import with_counts, with_stats
-from workspaces.models import ApiKey, Workspace
+from workspaces.models import Workspace
+from workspaces.scoping import KeyedViewSet
 from workspaces.serializers import (
     NewWorkspaceInput,
     WorkspaceDetailSerializer,
@@ -23,7 +23,7 @@ from workspaces.serializers import (
 )
 
 
-class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace]):
+class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace], KeyedViewSet[Workspace]):
     """/api/workspaces: the tenants that the key may see."""
 
     queryset = Workspace.objects.order_by("-created_at", "-pk")
@@ -37,11 +37,6 @@ class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace]):
             return with_counts(visible)
         return with_stats(visible) if self.action == "retrieve" else visible
 
-    @property
-    def key(self) -> ApiKey:
-        assert isinstance(self.request.auth, ApiKey)
-        return self.request.auth
-
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return one workspace with its accounts and numbers."""
         workspace: Any = self.get_object()
@@ -52,8 +47,11 @@ class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace]):
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Create a workspace; it is added to the list of a key that has one."""
         values = self.read(NewWorkspaceInput)
-        actor = Actor.from_request(request)
-        return self.once(lambda: self.created(_written(services.create_workspace(**values, key=self.key, actor=actor))))
+
+        def work() -> Response:
+            return self.created(_written(services.create_workspace(**values, key=self.key, actor=self.actor)))
+
+        return self.once(work)
 
     @extend_schema(responses=WorkspaceWrittenSerializer)
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -62,7 +60,7 @@ class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace]):
         def work() -> Response:
             workspace = self.get_object()
             values = self.read(WorkspaceInput, instance=workspace, partial=True)
-            changed = services.update_workspace(workspace, values=values, actor=Actor.from_request(request))
+            changed = services.update_workspace(workspace, values=values, actor=self.actor)
             return self.answered(_written(changed))
 
         return self.once(work)
@@ -71,7 +69,7 @@ class WorkspaceViewSet(Lists[Workspace], Retrieves[Workspace]):
         """Delete the workspace with its posts, files, schedules, accounts and analytics."""
 
         def work() -> Response:
-            services.delete_workspace(self.get_object(), actor=Actor.from_request(request), now=timezone.now())
+            services.delete_workspace(self.get_object(), actor=self.actor, now=timezone.now())
             return self.done("Workspace deleted successfully")
 
         return self.once(work)

@@ -44,7 +44,6 @@ from accounts.platforms.shapes import (
     PostNumbers,
     Profile,
     Published,
-    Reply,
     Tokens,
 )
 from ouipost.phrases import Phrase
@@ -79,7 +78,6 @@ __all__ = [
     "RateLimited",
     "Recovery",
     "Rejected",
-    "Reply",
     "Save",
     "Session",
     "SignIn",
@@ -386,7 +384,6 @@ class SignIn:
 class PasswordConnector(Connector):
     """A network that signs in with an app password, on a page of ours."""
 
-    oauth_supported = True
     needs_app = False
     identifier_example: ClassVar[str] = ""
     """As our sign-in page shows what belongs in its fields; empty: no hint."""

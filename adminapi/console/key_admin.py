@@ -120,7 +120,7 @@ class KeyForm(ServiceForm):
         given = ("name", "mode", "tier", "expires_at", "permissions", "workspaces")
         values = {name: self.cleaned_data[name] for name in given}
         stored = checks.checked(values, mode=values["mode"], user=user)
-        made, self.secret = keys.create_key(**stored, actor=self.actor)
+        made, self.shown_once = keys.create_key(**stored, actor=self.actor)
         return made
 
 
@@ -192,8 +192,7 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
     def in_state(self, key: ApiKey) -> str:
         if not key.is_active:
             return state("off")
-        is_over = key.expires_at is not None and key.expires_at <= timezone.now()
-        return state("expired" if is_over else "active")
+        return state("expired" if key.has_ended(timezone.now()) else "active")
 
     @admin.display(description=gettext_lazy("Requests by day"))
     def use(self, key: ApiKey) -> SafeString:
@@ -201,7 +200,7 @@ class ApiKeyAdmin(ServiceAdmin[ApiKey]):
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         title = _("The key of %(name)s") % {"name": obj.name}
-        return show_once(request, title=title, says=str(SAYS), secret=obj.secret, back=_back(obj.pk))
+        return show_once(request, title=title, says=str(SAYS), secret=obj.shown_once, back=_back(obj.pk))
 
     @action(description=gettext_lazy("Rotate"), permissions=["change"], icon="autorenew")
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse | None:

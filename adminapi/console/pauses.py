@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import pauses, platforms
-from accounts.models import Pause, PauseScope, SocialAccount
+from accounts.models import REASON_LENGTH, Pause, PauseScope, SocialAccount
 from adminapi.console.pages import page, show
 from adminapi.pausing import PauseInput, ResumeInput
 from adminapi.templatetags.console import network_name
@@ -103,7 +103,7 @@ def _page(request: HttpRequest, typed: Typed, *, status: int = 200, **told: Any)
         "workspaces": offer(request, _chosen(Workspace, typed, PauseScope.WORKSPACE)),
         "accounts": _accounts(request, _chosen(SocialAccount, typed, PauseScope.ACCOUNT)),
         "most": pausing.COUNTED,
-        "longest": pausing.REASON_LENGTH,
+        "longest": REASON_LENGTH,
         "errors": {},
         "general": told.get("errors", {}).get("", ""),
         **told,

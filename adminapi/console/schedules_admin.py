@@ -49,11 +49,8 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("workspace", "slots")
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        """Leave out Django's own delete: it knows nothing of the posts that wait."""
-        return {name: each for name, each in super().get_actions(request).items() if name != "delete_selected"}
-
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Offer no delete of Django's own: it knows nothing of the posts that wait."""
         return False
 
     @admin.display(description=gettext_lazy("Workspace"))

@@ -76,8 +76,8 @@ class ServiceForm(EditForm):
     request: HttpRequest
     actor: Actor = SYSTEM
     saved: Any = None
-    secret = ""
-    """What is shown once, where the service gave one."""
+    shown_once = ""
+    """The secret, where the service gave one."""
 
     def call_service(self) -> Any:
         """Call the service with `cleaned_data`, and return the row that was written."""
@@ -130,7 +130,7 @@ class ServiceAdmin(JournaledAdmin[M]):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """The form has called the service."""
-        obj.pk, obj.secret = form.saved.pk, form.secret
+        obj.pk, obj.shown_once = form.saved.pk, form.shown_once
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
         """Offer to save, and the history to whoever may read it; what is added next is added from the list."""

@@ -31,14 +31,14 @@ def troubles_of(account: SocialAccount, paused: list[Pause], *, now: datetime) -
         what = _("It was disconnected on %(day)s.") % {"day": moment(account.disconnected_at)}
         return [Trouble(what=what, remedy=_("To post to it again, connect it again: it gets back its place."))]
     return [
-        *_of_the_connection(account, now),
+        *_of_the_connection(account),
         *_of_its_end(account, now),
         *_of_permissions(account),
         *_of_pauses(account, paused, now),
     ]
 
 
-def _of_the_connection(account: SocialAccount, now: datetime) -> Iterator[Trouble]:
+def _of_the_connection(account: SocialAccount) -> Iterator[Trouble]:
     said = translated((account.last_error or {}).get("message", ""))
     if account.status == AccountStatus.EXPIRED:
         what = said or _("The network takes its token no longer.")

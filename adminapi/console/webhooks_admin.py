@@ -25,7 +25,7 @@ from unfold.widgets import (
 from adminapi.console import bulk, replay_pages
 from adminapi.console.columns import column
 from adminapi.console.pages import member_of_staff
-from adminapi.console.service_forms import EditForm, show_once
+from adminapi.console.service_forms import ServiceAdmin, ServiceForm, show_once
 from adminapi.jobs import catalogue
 from adminapi.templatetags.charts import DASH, number
 from adminapi.templatetags.console import state
@@ -34,10 +34,8 @@ from ouipost.events import signing, webhooks
 from ouipost.events.catalogue import EVENTS
 from ouipost.events.journal import Actor
 from ouipost.events.models import Delivery, Replay, Webhook, WebhookQuerySet
-from ouipost.events.operator import JournaledAdmin
 from ouipost.outbound import Blocked, check_url
 from ouipost.translating import translated
-from workspaces.models import User
 from workspaces.reach import about_theirs, is_too_wide, not_theirs, webhooks_of
 
 WRITTEN = ("url", "events", "workspace_ids", "is_active")
@@ -62,10 +60,9 @@ def _offered() -> list[tuple[str, str]]:
     return [(name, f"{name}: {translated(says)}") for name, says in EVENTS.items()]
 
 
-class WebhookForm(EditForm):
+class WebhookForm(ServiceForm):
     """What staff can set of a webhook."""
 
-    user: User
     refusal = ""
     """Why its address may not be called."""
     events = forms.MultipleChoiceField(
@@ -102,10 +99,10 @@ class WebhookForm(EditForm):
         given: list[str] = self.cleaned_data["workspace_ids"]
         if "workspace_ids" not in self.changed_data and not self.instance._state.adding:
             return given  # as the page had them: some may not be theirs any more, and they are not written
-        if is_too_wide(given, self.user):
+        user = member_of_staff(self.request)
+        if is_too_wide(given, user):
             raise forms.ValidationError(translated(NAME_SOME))
-        places = not_theirs(given, self.user, present=self.instance.workspace_ids)
-        if places:
+        if places := not_theirs(given, user, present=self.instance.workspace_ids):
             named = ", ".join(given[place] for place in places)
             raise forms.ValidationError(_("There is no such workspace: %(named)s.") % {"named": named})
         return given
@@ -118,9 +115,18 @@ class WebhookForm(EditForm):
             raise forms.ValidationError(translated(*error.args)) from error
         return given
 
+    def call_service(self) -> Webhook:
+        if not self.instance._state.adding:
+            values = self.changed_values(*WRITTEN)
+            return webhooks.update_webhook(self.instance, values=values, actor=self.actor) if values else self.instance
+        values = {name: self.cleaned_data[name] for name in WRITTEN}
+        secret = self.cleaned_data["given_secret"]
+        made, self.shown_once = webhooks.create_webhook(values=values, secret=secret, actor=self.actor)
+        return made
+
 
 @admin.register(Webhook)
-class WebhookAdmin(JournaledAdmin[Webhook]):
+class WebhookAdmin(ServiceAdmin[Webhook]):
     form = WebhookForm
     list_display = ("address", "shown_state", "stats", "last_at", "failing")
     list_filter = ("is_active",)
@@ -155,9 +161,6 @@ class WebhookAdmin(JournaledAdmin[Webhook]):
         ]
         return own + super().get_urls()
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
     @admin.display(description=gettext_lazy("Deliveries"))
     def stats(self, webhook: Webhook) -> str:
         counted = {"arrived": number(webhook.successful_deliveries), "failed": number(webhook.failed_deliveries)}
@@ -189,28 +192,13 @@ class WebhookAdmin(JournaledAdmin[Webhook]):
         return super().changeform_view(request, *args, **options)
 
     def get_form(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
-        form: Any = super().get_form(request, *args, **options)  # a class of this request alone
-        form.user, form.refusal = member_of_staff(request), getattr(request, "refusal", "")
+        form: Any = super().get_form(request, *args, **options)
+        form.refusal = getattr(request, "refusal", "")
         return form
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Go through the services, as the API does."""
-        actor = Actor.from_request(request)
-        values = {name: form.cleaned_data[name] for name in WRITTEN if not change or name in form.changed_data}
-        if not change:
-            made, secret = webhooks.create_webhook(values=values, secret=form.cleaned_data["given_secret"], actor=actor)
-            obj.pk, obj.shown_once = made.pk, secret
-        elif values:
-            webhooks.update_webhook(obj, values=values, actor=actor)
 
     def response_add(self, request: HttpRequest, obj: Any, *args: Any, **options: Any) -> HttpResponse:
         """Show the secret, on this page alone."""
         return _secret_page(request, obj, obj.shown_once)
-
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """The service has told the journal."""
-
-    log_change = log_addition
 
     @admin.action(description=gettext_lazy("Send a test"), permissions=["change"])
     def send_test(self, request: HttpRequest, rows: QuerySet[Webhook]) -> HttpResponse | None:

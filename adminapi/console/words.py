@@ -48,7 +48,6 @@ MODELS = (
     _("end told"),
     _("engagement"),
     _("error"),
-    _("event"),
     _("events"),
     _("expires at"),
     _("failed deliveries"),

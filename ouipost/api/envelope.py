@@ -9,9 +9,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
-from ouipost.api.failures import Failure, describe, error_body, note
-
-__all__ = ["EnvelopeRenderer", "answer_error", "error_body"]
+from ouipost.api.failures import Failure, describe, note
 
 OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 _encode = JSONEncoder().default

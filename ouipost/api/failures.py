@@ -54,12 +54,8 @@ class Failure:
 
     @property
     def body(self) -> dict[str, Any]:
-        return error_body(self.code, self.message, self.details)
-
-
-def error_body(code: str, message: str, details: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the envelope of a failure."""
-    return {"success": False, "error": {"code": code, "message": message, "details": dict(details)}}
+        """The envelope of the failure."""
+        return {"success": False, "error": {"code": self.code, "message": self.message, "details": dict(self.details)}}
 
 
 def of_status(

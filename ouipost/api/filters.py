@@ -20,8 +20,6 @@ from ouipost.api.pagination import PARAMETERS, page_problems
 from ouipost.errors import InvalidInput
 from ouipost.phrases import Phrase
 
-__all__ = ["BoundedFilterSet", "StrictFilterBackend", "parse_bound", "query_problems"]
-
 UNKNOWN = "Unknown query parameter."
 BLANK = "Give a value, or leave it out."
 NO_PAGES = "A CSV has no pages: it has every row."

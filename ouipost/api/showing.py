@@ -1,10 +1,20 @@
-"""Serializing rows with reused serializers."""
+"""Serializing rows, with reused serializers."""
 
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from rest_framework.serializers import BaseSerializer
+from rest_framework.serializers import BaseSerializer, CharField
+
+
+class TextOrNull(CharField):
+    """A text, or null where there is none."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(read_only=True, allow_null=True, **options)
+
+    def to_representation(self, value: str) -> Any:
+        return value or None
 
 
 def shown(serializer_class: Callable[[], BaseSerializer[Any]], row: Any) -> Any:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
 from structlog.contextvars import bind_contextvars, get_contextvars
@@ -59,6 +58,15 @@ def record(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = 
     return event
 
 
+def record_update(
+    subject: Recordable, before: dict[str, Any], *, actor: Actor, workspace_id: str = "", **details: Any
+) -> None:
+    """Write `<resource>.updated` with the fields of `before` whose values have changed, if any have."""
+    told = changes(before, subject)
+    if told["after"]:
+        record("updated", subject, actor=actor, workspace_id=workspace_id, **details, **told)
+
+
 def record_all(events: Sequence[Event]) -> None:
     """Write journal entries, and messages for webhooks that subscribe to them, in the caller's transaction."""
     insert_each(events)
@@ -85,7 +93,7 @@ def entry(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = "
     )
 
 
-def changes(before: dict[str, Any], subject: models.Model) -> dict[str, Any]:
+def changes(before: dict[str, Any], subject: Recordable) -> dict[str, Any]:
     """Return `{"before": …, "after": …}` with the fields of `before` whose values have changed."""
     after = {name: getattr(subject, name) for name in before}
     changed = [name for name in before if before[name] != after[name]]

@@ -16,7 +16,7 @@ from django.shortcuts import get_object_or_404
 from accounts.models import SocialAccount
 from accounts.platforms import base
 from ouipost.errors import DomainError, InvalidInput
-from ouipost.events.journal import Actor, changes, record
+from ouipost.events.journal import Actor, record, record_update
 from ouipost.phrases import Phrase
 from posts import counts, rules
 from posts.media import storage
@@ -133,7 +133,7 @@ def update(media: Media, *, values: dict[str, Any], actor: Actor, more_follows: 
     _copy_to(locked)
     if not more_follows:
         _check(locked, files)
-    record("updated", changed, actor=actor, workspace_id=locked.workspace_id, **changes(before, changed))
+    record_update(changed, before, actor=actor, workspace_id=locked.workspace_id)
     return changed
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.test import Client
 
-from ouipost.api.filters import parse_bound
+from ouipost.api.moments import parse_bound
 from tests.api.site import NOW, make_note
 
 PARIS = ZoneInfo("Europe/Paris")

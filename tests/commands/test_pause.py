@@ -30,7 +30,8 @@ def test_a_pause_is_begun_and_ended_by_command(workspace: Workspace) -> None:
     assert began == f"{words} 1 of what is scheduled or due waits for its end.\n"
     assert (paused, ended) == ([], "Resumed network facebook.\n")
     assert len(claim_targets(5)) == 1
-    assert list(Event.objects.order_by("pk").values_list("type", flat=True)) == ["pause.started", "pause.ended"]
+    told = [("pause.started", "manage.py pause"), ("pause.ended", "manage.py resume")]
+    assert list(Event.objects.order_by("pk").values_list("type", "user_agent")) == told
 
 
 def test_a_dry_run_says_what_would_wait_and_does_nothing(workspace: Workspace) -> None:
@@ -65,3 +66,10 @@ def test_what_is_still_paused_is_named() -> None:
     ended = run("resume", "--scope", "all")
 
     assert ended == f"Resumed all.\nStill paused: network facebook since {since:%Y-%m-%d %H:%M} UTC, It bans us.\n"
+
+
+@pytest.mark.parametrize("flags", [[], ["--after-restore"]])
+def test_a_pause_for_a_restored_copy_says_so(flags: list[str]) -> None:
+    run("pause", "--scope", "all", "--reason", "Restored.", *flags)
+
+    assert Pause.objects.get().after_restore is bool(flags)

@@ -440,7 +440,7 @@ def test_a_post_that_no_new_slot_fits_is_a_draft_and_named(
     data = api.put(f"/api/schedules/{schedule['id']}", {"slots": slots}).json()["data"]
 
     assert data["returned_to_draft"] == [goes.pk]
-    assert data["warnings"] == ["1 queued posts fit no slot any more and are drafts now."]
+    assert data["warnings"] == ["1 queued post fits no slot any more and is a draft now."]
     assert (Post.objects.get(pk=goes.pk).status, times(stays)) == ("draft", ["Tue 23 10:00"])
     assert not Target.objects.filter(post=goes).exclude(status="draft", due_at=None).exists()
 

@@ -10,7 +10,6 @@ import pytest
 from accounts.platforms.base import (
     AuthExpired,
     Handles,
-    Operation,
     PlatformError,
     ProcessingFailed,
     Published,
@@ -28,7 +27,6 @@ from tests.networks.platform_case import (
     Call,
     FakeSession,
     OAuth2Case,
-    Publication,
     later,
     make_answer,
     no_save,
@@ -381,8 +379,3 @@ class ContainerCase(OAuth2Case):
         asked = self.status(self.container, "PUBLISHED")
 
         assert self.refused_by(self.too_early, asked, self.listing(self.own)) == self.first.published
-
-
-def reply_after(publication: Publication, content: Any, **values: Any) -> Operation:
-    """Return the operation of the first reply to what was published."""
-    return Operation(content=content, out=(publication.published,), now=NOW + timedelta(seconds=1), **values)

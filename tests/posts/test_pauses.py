@@ -22,6 +22,7 @@ from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts import pausing, publishing, steps
+from posts.advice import failure
 from posts.claiming import claim_targets
 from posts.lateness import GIVE_UP_AFTER
 from posts.models import Attempt, Post, Target
@@ -334,15 +335,21 @@ def test_what_is_paused_and_late_is_told_as_stuck_with_the_command_that_ends_it(
     assert finding.retry_safe
 
 
-def test_what_a_restored_copy_holds_up_is_not_told_to_be_safe_to_send(workspace: Workspace) -> None:
-    make_scheduled(make_account(workspace), ago=HOUR)
-    reason = "The database was restored. Run `manage.py reconcile --after-restore` before this pause is ended."
-    begin(reason=reason)
+@pytest.mark.parametrize("pauses_after_restore", [(True,), (False, True), (True, False)])
+def test_what_a_restored_copy_holds_up_is_not_told_to_be_safe_to_send(
+    workspace: Workspace, pauses_after_restore: tuple[bool, ...]
+) -> None:
+    error = failure("PLATFORM_UNAVAILABLE", "It is away.", retryable=True)
+    target = make_scheduled(make_account(workspace), ago=HOUR)
+    Target.objects.update(error=error)
+    for each in pauses_after_restore:
+        pausing.pause("all", reason=f"{each}", actor=ACTOR, now=database_now(), after_restore=each)
 
     now = database_now()
     [finding] = Search(now=now, cutoff=now - timedelta(minutes=5)).run().findings
 
     assert (finding.kind, finding.retry_safe) == ("paused", False)
+    assert timeline(target.post, now=now)[-1].retry_safe is False
     assert finding.next_step == (
         "manage.py reconcile --after-restore, for it may be out already; "
         "manage.py resume --scope all, then it goes out at once"

@@ -236,6 +236,17 @@ def test_a_zone_with_new_rules_takes_its_queue_along(
 
 
 @pytest.mark.django_db
+def test_a_zone_that_no_waiting_post_follows_any_more_is_not_told(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule = make_schedule(workspace)
+    monkeypatch.setattr(schedules, "moved_by_their_zone", lambda: {schedule.pk: ["post_1"], "sched_1": ["post_2"]})
+
+    assert schedules.follow_zones(database_now()) == 0
+    assert not Event.objects.filter(type="schedule.zone_followed").exists()
+
+
+@pytest.mark.django_db
 def test_the_next_place_is_by_the_schedules_clock(workspace: Workspace) -> None:
     schedule = make_schedule(workspace, timezone="Pacific/Auckland", slots=[(0, "00:30", ["facebook"])])
     sunday_in_utc = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)  # 23:00 in Auckland

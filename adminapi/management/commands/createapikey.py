@@ -8,7 +8,7 @@ from adminapi.arguments import require_length
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.events.journal import Actor
 from workspaces.keys import create_key
-from workspaces.models import KeyMode, Tier, Workspace
+from workspaces.models import KEY_NAME_LENGTH, KeyMode, Tier, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 
 
@@ -36,7 +36,7 @@ Exits with 1 if a workspace does not exist, or the name will not do."""
         add_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        require_length("NAME", options["name"], most=100)
+        require_length("NAME", options["name"], most=KEY_NAME_LENGTH)
         present = set(Workspace.objects.present().filter(pk__in=options["workspace"]).values_list("pk", flat=True))
         unknown = [pk for pk in options["workspace"] if pk not in present]
         if unknown:

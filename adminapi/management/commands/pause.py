@@ -5,13 +5,15 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from accounts import pauses
-from accounts.models import Pause, PauseScope
+from accounts.models import REASON_LENGTH, Pause, PauseScope
 from adminapi.arguments import problems_of, require_length
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
-from ouipost.events.journal import SYSTEM
+from ouipost.events.journal import Actor
 from posts import pausing
+
+ACTOR = Actor.of_command("pause")
 
 
 def add_scope(parser: CommandParser, *, reason: bool) -> None:
@@ -44,21 +46,26 @@ class Command(OperatorCommand):
 Examples:
   manage.py pause --scope all --reason 'We move to another machine'
   manage.py pause --scope network --id facebook --reason 'Facebook has limited our app' --dry-run
+  manage.py pause --scope all --after-restore --reason 'The database was restored'
 
 Exits with 1 if there is no such network, workspace or account."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_scope(parser, reason=True)
+        parser.add_argument(
+            "--after-restore", action="store_true", help="for a restored copy: have it reconciled before it is ended"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         scope, subject = options["scope"], options["id"]
-        require_length("--reason", options["reason"], most=pausing.REASON_LENGTH)
+        require_length("--reason", options["reason"], most=REASON_LENGTH)
         begun = None
         try:
             pausing.require_subject(scope, subject, must_exist=True)
             what, waiting = f"{scope} {subject}".rstrip(), pausing.waiting(scope, subject)
             if not options["dry_run"]:
-                begun = pausing.pause(scope, subject, reason=options["reason"], actor=SYSTEM, now=database_now())
+                given = {"reason": options["reason"], "after_restore": options["after_restore"], "actor": ACTOR}
+                begun = pausing.pause(scope, subject, **given, now=database_now())
         except InvalidInput as error:
             raise CommandError(problems_of(error)) from error
         told = f"{waiting} of what is scheduled or due {'waits' if waiting == 1 else 'wait'} for its end."

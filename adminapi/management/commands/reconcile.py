@@ -48,7 +48,7 @@ Examples:
 
 After a restore, everything is paused until you end it:
   1. start the product: the worker notices that the database is an old one, and pauses everything; on a machine that
-     does not know, run `manage.py pause --scope all --reason Restored` before a worker starts;
+     does not know, run `manage.py pause --scope all --after-restore --reason Restored` before a worker starts;
   2. manage.py reconcile --after-restore      pauses everything, if it is not; asks about what was due by now
   3. settle by hand what it could not find out
   4. manage.py resume --scope all             what is certainly not out goes out, unless it is too late
@@ -114,7 +114,9 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
         """Let nothing go out while it is being found out what of a restored copy is out already."""
         if self.since and not _is_paused():
             reason = f"`{AFTER_RESTORE}`: what went out since {self.since:%Y-%m-%d %H:%M} UTC?"
-            self.say(pauses.told(pausing.pause(PauseScope.ALL, reason=reason, actor=ACTOR, now=database_now())))
+            now = database_now()
+            begun = pausing.pause(PauseScope.ALL, reason=reason, actor=ACTOR, now=now, after_restore=True)
+            self.say(pauses.told(begun))
 
     def _ask(self, target: Target) -> bool:
         """Put the target back; returns False where somebody else has settled it, or nobody can be asked about it."""

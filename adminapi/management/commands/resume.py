@@ -12,8 +12,10 @@ from adminapi.commands import OperatorCommand
 from adminapi.management.commands.pause import add_scope, shown
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
-from ouipost.events.journal import SYSTEM
+from ouipost.events.journal import Actor
 from posts import pausing
+
+ACTOR = Actor.of_command("resume")
 
 
 class Command(OperatorCommand):
@@ -49,7 +51,7 @@ Exits with 0 even if nothing is paused, and with 1 if it refuses, or --scope and
         before = pauses.in_force()
         found = next((each for each in before if (each.scope, each.subject_id) == (scope, subject)), None)
         if not options["dry_run"]:
-            found = pausing.resume(scope, subject, actor=SYSTEM, now=database_now(), reason=options["reason"])
+            found = pausing.resume(scope, subject, actor=ACTOR, now=database_now(), reason=options["reason"])
         if self.is_quiet:
             self.show({"pause": shown(found), "still_paused": [shown(each) for each in pauses.in_force()]})
             return

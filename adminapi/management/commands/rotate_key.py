@@ -7,7 +7,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
-from ouipost.events.journal import SYSTEM
+from ouipost.events.journal import Actor
 from workspaces.keys import KeyRevoked, grace_ends, rotate_key
 from workspaces.models import ApiKey
 
@@ -38,7 +38,7 @@ Exits with 1 if there is no such key, or it was revoked."""
         ends_at = grace_ends(key, now=now)
         if not options["dry_run"]:
             try:
-                key, secret = rotate_key(key, actor=SYSTEM, now=now)
+                key, secret = rotate_key(key, actor=Actor.of_command("rotate_key"), now=now)
             except (KeyRevoked, Http404) as error:
                 raise CommandError(KeyRevoked.message) from error
         shown = {"id": key.pk, "new_api_key": secret or None, "old_key_expires_at": f"{ends_at:%Y-%m-%dT%H:%M:%SZ}"}
