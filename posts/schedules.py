@@ -72,8 +72,7 @@ def update_schedule(schedule: Schedule, *, values: Mapping[str, Any], actor: Act
     slots = _tell_slots(locked, values["slots"]) if "slots" in values else {}
     locked.save()
     told = {side: fields | slots.get(side, {}) for side, fields in changes(before, locked).items()}
-    if told["after"]:
-        record("updated", locked, actor=actor, **told)
+    record("updated", locked, actor=actor, **told)
     returned = _move(locked, before, has_new_slots=_are_others(slots), actor=actor, now=now)
     _return_to_draft(returned, actor=actor, now=now)
     return Changed(schedule=locked, returned=returned)

@@ -87,8 +87,7 @@ def update_user(user: User, *, values: dict[str, Any], actor: Actor, now: dateti
     if ends_sessions:
         locked.signed_out_at = now
     _write(locked, [*values, *["signed_out_at"] * ends_sessions])
-    if changed["after"] or "password" in values:
-        record("updated", locked, actor=actor, **changed, password_changed="password" in values)
+    record("updated", locked, actor=actor, **changed, password_changed="password" in values)
     return locked
 
 

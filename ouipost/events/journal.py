@@ -61,10 +61,8 @@ def record(verb: str, subject: Recordable, *, actor: Actor, workspace_id: str = 
 def record_update(
     subject: Recordable, before: dict[str, Any], *, actor: Actor, workspace_id: str = "", **details: Any
 ) -> None:
-    """Write `<resource>.updated` with the fields of `before` whose values have changed, if any have."""
-    told = changes(before, subject)
-    if told["after"]:
-        record("updated", subject, actor=actor, workspace_id=workspace_id, **details, **told)
+    """Write `<resource>.updated` with the fields of `before` whose values have changed; none of them may have."""
+    record("updated", subject, actor=actor, workspace_id=workspace_id, **details, **changes(before, subject))
 
 
 def record_all(events: Sequence[Event]) -> None:

@@ -81,8 +81,7 @@ def update_webhook(webhook: Webhook, *, values: Mapping[str, Any], actor: Actor)
         told["discarded"] = discard(locked)
     elif SUBSCRIPTION & told["after"].keys() and (unheard := discard_unheard(locked)):
         told["discarded"] = unheard
-    if told["after"]:
-        record("updated", locked, actor=actor, **told)
+    record("updated", locked, actor=actor, **told)
     return locked
 
 

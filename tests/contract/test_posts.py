@@ -159,7 +159,7 @@ def test_a_post_for_another_account_than_the_default_keeps_it_when_it_is_sent_ba
     after = sent_back(api, post, platforms=["twitter", "facebook"])
 
     assert after | {"updated_at": ""} == post | {"updated_at": ""}
-    assert not Event.objects.filter(type="post.updated").exists()
+    assert Event.objects.get(type="post.updated").details == {"before": {}, "after": {}}
 
 
 def test_a_network_that_comes_or_goes_leaves_the_accounts_of_the_others(api: ApiClient, workspace: Workspace) -> None:
