@@ -346,3 +346,11 @@ def test_the_same_upload_with_the_same_key_is_one_file(api: ApiClient, post: Pos
     assert (again.content, again.headers["Idempotent-Replayed"]) == (first.content, "true")
     assert error_of(other) == (422, "IDEMPOTENCY_KEY_REUSED")
     assert Media.objects.count() == 1
+
+
+def test_the_same_bytes_under_another_name_are_another_upload(api: ApiClient, post: Post) -> None:
+    api.headers["Idempotency-Key"] = "upload"
+    first, other = (upload(api, post, picture(), filename=name) for name in ("rye.jpg", "oats.jpg"))
+
+    assert (first.status_code, error_of(other)) == (201, (422, "IDEMPOTENCY_KEY_REUSED"))
+    assert [media.filename for media in post.files.all()] == ["rye.jpg"]
