@@ -354,3 +354,9 @@ def test_the_same_bytes_under_another_name_are_another_upload(api: ApiClient, po
 
     assert (first.status_code, error_of(other)) == (201, (422, "IDEMPOTENCY_KEY_REUSED"))
     assert [media.filename for media in post.files.all()] == ["rye.jpg"]
+
+
+def test_a_file_for_a_post_that_takes_none_is_not_looked_into(api: ApiClient, workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="published")
+
+    assert error_of(upload(api, post, b"no picture")) == (409, "MEDIA_IN_USE")
