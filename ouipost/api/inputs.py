@@ -37,7 +37,7 @@ class StrictInput(serializers.Serializer[Any]):
     read_only: Any = ()
     """Fields of a GET's response that a body may repeat: they are ignored. (Any: fields have a flag of this name.)"""
     guarded: ClassVar[Mapping[str, str]] = {}
-    """Fields of a GET's response that a body may repeat unchanged, each with the action that changes it."""
+    """Fields that this body may only repeat unchanged, each with the action that changes it."""
 
     default_error_messages = {"invalid": _("Must be an object.")}
 

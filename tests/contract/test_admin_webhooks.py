@@ -246,6 +246,17 @@ def test_another_secret_is_refused_and_changes_nothing(admin: AdminClient, case:
     assert not Event.objects.exists()
 
 
+@pytest.mark.parametrize("secret", ["x" * 32, None])
+def test_another_secret_is_refused_with_the_name_of_the_call_that_gives_one(
+    admin: AdminClient, secret: str | None
+) -> None:
+    webhook = make_webhook()
+
+    told = fields_of(admin.put(f"/admin/webhooks/{webhook.pk}", {"secret": secret}))
+
+    assert told == {"secret": ["Cannot be set here: use POST /admin/webhooks/{id}/rotate-secret."]}
+
+
 INVALID: list[tuple[dict[str, Any], dict[str, str]]] = [
     ({}, {"url": "required", "events": "required"}),
     ({"url": "", "events": []}, {"url": "blank", "events": "empty"}),
