@@ -289,6 +289,24 @@ def test_a_field_that_a_form_has_twice_is_named(api: ApiClient, post: Post) -> N
     assert not Media.objects.exists()
 
 
+def test_a_text_of_a_form_that_is_not_utf_8_is_named_and_not_guessed_at(api: ApiClient, post: Post) -> None:
+    form = b"".join(
+        b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % part
+        for part in ((b'file"; filename="rye.jpg', picture()), (b"alt_text", "Caf\xe9".encode("latin-1")))
+    )
+
+    answer = api.client.generic(
+        "POST",
+        f"/api/posts/{post.pk}/media",
+        form + b"--b--\r\n",
+        "multipart/form-data; boundary=b",
+        headers=api.headers,
+    )
+
+    assert fields_of(answer) == {"alt_text": ["Must be UTF-8."]}
+    assert not Media.objects.exists()
+
+
 def test_a_refused_file_is_the_answer_of_its_key(api: ApiClient, post: Post) -> None:
     api.headers["Idempotency-Key"] = "upload"
     first, again, other = (upload(api, post, content) for content in (b"no picture", b"no picture", picture()))
