@@ -1,7 +1,9 @@
 """Signing in: from the address that the person is sent to, through the code that comes back, to connected accounts."""
 
 import json
+import re
 import secrets
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -37,6 +39,7 @@ from ouipost.pruning import Old
 from workspaces.models import Workspace
 
 EXPIRES_IN = 600
+CONTROL = re.compile(r"[\x00-\x1f]")
 REMOTE_ID_LENGTH = 200
 """Bluesky's ids of posts, for which there is room for 255 characters, begin with the account's."""
 DENIALS = ("access_denied", "user_denied", "user_cancelled_login", "user_cancelled_authorize")
@@ -336,13 +339,18 @@ def take_profile(account: SocialAccount, profile: Profile, *, now: datetime) -> 
 
 def profile_columns(account: SocialAccount, profile: Profile) -> dict[str, Any]:
     """Return the columns that tell how the network shows the account, but for what it counts."""
-    name = (profile.name or profile.username or account.remote_id)[:NAME_LENGTH]
+    name = (_in_a_line(profile.name) or profile.username or account.remote_id)[:NAME_LENGTH]
     return {
         "name": account.name if account.name_is_ours else name,
         "username": profile.username[:NAME_LENGTH],
         "profile_image": profile.profile_image,
         "metadata": account.metadata | dict(profile.metadata),
     }
+
+
+def _in_a_line(name: str) -> str:
+    """Return a network's name as the API takes one, or a client that sends it back would change or be refused it."""
+    return CONTROL.sub(" ", unicodedata.normalize("NFC", name)).strip()
 
 
 def old(now: datetime) -> tuple[Old, ...]:

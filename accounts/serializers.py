@@ -221,6 +221,9 @@ class Selection(serializers.JSONField):
     """Ids of candidates, or "all"."""
 
 
+OTHER_HALF = {"state": "code", "connection": "select", "select": "connection"}
+
+
 class CallbackInput(StrictInput):
     """What came back from the consent page, or the choice among its candidates."""
 
@@ -238,9 +241,11 @@ class CallbackInput(StrictInput):
         raise serializers.ValidationError('Must be a list of candidate ids, or "all".')
 
     def field_conflicts(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        if given.keys() & set(self.fields) in ({"state", "code"}, {"state", "error"}, {"connection", "select"}):
+        sent = given.keys() & set(self.fields)
+        if sent in ({"state", "code"}, {"state", "error"}, {"connection", "select"}):
             return {}
-        return {"state": ["Give state and code, or state and error, or connection and select."]}
+        [only] = sent if len(sent) == 1 else [""]
+        return {OTHER_HALF.get(only, "state"): ["Give state and code, or state and error, or connection and select."]}
 
 
 class AccountInput(StrictInput):

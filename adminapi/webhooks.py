@@ -162,6 +162,7 @@ class WebhookInput(StrictInput):
         *("id", "created_at", "last_triggered_at", "stats"),
         *("disabled_reason", "failing_since", "old_secret_signs_until"),
     )
+    guarded = {"secret": "POST /admin/webhooks/{id}/rotate-secret"}
     url = Text(max_length=2000)
     events = Choices(choices=list(EVENTS), min_length=1)
     workspaces = StringList(required=False)

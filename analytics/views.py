@@ -32,10 +32,12 @@ PERIOD = [
     OpenApiParameter("to", str, description="Last day or moment; its whole day is reported. Usual: today."),
     OpenApiParameter("platform", str, enum=registry.IDS),
 ]
-CUT = [
-    OpenApiParameter("granularity", str, enum=list(Granularity)),
-    OpenApiParameter("format", str, enum=[JSON, CSV]),
-]
+FORMAT = OpenApiParameter("format", str, enum=[JSON, CSV])
+
+
+def cut(usual: str) -> OpenApiParameter:
+    """Describe how finely the numbers are cut, and what is usual."""
+    return OpenApiParameter("granularity", str, enum=list(Granularity), description=f"Usual: {usual}.")
 
 
 class AnalyticsViewSet(WorkspaceScopedViewSet[TargetNumbers]):
@@ -49,7 +51,10 @@ class AnalyticsViewSet(WorkspaceScopedViewSet[TargetNumbers]):
     def read_query(self) -> None:
         self.period = read_period(self.request.query_params, zone=self.workspace.timezone, now=timezone.now())
 
-    @extend_schema(parameters=[*PERIOD, *CUT], responses={(200, JSON_TYPE): ReportSerializer, (200, CSV_TYPE): str})
+    @extend_schema(
+        parameters=[*PERIOD, cut("day"), FORMAT],
+        responses={(200, JSON_TYPE): ReportSerializer, (200, CSV_TYPE): str},
+    )
     def report(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         """Report what was gained in a period, whenever the posts were published."""
         scope, period = Scope(workspace=self.workspace, platform=request.query_params.get("platform", "")), self.period
@@ -80,7 +85,10 @@ class PostAnalyticsViewSet(WorkspaceScopedViewSet[Post]):
     def read_query(self) -> None:
         self.granularity = read_granularity(self.request.query_params)
 
-    @extend_schema(parameters=CUT, responses={(200, JSON_TYPE): PostAnalyticsSerializer, (200, CSV_TYPE): str})
+    @extend_schema(
+        parameters=[cut("hour for a week, then day"), FORMAT],
+        responses={(200, JSON_TYPE): PostAnalyticsSerializer, (200, CSV_TYPE): str},
+    )
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         """Show a post's numbers so far, and what it gained from its publication to the last reading."""
         post = self.get_object()

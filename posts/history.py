@@ -150,7 +150,7 @@ def _entry(attempt: Attempt, past: Past, *, kind: str, is_open: bool = False) ->
         else Phrase(WORDS[kind], name=platforms.NAMES[past.platform]),
         target_id=past.target_id,
         platform=past.platform,
-        cause=_cause(attempt),
+        cause=_cause(attempt, is_open=is_open),
         who_acts=advice.who_acts if advice and attempt.outcome != "later" else None,
         retry_safe=advice.retry_safe if advice else None,
         next_attempt_at=attempt.next_at,
@@ -169,11 +169,12 @@ def _advice(attempt: Attempt, past: Past, *, kind: str, is_open: bool) -> Advice
     return advise(attempt.code, who_acts=told, outcome_unknown=is_open)
 
 
-def _cause(attempt: Attempt) -> Cause | None:
+def _cause(attempt: Attempt, *, is_open: bool) -> Cause | None:
     if attempt.outcome in TROUBLE_FREE:
         return None
+    code = "" if is_open else attempt.code  # to refuse a look is to refuse no post
     return Cause(
-        code=attempt.code or "OUTCOME_UNKNOWN",
+        code=code or "OUTCOME_UNKNOWN",
         message=attempt.message,
         network_code=attempt.network_code,
         http_status=attempt.http_status,

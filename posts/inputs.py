@@ -134,8 +134,9 @@ class PostInput(StrictInput):
     )
     guarded = {
         "status": "POST /api/posts/{id}/schedule, unschedule or publish",
-        "scheduled_at": "POST /api/posts/{id}/schedule",
+        "scheduled_at": "POST /api/posts/{id}/schedule or unschedule",
         "scheduled_timezone": "POST /api/posts/{id}/schedule",
+        "timezone": "POST /api/posts/{id}/schedule",
     }
     content = Text(max_length=MAX_CONTENT, allow_blank=True)
     platforms = StringList(min_length=1, max_length=MAX_DESTINATIONS)

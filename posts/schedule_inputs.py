@@ -7,6 +7,7 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from accounts import registry
 from accounts.models import SocialAccount
@@ -55,6 +56,18 @@ class SlotInput(StrictInput):
         return list(dict.fromkeys(value))
 
 
+class Slots(Items):
+    """The slots of a schedule: one at least, unless what comes back is a schedule that has lost its last one."""
+
+    child = SlotInput()
+
+    def run_validation(self, data: Any = empty) -> Any:
+        schedule = self.context.get("instance")
+        if data == [] and schedule is not None and not schedule.slots.all():
+            return []
+        return super().run_validation(data)
+
+
 class WeeklyScheduleInput(StrictInput):
     """The body that makes or changes a schedule."""
 
@@ -63,7 +76,7 @@ class WeeklyScheduleInput(StrictInput):
     description = Text(required=False, allow_blank=True, max_length=2000)
     timezone = ZoneName(required=False)
     is_active = Boolean(required=False)
-    slots = Items(child=SlotInput(), min_length=1, max_length=MAX_SLOTS)
+    slots = Slots(min_length=1, max_length=MAX_SLOTS)
 
     def field_conflicts(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Name each slot that is at the same time of the week as one before it."""

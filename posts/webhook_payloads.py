@@ -15,6 +15,8 @@ from posts.models import Media, Post, Target
 RESULTS_BYTES, MESSAGE_CHARACTERS = 16_000, 200
 """Limits for the results of a post and for an error's message, so that a body stays below 20 kB."""
 POST_FIELDS = ("id", "workspace_id", "status", "platforms", "created_at", "scheduled_at", "published_at")
+CALLED = {"destinations": "platforms"}
+"""What the API calls columns that have another name here."""
 TARGET_FIELDS = ("id", "account_id", "platform", "status", "url", "published_at")
 
 
@@ -34,7 +36,7 @@ def _of_post(event: Event, post: Post | None, targets: Sequence[Target]) -> Payl
     results = _within_limit([_result(target) for target in targets])
     data: dict[str, Any] = {"post": {name: getattr(post, name) for name in POST_FIELDS}, "targets": results}
     if "after" in event.details:
-        data["changed"] = list(event.details["after"])
+        data["changed"] = [CALLED.get(name, name) for name in event.details["after"]]
     if len(results) < len(targets):
         data["targets_left_out"] = len(targets) - len(results)
     return Payload(mode=post.workspace.mode, data=data)

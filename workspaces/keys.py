@@ -39,6 +39,10 @@ class KeyRevoked(DomainError):
     message = "The key is not active: activate it first, or make a new one."
 
 
+class KeyExpired(KeyRevoked):
+    message = "The key has expired: give it a later end first, or make a new one."
+
+
 class ApiKeyExpired(DomainError):
     code = "API_KEY_EXPIRED"
     status = 401
@@ -99,8 +103,7 @@ def update_key(key: ApiKey, *, values: dict[str, Any], actor: Actor) -> ApiKey:
 def rotate_key(key: ApiKey, *, actor: Actor, now: datetime) -> tuple[ApiKey, str]:
     """Give a key a new secret and return both; the old one is valid for another day, any earlier one ends at once."""
     locked = _lock(key)
-    if not locked.is_active:
-        raise KeyRevoked
+    require_working(locked, now=now)
     secret = _new_secret(locked.mode)
     until = grace_ends(locked, now=now)
     locked.previous_digest, locked.previous_expires_at = locked.digest, until
@@ -108,6 +111,14 @@ def rotate_key(key: ApiKey, *, actor: Actor, now: datetime) -> tuple[ApiKey, str
     locked.save()
     record("rotated", locked, actor=actor, key_name=locked.name, old_key_expires_at=until)
     return locked, secret
+
+
+def require_working(key: ApiKey, *, now: datetime) -> None:
+    """Raise KeyRevoked for a key that is not active, KeyExpired for one that is over: a new secret would not work."""
+    if not key.is_active:
+        raise KeyRevoked
+    if key.has_ended(now):
+        raise KeyExpired
 
 
 def grace_ends(key: ApiKey, *, now: datetime) -> datetime:

@@ -184,6 +184,7 @@ REFUSALS = (
     _("The file is too large."),
     _("The first request with this Idempotency-Key is still running; ask again in a second."),
     _("The installation's storage is full: remove media, or ask the operator for more."),
+    _("The key has expired: give it a later end first, or make a new one."),
     _("The key is not active: activate it first, or make a new one."),
     _("The last active administrator cannot be removed, deactivated or given another role."),
     _("The network did not complete the sign-in."),

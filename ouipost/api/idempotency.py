@@ -159,10 +159,10 @@ def old(now: datetime) -> tuple[Old, ...]:
 
 
 def fingerprint(request: Request) -> str:
-    """Return the SHA-256 of the body's bytes; for a form, of its values and the digests of its files."""
+    """Return the SHA-256 of the body's bytes; for a form, of its values and its files, each with its name."""
     if not is_form_media_type(request.content_type):
         return hashlib.sha256(request.body).hexdigest()
-    files = [(name, [_file_digest(file) for file in files]) for name, files in request.FILES.lists()]
+    files = [(name, [(file.name, _file_digest(file)) for file in files]) for name, files in request.FILES.lists()]
     return _hash([list(request.POST.lists()), files])
 
 

@@ -19,6 +19,8 @@ from ouipost.api.moments import NotAMoment, parse_moment
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 FORM_INTEGER = re.compile(r"-?[0-9]{1,16}")
+UNREADABLE = "\ufffd"
+"""What Django puts in place of bytes of a form that are not UTF-8."""
 UNKNOWN = _("Unknown field.")
 REPEATED = _("Sent more than once.")
 WHOLE = api_settings.NON_FIELD_ERRORS_KEY
@@ -37,7 +39,7 @@ class StrictInput(serializers.Serializer[Any]):
     read_only: Any = ()
     """Fields of a GET's response that a body may repeat: they are ignored. (Any: fields have a flag of this name.)"""
     guarded: ClassVar[Mapping[str, str]] = {}
-    """Fields of a GET's response that a body may repeat unchanged, each with the action that changes it."""
+    """Fields that this body may only repeat unchanged, each with the action that changes it."""
 
     default_error_messages = {"invalid": _("Must be an object.")}
 
@@ -124,6 +126,7 @@ class Text(serializers.CharField):
     default_error_messages = {
         "invalid": _("Must be a string."),
         "control": _("Control characters other than tab and newline are not allowed."),
+        "encoding": _("Must be UTF-8."),
     }
 
     def __init__(self, **options: Any) -> None:
@@ -140,6 +143,8 @@ class Text(serializers.CharField):
         text = data.replace("\r\n", "\n")
         if CONTROL.search(text):
             self.fail("control")
+        if _from_form(self) and UNREADABLE in text:
+            self.fail("encoding")
         return unicodedata.normalize("NFC", text)
 
 

@@ -81,6 +81,9 @@ PREFER = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="`wait=N`: wait N seconds for the outcome, 0 to 60; 25 unless you say. 202 says that it is to come.",
 )
+REQUEST_ID: Schema = {
+    "X-Request-ID": {"schema": TEXT, "description": "The request's own id, or one of ours; logs have it."}
+}
 RETRY_AFTER: Schema = {"Retry-After": {"schema": COUNT, "description": "Seconds until it may be tried again."}}
 ALLOWANCE: Schema = {
     "X-RateLimit-Limit": {"schema": COUNT, "description": "Requests a minute that the key has."},
@@ -193,16 +196,15 @@ class EnvelopeSchema(AutoSchema):
             content = {JSON_TYPE: {"schema": component.ref}}
             responses.setdefault(str(status), {"description": CODES[status], "content": content})
         for code, response in responses.items():
-            if headers := self._headers(int(code)):
-                response["headers"] = headers
+            response["headers"] = self._headers(int(code))
         return responses
 
     def _headers(self, status: int) -> Schema:
         """Return what an answer carries beside its body; the allowance is told to API keys alone."""
-        told = dict(RETRY_AFTER) if status in (429, 503) else {}
-        if status < 300 and self.path.startswith("/api/"):
+        told = REQUEST_ID | (RETRY_AFTER if status in (429, 503) else {})
+        if status != 401 and self.path.startswith("/api/"):
             told |= ALLOWANCE
-        if status < 300 and self.method not in SAFE_METHODS:
+        if (status < 300 or status in (409, 422)) and self.method not in SAFE_METHODS:
             told |= REPLAYED
         return told
 

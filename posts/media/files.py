@@ -54,6 +54,12 @@ class Stored:
     thumbnail_name: str
 
 
+def require_open(post: Post) -> None:
+    """Raise MediaInUse unless the files of the post may be changed."""
+    if post.status not in (PostStatus.DRAFT, PostStatus.SCHEDULED):
+        raise MediaInUse(status=post.status)
+
+
 def keep(file: Processed, *, filename: str) -> Stored:
     """Store the bytes, before the transaction that creates the row.
 
@@ -235,8 +241,7 @@ def _known(names: list[str]) -> set[str]:
 
 def _lock(post: Post) -> Post:
     locked = get_object_or_404(Post.objects.select_for_update(), pk=post.pk)
-    if locked.status not in (PostStatus.DRAFT, PostStatus.SCHEDULED):
-        raise MediaInUse(status=locked.status)
+    require_open(locked)
     return locked
 
 

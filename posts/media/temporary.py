@@ -48,6 +48,9 @@ class NamelessFiles(FileUploadHandler):
         self.file.size = file_size
         return self.file
 
+    def upload_interrupted(self) -> None:
+        self.file.close()
+
     @contextmanager
     def _written(self) -> Iterator[None]:
         try:

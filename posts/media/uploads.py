@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.http import parse_header_parameters
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import DataAndFiles, MultiPartParser
@@ -28,9 +29,28 @@ ALSO = {"jpg": ("jpeg", "jpe", "jfif"), "mp4": ("m4v",), "mov": ("qt",)}
 TOO_LONG = "max total header size exceeded"
 """What Django says of a part of a form that has more than a kilobyte to say of itself."""
 UNREADABLE = "This is not a multipart form: let your HTTP client write the Content-Type, with its boundary."
+CUT_SHORT = "The form is cut short: the boundary at its end is missing. Send it again."
+LAST_BYTES = 1000
+"""Enough for a boundary, which has 70 characters at most, and for what may stand behind it."""
 NO_TYPE = Phrase(
     "The file is not a JPEG, PNG, GIF, WebP, MP4, MOV, WebM, PDF, DOCX or PPTX. Convert it to one of those."
 )
+
+
+class Ending:
+    """Passes a body on and keeps its last bytes: Django takes a form that is cut short for a whole one."""
+
+    def __init__(self, body: IO[bytes]) -> None:
+        self._body, self._last = body, b""
+
+    def read(self, size: int = -1) -> bytes:
+        read = self._body.read(size)
+        self._last = (self._last + read)[-LAST_BYTES:]
+        return read
+
+    def has(self, boundary: str) -> bool:
+        """Whether what was read ends as a form with this boundary does."""
+        return f"--{boundary}--".encode() in self._last
 
 
 class UploadParser(MultiPartParser):
@@ -46,12 +66,18 @@ class UploadParser(MultiPartParser):
         announced = int((parser_context or {})["request"].META.get("CONTENT_LENGTH") or 0)
         if announced > self.most_bytes:
             raise FileTooLarge(limit_bytes=_most_of_a_file())
+        ending = Ending(stream)
         try:
-            read = super().parse(stream, media_type, parser_context)
+            read = super().parse(cast("IO[Any]", ending), media_type, parser_context)
         except ParseError as error:
             if TOO_LONG in str(error.detail):
                 raise InvalidMedia(Phrase("The file's name is too long. Shorten it."), reason="name") from error
             raise ParseError(UNREADABLE) from error
+        if not ending.has(parse_header_parameters(media_type or "")[1]["boundary"]):
+            for _, sent in read.files.lists():
+                for file in sent:
+                    file.close()
+            raise ParseError(CUT_SHORT)
         release_old_connections()  # a file may come for longer than the server keeps an idle connection
         return read
 

@@ -78,6 +78,10 @@ def test_what_cannot_be_rotated_is_named() -> None:
     for options in ([], ["--dry-run"]):
         with pytest.raises(CommandError, match="The key is not active"):
             run(key.pk, *options)
+    ApiKey.objects.update(is_active=True, expires_at=NOW)
+    for options in ([], ["--dry-run"]):
+        with pytest.raises(CommandError, match="The key has expired"):
+            run(key.pk, *options)
 
 
 def test_a_key_that_is_revoked_meanwhile_is_not_rotated(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 import time_machine
 
+from accounts.connecting import take_profile
 from accounts.models import SocialAccount
+from accounts.platforms.base import Profile
 from posts.models import Target
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, request_body, sample
@@ -163,6 +165,20 @@ def test_the_whole_of_a_get_can_be_sent_back_and_changes_nothing(api: ApiClient,
     assert response.status_code == 200, response.content
     assert response.json()["data"]["account"] == before
     assert SocialAccount.objects.get().name_is_ours is False
+
+
+def test_a_name_that_its_network_spells_otherwise_comes_back_as_the_networks(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    account = make_account(workspace)
+    take_profile(account, Profile(name="Cafe\u0301\x07 Rye\n", username="rye"), now=NOW)
+    account.save()
+    shown = api.get(f"/api/accounts/{account.pk}").json()["data"]["account"]
+
+    answer = api.put(f"/api/accounts/{account.pk}", shown)
+
+    account.refresh_from_db()
+    assert (answer.status_code, account.name, account.name_is_ours) == (200, "Café  Rye", False)
 
 
 def test_another_status_is_refused_with_the_name_of_the_action(api: ApiClient, workspace: Workspace) -> None:

@@ -285,6 +285,18 @@ def test_the_old_key_holds_no_longer_than_the_key_itself(db: None) -> None:
     assert told("api_key.rotated").details["old_key_expires_at"] == "2024-01-22T20:00:00Z"
 
 
+def test_a_key_that_has_expired_gets_no_secret_that_would_not_work_either(admin: AdminClient) -> None:
+    key, _ = make_key(expires_at=at("2024-01-22T20:00:00Z"))
+
+    refused = admin.post(f"/admin/keys/{key.pk}/rotate")
+    admin.put(f"/admin/keys/{key.pk}", {"expires_at": None})
+    rotated = admin.post(f"/admin/keys/{key.pk}/rotate").json()["data"]["key"]
+
+    assert error_of(refused) == (409, "CONFLICT")
+    assert refused.json()["error"]["message"].startswith("The key has expired: ")
+    assert status_of(rotated["new_api_key"]) == 200
+
+
 def test_a_key_can_be_made_that_does_not_work_yet(admin: AdminClient) -> None:
     made = admin.post("/admin/keys", {"name": "Later", "is_active": False}).json()["data"]["key"]
 

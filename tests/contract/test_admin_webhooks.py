@@ -23,10 +23,19 @@ from ouipost.events.catalogue import EVENTS
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Replay, Webhook
 from ouipost.ids import new_id
-from tests.conftest import AdminClient
+from tests.conftest import AdminClient, ApiClient
 from tests.contract.seed import assert_matches, differences, request_body, sample
 from tests.contract.world import at, error_of, fields_of, told
-from tests.factories import NOW, make_delivery, make_post, make_token, make_user, make_webhook, make_workspace
+from tests.factories import (
+    NOW,
+    make_account,
+    make_delivery,
+    make_post,
+    make_token,
+    make_user,
+    make_webhook,
+    make_workspace,
+)
 from tests.outbound.conftest import NameServer
 from tests.webhooks.conftest import deliver_due, deliver_now
 from tests.webhooks.receiver import Received, Receiver
@@ -246,6 +255,17 @@ def test_another_secret_is_refused_and_changes_nothing(admin: AdminClient, case:
     assert not Event.objects.exists()
 
 
+@pytest.mark.parametrize("secret", ["x" * 32, None])
+def test_another_secret_is_refused_with_the_name_of_the_call_that_gives_one(
+    admin: AdminClient, secret: str | None
+) -> None:
+    webhook = make_webhook()
+
+    told = fields_of(admin.put(f"/admin/webhooks/{webhook.pk}", {"secret": secret}))
+
+    assert told == {"secret": ["Cannot be set here: use POST /admin/webhooks/{id}/rotate-secret."]}
+
+
 INVALID: list[tuple[dict[str, Any], dict[str, str]]] = [
     ({}, {"url": "required", "events": "required"}),
     ({"url": "", "events": []}, {"url": "blank", "events": "empty"}),
@@ -328,6 +348,19 @@ def test_a_workspace_that_was_deleted_cannot_be_given_and_may_come_back(admin: A
     assert again.json()["data"]["webhook"]["workspaces"] == [one.pk, gone.pk]
     assert taken.json()["data"]["webhook"]["workspaces"] == [one.pk]
     assert fields_of(refused) == {"workspaces.1": ["There is no such workspace."]}
+
+
+def test_what_a_change_gave_other_values_is_told_by_the_names_of_the_api(
+    admin: AdminClient, api: ApiClient, workspace: Workspace
+) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    webhook = make(admin, events=["post.updated"])
+    for body in ({"content": "Rye", "platforms": ["facebook", "twitter"]}, {"content": "Rye"}):
+        assert api.put(f"/api/posts/{post.pk}", body).status_code == 200
+
+    told = [each["body"]["data"]["changed"] for each in deliveries_of(admin, webhook["id"])]
+
+    assert told == [[], ["content", "platforms"]]
 
 
 def test_a_webhook_of_some_workspaces_or_events_hears_of_those_alone_and_one_of_none_of_all(

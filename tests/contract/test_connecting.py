@@ -272,23 +272,27 @@ def test_reconnecting_keeps_the_account_and_takes_no_other(
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "names"),
     [
-        {},
-        {"state": "s"},
-        {"code": "c"},
-        {"state": "s", "code": "c", "error": "e"},
-        {"connection": "conn_1"},
-        {"state": "s", "code": "c", "connection": "conn_1", "select": "all"},
-        {"connection": "conn_1", "select": "some"},
-        {"connection": "conn_1", "select": []},
-        {"connection": "conn_1", "select": [1]},
-        {"state": 1, "code": ["c"]},
-        {"state": "s", "code": "c", "extra": 1},
+        ({}, {"state"}),
+        ({"state": "s"}, {"code"}),
+        ({"code": "c"}, {"state"}),
+        ({"error": "e"}, {"state"}),
+        ({"state": "s", "code": "c", "error": "e"}, {"state"}),
+        ({"connection": "conn_1"}, {"select"}),
+        ({"select": "all"}, {"connection"}),
+        ({"state": "s", "code": "c", "connection": "conn_1", "select": "all"}, {"state"}),
+        ({"connection": "conn_1", "select": "some"}, {"select"}),
+        ({"connection": "conn_1", "select": []}, {"select"}),
+        ({"connection": "conn_1", "select": [1]}, {"select"}),
+        ({"state": 1, "code": ["c"]}, {"state", "code"}),
+        ({"state": "s", "code": "c", "extra": 1}, {"extra"}),
     ],
 )
-def test_half_a_callback_is_a_400(api: ApiClient, body: dict[str, Any]) -> None:
-    assert fields_of(call_back(api, **body))
+def test_half_a_callback_is_a_400_that_names_the_other_half(
+    api: ApiClient, body: dict[str, Any], names: set[str]
+) -> None:
+    assert set(fields_of(call_back(api, **body))) == names
 
 
 def test_the_code_of_our_own_page_is_checked(api: ApiClient) -> None:

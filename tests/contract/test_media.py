@@ -289,6 +289,24 @@ def test_a_field_that_a_form_has_twice_is_named(api: ApiClient, post: Post) -> N
     assert not Media.objects.exists()
 
 
+def test_a_text_of_a_form_that_is_not_utf_8_is_named_and_not_guessed_at(api: ApiClient, post: Post) -> None:
+    form = b"".join(
+        b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % part
+        for part in ((b'file"; filename="rye.jpg', picture()), (b"alt_text", "Caf\xe9".encode("latin-1")))
+    )
+
+    answer = api.client.generic(
+        "POST",
+        f"/api/posts/{post.pk}/media",
+        form + b"--b--\r\n",
+        "multipart/form-data; boundary=b",
+        headers=api.headers,
+    )
+
+    assert fields_of(answer) == {"alt_text": ["Must be UTF-8."]}
+    assert not Media.objects.exists()
+
+
 def test_a_refused_file_is_the_answer_of_its_key(api: ApiClient, post: Post) -> None:
     api.headers["Idempotency-Key"] = "upload"
     first, again, other = (upload(api, post, content) for content in (b"no picture", b"no picture", picture()))
@@ -346,3 +364,17 @@ def test_the_same_upload_with_the_same_key_is_one_file(api: ApiClient, post: Pos
     assert (again.content, again.headers["Idempotent-Replayed"]) == (first.content, "true")
     assert error_of(other) == (422, "IDEMPOTENCY_KEY_REUSED")
     assert Media.objects.count() == 1
+
+
+def test_the_same_bytes_under_another_name_are_another_upload(api: ApiClient, post: Post) -> None:
+    api.headers["Idempotency-Key"] = "upload"
+    first, other = (upload(api, post, picture(), filename=name) for name in ("rye.jpg", "oats.jpg"))
+
+    assert (first.status_code, error_of(other)) == (201, (422, "IDEMPOTENCY_KEY_REUSED"))
+    assert [media.filename for media in post.files.all()] == ["rye.jpg"]
+
+
+def test_a_file_for_a_post_that_takes_none_is_not_looked_into(api: ApiClient, workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="published")
+
+    assert error_of(upload(api, post, b"no picture")) == (409, "MEDIA_IN_USE")

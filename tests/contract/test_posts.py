@@ -338,6 +338,7 @@ def test_words_for_an_account_that_has_gone_may_come_back_and_new_ones_may_not(
         ("status", None),
         ("scheduled_at", "2026-12-01T10:00:00Z"),
         ("scheduled_timezone", "Europe/Paris"),
+        ("timezone", "Europe/Paris"),
     ],
 )
 def test_what_an_action_changes_is_refused_with_the_name_of_the_action(
@@ -351,6 +352,14 @@ def test_what_an_action_changes_is_refused_with_the_name_of_the_action(
     assert "/api/posts/{id}/schedule" in told[name][0]
     post.refresh_from_db()
     assert (post.status, post.content) == ("draft", "Fresh bread")
+
+
+def test_who_takes_a_time_away_is_told_how_a_post_becomes_a_draft(api: ApiClient, workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)], status="scheduled", scheduled_at=NOW)
+
+    told = fields_of(api.put(f"/api/posts/{post.pk}", {"scheduled_at": None}))
+
+    assert told == {"scheduled_at": ["Cannot be set here: use POST /api/posts/{id}/schedule or unschedule."]}
 
 
 def test_the_present_status_and_time_may_come_back(api: ApiClient, workspace: Workspace) -> None:

@@ -13,6 +13,7 @@ from ouipost.events.models import Delivery, Event
 from posts.models import Post, Schedule, Target
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, request_body, sample
+from tests.contract.world import fields_of
 from tests.factories import make_account, make_post, make_webhook
 from workspaces.models import Workspace
 
@@ -341,6 +342,22 @@ def test_slots_that_are_sent_back_move_nothing(
     assert times(*posts) == ["Mon 05 09:00", "Mon 12 09:00"]
     assert Event.objects.filter(type__startswith="post.").count() == told
     assert ("slots" in Event.objects.get(type="schedule.updated").details["after"]) == (order == -1)
+
+
+def test_a_schedule_whose_last_slot_went_with_its_account_can_be_sent_back(
+    api: ApiClient, workspace: Workspace
+) -> None:
+    account = make_account(workspace)
+    schedule = make(api, slots=[{"day": "monday", "time": "09:00", "platforms": [account.pk]}])
+    empty = api.put(f"/api/schedules/{schedule['id']}", {"slots": []})
+    api.delete(f"/api/accounts/{account.pk}")
+    shown = get(api, f"/api/schedules/{schedule['id']}")["schedule"]
+
+    renamed = api.put(f"/api/schedules/{schedule['id']}", shown | {"name": "Early"})
+
+    assert fields_of(empty) == {"slots": ["May not be empty: give at least 1."]}
+    assert shown["slots"] == []
+    assert (renamed.status_code, renamed.json()["data"]["schedule"]["name"]) == (200, "Early")
 
 
 def test_a_post_that_moves_has_that_in_its_timeline_the_journal_and_the_webhooks(

@@ -204,8 +204,34 @@ def test_a_generated_client_can_do_what_the_api_can(schema: Any, admin_schema: A
     assert parameters["/api/platforms", "X-Workspace-ID"]
     headers = schema["paths"]["/api/posts"]["post"]["responses"]
     assert {"X-RateLimit-Remaining", "Idempotent-Replayed"} < set(headers["201"]["headers"])
-    assert list(headers["429"]["headers"]) == ["Retry-After"]
     assert components["SlotInput"]["properties"]["time"]["pattern"] == "^([01][0-9]|2[0-3]):([0-5][0-9])$"
+
+
+def test_what_stands_beside_a_refusal_is_described(schema: Any, admin_schema: Any) -> None:
+    def headers_of(one: Any, path: str) -> dict[str, set[str]]:
+        return {status: set(told["headers"]) for status, told in one["paths"][path]["post"]["responses"].items()}
+
+    always, replayed, later = {"X-Request-ID"}, {"Idempotent-Replayed"}, {"Retry-After"}
+    allowance = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"}
+    api, admin = headers_of(schema, "/api/posts"), headers_of(admin_schema, "/admin/users")
+
+    assert [api["400"], api["401"], api["422"]] == [always | allowance, always, always | allowance | replayed]
+    assert [api["429"], api["503"]] == [always | allowance | later] * 2
+    assert [admin["400"], admin["409"], admin["429"]] == [always, always | replayed, always | later]
+
+
+def test_the_usual_values_of_a_report_are_described(schema: Any) -> None:
+    usual = {
+        path: each["description"]
+        for _, path, call in calls_of(schema)
+        for each in call.get("parameters", [])
+        if each["name"] == "granularity"
+    }
+
+    assert usual == {
+        "/api/analytics": "Usual: day.",
+        "/api/posts/{id}/analytics": "Usual: hour for a week, then day.",
+    }
 
 
 def test_a_change_is_described_as_partial(schema: Any, admin_schema: Any) -> None:

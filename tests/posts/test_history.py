@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from posts.history import Fate, Past, tell_attempts
+from posts.history import Cause, Fate, Past, tell_attempts
 from posts.models import Attempt
 from tests.factories import NOW
 
@@ -90,6 +90,17 @@ def test_what_became_of_the_target_decides_about_a_last_attempt() -> None:
 
     assert told(searched, fates=[failed]) == [("given_up", "network", True)]
     assert told(refused, fates=[doubtful]) == [("undecided", "caller", False)]
+
+
+@pytest.mark.parametrize("code", [REFUSED, AWAY, "TOKEN_REVOKED", ""])
+@pytest.mark.parametrize("again", [True, False])
+def test_a_look_that_came_to_nothing_is_no_refusal_of_the_post(code: str, again: bool) -> None:
+    attempt = row("rejected", "recover", again=again, code=code)
+
+    [entry] = tell_attempts([attempt], Past(target_id="tgt_1", platform="twitter"))
+
+    assert entry.kind == ("unknown" if again else "undecided")
+    assert entry.cause == Cause(code="OUTCOME_UNKNOWN", message="Words.")
 
 
 def test_a_run_that_ended_leaves_nothing_open_for_the_next() -> None:

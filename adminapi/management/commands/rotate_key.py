@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.events.journal import Actor
-from workspaces.keys import KeyRevoked, grace_ends, rotate_key
+from workspaces.keys import KeyRevoked, grace_ends, require_working, rotate_key
 from workspaces.models import ApiKey
 
 
@@ -21,7 +21,7 @@ Examples:
   manage.py rotate_key key_019a2b3c… --dry-run
   manage.py rotate_key key_019a2b3c… --json    {"id", "new_api_key", "old_key_expires_at"}
 
-Exits with 1 if there is no such key, or it was revoked."""
+Exits with 1 if there is no such key, or it was revoked or has expired."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key_id", metavar="KEY_ID", help="as `GET /admin/keys` shows it")
@@ -32,15 +32,16 @@ Exits with 1 if there is no such key, or it was revoked."""
         key = ApiKey.objects.filter(pk=options["key_id"]).first()
         if key is None:
             raise CommandError(f"There is no key {options['key_id']}.")
-        if not key.is_active:
-            raise CommandError(KeyRevoked.message)
         now, secret = timezone.now(), ""
         ends_at = grace_ends(key, now=now)
-        if not options["dry_run"]:
-            try:
+        try:
+            require_working(key, now=now)
+            if not options["dry_run"]:
                 key, secret = rotate_key(key, actor=Actor.of_command("rotate_key"), now=now)
-            except (KeyRevoked, Http404) as error:
-                raise CommandError(KeyRevoked.message) from error
+        except KeyRevoked as error:
+            raise CommandError(error.message) from error
+        except Http404 as error:
+            raise CommandError(KeyRevoked.message) from error
         shown = {"id": key.pk, "new_api_key": secret or None, "old_key_expires_at": f"{ends_at:%Y-%m-%dT%H:%M:%SZ}"}
         self.show(shown)
         if secret:

@@ -1,11 +1,13 @@
 """An upload through the API leaves its file and row, or nothing at all."""
 
+from typing import Any
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from pytest_django import Settings
 from rest_framework.parsers import MultiPartParser
 
-from posts.media import uploads
+from posts.media import files, uploads
 from posts.models import Media, Post
 from tests.conftest import ApiClient
 from tests.contract.world import error_of, upload
@@ -22,8 +24,16 @@ def post(workspace: Workspace) -> Post:
     return make_post(workspace, accounts=[make_account(workspace)])
 
 
-def test_a_post_that_started_takes_no_file_and_its_bytes_go_again(api: ApiClient, post: Post) -> None:
-    Post.objects.filter(pk=post.pk).update(status="publishing")
+def test_a_post_that_starts_meanwhile_takes_no_file_and_its_bytes_go_again(
+    api: ApiClient, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = files.keep
+
+    def start(*args: Any, **values: Any) -> files.Stored:
+        Post.objects.filter(pk=post.pk).update(status="publishing")
+        return keep(*args, **values)
+
+    monkeypatch.setattr(files, "keep", start)
 
     response = upload(api, post, picture())
 
@@ -90,3 +100,26 @@ def test_a_form_that_cannot_be_read_is_400(api: ApiClient, post: Post) -> None:
 
     assert error_of(response) == (400, "MALFORMED_JSON")
     assert "let your HTTP client write the Content-Type, with its boundary" in response.json()["error"]["message"]
+
+
+FILE = b'--b\r\nContent-Disposition: form-data; name="file"; filename="rye.jpg"\r\n\r\n'
+WORDS = b'\r\n--b\r\nContent-Disposition: form-data; name="alt_text"\r\n\r\nA loaf of rye'
+
+
+@pytest.mark.parametrize("end", [b"", b"\r\n", b"\r\n--b\r\n", WORDS, WORDS + b"\r\n--b-"])
+def test_a_form_that_is_cut_short_is_400_and_nothing_of_it_is_kept(api: ApiClient, post: Post, end: bytes) -> None:
+    response = send_form(api, post, FILE + picture() + end)
+
+    assert error_of(response) == (400, "MALFORMED_JSON")
+    assert "cut short" in response.json()["error"]["message"]
+    assert not post.files.exists()
+
+
+@pytest.mark.parametrize("end", [b"\r\n--b--", b"\r\n--b--\r\n", WORDS + b"\r\n--b--\r\n\r\nnothing more"])
+def test_a_form_that_is_whole_may_end_in_every_way_that_forms_end(api: ApiClient, post: Post, end: bytes) -> None:
+    assert send_form(api, post, FILE + picture() + end).status_code == 201
+
+
+def send_form(api: ApiClient, post: Post, form: bytes) -> Any:
+    kind = "multipart/form-data; boundary=b"
+    return api.client.generic("POST", f"/api/posts/{post.pk}/media", form, kind, headers=api.headers)
