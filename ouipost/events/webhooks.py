@@ -63,9 +63,10 @@ def _secret(given: str) -> str:
 
 @transaction.atomic
 def update_webhook(webhook: Webhook, *, values: Mapping[str, Any], actor: Actor) -> Webhook:
-    """Change the given fields; a webhook that is made active again has its failures reset, and gets new events only.
+    """Change the given fields; a webhook that is made active again gets new events only.
 
-    What waits and is no longer asked for is discarded.
+    One that is made active, or has another address, has its failures reset. What waits and is no longer asked for is
+    discarded.
     """
     locked = lock(webhook)
     before = {name: getattr(locked, name) for name in values}
@@ -74,6 +75,7 @@ def update_webhook(webhook: Webhook, *, values: Mapping[str, Any], actor: Actor)
     told = changes(before, locked)
     if "is_active" in told["after"]:
         locked.disabled_reason = "" if locked.is_active else Phrase("It was switched off.")
+    if {"is_active", "url"} & told["after"].keys():
         resting.note_success(locked)
     locked.save()
     if told["after"].get("is_active") is False:
