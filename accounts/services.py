@@ -141,12 +141,13 @@ def refresh_account(account: SocialAccount, *, actor: Actor, now: datetime) -> S
     is_held_up = _is_held_up(account)
     account = get_object_or_404(SocialAccount.objects.select_related("workspace"), pk=account.pk)
     read = _read_profile(account) if _can_be_read(account) else None
-    is_told = is_held_up and isinstance(read, Profile)  # what came between is no less true for that
+    is_told = is_held_up and isinstance(read, Profile)
+    seen = account.last_error, account.access_token  # what came between, such as another sign-in, is no less true
 
     def write() -> SocialAccount:
         locked = get_object_or_404(SocialAccount.objects.select_for_update(), pk=account.pk)
         if read is not None and locked.is_connected:
-            _take_over(locked, read, keep_error=is_told or locked.last_error != account.last_error, now=now)
+            _take_over(locked, read, keep_error=is_told or (locked.last_error, locked.access_token) != seen, now=now)
         record("refreshed", locked, actor=actor, platform=locked.platform, **changes(before, locked))
         return locked
 

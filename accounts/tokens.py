@@ -120,20 +120,27 @@ def authorized(account: SocialAccount, ask: Callable[[base.Account], Answer], *,
 
 def _is_over(account: SocialAccount, *, asked_at: datetime, answered_at: datetime) -> bool:
     """Whether a token ended by itself while it was used, as in a long upload, or was replaced meanwhile."""
-    if is_stale(account, now=answered_at) and not is_stale(account, now=asked_at):
-        return True
+    ended = is_stale(account, now=answered_at) and not is_stale(account, now=asked_at)
+    return ended or _is_replaced(account)
+
+
+def _is_replaced(account: SocialAccount) -> bool:
+    """Whether this is not the account's token any more: it was renewed, or its owner has signed in again or out."""
     return not SocialAccount.objects.filter(pk=account.pk, access_token=account.access_token).exists()
 
 
 def renew(account: SocialAccount, error: AuthExpired) -> bool:
-    """Get a new token after a call ended in this error; returns False while another process does so.
+    """Get a new token after a call ended in this error; returns False where another process does so, or has done so.
 
     Raises the error again where there is none to be had, and Unavailable where the network, or something that the
     operator must mend, keeps it from being renewed.
     """
     if not account.refresh_token:
-        if account.access_token:  # else it was disconnected: nobody is to be asked to sign in again
-            expire(account, error)
+        if not account.access_token:  # it was disconnected: nobody is to be asked to sign in again
+            raise error
+        if _is_replaced(account):
+            return False
+        expire(account, error)
         raise error
     renewed = refresh_now(account)
     account.refresh_from_db(fields=["access_token", "refresh_token", "access_expires_at", "status"])

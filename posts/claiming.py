@@ -33,6 +33,8 @@ LOOK_AHEAD = 2
 LOOKS = 4
 ROUNDS = 4
 MAX_UNSETTLED_CLAIMS = 5
+BEGUN = ~Q(attempts=0, sends=0, in_flight=None, remote_id="")
+"""Targets that somebody has tried, or is trying."""
 PROMPT = timedelta(minutes=1)
 """What goes out so soon after its time has lost next to nothing of its time for trying to a pause."""
 
@@ -51,6 +53,7 @@ class Ready(NamedTuple):
     sends: int
     fence: int
     outcome_unknown: bool
+    post_has_begun: bool
 
 
 class Candidate(NamedTuple):
@@ -215,6 +218,7 @@ def _as_locked(
 ) -> list[Ready]:
     """Read the chosen targets again, now that nobody else can change them."""
     still = due.filter(pk__in=[each.pk for each in chosen], post__in=posts, account__in=accounts)
+    still = still.annotate(post_has_begun=Exists(Target.objects.filter(BEGUN, post=OuterRef("post"))))
     return [Ready(*row) for row in still.order_by().values_list(*Ready._fields)]
 
 
@@ -285,13 +289,14 @@ def _pauses_since(targets: Sequence[Ready], posts: Mapping[str, Workspace], *, n
 
 
 def _is_missed(target: Ready, history: History, *, now: datetime) -> bool:
-    """Whether a scheduled target was due while nothing could run, and is later than its workspace allows.
+    """Whether a target was due while nothing could run, and is later than its workspace allows.
 
-    What had to wait for its account was given a time of its own, and is late from then on.
+    What had to wait for its account was given a time of its own, and is late from then on. What is being published goes
+    out however late it is, once something of its post was tried.
     """
-    workspace = history.posts[target.post_id]
-    is_scheduled = target.status == TargetStatus.SCHEDULED
-    return is_scheduled and is_too_late(target.due_at, history.of(target), workspace=workspace, now=now)
+    if target.status != TargetStatus.SCHEDULED and target.post_has_begun:
+        return False
+    return is_too_late(target.due_at, history.of(target), workspace=history.posts[target.post_id], now=now)
 
 
 def _give_longer(targets: Iterable[Ready], history: History, *, now: datetime) -> None:

@@ -137,7 +137,7 @@ class Webhook(models.Model):
     def __str__(self) -> str:
         return self.url
 
-    def hears(self, event: Event) -> bool:
+    def hears(self, event: "Event | Message") -> bool:
         """Whether it subscribes to events of this type and workspace."""
         return event.type in self.events and (not self.workspace_ids or event.workspace_id in self.workspace_ids)
 

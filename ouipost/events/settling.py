@@ -92,10 +92,15 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
 
 
 def _take_note(webhook: Webhook, report: Report, *, now: datetime) -> None:
-    """Update a webhook's failures after a call: it may have to rest, or be disabled."""
+    """Update a webhook's failures after a call: it may have to rest, or be disabled.
+
+    What came of a call to the address that it had before says nothing of the present one.
+    """
     if not report.was_sent:
         return
     webhook.last_triggered_at = report.at
+    if report.delivery.webhook.url != webhook.url:
+        return
     if report.has_arrived:
         resting.note_success(webhook)
         return
@@ -116,7 +121,8 @@ def _next_state(webhook: Webhook, report: Report, *, now: datetime) -> dict[str,
     delivery = report.delivery
     sent = {"attempts": delivery.attempts + 1, "tries": delivery.tries + 1} if report.was_sent else {}
     tries = delivery.tries + 1
-    if report.was_sent and not report.has_arrived and webhook.is_active and tries <= len(WAITS):
+    is_wanted = webhook.is_active and (delivery.message.type == TEST or webhook.hears(delivery.message))
+    if report.was_sent and not report.has_arrived and is_wanted and tries <= len(WAITS):
         return report.claim.released | sent | {"due_at": now + _wait(tries, report, now=now)}
     ended = DELIVERED if report.has_arrived else FAILED if report.was_sent else DISCARDED
     count(webhook, ended)

@@ -63,9 +63,10 @@ def _secret(given: str) -> str:
 
 @transaction.atomic
 def update_webhook(webhook: Webhook, *, values: Mapping[str, Any], actor: Actor) -> Webhook:
-    """Change the given fields; with another address, or active again, a webhook begins without failures.
+    """Change the given fields; a webhook that is made active again gets new events only.
 
-    Made active again, it gets new events only. What waits and is no longer asked for is discarded.
+    One that is made active, or has another address, has its failures reset. What waits and is no longer asked for is
+    discarded.
     """
     locked = lock(webhook)
     before = {name: getattr(locked, name) for name in values}

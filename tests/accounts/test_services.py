@@ -362,6 +362,22 @@ def test_a_profile_that_is_refused_shows_in_the_health(
     assert (row.name, row.last_sync) == ("Company Page", None)
 
 
+def test_what_the_network_refused_of_the_token_before_is_not_held_against_who_signed_in_again_meanwhile(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    def refuse_the_old_token() -> Any:
+        signed_in = SocialAccount.objects.get()
+        signed_in.seal(Tokens(access_token="new-token"))
+        signed_in.save()
+        raise AuthExpired("It was revoked.")
+
+    network.shown = refuse_the_old_token
+
+    services.refresh_account(make_account(workspace), actor=ACTOR, now=NOW)
+
+    assert SocialAccount.objects.get().last_error is None
+
+
 @pytest.mark.parametrize("held", [PAIR, Tokens(access_token="only")], ids=["pair", "access token alone"])
 def test_tokens_that_cannot_be_opened_show_in_the_health_and_the_refresh_is_answered(
     workspace: Workspace, network: FakeNetwork, settings: Any, held: Tokens

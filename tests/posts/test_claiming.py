@@ -16,7 +16,7 @@ from posts import claiming, publishing, services
 from posts.claiming import MAX_UNSETTLED_CLAIMS, claim_targets
 from posts.models import Target
 from tests.factories import make_account, make_post, make_workspace
-from tests.posts.fakes import ACTOR, ScriptedNetwork, error_of, make_due, status_of
+from tests.posts.fakes import ACTOR, ScriptedNetwork, error_of, make_due, states, status_of
 from workspaces.models import Workspace
 
 
@@ -203,10 +203,32 @@ def test_what_was_missed_is_told(workspace: Workspace) -> None:
     )
 
 
-def test_what_was_sent_before_is_never_too_late(workspace: Workspace) -> None:
+def test_what_was_to_go_at_once_is_missed_where_nobody_came_to_it_in_time(workspace: Workspace) -> None:
+    post = make_post(workspace, accounts=[make_account(workspace)])
+    services.publish_post(post, actor=ACTOR, now=ago(hours=6, seconds=1))
+
+    assert claim_targets(5) == []
+    assert (states(post), status_of(post)) == (["missed"], "missed")
+
+    services.publish_post(post, actor=ACTOR, now=ago(hours=5))
+    assert len(claim_targets(5)) == 1
+
+
+@pytest.mark.parametrize("begun", [{"attempts": 1}, {"sends": 1, "outcome_unknown": True}, {"remote_id": "42"}])
+def test_what_was_tried_before_is_never_too_late(workspace: Workspace, begun: dict[str, Any]) -> None:
     target = make_due(workspace, scheduled_at=ago(hours=100))
+    Target.objects.filter(pk=target.pk).update(**begun)
 
     assert pks(claim_targets(5)) == [target.pk]
+
+
+def test_what_is_published_at_once_goes_out_however_late_beside_what_was_tried(workspace: Workspace) -> None:
+    free, busy = make_accounts(workspace, 2)
+    post = make_post(workspace, accounts=[free, busy], status="publishing", scheduled_at=ago(hours=100))
+    tried, waiting = post.targets.order_by("pk")
+    Target.objects.filter(pk=tried.pk).update(attempts=1, status="failed", due_at=None)
+
+    assert pks(claim_targets(5)) == [waiting.pk]
 
 
 def test_a_post_that_started_is_being_published_until_its_last_target_is_done(

@@ -32,6 +32,10 @@ COMMANDS: dict[str, Callable[[Post], Any]] = {
     "unschedule": lambda post: services.unschedule_post(post, actor=ACTOR),
     "delete": lambda post: services.delete_post(post, actor=ACTOR),
     "disconnect": lambda post: disconnect(account_of(post), actor=ACTOR, now=database_now()),
+    "publish": lambda post: services.publish_post(post, actor=ACTOR, now=database_now()),
+    "put off": lambda post: services.schedule_post(
+        post, scheduled_at=database_now() + timedelta(hours=1), zone="UTC", actor=ACTOR, now=database_now()
+    ),
 }
 OUTCOMES = {
     ("edit", "done"): ("Edited", ["Edited"], "published"),
@@ -44,6 +48,9 @@ OUTCOMES = {
     ("disconnect", "done"): ("Written", [], "draft"),
     ("disconnect", "done after it was published"): ("Written", ["Written"], "published"),
     ("disconnect", "done while it had no token yet"): ("Written", [], "failed"),
+    ("publish", "done"): ("Written", ["Written"], "published"),
+    ("put off", "done"): ("Written", [], "scheduled"),
+    ("put off", "refused"): ("Written", ["Written"], "published"),
 }
 """The text that is stored, the texts that were sent, and the status, for each way in which a race may end."""
 

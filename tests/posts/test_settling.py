@@ -81,11 +81,11 @@ def test_a_long_code_of_a_network_is_cut_where_it_is_kept(workspace: Workspace) 
 
 def test_a_post_is_told_of_once_when_its_last_target_settles(workspace: Workspace) -> None:
     accounts = [make_account(workspace, remote_id=str(number), default_of=None) for number in range(2)]
-    post = make_post(workspace, accounts=accounts, status="publishing", scheduled_at=NOW)
+    post = make_post(workspace, accounts=accounts, status="publishing", scheduled_at=database_now())
 
     outcomes: list[Outcome] = [HERE, Rejected("no")]
     for target, outcome in zip(post.targets.order_by("pk"), outcomes, strict=True):
-        bring_forward(target, due_at=NOW - timedelta(days=1))
+        bring_forward(target, due_at=database_now() - timedelta(hours=1))
         settle_all([make_report(claim(target), outcome)])
 
     assert status_of(post) == "partially_published"
@@ -96,7 +96,7 @@ def test_a_rate_limit_holds_back_all_that_would_go_to_the_same_account(workspace
     account = make_account(workspace)
     other = make_due(workspace, make_account(workspace, remote_id="2", default_of=None))
     limited, waiting = make_due(workspace, account), make_due(workspace, account)
-    bring_forward(limited, due_at=NOW - timedelta(days=900))
+    bring_forward(limited, due_at=database_now() - timedelta(hours=1))
     tomorrow = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW + timedelta(days=900))
     held = claim(limited)
 

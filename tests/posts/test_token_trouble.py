@@ -110,6 +110,29 @@ def test_a_token_that_cannot_be_renewed_at_all_ends_account_and_target(
     assert SocialAccount.objects.get(pk=account.pk).status == AccountStatus.EXPIRED
 
 
+def test_a_post_goes_on_with_the_token_that_its_owner_has_signed_in_for_meanwhile(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    account = make_account(workspace)
+
+    def refuse_the_old_token() -> Any:
+        signed_in = SocialAccount.objects.get(pk=account.pk)
+        signed_in.seal(Tokens(access_token="new"))
+        signed_in.save()
+        raise REVOKED
+
+    network.committed = [refuse_the_old_token, HERE]
+    target = make_due(workspace, account)
+
+    waiting = publish(target)
+    assert (waiting.status, waiting.error) == ("publishing", None)
+    settled = publish(target)
+
+    assert [each.account.access_token for each in network.sent] == ["token", "new"]
+    assert settled.status == "published"
+    assert list(Event.objects.values_list("type", flat=True)) == ["post.published"]
+
+
 def test_nobody_is_asked_to_sign_in_again_for_an_account_that_was_disconnected(
     workspace: Workspace, network: ScriptedNetwork
 ) -> None:

@@ -431,6 +431,41 @@ def test_what_waits_for_a_webhook_that_was_switched_off_is_dropped(
     assert Message.objects.count() == 3, "the last one is kept for a replay"
 
 
+@pytest.mark.parametrize("status", [410, 500])
+def test_what_the_address_before_answers_is_not_held_against_the_new_one(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post], status: int
+) -> None:
+    Webhook.objects.update(failures=FAILING, rests=3, held_until=database_now(), failing_since=timezone.now())
+    write()
+    Delivery.objects.update(due_at=database_now())
+    receiver.will_answer(status)
+    [job] = claim_deliveries(1)
+
+    webhooks.update_webhook(webhook, values={"url": f"{receiver.url}/new"}, actor=SYSTEM)
+    write()
+    Inline().run(settle_all, deliver(job))
+
+    well = stands(webhook)
+    assert (well.is_active, well.failures, well.rests, well.failing_since, well.held_until) == (True, 0, 0, None, None)
+    assert (deliver_now(), {call.path for call in receiver.calls[1:]}) == (2, {"/hook/new"})
+
+
+@pytest.mark.parametrize(
+    ("values", "status"), [({"events": ["post.failed"]}, "failed"), ({"events": ["post.created"]}, "pending")]
+)
+def test_what_is_asked_for_no_more_when_its_call_ends_is_not_tried_again(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post], values: dict[str, Any], status: str
+) -> None:
+    write()
+    receiver.will_answer(500)
+    [job] = claim_deliveries(1)
+
+    webhooks.update_webhook(webhook, values=values, actor=SYSTEM)
+    Inline().run(settle_all, deliver(job))
+
+    assert Delivery.objects.get().status == status
+
+
 def test_a_secret_that_cannot_be_opened_is_the_operators_and_costs_an_attempt(
     webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
 ) -> None:
