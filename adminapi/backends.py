@@ -1,4 +1,4 @@
-"""Who logs in to the console."""
+"""Who logs in to the console, and passwords that are asked for there."""
 
 import math
 from typing import Any
@@ -26,18 +26,26 @@ class CountedBackend(ModelBackend):
     ) -> User | None:
         if request is None or not username or password is None:
             return None
-        actor = Actor.from_request(request)
-        try:
-            user = logins.prove(username, password, actor=actor, now=timezone.now())
-        except InvalidCredentials:
-            return None
-        except (TooManyLoginAttempts, TooManyLogins) as error:
-            raise ValidationError(_in_words(error)) from error  # shown by the form that asks
-        logins.tell(user, actor=actor)
+        user = proven(request, username, password)
+        if user is not None:
+            logins.tell(user, actor=Actor.from_request(request))
         return user
 
 
-def _in_words(error: DomainError) -> str:
+def proven(request: HttpRequest, email: str, password: str) -> User | None:
+    """Return the user whose password was typed into a form, None where it is wrong: each try counts like a login.
+
+    Raises ValidationError, for the form to show, where too many were tried.
+    """
+    try:
+        return logins.prove(email, password, actor=Actor.from_request(request), now=timezone.now())
+    except InvalidCredentials:
+        return None
+    except (TooManyLoginAttempts, TooManyLogins) as error:
+        raise ValidationError(in_words(error)) from error
+
+
+def in_words(error: DomainError) -> str:
     """Return what the page says to a person, who sees no Retry-After."""
     if isinstance(error, TooManyLogins):
         return _("Many people log in right now. Try again in a moment.")

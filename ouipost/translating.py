@@ -17,8 +17,14 @@ from ouipost.phrases import Ours, Phrase
 
 PLACE = re.compile(r"\{(\w+)(!r)?[^}]*\}")
 SENTENCE = re.compile(r"\. ")
+MOST_CHARACTERS = 2000
+"""No stored sentence of ours is longer, with all that it quotes."""
 QUOTED = ("quoted", "network")
 """Places in templates whose values are not our own text, and so are not translated."""
+
+Known = dict[str, str]
+"""What parts of a text were found to be in the reader's language: each is looked at once, or one by a network with many
+sentences would take for ever."""
 
 _announced: dict[str, re.Pattern[str]] = {}
 
@@ -47,10 +53,10 @@ def translated(text: str) -> str:
     """Return the text in the reader's language if it is one of our own and has a translation, else unchanged."""
     if get_language() == settings.LANGUAGE_CODE:
         return str(text)
-    if isinstance(text, Phrase):
-        return _said(text.template, text.values)
-    found = gettext(text)
-    return found if found != text else _in_parts(text) or _recognized(text)
+    try:
+        return _told(text, {})
+    except RecursionError:  # a text by a network: none of ours is made of so many others
+        return str(text)
 
 
 def words(error: DomainError) -> str:
@@ -58,32 +64,44 @@ def words(error: DomainError) -> str:
     return " ".join(map(translated, error.told))
 
 
-def _in_parts(text: str) -> str:
+def _told(text: str, known: Known) -> str:
+    if isinstance(text, Phrase):
+        return _said(text.template, text.values, known)
+    if len(text) > MOST_CHARACTERS:
+        return text
+    if text not in known:
+        found = gettext(text)
+        known[text] = found if found != text else _in_parts(text, known) or _recognized(text, known)
+    return known[text]
+
+
+def _in_parts(text: str, known: Known) -> str:
     """Return the translation of two sentences in a row where both are our own; else an empty string."""
     for end in SENTENCE.finditer(text):
         first, second = text[: end.start() + 1], text[end.end() :]
-        if (told := translated(second)) != second and (said := translated(first)) != first:
+        if (told := _told(second, known)) != second and (said := _told(first, known)) != first:
             return f"{said} {told}"
     return ""
 
 
-def _recognized(text: str) -> str:
+def _recognized(text: str, known: Known) -> str:
     for template, pattern in _announced.items():
         if match := pattern.fullmatch(text):
             places = match.groupdict().items()
-            return _said(template, {name: each if name in QUOTED else Ours(each) for name, each in places})
+            values = {name: each if name in QUOTED else Ours(each) for name, each in places}
+            return _said(template, values, known)
     return text
 
 
-def _said(template: str, values: Mapping[str, Any]) -> str:
-    return gettext(template).format_map({name: _shown(value) for name, value in values.items()})
+def _said(template: str, values: Mapping[str, Any], known: Known) -> str:
+    return gettext(template).format_map({name: _shown(value, known) for name, value in values.items()})
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: Any, known: Known) -> Any:
     if isinstance(value, int | float):
         return _Number(value)
     if isinstance(value, Phrase | Ours):
-        return _Words(translated(value))
+        return _Words(_told(value, known))
     return _Words(value) if isinstance(value, str) else value
 
 

@@ -5,22 +5,41 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 from unfold.forms import AdminOwnPasswordChangeForm
 
-from adminapi.passwords import hash_password
+from adminapi.backends import in_words, proven
+from adminapi.passwords import TooManyLogins, hash_password
 from ouipost.databases import in_transaction
 from ouipost.events.journal import Actor
 from workspaces import users
 
 
+class OwnPasswordForm(AdminOwnPasswordChangeForm):
+    """Has the old password counted like a login: a session must not allow further guesses."""
+
+    def __init__(self, *args: Any, request: HttpRequest, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.request = request
+
+    def clean_old_password(self) -> str:
+        given: str = self.cleaned_data["old_password"]
+        if proven(self.request, self.user.email, given) is None:
+            raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return given
+
+
 class OwnPasswordView(PasswordChangeView):
     """Changes the password of whoever is logged in, and tells the journal."""
 
-    form_class = AdminOwnPasswordChangeForm
+    form_class = OwnPasswordForm
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"request": self.request}
 
     def get_success_url(self) -> str:
         return reverse("admin:password_change_done")
@@ -29,7 +48,11 @@ class OwnPasswordView(PasswordChangeView):
         return super().get_context_data(**context) | admin.site.each_context(self.request)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        values = {"password": hash_password(form.cleaned_data["new_password1"])}
+        try:
+            values = {"password": hash_password(form.cleaned_data["new_password1"])}
+        except TooManyLogins as error:
+            form.add_error("new_password1", in_words(error))
+            return self.form_invalid(form)
         actor = Actor.from_request(self.request)
         user = in_transaction(lambda: users.update_user(form.user, values=values, actor=actor, now=timezone.now()))
         update_session_auth_hash(self.request, user)  # this session goes on

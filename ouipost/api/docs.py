@@ -1,7 +1,10 @@
 """OpenAPI descriptions of both APIs, with Swagger UI and Redoc for each, served from local assets."""
 
+from functools import cache
 from typing import Any, ClassVar
 
+from django.conf import settings
+from django.http import HttpResponse
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import (
     OpenApiJsonRenderer,
@@ -9,8 +12,10 @@ from drf_spectacular.renderers import (
     OpenApiYamlRenderer,
     OpenApiYamlRenderer2,
 )
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.views import APIView
 
 
 class PartGenerator(SchemaGenerator):
@@ -45,13 +50,26 @@ class AdminGenerator(PartGenerator):
     about = "Users, keys, statistics, audit and health of an installation, for its administrators."
 
 
-class SchemaView(SpectacularAPIView):
+@cache
+def document(generator: Any, renderer: Any, urlconf: str) -> bytes:
+    """Return a description in one form, made once by each process: that takes a second, and anybody may ask for it."""
+    written: bytes = renderer().render(generator(urlconf=urlconf).get_schema(public=True))
+    return written
+
+
+class SchemaView(APIView):
     """/api/schema: the OpenAPI 3.1 document, as JSON or, by the Accept header, as YAML."""
 
     authentication_classes = []
     permission_classes = [AllowAny]
     renderer_classes = [OpenApiJsonRenderer2, OpenApiJsonRenderer, OpenApiYamlRenderer, OpenApiYamlRenderer2]
-    generator_class: type[SchemaGenerator] = ApiGenerator
+    schema = None
+    generator_class: ClassVar[Any] = ApiGenerator
+
+    def get(self, request: Request) -> HttpResponse:
+        renderer: Any = request.accepted_renderer
+        content = document(self.generator_class, renderer.__class__, settings.ROOT_URLCONF)
+        return HttpResponse(content, content_type=renderer.media_type)
 
 
 class AdminSchemaView(SchemaView):

@@ -26,6 +26,8 @@ SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 API = re.compile(r"/(api|admin)(/|$)")
 WORKSPACE_ID = re.compile(f"ws_{PATTERN}")
 MAX_ADDRESS = 45
+WITH_PORT = re.compile(r"([0-9.]+):[0-9]+|\[([0-9a-fA-F:.]+)\](?::[0-9]+)?")
+"""How some proxies write a hop."""
 KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
@@ -84,7 +86,8 @@ class TrustedProxiesMiddleware:
         if not self._is_trusted(request.META.get("REMOTE_ADDR", "")):
             request.META.pop("HTTP_X_FORWARDED_PROTO", None)
             return self.get_response(request)
-        hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        hops = [_without_port(hop.strip()) for hop in forwarded if hop.strip()]
         caller = next((hop for hop in reversed(hops) if not self._is_trusted(hop)), None)
         if caller is not None:
             request.META["REMOTE_ADDR"] = caller[:MAX_ADDRESS]
@@ -95,6 +98,12 @@ class TrustedProxiesMiddleware:
             return any(ipaddress.ip_address(address) in network for network in self.trusted)
         except ValueError:
             return False
+
+
+def _without_port(hop: str) -> str:
+    """Return the address of a hop: with their ports, those of one caller would all be different."""
+    found = WITH_PORT.fullmatch(hop)
+    return found[1] or found[2] if found else hop
 
 
 class UnreadBodyMiddleware:

@@ -5,6 +5,9 @@ at once: the longer one has waited, the less likely one is to be next (decision 
 """
 
 import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 from django.db import OperationalError
 from django.db.backends.sqlite3 import base
@@ -20,6 +23,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """
 
     _turn: "threading.Lock | None" = None
+
+    def get_new_connection(self, conn_params: Any) -> Any:
+        """Connect; a file that is not there yet becomes its owner's alone, and so do those that SQLite puts beside it.
+
+        One that is there is not opened for that: to close it again would drop the locks of the process's connections.
+        """
+        if not self.is_in_memory_db():
+            with suppress(OSError):  # what it is, SQLite says
+                Path(self.settings_dict["NAME"]).touch(mode=0o600, exist_ok=False)
+        return super().get_new_connection(conn_params)
 
     def _start_transaction_under_autocommit(self) -> None:
         if not self.is_in_memory_db():

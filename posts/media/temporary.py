@@ -24,7 +24,7 @@ LOCKED_WITHIN_SECONDS = 60
 class NamelessFiles(FileUploadHandler):
     """Streams each upload into a file without a name, which is gone when its process is, however that ends.
 
-    Raises StorageUnavailable where the disk takes no more, and PermissionDenied for a form of nobody who is logged in:
+    Raises StorageUnavailable where the disk takes no more, and PermissionDenied for a form of who may not write posts:
     its CSRF token is looked for, and the form read, before its view can ask who sends it.
     """
 
@@ -32,7 +32,7 @@ class NamelessFiles(FileUploadHandler):
 
     def new_file(self, *given: Any, **named: Any) -> None:
         super().new_file(*given, **named)
-        if _is_strangers(self.request):
+        if _must_not_be_kept(self.request):
             raise PermissionDenied
         with answering():
             file = tempfile.TemporaryFile()  # noqa: SIM115 - the request closes it
@@ -62,10 +62,11 @@ class NamelessFiles(FileUploadHandler):
             raise
 
 
-def _is_strangers(request: Any) -> bool:
-    """Whether a form is of nobody; calls of the API, which are exempt, are read when their key is known."""
+def _must_not_be_kept(request: Any) -> bool:
+    """Whether a form is of nobody who brings files; calls of the API, which are exempt, are read when their key is
+    known."""
     view = request and request.resolver_match and request.resolver_match.func
-    return view is not None and not getattr(view, "csrf_exempt", False) and not request.user.is_authenticated
+    return view is not None and not getattr(view, "csrf_exempt", False) and not request.user.has_perm("posts.add_media")
 
 
 @contextmanager

@@ -26,9 +26,13 @@ def seen(settings: Settings, peer: str, forwarded: str) -> tuple[str, bool]:
         (PROXY, "", (PROXY, True)),
         (OTHER, CALLER, (OTHER, False)),
         ("", CALLER, ("", False)),
+        (PROXY, f"{CALLER}:51234, 10.0.0.8:443", (CALLER, True)),
+        (PROXY, "[2001:db8::5]:51234", ("2001:db8::5", True)),
+        (PROXY, "2001:db8::5:1234", ("2001:db8::5:1234", True)),
     ],
 )
 def test_only_a_trusted_proxy_says_who_calls(
     settings: Settings, peer: str, forwarded: str, expected: tuple[str, bool]
 ) -> None:
+    """A port that it adds is left out: each connection has its own, and guesses would not count together."""
     assert seen(settings, peer, forwarded) == expected

@@ -3,11 +3,13 @@
 import json
 from io import StringIO
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
+from adminapi.management.commands import bootstrap as command
 from ouipost.events.models import Event
 from workspaces.models import ApiKey, Membership, User, Workspace
 from workspaces.permissions import KEY_PERMISSIONS
@@ -65,6 +67,23 @@ def test_without_the_simulator_there_is_no_token(settings: Settings) -> None:
     settings.SIMULATOR_TOKEN = ""
 
     assert bootstrap_json()["simulator_token"] is None
+
+
+def test_without_an_argument_the_password_comes_in_the_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO(f"{PASSWORD}\n"))
+
+    bootstrap_json(password=None)
+
+    assert User.objects.get().check_password(PASSWORD)
+
+
+def test_at_a_terminal_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", Mock(isatty=lambda: True))
+    monkeypatch.setattr(command, "getpass", Mock(return_value=PASSWORD))
+
+    bootstrap_json(password=None)
+
+    assert User.objects.get().check_password(PASSWORD)
 
 
 def test_run_again_it_changes_nothing_and_hides_the_key() -> None:

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext
 
 from accounts.models import AccountStatus
 from accounts.pauses import told as pause_told
@@ -21,6 +23,7 @@ from accounts.platforms.base import Content
 from accounts.platforms.errors import PlatformError
 from accounts.platforms.http import said
 from adminapi.console import words
+from ouipost import translating
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import DeliveryAttempt
@@ -200,6 +203,28 @@ def test_what_stands_within_a_stored_text_is_french_too(french: None) -> None:
     assert translated("This creator cannot post for EVERYONE. Use one of: SELF_ONLY.") == (
         "Ce créateur ne peut pas publier pour EVERYONE. Utilisez l’une de ces valeurs\xa0: SELF_ONLY."
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("No. " * 12, 100),
+        ("X X X. " * 12, 500),
+        ("X " * 900, 1000),
+        ("The host name does not resolve. " * 12 + "No", 200),
+        ("No. " * 900, 1),
+    ],
+    ids=["many sentences", "many that may be ours", "one in another", "many of ours", "longer than any of ours"],
+)
+def test_a_network_s_many_words_are_looked_at_once(
+    french: None, monkeypatch: pytest.MonkeyPatch, words: str, told: int
+) -> None:
+    """Whoever runs a server chooses what it says: to look for two sentences at each of the dots took 2 to the 12th."""
+    looked = Mock(side_effect=gettext)
+    monkeypatch.setattr(translating, "gettext", looked)
+
+    assert translated(words).count("No") == words.count("No")
+    assert looked.call_count <= told
 
 
 def test_numbers_are_written_as_the_reader_writes_them(french: None) -> None:

@@ -1,12 +1,14 @@
 """Users in the console: as with /admin/users, with the same guards; and who logs in there, and for how long."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.test import Client
 
-from adminapi.console import user_admin
+from adminapi.console import own_password, user_admin
 from adminapi.console.user_admin import MEANINGS
+from adminapi.logins import MOST_OF_EMAIL
 from adminapi.passwords import TooManyLogins
 from ouipost.events.models import Event
 from tests.console.conftest import text, told
@@ -200,6 +202,29 @@ def test_someone_gets_another_password_and_is_signed_out_everywhere(boss: Client
     assert "too common" in text(weak)
     assert (still, is_in(browser), is_in(log_in("e@example.com", PASSWORD))) == (True, False, True)
     assert PASSWORD not in str(list(Event.objects.values()))
+
+
+def test_a_session_is_no_way_to_guess_the_password_of_its_user(boss: Client, admin_user: User) -> None:
+    page, new = "/console/password_change/", {"new_password1": PASSWORD, "new_password2": PASSWORD}
+    for _ in range(MOST_OF_EMAIL):
+        boss.post(page, new | {"old_password": "a guess"})
+
+    right = boss.post(page, new | {"old_password": "a long pass phrase"})
+
+    assert (right.status_code, "Too many failed logins." in text(right)) == (200, True)
+    assert Event.objects.filter(type="user.login_failed", user_email=admin_user.email).count() == MOST_OF_EMAIL
+    assert not is_in(log_in(admin_user.email, "a long pass phrase"))
+
+
+def test_when_too_many_passwords_are_hashed_the_page_for_ones_own_says_so(
+    boss: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_password, "hash_password", Mock(side_effect=TooManyLogins(retry_after=1)))
+    new = {"new_password1": PASSWORD, "new_password2": PASSWORD}
+
+    answer = boss.post("/console/password_change/", new | {"old_password": "a long pass phrase"})
+
+    assert (answer.status_code, "Many people log in right now." in text(answer)) == (200, True)
 
 
 def test_the_page_says_where_a_user_works(boss: Client) -> None:

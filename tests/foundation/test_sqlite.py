@@ -1,6 +1,7 @@
 """Who writes next on SQLite, which has one writer."""
 
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -56,6 +57,25 @@ def read(path: Path) -> int:
     with closing(sqlite3.connect(path)) as reader:
         [count] = reader.execute("SELECT count(*) FROM number").fetchone()
     return int(count)
+
+
+def test_a_new_file_and_those_beside_it_are_their_owners_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+
+    with connected(tmp_path / "new.sqlite3") as wrapper, wrapper.cursor() as cursor:
+        cursor.execute("CREATE TABLE number (value integer)")
+        modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
+
+    assert modes == {f"new.sqlite3{ending}": 0o600 for ending in ("", "-shm", "-wal")}
+
+
+def test_a_file_that_is_there_stays_as_its_owner_made_it(path: Path) -> None:
+    path.chmod(0o640)
+
+    with connected(path) as wrapper:
+        write(wrapper)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
 def test_nobody_waits_until_all_others_are_through(path: Path) -> None:

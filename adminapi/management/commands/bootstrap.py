@@ -1,5 +1,7 @@
 """`manage.py bootstrap`: an installation's first administrator, workspace and API key."""
 
+import sys
+from getpass import getpass
 from typing import Any
 
 from django.conf import settings
@@ -20,15 +22,18 @@ class Command(OperatorCommand):
         "exists already is left as it is, so this can be run again."
     )
     details = """
+Without --password it is asked for, or read from the standard input: what stands in a command's arguments can be seen by
+others on the machine, and stays in a shell's history and a service manager's log.
+
 Examples:
-  manage.py bootstrap --email ops@example.com --password 'correct horse battery' --workspace Shop
-  manage.py bootstrap --email ops@example.com --password 'correct horse battery' --mode sandbox --json
+  manage.py bootstrap --email ops@example.com --workspace Shop
+  manage.py bootstrap --email ops@example.com --mode sandbox --json < password.txt
 
 Exits with 1 if the e-mail address, the password or the name will not do."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--email", required=True, help="the administrator's e-mail address")
-        parser.add_argument("--password", required=True, help="the administrator's password")
+        parser.add_argument("--password", help="the administrator's password; without it, it is asked for")
         parser.add_argument("--workspace", default="Main", metavar="NAME", help="the workspace's name (default Main)")
         parser.add_argument("--mode", choices=Mode.values, default=Mode.LIVE, help="sandbox: the simulated networks")
         parser.add_argument("--tier", choices=Tier.values, default=Tier.ENTERPRISE, help="the key's rate limit")
@@ -56,7 +61,7 @@ Exits with 1 if the e-mail address, the password or the name will not do."""
     def _bootstrap(self, options: dict[str, Any]) -> Bootstrapped:
         return bootstrap(
             email=options["email"],
-            password=options["password"],
+            password=_typed() if options["password"] is None else options["password"],
             workspace_name=options["workspace"],
             mode=options["mode"],
             tier=options["tier"],
@@ -67,6 +72,11 @@ Exits with 1 if the e-mail address, the password or the name will not do."""
         self.show({"admin": made.admin.email, "workspace": made.workspace.name, "creates_key": bool(made.secret)})
         key = "a key would be created" if made.secret else "the key is there"
         self.say(f"{made.admin.email} would administer {made.workspace.name}; {key}. Nothing was done.")
+
+
+def _typed() -> str:
+    """Return the password that is typed at a terminal, or else the first line of the standard input."""
+    return getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
 
 
 def _shown(made: Bootstrapped) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from posts.media import images, temporary
 from posts.models import Media, Post
 from tests.conftest import ApiClient
 from tests.contract.world import upload
-from tests.factories import make_account, make_post
+from tests.factories import make_account, make_post, make_user
 from tests.posts.media.pictures import picture
 from tests.posts.sending import stored_files
-from workspaces.models import Workspace
+from workspaces.models import Role, Workspace
 
 FULL = "/dev/full"
 """Takes nothing, as a full disk does not."""
@@ -86,6 +86,17 @@ def test_a_file_of_nobody_who_is_logged_in_is_not_even_written(
     answer = stranger.post(address, {"file": SimpleUploadedFile("x.jpg", b"x" * 100_000)})
 
     assert answer.status_code in (403, 422)
+
+
+def test_nor_is_one_of_who_may_write_no_posts(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    viewer = Client(enforce_csrf_checks=True)
+    viewer.force_login(make_user(role=Role.VIEWER))
+    viewer.cookies["csrftoken"] = "t" * 32
+    monkeypatch.setattr(tempfile, "TemporaryFile", pytest.fail)
+
+    answer = viewer.post("/console/analytics/", {"file": SimpleUploadedFile("x.jpg", b"x" * 100_000)})
+
+    assert answer.status_code == 403
 
 
 def test_an_upload_has_no_name_on_disk_that_could_outlive_its_process(folder: Path) -> None:
