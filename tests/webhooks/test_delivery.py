@@ -418,6 +418,21 @@ def test_what_waits_for_a_webhook_that_was_switched_off_is_dropped(
     assert Message.objects.count() == 3, "the last one is kept for a replay"
 
 
+def test_a_failure_that_comes_late_brings_nothing_back_that_was_dropped_meanwhile(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    write()
+    (job,) = claim_deliveries(1)
+    receiver.will_answer(500)
+    report = deliver(job)
+    Delivery.objects.update(lease_until=database_now())
+    for is_active in (False, True):
+        webhooks.update_webhook(webhook, values={"is_active": is_active}, actor=SYSTEM)
+
+    assert Inline().run(settle_all, report) is False
+    assert (Delivery.objects.get().status, deliver_now()) == ("discarded", 0)
+
+
 def test_a_secret_that_cannot_be_opened_is_the_operators_and_costs_an_attempt(
     webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
 ) -> None:
