@@ -250,7 +250,7 @@ AWAY, OPERATOR = ("PLATFORM_UNAVAILABLE", "network"), ("PLATFORM_UNAVAILABLE", "
 TRY_AGAIN: list[tuple[Exception, tuple[str, str]]] = [
     (Unavailable("No."), AWAY),
     (RateLimited("No."), ("RATE_LIMITED_BY_PLATFORM", "network")),
-    (Unknown("No."), AWAY),
+    (Unknown("No.", status=502, network_code="9"), AWAY),
     (Rejected("No.", code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR), OPERATOR),
     (AuthExpired("No.", code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR), OPERATOR),
     (registry.PlatformNotConfigured("No."), OPERATOR),
@@ -371,6 +371,8 @@ def test_who_needs_the_token_now_is_told_the_cause(
 
     assert (caught.value.message, caught.value.error_code, caught.value.acts) == ("No.", *cause)
     assert isinstance(caught.value, RateLimited) == isinstance(error, RateLimited)
+    if isinstance(error, PlatformError):
+        assert (caught.value.status, caught.value.network_code) == (error.status, error.network_code)
 
 
 def test_what_the_operator_must_mend_is_told_to_all_who_need_the_token_with_one_call(
@@ -428,6 +430,9 @@ def test_tokens_that_do_not_open_wait_for_their_key(
 
     assert refresh_due() == 1
     assert network.calls == []
+    with pytest.raises(Unavailable, match="cannot be opened") as caught:
+        refresh_now(account)
+    assert caught.value.acts == WhoActs.OPERATOR
 
     settings.TOKEN_KEYS = ring
     SocialAccount.objects.update(due_at=database_now(), lease_until=None)

@@ -173,11 +173,12 @@ def test_what_a_person_says_not_to_be_out_is_not_set_aside_again(
 def test_what_the_copy_knows_of_an_earlier_send_stays_known(workspace: Workspace, network: ScriptedNetwork) -> None:
     make_due(workspace)
     known: dict[str, Any] = {"armed_at": database_now() - 3 * AN_HOUR, "sends": 2, "sent_text": "As it went out"}
-    Target.objects.update(status="publishing", outcome_unknown=True, **known)
+    Target.objects.update(status="publishing", outcome_unknown=True, absences=1, **known)
 
     run("--since", "2h", "--wait", "0")
 
     assert Target.objects.values(*known).get() == known
+    assert Target.objects.get().absences == 0, "what was missing then may be there by now"
 
 
 def looked(target: Target, at: datetime, step: str = "recover") -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from accounts.models import SocialAccount
-from accounts.platforms.base import ProcessingFailed, Rejected, StillWorking
+from accounts.platforms.base import ProcessingFailed, Rejected, StillWorking, Unavailable
 from ouipost.claims import database_now
 from posts.models import Target
 from posts.timeline import timeline
@@ -74,6 +74,7 @@ def test_a_file_that_is_never_ready_fails_when_the_time_for_trying_is_over(
 
     assert (failed.status, error_of(failed)["code"]) == ("failed", "PLATFORM_UNAVAILABLE")
     assert error_of(failed)["message"] == WORKING.message
+    assert outcomes(failed) == [("prepare", "later")]
 
 
 def test_a_post_that_was_taken_is_asked_about_and_never_sent_again(
@@ -92,6 +93,18 @@ def test_a_post_that_was_taken_is_asked_about_and_never_sent_again(
     assert (published.status, published.remote_id, published.sends) == ("published", "42", 1)
     assert handled.calls == ["prepare", "commit", "recover", "recover", "recover"]
     assert outcomes(published) == [("commit", "still_working"), ("recover", "published")]
+
+
+def test_what_went_wrong_before_is_over_once_the_network_has_taken_the_post(
+    workspace: Workspace, handled: ScriptedNetwork
+) -> None:
+    handled.committed = [Unavailable("It is away."), StillWorking("It is being processed.", retry_after=5)]
+    tried = publish(make_due(workspace))
+
+    taken = publish(tried)
+
+    assert (error_of(tried)["message"], taken.error) == ("It is away.", None)
+    assert timeline(taken.post, now=database_now())[-1].cause is None
 
 
 def test_a_post_that_the_network_gives_up_has_failed_and_is_not_sent_again(

@@ -196,15 +196,22 @@ def test_a_late_id_of_one_of_several_parts_lets_the_next_go_on(
     assert (settled.due_at is None, settled.outcome_unknown, settled.sends) == (bool(out), False, 0)
 
 
-@pytest.mark.parametrize("known", ["the part before", "adopted"])
+def log(target: Target, **values: Any) -> None:
+    given = {"number": 9, "fence": 1, "step": "commit", "started_at": NOW, "ended_at": NOW}
+    Attempt.objects.create(target=target, **given | values)
+
+
+@pytest.mark.parametrize("known", ["the part before", "the second of two", "adopted"])
 def test_a_late_id_of_a_part_that_was_found_before_is_not_taken_for_the_next(workspace: Workspace, known: str) -> None:
     target = make_due(workspace)
     held = claim(target)
     found = HERE if known == "adopted" else Published(remote_id="41", url="")
-    Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=NOW, sends=1, replies=1)
+    Target.objects.filter(pk=target.pk).update(outcome_unknown=True, armed_at=NOW, sends=1, replies=2)
     bring_forward(target)
     settle_all([make_report(claim(target), found, step="recover", started_at=database_now())])
     park(target)
+    if known == "the second of two":
+        log(target, outcome="published", remote_id="40")
 
     settle_all([make_report(held, HERE)])
 
@@ -217,9 +224,7 @@ def test_several_late_ids_are_left_to_a_person(workspace: Workspace) -> None:
     bring_forward(target)
     second = lost_claim(target)
     park(target)
-    Attempt.objects.create(
-        target=target, number=1, fence=1, step="commit", started_at=NOW, ended_at=NOW, outcome="late", remote_id="41"
-    )
+    log(target, outcome="late", remote_id="41")
 
     settle_all([make_report(first, HERE)])
     settle_all([make_report(second, HERE)])
@@ -249,6 +254,7 @@ def looked_for(target: Target, outcome: Outcome) -> Claim:
 def test_a_late_refusal_settles_what_was_only_looked_for_since(workspace: Workspace) -> None:
     target = make_due(workspace)
     held = looked_for(target, Undecidable(message="nobody can tell"))
+    log(make_due(workspace, target.account), fence=held.fence + 1, outcome="unavailable")
 
     settle_all([make_report(held, Rejected("no"))])
 

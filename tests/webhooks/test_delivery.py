@@ -466,6 +466,21 @@ def test_what_is_asked_for_no_more_when_its_call_ends_is_not_tried_again(
     assert Delivery.objects.get().status == status
 
 
+def test_a_failure_that_comes_late_brings_nothing_back_that_was_dropped_meanwhile(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    write()
+    (job,) = claim_deliveries(1)
+    receiver.will_answer(500)
+    report = deliver(job)
+    Delivery.objects.update(lease_until=database_now())
+    for is_active in (False, True):
+        webhooks.update_webhook(webhook, values={"is_active": is_active}, actor=SYSTEM)
+
+    assert Inline().run(settle_all, report) is False
+    assert (Delivery.objects.get().status, deliver_now()) == ("discarded", 0)
+
+
 def test_a_secret_that_cannot_be_opened_is_the_operators_and_costs_an_attempt(
     webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
 ) -> None:
