@@ -52,6 +52,12 @@ class JournaledAdmin(ModelAdmin[M]):
         view = partial(super().changeform_view, request, unquote(object_id) if object_id else None, *args, **options)
         return in_transaction(view) if request.method == "POST" else view()
 
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
+        """Offer the history to whoever may read the audit log, where it leads."""
+        may_read = request.user.has_perm("events.view_event")
+        context["show_history"] = context.get("show_history", True) and may_read
+        return super().render_change_form(request, context, *args, **options)
+
     def operate(
         self,
         request: HttpRequest,

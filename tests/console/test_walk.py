@@ -1,9 +1,12 @@
 """Every address of the console, read off the URL configuration, as everybody: who may, may; who may not, may not."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import unescape
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from django.contrib import admin
@@ -132,6 +135,25 @@ def _let_in(status: int) -> bool:
 
 def _statuses(client: Client, places: list[Place]) -> dict[str, int]:
     return {place.name: client.get(place.address).status_code for place in places}
+
+
+@pytest.mark.parametrize("who", Role.values)
+def test_no_page_leads_its_reader_to_where_they_may_not_go(places: list[Place], who: str) -> None:
+    client, led = _client(who), {}
+    for place in places:
+        led |= dict.fromkeys(_links(client.get(place.address), place.address), place.name)
+
+    opened = {address: client.get(address, follow=True).status_code for address in led if "/logout" not in address}
+
+    assert {address: (led[address], status) for address, status in opened.items() if status >= 400} == {}
+
+
+def _links(answer: Any, address: str) -> list[str]:
+    """Return where a page leads within the console."""
+    if answer.streaming or answer.status_code != HTTPStatus.OK:
+        return []
+    found = re.findall(r'<a\b[^>]*\shref="([^"#]+)', answer.content.decode())
+    return [each for each in (urljoin(address, unescape(link)) for link in found) if each.startswith("/console/")]
 
 
 def test_nobody_opens_anything_without_logging_in(places: list[Place]) -> None:
