@@ -382,7 +382,7 @@ def test_an_address_that_is_missing_is_told_beside_its_field_and_nothing_is_lost
 
     assert (missing.status_code, wrong.status_code) == (400, 400)
     assert "address is required" in missing.content.decode()
-    assert 'value="facebook dot com"' in wrong.content.decode()
+    assert re.search(r'value="facebook dot com"[^>]* autofocus', wrong.content.decode())
     assert "Must be an http or https address." in wrong.content.decode()
 
 
