@@ -283,6 +283,14 @@ def test_what_failed_is_retried_and_the_page_is_shown_again(staff: Client, works
     assert Event.objects.get().type == "post.retried"
 
 
+def test_hashtags_are_shown_as_they_go_out(staff: Client, workspace: Workspace) -> None:
+    post = make_post(workspace, hashtags=["#rye", "#bakery"])
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert ("#rye #bakery" in page, "##" in page) == (True, False)
+
+
 def test_a_refusal_is_told_in_the_service_s_words(staff: Client, workspace: Workspace) -> None:
     post = make_post(workspace)
 
