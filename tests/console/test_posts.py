@@ -291,6 +291,15 @@ def test_hashtags_are_shown_as_they_go_out(staff: Client, workspace: Workspace) 
     assert ("#rye #bakery" in page, "##" in page) == (True, False)
 
 
+def test_a_post_shows_its_thread_and_its_comment(staff: Client, workspace: Workspace) -> None:
+    account, options = make_account(workspace, platform="twitter"), {"thread": ["Rye."], "first_comment": "From seven."}
+    post = make_post(workspace, accounts=[account], platform_content={"twitter": {"options": options}})
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert ("Rye." in page, "From seven." in page) == (True, True)
+
+
 def test_a_refusal_is_told_in_the_service_s_words(staff: Client, workspace: Workspace) -> None:
     post = make_post(workspace)
 
