@@ -139,7 +139,7 @@ def _statuses(client: Client, places: list[Place]) -> dict[str, int]:
 
 @pytest.mark.parametrize("who", Role.values)
 def test_no_page_leads_its_reader_to_where_they_may_not_go(places: list[Place], who: str) -> None:
-    client, led = _client(who), {}
+    client, led = _client(who), dict[str, str]()
     for place in places:
         led |= dict.fromkeys(_links(client.get(place.address), place.address), place.name)
 
