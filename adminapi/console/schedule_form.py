@@ -48,6 +48,11 @@ class Row:
     platforms: list[str] = field(default_factory=list)
     error: str = ""
 
+    @property
+    def names_accounts(self) -> bool:
+        """Whether it is for single accounts, too."""
+        return any(name not in platforms.NAMES for name in self.platforms)
+
 
 @dataclass(kw_only=True)
 class Written:

@@ -13,7 +13,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from rest_framework.serializers import ValidationError
 
-from adminapi.console.pages import as_told, member_of_staff, show
+from adminapi.console.pages import as_told, show
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.operator import JournaledAdmin
@@ -133,10 +133,8 @@ class ServiceAdmin(JournaledAdmin[M]):
         obj.pk, obj.shown_once = form.saved.pk, form.shown_once
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
-        """Offer to save, and the history to whoever may read it; what is added next is added from the list."""
-        may_read = "audit.view" in member_of_staff(request).granted
+        """Offer to save; what is added next is added from the list."""
         context |= {"show_save_and_add_another": False, "show_save_and_continue": not options.get("add")}
-        context["show_history"] = context.get("show_history", True) and may_read
         return super().render_change_form(request, context, *args, **options)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:

@@ -213,13 +213,15 @@ class WorkspaceAdmin(ServiceAdmin[Workspace]):
         """Say what goes with the workspace, ask, and delete it."""
         actor, workspace = Actor.from_request(request), get_object_or_404(workspaces_of(request), pk=object_id)
         rows: QuerySet[Any] = workspaces_of(request).filter(pk=workspace.pk)
+        gone: list[str] = []
 
         def perform(row: Workspace) -> None:
             services.delete_workspace(row, actor=actor, now=timezone.now())
+            gone.append(row.pk)
 
-        back = removals.page_of(workspace.pk)
-        says = _what_goes(workspace)
-        return self.operate(request, rows, perform, title=_("Delete"), says=says, back=back)
+        back = reverse("admin:workspaces_workspace_change", args=[workspace.pk])
+        answer = self.operate(request, rows, perform, title=_("Delete"), says=_what_goes(workspace), back=back)
+        return HttpResponseRedirect(removals.page_of(workspace.pk)) if gone else answer
 
 
 def _named(user: User) -> str:

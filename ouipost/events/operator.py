@@ -45,9 +45,11 @@ class JournaledAdmin(ModelAdmin[M]):
         return checkbox.render(ACTION_CHECKBOX_NAME, obj.pk, {"aria-label": _("Choose: %(row)s") % {"row": obj}})
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Allow what filters ask for, that something is this: Django takes any lookup of a column from an address, also
-        the beginning of a secret, and a regular expression, over which SQLite holds up the whole process."""
-        return ("__" not in lookup or lookup.endswith("__exact")) and super().lookup_allowed(lookup, value, request)
+        """Allow what filters ask for, that a column is this: Django takes any lookup of it from an address, also the
+        beginning of a secret, and a regular expression, over which SQLite holds up the whole process."""
+        column, *how = lookup.split("__")
+        columns = {name for each in self.opts.concrete_fields for name in (each.name, each.attname)}
+        return column in columns and how[-1:] in ([], ["exact"]) and super().lookup_allowed(lookup, value, request)
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any) -> Any:
         """Unquote the id: Django's lists link to `key_5F…`, and URLs of actions are built from it.
@@ -56,6 +58,12 @@ class JournaledAdmin(ModelAdmin[M]):
         """
         view = partial(super().changeform_view, request, unquote(object_id) if object_id else None, *args, **options)
         return in_transaction(view) if request.method == "POST" else view()
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **options: Any) -> Any:
+        """Offer the history to whoever may read the audit log, where it leads."""
+        may_read = request.user.has_perm("events.view_event")
+        context["show_history"] = context.get("show_history", True) and may_read
+        return super().render_change_form(request, context, *args, **options)
 
     def operate(
         self,

@@ -24,9 +24,20 @@ def permissions() -> str:
     for name in ADMIN_PERMISSIONS:
         roles = ["yes" if name in given else "" for given in ROLE_PERMISSIONS.values()]
         opened = sorted({f"`{resource}`" for required, resource in routes if required == name})
-        shown = [_title(model) for model, needed in CONSOLE_PERMISSIONS.items() if needed == name]
+        shown = [title for needed, title in _pages() if needed == name]
+        shown += [_title(model) for model, needed in CONSOLE_PERMISSIONS.items() if needed == name]
         lines.append(f"| `{name}` | {' | '.join(roles)} | {', '.join(opened)} | {', '.join(shown)} |")
     return "\n".join(re.sub(r"  +", " ", line) for line in lines)
+
+
+def _pages() -> list[tuple[str | None, str]]:
+    """Return the console's rooms that are of no one model, by what opens each."""
+    from adminapi.console.urls import urlpatterns
+
+    routes = {str(each.pattern): getattr(each.callback, "console_permission", None) for each in urlpatterns}
+    return [
+        (needed, route[:-1].replace("-", " ")) for route, needed in routes.items() if re.fullmatch("[a-z-]+/", route)
+    ]
 
 
 def _title(label: str) -> str:

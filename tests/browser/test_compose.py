@@ -146,6 +146,19 @@ def test_a_logout_is_told_and_what_is_written_can_still_be_saved(staff: Page, de
     expect(staff.get_by_label("Text", exact=True)).to_have_value("Typed before the logout")
 
 
+def test_who_writes_on_at_a_post_that_was_deleted_is_told_so(staff: Page, demo: Demo) -> None:
+    post = demo.call("POST", "/api/posts", {"content": "Rye", "platforms": ["facebook"]})["post"]
+    staff.goto(f"{demo.base}/console/compose/{post['id']}/")
+    demo.call("DELETE", f"/api/posts/{post['id']}")
+
+    staff.get_by_label("Text", exact=True).fill("Rye, and a lot of it")
+    expect(staff.get_by_text("The post is not there any more").first).to_be_visible()
+    staff.get_by_role("button", name="Save as draft").click()
+
+    expect(staff.get_by_role("status").get_by_text("The post is not there any more")).to_be_in_viewport()
+    expect(staff.get_by_label("Text", exact=True)).to_have_value("Rye, and a lot of it")
+
+
 def keys(demo: Demo) -> dict[str, str]:
     return {"X-API-Key": demo.api_key, "X-Workspace-ID": demo.workspace_id}
 

@@ -10,6 +10,12 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import Demo, log_in
 
 pytestmark = pytest.mark.browser
+ENDS = """p => {
+  const words = document.createRange();
+  words.selectNodeContents(p);
+  const [inner, outer] = [words.getBoundingClientRect(), p.getBoundingClientRect()];
+  return [inner.left - outer.left, outer.right - inner.right];
+}"""
 ROOMS = (
     ("/console/", "Vue d’ensemble"),
     ("/console/calendar/", "Calendrier"),
@@ -42,6 +48,31 @@ def test_the_console_turns_french_and_dark_and_stays_readable(
     assert outside == []
 
 
+def test_the_login_waits_where_one_begins_to_type(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.base}/console/")
+
+    expect(page.get_by_label("Email")).to_be_focused()
+
+
+def test_no_list_breaks_the_name_of_a_network_in_two(staff: Page, demo: Demo) -> None:
+    staff.set_viewport_size({"width": 1024, "height": 768})
+    staff.goto(f"{demo.base}/console/accounts/socialaccount/")
+    lines = "cell => { const r = document.createRange(); r.selectNodeContents(cell); return r.getClientRects().length }"
+
+    assert staff.get_by_role("cell", name="Instagram", exact=True).evaluate(lines) == 1
+
+
+def test_arabic_is_shown_from_the_right(staff: Page, demo: Demo) -> None:
+    staff.goto(f"{demo.base}/console/compose/")
+    staff.get_by_role("group", name="Facebook").get_by_role("checkbox").check()
+    staff.get_by_label("Text", exact=True).fill("خبز طازج كل صباح. #خبز")
+    shown = staff.locator(".op-compose-mock-text")
+
+    expect(shown).to_be_visible()
+    left, right = shown.evaluate(ENDS)
+    assert (left > 10, right < 1) == (True, True)
+
+
 def test_one_long_word_makes_no_page_wider_than_a_phone(staff: Page, demo: Demo) -> None:
     word, at = "x" * 200, (datetime.now(UTC) + timedelta(days=1)).isoformat()
     demo.call("POST", "/api/posts", {"content": word, "platforms": ["facebook"], "scheduled_at": at})
@@ -55,6 +86,35 @@ def test_one_long_word_makes_no_page_wider_than_a_phone(staff: Page, demo: Demo)
         widths[address] = staff.evaluate("document.documentElement.scrollWidth")
 
     assert widths == {address: 375 for address, _ in ROOMS}
+
+
+def test_a_long_word_makes_no_question_wider_than_a_phone(staff: Page, demo: Demo) -> None:
+    post = demo.call("POST", "/api/posts", {"content": "x" * 200, "platforms": ["facebook"]})["post"]
+    staff.set_viewport_size({"width": 375, "height": 740})
+    staff.goto(f"{demo.base}/console/posts/post/{post['id']}/change/")
+    staff.get_by_role("button", name="Delete").click()
+
+    expect(staff.get_by_role("link", name="Do nothing")).to_be_visible()
+    assert staff.evaluate("document.documentElement.scrollWidth") == 375
+
+
+def test_the_long_name_of_what_is_paused_makes_no_page_wider_than_a_phone(staff: Page, demo: Demo) -> None:
+    workspace = demo.call("POST", "/api/workspaces", {"name": "x" * 60})["workspace"]
+    staff.set_viewport_size({"width": 375, "height": 740})
+    staff.goto(f"{demo.base}/console/pauses/")
+    staff.get_by_label("One workspace").check()
+    staff.get_by_label("Which workspace").select_option(workspace["id"])
+    staff.get_by_label("Why").fill("They move.")
+    staff.get_by_role("button", name="See what would wait").click()
+    staff.get_by_role("button", name="Pause it").click()
+
+    widths = []
+    for address in ("/console/pauses/", "/console/"):
+        staff.goto(f"{demo.base}{address}")
+        expect(staff.get_by_text("They move.")).to_be_visible()
+        widths.append(staff.evaluate("document.documentElement.scrollWidth"))
+    demo.call("DELETE", f"/api/workspaces/{workspace['id']}")  # its pause ends with it
+    assert widths == [375, 375]
 
 
 def test_pages_are_read_without_scripts(browser: Browser, demo: Demo) -> None:

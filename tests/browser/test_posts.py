@@ -110,6 +110,7 @@ def test_a_person_makes_a_schedule_and_pauses_a_network(
 ) -> None:
     staff.goto(f"{demo.base}/console/posts/schedule/add/")
     staff.get_by_label("Name").fill("Evenings")
+    expect(staff.get_by_text("Only some accounts").first).to_have_css("position", "relative")  # its arrow stands there
     staff.get_by_label("Facebook", exact=True).check()
     staff.get_by_role("button", name="Add a time").click()
     second = staff.get_by_role("group", name="A time of the week").nth(1)

@@ -17,6 +17,7 @@ from adminapi.templatetags.charts import number
 from analytics.models import AccountSync, DayTotal, TargetNumbers
 from tests.analytics.readings import counts as told
 from tests.analytics.readings import publish, read
+from tests.console.conftest import text_of
 from tests.factories import NOW, make_account, make_user, make_workspace
 from workspaces.models import Membership, Role, Workspace
 from workspaces.permissions import ADMIN_PERMISSIONS
@@ -104,6 +105,16 @@ def test_all_workspaces_together_are_ranked_and_lead_to_each(staff: Client) -> N
     assert answer.context["summary"]["total_engagement"] == 12
     assert [each["name"] for each in answer.context["ranking"]] == ["Large", "Small"]
     assert f'href="?workspace={large.pk}"' in answer.content.decode()
+
+
+def test_days_are_said_to_be_by_the_clock_by_which_they_are(staff: Client) -> None:
+    workspace = make_workspace(settings={"timezone": "Asia/Tokyo"})
+    make_workspace(name="Another")
+
+    alone, together = (text_of(staff.get(PAGE, query)) for query in ({"workspace": workspace.pk}, {}))
+
+    assert "Days by the clock of Asia/Tokyo." in alone
+    assert "days are by its own clock." in together
 
 
 @pytest.mark.parametrize(

@@ -283,6 +283,23 @@ def test_what_failed_is_retried_and_the_page_is_shown_again(staff: Client, works
     assert Event.objects.get().type == "post.retried"
 
 
+def test_hashtags_are_shown_as_they_go_out(staff: Client, workspace: Workspace) -> None:
+    post = make_post(workspace, hashtags=["#rye", "#bakery"])
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert ("#rye #bakery" in page, "##" in page) == (True, False)
+
+
+def test_a_post_shows_its_thread_and_its_comment(staff: Client, workspace: Workspace) -> None:
+    account, options = make_account(workspace, platform="twitter"), {"thread": ["Rye."], "first_comment": "From seven."}
+    post = make_post(workspace, accounts=[account], platform_content={"twitter": {"options": options}})
+
+    page = text_of(staff.get(page_of(post)))
+
+    assert ("Rye." in page, "From seven." in page) == (True, True)
+
+
 def test_a_refusal_is_told_in_the_service_s_words(staff: Client, workspace: Workspace) -> None:
     post = make_post(workspace)
 
@@ -382,7 +399,7 @@ def test_an_address_that_is_missing_is_told_beside_its_field_and_nothing_is_lost
 
     assert (missing.status_code, wrong.status_code) == (400, 400)
     assert "address is required" in missing.content.decode()
-    assert 'value="facebook dot com"' in wrong.content.decode()
+    assert re.search(r'value="facebook dot com"[^>]* autofocus', wrong.content.decode())
     assert "Must be an http or https address." in wrong.content.decode()
 
 

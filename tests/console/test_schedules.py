@@ -58,6 +58,15 @@ def test_a_schedule_is_made_with_its_slots(staff: Client, workspace: Workspace) 
     assert Event.objects.get(type="schedule.created").user_email == "staff@example.com"
 
 
+def test_a_time_that_is_for_single_accounts_shows_which(staff: Client, workspace: Workspace) -> None:
+    account = make_account(workspace)
+    schedule = make_schedule(workspace, slots=[(0, "09:00", [account.pk]), (1, "09:00", ["facebook"])])
+
+    page = text_of(staff.get(page_of(schedule)))
+
+    assert re.findall(r"<details( open)?>", page) == [" open", "", ""]  # the last is the template
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no workspace": ({"workspace": ""}, "Choose a workspace."),
     "no name": ({"name": ""}, "This field may not be blank."),

@@ -1,9 +1,12 @@
 """Every address of the console, read off the URL configuration, as everybody: who may, may; who may not, may not."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import unescape
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from django.contrib import admin
@@ -134,6 +137,25 @@ def _statuses(client: Client, places: list[Place]) -> dict[str, int]:
     return {place.name: client.get(place.address).status_code for place in places}
 
 
+@pytest.mark.parametrize("who", Role.values)
+def test_no_page_leads_its_reader_to_where_they_may_not_go(places: list[Place], who: str) -> None:
+    client, led = _client(who), dict[str, str]()
+    for place in places:
+        led |= dict.fromkeys(_links(client.get(place.address), place.address), place.name)
+
+    opened = {address: client.get(address, follow=True).status_code for address in led if "/logout" not in address}
+
+    assert {address: (led[address], status) for address, status in opened.items() if status >= 400} == {}
+
+
+def _links(answer: Any, address: str) -> list[str]:
+    """Return where a page leads within the console."""
+    if answer.streaming or answer.status_code != HTTPStatus.OK:
+        return []
+    found = re.findall(r'<a\b[^>]*\shref="([^"#]+)', answer.content.decode())
+    return [each for each in (urljoin(address, unescape(link)) for link in found) if each.startswith("/console/")]
+
+
 def test_nobody_opens_anything_without_logging_in(places: list[Place]) -> None:
     answers = {place.name: Client().get(place.address) for place in places if place.name != "set_language"}
 
@@ -170,6 +192,20 @@ def test_a_list_is_narrowed_by_what_something_is_and_not_by_what_it_is_like(db: 
     lists = [f"/console/{each._meta.app_label}/{each._meta.model_name}/" for each in admin.site._registry]
 
     assert {client.get(address, {lookup: "^(a+)+$"}).status_code for address in lists} == {400}
+
+
+def test_a_list_is_not_narrowed_by_what_belongs_to_something(db: None) -> None:
+    client = _client(ROOT)
+    relations = {
+        each.model: [field.name for field in each.opts.related_objects] for each in admin.site._registry.values()
+    }
+    addresses = [
+        f"/console/{model._meta.app_label}/{model._meta.model_name}/?{name}=1"
+        for model, names in relations.items()
+        for name in names
+    ]
+
+    assert {address: client.get(address).status_code for address in addresses} == dict.fromkeys(addresses, 400)
 
 
 def test_a_get_changes_nothing(places: list[Place]) -> None:

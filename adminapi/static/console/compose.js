@@ -127,10 +127,10 @@
     if (isPressed) return;
     isPressed = true;
     const pressed = event.submitter;
-    line.then(isHeard).then((heard) => {
+    line.then(whatStops).then((stops) => {
       isPressed = false;
-      if (!heard) {
-        tell(text("Lost"));
+      if (stops) {
+        tell(stops);
         document.getElementById("compose-summary").scrollIntoView({ block: "center" });
         return;
       }
@@ -140,20 +140,21 @@
   });
   window.addEventListener("pageshow", () => { isLeaving = false; });
 
-  async function isHeard() {
+  async function whatStops() {
     const body = new FormData(form);
     body.delete("file");
     try {
       const answer = await fetch(preview.getAttribute("hx-post"), { method: "POST", body });
-      return isPreview(await answer.text());
+      return isPreview(await answer.text()) ? "" : whyNone(answer.status);
     } catch {
-      return false;
+      return text("Lost");
     }
   }
 
   // A preview that is none, as after a logout, is told and not shown; what is written stays.
   const preview = document.getElementById("compose-preview");
   const isPreview = (answer) => answer.includes('id="compose-summary"');
+  const whyNone = (status) => text(status === 404 ? "Gone" : "Lost");
   const tell = (words) => {
     document.getElementById("compose-summary").textContent = words;
     preview.textContent = words;
@@ -161,7 +162,7 @@
   preview.addEventListener("htmx:beforeSwap", (event) => {
     if (isPreview(event.detail.serverResponse)) return;
     event.detail.shouldSwap = false;
-    tell(text("Lost"));
+    tell(whyNone(event.detail.xhr.status));
   });
   preview.addEventListener("htmx:sendError", () => tell(text("Lost")));
   // Whoever logs in again in another window has a new token, and this page goes on with it.
