@@ -48,7 +48,9 @@ class JournaledAdmin(ModelAdmin[M]):
         """Allow what filters ask for, that something is this: Django takes any lookup of a column from an address, also
         the beginning of a secret, and a regular expression, over which SQLite holds up the whole process."""
         asks_equality = "__" not in lookup or lookup.endswith("__exact")
-        is_of_others = lookup.split("__")[0] in {each.name for each in self.opts.related_objects}
+        related = {each.name for each in self.opts.related_objects}
+        filters = {getattr(each, "parameter_name", "") for each in self.get_list_filter(request)}
+        is_of_others = lookup.split("__")[0] in related - filters
         return asks_equality and not is_of_others and super().lookup_allowed(lookup, value, request)
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any) -> Any:

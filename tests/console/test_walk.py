@@ -195,14 +195,13 @@ def test_a_list_is_narrowed_by_what_something_is_and_not_by_what_it_is_like(db: 
 
 
 def test_a_list_is_not_narrowed_by_what_belongs_to_something(db: None) -> None:
+    """One relation has a key of two columns, with which Django cannot compare."""
     client = _client(ROOT)
-    relations = {
-        each.model: [field.name for field in each.opts.related_objects] for each in admin.site._registry.values()
-    }
     addresses = [
-        f"/console/{model._meta.app_label}/{model._meta.model_name}/?{name}=1"
-        for model, names in relations.items()
-        for name in names
+        f"/console/{each.opts.app_label}/{each.opts.model_name}/?{related.name}=1"
+        for each in admin.site._registry.values()
+        for related in each.opts.related_objects
+        if related.name != "connection"  # that is a filter's name
     ]
 
     assert {address: client.get(address).status_code for address in addresses} == dict.fromkeys(addresses, 400)
