@@ -53,7 +53,6 @@ class Ready(NamedTuple):
     sends: int
     fence: int
     outcome_unknown: bool
-    post_has_begun: bool
 
 
 class Candidate(NamedTuple):
@@ -98,7 +97,7 @@ def _claim(limit: int, *, suspects: bool) -> list[Claim] | None:
     _call_off_of_deleted(posts)
     ready = _as_locked(due, chosen, posts, accounts)
     history = History(_pauses_since(ready, posts, now=now), posts, accounts)
-    missed = [target for target in ready if _is_missed(target, history, now=now)]
+    missed = _missed(ready, history, now=now)
     crashing = [target for target in ready if target.claim_count >= MAX_UNSETTLED_CLAIMS and target not in missed]
     _miss(missed, now=now)
     _park(crashing)
@@ -218,7 +217,6 @@ def _as_locked(
 ) -> list[Ready]:
     """Read the chosen targets again, now that nobody else can change them."""
     still = due.filter(pk__in=[each.pk for each in chosen], post__in=posts, account__in=accounts)
-    still = still.annotate(post_has_begun=Exists(Target.objects.filter(BEGUN, post=OuterRef("post"))))
     return [Ready(*row) for row in still.order_by().values_list(*Ready._fields)]
 
 
@@ -283,19 +281,24 @@ def _pauses_since(targets: Sequence[Ready], posts: Mapping[str, Workspace], *, n
     times = [
         target.scheduled_at
         for target in targets
-        if target.scheduled_at and (target.scheduled_at < since or _is_missed(target, none, now=now))
+        if target.scheduled_at and (target.scheduled_at < since or _is_late(target, none, now=now))
     ]
     return pauses.after(min(times)) if times else []
 
 
-def _is_missed(target: Ready, history: History, *, now: datetime) -> bool:
-    """Whether a target was due while nothing could run, and is later than its workspace allows.
+def _missed(targets: Sequence[Ready], history: History, *, now: datetime) -> list[Ready]:
+    """Return those that were due while nothing could run, and are later than their workspace allows.
 
-    What had to wait for its account was given a time of its own, and is late from then on. What is being published goes
-    out however late it is, once something of its post was tried.
+    What is being published goes out however late it is, once something of its post was tried.
     """
-    if target.status != TargetStatus.SCHEDULED and target.post_has_begun:
-        return False
+    late = [target for target in targets if _is_late(target, history, now=now)]
+    asked = [target.post_id for target in late if target.status != TargetStatus.SCHEDULED]
+    begun = set(Target.objects.filter(BEGUN, post__in=asked).values_list("post_id", flat=True)) if asked else set()
+    return [target for target in late if target.status == TargetStatus.SCHEDULED or target.post_id not in begun]
+
+
+def _is_late(target: Ready, history: History, *, now: datetime) -> bool:
+    """Whether it is later than its workspace allows; what had to wait for its account was given a time of its own."""
     return is_too_late(target.due_at, history.of(target), workspace=history.posts[target.post_id], now=now)
 
 
