@@ -345,7 +345,7 @@ def node_is_stopped(stage: Stage, *, rounds: int, group: bool) -> Stopped:
     batch = Batch(stage)
     with node(stage.product) as first:
         for network in NETWORKS:
-            stage.product.order(network=network, effect="drip", interval=0.003, times=PEOPLE)
+            stage.product.order(network=network, effect="drip", interval=0.003, times=rounds * PEOPLE)
         stage.product.manage("pause", "--scope=all", "--reason=All at once")  # or a slow machine sends while some come
         batch.publish_now(rounds * len(stage.accounts))
         stage.product.manage("resume", "--scope=all")

@@ -98,7 +98,7 @@ def test_while_the_broker_hangs_everything_goes_out_and_no_request_waits_for_it(
 def test_a_node_that_is_told_to_stop_lets_its_calls_end_and_begins_no_others(
     stage: Stage, group: bool, record_property: Record
 ) -> None:
-    stopped = scenarios.node_is_stopped(stage, rounds=2, group=group)
+    stopped = scenarios.node_is_stopped(stage, rounds=4, group=group)
 
     record_property("numbers", f"TERM to {'all processes' if group else 'the node'}: {stopped.seen}")
     assert stopped.seen.is_good, stopped
