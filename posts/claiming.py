@@ -50,6 +50,7 @@ class Ready(NamedTuple):
     due_at: datetime
     give_up_at: datetime | None
     claim_count: int
+    attempts: int
     sends: int
     fence: int
     outcome_unknown: bool
@@ -299,6 +300,8 @@ def _missed(targets: Sequence[Ready], history: History, *, now: datetime) -> lis
 
 def _is_late(target: Ready, history: History, *, now: datetime) -> bool:
     """Whether it is later than its workspace allows; what had to wait for its account was given a time of its own."""
+    if target.status != TargetStatus.SCHEDULED and target.attempts:
+        return False
     return is_too_late(target.due_at, history.of(target), workspace=history.posts[target.post_id], now=now)
 
 

@@ -195,8 +195,11 @@ def outage(
     phases = (normal, patience, failing, patience)
     for number in range(int(sum(phases) * per_second)):
         campaign.write([people[number % accounts]])
+    first, *others = campaign.posts
     with working(product), ThreadPoolExecutor(1) as feeder:
-        fed = feeder.submit(_feed, product, list(campaign.posts), per_second)
+        publish(product, first)
+        wait_for(campaign.copies, what="the worker to begin")
+        fed = feeder.submit(_feed, product, others, per_second)
         began = _wait_and_tell(0)
         fails = _wait_and_tell(normal)
         trouble = {"effect": "status", "status": 503, "match": EVERY_CALL[network], "times": 10**6}
