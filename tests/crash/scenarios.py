@@ -187,12 +187,12 @@ def outage(
 ) -> Outage:
     """Let a network fail every call while posts keep coming, then mend it.
 
-    In seconds: `normal` before it fails; `patience` in which the calls must drop, and later come back; `failing` in
-    which they are counted. What was tried twice while it failed waits for ten minutes.
+    In seconds: `normal` before it fails, and at the end; `patience` in which the calls must drop, and later come back;
+    `failing` in which they are counted. What was tried twice while it failed waits for ten minutes.
     """
     campaign = Campaign(product)
     people = [product.client.connect(network, f"P{number}{campaign.word}") for number in range(accounts)]
-    phases = (normal, patience, failing, patience)
+    phases = (normal, patience, failing, patience, normal)
     for number in range(int(sum(phases) * per_second)):
         campaign.write([people[number % accounts]])
     first, *others = campaign.posts
@@ -206,7 +206,7 @@ def outage(
         product.order(network=network, **trouble)
         dropped, mended = _wait_and_tell(patience), _wait_and_tell(failing)
         control(product, "DELETE", "faults")
-        back = _wait_and_tell(patience)
+        back, ended = _wait_and_tell(patience), _wait_and_tell(normal)
         fed.result(timeout=SETTLED_WITHIN_SECONDS)
         settled(campaign, seconds=SETTLED_WITHIN_SECONDS + TRIED_TWICE_SECONDS / product.speed)
     calls = [datetime.fromisoformat(each["at"]) for each in campaign.requests(network)]
@@ -218,7 +218,7 @@ def outage(
         numbers=campaign.numbers(),
         normal=rate(began, fails),
         failing=rate(dropped, mended),
-        mended=rate(mended, back),
+        mended=rate(back, ended),
         probes=product.speed / OPEN_SECONDS,
     )
 
