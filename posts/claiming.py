@@ -299,7 +299,10 @@ def _missed(targets: Sequence[Ready], history: History, *, now: datetime) -> lis
 
 
 def _is_late(target: Ready, history: History, *, now: datetime) -> bool:
-    """Whether it is later than its workspace allows; what had to wait for its account was given a time of its own."""
+    """Whether it is later than its workspace allows; what is tried again never is.
+
+    What had to wait for its account was given a time of its own, and is late from then on.
+    """
     if target.status != TargetStatus.SCHEDULED and target.attempts:
         return False
     return is_too_late(target.due_at, history.of(target), workspace=history.posts[target.post_id], now=now)

@@ -309,19 +309,6 @@ def test_a_webhook_that_fails_is_left_alone_then_tried_with_one_call_and_then_ge
     assert len({call.id for call in receiver.calls}) == Delivery.objects.filter(status="delivered").count()
 
 
-def test_a_new_address_inherits_no_failures_of_the_old_one(
-    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
-) -> None:
-    for _ in range(FAILING + 3):
-        write()
-    receiver.will_answer(*[500] * FAILING)
-    deliver_due(limit=FAILING)
-
-    webhooks.update_webhook(webhook, values={"url": f"{webhook.url}/moved"}, actor=SYSTEM)
-
-    assert (stands(webhook).failures, stands(webhook).failing_since, bring_back()) == (0, None, FAILING + 3)
-
-
 def test_webhooks_whose_rest_is_not_over_or_that_are_being_tried_cost_one_look_together(
     make_webhook: Callable[..., Webhook], write: Callable[[], Post], django_assert_num_queries: Any
 ) -> None:
