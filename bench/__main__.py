@@ -24,7 +24,7 @@ SUBJECTS = (
 
 
 def main(*names: str) -> int:
-    """Run these subjects, or all, and return 1 when a goal was missed."""
+    """Run these subjects, or all, print the goals of each at once, and return 1 when one was missed."""
     unknown = [name for name in names if name not in SUBJECTS]
     if unknown:
         sys.exit(f"There is no bench {', '.join(unknown)}; there are {', '.join(SUBJECTS)}.")
@@ -32,9 +32,12 @@ def main(*names: str) -> int:
     with prepared():
         for name in names or SUBJECTS:
             print(f"Measuring {name}", flush=True)
-            goals += importlib.import_module(f"bench.{name}").run()
-    print(f"\n{table(goals)}")
-    return int(not all(goal.holds for goal in goals))
+            found = importlib.import_module(f"bench.{name}").run()
+            print(f"\n{table(found)}\n", flush=True)
+            goals += found
+    missed = [goal for goal in goals if not goal.holds]
+    print(f"Missed:\n\n{table(missed)}" if missed else "All goals hold.")
+    return int(bool(missed))
 
 
 if __name__ == "__main__":
