@@ -5,18 +5,19 @@ Ids are bound where work on a thing begins (`structlog.contextvars`), and every 
 
 import errno
 import io
+import json
 import logging
 import logging.config
 import math
 import os
 import sys
 import threading
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from structlog.processors import ExceptionRenderer, JSONRenderer
+from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
@@ -70,8 +71,7 @@ def formatter(form: str = JSON) -> logging.Formatter:
     """Return the formatter for our own and libraries' records; the web server's log configuration uses it too."""
     as_json: list[Processor] = [
         ExceptionRenderer(ExceptionDictTransformer(show_locals=False, max_frames=FRAMES)),
-        _masked_fields,
-        JSONRenderer(),
+        _as_masked_json,
     ]
     # A plain traceback: a richer one would print local variables, and so tokens.
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
@@ -138,10 +138,9 @@ def _uncaught(kind: type[BaseException], error: BaseException | None, traceback:
         logger.critical("Uncaught %s", kind.__name__, exc_info=(kind, error, traceback))
 
 
-def _masked_fields(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Mask secrets in a line's fields and exceptions, by their names and by their form."""
-    plain: Mapping[str, Any] = masked(fields)
-    return plain
+def _as_masked_json(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> str:
+    """Return a line as JSON, with the secrets in its fields and exceptions masked by their names and by their form."""
+    return json.dumps(masked(fields))
 
 
 def _masked(_logger: Any, _method: str, line: Any) -> str:
