@@ -205,6 +205,19 @@ def test_more_published_posts_than_can_be_counted_are_told_by_the_sums_that_are_
     assert "Published ones are counted once for each network" in text(answer)
 
 
+def test_what_is_counted_ahead_of_utc_is_drawn_at_once(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+    monkeypatch.setattr(states, "MOST_COUNTED", 0)
+    ahead = make_account(make_workspace(settings={"timezone": "Pacific/Kiritimati"}))
+    publish(ahead, at=NOW)  # two in the morning of the next day there
+    counts.changed(ahead.workspace_id, 1)
+
+    answer = opened()
+
+    [published] = answer.context["states"].chart.series
+    assert (published.numbers[-1], sum(number or 0 for number in published.numbers)) == (1, 1)
+    assert answer.context["by_network"].series[0].numbers == [1]
+
+
 def test_engagement_is_drawn_when_a_network_has_told_it_and_never_as_nothing(account: SocialAccount) -> None:
     target = publish(account, at=NOW - DAY)
     counts.changed(account.workspace_id, 1)

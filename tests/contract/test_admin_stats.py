@@ -297,6 +297,30 @@ def test_a_report_is_shaped_like_that_of_one_workspace(admin: AdminClient) -> No
     assert len(data_of(admin, "analytics")["timeline"]) == 30
 
 
+@pytest.mark.parametrize("role", ["admin", "viewer"])
+def test_a_report_ends_with_the_newest_day_that_has_begun_in_one_of_its_workspaces(
+    admin: AdminClient, role: str
+) -> None:
+    ahead, behind, other = (make_workspace(name=name) for name in ("Auckland", "London", "Apia"))
+    client = admin if role == "admin" else member(ahead, behind)
+    tomorrow = TODAY + timedelta(days=1)
+    gain(behind, "facebook", posts=1, impressions=5)
+    if role == "viewer":
+        gain(other, "facebook", day=tomorrow, posts=1)
+    before = data_of(client, "analytics?period=7d")
+    gain(ahead, "facebook", day=tomorrow, posts=1, impressions=2)
+
+    after = data_of(client, "analytics?period=7d")
+
+    assert before["timeline"][-1]["date"] == TODAY.isoformat()
+    assert after["period"] == {"from": "2024-01-19T00:00:00Z", "to": "2024-01-25T23:59:59Z"}
+    assert [each["impressions"] for each in after["timeline"]] == [0, 0, 0, 0, 0, 5, 2]
+    assert [each["date"] for each in after["api_usage"]] == [each["date"] for each in after["timeline"]]
+    assert after["summary"]["total_impressions"] == 7
+    assert {each["name"]: each["impressions"] for each in after["by_workspace"]} == {"Auckland": 2, "London": 5}
+    assert "2024-01-25,facebook,1,2," in client.get("/admin/analytics?period=7d&format=csv").content.decode()
+
+
 def test_a_member_sees_the_report_of_their_own_workspaces(admin: AdminClient) -> None:
     mine, other = make_workspace(name="Mine"), make_workspace(name="Other")
     for workspace in (mine, other):
