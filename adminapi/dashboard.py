@@ -44,7 +44,7 @@ class OverviewSerializer(serializers.Serializer[Any]):
 
 
 class ActivitySerializer(serializers.Serializer[Any]):
-    """The current activity; a week begins on Monday, and failures are those of this week."""
+    """The current activity; a week begins on Monday, and failures are those of this week that still are."""
 
     posts_today = serializers.IntegerField()
     posts_this_week = serializers.IntegerField()

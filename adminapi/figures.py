@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts.models import AccountStatus, SocialAccount
 from analytics.periods import A_DAY, Period, day_of, midnight
 from analytics.reports import Scope
+from ouipost.events.models import Event
 from posts import counts
 from posts.models import Post, PostCount, PostStatus
 from workspaces import usage
@@ -121,9 +122,9 @@ class Figures:
 
     def waiting(self) -> Counted:
         """Return what waits for people, beside all accounts and posts, as of one moment: in one statement."""
-        failed = self._posts.filter(status=PostStatus.FAILED, moment__gte=self.now - A_DAY)
+        failed = _count("failed lately", self._failed_since(self.now - A_DAY))
         by_status = (_count(status, self._posts.filter(status=status)) for status in WAITS_FOR_PEOPLE)
-        return _counted(self._accounts, *self._all_posts, *by_status, _count("failed lately", failed))
+        return _counted(self._accounts, *self._all_posts, *by_status, failed)
 
     @cached_property
     def few_workspaces(self) -> list[str] | None:
@@ -213,8 +214,14 @@ class Figures:
             _count("scheduled", posts.filter(status=PostStatus.SCHEDULED)),
             _count("today", self._created_since(midnight(self.today, zone=UTC))),
             _count("this week", self._created_since(this_week)),
-            _count("failed this week", posts.filter(status=PostStatus.FAILED, moment__gte=this_week)),
+            _count("failed this week", self._failed_since(this_week)),
         ]
+
+    def _failed_since(self, moment: datetime) -> QuerySet[Post]:
+        """Match the posts that failed since then, and still are, as the journal has it: the moment of a draft that was
+        sent at once is that of its writing."""
+        told = Event.objects.filter(type="post.failed", created_at__gte=moment)
+        return self._posts.filter(status=PostStatus.FAILED, pk__in=told.values("resource_id"))
 
     def _created_since(self, moment: datetime) -> QuerySet[Post]:
         """Match the posts since then; to join the workspaces would make MariaDB go through all posts of each."""

@@ -31,6 +31,7 @@ from tests.factories import (
     make_user,
     make_webhook,
     make_workspace,
+    tell_failed,
 )
 from workspaces import usage
 from workspaces.models import KeyUsage, Membership, Role, User, Workspace
@@ -70,6 +71,8 @@ def write(account: SocialAccount, status: str, *, at: datetime = NOW, **values: 
     scheduled = {} if status == "draft" else {"scheduled_at": at}
     post = make_post(account.workspace, accounts=[account], status=status, created_at=at, **scheduled, **values)
     Post.objects.filter(pk=post.pk).update(moment=at)
+    if status == "failed":
+        tell_failed([post], at=at)
     counts.changed(account.workspace_id, 1)
     return post
 

@@ -18,11 +18,11 @@ from analytics import removal
 from analytics.models import DayTotal, PlatformTotal, WorkspaceDay
 from analytics.totals import SUMMED, add_days
 from ouipost.events.journal import SYSTEM
-from posts import counts, pausing
-from posts.models import MediaBytes, Post, PostStatus
+from posts import counts, pausing, services
+from posts.models import MediaBytes, Post, PostStatus, Target, TargetStatus
 from tests.conftest import AdminClient
 from tests.contract.seed import assert_matches
-from tests.factories import make_account, make_key, make_token, make_user, make_workspace
+from tests.factories import make_account, make_key, make_post, make_token, make_user, make_workspace, tell_failed
 from workspaces import usage
 from workspaces.models import KeyUsage, Membership, Role, Workspace
 
@@ -61,10 +61,13 @@ def data_of(client: AdminClient, path: str) -> dict[str, Any]:
 
 
 def write_posts(
-    workspace: Workspace, status: str, count: int, *, created_at: datetime = EARLIER, **values: Any
+    workspace: Workspace, status: str, count: int, *, created_at: datetime = EARLIER, moment: datetime | None = None
 ) -> None:
-    given = {"created_at": created_at, "moment": created_at, "status": status} | values
-    Post.objects.bulk_create(Post(workspace=workspace, content="Bread", **given) for _ in range(count))
+    at = moment or created_at
+    given = {"created_at": created_at, "moment": at, "status": status}
+    made = Post.objects.bulk_create(Post(workspace=workspace, content="Bread", **given) for _ in range(count))
+    if status == "failed":
+        tell_failed(made, at=at)
 
 
 def gain(workspace: Workspace, platform: str, *, day: date = TODAY, posts: int = 0, **numbers: int | None) -> None:
@@ -134,6 +137,19 @@ def test_what_is_paused_is_on_the_dashboard_of_those_whom_it_concerns(admin: Adm
 
     assert sorted(seen) == [("account", accounts[0].pk), ("network", "facebook")]
     assert len(data_of(admin, "dashboard")["paused"]) == 4
+
+
+def test_a_failure_is_of_the_week_in_which_the_post_failed_however_old_its_draft_is(admin: AdminClient) -> None:
+    workspace = make_workspace()
+    account = make_account(workspace)
+    draft, other = (make_post(workspace, accounts=[account], created_at=EARLIER, moment=EARLIER) for _ in range(2))
+    tell_failed([other], at=NOW)  # and was unscheduled then
+
+    services.publish_post(draft, actor=SYSTEM, now=NOW)
+    Target.objects.filter(post=draft).update(status=TargetStatus.FAILED, due_at=None)
+    services.sync_and_tell(Post.objects.get(pk=draft.pk))
+
+    assert data_of(admin, "dashboard")["activity"]["failed_posts"] == 1
 
 
 def test_requests_that_are_not_written_yet_are_counted(admin: AdminClient) -> None:
