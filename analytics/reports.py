@@ -121,7 +121,8 @@ def by_workspace(names: Mapping[str, str], period: Period) -> list[dict[str, Any
     days = rows.filter(day__range=(period.first, period.last)).order_by()
     gained = days.values("workspace").annotate(**SUMS).values_list("workspace", *SUMMED)
     found = {pk: _whole(numbers) for pk, *numbers in gained}
-    shown = [{"id": pk, "name": names[pk], **_of_platform(numbers)} for pk, numbers in found.items()]
+    told = {pk: numbers for pk, numbers in found.items() if any(numbers.values())}  # a deleted post leaves zeros behind
+    shown = [{"id": pk, "name": names[pk], **_of_platform(numbers)} for pk, numbers in told.items()]
     return sorted(shown, key=lambda each: (-(each["engagement"] or 0), -each["posts"], each["id"]))
 
 

@@ -412,6 +412,16 @@ def test_the_number_of_queries_is_fixed_and_below_ten(
     assert asked[0] == asked[1]
 
 
+def test_a_workspace_whose_only_post_was_deleted_has_gained_nothing(admin: AdminClient) -> None:
+    gain(make_workspace(name="Empty"), "facebook", posts=1, impressions=5)
+    gain(Workspace.objects.get(), "facebook", posts=-1, impressions=-5)
+    gain(make_workspace(name="Bakery"), "facebook", posts=1)
+
+    found = data_of(admin, "analytics")["by_workspace"]
+
+    assert [each["name"] for each in found] == ["Bakery"]
+
+
 def test_a_deleted_workspace_leaves_the_sums_by_workspace(admin: AdminClient) -> None:
     workspace = make_workspace()
     gain(workspace, "facebook", posts=1)
