@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import timedelta
 from itertools import islice
 from math import ceil
 from typing import Any
@@ -14,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import Pause
-from adminapi.figures import UTC, Figures
+from adminapi.figures import Figures
 from adminapi.pausing import PauseSerializer
 from adminapi.viewsets import AdminViewSet
 from analytics.periods import Period
@@ -45,7 +44,7 @@ class OverviewSerializer(serializers.Serializer[Any]):
 
 
 class ActivitySerializer(serializers.Serializer[Any]):
-    """The current activity; a week begins on Monday, and failures are those of this week."""
+    """The current activity; a week begins on Monday, and failures are those of this week that still are."""
 
     posts_today = serializers.IntegerField()
     posts_this_week = serializers.IntegerField()
@@ -159,7 +158,7 @@ class FiguresViewSet(AdminViewSet[Workspace]):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("period", str, enum=list(DAYS), description=f"Days until today, in UTC. Usual: {USUAL}."),
+            OpenApiParameter("period", str, enum=list(DAYS), description=f"Days until today. Usual: {USUAL}."),
             OpenApiParameter("format", str, enum=[JSON, CSV]),
         ],
         responses={(200, JSON_TYPE): InstallationSerializer, (200, CSV_TYPE): str},
@@ -167,7 +166,7 @@ class FiguresViewSet(AdminViewSet[Workspace]):
     def analytics(self, request: Request) -> Any:
         """Report what was gained in a period, in all and by workspace, and how much the API was used."""
         figures = Figures.for_user(self.user)
-        period = Period(first=figures.today - timedelta(days=self.days - 1), last=figures.today, zone=UTC)
+        period = figures.last_days(self.days)
         if wants_csv(request):
             rows = table(figures.scope, period)
             return csv_answer(rows, columns=("date", "platform", *SUMMED), filename="analytics.csv")
@@ -175,7 +174,7 @@ class FiguresViewSet(AdminViewSet[Workspace]):
 
 
 def _dashboard(figures: Figures, paused: list[Pause]) -> dict[str, Any]:
-    counted, by_day = figures.activity(), figures.requests(figures.today.replace(day=1))
+    counted, by_day = figures.activity(), figures.requests_this_month()
     return {
         "overview": {
             "total_workspaces": counted["workspaces"],
@@ -217,18 +216,18 @@ def _stats(figures: Figures) -> dict[str, Any]:
         "usage": {
             "storage_used_mb": ceil(figures.bytes_used / MEGABYTE),
             "storage_limit_mb": settings.STORAGE_LIMIT_MB,
-            "api_calls_this_month": sum(figures.requests(figures.today.replace(day=1)).values()),
+            "api_calls_this_month": sum(figures.requests_this_month().values()),
         },
     }
 
 
 @on_replica
 def _analytics(figures: Figures, period: Period) -> dict[str, Any]:
-    by_day = figures.requests(period.first)
+    by_day = figures.requests(period.first, period.last)
     return {
         "period": {"from": period.starts, "to": period.ends},
         **asdict(report(figures.scope, period)),
-        "by_workspace": by_workspace(figures.workspaces, period),
+        "by_workspace": by_workspace(figures.names, period),
         "api_usage": [{"date": day, "requests": requests} for day, requests in sorted(by_day.items())],
         "as_of": figures.scope.as_of(),
     }

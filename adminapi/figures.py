@@ -2,7 +2,7 @@
 queries for a million posts as for one."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -14,8 +14,9 @@ from django.db.models.functions import Concat, TruncDate
 from django.utils import timezone
 
 from accounts.models import AccountStatus, SocialAccount
-from analytics.periods import A_DAY, day_of, midnight
+from analytics.periods import A_DAY, Period, day_of, midnight
 from analytics.reports import Scope
+from ouipost.events.models import Event
 from posts import counts
 from posts.models import Post, PostCount, PostStatus
 from workspaces import usage
@@ -62,7 +63,8 @@ class Figures:
     """Numbers of all workspaces, or of these; days are days in UTC."""
 
     now: datetime
-    workspace_ids: list[str] | None = None
+    own: Mapping[str, str] | None = None
+    """The names of these workspaces by their ids; None: all."""
 
     @classmethod
     def for_user(cls, user: User) -> "Figures":
@@ -71,7 +73,16 @@ class Figures:
         if user.role == Role.ADMIN:
             return cls(now=now)
         own = Workspace.objects.open_to(user).order_by("pk")
-        return cls(now=now, workspace_ids=list(own.values_list("pk", flat=True)))
+        return cls(now=now, own=dict(own.values_list("pk", "name")))
+
+    @cached_property
+    def workspace_ids(self) -> list[str] | None:
+        return None if self.own is None else list(self.own)
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Return the names of the workspaces by their ids."""
+        return dict(self.workspaces.values_list("pk", "name")) if self.own is None else self.own
 
     @property
     def today(self) -> date:
@@ -87,6 +98,11 @@ class Figures:
     def scope(self) -> Scope:
         """Return these workspaces as a scope of the analytics."""
         return Scope(workspace_ids=self.workspace_ids)
+
+    def last_days(self, days: int) -> Period:
+        """Return so many days for a report of these workspaces, until the newest on which one of them counts."""
+        last = self.scope.last_day(self.today)
+        return Period(first=last - (days - 1) * A_DAY, last=last, zone=UTC)
 
     def activity(self) -> Counted:
         """Return the totals and the current activity, as of one moment: in one statement."""
@@ -106,9 +122,9 @@ class Figures:
 
     def waiting(self) -> Counted:
         """Return what waits for people, beside all accounts and posts, as of one moment: in one statement."""
-        failed = self._posts.filter(status=PostStatus.FAILED, moment__gte=self.now - A_DAY)
+        failed = _count("failed lately", self._failed_since(self.now - A_DAY))
         by_status = (_count(status, self._posts.filter(status=status)) for status in WAITS_FOR_PEOPLE)
-        return _counted(self._accounts, *self._all_posts, *by_status, _count("failed lately", failed))
+        return _counted(self._accounts, *self._all_posts, *by_status, failed)
 
     @cached_property
     def few_workspaces(self) -> list[str] | None:
@@ -134,9 +150,13 @@ class Figures:
         never = datetime.min.replace(tzinfo=ZoneInfo(UTC))
         return sorted(self.own_keys.values(), key=lambda key: (key.last_used_at or never, key.pk), reverse=True)[:many]
 
-    def requests(self, first: date) -> dict[date, int]:
-        """Return the requests of each day until today; of a user's own workspaces, with keys for nothing else."""
-        return usage.requests_by_day(first, self.today, key_ids=self._key_ids)
+    def requests(self, first: date, last: date) -> dict[date, int]:
+        """Return the requests of each of these days; of a user's own workspaces, with keys for nothing else."""
+        return usage.requests_by_day(first, last, key_ids=self._key_ids)
+
+    def requests_this_month(self) -> dict[date, int]:
+        """Return the requests of each day of this month until today."""
+        return self.requests(self.today.replace(day=1), self.today)
 
     @property
     def bytes_used(self) -> int:
@@ -194,8 +214,14 @@ class Figures:
             _count("scheduled", posts.filter(status=PostStatus.SCHEDULED)),
             _count("today", self._created_since(midnight(self.today, zone=UTC))),
             _count("this week", self._created_since(this_week)),
-            _count("failed this week", posts.filter(status=PostStatus.FAILED, moment__gte=this_week)),
+            _count("failed this week", self._failed_since(this_week)),
         ]
+
+    def _failed_since(self, moment: datetime) -> QuerySet[Post]:
+        """Match the posts that failed since then, and still are, as the journal has it: the moment of a draft that was
+        sent at once is that of its writing."""
+        told = Event.objects.filter(type="post.failed", created_at__gte=moment)
+        return self._posts.filter(status=PostStatus.FAILED, pk__in=told.values("resource_id"))
 
     def _created_since(self, moment: datetime) -> QuerySet[Post]:
         """Match the posts since then; to join the workspaces would make MariaDB go through all posts of each."""

@@ -7,10 +7,13 @@ from django.conf import settings
 from analytics.models import HourTotal, Snapshot
 from ouipost.pruning import Old
 
+LONGER = timedelta(hours=2)
+"""By so much the clocks go back at most: then the days of a report by the hour take longer than others."""
+
 
 def old(now: datetime) -> tuple[Old, ...]:
     """Return what can go. Hours go first: what a removed post takes out of them is found in its snapshots."""
-    before = now - timedelta(days=settings.KEEP_SNAPSHOTS_DAYS)
+    before = now - timedelta(days=settings.KEEP_SNAPSHOTS_DAYS) - LONGER
     return (
         Old(name="hours", rows=HourTotal.objects.filter(hour__lt=before).order_by("hour", "pk")),
         Old(name="snapshots", rows=Snapshot.objects.filter(read_at__lt=before).order_by("read_at", "pk")),

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import Max, Sum
 
 from accounts import registry
 from accounts.models import SocialAccount, SocialAccountQuerySet
 from analytics.gains import Numbers, bucketed, rate, summed
 from analytics.models import DayTotal, HourTotal, InstallationDay, PlatformTotal, WorkspaceDay
-from analytics.periods import Granularity, Period
+from analytics.periods import A_DAY, Granularity, Period
 from analytics.totals import SUMMED
 from ouipost.replica import on_replica
 from workspaces.models import Workspace
@@ -47,6 +47,12 @@ class Scope:
             found = found.values(field, "platform").annotate(**SUMS)
         columns = found.values_list(field, "platform", *SUMMED)
         return [(at, platform, _whole(numbers)) for at, platform, *numbers in columns]
+
+    def last_day(self, today: date) -> date:
+        """Return the newest day that may have numbers: today in UTC, or tomorrow where a calendar ahead has some."""
+        tomorrow: dict[str, Any] = {"day": today + A_DAY} | self._whose()
+        has_begun = self._model(by_hour=False)._default_manager.filter(**tomorrow).exists()
+        return today + A_DAY if has_begun else today
 
     def _model(self, *, by_hour: bool) -> type[DayTotal | HourTotal | InstallationDay]:
         if not self._whose():
@@ -109,14 +115,14 @@ def shown_bucket(at: date) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(at, datetime) else at.isoformat()
 
 
-def by_workspace(workspaces: QuerySet[Workspace], period: Period) -> list[dict[str, Any]]:
+def by_workspace(names: Mapping[str, str], period: Period) -> list[dict[str, Any]]:
     """Return what each of these workspaces gained, the most engaged first; those that gained nothing are left out."""
-    names = dict(workspaces.values_list("pk", "name"))
     rows = WorkspaceDay.objects.filter(workspace__in=list(names))
     days = rows.filter(day__range=(period.first, period.last)).order_by()
     gained = days.values("workspace").annotate(**SUMS).values_list("workspace", *SUMMED)
     found = {pk: _whole(numbers) for pk, *numbers in gained}
-    shown = [{"id": pk, "name": names[pk], **_of_platform(numbers)} for pk, numbers in found.items()]
+    told = {pk: numbers for pk, numbers in found.items() if any(numbers.values())}  # a deleted post leaves zeros behind
+    shown = [{"id": pk, "name": names[pk], **_of_platform(numbers)} for pk, numbers in told.items()]
     return sorted(shown, key=lambda each: (-(each["engagement"] or 0), -each["posts"], each["id"]))
 
 

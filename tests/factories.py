@@ -15,7 +15,7 @@ from adminapi.logins import LIVES
 from adminapi.models import Session
 from ouipost.events import signing
 from ouipost.events.journal import SYSTEM
-from ouipost.events.models import Delivery, Message, Webhook
+from ouipost.events.models import Delivery, Event, Message, Webhook
 from posts.models import Media, Post, Schedule, Slot, Target, TargetStatus
 from posts.services import sync
 from workspaces.keys import create_key
@@ -98,6 +98,12 @@ def make_post(workspace: Workspace, *, accounts: list[SocialAccount] | None = No
         )
     sync(post)
     return post
+
+
+def tell_failed(posts: Iterable[Post], *, at: datetime) -> None:
+    """Have the journal say when these posts failed."""
+    told = {"type": "post.failed", "resource_type": "post", "created_at": at}
+    Event.objects.bulk_create(Event(**told, resource_id=post.pk) for post in posts)
 
 
 def make_media(post: Post, **values: Any) -> Media:

@@ -16,7 +16,7 @@ from accounts import registry
 from adminapi.console.charts import Chart, Series, shown_time
 from adminapi.console.pages import member_of_staff, page, show
 from adminapi.dashboard import DAYS, USUAL
-from adminapi.figures import UTC
+from adminapi.figures import UTC, Figures
 from adminapi.templatetags.console import network_name
 from analytics.audience import audience
 from analytics.periods import A_DAY, Granularity, Period, day_of
@@ -74,15 +74,14 @@ def read(request: HttpRequest) -> Asked:
     of others."""
     asked = request.GET
     workspace = _workspace(request, asked.get("workspace", ""))
-    zone, now = workspace.timezone if workspace else UTC, timezone.now()
     first, last, platform = (asked.get(name, "").strip() for name in ("from", "to", "network"))
     preset = CUSTOM if first or last else asked.get("period", USUAL)
     problems: Mapping[str, Sequence[str]] = {}
     try:
-        period = _period(preset, {"from": first, "to": last, "platform": platform}, zone=zone)
+        period = _period(request, workspace, preset, {"from": first, "to": last, "platform": platform})
     except InvalidInput as error:
         problems = {name: [*map(translated, texts)] for name, texts in error.details["fields"].items()}
-        period = _last_days(DAYS[USUAL], zone=zone, today=day_of(now, zone=zone))
+        period = _last_days(request, workspace, DAYS[USUAL])
     named = {"platform": "" if "platform" in problems else platform, "first": first, "last": last}
     return Asked(workspace=workspace, preset=preset, period=period, problems=problems, **named)
 
@@ -94,20 +93,24 @@ def _workspace(request: HttpRequest, pk: str) -> Workspace | None:
     return only_one(request)
 
 
-def _period(preset: str, given: Mapping[str, str], *, zone: str) -> Period:
+def _period(request: HttpRequest, workspace: Workspace | None, preset: str, given: Mapping[str, str]) -> Period:
     """Return the days asked for, in pieces that a chart can show; raises InvalidInput."""
-    now = timezone.now()
+    zone = workspace.timezone if workspace else UTC
     days = {name: value for name, value in given.items() if value}
     if preset != CUSTOM and preset not in DAYS:
         raise InvalidInput(period=[_("Choose one of the periods.")])
-    period = read_period(days | {"granularity": Granularity.MONTH}, zone=zone, now=now)
+    period = read_period(days | {"granularity": Granularity.MONTH}, zone=zone, now=timezone.now())
     if preset != CUSTOM:
-        period = _last_days(DAYS[preset], zone=zone, today=day_of(now, zone=zone))
+        period = _last_days(request, workspace, DAYS[preset])
     return _cut(period)
 
 
-def _last_days(days: int, *, zone: str, today: date) -> Period:
-    return Period(first=today - (days - 1) * A_DAY, last=today, zone=zone)
+def _last_days(request: HttpRequest, workspace: Workspace | None, days: int) -> Period:
+    """Return so many days until today by a workspace's clock, or for all of them by the clocks furthest ahead."""
+    if workspace is None:
+        return Figures.for_user(member_of_staff(request)).last_days(days)
+    today = day_of(timezone.now(), zone=workspace.timezone)
+    return Period(first=today - (days - 1) * A_DAY, last=today, zone=workspace.timezone)
 
 
 def _cut(period: Period) -> Period:
@@ -130,7 +133,7 @@ def _scope(request: HttpRequest, asked: Asked) -> Scope:
 @on_replica
 def _context(request: HttpRequest, asked: Asked, scope: Scope) -> dict[str, Any]:
     found, rows = report(scope, asked.period), table(scope, asked.period)
-    own, workspace = workspaces_of(request), asked.workspace
+    workspace = asked.workspace
     return {
         "asked": asked,
         "workspaces": offer(request, workspace),
@@ -145,7 +148,7 @@ def _context(request: HttpRequest, asked: Asked, scope: Scope) -> dict[str, Any]
         "rows": [row | {"network": network_name(row["platform"])} for row in rows],
         "as_of": scope.as_of(),
         "may_open_posts": "posts.manage" in member_of_staff(request).granted,
-    } | (_of_one(workspace, asked, scope) if workspace else {"ranking": by_workspace(own, asked.period)[:RANKED]})
+    } | (_of_one(workspace, asked, scope) if workspace else {"ranking": _ranked(request, asked.period)})
 
 
 def _presets() -> list[tuple[str, str]]:
@@ -161,6 +164,12 @@ def _of_one(workspace: Workspace, asked: Asked, scope: Scope) -> dict[str, Any]:
     drawn = Chart(title=_("Age groups"), heading=_("Age"), labels=list(ages), series=[series], kind="bar")
     top = top_posts(workspace, asked.period, platform=asked.platform)
     return {"top": top, "audience": follows, "ages": drawn if ages else None}
+
+
+def _ranked(request: HttpRequest, period: Period) -> list[dict[str, Any]]:
+    """Return what the most engaged workspaces gained."""
+    names = dict(workspaces_of(request).values_list("pk", "name"))
+    return by_workspace(names, period)[:RANKED]
 
 
 def _over_time(found: Report, period: Period) -> list[Chart]:

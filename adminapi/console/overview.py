@@ -21,11 +21,11 @@ from adminapi import networks
 from adminapi.console import outgoing, states
 from adminapi.console.charts import Chart, Series, shown_time
 from adminapi.console.pages import member_of_staff
-from adminapi.figures import UTC, Counted, Figures
+from adminapi.figures import Counted, Figures
 from adminapi.heartbeats import NODE, SILENCE, WORKER
 from adminapi.models import Heartbeat
 from adminapi.templatetags.console import network_name
-from analytics.periods import A_DAY, Period
+from analytics.periods import A_DAY
 from analytics.reports import Report, report
 from ouipost.events.models import Delivery, DeliveryStatus, Webhook
 from ouipost.ids import least_id
@@ -60,8 +60,7 @@ class Look:
 
     @cached_property
     def report(self) -> Report:
-        first = self.figures.today - (states.DAYS - 1) * A_DAY
-        return report(self.figures.scope, Period(first=first, last=self.figures.today, zone=UTC))
+        return report(self.figures.scope, self.figures.last_days(states.DAYS))
 
     @property
     def published(self) -> dict[date, int]:

@@ -1,7 +1,8 @@
 """`prune` removes what was kept long enough, step by step; what is younger, and every sum by the day, stays."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pytest_django import Settings
@@ -11,6 +12,8 @@ from adminapi.management.commands import prune
 from adminapi.models import LoginAttempt, LoginTurn, Session
 from analytics import pruning as numbers
 from analytics.models import AccountDay, DayTotal, HourTotal, InstallationDay, Snapshot, TargetDay, TargetNumbers
+from analytics.periods import Granularity
+from analytics.queries import require_hours
 from ouipost import pruning
 from ouipost.api import idempotency
 from ouipost.api.models import StoredAnswer
@@ -75,7 +78,7 @@ def test_a_dry_run_says_how_much_would_go_and_removes_nothing(workspace: Workspa
 
 
 def test_what_is_older_goes_and_what_is_younger_and_every_sum_by_the_day_stays(workspace: Workspace) -> None:
-    limit = 36 * A_DAY
+    limit = 36 * A_DAY + 2 * AN_HOUR
     make_readings(workspace, A_DAY, limit, limit + AN_HOUR, 50 * A_DAY)
     before = kept()
 
@@ -90,6 +93,19 @@ def test_what_is_older_goes_and_what_is_younger_and_every_sum_by_the_day_stays(w
     assert ages(HourTotal.objects, "hour") == ages(Snapshot.objects, "read_at") == [A_DAY, limit]
     assert kept() == before
     assert run() == ["There is nothing to remove."]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Paris", "Antarctica/Troll", "Pacific/Kiritimati"])
+def test_no_hour_goes_that_can_still_be_asked_for(workspace: Workspace, zone: str) -> None:
+    clocks = ZoneInfo(zone)
+    first = datetime(2026, 10, 21, tzinfo=clocks)
+    evening = datetime(2026, 11, 25, 23, 59, tzinfo=clocks).astimezone(UTC)  # meanwhile the clocks went back
+    require_hours(first.date(), Granularity.HOUR, zone=zone, now=evening)
+    HourTotal.objects.create(workspace=workspace, hour=first, platform="facebook", impressions=1)
+
+    pruning.remove_all(numbers.old(evening))
+
+    assert HourTotal.objects.count() == 1
 
 
 def test_the_operator_may_keep_them_longer(workspace: Workspace, settings: Settings) -> None:

@@ -107,6 +107,19 @@ def test_all_workspaces_together_are_ranked_and_lead_to_each(staff: Client) -> N
     assert f'href="?workspace={large.pk}"' in answer.content.decode()
 
 
+def test_the_days_of_all_workspaces_end_with_the_newest_on_which_one_counts(staff: Client) -> None:
+    make_workspace(name="Reykjavik")
+    ahead = make_account(make_workspace(name="Kiritimati", settings={"timezone": "Pacific/Kiritimati"}))
+
+    publish(ahead, at=NOW)  # two in the morning of the next day there
+
+    answer = staff.get(f"{PAGE}?period=7d")
+
+    assert answer.context["summary"]["total_posts"] == 1
+    assert answer.context["asked"].period.last == NOW.date() + DAY
+    assert len(answer.context["charts"][0].labels) == 7
+
+
 def test_days_are_said_to_be_by_the_clock_by_which_they_are(staff: Client) -> None:
     workspace = make_workspace(settings={"timezone": "Asia/Tokyo"})
     make_workspace(name="Another")

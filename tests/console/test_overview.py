@@ -31,6 +31,7 @@ from tests.factories import (
     make_user,
     make_webhook,
     make_workspace,
+    tell_failed,
 )
 from workspaces import usage
 from workspaces.models import KeyUsage, Membership, Role, User, Workspace
@@ -70,6 +71,8 @@ def write(account: SocialAccount, status: str, *, at: datetime = NOW, **values: 
     scheduled = {} if status == "draft" else {"scheduled_at": at}
     post = make_post(account.workspace, accounts=[account], status=status, created_at=at, **scheduled, **values)
     Post.objects.filter(pk=post.pk).update(moment=at)
+    if status == "failed":
+        tell_failed([post], at=at)
     counts.changed(account.workspace_id, 1)
     return post
 
@@ -203,6 +206,19 @@ def test_more_published_posts_than_can_be_counted_are_told_by_the_sums_that_are_
     legend = answer.context["states"].legend
     assert [(each.status, each.count) for each in legend] == [("published", 2), ("failed", 1)]
     assert "Published ones are counted once for each network" in text(answer)
+
+
+def test_what_is_counted_ahead_of_utc_is_drawn_at_once(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+    monkeypatch.setattr(states, "MOST_COUNTED", 0)
+    ahead = make_account(make_workspace(settings={"timezone": "Pacific/Kiritimati"}))
+    publish(ahead, at=NOW)  # two in the morning of the next day there
+    counts.changed(ahead.workspace_id, 1)
+
+    answer = opened()
+
+    [published] = answer.context["states"].chart.series
+    assert (published.numbers[-1], sum(number or 0 for number in published.numbers)) == (1, 1)
+    assert answer.context["by_network"].series[0].numbers == [1]
 
 
 def test_engagement_is_drawn_when_a_network_has_told_it_and_never_as_nothing(account: SocialAccount) -> None:

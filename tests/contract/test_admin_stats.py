@@ -18,11 +18,11 @@ from analytics import removal
 from analytics.models import DayTotal, PlatformTotal, WorkspaceDay
 from analytics.totals import SUMMED, add_days
 from ouipost.events.journal import SYSTEM
-from posts import counts, pausing
-from posts.models import MediaBytes, Post, PostStatus
+from posts import counts, pausing, services
+from posts.models import MediaBytes, Post, PostStatus, Target, TargetStatus
 from tests.conftest import AdminClient
 from tests.contract.seed import assert_matches
-from tests.factories import make_account, make_key, make_token, make_user, make_workspace
+from tests.factories import make_account, make_key, make_post, make_token, make_user, make_workspace, tell_failed
 from workspaces import usage
 from workspaces.models import KeyUsage, Membership, Role, Workspace
 
@@ -61,10 +61,13 @@ def data_of(client: AdminClient, path: str) -> dict[str, Any]:
 
 
 def write_posts(
-    workspace: Workspace, status: str, count: int, *, created_at: datetime = EARLIER, **values: Any
+    workspace: Workspace, status: str, count: int, *, created_at: datetime = EARLIER, moment: datetime | None = None
 ) -> None:
-    given = {"created_at": created_at, "moment": created_at, "status": status} | values
-    Post.objects.bulk_create(Post(workspace=workspace, content="Bread", **given) for _ in range(count))
+    at = moment or created_at
+    given = {"created_at": created_at, "moment": at, "status": status}
+    made = Post.objects.bulk_create(Post(workspace=workspace, content="Bread", **given) for _ in range(count))
+    if status == "failed":
+        tell_failed(made, at=at)
 
 
 def gain(workspace: Workspace, platform: str, *, day: date = TODAY, posts: int = 0, **numbers: int | None) -> None:
@@ -134,6 +137,19 @@ def test_what_is_paused_is_on_the_dashboard_of_those_whom_it_concerns(admin: Adm
 
     assert sorted(seen) == [("account", accounts[0].pk), ("network", "facebook")]
     assert len(data_of(admin, "dashboard")["paused"]) == 4
+
+
+def test_a_failure_is_of_the_week_in_which_the_post_failed_however_old_its_draft_is(admin: AdminClient) -> None:
+    workspace = make_workspace()
+    account = make_account(workspace)
+    draft, other = (make_post(workspace, accounts=[account], created_at=EARLIER, moment=EARLIER) for _ in range(2))
+    tell_failed([other], at=NOW)  # and was unscheduled then
+
+    services.publish_post(draft, actor=SYSTEM, now=NOW)
+    Target.objects.filter(post=draft).update(status=TargetStatus.FAILED, due_at=None)
+    services.sync_and_tell(Post.objects.get(pk=draft.pk))
+
+    assert data_of(admin, "dashboard")["activity"]["failed_posts"] == 1
 
 
 def test_requests_that_are_not_written_yet_are_counted(admin: AdminClient) -> None:
@@ -297,6 +313,30 @@ def test_a_report_is_shaped_like_that_of_one_workspace(admin: AdminClient) -> No
     assert len(data_of(admin, "analytics")["timeline"]) == 30
 
 
+@pytest.mark.parametrize("role", ["admin", "viewer"])
+def test_a_report_ends_with_the_newest_day_that_has_begun_in_one_of_its_workspaces(
+    admin: AdminClient, role: str
+) -> None:
+    ahead, behind, other = (make_workspace(name=name) for name in ("Auckland", "London", "Apia"))
+    client = admin if role == "admin" else member(ahead, behind)
+    tomorrow = TODAY + timedelta(days=1)
+    gain(behind, "facebook", posts=1, impressions=5)
+    if role == "viewer":
+        gain(other, "facebook", day=tomorrow, posts=1)
+    before = data_of(client, "analytics?period=7d")
+    gain(ahead, "facebook", day=tomorrow, posts=1, impressions=2)
+
+    after = data_of(client, "analytics?period=7d")
+
+    assert before["timeline"][-1]["date"] == TODAY.isoformat()
+    assert after["period"] == {"from": "2024-01-19T00:00:00Z", "to": "2024-01-25T23:59:59Z"}
+    assert [each["impressions"] for each in after["timeline"]] == [0, 0, 0, 0, 0, 5, 2]
+    assert [each["date"] for each in after["api_usage"]] == [each["date"] for each in after["timeline"]]
+    assert after["summary"]["total_impressions"] == 7
+    assert {each["name"]: each["impressions"] for each in after["by_workspace"]} == {"Auckland": 2, "London": 5}
+    assert "2024-01-25,facebook,1,2," in client.get("/admin/analytics?period=7d&format=csv").content.decode()
+
+
 def test_a_member_sees_the_report_of_their_own_workspaces(admin: AdminClient) -> None:
     mine, other = make_workspace(name="Mine"), make_workspace(name="Other")
     for workspace in (mine, other):
@@ -370,6 +410,16 @@ def test_the_number_of_queries_is_fixed_and_below_ten(
         asked.append(len(captured.captured_queries))
 
     assert asked[0] == asked[1]
+
+
+def test_a_workspace_whose_only_post_was_deleted_has_gained_nothing(admin: AdminClient) -> None:
+    gain(make_workspace(name="Empty"), "facebook", posts=1, impressions=5)
+    gain(Workspace.objects.get(), "facebook", posts=-1, impressions=-5)
+    gain(make_workspace(name="Bakery"), "facebook", posts=1)
+
+    found = data_of(admin, "analytics")["by_workspace"]
+
+    assert [each["name"] for each in found] == ["Bakery"]
 
 
 def test_a_deleted_workspace_leaves_the_sums_by_workspace(admin: AdminClient) -> None:

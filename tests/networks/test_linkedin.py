@@ -1202,14 +1202,29 @@ class TestMemberOfCommunityManagement:
         assert self.numbers(*calls, urn="urn:li:ugcPost:8")["urn:li:ugcPost:8"].impressions == 1
 
     @pytest.mark.parametrize(
-        "failing", [make_answer(400, {"code": "INVALID_VALUE_FOR_FIELD"}), GONE, make_answer(503), LOST]
+        ("failing", "engagement"),
+        [
+            (make_answer(400, {"code": "INVALID_VALUE_FOR_FIELD"}), 10),
+            (GONE, 10),
+            (make_answer(503), None),  # the comments count again with the next reading: no fall and no rise
+            (LOST, None),
+        ],
     )
-    def test_a_number_that_cannot_be_read_does_not_fail_the_rest(self, failing: Answer | PlatformError) -> None:
+    def test_a_number_that_cannot_be_read_does_not_fail_the_rest(
+        self, failing: Answer | PlatformError, engagement: int | None
+    ) -> None:
         answers = [{"count": 250}, failing, {"count": 9}, failing, {"count": 1}, failing]
 
         assert self.numbers(*self.of_share(*answers)) == {
-            "urn:li:share:7001": PostNumbers(impressions=250, engagement=10, own={"likes": 9, "shares": 1})
+            "urn:li:share:7001": PostNumbers(impressions=250, engagement=engagement, own={"likes": 9, "shares": 1})
         }
+
+    def test_engagement_is_known_where_something_else_could_not_be_read(self) -> None:
+        answers = [make_answer(503), LOST, {"count": 9}, {"count": 2}, {"count": 1}, {"count": 4}]
+
+        [numbers] = self.numbers(*self.of_share(*answers)).values()
+
+        assert (numbers.impressions, numbers.engagement, numbers.clicks) == (None, 12, 4)
 
     def test_where_all_fail_the_first_reason_is_told(self) -> None:
         with pytest.raises(Rejected) as caught:

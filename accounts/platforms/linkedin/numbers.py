@@ -119,23 +119,29 @@ class Numbers:
         return _count(_or_none(partial(self.api.get, path)), "firstDegreeSize")
 
     def _of_member(self, what: str) -> Counts | None:
-        """Ask for one number after the other; None where the post is gone. Raises the first error if all failed."""
+        """Ask for one number after the other; None where the post is gone. Raises the first error if all failed.
+
+        What is refused is None; what could not be read this time is left out.
+        """
         counts: dict[str, int | None] = {}
         errors: list[PlatformError] = []
         for name, kind in OF_MEMBERS.items():
             try:
                 found = self.api.get(f"/rest/memberCreatorPostAnalytics?{what}&queryType={kind}&aggregation=TOTAL")
-            except (Rejected, Unavailable, Unknown) as error:
-                if isinstance(error, RateLimited):
-                    raise
+            except RateLimited:
+                raise
+            except Rejected as error:
+                errors.append(error)
+                counts[name] = None
+            except (Unavailable, Unknown) as error:
                 errors.append(error)
             else:
                 counts[name] = _value(found)
-        if errors and not counts and all(error.status == 404 for error in errors):
+        if len(errors) < len(OF_MEMBERS):
+            return counts
+        if all(error.status == 404 for error in errors):
             return None
-        if errors and not counts:
-            raise errors[0]
-        return counts
+        raise errors[0]
 
 
 def _or_none(read: Callable[[], Any]) -> Any:
@@ -167,7 +173,7 @@ def _of_the_day(found: Any) -> Counts:
 def _seen_by_all(shown: Any) -> Counts:
     summaries = dig(shown, "reactionSummaries")
     reactions = [_count(each, "count") or 0 for each in summaries.values()] if isinstance(summaries, dict) else []
-    return {"likes": sum(reactions), "comments": _count(shown, "commentSummary", "count")}
+    return {"likes": sum(reactions), "comments": _count(shown, "commentSummary", "count"), "shares": None}
 
 
 def _value(found: Any) -> int | None:
@@ -178,6 +184,9 @@ def _value(found: Any) -> int | None:
 
 
 def _engagement(counts: Counts) -> int | None:
+    """Return the sum of what LinkedIn tells; None where a part could not be read: without it the sum would fall."""
+    if not counts.keys() >= set(OWN):
+        return None
     known = [count for name in OWN if (count := counts.get(name)) is not None]
     return sum(known) if known else None
 
