@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -196,15 +197,32 @@ def copy(source: Any, job: Job) -> None:
             if track.codec_context.codec_tag in KEPT_TAGS:
                 outputs[track.index].codec_context.codec_tag = track.codec_context.codec_tag
         spans: dict[int, tuple[float, float]] = {}
-        for packet in source.demux(tracks):
-            if packet.dts is None:
-                continue
+        for packet in without_what_was_cut(source.demux(tracks)):
             index, (start, end) = packet.stream.index, span_of(packet)
             first, last = spans.get(index, (start, end))
             spans[index] = (min(first, start), max(last, end))
             packet.stream = outputs[index]
             target.mux(packet)
     check_lengths(source, tracks, spans)
+
+
+def without_what_was_cut(packets: Iterable[Any]) -> Iterator[Any]:
+    """Give the packets but for those of a track after the last that is shown: trimming leaves them in the file.
+
+    One that is not shown and comes earlier may be what the next pictures are drawn from.
+    """
+    hidden: dict[int, list[Any]] = {}
+    for packet in packets:
+        index = packet.stream.index
+        if packet.dts is None:
+            continue
+        if packet.is_discard and index in hidden:
+            hidden[index].append(packet)
+            continue
+        if not packet.is_discard:
+            yield from hidden.get(index, ())
+            hidden[index] = []
+        yield packet
 
 
 def span_of(packet: Any) -> tuple[float, float]:

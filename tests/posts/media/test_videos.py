@@ -17,9 +17,11 @@ from posts.media.file_types import HEAD_BYTES, video_type
 from posts.media.intake import FileTooLarge, InvalidMedia, Processed
 from posts.media.videos import process_video
 from tests.posts.media import hostile
-from tests.posts.media.clips import clip, silence, turned
+from tests.posts.media.clips import clip, silence, trimmed, turned
 
 PLACE = "+48.8577+002.295/"
+MOST_DRAWN_FROM = 3
+"""The pictures behind the end without which the last ones could not be drawn."""
 PLAYLIST = b"#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:1/secret.ts\n"
 
 
@@ -130,6 +132,18 @@ def test_one_that_is_to_be_turned_has_the_sides_that_people_see() -> None:
             assert thumbnail.size == (240, 320)
         with av.open(str(video.path)) as container:
             assert abs(next(container.decode(video=0)).rotation) == 90
+
+
+@pytest.mark.parametrize("start", [0, 0.8])
+def test_what_was_trimmed_away_at_the_end_is_not_in_what_is_kept(start: float) -> None:
+    content = trimmed(clip(seconds=6), start=start, seconds=2)
+    with av.open(io.BytesIO(content), "r") as given:
+        shown = [frame.pts for frame in given.decode(video=0)]
+
+    with processed(content) as video, av.open(str(video.path)) as kept:
+        pictures = sum(1 for _ in kept.decode(video=0))
+        assert len(shown) <= pictures <= len(shown) + MOST_DRAWN_FROM
+        assert 2 <= video.facts["seconds"] <= 2 + MOST_DRAWN_FROM / 25
 
 
 @pytest.mark.thorough
