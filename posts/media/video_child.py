@@ -154,15 +154,20 @@ def codec_of(stream: Any) -> str:
 
 
 def sides(source: Any, stream: Any) -> dict[str, int]:
-    """Return width and height as the video is shown, after its rotation; decodes its first frame."""
+    """Return width and height as the video is shown; decodes its first frame."""
     check_sides(stream.width, stream.height)
     stream.codec_context.thread_count = 1  # each would take memory of its own
     frame = next(source.decode(stream))
-    width, height = frame.width, frame.height
+    check_sides(frame.width, frame.height)
+    width, height = shown_sides(stream, frame)
     check_sides(width, height)
-    if frame.rotation % 180:
-        width, height = height, width
     return {"width": width, "height": height}
+
+
+def shown_sides(stream: Any, frame: Any) -> tuple[int, int]:
+    """Return the width and height of a frame after its rotation, and with its pixels square, as players draw it."""
+    width, height = round(frame.width * (stream.sample_aspect_ratio or 1)), frame.height
+    return (height, width) if frame.rotation % 180 else (width, height)
 
 
 def check_sides(width: int, height: int) -> None:
@@ -179,7 +184,9 @@ def save_thumbnail(source: Any, path: str) -> None:
     image: Image.Image = frame.to_image()
     if frame.rotation:
         image = image.rotate(frame.rotation, expand=True)
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    width, height = shown_sides(stream, frame)
+    scale = min(1, THUMBNAIL_SIDE / max(width, height))
+    image = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), reducing_gap=2.0)
     buffer = BytesIO()  # from which a full disk takes all or says so; of Pillow it takes half, too
     image.convert("RGB").save(buffer, "JPEG", quality=85)
     Path(path).write_bytes(buffer.getbuffer())

@@ -7,6 +7,7 @@ import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -31,6 +32,7 @@ def clip(
     sound: bool = True,
     tag: str = "",
     pixels: str = "yuv420p",
+    pixel_ratio: Fraction = Fraction(1),
     metadata: tuple[tuple[str, str], ...] = (),
     options: tuple[tuple[str, str], ...] = (),
 ) -> bytes:
@@ -42,6 +44,7 @@ def clip(
         picture: Any = target.add_stream(codec, rate=fps)
         picture.codec_context.codec_tag = tag or picture.codec_context.codec_tag
         picture.width, picture.height, picture.pix_fmt = *size, pixels
+        picture.codec_context.sample_aspect_ratio = pixel_ratio
         track: Any = target.add_stream("libopus" if container == "webm" else "aac", rate=48_000) if sound else None
         target.mux([packet for frame in _frames(size, seconds * fps) for packet in picture.encode(frame)])
         target.mux(picture.encode())

@@ -3,8 +3,9 @@
 import errno
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -132,6 +133,25 @@ def test_one_that_is_to_be_turned_has_the_sides_that_people_see() -> None:
             assert thumbnail.size == (240, 320)
         with av.open(str(video.path)) as container:
             assert abs(next(container.decode(video=0)).rotation) == 90
+
+
+@pytest.mark.parametrize(("turn", "sides"), [(bytes, (427, 240)), (turned, (240, 427))], ids=["upright", "turned"])
+def test_one_whose_pixels_are_not_square_has_the_sides_that_people_see(
+    turn: Callable[[bytes], bytes], sides: tuple[int, int]
+) -> None:
+    with processed(turn(clip(pixel_ratio=Fraction(4, 3)))) as video:
+        assert (video.width, video.height) == sides
+        assert video.thumbnail_path is not None
+        with Image.open(video.thumbnail_path) as thumbnail:
+            assert max(thumbnail.size) == 400
+            assert thumbnail.width / thumbnail.height == pytest.approx(sides[0] / sides[1], rel=0.01)
+
+
+def test_one_that_would_be_shown_too_wide_is_refused() -> None:
+    with pytest.raises(InvalidMedia) as refused, processed(clip(pixel_ratio=Fraction(30))):
+        pass
+
+    assert refused.value.details["reason"] == "too_many_pixels"
 
 
 @pytest.mark.parametrize("start", [0, 0.8])
