@@ -60,10 +60,18 @@ TURNS = {
 
 KEPT_MODES = {"JPEG": ("L", "RGB"), "PNG": ("1", "L", "LA", "P", "RGB", "RGBA"), "WEBP": ("RGB", "RGBA")}
 STILL_OPTIONS: dict[str, dict[str, Any]] = {
-    "JPEG": {"quality": 90},
     "PNG": {"compress_level": 4},
     "WEBP": {"quality": 90, "method": 2},
 }
+
+
+STEPS_AT_50 = (
+    *(16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55),
+    *(14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62),
+    *(18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92),
+    *(49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99),
+)
+"""The JPEG standard's example, by which libjpeg counts its qualities."""
 
 
 class Refused(Exception):
@@ -181,10 +189,26 @@ def renew(job: Job) -> dict[str, Any]:
         thumbnail = save_thumbnail(image.copy(), job.thumbnail)
         save_animation(image, job)
     else:
+        options = jpeg_options(image) if job.format == "JPEG" else STILL_OPTIONS.get(job.format, {})
         image = bare(upright_in_srgb(image), job.format)
-        write(image, job.target, job.format, **STILL_OPTIONS.get(job.format, {}))
+        write(image, job.target, job.format, **options)
         thumbnail = save_thumbnail(image, job.thumbnail)  # last: `convert` leaves a palette that GIF cannot write
     return {"width": image.width, "height": image.height, "frames": frames, "thumbnail_format": thumbnail}
+
+
+def jpeg_options(image: Image.Image) -> dict[str, Any]:
+    """Return what writes a JPEG as finely as it is: coarser, its colours blur; finer, it grows and gains nothing."""
+    if not isinstance(image, JpegImagePlugin.JpegImageFile) or 0 not in image.quantization:
+        return {}
+    told = sum(image.quantization[0])
+    quality = next((each for each in range(1, 100) if sum(steps_at(each)) <= told), 100)
+    return {"quality": quality, "subsampling": JpegImagePlugin.get_sampling(image)}
+
+
+def steps_at(quality: int) -> list[int]:
+    """Return the steps in which libjpeg keeps brightness at this quality."""
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return [min(255, max(1, (step * scale + 50) // 100)) for step in STEPS_AT_50]
 
 
 def upright_in_srgb(image: Image.Image) -> Image.Image:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageCms
+from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
 from posts.media import imaging_child
-from posts.media.imaging_child import Job, answer_to
+from posts.media.imaging_child import Job, answer_to, steps_at
 from tests.posts.media import pictures
 
 ORIENTATIONS = {
@@ -153,6 +154,28 @@ def test_a_cmyk_jpeg_becomes_rgb(tmp_path: Path) -> None:
     found = renewed(tmp_path, content, "JPEG")
 
     assert (found.mode, found.size) == ("RGB", (60, 40))
+
+
+@pytest.mark.parametrize("quality", [1, 35, 50, 75, 90, 100])
+@pytest.mark.parametrize("sampling", [0, 1, 2])
+def test_a_jpeg_is_kept_as_finely_as_it_was(quality: int, sampling: int, tmp_path: Path) -> None:
+    content = pictures.picture(size=(300, 200), quality=quality, subsampling=sampling)
+
+    found = renewed(tmp_path, content, "JPEG")
+
+    kept = pictures.opened(content)
+    assert isinstance(kept, JpegImageFile)
+    assert isinstance(found, JpegImageFile)
+    assert (found.quantization, get_sampling(found)) == (kept.quantization, sampling)
+
+
+def test_a_jpeg_of_an_encoder_with_steps_of_its_own_neither_grows_nor_shrinks_much(tmp_path: Path) -> None:
+    noise = Image.effect_noise((300, 200), 40).convert("RGB")
+    content = pictures.encoded(noise, "JPEG", qtables=[[step + 1 for step in steps_at(80)]])
+
+    renewed(tmp_path, content, "JPEG")
+
+    assert (tmp_path / "target").stat().st_size == pytest.approx(len(content), rel=0.1)
 
 
 def test_transparent_parts_become_white_in_a_jpeg(tmp_path: Path) -> None:
