@@ -232,7 +232,7 @@ def in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """Return the picture with its colours converted; a profile that does not fit is ignored, as browsers do."""
     if image.mode == "P":
         image = _in_mode(image, "RGBA" if image.has_transparency_data else "RGB")
-    if image.mode not in ("RGB", "RGBA", "CMYK"):
+    if image.mode not in ("L", "RGB", "RGBA", "CMYK"):
         return image
     mode = "RGBA" if image.mode == "RGBA" else "RGB"
     try:
@@ -242,7 +242,7 @@ def in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
         )
     except (ImageCms.PyCMSError, OSError, ValueError):
         return image
-    return converted or image
+    return _in_mode(converted or image, "L" if image.mode == "L" else mode)
 
 
 def bare(image: Image.Image, format_name: str) -> Image.Image:

@@ -156,6 +156,32 @@ def test_a_cmyk_jpeg_becomes_rgb(tmp_path: Path) -> None:
     assert (found.mode, found.size) == ("RGB", (60, 40))
 
 
+def test_inks_are_converted_from_their_profile(tmp_path: Path) -> None:
+    cyan = Image.new("CMYK", (60, 40), (255, 0, 0, 0))
+    content = pictures.encoded(cyan, "JPEG", icc_profile=pictures.ink_profile())
+
+    found = renewed(tmp_path, content, "JPEG").getpixel((5, 5))
+
+    assert isinstance(found, tuple)
+    assert (found[0] < 80, found[1] > 200, found[2] < 80) == (True, True, True)
+
+
+@pytest.mark.parametrize(("gamma", "shown"), [(1.0, 188), (2.2, 128), (3.0, 98)])
+def test_greys_are_converted_from_their_profile(gamma: float, shown: int, tmp_path: Path) -> None:
+    content = pictures.encoded(Image.new("L", (60, 40), 128), "JPEG", icc_profile=pictures.grey_profile(gamma=gamma))
+
+    found = renewed(tmp_path, content, "JPEG")
+
+    assert found.mode == "L"
+    assert found.getpixel((5, 5)) == pytest.approx(shown, abs=3)
+
+
+def test_a_profile_of_other_colours_than_the_picture_has_is_dropped(tmp_path: Path) -> None:
+    content = pictures.picture("PNG", mode="L", icc_profile=_profile_with_red_and_blue_exchanged())
+
+    assert renewed(tmp_path, content, "PNG").tobytes() == pictures.opened(content).tobytes()
+
+
 @pytest.mark.parametrize("quality", [1, 35, 50, 75, 90, 100])
 @pytest.mark.parametrize("sampling", [0, 1, 2])
 def test_a_jpeg_is_kept_as_finely_as_it_was(quality: int, sampling: int, tmp_path: Path) -> None:
