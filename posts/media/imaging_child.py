@@ -165,6 +165,8 @@ def open_checked(job: Job) -> tuple[Image.Image, int]:
     Image.MAX_IMAGE_PIXELS = job.max_pixels
     limit_memory(job.format, pixels=job.max_pixels, frames=1)
     image = Image.open(job.source, formats=[job.format])
+    if has_palette_of_its_own(image):  # with which Pillow would draw all frames that have none
+        GifImagePlugin.LOADING_STRATEGY = GifImagePlugin.LoadingStrategy.RGB_AFTER_FIRST
     pixels = image.width * image.height
     if max(image.size) > MAX_SIDE or pixels > job.max_pixels:
         raise Refused("too_many_pixels", _pixels_message(job))
@@ -174,6 +176,12 @@ def open_checked(job: Job) -> tuple[Image.Image, int]:
         raise Refused("too_many_frames", f"The frames of an animation may have {limit} megapixels in all. Shorten it.")
     limit_memory(job.format, pixels=pixels, frames=frames)
     return image, frames
+
+
+def has_palette_of_its_own(image: Image.Image) -> bool:
+    """Return whether the first frame of a GIF has other colours than those that frames without a palette have."""
+    shared = image.global_palette if isinstance(image, GifImagePlugin.GifImageFile) else None
+    return shared is not None and image.palette is not None and image.palette.palette != shared.palette
 
 
 def _pixels_message(job: Job) -> str:

@@ -103,6 +103,15 @@ def sticker(kinds: str, *, duration: int) -> bytes:
     return content + b";"
 
 
+def gif_with_palettes(first: bytes, shared: bytes) -> bytes:
+    """A GIF of two frames, each all of its second colour: the first has a palette of its own, the other the shared."""
+    frame = Image.new("P", (8, 8), 1)
+    frame.putpalette(first)
+    content = b"GIF89a" + struct.pack("<HHBBB", 8, 8, 0x80, 0, 0) + shared
+    content += b"".join(GifImagePlugin.getdata(frame, duration=100, include_color_table=True))
+    return content + b"".join(GifImagePlugin.getdata(frame, duration=100)) + b";"
+
+
 def png_header_of(width: int, height: int) -> bytes:
     """A PNG of these dimensions that has no pixels to speak of."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
