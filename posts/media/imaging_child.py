@@ -59,11 +59,9 @@ TURNS = {
 """What makes a picture upright, by its EXIF orientation."""
 
 KEPT_MODES = {"JPEG": ("L", "RGB"), "PNG": ("1", "L", "LA", "P", "RGB", "RGBA"), "WEBP": ("RGB", "RGBA")}
-STILL_OPTIONS: dict[str, dict[str, Any]] = {
-    "PNG": {"compress_level": 4},
-    "WEBP": {"quality": 90, "method": 2},
-}
 
+SMALL_PIXELS = 4_000_000
+"""A PNG with no more is packed as tightly as can be, a photo within two seconds; a larger one would take too long."""
 
 STEPS_AT_50 = (
     *(16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55),
@@ -197,11 +195,23 @@ def renew(job: Job) -> dict[str, Any]:
         thumbnail = save_thumbnail(image.copy(), job.thumbnail)
         save_animation(image, job)
     else:
-        options = jpeg_options(image) if job.format == "JPEG" else STILL_OPTIONS.get(job.format, {})
+        options = still_options(image, job.format)
         image = bare(upright_in_srgb(image), job.format)
         write(image, job.target, job.format, **options)
         thumbnail = save_thumbnail(image, job.thumbnail)  # last: `convert` leaves a palette that GIF cannot write
     return {"width": image.width, "height": image.height, "frames": frames, "thumbnail_format": thumbnail}
+
+
+def still_options(image: Image.Image, format_name: str) -> dict[str, Any]:
+    """Return what writes a still picture so that it neither grows nor loses much."""
+    match format_name:
+        case "JPEG":
+            return jpeg_options(image)
+        case "PNG":
+            return {"compress_level": 9 if image.width * image.height <= SMALL_PIXELS else 4}
+        case "WEBP":
+            return {"quality": 90, "method": 2}
+    return {}
 
 
 def jpeg_options(image: Image.Image) -> dict[str, Any]:

@@ -41,8 +41,8 @@ def job(folder: Path, content: bytes, format_name: str, **values: Any) -> Job:
     return Job(**given | values)
 
 
-def renewed(folder: Path, content: bytes, format_name: str) -> Image.Image:
-    answer = answer_to(job(folder, content, format_name))
+def renewed(folder: Path, content: bytes, format_name: str, **values: Any) -> Image.Image:
+    answer = answer_to(job(folder, content, format_name, **values))
 
     assert "reason" not in answer
     return pictures.opened((folder / "target").read_bytes())
@@ -180,6 +180,14 @@ def test_a_profile_of_other_colours_than_the_picture_has_is_dropped(tmp_path: Pa
     content = pictures.picture("PNG", mode="L", icc_profile=_profile_with_red_and_blue_exchanged())
 
     assert renewed(tmp_path, content, "PNG").tobytes() == pictures.opened(content).tobytes()
+
+
+def test_a_png_of_a_screen_does_not_grow(tmp_path: Path) -> None:
+    screenshot = Path(__file__).parents[3] / "docs/images/calendar.png"
+
+    renewed(tmp_path, screenshot.read_bytes(), "PNG", max_pixels=2_000_000)
+
+    assert (tmp_path / "target").stat().st_size <= screenshot.stat().st_size
 
 
 @pytest.mark.parametrize("quality", [1, 35, 50, 75, 90, 100])
