@@ -126,7 +126,7 @@ import resource, sys
 from PIL import Image
 from posts.media import imaging_child
 picture = Image.effect_noise((300, 200), 100)
-room = len(imaging_child.jpeg(picture, 90)) - 1
+room = len(imaging_child.jpeg(picture, 90, 2)) - 1
 resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 imaging_child.write(picture, sys.argv[1], "JPEG", quality=90)
 """
@@ -218,6 +218,18 @@ def test_transparent_parts_become_white_in_a_jpeg(tmp_path: Path) -> None:
     answer_to(job(tmp_path, content, "PNG", task="shape", max_bytes=10_000))
 
     assert pictures.opened((tmp_path / "target").read_bytes()).getpixel((5, 5)) == (255, 255, 255)
+
+
+def test_coloured_letters_stay_sharp_in_a_jpeg(tmp_path: Path) -> None:
+    image = Image.new("RGB", (301, 301), "blue")
+    image.paste("red", (150, 0, 151, 301))
+
+    answer_to(job(tmp_path, pictures.encoded(image, "PNG"), "PNG", task="shape", max_bytes=1_000_000))
+
+    line, beside = (pictures.opened((tmp_path / "target").read_bytes()).getpixel((x, 100)) for x in (150, 151))
+    assert isinstance(line, tuple)
+    assert isinstance(beside, tuple)
+    assert (line[0] > 180, beside[2] > 180) == (True, True)
 
 
 def test_a_jpeg_is_made_smaller_until_it_fits(tmp_path: Path) -> None:
