@@ -181,15 +181,19 @@ def save_thumbnail(source: Any, path: str) -> None:
     at = min(THUMBNAIL_AT, source.duration / av.time_base / 2)
     source.seek(int(at * av.time_base))
     frame = next(source.decode(stream))
-    image: Image.Image = frame.to_image()
-    if frame.rotation:
-        image = image.rotate(frame.rotation, expand=True)
-    width, height = shown_sides(stream, frame)
-    scale = min(1, THUMBNAIL_SIDE / max(width, height))
-    image = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), reducing_gap=2.0)
+    image = small(frame, *shown_sides(stream, frame))
     buffer = BytesIO()  # from which a full disk takes all or says so; of Pillow it takes half, too
     image.convert("RGB").save(buffer, "JPEG", quality=85)
     Path(path).write_bytes(buffer.getbuffer())
+
+
+def small(frame: Any, width: int, height: int) -> Image.Image:
+    """Return a frame that is shown this wide and high, as small as a thumbnail: at full size it would be too large."""
+    scale = min(1, THUMBNAIL_SIDE / max(width, height))
+    sides = max(1, round(width * scale)), max(1, round(height * scale))
+    drawn = sides[::-1] if frame.rotation % 180 else sides
+    image: Image.Image = frame.to_image(width=drawn[0], height=drawn[1])
+    return image.rotate(frame.rotation, expand=True) if frame.rotation else image
 
 
 def copy(source: Any, job: Job) -> None:

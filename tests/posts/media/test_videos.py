@@ -60,6 +60,14 @@ def test_what_is_kept_still_plays_and_has_a_frame_to_show() -> None:
             assert (thumbnail.format, thumbnail.size) == ("JPEG", (400, 300))
 
 
+@pytest.mark.thorough
+def test_one_as_large_as_phones_record_in_deep_colours_is_taken() -> None:
+    content = clip("mov", codec="prores_aw", pixels="yuv422p10le", size=(7680, 4320), seconds=1, fps=1, sound=False)
+
+    with processed(content) as video:
+        assert (video.width, video.height) == (7680, 4320)
+
+
 def test_an_mp4_that_its_camera_calls_otherwise_is_one_all_the_same() -> None:
     content = clip()
     sony = content[:8] + b"XAVC" + content[12:]
