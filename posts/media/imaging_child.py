@@ -61,8 +61,11 @@ TURNS = {
 
 KEPT_MODES = {"JPEG": ("L", "RGB"), "PNG": ("1", "L", "LA", "P", "RGB", "RGBA"), "WEBP": ("RGB", "RGBA")}
 
-SMALL_PIXELS = 4_000_000
-"""A PNG with no more is packed as tightly as can be, a photo within two seconds; a larger one would take too long."""
+SCREEN_PIXELS = 8_500_000
+"""A PNG with no more is packed as most programs pack it: larger ones, where they are photos, would take too long.
+
+Not more tightly: at zlib's highest level some pictures take ten times as long as others, beyond what a child may.
+"""
 
 STEPS_AT_50 = (
     *(16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55),
@@ -209,7 +212,7 @@ def still_options(image: Image.Image, format_name: str) -> dict[str, Any]:
         case "JPEG":
             return jpeg_options(image)
         case "PNG":
-            return {"compress_level": 9 if image.width * image.height <= SMALL_PIXELS else 4}
+            return {"compress_level": 6 if image.width * image.height <= SCREEN_PIXELS else 4}
         case "WEBP":
             return {"quality": 90, "method": 2}
     return {}
