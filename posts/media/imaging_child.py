@@ -221,7 +221,7 @@ def still_options(image: Image.Image, format_name: str) -> dict[str, Any]:
 def jpeg_options(image: Image.Image) -> dict[str, Any]:
     """Return what writes a JPEG as finely as it is: coarser, its colours blur; finer, it grows and gains nothing."""
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or 0 not in image.quantization:
-        return {}
+        return {"quality": 90}
     told = sum(image.quantization[0])
     quality = next((each for each in range(1, 100) if sum(steps_at(each)) <= told), 100)
     return {"quality": quality, "subsampling": JpegImagePlugin.get_sampling(image)}
