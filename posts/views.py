@@ -216,7 +216,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         values = self.read(uploads.UploadInput)
 
         def prepare() -> AbstractContextManager[files.Stored]:
-            files.require_open(self.get_object())  # no file is looked into for a post that takes none
+            files.require_place(self.get_object())  # no file is looked into for a post that takes none
             return uploads.stored(values)
 
         return self.once_prepared(prepare, lambda stored: self._attach(stored, alt_text=values.get("alt_text", "")))

@@ -128,7 +128,7 @@ def _video(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
     yield from between("video_duration", field, Phrase("The video"), round(media.seconds, 3), seconds, SECONDS)
     yield from between("video_ratio", field, Phrase("The video's width by height"), round(media.ratio, 4),
                        (limits.min_video_ratio, limits.max_video_ratio), "")  # fmt: skip
-    yield from between("video_fps", field, Phrase("The video"), round(media.fps, 3),
+    yield from between("video_fps", field, Phrase("The video"), round(media.fps, 1),
                        (limits.min_video_fps, limits.max_video_fps), Phrase("frames a second"))  # fmt: skip
     yield from between("video_side", field, Phrase("The video's shorter side"), min(media.width, media.height),
                        (limits.min_video_side, None), PIXELS)  # fmt: skip

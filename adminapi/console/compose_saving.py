@@ -138,6 +138,8 @@ def upload(sheet: Sheet, given: "UploadedFile[bytes]", *, actor: Actor) -> Media
         return None
     arrival = _awaited(sheet, given, values, actor) if (given.size or 0) > arrivals.SLOW_BYTES else None
     try:
+        if sheet.post is not None:
+            files.require_place(sheet.post)
         with uploads.stored(checked.validated_data) as stored:
             media = in_transaction(lambda: _attach(sheet, stored, values, actor, arrival))
     except DomainError as error:

@@ -14,7 +14,7 @@ class NotAVideo(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
-    """The facts of a video file; sizes are as it is shown, after its rotation."""
+    """The facts of a video file; sizes are as it is shown: after its rotation, and with its pixels square."""
 
     mime: str
     video_codec: str
@@ -24,6 +24,7 @@ class Clip:
     height: int
     seconds: float
     fps: float
+    """On the average, to a tenth: cameras are not quite regular."""
 
     @property
     def ratio(self) -> float:
@@ -44,7 +45,8 @@ def look_at_clip(content: bytes | IO[bytes]) -> Clip:
             stream = container.streams.video[0]
             frame = next(container.decode(stream))
             turned = abs(frame.rotation) in (90, 270)
-            sides = (frame.height, frame.width) if turned else (frame.width, frame.height)
+            width, height = round(frame.width * (stream.sample_aspect_ratio or 1)), frame.height
+            sides = (height, width) if turned else (width, height)
             sound = container.streams.audio[0].codec_context.name if container.streams.audio else ""
             return Clip(
                 mime=_mime(name, container.metadata.get("major_brand", "")),
@@ -53,7 +55,7 @@ def look_at_clip(content: bytes | IO[bytes]) -> Clip:
                 width=sides[0],
                 height=sides[1],
                 seconds=(container.duration or 0) / av.time_base,
-                fps=float(stream.average_rate or 0),
+                fps=round(float(stream.average_rate or 0), 1),
             )
     except (av.error.FFmpegError, StopIteration, ValueError, OSError, EOFError) as error:
         raise NotAVideo from error

@@ -60,6 +60,13 @@ def require_open(post: Post) -> None:
         raise MediaInUse(status=post.status)
 
 
+def require_place(post: Post) -> None:
+    """Raise MediaInUse or InvalidInput unless the post takes another file."""
+    require_open(post)
+    if post.files.count() >= settings.MEDIA_PER_POST:
+        raise InvalidInput(file=[Phrase("A post takes at most {most} files.", most=settings.MEDIA_PER_POST)])
+
+
 def keep(file: Processed, *, filename: str) -> Stored:
     """Store the bytes, before the transaction that creates the row.
 
@@ -96,10 +103,8 @@ def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor) -> Media:
     took the room since the bytes were stored.
     """
     locked = _lock(post)
+    require_place(locked)
     before = _of_scheduled(locked)
-    present = Media.objects.filter(post=locked)
-    if present.count() >= settings.MEDIA_PER_POST:
-        raise InvalidInput(file=[Phrase("A post takes at most {most} files.", most=settings.MEDIA_PER_POST)])
     media = Media.objects.create(
         post=locked,
         type=stored.file.type,
@@ -112,7 +117,7 @@ def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor) -> Media:
         stored_name=stored.name,
         thumbnail_name=stored.thumbnail_name,
         alt_text=alt_text,
-        position=(present.aggregate(last=Max("position"))["last"] or 0) + 1,
+        position=(locked.files.aggregate(last=Max("position"))["last"] or 0) + 1,
     )
     _copy_to(locked)
     _check(locked, before)

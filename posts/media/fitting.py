@@ -14,7 +14,7 @@ from typing import BinaryIO
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.platforms.base import Limits, Media, Rejected
+from accounts.platforms.base import Limits, Media, Rejected, Unavailable, WhoActs
 from accounts.platforms.file_rules import most_image_bytes
 from ouipost.phrases import Phrase, joined
 from posts.media import storage
@@ -24,6 +24,7 @@ from posts.media.signing import signed_url
 
 NO_LIMIT = 20_000_000
 JPEG = "image/jpeg"
+NO_TIME = Phrase("This machine was too busy to make the image fit the network.")
 
 
 def fit(media: Media, limits: Limits) -> Media:
@@ -98,6 +99,8 @@ def _as_jpeg(media: Media, shape: Shape) -> BinaryIO:
         with media.open() as file:
             return io.BytesIO(to_jpeg(file, shape))
     except InvalidMedia as error:
+        if error.details["reason"] == "too_costly":  # it was not when it was uploaded
+            raise Unavailable(NO_TIME, who_acts=WhoActs.OPERATOR) from error
         raise Rejected(error.message, code="MEDIA_REJECTED") from error
 
 

@@ -41,7 +41,8 @@ MAX_ANIMATION_PIXELS = 200_000_000
 MAX_CANVAS_PIXELS = 25_000_000
 """Of a picture with its bars, which may be many times the picture's own: no network shows as many."""
 THUMBNAIL_SIDE = 400
-QUALITIES = (90, 82, 74)
+QUALITIES = ((90, 0), (82, 2), (74, 2))
+"""What a JPEG for a network is tried at: the first, with whole colours, leaves coloured letters sharp."""
 DAMAGED = "The image is damaged or cut short, or too large to be written anew. Export it again."
 
 BYTES_PER_PIXEL = {"JPEG": 10, "PNG": 10, "GIF": 24, "WEBP": 32}
@@ -59,11 +60,20 @@ TURNS = {
 """What makes a picture upright, by its EXIF orientation."""
 
 KEPT_MODES = {"JPEG": ("L", "RGB"), "PNG": ("1", "L", "LA", "P", "RGB", "RGBA"), "WEBP": ("RGB", "RGBA")}
-STILL_OPTIONS: dict[str, dict[str, Any]] = {
-    "JPEG": {"quality": 90},
-    "PNG": {"compress_level": 4},
-    "WEBP": {"quality": 90, "method": 2},
-}
+
+SCREEN_PIXELS = 8_500_000
+"""A PNG with no more is packed as most programs pack it: larger ones, where they are photos, would take too long.
+
+Not more tightly: at zlib's highest level some pictures take ten times as long as others, beyond what a child may.
+"""
+
+STEPS_AT_50 = (
+    *(16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55),
+    *(14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62),
+    *(18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92),
+    *(49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99),
+)
+"""The JPEG standard's example, by which libjpeg counts its qualities."""
 
 
 class Refused(Exception):
@@ -157,6 +167,8 @@ def open_checked(job: Job) -> tuple[Image.Image, int]:
     Image.MAX_IMAGE_PIXELS = job.max_pixels
     limit_memory(job.format, pixels=job.max_pixels, frames=1)
     image = Image.open(job.source, formats=[job.format])
+    if has_palette_of_its_own(image):  # with which Pillow would draw all frames that have none
+        GifImagePlugin.LOADING_STRATEGY = GifImagePlugin.LoadingStrategy.RGB_AFTER_FIRST
     pixels = image.width * image.height
     if max(image.size) > MAX_SIDE or pixels > job.max_pixels:
         raise Refused("too_many_pixels", _pixels_message(job))
@@ -166,6 +178,12 @@ def open_checked(job: Job) -> tuple[Image.Image, int]:
         raise Refused("too_many_frames", f"The frames of an animation may have {limit} megapixels in all. Shorten it.")
     limit_memory(job.format, pixels=pixels, frames=frames)
     return image, frames
+
+
+def has_palette_of_its_own(image: Image.Image) -> bool:
+    """Return whether the first frame of a GIF has other colours than those that frames without a palette have."""
+    shared = image.global_palette if isinstance(image, GifImagePlugin.GifImageFile) else None
+    return shared is not None and image.palette is not None and image.palette.palette != shared.palette
 
 
 def _pixels_message(job: Job) -> str:
@@ -181,10 +199,38 @@ def renew(job: Job) -> dict[str, Any]:
         thumbnail = save_thumbnail(image.copy(), job.thumbnail)
         save_animation(image, job)
     else:
+        options = still_options(image, job.format)
         image = bare(upright_in_srgb(image), job.format)
-        write(image, job.target, job.format, **STILL_OPTIONS.get(job.format, {}))
+        write(image, job.target, job.format, **options)
         thumbnail = save_thumbnail(image, job.thumbnail)  # last: `convert` leaves a palette that GIF cannot write
     return {"width": image.width, "height": image.height, "frames": frames, "thumbnail_format": thumbnail}
+
+
+def still_options(image: Image.Image, format_name: str) -> dict[str, Any]:
+    """Return what writes a still picture so that it neither grows nor loses much."""
+    match format_name:
+        case "JPEG":
+            return jpeg_options(image)
+        case "PNG":
+            return {"compress_level": 6 if image.width * image.height <= SCREEN_PIXELS else 4}
+        case "WEBP":
+            return {"quality": 90, "method": 2}
+    return {}
+
+
+def jpeg_options(image: Image.Image) -> dict[str, Any]:
+    """Return what writes a JPEG as finely as it is: coarser, its colours blur; finer, it grows and gains nothing."""
+    if not isinstance(image, JpegImagePlugin.JpegImageFile) or 0 not in image.quantization:
+        return {"quality": 90}
+    told = sum(image.quantization[0])
+    quality = next((each for each in range(1, 100) if sum(steps_at(each)) <= told), 100)
+    return {"quality": quality, "subsampling": JpegImagePlugin.get_sampling(image)}
+
+
+def steps_at(quality: int) -> list[int]:
+    """Return the steps in which libjpeg keeps brightness at this quality."""
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return [min(255, max(1, (step * scale + 50) // 100)) for step in STEPS_AT_50]
 
 
 def upright_in_srgb(image: Image.Image) -> Image.Image:
@@ -208,7 +254,7 @@ def in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """Return the picture with its colours converted; a profile that does not fit is ignored, as browsers do."""
     if image.mode == "P":
         image = _in_mode(image, "RGBA" if image.has_transparency_data else "RGB")
-    if image.mode not in ("RGB", "RGBA", "CMYK"):
+    if image.mode not in ("L", "RGB", "RGBA", "CMYK"):
         return image
     mode = "RGBA" if image.mode == "RGBA" else "RGB"
     try:
@@ -218,7 +264,7 @@ def in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
         )
     except (ImageCms.PyCMSError, OSError, ValueError):
         return image
-    return converted or image
+    return _in_mode(converted or image, "L" if image.mode == "L" else mode)
 
 
 def bare(image: Image.Image, format_name: str) -> Image.Image:
@@ -321,15 +367,15 @@ def shape(job: Job) -> dict[str, Any]:
     image = with_bars(image, job)
     image.info = {}
     image = within_sides(image, job)
-    for quality in QUALITIES:
-        encoded = jpeg(image, quality)
+    for quality, subsampling in QUALITIES:
+        encoded = jpeg(image, quality, subsampling)
         if len(encoded) <= job.max_bytes:
             break
     while len(encoded) > job.max_bytes:
         if image.size == (1, 1):
             raise Refused("too_large", f"The image cannot be made to fit into {job.max_bytes} bytes.")
         image = scaled(image, min(0.9, math.sqrt(job.max_bytes / len(encoded))))
-        encoded = jpeg(image, QUALITIES[-1])
+        encoded = jpeg(image, *QUALITIES[-1])
     Path(job.target).write_bytes(encoded)
     return {"width": image.width, "height": image.height}
 
@@ -368,9 +414,9 @@ def on_white(image: Image.Image) -> Image.Image:
     return white
 
 
-def jpeg(image: Image.Image, quality: int) -> bytes:
+def jpeg(image: Image.Image, quality: int, subsampling: int) -> bytes:
     buffer = BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
+    image.save(buffer, "JPEG", quality=quality, subsampling=subsampling)
     return buffer.getvalue()
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -153,15 +154,20 @@ def codec_of(stream: Any) -> str:
 
 
 def sides(source: Any, stream: Any) -> dict[str, int]:
-    """Return width and height as the video is shown, after its rotation; decodes its first frame."""
+    """Return width and height as the video is shown; decodes its first frame."""
     check_sides(stream.width, stream.height)
     stream.codec_context.thread_count = 1  # each would take memory of its own
     frame = next(source.decode(stream))
-    width, height = frame.width, frame.height
+    check_sides(frame.width, frame.height)
+    width, height = shown_sides(stream, frame)
     check_sides(width, height)
-    if frame.rotation % 180:
-        width, height = height, width
     return {"width": width, "height": height}
+
+
+def shown_sides(stream: Any, frame: Any) -> tuple[int, int]:
+    """Return the width and height of a frame after its rotation, and with its pixels square, as players draw it."""
+    width, height = round(frame.width * (stream.sample_aspect_ratio or 1)), frame.height
+    return (height, width) if frame.rotation % 180 else (width, height)
 
 
 def check_sides(width: int, height: int) -> None:
@@ -175,13 +181,19 @@ def save_thumbnail(source: Any, path: str) -> None:
     at = min(THUMBNAIL_AT, source.duration / av.time_base / 2)
     source.seek(int(at * av.time_base))
     frame = next(source.decode(stream))
-    image: Image.Image = frame.to_image()
-    if frame.rotation:
-        image = image.rotate(frame.rotation, expand=True)
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    image = small(frame, *shown_sides(stream, frame))
     buffer = BytesIO()  # from which a full disk takes all or says so; of Pillow it takes half, too
     image.convert("RGB").save(buffer, "JPEG", quality=85)
     Path(path).write_bytes(buffer.getbuffer())
+
+
+def small(frame: Any, width: int, height: int) -> Image.Image:
+    """Return a frame that is shown this wide and high, as small as a thumbnail: at full size it would be too large."""
+    scale = min(1, THUMBNAIL_SIDE / max(width, height))
+    sides = max(1, round(width * scale)), max(1, round(height * scale))
+    drawn = sides[::-1] if frame.rotation % 180 else sides
+    image: Image.Image = frame.to_image(width=drawn[0], height=drawn[1])
+    return image.rotate(frame.rotation, expand=True) if frame.rotation else image
 
 
 def copy(source: Any, job: Job) -> None:
@@ -196,15 +208,32 @@ def copy(source: Any, job: Job) -> None:
             if track.codec_context.codec_tag in KEPT_TAGS:
                 outputs[track.index].codec_context.codec_tag = track.codec_context.codec_tag
         spans: dict[int, tuple[float, float]] = {}
-        for packet in source.demux(tracks):
-            if packet.dts is None:
-                continue
+        for packet in without_what_was_cut(source.demux(tracks)):
             index, (start, end) = packet.stream.index, span_of(packet)
             first, last = spans.get(index, (start, end))
             spans[index] = (min(first, start), max(last, end))
             packet.stream = outputs[index]
             target.mux(packet)
     check_lengths(source, tracks, spans)
+
+
+def without_what_was_cut(packets: Iterable[Any]) -> Iterator[Any]:
+    """Give the packets but for those of a track after the last that is shown: trimming leaves them in the file.
+
+    One that is not shown and comes earlier may be what the next pictures are drawn from.
+    """
+    hidden: dict[int, list[Any]] = {}
+    for packet in packets:
+        index = packet.stream.index
+        if packet.dts is None:
+            continue
+        if packet.is_discard and index in hidden:
+            hidden[index].append(packet)
+            continue
+        if not packet.is_discard:
+            yield from hidden.get(index, ())
+            hidden[index] = []
+        yield packet
 
 
 def span_of(packet: Any) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from django.http import Http404
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts import platforms
 from accounts.models import SocialAccount
@@ -747,6 +748,18 @@ def test_a_file_that_is_refused_says_why_and_leaves_no_draft(staff: Client, face
 
     assert answer["refused"][0].startswith("notes.txt: The file is not a JPEG")
     assert Post.objects.count() == 0
+
+
+def test_a_file_for_a_post_that_has_all_it_takes_is_not_looked_into(
+    staff: Client, facebook: SocialAccount, settings: Settings
+) -> None:
+    settings.MEDIA_PER_POST = 1
+    post = post_to(facebook)
+    make_media(post)
+
+    answer = staff.post(UPLOAD, written(facebook, post=post.pk, file=an_image("notes.txt", b"only words"))).json()
+
+    assert answer["refused"] == ["notes.txt: A post takes at most 1 files."]
 
 
 def test_an_upload_without_a_file_is_told_so(staff: Client, facebook: SocialAccount) -> None:

@@ -273,6 +273,7 @@ def test_a_post_takes_so_many_files_and_no_more(api: ApiClient, post: Post, sett
     make_media(post)
 
     assert set(fields_of(upload(api, post, picture()))) == {"file"}
+    assert set(fields_of(upload(api, post, b"no picture"))) == {"file"}  # which is not looked into
 
 
 def test_a_field_that_a_form_has_twice_is_named(api: ApiClient, post: Post) -> None:

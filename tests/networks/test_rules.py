@@ -232,6 +232,8 @@ VIDEOS = Limits(
         ({"seconds": 60.0004, "fps": 60.0004}, []),
         ({"width": 499, "height": 1000}, ["video_ratio_too_small"]),
         ({"width": 1001, "height": 1000}, ["video_ratio_too_large"]),
+        ({"fps": 60.04}, []),  # as phones record what they call 60
+        ({"fps": 22.96}, []),
         ({"fps": 22.9}, ["video_fps_too_small"]),
         ({"fps": 60.1}, ["video_fps_too_large"]),
         ({"video_codec": "hevc"}, ["video_codec_unsupported"]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -43,6 +44,7 @@ POOL = (
     partial(clip, seconds=2, size=(640, 360)),
     partial(clip, "mov", seconds=4, size=(400, 400), fps=30),
     partial(clip, "webm", codec="libvpx-vp9", seconds=4, size=(240, 432), fps=24),
+    partial(clip, seconds=4, size=(400, 400), pixel_ratio=Fraction(16, 9)),
 )
 FILES = st.integers(0, len(POOL) - 1)
 TYPES = ("feed", "story", "reel", "short", "document")

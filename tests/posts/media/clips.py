@@ -2,10 +2,12 @@
 
 import io
 import os
+import struct
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -30,6 +32,7 @@ def clip(
     sound: bool = True,
     tag: str = "",
     pixels: str = "yuv420p",
+    pixel_ratio: Fraction = Fraction(1),
     metadata: tuple[tuple[str, str], ...] = (),
     options: tuple[tuple[str, str], ...] = (),
 ) -> bytes:
@@ -41,6 +44,7 @@ def clip(
         picture: Any = target.add_stream(codec, rate=fps)
         picture.codec_context.codec_tag = tag or picture.codec_context.codec_tag
         picture.width, picture.height, picture.pix_fmt = *size, pixels
+        picture.codec_context.sample_aspect_ratio = pixel_ratio
         track: Any = target.add_stream("libopus" if container == "webm" else "aac", rate=48_000) if sound else None
         target.mux([packet for frame in _frames(size, seconds * fps) for packet in picture.encode(frame)])
         target.mux(picture.encode())
@@ -90,6 +94,20 @@ def turned(video: bytes) -> bytes:
     header = video.index(b"tkhd")  # the picture's track comes first
     start = video.index(upright, header)
     return video[:start] + sideways + video[start + len(upright) :]
+
+
+def trimmed(video: bytes, *, start: float = 0, seconds: float) -> bytes:
+    """Return an MP4 cut as editors do that encode nothing anew: all is still in it, and an edit list says what to show.
+
+    Both tracks show so many seconds of what they have.
+    """
+    kept, at = bytearray(video), video.find(b"elst")
+    while at >= 0:
+        scale = struct.unpack_from(">I", video, video.index(b"mdhd", at) + 16)[0]
+        begun = struct.unpack_from(">i", video, at + 16)[0] + int(start * scale)
+        struct.pack_into(">Ii", kept, at + 12, int(seconds * 1000), begun)
+        at = video.find(b"elst", at + 4)
+    return bytes(kept)
 
 
 def pdf(pages: int = 2, *, script: str = "", password: str = "", attached: bytes = b"") -> bytes:

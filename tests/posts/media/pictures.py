@@ -53,6 +53,33 @@ def _segment(marker: int, body: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
 
 
+def grey_profile(*, gamma: float) -> bytes:
+    """A colour profile of greys that get brighter by this power."""
+    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
+    white = b"XYZ " + bytes(4) + struct.pack(">III", 0xF6D6, 0x10000, 0xD32D)
+    return _profile(b"GRAY", b"XYZ ", {b"wtpt": white, b"kTRC": curve})
+
+
+def ink_profile() -> bytes:
+    """A colour profile of four inks of which each prints as a green."""
+    white, green = bytes((255, 128, 128)), bytes((224, 42, 211))
+    unchanged, matrix = bytes(range(256)), struct.pack(">9i", *(65536 if at % 4 == 0 else 0 for at in range(9)))
+    colours = white + green * 15  # of all that each ink makes, there or not
+    table = b"mft1" + bytes(4) + bytes((4, 3, 2, 0)) + matrix + unchanged * 4 + colours + unchanged * 3
+    return _profile(b"CMYK", b"Lab ", {b"A2B0": table})
+
+
+def _profile(space: bytes, told_in: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """An ICC profile, of version 2, of a printer."""
+    start, directory, body = 128 + 4 + 12 * len(tags), b"", b""
+    for name, content in tags.items():
+        directory += name + struct.pack(">II", start + len(body), len(content))
+        body += content + bytes(-len(content) % 4)
+    told = struct.pack(">I4sI4s4s4s", start + len(body), b"", 0x02100000, b"prtr", space, told_in)
+    header = told.ljust(36, b"\0") + b"acsp"
+    return header.ljust(128, b"\0") + struct.pack(">I", len(tags)) + directory + body
+
+
 def animation(format_name: str, *, durations: list[int], **options: Any) -> bytes:
     """A white square that moves over blue, one step a frame."""
     frames = []
@@ -74,6 +101,15 @@ def sticker(kinds: str, *, duration: int) -> bytes:
         frame.paste(*parts[kind])
         content += b"".join(GifImagePlugin.getdata(frame, duration=duration, disposal=2, transparency=0))
     return content + b";"
+
+
+def gif_with_palettes(first: bytes, shared: bytes) -> bytes:
+    """A GIF of two frames, each all of its second colour: the first has a palette of its own, the other the shared."""
+    frame = Image.new("P", (8, 8), 1)
+    frame.putpalette(first)
+    content = b"GIF89a" + struct.pack("<HHBBB", 8, 8, 0x80, 0, 0) + shared
+    content += b"".join(GifImagePlugin.getdata(frame, duration=100, include_color_table=True))
+    return content + b"".join(GifImagePlugin.getdata(frame, duration=100)) + b";"
 
 
 def png_header_of(width: int, height: int) -> bytes:

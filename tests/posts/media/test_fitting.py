@@ -10,8 +10,8 @@ import time_machine
 from django.utils import timezone
 from PIL import Image
 
-from accounts.platforms.base import Limits, Media, Rejected
-from posts.media import storage
+from accounts.platforms.base import Limits, Media, Rejected, Unavailable, WhoActs
+from posts.media import images, storage
 from posts.media.fitting import fit
 from tests.factories import NOW
 from tests.networks.platform_case import make_image
@@ -78,6 +78,16 @@ def test_an_image_that_cannot_be_made_to_fit_is_refused() -> None:
         fitted.read()
 
     assert refused.value.error_code == "MEDIA_REJECTED"
+
+
+def test_an_image_for_which_there_was_no_time_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "WALL_SECONDS", 0.01)
+    fitted = fit(holding(picture("WEBP"), "image/webp"), LIMITS)
+
+    with pytest.raises(Unavailable) as failed:
+        fitted.read()
+
+    assert failed.value.acts == WhoActs.OPERATOR
 
 
 def red_pixels(image: Image.Image) -> int:

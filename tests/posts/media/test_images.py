@@ -164,6 +164,18 @@ def test_a_sticker_that_blinks_is_cleared_before_each_frame(kinds: str) -> None:
     assert after.count(b"GIF8") == 1
 
 
+def test_a_frame_without_a_palette_of_its_own_has_the_colours_that_all_share() -> None:
+    before = pictures.gif_with_palettes(bytes((0, 0, 0, *pictures.RED)), bytes((0, 0, 0, *pictures.GREEN)))
+
+    _, found = renewed(before)
+
+    shown = []
+    for number in range(2):
+        found.seek(number)
+        shown.append(found.convert("RGB").getpixel((4, 4)))
+    assert shown == [pictures.RED, pictures.GREEN]
+
+
 def test_of_a_jpeg_with_several_pictures_the_first_is_kept() -> None:
     second = Image.new("RGB", (30, 30), "green")
     content = pictures.encoded(Image.new("RGB", (60, 40), "red"), "MPO", save_all=True, append_images=[second])

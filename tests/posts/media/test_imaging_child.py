@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageCms
+from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
 from posts.media import imaging_child
-from posts.media.imaging_child import Job, answer_to
+from posts.media.imaging_child import Job, answer_to, steps_at
 from tests.posts.media import pictures
 
 ORIENTATIONS = {
@@ -40,8 +41,8 @@ def job(folder: Path, content: bytes, format_name: str, **values: Any) -> Job:
     return Job(**given | values)
 
 
-def renewed(folder: Path, content: bytes, format_name: str) -> Image.Image:
-    answer = answer_to(job(folder, content, format_name))
+def renewed(folder: Path, content: bytes, format_name: str, **values: Any) -> Image.Image:
+    answer = answer_to(job(folder, content, format_name, **values))
 
     assert "reason" not in answer
     return pictures.opened((folder / "target").read_bytes())
@@ -125,7 +126,7 @@ import resource, sys
 from PIL import Image
 from posts.media import imaging_child
 picture = Image.effect_noise((300, 200), 100)
-room = len(imaging_child.jpeg(picture, 90)) - 1
+room = len(imaging_child.jpeg(picture, 90, 2)) - 1
 resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 imaging_child.write(picture, sys.argv[1], "JPEG", quality=90)
 """
@@ -155,12 +156,81 @@ def test_a_cmyk_jpeg_becomes_rgb(tmp_path: Path) -> None:
     assert (found.mode, found.size) == ("RGB", (60, 40))
 
 
+def test_inks_are_converted_from_their_profile(tmp_path: Path) -> None:
+    cyan = Image.new("CMYK", (60, 40), (255, 0, 0, 0))
+    content = pictures.encoded(cyan, "JPEG", icc_profile=pictures.ink_profile())
+
+    found = renewed(tmp_path, content, "JPEG").getpixel((5, 5))
+
+    assert isinstance(found, tuple)
+    assert (found[0] < 80, found[1] > 200, found[2] < 80) == (True, True, True)
+
+
+@pytest.mark.parametrize(("gamma", "shown"), [(1.0, 188), (2.2, 128), (3.0, 98)])
+def test_greys_are_converted_from_their_profile(gamma: float, shown: int, tmp_path: Path) -> None:
+    content = pictures.encoded(Image.new("L", (60, 40), 128), "JPEG", icc_profile=pictures.grey_profile(gamma=gamma))
+
+    found = renewed(tmp_path, content, "JPEG")
+
+    assert found.mode == "L"
+    assert found.getpixel((5, 5)) == pytest.approx(shown, abs=3)
+
+
+def test_a_profile_of_other_colours_than_the_picture_has_is_dropped(tmp_path: Path) -> None:
+    content = pictures.picture("PNG", mode="L", icc_profile=_profile_with_red_and_blue_exchanged())
+
+    assert renewed(tmp_path, content, "PNG").tobytes() == pictures.opened(content).tobytes()
+
+
+def test_a_png_of_a_screen_does_not_grow(tmp_path: Path) -> None:
+    with Image.open(Path(__file__).parents[3] / "docs/images/calendar.png") as screenshot:
+        content = pictures.encoded(screenshot, "PNG")
+
+    renewed(tmp_path, content, "PNG", max_pixels=2_000_000)
+
+    assert (tmp_path / "target").stat().st_size <= len(content)
+
+
+@pytest.mark.parametrize("quality", [1, 35, 50, 75, 90, 100])
+@pytest.mark.parametrize("sampling", [0, 1, 2])
+def test_a_jpeg_is_kept_as_finely_as_it_was(quality: int, sampling: int, tmp_path: Path) -> None:
+    content = pictures.picture(size=(300, 200), quality=quality, subsampling=sampling)
+
+    found = renewed(tmp_path, content, "JPEG")
+
+    kept = pictures.opened(content)
+    assert isinstance(kept, JpegImageFile)
+    assert isinstance(found, JpegImageFile)
+    assert (found.quantization, get_sampling(found)) == (kept.quantization, sampling)
+
+
+def test_a_jpeg_of_an_encoder_with_steps_of_its_own_neither_grows_nor_shrinks_much(tmp_path: Path) -> None:
+    noise = Image.effect_noise((300, 200), 40).convert("RGB")
+    content = pictures.encoded(noise, "JPEG", qtables=[[step + 1 for step in steps_at(80)]])
+
+    renewed(tmp_path, content, "JPEG")
+
+    assert (tmp_path / "target").stat().st_size == pytest.approx(len(content), rel=0.1)
+
+
 def test_transparent_parts_become_white_in_a_jpeg(tmp_path: Path) -> None:
     content = pictures.encoded(Image.new("RGBA", (60, 40), (255, 0, 0, 0)), "PNG")
 
     answer_to(job(tmp_path, content, "PNG", task="shape", max_bytes=10_000))
 
     assert pictures.opened((tmp_path / "target").read_bytes()).getpixel((5, 5)) == (255, 255, 255)
+
+
+def test_coloured_letters_stay_sharp_in_a_jpeg(tmp_path: Path) -> None:
+    image = Image.new("RGB", (301, 301), "blue")
+    image.paste("red", (150, 0, 151, 301))
+
+    answer_to(job(tmp_path, pictures.encoded(image, "PNG"), "PNG", task="shape", max_bytes=1_000_000))
+
+    line, beside = (pictures.opened((tmp_path / "target").read_bytes()).getpixel((x, 100)) for x in (150, 151))
+    assert isinstance(line, tuple)
+    assert isinstance(beside, tuple)
+    assert (line[0] > 180, beside[2] > 180) == (True, True)
 
 
 def test_a_jpeg_is_made_smaller_until_it_fits(tmp_path: Path) -> None:

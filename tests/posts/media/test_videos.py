@@ -3,8 +3,9 @@
 import errno
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -17,9 +18,11 @@ from posts.media.file_types import HEAD_BYTES, video_type
 from posts.media.intake import FileTooLarge, InvalidMedia, Processed
 from posts.media.videos import process_video
 from tests.posts.media import hostile
-from tests.posts.media.clips import clip, silence, turned
+from tests.posts.media.clips import clip, silence, trimmed, turned
 
 PLACE = "+48.8577+002.295/"
+MOST_DRAWN_FROM = 3
+"""The pictures behind the end without which the last ones could not be drawn."""
 PLAYLIST = b"#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:1/secret.ts\n"
 
 
@@ -55,6 +58,14 @@ def test_what_is_kept_still_plays_and_has_a_frame_to_show() -> None:
         assert video.thumbnail_path is not None
         with Image.open(video.thumbnail_path) as thumbnail:
             assert (thumbnail.format, thumbnail.size) == ("JPEG", (400, 300))
+
+
+@pytest.mark.thorough
+def test_one_as_large_as_phones_record_in_deep_colours_is_taken() -> None:
+    content = clip("mov", codec="prores_aw", pixels="yuv422p10le", size=(7680, 4320), seconds=1, fps=1, sound=False)
+
+    with processed(content) as video:
+        assert (video.width, video.height) == (7680, 4320)
 
 
 def test_an_mp4_that_its_camera_calls_otherwise_is_one_all_the_same() -> None:
@@ -130,6 +141,37 @@ def test_one_that_is_to_be_turned_has_the_sides_that_people_see() -> None:
             assert thumbnail.size == (240, 320)
         with av.open(str(video.path)) as container:
             assert abs(next(container.decode(video=0)).rotation) == 90
+
+
+@pytest.mark.parametrize(("turn", "sides"), [(bytes, (427, 240)), (turned, (240, 427))], ids=["upright", "turned"])
+def test_one_whose_pixels_are_not_square_has_the_sides_that_people_see(
+    turn: Callable[[bytes], bytes], sides: tuple[int, int]
+) -> None:
+    with processed(turn(clip(pixel_ratio=Fraction(4, 3)))) as video:
+        assert (video.width, video.height) == sides
+        assert video.thumbnail_path is not None
+        with Image.open(video.thumbnail_path) as thumbnail:
+            assert max(thumbnail.size) == 400
+            assert thumbnail.width / thumbnail.height == pytest.approx(sides[0] / sides[1], rel=0.01)
+
+
+def test_one_that_would_be_shown_too_wide_is_refused() -> None:
+    with pytest.raises(InvalidMedia) as refused, processed(clip(pixel_ratio=Fraction(30))):
+        pass
+
+    assert refused.value.details["reason"] == "too_many_pixels"
+
+
+@pytest.mark.parametrize("start", [0, 0.8])
+def test_what_was_trimmed_away_at_the_end_is_not_in_what_is_kept(start: float) -> None:
+    content = trimmed(clip(seconds=6), start=start, seconds=2)
+    with av.open(io.BytesIO(content), "r") as given:
+        shown = [frame.pts for frame in given.decode(video=0)]
+
+    with processed(content) as video, av.open(str(video.path)) as kept:
+        pictures = sum(1 for _ in kept.decode(video=0))
+        assert len(shown) <= pictures <= len(shown) + MOST_DRAWN_FROM
+        assert 2 <= video.facts["seconds"] <= 2 + MOST_DRAWN_FROM / 25
 
 
 @pytest.mark.thorough

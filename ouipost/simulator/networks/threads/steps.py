@@ -143,7 +143,7 @@ def wrong_clip(content: bytes, clip: Clip | None) -> str:
         "FAILED_PROCESSING_AUDIO": clip.audio_codec not in containers.SOUNDS,
         "INVALID_ASPEC_RATIO": not containers.RATIOS[0] <= clip.ratio <= containers.RATIOS[1],
         "INVALID_DURATION": clip.seconds > LONGEST_VIDEO,
-        "INVALID_FRAME_RATE": not containers.FPS[0] <= round(clip.fps, 1) <= containers.FPS[1],
+        "INVALID_FRAME_RATE": not containers.FPS[0] <= clip.fps <= containers.FPS[1],
         "INVALID_BIT_RATE": containers.mbits(content, clip) > MOST_MBITS,
         "FAILED_PROCESSING_VIDEO": clip.width > containers.MOST_WIDTH,
     }
