@@ -11,20 +11,36 @@ from rest_framework import serializers
 
 from accounts import connecting, platforms, registry, services, traffic
 from accounts.models import NAME_LENGTH, AccountStatus, SocialAccount
-from accounts.platforms.base import Connector
+from accounts.platforms.base import Connector, WhoActs
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
-from ouipost.api.schema import COUNT, MOMENT, STRINGS, TEXT, exactly, or_null
+from ouipost.api.schema import COUNT, STRINGS, exactly, or_null
 from ouipost.errors import problems_in
 from workspaces.settings import check_settings
 
 HASHTAG_SETTINGS = ("auto_hashtags", "default_hashtags")
 """What an account may say differently from its workspace."""
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
-HEALTH = exactly(
-    token_valid={"type": "boolean"},
-    last_sync=or_null(MOMENT),
-    errors={"type": "array", "items": exactly(code=TEXT, message=TEXT)},
-)
+
+
+class AccountErrorSerializer(serializers.Serializer[Any]):
+    """Why an account cannot be used or read, and who can mend it."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    who_acts = serializers.ChoiceField(
+        choices=[str(each) for each in WhoActs], required=False
+    )  # rows from before lack it
+
+
+class AccountHealthSerializer(serializers.Serializer[Any]):
+    """Whether an account works."""
+
+    def get_fields(self) -> dict[str, Any]:  # a serializer has `errors` of its own
+        return {
+            "token_valid": serializers.BooleanField(),
+            "last_sync": serializers.DateTimeField(allow_null=True),
+            "errors": AccountErrorSerializer(many=True),
+        }
 
 
 def show_platform(platform: Connector) -> dict[str, Any]:
@@ -139,7 +155,7 @@ class AccountDetailSerializer(AccountSerializer):
     def get_scopes_missing(self, account: SocialAccount) -> list[str]:
         return registry.scopes_missing(account)
 
-    @extend_schema_field(HEALTH)
+    @extend_schema_field(AccountHealthSerializer)
     def get_health(self, account: SocialAccount) -> dict[str, Any]:
         ended = account.expires_at is not None and account.expires_at <= timezone.now()
         return {

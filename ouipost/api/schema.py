@@ -23,6 +23,18 @@ STRINGS: Schema = {"type": "array", "items": {"type": "string"}}
 MOMENT: Schema = {"type": "string", "format": "date-time"}
 TEXT: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer"}
+
+
+def exactly(**properties: Schema) -> Schema:
+    """Describe an object that always has these members."""
+    return {"type": "object", "properties": properties, "required": sorted(properties)}
+
+
+def or_null(described: Schema) -> Schema:
+    """Describe what may be null as well."""
+    return {**described, "type": [described["type"], "null"]}
+
+
 CODES = {
     200: "Done, or here it is.",
     201: "Made.",
@@ -54,11 +66,16 @@ ERROR: Schema = {
                         },
                         "status": {"type": "string", "description": "The present status, which does not allow it."},
                         "required": {"type": "string", "description": "The permission that is needed."},
+                        "platform": {"type": "string", "description": "The network that is not configured here."},
+                        "platforms": {**STRINGS, "description": "Networks without an account, or accounts that went."},
+                        "accounts": {**STRINGS, "description": "The accounts that were disconnected."},
+                        "field": {"type": "string", "description": "The field of a form that has the file."},
                         "reason": {"type": "string", "description": "Why, in one word."},
                         "retry_after": {"type": "integer", "description": "Seconds until it may be tried again."},
+                        "next_attempt_at": {**or_null(MOMENT), "description": "When a delivery is tried by itself."},
+                        "limit": {"type": "integer", "description": "The requests a minute that the key has."},
                         "limit_bytes": {"type": "integer", "description": "The most that is taken."},
                     },
-                    "additionalProperties": {},
                 },
             },
             "required": ["code", "message", "details"],
@@ -94,16 +111,6 @@ REPLAYED: Schema = {
     "Idempotent-Replayed": {"schema": {**TEXT, "const": "true"}, "description": "It is a repeat's answer."}
 }
 STANDARD_ACTIONS = ("list", "retrieve", "create", "update", "destroy")
-
-
-def exactly(**properties: Schema) -> Schema:
-    """Describe an object that always has these members."""
-    return {"type": "object", "properties": properties, "required": sorted(properties)}
-
-
-def or_null(described: Schema) -> Schema:
-    """Describe what may be null as well."""
-    return {**described, "type": [described["type"], "null"]}
 
 
 class EnvelopeSchema(AutoSchema):
@@ -174,7 +181,7 @@ class EnvelopeSchema(AutoSchema):
         response: Schema = super()._get_response_for_code(serializer, status_code, media_types, direction)  # type: ignore[no-untyped-call]
         response["description"] = response["description"] or CODES.get(int(status_code), "")
         content: Schema = response.get("content", {}).get(JSON_TYPE)
-        if content and status_code.startswith("2"):
+        if content:  # those of refusals come later
             data = content["schema"]
             resource = self._resource(serializer)
             if resource:
@@ -201,7 +208,7 @@ class EnvelopeSchema(AutoSchema):
 
     def _headers(self, status: int) -> Schema:
         """Return what an answer carries beside its body; the allowance is told to API keys alone."""
-        told = REQUEST_ID | (RETRY_AFTER if status in (429, 503) else {})
+        told = REQUEST_ID | (RETRY_AFTER if status in (409, 429, 503) else {})
         if status != 401 and self.path.startswith("/api/"):
             told |= ALLOWANCE
         if (status < 300 or status in (409, 422)) and self.method not in SAFE_METHODS:

@@ -1,6 +1,6 @@
 """The world in which each writing call is made once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,8 +9,26 @@ from django.test import Client
 from accounts.platforms.base import Candidate, PlatformError, Profile, Tokens
 from accounts.platforms.facebook import Facebook
 from tests.conftest import AdminClient, ApiClient
+from tests.contract.described import faults_of
 from tests.contract.writes import ADDRESS, AGENT, World
 from tests.factories import make_key, make_token, make_user, make_workspace
+
+
+@pytest.fixture(autouse=True)
+def _each_answer_is_described(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever a test asks for, and for what reason: the answer, also a refusal, is what the description says."""
+    found: set[str] = set()
+    ask = Client.request
+
+    def request(client: Client, **environ: Any) -> Any:
+        response = ask(client, **environ)
+        method, address = environ.get("REQUEST_METHOD", "GET"), environ["PATH_INFO"]
+        found.update(f"{method} {address}: {fault}" for fault in faults_of(response, method, address))
+        return response
+
+    monkeypatch.setattr(Client, "request", request)
+    yield
+    assert found == set()
 
 
 @pytest.fixture

@@ -1,13 +1,81 @@
 """Answers beside what /api/schema and /admin/schema say of them."""
 
+import json
+import re
+from functools import cache
 from typing import Any
 
+from drf_spectacular.renderers import OpenApiJsonRenderer
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it comes without types
+
+from ouipost.api.docs import AdminGenerator, ApiGenerator, document
+
+OURS = re.compile(r"x-(?!content-type-options|frame-options)|retry-after|idempotent-")
+"""The headers that a caller may go by."""
+
+
+def faults_of(response: Any, method: str, address: str) -> list[str]:
+    """Return where an answer differs from what its description says, which names all that there is.
+
+    Nothing is said of an address or a method that has no description.
+    """
+    part = "/admin/" if address.startswith("/admin/") else "/api/"
+    path = next((each for each, pattern in _addresses(part) if pattern.fullmatch(address)), "")
+    answers = _paths(part).get(path, {}).get(method.lower(), {}).get("responses")
+    if answers is None:
+        return []
+    told = answers.get(str(response.status_code))
+    if told is None:
+        return [f"status {response.status_code}"]
+    named = {name.lower() for name in told["headers"]}
+    wrong = [name for name in response.headers if OURS.match(name.lower()) and name.lower() not in named]
+    kind = response.headers["Content-Type"].partition(";")[0]
+    if kind not in told["content"]:
+        return [*wrong, kind]
+    if kind != "application/json":
+        return wrong
+    found = _validator(part, path, method.lower(), response.status_code).iter_errors(json.loads(response.content))
+    return wrong + [f"{error.json_path}: {error.message}" for error in found]
 
 
 def assert_described(response: Any, schema: Any, method: str, path: str) -> None:
     """Fail where an answer has another shape than the one that the schema gives for it."""
     answers = schema["paths"][path][method]["responses"]
     described = answers[str(response.status_code)]["content"]["application/json"]["schema"]
-    validator = Draft202012Validator(described | {"components": schema["components"]})
+    validator = Draft202012Validator(closed(described | {"components": schema["components"]}))
     assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(response.json())] == []
+
+
+def closed(described: Any) -> Any:
+    """Return a description under which an object has no other members than those that are named, or all are free."""
+    if isinstance(described, list):
+        return [closed(each) for each in described]
+    if not isinstance(described, dict):
+        return described
+    is_closed = isinstance(described.get("properties"), dict) and "additionalProperties" not in described
+    return {key: closed(value) for key, value in described.items()} | (
+        {"additionalProperties": False} if is_closed else {}
+    )
+
+
+@cache
+def _described(part: str) -> Any:
+    generator = {"/api/": ApiGenerator, "/admin/": AdminGenerator}[part]
+    return closed(json.loads(document(generator, OpenApiJsonRenderer, "ouipost.urls")))
+
+
+def _paths(part: str) -> Any:
+    return _described(part)["paths"]
+
+
+@cache
+def _addresses(part: str) -> list[tuple[str, re.Pattern[str]]]:
+    """Return each path and what it matches, first those with fewer places: `/callback` is no account's id."""
+    paths = sorted(_paths(part), key=lambda path: path.count("{"))
+    return [(path, re.compile(re.sub(r"\{\w+\}", "[^/]+", path))) for path in paths]
+
+
+@cache
+def _validator(part: str, path: str, method: str, status: int) -> Any:
+    content = _paths(part)[path][method]["responses"][str(status)]["content"]
+    return Draft202012Validator(content["application/json"]["schema"] | {"components": _described(part)["components"]})
