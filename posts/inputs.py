@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from accounts import platforms, registry
 from accounts.platforms import option_rules
-from ouipost.api.inputs import Choice, Instant, Integer, JsonObject, StrictInput, StringList, Text, ZoneName
+from ouipost.api.inputs import Choice, InstantOrLocal, Integer, JsonObject, StrictInput, StringList, Text, ZoneName
 from ouipost.api.schema import STRINGS
 from ouipost.errors import problems_in
 from ouipost.ids import PATTERN
@@ -203,7 +203,7 @@ class NewPostInput(PostInput):
         "status": "POST /api/posts/{id}/schedule or publish",
         "scheduled_timezone": "`timezone` with `scheduled_at`",
     }
-    scheduled_at = Instant(local=True, required=False, allow_null=True, help_text=LOCAL)
+    scheduled_at = InstantOrLocal(required=False, allow_null=True, help_text=LOCAL)
     timezone = ZoneName(required=False)
 
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -218,7 +218,7 @@ class NewPostInput(PostInput):
 class ScheduleInput(StrictInput):
     """The body that schedules a post: at a time, or into the next free slot of a schedule."""
 
-    scheduled_at = Instant(local=True, required=False, help_text=LOCAL)
+    scheduled_at = InstantOrLocal(required=False, help_text=LOCAL)
     timezone = ZoneName(required=False)
     schedule_id = Text(required=False, max_length=50)
 

@@ -9,24 +9,27 @@ from django.test import Client
 from accounts.platforms.base import Candidate, PlatformError, Profile, Tokens
 from accounts.platforms.facebook import Facebook
 from tests.conftest import AdminClient, ApiClient
-from tests.contract.described import faults_of
+from tests.contract.described import faults_of, faults_of_body
 from tests.contract.writes import ADDRESS, AGENT, World
 from tests.factories import make_key, make_token, make_user, make_workspace
 
 
 @pytest.fixture(autouse=True)
 def _each_answer_is_described(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever a test asks for, and for what reason: the answer, also a refusal, is what the description says."""
+    """Whatever a test asks for: the answer, also a refusal, and a body that is taken are what the description says."""
     found: set[str] = set()
-    ask = Client.request
+    ask = Client.generic
 
-    def request(client: Client, **environ: Any) -> Any:
-        response = ask(client, **environ)
-        method, address = environ.get("REQUEST_METHOD", "GET"), environ["PATH_INFO"]
-        found.update(f"{method} {address}: {fault}" for fault in faults_of(response, method, address))
+    def generic(client: Client, method: str, path: str, data: Any = "", *args: Any, **options: Any) -> Any:
+        response: Any = ask(client, method, path, data, *args, **options)
+        address, *_ = path.partition("?")
+        faults = faults_of(response, method, address)
+        if response.status_code < 300:
+            faults += faults_of_body(data, method, address)
+        found.update(f"{method} {address}: {fault}" for fault in faults)
         return response
 
-    monkeypatch.setattr(Client, "request", request)
+    monkeypatch.setattr(Client, "generic", generic)
     yield
     assert found == set()
 

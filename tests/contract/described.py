@@ -2,16 +2,29 @@
 
 import json
 import re
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from drf_spectacular.renderers import OpenApiJsonRenderer
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it comes without types
+from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]  # it comes without types
 
 from ouipost.api.docs import AdminGenerator, ApiGenerator, document
 
 OURS = re.compile(r"x-(?!content-type-options|frame-options)|retry-after|idempotent-")
 """The headers that a caller may go by."""
+SENT_BACK = ("additionalProperties", "minItems")
+"""What is not described, and taken only where it says what is so already: fields of a GET, a schedule without slots."""
+BODY = "body"
+
+
+def is_moment(value: Any) -> bool:
+    """Whether it is one as generated clients read and write them: with an offset."""
+    return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
+
+
+FORMATS = FormatChecker(formats=())
+FORMATS.checkers = {"date-time": (is_moment, ValueError)}
 
 
 def faults_of(response: Any, method: str, address: str) -> list[str]:
@@ -19,12 +32,10 @@ def faults_of(response: Any, method: str, address: str) -> list[str]:
 
     Nothing is said of an address or a method that has no description.
     """
-    part = "/admin/" if address.startswith("/admin/") else "/api/"
-    path = next((each for each, pattern in _addresses(part) if pattern.fullmatch(address)), "")
-    answers = _paths(part).get(path, {}).get(method.lower(), {}).get("responses")
-    if answers is None:
+    part, path, call = _find(method, address)
+    if not call:
         return []
-    told = answers.get(str(response.status_code))
+    told = call["responses"].get(str(response.status_code))
     if told is None:
         return [f"status {response.status_code}"]
     named = {name.lower() for name in told["headers"]}
@@ -34,8 +45,18 @@ def faults_of(response: Any, method: str, address: str) -> list[str]:
         return [*wrong, kind]
     if kind != "application/json":
         return wrong
-    found = _validator(part, path, method.lower(), response.status_code).iter_errors(json.loads(response.content))
+    found = _validator(part, path, method.lower(), str(response.status_code)).iter_errors(json.loads(response.content))
     return wrong + [f"{error.json_path}: {error.message}" for error in found]
+
+
+def faults_of_body(given: bytes, method: str, address: str) -> list[str]:
+    """Return why a JSON body that was taken is not one that the description allows."""
+    part, path, call = _find(method, address)
+    content = call.get("requestBody", {}).get("content", {})
+    if "application/json" not in content or not given:
+        return []
+    found = _validator(part, path, method.lower(), BODY).iter_errors(json.loads(given))
+    return [f"{error.json_path}: {error.message}" for error in found if error.validator not in SENT_BACK]
 
 
 def assert_described(response: Any, schema: Any, method: str, path: str) -> None:
@@ -75,7 +96,16 @@ def _addresses(part: str) -> list[tuple[str, re.Pattern[str]]]:
     return [(path, re.compile(re.sub(r"\{\w+\}", "[^/]+", path))) for path in paths]
 
 
+def _find(method: str, address: str) -> tuple[str, str, Any]:
+    part = "/admin/" if address.startswith("/admin/") else "/api/"
+    path = next((each for each, pattern in _addresses(part) if pattern.fullmatch(address)), "")
+    return part, path, _paths(part).get(path, {}).get(method.lower(), {})
+
+
 @cache
-def _validator(part: str, path: str, method: str, status: int) -> Any:
-    content = _paths(part)[path][method]["responses"][str(status)]["content"]
-    return Draft202012Validator(content["application/json"]["schema"] | {"components": _described(part)["components"]})
+def _validator(part: str, path: str, method: str, status: str) -> Any:
+    """Return what checks an answer of this status, or what is asked with."""
+    call = _paths(part)[path][method]
+    content = (call["requestBody"] if status == BODY else call["responses"][status])["content"]
+    described = content["application/json"]["schema"] | {"components": _described(part)["components"]}
+    return Draft202012Validator(described, format_checker=FORMATS)
