@@ -1,7 +1,9 @@
 """Accounts and platforms as the API shows and takes them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from dataclasses import fields as dataclass_fields
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,10 +13,11 @@ from rest_framework import serializers
 
 from accounts import connecting, platforms, registry, services, traffic
 from accounts.models import NAME_LENGTH, AccountStatus, SocialAccount
-from accounts.platforms.base import Connector, WhoActs
+from accounts.platforms.base import Connector, Limits, Option, Pace, WhoActs
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
-from ouipost.api.schema import COUNT, STRINGS, exactly, or_null
+from ouipost.api.schema import COUNT, STRINGS, at_least, exactly, or_null
 from ouipost.errors import problems_in
+from workspaces.serializers import SETTINGS
 from workspaces.settings import check_settings
 
 HASHTAG_SETTINGS = ("auto_hashtags", "default_hashtags")
@@ -67,6 +70,39 @@ def show_platform(platform: Connector) -> dict[str, Any]:
     }
 
 
+FIELDS: dict[Any, Callable[[], serializers.Field[Any, Any, Any, Any]]] = {
+    bool: serializers.BooleanField,
+    int: serializers.IntegerField,
+    int | None: partial(serializers.IntegerField, allow_null=True),
+    float | None: partial(serializers.FloatField, allow_null=True),
+    str: serializers.CharField,
+    tuple[str, ...]: lambda: serializers.ListField(child=serializers.CharField()),
+}
+"""How a field of a dataclass is shown, by its type."""
+
+
+class OptionSerializer(serializers.Serializer[Option]):
+    """One key of `platform_content.<network>.options`."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {each.name: FIELDS[each.type]() for each in dataclass_fields(Option)}
+
+
+class LimitsSerializer(serializers.Serializer[Limits]):
+    """The rules that the validator applies; null: no such limit, 0: not supported, an empty list of codecs: any."""
+
+    def get_fields(self) -> dict[str, Any]:
+        shown = {each.name: FIELDS[each.type]() for each in dataclass_fields(Limits) if each.name != "options"}
+        return shown | {"options": OptionSerializer(many=True)}
+
+
+class PaceSerializer(serializers.Serializer[Pace]):
+    """How many posts an account may send in a moving window of `seconds`."""
+
+    posts = serializers.IntegerField()
+    seconds = serializers.IntegerField()
+
+
 class PlatformSerializer(serializers.Serializer[Any]):
     """A network: what it accepts, and what of that this installation supports. Units are in the names of the limits."""
 
@@ -80,9 +116,9 @@ class PlatformSerializer(serializers.Serializer[Any]):
     max_images = serializers.IntegerField()
     max_video_duration = serializers.IntegerField()
     oauth_supported = serializers.BooleanField()
-    limits = serializers.DictField()
-    pace = serializers.DictField(child=serializers.IntegerField(), allow_null=True)
-    post_types = serializers.DictField(child=serializers.DictField())
+    limits = LimitsSerializer()
+    pace = PaceSerializer(allow_null=True)
+    post_types = serializers.DictField(child=LimitsSerializer())
     account_types = serializers.ListField(child=serializers.CharField())
     scopes = serializers.ListField(child=serializers.CharField())
     configured = serializers.BooleanField()
@@ -131,9 +167,20 @@ class AccountSerializer(serializers.ModelSerializer[SocialAccount]):
         return {"followers": account.followers, "posts_this_month": getattr(account, "posts_this_month", 0)}
 
 
+@extend_schema_field(at_least(**{name: SETTINGS[name] for name in HASHTAG_SETTINGS}))
+class ShownSettings(serializers.JSONField):
+    """What an account has set."""
+
+
+@extend_schema_field(at_least(**{name: or_null(SETTINGS[name]) for name in HASHTAG_SETTINGS}))
+class SettingsInput(JsonObject):
+    """What an account is to set; null removes it."""
+
+
 class AccountDetailSerializer(AccountSerializer):
     """A connected account's own page."""
 
+    settings = ShownSettings()
     health = serializers.SerializerMethodField()
     scopes_missing = serializers.SerializerMethodField()
 
@@ -285,7 +332,7 @@ class AccountInput(StrictInput):
     guarded = {"status": "POST /api/accounts/{id}/refresh or reconnect"}
     name = Text(required=False, max_length=NAME_LENGTH)
     is_default = Boolean(required=False)
-    settings = JsonObject(required=False)
+    settings = SettingsInput(required=False)
 
     def validate_settings(self, value: dict[str, Any]) -> dict[str, Any]:
         return value | check_settings({name: value[name] for name in HASHTAG_SETTINGS if name in value})

@@ -12,7 +12,7 @@ from ouipost.api.schema import COUNT, MOMENT, TEXT, exactly, or_null
 from ouipost.api.showing import TextOrNull, shown
 from posts import unsettled
 from posts.history import Cause, Entry
-from posts.inputs import OVERRIDE
+from posts.inputs import OverrideInput
 from posts.media.signing import signed_url
 from posts.models import Media, MediaType, Post, PostStatus, Target, TargetStatus
 from posts.previews import Preview
@@ -27,13 +27,6 @@ TOTALS_OR_NULL = or_null(
         as_of=MOMENT_OR_NULL,
     )
 )
-ERROR = exactly(
-    code=TEXT,
-    message=TEXT,
-    retryable={"type": "boolean"},
-    who_acts={**TEXT, "enum": [str(each) for each in base.WhoActs]},
-)
-ERROR["properties"]["network_code"] = TEXT  # rows from before lack it
 VIDEO = exactly(codec=or_null(TEXT), audio_codec=or_null(TEXT), fps=or_null({"type": "number"}), bitrate=or_null(COUNT))
 RESULTS = {
     TargetStatus.PUBLISHED: "success",
@@ -61,6 +54,7 @@ class PostMediaSerializer(serializers.Serializer[dict[str, str]]):
 class PostSerializer(serializers.ModelSerializer[Post]):
     """A post in a list: everything is on its own row."""
 
+    platforms = serializers.ListField(child=serializers.ChoiceField(choices=registry.IDS))
     media = PostMediaSerializer(many=True, read_only=True)
     analytics = serializers.SerializerMethodField()
 
@@ -89,7 +83,17 @@ class PostSerializer(serializers.ModelSerializer[Post]):
         return {"impressions": post.impressions, "engagement": post.engagement, "clicks": post.clicks}
 
 
-@extend_schema_field(ERROR)
+class TargetErrorSerializer(serializers.Serializer[Any]):
+    """Why a target is not out, or not all of it, and who can mend it."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    retryable = serializers.BooleanField()
+    who_acts = serializers.ChoiceField(choices=[str(each) for each in base.WhoActs])
+    network_code = serializers.CharField(required=False)  # rows from before lack it
+
+
+@extend_schema_field(TargetErrorSerializer)
 class ErrorField(serializers.DictField):
     """Why a target is not out, or not all of it."""
 
@@ -173,7 +177,7 @@ class PlatformResultSerializer(AtNetworkSerializer):
         return result
 
 
-@extend_schema_field({"type": "object", "additionalProperties": OVERRIDE})
+@extend_schema_field(serializers.DictField(child=OverrideInput()))
 class OverridesField(serializers.JSONField):
     """What networks and accounts get instead of the post's own, by their ids."""
 

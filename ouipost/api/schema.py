@@ -1,5 +1,6 @@
 """Adds to the OpenAPI description what drf-spectacular cannot see: the envelope, the errors, and common headers."""
 
+from copy import deepcopy
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
@@ -28,6 +29,11 @@ COUNT: Schema = {"type": "integer"}
 def exactly(**properties: Schema) -> Schema:
     """Describe an object that always has these members."""
     return {"type": "object", "properties": properties, "required": sorted(properties)}
+
+
+def at_least(**properties: Schema) -> Schema:
+    """Describe an object that may have these members, and others of any kind."""
+    return {"type": "object", "properties": properties, "additionalProperties": {}}
 
 
 def or_null(described: Schema) -> Schema:
@@ -110,7 +116,6 @@ ALLOWANCE: Schema = {
 REPLAYED: Schema = {
     "Idempotent-Replayed": {"schema": {**TEXT, "const": "true"}, "description": "It is a repeat's answer."}
 }
-STANDARD_ACTIONS = ("list", "retrieve", "create", "update", "destroy")
 
 
 class EnvelopeSchema(AutoSchema):
@@ -135,9 +140,10 @@ class EnvelopeSchema(AutoSchema):
     def get_operation_id(self) -> str:
         """Name a call after its address, and what it does there where the address does not say it."""
         name: str = super().get_operation_id()
-        if getattr(self.view, "action", None) in STANDARD_ACTIONS or self.method in ("PUT", "PATCH"):
+        if self.path.endswith("}"):
             return name
-        return name.removesuffix("_create").removesuffix("_retrieve")
+        is_creation = getattr(self.view, "action", None) == "create"
+        return name if is_creation else name.removesuffix("_create").removesuffix("_retrieve")
 
     def get_override_parameters(self) -> list[Any]:
         parameters = list(super().get_override_parameters())
@@ -168,7 +174,10 @@ class EnvelopeSchema(AutoSchema):
 
     def _get_paginator(self) -> Any:
         paginator = super()._get_paginator()  # type: ignore[no-untyped-call]
-        return paginator.configure(self.view) if hasattr(paginator, "configure") else paginator
+        if hasattr(paginator, "configure"):
+            self._component(paginator.pagination_name, paginator.pagination_schema)
+            return paginator.configure(self.view)
+        return paginator
 
     def get_paginated_name(self, serializer_name: str) -> str:
         """Name a list's schema by its resource: two lists may show the same rows, one of them without pages."""
@@ -197,14 +206,19 @@ class EnvelopeSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Direction = "response") -> Schema:
         responses: Schema = super()._get_response_bodies(direction)
-        component = ResolvedComponent(name="Error", type=ResolvedComponent.SCHEMA, schema=ERROR, object="Error")  # type: ignore[no-untyped-call]
-        self.registry.register_on_missing(component)
+        reference = self._component("Error", ERROR)
         for status in self._failures():
-            content = {JSON_TYPE: {"schema": component.ref}}
+            content = {JSON_TYPE: {"schema": reference}}
             responses.setdefault(str(status), {"description": CODES[status], "content": content})
         for code, response in responses.items():
             response["headers"] = self._headers(int(code))
         return responses
+
+    def _component(self, name: str, schema: Schema) -> Schema:
+        """Put a schema among those that are named, and return a reference to it."""
+        named = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, schema=deepcopy(schema), object=name)  # type: ignore[no-untyped-call]
+        self.registry.register_on_missing(named)
+        return dict(named.ref)
 
     def _headers(self, status: int) -> Schema:
         """Return what an answer carries beside its body; the allowance is told to API keys alone."""
@@ -256,7 +270,14 @@ class ShownSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call] 
         for name in described.keys() - declared.keys() if isinstance(shown, ModelSerializer) else ():
             if isinstance(shown.fields[name], JSONField):
                 described[name] |= STRINGS if shown.Meta.model._meta.get_field(name).default is list else OBJECT
-        return {**schema, "required": sorted(described.keys() - at_times)}
+        told = {name: _as_shown(each) for name, each in described.items()}
+        return {**schema, "properties": told, "required": sorted(described.keys() - at_times)}
+
+
+def _as_shown(described: Schema) -> Schema:
+    """Describe a field of an answer: it is never written, so that clients need no second type without those of ours."""
+    told = {key: value for key, value in described.items() if key != "readOnly"}
+    return told["allOf"][0] if list(told) == ["allOf"] else told
 
 
 class StrictInputSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
@@ -274,6 +295,25 @@ class StrictInputSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-
             if isinstance(fields[name], FileField):
                 described["format"] = "binary"
         return {**schema, "additionalProperties": False}
+
+
+def finished(result: Schema, generator: Any, **_: Any) -> Schema:
+    """Say null in place, where spectacular names a type for it, and of the issues of a refusal what they are."""
+    schemas = result["components"]["schemas"]
+    if "Issue" in schemas:
+        details = schemas["Error"]["properties"]["error"]["properties"]["details"]["properties"]
+        details["issues"]["items"] = {"$ref": "#/components/schemas/Issue"}
+    if schemas.pop("Null", None):
+        _replace(schemas, {"$ref": "#/components/schemas/Null"}, {"type": "null"})
+    return result
+
+
+def _replace(described: Any, old: Schema, new: Schema) -> None:
+    for key, each in described.items() if isinstance(described, dict) else enumerate(described):
+        if each == old:
+            described[key] = new
+        elif isinstance(each, (dict, list)):
+            _replace(each, old, new)
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

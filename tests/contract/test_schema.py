@@ -1,12 +1,14 @@
 """/api/schema: an answer is what the description says it is."""
 
+import json
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.platforms.base import AccountNumbers
+from accounts.platforms.base import AccountNumbers, Limits
 from ouipost.events.journal import SYSTEM, record
 from posts.models import Attempt, Target
 from tests.analytics.readings import counts, publish_to, read
@@ -16,6 +18,7 @@ from tests.contract.world import CALLBACK, connect_all, upload
 from tests.factories import NOW, make_media, make_post, make_schedule, make_webhook
 from tests.posts.media.pictures import picture
 from workspaces.models import Workspace
+from workspaces.settings import KNOWN
 
 FAILURE = {"code": "PLATFORM_UNAVAILABLE", "message": "Away.", "retryable": True, "who_acts": "network"}
 
@@ -247,7 +250,7 @@ def test_what_an_answer_always_has_is_required_and_has_a_type(schema: Any, admin
         name: each
         for described in (schema, admin_schema)
         for name, each in described["components"]["schemas"].items()
-        if each["type"] == "object" and not name.endswith(("Input", "List", "Page")) and name != "Error"
+        if each["type"] == "object" and not name.endswith(("Input", "List", "Page", "Override")) and name != "Error"
     }
 
     at_times = {name: set(each["properties"]) - set(each["required"]) for name, each in shown.items()}
@@ -257,9 +260,47 @@ def test_what_an_answer_always_has_is_required_and_has_a_type(schema: Any, admin
         "AccountError": {"who_acts"},
         "Connected": {"account", "accounts"},
         "PlatformResult": {"error"},
+        "TargetError": {"network_code"},
         **{name: {"message"} for name in ("Timed", "Storage", "Queue", "Publisher")},
     }
     assert untyped == {("Issue", "limit"), ("Issue", "actual")}
+
+
+def test_what_a_client_makes_types_of_has_a_name_and_is_described_in_full(schema: Any, admin_schema: Any) -> None:
+    components, of_admin = schema["components"]["schemas"], admin_schema["components"]["schemas"]
+
+    def kind_of(name: str, key: str) -> Any:
+        return (components.get(name) or of_admin[name])["properties"][key]
+
+    assert components["Error"]["properties"]["error"]["properties"]["details"]["properties"]["issues"]["items"] == {
+        "$ref": "#/components/schemas/Issue"
+    }
+    assert kind_of("Target", "error")["oneOf"] == [{"$ref": "#/components/schemas/TargetError"}, {"type": "null"}]
+    assert kind_of("TimelineEntry", "platform")["oneOf"] == [
+        {"$ref": "#/components/schemas/PlatformId"},
+        {"type": "null"},
+    ]
+    assert kind_of("PostsPage", "pagination") == {"$ref": "#/components/schemas/Pagination"}
+    assert kind_of("LogsPage", "pagination") == {"$ref": "#/components/schemas/BoundedPagination"}
+    assert set(components["Limits"]["required"]) == {each.name for each in fields(Limits)}
+    assert set(kind_of("Workspace", "settings")["properties"]) == set(KNOWN)
+    lists = {("Post", "platforms"): "PlatformId", ("Webhook", "events"): "WebhookEvent"}
+    lists |= {("Key", "permissions"): "KeyPermission", ("User", "permissions"): "Permission"}
+    assert {at: kind_of(*at)["items"]["$ref"].rpartition("/")[2] for at in lists} == lists
+
+
+def test_an_answer_has_one_type_and_no_other_for_writing(schema: Any, admin_schema: Any) -> None:
+    assert [each for each in (schema, admin_schema) if "readOnly" in json.dumps(each)] == []
+
+
+def test_a_call_is_named_after_its_address(schema: Any, admin_schema: Any) -> None:
+    names = {(method, path): call["operationId"] for method, path, call in calls_of(schema, admin_schema)}
+
+    assert names["get", "/api/posts/{id}/analytics"] == "posts_analytics"
+    assert names["get", "/admin/health"] == "health"
+    assert names["get", "/admin/workspaces/{id}/members"] == "workspaces_members"
+    assert (names["get", "/api/posts/{id}"], names["post", "/api/posts"]) == ("posts_retrieve", "posts_create")
+    assert [name for path, name in names.items() if name.endswith("_retrieve") and not path[1].endswith("}")] == []
 
 
 def test_each_call_says_in_a_line_what_it_does_and_which_credential_it_takes(schema: Any, admin_schema: Any) -> None:
