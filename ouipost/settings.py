@@ -308,7 +308,12 @@ SPECTACULAR_SETTINGS = {
     "SERVERS": [{"url": "/", "description": "The installation that serves this description."}],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_SUFFIX": "",
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "ouipost.api.schema.finished"],
+    "POSTPROCESSING_HOOKS": [
+        "ouipost.api.schema.complete",
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "ouipost.api.schema.finished",
+    ],
+    "WEBHOOKS": "adminapi.webhook_events.WEBHOOKS",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
         "PostStatus": "posts.models.PostStatus",

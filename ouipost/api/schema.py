@@ -116,6 +116,15 @@ ALLOWANCE: Schema = {
 REPLAYED: Schema = {
     "Idempotent-Replayed": {"schema": {**TEXT, "const": "true"}, "description": "It is a repeat's answer."}
 }
+SIGNED: list[Schema] = [
+    {"name": name, "in": "header", "required": True, "schema": kind, "description": told}
+    for name, kind, told in (
+        ("webhook-id", TEXT, "The event's id."),
+        ("webhook-timestamp", COUNT, "When it is sent, in unix seconds."),
+        ("webhook-signature", TEXT, "`v1,` and a signature after Standard Webhooks; two while a secret is rotated."),
+    )
+]
+"""The headers of what webhooks are sent."""
 
 
 class EnvelopeSchema(AutoSchema):
@@ -297,8 +306,15 @@ class StrictInputSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-
         return {**schema, "additionalProperties": False}
 
 
+def complete(result: Schema, generator: Any, **_: Any) -> Schema:
+    """Add the types of what webhooks are sent, which spectacular describes after it has listed the types."""
+    return result | {"components": generator.registry.build({})}
+
+
 def finished(result: Schema, generator: Any, **_: Any) -> Schema:
-    """Say null in place, where spectacular names a type for it, and of the issues of a refusal what they are."""
+    """Add what spectacular leaves out of webhooks and of refusals, and say null in place of a type for it."""
+    for event, calls in result.get("webhooks", {}).items():
+        calls["post"] |= {"operationId": f"on_{event.replace('.', '_')}", "parameters": SIGNED, "security": []}
     schemas = result["components"]["schemas"]
     if "Issue" in schemas:
         details = schemas["Error"]["properties"]["error"]["properties"]["details"]["properties"]

@@ -59,6 +59,14 @@ def faults_of_body(given: bytes, method: str, address: str) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in found if error.validator not in SENT_BACK]
 
 
+def faults_of_event(body: Any, schema: Any) -> list[str]:
+    """Return where what a webhook is sent differs from what the schema says of this event."""
+    call = schema["webhooks"][body["type"]]["post"]
+    described = call["requestBody"]["content"]["application/json"]["schema"] | {"components": schema["components"]}
+    validator = Draft202012Validator(closed(described), format_checker=FORMATS)
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(body)]
+
+
 def assert_described(response: Any, schema: Any, method: str, path: str) -> None:
     """Fail where an answer has another shape than the one that the schema gives for it."""
     answers = schema["paths"][path][method]["responses"]

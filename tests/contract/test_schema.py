@@ -261,6 +261,8 @@ def test_what_an_answer_always_has_is_required_and_has_a_type(schema: Any, admin
         "Connected": {"account", "accounts"},
         "PlatformResult": {"error"},
         "TargetError": {"network_code"},
+        "PostEventData": {"changed", "targets_left_out"},
+        "AccountEventData": {"posts", "cancelled"},
         **{name: {"message"} for name in ("Timed", "Storage", "Queue", "Publisher")},
     }
     assert untyped == {("Issue", "limit"), ("Issue", "actual")}
