@@ -10,6 +10,7 @@ from drf_spectacular.renderers import OpenApiJsonRenderer
 from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]  # it comes without types
 
 from ouipost.api.docs import AdminGenerator, ApiGenerator, document
+from tests.contract.closing import closed
 
 OURS = re.compile(r"x-(?!content-type-options|frame-options)|retry-after|idempotent-")
 """The headers that a caller may go by."""
@@ -73,18 +74,6 @@ def assert_described(response: Any, schema: Any, method: str, path: str) -> None
     described = answers[str(response.status_code)]["content"]["application/json"]["schema"]
     validator = Draft202012Validator(closed(described | {"components": schema["components"]}))
     assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(response.json())] == []
-
-
-def closed(described: Any) -> Any:
-    """Return a description under which an object has no other members than those that are named, or all are free."""
-    if isinstance(described, list):
-        return [closed(each) for each in described]
-    if not isinstance(described, dict):
-        return described
-    is_closed = isinstance(described.get("properties"), dict) and "additionalProperties" not in described
-    return {key: closed(value) for key, value in described.items()} | (
-        {"additionalProperties": False} if is_closed else {}
-    )
 
 
 @cache
