@@ -15,7 +15,7 @@ from accounts import connecting, platforms, registry, services, traffic
 from accounts.models import NAME_LENGTH, AccountStatus, SocialAccount
 from accounts.platforms.base import Connector, Limits, Option, Pace, WhoActs
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
-from ouipost.api.schema import COUNT, STRINGS, at_least, exactly, or_null
+from ouipost.api.schema import STRINGS, at_least, or_null
 from ouipost.errors import problems_in
 from workspaces.serializers import SETTINGS
 from workspaces.settings import check_settings
@@ -133,6 +133,20 @@ class PlatformsSerializer(serializers.Serializer[Any]):
     platforms = PlatformSerializer(many=True)
 
 
+class AccountCountsSerializer(serializers.Serializer[SocialAccount]):
+    """How many follow an account, and how much it posts."""
+
+    followers = serializers.IntegerField(allow_null=True)
+    posts_this_month = serializers.IntegerField()
+
+
+class AccountDetailCountsSerializer(AccountCountsSerializer):
+    """The same, with whom it follows and all that it has posted."""
+
+    following = serializers.IntegerField(allow_null=True)
+    posts_total = serializers.IntegerField()
+
+
 class AccountSerializer(serializers.ModelSerializer[SocialAccount]):
     """A connected account in a list."""
 
@@ -162,7 +176,7 @@ class AccountSerializer(serializers.ModelSerializer[SocialAccount]):
         prefix = platforms.BY_ID[account.platform].username_prefix
         return f"{prefix}{account.username}" if account.username else ""
 
-    @extend_schema_field(exactly(followers=or_null(COUNT), posts_this_month=COUNT))
+    @extend_schema_field(AccountCountsSerializer)
     def get_stats(self, account: SocialAccount) -> dict[str, int | None]:
         return {"followers": account.followers, "posts_this_month": getattr(account, "posts_this_month", 0)}
 
@@ -187,9 +201,7 @@ class AccountDetailSerializer(AccountSerializer):
     class Meta(AccountSerializer.Meta):
         fields = (*AccountSerializer.Meta.fields, "settings", "metadata", "scopes_missing", "health")  # type: ignore[assignment]
 
-    @extend_schema_field(
-        exactly(followers=or_null(COUNT), following=or_null(COUNT), posts_total=COUNT, posts_this_month=COUNT)
-    )
+    @extend_schema_field(AccountDetailCountsSerializer)
     def get_stats(self, account: SocialAccount) -> dict[str, int | None]:
         return {
             "followers": account.followers,

@@ -312,16 +312,25 @@ def complete(result: Schema, generator: Any, **_: Any) -> Schema:
 
 
 def finished(result: Schema, generator: Any, **_: Any) -> Schema:
-    """Add what spectacular leaves out of webhooks and of refusals, and say null in place of a type for it."""
+    """Add what spectacular leaves out of webhooks, refusals and parameters, and say null in place of a type for it."""
     for event, calls in result.get("webhooks", {}).items():
         calls["post"] |= {"operationId": f"on_{event.replace('.', '_')}", "parameters": SIGNED, "security": []}
     schemas = result["components"]["schemas"]
     if "Issue" in schemas:
         details = schemas["Error"]["properties"]["error"]["properties"]["details"]["properties"]
         details["issues"]["items"] = {"$ref": "#/components/schemas/Issue"}
+    named = {tuple(sorted(each["enum"])): name for name, each in schemas.items() if "enum" in each}
+    for parameter in _parameters(result):
+        if name := named.get(tuple(parameter["schema"].get("enum", ()))):
+            parameter["schema"] = {"$ref": f"#/components/schemas/{name}"}
     if schemas.pop("Null", None):
         _replace(schemas, {"$ref": "#/components/schemas/Null"}, {"type": "null"})
     return result
+
+
+def _parameters(result: Schema) -> list[Schema]:
+    calls = [call for address in result["paths"].values() for call in address.values()]
+    return [parameter for call in calls for parameter in call.get("parameters", ())]
 
 
 def _replace(described: Any, old: Schema, new: Schema) -> None:

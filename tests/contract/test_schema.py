@@ -291,6 +291,33 @@ def test_what_a_client_makes_types_of_has_a_name_and_is_described_in_full(schema
     assert {at: kind_of(*at)["items"]["$ref"].rpartition("/")[2] for at in lists} == lists
 
 
+def test_a_filter_takes_what_an_answer_has(schema: Any, admin_schema: Any) -> None:
+    kinds = {
+        (path, each["name"]): each["schema"].get("$ref", "").rpartition("/")[2]
+        for _, path, call in calls_of(schema, admin_schema)
+        for each in call.get("parameters", [])
+    }
+
+    assert (kinds["/api/posts", "platform"], kinds["/api/posts", "status"]) == ("PlatformId", "PostStatus")
+    assert (kinds["/api/accounts", "status"], kinds["/api/analytics", "platform"]) == ("AccountStatus", "PlatformId")
+
+
+def test_only_settings_and_errors_have_members_without_a_type_of_their_own(schema: Any, admin_schema: Any) -> None:
+    def nested(described: Any) -> bool:
+        inner = described.values() if isinstance(described, dict) else described
+        return any("properties" in each or nested(each) for each in inner if isinstance(each, (dict, list)))
+
+    components = schema["components"]["schemas"] | admin_schema["components"]["schemas"]
+
+    inline = {
+        (name, key)
+        for name, each in components.items()
+        for key, kind in each.get("properties", {}).items()
+        if nested([kind])
+    }
+    assert {(name, key) for name, key in inline if key != "settings"} == {("Error", "error")}
+
+
 def test_an_answer_has_one_type_and_no_other_for_writing(schema: Any, admin_schema: Any) -> None:
     assert [each for each in (schema, admin_schema) if "readOnly" in json.dumps(each)] == []
 
