@@ -344,3 +344,4 @@ def test_each_call_says_in_a_line_what_it_does_and_which_credential_it_takes(sch
         assert {each["name"] for each in described["tags"]} == {
             tag for _, _, call in calls_of(described) for tag in call["tags"]
         }
+        assert [each["name"] for each in described["tags"] if not each["description"]] == []
