@@ -1,7 +1,9 @@
 """Accounts and platforms as the API shows and takes them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from dataclasses import fields as dataclass_fields
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,20 +13,37 @@ from rest_framework import serializers
 
 from accounts import connecting, platforms, registry, services, traffic
 from accounts.models import NAME_LENGTH, AccountStatus, SocialAccount
-from accounts.platforms.base import Connector
+from accounts.platforms.base import Connector, Limits, Option, Pace, WhoActs
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
-from ouipost.api.schema import COUNT, MOMENT, STRINGS, TEXT, exactly, or_null
+from ouipost.api.schema import STRINGS, at_least, or_null
 from ouipost.errors import problems_in
+from workspaces.serializers import SETTINGS
 from workspaces.settings import check_settings
 
 HASHTAG_SETTINGS = ("auto_hashtags", "default_hashtags")
 """What an account may say differently from its workspace."""
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
-HEALTH = exactly(
-    token_valid={"type": "boolean"},
-    last_sync=or_null(MOMENT),
-    errors={"type": "array", "items": exactly(code=TEXT, message=TEXT)},
-)
+
+
+class AccountErrorSerializer(serializers.Serializer[Any]):
+    """Why an account cannot be used or read, and who can mend it."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    who_acts = serializers.ChoiceField(
+        choices=[str(each) for each in WhoActs], required=False
+    )  # rows from before lack it
+
+
+class AccountHealthSerializer(serializers.Serializer[Any]):
+    """Whether an account works."""
+
+    def get_fields(self) -> dict[str, Any]:  # a serializer has `errors` of its own
+        return {
+            "token_valid": serializers.BooleanField(),
+            "last_sync": serializers.DateTimeField(allow_null=True),
+            "errors": AccountErrorSerializer(many=True),
+        }
 
 
 def show_platform(platform: Connector) -> dict[str, Any]:
@@ -51,6 +70,39 @@ def show_platform(platform: Connector) -> dict[str, Any]:
     }
 
 
+FIELDS: dict[Any, Callable[[], serializers.Field[Any, Any, Any, Any]]] = {
+    bool: serializers.BooleanField,
+    int: serializers.IntegerField,
+    int | None: partial(serializers.IntegerField, allow_null=True),
+    float | None: partial(serializers.FloatField, allow_null=True),
+    str: serializers.CharField,
+    tuple[str, ...]: lambda: serializers.ListField(child=serializers.CharField()),
+}
+"""How a field of a dataclass is shown, by its type."""
+
+
+class OptionSerializer(serializers.Serializer[Option]):
+    """One key of `platform_content.<network>.options`."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {each.name: FIELDS[each.type]() for each in dataclass_fields(Option)}
+
+
+class LimitsSerializer(serializers.Serializer[Limits]):
+    """The rules that the validator applies; null: no such limit, 0: not supported, an empty list of codecs: any."""
+
+    def get_fields(self) -> dict[str, Any]:
+        shown = {each.name: FIELDS[each.type]() for each in dataclass_fields(Limits) if each.name != "options"}
+        return shown | {"options": OptionSerializer(many=True)}
+
+
+class PaceSerializer(serializers.Serializer[Pace]):
+    """How many posts an account may send in a moving window of `seconds`."""
+
+    posts = serializers.IntegerField()
+    seconds = serializers.IntegerField()
+
+
 class PlatformSerializer(serializers.Serializer[Any]):
     """A network: what it accepts, and what of that this installation supports. Units are in the names of the limits."""
 
@@ -64,9 +116,9 @@ class PlatformSerializer(serializers.Serializer[Any]):
     max_images = serializers.IntegerField()
     max_video_duration = serializers.IntegerField()
     oauth_supported = serializers.BooleanField()
-    limits = serializers.DictField()
-    pace = serializers.DictField(child=serializers.IntegerField(), allow_null=True)
-    post_types = serializers.DictField(child=serializers.DictField())
+    limits = LimitsSerializer()
+    pace = PaceSerializer(allow_null=True)
+    post_types = serializers.DictField(child=LimitsSerializer())
     account_types = serializers.ListField(child=serializers.CharField())
     scopes = serializers.ListField(child=serializers.CharField())
     configured = serializers.BooleanField()
@@ -79,6 +131,20 @@ class PlatformsSerializer(serializers.Serializer[Any]):
 
     resource = ""
     platforms = PlatformSerializer(many=True)
+
+
+class AccountCountsSerializer(serializers.Serializer[SocialAccount]):
+    """How many follow an account, and how much it posts."""
+
+    followers = serializers.IntegerField(allow_null=True)
+    posts_this_month = serializers.IntegerField()
+
+
+class AccountDetailCountsSerializer(AccountCountsSerializer):
+    """The same, with whom it follows and all that it has posted."""
+
+    following = serializers.IntegerField(allow_null=True)
+    posts_total = serializers.IntegerField()
 
 
 class AccountSerializer(serializers.ModelSerializer[SocialAccount]):
@@ -110,23 +176,32 @@ class AccountSerializer(serializers.ModelSerializer[SocialAccount]):
         prefix = platforms.BY_ID[account.platform].username_prefix
         return f"{prefix}{account.username}" if account.username else ""
 
-    @extend_schema_field(exactly(followers=or_null(COUNT), posts_this_month=COUNT))
+    @extend_schema_field(AccountCountsSerializer)
     def get_stats(self, account: SocialAccount) -> dict[str, int | None]:
         return {"followers": account.followers, "posts_this_month": getattr(account, "posts_this_month", 0)}
+
+
+@extend_schema_field(at_least(**{name: SETTINGS[name] for name in HASHTAG_SETTINGS}))
+class ShownSettings(serializers.JSONField):
+    """What an account has set."""
+
+
+@extend_schema_field(at_least(**{name: or_null(SETTINGS[name]) for name in HASHTAG_SETTINGS}))
+class SettingsInput(JsonObject):
+    """What an account is to set; null removes it."""
 
 
 class AccountDetailSerializer(AccountSerializer):
     """A connected account's own page."""
 
+    settings = ShownSettings()
     health = serializers.SerializerMethodField()
     scopes_missing = serializers.SerializerMethodField()
 
     class Meta(AccountSerializer.Meta):
         fields = (*AccountSerializer.Meta.fields, "settings", "metadata", "scopes_missing", "health")  # type: ignore[assignment]
 
-    @extend_schema_field(
-        exactly(followers=or_null(COUNT), following=or_null(COUNT), posts_total=COUNT, posts_this_month=COUNT)
-    )
+    @extend_schema_field(AccountDetailCountsSerializer)
     def get_stats(self, account: SocialAccount) -> dict[str, int | None]:
         return {
             "followers": account.followers,
@@ -139,7 +214,7 @@ class AccountDetailSerializer(AccountSerializer):
     def get_scopes_missing(self, account: SocialAccount) -> list[str]:
         return registry.scopes_missing(account)
 
-    @extend_schema_field(HEALTH)
+    @extend_schema_field(AccountHealthSerializer)
     def get_health(self, account: SocialAccount) -> dict[str, Any]:
         ended = account.expires_at is not None and account.expires_at <= timezone.now()
         return {
@@ -269,7 +344,7 @@ class AccountInput(StrictInput):
     guarded = {"status": "POST /api/accounts/{id}/refresh or reconnect"}
     name = Text(required=False, max_length=NAME_LENGTH)
     is_default = Boolean(required=False)
-    settings = JsonObject(required=False)
+    settings = SettingsInput(required=False)
 
     def validate_settings(self, value: dict[str, Any]) -> dict[str, Any]:
         return value | check_settings({name: value[name] for name in HASHTAG_SETTINGS if name in value})

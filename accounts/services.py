@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts import connecting, hooks, registry, tokens
 from accounts.models import Connection, SocialAccount
-from accounts.platforms.base import Account, PlatformError, Profile, Unavailable
+from accounts.platforms.base import Account, PlatformError, Profile, Unavailable, WhoActs
 from ouipost.crypto import CannotDecrypt
 from ouipost.databases import in_transaction
 from ouipost.errors import InvalidInput
@@ -181,8 +181,10 @@ def _read_profile(account: SocialAccount) -> Read:
     try:
         connector = registry.connector(account.platform, account.workspace)
         return connector.profile(registry.session(account.platform, account.workspace), account.unseal())
-    except (PlatformError, registry.PlatformNotConfigured) as error:
-        return {"code": getattr(error, "error_code", "PLATFORM_NOT_CONFIGURED"), "message": error.message}
+    except PlatformError as error:
+        return tokens.shown(error)
+    except registry.PlatformNotConfigured as error:
+        return {"code": error.code, "message": error.message, "who_acts": str(WhoActs.OPERATOR)}
     except CannotDecrypt as trouble:
         logger.warning("The profile of %s was not read: %s", account.pk, trouble)
         return tokens.shown(tokens.obstacle(trouble))

@@ -276,6 +276,6 @@ def expire(account: SocialAccount, error: PlatformError, *, claim: Claim | None 
     """Mark an account as expired, whose owner must sign in again, and record that once."""
     rows = SocialAccount.objects.exclude(status=AccountStatus.EXPIRED).filter(pk=account.pk)
     rows = rows.filter(fence=claim.fence) if claim else rows.filter(access_token=account.access_token)
-    told = {"code": error.error_code, "message": error.message}
+    told = shown(error)
     if rows.update(status=AccountStatus.EXPIRED, due_at=None, lease_until=None, last_error=told):
         record("expired", account, actor=SYSTEM, platform=account.platform, account_name=account.name, **told)

@@ -21,6 +21,7 @@ from ouipost.events.journal import Actor
 from ouipost.phrases import Phrase
 from workspaces import users
 from workspaces.models import User
+from workspaces.permissions import ADMIN_PERMISSIONS
 
 
 class LoginInput(StrictInput):
@@ -67,7 +68,9 @@ class LoginSerializer(serializers.Serializer[Any]):
 class ProfileSerializer(serializers.ModelSerializer[User]):
     """One's own user."""
 
-    permissions = serializers.ListField(child=serializers.CharField(), source="granted_in_order", read_only=True)
+    permissions = serializers.ListField(
+        child=serializers.ChoiceField(choices=ADMIN_PERMISSIONS), source="granted_in_order", read_only=True
+    )
 
     class Meta:
         model = User

@@ -20,13 +20,10 @@ NETWORK_STATUSES, API_STATUSES = tuple(networks.STATUS_OF.values()), tuple(netwo
 
 
 class ComponentSerializer(serializers.Serializer[Any]):
-    """A part of the installation; `message` says what is wrong with it."""
+    """A part of the installation."""
 
     status = serializers.ChoiceField(choices=STATUSES)
-
-    def to_representation(self, instance: Any) -> dict[str, Any]:
-        shown: dict[str, Any] = super().to_representation(instance)
-        return shown | ({"message": instance["message"]} if "message" in instance else {})
+    message = serializers.CharField(required=False, help_text="What is wrong with it, where something is.")
 
 
 class TimedSerializer(ComponentSerializer):

@@ -38,6 +38,7 @@ class UsageSerializer(serializers.Serializer[Use]):
 class KeySerializer(serializers.ModelSerializer[ApiKey]):
     """A key, without its secret."""
 
+    permissions = serializers.ListField(child=serializers.ChoiceField(choices=KEY_PERMISSIONS))
     workspaces = serializers.ListField(child=serializers.CharField(), source="workspace_ids")
     usage = UsageSerializer()
 

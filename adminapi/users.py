@@ -26,7 +26,9 @@ EMAIL_LENGTH = 254
 class UserSerializer(serializers.ModelSerializer[User]):
     """A user; `permissions` are those that the user has while active, by role or by a list of their own."""
 
-    permissions = serializers.ListField(child=serializers.CharField(), source="granted_in_order", read_only=True)
+    permissions = serializers.ListField(
+        child=serializers.ChoiceField(choices=ADMIN_PERMISSIONS), source="granted_in_order", read_only=True
+    )
 
     class Meta:
         model = User

@@ -51,6 +51,7 @@ class DeliveriesSerializer(serializers.Serializer[Webhook]):
 class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     """A webhook, without its secret."""
 
+    events = serializers.ListField(child=serializers.ChoiceField(choices=list(EVENTS)))
     workspaces = serializers.ListField(child=serializers.CharField(), source="workspace_ids")
     disabled_reason = TextOrNull()
     old_secret_signs_until = serializers.SerializerMethodField()

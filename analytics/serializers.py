@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts import registry
+
 
 def number(**options: Any) -> serializers.IntegerField:
     return serializers.IntegerField(allow_null=True, **options)
@@ -29,7 +31,7 @@ class SummarySerializer(serializers.Serializer[Any]):
     total_engagement = number()
     total_clicks = number()
     avg_engagement_rate = percent()
-    best_performing_platform = serializers.CharField(allow_null=True)
+    best_performing_platform = serializers.ChoiceField(choices=registry.IDS, allow_null=True)
 
 
 class PlatformGainsSerializer(serializers.Serializer[Any]):
@@ -57,7 +59,7 @@ class TopPostSerializer(serializers.Serializer[Any]):
 
     id = serializers.CharField()
     content = serializers.CharField()
-    platform = serializers.CharField()
+    platform = serializers.ChoiceField(choices=registry.IDS)
     account_id = serializers.CharField()
     impressions = number()
     engagement = serializers.IntegerField()

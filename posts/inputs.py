@@ -6,13 +6,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import Direction, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts import platforms, registry
 from accounts.platforms import option_rules
-from ouipost.api.inputs import Choice, Instant, Integer, JsonObject, StrictInput, StringList, Text, ZoneName
-from ouipost.api.schema import STRINGS
+from ouipost.api.inputs import Choice, InstantOrLocal, Integer, JsonObject, StrictInput, StringList, Text, ZoneName
+from ouipost.api.schema import TEXT, Schema
 from ouipost.errors import problems_in
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
@@ -58,22 +60,7 @@ def check_hashtags(tags: list[str]) -> list[str]:
     return tags
 
 
-OVERRIDE = {
-    "type": "object",
-    "properties": {
-        **{name: {"type": "string"} for name in ("content", "title", "link")},
-        "hashtags": STRINGS,
-        "options": {
-            "type": "object",
-            "description": "See `post_types` of GET /api/platforms.",
-            "additionalProperties": {},
-            "maxProperties": MAX_OPTIONS,
-        },
-    },
-    "additionalProperties": False,
-}
-
-
+@extend_schema_serializer(component_name="Override")
 class OverrideInput(StrictInput):
     """What one network or account gets instead of the post's own."""
 
@@ -81,7 +68,7 @@ class OverrideInput(StrictInput):
     title = Text(required=False, allow_blank=True, max_length=1000)
     link = Link(required=False, allow_blank=True, max_length=2000)
     hashtags = StringList(required=False, max_length=100)
-    options = JsonObject(required=False)
+    options = JsonObject(required=False, help_text="See `post_types` of GET /api/platforms.")
 
     def validate_hashtags(self, value: list[str]) -> list[str]:
         return check_hashtags(value)
@@ -108,15 +95,19 @@ def _cleaned(value: Any) -> Any:
     return ANY_TEXT.run_validation(value) if isinstance(value, str) else value
 
 
-@extend_schema_field(
-    {
-        "type": "object",
-        "additionalProperties": {"oneOf": [{"type": "string"}, OVERRIDE]},
-        "maxProperties": MAX_DESTINATIONS,
-    }
-)
 class Overrides(JsonObject):
     """What networks and accounts get instead of the post's own, by their ids; a text is short for its `content`."""
+
+
+class OverridesSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]  # it registers itself untyped
+    """Describes them."""
+
+    target_class = Overrides
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> Schema:
+        override = auto_schema.resolve_serializer(OverrideInput, direction).ref
+        either = {"oneOf": [TEXT, override]}
+        return {"type": "object", "additionalProperties": either, "maxProperties": MAX_DESTINATIONS}
 
 
 class PostInput(StrictInput):
@@ -203,7 +194,7 @@ class NewPostInput(PostInput):
         "status": "POST /api/posts/{id}/schedule or publish",
         "scheduled_timezone": "`timezone` with `scheduled_at`",
     }
-    scheduled_at = Instant(local=True, required=False, allow_null=True, help_text=LOCAL)
+    scheduled_at = InstantOrLocal(required=False, allow_null=True, help_text=LOCAL)
     timezone = ZoneName(required=False)
 
     def service_problems(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -218,7 +209,7 @@ class NewPostInput(PostInput):
 class ScheduleInput(StrictInput):
     """The body that schedules a post: at a time, or into the next free slot of a schedule."""
 
-    scheduled_at = Instant(local=True, required=False, help_text=LOCAL)
+    scheduled_at = InstantOrLocal(required=False, help_text=LOCAL)
     timezone = ZoneName(required=False)
     schedule_id = Text(required=False, max_length=50)
 
@@ -245,10 +236,13 @@ def _moment_problems(given: StrictInput, values: Mapping[str, Any]) -> dict[str,
     return problems_in(lambda: services.require_future(instant(moment, zone=zone), now=timezone.now()))
 
 
+RESOLUTIONS = ("published", "not_published")
+
+
 class ResolveInput(StrictInput):
     """A person's answer to an unknown outcome."""
 
-    outcome = Choice(choices=["published", "not_published"])
+    outcome = Choice(choices=RESOLUTIONS)
     url = Link(required=False)
 
     def field_conflicts(self, given: Mapping[str, Any]) -> dict[str, Any]:

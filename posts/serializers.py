@@ -8,39 +8,64 @@ from rest_framework import serializers
 
 from accounts import pauses, registry
 from accounts.platforms import base
-from ouipost.api.schema import COUNT, MOMENT, TEXT, exactly, or_null
+from ouipost.api.schema import MOMENT, TEXT, or_null
 from ouipost.api.showing import TextOrNull, shown
 from posts import unsettled
 from posts.history import Cause, Entry
-from posts.inputs import OVERRIDE
+from posts.inputs import OverrideInput
 from posts.media.signing import signed_url
 from posts.models import Media, MediaType, Post, PostStatus, Target, TargetStatus
 from posts.previews import Preview
 from posts.timeline import KINDS
 
 MOMENT_OR_NULL = or_null(MOMENT)
-COUNTS = dict.fromkeys(("impressions", "engagement", "clicks"), or_null(COUNT))
-TOTALS_OR_NULL = or_null(
-    exactly(
-        **{f"total_{name}": each for name, each in COUNTS.items()},
-        by_platform={"type": "object", "additionalProperties": exactly(**COUNTS)},
-        as_of=MOMENT_OR_NULL,
-    )
-)
-ERROR = exactly(
-    code=TEXT,
-    message=TEXT,
-    retryable={"type": "boolean"},
-    who_acts={**TEXT, "enum": [str(each) for each in base.WhoActs]},
-)
-ERROR["properties"]["network_code"] = TEXT  # rows from before lack it
-VIDEO = exactly(codec=or_null(TEXT), audio_codec=or_null(TEXT), fps=or_null({"type": "number"}), bitrate=or_null(COUNT))
 RESULTS = {
     TargetStatus.PUBLISHED: "success",
     TargetStatus.FAILED: "failed",
     TargetStatus.MISSED: "failed",
     TargetStatus.NEEDS_REVIEW: "failed",
 }
+
+
+class CountsSerializer(serializers.Serializer[Any]):
+    """A post's numbers, in short; null: not known."""
+
+    impressions = serializers.IntegerField(allow_null=True)
+    engagement = serializers.IntegerField(allow_null=True)
+    clicks = serializers.IntegerField(allow_null=True)
+
+
+class TotalsSerializer(serializers.Serializer[Any]):
+    """A post's numbers, in all and at each network; null: not known."""
+
+    total_impressions = serializers.IntegerField(allow_null=True)
+    total_engagement = serializers.IntegerField(allow_null=True)
+    total_clicks = serializers.IntegerField(allow_null=True)
+    by_platform = serializers.DictField(child=CountsSerializer())
+    as_of = serializers.DateTimeField(allow_null=True)
+
+
+class PartSerializer(serializers.Serializer[Any]):
+    """One of the posts of a thread."""
+
+    post_id = serializers.CharField()
+    url = serializers.CharField()
+
+
+class DimensionsSerializer(serializers.Serializer[Any]):
+    """How large a picture or a video is, in pixels."""
+
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+
+
+class VideoSerializer(serializers.Serializer[Any]):
+    """How a video is made."""
+
+    codec = serializers.CharField(allow_null=True)
+    audio_codec = serializers.CharField(allow_null=True)
+    fps = serializers.FloatField(allow_null=True)
+    bitrate = serializers.IntegerField(allow_null=True)
 
 
 class PostMediaSerializer(serializers.Serializer[dict[str, str]]):
@@ -61,6 +86,7 @@ class PostMediaSerializer(serializers.Serializer[dict[str, str]]):
 class PostSerializer(serializers.ModelSerializer[Post]):
     """A post in a list: everything is on its own row."""
 
+    platforms = serializers.ListField(child=serializers.ChoiceField(choices=registry.IDS))
     media = PostMediaSerializer(many=True, read_only=True)
     analytics = serializers.SerializerMethodField()
 
@@ -82,14 +108,24 @@ class PostSerializer(serializers.ModelSerializer[Post]):
             "analytics",
         )
 
-    @extend_schema_field(or_null(exactly(**COUNTS)))
+    @extend_schema_field(CountsSerializer(allow_null=True))
     def get_analytics(self, post: Post) -> dict[str, int | None] | None:
         if post.published_at is None:
             return None
         return {"impressions": post.impressions, "engagement": post.engagement, "clicks": post.clicks}
 
 
-@extend_schema_field(ERROR)
+class TargetErrorSerializer(serializers.Serializer[Any]):
+    """Why a target is not out, or not all of it, and who can mend it."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    retryable = serializers.BooleanField()
+    who_acts = serializers.ChoiceField(choices=[str(each) for each in base.WhoActs])
+    network_code = serializers.CharField(required=False)  # rows from before lack it
+
+
+@extend_schema_field(TargetErrorSerializer)
 class ErrorField(serializers.DictField):
     """Why a target is not out, or not all of it."""
 
@@ -126,7 +162,7 @@ class TargetSerializer(serializers.ModelSerializer[Target]):
     def get_waits_for(self, target: Target) -> str | None:
         return unsettled.ON_HOLD if unsettled.is_on_hold(target) else target.waits_for or None
 
-    @extend_schema_field({"type": "array", "items": exactly(post_id=TEXT, url=TEXT)})
+    @extend_schema_field(PartSerializer(many=True))
     def get_parts(self, target: Target) -> list[dict[str, str]]:
         return [{"post_id": part["remote_id"], "url": part["url"]} for part in target.parts]
 
@@ -173,7 +209,7 @@ class PlatformResultSerializer(AtNetworkSerializer):
         return result
 
 
-@extend_schema_field({"type": "object", "additionalProperties": OVERRIDE})
+@extend_schema_field(serializers.DictField(child=OverrideInput()))
 class OverridesField(serializers.JSONField):
     """What networks and accounts get instead of the post's own, by their ids."""
 
@@ -209,7 +245,7 @@ class PostDetailSerializer(PostSerializer):
             for target in targets
         ]
 
-    @extend_schema_field(TOTALS_OR_NULL)
+    @extend_schema_field(TotalsSerializer(allow_null=True))
     def get_analytics(self, post: Post) -> dict[str, Any] | None:
         if post.published_at is None:
             return None
@@ -296,7 +332,7 @@ class MediaSerializer(serializers.ModelSerializer[Media]):
             "created_at",
         )
 
-    @extend_schema_field(or_null(exactly(width=COUNT, height=COUNT)))
+    @extend_schema_field(DimensionsSerializer(allow_null=True))
     def get_dimensions(self, media: Media) -> dict[str, int | None] | None:
         return {"width": media.width, "height": media.height} if media.width else None
 
@@ -304,7 +340,7 @@ class MediaSerializer(serializers.ModelSerializer[Media]):
         seconds: float | None = media.facts.get("seconds")
         return seconds
 
-    @extend_schema_field(or_null(VIDEO))
+    @extend_schema_field(VideoSerializer(allow_null=True))
     def get_video(self, media: Media) -> dict[str, Any] | None:
         if media.type != MediaType.VIDEO:
             return None

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ouipost.api.inputs import Choice, JsonObject, StrictInput, Text
+from ouipost.api.schema import COUNT, STRINGS, TEXT, Schema, at_least, or_null
 from ouipost.errors import problems_in
 from workspaces import services
 from workspaces.models import Mode, Workspace
@@ -14,9 +16,29 @@ SHOWN = ("id", "created_at", "updated_at", "accounts_count", "posts_count", "mem
 """What a GET shows and nobody sets."""
 
 
+SETTINGS: dict[str, Schema] = {
+    "timezone": TEXT,
+    "default_hashtags": STRINGS,
+    "auto_hashtags": {"type": "boolean"},
+    "publish_late_up_to_minutes": COUNT,
+}
+"""The kinds of those that are known."""
+
+
+@extend_schema_field(at_least(**SETTINGS))
+class ShownSettings(serializers.JSONField):
+    """What a workspace has set."""
+
+
+@extend_schema_field(at_least(**{name: or_null(kind) for name, kind in SETTINGS.items()}))
+class SettingsInput(JsonObject):
+    """What a workspace is to set; null removes it."""
+
+
 class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
     """A workspace in a list."""
 
+    settings = ShownSettings()
     accounts_count = serializers.IntegerField()
     posts_count = serializers.IntegerField()
     members_count = serializers.IntegerField()
@@ -39,6 +61,8 @@ class WorkspaceSerializer(serializers.ModelSerializer[Workspace]):
 
 class WorkspaceWrittenSerializer(serializers.ModelSerializer[Workspace]):
     """A workspace right after it was created or changed."""
+
+    settings = ShownSettings()
 
     class Meta:
         model = Workspace
@@ -78,7 +102,7 @@ class WorkspaceInput(StrictInput):
     read_only: Any = (*SHOWN, "mode")
     name = Text(max_length=100)
     description = Text(required=False, allow_blank=True, max_length=10_000)
-    settings = JsonObject(required=False)
+    settings = SettingsInput(required=False)
 
     def validate_settings(self, value: dict[str, Any]) -> dict[str, Any]:
         return check_settings(value)

@@ -1,5 +1,6 @@
 """OpenAPI descriptions of both APIs, with Swagger UI and Redoc for each, served from local assets."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar
 
@@ -24,6 +25,8 @@ class PartGenerator(SchemaGenerator):
     prefix: ClassVar[str]
     heading: ClassVar[str]
     about: ClassVar[str]
+    groups: ClassVar[Mapping[str, str]]
+    """What the calls below each first name are about."""
 
     def _get_paths_and_endpoints(self) -> list[Any]:
         endpoints = super()._get_paths_and_endpoints()  # type: ignore[no-untyped-call]
@@ -34,7 +37,8 @@ class PartGenerator(SchemaGenerator):
         schema = super().get_schema(request, public)  # type: ignore[no-untyped-call]
         schema["info"] |= {"title": self.heading, "description": self.about}
         calls = [call for address in schema["paths"].values() for call in address.values()]
-        schema["tags"] = [{"name": tag} for tag in sorted({tag for call in calls for tag in call["tags"]})]
+        tags = sorted({tag for call in calls for tag in call["tags"]})
+        schema["tags"] = [{"name": tag, "description": self.groups.get(tag, "")} for tag in tags]
         return schema
 
 
@@ -42,12 +46,40 @@ class ApiGenerator(PartGenerator):
     prefix = "/api/"
     heading = "Oui Post API"
     about = "Write a post once; have it published on nine networks, now or on schedule."
+    groups = {
+        "accounts": "The connected accounts, and how more are connected.",
+        "analytics": "What a workspace gained.",
+        "media": "Files of posts; `POST /api/posts/{id}/media` adds one.",
+        "platforms": "The networks, with their limits.",
+        "posts": "Posts: written, checked, scheduled, published, retried and settled.",
+        "schedules": "Weekly slots, and the queue of posts in them.",
+        "workspaces": "Workspaces, each with its own accounts and posts.",
+    }
 
 
 class AdminGenerator(PartGenerator):
     prefix = "/admin/"
     heading = "Oui Post admin API"
     about = "Users, keys, statistics, audit and health of an installation, for its administrators."
+    groups = {
+        "analytics": "What all workspaces gained.",
+        "audit": "Who changed what.",
+        "dashboard": "The installation at a glance.",
+        "health": "Whether the installation works.",
+        "keys": "API keys.",
+        "login": "A token for an e-mail address and a password.",
+        "logout": "The end of a token.",
+        "pause": "Letting posts wait.",
+        "pauses": "What waits, and why.",
+        "platform-health": "How the networks answer.",
+        "profile": "One's own user.",
+        "resume": "The end of a pause.",
+        "stats": "The installation in numbers.",
+        "system": "The versions that run.",
+        "users": "Users, their roles and permissions.",
+        "webhooks": "Webhooks, and what was sent to each.",
+        "workspaces": "The members of workspaces.",
+    }
 
 
 @cache

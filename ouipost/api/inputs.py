@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 
 from django.http import QueryDict
 from django.utils.translation import gettext_noop as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.settings import api_settings
@@ -238,25 +239,29 @@ class JsonObject(serializers.DictField):
 
 
 class Instant(serializers.DateTimeField):
-    """An ISO 8601 date and time with an offset, returned in UTC.
+    """An ISO 8601 date and time with an offset, returned in UTC."""
 
-    With `local=True` the offset may be missing; the value is then returned naive, for the view to put into a zone.
-    """
-
+    needs_offset: ClassVar[bool] = True
     default_error_messages = {"offset": _("Must end in Z or an offset such as +02:00.")}
-
-    def __init__(self, *, local: bool = False, **options: Any) -> None:
-        self.local = local
-        super().__init__(**options)
 
     def to_internal_value(self, data: Any) -> datetime:
         try:
             moment = parse_moment(data if isinstance(data, str) else "")
         except NotAMoment as error:
             raise serializers.ValidationError(str(error)) from error
-        if moment.tzinfo is None and not self.local:
+        if moment.tzinfo is None and self.needs_offset:
             self.fail("offset")
         return moment.astimezone(UTC) if moment.tzinfo else moment
+
+
+@extend_schema_field({"type": "string", "examples": ["2026-01-31T09:30:00", "2026-01-31T09:30:00+01:00"]})
+class InstantOrLocal(Instant):
+    """The same, or a local time, which is returned naive, for the view to put into a zone.
+
+    Its description has no format: clients make a type of `date-time` that has an offset, and so no local time.
+    """
+
+    needs_offset = False
 
 
 def _from_form(field: serializers.Field[Any, Any, Any, Any]) -> bool:

@@ -37,6 +37,7 @@ class Pages(BasePagination):
 
     resources = "results"
     optional = False
+    pagination_name, pagination_schema = "Pagination", PAGINATION_SCHEMA
 
     def configure(self, view: Any) -> "Pages":
         """Take `resources` and `paging_optional` from the view; returns self."""
@@ -71,7 +72,10 @@ class Pages(BasePagination):
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         return {
             "type": "object",
-            "properties": {self.resources: schema, "pagination": PAGINATION_SCHEMA},
+            "properties": {
+                self.resources: schema,
+                "pagination": {"$ref": f"#/components/schemas/{self.pagination_name}"},
+            },
             "required": [self.resources] if self.optional else [self.resources, "pagination"],
         }
 
@@ -97,6 +101,11 @@ class BoundedPages(Pages):
     """
 
     most = MOST
+    pagination_name = "BoundedPagination"
+    pagination_schema = PAGINATION_SCHEMA | {
+        "properties": PAGINATION_SCHEMA["properties"] | {"total_is_exact": {"type": "boolean"}},
+        "required": [*PAGINATION_SCHEMA["required"], "total_is_exact"],
+    }
 
     def count(self, queryset: Any) -> int:
         found = count_to(self.most + 1, queryset)
@@ -110,12 +119,6 @@ class BoundedPages(Pages):
         response = super().get_paginated_response(data)
         response.data["pagination"]["total_is_exact"] = self.is_exact
         return response
-
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        described = super().get_paginated_response_schema(schema)
-        properties = PAGINATION_SCHEMA["properties"] | {"total_is_exact": {"type": "boolean"}}
-        described["properties"]["pagination"] = PAGINATION_SCHEMA | {"properties": properties}
-        return described
 
 
 def pagination(*, page: int, limit: int, total: int) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Adds to the OpenAPI description what drf-spectacular cannot see: the envelope, the errors, and common headers."""
 
+from copy import deepcopy
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
@@ -23,6 +24,23 @@ STRINGS: Schema = {"type": "array", "items": {"type": "string"}}
 MOMENT: Schema = {"type": "string", "format": "date-time"}
 TEXT: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer"}
+
+
+def exactly(**properties: Schema) -> Schema:
+    """Describe an object that always has these members."""
+    return {"type": "object", "properties": properties, "required": sorted(properties)}
+
+
+def at_least(**properties: Schema) -> Schema:
+    """Describe an object that may have these members, and others of any kind."""
+    return {"type": "object", "properties": properties, "additionalProperties": {}}
+
+
+def or_null(described: Schema) -> Schema:
+    """Describe what may be null as well."""
+    return {**described, "type": [described["type"], "null"]}
+
+
 CODES = {
     200: "Done, or here it is.",
     201: "Made.",
@@ -54,11 +72,16 @@ ERROR: Schema = {
                         },
                         "status": {"type": "string", "description": "The present status, which does not allow it."},
                         "required": {"type": "string", "description": "The permission that is needed."},
+                        "platform": {"type": "string", "description": "The network that is not configured here."},
+                        "platforms": {**STRINGS, "description": "Networks without an account, or accounts that went."},
+                        "accounts": {**STRINGS, "description": "The accounts that were disconnected."},
+                        "field": {"type": "string", "description": "The field of a form that has the file."},
                         "reason": {"type": "string", "description": "Why, in one word."},
                         "retry_after": {"type": "integer", "description": "Seconds until it may be tried again."},
+                        "next_attempt_at": {**or_null(MOMENT), "description": "When a delivery is tried by itself."},
+                        "limit": {"type": "integer", "description": "The requests a minute that the key has."},
                         "limit_bytes": {"type": "integer", "description": "The most that is taken."},
                     },
-                    "additionalProperties": {},
                 },
             },
             "required": ["code", "message", "details"],
@@ -93,17 +116,15 @@ ALLOWANCE: Schema = {
 REPLAYED: Schema = {
     "Idempotent-Replayed": {"schema": {**TEXT, "const": "true"}, "description": "It is a repeat's answer."}
 }
-STANDARD_ACTIONS = ("list", "retrieve", "create", "update", "destroy")
-
-
-def exactly(**properties: Schema) -> Schema:
-    """Describe an object that always has these members."""
-    return {"type": "object", "properties": properties, "required": sorted(properties)}
-
-
-def or_null(described: Schema) -> Schema:
-    """Describe what may be null as well."""
-    return {**described, "type": [described["type"], "null"]}
+SIGNED: list[Schema] = [
+    {"name": name, "in": "header", "required": True, "schema": kind, "description": told}
+    for name, kind, told in (
+        ("webhook-id", TEXT, "The event's id."),
+        ("webhook-timestamp", COUNT, "When it is sent, in unix seconds."),
+        ("webhook-signature", TEXT, "`v1,` and a signature after Standard Webhooks; two while a secret is rotated."),
+    )
+]
+"""The headers of what webhooks are sent."""
 
 
 class EnvelopeSchema(AutoSchema):
@@ -128,9 +149,10 @@ class EnvelopeSchema(AutoSchema):
     def get_operation_id(self) -> str:
         """Name a call after its address, and what it does there where the address does not say it."""
         name: str = super().get_operation_id()
-        if getattr(self.view, "action", None) in STANDARD_ACTIONS or self.method in ("PUT", "PATCH"):
+        if self.path.endswith("}"):
             return name
-        return name.removesuffix("_create").removesuffix("_retrieve")
+        is_creation = getattr(self.view, "action", None) == "create"
+        return name if is_creation else name.removesuffix("_create").removesuffix("_retrieve")
 
     def get_override_parameters(self) -> list[Any]:
         parameters = list(super().get_override_parameters())
@@ -161,7 +183,10 @@ class EnvelopeSchema(AutoSchema):
 
     def _get_paginator(self) -> Any:
         paginator = super()._get_paginator()  # type: ignore[no-untyped-call]
-        return paginator.configure(self.view) if hasattr(paginator, "configure") else paginator
+        if hasattr(paginator, "configure"):
+            self._component(paginator.pagination_name, paginator.pagination_schema)
+            return paginator.configure(self.view)
+        return paginator
 
     def get_paginated_name(self, serializer_name: str) -> str:
         """Name a list's schema by its resource: two lists may show the same rows, one of them without pages."""
@@ -174,7 +199,7 @@ class EnvelopeSchema(AutoSchema):
         response: Schema = super()._get_response_for_code(serializer, status_code, media_types, direction)  # type: ignore[no-untyped-call]
         response["description"] = response["description"] or CODES.get(int(status_code), "")
         content: Schema = response.get("content", {}).get(JSON_TYPE)
-        if content and status_code.startswith("2"):
+        if content:  # those of refusals come later
             data = content["schema"]
             resource = self._resource(serializer)
             if resource:
@@ -190,18 +215,23 @@ class EnvelopeSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Direction = "response") -> Schema:
         responses: Schema = super()._get_response_bodies(direction)
-        component = ResolvedComponent(name="Error", type=ResolvedComponent.SCHEMA, schema=ERROR, object="Error")  # type: ignore[no-untyped-call]
-        self.registry.register_on_missing(component)
+        reference = self._component("Error", ERROR)
         for status in self._failures():
-            content = {JSON_TYPE: {"schema": component.ref}}
+            content = {JSON_TYPE: {"schema": reference}}
             responses.setdefault(str(status), {"description": CODES[status], "content": content})
         for code, response in responses.items():
             response["headers"] = self._headers(int(code))
         return responses
 
+    def _component(self, name: str, schema: Schema) -> Schema:
+        """Put a schema among those that are named, and return a reference to it."""
+        named = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, schema=deepcopy(schema), object=name)  # type: ignore[no-untyped-call]
+        self.registry.register_on_missing(named)
+        return dict(named.ref)
+
     def _headers(self, status: int) -> Schema:
         """Return what an answer carries beside its body; the allowance is told to API keys alone."""
-        told = REQUEST_ID | (RETRY_AFTER if status in (429, 503) else {})
+        told = REQUEST_ID | (RETRY_AFTER if status in (409, 429, 503) else {})
         if status != 401 and self.path.startswith("/api/"):
             told |= ALLOWANCE
         if (status < 300 or status in (409, 422)) and self.method not in SAFE_METHODS:
@@ -249,7 +279,14 @@ class ShownSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call] 
         for name in described.keys() - declared.keys() if isinstance(shown, ModelSerializer) else ():
             if isinstance(shown.fields[name], JSONField):
                 described[name] |= STRINGS if shown.Meta.model._meta.get_field(name).default is list else OBJECT
-        return {**schema, "required": sorted(described.keys() - at_times)}
+        told = {name: _as_shown(each) for name, each in described.items()}
+        return {**schema, "properties": told, "required": sorted(described.keys() - at_times)}
+
+
+def _as_shown(described: Schema) -> Schema:
+    """Describe a field of an answer: it is never written, so that clients need no second type without those of ours."""
+    told = {key: value for key, value in described.items() if key != "readOnly"}
+    return told["allOf"][0] if list(told) == ["allOf"] else told
 
 
 class StrictInputSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
@@ -267,6 +304,41 @@ class StrictInputSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-
             if isinstance(fields[name], FileField):
                 described["format"] = "binary"
         return {**schema, "additionalProperties": False}
+
+
+def complete(result: Schema, generator: Any, **_: Any) -> Schema:
+    """Add the types of what webhooks are sent, which spectacular describes after it has listed the types."""
+    return result | {"components": generator.registry.build({})}
+
+
+def finished(result: Schema, generator: Any, **_: Any) -> Schema:
+    """Add what spectacular leaves out of webhooks, refusals and parameters, and say null in place of a type for it."""
+    for event, calls in result.get("webhooks", {}).items():
+        calls["post"] |= {"operationId": f"on_{event.replace('.', '_')}", "parameters": SIGNED, "security": []}
+    schemas = result["components"]["schemas"]
+    if "Issue" in schemas:
+        details = schemas["Error"]["properties"]["error"]["properties"]["details"]["properties"]
+        details["issues"]["items"] = {"$ref": "#/components/schemas/Issue"}
+    named = {tuple(sorted(each["enum"])): name for name, each in schemas.items() if "enum" in each}
+    for parameter in _parameters(result):
+        if name := named.get(tuple(parameter["schema"].get("enum", ()))):
+            parameter["schema"] = {"$ref": f"#/components/schemas/{name}"}
+    if schemas.pop("Null", None):
+        _replace(schemas, {"$ref": "#/components/schemas/Null"}, {"type": "null"})
+    return result
+
+
+def _parameters(result: Schema) -> list[Schema]:
+    calls = [call for address in result["paths"].values() for call in address.values()]
+    return [parameter for call in calls for parameter in call.get("parameters", ())]
+
+
+def _replace(described: Any, old: Schema, new: Schema) -> None:
+    for key, each in described.items() if isinstance(described, dict) else enumerate(described):
+        if each == old:
+            described[key] = new
+        elif isinstance(each, (dict, list)):
+            _replace(each, old, new)
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

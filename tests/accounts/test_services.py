@@ -324,7 +324,7 @@ def test_what_is_changed_while_the_profile_is_read_is_kept(workspace: Workspace,
     row = services.refresh_account(account, actor=ACTOR, now=NOW)
 
     assert (row.name, row.followers, row.status) == ("Our page", 7, "expired")
-    assert row.last_error == {"code": "TOKEN_REVOKED", "message": "It was revoked."}
+    assert row.last_error == {"code": "TOKEN_REVOKED", "message": "It was revoked.", "who_acts": "account_owner"}
     assert row == SocialAccount.objects.get()
 
 
@@ -344,21 +344,21 @@ def test_without_a_refresh_token_the_profile_alone_is_renewed(workspace: Workspa
 
 
 @pytest.mark.parametrize(
-    ("error", "code"),
+    ("error", "code", "who_acts"),
     [
-        (Rejected("No such page."), "CONTENT_REJECTED"),
-        (registry.PlatformNotConfigured("No credentials."), "PLATFORM_NOT_CONFIGURED"),
+        (Rejected("No such page."), "CONTENT_REJECTED", "caller"),
+        (registry.PlatformNotConfigured("No credentials."), "PLATFORM_NOT_CONFIGURED", "operator"),
     ],
 )
 def test_a_profile_that_is_refused_shows_in_the_health(
-    workspace: Workspace, network: FakeNetwork, error: Any, code: str
+    workspace: Workspace, network: FakeNetwork, error: Any, code: str, who_acts: str
 ) -> None:
     network.shown = error
 
     services.refresh_account(make_account(workspace), actor=ACTOR, now=NOW)
 
     row = SocialAccount.objects.get()
-    assert row.last_error == {"code": code, "message": error.message}
+    assert row.last_error == {"code": code, "message": error.message, "who_acts": who_acts}
     assert (row.name, row.last_sync) == ("Company Page", None)
 
 

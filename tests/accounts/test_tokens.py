@@ -226,7 +226,7 @@ def test_an_account_that_only_its_owner_can_mend_expires(
     assert refresh_due() == 1
 
     row = SocialAccount.objects.get(pk=account.pk)
-    said = {"code": "TOKEN_REVOKED", "message": "The person took it back."}
+    said = {"code": "TOKEN_REVOKED", "message": "The person took it back.", "who_acts": "account_owner"}
     assert (row.status, row.due_at, row.lease_until, row.last_error) == ("expired", None, None, said)
     assert SocialAccount.objects.get(pk=other.pk).status == "active"
     event = Event.objects.values_list("type", "resource_id", "workspace_id", "details").get()

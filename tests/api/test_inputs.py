@@ -13,6 +13,7 @@ from ouipost.api.inputs import (
     Boolean,
     Choice,
     Instant,
+    InstantOrLocal,
     Integer,
     Items,
     JsonObject,
@@ -40,7 +41,7 @@ class SampleInput(StrictInput):
     settings = JsonObject(required=False)
     zone = ZoneName(required=False)
     at = Instant(required=False)
-    local_at = Instant(required=False, local=True)
+    local_at = InstantOrLocal(required=False)
     slots = Items(child=SlotInput(), required=False)
 
 

@@ -1,6 +1,6 @@
 """The world in which each writing call is made once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,8 +9,29 @@ from django.test import Client
 from accounts.platforms.base import Candidate, PlatformError, Profile, Tokens
 from accounts.platforms.facebook import Facebook
 from tests.conftest import AdminClient, ApiClient
+from tests.contract.described import faults_of, faults_of_body
 from tests.contract.writes import ADDRESS, AGENT, World
 from tests.factories import make_key, make_token, make_user, make_workspace
+
+
+@pytest.fixture(autouse=True)
+def _each_answer_is_described(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever a test asks for: the answer, also a refusal, and a body that is taken are what the description says."""
+    found: set[str] = set()
+    ask = Client.generic
+
+    def generic(client: Client, method: str, path: str, data: Any = "", *args: Any, **options: Any) -> Any:
+        response: Any = ask(client, method, path, data, *args, **options)
+        address, *_ = path.partition("?")
+        faults = faults_of(response, method, address)
+        if response.status_code < 300:
+            faults += faults_of_body(data, method, address)
+        found.update(f"{method} {address}: {fault}" for fault in faults)
+        return response
+
+    monkeypatch.setattr(Client, "generic", generic)
+    yield
+    assert found == set()
 
 
 @pytest.fixture

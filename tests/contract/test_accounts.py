@@ -57,7 +57,7 @@ def test_an_account_is_as_in_the_reference(api: ApiClient, workspace: Workspace)
 
 
 def test_health_and_missing_scopes_tell_what_is_wrong(api: ApiClient, workspace: Workspace) -> None:
-    error = {"code": "TOKEN_REVOKED", "message": "The person took it back."}
+    error = {"code": "TOKEN_REVOKED", "message": "The person took it back.", "who_acts": "account_owner"}
     account = make_account(workspace, status="expired", last_error=error, permissions=["pages_show_list"])
 
     shown = api.get(f"/api/accounts/{account.pk}").json()["data"]["account"]

@@ -1,12 +1,14 @@
 """/api/schema: an answer is what the description says it is."""
 
+import json
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.platforms.base import AccountNumbers
+from accounts.platforms.base import AccountNumbers, Limits
 from ouipost.events.journal import SYSTEM, record
 from posts.models import Attempt, Target
 from tests.analytics.readings import counts, publish_to, read
@@ -16,6 +18,7 @@ from tests.contract.world import CALLBACK, connect_all, upload
 from tests.factories import NOW, make_media, make_post, make_schedule, make_webhook
 from tests.posts.media.pictures import picture
 from workspaces.models import Workspace
+from workspaces.settings import KNOWN
 
 FAILURE = {"code": "PLATFORM_UNAVAILABLE", "message": "Away.", "retryable": True, "who_acts": "network"}
 
@@ -217,7 +220,7 @@ def test_what_stands_beside_a_refusal_is_described(schema: Any, admin_schema: An
 
     assert [api["400"], api["401"], api["422"]] == [always | allowance, always, always | allowance | replayed]
     assert [api["429"], api["503"]] == [always | allowance | later] * 2
-    assert [admin["400"], admin["409"], admin["429"]] == [always, always | replayed, always | later]
+    assert [admin["400"], admin["409"], admin["429"]] == [always, always | replayed | later, always | later]
 
 
 def test_the_usual_values_of_a_report_are_described(schema: Any) -> None:
@@ -247,17 +250,86 @@ def test_what_an_answer_always_has_is_required_and_has_a_type(schema: Any, admin
         name: each
         for described in (schema, admin_schema)
         for name, each in described["components"]["schemas"].items()
-        if each["type"] == "object" and not name.endswith(("Input", "Error", "List", "Page"))
+        if each["type"] == "object" and not name.endswith(("Input", "List", "Page", "Override")) and name != "Error"
     }
 
     at_times = {name: set(each["properties"]) - set(each["required"]) for name, each in shown.items()}
     untyped = {(name, key) for name, each in shown.items() for key, kind in each["properties"].items() if kind == {}}
 
     assert {name: left for name, left in at_times.items() if left} == {
+        "AccountError": {"who_acts"},
         "Connected": {"account", "accounts"},
         "PlatformResult": {"error"},
+        "TargetError": {"network_code"},
+        "PostEventData": {"changed", "targets_left_out"},
+        "AccountEventData": {"posts", "cancelled"},
+        **{name: {"message"} for name in ("Timed", "Storage", "Queue", "Publisher")},
     }
     assert untyped == {("Issue", "limit"), ("Issue", "actual")}
+
+
+def test_what_a_client_makes_types_of_has_a_name_and_is_described_in_full(schema: Any, admin_schema: Any) -> None:
+    components, of_admin = schema["components"]["schemas"], admin_schema["components"]["schemas"]
+
+    def kind_of(name: str, key: str) -> Any:
+        return (components.get(name) or of_admin[name])["properties"][key]
+
+    assert components["Error"]["properties"]["error"]["properties"]["details"]["properties"]["issues"]["items"] == {
+        "$ref": "#/components/schemas/Issue"
+    }
+    assert kind_of("Target", "error")["oneOf"] == [{"$ref": "#/components/schemas/TargetError"}, {"type": "null"}]
+    assert kind_of("TimelineEntry", "platform")["oneOf"] == [
+        {"$ref": "#/components/schemas/PlatformId"},
+        {"type": "null"},
+    ]
+    assert kind_of("PostsPage", "pagination") == {"$ref": "#/components/schemas/Pagination"}
+    assert kind_of("LogsPage", "pagination") == {"$ref": "#/components/schemas/BoundedPagination"}
+    assert set(components["Limits"]["required"]) == {each.name for each in fields(Limits)}
+    assert set(kind_of("Workspace", "settings")["properties"]) == set(KNOWN)
+    lists = {("Post", "platforms"): "PlatformId", ("Webhook", "events"): "WebhookEvent"}
+    lists |= {("Key", "permissions"): "KeyPermission", ("User", "permissions"): "Permission"}
+    assert {at: kind_of(*at)["items"]["$ref"].rpartition("/")[2] for at in lists} == lists
+
+
+def test_a_filter_takes_what_an_answer_has(schema: Any, admin_schema: Any) -> None:
+    kinds = {
+        (path, each["name"]): each["schema"].get("$ref", "").rpartition("/")[2]
+        for _, path, call in calls_of(schema, admin_schema)
+        for each in call.get("parameters", [])
+    }
+
+    assert (kinds["/api/posts", "platform"], kinds["/api/posts", "status"]) == ("PlatformId", "PostStatus")
+    assert (kinds["/api/accounts", "status"], kinds["/api/analytics", "platform"]) == ("AccountStatus", "PlatformId")
+
+
+def test_only_settings_and_errors_have_members_without_a_type_of_their_own(schema: Any, admin_schema: Any) -> None:
+    def nested(described: Any) -> bool:
+        inner = described.values() if isinstance(described, dict) else described
+        return any("properties" in each or nested(each) for each in inner if isinstance(each, (dict, list)))
+
+    components = schema["components"]["schemas"] | admin_schema["components"]["schemas"]
+
+    inline = {
+        (name, key)
+        for name, each in components.items()
+        for key, kind in each.get("properties", {}).items()
+        if nested([kind])
+    }
+    assert {(name, key) for name, key in inline if key != "settings"} == {("Error", "error")}
+
+
+def test_an_answer_has_one_type_and_no_other_for_writing(schema: Any, admin_schema: Any) -> None:
+    assert [each for each in (schema, admin_schema) if "readOnly" in json.dumps(each)] == []
+
+
+def test_a_call_is_named_after_its_address(schema: Any, admin_schema: Any) -> None:
+    names = {(method, path): call["operationId"] for method, path, call in calls_of(schema, admin_schema)}
+
+    assert names["get", "/api/posts/{id}/analytics"] == "posts_analytics"
+    assert names["get", "/admin/health"] == "health"
+    assert names["get", "/admin/workspaces/{id}/members"] == "workspaces_members"
+    assert (names["get", "/api/posts/{id}"], names["post", "/api/posts"]) == ("posts_retrieve", "posts_create")
+    assert [name for path, name in names.items() if name.endswith("_retrieve") and not path[1].endswith("}")] == []
 
 
 def test_each_call_says_in_a_line_what_it_does_and_which_credential_it_takes(schema: Any, admin_schema: Any) -> None:
@@ -272,3 +344,4 @@ def test_each_call_says_in_a_line_what_it_does_and_which_credential_it_takes(sch
         assert {each["name"] for each in described["tags"]} == {
             tag for _, _, call in calls_of(described) for tag in call["tags"]
         }
+        assert [each["name"] for each in described["tags"] if not each["description"]] == []

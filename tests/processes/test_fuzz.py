@@ -1,6 +1,6 @@
 """What the descriptions allow, and much that they do not, is answered as they say.
 
-No 500, no status and no shape that is not described, no way past the credentials, nothing that outlives its deletion.
+No 500, no status, field or shape that is not described, no way past the credentials, nothing that outlives its end.
 What a description cannot say, such as which zone or id exists, is not held against it. A few requests for each
 operation here; with FUZZ_MINUTES as many as each description has time for, other ones in every run: `make fuzz`.
 """

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from accounts import connecting, health, tokens
@@ -26,6 +27,7 @@ from posts.models import Media, Post, Target
 from posts.outcomes import Outcome, Undecidable
 from posts.settling import settle_all
 from tests.accounts.fakes import make_candidate
+from tests.contract.described import faults_of_event
 from tests.factories import make_account, make_media, make_post, make_workspace
 from tests.posts.fakes import make_report
 from tests.webhooks.conftest import SECRET
@@ -191,6 +193,16 @@ def test_what_is_sent_is_what_the_page_shows(workspace: Workspace, event: str) -
     assert body == normal(examples().get(event)), told
 
 
+@pytest.mark.parametrize("event", [*EVENTS, TEST])
+def test_what_is_sent_is_what_both_descriptions_say(client: Client, workspace: Workspace, event: str) -> None:
+    HAPPENINGS[event](workspace)
+
+    for schema in (client.get(address).json() for address in ("/api/schema", "/admin/schema")):
+        assert faults_of_event(json.loads(sent(event)), schema) == []
+        headers = [each["name"] for each in schema["webhooks"][event]["post"]["parameters"]]
+        assert headers == ["webhook-id", "webhook-timestamp", "webhook-signature"]
+
+
 def test_every_event_stands_in_the_table_as_the_catalogue_tells_it_and_has_an_example() -> None:
     table = dict(ROW.findall(PAGE))
 
@@ -238,3 +250,4 @@ def test_a_body_stays_small_whatever_a_post_with_a_hundred_targets_met(workspace
     assert len(body.encode()) < MOST_BYTES
     assert len(data["targets"]) + data["targets_left_out"] == 100
     assert len(data["targets"]) >= 8
+    assert faults_of_event(json.loads(body), Client().get("/api/schema").json()) == []
