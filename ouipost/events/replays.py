@@ -17,6 +17,7 @@ from ouipost.events import outbox
 from ouipost.events.journal import Actor, record
 from ouipost.events.models import Delivery, DeliveryStatus, Message, Replay, ReplayScope, Webhook
 from ouipost.events.webhooks import WebhookDisabled, lock, send_again
+from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
 from ouipost.rows import insert_each
 
@@ -83,7 +84,7 @@ def require_recent(since: datetime, *, now: datetime) -> None:
 def work_on_due() -> int:
     """Do a step of each unfinished replay; returns how many events became due."""
     held = claims.claim_due(Replay.objects.all(), limit=10, lease=LEASE)
-    return sum(_step(claim) for claim in held)
+    return for_each(held, _step)
 
 
 @transaction.atomic
