@@ -9,6 +9,7 @@ from django.db import models
 from ouipost import sealed
 from ouipost.claims import Claimable
 from ouipost.ids import public_id, uuid7
+from ouipost.stored_json import JsonColumn, for_nobody, is_strings
 
 
 def event_id() -> str:
@@ -114,8 +115,14 @@ class Webhook(models.Model):
 
     id = public_id("wh")
     url = models.CharField(max_length=2000)
-    events = models.JSONField(default=list)
-    workspace_ids = models.JSONField(default=list, blank=True, help_text="Empty: every workspace.")
+    events = JsonColumn(default=list, fits=is_strings, instead=list)
+    workspace_ids = JsonColumn(
+        default=list,
+        blank=True,
+        fits=is_strings,
+        instead=for_nobody,
+        help_text="Empty: every workspace.",
+    )
     is_active = models.BooleanField(default=True)
     disabled_reason = models.CharField(max_length=200, blank=True, editable=False)
     secret = sealed.SealedField(editable=False)
