@@ -14,7 +14,12 @@ from workspaces.models import Workspace
 IS_OVERRIDE = may_have(content=is_text, title=is_text, link=is_text, hashtags=is_strings, options=is_object)
 IS_FILE = has(str, "id", "type", "name", "thumbnail")
 IS_FACTS = may_have(**dict.fromkeys(("seconds", "fps", "pages", "frames", "bit_rate"), is_number))
-"""The forms of what one network or account gets instead, of the copy of a file's row, and of what was measured."""
+IS_METRICS = may_have(
+    **dict.fromkeys(("impressions", "engagement", "clicks"), is_number),
+    **dict.fromkeys(("read_at", "removed_at"), is_text),
+)
+"""The forms of what one network or account gets instead, of a post's copy of a file's row, of what was measured of a
+file, and of a target's copy of its numbers."""
 
 
 class PostStatus(models.TextChoices):
@@ -211,7 +216,7 @@ class Target(Claimable):
     url = models.TextField(blank=True)
     error = JsonColumn(null=True, blank=True, fits=has(str, "code", "message"))
     published_at = models.DateTimeField(null=True, blank=True)
-    metrics = JsonColumn(null=True, blank=True, fits=is_object)
+    metrics = JsonColumn(null=True, blank=True, fits=IS_METRICS)
 
     objects = TargetQuerySet.as_manager()
     journal_name = "target"

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,16 @@ from django.db.models import QuerySet
 
 from accounts import registry
 from accounts.models import Pause, SocialAccount
-from accounts.platforms.base import AccountNumbers, Connector, Demographics, PostNumbers, Profile, Tokens
+from accounts.platforms.base import (
+    AccountNumbers,
+    Connector,
+    Demographics,
+    Operation,
+    PostNumbers,
+    Profile,
+    Published,
+    Tokens,
+)
 from adminapi.worker import CHORES
 from analytics.sync import Syncer
 from ouipost.claims import database_now
@@ -310,6 +320,28 @@ def test_a_message_that_is_no_json_is_sent_as_it_is(network: ScriptedNetwork) ->
 
 def test_a_user_of_a_role_that_is_not_known_may_do_nothing(db: None) -> None:
     assert User(role="king").granted_in_order == []
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", "/etc/passwd", "media/aa/gone.jpg"])
+def test_a_file_that_cannot_be_where_its_row_says_is_waited_for_and_holds_up_no_other(
+    name: str, sick: Target, sound: Target, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = Media.objects.filter(post=sick.post_id)
+    rows.update(stored_name=name, created_at=NOW - timedelta(days=1))
+    sent = network.commit
+
+    def commit(session: Any, operation: Operation) -> Published:
+        if operation.content.media[0].filename == "broken.jpg":
+            operation.content.media[0].open()
+        return sent(session, operation)
+
+    rows.update(filename="broken.jpg")
+    monkeypatch.setattr(network, "commit", commit)
+
+    work()
+
+    assert (after(sick).status, after(sound).status) == ("publishing", "published")
+    assert error_of(after(sick))["message"] == "The storage does not give a file of the post."
 
 
 @pytest.mark.parametrize("facts", [5, {"seconds": None, "fps": "fast"}, {"seconds": "long"}])
