@@ -181,6 +181,15 @@ def test_what_may_be_out_and_cannot_be_read_any_more_is_left_to_a_person(
     assert (after(sick).status, error_of(after(sick))["code"]) == ("needs_review", "OUTCOME_UNKNOWN")
 
 
+def test_an_override_that_is_null_is_none(sick: Target) -> None:
+    nothing = dict.fromkeys(("content", "title", "link", "hashtags", "options"))
+    Post.objects.filter(pk=sick.post_id).update(platform_content={"facebook": nothing})
+
+    work()
+
+    assert after(sick).status == TargetStatus.PUBLISHED
+
+
 def test_what_cannot_be_read_could_not_be_scheduled(sick: Target) -> None:
     break_rows(Post.objects.filter(pk=sick.post_id), "hashtags", 5)
     post = Post.objects.get(pk=sick.post_id)
