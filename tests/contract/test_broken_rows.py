@@ -6,6 +6,7 @@ import pytest
 from django.db.models import Model, Q
 
 from accounts.models import SocialAccount
+from analytics.models import TargetNumbers
 from ouipost.events.models import Message, Webhook
 from posts.models import Media, Post, Schedule, Target
 from tests.breaking import JSON_COLUMNS, MODELS_WITH_JSON, break_rows
@@ -80,6 +81,7 @@ def test_json_columns_of_another_form_break_no_answer(
     [
         (SocialAccount, "platform", GONE),
         (Target, "platform", GONE),
+        (TargetNumbers, "platform", GONE),
         (Schedule, "timezone", "Mars/Olympus"),
         (Workspace, "settings", {"timezone": "Mars/Olympus"}),
         (Message, "body", "no JSON"),
