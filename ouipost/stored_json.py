@@ -58,8 +58,7 @@ class JsonColumn(models.JSONField):
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         """Write back what another form had been read from."""
-        given = value.stored if isinstance(value, Misshapen) else value
-        return super().get_db_prep_value(given, connection, prepared)
+        return super().get_db_prep_value(as_stored(value), connection, prepared)
 
     def formed(self, found: Any) -> Any:
         """Return the value, or what is read in its place: for who reads the column past the ORM."""
@@ -78,6 +77,11 @@ class JsonColumn(models.JSONField):
 @lru_cache(maxsize=256)
 def tell(column: str, turn: int) -> None:
     logger.warning("%s of a row has another form than the code expects: it is taken for empty", column)
+
+
+def as_stored(value: Any) -> Any:
+    """Return a value as it is in the database, also where something else was read in its place."""
+    return value.stored if isinstance(value, Misshapen) else value
 
 
 def misshapen(*rows: models.Model) -> list[str]:

@@ -108,7 +108,7 @@ def _journal(post: Post, targets: Iterable[Target]) -> list[Line]:
     details = Case(When(type__endswith=".updated", then=Value(None)), default="details", output_field=JSONField())
     rows = Event.objects.filter(own | accounts).annotate(small=details).order_by("created_at", "pk")
     return [
-        Line(id=pk, at=at, type=kind, resource_id=resource_id, details=small or {})
+        Line(id=pk, at=at, type=kind, resource_id=resource_id, details=small if isinstance(small, dict) else {})
         for pk, at, kind, resource_id, small in rows.values_list("pk", "created_at", "type", "resource_id", "small")
     ]
 

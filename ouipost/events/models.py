@@ -9,7 +9,7 @@ from django.db import models
 from ouipost import sealed
 from ouipost.claims import Claimable
 from ouipost.ids import public_id, uuid7
-from ouipost.stored_json import JsonColumn, for_nobody, is_strings
+from ouipost.stored_json import JsonColumn, for_nobody, is_object, is_strings
 
 
 def event_id() -> str:
@@ -62,7 +62,7 @@ class Event(models.Model):
     key_id = models.CharField(max_length=45, blank=True)
     ip_address = models.CharField(max_length=45, blank=True)
     user_agent = models.CharField(max_length=300, blank=True)
-    details = models.JSONField(default=dict)
+    details = JsonColumn(default=dict, fits=is_object, instead=dict)
     created_at = models.DateTimeField()
     seq = models.PositiveBigIntegerField(null=True, unique=True, editable=False, help_text="Its place in the chain.")
     seal = models.CharField(max_length=64, default="", db_default="", editable=False)
