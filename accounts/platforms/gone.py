@@ -43,14 +43,14 @@ class Gone(Connector):
             Issue(
                 rule="network_gone",
                 field="platforms",
-                message=self._told,
+                message=told_gone(self.name),
                 actual=self.id,
                 fix=Phrase("Leave {network} out.", network=self.name),
             )
         ]
 
     def prepare(self, session: Session, operation: Operation, save: Save) -> Handles:
-        raise Rejected(self._told, code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR)
+        raise Rejected(told_gone(self.name), code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR)
 
     def refresh(self, session: Session, account: Account, *, now: datetime) -> Tokens:
         raise self._unavailable()
@@ -69,12 +69,12 @@ class Gone(Connector):
     def account_metrics(self, session: Session, account: Account, *, now: datetime) -> AccountNumbers:
         raise self._unavailable()
 
-    @property
-    def _told(self) -> str:
-        return Phrase("This installation does not have the network {network} any more.", network=self.name)
-
     def _unavailable(self) -> Unavailable:
-        return Unavailable(self._told, retry_after=ASK_AGAIN_SECONDS, who_acts=WhoActs.OPERATOR)
+        return Unavailable(told_gone(self.name), retry_after=ASK_AGAIN_SECONDS, who_acts=WhoActs.OPERATOR)
+
+
+def told_gone(network: str) -> Phrase:
+    return Phrase("This installation does not have the network {network} any more.", network=network)
 
 
 @cache

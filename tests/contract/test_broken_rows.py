@@ -13,6 +13,7 @@ from tests.breaking import JSON_COLUMNS, MODELS_WITH_JSON, break_rows
 from tests.conftest import AdminClient, ApiClient
 from tests.console.world import make_world
 from tests.contract.routes import admin_routes, api_routes
+from tests.contract.world import CALLBACK, error_of
 from tests.factories import make_account, make_key, make_media, make_post, make_token, make_user
 from workspaces.models import ApiKey, User, Workspace
 
@@ -100,6 +101,15 @@ def test_what_this_version_does_not_know_breaks_no_answer(
     break_rows(model._default_manager.all(), column, value)
 
     assert broken(clients) == {}
+
+
+def test_an_account_of_a_network_that_is_gone_cannot_be_connected_again(api: ApiClient, workspace: Workspace) -> None:
+    account = make_account(workspace, platform=GONE)
+
+    answer = api.post(f"/api/accounts/{account.pk}/reconnect", {"callback_url": CALLBACK})
+
+    assert error_of(answer) == (422, "PLATFORM_NOT_CONFIGURED")
+    assert api.delete(f"/api/accounts/{account.pk}").status_code == 200
 
 
 def test_a_list_of_posts_shows_the_others_as_they_are(api: ApiClient, workspace: Workspace) -> None:
