@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from accounts.platforms.base import (
     Tokens,
 )
 from adminapi.worker import CHORES
+from analytics.models import TargetNumbers
 from analytics.sync import Syncer
 from ouipost.claims import database_now
 from ouipost.engine import Engine
@@ -217,6 +218,18 @@ def test_numbers_are_counted_by_utc_where_the_workspace_has_a_zone_that_is_not_k
 
     assert Workspace.objects.get(name="Sick").timezone == "UTC"
     assert {after(sick).status, after(sound).status} == {"published"}
+
+
+def test_a_post_that_was_published_at_the_end_of_time_keeps_no_others_numbers_from_being_read(
+    sick: Target, sound: Target
+) -> None:
+    end = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
+    Target.objects.filter(pk=sick.pk).update(status=TargetStatus.PUBLISHED, published_at=end, due_at=None)
+    Workspace.objects.filter(name="Sick").update(settings={"timezone": "Asia/Tokyo"})
+
+    work()
+
+    assert list(TargetNumbers.objects.values_list("target", flat=True)) == [sound.pk]
 
 
 def test_a_schedule_in_a_zone_that_is_not_known_keeps_its_queue_and_no_other_from_following_theirs(
