@@ -29,6 +29,7 @@ from accounts.platforms.base import (
     Tokens,
     WhoActs,
 )
+from accounts.platforms.gone import told_gone
 from accounts.tokens import refresh_time
 from ouipost.crypto import digest
 from ouipost.databases import in_transaction
@@ -86,6 +87,8 @@ def start(
     account: SocialAccount | None = None,
 ) -> Started:
     """Open a sign-in that is good for ten minutes; raises PlatformNotConfigured."""
+    if platform not in registry.IDS:  # of an account that is to be connected again
+        raise registry.PlatformNotConfigured(told_gone(platform), platform=platform)
     connector = registry.connector(platform, workspace)
     state = secrets.token_urlsafe(32)
     verifier = secrets.token_urlsafe(64) if connector.uses_pkce else ""

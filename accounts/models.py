@@ -11,7 +11,8 @@ from accounts.platforms import base
 from ouipost import sealed
 from ouipost.claims import Claimable
 from ouipost.ids import public_id
-from workspaces.models import Workspace
+from ouipost.stored_json import JsonColumn, has, is_object, is_strings
+from workspaces.models import IS_SETTINGS, Workspace
 
 NAME_LENGTH, REASON_LENGTH = 255, 500
 
@@ -86,9 +87,9 @@ class SocialAccount(Claimable, Guarded):
     profile_image = models.TextField(blank=True)
     status = models.CharField(max_length=7, choices=AccountStatus.choices, default=AccountStatus.ACTIVE)
     default_of = models.CharField(max_length=20, null=True, blank=True)  # noqa: DJ001 (null is not unique)
-    settings = models.JSONField(default=dict, blank=True)
-    metadata = models.JSONField(default=dict, blank=True)
-    permissions = models.JSONField(default=list, blank=True)
+    settings = JsonColumn(default=dict, blank=True, fits=IS_SETTINGS, instead=dict)
+    metadata = JsonColumn(default=dict, blank=True, fits=is_object, instead=dict)
+    permissions = JsonColumn(default=list, blank=True, fits=is_strings, instead=list)
     access_token = sealed.SealedField(blank=True, editable=False)
     refresh_token = sealed.SealedField(blank=True, editable=False)
     access_expires_at = models.DateTimeField(null=True, blank=True)
@@ -97,7 +98,7 @@ class SocialAccount(Claimable, Guarded):
     followers = models.PositiveBigIntegerField(null=True, blank=True)
     following = models.PositiveBigIntegerField(null=True, blank=True)
     last_sync = models.DateTimeField(null=True, blank=True)
-    last_error = models.JSONField(null=True, blank=True)
+    last_error = JsonColumn(null=True, blank=True, fits=has(str, "code", "message"))
     paced_at = models.DateTimeField(
         null=True, editable=False, help_text="Until when posts already sent use up the network's quota."
     )
@@ -166,7 +167,7 @@ class Connection(models.Model):
     state_digest = models.CharField(max_length=64, unique=True)
     code_digest = models.CharField(max_length=64, blank=True, help_text="Of the code that our own sign-in page gave.")
     callback_url = models.TextField()
-    scopes = models.JSONField(default=list)
+    scopes = JsonColumn(default=list, fits=is_strings, instead=list)
     sealed = sealed.SealedField(blank=True, help_text="PKCE verifier, then tokens and candidates, encrypted.")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()

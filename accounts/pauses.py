@@ -1,5 +1,6 @@
 """What an operator has paused: who is held up by it, and for how long."""
 
+import logging
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -11,10 +12,12 @@ from accounts.platforms import NAMES
 from ouipost.phrases import Phrase
 from ouipost.rows import Statement, compiled, fetch
 
+logger = logging.getLogger(__name__)
+
 
 def in_force() -> list[Pause]:
     """Return what is paused now, the oldest first."""
-    return sorted(fetch(Pause, _in_force()), key=_begun)
+    return sorted(_known(fetch(Pause, _in_force())), key=_begun)
 
 
 @cache
@@ -24,7 +27,21 @@ def _in_force() -> Statement:
 
 def after(moment: datetime) -> list[Pause]:
     """Return the pauses that were in force at any time after this, including those that still are."""
-    return list(Pause.objects.after(moment).order_by())
+    return _known(Pause.objects.after(moment).order_by())
+
+
+def _known(pauses: Iterable[Pause]) -> list[Pause]:
+    """Leave out pauses of a scope that this version does not know: what they hold up, nobody can tell."""
+    found = list(pauses)
+    for each in found:
+        if each.scope not in PauseScope.values:
+            _tell_unknown(each.pk, each.scope)
+    return [each for each in found if each.scope in PauseScope.values]
+
+
+@cache
+def _tell_unknown(pk: str, scope: str) -> None:
+    logger.error("%s holds up nothing: this version does not know its scope, %r", pk, scope)
 
 
 def _begun(pause: Pause) -> tuple[datetime, str]:

@@ -26,9 +26,12 @@ class PlatformNotConfigured(DomainError):
 
 
 def get(platform_id: str, *, sandbox: bool = False) -> Connector:
-    """Return a platform with this installation's registration, or with the sandbox's own if there is none."""
+    """Return a platform with this installation's registration, or with the sandbox's own if there is none.
+
+    Of a network that this version does not have it is a stand-in, which takes nothing.
+    """
     platform = platforms.BY_ID[platform_id]
-    app = App(**settings.NETWORKS[platform_id], limits=settings.NETWORK_LIMITS[platform_id])
+    app = App(**settings.NETWORKS.get(platform_id, {}), limits=settings.NETWORK_LIMITS.get(platform_id, {}))
     if sandbox and not app.client_id:
         app = replace(SANDBOX_APP, product=app.product or platform.widest_product)
     return platform(app)

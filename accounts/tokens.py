@@ -38,6 +38,7 @@ KEEP_AGAIN_SECONDS = 0.5
 STALE_WITHIN = timedelta(seconds=30)
 IN_DOUBT = MOST_AHEAD - timedelta(days=1)
 """A token that has so little left was to be renewed a day ago."""
+NOT_OPENED = Phrase("The stored tokens cannot be opened; the operator's log has the cause.")
 Answer = TypeVar("Answer")
 
 
@@ -208,8 +209,7 @@ def obstacle(error: Exception) -> Unavailable:
     if isinstance(error, registry.PlatformNotConfigured):
         return Unavailable(error.message, who_acts=WhoActs.OPERATOR)
     if not isinstance(error, PlatformError):
-        message = Phrase("The stored tokens cannot be opened; the operator's log has the cause.")
-        return Unavailable(message, who_acts=WhoActs.OPERATOR)
+        return Unavailable(NOT_OPENED, who_acts=WhoActs.OPERATOR)
     code = None if isinstance(error, Unknown) else error.error_code
     return Unavailable(
         error.message, code=code, who_acts=error.acts, status=error.status, network_code=error.network_code

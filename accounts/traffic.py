@@ -214,4 +214,4 @@ def _burst(pace: Pace) -> int:
 
 def pace_of(platform_id: str) -> Pace | None:
     """Return how fast an account of this network may post; None: as fast as it takes them."""
-    return settings.NETWORK_PACE[platform_id]
+    return settings.NETWORK_PACE.get(platform_id)

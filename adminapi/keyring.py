@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, transaction
+from django.db.models import Model
 
 from adminapi.models import Canary
 from ouipost import crypto, sealed
@@ -20,6 +21,7 @@ from ouipost.sealed import Column
 
 logger = logging.getLogger(__name__)
 
+SAMPLES = 20
 PASSES = 5
 """Processes with the old ring may still write with the old key while secrets are moved: then some are moved again."""
 
@@ -74,14 +76,22 @@ def _try(canary: Canary) -> None:
 
 
 def _try_samples() -> None:
-    """Decrypt one secret of each column: no canary was set yet, and this ring may be the wrong one."""
+    """Decrypt the first secrets of each column: no canary was set yet, and this ring may be the wrong one.
+
+    That is so where it opens none of them; a single one may have been changed.
+    """
     for column in sealed.columns():
-        row = column.filled().order_by("pk").first()
-        try:
-            if row is not None:
-                sealed.opened(row, column.name)
-        except crypto.CannotDecrypt as error:
-            raise WrongKeyRing(f"{column} holds a secret that no key in TOKEN_KEYS opens: put its key back.") from error
+        rows = list(column.filled().order_by("pk")[:SAMPLES])
+        if rows and not any(_opens(row, column) for row in rows):
+            raise WrongKeyRing(f"{column} holds secrets that no key in TOKEN_KEYS opens: put their key back.")
+
+
+def _opens(row: Model, column: Column) -> bool:
+    try:
+        sealed.opened(row, column.name)
+    except crypto.CannotDecrypt:
+        return False
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -126,8 +126,11 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
         )
 
     def get_body(self, delivery: Delivery) -> dict[str, Any]:
-        body: dict[str, Any] = orjson.loads(delivery.message.body)
-        return body
+        try:
+            body = orjson.loads(delivery.message.body)
+        except orjson.JSONDecodeError:  # of one among many; it is sent as it is
+            body = {}
+        return body if isinstance(body, dict) else {}
 
 
 class ReplaySerializer(serializers.ModelSerializer[Replay]):

@@ -39,7 +39,7 @@ def least(platform: str, requests: int) -> int:
 
 
 def _budget(platform: str) -> Budget | None:
-    return settings.NETWORK_READ_BUDGET[platform]
+    return settings.NETWORK_READ_BUDGET.get(platform)
 
 
 def _burst(budget: Budget) -> int:

@@ -22,13 +22,15 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 500
 JUST_NOW = timedelta(minutes=2)
 """A post shows in the database moments after the time at which it was published."""
+AHEAD = timedelta(days=1)
+"""A clock may be wrong, and set right again; what is published later than this has a time that somebody wrote."""
 
 
 def discover(*, now: datetime, since: timedelta = JUST_NOW) -> int:
     """Take up targets that were published in this time, and new accounts; returns the number of targets."""
     _plan_accounts(now=now)
     found = 0
-    while taken := _take_up(published_after=now - since):
+    while taken := _take_up(now - since, now + AHEAD):
         found += taken
     return found
 
@@ -38,9 +40,9 @@ def discover_all(*, now: datetime) -> int:
     return discover(now=now, since=READ_FOR)
 
 
-def _take_up(*, published_after: datetime) -> int:
-    """Take up some targets; none where another worker is at the same ones."""
-    new = _new(published_after=published_after)
+def _take_up(after: datetime, before: datetime) -> int:
+    """Take up some targets that were published in this time; none where another worker is at the same ones."""
+    new = _new(after, before)
     if not new:
         return 0
     try:
@@ -59,11 +61,11 @@ def _take_up(*, published_after: datetime) -> int:
     return 0
 
 
-def _new(*, published_after: datetime) -> list[str]:
-    """Return the ids of targets that nobody has taken up."""
+def _new(after: datetime, before: datetime) -> list[str]:
+    """Return the ids of targets of this time that nobody has taken up."""
     known = TargetNumbers.objects.filter(target=OuterRef("pk"))
     present = Post.objects.filter(pk=OuterRef("post"), workspace__deleted_at=None)
-    published = Target.objects.filter(status=TargetStatus.PUBLISHED, published_at__gt=published_after)
+    published = Target.objects.filter(status=TargetStatus.PUBLISHED, published_at__gt=after, published_at__lt=before)
     new = published.filter(~Exists(known), Exists(present)).order_by("published_at")
     return list(new.values_list("pk", flat=True)[:AT_ONCE])
 

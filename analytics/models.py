@@ -7,6 +7,7 @@ from django.db import models
 from accounts.models import SocialAccount
 from analytics.gains import COUNTED
 from ouipost.claims import Claimable
+from ouipost.stored_json import JsonColumn, has, is_number, is_number_or_null, is_object, object_of
 from posts.models import Target
 from workspaces.models import Workspace
 
@@ -33,7 +34,7 @@ class AccountSync(Claimable):
     account = models.OneToOneField(SocialAccount, primary_key=True, on_delete=models.CASCADE, related_name="sync")
     account_due_at = models.DateTimeField(help_text="When the account's own numbers are read next.")
     failures = models.PositiveIntegerField(default=0, help_text="Readings in a row that failed.")
-    error = models.JSONField(null=True, help_text="Why the last reading failed.")
+    error = JsonColumn(null=True, fits=has(str, "code", "message"), help_text="Why the last reading failed.")
     paced_at = models.DateTimeField(null=True, help_text="Until when requests already made use up the budget.")
 
     class Meta:
@@ -52,7 +53,9 @@ class TargetNumbers(Counts):
     platform = models.CharField(max_length=20)
     published_at = models.DateTimeField()
     published_hour = models.DateTimeField(help_text="The hour that counts it as a post.")
-    own = models.JSONField(default=dict, help_text="By the network's own names.")
+    own = JsonColumn(
+        default=dict, fits=object_of(is_number_or_null), instead=dict, help_text="By the network's own names."
+    )
     most = models.BigIntegerField(default=0, help_text="All engagement it ever gained: no period can have more.")
     read_at = models.DateTimeField(null=True)
     removed_at = models.DateTimeField(null=True, help_text="Since when the network does not have it any more.")
@@ -75,7 +78,7 @@ class Snapshot(Counts):
     numbers = models.ForeignKey(TargetNumbers, on_delete=models.CASCADE, related_name="snapshots", db_index=False)
     read_at = models.DateTimeField()
     hour = models.DateTimeField(help_text="The hour that its gains are counted in.")
-    read = models.JSONField(help_text="The numbers as the network gave them.")
+    read = JsonColumn(fits=is_object, instead=dict, help_text="The numbers as the network gave them.")
 
     class Meta:
         indexes: ClassVar = [
@@ -192,7 +195,11 @@ class AccountDay(Counts):
     following = models.BigIntegerField(null=True)
     posts = models.BigIntegerField(null=True)
     profile_views = models.BigIntegerField(null=True)
-    demographics = models.JSONField(null=True, help_text="Who follows, where the network says something of it.")
+    demographics = JsonColumn(
+        null=True,
+        fits=object_of(object_of(is_number)),
+        help_text="Who follows, where the network says something of it.",
+    )
     read_at = models.DateTimeField()
 
     def __str__(self) -> str:

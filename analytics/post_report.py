@@ -88,7 +88,7 @@ def _by_platform(numbers: Iterable[TargetNumbers]) -> dict[str, Numbers]:
 
 def _own(platform: str, found: Sequence[TargetNumbers]) -> dict[str, int | None]:
     told = {name for each in found for name in each.own}
-    names = dict.fromkeys([*(name for name in METRICS[platform] if name not in COUNTED), *sorted(told)])
+    names = dict.fromkeys([*(name for name in METRICS.get(platform, ()) if name not in COUNTED), *sorted(told)])
     counted = {name: total(getattr(each, name) for each in found) for name in COUNTED}
     return counted | {name: total(each.own.get(name) for each in found) for name in names}
 

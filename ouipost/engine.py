@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import ClassVar, Generic, TypeVar
 
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import close_old_connections, connections
 from structlog.contextvars import bound_contextvars
 
 from ouipost import traces
@@ -60,7 +60,7 @@ class Engine(Generic[Job]):
         return time.monotonic() - self._turned_at
 
     def claim(self, free: int, running: Collection[Job]) -> Sequence[Job]:
-        """Claim up to `free` jobs in addition to those running; raises DatabaseError."""
+        """Claim up to `free` jobs in addition to those running; what it raises is logged, and it is called again."""
         raise NotImplementedError
 
     def work(self, job: Job, writer: Runs) -> None:
@@ -144,7 +144,7 @@ class Engine(Generic[Job]):
         began = time.monotonic()
         try:
             jobs = self.claim(free, self._running.values())
-        except DatabaseError:
+        except Exception:  # whatever it is: what runs has to be settled, and what waits may be claimed the next time
             logger.exception("Nothing could be claimed")
             close_old_connections()
             time.sleep(PAUSE_AFTER_FAILURE_SECONDS)

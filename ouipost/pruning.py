@@ -7,6 +7,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
+from ouipost.isolating import for_each
+
 AT_ONCE = 500
 """The size of a batch: with keys of several columns, SQLite takes fewer than a thousand in one statement."""
 
@@ -37,4 +39,4 @@ class Old:
 
 def remove_all(kinds: Iterable[Old]) -> int:
     """Remove all rows of these kinds, one kind after the other; returns how many."""
-    return sum(removed for each in kinds for removed in each.remove())
+    return for_each(kinds, lambda kind: sum(kind.remove()))

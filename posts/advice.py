@@ -26,13 +26,15 @@ BY_CODE = {
     "WORKER_CRASH_LOOP": Advice(who_acts=WhoActs.OPERATOR, retry_safe=True),
 }
 """By the code of a target's error. A platform's own word on who acts goes before this table."""
+INTERNAL_ERROR = Phrase("An internal error stopped it; the operator's log has the cause.")
+WHO_ACTS = {str(each): each for each in WhoActs}
 
 
 def advise(code: str, *, who_acts: str | None = None, outcome_unknown: bool = False) -> Advice:
     """Return what the code means; nothing is safe to send again while an earlier send may have arrived."""
     known = BY_CODE.get(code, BY_CODE["PLATFORM_UNAVAILABLE"])
     return Advice(
-        who_acts=WhoActs(who_acts) if who_acts else known.who_acts,
+        who_acts=WHO_ACTS.get(who_acts or "", known.who_acts),
         retry_safe=known.retry_safe and not outcome_unknown,
     )
 

@@ -1,22 +1,24 @@
 """Taking due targets: at most one per account at a time, the longest due first, nothing too late or paused."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q
 
 from accounts import pauses, traffic
 from accounts.models import Pause, SocialAccount
+from accounts.platforms.base import WhoActs
 from accounts.traffic import Pacing
 from ouipost import claims
 from ouipost.claims import Claim, LostClaim
 from ouipost.databases import is_lock_error, lock_free
 from ouipost.phrases import Phrase
 from ouipost.rows import update_each
-from posts.advice import failure
+from posts.advice import INTERNAL_ERROR, failure
 from posts.holding import hold_account, pace_account
 from posts.lateness import GIVE_UP_AFTER, is_too_late
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
@@ -29,6 +31,8 @@ logger = logging.getLogger(__name__)
 LEASE_SECONDS = 90
 TRY_SECONDS = LEASE_SECONDS + 10
 """Who holds a lease longer than this from now on has asked for more time: that is no try of a network that failed."""
+ROOM_OF_OTHERS = 1
+"""For a network that this version does not have: it takes nothing, and nobody waits for it."""
 LOOK_AHEAD = 2
 LOOKS = 4
 ROUNDS = 4
@@ -70,12 +74,23 @@ def claim_targets(limit: int, *, suspects: bool = True) -> list[Claim]:
     """Claim up to `limit` due targets for this worker; none when others are faster.
 
     At most one of them has a claim before it that was never settled, and none without `suspects`: a target that takes
-    workers down is found out because no two of them ever run side by side in one.
+    workers down is found out because no two of them ever run side by side in one. One that meets an error of ours keeps
+    no other from going out.
     """
+    try:
+        return _claim_together(limit, suspects=suspects)
+    except DatabaseError:
+        raise
+    except Exception:
+        logger.exception("Targets could not be claimed together: each is claimed by itself")
+        return _claim_one_by_one(limit, suspects=suspects)
+
+
+def _claim_together(limit: int, *, suspects: bool, among: Sequence[str] | None = None) -> list[Claim]:
     try:
         for _ in range(ROUNDS):
             with transaction.atomic():
-                held = _claim(limit, suspects=suspects)
+                held = _claim(limit, suspects=suspects, among=among)
             if held is not None:
                 return held
     except (IntegrityError, LostClaim):
@@ -86,10 +101,41 @@ def claim_targets(limit: int, *, suspects: bool = True) -> list[Claim]:
     return []
 
 
-def _claim(limit: int, *, suspects: bool) -> list[Claim] | None:
+def _claim_one_by_one(limit: int, *, suspects: bool) -> list[Claim]:
+    """Claim each target by itself, and end those that cannot be claimed while others can."""
+    due = _due(claims.database_now(), suspects=suspects, paused=pauses.in_force())
+    held, failing = list[Claim](), list[str]()
+    for pk in list(due.values_list("pk", flat=True)[: limit * LOOK_AHEAD]):
+        try:
+            held += _claim_together(1, suspects=suspects and not held, among=[pk]) if len(held) < limit else []
+        except DatabaseError:
+            logger.exception("No more could be claimed")
+            break
+        except Exception:
+            logger.exception("Target %s cannot be claimed", pk)
+            failing.append(pk)
+    for pk in failing if held else ():  # where none can be, the fault is hardly theirs
+        _end(pk)
+    return held
+
+
+@transaction.atomic
+def _end(pk: str) -> None:
+    """End a target that no worker can take; a person must look where it may be out."""
+    post = Post.objects.select_for_update().get(targets=pk)
+    target = Target.objects.select_for_update().get(pk=pk)
+    status = TargetStatus.NEEDS_REVIEW if target.outcome_unknown or target.remote_id else TargetStatus.FAILED
+    error = failure("PLATFORM_UNAVAILABLE", INTERNAL_ERROR, retryable=True, who_acts=WhoActs.OPERATOR)
+    Target.objects.filter(pk=pk).update(status=status, due_at=None, error=error)
+    sync_and_tell(post)
+
+
+def _claim(limit: int, *, suspects: bool, among: Sequence[str] | None = None) -> list[Claim] | None:
     """Claim what may go now; None when all that was found had to be put off or given up, and more may be behind it."""
     now = claims.database_now()
     due = _due(now, suspects=suspects, paused=pauses.in_force())
+    if among is not None:
+        due = due.filter(pk__in=among)
     if not due.exists():
         return []
     chosen = _choose(due, limit=limit, room=Room(now))
@@ -131,7 +177,8 @@ class Room:
         rows = in_flight.annotate(network=traffic.NETWORK).values_list("account_id", "network", "lease_until")
         busy = {account_id: network for account_id, network, _ in rows}
         at_length = [network for _, network, until in rows if until and until > now + claims.engine_time(TRY_SECONDS)]
-        self.places, self.servers = traffic.shares(now, at_length=at_length), dict[str, str]()
+        self.places = defaultdict(lambda: ROOM_OF_OTHERS, traffic.shares(now, at_length=at_length))
+        self.servers = dict[str, str]()
         self.learn(busy)
         for account_id, network in busy.items():
             self.take(account_id, network)

@@ -33,7 +33,7 @@ def overrides(platform_content: Mapping[str, Any], account: SocialAccount) -> di
     """Return what the post says differently for this account; the account's own entry wins over its network's."""
     merged: dict[str, Any] = {}
     for key in (account.platform, account.pk):
-        merged |= platform_content.get(key, {})
+        merged |= {name: value for name, value in platform_content.get(key, {}).items() if value is not None}
     return merged
 
 

@@ -30,6 +30,7 @@ ANSWERS = {
     "not_sent": _("It could not be reached."),
     "address_blocked": _("Its address must not be called."),
     "secret_unreadable": _("Its secret cannot be opened on this installation."),
+    "internal_error": _("An error of this installation kept it from being sent."),
 }
 """By the word that is kept of an attempt which has not arrived."""
 

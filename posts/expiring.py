@@ -7,6 +7,7 @@ from django.db.models import F, Q
 
 from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
 from ouipost.events.journal import SYSTEM, record
+from ouipost.isolating import for_each
 from posts.models import Target, TargetStatus
 
 AHEAD = timedelta(days=7)
@@ -15,7 +16,7 @@ POSTS = 50
 
 def tell(now: datetime) -> int:
     """Tell of each account that ends within 7 days, once for each end, with the posts at risk; returns of how many."""
-    return sum(_tell(pk, now=now) for pk in _untold(now).order_by("pk").values_list("pk", flat=True))
+    return for_each(_untold(now).order_by("pk").values_list("pk", flat=True), lambda pk: _tell(pk, now=now))
 
 
 def _untold(now: datetime) -> SocialAccountQuerySet:

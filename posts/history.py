@@ -88,7 +88,7 @@ class Past:
     def who_acts(self, code: str, message: str) -> str | None:
         """Return who the network said must act on this error, None where it was not kept."""
         shown = (each for each in self.errors if (each["code"], each["message"]) == (code, message))
-        return next((each["who_acts"] for each in shown), None)
+        return next((each.get("who_acts") for each in shown), None)
 
     def fate_of(self, attempt: Attempt) -> str:
         """Return the status that this attempt left the target in, empty while that was not yet settled."""

@@ -15,6 +15,7 @@ from django.db.models import QuerySet, Subquery
 
 from ouipost.api.pagination import pagination
 from ouipost.rows import REMEMBERED, Statement, compiled, fetch, remember
+from ouipost.stored_json import JsonColumn
 from posts.media.signing import signer
 from posts.models import Post, PostCount, Target
 from workspaces.models import ApiKey, Workspace
@@ -36,6 +37,7 @@ COLUMNS = (
     "engagement",
     "clicks",
 )
+JSON = {name: field for name in COLUMNS if isinstance(field := Post._meta.get_field(name), JsonColumn)}
 Answer = dict[str, Any]
 Signer = Callable[[str], str]
 
@@ -130,16 +132,21 @@ def _shown(
         "content": content,
         "title": title,
         "link": link,
-        "hashtags": orjson.loads(hashtags),
+        "hashtags": _read("hashtags", hashtags),
         "status": status,
-        "platforms": orjson.loads(platforms),
-        "media": [_file(sign, each) for each in orjson.loads(media)],
+        "platforms": _read("platforms", platforms),
+        "media": [_file(sign, each) for each in _read("media", media)],
         "scheduled_at": _moment(scheduled_at),
         "published_at": _moment(published_at),
         "created_at": _moment(created_at),
         "updated_at": _moment(updated_at),
         "analytics": None if published_at is None else numbers,
     }
+
+
+def _read(column: str, text: str) -> Any:
+    """Return a column's value; a post that has it in another form keeps no other from being shown."""
+    return JSON[column].formed(orjson.loads(text))
 
 
 def _file(sign: Signer, media: Mapping[str, str]) -> Answer:

@@ -7,8 +7,19 @@ from django.db import models
 from accounts.models import SocialAccount
 from ouipost.claims import Claimable
 from ouipost.ids import public_id
+from ouipost.stored_json import JsonColumn, has, is_number, is_object, is_strings, is_text, list_of, may_have, object_of
 from posts.slots import DAYS
 from workspaces.models import Workspace
+
+IS_OVERRIDE = may_have(content=is_text, title=is_text, link=is_text, hashtags=is_strings, options=is_object)
+IS_FILE = has(str, "id", "type", "name", "thumbnail")
+IS_FACTS = may_have(**dict.fromkeys(("seconds", "fps", "pages", "frames", "bit_rate"), is_number))
+IS_METRICS = may_have(
+    **dict.fromkeys(("impressions", "engagement", "clicks"), is_number),
+    **dict.fromkeys(("read_at", "removed_at"), is_text),
+)
+"""The forms of what one network or account gets instead, of a post's copy of a file's row, of what was measured of a
+file, and of a target's copy of its numbers."""
 
 
 class PostStatus(models.TextChoices):
@@ -62,7 +73,7 @@ class Slot(models.Model):
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="slots")
     day = models.PositiveSmallIntegerField(choices=list(enumerate(day.capitalize() for day in DAYS)))
     time = models.TimeField()
-    platforms = models.JSONField(default=list)
+    platforms = JsonColumn(default=list, fits=is_strings, instead=list)
 
     class Meta:
         constraints: ClassVar = [
@@ -82,11 +93,16 @@ class Post(models.Model):
     content = models.TextField()
     title = models.TextField(blank=True)
     link = models.TextField(blank=True)
-    hashtags = models.JSONField(default=list, blank=True)
-    platform_content = models.JSONField(default=dict, blank=True)
-    destinations = models.JSONField(default=list, help_text="As the caller gave them: networks and account ids mixed.")
-    platforms = models.JSONField(default=list)
-    media = models.JSONField(default=list, blank=True)
+    hashtags = JsonColumn(default=list, blank=True, fits=is_strings, instead=list)
+    platform_content = JsonColumn(default=dict, blank=True, fits=object_of(IS_OVERRIDE), instead=dict)
+    destinations = JsonColumn(
+        default=list,
+        fits=is_strings,
+        instead=list,
+        help_text="As the caller gave them: networks and account ids mixed.",
+    )
+    platforms = JsonColumn(default=list, fits=is_strings, instead=list)
+    media = JsonColumn(default=list, blank=True, fits=list_of(IS_FILE), instead=list)
     status = models.CharField(max_length=20, choices=PostStatus.choices, default=PostStatus.DRAFT)
     scheduled_at = models.DateTimeField(null=True, blank=True)
     scheduled_timezone = models.CharField(max_length=64, blank=True)
@@ -173,11 +189,21 @@ class Target(Claimable):
     absences = models.PositiveIntegerField(
         default=0, editable=False, help_text="Looks since the last send that found nothing."
     )
-    handles = models.JSONField(
-        default=dict, blank=True, editable=False, help_text="Of the visible call that is next, or under way."
+    handles = JsonColumn(
+        default=dict,
+        blank=True,
+        editable=False,
+        fits=is_object,
+        instead=dict,
+        help_text="Of the visible call that is next, or under way.",
     )
-    parts = models.JSONField(
-        default=list, blank=True, editable=False, help_text="What is out: the post, then its replies, in order."
+    parts = JsonColumn(
+        default=list,
+        blank=True,
+        editable=False,
+        fits=list_of(has(str, "remote_id", "url")),
+        instead=list,
+        help_text="What is out: the post, then its replies, in order.",
     )
     replies = models.PositiveIntegerField(
         default=0, editable=False, help_text="How many replies follow the post: the rest of a thread, a comment."
@@ -188,9 +214,9 @@ class Target(Claimable):
     sent_text = models.TextField(blank=True, default="", editable=False)
     remote_id = models.CharField(max_length=255, blank=True)
     url = models.TextField(blank=True)
-    error = models.JSONField(null=True, blank=True)
+    error = JsonColumn(null=True, blank=True, fits=has(str, "code", "message"))
     published_at = models.DateTimeField(null=True, blank=True)
-    metrics = models.JSONField(null=True, blank=True)
+    metrics = JsonColumn(null=True, blank=True, fits=IS_METRICS)
 
     objects = TargetQuerySet.as_manager()
     journal_name = "target"
@@ -226,7 +252,9 @@ class Attempt(models.Model):
     remote_id = models.CharField(max_length=255, blank=True)
     url = models.TextField(blank=True)
     next_at = models.DateTimeField(null=True)
-    exchanges = models.JSONField(null=True, help_text="The last requests to the network, and its answers.")
+    exchanges = JsonColumn(
+        null=True, fits=list_of(is_object), help_text="The last requests to the network, and its answers."
+    )
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["target", "started_at"], name="attempt_of_target")]
@@ -252,7 +280,13 @@ class Media(models.Model):
     mime_type = models.CharField(max_length=100)
     width = models.PositiveIntegerField(null=True)
     height = models.PositiveIntegerField(null=True)
-    facts = models.JSONField(default=dict, blank=True, help_text="What else is known of the file: seconds, fps, pages.")
+    facts = JsonColumn(
+        default=dict,
+        blank=True,
+        fits=IS_FACTS,
+        instead=dict,
+        help_text="What else is known of the file: seconds, fps, pages.",
+    )
     stored_name = models.CharField(max_length=100)
     thumbnail_name = models.CharField(max_length=100, blank=True)
     alt_text = models.TextField(blank=True)

@@ -34,9 +34,12 @@ from accounts.platforms.base import (
 from accounts.session import NetworkSession
 from ouipost import traces
 from ouipost.claims import Claim, LostClaim, engine_time
+from ouipost.crypto import CannotDecrypt
 from ouipost.phrases import Phrase
+from ouipost.stored_json import misshapen
 from ouipost.writer import Runs, WriterClosed
 from posts import answers
+from posts.advice import INTERNAL_ERROR
 from posts.claiming import LEASE_SECONDS
 from posts.content import compose
 from posts.late_answers import told_late
@@ -166,7 +169,7 @@ class Publish:
     def _outcome(self) -> Outcome:
         """Try, and turn whatever is raised into an outcome; a bug of ours after arming leaves it unknown, too."""
         try:
-            return self._attempt()
+            return self._damage() or self._attempt()
         except StillWorking as error:
             return Later(seconds=error.retry_after, message=error.message) if self.step == "prepare" else error
         except Unknown as error:
@@ -182,15 +185,29 @@ class Publish:
 
     def _stopped(self, error: Exception) -> Outcome:
         """Return what an error of ours or of the storage comes to: unknown only where the visible call may be out."""
-        is_out = self.step != "prepare"
+        is_out, message = self.step != "prepare", INTERNAL_ERROR
         if isinstance(error, StorageUnavailable):
             message = Phrase("The storage does not give a file of the post.")
             is_out = is_out and self.session.requests > self.requests_before
             logger.warning("Target %s waits for the storage: %s", self.claim.pk, error.reason)
+        elif isinstance(error, CannotDecrypt):
+            message = tokens.NOT_OPENED
+            logger.error("Target %s waits for the operator: %s", self.claim.pk, error)
         else:
-            message = Phrase("An internal error stopped it; the operator's log has the cause.")
             logger.exception("Target %s met an error of ours", self.claim.pk)
         return (Unknown if is_out else Unavailable)(message, who_acts=WhoActs.OPERATOR)
+
+    def _damage(self) -> Outcome | None:
+        """Return what comes of a target that is not stored as it was written: nobody knows what was to be sent, or what
+        was. A person must look where it may be out, in whole or in part."""
+        target, account = self.target, self.account
+        if not (wrong := misshapen(target, target.post, account, account.workspace)):
+            return None
+        logger.error("Target %s cannot be sent, these are stored in another form: %s", target.pk, ", ".join(wrong))
+        message = Phrase("It is stored in a form that cannot be read: {columns}.", columns=", ".join(wrong))
+        if self.unresolved or target.remote_id:
+            return Undecidable(message=message)
+        return Rejected(message, code=Unavailable.code, who_acts=WhoActs.OPERATOR)
 
     def _attempt(self) -> Outcome:
         """Find out or send; a token that the network no longer takes is renewed once."""

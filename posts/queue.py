@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models import Count, Max, Q
 
+from ouipost import zones
 from ouipost.rows import update_each
 from posts.lateness import GIVE_UP_AFTER
 from posts.models import Post, PostStatus, Schedule, Slot, Target, TargetStatus
@@ -72,7 +73,12 @@ def _hole(slot: Slot, start: date) -> date:
 
 
 def occurrences(schedule: Schedule, slots: Iterable[Slot], *, after: datetime) -> Iterator[Occurrence]:
-    """Give the occurrences of these slots, taken or not, in the order of time and without end."""
+    """Give the occurrences of these slots, taken or not, in the order of time and without end.
+
+    Of a schedule whose zone is not known here there are none: nobody can tell when they are.
+    """
+    if not zones.is_known(schedule.timezone):
+        return iter(())
     return heapq.merge(*[_of_slot(schedule, slot, after=after) for slot in slots])
 
 
@@ -94,7 +100,7 @@ def requeue(schedule: Schedule, posts: Sequence[Post], *, now: datetime, without
     that of a few statements, however many posts there are.
     """
     Post.objects.filter(pk__in=[post.pk for post in posts]).update(slot=None, slot_date=None)
-    slots = list(schedule.slots.all())
+    slots = list(schedule.slots.all()) if posts else []
     recipients = recipients_of(posts, without=without)
     placed = _placed(schedule, slots, posts, recipients, now=now)
     _write(schedule, posts, placed, now=now)
@@ -165,7 +171,7 @@ def moved_by_their_zone() -> dict[str, list[str]]:
     columns = ("pk", "schedule_id", "scheduled_at", "slot_date", "slot__time", "schedule__timezone")
     found: dict[str, list[str]] = {}
     for pk, schedule, scheduled_at, day, at, zone in rows.values_list(*columns).iterator():
-        if occurs_at(day, at, zone=zone) != scheduled_at:
+        if zones.is_known(zone) and occurs_at(day, at, zone=zone) != scheduled_at:
             found.setdefault(schedule, []).append(pk)
     return found
 

@@ -12,6 +12,7 @@ from accounts.platforms import rules
 from accounts.platforms.base import Connector, Content, Issue, Media
 from ouipost.errors import DomainError
 from ouipost.phrases import Phrase
+from ouipost.stored_json import misshapen
 from posts.content import compose
 from posts.media.signing import is_public
 from posts.models import Post
@@ -58,8 +59,23 @@ def find_issues(post: Post, accounts: Iterable[SocialAccount], media: Sequence[M
     return [
         issue
         for account in accounts
-        for issue in issues_of(account, compose(post, account, registry.get(account.platform), media))
+        for issue in (
+            *_of_damage(post, account),
+            *issues_of(account, compose(post, account, registry.get(account.platform), media)),
+        )
     ]
+
+
+def _of_damage(post: Post, account: SocialAccount) -> Iterator[dict[str, Any]]:
+    """What is not stored as it was written is not sent: nobody knows what it was."""
+    for column in misshapen(post, account, account.workspace):
+        issue = Issue(
+            rule="stored_unreadable",
+            field="platforms",
+            message=Phrase("It is stored in a form that cannot be read: {columns}.", columns=column),
+            fix=Phrase("Write it anew, or have the operator mend it."),
+        )
+        yield asdict(issue) | {"platform": account.platform, "account_id": account.pk}
 
 
 def issues_of(account: SocialAccount, content: Content) -> list[dict[str, Any]]:

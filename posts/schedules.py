@@ -15,6 +15,7 @@ from accounts.models import SocialAccount
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
 from ouipost.events.models import Event
+from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
 from posts import destinations, rules
 from posts.models import Post, Schedule, Slot, Target, TargetStatus
@@ -264,7 +265,7 @@ def _return_to_draft(posts: Sequence[Post], *, actor: Actor, now: datetime) -> N
 
 def follow_zones(now: datetime) -> int:
     """Move posts to their slot's time if the zone's rules changed since they were queued; returns how many."""
-    return sum(_follow_zone(pk, posts, now=now) for pk, posts in moved_by_their_zone().items())
+    return for_each(moved_by_their_zone().items(), lambda moved: _follow_zone(*moved, now=now))
 
 
 @transaction.atomic

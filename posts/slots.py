@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from ouipost.errors import InvalidInput
+from ouipost import zones
+from ouipost.errors import DomainError, InvalidInput
 from ouipost.phrases import Phrase, either
 
 
@@ -25,6 +26,16 @@ class AmbiguousLocalTime(DoubtfulLocalTime):
     """The clocks show this local time twice."""
 
 
+class UnknownZone(DomainError):
+    """A row names a time zone that this machine has no rules of."""
+
+
+def _clocks(zone: str) -> ZoneInfo:
+    if not zones.is_known(zone):
+        raise UnknownZone(Phrase("There is no time zone {zone} any more: choose another one.", zone=zone))
+    return ZoneInfo(zone)
+
+
 def instant(moment: datetime, *, zone: str) -> datetime:
     """Return the instant in UTC that a time means: its own offset counts, else the zone's at that time.
 
@@ -32,7 +43,7 @@ def instant(moment: datetime, *, zone: str) -> datetime:
     """
     if moment.tzinfo is not None:
         return moment.astimezone(UTC)
-    local = moment.replace(tzinfo=ZoneInfo(zone))
+    local = moment.replace(tzinfo=_clocks(zone))
     first, second = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
     if first == second:
         return first
@@ -55,7 +66,7 @@ def instant(moment: datetime, *, zone: str) -> datetime:
 
 
 def _shown(moment: datetime, zone: str) -> str:
-    return moment.astimezone(ZoneInfo(zone)).isoformat()
+    return moment.astimezone(_clocks(zone)).isoformat()
 
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -67,12 +78,12 @@ def occurs_at(day: date, at: time, *, zone: str) -> datetime:
 
     A time that the clocks skip moves forward by the length of the gap; of a time that comes twice the first is taken.
     """
-    return datetime.combine(day, at, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    return datetime.combine(day, at, tzinfo=_clocks(zone)).astimezone(UTC)
 
 
 def first_date(weekday: int, at: time, *, zone: str, after: datetime) -> date:
     """Return the first date on which this time of the week (0 is Monday) comes later than an instant."""
-    near = after.astimezone(ZoneInfo(zone)).date() - timedelta(days=2)
+    near = after.astimezone(_clocks(zone)).date() - timedelta(days=2)
     day = near + timedelta(days=(weekday - near.weekday()) % 7)
     while occurs_at(day, at, zone=zone) <= after:
         day += WEEK
@@ -89,14 +100,14 @@ def dates(weekday: int, at: time, *, zone: str, after: datetime) -> Iterator[dat
 
 def week_of(moment: datetime, *, zone: str) -> tuple[datetime, datetime]:
     """Return the instants at which the week of a moment begins and ends: Monday, midnight, by the zone's clock."""
-    today = moment.astimezone(ZoneInfo(zone)).date()
+    today = moment.astimezone(_clocks(zone)).date()
     monday = today - timedelta(days=today.weekday())
     return occurs_at(monday, time(0), zone=zone), occurs_at(monday + WEEK, time(0), zone=zone)
 
 
 def shown(moment: datetime, *, zone: str) -> str:
     """Return a moment in whole seconds, with the offset that the zone has then."""
-    return moment.astimezone(ZoneInfo(zone)).replace(microsecond=0).isoformat()
+    return moment.astimezone(_clocks(zone)).replace(microsecond=0).isoformat()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +125,7 @@ class ClockChange:
 
 def clock_changes(start: datetime, end: datetime, *, zone: str) -> list[ClockChange]:
     """Return when the clocks of a zone change between two instants; two changes within a day are not found."""
-    clocks, day, found = ZoneInfo(zone), timedelta(days=1), []
+    clocks, day, found = _clocks(zone), timedelta(days=1), []
     while start < end:
         following = min(start + day, end)
         if _offset(start, clocks) != _offset(following, clocks):

@@ -108,7 +108,7 @@ def _journal(post: Post, targets: Iterable[Target]) -> list[Line]:
     details = Case(When(type__endswith=".updated", then=Value(None)), default="details", output_field=JSONField())
     rows = Event.objects.filter(own | accounts).annotate(small=details).order_by("created_at", "pk")
     return [
-        Line(id=pk, at=at, type=kind, resource_id=resource_id, details=small or {})
+        Line(id=pk, at=at, type=kind, resource_id=resource_id, details=small if isinstance(small, dict) else {})
         for pk, at, kind, resource_id, small in rows.values_list("pk", "created_at", "type", "resource_id", "small")
     ]
 
@@ -205,7 +205,7 @@ def _ended(line: Line, result: Mapping[str, Any]) -> Entry:
     error = result["error"]
     kind, words = NO_ATTEMPT[error["code"]]
     is_open = result.get("outcome_unknown", result["status"] == TargetStatus.NEEDS_REVIEW)  # older lines do not say
-    advice = advise(error["code"], who_acts=error["who_acts"], outcome_unknown=is_open)
+    advice = advise(error["code"], who_acts=error.get("who_acts"), outcome_unknown=is_open)
     return Entry(
         at=line.at,
         kind=kind,

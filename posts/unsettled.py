@@ -107,7 +107,7 @@ def _line(target: Target, *, now: datetime, network_until: datetime | None) -> E
 def _advice(target: Target) -> Advice | None:
     if target.outcome_unknown:
         return advise("OUTCOME_UNKNOWN", who_acts=WhoActs.NETWORK)
-    return advise(target.error["code"], who_acts=target.error["who_acts"]) if target.error else None
+    return advise(target.error["code"], who_acts=target.error.get("who_acts")) if target.error else None
 
 
 def _reason(

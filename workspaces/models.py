@@ -10,12 +10,16 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy
 
+from ouipost import zones
 from ouipost.events.journal import Actor, record
 from ouipost.ids import public_id
+from ouipost.stored_json import JsonColumn, for_nobody, is_number, is_strings, is_text, may_have
 from workspaces import admission
 from workspaces.permissions import ADMIN_PERMISSIONS, ROLE_PERMISSIONS, admin_permission, console_permissions
 
 KEY_NAME_LENGTH = 100
+USUAL_LATE_MINUTES, MAX_LATE_MINUTES = 360, 7 * 24 * 60
+IS_SETTINGS = may_have(timezone=is_text, default_hashtags=is_strings, publish_late_up_to_minutes=is_number)
 
 
 class Role(models.TextChoices):
@@ -63,8 +67,12 @@ class User(AbstractBaseUser):
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=150, blank=True)
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
-    permissions = models.JSONField(
-        null=True, blank=True, help_text="Replaces the role's permissions; empty: the role's."
+    permissions = JsonColumn(
+        null=True,
+        blank=True,
+        fits=is_strings,
+        instead=list,
+        help_text="Replaces the role's permissions; empty: the role's.",
     )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -108,7 +116,7 @@ class User(AbstractBaseUser):
     @property
     def granted_in_order(self) -> list[str]:
         """The permissions in force while the user is active, in the order of the table."""
-        given = ROLE_PERMISSIONS[self.role] if self.permissions is None else self.permissions
+        given = ROLE_PERMISSIONS.get(self.role, ()) if self.permissions is None else self.permissions
         return [name for name in ADMIN_PERMISSIONS if name in given]
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
@@ -147,7 +155,7 @@ class Workspace(models.Model):
     id = public_id("ws")
     name = models.CharField(max_length=100)
     description = models.TextField(blank=True)
-    settings = models.JSONField(default=dict, blank=True)
+    settings = JsonColumn(default=dict, blank=True, fits=IS_SETTINGS, instead=dict)
     mode = models.CharField(max_length=7, choices=Mode.choices, default=Mode.LIVE)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -164,12 +172,14 @@ class Workspace(models.Model):
 
     @property
     def timezone(self) -> str:
-        """The time zone for times given without one."""
-        return str(self.settings.get("timezone") or "UTC")
+        """The time zone for times given without one: UTC where the settings name none that there is."""
+        named = self.settings.get("timezone")
+        return named if named and zones.is_known(named) else "UTC"
 
     @property
     def publish_late_up_to_minutes(self) -> int:
-        return int(self.settings.get("publish_late_up_to_minutes", 360))
+        given = self.settings.get("publish_late_up_to_minutes")
+        return USUAL_LATE_MINUTES if given is None else min(max(0, int(given)), MAX_LATE_MINUTES)
 
     @property
     def is_sandbox(self) -> bool:
@@ -224,8 +234,14 @@ class ApiKey(models.Model):
     previous_expires_at = models.DateTimeField(null=True, editable=False)
     mode = models.CharField(max_length=4, choices=KeyMode.choices, default=KeyMode.LIVE)
     tier = models.CharField(max_length=12, choices=Tier.choices, default=Tier.STARTER)
-    permissions = models.JSONField(default=list, blank=True)
-    workspace_ids = models.JSONField(default=list, blank=True, help_text="Empty: every workspace.")
+    permissions = JsonColumn(default=list, blank=True, fits=is_strings, instead=list)
+    workspace_ids = JsonColumn(
+        default=list,
+        blank=True,
+        fits=is_strings,
+        instead=for_nobody,
+        help_text="Empty: every workspace.",
+    )
     is_active = models.BooleanField(default=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, editable=False, help_text="It is gone for good, but for its usage.")

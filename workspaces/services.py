@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404
 
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, record, record_update
+from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
 from workspaces import hooks, users
 from workspaces.models import ApiKey, KeyMode, Mode, Workspace
@@ -89,7 +90,7 @@ def delete_workspace(workspace: Workspace, *, actor: Actor, now: datetime) -> No
 def purge_deleted() -> int:
     """Remove one step of what each deleted workspace left; returns how many workspaces are gone for good."""
     deleted = Workspace.objects.exclude(deleted_at=None).order_by("deleted_at", "pk")
-    return sum(_purge(workspace) for workspace in deleted[:10])
+    return for_each(deleted[:10], _purge)
 
 
 def _purge(workspace: Workspace) -> bool:

@@ -10,8 +10,8 @@ from ouipost import zones
 from ouipost.errors import InvalidInput
 from ouipost.phrases import Phrase
 from workspaces.hashtags import is_hashtag, normal_hashtags
+from workspaces.models import MAX_LATE_MINUTES
 
-MAX_LATE_MINUTES = 7 * 24 * 60
 MAX_CHARACTERS = 65_536
 """Of all settings together: they are read with each request and each post, and each change is told with both states."""
 

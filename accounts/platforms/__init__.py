@@ -3,6 +3,7 @@
 from accounts.platforms.base import Connector
 from accounts.platforms.bluesky import Bluesky
 from accounts.platforms.facebook import Facebook
+from accounts.platforms.gone import stand_in
 from accounts.platforms.instagram import Instagram
 from accounts.platforms.linkedin import LinkedIn
 from accounts.platforms.pinterest import Pinterest
@@ -23,5 +24,21 @@ ALL: tuple[type[Connector], ...] = (
     Bluesky,
 )
 """In the order in which the API shows them."""
-BY_ID = {platform.id: platform for platform in ALL}
-NAMES = {platform.id: platform.name for platform in ALL}
+
+
+class ById(dict[str, type[Connector]]):
+    """The networks by their ids; a stand-in for any other id, which a row may have of another version."""
+
+    def __missing__(self, network: str) -> type[Connector]:
+        return stand_in(network)
+
+
+class Names(dict[str, str]):
+    """What the networks are called; one that this version does not have is called by its id."""
+
+    def __missing__(self, network: str) -> str:
+        return network
+
+
+BY_ID = ById({platform.id: platform for platform in ALL})
+NAMES = Names({platform.id: platform.name for platform in ALL})

@@ -21,7 +21,7 @@ from adminapi.console.filters import MOST_CHOICES, State
 from adminapi.console.pages import member_of_staff
 from adminapi.jobs import catalogue
 from adminapi.templatetags.console import state
-from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Webhook
+from ouipost.events.models import Delivery, DeliveryAttempt, DeliveryStatus, Message, Webhook
 from ouipost.events.operator import ReadOnlyAdmin
 from ouipost.phrases import Phrase
 from ouipost.translating import translated
@@ -76,11 +76,11 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
 
     @admin.display(description=gettext_lazy("Event id"))
     def event_id(self, delivery: Delivery) -> str:
-        return delivery.message.public_id
+        return message_of(delivery).public_id
 
     @admin.display(description=gettext_lazy("Event"))
     def event(self, delivery: Delivery) -> str:
-        return delivery.message.type
+        return message_of(delivery).type
 
     @admin.display(description=gettext_lazy("State"))
     def shown_state(self, delivery: Delivery) -> SafeString:
@@ -93,13 +93,14 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
         if not self.has_view_permission(request):
             raise PermissionDenied
         delivery = get_object_or_404(self.get_queryset(request), pk=unquote(object_id))
+        message = message_of(delivery)
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{delivery.message.type} · {delivery.message.public_id}",
+            "title": f"{message.type} · {message.public_id}",
             "original": delivery,
             "opts": self.model._meta,
             "delivery": delivery,
-            "body": readable(delivery.message.body),
+            "body": readable(message.body),
             "log": [
                 {"attempt": each, "why": why(each), "answer": answer(each)}
                 for each in DeliveryAttempt.objects.filter(delivery=delivery).order_by("number", "pk")
@@ -121,6 +122,14 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
             back=reverse("admin:events_delivery_change", args=[rows[0].pk]) if is_page else "",
             carries={"from": "page"} if is_page else {},
         )
+
+
+def message_of(delivery: Delivery) -> Message:
+    """Return what was to be delivered; empty where that is gone, as after half a restore."""
+    try:
+        return delivery.message
+    except Message.DoesNotExist:
+        return Message(pk=delivery.message_id)
 
 
 def why(attempt: DeliveryAttempt) -> str:

@@ -210,6 +210,9 @@ REFUSALS = (
 """What services answer when they refuse."""
 
 STORED = (
+    _("It is stored in a form that cannot be read: {columns}."),
+    _("Leave {network} out."),
+    _("This installation does not have the network {network} any more."),
     _("A hashtag is one word, with or without its #. Change {wrong}."),
     _("May not be empty: give at least {min_length}."),
     _("{network} did not say how far it is with what it was given: {state}."),

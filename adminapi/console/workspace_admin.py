@@ -35,8 +35,8 @@ from posts import counts, pausing
 from posts.models import Schedule
 from workspaces import services, users
 from workspaces.console import workspaces_of
-from workspaces.models import Mode, Role, User, Workspace
-from workspaces.settings import MAX_LATE_MINUTES, check_settings
+from workspaces.models import MAX_LATE_MINUTES, Mode, Role, User, Workspace
+from workspaces.settings import check_settings
 
 SETTINGS = ("timezone", "publish_late_up_to_minutes", "auto_hashtags", "default_hashtags")
 NAME = column("name", gettext_lazy("Name"), sorts=True)

@@ -14,6 +14,7 @@ from django.utils import timezone
 from adminapi import probes
 from adminapi.doctor import configuration, databases, networks, services
 from adminapi.doctor.findings import OK, WRONG, Finding, unknown, warning, well, wrong
+from adminapi.doctor.rows import rows
 from adminapi.probes import Component, Examination, Health
 from adminapi.threads import in_thread
 from ouipost.redis import is_redis
@@ -105,13 +106,14 @@ CHECKS = (
     Check(name="credentials", look=configuration.credentials, needs="migrations"),
     Check(name="key_ring", look=configuration.key_ring, needs="migrations"),
     Check(name="accounts", look=services.accounts, needs="migrations"),
+    Check(name="rows", look=rows, needs="migrations"),
     Check(name="backlog", look=services.backlog, needs="migrations"),
     Check(name="audit_log", look=services.journal, needs="migrations"),
 )
 NEEDS = {each.name: each.needs for each in (*PARTS, *CHECKS)}
 ORDER = ("settings", "database", "database_server", "transactions", "collation", "clock", "migrations", "writing",
          "replica", "disk", "redis", "redis_server", "broker", "storage", "public_address", "credentials", "key_ring",
-         "accounts", "publishing", "backlog", "audit_log")  # fmt: skip
+         "accounts", "rows", "publishing", "backlog", "audit_log")  # fmt: skip
 
 
 def examine(*, asks_networks: bool = False) -> list[Finding]:

@@ -16,6 +16,7 @@ from operator import or_
 from typing import NamedTuple
 
 from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
 
 from ouipost import __version__, claims, traces
 from ouipost.claims import Claim, engine_time
@@ -24,7 +25,7 @@ from ouipost.engine import Engine
 from ouipost.events import signing
 from ouipost.events.catalogue import TEST
 from ouipost.events.masking import masked_text
-from ouipost.events.models import Delivery, Webhook
+from ouipost.events.models import Delivery, DeliveryStatus, Webhook
 from ouipost.events.settling import Report, settle_all
 from ouipost.outbound.client import Answer, Client
 from ouipost.outbound.errors import AnswerLost, Blocked, NotSent
@@ -115,10 +116,19 @@ def claim_deliveries(limit: int, *, hosts: Hosts | None = None) -> list[Job]:
     if not held:
         return []
     rows = list(Delivery.objects.select_related("message").filter(pk__in=held).order_by("due_at", "pk"))
+    _discard_empty(held.keys() - {row.pk for row in rows})
     webhooks = Webhook.objects.in_bulk({row.webhook_id for row in rows})  # few, and each once
     for row in rows:
         row.webhook = webhooks[row.webhook_id]
     return [Job(claim=held[row.pk], delivery=row, clock=clock) for row in rows]
+
+
+def _discard_empty(pks: Collection[str]) -> None:
+    """Discard deliveries whose messages are gone, as after half a restore: they would take the places of others."""
+    if pks:
+        logger.error("Deliveries without a message are discarded: %s", ", ".join(sorted(pks)))
+        ended = {"status": DeliveryStatus.DISCARDED, "finished_at": Now(), "due_at": None, "lease_until": None}
+        Delivery.objects.filter(pk__in=pks).update(**ended)
 
 
 class Candidate(NamedTuple):
@@ -179,6 +189,9 @@ def deliver(job: Job) -> Report:
         return _report(job, at, began, error="secret_unreadable", says=Phrase("Our operator must mend it."))
     except (Blocked, NotSent, AnswerLost) as error:
         return _report(job, at, began, error=ERRORS[type(error)], says=str(error))
+    except Exception:  # it is tried as often as any other that fails, and not for ever
+        logger.exception("A delivery met an error of ours")
+        return _report(job, at, began, error="internal_error", says=Phrase("Our operator must mend it."))
 
 
 def _send(delivery: Delivery, *, at: datetime) -> Answer:

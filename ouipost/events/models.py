@@ -9,6 +9,7 @@ from django.db import models
 from ouipost import sealed
 from ouipost.claims import Claimable
 from ouipost.ids import public_id, uuid7
+from ouipost.stored_json import JsonColumn, for_nobody, is_object, is_strings
 
 
 def event_id() -> str:
@@ -61,7 +62,7 @@ class Event(models.Model):
     key_id = models.CharField(max_length=45, blank=True)
     ip_address = models.CharField(max_length=45, blank=True)
     user_agent = models.CharField(max_length=300, blank=True)
-    details = models.JSONField(default=dict)
+    details = JsonColumn(default=dict, fits=is_object, instead=dict)
     created_at = models.DateTimeField()
     seq = models.PositiveBigIntegerField(null=True, unique=True, editable=False, help_text="Its place in the chain.")
     seal = models.CharField(max_length=64, default="", db_default="", editable=False)
@@ -114,8 +115,14 @@ class Webhook(models.Model):
 
     id = public_id("wh")
     url = models.CharField(max_length=2000)
-    events = models.JSONField(default=list)
-    workspace_ids = models.JSONField(default=list, blank=True, help_text="Empty: every workspace.")
+    events = JsonColumn(default=list, fits=is_strings, instead=list)
+    workspace_ids = JsonColumn(
+        default=list,
+        blank=True,
+        fits=is_strings,
+        instead=for_nobody,
+        help_text="Empty: every workspace.",
+    )
     is_active = models.BooleanField(default=True)
     disabled_reason = models.CharField(max_length=200, blank=True, editable=False)
     secret = sealed.SealedField(editable=False)

@@ -11,12 +11,13 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from ouipost import claims
-from ouipost.claims import Claim, LostClaim, engine_time
+from ouipost.claims import Claim, engine_time
 from ouipost.errors import InvalidInput
 from ouipost.events import outbox
 from ouipost.events.journal import Actor, record
 from ouipost.events.models import Delivery, DeliveryStatus, Message, Replay, ReplayScope, Webhook
 from ouipost.events.webhooks import WebhookDisabled, lock, send_again
+from ouipost.isolating import for_each
 from ouipost.phrases import Phrase
 from ouipost.rows import insert_each
 
@@ -83,7 +84,7 @@ def require_recent(since: datetime, *, now: datetime) -> None:
 def work_on_due() -> int:
     """Do a step of each unfinished replay; returns how many events became due."""
     held = claims.claim_due(Replay.objects.all(), limit=10, lease=LEASE)
-    return sum(_step(claim) for claim in held)
+    return for_each(held, _step)
 
 
 @transaction.atomic
@@ -92,7 +93,7 @@ def _step(claim: Claim) -> int:
     webhook = Webhook.objects.select_for_update().get(pk=row.webhook_id)
     replay = Replay.objects.select_for_update().get(pk=row.pk)
     if replay.fence != claim.fence:
-        raise LostClaim
+        return 0  # another worker has it
     now = claims.database_now()
     found: list[Message] = []
     if webhook.is_active:

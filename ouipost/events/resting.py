@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from ouipost import claims
 from ouipost.claims import engine_time
 from ouipost.events.models import Delivery, DeliveryStatus, Webhook
+from ouipost.isolating import for_each
 
 FAILING = 5
 REST_SECONDS, MOST_REST_SECONDS = 30, 600
@@ -55,7 +56,7 @@ def bring_back() -> int:
     waiting = Webhook.objects.filter(Exists(theirs.filter(due_at=None)))
     is_over = (Q(held_until=None) | Q(held_until__lte=now)) & ~Exists(_tried(theirs, now=now))
     pks = list(waiting.filter(Q(rests=0) | is_over).values_list("pk", flat=True))
-    return sum(_bring_back(pk) for pk in pks)
+    return for_each(pks, _bring_back)
 
 
 @transaction.atomic

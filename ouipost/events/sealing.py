@@ -14,6 +14,7 @@ from django.db import transaction
 from ouipost.databases import lock_free
 from ouipost.events.models import ChainHead, Event
 from ouipost.rows import update_each
+from ouipost.stored_json import as_stored
 
 COLUMNS = (
     "seq",
@@ -37,7 +38,7 @@ SECONDS = 2.0
 
 def seal_of(event: Event, before: str) -> str:
     """Return the SHA-256 of the previous seal and the row, as JSON that is the same on every database."""
-    values = [getattr(event, name) for name in COLUMNS]
+    values = [as_stored(getattr(event, name)) for name in COLUMNS]
     values[-1] = event.created_at.isoformat(timespec="microseconds")
     text = json.dumps([before, *values], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
@@ -144,11 +145,13 @@ def rendition_name(digest: str, mime_type: str) -> str:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Turn a disk's errors into StorageUnavailable; a missing file is not such an error."""
+    """Turn a disk's errors into StorageUnavailable; a missing file is not such an error, nor is one elsewhere."""
     try:
         yield
     except FileNotFoundError:
         raise
+    except SuspiciousFileOperation as error:
+        raise FileNotFoundError(str(error)) from error
     except OSError as error:
         raise StorageUnavailable(reason=str(error)) from error
 
@@ -165,7 +168,10 @@ def _store() -> Store:
 @answering()
 def exists(name: str) -> bool:
     """Whether this file is in the storage; raises StorageUnavailable."""
-    return default_storage.exists(name)
+    try:
+        return default_storage.exists(name)
+    except SuspiciousFileOperation:  # a row may have a name that leads elsewhere
+        return False
 
 
 @answering()

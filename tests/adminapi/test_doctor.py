@@ -21,20 +21,46 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.models import Pause
 from adminapi import keyring, probes
 from adminapi.doctor import configuration, databases, examination, findings, services
 from adminapi.doctor.examination import Check, examine
 from adminapi.doctor.findings import Finding, well, wrong
+from adminapi.doctor.rows import rows
 from ouipost.api import health
 from ouipost.claims import database_now
 from ouipost.events import verifying
 from ouipost.events.verifying import Waiting
-from tests.factories import NOW, make_account, make_delivery, make_webhook, make_workspace
+from posts.models import Target
+from tests.breaking import break_rows
+from tests.factories import NOW, make_account, make_delivery, make_post, make_schedule, make_webhook, make_workspace
 from tests.foundation.rings import NEW, OLD
 from tests.outbound.servers import Server, answering, make_identity
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(databases=["default", "simulator"])
+
+
+def test_rows_that_are_stored_otherwise_than_this_version_expects_are_named(workspace: Workspace) -> None:
+    assert rows().status == "ok"
+    account = make_account(workspace, platform="myspace")
+    schedule = make_schedule(workspace, timezone="Mars/Olympus")
+    pause = Pause.objects.create(scope="galaxy", in_force="galaxy:", reason="Too wide", paused_at=NOW)
+    target = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW).targets.get()
+    break_rows(Workspace.objects.all(), "settings", [])
+    break_rows(Target.objects.all(), "parts", {})
+
+    found = rows()
+
+    named = {
+        f"workspaces_workspace.settings of {workspace.pk}",
+        f"posts_target.parts of {target.pk}",
+        f"{account.pk} (network myspace)",
+        f"{pause.pk} (scope galaxy)",
+        f"{schedule.pk} (time zone Mars/Olympus)",
+    }
+    told = found.message.removeprefix("Not as this version expects them: ").removesuffix(".")
+    assert (found.status, set(told.split(", "))) == ("warning", named)
 
 
 class TestExamination:

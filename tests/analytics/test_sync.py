@@ -306,15 +306,16 @@ def test_an_account_that_has_expired_while_its_reading_was_refused_stays_expired
 def test_a_claim_that_asks_nothing_says_nothing_of_the_accounts_health(
     account: SocialAccount, network: PaperNumbers, time: Time
 ) -> None:
-    SocialAccount.objects.update(status="error", last_error={"code": "TOKEN_REVOKED"}, last_sync=None)
-    AccountSync.objects.update(failures=3, error={"code": "TOKEN_REVOKED"}, due_at=time.now)
+    revoked = {"code": "TOKEN_REVOKED", "message": "The token was revoked."}
+    SocialAccount.objects.update(status="error", last_error=revoked, last_sync=None)
+    AccountSync.objects.update(failures=3, error=revoked, due_at=time.now)
 
     [report] = read_due()
 
     assert (network.asked, report.error) == ([], None)
     row = SocialAccount.objects.get()
-    assert (row.status, row.last_error, row.last_sync) == ("error", {"code": "TOKEN_REVOKED"}, None)
-    assert (sync_of(account).failures, sync_of(account).error) == (3, {"code": "TOKEN_REVOKED"})
+    assert (row.status, row.last_error, row.last_sync) == ("error", revoked, None)
+    assert (sync_of(account).failures, sync_of(account).error) == (3, revoked)
 
 
 def test_an_error_of_ours_is_an_explained_failure(account: SocialAccount, network: PaperNumbers, time: Time) -> None:

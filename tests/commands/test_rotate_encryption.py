@@ -116,9 +116,19 @@ def test_a_wrong_ring_is_found_before_there_are_canaries(settings: Settings) -> 
     Canary.objects.all().delete()
     settings.TOKEN_KEYS = [NEW]
 
-    with pytest.raises(SystemExit, match="holds a secret that no key in TOKEN_KEYS opens"):
+    with pytest.raises(SystemExit, match="holds secrets that no key in TOKEN_KEYS opens"):
         keyring.require()
     assert not Canary.objects.exists()
+
+
+def test_one_secret_that_was_changed_keeps_nothing_from_starting(account: SocialAccount) -> None:
+    Canary.objects.all().delete()
+    make_account(account.workspace, remote_id="2", default_of=None, tokens=Tokens(access_token="a", refresh_token="b"))
+    SocialAccount.objects.filter(pk=account.pk).update(access_token="no token", refresh_token="v1.old.AAAA.AAAA")
+
+    keyring.require()
+
+    assert Canary.objects.exists()
 
 
 def test_while_the_database_is_away_the_start_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import pytest
 from django.contrib import admin
 from django.db import connection
+from django.db.models import Model, Q
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver
@@ -19,6 +20,7 @@ from adminapi.console.urls import urlpatterns
 from adminapi.jobs.models import Job
 from ouipost.events.journal import SYSTEM
 from posts.models import Post
+from tests.breaking import JSON_COLUMNS, MODELS_WITH_JSON, break_rows
 from tests.console import sources
 from tests.console.world import make_world
 from tests.factories import NOW, make_user, make_workspace
@@ -209,6 +211,19 @@ def test_a_list_is_not_narrowed_by_what_belongs_to_something(db: None) -> None:
     ]
 
     assert {address: client.get(address).status_code for address in addresses} == dict.fromkeys(addresses, 400)
+
+
+@pytest.mark.parametrize("model", MODELS_WITH_JSON, ids=lambda model: model._meta.model_name)
+def test_rows_that_are_stored_in_another_form_break_no_page(places: list[Place], model: type[Model]) -> None:
+    client = _client(ROOT)
+    ours = Q(email=f"{ROOT}@example.com") if model is User else Q()
+    others = model._default_manager.exclude(ours) if ours else model._default_manager.all()
+    for field in (field for field in JSON_COLUMNS if field.model is model):
+        break_rows(others, field.name, 5)
+
+    opened = _statuses(client, places)
+
+    assert {name: status for name, status in opened.items() if status >= HTTPStatus.INTERNAL_SERVER_ERROR} == {}
 
 
 def test_a_get_changes_nothing(places: list[Place]) -> None:

@@ -382,6 +382,20 @@ def test_a_delivery_is_shown_whatever_the_receiver_answered(staff: Client) -> No
     assert "[" * 2_048 in page
 
 
+def test_a_delivery_whose_message_is_gone_is_shown_beside_the_others(staff: Client) -> None:
+    """As after half a restore: no constraint of the database holds them together."""
+    webhook = make_webhook()
+    lost, kept = make_delivery(webhook), make_delivery(webhook)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM events_message WHERE id = %s", [lost.message_id])
+
+    shown = text_of(staff.get(SENT))
+
+    assert (lost.message.public_id in shown, kept.message.public_id in shown) == (True, True)
+    assert staff.get(reverse(f"{DELIVERIES}_change", args=[lost.pk])).status_code == 200
+    assert staff.get(page_of(webhook)).status_code == 200
+
+
 def test_deliveries_are_found_by_event_status_and_webhook(staff: Client) -> None:
     one, other = make_webhook(), make_webhook()
     sent = {"a": make_delivery(one), "b": make_delivery(one, status="failed"), "c": make_delivery(other)}

@@ -157,6 +157,40 @@ def test_a_job_that_ends_between_two_looks_does_not_end_the_run() -> None:
     assert engine.done == [1, 2, 3]
 
 
+class Stumbling(Unlucky):
+    """Meets an error of ours at its second claim, while its first job still has something to write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._threads = 2
+        self.may_write, self.written = Event(), list[int]()
+
+    def claim(self, free: int, running: Collection[int]) -> list[int]:
+        if running and not self.may_write.is_set():
+            self.may_write.set()
+            raise KeyError("settings")
+        return super().claim(free, running)
+
+    def work(self, job: int, writer: Runs) -> None:
+        assert job != 1 or self.may_write.wait(RUN_SECONDS)
+        self.written += writer.run(lambda jobs: [jobs], job)
+
+    def _in_flight(self) -> int:
+        return Engine._in_flight(self)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_claim_that_meets_an_error_of_ours_stops_neither_what_runs_nor_the_next_claim(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = Stumbling()
+    monkeypatch.setattr("ouipost.engine.PAUSE_AFTER_FAILURE_SECONDS", 0)
+
+    engine.run_until_idle(seconds=RUN_SECONDS)
+
+    assert sorted(engine.written) == [1, 2, 3]
+
+
 @pytest.mark.timeout(30)
 def test_a_signal_whose_handler_takes_longer_than_a_look_stops_an_engine_that_has_nothing_to_do() -> None:
     engine = Unlucky()

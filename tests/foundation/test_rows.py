@@ -23,7 +23,7 @@ def stored(*columns: str) -> dict[str, tuple[Any, ...]]:
 
 VALUES: dict[str, list[Any]] = {
     "settings": [{"link": "https://a.example/?b=1&c=%s", "é": ["🥖", None, 1.5, True]}, {}, {"quote": "'\"\\;--"}],
-    "last_error": [{"code": "X"}, None, {"code": None}],
+    "last_error": [{"code": "X", "message": ""}, None, {"code": "", "message": "", "who_acts": None}],
     "name": ["Fresh bread 🥖", "", "O'Hara \\ %s"],
     "name_is_ours": [True, False, True],
     "held_until": [datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC), None, datetime(1999, 1, 1, tzinfo=UTC)],

@@ -129,7 +129,7 @@ def test_neither_address_nor_secret_nor_answer_of_a_webhook_is_told(post: Post) 
 
 
 def test_every_word_that_is_kept_of_an_attempt_has_a_sentence() -> None:
-    assert {*delivery.ERRORS.values(), "refused", "secret_unreadable"} == set(ANSWERS)
+    assert {*delivery.ERRORS.values(), "refused", "secret_unreadable", "internal_error"} == set(ANSWERS)
 
 
 def test_a_file_that_no_network_could_use_is_told_too(post: Post, webhook: Webhook) -> None:

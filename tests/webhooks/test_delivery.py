@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from ouipost import crypto
 from ouipost.claims import database_now
-from ouipost.events import figures, webhooks
+from ouipost.events import figures, signing, webhooks
 from ouipost.events.delivery import IN_FLIGHT, Deliverer, claim_deliveries, deliver
 from ouipost.events.journal import SYSTEM, record
 from ouipost.events.models import Delivery, DeliveryAttempt, Event, Message, Webhook
@@ -477,6 +477,43 @@ def test_a_secret_that_cannot_be_opened_is_the_operators_and_costs_an_attempt(
     deliver_due()
 
     assert (receiver.calls, DeliveryAttempt.objects.get().error) == ([], "secret_unreadable")
+
+
+def test_an_error_of_ours_costs_one_delivery_an_attempt_and_holds_up_no_other(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write()
+    write()
+    first, sign = Message.objects.order_by("pk")[0], signing.headers
+
+    def headers(message_id: str, *given: Any, **more: Any) -> dict[str, str]:
+        if message_id == first.public_id:
+            raise KeyError(message_id)
+        return sign(message_id, *given, **more)
+
+    monkeypatch.setattr(signing, "headers", headers)
+    deliver_due()
+
+    told = dict(Delivery.objects.order_by("pk").values_list("status", "log__error"))
+    assert (told, len(receiver.calls)) == ({"pending": "internal_error", "delivered": ""}, 1)
+
+
+def test_deliveries_whose_messages_are_gone_take_no_places_of_others(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post], caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after half a restore: no constraint of the database holds them together."""
+    for _ in range(IN_FLIGHT):
+        write()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM events_message")
+    write()
+
+    deliver_due()
+    deliver_due()
+
+    told = sorted(Delivery.objects.values_list("status", flat=True))
+    assert told == ["delivered"] + ["discarded"] * IN_FLIGHT
+    assert "Deliveries without a message are discarded" in caplog.text
 
 
 def test_the_cost_of_settling_does_not_grow_with_the_deliveries(

@@ -1,0 +1,59 @@
+"""The check of what is stored: rows that a hand, a bug or another version left as this one does not expect them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import QuerySet
+
+from accounts import registry
+from accounts.models import Pause, PauseScope, SocialAccount
+from adminapi.doctor.findings import Finding, warning, well
+from ouipost import zones
+from ouipost.events.models import Webhook
+from ouipost.stored_json import JsonColumn, misshapen
+from posts.models import Post, Schedule, Slot, Target
+from workspaces.models import ApiKey, User, Workspace
+
+TOLD = 10
+ACTION = "Set it anew over the API or the console, or mend the row; until then nothing goes out that needs it."
+
+
+def rows() -> Finding:
+    """Whether what is set up, and what is still to go out, is stored as this version expects it."""
+    found = [*_misshapen(), *_unknown()]
+    if not found:
+        return well("They are stored as this version expects them.")
+    more = f", and {len(found) - TOLD:,} more" if len(found) > TOLD else ""
+    return warning(f"Not as this version expects them: {', '.join(found[:TOLD])}{more}.", ACTION)
+
+
+def _misshapen() -> Iterator[str]:
+    """Give the JSON columns that have another form."""
+    waiting = Target.objects.filter(due_at__isnull=False)
+    looked_at: tuple[QuerySet[Any], ...] = (
+        Workspace.objects.present(),
+        SocialAccount.objects.connected(),
+        ApiKey.objects.present(),
+        User.objects.all(),
+        Webhook.objects.present(),
+        Slot.objects.all(),
+        waiting,
+        Post.objects.filter(pk__in=waiting.values("post")),
+    )
+    for every in looked_at:
+        columns = [field.name for field in every.model._meta.concrete_fields if isinstance(field, JsonColumn)]
+        for row in every.only("pk", *columns).iterator():
+            yield from misshapen(row)
+
+
+def _unknown() -> Iterator[str]:
+    """Give the rows that name what this version, or this machine, does not have."""
+    accounts = SocialAccount.objects.connected().exclude(platform__in=registry.IDS)
+    yield from (f"{pk} (network {name})" for pk, name in accounts.values_list("pk", "platform"))
+    pauses = Pause.objects.in_force().exclude(scope__in=PauseScope.values)
+    yield from (f"{pk} (scope {name})" for pk, name in pauses.values_list("pk", "scope"))
+    for model in (Schedule, Workspace):
+        for row in model._default_manager.all().iterator():
+            name = row.timezone if isinstance(row, Schedule) else row.settings.get("timezone")
+            if name and not zones.is_known(name):
+                yield f"{row.pk} (time zone {name})"
