@@ -632,17 +632,20 @@ def test_when_the_old_secret_has_ended_none_is_shown_to_sign(db: None) -> None:
     assert later["old_secret_signs_until"] is None
 
 
-def test_a_webhook_whose_secret_cannot_be_opened_gets_another(
+def test_a_webhook_whose_secrets_cannot_be_opened_gets_another(
     admin: AdminClient, workspace: Workspace, receiver: Receiver
 ) -> None:
     made = make(admin, url=receiver.url)
-    Webhook.objects.update(secret=encrypt(made["secret"], place="elsewhere"))
-    rotated = admin.post(f"/admin/webhooks/{made['id']}/rotate-secret").json()["data"]["webhook"]
+    path, lost = f"/admin/webhooks/{made['id']}/rotate-secret", encrypt(made["secret"], place="elsewhere")
+    admin.post(path)
+    Webhook.objects.update(secret=lost, previous_secret=lost)
+    rotated = admin.post(path).json()["data"]["webhook"]
 
     publish(workspace)
     deliver_due()
 
-    assert rotated["old_secret_signs_until"] is None
+    last = Event.objects.filter(type="webhook.secret_rotated").order_by("-pk")[0]
+    assert (rotated["old_secret_signs_until"], last.details["old_one_signs_until"]) == (None, None)
     assert verified(receiver.calls[0], made["secret"], rotated["secret"]) == [False, True]
 
 
