@@ -1,11 +1,13 @@
 """The timeline of posts that the engine really published, on a network that follows a script."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from accounts.models import Network, SocialAccount
-from accounts.platforms.base import Duplicate, RateLimited, Rejected, Unavailable, WhoActs
+from accounts.platforms.base import Duplicate, Pace, RateLimited, Rejected, Unavailable, WhoActs
 from accounts.services import disconnect
 from accounts.tokens import expire
 from ouipost.claims import database_now
@@ -19,7 +21,7 @@ from posts.findings import doubtful
 from posts.history import Entry
 from posts.models import Post, Target, TargetStatus
 from posts.timeline import timeline
-from tests.factories import make_account, make_post, make_workspace
+from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.posts.fakes import (
     ACTOR,
     HERE,
@@ -153,6 +155,29 @@ def test_a_hold_that_ends_before_a_post_is_due_is_no_reason(workspace: Workspace
     [entry] = told(target.post)
 
     assert (entry.message, entry.next_attempt_at) == ("It goes out at its time.", target.due_at)
+
+
+@pytest.mark.parametrize(
+    ("stands", "message"),
+    [
+        ({}, "The account has to wait: Facebook has set it a limit, or has not answered it lately."),
+        ({"sends": 1}, "It waits for its turn."),
+        ({"outcome_unknown": True, "armed_at": NOW}, "Whether Facebook has it is found out then."),
+    ],
+    ids=["a new send", "counted", "a look"],
+)
+def test_a_pace_that_is_used_up_is_a_reason_for_what_needs_a_place_alone(
+    workspace: Workspace, network: ScriptedNetwork, settings: Settings, stands: dict[str, Any], message: str
+) -> None:
+    settings.NETWORK_PACE = settings.NETWORK_PACE | {"facebook": Pace(posts=1, seconds=3600)}
+    near, far = database_now() + timedelta(minutes=1), database_now() + timedelta(days=1)
+    target = make_due(workspace)
+    SocialAccount.objects.update(paced_at=far)
+    Target.objects.update(due_at=near, **stands)
+
+    [entry] = told(target.post)
+
+    assert (entry.message, entry.next_attempt_at) == (message, near if stands else far)
 
 
 def test_the_one_who_must_act_is_the_one_that_the_error_named(workspace: Workspace, network: ScriptedNetwork) -> None:
