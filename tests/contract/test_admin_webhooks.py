@@ -571,15 +571,16 @@ def test_a_test_is_a_signed_event_of_its_own_kind(admin: AdminClient, receiver: 
 def test_a_test_goes_to_one_that_is_not_active_too_and_a_failed_one_is_not_tried_again(
     admin: AdminClient, receiver: Receiver
 ) -> None:
-    pk = make(admin, url=receiver.url, is_active=False)["id"]
-    receiver.will_answer(204, 500)
+    made = make(admin, url=receiver.url, is_active=False)
+    pk, why = made["id"], made["disabled_reason"]
+    receiver.will_answer(204, 410)
 
     for _ in range(2):
         assert admin.post(f"/admin/webhooks/{pk}/test").status_code == 200
         deliver_due()
 
     assert [each["status"] for each in deliveries_of(admin, pk)] == ["failed", "delivered"]
-    assert (deliver_now(), shown(admin, pk)["is_active"]) == (0, False)
+    assert (deliver_now(), shown(admin, pk)["is_active"], shown(admin, pk)["disabled_reason"]) == (0, False, why)
 
 
 @pytest.mark.parametrize("hours", [None, 1, 24, 168])
