@@ -148,7 +148,7 @@ def _asked(header: str, *, now: datetime) -> timedelta:
         if header.isascii() and header.isdecimal():
             return engine_time(min(int(header), 86_400))
         moment = parsedate_to_datetime(header)
-        return max(timedelta(0), (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
     return timedelta(0)
 
 

@@ -193,8 +193,9 @@ IN_AN_HOUR = "in an hour"
         ("soon", timedelta(seconds=2), timedelta(seconds=6)),
         ("-5", timedelta(seconds=2), timedelta(seconds=6)),
         ("Mon, 99999999999 Jan 2029 00:00:00 GMT", timedelta(seconds=2), timedelta(seconds=6)),
+        ("Thu, 01 Jan 2015 00:00:00 GMT", timedelta(seconds=2), timedelta(seconds=6)),
     ],
-    ids=["seconds", "a date", "less than planned", "absurd", "a word", "negative", "no date"],
+    ids=["seconds", "a date", "less than planned", "absurd", "a word", "negative", "no date", "a date that is over"],
 )
 def test_retry_after_is_a_floor_of_a_day_at_most(
     webhook: Webhook,
