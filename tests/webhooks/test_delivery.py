@@ -434,6 +434,17 @@ def test_what_waits_for_a_webhook_that_was_switched_off_is_dropped(
     assert Message.objects.count() == 3, "the last one is kept for a replay"
 
 
+def test_a_test_of_a_webhook_that_is_deleted_meanwhile_is_not_sent(webhook: Webhook, receiver: Receiver) -> None:
+    webhooks.send_test(webhook, actor=SYSTEM)
+    [job] = claim_deliveries(1)
+
+    webhooks.delete_webhook(webhook, actor=SYSTEM, now=timezone.now())
+    job.delivery.webhook.refresh_from_db()
+    Inline().run(settle_all, deliver(job))
+
+    assert (receiver.calls, Delivery.objects.get().status) == ([], "discarded")
+
+
 @pytest.mark.parametrize("status", [410, 500])
 def test_what_the_address_before_answers_is_not_held_against_the_new_one(
     webhook: Webhook, receiver: Receiver, write: Callable[[], Post], status: int
