@@ -312,6 +312,14 @@ def test_a_webhook_that_fails_is_left_alone_then_tried_with_one_call_and_then_ge
     assert len({call.id for call in receiver.calls}) == Delivery.objects.filter(status="delivered").count()
 
 
+def test_what_was_set_aside_comes_back_though_what_is_newer_is_due(webhook: Webhook, write: Callable[[], Post]) -> None:
+    write()
+    Delivery.objects.update(due_at=None)
+    write()
+
+    assert (bring_back(), len(claim_deliveries(100))) == (1, 2)
+
+
 def test_what_was_being_written_when_its_webhook_began_to_rest_waits_for_the_end_of_the_rest(
     webhook: Webhook, write: Callable[[], Post]
 ) -> None:
