@@ -105,6 +105,7 @@ def test_a_target_that_a_worker_holds_is_being_sent(workspace: Workspace, networ
     [entry] = told(target.post)
 
     assert (entry.kind, entry.next_attempt_at, entry.who_acts) == ("sending", None, None)
+    assert entry.message.startswith("A worker is on it: it is sending to Facebook")
 
 
 @pytest.mark.parametrize(
@@ -148,8 +149,9 @@ def test_an_account_or_a_network_that_is_left_alone_is_the_reason(
 
 
 def test_a_hold_that_ends_before_a_post_is_due_is_no_reason(workspace: Workspace, network: ScriptedNetwork) -> None:
-    SocialAccount.objects.filter(pk=make_account(workspace).pk).update(held_until=database_now() + timedelta(minutes=1))
-    account = SocialAccount.objects.get()
+    soon = database_now() + timedelta(minutes=1)
+    account = make_account(workspace, held_until=soon)
+    Network.objects.create(pk="sandbox:facebook", held_until=soon)
     target = make_due(workspace, account, status="scheduled", scheduled_at=database_now() + timedelta(days=1))
 
     [entry] = told(target.post)
@@ -178,6 +180,7 @@ def test_a_pace_that_is_used_up_is_a_reason_for_what_needs_a_place_alone(
     [entry] = told(target.post)
 
     assert (entry.message, entry.next_attempt_at) == (message, near if stands else far)
+    assert entry.retry_safe is (False if "outcome_unknown" in stands else None)
 
 
 def test_the_one_who_must_act_is_the_one_that_the_error_named(workspace: Workspace, network: ScriptedNetwork) -> None:
