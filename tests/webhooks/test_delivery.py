@@ -194,8 +194,9 @@ IN_AN_HOUR = "in an hour"
         ("-5", timedelta(seconds=2), timedelta(seconds=6)),
         ("Mon, 99999999999 Jan 2029 00:00:00 GMT", timedelta(seconds=2), timedelta(seconds=6)),
         ("Thu, 01 Jan 2015 00:00:00 GMT", timedelta(seconds=2), timedelta(seconds=6)),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", 24 * HOUR - timedelta(seconds=5), 24 * HOUR),
     ],
-    ids=["seconds", "a date", "less than planned", "absurd", "a word", "negative", "no date", "a date that is over"],
+    ids=["seconds", "a date", "less than planned", "absurd", "a word", "negative", "no date", "over", "far"],
 )
 def test_retry_after_is_a_floor_of_a_day_at_most(
     webhook: Webhook,
@@ -310,6 +311,17 @@ def test_a_webhook_that_fails_is_left_alone_then_tried_with_one_call_and_then_ge
 
     assert calls == [1, IN_FLIGHT, 0]
     assert len({call.id for call in receiver.calls}) == Delivery.objects.filter(status="delivered").count()
+
+
+def test_calls_that_fail_while_it_rests_already_do_not_lengthen_the_rest(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    for _ in range(IN_FLIGHT):
+        write()
+    receiver.will_answer(*[500] * IN_FLIGHT)
+
+    assert deliver_due() == IN_FLIGHT
+    assert (stands(webhook).failures, stands(webhook).rests) == (IN_FLIGHT, 1)
 
 
 def test_what_was_set_aside_comes_back_though_what_is_newer_is_due(webhook: Webhook, write: Callable[[], Post]) -> None:
