@@ -60,12 +60,10 @@ def rows_held_up(pauses: Iterable[Pause]) -> Q:
         paused[each.scope].append(each.subject_id)
     if paused[PauseScope.ALL]:
         return ~Q(pk__in=[])
-    workspaces = paused[PauseScope.WORKSPACE]
-    of_workspaces = SocialAccount.objects.filter(workspace__in=workspaces) if workspaces else []
     return (
         Q(platform__in=paused[PauseScope.NETWORK])
         | Q(account__in=paused[PauseScope.ACCOUNT])
-        | Q(account__in=of_workspaces)
+        | Q(account__in=SocialAccount.objects.filter(workspace__in=paused[PauseScope.WORKSPACE]))
     )
 
 

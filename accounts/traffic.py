@@ -164,7 +164,7 @@ def shares(now: datetime, *, at_length: Sequence[str] = ()) -> dict[str, int]:
 def servers(accounts: Mapping[str, str]) -> dict[str, str]:
     """Return the key of the server of each account that is on somebody's own; `accounts` has the network of each."""
     pks = [pk for pk, network in accounts.items() if platforms.BY_ID[network.removeprefix(SANDBOX)].has_servers]
-    rows = SocialAccount.objects.filter(pk__in=pks).values_list("pk", "platform", "metadata") if pks else ()
+    rows = SocialAccount.objects.filter(pk__in=pks).values_list("pk", "platform", "metadata")
     hosts = {pk: platforms.BY_ID[platform].server_of(metadata) for pk, platform, metadata in rows}
     return {pk: f"{accounts[pk]}@{host}" for pk, host in hosts.items() if host}
 

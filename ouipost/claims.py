@@ -128,7 +128,7 @@ def lock_each(model: type[Work], held: Iterable[Claim]) -> set[Claim]:
     """
     every = list(held)
     locked = model._default_manager.select_for_update().filter(pk__in={claim.pk for claim in every}).order_by("pk")
-    fences = dict(locked.values_list("pk", "fence")) if every else {}
+    fences = dict(locked.values_list("pk", "fence"))
     return {claim for claim in every if fences.get(claim.pk) == claim.fence}
 
 

@@ -19,7 +19,7 @@ from ouipost.databases import is_lock_error, lock_free
 from ouipost.phrases import Phrase
 from ouipost.rows import update_each
 from posts.advice import INTERNAL_ERROR, failure
-from posts.holding import hold_account, pace_account
+from posts.holding import hold_account, needs_place, pace_account
 from posts.lateness import GIVE_UP_AFTER, is_too_late
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
 from posts.removal import call_off
@@ -273,7 +273,7 @@ def _let_wait(targets: Sequence[Ready], accounts: Mapping[str, Pacing], *, now: 
     free = []
     for target in targets:
         account = accounts[target.account_id]
-        until = traffic.wait(account, sends=_is_new_send(target), now=now)
+        until = traffic.wait(account, sends=needs_place(target), now=now)
         pace = traffic.pace_of(account.platform)
         if until is None:
             free.append(target)
@@ -282,11 +282,6 @@ def _let_wait(targets: Sequence[Ready], accounts: Mapping[str, Pacing], *, now: 
         else:
             pace_account(target.account_id, until=until, spacing=traffic.interval(pace), now=now)
     return free
-
-
-def _is_new_send(target: Ready) -> bool:
-    """Whether it needs a place: it neither only looks for an earlier send, nor was counted when that was armed."""
-    return not target.outcome_unknown and not target.sends
 
 
 def _take(targets: Sequence[Ready], *, now: datetime) -> list[Claim]:

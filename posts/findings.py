@@ -9,6 +9,7 @@ from accounts import pauses, registry
 from accounts.models import Pause, PauseScope, SocialAccount
 from accounts.platforms.base import WhoActs
 from posts.advice import advise
+from posts.holding import needs_place
 from posts.models import Target, TargetStatus
 
 START_A_WORKER = "Start a worker: manage.py work"
@@ -97,7 +98,7 @@ def _hold(target: Target, scene: Scene, *, due_at: datetime) -> Hold | None:
         return Hold(
             cause=_said(target) or "The account is left alone until its network takes calls again.", until=until
         )
-    if until is not None and target.account.paced_at is not None and not target.error:
+    if until is not None and target.account.paced_at is not None and needs_place(target) and not target.error:
         return Hold(cause="The account's pace: its network takes only so many posts in a time.", until=until)
     if scene.network_until is not None and due_at <= scene.now:
         return Hold(cause="The network is left alone: most calls to it failed.", until=scene.network_until)

@@ -1,6 +1,7 @@
 """Making an account's posts wait, in their order."""
 
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from django.db.models import Q
 
@@ -10,6 +11,21 @@ from posts.models import Target, TargetQuerySet
 
 AT_ONCE = 500
 NEXT = timedelta(milliseconds=1)
+
+
+class Placed(Protocol):
+    """A target, or what was read of one, that may need one of its account's places."""
+
+    @property
+    def outcome_unknown(self) -> bool: ...
+
+    @property
+    def sends(self) -> int: ...
+
+
+def needs_place(target: Placed) -> bool:
+    """Whether it waits for its account's pace: it neither only looks for an earlier send, nor was counted before."""
+    return not target.outcome_unknown and not target.sends
 
 
 def hold_account(account_id: str, *, until: datetime, now: datetime) -> None:

@@ -9,6 +9,7 @@ from accounts.platforms.base import WhoActs
 from ouipost.phrases import Ours, Phrase, joined
 from posts.advice import Advice, advise
 from posts.history import Entry, cause_of
+from posts.holding import needs_place
 from posts.models import UNSETTLED, Target, TargetStatus
 
 SPACING = timedelta(seconds=1)
@@ -88,7 +89,7 @@ def _paused(target: Target, pause: Pause, *, now: datetime) -> Entry:
 
 def _line(target: Target, *, now: datetime, network_until: datetime | None) -> Entry:
     is_busy = _is_busy(target, now=now)
-    account_until = traffic.wait(target.account, now=now)
+    account_until = traffic.wait(target.account, sends=needs_place(target), now=now)
     until = max(each for each in (target.due_at, account_until, network_until) if each is not None)
     advice = _advice(target)
     return Entry(

@@ -230,7 +230,7 @@ def _shown(body: bytes) -> str:
     """Return the beginning of an answer's body for the log, without control characters and secrets."""
     text = body[: 4 * KEPT_CHARACTERS].decode(errors="replace")
     plain = "".join(each for each in text if each.isprintable() or each in "\n\t")
-    return masked_text(plain[:KEPT_CHARACTERS])
+    return masked_text(plain)[:KEPT_CHARACTERS]
 
 
 @cache

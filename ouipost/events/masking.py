@@ -35,7 +35,7 @@ def masked(value: Any, name: str = "") -> Any:
     """
     if value is None or isinstance(value, bool):
         return value
-    if name and is_secret_name(name):
+    if is_secret_name(name):
         return MASK
     if isinstance(value, str):
         return masked_text(value)
@@ -45,7 +45,7 @@ def masked(value: Any, name: str = "") -> Any:
         return [masked(each) for each in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]
     if isinstance(value, int | float):
         return value
-    return _moment(value) if isinstance(value, datetime | date | time) else masked_text(str(value))
+    return _moment(value) if isinstance(value, date | time) else masked_text(str(value))
 
 
 def _moment(value: date | time) -> str:

@@ -72,7 +72,7 @@ def settle_all(reports: Sequence[Report]) -> list[bool]:
     pks = {report.delivery.webhook_id for report in reports}
     webhooks = {each.pk: each for each in Webhook.objects.select_for_update().filter(pk__in=pks).order_by("pk")}
     ours = claims.lock_each(Delivery, [report.claim for report in reports])
-    settled = [report for report in reports if report.claim in ours and report.delivery.webhook_id in webhooks]
+    settled = [report for report in reports if report.claim in ours]
     before = {pk: (webhook.is_active, webhook.held_until) for pk, webhook in webhooks.items()}
     for report in settled:
         _take_note(webhooks[report.delivery.webhook_id], report, now=now)
@@ -148,7 +148,7 @@ def _asked(header: str, *, now: datetime) -> timedelta:
         if header.isascii() and header.isdecimal():
             return engine_time(min(int(header), 86_400))
         moment = parsedate_to_datetime(header)
-        return max(timedelta(0), (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
     return timedelta(0)
 
 

@@ -1,7 +1,6 @@
 """Webhook services; each function is one transaction and writes one journal entry."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -103,11 +102,13 @@ def rotate_secret(
 ) -> tuple[Webhook, str]:
     """Give a webhook a new secret and return both; the old secret signs as well until the grace period is over."""
     locked, shown = lock(webhook), _secret(secret)
-    with suppress(CannotDecrypt):  # then nothing was signed with it either
+    try:
         locked.keep_previous(until=now + grace)
+    except CannotDecrypt:  # then nothing was signed either; an older one may not open, and would go on to prevent it
+        locked.previous_secret, locked.previous_secret_until = "", None
     locked.seal(shown)
     locked.save()
-    record("secret_rotated", locked, actor=actor, url=locked.url, old_one_signs_until=now + grace)
+    record("secret_rotated", locked, actor=actor, url=locked.url, old_one_signs_until=locked.previous_secret_until)
     return locked, shown
 
 

@@ -312,6 +312,15 @@ def test_a_server_of_somebodys_own_does_not_hold_up_the_others_of_its_network(
     assert health(Network.objects.all()) == network
 
 
+@pytest.mark.parametrize(("places", "share"), [(8, 2), (3, 1)])
+def test_a_server_of_somebodys_own_has_a_quarter_of_its_networks_places_and_never_none(
+    settings: Settings, places: int, share: int
+) -> None:
+    settings.NETWORK_MAX_IN_FLIGHT = settings.NETWORK_MAX_IN_FLIGHT | {"bluesky": places}
+
+    assert traffic.share_of_server("sandbox:bluesky@pds.example") == share
+
+
 def test_a_quota_says_nothing_of_a_network_that_is_tried_again(workspace: Workspace) -> None:
     Network.objects.create(pk="sandbox:facebook", held_until=ago(seconds=1))
 

@@ -160,18 +160,21 @@ def test_what_waits_for_credentials_names_the_settings(workspace: Workspace, set
 
 
 @pytest.mark.parametrize(
-    ("column", "cause"),
+    ("column", "is_a_look", "cause"),
     [
-        ("held_until", "The account is left alone until its network takes calls again."),
-        ("paced_at", "The account's pace: its network takes only so many posts in a time."),
+        ("held_until", False, "The account is left alone until its network takes calls again."),
+        ("paced_at", False, "The account's pace: its network takes only so many posts in a time."),
+        ("paced_at", True, "It waits for its turn."),
     ],
 )
-def test_what_waits_behind_a_guard_is_told_until_when(workspace: Workspace, column: str, cause: str) -> None:
+def test_what_waits_behind_a_guard_is_told_until_when(
+    workspace: Workspace, column: str, is_a_look: bool, cause: str
+) -> None:
     until, account = database_now() + MINUTE, make_account(workspace, platform="twitter")
-    target = make_target(workspace, account, status="scheduled", due_at=until)
+    target = make_target(workspace, account, status="scheduled", due_at=until, outcome_unknown=is_a_look)
     SocialAccount.objects.filter(pk=account.pk).update(**{column: until})
 
-    facts = {"cause": cause, "until": text(until), "who_acts": "network"}
+    facts = {"cause": cause, "until": text(until), "who_acts": "network", "retry_safe": not is_a_look}
     assert found() == [shown(target, kind="waiting", next_step="None: it goes on by itself", **facts)]
 
 

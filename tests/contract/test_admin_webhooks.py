@@ -385,13 +385,15 @@ def test_a_webhook_of_some_workspaces_or_events_hears_of_those_alone_and_one_of_
 )
 def test_one_field_changes_alone(admin: AdminClient, workspace: Workspace, method: str, name: str, value: Any) -> None:
     pk = make(admin)["id"]
+    Webhook.objects.update(failures=3, failing_since=NOW)
     value = [workspace.pk] if name == "workspaces" else value
     before = shown(admin, pk)
 
     response = admin(method, f"/admin/webhooks/{pk}", {name: value})
 
     reason = {"disabled_reason": "It was switched off."} if name == "is_active" else {}
-    assert response.json()["data"]["webhook"] == shown(admin, pk) == before | {name: value} | reason
+    afresh = {"failing_since": None} if name in {"url", "is_active"} else {}
+    assert response.json()["data"]["webhook"] == shown(admin, pk) == before | {name: value} | reason | afresh
     details = told("webhook.updated").details
     stored = "workspace_ids" if name == "workspaces" else name
     assert (details["before"], details["after"]) == ({stored: before[name]}, {stored: value})
@@ -571,15 +573,16 @@ def test_a_test_is_a_signed_event_of_its_own_kind(admin: AdminClient, receiver: 
 def test_a_test_goes_to_one_that_is_not_active_too_and_a_failed_one_is_not_tried_again(
     admin: AdminClient, receiver: Receiver
 ) -> None:
-    pk = make(admin, url=receiver.url, is_active=False)["id"]
-    receiver.will_answer(204, 500)
+    made = make(admin, url=receiver.url, is_active=False)
+    pk, why = made["id"], made["disabled_reason"]
+    receiver.will_answer(204, 410)
 
     for _ in range(2):
         assert admin.post(f"/admin/webhooks/{pk}/test").status_code == 200
         deliver_due()
 
     assert [each["status"] for each in deliveries_of(admin, pk)] == ["failed", "delivered"]
-    assert (deliver_now(), shown(admin, pk)["is_active"]) == (0, False)
+    assert (deliver_now(), shown(admin, pk)["is_active"], shown(admin, pk)["disabled_reason"]) == (0, False, why)
 
 
 @pytest.mark.parametrize("hours", [None, 1, 24, 168])
@@ -632,17 +635,20 @@ def test_when_the_old_secret_has_ended_none_is_shown_to_sign(db: None) -> None:
     assert later["old_secret_signs_until"] is None
 
 
-def test_a_webhook_whose_secret_cannot_be_opened_gets_another(
+def test_a_webhook_whose_secrets_cannot_be_opened_gets_another(
     admin: AdminClient, workspace: Workspace, receiver: Receiver
 ) -> None:
     made = make(admin, url=receiver.url)
-    Webhook.objects.update(secret=encrypt(made["secret"], place="elsewhere"))
-    rotated = admin.post(f"/admin/webhooks/{made['id']}/rotate-secret").json()["data"]["webhook"]
+    path, lost = f"/admin/webhooks/{made['id']}/rotate-secret", encrypt(made["secret"], place="elsewhere")
+    admin.post(path)
+    Webhook.objects.update(secret=lost, previous_secret=lost)
+    rotated = admin.post(path).json()["data"]["webhook"]
 
     publish(workspace)
     deliver_due()
 
-    assert rotated["old_secret_signs_until"] is None
+    last = Event.objects.filter(type="webhook.secret_rotated").order_by("-pk")[0]
+    assert (rotated["old_secret_signs_until"], last.details["old_one_signs_until"]) == (None, None)
     assert verified(receiver.calls[0], made["secret"], rotated["secret"]) == [False, True]
 
 

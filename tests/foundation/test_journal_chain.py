@@ -78,7 +78,11 @@ def test_a_row_that_tells_a_time_as_it_was_told_once_verifies_beside_new_ones(wo
     assert (verdict().rows, broken()) == (2, None)
 
 
-def test_rows_are_sealed_in_the_order_of_their_ids(events: list[Event]) -> None:
+def test_rows_are_sealed_in_the_order_of_their_ids(workspace: Workspace) -> None:
+    events = [entry("updated", workspace, actor=SYSTEM, number=number) for number in range(5)]
+    record_all(events[::-1])
+    seal_new()
+
     assert chain() == [(number, event.pk) for number, event in enumerate(events, start=1)]
     assert verdict() == replace(verdict(), rows=5, seq=5, broken=None)
     assert str(ChainHead.objects.get()) == f"5:{verdict().seal}"
@@ -90,6 +94,15 @@ def test_the_first_seal_follows_nothing_and_each_other_the_one_before(events: li
     assert [row.seal for row in rows] == [
         seal_of(row, before) for row, before in zip(rows, ["", *(row.seal for row in rows)], strict=False)
     ]
+
+
+def test_a_seal_is_what_it_was_in_every_release_or_no_chain_would_hold_after_the_next() -> None:
+    event = Event(
+        **dict.fromkeys(COLUMNS, "é")
+        | {"seq": 7, "details": {"b": [1, 0.5, None], "a": "“ü”"}, "created_at": datetime(2026, 12, 25, 9, tzinfo=UTC)}
+    )
+
+    assert seal_of(event, "f" * 64) == "4c6f1252f7fedda42d4d01f76384992b956048dc1dde6616f360dc4b29798cff"
 
 
 def test_a_seal_covers_every_column_but_itself() -> None:
@@ -390,6 +403,20 @@ def test_the_chain_is_followed_in_batches(events: list[Event], monkeypatch: pyte
 
     assert [found.rows for found in follow()] == [2, 4, 5, 5]
     assert verdict().broken is None
+
+
+def test_what_is_sealed_while_the_chain_is_followed_is_not_looked_at(
+    events: list[Event], workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ouipost.events.verifying.BATCH", 2)
+    following = follow()
+    next(following)
+    write(workspace, 3)
+    seal_new()
+
+    *_, last = following
+
+    assert (last.broken, last.rows, verdict().rows) == (None, 5, 8)
 
 
 def test_an_empty_journal_holds(db: None) -> None:

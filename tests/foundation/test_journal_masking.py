@@ -85,6 +85,9 @@ def test_whether_there_is_one_is_told(value: Any) -> None:
         (f"Bearer {'x' * 20}", f"Bearer {MASK}"),
         ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", MASK),
         ("argon2$argon2id$v=19$m=102400,t=2,p=8$c2FsdA$aGFzaA", MASK),
+        ("pbkdf2_sha256$870000$c2FsdA$aGFzaA=", MASK),
+        ("scrypt$16384$c2FsdA$8$1$aGFzaA==", MASK),
+        (f"/media/1.jpg?expires=9&signature={'0a' * 32}", f"/media/1.jpg?expires=9&signature={MASK}"),
     ],
 )
 def test_what_looks_like_one_is_masked_in_the_middle_of_a_text_and_as_a_name(secret: str, left: str) -> None:
@@ -123,6 +126,7 @@ def test_what_is_no_json_is_told_as_text() -> None:
             "sum": Decimal("1.5"),
             "id": UUID(int=7),
             "names": {"b", "a"},
+            "values": frozenset({2, "10"}),
             "pair": (1, 2.5),
             3: "three",
         }
@@ -135,6 +139,7 @@ def test_what_is_no_json_is_told_as_text() -> None:
         "sum": "1.5",
         "id": "00000000-0000-0000-0000-000000000007",
         "names": ["a", "b"],
+        "values": ["10", 2],
         "pair": [1, 2.5],
         "3": "three",
     }

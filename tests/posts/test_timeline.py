@@ -1,11 +1,13 @@
 """The timeline of posts that the engine really published, on a network that follows a script."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from accounts.models import Network, SocialAccount
-from accounts.platforms.base import Duplicate, RateLimited, Rejected, Unavailable, WhoActs
+from accounts.platforms.base import Duplicate, Pace, RateLimited, Rejected, Unavailable, WhoActs
 from accounts.services import disconnect
 from accounts.tokens import expire
 from ouipost.claims import database_now
@@ -19,7 +21,7 @@ from posts.findings import doubtful
 from posts.history import Entry
 from posts.models import Post, Target, TargetStatus
 from posts.timeline import timeline
-from tests.factories import make_account, make_post, make_workspace
+from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.posts.fakes import (
     ACTOR,
     HERE,
@@ -103,6 +105,7 @@ def test_a_target_that_a_worker_holds_is_being_sent(workspace: Workspace, networ
     [entry] = told(target.post)
 
     assert (entry.kind, entry.next_attempt_at, entry.who_acts) == ("sending", None, None)
+    assert entry.message.startswith("A worker is on it: it is sending to Facebook")
 
 
 @pytest.mark.parametrize(
@@ -146,13 +149,38 @@ def test_an_account_or_a_network_that_is_left_alone_is_the_reason(
 
 
 def test_a_hold_that_ends_before_a_post_is_due_is_no_reason(workspace: Workspace, network: ScriptedNetwork) -> None:
-    SocialAccount.objects.filter(pk=make_account(workspace).pk).update(held_until=database_now() + timedelta(minutes=1))
-    account = SocialAccount.objects.get()
+    soon = database_now() + timedelta(minutes=1)
+    account = make_account(workspace, held_until=soon)
+    Network.objects.create(pk="sandbox:facebook", held_until=soon)
     target = make_due(workspace, account, status="scheduled", scheduled_at=database_now() + timedelta(days=1))
 
     [entry] = told(target.post)
 
     assert (entry.message, entry.next_attempt_at) == ("It goes out at its time.", target.due_at)
+
+
+@pytest.mark.parametrize(
+    ("stands", "message"),
+    [
+        ({}, "The account has to wait: Facebook has set it a limit, or has not answered it lately."),
+        ({"sends": 1}, "It waits for its turn."),
+        ({"outcome_unknown": True, "armed_at": NOW}, "Whether Facebook has it is found out then."),
+    ],
+    ids=["a new send", "counted", "a look"],
+)
+def test_a_pace_that_is_used_up_is_a_reason_for_what_needs_a_place_alone(
+    workspace: Workspace, network: ScriptedNetwork, settings: Settings, stands: dict[str, Any], message: str
+) -> None:
+    settings.NETWORK_PACE = settings.NETWORK_PACE | {"facebook": Pace(posts=1, seconds=3600)}
+    near, far = database_now() + timedelta(minutes=1), database_now() + timedelta(days=1)
+    target = make_due(workspace)
+    SocialAccount.objects.update(paced_at=far)
+    Target.objects.update(due_at=near, **stands)
+
+    [entry] = told(target.post)
+
+    assert (entry.message, entry.next_attempt_at) == (message, near if stands else far)
+    assert entry.retry_safe is (False if "outcome_unknown" in stands else None)
 
 
 def test_the_one_who_must_act_is_the_one_that_the_error_named(workspace: Workspace, network: ScriptedNetwork) -> None:

@@ -301,7 +301,9 @@ def test_one_server_of_its_own_takes_no_more_than_a_quarter_of_its_networks_plac
 ) -> None:
     settings.NETWORK_MAX_IN_FLIGHT = settings.NETWORK_MAX_IN_FLIGHT | {"bluesky": 8}
     own, other = {"service": "https://pds.slow.example"}, {"service": "https://pds.other.example"}
-    for place, metadata in enumerate([*[own] * 100, other, {}, {"service": "https://morel.us-east.host.bsky.network"}]):
+    for place, metadata in enumerate(
+        [*[own] * 100, other, *[{}] * 3, {"service": "https://morel.us-east.host.bsky.network"}]
+    ):
         values = {"remote_id": f"did:plc:{place}", "platform": "bluesky", "default_of": None, "metadata": metadata}
         make_many(make_account(workspace, **values), 1, ago=200 - place)
 
@@ -314,7 +316,7 @@ def test_one_server_of_its_own_takes_no_more_than_a_quarter_of_its_networks_plac
         "https://pds.slow.example": 2,
         "https://pds.other.example": 1,
         "https://morel.us-east.host.bsky.network": 1,
-        None: 1,
+        None: 3,
     }
 
 

@@ -14,12 +14,13 @@ from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Delivery, DeliveryAttempt, Webhook
 from ouipost.outbound import transport
 from posts import services
-from tests.outbound.servers import Server, Talk
+from tests.outbound.servers import Server, Talk, answering
 from tests.webhooks.conftest import deliver_due
 from tests.webhooks.talks import CUT, LOST
 from workspaces.models import Workspace
 
 CALL = timedelta(seconds=1)
+SECRET = b"pk_live_" + b"0a" * 16
 Serve = Callable[[Talk], Server]
 
 
@@ -80,3 +81,21 @@ def test_of_an_answer_that_is_large_the_beginning_is_read_and_little_kept(
     assert 0 < len(made.answer) <= 2048
     assert Delivery.objects.get().status == "delivered"
     assert server.hung_up.wait(5)
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        ("Café\x00\x1b[31m\r\n\t".encode() + SECRET + b" \xff", "Café[31m\n\t[masked] \N{REPLACEMENT CHARACTER}"),
+        (b"x" * 2020 + SECRET, "x" * 2020 + "[masked]"),
+    ],
+    ids=["any", "one that ends within a secret"],
+)
+def test_an_answer_is_kept_as_text_without_control_characters_and_secrets(
+    body: bytes, kept: str, serve: Serve, workspace: Workspace, make_webhook: Callable[..., Webhook]
+) -> None:
+    server = serve(answering(b"HTTP/1.1 500 No\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)))
+
+    made, _ = attempt(server, workspace, make_webhook)
+
+    assert (made.error, made.answer) == ("refused", kept)

@@ -67,6 +67,7 @@ def test_a_change_is_told_once_signed_and_with_the_id_of_its_line_in_the_journal
     assert (call.headers["content-type"], call.headers["user-agent"][:17]) == ("application/json", "Oui-Post-Webhooks")
     delivery = Delivery.objects.get()
     assert (delivery.status, delivery.due_at, delivery.attempts) == ("delivered", None, 1)
+    assert stands(webhook).last_triggered_at == DeliveryAttempt.objects.get().at
 
 
 @pytest.mark.parametrize("hours", [-6, 6])
@@ -192,8 +193,10 @@ IN_AN_HOUR = "in an hour"
         ("soon", timedelta(seconds=2), timedelta(seconds=6)),
         ("-5", timedelta(seconds=2), timedelta(seconds=6)),
         ("Mon, 99999999999 Jan 2029 00:00:00 GMT", timedelta(seconds=2), timedelta(seconds=6)),
+        ("Thu, 01 Jan 2015 00:00:00 GMT", timedelta(seconds=2), timedelta(seconds=6)),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", 24 * HOUR - timedelta(seconds=5), 24 * HOUR),
     ],
-    ids=["seconds", "a date", "less than planned", "absurd", "a word", "negative", "no date"],
+    ids=["seconds", "a date", "less than planned", "absurd", "a word", "negative", "no date", "over", "far"],
 )
 def test_retry_after_is_a_floor_of_a_day_at_most(
     webhook: Webhook,
@@ -289,7 +292,8 @@ def test_a_host_with_many_webhooks_has_half_of_the_calls_and_the_others_their_tu
 
     of_many = [job for job in jobs if job.delivery.webhook_id != free.pk]
     assert (len(of_many), len(jobs)) == (4, 5)
-    assert deliverer.claim(4, of_many) == []
+    assert [len(deliverer.claim(free, running)) for free, running in ((4, of_many), (5, of_many[:3]))] == [0, 1]
+    assert len(Deliverer(1).claim(1, [])) == 1
 
 
 def test_a_webhook_that_fails_is_left_alone_then_tried_with_one_call_and_then_gets_all(
@@ -307,6 +311,37 @@ def test_a_webhook_that_fails_is_left_alone_then_tried_with_one_call_and_then_ge
 
     assert calls == [1, IN_FLIGHT, 0]
     assert len({call.id for call in receiver.calls}) == Delivery.objects.filter(status="delivered").count()
+
+
+def test_calls_that_fail_while_it_rests_already_do_not_lengthen_the_rest(
+    webhook: Webhook, receiver: Receiver, write: Callable[[], Post]
+) -> None:
+    for _ in range(IN_FLIGHT):
+        write()
+    receiver.will_answer(*[500] * IN_FLIGHT)
+
+    assert deliver_due() == IN_FLIGHT
+    assert (stands(webhook).failures, stands(webhook).rests) == (IN_FLIGHT, 1)
+
+
+def test_what_was_set_aside_comes_back_though_what_is_newer_is_due(webhook: Webhook, write: Callable[[], Post]) -> None:
+    write()
+    Delivery.objects.update(due_at=None)
+    write()
+
+    assert (bring_back(), len(claim_deliveries(100))) == (1, 2)
+
+
+def test_what_was_being_written_when_its_webhook_began_to_rest_waits_for_the_end_of_the_rest(
+    webhook: Webhook, write: Callable[[], Post]
+) -> None:
+    write()
+    write()
+    Webhook.objects.update(rests=1, held_until=database_now() + HOUR)
+
+    assert claim_deliveries(100) == []
+    Webhook.objects.update(held_until=database_now())
+    assert len(claim_deliveries(100)) == 1
 
 
 def test_webhooks_whose_rest_is_not_over_or_that_are_being_tried_cost_one_look_together(
@@ -413,9 +448,21 @@ def test_what_waits_for_a_webhook_that_was_switched_off_is_dropped(
         job.delivery.webhook.refresh_from_db()
         Inline().run(settle_all, deliver(job))
 
-    assert receiver.calls == []
-    assert list(Delivery.objects.values_list("status", flat=True)) == ["discarded"] * 2
+    assert (receiver.calls, DeliveryAttempt.objects.count()) == ([], 0)
+    assert list(Delivery.objects.values_list("status", "attempts")) == [("discarded", 0)] * 2
+    assert (stands(webhook).failures, stands(webhook).last_triggered_at) == (0, None)
     assert Message.objects.count() == 3, "the last one is kept for a replay"
+
+
+def test_a_test_of_a_webhook_that_is_deleted_meanwhile_is_not_sent(webhook: Webhook, receiver: Receiver) -> None:
+    webhooks.send_test(webhook, actor=SYSTEM)
+    [job] = claim_deliveries(1)
+
+    webhooks.delete_webhook(webhook, actor=SYSTEM, now=timezone.now())
+    job.delivery.webhook.refresh_from_db()
+    Inline().run(settle_all, deliver(job))
+
+    assert (receiver.calls, Delivery.objects.get().status) == ([], "discarded")
 
 
 @pytest.mark.parametrize("status", [410, 500])
@@ -516,15 +563,16 @@ def test_deliveries_whose_messages_are_gone_take_no_places_of_others(
     assert "Deliveries without a message are discarded" in caplog.text
 
 
-def test_the_cost_of_settling_does_not_grow_with_the_deliveries(
-    make_webhook: Callable[..., Webhook],
-    write: Callable[[], Post],
+def test_a_call_asks_the_database_nothing_and_the_cost_of_settling_does_not_grow_with_the_deliveries(
+    make_webhook: Callable[..., Webhook], write: Callable[[], Post], django_assert_num_queries: Any
 ) -> None:
     make_webhook()
     make_webhook()
     for _ in range(6):
         write()
-    few, many = [deliver(job) for job in claim_deliveries(2)], [deliver(job) for job in claim_deliveries(10)]
+    claimed = claim_deliveries(2), claim_deliveries(10)
+    with django_assert_num_queries(0):
+        few, many = ([deliver(job) for job in jobs] for jobs in claimed)
 
     costs = []
     for reports in (few, many):
