@@ -39,6 +39,7 @@ from ouipost.api.routes import method_of, route_of
 from ouipost.claims import database_now
 from ouipost.events import figures as webhooks
 from ouipost.events.models import Event
+from posts.expiring import SOON
 from posts.models import MediaBytes, Post, PostStatus
 from workspaces.models import Mode
 
@@ -52,7 +53,6 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 ROOM = 1 << 20
 """Bytes of each file that is counted in, written beforehand: the library maps it into memory, and where a full disk has
 no room for a page of that, the system kills the process."""
-EXPIRING = timedelta(days=7)
 ENDING = "ending"
 """Stands among the kinds of calls for accounts that end soon."""
 NO_NUMBER = Value(None, output_field=BigIntegerField())
@@ -236,7 +236,7 @@ def read() -> Figures:
 def _calls_and_expiring(now: datetime) -> tuple[list[Call], dict[tuple[str, str], int]]:
     """Return how often networks were called, and how many accounts end soon, by platform and mode: one query."""
     calls = CallCount.objects.filter(at=EVER).values_list("network", "kind", "outcome", "calls", "milliseconds")
-    accounts = SocialAccount.objects.connected().filter(expires_at__gt=now, expires_at__lt=now + EXPIRING)
+    accounts = SocialAccount.objects.connected().filter(expires_at__gt=now, expires_at__lt=now + SOON)
     accounts = accounts.exclude(status=AccountStatus.EXPIRED).order_by()
     counted = accounts.values("platform", "workspace__mode").annotate(many=Count("pk"))
     ending = counted.values_list("platform", Value(ENDING), "workspace__mode", "many", Value(0))

@@ -9,7 +9,8 @@ from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
 from ouipost.events.journal import SYSTEM, record
 from posts.models import Target, TargetStatus
 
-AHEAD = timedelta(days=7)
+SOON = timedelta(days=7)
+"""So long before its end an account is told of, shown and counted as one that ends."""
 POSTS = 50
 
 
@@ -20,7 +21,7 @@ def tell(now: datetime) -> int:
 
 def _untold(now: datetime) -> SocialAccountQuerySet:
     rows = SocialAccount.objects.connected().exclude(status=AccountStatus.EXPIRED)
-    rows = rows.filter(expires_at__gt=now, expires_at__lte=now + AHEAD)
+    rows = rows.filter(expires_at__gt=now, expires_at__lte=now + SOON)
     return rows.filter(Q(end_told=None) | ~Q(end_told=F("expires_at")))
 
 
