@@ -368,7 +368,6 @@ def numbers(**values: int) -> Call:
 
 class TestNumbers:
     connector, account = TestThreads.connector, TestThreads.account
-    followers_call = TestThreads.profile_calls[1]
 
     def of_post(self, *calls: Call) -> dict[str, PostNumbers]:
         session = FakeSession(*calls)
