@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, BinaryIO
+
+CLOCKS_DIFFER = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +185,11 @@ class Operation:
     def began_at(self) -> datetime:
         """When the visible call was first allowed to start, now where it was not yet: no copy of it is older."""
         return self.armed_at or self.now
+
+    @property
+    def since(self) -> datetime:
+        """From when on a copy of it can be dated, by a network whose clock is a little behind ours."""
+        return self.began_at - CLOCKS_DIFFER
 
     @property
     def reply(self) -> Reply | None:
