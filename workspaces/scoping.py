@@ -1,6 +1,5 @@
 """The one place that decides which rows a caller can reach: every view's queries go through it."""
 
-import re
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar, TypeVar
 
@@ -8,15 +7,14 @@ from django.db.models import Model, QuerySet
 from django.http import Http404
 from rest_framework.request import Request
 
+from ouipost.api.middleware import WORKSPACE_ID
 from ouipost.api.viewsets import ApiViewSet
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
-from ouipost.ids import PATTERN
 from ouipost.rows import REMEMBERED, Statement, compiled, fetch
 from workspaces.models import ApiKey, Workspace
 
 M = TypeVar("M", bound=Model)
-WORKSPACE_ID = re.compile(f"ws_{PATTERN}")
 
 
 class WorkspaceRequired(DomainError):
