@@ -230,8 +230,6 @@ class Demographics:
     """By 18-24, 25-34, … as the network cuts them."""
     countries: Mapping[str, int] = field(default_factory=dict)
     """By ISO 3166 code."""
-    cities: Mapping[str, int] = field(default_factory=dict)
-    genders: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
