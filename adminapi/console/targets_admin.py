@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
 
 from accounts.models import SocialAccount
 from adminapi.console.columns import column
@@ -14,7 +15,6 @@ from adminapi.console.filters import MOST_ASKED, OneNetwork, OneWorkspace, State
 from adminapi.console.posts_admin import page_of
 from adminapi.templatetags.charts import DASH
 from adminapi.templatetags.console import network_name, outcome, state, step
-from ouipost.events.operator import ReadOnlyInline
 from ouipost.translating import translated
 from posts.inputs import is_web_address
 from posts.models import Attempt, Target, TargetStatus
@@ -52,14 +52,25 @@ class TargetNetwork(OneNetwork):
         return super().queryset(request, newest(queryset, MOST_ASKED)) if self.value() else queryset
 
 
-class AttemptInline(ReadOnlyInline):
+class AttemptInline(TabularInline[Any, Any]):
     model = Attempt
+    extra = 0
+    can_delete = False
     verbose_name_plural = _("Calls to the network")
     hide_title = True
     ordering = ("started_at", "number", "id")
     fields = ("began", "ended", "asked", "came", "answer", "next_try")
     began, ended = column("started_at", _("When")), column("ended_at", _("Ended"))
     next_try = column("next_at", _("Next attempt"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
     @admin.display(description=_("What was asked"))
     def asked(self, attempt: Attempt) -> str:
