@@ -26,7 +26,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.calls import EVER, PUBLISH, REQUEST, SYNC
 from accounts.models import AccountStatus, CallCount, PauseScope, SocialAccount
-from accounts.traffic import SANDBOX
+from accounts.traffic import parts_of
 from adminapi import backlog
 from adminapi.backlog import Backlog
 from adminapi.monitoring import is_monitor
@@ -41,7 +41,6 @@ from ouipost.events import figures as webhooks
 from ouipost.events.models import Event
 from posts.expiring import SOON
 from posts.models import MediaBytes, Post, PostStatus
-from workspaces.models import Mode
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -327,11 +326,11 @@ def _of_backlog(found: Backlog) -> "Iterator[Metric]":
 def _of_networks(figures: Figures) -> "Iterator[Metric]":
     for kind, name in TOLD.items():
         counts = [
-            ((*_labels(network), outcome), many) for network, of, outcome, many, _ in figures.counts if of == kind
+            ((*parts_of(network), outcome), many) for network, of, outcome, many, _ in figures.counts if of == kind
         ]
         yield _family(name, f"Calls of the kind {kind}, by outcome.", ["network", "mode", "outcome"], counts, ever=True)
     spent = [
-        ((*_labels(network), outcome), milliseconds / 1000)
+        ((*parts_of(network), outcome), milliseconds / 1000)
         for network, kind, outcome, _, milliseconds in figures.counts
         if kind == REQUEST
     ]
@@ -339,7 +338,7 @@ def _of_networks(figures: Figures) -> "Iterator[Metric]":
     yield _family("network_request_seconds", "How long requests to networks took.", labels, spent, ever=True)
     expiring = figures.expiring.items()
     yield _family("accounts_expiring", "Accounts that end within 7 days.", ["network", "mode"], expiring)
-    open_ones = [(_labels(network), 1) for network in figures.breakers]
+    open_ones = [(parts_of(network), 1) for network in figures.breakers]
     yield _family("breakers_open", "Networks that are left alone for now.", ["network", "mode"], open_ones)
 
 
@@ -348,12 +347,6 @@ def _of_webhooks(found: webhooks.Figures) -> "Iterator[Metric]":
     yield _family("deliveries", "Deliveries to webhooks that have ended.", ["outcome"], ended, ever=True)
     yield _gauge("due_deliveries", "Deliveries that are due and that nobody holds, up to 10,000.", found.due)
     yield _gauge("oldest_due_delivery_seconds", "How long the first of them waits.", found.oldest_due.total_seconds())
-
-
-def _labels(network: str) -> tuple[str, str]:
-    """Return network and mode by the key of a network's health."""
-    mode = Mode.SANDBOX if network.startswith(SANDBOX) else Mode.LIVE
-    return network.removeprefix(SANDBOX), str(mode)
 
 
 def _gauge(name: str, says: str, value: float) -> "Metric":
