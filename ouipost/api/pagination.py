@@ -96,12 +96,10 @@ class BoundedPages(Pages):
     `total_is_exact` is false where there are more.
     """
 
-    most = MOST
-
     def count(self, queryset: Any) -> int:
-        found = count_to(self.most + 1, queryset)
-        self.is_exact = found <= self.most
-        return min(found, self.most)
+        found = count_to(MOST + 1, queryset)
+        self.is_exact = found <= MOST
+        return min(found, MOST)
 
     def rows(self, queryset: Any, first: int, end: int) -> list[Any]:
         return by_keys(queryset, first, end)
