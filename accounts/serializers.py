@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from accounts import connecting, platforms, registry, services, traffic
 from accounts.models import NAME_LENGTH, AccountStatus, SocialAccount
-from accounts.platforms.base import Connector
+from accounts.platforms.base import Connector, WhoActs
 from ouipost.api.inputs import Boolean, Choice, JsonObject, StrictInput, StringList, Text
 from ouipost.api.schema import COUNT, MOMENT, STRINGS, TEXT, exactly, or_null
 from ouipost.errors import problems_in
@@ -20,10 +20,12 @@ from workspaces.settings import check_settings
 HASHTAG_SETTINGS = ("auto_hashtags", "default_hashtags")
 """What an account may say differently from its workspace."""
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+TROUBLE = exactly(code=TEXT, message=TEXT)
+TROUBLE["properties"]["who_acts"] = {**TEXT, "enum": [str(each) for each in WhoActs]}  # an expired account lacks it
 HEALTH = exactly(
     token_valid={"type": "boolean"},
     last_sync=or_null(MOMENT),
-    errors={"type": "array", "items": exactly(code=TEXT, message=TEXT)},
+    errors={"type": "array", "items": TROUBLE},
 )
 
 

@@ -181,9 +181,7 @@ def _read_profile(account: SocialAccount) -> Read:
     try:
         connector = registry.connector(account.platform, account.workspace)
         return connector.profile(registry.session(account.platform, account.workspace), account.unseal())
-    except (PlatformError, registry.PlatformNotConfigured) as error:
-        return {"code": getattr(error, "error_code", "PLATFORM_NOT_CONFIGURED"), "message": error.message}
-    except CannotDecrypt as trouble:
+    except (PlatformError, registry.PlatformNotConfigured, CannotDecrypt) as trouble:
         logger.warning("The profile of %s was not read: %s", account.pk, trouble)
         return tokens.shown(tokens.obstacle(trouble))
 

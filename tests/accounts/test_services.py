@@ -344,21 +344,22 @@ def test_without_a_refresh_token_the_profile_alone_is_renewed(workspace: Workspa
 
 
 @pytest.mark.parametrize(
-    ("error", "code"),
+    ("error", "code", "who_acts"),
     [
-        (Rejected("No such page."), "CONTENT_REJECTED"),
-        (registry.PlatformNotConfigured("No credentials."), "PLATFORM_NOT_CONFIGURED"),
+        (Rejected("No such page."), "CONTENT_REJECTED", "caller"),
+        (Rejected("The app may not.", who_acts=WhoActs.OPERATOR), "CONTENT_REJECTED", "operator"),
+        (registry.PlatformNotConfigured("No credentials."), "PLATFORM_UNAVAILABLE", "operator"),
     ],
 )
-def test_a_profile_that_is_refused_shows_in_the_health(
-    workspace: Workspace, network: FakeNetwork, error: Any, code: str
+def test_a_profile_that_is_refused_shows_in_the_health_with_who_acts(
+    workspace: Workspace, network: FakeNetwork, error: Any, code: str, who_acts: str
 ) -> None:
     network.shown = error
 
     services.refresh_account(make_account(workspace), actor=ACTOR, now=NOW)
 
     row = SocialAccount.objects.get()
-    assert row.last_error == {"code": code, "message": error.message}
+    assert row.last_error == {"code": code, "message": error.message, "who_acts": who_acts}
     assert (row.name, row.last_sync) == ("Company Page", None)
 
 
