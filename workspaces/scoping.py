@@ -52,9 +52,8 @@ class WorkspaceScopedViewSet(KeyedViewSet[M]):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        assert self.workspace_id
         if self.action not in self.finds_workspace_with_rows:
-            assert self.workspace
+            self.require_workspace()
 
     def get_queryset(self) -> QuerySet[M]:
         """Return the rows of the workspace, in one query with the check that the key may see it."""
@@ -64,8 +63,12 @@ class WorkspaceScopedViewSet(KeyedViewSet[M]):
         try:
             return super().get_object()
         except Http404:
-            assert self.workspace
+            self.require_workspace()
             raise
+
+    def require_workspace(self) -> Workspace:
+        """Return the workspace of the request; raises WorkspaceRequired, or WorkspaceNotFound."""
+        return self.workspace
 
     @cached_property
     def workspace(self) -> Workspace:
