@@ -10,7 +10,7 @@ from accounts.exchanges import Exchange
 from accounts.models import SocialAccount
 from accounts.platforms.base import App, Connector
 from accounts.session import NetworkSession
-from accounts.traffic import SANDBOX
+from accounts.traffic import key_of
 from ouipost.errors import DomainError
 from ouipost.phrases import Phrase, both
 from workspaces.models import Workspace
@@ -81,7 +81,7 @@ def session(
 
 def network_of(platform_id: str, workspace: Workspace) -> str:
     """Return the key of the health of this network as this workspace uses it."""
-    return f"{SANDBOX if workspace.is_sandbox else ''}{platform_id}"
+    return key_of(platform_id, workspace.mode)
 
 
 def gateway(workspace: Workspace) -> str:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts import connecting, hooks, registry, tokens
 from accounts.models import Connection, SocialAccount
-from accounts.platforms.base import Account, PlatformError, Profile, Unavailable, WhoActs
+from accounts.platforms.base import Account, PlatformError, Profile, Unavailable
 from ouipost.crypto import CannotDecrypt
 from ouipost.databases import in_transaction
 from ouipost.errors import InvalidInput
@@ -181,11 +181,7 @@ def _read_profile(account: SocialAccount) -> Read:
     try:
         connector = registry.connector(account.platform, account.workspace)
         return connector.profile(registry.session(account.platform, account.workspace), account.unseal())
-    except PlatformError as error:
-        return tokens.shown(error)
-    except registry.PlatformNotConfigured as error:
-        return {"code": error.code, "message": error.message, "who_acts": str(WhoActs.OPERATOR)}
-    except CannotDecrypt as trouble:
+    except (PlatformError, registry.PlatformNotConfigured, CannotDecrypt) as trouble:
         logger.warning("The profile of %s was not read: %s", account.pk, trouble)
         return tokens.shown(tokens.obstacle(trouble))
 

@@ -35,6 +35,16 @@ NETWORK = Case(
 """The network of a row that has an account and a platform, by the key of its health."""
 
 
+def key_of(platform: str, mode: str) -> str:
+    """Return the key of the health of a network, as workspaces of this mode have it."""
+    return f"{SANDBOX if mode == Mode.SANDBOX else ''}{platform}"
+
+
+def parts_of(network: str) -> tuple[str, Mode]:
+    """Return the platform and the mode of such a key."""
+    return network.removeprefix(SANDBOX), Mode.SANDBOX if network.startswith(SANDBOX) else Mode.LIVE
+
+
 @dataclass(frozen=True, kw_only=True)
 class Call:
     """One call to a network, by how it ended: `ANSWERED` or `FAILED`."""
@@ -74,7 +84,7 @@ def _of_networks(calls: Sequence[Call]) -> list[tuple[str, str]]:
     rows = SocialAccount.objects.filter(pk__in=[call.account_id for call in calls])
     known = {pk: (mode, metadata) for pk, mode, metadata in rows.values_list("pk", "workspace__mode", "metadata")}
     marked = [
-        (f"{SANDBOX if mode == Mode.SANDBOX else ''}{call.platform}", call.mark)
+        (key_of(call.platform, mode), call.mark)
         for call in calls
         for mode, metadata in (known.get(call.account_id, (Mode.LIVE, {})),)
         if not platforms.BY_ID[call.platform].server_of(metadata)
@@ -153,7 +163,7 @@ def shares(now: datetime, *, at_length: Sequence[str] = ()) -> dict[str, int]:
     tries a network again holds its row until the caller's transaction ends: no two try at once.
     """
     limits = settings.NETWORK_MAX_IN_FLIGHT
-    shares = {f"{mode}{platform}": share for platform, share in limits.items() for mode in ("", SANDBOX)}
+    shares = {key_of(platform, mode): share for platform, share in limits.items() for mode in Mode}
     held = Network.objects.exclude(held_until=None)
     resting = list(held.values_list("pk", flat=True))
     tried = held.filter(pk__in=resting, held_until__lte=now)
@@ -163,7 +173,7 @@ def shares(now: datetime, *, at_length: Sequence[str] = ()) -> dict[str, int]:
 
 def servers(accounts: Mapping[str, str]) -> dict[str, str]:
     """Return the key of the server of each account that is on somebody's own; `accounts` has the network of each."""
-    pks = [pk for pk, network in accounts.items() if platforms.BY_ID[network.removeprefix(SANDBOX)].has_servers]
+    pks = [pk for pk, network in accounts.items() if platforms.BY_ID[parts_of(network)[0]].has_servers]
     rows = SocialAccount.objects.filter(pk__in=pks).values_list("pk", "platform", "metadata")
     hosts = {pk: platforms.BY_ID[platform].server_of(metadata) for pk, platform, metadata in rows}
     return {pk: f"{accounts[pk]}@{host}" for pk, host in hosts.items() if host}
@@ -171,8 +181,8 @@ def servers(accounts: Mapping[str, str]) -> dict[str, str]:
 
 def share_of_server(key: str) -> int:
     """Return how many calls one server may have at once: one that hangs must leave its network to the others."""
-    network = key.partition("@")[0].removeprefix(SANDBOX)
-    return max(1, settings.NETWORK_MAX_IN_FLIGHT[network] // 4)
+    platform, _mode = parts_of(key.partition("@")[0])
+    return max(1, settings.NETWORK_MAX_IN_FLIGHT[platform] // 4)
 
 
 class Pacing(NamedTuple):

@@ -12,9 +12,10 @@ from accounts.traffic import NETWORK
 from adminapi.heartbeats import BEAT, NODE, SILENCE, TICK, WORKER
 from adminapi.models import Heartbeat
 from ouipost.claims import database_now, is_due
+from ouipost.pages import MOST
 from posts.models import Target
 
-COUNTED, LOOKED = 10_000, 1_000
+LOOKED = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ def look(now: datetime | None = None) -> Backlog:
     nodes = alive.count(NODE)
     workers = [at for name, at in heard.items() if name.partition(":")[0] in (WORKER, NODE)]
     return Backlog(
-        due=due[:COUNTED].count(),
+        due=due[:MOST].count(),
         oldest_due=now - (_first_due(due, held) or now),
         workers=alive.count(WORKER) + nodes,
         nodes=nodes,

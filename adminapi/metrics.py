@@ -26,7 +26,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.calls import EVER, PUBLISH, REQUEST, SYNC
 from accounts.models import AccountStatus, CallCount, PauseScope, SocialAccount
-from accounts.traffic import SANDBOX
+from accounts.traffic import parts_of
 from adminapi import backlog
 from adminapi.backlog import Backlog
 from adminapi.monitoring import is_monitor
@@ -39,8 +39,8 @@ from ouipost.api.routes import method_of, route_of
 from ouipost.claims import database_now
 from ouipost.events import figures as webhooks
 from ouipost.events.models import Event
+from posts.expiring import SOON
 from posts.models import MediaBytes, Post, PostStatus
-from workspaces.models import Mode
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -52,7 +52,6 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 ROOM = 1 << 20
 """Bytes of each file that is counted in, written beforehand: the library maps it into memory, and where a full disk has
 no room for a page of that, the system kills the process."""
-EXPIRING = timedelta(days=7)
 ENDING = "ending"
 """Stands among the kinds of calls for accounts that end soon."""
 NO_NUMBER = Value(None, output_field=BigIntegerField())
@@ -236,7 +235,7 @@ def read() -> Figures:
 def _calls_and_expiring(now: datetime) -> tuple[list[Call], dict[tuple[str, str], int]]:
     """Return how often networks were called, and how many accounts end soon, by platform and mode: one query."""
     calls = CallCount.objects.filter(at=EVER).values_list("network", "kind", "outcome", "calls", "milliseconds")
-    accounts = SocialAccount.objects.connected().filter(expires_at__gt=now, expires_at__lt=now + EXPIRING)
+    accounts = SocialAccount.objects.connected().filter(expires_at__gt=now, expires_at__lt=now + SOON)
     accounts = accounts.exclude(status=AccountStatus.EXPIRED).order_by()
     counted = accounts.values("platform", "workspace__mode").annotate(many=Count("pk"))
     ending = counted.values_list("platform", Value(ENDING), "workspace__mode", "many", Value(0))
@@ -327,11 +326,11 @@ def _of_backlog(found: Backlog) -> "Iterator[Metric]":
 def _of_networks(figures: Figures) -> "Iterator[Metric]":
     for kind, name in TOLD.items():
         counts = [
-            ((*_labels(network), outcome), many) for network, of, outcome, many, _ in figures.counts if of == kind
+            ((*parts_of(network), outcome), many) for network, of, outcome, many, _ in figures.counts if of == kind
         ]
         yield _family(name, f"Calls of the kind {kind}, by outcome.", ["network", "mode", "outcome"], counts, ever=True)
     spent = [
-        ((*_labels(network), outcome), milliseconds / 1000)
+        ((*parts_of(network), outcome), milliseconds / 1000)
         for network, kind, outcome, _, milliseconds in figures.counts
         if kind == REQUEST
     ]
@@ -339,7 +338,7 @@ def _of_networks(figures: Figures) -> "Iterator[Metric]":
     yield _family("network_request_seconds", "How long requests to networks took.", labels, spent, ever=True)
     expiring = figures.expiring.items()
     yield _family("accounts_expiring", "Accounts that end within 7 days.", ["network", "mode"], expiring)
-    open_ones = [(_labels(network), 1) for network in figures.breakers]
+    open_ones = [(parts_of(network), 1) for network in figures.breakers]
     yield _family("breakers_open", "Networks that are left alone for now.", ["network", "mode"], open_ones)
 
 
@@ -348,12 +347,6 @@ def _of_webhooks(found: webhooks.Figures) -> "Iterator[Metric]":
     yield _family("deliveries", "Deliveries to webhooks that have ended.", ["outcome"], ended, ever=True)
     yield _gauge("due_deliveries", "Deliveries that are due and that nobody holds, up to 10,000.", found.due)
     yield _gauge("oldest_due_delivery_seconds", "How long the first of them waits.", found.oldest_due.total_seconds())
-
-
-def _labels(network: str) -> tuple[str, str]:
-    """Return network and mode by the key of a network's health."""
-    mode = Mode.SANDBOX if network.startswith(SANDBOX) else Mode.LIVE
-    return network.removeprefix(SANDBOX), str(mode)
 
 
 def _gauge(name: str, says: str, value: float) -> "Metric":

@@ -21,7 +21,6 @@ from ouipost.claims import Claim, engine_time
 from ouipost.engine import Engine
 from ouipost.writer import Runs
 from posts.models import Target
-from workspaces.models import Mode
 
 LOOK_AHEAD = 4
 LOOKS = 4
@@ -97,7 +96,7 @@ def _choose(due: QuerySet[AccountSync], *, limit: int, share: int, taken: Counte
         rows = _without(due, full).exclude(pk__in=chosen)[: limit * LOOK_AHEAD]
         found = list(rows.values_list("pk", "account__platform", "account__workspace__mode"))
         for pk, platform, mode in found:
-            network = f"{traffic.SANDBOX if mode == Mode.SANDBOX else ''}{platform}"
+            network = traffic.key_of(platform, mode)
             if taken[network] < share and len(chosen) < limit:
                 chosen[pk] = network
                 taken[network] += 1
@@ -147,8 +146,7 @@ def due_unless_held(now: datetime, *, resting: Iterable[str], paused: Sequence[P
 def _without(rows: QuerySet[AccountSync], networks: Iterable[str]) -> QuerySet[AccountSync]:
     """Leave out networks, by the key of their health."""
     for network in networks:
-        mode = Mode.SANDBOX if network.startswith(traffic.SANDBOX) else Mode.LIVE
-        platform = network.removeprefix(traffic.SANDBOX)
+        platform, mode = traffic.parts_of(network)
         rows = rows.exclude(account__platform=platform, account__workspace__mode=mode)
     return rows
 

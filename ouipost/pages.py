@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 MOST = 10_000
-"""The rows of a list that can be paged through; further ones are not counted."""
+"""Rows that are counted, and can be paged through: of more it is said that there are more."""
 
 
 def count_to(most: int, rows: "QuerySet[Any]") -> int:

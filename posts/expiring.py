@@ -10,7 +10,8 @@ from ouipost.events.journal import SYSTEM, record
 from ouipost.isolating import for_each
 from posts.models import Target, TargetStatus
 
-AHEAD = timedelta(days=7)
+SOON = timedelta(days=7)
+"""So long before its end an account is told of, shown and counted as one that ends."""
 POSTS = 50
 
 
@@ -21,7 +22,7 @@ def tell(now: datetime) -> int:
 
 def _untold(now: datetime) -> SocialAccountQuerySet:
     rows = SocialAccount.objects.connected().exclude(status=AccountStatus.EXPIRED)
-    rows = rows.filter(expires_at__gt=now, expires_at__lte=now + AHEAD)
+    rows = rows.filter(expires_at__gt=now, expires_at__lte=now + SOON)
     return rows.filter(Q(end_told=None) | ~Q(end_told=F("expires_at")))
 
 

@@ -76,7 +76,7 @@ class Report:
     recovery: Recovery
     listing_lag: float
     exchanges: Sequence[Exchange] = ()
-    """What went wrong between us and the network, in words."""
+    """The last requests to the network, and its answers."""
     is_paused: bool = False
     """Whether it was looked for during a pause: after a restore what follows it may be out as well."""
     waited: timedelta | None = None

@@ -10,12 +10,12 @@ from accounts.models import Pause, PauseScope, SocialAccount
 from ouipost.claims import database_now
 from ouipost.errors import InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, record
+from ouipost.pages import MOST
 from ouipost.phrases import Ours, Phrase
 from posts import doorbell
 from posts.models import Target
 from workspaces.models import Workspace
 
-COUNTED = 10_000
 OF_ONE_WORKSPACE = (PauseScope.WORKSPACE, PauseScope.ACCOUNT)
 """Scopes that concern one workspace; the others concern all of them."""
 
@@ -90,7 +90,7 @@ def _exists(scope: str, subject_id: str) -> bool:
 def waiting(scope: str, subject_id: str = "") -> int:
     """Return how many targets in the scope wait for their time or their turn, counted up to ten thousand."""
     paused = pauses.rows_held_up([Pause(scope=scope, subject_id=subject_id)])
-    return Target.objects.filter(paused, due_at__isnull=False, outcome_unknown=False)[:COUNTED].count()
+    return Target.objects.filter(paused, due_at__isnull=False, outcome_unknown=False)[:MOST].count()
 
 
 def in_force_for(workspace_ids: "list[str] | None") -> list[Pause]:

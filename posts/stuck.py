@@ -14,11 +14,12 @@ from accounts import pauses, registry
 from accounts.models import AccountStatus, Network, Pause, SocialAccount
 from accounts.platforms.base import WhoActs
 from ouipost.events.models import Event
+from ouipost.pages import MOST
 from posts import findings
 from posts.findings import Finding, Scene
 from posts.models import UNSETTLED, PostStatus, Target, TargetQuerySet, TargetStatus
 
-TOLD, COUNTED = 100, 10_000
+TOLD = 100
 LONGEST_WAIT = timedelta(days=2)
 """The engine lets nothing wait for longer: what is due later than that has not been late yet."""
 FAILURES_OF = timedelta(days=7)
@@ -110,7 +111,7 @@ class Search:
 
 def _read(rows: "QuerySet[Any]", tell: Callable[[Any], Finding]) -> Stuck:
     found = [tell(row) for row in rows[:TOLD]]
-    return Stuck(findings=found, more=rows[TOLD:COUNTED].count() if len(found) == TOLD else 0)
+    return Stuck(findings=found, more=rows[TOLD:MOST].count() if len(found) == TOLD else 0)
 
 
 def _expired(account: Any) -> Finding:

@@ -68,12 +68,12 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return the posts, newest moment first, filtered and in pages."""
-        found, parameters = None, request.query_params
+        found, parameters, workspace_id = None, request.query_params, self.workspace_id
         if asks_for_a_page_only(parameters):
             page, limit = read_page(parameters)
-            found = listing.newest(self.key, self.workspace_id, page=page, limit=limit)
+            found = listing.newest(self.key, workspace_id, page=page, limit=limit)
         if found is None:
-            assert self.workspace  # one that is not there comes before whatever is wrong with the query
+            self.require_workspace()  # one that is not there comes before whatever is wrong with the query
             posts = self.filter_queryset(self.get_queryset())
             page, limit = read_page(parameters)
             found = listing.filtered(posts, page=page, limit=limit)
@@ -83,7 +83,7 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         """Return the post with its targets."""
         found = listing.one(self.key, self.workspace_id, self.kwargs["pk"])
         if found is None:
-            assert self.workspace  # one that is not there comes before the post
+            self.require_workspace()  # one that is not there comes before the post
             raise Http404
         return self.answered(found)
 

@@ -18,7 +18,8 @@ from pytest_django.fixtures import Settings
 from accounts import calls
 from ouipost import redis
 from ouipost.api import limits
-from tests.factories import make_key, make_token, make_user, make_workspace
+from posts.models import Post
+from tests.factories import make_account, make_key, make_post, make_token, make_user, make_workspace
 from tests.stores import Bucket, Folder, Kept, s3_server
 from workspaces import guesses, usage
 from workspaces.models import Workspace
@@ -196,6 +197,12 @@ def kept(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> 
 @pytest.fixture
 def workspace(db: None) -> Workspace:
     return make_workspace()
+
+
+@pytest.fixture
+def post(workspace: Workspace) -> Post:
+    """A draft for one account."""
+    return make_post(workspace, accounts=[make_account(workspace)])
 
 
 @pytest.fixture

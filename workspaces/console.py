@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from ouipost.events.operator import JournaledAdmin, ReadOnlyAdmin
+from ouipost.events.operator import ConsoleAdmin, ReadOnlyAdmin
 from workspaces.models import User, Workspace
 from workspaces.reach import limited_to
 
@@ -49,7 +49,7 @@ def limited(rows: "QuerySet[Any]", request: HttpRequest, *, lookup: str = "works
     return limited_to(rows, request.user, lookup=lookup)
 
 
-class WorkspaceScopedAdmin(JournaledAdmin[M]):
+class WorkspaceScopedAdmin(ConsoleAdmin[M]):
     """Admin of a model whose rows belong to workspaces, by the lookup `workspace_lookup`."""
 
     workspace_lookup: ClassVar[str] = "workspace"

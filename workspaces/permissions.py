@@ -35,20 +35,16 @@ CONSOLE_PERMISSIONS = {
     "workspaces.user": "users.manage",
     "workspaces.apikey": "api_keys.manage",
     "workspaces.workspace": "workspaces.manage",
-    "workspaces.membership": "workspaces.manage",
     "accounts.socialaccount": "accounts.manage",
     "posts.post": "posts.manage",
     "posts.schedule": "posts.manage",
-    "posts.slot": "posts.manage",
     "posts.target": "posts.manage",
     "posts.attempt": "posts.manage",
-    "posts.media": "posts.manage",
     "analytics.accountsync": "analytics.view",
     "analytics.targetnumbers": "analytics.view",
     "events.event": "audit.view",
     "events.webhook": "webhooks.manage",
     "events.delivery": "webhooks.manage",
-    "events.deliveryattempt": "webhooks.manage",
 }
 
 

@@ -1,6 +1,5 @@
 """The one place that decides which rows a caller can reach: every view's queries go through it."""
 
-import re
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar, TypeVar
 
@@ -8,15 +7,14 @@ from django.db.models import Model, QuerySet
 from django.http import Http404
 from rest_framework.request import Request
 
+from ouipost.api.middleware import WORKSPACE_ID
 from ouipost.api.viewsets import ApiViewSet
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
-from ouipost.ids import PATTERN
 from ouipost.rows import REMEMBERED, Statement, compiled, fetch
 from workspaces.models import ApiKey, Workspace
 
 M = TypeVar("M", bound=Model)
-WORKSPACE_ID = re.compile(f"ws_{PATTERN}")
 
 
 class WorkspaceRequired(DomainError):
@@ -54,9 +52,8 @@ class WorkspaceScopedViewSet(KeyedViewSet[M]):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        assert self.workspace_id
         if self.action not in self.finds_workspace_with_rows:
-            assert self.workspace
+            self.require_workspace()
 
     def get_queryset(self) -> QuerySet[M]:
         """Return the rows of the workspace, in one query with the check that the key may see it."""
@@ -66,8 +63,12 @@ class WorkspaceScopedViewSet(KeyedViewSet[M]):
         try:
             return super().get_object()
         except Http404:
-            assert self.workspace
+            self.require_workspace()
             raise
+
+    def require_workspace(self) -> Workspace:
+        """Return the workspace of the request; raises WorkspaceRequired, or WorkspaceNotFound."""
+        return self.workspace
 
     @cached_property
     def workspace(self) -> Workspace:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, BinaryIO
+
+CLOCKS_DIFFER = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +187,11 @@ class Operation:
         return self.armed_at or self.now
 
     @property
+    def since(self) -> datetime:
+        """From when on a copy of it can be dated, by a network whose clock is a little behind ours."""
+        return self.began_at - CLOCKS_DIFFER
+
+    @property
     def reply(self) -> Reply | None:
         """Return the reply that this operation is about, None for the post itself."""
         return self.content.replies[len(self.out) - 1] if self.out else None
@@ -223,8 +230,6 @@ class Demographics:
     """By 18-24, 25-34, … as the network cuts them."""
     countries: Mapping[str, int] = field(default_factory=dict)
     """By ISO 3166 code."""
-    cities: Mapping[str, int] = field(default_factory=dict)
-    genders: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

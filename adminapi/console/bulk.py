@@ -15,7 +15,7 @@ from adminapi.jobs.models import Job
 from ouipost.claims import database_now
 from ouipost.databases import in_transaction
 from ouipost.events.journal import Actor
-from ouipost.events.operator import JournaledAdmin
+from ouipost.events.operator import ConsoleAdmin
 from ouipost.ids import MAX_LENGTH, new_id
 
 FEW = 20
@@ -24,7 +24,7 @@ MOST = 10_000
 
 
 def operate(
-    page: JournaledAdmin[Any],
+    page: ConsoleAdmin[Any],
     request: HttpRequest,
     rows: "QuerySet[Any]",
     kind: Bulk,

@@ -135,12 +135,15 @@ class TargetAccount(PostAccount):
         return queryset.filter(account=self.value()) if self.value() else queryset
 
 
-class Days(admin.ListFilter):
-    """Rows between two days in UTC, both included, at most a year of them."""
+class PostDays(admin.ListFilter):
+    """Posts whose moment is between two days in UTC, both included, at most a year of them.
+
+    That is when they were published, else are planned, else were made.
+    """
 
     title = _("days")
     template = "console/filter_days.html"
-    column: ClassVar[str] = "created_at"
+    names: ClassVar[tuple[str, str]] = ("from", "to")
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
         super().__init__(request, params, model, model_admin)
@@ -150,8 +153,6 @@ class Days(admin.ListFilter):
                 self.used_parameters[name] = given[-1] if isinstance(given, list) else given
         self.others = [(name, value) for name, value in request.GET.items() if name not in (*self.names, "p")]
 
-    names: ClassVar[tuple[str, str]] = ("from", "to")
-
     def has_output(self) -> bool:
         return True
 
@@ -160,7 +161,7 @@ class Days(admin.ListFilter):
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         first, last = (self.used_parameters.get(name, "") for name in self.names)
-        yield {"first": first, "last": last, "others": self.others, "column": self.column, "selected": False}
+        yield {"first": first, "last": last, "others": self.others, "selected": False}
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         first, last = (_day(str(self.used_parameters.get(name, ""))) for name in self.names)
@@ -170,19 +171,7 @@ class Days(admin.ListFilter):
         last = last or (first or NEVER) + year
         first = max(first, last - year) if first else last - year
         end = datetime.combine(last, time.max, tzinfo=UTC)
-        return self.between(queryset, datetime.combine(first, time.min, tzinfo=UTC), end)
-
-    def between(self, queryset: Rows, first: datetime, last: datetime) -> Rows:
-        return queryset.filter(**{f"{self.column}__gte": first, f"{self.column}__lte": last})
-
-
-class PostDays(Days):
-    """Posts whose moment is between two days: published, else planned, else made."""
-
-    column = "moment"
-
-    def between(self, queryset: Rows, first: datetime, last: datetime) -> Rows:
-        return by_index(super().between(queryset, first, last))
+        return by_index(queryset.filter(moment__gte=datetime.combine(first, time.min, tzinfo=UTC), moment__lte=end))
 
 
 def by_index(posts: Rows) -> Rows:

@@ -11,9 +11,9 @@ from accounts.models import Pause
 from adminapi.figures import Figures
 from analytics.periods import A_DAY
 from ouipost.claims import is_due
+from ouipost.pages import MOST
 from posts.models import Post, PostStatus, Target, TargetQuerySet, TargetStatus
 
-COUNTED = 10_000
 FIRST_TARGETS, FIRST_POSTS = 60, 6
 OPEN = (PostStatus.SCHEDULED, PostStatus.PUBLISHING, PostStatus.NEEDS_REVIEW)
 """The statuses of a post of which something may be due; one that is partly out may be tried again for some days."""
@@ -60,7 +60,7 @@ def look(figures: Figures, paused: list[Pause]) -> Outgoing:
     now, waits = figures.now, is_due(figures.now)
     rows = _rows(figures, paused).order_by("due_at", "pk")
     ahead = Q(due_at__gt=now, status=TargetStatus.SCHEDULED)
-    counted = rows[:COUNTED].aggregate(
+    counted = rows[:MOST].aggregate(
         seen=Count("pk"),
         due=Count("pk", filter=waits),
         first=Min("due_at", filter=waits),
@@ -70,7 +70,7 @@ def look(figures: Figures, paused: list[Pause]) -> Outgoing:
         due=counted["due"],
         oldest=now - (counted["first"] or now),
         coming=counted["coming"],
-        is_cut=counted["seen"] == COUNTED,
+        is_cut=counted["seen"] == MOST,
         first=_first(rows.filter(ahead)),
     )
 

@@ -7,7 +7,7 @@ sums, in as many queries for a million posts as for one.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from typing import Any
 
@@ -30,11 +30,11 @@ from analytics.reports import Report, report
 from ouipost.events.models import Delivery, DeliveryStatus, Webhook
 from ouipost.ids import least_id
 from posts import pausing
+from posts.expiring import SOON
 from workspaces import usage
 from workspaces.models import Workspace
 from workspaces.reach import for_alone
 
-SOON = timedelta(days=7)
 SHOWN, LOOKED = 8, 50
 Block = dict[str, Any]
 

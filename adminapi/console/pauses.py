@@ -17,6 +17,7 @@ from ouipost.claims import database_now
 from ouipost.databases import in_transaction
 from ouipost.errors import DomainError
 from ouipost.events.journal import Actor
+from ouipost.pages import MOST
 from ouipost.translating import translated, words
 from posts import pausing
 from workspaces.console import M, limited, offer
@@ -102,7 +103,7 @@ def _page(request: HttpRequest, typed: Typed, *, status: int = 200, **told: Any)
         "networks": list(platforms.NAMES.items()),
         "workspaces": offer(request, _chosen(Workspace, typed, PauseScope.WORKSPACE)),
         "accounts": _accounts(request, _chosen(SocialAccount, typed, PauseScope.ACCOUNT)),
-        "most": pausing.COUNTED,
+        "most": MOST,
         "longest": REASON_LENGTH,
         "errors": {},
         "general": told.get("errors", {}).get("", ""),

@@ -49,10 +49,6 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("workspace", "slots")
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Offer no delete of Django's own: it knows nothing of the posts that wait."""
-        return False
-
     @admin.display(description=gettext_lazy("Workspace"))
     def of_workspace(self, schedule: Schedule) -> str:
         return schedule.workspace.name

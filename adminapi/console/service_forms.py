@@ -16,7 +16,7 @@ from rest_framework.serializers import ValidationError
 from adminapi.console.pages import as_told, show
 from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM, Actor
-from ouipost.events.operator import JournaledAdmin
+from ouipost.events.operator import ConsoleAdmin
 from ouipost.translating import translated, words
 
 M = TypeVar("M", bound=Model)
@@ -115,7 +115,7 @@ class ServiceForm(EditForm):
                 self.add_error(field if field in self.fields else None, translated(text))
 
 
-class ServiceAdmin(JournaledAdmin[M]):
+class ServiceAdmin(ConsoleAdmin[M]):
     """A model whose form is a ServiceForm; it is deleted by actions that ask first, if at all."""
 
     form: Any = ServiceForm
@@ -124,9 +124,6 @@ class ServiceAdmin(JournaledAdmin[M]):
         made: Any = super().get_form(request, obj, change, **options)  # a class of this request alone
         made.request, made.actor = request, Actor.from_request(request)
         return made
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """The form has called the service."""

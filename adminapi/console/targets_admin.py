@@ -7,20 +7,18 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
 
 from accounts.models import SocialAccount
 from adminapi.console.columns import column
-from adminapi.console.filters import OneNetwork, OneWorkspace, State, TargetAccount, newest
+from adminapi.console.filters import MOST_ASKED, OneNetwork, OneWorkspace, State, TargetAccount, newest
 from adminapi.console.posts_admin import page_of
 from adminapi.templatetags.charts import DASH
 from adminapi.templatetags.console import network_name, outcome, state, step
-from ouipost.events.operator import ReadOnlyInline
 from ouipost.translating import translated
 from posts.inputs import is_web_address
 from posts.models import Attempt, Target, TargetStatus
 from workspaces.console import ReadOnlyWorkspaceScopedAdmin
-
-ASKED = 100_000
 
 
 class TargetWorkspace(OneWorkspace):
@@ -32,7 +30,7 @@ class TargetWorkspace(OneWorkspace):
         if not self.value():
             return queryset
         accounts = SocialAccount.objects.filter(workspace=self.value()).values_list("pk", flat=True)
-        return newest(queryset, ASKED).filter(account__in=list(accounts))
+        return newest(queryset, MOST_ASKED).filter(account__in=list(accounts))
 
 
 class TargetState(State):
@@ -42,7 +40,7 @@ class TargetState(State):
     states = TargetStatus.values
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return super().queryset(request, newest(queryset, ASKED)) if self.value() else queryset
+        return super().queryset(request, newest(queryset, MOST_ASKED)) if self.value() else queryset
 
 
 class TargetNetwork(OneNetwork):
@@ -51,17 +49,28 @@ class TargetNetwork(OneNetwork):
     title = _("network (of the newest 100,000)")
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return super().queryset(request, newest(queryset, ASKED)) if self.value() else queryset
+        return super().queryset(request, newest(queryset, MOST_ASKED)) if self.value() else queryset
 
 
-class AttemptInline(ReadOnlyInline):
+class AttemptInline(TabularInline[Any, Any]):
     model = Attempt
+    extra = 0
+    can_delete = False
     verbose_name_plural = _("Calls to the network")
     hide_title = True
     ordering = ("started_at", "number", "id")
     fields = ("began", "ended", "asked", "came", "answer", "next_try")
     began, ended = column("started_at", _("When")), column("ended_at", _("Ended"))
     next_try = column("next_at", _("Next attempt"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
     @admin.display(description=_("What was asked"))
     def asked(self, attempt: Attempt) -> str:
@@ -117,7 +126,7 @@ class TargetAdmin(ReadOnlyWorkspaceScopedAdmin[Target]):
         for prefix, place in (("tgt_", "pk"), ("post_", "post"), ("acc_", "account")):
             if term.startswith(prefix):
                 return queryset.filter(**{place: term}), False
-        return newest(queryset, ASKED).filter(remote_id=term), False
+        return newest(queryset, MOST_ASKED).filter(remote_id=term), False
 
     @admin.display(description=_("Text"))
     def of_text(self, target: Target) -> str:

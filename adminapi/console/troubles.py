@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 
@@ -10,8 +10,7 @@ from accounts import pauses, registry
 from accounts.models import AccountStatus, Pause, SocialAccount
 from adminapi.console.columns import moment
 from ouipost.translating import translated
-
-SOON = timedelta(days=7)
+from posts.expiring import SOON
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -100,7 +100,6 @@ class BoundedPages(Pages):
     `total_is_exact` is false where there are more.
     """
 
-    most = MOST
     pagination_name = "BoundedPagination"
     pagination_schema = PAGINATION_SCHEMA | {
         "properties": PAGINATION_SCHEMA["properties"] | {"total_is_exact": {"type": "boolean"}},
@@ -108,9 +107,9 @@ class BoundedPages(Pages):
     }
 
     def count(self, queryset: Any) -> int:
-        found = count_to(self.most + 1, queryset)
-        self.is_exact = found <= self.most
-        return min(found, self.most)
+        found = count_to(MOST + 1, queryset)
+        self.is_exact = found <= MOST
+        return min(found, MOST)
 
     def rows(self, queryset: Any, first: int, end: int) -> list[Any]:
         return by_keys(queryset, first, end)

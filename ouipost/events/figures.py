@@ -7,9 +7,8 @@ from django.db.models import Count, Min, Sum, Value
 
 from ouipost.claims import is_due
 from ouipost.events.models import Delivery, EndedDeliveries, Webhook
+from ouipost.pages import MOST
 from ouipost.rows import add_each
-
-COUNTED = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +27,7 @@ class Figures:
 def look(now: datetime) -> Figures:
     """Return the figures at `now`, by the database's clock; raises DatabaseError."""
     delivered, failed = _ended()
-    due = Delivery.objects.filter(is_due(now)).order_by("due_at", "pk")[:COUNTED]
+    due = Delivery.objects.filter(is_due(now)).order_by("due_at", "pk")[:MOST]
     waiting = due.aggregate(many=Count("pk"), first=Min("due_at"))
     return Figures(
         delivered=delivered,

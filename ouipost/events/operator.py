@@ -1,4 +1,4 @@
-"""The base classes of the console's model pages: changes by staff go to the journal instead of Django's admin log."""
+"""The base classes of the console's model pages: what staff change there, services change and tell the journal."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 from django.contrib import admin, messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import unquote
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,11 +16,10 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from unfold.admin import ModelAdmin, TabularInline, checkbox
+from unfold.admin import ModelAdmin, checkbox
 
 from ouipost.databases import in_transaction
 from ouipost.errors import DomainError
-from ouipost.events.journal import Actor, record
 from ouipost.events.paging import BoundedPaginator
 from ouipost.ids import new_id
 from ouipost.translating import words
@@ -30,7 +28,7 @@ M = TypeVar("M", bound=Model)
 NAMED = 20
 
 
-class JournaledAdmin(ModelAdmin[M]):
+class ConsoleAdmin(ModelAdmin[M]):
     """A model's pages in the console; subclasses declare what can be changed there."""
 
     list_per_page = 50
@@ -117,49 +115,20 @@ class JournaledAdmin(ModelAdmin[M]):
             return False
         return True
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Offer no delete of Django's own: it knows nothing of what has to be done before."""
+        return False
+
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Redirect to the audit log of the row, in place of Django's history."""
         lines = reverse("admin:events_event_changelist")
         return HttpResponseRedirect(f"{lines}?{urlencode({'resource_id': unquote(object_id)})}")
 
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
-        return self._tell("created", request, obj)
 
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> LogEntry:
-        return self._tell("updated", request, obj, message=message)
-
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> list[LogEntry]:
-        return [self._tell("deleted", request, each) for each in queryset]
-
-    def _tell(self, verb: str, request: HttpRequest, subject: Any, **details: Any) -> LogEntry:
-        record(verb, subject, actor=Actor.from_request(request), **details)
-        return LogEntry()
-
-
-class ReadOnlyAdmin(JournaledAdmin[M]):
+class ReadOnlyAdmin(ConsoleAdmin[M]):
     """A model that the console shows but never changes."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class ReadOnlyInline(TabularInline[Any, Any]):
-    """Related rows on another row's page, read-only."""
-
-    extra = 0
-    can_delete = False
-    show_change_link = True
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.fields
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

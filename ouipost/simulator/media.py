@@ -80,13 +80,9 @@ def keep(
     return media
 
 
-def add_piece(network: str, upload: str, start: int, content: bytes) -> int:
-    """Keep a part of a file that comes in several requests, and return how many bytes are there without a gap.
-
-    The same part again changes nothing.
-    """
+def add_piece(network: str, upload: str, start: int, content: bytes) -> None:
+    """Keep a part of a file that comes in several requests; the same part again changes nothing."""
     Piece.objects.get_or_create(network=network, upload=upload, start=start, defaults={"content": content})
-    return received(network, upload)
 
 
 def received(network: str, upload: str) -> int:

@@ -63,10 +63,12 @@ class NamelessFiles(FileUploadHandler):
 
 
 def _must_not_be_kept(request: Any) -> bool:
-    """Whether a form is of nobody who brings files; calls of the API, which are exempt, are read when their key is
-    known."""
+    """Whether a form is of somebody who may not write posts.
+
+    Calls of the API, which are exempt, are read when their key is known.
+    """
     view = request and request.resolver_match and request.resolver_match.func
-    return view is not None and not getattr(view, "csrf_exempt", False) and not request.user.has_perm("posts.add_media")
+    return view is not None and not getattr(view, "csrf_exempt", False) and not request.user.has_perm("posts.add_post")
 
 
 @contextmanager

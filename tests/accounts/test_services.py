@@ -347,10 +347,11 @@ def test_without_a_refresh_token_the_profile_alone_is_renewed(workspace: Workspa
     ("error", "code", "who_acts"),
     [
         (Rejected("No such page."), "CONTENT_REJECTED", "caller"),
-        (registry.PlatformNotConfigured("No credentials."), "PLATFORM_NOT_CONFIGURED", "operator"),
+        (Rejected("The app may not.", who_acts=WhoActs.OPERATOR), "CONTENT_REJECTED", "operator"),
+        (registry.PlatformNotConfigured("No credentials."), "PLATFORM_UNAVAILABLE", "operator"),
     ],
 )
-def test_a_profile_that_is_refused_shows_in_the_health(
+def test_a_profile_that_is_refused_shows_in_the_health_with_who_acts(
     workspace: Workspace, network: FakeNetwork, error: Any, code: str, who_acts: str
 ) -> None:
     network.shown = error

@@ -30,10 +30,10 @@ def home(tmp_path: Path, settings: Settings) -> Path:
     return tmp_path
 
 
-def go_back(by: timedelta = A_DAY) -> None:
-    """Let the database be as it was some time ago."""
+def go_back() -> None:
+    """Let the database be as it was a day ago."""
     mark = Mark.objects.get()
-    Mark.objects.update(at=mark.at - by)
+    Mark.objects.update(at=mark.at - A_DAY)
 
 
 def make_due(workspace: Workspace) -> None:

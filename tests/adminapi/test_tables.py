@@ -1,7 +1,10 @@
 """The page about the admin API tells what the code allows."""
 
+from django.contrib import admin
+from django.urls import get_resolver
+
 from tests.adminapi import tables
-from workspaces.permissions import ADMIN_PERMISSIONS
+from workspaces.permissions import ADMIN_PERMISSIONS, CONSOLE_PERMISSIONS
 
 
 def test_the_page_has_the_table_that_the_code_makes() -> None:
@@ -16,3 +19,11 @@ def test_every_permission_is_told_with_its_roles() -> None:
     assert [line.split("`")[1] for line in made[2:]] == list(ADMIN_PERMISSIONS)
     assert made[2].startswith("| `users.manage` | yes | | | `users` | users |")
     assert "| `analytics.view` | yes | yes | yes |" in "\n".join(made)
+
+
+def test_a_permission_opens_no_model_that_the_console_does_not_show() -> None:
+    assert get_resolver().url_patterns  # the console's pages come with the addresses
+
+    pages = admin.site._registry
+    shown = [*pages, *(inline.model for page in pages.values() for inline in page.inlines)]
+    assert set(CONSOLE_PERMISSIONS) == {model._meta.label_lower for model in shown}

@@ -102,9 +102,9 @@ def make_published(account: SocialAccount, *remote_ids: str, at: datetime, **val
     return targets
 
 
-def read_due(limit: int = MANY) -> list[Report]:
+def read_due() -> list[Report]:
     """Read each account of which something is due, here and now; returns what came of those that were not lost."""
-    jobs = claim_accounts(limit, share=limit, busy=Counter())
+    jobs = claim_accounts(MANY, share=MANY, busy=Counter())
     reports = [read(job.claim, writer=Inline()) for job in jobs]
     return [report for report in reports if report is not None]
 

@@ -12,12 +12,12 @@ Sums = dict[Any, dict[str, int]]
 SUMMED = ("posts", *COUNTED)
 
 
-def what_is_wrong(*, pruned: bool = False) -> list[str]:
-    """Return each sum that is not the sum of what it counts; hours are not looked at where some were pruned."""
-    return [*_sums(pruned=pruned), *_copies(), *_doubled()]
+def what_is_wrong() -> list[str]:
+    """Return each sum that is not the sum of what it counts."""
+    return [*_sums(), *_copies(), *_doubled()]
 
 
-def _sums(*, pruned: bool) -> Iterator[str]:
+def _sums() -> Iterator[str]:
     shares = list(TargetDay.objects.select_related("total", "numbers"))
     days, numbers = list(DayTotal.objects.all()), list(TargetNumbers.objects.all())
     yield from _differ("a target and its days", _of(numbers, "pk", COUNTED), _of(shares, "numbers_id", COUNTED))
@@ -28,8 +28,7 @@ def _sums(*, pruned: bool) -> Iterator[str]:
     told = {platform: sums["posts"] for platform, sums in _of(days, "platform", SUMMED).items() if sums["posts"]}
     if told != posts:
         yield f"posts: {told} is not {dict(posts)}"
-    if not pruned:
-        yield from _hours(days)
+    yield from _hours(days)
 
 
 def _hours(days: Iterable[DayTotal]) -> Iterator[str]:

@@ -39,10 +39,14 @@ class Demo:
         )
         assert answer.status_code == 201, answer.text
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The demo's API key and workspace, as the API takes them."""
+        return {"X-API-Key": self.api_key, "X-Workspace-ID": self.workspace_id}
+
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call the API with the demo's key, and return the answer's data."""
-        headers = {"X-API-Key": self.api_key, "X-Workspace-ID": self.workspace_id}
-        answer = requests.request(method, f"{self.base}{path}", json=body, headers=headers, timeout=60)
+        answer = requests.request(method, f"{self.base}{path}", json=body, headers=self.headers, timeout=60)
         assert answer.ok, answer.text
         return answer.json()["data"]
 

@@ -62,7 +62,7 @@ def test_a_draft_is_scheduled_by_dragging_it_into_the_calendar(staff: Page, demo
 def test_a_refused_drag_snaps_back_and_says_why(staff: Page, demo: Demo) -> None:
     post = scheduled(staff, demo, day(10), "Held by the past")
     open_calendar(staff, demo)
-    staff.request.delete(f"{demo.base}/api/posts/{post}", headers=keys(demo))
+    staff.request.delete(f"{demo.base}/api/posts/{post}", headers=demo.headers)
 
     drag(staff, staff.get_by_role("link", name=re.compile("Held by the past")), cell(staff, day(13)))
 
@@ -89,7 +89,7 @@ def test_a_post_in_a_queue_is_dragged_only_after_it_was_said_that_it_leaves_its_
 
     expect(staff.get_by_role("status")).to_contain_text("It left its slot in Wednesdays.")
     expect(cell(staff, f"{slot}").get_by_role("link", name=re.compile("free slot of Wednesdays"))).to_be_visible()
-    staff.request.delete(f"{demo.base}/api/schedules/{schedule}", headers=keys(demo))
+    staff.request.delete(f"{demo.base}/api/schedules/{schedule}", headers=demo.headers)
 
 
 def test_a_person_moves_a_post_by_the_keyboard_alone(
@@ -136,13 +136,9 @@ def day(number: int) -> str:
     return f"{MONTH:%Y-%m}-{number}"
 
 
-def keys(demo: Demo) -> dict[str, str]:
-    return {"X-API-Key": demo.api_key, "X-Workspace-ID": demo.workspace_id}
-
-
 def set_zone(page: Page, demo: Demo, zone: str) -> None:
     body = {"settings": {"timezone": zone}}
-    answer = page.request.put(f"{demo.base}/api/workspaces/{demo.workspace_id}", data=body, headers=keys(demo))
+    answer = page.request.put(f"{demo.base}/api/workspaces/{demo.workspace_id}", data=body, headers=demo.headers)
     assert answer.ok, answer.text()
 
 
@@ -154,14 +150,14 @@ def scheduled(page: Page, demo: Demo, on: str, content: str) -> str:
 
 def called(page: Page, demo: Demo, path: str, body: dict[str, Any]) -> Any:
     """Return what the API answers to a POST."""
-    answer = page.request.post(f"{demo.base}{path}", data=body, headers=keys(demo))
+    answer = page.request.post(f"{demo.base}{path}", data=body, headers=demo.headers)
     assert answer.ok, answer.text()
     return answer.json()["data"]
 
 
 def at_the_api(page: Page, demo: Demo, post: str) -> str:
     """Return the post's time by the clock of Paris."""
-    answer: dict[str, Any] = page.request.get(f"{demo.base}/api/posts/{post}", headers=keys(demo)).json()["data"][
+    answer: dict[str, Any] = page.request.get(f"{demo.base}/api/posts/{post}", headers=demo.headers).json()["data"][
         "post"
     ]
     at = datetime.fromisoformat(answer["scheduled_at"]).astimezone(ZoneInfo("Europe/Paris"))

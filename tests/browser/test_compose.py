@@ -122,7 +122,7 @@ def test_a_button_that_is_pressed_twice_counts_once(staff: Page, demo: Demo, out
     staff.get_by_role("button", name="Save as draft").dblclick()
 
     expect(staff.get_by_text("Saved as a draft.")).to_be_visible()
-    posts = staff.request.get(f"{demo.base}/api/posts?limit=100", headers=keys(demo)).json()["data"]["posts"]
+    posts = staff.request.get(f"{demo.base}/api/posts?limit=100", headers=demo.headers).json()["data"]["posts"]
     assert [post["content"] for post in posts].count("Only once") == 1
     assert outside == []
 
@@ -159,16 +159,12 @@ def test_who_writes_on_at_a_post_that_was_deleted_is_told_so(staff: Page, demo: 
     expect(staff.get_by_label("Text", exact=True)).to_have_value("Rye, and a lot of it")
 
 
-def keys(demo: Demo) -> dict[str, str]:
-    return {"X-API-Key": demo.api_key, "X-Workspace-ID": demo.workspace_id}
-
-
 def published(staff: Page, demo: Demo) -> tuple[str, str, str]:
     """Return how the post whose page is open ended by the API, once it is settled: its status, text and picture."""
     found = re.search("post_[0-9a-f-]+", staff.url)
     assert found
     address = f"{demo.base}/api/posts/{found[0]}"
-    headers = keys(demo)
+    headers = demo.headers
     staff.request.post(f"{address}/publish", headers=headers | {"Prefer": "wait=30"}, data={})
     post = staff.request.get(address, headers=headers).json()["data"]["post"]
     file = staff.request.get(f"{demo.base}/api/media/{post['media'][0]['id']}", headers=headers).json()["data"]

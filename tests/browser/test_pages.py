@@ -40,7 +40,7 @@ def test_staff_find_a_post_and_its_targets_in_the_console(page: Page, demo: Demo
 
 def test_a_person_connects_bluesky_on_our_own_page(page: Page, demo: Demo) -> None:
     body = {"platform": "bluesky", "callback_url": f"{demo.base}/healthz"}
-    opened = page.request.post(f"{demo.base}/api/accounts", data=body, headers=keys(demo)).json()["data"]
+    opened = page.request.post(f"{demo.base}/api/accounts", data=body, headers=demo.headers).json()["data"]
 
     page.goto(opened["auth_url"])
     page.get_by_label("Handle").fill("baker.bsky.social")
@@ -51,8 +51,3 @@ def test_a_person_connects_bluesky_on_our_own_page(page: Page, demo: Demo) -> No
     page.get_by_role("button", name="Connect").click()
 
     expect(page).to_have_url(re.compile(rf"/healthz\?code=.+&state={opened['state']}"))
-
-
-def keys(demo: Demo) -> dict[str, str]:
-    """Return the headers of the demo's API key."""
-    return {"X-API-Key": demo.api_key, "X-Workspace-ID": demo.workspace_id}

@@ -8,7 +8,9 @@ import pytest
 import time_machine
 from django.test import Client
 
+from accounts import registry
 from adminapi.jobs import running
+from tests.accounts.fakes import FakeNetwork
 from tests.factories import NOW, make_user
 from workspaces.models import User
 
@@ -17,6 +19,14 @@ from workspaces.models import User
 def staff(db: None) -> Client:
     """The browser of an administrator; a module about somebody who may do less has its own."""
     return browser_of(make_user(email="staff@example.com"))
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> FakeNetwork:
+    """A network on paper in the place of all."""
+    fake = FakeNetwork()
+    monkeypatch.setattr(registry, "connector", lambda platform, workspace: fake)
+    return fake
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import registry
 from accounts.models import Pause, SocialAccount
 from accounts.platforms.base import Tokens
 from adminapi.jobs import running
@@ -21,13 +20,6 @@ from tests.factories import NOW, make_account, make_post, make_user, make_worksp
 from workspaces.models import Membership, Role, Workspace
 
 LIST = "/console/accounts/socialaccount/"
-
-
-@pytest.fixture
-def network(monkeypatch: pytest.MonkeyPatch) -> FakeNetwork:
-    fake = FakeNetwork()
-    monkeypatch.setattr(registry, "connector", lambda platform, workspace: fake)
-    return fake
 
 
 @pytest.fixture

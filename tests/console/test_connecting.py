@@ -29,13 +29,6 @@ def base_url(settings: Any) -> None:
 
 
 @pytest.fixture
-def network(monkeypatch: pytest.MonkeyPatch) -> FakeNetwork:
-    fake = FakeNetwork()
-    monkeypatch.setattr(registry, "connector", lambda platform, workspace: fake)
-    return fake
-
-
-@pytest.fixture
 def editor(workspace: Workspace) -> User:
     user = make_user(email="editor@example.com", role=Role.EDITOR)
     Membership.objects.create(workspace=workspace, user=user)

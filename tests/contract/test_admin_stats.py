@@ -40,11 +40,6 @@ def at_ten() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def admin(db: None) -> AdminClient:
-    return AdminClient(make_token(make_user(email="admin@example.com")))
-
-
 def member(*workspaces: Workspace, **values: Any) -> AdminClient:
     """Return a client of a viewer who works in these workspaces alone."""
     user = make_user(**{"email": "viewer@example.com", "role": Role.VIEWER} | values)

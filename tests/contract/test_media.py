@@ -22,11 +22,6 @@ from workspaces.models import Workspace
 MADE = ("media.size", "media.url", "media.thumbnail_url")
 
 
-@pytest.fixture
-def post(workspace: Workspace) -> Post:
-    return make_post(workspace, accounts=[make_account(workspace)])
-
-
 def fetched(api: ApiClient, url: str) -> Any:
     """Ask for a signed address as anybody would: without a key."""
     parts = urlsplit(url)

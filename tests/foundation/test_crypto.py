@@ -1,18 +1,13 @@
 """What is encrypted opens with a key of the ring, and at its own place only."""
 
-import base64
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 from ouipost.crypto import CannotDecrypt, decrypt, encrypt, key_ring
+from tests.foundation.rings import make_key
 
 PLACE = "accounts_socialaccount.access_token:acc_1:ws_1"
-
-
-def make_key(letter: bytes) -> str:
-    return base64.urlsafe_b64encode(letter * 32).decode()
 
 
 OLD, NEW, OTHER = make_key(b"o"), make_key(b"n"), make_key(b"x")

@@ -36,7 +36,7 @@ VALUES: dict[str, Any] = {
 }
 PAGE_METRICS = (
     "page_media_view,page_total_media_view_unique,page_post_engagements,page_total_actions,page_views_total,"
-    "page_follows_country,page_follows_city"
+    "page_follows_country"
 )
 NODE = {
     "shares": {"count": 3},
@@ -187,7 +187,6 @@ def test_a_pages_numbers_are_those_of_the_last_whole_day() -> None:
         entry("page_total_actions", 12),
         entry("page_views_total", 90),
         entry("page_follows_country", {"FR": 100, "DE": 60, "GB": 40, "IT": 1}),
-        entry("page_follows_city", {"Paris": 3, "Berlin": 1}),
     )
 
     found = CONNECTOR.account_metrics(session, ACCOUNT, now=NOW)
@@ -200,7 +199,7 @@ def test_a_pages_numbers_are_those_of_the_last_whole_day() -> None:
         engagement=200,
         clicks=12,
         profile_views=90,
-        demographics=Demographics(countries={"FR": 50, "DE": 30, "GB": 20}, cities={"Paris": 75, "Berlin": 25}),
+        demographics=Demographics(countries={"FR": 50, "DE": 30, "GB": 20}),
     )
 
 

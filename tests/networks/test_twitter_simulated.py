@@ -39,12 +39,12 @@ def a_film(**values: Any) -> Any:
     return make_file("film", content, type="video", mime_type="video/mp4", filename="film.mp4", **facts)
 
 
-def a_gif(alt_text: str = "It blinks") -> Any:
+def a_gif() -> Any:
     buffer = io.BytesIO()
     images = [Image.new("L", (40, 30), 80 * index) for index in range(3)]
     images[0].save(buffer, "GIF", save_all=True, append_images=images[1:])
     facts = {"type": "image", "mime_type": "image/gif", "width": 40, "height": 30, "frames": 2}
-    return make_file("gif", buffer.getvalue(), filename="a.gif", alt_text=alt_text, **facts)
+    return make_file("gif", buffer.getvalue(), filename="a.gif", alt_text="It blinks", **facts)
 
 
 @pytest.mark.parametrize("lost", [False, True])

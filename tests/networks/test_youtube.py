@@ -365,8 +365,11 @@ class TestYouTube(OAuth2Case):
 
     def test_what_is_revoked_already_needs_nothing_more(self) -> None:
         revoked = make_answer(400, {"error": "invalid_token", "error_description": "Token expired or revoked"})
+        session = FakeSession(replace(self.revoke_calls[0], gets=revoked))
 
-        self.connector.revoke(FakeSession(replace(self.revoke_calls[0], gets=revoked)), self.account)
+        self.connector.revoke(session, self.account)
+
+        session.assert_done()
 
     def test_a_refused_revocation_is_told(self) -> None:
         refused = make_answer(400, {"error": "invalid_request"})
@@ -375,9 +378,11 @@ class TestYouTube(OAuth2Case):
             self.connector.revoke(FakeSession(replace(self.revoke_calls[0], gets=refused)), self.account)
 
     def test_without_a_refresh_token_the_access_token_is_revoked(self) -> None:
-        call = replace(self.revoke_calls[0], sends={"data": {"token": "AT"}})
+        session = FakeSession(replace(self.revoke_calls[0], sends={"data": {"token": "AT"}}))
 
-        self.connector.revoke(FakeSession(call), replace(self.account, refresh_token=""))
+        self.connector.revoke(session, replace(self.account, refresh_token=""))
+
+        session.assert_done()
 
     @pytest.mark.parametrize("address", ["https://elsewhere.example/u", "http://www.googleapis.com/u", "nowhere"])
     def test_no_other_host_gets_the_token_and_the_bytes(self, address: str) -> None:

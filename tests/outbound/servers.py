@@ -133,11 +133,9 @@ class Identity:
 
     path: Path
 
-    def over_tls(self, talk: Talk, *, maximum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> Talk:
+    def over_tls(self, talk: Talk) -> Talk:
         """Speak TLS with this certificate before the talk."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-        context.maximum_version = maximum
         context.load_cert_chain(self.path)
 
         def secured(server: Server, connection: socket.socket) -> None:

@@ -129,12 +129,12 @@ class Plan:
         return f"{'filesort ' if self.sorts else ''}{read}: {self.statement[:100]}"
 
 
-def plans(limit: int = LIMIT) -> list[Plan]:
+def plans() -> list[Plan]:
     """Claim once, and return how the server ran each query of the claim."""
     with CaptureQueriesContext(connection) as queries:
-        held = claim_targets(limit)
+        held = claim_targets(LIMIT)
     settle([claim.pk for claim in held])  # else its accounts are busy until their leases are over
-    return [plan_of(query["sql"], limit) for query in queries.captured_queries if " FROM `" in query["sql"]]
+    return [plan_of(query["sql"], LIMIT) for query in queries.captured_queries if " FROM `" in query["sql"]]
 
 
 def plan_of(statement: str, limit: int) -> Plan:

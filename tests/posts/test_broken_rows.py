@@ -51,7 +51,7 @@ class PaperNetwork(ScriptedNetwork):
     """Can be read, too."""
 
     def account_metrics(self, session: Any, account: Any, *, now: Any) -> AccountNumbers:
-        return AccountNumbers(followers=1, demographics=Demographics(genders={"female": 50}))
+        return AccountNumbers(followers=1, demographics=Demographics(countries={"FR": 50}))
 
     def post_metrics(
         self, session: Any, account: Any, remote_ids: Sequence[str], *, now: Any

@@ -17,7 +17,7 @@ from posts.deliveries import ANSWERS
 from posts.history import Cause, Entry
 from posts.models import Post
 from posts.timeline import timeline
-from tests.factories import make_account, make_media, make_post, make_webhook, make_workspace
+from tests.factories import make_media, make_post, make_webhook, make_workspace
 from workspaces.models import Workspace
 
 MINUTE = timedelta(minutes=1)
@@ -26,11 +26,6 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def webhook(db: None) -> Webhook:
     return make_webhook(events=list(EVENTS))
-
-
-@pytest.fixture
-def post(workspace: Workspace) -> Post:
-    return make_post(workspace, accounts=[make_account(workspace)])
 
 
 def heard(post: Post) -> list[Entry]:

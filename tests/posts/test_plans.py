@@ -148,7 +148,7 @@ def test_the_first_page_of_the_console_reads_what_is_to_go_out_and_not_what_is_o
 
 @pytest.mark.usefixtures("on_mariadb")
 def test_the_first_page_of_the_console_stops_where_it_has_counted_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outgoing, "COUNTED", OPEN)
+    monkeypatch.setattr(outgoing, "MOST", OPEN)
     browser = _visitor(_fill_with_coming(), Role.ADMIN)
 
     assert too_much(lambda: browser.get("/console/"), most=OPEN + MOST_READ) == []

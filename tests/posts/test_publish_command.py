@@ -14,17 +14,10 @@ from posts import publishing
 from posts.claiming import claim_targets
 from posts.models import Post
 from tests.conftest import ApiClient
-from tests.factories import make_account, make_post
 from tests.foundation.threads import PATIENCE_SECONDS, at_once, wait_until
 from tests.posts.fakes import HERE, ScriptedNetwork
-from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def post(workspace: Workspace) -> Post:
-    return make_post(workspace, accounts=[make_account(workspace)])
 
 
 @contextmanager

@@ -1,5 +1,6 @@
-"""Waiting for the processes of a product."""
+"""The processes of a product: waiting for them, and who began which."""
 
+from pathlib import Path
 from typing import Any
 
 from tests.product import Product, wait_for
@@ -12,6 +13,10 @@ def settled(product: Product, post: dict[str, Any], *statuses: str, seconds: flo
         seconds=seconds,
         what=f"{post['id']} to be {' or '.join(statuses)}",
     )
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 WEB = ("--interface", "wsgi", "--blocking-threads", "16", "--no-ws", "--log-level", "error", "ouipost.wsgi:application")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.crash.scenarios import publish
 from tests.databases import fresh_database
 from tests.product import Product, running, wait_for
 
@@ -38,10 +39,6 @@ def work(product: Product, *posts: str) -> None:
 def all_rows(product: Product) -> list[Any]:
     rows = product.manage("dumpdata", "--format=jsonl", "--database=default", *CHANGES)
     return [json.loads(row) for row in rows.splitlines()]  # MySQL keeps an object's members in an order of its own
-
-
-def publish(product: Product, post_id: str) -> None:
-    product.client.call("POST", f"/api/posts/{post_id}/publish", headers={"Prefer": "wait=0"})
 
 
 def test_all_goes_along_and_each_post_goes_out_once(tmp_path: Path) -> None:

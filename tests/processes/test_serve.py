@@ -11,6 +11,7 @@ import pytest
 
 from ouipost.supervisor import STOP_SECONDS
 from tests.databases import fresh_database
+from tests.processes.asking import children_of
 from tests.product import Product, wait_for
 from tests.services import HERE, free_port
 
@@ -18,10 +19,6 @@ pytestmark = [pytest.mark.crash, pytest.mark.any_database]
 HEAR = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 IN_A_TERMINAL = (sys.executable, "-c", HEAR)
 """A process that hears when its terminal is closed, also where the tests run by nohup."""
-
-
-def children_of(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def children(pid: int) -> dict[str, int]:

@@ -17,6 +17,7 @@ import requests
 
 from adminapi.client import Client
 from tests.databases import fresh_database
+from tests.processes.asking import children_of
 from tests.processes.planting import Tables
 from tests.processes.receiver import Receiver, Span, receiving
 from tests.product import Product, wait_for
@@ -148,15 +149,11 @@ def _hook(product: Product, receiver: Receiver) -> None:
 def _kill_web(product: Watched) -> None:
     """Kill a process of the web server, so that the server has something to tell, and wait until it is back."""
     serve = product.processes[-1].pid
-    (web,) = [pid for pid in _children(serve) if b"ouipost.wsgi" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    for pid in _children(web):
+    (web,) = [pid for pid in children_of(serve) if b"ouipost.wsgi" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    for pid in children_of(web):
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: "was started again" in product.log(), what="the server to notice")
     product.wait_until_ready()
-
-
-def _children(pid: int) -> list[int]:
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_every_line_is_an_object_that_says_when_who_and_what(story: Story) -> None:

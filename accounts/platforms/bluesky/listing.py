@@ -1,6 +1,5 @@
 """Finding a post whose key is not known: https://docs.bsky.app/docs/api/com-atproto-repo-list-records"""
 
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -10,13 +9,12 @@ from accounts.platforms.bluesky.atproto import COLLECTION
 from accounts.platforms.http import dig, dig_list, dig_text, moment, paged
 from ouipost.phrases import Phrase
 
-ARMED_BEFORE = timedelta(seconds=5)
 AT_ONCE = 100
 
 
 def records_like(connector: Connector, session: Session, operation: Operation) -> list[Any]:
     """Return the records of this text, and in answer to the same post, that were made since it was armed."""
-    since = operation.began_at - ARMED_BEFORE
+    since = operation.since
 
     def cursor_of(page: Any) -> str:
         """Newest keys come first: behind a page that is older as a whole, all is. Some programs write earlier times."""

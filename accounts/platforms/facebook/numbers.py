@@ -27,8 +27,8 @@ PAGE_METRICS = {
     "clicks": "page_total_actions",
     "profile_views": "page_views_total",
 }
-DEMOGRAPHICS = {"countries": "page_follows_country", "cities": "page_follows_city"}
-"""Connectors ask for these; Meta's reference does not list them."""
+COUNTRIES = "page_follows_country"
+"""Connectors ask for this; Meta's reference does not list it."""
 BAD_NAME = "valid insights metric"
 gone: set[str] = set()
 """Names that Facebook does not know any more, found since this process began: one of them fails a whole call."""
@@ -74,11 +74,11 @@ def account_numbers(graph: Graph, session: Session, account: Account, *, now: da
     """Return how a Page stands: its followers now, what is counted by day on the last whole day."""
     page = graph.get(session, account.access_token, account.remote_id, fields="followers_count")
     span = last_whole_day(now)
-    names = (*PAGE_METRICS.values(), *DEMOGRAPHICS.values())
+    names = (*PAGE_METRICS.values(), COUNTRIES)
     found = given(graph, session, account, account.remote_id, names, period="day", **span)
     counts = {ours: sane_count(found.get(name)) for ours, name in PAGE_METRICS.items()}
-    shares = {ours: _percent(found.get(name)) for ours, name in DEMOGRAPHICS.items()}
-    return AccountNumbers(followers=dig_count(page, "followers_count"), demographics=Demographics(**shares), **counts)
+    followers = Demographics(countries=_percent(found.get(COUNTRIES)))
+    return AccountNumbers(followers=dig_count(page, "followers_count"), demographics=followers, **counts)
 
 
 def given(

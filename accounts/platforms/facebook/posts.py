@@ -36,7 +36,6 @@ COMMENT_FIELDS = "id,message,from,created_time"
 PHOTO_LIVES = timedelta(hours=20)
 """Facebook deletes an unpublished photo after about 24 hours."""
 LISTED_BEFORE = timedelta(minutes=5)
-ARMED_BEFORE = timedelta(seconds=5)
 MENTION = re.compile(r"@\[\d+(?::[^\]\n]*)?\]")
 REDIRECT = re.compile(r"https://[a-z]+\.facebook\.com/l\.php\?(?:.*&)?u=([^&]+)")
 """The page by way of which Facebook leads elsewhere."""
@@ -88,11 +87,10 @@ class Post:
         return page_address(answer, post_id)
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
-        account, began_at = operation.account, operation.began_at
-        since = int((began_at - LISTED_BEFORE).timestamp())
+        account, since = operation.account, int((operation.began_at - LISTED_BEFORE).timestamp())
         edge = f"{account.remote_id}/published_posts"
         posts = self.graph.edge(session, account.access_token, edge, fields=POST_FIELDS, since=since)
-        found = [each for each in posts if _is_it(each, operation, since=began_at - ARMED_BEFORE)]
+        found = [each for each in posts if _is_it(each, operation)]
         ours = [each for each in found if _links(each) == [comparable(operation.content.link)]]
         by_id = {dig_text(each, "id"): each for each in ours or found}
         return [Published(remote_id=post_id, url=page_address(each, post_id)) for post_id, each in by_id.items()]
@@ -156,7 +154,6 @@ class Comment:
         return [Published(remote_id=each, url=operation.root.url) for each in dict.fromkeys(found)]
 
     def _own(self, session: Session, operation: Operation, subject: str) -> list[str]:
-        since = operation.began_at - ARMED_BEFORE
         comments = self.graph.edge(
             session,
             operation.account.access_token,
@@ -164,7 +161,7 @@ class Comment:
             fields=COMMENT_FIELDS,
             order="reverse_chronological",
         )
-        recent = takewhile(lambda each: _created_since(each, since), comments)
+        recent = takewhile(lambda each: _created_since(each, operation.since), comments)
         return [dig_text(each, "id") for each in recent if _is_own_comment(each, operation)]
 
     def _of_post_or_video(self, operation: Operation, act: Callable[[str], Found]) -> Found:
@@ -195,8 +192,7 @@ def _upload(graph: Graph, session: Session, account: Account, media: Media) -> s
 
 def stories_of(graph: Graph, session: Session, operation: Operation, media_id: str) -> list[Published]:
     """Return the story that was made of this photo or video, where the Page's list shows it."""
-    account, began_at = operation.account, operation.began_at
-    since = int((began_at - LISTED_BEFORE).timestamp())
+    account, since = operation.account, int((operation.began_at - LISTED_BEFORE).timestamp())
     stories = graph.edge(session, account.access_token, f"{account.remote_id}/stories", since=since)
     found = {post_id_of(account, dig_text(each, "post_id")): each for each in stories if _shows(each, media_id)}
     return [Published(remote_id=post_id, url=page_address(each, post_id, key="url")) for post_id, each in found.items()]
@@ -216,9 +212,9 @@ def _feed_fields(operation: Operation) -> dict[str, str]:
     }
 
 
-def _is_it(post: Any, operation: Operation, *, since: datetime) -> bool:
+def _is_it(post: Any, operation: Operation) -> bool:
     return (
-        _created_since(post, since)
+        _created_since(post, operation.since)
         and _reads_as(dig_text(post, "message"), operation.content.text)
         and _has_the_photos(post, operation)
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from accounts.platforms.base import Account, Operation, Published, Rejected, Session, Unknown
 from accounts.platforms.http import call_visible, dig, dig_list, dig_text, moment, paged
-from accounts.platforms.meta.containers import ARMED_BEFORE, ContainerConnector
+from accounts.platforms.meta.containers import ContainerConnector
 from accounts.platforms.text import comparable
 from ouipost.phrases import Phrase
 
@@ -37,7 +37,7 @@ def write(connector: ContainerConnector, session: Session, operation: Operation)
 def find(connector: ContainerConnector, session: Session, operation: Operation) -> list[Published]:
     """Return the account's own comments that say this, from the time of the first try on."""
     assert operation.reply is not None
-    since = (operation.began_at - ARMED_BEFORE).replace(microsecond=0)
+    since = operation.since.replace(microsecond=0)
     text = comparable(operation.reply.text)
     same = [each for each in _comments(connector, session, operation) if _is_it(each, text, since=since)]
     name = operation.account.username

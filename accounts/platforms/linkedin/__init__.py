@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -62,7 +62,6 @@ COMMUNITY_SCOPES = (
     "r_member_profileAnalytics",
 )
 OPERATOR_ERRORS = {"invalid_client_id", "invalid_redirect_uri"}
-ARMED_BEFORE = timedelta(seconds=5)
 
 
 class LinkedIn(OAuth2Connector):
@@ -209,10 +208,9 @@ class LinkedIn(OAuth2Connector):
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         api = self._api(session, operation.account.access_token)
-        since = operation.began_at - ARMED_BEFORE
         if operation.reply is not None:
-            return linkedin_posts.find_comments(api, operation, since=since)
-        return linkedin_posts.find(api, operation, since=since)
+            return linkedin_posts.find_comments(api, operation)
+        return linkedin_posts.find(api, operation)
 
     def post_metrics(
         self, session: Session, account: Account, remote_ids: Sequence[str], *, now: datetime

@@ -77,11 +77,11 @@ def named(words: str) -> str:
     return found[0] if found else ""
 
 
-def find(api: Api, operation: Operation, *, since: datetime) -> list[Published]:
-    """Return the author's posts since then that can be this operation's; raises ProcessingFailed for one given up."""
+def find(api: Api, operation: Operation) -> list[Published]:
+    """Return the author's posts that can be this operation's; raises ProcessingFailed for one given up."""
     author = encoded(operation.account.remote_id)
     path = f"/rest/posts?author={author}&q=author&count=10&sortBy=CREATED"
-    young = takewhile(lambda each: not _is_older(each, since), api.elements(path, finder=True))
+    young = takewhile(lambda each: not _is_older(each, operation.since), api.elements(path, finder=True))
     found = [each for each in young if _is_it(each, operation)]
     urns = [dig_text(each, "id") for each in found if dig_text(each, "lifecycleState") in LISTED]
     if not urns and any(dig(each, "lifecycleState") == "PUBLISH_FAILED" for each in found):
@@ -128,15 +128,15 @@ def _shows(beside: Any) -> Iterator[str]:
         yield comparable(dig_text(beside, "article", "source"))
 
 
-def find_comments(api: Api, operation: Operation, *, since: datetime) -> list[Published]:
-    """Return the account's own comments on its post since then that can be this operation's."""
+def find_comments(api: Api, operation: Operation) -> list[Published]:
+    """Return the account's own comments on its post that can be this operation's."""
     assert operation.reply is not None
     text = comparable(operation.reply.text)
     found = [
         dig_text(each, "commentUrn")
         for each in api.elements(comments_path(operation))
         if dig_text(each, "actor") == operation.account.remote_id
-        and (dig_count(each, "created", "time") or 0) >= since.timestamp() * 1000
+        and (dig_count(each, "created", "time") or 0) >= operation.since.timestamp() * 1000
         and comparable(dig_text(each, "message", "text")) == text
     ]
     return [comment(operation, urn) for urn in dict.fromkeys(found)]

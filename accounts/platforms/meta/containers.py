@@ -43,7 +43,6 @@ READY_AT, FAILURES = "ready_at", "failures"
 STAYS_READY = timedelta(seconds=20)
 """What was refused, or held up for longer, is asked again: its container may be dead by then."""
 MOST_FAILURES = 3
-ARMED_BEFORE = timedelta(seconds=5)
 LISTED_SOON = 10.0
 LISTED_AFTER = timedelta(minutes=2)
 """When a new post surely shows in its list."""
@@ -288,7 +287,7 @@ class ContainerConnector(LongLivedTokens):
         return found
 
     def _find(self, session: Session, operation: Operation) -> list[Published]:
-        since = (operation.began_at - ARMED_BEFORE).replace(microsecond=0)
+        since = operation.since.replace(microsecond=0)
         posts = [each for page in self._pages(session, operation, since=since) for each in dig_list(page, "data")]
         found = {dig_text(each, "id"): each for each in posts if self._is_it(each, operation, since=since)}
         return [Published(remote_id=key, url=dig_text(each, "permalink")) for key, each in found.items()]

@@ -9,7 +9,6 @@ from accounts.platforms.http import dig_count, dig_list, dig_text
 
 NAME_REFUSED = "100"
 """One unknown name fails the whole call, with this code and no subcode."""
-GENDERS = {"F": "female", "M": "male", "U": "unknown"}
 
 Read = Callable[..., Any]
 
@@ -54,12 +53,7 @@ def _value(metric: Any) -> int | None:
 
 def demographics(read: Read) -> Demographics:
     """Return who follows; empty where the network does not say, as for fewer than a hundred followers."""
-    return Demographics(
-        age_groups=_shares(read, "age"),
-        countries=_shares(read, "country"),
-        cities=_shares(read, "city"),
-        genders={GENDERS.get(key, key): share for key, share in _shares(read, "gender").items()},
-    )
+    return Demographics(age_groups=_shares(read, "age"), countries=_shares(read, "country"))
 
 
 def _shares(read: Read, breakdown: str) -> dict[str, int]:

@@ -47,7 +47,6 @@ MOST_BOARD_PAGES = 40
 PINS_A_PAGE = 100
 MOST_LIST_BYTES = 8_000_000
 """Boards and Pins are listed with the addresses of all their pictures."""
-ARMED_BEFORE = timedelta(seconds=5)
 
 
 class Pinterest(OAuth2Connector):
@@ -145,7 +144,7 @@ class Pinterest(OAuth2Connector):
 
     def recover(self, session: Session, operation: Operation) -> list[Published]:
         """Search the board: mostly its newest Pins come first, and pages may be short or empty."""
-        token, since = operation.account.access_token, operation.began_at - ARMED_BEFORE
+        token, since = operation.account.access_token, operation.since
         path = f"boards/{operation.content.options['board_id']}/pins"
         found: dict[str, None] = {}
         for page in paged(partial(self._page, session, token, path, PINS_A_PAGE), cursor_of=_bookmark):

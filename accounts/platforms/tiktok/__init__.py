@@ -41,7 +41,6 @@ from accounts.platforms.uploads import upload_missing
 from ouipost.phrases import Phrase, joined
 
 CREATOR_HOLDS = timedelta(minutes=5)
-ARMED_BEFORE = timedelta(seconds=5)
 LIST_FIELDS = "id,create_time,video_description,title"
 LISTED_AT_ONCE = 20
 COUNTS = {"likes": "like_count", "comments": "comment_count", "shares": "share_count"}
@@ -225,7 +224,7 @@ class TikTok(TikTokApi):
 
     def _search(self, session: Session, operation: Operation) -> list[Published]:
         """Look for photos whose id was lost with the answer; sent twice without a trace, they are not sent again."""
-        since = operation.began_at - ARMED_BEFORE
+        since = operation.since
         read = partial(self._newest, session, operation.account)
         pages = paged(read, cursor_of=partial(tiktok_posts.next_cursor, since=since))
         videos = [each for page in pages for each in dig_list(page, "videos")]

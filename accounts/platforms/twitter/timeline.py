@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,6 @@ from accounts.platforms.twitter.api import API
 from ouipost.phrases import Phrase
 
 POST_FIELDS = "created_at,text,entities,attachments,note_tweet,referenced_tweets"
-ARMED_BEFORE = timedelta(seconds=5)
 LAST_LINK = re.compile(r"\s*(https://t\.co/\w+)$")
 ESCAPED = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 """What X escapes in a text, and nothing else: "&region=" in an address is none. The last one last."""
@@ -22,19 +21,18 @@ MEDIA_PAGE = re.compile(r"/status/\d+/(?:photo|video)/\d+$")
 
 def posts_like(connector: Connector, session: Session, operation: Operation) -> list[str]:
     """Return the ids of the account's posts that can be this operation's; raises Unknown where not all can be seen."""
-    since = operation.began_at - ARMED_BEFORE
     known = {each.remote_id for each in operation.out}
-    pages = paged(partial(_newest, connector, session, operation, since), cursor_of=_next_token)
+    pages = paged(partial(_newest, connector, session, operation), cursor_of=_next_token)
     posts = [each for page in pages for each in dig_list(page, "data")]
-    found = [dig_text(each, "id") for each in posts if _is_it(each, operation, since)]
+    found = [dig_text(each, "id") for each in posts if _is_it(each, operation)]
     return [post_id for post_id in dict.fromkeys(found) if post_id not in known]
 
 
-def _newest(connector: Connector, session: Session, operation: Operation, since: datetime, cursor: str) -> Any:
+def _newest(connector: Connector, session: Session, operation: Operation, cursor: str) -> Any:
     account = operation.account
     params = {
         "max_results": 100,
-        "start_time": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "start_time": operation.since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "exclude": "retweets" if operation.reply else "replies,retweets",
         "tweet.fields": POST_FIELDS,
     }
@@ -50,14 +48,14 @@ def _next_token(page: Any) -> str:
     return dig_text(page, "meta", "next_token")
 
 
-def _is_it(post: Any, operation: Operation, since: datetime) -> bool:
+def _is_it(post: Any, operation: Operation) -> bool:
     created = moment(dig_text(post, "created_at"))
     reply = operation.reply
     text, files = (reply.text, 0) if reply else (operation.content.text, len(operation.content.media))
     parents = [operation.parent.remote_id] if reply else []
     return (
         created is not None
-        and created >= since
+        and created >= operation.since
         and len(dig_list(post, "attachments", "media_keys")) == files
         and list(_answered(post)) == parents
         and comparable(_written_text(post)) == comparable(text)

@@ -41,7 +41,6 @@ API = "https://youtube.googleapis.com/youtube"
 REVOKE = "https://oauth2.googleapis.com/revoke"
 SCOPES = "https://www.googleapis.com/auth/"
 CHANNEL_PARTS = "snippet,contentDetails,statistics"
-ARMED_BEFORE = timedelta(seconds=5)
 LISTED_AFTER = timedelta(minutes=2)
 """When a new video surely shows in the channel's uploads."""
 GONE_AFTER = timedelta(hours=1)
@@ -208,7 +207,7 @@ class YouTube(OAuth2Connector):
         self, session: Session, operation: Operation, name: str, params: Mapping[str, Any], *, at: Sequence[str]
     ) -> Iterator[Any]:
         """Give what a list, newest first, has from when the call was armed; `at` is where an item's time is."""
-        since = operation.began_at - ARMED_BEFORE
+        since = operation.since
         read = partial(self._page, session, operation.account, name, params)
         for page in paged(read, cursor_of=partial(_next_page, since=since, at=at)):
             yield from (item for item in page["items"] if _is_from(item, since, at))

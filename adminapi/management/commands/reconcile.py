@@ -19,11 +19,12 @@ from adminapi.commands import OperatorCommand, add_dry_run, add_json
 from ouipost.claims import database_now
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
+from ouipost.pages import MOST
 from posts import pausing, restoring, services
 from posts.findings import AFTER_RESTORE
 from posts.models import Post, Target, TargetQuerySet, TargetStatus
 from posts.reconciling import Pending, Question, question, question_after_restore, told
-from posts.stuck import COUNTED, in_doubt
+from posts.stuck import in_doubt
 
 LIMIT, WAIT = 100, 120
 LOOK_EVERY = 0.5
@@ -76,7 +77,7 @@ Exits with 1 if something stays in doubt or has no answer yet, else with 0."""
         require_between("--wait", options["wait"], least=0, most=3600)
         self.since = _since(options)
         rows = _rows(options["post"], options["workspace"], self.since)
-        targets, self.more = list(rows[: options["limit"]]), rows[options["limit"] : COUNTED].count()
+        targets, self.more = list(rows[: options["limit"]]), rows[options["limit"] : MOST].count()
         askable = self._say_how(targets, "would be" if options["dry_run"] else "is")
         if options["dry_run"] or not targets:
             self._say_nothing_was_done(targets, askable)

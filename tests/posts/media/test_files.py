@@ -19,17 +19,12 @@ from posts.media import files, storage
 from posts.media.files import MediaInUse, StorageLimitReached, Stored
 from posts.media.intake import Processed
 from posts.models import Media, Post
-from tests.factories import make_account, make_media, make_post
+from tests.factories import make_media, make_post
 from tests.posts.fakes import ACTOR, told
 from tests.stores import Kept
 from workspaces.models import Workspace
 
 LOCKED = ["publishing", "published", "failed", "needs_review", "missed"]
-
-
-@pytest.fixture
-def post(workspace: Workspace) -> Post:
-    return make_post(workspace, accounts=[make_account(workspace)])
 
 
 @pytest.fixture

@@ -16,18 +16,13 @@ from posts.media import images, temporary
 from posts.models import Media, Post
 from tests.conftest import ApiClient
 from tests.contract.world import upload
-from tests.factories import make_account, make_post, make_user
+from tests.factories import make_user
 from tests.posts.media.pictures import picture
 from tests.posts.sending import stored_files
-from workspaces.models import Role, Workspace
+from workspaces.models import Role
 
 FULL = "/dev/full"
 """Takes nothing, as a full disk does not."""
-
-
-@pytest.fixture
-def post(workspace: Workspace) -> Post:
-    return make_post(workspace, accounts=[make_account(workspace)])
 
 
 @pytest.fixture(autouse=True)

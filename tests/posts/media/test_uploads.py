@@ -11,17 +11,10 @@ from posts.media import files, uploads
 from posts.models import Media, Post
 from tests.conftest import ApiClient
 from tests.contract.world import error_of, upload
-from tests.factories import make_account, make_post
 from tests.posts.media.pictures import picture
 from tests.posts.sending import stored_files
-from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def post(workspace: Workspace) -> Post:
-    return make_post(workspace, accounts=[make_account(workspace)])
 
 
 def test_a_post_that_starts_meanwhile_takes_no_file_and_its_bytes_go_again(
