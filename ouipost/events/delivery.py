@@ -100,12 +100,17 @@ class Hosts:
     def spare(self, due: "QuerySet[Delivery]") -> "QuerySet[Delivery]":
         """Leave out what is for hosts that take no more, which may be a thousand deliveries ahead of any other."""
         full = [host for host in self._calls if not self.takes(host)]
-        return due.exclude(reduce(or_, [Q(webhook__url__startswith=host) for host in full])) if full else due
+        return due.exclude(reduce(or_, map(_is_at, full))) if full else due
 
 
 def _host(url: str) -> str:
-    """Return the beginning of a webhook's address, up to its path, whether or not it can be read."""
-    return "/".join(url.split("/")[:3]) + "/"
+    """Return the beginning of a webhook's address, up to its path or query, whether or not it can be read."""
+    return "/".join(url.partition("?")[0].split("/")[:3])
+
+
+def _is_at(host: str) -> Q:
+    """Match deliveries to this host."""
+    return Q(webhook__url=host) | Q(webhook__url__startswith=f"{host}/") | Q(webhook__url__startswith=f"{host}?")
 
 
 def claim_deliveries(limit: int, *, hosts: Hosts | None = None) -> list[Job]:
