@@ -54,4 +54,5 @@ def _create_admin(email: str, password: str, actor: Actor) -> User:
 
 def _add_member(workspace: Workspace, user: User, actor: Actor) -> None:
     members = set(workspace.memberships.values_list("user", flat=True))
-    users.set_members(workspace, user_ids=members | {user.pk}, actor=actor)
+    if user.pk not in members:
+        users.set_members(workspace, user_ids=members | {user.pk}, actor=actor)

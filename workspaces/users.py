@@ -156,9 +156,8 @@ def set_members(workspace: Workspace, *, user_ids: Collection[str], actor: Actor
     missing = set(user_ids) - set(before)
     Membership.objects.bulk_create([Membership(workspace=workspace, user_id=pk) for pk in sorted(missing)])
     after = sorted(set(user_ids))
-    if before != after:
-        told = {"before": {"members": before}, "after": {"members": after}}
-        record("members_changed", workspace, actor=actor, workspace_id=workspace.pk, **told)
+    told = {"before": {"members": before}, "after": {"members": after}}
+    record("members_changed", workspace, actor=actor, workspace_id=workspace.pk, **told)
     return members
 
 

@@ -399,16 +399,14 @@ def test_members_are_those_that_are_given_and_no_others(
     }
 
 
-def test_members_can_all_be_taken_away_and_what_changes_nothing_is_not_told(
-    admin: AdminClient, workspace: Workspace
-) -> None:
+def test_members_can_all_be_taken_away_and_each_write_is_told(admin: AdminClient, workspace: Workspace) -> None:
     before = members(admin, workspace, [me().pk])
     same = members(admin, workspace, [me().pk])
     none = members(admin, workspace, [])
 
     assert before.content == same.content
     assert none.json()["data"] == {"members": []}
-    assert Event.objects.filter(type="workspace.members_changed").count() == 2
+    assert Event.objects.filter(type="workspace.members_changed").count() == 3
 
 
 def test_a_member_who_does_not_exist_is_named_and_nothing_changes(admin: AdminClient, workspace: Workspace) -> None:
