@@ -140,7 +140,8 @@ class MembersViewSet(AdminViewSet[Workspace]):
         values = self.read(MembersInput)
 
         def work() -> Response:
-            changed = users.set_members(self.get_object(), user_ids=values["members"], actor=self.actor)
+            workspace = Workspace(pk=self.kwargs["pk"]) if self.user.role == Role.ADMIN else self.get_object()
+            changed = users.set_members(workspace, user_ids=values["members"], actor=self.actor)
             return self._shown(changed)
 
         return self.once(work)

@@ -17,6 +17,7 @@ from ouipost.events.journal import Actor, changes, record
 from ouipost.events.models import Delivery, DeliveryStatus, Event, Webhook
 from ouipost.events.settling import count, discard, discard_unheard
 from ouipost.phrases import Phrase
+from ouipost.rows import remember
 
 GRACE = timedelta(hours=24)
 SUBSCRIPTION = {"events", "workspace_ids"}
@@ -127,6 +128,7 @@ def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
     made = outbox.delivery(locked, event.pk, now=now)
     made.message, made.due_at = message, now
     made.save(force_insert=True)
+    remember(made, "log", [])
     return made
 
 
@@ -134,7 +136,7 @@ def send_test(webhook: Webhook, *, actor: Actor) -> Delivery:
 def redeliver(delivery: Delivery, *, actor: Actor) -> Delivery:
     """Send an ended delivery again, under the same event id; raises Http404, UnderWay or WebhookDisabled."""
     webhook = lock(Webhook(pk=delivery.webhook_id))  # so nobody settles its deliveries, or sends them again, meanwhile
-    row = get_object_or_404(Delivery, pk=delivery.pk, webhook=webhook)
+    row = get_object_or_404(Delivery.objects.select_related("message"), pk=delivery.pk, webhook=webhook)
     if not webhook.is_active:
         raise WebhookDisabled
     if row.status == DeliveryStatus.PENDING:
