@@ -116,7 +116,7 @@ def _with_reason(present: Pause, reason: str, *, actor: Actor, after_restore: bo
     before, present.reason = present.reason, reason
     present.after_restore |= after_restore
     present.save(update_fields=["reason", "after_restore"])
-    if before != reason or actor != SYSTEM:  # a command's or a person's write leaves a row, whatever it changes
+    if before != reason:
         changed = {"before": {"reason": before}, "after": {"reason": reason}}
         record("updated", present, actor=actor, workspace_id=_workspace_of(present), **_told(present), **changed)
     return present

@@ -13,7 +13,7 @@ from django.http import StreamingHttpResponse
 from django.test.utils import CaptureQueriesContext
 
 from adminapi import audit
-from ouipost.api.pagination import BoundedPages
+from ouipost.api import pagination
 from ouipost.events.journal import SYSTEM, Actor, entry, record, record_all
 from ouipost.events.models import Event
 from tests.conftest import AdminClient, ApiClient
@@ -172,7 +172,7 @@ def test_who_is_a_member_of_nothing_sees_nothing(workspace: Workspace) -> None:
 def test_a_long_log_is_counted_only_so_far_and_says_so(
     admin: AdminClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(BoundedPages, "most", 5)
+    monkeypatch.setattr(pagination, "MOST", 5)
     told = [tell(workspace).pk for _ in range(7)]
 
     data = admin.get("/admin/audit?limit=4&page=2").json()["data"]
