@@ -73,7 +73,7 @@ STEPS_AT_50 = (
     *(18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92),
     *(49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99),
 )
-"""The JPEG standard's example, by which libjpeg counts its qualities."""
+"""By which libjpeg counts its qualities: the example of the JPEG standard."""
 
 
 class Refused(Exception):

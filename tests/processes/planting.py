@@ -845,11 +845,11 @@ class Doors:
 
     def _damaged(self) -> None:
         """Have the product meet an error that nobody foresaw."""
-        change = "UPDATE workspaces_workspace SET settings = '{}'"
         path, body = f"/api/workspaces/{self.workspace}", {"settings": {"token": self.vault.key("key in settings")}}
-        self.tables.run(change.format('"damaged"'))
-        assert [self.api(*asked).status for asked in (("PUT", path, body), ("GET", "/api/posts"))] == [500, 500]
-        self.tables.run(change.format("{}"))
+        change = "UPDATE workspaces_workspace SET created_at = "
+        self.tables.run(f"{change}'damaged ' || created_at")
+        assert self.api("PUT", path, body).status == 500
+        self.tables.run(f"{change}substr(created_at, 9)")
 
     def wrong_settings(self) -> None:
         """Start with settings that are wrong, as whoever forgets to encode a password does."""

@@ -114,7 +114,7 @@ def played(product: Watched, receiver: Receiver) -> Story:
         if name == "broken":
             soon = (datetime.now(UTC) + timedelta(seconds=5)).isoformat()
             call("POST", f"/api/posts/{post}/schedule", json={"scheduled_at": soon})
-            parts = json.dumps([{hidden[0]: 1}])  # nothing understands this, and an error message quotes it
+            parts = json.dumps([{"remote_id": "1", "url": "", hidden[0]: 1}])  # an error message quotes the last name
             tables.run(f"UPDATE posts_target SET parts = '{parts}' WHERE post_id = '{post}'")  # noqa: S608
         else:
             call("POST", f"/api/posts/{post}/publish")
@@ -122,7 +122,7 @@ def played(product: Watched, receiver: Receiver) -> Story:
         found = tables.run(f"SELECT post_id, id, account_id FROM posts_target WHERE post_id = '{post}'")  # noqa: S608
         posts[name] = dict(zip(("post_id", "target_id", "account_id"), found[0], strict=True))
     _ask(product, "GET", f"/api/posts/{hidden[1]}?token={hidden[0]}", request_id="with-a-secret")
-    tables.run("UPDATE workspaces_workspace SET settings = '\"damaged\"'")
+    tables.run("UPDATE workspaces_workspace SET created_at = 'damaged'")
     _ask(product, "PUT", f"/api/workspaces/{workspace}", request_id="damaged")
     wait_for(lambda: receiver.to("/hook"), what="the webhook")
     wait_for(lambda: len(receiver.events) >= 2, what="the errors")
