@@ -21,6 +21,6 @@ def for_each(items: Iterable[Item], work: Callable[[Item], int]) -> int:
             total += work(item)
         except (OperationalError, InterfaceError):
             raise
-        except Exception:
+        except Exception:  # whatever it is, it is this item's
             logger.exception("%s was left out", item)
     return total

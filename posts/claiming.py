@@ -81,7 +81,7 @@ def claim_targets(limit: int, *, suspects: bool = True) -> list[Claim]:
         return _claim_together(limit, suspects=suspects)
     except DatabaseError:
         raise
-    except Exception:
+    except Exception:  # whatever it is: one row of many may be broken
         logger.exception("Targets could not be claimed together: each is claimed by itself")
         return _claim_one_by_one(limit, suspects=suspects)
 
@@ -111,7 +111,7 @@ def _claim_one_by_one(limit: int, *, suspects: bool) -> list[Claim]:
         except DatabaseError:
             logger.exception("No more could be claimed")
             break
-        except Exception:
+        except Exception:  # whatever it is: this is the row
             logger.exception("Target %s cannot be claimed", pk)
             failing.append(pk)
     for pk in failing if held else ():  # where none can be, the fault is hardly theirs

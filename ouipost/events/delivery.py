@@ -130,10 +130,9 @@ def claim_deliveries(limit: int, *, hosts: Hosts | None = None) -> list[Job]:
 
 def _discard_empty(pks: Collection[str]) -> None:
     """Discard deliveries whose messages are gone, as after half a restore: they would take the places of others."""
-    if pks:
+    ended = {"status": DeliveryStatus.DISCARDED, "finished_at": Now(), "due_at": None, "lease_until": None}
+    if Delivery.objects.filter(pk__in=pks).update(**ended):  # others went with their webhook since the claim
         logger.error("Deliveries without a message are discarded: %s", ", ".join(sorted(pks)))
-        ended = {"status": DeliveryStatus.DISCARDED, "finished_at": Now(), "due_at": None, "lease_until": None}
-        Delivery.objects.filter(pk__in=pks).update(**ended)
 
 
 class Candidate(NamedTuple):
