@@ -11,11 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache, reduce
-from operator import or_
-from typing import NamedTuple
+from functools import cache
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Now
 
 from ouipost import __version__, claims, traces
@@ -97,20 +95,10 @@ class Hosts:
     def take(self, host: str) -> None:
         self._calls[host] += 1
 
-    def spare(self, due: "QuerySet[Delivery]") -> "QuerySet[Delivery]":
-        """Leave out what is for hosts that take no more, which may be a thousand deliveries ahead of any other."""
-        full = [host for host in self._calls if not self.takes(host)]
-        return due.exclude(reduce(or_, map(_is_at, full))) if full else due
-
 
 def _host(url: str) -> str:
     """Return the beginning of a webhook's address, up to its path or query, whether or not it can be read."""
     return "/".join(url.partition("?")[0].split("/")[:3])
-
-
-def _is_at(host: str) -> Q:
-    """Match deliveries to this host."""
-    return Q(webhook__url=host) | Q(webhook__url__startswith=f"{host}/") | Q(webhook__url__startswith=f"{host}?")
 
 
 def claim_deliveries(limit: int, *, hosts: Hosts | None = None) -> list[Job]:
@@ -135,44 +123,64 @@ def _discard_empty(pks: Collection[str]) -> None:
         logger.error("Deliveries without a message are discarded: %s", ", ".join(sorted(pks)))
 
 
-class Candidate(NamedTuple):
-    """A due delivery, with what decides whether it is chosen."""
+@dataclass
+class Room:
+    """How many more calls a webhook may have in flight."""
 
-    pk: str
-    webhook: str
-    url: str
-    rests: int
-    held_until: datetime | None
-
-    def most(self, now: datetime) -> int:
-        """Return how many calls its webhook may have in flight: none while it rests, one to try it after that."""
-        if self.held_until is not None and self.held_until > now:
-            return 0
-        return 1 if self.rests else IN_FLIGHT
+    host: str
+    left: int
 
 
 def _choose(limit: int, hosts: Hosts, *, now: datetime) -> list[str]:
-    """Return the ids of deliveries to claim; looks further, up to LOOKS times, where full webhooks crowd out others."""
+    """Return the ids of deliveries to claim; where full webhooks crowd out others, looks among these, LOOKS times.
+
+    Without a join: with few webhooks MariaDB would begin with these, and sort all that is due.
+    """
     due = Delivery.objects.filter(claims.is_due(now)).order_by("due_at", "pk")
-    columns = ("pk", "webhook_id", "webhook__url", "webhook__rests", "webhook__held_until")
+    looked = due
     chosen: list[str] = []
-    room: dict[str, int] = {}
-    flying: Counter[str] = Counter()
+    rooms: dict[str, Room] = {}
     for _ in range(LOOKS):
-        full = [webhook for webhook, left in room.items() if left <= 0]
-        looked = due.exclude(webhook__in=full).exclude(pk__in=chosen) if room else due
-        found = [Candidate(*row) for row in hosts.spare(looked).values_list(*columns)[: limit * LOOK_AHEAD]]
-        flying = flying if room or not found else _in_flight(now)
-        for each in found:
-            left = room.setdefault(each.webhook, each.most(now) - flying[each.webhook])
-            host = _host(each.url)
-            if left > 0 and len(chosen) < limit and hosts.takes(host):
-                chosen.append(each.pk)
-                room[each.webhook] -= 1
-                hosts.take(host)
+        found = list(looked.values_list("pk", "webhook_id")[: limit * LOOK_AHEAD])
+        rooms |= _rooms({webhook for _, webhook in found} - rooms.keys(), now=now)
+        for pk, webhook in found:
+            room = rooms.get(webhook)
+            if room and room.left > 0 and len(chosen) < limit and hosts.takes(room.host):
+                chosen.append(pk)
+                room.left -= 1
+                hosts.take(room.host)
         if len(chosen) == limit or len(found) < limit * LOOK_AHEAD:
             break
+        full = [webhook for webhook, room in rooms.items() if room.left <= 0]
+        others = _others(full, hosts, now=now)
+        looked = due.filter(webhook__in=others, status=DeliveryStatus.PENDING).exclude(pk__in=chosen)
     return chosen
+
+
+def _rooms(pks: Collection[str], *, now: datetime) -> dict[str, Room]:
+    if not pks:
+        return {}
+    flying = _in_flight(now)
+    webhooks = Webhook.objects.filter(pk__in=pks).only("url", "rests", "held_until")
+    return {each.pk: Room(_host(each.url), _most(each, now=now) - flying[each.pk]) for each in webhooks}
+
+
+def _most(webhook: Webhook, *, now: datetime) -> int:
+    """Return how many calls a webhook may have in flight: none while it rests, one to try it after that."""
+    if webhook.held_until is not None and webhook.held_until > now:
+        return 0
+    return 1 if webhook.rests else IN_FLIGHT
+
+
+def _others(full: Collection[str], hosts: Hosts, *, now: datetime) -> list[str]:
+    """Return the webhooks besides these that something is due or in flight for, and whose hosts take more.
+
+    Each is looked up in an index that has all that is asked for, since thousands of deliveries may be due ahead of its
+    own. A subquery with a limit is none that MariaDB would turn around, to read all that is due.
+    """
+    theirs = Delivery.objects.filter(webhook=OuterRef("pk"), status=DeliveryStatus.PENDING, due_at__lte=now)
+    waiting = Webhook.objects.exclude(pk__in=full).annotate(one=Subquery(theirs.values("due_at")[:1]))
+    return [pk for pk, url in waiting.exclude(one=None).values_list("pk", "url") if hosts.takes(_host(url))]
 
 
 def _in_flight(now: datetime) -> Counter[str]:
