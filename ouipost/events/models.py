@@ -208,7 +208,10 @@ class Delivery(Claimable):
     id = public_id("dlv")
     # Without database constraints: they would make a transaction that records an event wait for one that settles
     # deliveries of the same webhook.
-    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False)
+    # And the webhook without an index of its own: two others begin with it.
+    webhook = models.ForeignKey(
+        Webhook, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False, db_index=False
+    )
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False)
     status = models.CharField(max_length=9, choices=DeliveryStatus.choices, default=DeliveryStatus.PENDING)
     attempts = models.PositiveIntegerField(default=0)
@@ -251,7 +254,9 @@ class EndedDeliveries(models.Model):
 class DeliveryAttempt(models.Model):
     """One call to a webhook: its answer, or why there was none."""
 
-    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="log", db_constraint=False)
+    delivery = models.ForeignKey(
+        Delivery, on_delete=models.CASCADE, related_name="log", db_constraint=False, db_index=False
+    )
     number = models.PositiveIntegerField()
     at = models.DateTimeField()
     milliseconds = models.PositiveIntegerField()
