@@ -1,9 +1,11 @@
-"""Loaded by pytest before the settings are: a home of the tests' own, and the database that this run is for."""
+"""Loaded by pytest before the settings are: folders of the tests' own, and the database that this run is for."""
 
 import os
 import tempfile
 
-os.environ.setdefault("OUIPOST_HOME", tempfile.mkdtemp(prefix="ouipost-tests-"))
+for folder in ("OUIPOST_HOME", "OUIPOST_TABLES"):  # the same for all processes of a run, which inherit them
+    if folder not in os.environ:
+        os.environ[folder] = tempfile.mkdtemp(prefix="ouipost-tests-")
 os.environ["DATABASE_URL"] = (
     os.environ.get("DATABASE_URL_TEST") or f"sqlite:///{os.environ['OUIPOST_HOME']}/test.sqlite3"
 )

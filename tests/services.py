@@ -55,10 +55,9 @@ def main(command: str, *arguments: str) -> int:
     if command == "headers":
         need("mariadb_config", "libmariadb-dev", "pkg-config", "gcc", "python3-dev")
         return 0
-    totals = Path(tempfile.mkdtemp(prefix="ouipost-totals-")) / "totals"
-    with redis() as redis_url:
-        os.environ["REDIS_URL_TEST"] = redis_url
-        return run_suites(command, totals, arguments)
+    with tempfile.TemporaryDirectory(prefix="ouipost-run-") as folder, redis() as redis_url:
+        os.environ |= {"REDIS_URL_TEST": redis_url, "OUIPOST_TABLES": folder}
+        return run_suites(command, Path(folder) / "totals", arguments)
 
 
 def run_suites(command: str, totals: Path, arguments: tuple[str, ...]) -> int:

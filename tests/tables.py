@@ -1,14 +1,18 @@
-"""What new databases begin with: made once by each process of tests, and copied from then on: a tenth of the time."""
+"""What new databases begin with: made once in a run of tests, and copied from then on: a tenth of the time."""
 
+import fcntl
+import os
+import pickle
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-_made: dict[tuple[Path, str, str], tuple[Any, str]] = {}
-"""By where the code is, what was made, and the kind of server: the tables with their rows, and what was printed."""
 Kept = list[tuple[str, Sequence[Any]]]
 """Statements, and the rows that each is run for."""
 
@@ -20,16 +24,31 @@ def make(address: str, *, what: str, root: Path, fill: Callable[[], str]) -> str
     """
     kind = urlsplit(address).scheme
     is_empty, take, put = (_has_no_file, _image, _lay_down) if kind == "sqlite" else (_has_no_table, _kept, _run)
-    key = (root, what, kind)
-    is_new = is_empty(address)
-    if is_new and key in _made:
-        kept, printed = _made[key]
-        put(address, kept)
-        return printed
-    printed = fill()
-    if is_new:
-        _made[key] = (take(address), printed)
-    return printed
+    if not is_empty(address):
+        return fill()
+    with _place(f"{root} {what} {kind}") as place:
+        if not place.exists():
+            printed = fill()
+            place.write_bytes(pickle.dumps((take(address), printed)))
+            return printed
+    kept, printed = pickle.loads(place.read_bytes())  # noqa: S301 (our own file)
+    put(address, kept)
+    return str(printed)
+
+
+@contextmanager
+def _place(name: str) -> Iterator[Path]:
+    """Give the file that keeps what has this name, which no other process makes meanwhile."""
+    place = _folder() / sha256(name.encode()).hexdigest()
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield place
+
+
+@cache
+def _folder() -> Path:
+    """Return the folder of this run, or one of this process where no run has named one."""
+    return Path(os.environ.get("OUIPOST_TABLES") or tempfile.mkdtemp(prefix="ouipost-tables-"))
 
 
 def _file(address: str) -> Path:
