@@ -29,7 +29,7 @@ LINK = regex.compile(
     r"(?:(?P<scheme>https?://)|(?<![\p{Latin}\p{M}_./-]))"
     r"(?P<host>(?:[\p{Latin}0-9][\p{Latin}0-9_-]*+\.){0,125}[\p{Latin}0-9][\p{Latin}0-9-]*+\."
     r"(?:xn--[a-z0-9-]+|[a-z]{2,})(?![a-z0-9@+-])"
-    r"|(?(scheme)(?:[\w-]++\.){1,126}[\w-]{2,}|(?!)))",
+    r"|(?(scheme)(?:[\w\p{So}\p{EMod}\uFE0F\u200D-]++\.){1,126}[\w-]{2,}|(?!)))",
     regex.IGNORECASE,
 )
 _PATH_INNER = r"[!*';:,.$%\[\]\u2013~@|&]"
@@ -51,11 +51,13 @@ MENTION = regex.compile(
 """Whole or not at all: a shorter handle is somebody else's."""
 NAME = regex.compile(r"(?<![\w@./-])@(?P<name>[A-Za-z0-9_][A-Za-z0-9_.]*)")
 _LETTER, _TAG_SIGN = r"[\p{L}\p{M}_]", r"[\p{L}\p{M}\p{N}_]"
+_JOINT = r"[\u00B7\u05BE\u05F3\u05F4\u0F0B\u0F0C\u200C\u200D\u3003\u301C\u30FB\uFF5E]"
+"""Dots, dashes and joiners within words of Catalan, Hebrew, Tibetan, Persian, Sinhala and Japanese."""
 HASHTAG = regex.compile(
     rf"(?<![\w&#/])[#\uFF03](?![\uFE0F\u20E3])"
-    rf"(?P<tag>{_TAG_SIGN}*{_LETTER}{_TAG_SIGN}*+(?:[\u00B7\u200C\u30FB]{_TAG_SIGN}++)*+)"
+    rf"(?P<tag>{_TAG_SIGN}*{_LETTER}{_TAG_SIGN}*+(?:{_JOINT}{_TAG_SIGN}++)*+)"
 )
-"""Middle dots and U+200C join the parts of Catalan, Japanese and Persian words; the sign on a key is an emoji."""
+"""The sign on a key is an emoji."""
 CASHTAG = regex.compile(r"(?<![\w$])\$(?P<tag>[a-z]{1,6}(?:[._][a-z]{1,2})?)(?!\w)", regex.IGNORECASE)
 ESCAPED = {"&": regex.compile("&(?:amp;)++", regex.IGNORECASE)} | {
     sign: regex.compile(f"&(?:{names});", regex.IGNORECASE)

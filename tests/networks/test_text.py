@@ -124,6 +124,8 @@ def test_an_unknown_unit_is_a_mistake() -> None:
             ["https://example.com", "https://example.org"],
         ),
         ("\u5b57https://example.com", ["https://example.com"]),
+        ("https://\u272adf.ws/ejp \U0001f449example.com", ["https://\u272adf.ws/ejp", "https://example.com"]),
+        ("https://i\u2764\ufe0f.ws", ["https://i\u2764\ufe0f.ws"]),
         ("sub_domain.example.com and do_main.com", ["https://sub_domain.example.com"]),
         ("example.com- and example.com+", []),
         ("https://foo.notatld/example.com?https://example.org", ["https://example.org"]),
@@ -187,6 +189,10 @@ def test_handles_are_found(text: str, handles: list[str]) -> None:
         ("#1 is a number, #1st is not", ["1st"]),
         ("a#b &#39; https://x.com/#c ##", []),
         ("#\ufe0f\u20e3 #\u20e3 1", []),
+        (
+            "#\u0dc1\u0dca\u200d\u0dbb\u0dd3 #\u05de\u05f4\u05db\u05f4",
+            ["\u0dc1\u0dca\u200d\u0dbb\u0dd3", "\u05de\u05f4\u05db"],
+        ),
         ("#col\u00b7legi\u00b7 #\u30b9\u30fb\u30a6", ["col\u00b7legi", "\u30b9\u30fb\u30a6"]),
     ],
 )

@@ -34,6 +34,7 @@ from ouipost.simulator.counting import graphemes, urls, weighted_length
         ("example.com-shop", 16),
         ("example.com.Then", 28),
         ("müller.de", 23),
+        ("https://✪df.ws/ejp", 23),
         ("https://en.wikipedia.org/wiki/Oui_(film)", 23),
         ("⭐\ufe0e", 4),
         ("https://example.com https://example.org", 47),
