@@ -41,9 +41,13 @@ _PORT, _QUERY = r"(?::[0-9]++)?", r"(?:\?(?:[!?*'@();:+$%\[\].,~|]*+[a-z0-9_&=#/
 X_REST = regex.compile(rf"{_PORT}(?:{_PATH})?{_QUERY}", regex.IGNORECASE)
 X_BARE_REST = regex.compile(rf"(?:{_PORT}{_PATH}{_QUERY})?", regex.IGNORECASE)
 """Where an address has no scheme, what comes behind its host belongs to it from a path on."""
-WHOLE_REST = regex.compile(r"(?::[0-9]{1,5})?(?:[/?#][\p{L}\p{M}\p{N}!*';:=+,.$/%#\[\]\-\u2013_~@|&?()]*+)?")
+JOINTS = "\u00b7\u05be\u05f3\u05f4\u0f0b\u0f0c\u200c\u200d\u3003\u301c\u30fb\uff5e"
+"""Dots, dashes and joiners within words of Catalan, Hebrew, Tibetan, Persian, Sinhala and Japanese."""
+WHOLE_REST = regex.compile(
+    rf"(?::[0-9]{{1,5}})?(?:[/?#][\p{{L}}\p{{M}}\p{{N}}{JOINTS}!*';:=+,.$/%#\[\]\-\u2013_~@|&?()]*+)?"
+)
 """X ends an address before a letter of another script, or before the `#` right behind a host."""
-LINK_ENDS_BEFORE = "!*';:,.$%[]\u2013~@|?("
+LINK_ENDS_BEFORE = f"!*';:,.$%[]\u2013~@|?({JOINTS}"
 MENTION = regex.compile(
     r"(?<![\w@./-])@(?P<handle>(?:[a-z0-9][a-z0-9-]*+\.(?=[a-z0-9]))++(?:xn--[a-z0-9-]++|[a-z]{2,}+))(?!-*+[a-z0-9_@])",
     regex.IGNORECASE,
@@ -51,11 +55,9 @@ MENTION = regex.compile(
 """Whole or not at all: a shorter handle is somebody else's."""
 NAME = regex.compile(r"(?<![\w@./-])@(?P<name>[A-Za-z0-9_][A-Za-z0-9_.]*)")
 _LETTER, _TAG_SIGN = r"[\p{L}\p{M}_]", r"[\p{L}\p{M}\p{N}_]"
-_JOINT = r"[\u00B7\u05BE\u05F3\u05F4\u0F0B\u0F0C\u200C\u200D\u3003\u301C\u30FB\uFF5E]"
-"""Dots, dashes and joiners within words of Catalan, Hebrew, Tibetan, Persian, Sinhala and Japanese."""
 HASHTAG = regex.compile(
     rf"(?<![\w&#/])[#\uFF03](?![\uFE0F\u20E3])"
-    rf"(?P<tag>{_TAG_SIGN}*{_LETTER}{_TAG_SIGN}*+(?:{_JOINT}{_TAG_SIGN}++)*+)"
+    rf"(?P<tag>{_TAG_SIGN}*{_LETTER}{_TAG_SIGN}*+(?:[{JOINTS}]{_TAG_SIGN}++)*+)"
 )
 """The sign on a key is an emoji."""
 CASHTAG = regex.compile(r"(?<![\w$])\$(?P<tag>[a-z]{1,6}(?:[._][a-z]{1,2})?)(?!\w)", regex.IGNORECASE)

@@ -140,6 +140,7 @@ def test_addresses_are_found(text: str, addresses: list[str]) -> None:
     [
         ("see https://ja.wikipedia.org/wiki/\u65e5\u672c, now", "https://ja.wikipedia.org/wiki/\u65e5\u672c"),
         ("\u898bhttps://example.com/?q=\u0645\u0635\u0631\u3002\u66f4", "https://example.com/?q=\u0645\u0635\u0631"),
+        ("https://ca.wikipedia.org/wiki/Col\u00b7legi\u30fb", "https://ca.wikipedia.org/wiki/Col\u00b7legi"),
         ("(example.com#a)", "https://example.com#a"),
         ("(bei m\u00fcller.de?a=b)", "https://m\u00fcller.de?a=b"),
         ("example.com/a_(b).", "https://example.com/a_(b)"),
