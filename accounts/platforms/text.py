@@ -26,7 +26,7 @@ X_EMOJI = regex.compile(rf"\p{{RI}}{{2}}|[0-9#*]\uFE0F?\u20E3|{_PICTURE}(?:\u200
 # Possessive repeats, the look-behind and no more labels than a name can have keep this linear: people paste anything.
 LINK = regex.compile(
     r"(?<![A-Za-z0-9@\uFF20$#\uFF03])"
-    r"(?:(?P<scheme>https?://)|(?<![\p{Latin}\p{M}_./-]))"
+    r"(?:(?P<scheme>https?://)|(?<![\p{Latin}_./-]))"
     r"(?P<host>(?:[\p{Latin}0-9][\p{Latin}0-9_-]*+\.){0,125}[\p{Latin}0-9][\p{Latin}0-9-]*+\."
     r"(?:xn--[a-z0-9-]+|[a-z]{2,})(?![a-z0-9@+-])"
     r"|(?(scheme)(?:[\w\p{So}\p{EMod}\uFE0F\u200D-]++\.){1,126}[\w-]{2,}|(?!)))",

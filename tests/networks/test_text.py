@@ -124,7 +124,7 @@ def test_an_unknown_unit_is_a_mistake() -> None:
             ["https://example.com", "https://example.org"],
         ),
         ("\u5b57https://example.com", ["https://example.com"]),
-        ("https://\u272adf.ws/ejp \U0001f449example.com", ["https://\u272adf.ws/ejp", "https://example.com"]),
+        ("https://\u272adf.ws/ejp \u27a1\ufe0fexample.com", ["https://\u272adf.ws/ejp", "https://example.com"]),
         ("https://i\u2764\ufe0f.ws", ["https://i\u2764\ufe0f.ws"]),
         ("sub_domain.example.com and do_main.com", ["https://sub_domain.example.com"]),
         ("example.com- and example.com+", []),
