@@ -199,7 +199,7 @@ class NoFiles(FileUploadHandler):
 
 
 @csrf_exempt  # the state in the form is the proof: whoever has it may complete this sign-in
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def connect(request: HttpRequest, platform: str) -> HttpResponse:
     """Ask for handle and app password, check them at the network, and go back to the caller with a code."""
     request.upload_handlers = [NoFiles(request)]  # strangers may send some
@@ -210,7 +210,7 @@ def connect(request: HttpRequest, platform: str) -> HttpResponse:
         return render(request, "accounts/connect.html", {"refusal": translated(error.message)}, status=422)
     network = registry.get(platform)
     page = {"network": network, "state": state, "workspace": connection.workspace.name, "given": request.POST}
-    if request.method == "GET":
+    if request.method != "POST":
         return render(request, "accounts/connect.html", page)
     if request.POST.get("action") == "deny":
         back = connecting.with_query(connection.callback_url, error="access_denied", state=state)

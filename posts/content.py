@@ -8,7 +8,7 @@ from accounts.models import SocialAccount
 from accounts.platforms.base import FEED, Connector, Content, Media
 from posts.media.fitting import fit
 from posts.models import Post
-from workspaces.hashtags import normal_hashtags
+from workspaces.hashtags import WIDE_SIGN, normal_hashtags
 
 WORD = re.compile(r"\w")
 
@@ -42,7 +42,7 @@ def final_text(text: str, *, link: str, hashtags: Iterable[str]) -> str:
     parts = [text.strip()]
     if link and not _has_link(text, link):
         parts.append(link)
-    folded = text.casefold()
+    folded = text.casefold().replace(WIDE_SIGN, "#")
     missing = [tag for tag in normal_hashtags(hashtags) if not _has_word(folded, tag.casefold())]
     parts.append(" ".join(missing))
     return "\n\n".join(part for part in parts if part)

@@ -3,15 +3,19 @@
 import re
 from collections.abc import Iterable
 
+WIDE_SIGN = "\uff03"
+"""How the sign is written on Chinese, Japanese and Korean keyboards; networks take it for the other."""
+SIGNS = f"#{WIDE_SIGN}"
+
 
 def is_hashtag(tag: str) -> bool:
     """Whether this is one word, with or without its `#`."""
-    return not re.search(r"[\s\x00-\x1f]", tag.strip()) and bool(tag.strip("# "))
+    return not re.search(r"[\s\x00-\x1f]", tag.strip()) and bool(tag.strip(f"{SIGNS} "))
 
 
 def normal_hashtags(tags: Iterable[str]) -> list[str]:
     """Return the tags with one `#` each, in order, without repeats that differ only in case."""
     first: dict[str, str] = {}
-    for tag in (f"#{tag.strip().lstrip('#')}" for tag in tags if tag.strip().lstrip("#")):
+    for tag in (f"#{tag.strip().lstrip(SIGNS)}" for tag in tags if tag.strip().lstrip(SIGNS)):
         first.setdefault(tag.casefold(), tag)
     return list(first.values())

@@ -16,10 +16,14 @@ LARGEST_PAGE, READ_OF_A_PAGE = 5_000_000, 1_000_000
 CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 SAYS_ITS_CHARSET = 1024
 """A page that does so does it in these bytes: https://html.spec.whatwg.org/multipage/semantics.html#charset"""
-PAGES_ARE_IN = ("cp125", "iso8859", "koi8", "gb", "big5", "euc", "shift_jis")
+PAGES_ARE_IN = ("cp125", "cp874", "cp932", "cp949", "iso8859", "koi8", "gb", "big5", "euc")
 """Beside UTF-8: how Python's names of them begin. It reads others that are no text, or take long."""
-LATIN_1 = {"ascii", "iso8859-1"}
-"""Pages that say so are in windows-1252: https://encoding.spec.whatwg.org/#names-and-labels"""
+UNKNOWN_NAMES = {"iso-8859-8-i": "iso8859-8", "windows-874": "cp874", "windows-949": "cp949", "x-gbk": "gbk"}
+UNKNOWN_NAMES |= {"gb_2312-80": "gbk", "x-euc-jp": "euc_jp", "x-sjis": "cp932", "windows-31j": "cp932"}
+"""Names of encodings that Python has by other ones."""
+WIDER = {"ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874"}
+WIDER |= {"shift_jis": "cp932", "euc_kr": "cp949", "gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs"}
+"""What browsers read, and pages mean, where they say one of these: https://encoding.spec.whatwg.org/#names-and-labels"""
 LARGEST_PICTURE = 1_000_000
 MOST_HOPS = 4
 REDIRECTS = {301, 302, 303, 307, 308}
@@ -73,11 +77,10 @@ def _text(page: Answer) -> str:
 
 def _codec(charset: str) -> str:
     try:
-        name = codecs.lookup(charset).name
+        name = codecs.lookup(UNKNOWN_NAMES.get(charset.lower(), charset)).name
     except LookupError:
         return "utf-8"
-    if name in LATIN_1:
-        return "cp1252"
+    name = WIDER.get(name, name)
     return name if name.startswith(PAGES_ARE_IN) else "utf-8"
 
 
@@ -138,12 +141,23 @@ class _Head(HTMLParser):
         return next(filter(None, texts), "")
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._in_title = tag == "title" and "title" not in self._found
         if tag == "meta":
             self._remember(dict(attrs))
+        elif (
+            self._in_title
+        ):  # which holds no elements: https://html.spec.whatwg.org/multipage/semantics.html#the-title-element
+            self.handle_data(self.get_starttag_text() or "")
+        else:
+            self._in_title = tag == "title" and "title" not in self._found
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)  # browsers pass over the slash
 
     def handle_endtag(self, tag: str) -> None:
-        self._in_title = False
+        if tag == "title":
+            self._in_title = False
+        elif self._in_title:
+            self.handle_data(f"</{tag}>")
 
     def handle_data(self, data: str) -> None:
         title = self._found.get("title", "")

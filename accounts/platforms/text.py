@@ -17,23 +17,49 @@ X_HEAVY = regex.compile(r"[^\u0000-\u10FF\u2000-\u200D\u2010-\u201F\u2032-\u2037
 GRAPHEME = regex.compile(r"[\U0001F1E6-\U0001F1FF]{2}(?=[\U0001F1E6-\U0001F1FF])|\X")
 """`\\X` alone counts back to the first of the flags in a row at each of them: minutes for all that a post can have."""
 EMOJI = regex.compile(r"\p{Emoji_Presentation}|\p{Emoji}\uFE0F|[0-9#*]\uFE0F?\u20E3")
+_PICTURE = (
+    r"(?:\p{EBase}\uFE0F?\p{EMod}|\p{Extended_Pictographic}\uFE0F|\p{Emoji_Presentation}(?!\uFE0E))"
+    r"[\U000E0020-\U000E007F]*+"
+)
+X_EMOJI = regex.compile(rf"\p{{RI}}{{2}}|[0-9#*]\uFE0F?\u20E3|{_PICTURE}(?:\u200D{_PICTURE})*+")
+"""What X counts as one: a sign that is to be shown as text (U+FE0E) is none, nor is what combines with no emoji."""
 # Possessive repeats, the look-behind and no more labels than a name can have keep this linear: people paste anything.
 LINK = regex.compile(
     r"(?<![A-Za-z0-9@\uFF20$#\uFF03])"
-    r"(?:(?P<scheme>https?://)|(?<![_./-]))"
-    r"(?P<host>(?:[a-z0-9][a-z0-9_-]*+\.){0,125}[a-z0-9][a-z0-9-]*+\.(?:xn--[a-z0-9-]+|[a-z]{2,})(?![a-z0-9@+-])"
-    r"|(?(scheme)(?:[\w-]++\.){1,126}[\w-]{2,}|(?!)))",
+    r"(?:(?P<scheme>https?://)|(?<![\p{Latin}_./-]))"
+    r"(?P<host>(?:[\p{Latin}0-9][\p{Latin}0-9_-]*+\.){0,125}[\p{Latin}0-9][\p{Latin}0-9-]*+\."
+    r"(?:xn--[a-z0-9-]+|[a-z]{2,})(?![a-z0-9@+-])"
+    r"|(?(scheme)(?:[\w\p{So}\p{EMod}\uFE0F\u200D-]++\.){1,126}[\w-]{2,}|(?!)))",
     regex.IGNORECASE,
 )
-LINK_REST = regex.compile(
-    r"(?::[0-9]{1,5})?(?:[/?][\p{Latin}\p{Cyrillic}0-9!*';:=+,.$/%#\[\]\-\u2013_~@|&?()]*+)?", regex.IGNORECASE
+_PATH_INNER = r"[!*';:,.$%\[\]\u2013~@|&]"
+_PATH_END = r"[\p{Latin}\p{Cyrillic}0-9=_#/+-]"
+_PATH_SIGNS = rf"(?:{_PATH_INNER}|{_PATH_END})"
+_BRACKETS = rf"\((?:{_PATH_SIGNS}++|{_PATH_SIGNS}*+\({_PATH_SIGNS}++\){_PATH_SIGNS}*+)\)"
+_PATH = rf"/(?:{_PATH_INNER}*+(?:{_PATH_END}|{_BRACKETS}))*+"
+_PORT, _QUERY = r"(?::[0-9]++)?", r"(?:\?(?:[!?*'@();:+$%\[\].,~|]*+[a-z0-9_&=#/-])++)?"
+X_REST = regex.compile(rf"{_PORT}(?:{_PATH})?{_QUERY}", regex.IGNORECASE)
+X_BARE_REST = regex.compile(rf"(?:{_PORT}{_PATH}{_QUERY})?", regex.IGNORECASE)
+"""Where an address has no scheme, what comes behind its host belongs to it from a path on."""
+JOINTS = "\u00b7\u05be\u05f3\u05f4\u0f0b\u0f0c\u200c\u200d\u3003\u301c\u30fb\uff5e"
+"""Dots, dashes and joiners within words of Catalan, Hebrew, Tibetan, Persian, Sinhala and Japanese."""
+WHOLE_REST = regex.compile(
+    rf"(?::[0-9]{{1,5}})?(?:[/?#][\p{{L}}\p{{M}}\p{{N}}{JOINTS}!*';:=+,.$/%#\[\]\-\u2013_~@|&?()]*+)?"
 )
-WHOLE_REST = regex.compile(r"(?::[0-9]{1,5})?(?:[/?#][\p{L}\p{M}\p{N}!*';:=+,.$/%#\[\]\-\u2013_~@|&?()]*+)?")
 """X ends an address before a letter of another script, or before the `#` right behind a host."""
-LINK_ENDS_BEFORE = "!*';:,.$%[]\u2013~@|?("
-MENTION = regex.compile(r"(?<![\w@./-])@(?P<handle>(?:[a-z0-9-]++\.)+[a-z]{2,})(?![\w@])", regex.IGNORECASE)
+LINK_ENDS_BEFORE = f"!*';:,.$%[]\u2013~@|?({JOINTS}"
+MENTION = regex.compile(
+    r"(?<![\w@./-])@(?P<handle>(?:[a-z0-9][a-z0-9-]*+\.(?=[a-z0-9]))++(?:xn--[a-z0-9-]++|[a-z]{2,}+))(?!-*+[a-z0-9_@])",
+    regex.IGNORECASE,
+)
+"""Whole or not at all: a shorter handle is somebody else's."""
 NAME = regex.compile(r"(?<![\w@./-])@(?P<name>[A-Za-z0-9_][A-Za-z0-9_.]*)")
-HASHTAG = regex.compile(r"(?<![\w&#/])[#\uFF03](?P<tag>[\p{L}\p{M}\p{N}_]*[\p{L}\p{M}_][\p{L}\p{M}\p{N}_]*)")
+_LETTER, _TAG_SIGN = r"[\p{L}\p{M}_]", r"[\p{L}\p{M}\p{N}_]"
+HASHTAG = regex.compile(
+    rf"(?<![\w&#/])[#\uFF03](?![\uFE0F\u20E3])"
+    rf"(?P<tag>{_TAG_SIGN}*{_LETTER}{_TAG_SIGN}*+(?:[{JOINTS}]{_TAG_SIGN}++)*+)"
+)
+"""The sign on a key is an emoji."""
 CASHTAG = regex.compile(r"(?<![\w$])\$(?P<tag>[a-z]{1,6}(?:[._][a-z]{1,2})?)(?!\w)", regex.IGNORECASE)
 ESCAPED = {"&": regex.compile("&(?:amp;)++", regex.IGNORECASE)} | {
     sign: regex.compile(f"&(?:{names});", regex.IGNORECASE)
@@ -79,33 +105,29 @@ def x_weighted_length(text: str) -> int:
 
 
 def _x_weight(text: str) -> int:
-    """Weigh a text without links: as a whole, unless an emoji makes several of its characters one."""
-    if not EMOJI.search(text):
-        return _weight_by_character(text)
-    return sum(2 if EMOJI.search(each) else _weight_by_character(each) for each in GRAPHEME.findall(text))
-
-
-def _weight_by_character(text: str) -> int:
+    """Weigh a text without links: an emoji counts as one heavy character, however many it is made of."""
+    text = X_EMOJI.sub("\ufffd", text)
     return len(text) + len(X_HEAVY.findall(text))
 
 
 def find_links(text: str) -> list[Span]:
     """Return the web addresses in a text as X finds them, also bare domains; the value has a scheme."""
-    return list(_links(text, LINK_REST))
+    return list(_links(text, X_REST, X_BARE_REST))
 
 
 def find_whole_links(text: str) -> list[Span]:
     """Return the web addresses in a text, also bare domains, each to its end in whatever script."""
-    return list(_links(text, WHOLE_REST))
+    return list(_links(text, WHOLE_REST, WHOLE_REST))
 
 
-def _links(text: str, rest_of_link: "regex.Pattern[str]") -> Iterator[Span]:
+def _links(text: str, rest_of_address: "regex.Pattern[str]", rest_of_bare: "regex.Pattern[str]") -> Iterator[Span]:
     position = 0
     while match := LINK.search(text, position):
         host = _known_host(match["host"])
         if not host:
             position = match.end() - len(match["host"].rpartition(".")[2])  # in "Bread.https://…" it is a link's scheme
             continue
+        rest_of_link = rest_of_address if match["scheme"] else rest_of_bare
         rest = rest_of_link.match(text, match.end()) if host == match["host"] else None
         position = match.start("host") + len(host) + len(_trimmed(rest[0]) if rest else "")
         address = text[match.start() : position]

@@ -48,7 +48,7 @@ class Choice:
 
 
 @page("accounts.manage")
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def connect(request: HttpRequest) -> HttpResponse:
     """Show the networks of a workspace, or of an account that is to be connected again; begin the sign-in."""
     account = _account(request)

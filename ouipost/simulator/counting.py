@@ -10,16 +10,22 @@ from publicsuffixlist import PublicSuffixList
 URL_WEIGHT = 23
 LIGHT_RANGES = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
 HOST = regex.compile(
-    r"(?<![A-Za-z0-9@\uFF20$#\uFF03])(?:(?P<scheme>https?://)|(?<![_./-]))"
-    r"(?P<host>(?:(?(scheme)[\p{L}\p{N}](?:[\p{L}\p{N}_-]*[\p{L}\p{N}])?|[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?)\.)+"
+    r"(?<![A-Za-z0-9@\uFF20$#\uFF03])(?:(?P<scheme>https?://)|(?<![\p{Latin}_./-]))"
+    r"(?P<host>(?:(?(scheme)[\p{L}\p{N}\p{So}](?:[\p{L}\p{N}\p{So}\uFE0F_-]*[\p{L}\p{N}\p{So}\uFE0F])?"
+    r"|[\p{Latin}0-9](?:[\p{Latin}0-9_-]*[\p{Latin}0-9])?)\.)+"
     r"(?:xn--[a-z0-9-]+|[a-z]{2,}|(?(scheme)\p{L}{2,}|(?!)))(?![A-Za-z0-9@+-]))",
     regex.IGNORECASE,
 )
 REST = regex.compile(
-    r"(?::[0-9]+)?(?:/[^\s<>\"]*[^\s<>\".,;:!?'()\[\]{}]|/)?(?:\?[^\s<>\"]*[^\s<>\".,;:!?'()\[\]{}])?"
+    r"(?::[0-9]+)?"
+    r"(?:/(?:[.,;:!?'\[\]{}]*+(?:[^\s<>\".,;:!?'()\[\]{}]|\((?:[^\s<>\"()]|\([^\s<>\"()]*+\))*+\)))*+)?"
+    r"(?:\?[^\s<>\"]*[^\s<>\".,;:!?'()\[\]{}])?"
     r"(?:\#[^\s<>\"]*[^\s<>\".,;:!?'()\[\]{}])?"
 )
-EMOJI = regex.compile(r"[\p{Emoji_Presentation}\p{Regional_Indicator}]|\p{Emoji}\N{VARIATION SELECTOR-16}|\u20e3")
+EMOJI = regex.compile(
+    r"\p{Regional_Indicator}|\p{Emoji_Presentation}(?!\N{VARIATION SELECTOR-15})"
+    r"|\p{Emoji}\N{VARIATION SELECTOR-16}|\u20e3"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

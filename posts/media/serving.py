@@ -79,7 +79,8 @@ def _respond(request: HttpRequest, file: File[Any]) -> HttpResponseBase:
         file.close()
         return HttpResponse(headers={"Content-Length": str(file.size), "Accept-Ranges": "bytes"})
     size = file.size
-    asked = _asked_range(request.headers.get("Range", ""), size)
+    is_conditional = "If-Range" in request.headers  # on an ETag or a date, of which we give none
+    asked = None if is_conditional else _asked_range(request.headers.get("Range", ""), size)
     if asked is None:
         return StreamingHttpResponse(Piece(file, size), headers={"Content-Length": str(size), "Accept-Ranges": "bytes"})
     if not asked:

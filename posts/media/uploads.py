@@ -30,6 +30,9 @@ TOO_LONG = "max total header size exceeded"
 """What Django says of a part of a form that has more than a kilobyte to say of itself."""
 UNREADABLE = "This is not a multipart form: let your HTTP client write the Content-Type, with its boundary."
 CUT_SHORT = "The form is cut short: the boundary at its end is missing. Send it again."
+NO_FILE = "No file was sent. If one was, its name is not UTF-8."
+"""Django drops what a part of a form says of itself in another encoding."""
+NO_FILE_NAME = "Must be a file: its part of the form needs a file name."
 LAST_BYTES = 1000
 """Enough for a boundary, which has 70 characters at most, and for what may stand behind it."""
 NO_TYPE = Phrase(
@@ -89,7 +92,7 @@ def _most_of_a_file() -> int:
 class UploadInput(StrictInput):
     """The multipart form that adds a file."""
 
-    file = serializers.FileField(allow_empty_file=True)
+    file = serializers.FileField(allow_empty_file=True, error_messages={"required": NO_FILE, "invalid": NO_FILE_NAME})
     type = Choice(choices=MediaType.choices, required=False)
     alt_text = Text(required=False, allow_blank=True, max_length=2000)
 

@@ -174,6 +174,11 @@ def test_a_completed_sign_in_closes_its_page(browser: Client, state: str, api: A
     assert post(browser, state).status_code == 422
 
 
+def test_a_look_at_the_page_alone_says_what_it_would_answer(browser: Client, state: str) -> None:
+    assert browser.head(f"/connect/bluesky?state={state}").status_code == 200
+    assert went_back_with(post(browser, state))["state"] == state
+
+
 def test_other_methods_are_not_taken(browser: Client, state: str) -> None:
     assert browser.put(f"/connect/bluesky?state={state}").status_code == 405
 

@@ -303,6 +303,24 @@ def test_a_text_of_a_form_that_is_not_utf_8_is_named_and_not_guessed_at(api: Api
     assert not Media.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        (b'file"; filename="Caf\xe9.jpg', "No file was sent. If one was, its name is not UTF-8."),
+        (b'files"; filename="rye.jpg', "No file was sent. If one was, its name is not UTF-8."),
+        (b"file", "Must be a file: its part of the form needs a file name."),
+    ],
+)
+def test_an_upload_without_a_file_says_why_that_may_be(api: ApiClient, post: Post, part: bytes, told: str) -> None:
+    form = b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n--b--\r\n' % (part, picture())
+
+    answer = api.client.generic(
+        "POST", f"/api/posts/{post.pk}/media", form, "multipart/form-data; boundary=b", headers=api.headers
+    )
+
+    assert fields_of(answer)["file"] == [told]
+
+
 def test_a_refused_file_is_the_answer_of_its_key(api: ApiClient, post: Post) -> None:
     api.headers["Idempotency-Key"] = "upload"
     first, again, other = (upload(api, post, content) for content in (b"no picture", b"no picture", picture()))

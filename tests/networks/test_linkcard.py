@@ -61,14 +61,30 @@ def test_redirects_are_followed_one_request_at_a_time(status: int) -> None:
         ("text/html; charset=ISO-8859-1", "", "cp1252"),
         ('text/html; Charset = "windows-1251"', "<meta charset=utf-8>", "cp1251"),
         ("text/html", "<meta charset='iso-8859-15'>", "iso8859-15"),
-        ("text/html", '<META http-equiv=Content-Type content="text/html; charset=Shift_JIS">', "shift_jis"),
+        ("text/html", '<META http-equiv=Content-Type content="text/html; charset=Shift_JIS">', "cp932"),
+        ("text/html; charset=X-SJIS", "", "cp932"),
+        ("text/html; charset=windows-31j", "", "cp932"),
+        ("text/html; charset=GB2312", "", "gb18030"),
+        ("text/html; charset=ks_c_5601-1987", "", "cp949"),
+        ("text/html; charset=big5", "", "big5hkscs"),
+        ("text/html; charset=iso-8859-9", "", "cp1254"),
+        ("text/html; charset=TIS-620", "", "cp874"),
+        ("text/html; charset=windows-874", "", "cp874"),
         ("text/html; charset=utf-16", "", "utf-8"),
         ("text/html; charset=punycode", "", "utf-8"),
         ("text/html; charset=nobody-knows", "", "utf-8"),
     ],
 )
 def test_a_page_is_read_in_the_encoding_that_it_names(content_type: str, begins: str, encoding: str) -> None:
-    title = {"cp1251": "Хлеб", "shift_jis": "パン"}.get(encoding, "Café €5")
+    titles = {
+        "cp1251": "Хлеб",
+        "cp932": "㈱髙橋①",
+        "gb18030": "朱镕基",
+        "cp949": "똠방각하",
+        "big5hkscs": "茘枝角",
+        "cp874": "ไทย…",
+    }
+    title = titles.get(encoding, "Café €5")
     page = make_answer(200, body=f"{begins}<title>{title}</title>".encode(encoding), Content_Type=content_type)
 
     assert card((URL, page)).title == title
@@ -78,6 +94,12 @@ def test_a_page_in_an_encoding_that_is_not_known_is_read_as_far_as_it_goes() -> 
     page = make_answer(200, body="<title>Café Rye</title>".encode("latin-1"), Content_Type="text/html")
 
     assert card((URL, page)) == LinkCard(title="Caf\ufffd Rye")
+
+
+def test_what_looks_like_a_tag_in_a_title_is_text_as_in_browsers() -> None:
+    page = html("<title>On <i>Rye</i> and <br/> &lt;b></title><svg><title>Logo</title></svg>")
+
+    assert card((URL, page)).title == "On <i>Rye</i> and <br/> <b>"
 
 
 @pytest.mark.parametrize("end", ["<![rye[x]]>", "<![ rye", "<!--", "<"])

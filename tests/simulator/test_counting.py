@@ -33,6 +33,10 @@ from ouipost.simulator.counting import graphemes, urls, weighted_length
         ("\u5b57https://example.com/" + "x" * 200, 25),
         ("example.com-shop", 16),
         ("example.com.Then", 28),
+        ("müller.de", 23),
+        ("https://✪df.ws/ejp", 23),
+        ("https://en.wikipedia.org/wiki/Oui_(film)", 23),
+        ("⭐\ufe0e", 4),
         ("https://example.com https://example.org", 47),
     ],
 )

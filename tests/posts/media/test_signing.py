@@ -191,6 +191,13 @@ def test_a_range_that_the_file_does_not_have_is_416(asked: str) -> None:
     assert (response.status_code, response["Content-Range"]) == (416, "bytes */256000")
 
 
+@pytest.mark.parametrize("known", ['"a"', 'W/"a"', "Mon, 01 Jan 2024 00:00:00 GMT"])
+def test_a_range_of_a_file_that_is_known_by_what_we_never_gave_is_the_whole_file(known: str) -> None:
+    response = fetch(signed_url(NAME, seconds=60), Range="bytes=0-9", **{"If-Range": known})
+
+    assert (response.status_code, body(response)) == (200, CONTENT)
+
+
 @pytest.mark.parametrize(
     "asked", ["bytes=5-2", "bytes=-", "bytes=0-1,5-6", "items=0-1", "bytes=a-b", "bytes=" + "9" * 99]
 )
