@@ -143,9 +143,7 @@ class _Head(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "meta":
             self._remember(dict(attrs))
-        elif (
-            self._in_title
-        ):  # which holds no elements: https://html.spec.whatwg.org/multipage/semantics.html#the-title-element
+        elif self._in_title:  # https://html.spec.whatwg.org/multipage/semantics.html#the-title-element: text alone
             self.handle_data(self.get_starttag_text() or "")
         else:
             self._in_title = tag == "title" and "title" not in self._found
