@@ -15,6 +15,7 @@ from ouipost.stored_json import JsonColumn, has, is_object, is_strings
 from workspaces.models import IS_SETTINGS, Workspace
 
 NAME_LENGTH, REASON_LENGTH = 255, 500
+AFTER_RESTORE = "manage.py reconcile --after-restore"
 
 
 class AccountStatus(models.TextChoices):
@@ -238,6 +239,11 @@ class Pause(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope} {self.subject_id}".rstrip()
+
+    @property
+    def is_after_restore(self) -> bool:
+        """Whether it is for a restored copy; a worker of a version without that column says it in the reason alone."""
+        return self.after_restore or AFTER_RESTORE in self.reason
 
     def covers(self, account_id: str, platform: str, workspace_id: str) -> bool:
         """Whether it holds up what goes to this account."""

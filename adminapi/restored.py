@@ -16,13 +16,12 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from accounts import pauses
-from accounts.models import Pause, PauseScope
+from accounts.models import AFTER_RESTORE, Pause, PauseScope
 from adminapi.models import Gap, Mark
 from ouipost.claims import database_now
 from ouipost.databases import is_unmigrated
 from ouipost.events.journal import SYSTEM
 from posts import pausing, restoring
-from posts.findings import AFTER_RESTORE
 from posts.models import Target
 
 logger = logging.getLogger(__name__)
@@ -102,7 +101,7 @@ def copied_at() -> datetime | None:
 def unasked() -> int:
     """Return how many posts were not asked about yet since a restore paused everything; 0 if none did."""
     since = copied_at()
-    is_paused = any(each.after_restore and each.scope == PauseScope.ALL for each in pauses.in_force())
+    is_paused = any(each.is_after_restore and each.scope == PauseScope.ALL for each in pauses.in_force())
     return restoring.overdue(database_now(), since=since).count() if since and is_paused else 0
 
 

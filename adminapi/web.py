@@ -12,6 +12,7 @@ from django.db import Error, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from ouipost import logs, replica
+from ouipost.databases import giving_way
 from posts.media import storage
 
 LOOK_EVERY = 1.0
@@ -82,7 +83,8 @@ def _is_there(alias: str) -> bool:
 def migrate() -> None:
     """Migrate every database to this version."""
     for alias in replica.own():
-        call_command("migrate", database=alias, verbosity=0, interactive=False)
+        with giving_way(connections[alias]):
+            call_command("migrate", database=alias, verbosity=0, interactive=False)
 
 
 def pending() -> dict[str, int]:

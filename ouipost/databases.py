@@ -4,7 +4,8 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,8 +19,11 @@ Result = TypeVar("Result")
 QS = TypeVar("QS", bound="models.QuerySet[Any, Any]")
 ATTEMPTS = 5
 NO_SUCH_TABLE, NO_SUCH_COLUMN = 1146, 1054
-LOCK_ERRORS = (1213, 1205, 1020)
+LOCK_WAIT_TIMEOUT = 1205
+LOCK_ERRORS = (1213, LOCK_WAIT_TIMEOUT, 1020)
 """MySQL's deadlock, lock wait timeout, and record changed since last read."""
+GIVE_WAY_SECONDS, GIVE_WAY_TRIES = 3, 120
+"""So long a change of a table waits for its locks, and whoever uses the table for the change; then it gives way."""
 AWAY_SECONDS = 5
 """After this long without an answer from the server's machine, a connection to it fails."""
 IDLE_TRANSACTION_SECONDS = 30
@@ -97,6 +101,40 @@ def compare_byte_by_byte(sender: AppConfig, using: str, **kwargs: Any) -> None:
     collation = "utf8mb4_nopad_bin" if getattr(connection, "mysql_is_mariadb", False) else "utf8mb4_0900_bin"
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER DATABASE CHARACTER SET utf8mb4 COLLATE {collation}")
+
+
+@contextmanager
+def giving_way(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Have whatever waits for a lock within the block give up after seconds, let others pass, and try again.
+
+    Whoever comes to a table waits behind a change that waits for it: as long as any transaction goes on, a backup's
+    too. Where a transaction holds a row that the change needs, and comes to the table only then, both wait for each
+    other, and the server does not see it. SQLite has one lock for everything.
+    """
+    if connection.vendor != "mysql":
+        yield
+        return
+    limits = "SET SESSION lock_wait_timeout = {0}, innodb_lock_wait_timeout = {0}"
+    with connection.cursor() as cursor:
+        cursor.execute(limits.format(GIVE_WAY_SECONDS))
+        with connection.execute_wrapper(_again_and_again):
+            yield
+        cursor.execute(limits.format("DEFAULT"))
+
+
+def _again_and_again(
+    execute: Callable[..., Result], sql: str, parameters: Any, many: bool, context: Mapping[str, Any]
+) -> Result:
+    """Run a statement; within a transaction only one that has waited for too long, as other errors undo all of it."""
+    for _ in range(GIVE_WAY_TRIES):
+        try:
+            return execute(sql, parameters, many, context)
+        except OperationalError as error:
+            is_alone = not context["connection"].in_atomic_block
+            if error.args[:1] != (LOCK_WAIT_TIMEOUT,) and not (is_alone and is_lock_error(error)):
+                raise
+        time.sleep(1)
+    return execute(sql, parameters, many, context)
 
 
 def is_unmigrated(error: Error) -> bool:

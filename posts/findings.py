@@ -6,14 +6,13 @@ from enum import StrEnum
 from typing import Any
 
 from accounts import pauses, registry
-from accounts.models import Pause, PauseScope, SocialAccount
+from accounts.models import AFTER_RESTORE, Pause, PauseScope, SocialAccount
 from accounts.platforms.base import WhoActs
 from posts.advice import advise
 from posts.holding import needs_place
 from posts.models import Target, TargetStatus
 
 START_A_WORKER = "Start a worker: manage.py work"
-AFTER_RESTORE = "manage.py reconcile --after-restore"
 
 
 class Kind(StrEnum):
@@ -151,13 +150,13 @@ def _waiting(target: Target, hold: Hold) -> Finding:
 
 def _paused(target: Target, pause: Pause) -> Finding:
     subject = f" --id {pause.subject_id}" if pause.scope != PauseScope.ALL else ""
-    first = f"{AFTER_RESTORE}, for it may be out already; " if pause.after_restore else ""
+    first = f"{AFTER_RESTORE}, for it may be out already; " if pause.is_after_restore else ""
     return _finding(
         target,
         Kind.PAUSED,
         cause=pauses.told(pause),
         who_acts=WhoActs.OPERATOR,
-        retry_safe=not pause.after_restore,
+        retry_safe=not pause.is_after_restore,
         next_step=f"{first}manage.py resume --scope {pause.scope}{subject}, then it goes out at once",
     )
 

@@ -113,8 +113,8 @@ def _key(scope: str, subject_id: str) -> str:
 
 
 def _with_reason(present: Pause, reason: str, *, actor: Actor, after_restore: bool) -> Pause:
+    present.after_restore = present.is_after_restore or after_restore
     before, present.reason = present.reason, reason
-    present.after_restore |= after_restore
     present.save(update_fields=["reason", "after_restore"])
     if before != reason:
         changed = {"before": {"reason": before}, "after": {"reason": reason}}

@@ -83,7 +83,7 @@ def _paused(target: Target, pause: Pause, *, now: datetime) -> Entry:
         platform=target.platform,
         cause=cause_of(target.error) if target.error else None,
         who_acts=WhoActs.OPERATOR,
-        retry_safe=not pause.after_restore if target.error else None,
+        retry_safe=not pause.is_after_restore if target.error else None,
     )
 
 

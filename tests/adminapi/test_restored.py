@@ -3,10 +3,12 @@
 import errno
 import os
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from pytest_django import Settings
@@ -162,6 +164,35 @@ def test_its_pause_is_not_ended_by_the_command_while_nobody_has_asked_what_is_ou
     assert restored.unasked() == 0
     call_command("pause", "--scope", "all", "--reason", "Holidays.")
     assert restored.unasked() == 0
+
+
+def test_the_pause_of_a_worker_of_the_version_before_is_not_ended_by_the_command_either(workspace: Workspace) -> None:
+    make_due(workspace)
+    restored.look()
+    go_back()
+    restored.look()
+    Pause.objects.update(after_restore=False)  # it knows no such column
+
+    assert restored.unasked() == 1
+    call_command("pause", "--scope", "all", "--reason", "We look into it.")
+
+    with pytest.raises(CommandError, match="1 that were due by now may be out already"):
+        call_command("resume", "--scope", "all")
+
+
+def test_an_update_finds_in_the_journal_what_a_pause_was_for_before_it_got_another_reason(workspace: Workspace) -> None:
+    make_due(workspace)
+    restored.look()
+    go_back()
+    restored.look()
+    call_command("pause", "--scope", "all", "--reason", "We look into it.")
+    call_command("pause", "--scope", "network", "--id", "facebook", "--reason", "Maintenance.")
+    Pause.objects.update(after_restore=False)  # the version before kept it nowhere else
+
+    import_module("accounts.migrations.0008_read_pauses_from_journal").read_from_journal(apps, None)
+
+    assert dict(Pause.objects.values_list("scope", "after_restore")) == {"all": True, "network": False}
+    assert restored.unasked() == 1
 
 
 def test_where_nothing_could_go_out_nothing_is_paused() -> None:

@@ -3,16 +3,19 @@
 import os
 import pkgutil
 import socket
+import threading
 import time
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 
+from ouipost import databases
 from ouipost.databases import AWAY_SECONDS, IDLE_SECONDS, IDLE_TRANSACTION_SECONDS
 from tests.conftest import ApiClient
 from tests.contract.world import upload
 from tests.factories import make_post, make_workspace
+from tests.foundation.threads import at_once, wait_until
 from tests.posts.media.pictures import picture
 from workspaces.models import Workspace
 
@@ -54,6 +57,50 @@ def test_a_transaction_whose_client_says_nothing_gives_its_locks_back() -> None:
 
     assert 0.5 < time.monotonic() - began < 10
     gone.connection = None
+
+
+def test_a_change_of_a_table_that_lost_a_race_for_its_locks_is_made_again() -> None:
+    errors = [OperationalError(1213, "Deadlock found when trying to get lock")]
+
+    def lose(execute: Any, *statement: Any) -> Any:
+        if errors:
+            raise errors.pop()
+        return execute(*statement)
+
+    with databases.giving_way(connection), connection.execute_wrapper(lose), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE workspaces_workspace COMMENT = 'changed'")
+
+    assert errors == []
+
+
+def is_waiting_for_a_table() -> bool:
+    with connection.cursor() as cursor:
+        return bool(
+            cursor.execute(
+                "SELECT 1 FROM information_schema.processlist"
+                " WHERE db = DATABASE() AND state = 'Waiting for table metadata lock'"
+            )
+        )
+
+
+def test_a_change_of_a_table_that_has_to_wait_lets_others_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "GIVE_WAY_SECONDS", 1)
+    workspace, changed = make_workspace(), threading.Event()
+
+    def change() -> None:
+        with databases.giving_way(connection), connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE workspaces_workspace COMMENT = 'changed'")
+        changed.set()
+
+    def use() -> tuple[Any, bool]:
+        with transaction.atomic():
+            workspace.refresh_from_db()
+            wait_until(is_waiting_for_a_table)
+            [found] = at_once(lambda: Workspace.objects.get(pk=workspace.pk))  # who comes after the change
+            return found, changed.is_set()
+
+    assert at_once(use, change) == [(workspace, False), None]
+    assert changed.is_set()
 
 
 @pytest.mark.parametrize("step", ["rest_framework.parsers.MultiPartParser.parse", "posts.media.files.keep"])

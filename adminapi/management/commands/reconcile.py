@@ -12,7 +12,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from accounts import pauses
-from accounts.models import PauseScope
+from accounts.models import AFTER_RESTORE, PauseScope
 from adminapi import restored
 from adminapi.arguments import problems_of, read_since, require_between, require_workspace
 from adminapi.commands import OperatorCommand, add_dry_run, add_json
@@ -21,7 +21,6 @@ from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.pages import MOST
 from posts import pausing, restoring, services
-from posts.findings import AFTER_RESTORE
 from posts.models import Post, Target, TargetQuerySet, TargetStatus
 from posts.reconciling import Pending, Question, question, question_after_restore, told
 from posts.stuck import in_doubt
