@@ -182,6 +182,13 @@ def test_a_workspace_says_how_late_is_too_late(db: None, minutes: dict[str, int]
     assert (late.status, status_of(late.post)) == (("missed",) * 2 if is_missed else ("publishing",) * 2)
 
 
+def test_a_workspace_that_wants_nothing_late_has_its_posts_published(db: None) -> None:
+    workspace = make_workspace(settings={"publish_late_up_to_minutes": 0})
+    [target] = make_scheduled(workspace, make_account(workspace), scheduled_at=ago(seconds=1))
+
+    assert pks(claim_targets(5)) == [target.pk]
+
+
 def test_what_was_missed_is_told(workspace: Workspace) -> None:
     [target] = make_scheduled(workspace, make_account(workspace), scheduled_at=ago(hours=6, seconds=1))
 
