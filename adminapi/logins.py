@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from django.contrib.sessions.models import Session as ConsoleSession
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connection, transaction
@@ -147,10 +148,11 @@ def log_out(session: Session, *, actor: Actor, now: datetime) -> None:
 
 
 def old(now: datetime) -> tuple[Old, ...]:
-    """Return attempts that no longer count, and sessions that are over."""
-    before = now - WINDOW
+    """Return attempts that no longer count, and sessions that are over: of the admin API, and of the console."""
+    before, over = now - WINDOW, ConsoleSession.objects.filter(expire_date__lt=now)
     return (
         Old(name="logins", rows=LoginAttempt.objects.filter(at__lt=before).order_by("at", "pk")),
         Old(name="turns", rows=LoginTurn.objects.filter(at__lt=before).order_by("pk")),
         Old(name="sessions", rows=Session.objects.filter(expires_at__lt=now).order_by("expires_at", "pk")),
+        Old(name="console_sessions", rows=over.order_by("expire_date", "pk")),
     )

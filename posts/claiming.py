@@ -58,6 +58,18 @@ class Ready(NamedTuple):
     sends: int
     fence: int
     outcome_unknown: bool
+    in_flight: str | None
+    remote_id: str
+
+    @property
+    def may_be_out(self) -> bool:
+        return self.outcome_unknown or bool(self.remote_id)
+
+    @property
+    def is_next(self) -> bool:
+        """Whether its post is being published, and nobody has tried it yet."""
+        was_tried = self.attempts or self.sends or self.in_flight
+        return self.status == TargetStatus.PUBLISHING and not was_tried
 
 
 class Candidate(NamedTuple):
@@ -332,21 +344,19 @@ def _pauses_since(targets: Sequence[Ready], posts: Mapping[str, Workspace], *, n
 def _missed(targets: Sequence[Ready], history: History, *, now: datetime) -> list[Ready]:
     """Return those that were due while nothing could run, and are later than their workspace allows.
 
-    What is being published goes out however late it is, once something of its post was tried.
+    What may be out goes on however late it is, and so does what nobody has tried yet of a post that has begun.
     """
-    late = [target for target in targets if _is_late(target, history, now=now)]
-    asked = [target.post_id for target in late if target.status != TargetStatus.SCHEDULED]
+    late = [target for target in targets if not target.may_be_out and _is_late(target, history, now=now)]
+    asked = [target.post_id for target in late if target.is_next]
     begun = set(Target.objects.filter(BEGUN, post__in=asked).values_list("post_id", flat=True)) if asked else set()
-    return [target for target in late if target.status == TargetStatus.SCHEDULED or target.post_id not in begun]
+    return [target for target in late if not (target.is_next and target.post_id in begun)]
 
 
 def _is_late(target: Ready, history: History, *, now: datetime) -> bool:
-    """Whether it is later than its workspace allows; what is tried again never is.
+    """Whether it is later than its workspace allows.
 
-    What had to wait for its account was given a time of its own, and is late from then on.
+    What is to be tried again, or had to wait for its account, was given a time of its own, and is late from then on.
     """
-    if target.status != TargetStatus.SCHEDULED and target.attempts:
-        return False
     return is_too_late(target.due_at, history.of(target), workspace=history.posts[target.post_id], now=now)
 
 
@@ -370,7 +380,8 @@ def _miss(targets: list[Ready], *, now: datetime) -> None:
     message = Phrase("It was due while nothing could run, and is too late now.")
     error = failure("MISSED_WINDOW", message, retryable=True)
     due = Target.objects.filter(claims.is_due(now), pk__in=[target.pk for target in targets])
-    due.update(status=TargetStatus.MISSED, due_at=None, error=error)
+    ended = {"due_at": None, "lease_until": None, "in_flight": None, "error": error}
+    due.update(status=TargetStatus.MISSED, fence=F("fence") + 1, **ended)
 
 
 def _park(targets: list[Ready]) -> None:

@@ -8,9 +8,11 @@ from accounts.models import Pause
 from workspaces.models import Workspace
 
 GIVE_UP_AFTER = timedelta(hours=6)
+IN_TIME = timedelta(minutes=1)
+"""A worker takes what is due moments later: that is not late, whatever a workspace says."""
 
 
 def is_too_late(due: datetime, held_up_by: Collection[Pause], *, workspace: Workspace, now: datetime) -> bool:
     """Whether what was due then is later than its workspace allows; a pause, an operator's act, makes nothing late."""
     was_to_go_at = due + pauses.time_paused(held_up_by, since=due, until=now)
-    return now > was_to_go_at + timedelta(minutes=workspace.publish_late_up_to_minutes)
+    return now > was_to_go_at + max(timedelta(minutes=workspace.publish_late_up_to_minutes), IN_TIME)

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from operator import itemgetter
 from urllib.parse import urlsplit
 
 import requests
@@ -9,6 +10,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import validate_host
+from django.utils import timezone
 
 from accounts import platforms, registry
 from accounts.models import SocialAccount
@@ -17,6 +19,7 @@ from adminapi import keyring
 from adminapi.client import session
 from adminapi.doctor.findings import Finding, warning, well, wrong
 from adminapi.keyring import WrongKeyRing
+from adminapi.networks import ENDS_SOON
 from ouipost import crypto, sealed
 from posts.media import storage
 from posts.media.signing import is_public, signed_url
@@ -120,8 +123,7 @@ def credentials() -> Finding:
     if half:
         return wrong(f"{' and '.join(half)} is not set, though its other half is.", "Set both of them, or neither.")
     live = {each.id for each in _live()}
-    used = SocialAccount.objects.connected().filter(workspace__mode=Mode.LIVE, workspace__deleted_at=None)
-    lacking = sorted(name for name in set(used.values_list("platform", flat=True)) - live if _needs_app(name))
+    lacking = sorted(name for name in _used() - live if _needs_app(name))
     if lacking:
         variables = " and ".join(each for name in lacking for each in registry.credentials_of(name))
         return wrong(
@@ -133,8 +135,27 @@ def credentials() -> Finding:
     return well(f"There are apps for {', '.join(sorted(live))}.")
 
 
+def _used() -> set[str]:
+    """Return the networks at which accounts are connected, outside the sandbox."""
+    used = SocialAccount.objects.connected().filter(workspace__mode=Mode.LIVE, workspace__deleted_at=None)
+    return set(used.values_list("platform", flat=True))
+
+
 def _needs_app(network: str) -> bool:
     return registry.get(network).needs_app
+
+
+def api_versions() -> Finding:
+    """Whether a network that accounts are connected at no longer takes the version of its API that is called."""
+    today = timezone.now().date()
+    known = [(each.version_ends, each) for each in map(registry.get, sorted(_used())) if each.version_ends]
+    ending = [(ends, each) for ends, each in known if ends <= today + ENDS_SOON]
+    if not ending:
+        return well("None ends soon, as far as it is known.")
+    ends, network = min(ending, key=itemgetter(0))
+    told = f"Version {network.version} of {network.name}'s API {'ended' if ends <= today else 'ends'} on {ends}."
+    action = f"Set {network.id.upper()}_API_VERSION to a later one, and start every process again."
+    return (wrong if ends <= today else warning)(told, action)
 
 
 def key_ring() -> Finding:

@@ -104,6 +104,7 @@ CHECKS = (
     Check(name="redis_server", look=services.redis_server, needs="redis"),
     Check(name="public_address", look=configuration.public_address, seconds=SLOWLY),
     Check(name="credentials", look=configuration.credentials, needs="migrations"),
+    Check(name="api_versions", look=configuration.api_versions, needs="migrations"),
     Check(name="key_ring", look=configuration.key_ring, needs="migrations"),
     Check(name="accounts", look=services.accounts, needs="migrations"),
     Check(name="rows", look=rows, needs="migrations"),
@@ -112,8 +113,8 @@ CHECKS = (
 )
 NEEDS = {each.name: each.needs for each in (*PARTS, *CHECKS)}
 ORDER = ("settings", "database", "database_server", "transactions", "collation", "clock", "migrations", "writing",
-         "replica", "disk", "redis", "redis_server", "broker", "storage", "public_address", "credentials", "key_ring",
-         "accounts", "rows", "publishing", "backlog", "audit_log")  # fmt: skip
+         "replica", "disk", "redis", "redis_server", "broker", "storage", "public_address", "credentials",
+         "api_versions", "key_ring", "accounts", "rows", "publishing", "backlog", "audit_log")  # fmt: skip
 
 
 def examine(*, asks_networks: bool = False) -> list[Finding]:

@@ -26,6 +26,7 @@ NAMES = {
     "logins": _("Logins that failed"),
     "turns": _("Notes of who tried to log in"),
     "sessions": _("Logins to the admin API that are over"),
+    "console_sessions": _("Logins to the console that are over"),
     "answers": _("Answers kept for repeated requests"),
     "calls": _("How the networks answered, by five minutes"),
 }

@@ -302,6 +302,32 @@ class TestConfiguration:
         assert lacking.action == "Set FACEBOOK_CLIENT_ID and FACEBOOK_CLIENT_SECRET."
 
     @pytest.mark.parametrize(
+        ("day", "mode", "status"),
+        [
+            ("2027-07-16", "live", "ok"),
+            ("2027-07-17", "live", "warning"),
+            ("2027-09-14", "live", "warning"),
+            ("2027-09-15", "live", "wrong"),
+            ("2027-09-15", "sandbox", "ok"),
+        ],
+    )
+    def test_the_end_of_an_apis_version_is_told_before_it_comes(
+        self, day: str, mode: str, status: str, settings: Settings
+    ) -> None:
+        app = {"client_id": "id", "client_secret": "secret", "version": "202609", "product": ""}
+        settings.NETWORKS = settings.NETWORKS | {"linkedin": app}
+        make_account(make_workspace(mode=mode), platform="linkedin")
+
+        with time_machine.travel(day):
+            found = configuration.api_versions()
+
+        assert found.status == status
+        if status != "ok":
+            assert "202609 of LinkedIn" in found.message
+            assert found.message.endswith("on 2027-09-15.")
+            assert found.action.startswith("Set LINKEDIN_API_VERSION ")
+
+    @pytest.mark.parametrize(
         ("answer", "status"),
         [
             ({"body": configuration.PIXEL, "content_type": "image/png"}, "ok"),

@@ -5,6 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.contrib.sessions.models import Session as ConsoleSession
 from pytest_django import Settings
 
 from accounts.models import CallCount, Connection
@@ -154,15 +155,16 @@ def test_what_is_of_use_for_hours_only_is_counted_and_removed_too(workspace: Wor
     LoginAttempt.objects.create(email="a", ip_address="127.0.0.1", at=over)
     LoginTurn.objects.create(name="a", at=over)
     make_token(make_user(), expires_at=over)
+    ConsoleSession.objects.create(session_key="a", expire_date=over)
     StoredAnswer.objects.create(digest="a", lease_until=over, created_at=over)
     CallCount.objects.create(at=over, network="facebook", kind="request", outcome="ok", calls=1, milliseconds=1)
 
     lines = run("--dry-run")
     run()
 
-    names = ("connections", "logins", "turns", "sessions", "answers", "calls")
+    names = ("connections", "logins", "turns", "sessions", "console_sessions", "answers", "calls")
     assert lines == [f"Would remove 1 {name}." for name in names]
-    models = (Connection, LoginAttempt, LoginTurn, Session, StoredAnswer, CallCount)
+    models = (Connection, LoginAttempt, LoginTurn, Session, ConsoleSession, StoredAnswer, CallCount)
     assert not any(model._default_manager.exists() for model in models)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import IntegrityError, OperationalError
+from django.db.models import F
 
 from accounts.models import SocialAccount
 from ouipost.claims import Claim, LostClaim, database_now
@@ -182,6 +183,13 @@ def test_a_workspace_says_how_late_is_too_late(db: None, minutes: dict[str, int]
     assert (late.status, status_of(late.post)) == (("missed",) * 2 if is_missed else ("publishing",) * 2)
 
 
+def test_a_workspace_that_wants_nothing_late_has_its_posts_published(db: None) -> None:
+    workspace = make_workspace(settings={"publish_late_up_to_minutes": 0})
+    [target] = make_scheduled(workspace, make_account(workspace), scheduled_at=ago(seconds=1))
+
+    assert pks(claim_targets(5)) == [target.pk]
+
+
 def test_what_was_missed_is_told(workspace: Workspace) -> None:
     [target] = make_scheduled(workspace, make_account(workspace), scheduled_at=ago(hours=6, seconds=1))
 
@@ -214,10 +222,29 @@ def test_what_was_to_go_at_once_is_missed_where_nobody_came_to_it_in_time(worksp
     assert len(claim_targets(5)) == 1
 
 
-@pytest.mark.parametrize("begun", [{"attempts": 1}, {"sends": 1, "outcome_unknown": True}, {"remote_id": "42"}])
-def test_what_was_tried_before_is_never_too_late(workspace: Workspace, begun: dict[str, Any]) -> None:
+@pytest.mark.parametrize("begun", [{"sends": 1, "outcome_unknown": True}, {"remote_id": "42"}])
+def test_what_may_be_out_is_never_too_late(workspace: Workspace, begun: dict[str, Any]) -> None:
     target = make_due(workspace, scheduled_at=ago(hours=100))
     Target.objects.filter(pk=target.pk).update(**begun)
+
+    assert pks(claim_targets(5)) == [target.pk]
+
+
+@pytest.mark.parametrize("tried", [{"attempts": 1}, {"sends": 1}, {"in_flight": F("account_id")}])
+def test_what_was_tried_in_vain_is_missed_where_nobody_came_back_to_it_in_time(
+    workspace: Workspace, tried: dict[str, Any]
+) -> None:
+    target = make_due(workspace, scheduled_at=ago(hours=100))
+    Target.objects.filter(pk=target.pk).update(lease_until=ago(hours=99), **tried)
+    [other] = make_scheduled(workspace, target.account, scheduled_at=ago(minutes=1))
+
+    assert pks(claim_targets(5)) == [other.pk]
+    assert (states(target.post), status_of(target.post)) == (["missed"], "missed")
+
+
+def test_what_was_tried_and_had_to_wait_is_late_from_then_on(workspace: Workspace) -> None:
+    target = make_due(workspace, scheduled_at=ago(hours=100))
+    Target.objects.filter(pk=target.pk).update(attempts=1, due_at=ago(hours=5))
 
     assert pks(claim_targets(5)) == [target.pk]
 
