@@ -59,8 +59,8 @@ def refused(settings: Settings, **told: Any) -> tuple[str | None, int]:
     """Send a body to where nothing takes it; return what is said of the connection, and how much was read."""
     settings.TRUSTED_PROXIES = ["10.0.0.0/8"]
     body = Body(LARGE)
-    told = {"REMOTE_ADDR": PROXY, "HTTP_X_FORWARDED_PROTO": "https", "CONTENT_LENGTH": len(LARGE)} | told
-    answer = Client().post("/api/nothing", content_type="application/json", **(told | {"wsgi.input": body}))
+    given: dict[str, Any] = {"REMOTE_ADDR": PROXY, "HTTP_X_FORWARDED_PROTO": "https", "CONTENT_LENGTH": len(LARGE)}
+    answer = Client().post("/api/nothing", content_type="text/plain", **(given | told | {"wsgi.input": body}))
     return answer.headers.get("Connection"), body.was_read
 
 
@@ -73,7 +73,9 @@ def test_what_a_proxy_still_sends_is_taken_before_it_is_refused(settings: Settin
     assert refused(settings, **told) == (None, len(LARGE))
 
 
-@pytest.mark.parametrize("told", [{"REMOTE_ADDR": OTHER}, {"HTTP_EXPECT": "100-continue"}, CHUNKED | {"REMOTE_ADDR": ""}])
+@pytest.mark.parametrize(
+    "told", [{"REMOTE_ADDR": OTHER}, {"HTTP_EXPECT": "100-continue"}, CHUNKED | {"REMOTE_ADDR": ""}]
+)
 def test_what_others_send_or_wait_to_send_is_not_taken(settings: Settings, told: dict[str, Any]) -> None:
     assert refused(settings, **told) == ("close", 0)
 
