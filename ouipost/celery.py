@@ -50,6 +50,7 @@ app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
+    broker_channel_error_retry=True,  # a Redis that is full, or became a replica, refuses for a while
     broker_transport_options={
         "visibility_timeout": 600,  # above the longest that a task may run but publishing, which may be asked for twice
         "unacked_restore_throttle": 1,
