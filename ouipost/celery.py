@@ -48,7 +48,6 @@ virtual.Channel.basic_ack = _unless_closed(virtual.Channel.basic_ack)  # type: i
 virtual.Channel.basic_reject = _unless_closed(virtual.Channel.basic_reject)  # type: ignore[method-assign]  # the same
 
 
-
 def address(url: str) -> str:
     """Return the broker's address as kombu writes it, which has another form for the socket of a Redis."""
     parts = urlsplit(url)
@@ -59,7 +58,7 @@ def address(url: str) -> str:
 
 
 def tls(url: str) -> dict[str, Any] | None:
-    """Return what a broker under TLS must prove, which is nothing to kombu unless it is told; the URL may ask for less."""
+    """Return what a broker under TLS must prove: nothing to kombu unless it is told. The URL may ask for less."""
     return {"ssl_cert_reqs": CERT_REQUIRED} if url.startswith("rediss://") else None
 
 

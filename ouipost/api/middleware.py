@@ -112,9 +112,9 @@ def _without_port(hop: str) -> str:
 class UnreadBodyMiddleware:
     """Throws away what a trusted proxy still sends of a body when the response is there, before it is given.
 
-    The server would close the connection, and nginx, Apache and others answer 502 when they cannot send the rest. To all
-    others the response says `Connection: close`: the server closes without always saying so, and a client's next
-    request on it could be lost.
+    The server would close the connection, and nginx, Apache and their like answer 502 when they cannot send the rest.
+    To all others the response says `Connection: close`: the server closes without always saying so, and a client's
+    next request on it could be lost.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
