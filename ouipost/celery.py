@@ -8,7 +8,9 @@ import logging
 import os
 import sys
 from functools import wraps
+from ssl import CERT_REQUIRED
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from celery import Celery
 from celery.signals import beat_init, celeryd_init, setup_logging, task_postrun, task_prerun
@@ -45,11 +47,28 @@ def _unless_closed(settle: Any) -> Any:
 virtual.Channel.basic_ack = _unless_closed(virtual.Channel.basic_ack)  # type: ignore[method-assign]  # kombu has no hook
 virtual.Channel.basic_reject = _unless_closed(virtual.Channel.basic_reject)  # type: ignore[method-assign]  # the same
 
+
+def address(url: str) -> str:
+    """Return the broker's address as kombu writes it, which has another form for the socket of a Redis."""
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return url
+    (number,) = parse_qs(parts.query).get("db", ["0"])
+    return f"redis+socket://{parts.netloc}{parts.path}?virtual_host={number}"
+
+
+def tls(url: str) -> dict[str, Any] | None:
+    """Return what a broker under TLS must prove: nothing to kombu unless it is told. The URL may ask for less."""
+    return {"ssl_cert_reqs": CERT_REQUIRED} if url.startswith("rediss://") else None
+
+
 app = Celery("ouipost", include=["adminapi.tasks"])
 app.conf.update(
-    broker_url=settings.CELERY_BROKER_URL,
+    broker_url=address(settings.CELERY_BROKER_URL),
+    broker_use_ssl=tls(settings.CELERY_BROKER_URL),
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
+    broker_channel_error_retry=True,  # a Redis that is full, or became a replica, refuses for a while
     broker_transport_options={
         "visibility_timeout": 600,  # above the longest that a task may run but publishing, which may be asked for twice
         "unacked_restore_throttle": 1,

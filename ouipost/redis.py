@@ -96,7 +96,25 @@ class Server:
                 self._idle.pop().disconnect()
 
     def _ask(self, script: Script, arguments: list[Argument], timeout: float) -> Any:
-        connection, timeout = self._connection(timeout)
+        """Ask over an idle connection, and over a new one where that was closed meanwhile.
+
+        A restart, a fail-over or something between that ends what is idle closes all of them: none is tried again.
+        """
+        if idle := self._idle_one():
+            try:
+                return self._answer(idle, script, arguments, timeout)
+            except self._exceptions.ConnectionError:
+                self.close()
+        made = cast(Connection, self._address.connection_class(**self._address.connection_kwargs))
+        made.connect()
+        return self._answer(made, script, arguments, timeout / STEPS_OF_A_NEW_CONNECTION)
+
+    def _idle_one(self) -> Connection | None:
+        with suppress(IndexError):
+            return self._idle.pop()
+        return None
+
+    def _answer(self, connection: Connection, script: Script, arguments: list[Argument], timeout: float) -> Any:
         try:
             connection.send_command("EVALSHA", script.digest, *arguments)
             result = connection.read_response(timeout=timeout)
@@ -105,14 +123,6 @@ class Server:
             result = connection.read_response(timeout=timeout)
         self._idle.append(connection)
         return result
-
-    def _connection(self, timeout: float) -> tuple[Connection, float]:
-        """Return a connection and the seconds left for its answer: fewer for a connection that had to be made."""
-        with suppress(IndexError):
-            return self._idle.pop(), timeout
-        connection = cast(Connection, self._address.connection_class(**self._address.connection_kwargs))
-        connection.connect()
-        return connection, timeout / STEPS_OF_A_NEW_CONNECTION
 
 
 def is_redis(url: str) -> bool:

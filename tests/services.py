@@ -146,10 +146,10 @@ def redis() -> Iterator[str]:
         server.wait(timeout=START_SECONDS)
 
 
-def start_redis(port: int, *, host: Host = HERE) -> "subprocess.Popen[bytes]":
+def start_redis(port: int, *options: str, host: Host = HERE) -> "subprocess.Popen[bytes]":
     """Start a server of our own on this port; it keeps nothing on disk."""
     command = [*host.inside, find("redis-server"), "--port", str(port), "--bind", host.address]
-    command += ["--save", "", "--appendonly", "no", "--protected-mode", "no"]
+    command += ["--save", "", "--appendonly", "no", "--protected-mode", "no", *options]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603
     wait_for_port(port, server, address=host.address)
     return server

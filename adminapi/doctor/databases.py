@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import Error, connection, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connection, connections
 from django.utils import timezone
 
 from adminapi.doctor.findings import Finding, warning, well, wrong
@@ -18,6 +18,7 @@ from ouipost.claims import database_now
 
 OLDEST = {"MariaDB": (10, 6), "MySQL": (8, 0, 11), "SQLite": (3, 31)}
 CLOCKS_DIFFER, CLOCKS_FAR_APART = timedelta(seconds=2), timedelta(seconds=30)
+REPLICA_BEHIND = timedelta(minutes=1)
 READ_COMMITTED = "READ-COMMITTED"
 FULL_SYNC = 2
 VARIABLES = ("tx_isolation", "transaction_isolation", "log_bin", "binlog_format", "innodb_flush_log_at_trx_commit")
@@ -145,17 +146,31 @@ def writing() -> Finding:
 
 
 def the_replica() -> Finding:
-    """Whether the replica answers, where one is named."""
+    """Whether the replica answers and follows, where one is named."""
     if replica.REPLICA not in connections:
         return well("None is used.")
+    reached = _mark(DEFAULT_DB_ALIAS)
     try:
-        connections[replica.REPLICA].ensure_connection()
+        copied = _mark(replica.REPLICA)
     except Error as error:
         return warning(
             f"It does not answer ({error.args[-1]}): reports are read from the database itself.",
             "See that it runs, and that DATABASE_REPLICA_URL has its address, user and password.",
         )
+    if reached and (copied is None or copied.database != reached.database):
+        return warning("It is no copy of this database.", "Name a replica of it as DATABASE_REPLICA_URL, or none.")
+    if reached and copied and reached.at - copied.at > REPLICA_BEHIND:
+        behind = round((reached.at - copied.at).total_seconds())
+        return warning(
+            f"It is {behind} seconds behind, and so are reports and analytics.",
+            "Ask it why with SHOW REPLICA STATUS, or leave DATABASE_REPLICA_URL out until it follows.",
+        )
     return well("It answers.")
+
+
+def _mark(alias: str) -> Mark | None:
+    """Return how far a database is: a worker notes it every few seconds."""
+    return Mark.objects.using(alias).first()
 
 
 def disk() -> Finding:

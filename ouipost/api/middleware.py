@@ -28,6 +28,9 @@ WORKSPACE_ID = re.compile(f"ws_{PATTERN}")
 MAX_ADDRESS = 45
 WITH_PORT = re.compile(r"([0-9.]+):[0-9]+|\[([0-9a-fA-F:.]+)\](?::[0-9]+)?")
 """How some proxies write a hop."""
+DISCARD_SECONDS = 10
+"""A proxy that has the whole body sends a gigabyte in one or two."""
+DISCARD_BYTES = 65_536
 KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
@@ -107,9 +110,11 @@ def _without_port(hop: str) -> str:
 
 
 class UnreadBodyMiddleware:
-    """Adds `Connection: close` to a response given before the whole request body was read.
+    """Throws away what a trusted proxy still sends of a body when the response is there, before it is given.
 
-    The server closes such a connection without always saying so, and a client's next request on it could be lost.
+    The server would close the connection, and nginx, Apache and their like answer 502 when they cannot send the rest.
+    To all others the response says `Connection: close`: the server closes without always saying so, and a client's
+    next request on it could be lost.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -117,16 +122,35 @@ class UnreadBodyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if _is_unread(request):
+        if _is_unread(request) and not (_is_proxys(request) and _discarded(request)):
             response.headers["Connection"] = "close"
         return response
 
 
 def _is_unread(request: Any) -> bool:
-    if "HTTP_TRANSFER_ENCODING" in request.META:  # chunked: its length is not known
+    if _is_chunked(request):  # its length is not known
         return not request._read_started
     stream = request._stream  # Django replaces it once it has read the whole body
     return hasattr(stream, "limit") and stream._pos < stream.limit
+
+
+def _is_chunked(request: HttpRequest) -> bool:
+    return "HTTP_TRANSFER_ENCODING" in request.META
+
+
+def _is_proxys(request: HttpRequest) -> bool:
+    """Whether a trusted proxy sends the body without being asked to: others' schemes were dropped."""
+    return "HTTP_X_FORWARDED_PROTO" in request.META and "HTTP_EXPECT" not in request.META
+
+
+def _discarded(request: Any) -> bool:
+    """Read the rest of the body and return whether it ended in time."""
+    rest = request.META["wsgi.input"] if _is_chunked(request) else request._stream
+    ends = time.monotonic() + DISCARD_SECONDS
+    while time.monotonic() < ends:
+        if not rest.read(DISCARD_BYTES):
+            return True
+    return False
 
 
 class EnvelopeMiddleware:

@@ -115,7 +115,7 @@ def check_form(url: str) -> Target:
 
 def checked_addresses(target: Target, *, timeout: float = DNS_SECONDS) -> tuple[IPAddress, ...]:
     """Return all addresses of the host; raises Blocked where one of them is refused, NotSent where there are none."""
-    addresses = resolve(target.host, timeout=timeout)
+    addresses = resolve(target.host, timeout=timeout, is_known=target.host in allowed().names)
     _check_addresses(target, addresses)
     return addresses
 
@@ -146,12 +146,15 @@ def literal(host: str) -> IPAddress | None:
     return _unwrap(ip_address(host)) if ":" in host or NUMERIC.fullmatch(host) else None
 
 
-def resolve(host: str, *, timeout: float = DNS_SECONDS) -> tuple[IPAddress, ...]:
-    """Return all addresses of a host, unchecked, IPv4 first; raises NotSent where none are found in time."""
+def resolve(host: str, *, timeout: float = DNS_SECONDS, is_known: bool = False) -> tuple[IPAddress, ...]:
+    """Return all addresses of a host, unchecked, IPv4 first; raises NotSent where none are found in time.
+
+    A name that the operator gave is found as the machine finds it: in its hosts file and search domains, too.
+    """
     address = literal(host)
     if address is not None:
         return (address,)
-    name = f"{host}." if "." in host else host  # the final dot prevents search domains
+    name = f"{host}." if "." in host and not is_known else host  # the final dot prevents both
     try:
         answers = _lookups().answers(name, timeout=min(timeout, DNS_SECONDS))
     except (OSError, CancelledError):

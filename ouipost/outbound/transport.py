@@ -219,7 +219,7 @@ def send(
     if guarded:
         addresses = guard.checked_addresses(target, timeout=timeout)
     else:
-        addresses = guard.resolve(target.host, timeout=timeout)
+        addresses = guard.resolve(target.host, timeout=timeout, is_known=True)
     pool = pools().connection_from_host(target.host, target.port, target.scheme, {"addresses": addresses})
     return pool.urlopen(
         method,

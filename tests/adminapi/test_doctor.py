@@ -27,6 +27,7 @@ from adminapi.doctor import configuration, databases, examination, findings, ser
 from adminapi.doctor.examination import Check, examine
 from adminapi.doctor.findings import Finding, well, wrong
 from adminapi.doctor.rows import rows
+from adminapi.models import Mark
 from ouipost.api import health
 from ouipost.claims import database_now
 from ouipost.events import verifying
@@ -238,18 +239,30 @@ class TestDatabases:
         assert (fine.status, databases.writing().status) == ("ok", "wrong")
         assert databases.writing().message == "It takes no writes: The server is running with the --read-only option."
 
-    def test_a_replica_that_is_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def refuse() -> None:
+    def test_a_replica_that_is_away_or_does_not_follow(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(alias: str) -> Mark | None:
+            if alias == "default":
+                return ours
             raise OperationalError(2002, "Can't connect to server on '192.0.2.1' (115)")
 
-        without = databases.the_replica()
-        replica = SimpleNamespace(ensure_connection=lambda: None)
-        monkeypatch.setattr(databases, "connections", {"replica": replica})
-        fine = databases.the_replica()
-        replica.ensure_connection = refuse
+        def beside(**copy: Any) -> Finding:
+            marks = {"default": ours, "replica": Mark(**{"database": "db_a", "at": NOW} | copy) if copy else None}
+            monkeypatch.setattr(databases, "_mark", marks.get)
+            return databases.the_replica()
 
-        assert [each.status for each in (without, fine, databases.the_replica())] == ["ok", "ok", "warning"]
-        assert "Can't connect to server on '192.0.2.1'" in databases.the_replica().message
+        ours, late = Mark(database="db_a", at=NOW), {"at": NOW - timedelta(seconds=320)}
+        without = databases.the_replica()
+        monkeypatch.setattr(databases, "connections", {"replica": None})
+        fine, empty, others = beside(at=NOW - timedelta(seconds=50)), beside(), beside(database="db_b")
+        behind = beside(**late)
+        monkeypatch.setattr(databases, "_mark", refuse)
+        away = databases.the_replica()
+
+        assert (without.status, fine.status) == ("ok", "ok")
+        assert {each.status for each in (empty, others, behind, away)} == {"warning"}
+        assert empty.message == others.message == "It is no copy of this database."
+        assert behind.message == "It is 320 seconds behind, and so are reports and analytics."
+        assert "Can't connect to server on '192.0.2.1'" in away.message
 
     def test_the_file_system_of_a_folder_is_that_of_the_nearest_mount(self, tmp_path: Path) -> None:
         mounts = tmp_path / "mounts"

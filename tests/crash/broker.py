@@ -56,10 +56,20 @@ class Broker:
 
     def flush(self) -> None:
         """Have it forget everything."""
+        self._call("FLUSHALL")
+
+    def demote(self) -> None:
+        """Have it answer and refuse whatever is written, as one does whose place a replica has taken."""
+        self._call("REPLICAOF", self.host.address, free_port())
+
+    def promote(self) -> None:
+        self._call("REPLICAOF", "NO", "ONE")
+
+    def _call(self, *command: str | int) -> None:
         import redis
 
         with redis.Redis.from_url(self.url) as client:
-            client.flushall()
+            client.execute_command(*command)
 
 
 @dataclass(kw_only=True)
@@ -287,6 +297,18 @@ def broker_falls_silent(stage: Stage, *, posts: int, now: int) -> Seen:
             return _in_trouble(stage, posts=posts, now=now)
         finally:
             stage.broker.signal(signal.SIGCONT)
+
+
+def broker_takes_no_writes(stage: Stage, *, posts: int, now: int) -> Seen:
+    """Make a replica of Redis while posts fall due, and others are published now. The worker outlives it."""
+    with node(stage.product) as started:
+        stage.broker.demote()
+        try:
+            seen = _in_trouble(stage, posts=posts, now=now)
+            assert started.worker.poll() is None, stage.product.log()[-4000:]
+            return seen
+        finally:
+            stage.broker.promote()
 
 
 def _in_trouble(stage: Stage, *, posts: int, now: int, over: float = 0) -> Seen:

@@ -183,6 +183,7 @@ def test_the_proxy_of_the_docs_keeps_slow_callers_from_our_threads_and_large_bod
     paths = [*(reverse(name, args=args) for name, *args in TAKING_FILES), "/sandbox/graph-video.facebook.com/"]
 
     assert "client_max_body_size 2m;" in told
+    assert "proxy_set_header Host $http_host;" in told  # without its port, no form of the console would be taken
     assert [path for path in paths if not re.search(large, path)] == []
     assert [path for path in ("/admin/login", "/console/login/", "/connect/bluesky") if re.search(large, path)] == []
     assert not re.findall(r"\w+_buffering off", told)

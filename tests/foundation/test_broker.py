@@ -1,14 +1,19 @@
-"""A Celery worker outlives its broker."""
+"""A Celery worker outlives its broker, and reaches it by every address that Redis may have."""
 
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from kombu import Exchange, Queue
+from kombu.exceptions import OperationalError
 
-from ouipost.celery import app
+from ouipost.celery import address, app, tls
 from ouipost.queues import DEFAULT
 from tests.crash.broker import Broker
+from tests.outbound.servers import make_identity
+from tests.services import free_port, start_redis
 
 
 @pytest.fixture
@@ -55,3 +60,43 @@ def test_a_worker_settles_messages_of_a_broker_that_it_has_left_without_an_error
     taken[1].reject(requeue=True)
 
     assert channel.closed
+
+
+def is_reached(url: str) -> bool:
+    with closing(app.connection(address(url), ssl=tls(url))) as connection:
+        try:
+            connection.ensure_connection(max_retries=1)
+        except OperationalError:
+            return False
+        return True
+
+
+@pytest.fixture
+def other_ways(tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """A Redis under TLS, by its port, and the authority that has signed for it; its socket lies beside that."""
+    authority, port, plain = make_identity(tmp_path, "localhost").path, free_port(), free_port()
+    files = ("--tls-cert-file", "--tls-key-file", "--tls-ca-cert-file")
+    options = [word for name in files for word in (name, str(authority))]
+    socket = ("--unixsocket", str(tmp_path / "redis.sock"))
+    server = start_redis(plain, "--tls-port", str(port), "--tls-auth-clients", "no", *options, *socket)
+    yield port, authority
+    server.kill()
+    server.wait()
+
+
+def test_a_broker_under_tls_must_prove_who_it_is_unless_its_address_asks_for_less(
+    other_ways: tuple[int, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, authority = other_ways
+    url = f"rediss://localhost:{port}/1"
+
+    assert not is_reached(url)
+    assert is_reached(f"{url}?ssl_cert_reqs=none")
+    assert is_reached(f"{url}?ssl_ca_certs={authority}")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    assert is_reached(url)
+
+
+def test_a_broker_is_reached_by_its_socket(other_ways: tuple[int, Path]) -> None:
+    assert is_reached(f"unix://{other_ways[1].parent}/redis.sock?db=1")
+    assert not is_reached(f"unix://{other_ways[1].parent}/nothing.sock")

@@ -238,6 +238,19 @@ def test_connections_may_be_made_anew_as_often_as_need_be(redis_url: str) -> Non
     assert server.is_healthy
 
 
+def test_connections_that_were_closed_while_they_were_idle_fail_nobody(
+    process: "tuple[subprocess.Popen[bytes], int]",
+) -> None:
+    """As by `timeout` of Redis, by a proxy, and by a server that was restarted or handed over in between."""
+    server = at(process[1])
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: server.run(Script("for _ = 1, 2000000 do end")), range(8)))
+    with Redis(port=process[1]) as client:
+        assert client.execute_command("CLIENT", "KILL", "TYPE", "normal") >= 2
+
+    assert [server.run(ECHO, ["key"], ["argument"]) for _ in range(9)]
+
+
 def test_who_insists_asks_a_server_that_is_left_alone(process: "tuple[subprocess.Popen[bytes], int]") -> None:
     server = at(process[1])
     for _ in range(3):

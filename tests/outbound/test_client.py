@@ -182,12 +182,12 @@ def test_sixty_four_threads_get_their_own_answers_over_as_many_connections(serve
 @pytest.mark.usefixtures("loopback")
 def test_the_checked_addresses_are_tried_in_turn_with_one_look_up(serve: Serve, names: NameServer) -> None:
     server = serve(answering(), host="127.0.0.2")
-    names.knows["hooks.example."] = ["127.0.0.2", "127.0.0.1"]
+    names.knows["hooks.example"] = ["127.0.0.2", "127.0.0.1"]
 
     answer = Client().request("GET", f"http://hooks.example:{server.port}/")
 
     assert answer.body == b"hello"
-    assert names.asked == ["hooks.example."]
+    assert names.asked == ["hooks.example"]
     assert f"Host: hooks.example:{server.port}\r\n".encode() in server.requests[0]
 
 
@@ -212,7 +212,7 @@ def test_a_name_that_changes_its_address_after_the_check_gains_nothing(
 def test_an_open_connection_serves_only_the_addresses_it_was_made_for(serve: Serve, names: NameServer) -> None:
     first = serve(answering())
     second = serve(answering(), host="127.0.0.2", port=first.port)
-    names.knows["hooks.example."] = [["127.0.0.1"], ["127.0.0.2"], ["127.0.0.1"]]
+    names.knows["hooks.example"] = [["127.0.0.1"], ["127.0.0.2"], ["127.0.0.1"]]
 
     for _ in range(3):
         Client().request("GET", f"http://hooks.example:{first.port}/")
@@ -235,7 +235,7 @@ def test_another_peer_than_the_checked_one_is_refused(serve: Serve, monkeypatch:
 @pytest.mark.usefixtures("loopback")
 def test_tls_names_the_host_and_checks_its_certificate(serve: Serve, names: NameServer, identity: Identity) -> None:
     server = serve(identity.over_tls(answering()))
-    names.knows["hooks.example."] = ["127.0.0.1"]
+    names.knows["hooks.example"] = ["127.0.0.1"]
 
     for _ in range(2):
         answer = Client().request("POST", f"https://hooks.example:{server.port}/", data=b"x" * 100_000)
@@ -262,6 +262,15 @@ def test_a_gateway_stands_for_every_true_host(serve: Serve, names: NameServer) -
     assert head.startswith(b"POST /sandbox/graph.facebook.com/v26.0/me?a=1 HTTP/1.1\r\n")
     assert (b"\r\nA: b" in head, body) == (True, b"x")
     assert names.asked == []
+
+
+def test_a_gateway_is_found_as_the_machine_finds_it(serve: Serve, names: NameServer) -> None:
+    server = serve(answering())
+    names.knows["gateway.example"] = ["127.0.0.1"]
+
+    answer = Client(gateway=f"http://gateway.example:{server.port}").request("GET", over_gateway("graph.facebook.com"))
+
+    assert answer.body == b"hello"
 
 
 def test_behind_a_gateway_the_form_of_a_url_is_still_checked(serve: Serve) -> None:

@@ -99,7 +99,7 @@ def test_a_slow_answer_is_lost_at_the_deadline_and_its_connection_torn_down(serv
 
 def test_a_slow_answer_over_tls_is_lost_at_the_deadline(serve: Serve, names: NameServer, identity: Identity) -> None:
     server = serve(identity.over_tls(repeating(LONG, b"x", pause=0.05)))
-    names.knows["hooks.example."] = ["127.0.0.1"]
+    names.knows["hooks.example"] = ["127.0.0.1"]
 
     with freed_in_time(), pytest.raises(AnswerLost, match="in time"):
         Client().request("GET", f"https://hooks.example:{server.port}/", timeout=DEADLINE)
@@ -113,7 +113,7 @@ def test_a_server_that_hardly_reads_is_left_at_the_deadline(
     serve: Serve, names: NameServer, identity: Identity, talk: Talk, secured: bool
 ) -> None:
     server = serve(identity.over_tls(talk) if secured else talk)
-    names.knows["hooks.example."] = ["127.0.0.1"]
+    names.knows["hooks.example"] = ["127.0.0.1"]
     url = f"{'https' if secured else 'http'}://hooks.example:{server.port}/"
 
     with freed_in_time(), pytest.raises(AnswerLost, match="in time"):
@@ -256,7 +256,7 @@ def test_a_tls_write_that_failed_may_have_let_something_out(
     serve: Serve, names: NameServer, identity: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = serve(identity.over_tls(silent))
-    names.knows["hooks.example."] = ["127.0.0.1"]
+    names.knows["hooks.example"] = ["127.0.0.1"]
 
     def fail(*_: object) -> int:
         raise ConnectionResetError
@@ -353,7 +353,7 @@ def test_many_names_of_a_domain_wait_for_each_other_and_are_all_found(
 
 
 def test_a_tls_handshake_that_hangs_or_is_reset_sent_nothing(serve: Serve, names: NameServer) -> None:
-    names.knows["hooks.example."] = ["127.0.0.1"]
+    names.knows["hooks.example"] = ["127.0.0.1"]
 
     for talk in (silent, resetting, closing_after(b"HTTP/1.1 400 Bad Request\r\n\r\n")):
         url = f"https://hooks.example:{serve(talk).port}/"
@@ -376,7 +376,7 @@ def test_a_certificate_that_nobody_trusts_sent_nothing(
 ) -> None:
     stranger = make_identity(tmp_path_factory.mktemp("stranger"), "hooks.example")
     server = serve(stranger.over_tls(answering()))
-    names.knows["hooks.example."] = ["127.0.0.1"]
+    names.knows["hooks.example"] = ["127.0.0.1"]
 
     with pytest.raises(NotSent, match="TLS"):
         Client().request("POST", f"https://hooks.example:{server.port}/", data=b"once")

@@ -107,12 +107,12 @@ def test_an_address_of_this_machine_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_listed_name_may_use_http_and_any_port_and_resolve_to_anything(names: NameServer, settings: Settings) -> None:
     settings.OUTBOUND_ALLOW = ["Hooks", " inside.example "]
-    names.knows = {"hooks": ["10.0.0.1"], "inside.example.": ["::1", "192.168.0.1"]}
+    names.knows = {"hooks": ["10.0.0.1"], "inside.example": ["::1", "192.168.0.1"]}
 
     check_url("http://hooks:8080/")
     check_url("http://INSIDE.example/")
 
-    assert names.asked == ["hooks", "inside.example."]
+    assert names.asked == ["hooks", "inside.example"]  # without the final dot, which no hosts file has
 
 
 def test_a_listed_network_opens_its_addresses_and_the_names_that_lead_to_them_alone(
@@ -133,7 +133,7 @@ def test_a_listed_network_opens_its_addresses_and_the_names_that_lead_to_them_al
 def test_a_metadata_address_is_refused_unless_it_is_listed_by_itself(
     address: str, names: NameServer, settings: Settings
 ) -> None:
-    names.knows["meta.example."] = [address]
+    names.knows = {"meta.example": [address], "meta.example.": [address]}
 
     settings.OUTBOUND_ALLOW = ["0.0.0.0/0", "::/0", "meta.example"]
     for url in (in_url(address), "https://meta.example/"):

@@ -94,6 +94,15 @@ def test_while_the_broker_hangs_everything_goes_out_and_no_request_waits_for_it(
     assert seen.seconds < SEEN_WITHIN_SECONDS
 
 
+def test_while_the_broker_refuses_what_is_written_everything_goes_out(stage: Stage, record_property: Record) -> None:
+    """As after a fail-over, or where its memory is full."""
+    seen = scenarios.broker_takes_no_writes(stage, posts=8, now=6)
+
+    record_property("numbers", f"Redis takes no writes: {seen}")
+    assert seen.is_good, seen
+    assert seen.seconds < SEEN_WITHIN_SECONDS
+
+
 @pytest.mark.parametrize("group", [False, True], ids=["its parent alone", "all its processes"])
 def test_a_node_that_is_told_to_stop_lets_its_calls_end_and_begins_no_others(
     stage: Stage, group: bool, record_property: Record

@@ -178,7 +178,7 @@ def test_a_redirect_is_a_failed_attempt_and_is_not_followed(
     db: None, names: NameServer, settings: Settings, servers: list[Server], trap: Server, status: int
 ) -> None:
     settings.OUTBOUND_ALLOW = ["hooks.example"]
-    names.knows["hooks.example."] = ["127.0.0.1"]
+    names.knows["hooks.example"] = ["127.0.0.1"]
     answer = f"HTTP/1.1 {status} Elsewhere\r\nLocation: {trap.url}\r\nContent-Length: 0\r\n\r\n"
     servers.append(Server(answering(answer.encode())))
 
@@ -209,7 +209,7 @@ def test_proxies_and_passwords_of_the_environment_are_not_used(
         monkeypatch.setenv(name.lower(), trap.url)
     monkeypatch.setattr(transport, "_pools", None)
     settings.OUTBOUND_ALLOW = ["hooks.example"]
-    names.knows["hooks.example."] = ["127.0.0.1"]
+    names.knows["hooks.example"] = ["127.0.0.1"]
     talk = answering(NO_CONTENT)
     servers.append(Server(identity.over_tls(talk) if scheme == "https" else talk))
 
