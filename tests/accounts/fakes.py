@@ -19,6 +19,7 @@ from accounts.platforms.base import (
 from accounts.session import NetworkSession
 
 PAGE_TOKENS = Tokens(access_token="page-token", refresh_token="person-token", scopes=("read", "write"))
+OLD_ERROR = {"code": "OLD", "message": "It was away."}
 PROFILE = Profile(name="Company Page", username="companypage", profile_image="https://p.example/1", followers=15420)
 
 

@@ -90,8 +90,9 @@ def test_a_state_opens_its_own_networks_page_only(browser: Client, state: str, p
 def test_a_network_with_a_consent_page_of_its_own_has_none_here(browser: Client, api: Any) -> None:
     began = api.post("/api/accounts", {"platform": "facebook", "callback_url": CALLBACK}).json()["data"]
 
-    assert browser.get(f"/connect/facebook?state={began['state']}").status_code == 422
-    assert browser.post("/connect/facebook", FORM | {"state": began["state"]}).status_code == 422
+    for platform in ("facebook", "bluesky"):
+        assert browser.get(f"/connect/{platform}?state={began['state']}").status_code == 422
+        assert browser.post(f"/connect/{platform}", FORM | {"state": began["state"]}).status_code == 422
 
 
 def test_a_state_is_good_for_ten_minutes(browser: Client, state: str) -> None:

@@ -293,7 +293,9 @@ def test_a_refusal_by_the_person_uses_up_the_state(workspace: Workspace, network
 
 
 def test_an_account_that_is_there_keeps_its_id_and_its_posts(workspace: Workspace, network: FakeNetwork) -> None:
-    account = make_account(workspace, status="expired", last_error={"code": "TOKEN_REVOKED"}, name="Old")
+    account = make_account(
+        workspace, status="expired", last_error={"code": "TOKEN_REVOKED", "message": "It ended."}, name="Old"
+    )
     make_post(workspace, accounts=[account], status="scheduled", scheduled_at=NOW + MINUTE)
 
     [again] = connect(workspace, network)

@@ -15,7 +15,7 @@ from accounts.tokens import expire
 from ouipost.events.journal import SYSTEM, Actor
 from ouipost.events.models import Event
 from posts.models import Post, Target
-from tests.accounts.fakes import FakeNetwork, make_candidate
+from tests.accounts.fakes import OLD_ERROR, FakeNetwork, make_candidate
 from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.foundation.threads import at_once
 from workspaces.models import Workspace
@@ -287,7 +287,7 @@ def test_every_hook_hears_of_it_and_may_cancel(
 
 
 def test_a_refresh_renews_tokens_and_profile(workspace: Workspace, network: FakeNetwork) -> None:
-    account = make_account(workspace, tokens=PAIR, last_error={"code": "OLD"})
+    account = make_account(workspace, tokens=PAIR, last_error=OLD_ERROR)
     network.shown = Profile(name="New name", username="new", followers=7, following=8)
 
     services.refresh_account(account, actor=ACTOR, now=NOW)
@@ -312,7 +312,7 @@ def test_a_profile_that_can_be_read_does_not_hide_why_the_tokens_were_not_renewe
 
 
 def test_what_is_changed_while_the_profile_is_read_is_kept(workspace: Workspace, network: FakeNetwork) -> None:
-    account = make_account(workspace, last_error={"code": "OLD"})
+    account = make_account(workspace, last_error=OLD_ERROR)
 
     def meanwhile() -> Profile:
         update(account, name="Our page")
@@ -326,6 +326,22 @@ def test_what_is_changed_while_the_profile_is_read_is_kept(workspace: Workspace,
     assert (row.name, row.followers, row.status) == ("Our page", 7, "expired")
     assert row.last_error == {"code": "TOKEN_REVOKED", "message": "It was revoked.", "who_acts": "account_owner"}
     assert row == SocialAccount.objects.get()
+
+
+def test_an_account_that_is_disconnected_while_its_profile_is_read_stays_as_it_was(
+    workspace: Workspace, network: FakeNetwork
+) -> None:
+    account = make_account(workspace, name="Page")
+
+    def meanwhile() -> Profile:
+        services.disconnect(account, actor=ACTOR, now=NOW)
+        return Profile(name="Theirs")
+
+    network.shown = meanwhile
+
+    row = services.refresh_account(account, actor=ACTOR, now=NOW)
+
+    assert (row.name, row.is_connected) == ("Page", False)
 
 
 def test_an_account_that_goes_while_its_tokens_are_renewed_is_not_found(

@@ -30,7 +30,7 @@ from ouipost import claims
 from ouipost.claims import claim_due, database_now
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
-from tests.accounts.fakes import FakeNetwork, make_candidate
+from tests.accounts.fakes import OLD_ERROR, FakeNetwork, make_candidate
 from tests.factories import NOW, make_account, make_workspace
 from tests.foundation.threads import PATIENCE_SECONDS, at_once
 from workspaces.models import Workspace
@@ -89,7 +89,7 @@ def test_a_token_is_stale_when_it_ends_before_a_call_could(ends_at: datetime | N
 
 
 def test_a_due_account_gets_new_tokens(workspace: Workspace, network: FakeNetwork) -> None:
-    account = make_due(workspace, last_error={"code": "OLD"})
+    account = make_due(workspace, last_error=OLD_ERROR)
     ends, over = database_now() + 2 * HOUR, datetime(2027, 1, 1, tzinfo=UTC)
     network.refreshed = Tokens(
         access_token="new-access", refresh_token="new-refresh", access_expires_at=ends, ends_at=over

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from accounts.models import SocialAccount
 from accounts.platforms.base import PostNumbers
 from analytics import top
 from analytics.models import TargetDay, TargetNumbers
@@ -14,7 +15,7 @@ from ouipost.events.journal import SYSTEM
 from posts import services
 from posts.models import Target
 from tests.analytics.readings import publish, read
-from tests.factories import make_account
+from tests.factories import make_account, make_workspace
 from workspaces.models import Workspace
 
 BEGINNING = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -75,15 +76,38 @@ def test_a_long_period_is_not_added_up(workspace: Workspace, few_looks: None, dj
     assert [each.engagement for each in found] == [2**29, 2**28, 2**27]
 
 
+def make_old(account: SocialAccount) -> None:
+    """Publish more posts than are looked at, which gained all that they have on the second day."""
+    for target in [publish(account, at=BEGINNING) for _ in range(12)]:
+        read(account, at=BEGINNING + A_DAY, posts={target.pk: PostNumbers(engagement=1000)})
+
+
+def make_young(account: SocialAccount) -> Target:
+    target = publish(account, at=BEGINNING + 2 * A_DAY)
+    read(account, at=BEGINNING + 3 * A_DAY, posts={target.pk: PostNumbers(engagement=5)})
+    return target
+
+
 def test_who_gained_much_before_and_little_in_the_period_is_passed_over(workspace: Workspace, few_looks: None) -> None:
     account = make_account(workspace)
-    old = [publish(account, at=BEGINNING) for _ in range(12)]
-    for target in old:
-        read(account, at=BEGINNING + A_DAY, posts={target.pk: PostNumbers(engagement=1000)})
-    young = publish(account, at=BEGINNING + 2 * A_DAY)
-    read(account, at=BEGINNING + 3 * A_DAY, posts={young.pk: PostNumbers(engagement=5)})
+    make_old(account)
+    young = make_young(account)
 
     found = top.top_targets(workspace, days(2, DAYS))
+
+    assert [target_of(each.numbers_id) for each in found] == [young.pk]
+
+
+def test_a_period_that_is_added_up_has_no_post_of_another_workspace_or_network(
+    workspace: Workspace, few_looks: None
+) -> None:
+    account = make_account(workspace)
+    make_old(account)
+    young = make_young(account)
+    for other in (make_account(make_workspace()), make_account(workspace, platform="twitter")):
+        make_young(other)
+
+    found = top.top_targets(workspace, days(2, DAYS), platform="facebook")
 
     assert [target_of(each.numbers_id) for each in found] == [young.pk]
 

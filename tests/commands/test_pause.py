@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from accounts.models import Pause
+from accounts.models import Pause, SocialAccount
 from ouipost.claims import database_now
 from ouipost.events.models import Event
 from posts.claiming import claim_targets
@@ -47,6 +47,17 @@ def test_a_dry_run_says_what_would_wait_and_does_nothing(workspace: Workspace) -
     assert was_not_paused == f"workspace {workspace.pk} is not paused.\n"
     assert would_resume == f"Would resume workspace {workspace.pk}; nothing was done.\n"
     assert Pause.objects.in_force().count() == 1
+
+
+def test_what_is_out_or_only_asked_about_waits_for_no_end(workspace: Workspace) -> None:
+    account, at = SocialAccount.objects.get(), database_now()
+    make_post(workspace, accounts=[account], status="published", published_at=at)
+    lost = make_post(workspace, accounts=[account], status="publishing", scheduled_at=at)
+    lost.targets.update(outcome_unknown=True)
+
+    told = run("pause", "--scope", "account", "--id", account.pk, "--reason", "Unpaid.", "--dry-run")
+
+    assert ": 1 of what is scheduled or due waits for its end." in told
 
 
 def test_the_same_again_changes_nothing() -> None:

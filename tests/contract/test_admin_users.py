@@ -399,6 +399,18 @@ def test_members_are_those_that_are_given_and_no_others(
     }
 
 
+def test_whose_members_are_set_leaves_other_workspaces_theirs(admin: AdminClient, workspace: Workspace) -> None:
+    one, two = (make_user(email=f"{number}@example.com", role="editor") for number in range(2))
+    other = make_workspace()
+    members(admin, other, [one.pk, two.pk])
+
+    members(admin, workspace, [one.pk])
+    members(admin, workspace, [two.pk])
+
+    found = Membership.objects.order_by("user__email").values_list("workspace", "user__email")
+    assert set(found) == {(other.pk, one.email), (other.pk, two.email), (workspace.pk, two.email)}
+
+
 def test_members_can_all_be_taken_away_and_each_write_is_told(admin: AdminClient, workspace: Workspace) -> None:
     before = members(admin, workspace, [me().pk])
     same = members(admin, workspace, [me().pk])

@@ -539,6 +539,23 @@ def test_deleting_returns_the_queue_to_draft_and_keeps_what_went_out(
     assert api.get(f"/api/schedules/{schedule['id']}").status_code == 404
 
 
+def test_what_was_called_off_stays_so_while_its_queue_moves_and_ends(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    schedule = make(api)
+    [post] = queue(api, workspace, schedule, accounts)
+    assert api.delete(f"/api/accounts/{accounts[1].pk}").status_code == 200
+    called_off = Target.objects.filter(post=post, account=accounts[1]).values_list("status", "due_at")
+    assert called_off.get() == ("cancelled", None)
+
+    slots = [{"day": "monday", "time": "10:00", "platforms": ["facebook"]}]
+    assert api.put(f"/api/schedules/{schedule['id']}", {"slots": slots}).status_code == 200
+    assert (called_off.get(), times(post)) == (("cancelled", None), ["Mon 29 10:00"])
+
+    assert api.delete(f"/api/schedules/{schedule['id']}").status_code == 200
+    assert (called_off.get(), Post.objects.get(pk=post.pk).status) == (("cancelled", None), "draft")
+
+
 def test_an_account_that_goes_leaves_all_schedules(api: ApiClient, workspace: Workspace, accounts: list[Any]) -> None:
     slots = [
         {"day": "monday", "time": "09:00", "platforms": [accounts[0].pk]},

@@ -170,6 +170,17 @@ def test_a_workspace_in_the_header_is_not_found_whatever_is_behind_it(world: Wor
     assert rows() == before
 
 
+@pytest.mark.parametrize("route", IN_HEADER, ids=str)
+def test_a_workspace_of_another_in_the_header_opens_none_of_the_rows_in_it(world: World, route: Route) -> None:
+    before = rows()
+    world.api.headers["X-Workspace-ID"] = world.other.workspace.pk
+
+    answer = asked(world.api, route, **{place: world.other.ids[what_stands_at(route, place)] for place in route.places})
+
+    assert error_of(answer) == (404, "WORKSPACE_NOT_FOUND")
+    assert rows() == before
+
+
 @pytest.mark.parametrize(("route", "place"), PLACES, ids=str)
 def test_the_requests_of_these_tests_reach_what_is_the_callers_own(world: World, route: Route, place: str) -> None:
     ids = {each: world.mine.ids[what_stands_at(route, each)] for each in route.places}

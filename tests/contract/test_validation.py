@@ -250,3 +250,25 @@ def test_a_text_that_an_account_has_within_a_day_of_it_is_a_warning(
         ("repeated_text", facebook.pk, other.pk)
     ] * is_told
     assert rules_of(data_of(api.post(PATH, body | {"content": "Other bread"}))) == []
+
+
+@time_machine.travel(NOW, tick=False)
+def test_a_text_that_did_not_reach_an_account_is_no_repetition_there(api: ApiClient, workspace: Workspace) -> None:
+    facebook, twitter = connect_all(workspace, "facebook", "twitter")
+    other = make_post(workspace, accounts=[facebook, twitter], status="published", published_at=NOW)
+    Target.objects.filter(account=facebook).update(status="failed")
+    Post.objects.filter(pk=other.pk).update(status="partially_published")
+
+    data = data_of(api.post(PATH, {"content": "Fresh bread", "platforms": ["facebook", "twitter"]}))
+
+    assert rules_of(data) == [("twitter", "repeated_text")]
+
+
+@time_machine.travel(NOW, tick=False)
+def test_posts_without_text_do_not_repeat_each_other(api: ApiClient, workspace: Workspace) -> None:
+    facebook, _ = connect_all(workspace, "facebook", "twitter")
+    make_post(workspace, accounts=[facebook], status="published", published_at=NOW, content="")
+
+    data = data_of(api.post(PATH, {"content": "", "platforms": ["facebook"]}))
+
+    assert ("facebook", "repeated_text") not in rules_of(data)

@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import SocialAccount
 from ouipost.errors import DomainError
-from posts import doorbell, services, tasks
+from posts import doorbell, pausing, services, tasks
 from posts.doorbell import Doorbell
 from posts.models import Post, Target
 from tests.factories import NOW, make_account
@@ -151,3 +151,14 @@ def test_what_is_refused_rings_nothing(
         retry(post)
 
     assert rings == []
+
+
+def test_the_end_of_a_pause_rings_for_what_became_due_in_it(
+    workspace: Workspace, rings: list[bool], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    pausing.pause("all", reason="Maintenance.", actor=ACTOR, now=NOW)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        pausing.resume("all", actor=ACTOR, now=NOW)
+
+    assert len(rings) == 1

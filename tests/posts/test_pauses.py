@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import pauses
 from accounts.models import Pause, SocialAccount
-from accounts.platforms.base import Published, Unavailable
+from accounts.platforms.base import Published, Unavailable, WhoActs
 from analytics.models import AccountSync
 from analytics.sync import due_accounts
 from ouipost.claims import Claim, database_now
@@ -29,7 +29,7 @@ from posts.models import Attempt, Post, Target
 from posts.stuck import Search
 from posts.timeline import timeline
 from posts.unsettled import present
-from tests.factories import make_account, make_post, make_workspace
+from tests.factories import NOW, make_account, make_post, make_workspace
 from tests.foundation.threads import at_once
 from tests.posts.fakes import (
     ACTOR,
@@ -322,6 +322,25 @@ def test_a_timeline_says_that_it_is_paused_why_and_who_acts(workspace: Workspace
     assert timeline(target.post, now=database_now())[-1].message == entry.message
 
 
+@pytest.mark.parametrize(
+    ("at", "kind"),
+    [({"outcome_unknown": True}, "waiting"), ({"lease_until": datetime(2100, 1, 1, tzinfo=UTC)}, "sending")],
+    ids=["a look", "at work"],
+)
+def test_a_timeline_says_of_nothing_that_goes_on_in_a_pause_that_it_waits_for_the_end(
+    workspace: Workspace, at: dict[str, Any], kind: str
+) -> None:
+    account = make_account(workspace)
+    make_scheduled(account)
+    Target.objects.update(status="publishing", **at)
+    begin("account", account.pk)
+
+    [entry] = present(Target.objects.select_related("account__workspace"), now=database_now())
+
+    assert entry.kind == kind
+    assert entry.who_acts != WhoActs.OPERATOR
+
+
 def test_what_is_paused_and_late_is_told_as_stuck_with_the_command_that_ends_it(workspace: Workspace) -> None:
     target = make_scheduled(make_account(workspace), ago=HOUR)
     begin("network", "facebook", ago=2 * HOUR)
@@ -393,6 +412,15 @@ def test_a_scope_needs_an_id_of_something_that_is_there(db: None, scope: str, su
         begin(scope, subject)
 
     assert set(refused.value.details["fields"]) == {field}
+
+
+def test_what_is_gone_cannot_be_paused(workspace: Workspace) -> None:
+    account, deleted = make_account(workspace, disconnected_at=NOW), make_workspace(deleted_at=NOW)
+
+    for scope, subject in (("account", account.pk), ("workspace", deleted.pk)):
+        with pytest.raises(InvalidInput) as refused:
+            begin(scope, subject)
+        assert set(refused.value.details["fields"]) == {"id"}
 
 
 def test_what_was_paused_and_is_gone_can_be_resumed(workspace: Workspace) -> None:

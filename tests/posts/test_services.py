@@ -12,6 +12,7 @@ from ouipost.errors import DomainError
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts import services
+from posts.advice import failure
 from posts.destinations import AccountNotConnected
 from posts.models import Media, Post, Target
 from tests.factories import NOW, make_account, make_schedule
@@ -354,7 +355,8 @@ def test_a_draft_may_be_as_long_as_it_likes(workspace: Workspace, accounts: list
 
 def test_what_a_person_says_is_published_is_sent_no_more(workspace: Workspace, network: ScriptedNetwork) -> None:
     target = make_due(workspace, status="needs_review")
-    Target.objects.filter(pk=target.pk).update(due_at=None, outcome_unknown=True, error={"code": "OUTCOME_UNKNOWN"})
+    error = failure("OUTCOME_UNKNOWN", "Nobody knows.")
+    Target.objects.filter(pk=target.pk).update(due_at=None, outcome_unknown=True, error=error)
 
     post = services.resolve_target(target, published=True, url="https://f.example/1", actor=ACTOR, now=NOW)
 

@@ -159,6 +159,16 @@ def test_a_hold_that_ends_before_a_post_is_due_is_no_reason(workspace: Workspace
     assert (entry.message, entry.next_attempt_at) == ("It goes out at its time.", target.due_at)
 
 
+def test_a_hold_that_is_over_is_no_reason(workspace: Workspace, network: ScriptedNetwork) -> None:
+    over = database_now() - timedelta(seconds=1)
+    make_due(workspace, make_account(workspace, held_until=over), scheduled_at=over - timedelta(minutes=1))
+    Network.objects.create(pk="sandbox:facebook", held_until=over)
+
+    [entry] = told(Post.objects.get())
+
+    assert entry.message == "It is due: the next free worker takes it."
+
+
 @pytest.mark.parametrize(
     ("stands", "message"),
     [
