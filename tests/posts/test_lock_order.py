@@ -96,6 +96,16 @@ def webhooks_and_deliveries(workspace: Workspace) -> Meeting:
     )
 
 
+def deliveries_that_are_asked_for_no_longer(workspace: Workspace) -> Meeting:
+    webhook = make_webhook()
+    _, later = (make_delivery(webhook, status="pending", due_at=NOW).pk for _ in range(2))
+    return (
+        lambda: Delivery.objects.filter(pk=later).update(attempts=1),
+        lambda: webhooks.update_webhook(webhook, values={"events": ["post.failed"]}, actor=ACTOR),
+        lambda: Delivery.objects.filter(pk=later).update(tries=1),
+    )
+
+
 def targets_and_their_workspace(workspace: Workspace) -> Meeting:
     targets = make_post(workspace, accounts=[make_account(workspace)], status="scheduled").targets
     return (
@@ -107,7 +117,7 @@ def targets_and_their_workspace(workspace: Workspace) -> Meeting:
 
 MEETINGS = (
     *(slots_and_posts, schedules_and_accounts, posts_and_files, webhooks_and_deliveries),
-    targets_and_their_workspace,
+    *(deliveries_that_are_asked_for_no_longer, targets_and_their_workspace),
 )
 
 
