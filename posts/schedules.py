@@ -281,10 +281,18 @@ def _follow_zone(pk: str, posts: list[str], *, now: datetime) -> int:
     return len(there)
 
 
+def lock_all(account: SocialAccount) -> list[Schedule]:
+    """Lock the schedules of an account's workspace and return them.
+
+    Ahead of the account that is to go: whoever queues a post has its schedule before the account.
+    """
+    pks = list(Schedule.objects.filter(workspace=account.workspace_id).values_list("pk", flat=True))
+    return list(Schedule.objects.select_for_update().filter(pk__in=pks).order_by("pk"))
+
+
 def leave(account: SocialAccount, actor: Actor, now: datetime) -> int:
     """Take a disconnected account out of all slots, and remove slots that are for nobody then; cancels no posts."""
-    pks = list(Schedule.objects.filter(workspace=account.workspace_id).values_list("pk", flat=True))
-    for schedule in Schedule.objects.select_for_update().filter(pk__in=pks).order_by("pk"):
+    for schedule in lock_all(account):
         before = _slots_of(schedule)
         is_gone = _forget(schedule, account)
         if before != (after := _slots_of(schedule)):

@@ -75,6 +75,17 @@ def schedules_and_accounts(workspace: Workspace) -> Meeting:
     )
 
 
+def queues_and_accounts(workspace: Workspace) -> Meeting:
+    now, schedule, account = database_now(), make_schedule(workspace), make_account(workspace)
+    post = make_post(workspace)
+    Post.objects.update(destinations=[account.pk])
+    return (
+        lambda: schedules.lock(schedule),
+        lambda: disconnect(account, actor=ACTOR, now=now),
+        lambda: schedules.queue_post(post, schedule, actor=ACTOR, now=now),
+    )
+
+
 def posts_and_files(workspace: Workspace) -> Meeting:
     post = make_post(workspace)
     for count in (counts.changed, counts.stored):
@@ -116,8 +127,8 @@ def targets_and_their_workspace(workspace: Workspace) -> Meeting:
 
 
 MEETINGS = (
-    *(slots_and_posts, schedules_and_accounts, posts_and_files, webhooks_and_deliveries),
-    *(deliveries_that_are_asked_for_no_longer, targets_and_their_workspace),
+    *(slots_and_posts, schedules_and_accounts, queues_and_accounts, posts_and_files),
+    *(webhooks_and_deliveries, deliveries_that_are_asked_for_no_longer, targets_and_their_workspace),
 )
 
 
