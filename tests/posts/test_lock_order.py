@@ -25,7 +25,7 @@ from posts import counts, expiring, removal, schedules, services
 from posts.claiming import claim_targets
 from posts.holding import hold_account
 from posts.media import files
-from posts.models import Post, PostCount, Target
+from posts.models import Post, PostCount, Slot, Target
 from tests.factories import (
     NOW,
     make_account,
@@ -217,6 +217,13 @@ def number_of_posts(workspace: Workspace) -> Change:
     return write, counts.recount, lambda: counts.posts_of(workspace.pk), 1
 
 
+def slots_for_an_account(workspace: Workspace) -> Change:
+    account = make_account(workspace)
+    slots = [{"day": 0, "time": "12:30", "platforms": ["twitter", account.pk]}]
+    make = partial(schedules.create_schedule, workspace, values={"name": "A", "slots": slots}, actor=ACTOR)
+    return make, partial(disconnect, account, actor=ACTOR, now=NOW), lambda: Slot.objects.get().platforms, ["twitter"]
+
+
 CHANGES: dict[str, Callable[[Workspace], Change]] = {
     "a key": lambda _: both(make_key()[0], keys.update_key, {"name": "B"}, {"tier": "pro"}),
     "a workspace": lambda one: both(one, workspaces.update_workspace, {"name": "B"}, {"description": "B"}),
@@ -238,7 +245,7 @@ CHANGES: dict[str, Callable[[Workspace], Change]] = {
         each.__name__: each
         for each in (
             *(list_of_a_key, calls, end_that_is_near, recovery, deliveries, days),
-            *(files_of_a_post, number_of_posts),
+            *(files_of_a_post, number_of_posts, slots_for_an_account),
         )
     },
 }
