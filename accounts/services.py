@@ -75,11 +75,13 @@ def disconnect(account: SocialAccount, *, actor: Actor, now: datetime) -> int:
 
     The revocation at the network follows the commit, and its failure changes nothing.
     """
+    for hook in hooks.before_disconnect:
+        hook(account)
     locked = get_object_or_404(SocialAccount.objects.select_for_update(), pk=account.pk)
     if not locked.is_connected:
         return 0  # another call was first
     revocable, was_default = _revocable(locked), locked.is_default
-    cancelled = sum(hook(locked, actor, now) for hook in hooks.on_disconnect)
+    cancelled = sum(call_off(locked, actor, now) for call_off in hooks.on_disconnect)
     locked.disconnected_at, locked.due_at, locked.default_of = now, None, None
     locked.access_token = locked.refresh_token = ""
     locked.fence += 1  # a refresh that is under way has lost its claim: it must not bring tokens back

@@ -16,6 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.lookups import IContains
 
 Result = TypeVar("Result")
+Row = TypeVar("Row", bound=models.Model)
 QS = TypeVar("QS", bound="models.QuerySet[Any, Any]")
 ATTEMPTS = 5
 NO_SUCH_TABLE, NO_SUCH_COLUMN = 1146, 1054
@@ -174,6 +175,15 @@ class Overtaken(OperationalError):
 def lock_free(rows: QS) -> QS:
     """Lock these rows and leave out those that another transaction holds; SQLite, which has one writer, skips none."""
     return rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+
+
+def lock_shared(rows: "models.QuerySet[Row]") -> list[Row]:
+    """Return these rows as they are by now, locked as a foreign key to them locks them: others may hold them as well,
+    and nobody changes them before the transaction ends."""
+    if not connection.features.has_select_for_update:  # SQLite has one writer at a time
+        return list(rows)
+    sql, parameters = rows.query.sql_with_params()
+    return list(rows.model._default_manager.raw(f"{sql} LOCK IN SHARE MODE", parameters))
 
 
 def is_lock_error(error: OperationalError) -> bool:

@@ -10,6 +10,7 @@ class PostsConfig(AppConfig):
         from posts import pausing, removal, schedules, webhook_payloads
         from workspaces import hooks as workspaces
 
+        accounts.before_disconnect.append(schedules.lock_all)
         accounts.on_disconnect.append(schedules.leave)  # schedules are locked before posts
         accounts.on_disconnect.append(removal.cancel_for_account)
         workspaces.on_delete.append(removal.cancel_workspace)

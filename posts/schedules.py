@@ -11,7 +11,9 @@ from typing import Any
 from django.db import transaction
 from django.shortcuts import get_object_or_404
 
+from accounts import registry
 from accounts.models import SocialAccount
+from ouipost.databases import lock_shared
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import SYSTEM, Actor, changes, entry, record, record_all
 from ouipost.events.models import Event
@@ -57,6 +59,7 @@ def create_schedule(workspace: Workspace, *, values: Mapping[str, Any], actor: A
     """Make a schedule with its slots; its zone is the workspace's unless one is given."""
     given = {name: values[name] for name in FIELDS if name in values}
     schedule = Schedule.objects.create(workspace=workspace, **{"timezone": workspace.timezone} | given)
+    _require_connected(values["slots"])
     _add_slots(schedule, values["slots"])
     told = {name: getattr(schedule, name) for name in FIELDS} | {"slots": _slots_of(schedule)}
     record("created", schedule, actor=actor, **told)
@@ -172,6 +175,20 @@ def _add_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> None:
     Slot.objects.bulk_create(Slot(schedule=schedule, **values) for values in given)
 
 
+def _require_connected(slots: Iterable[Mapping[str, Any]]) -> None:
+    """Raise InvalidInput where one of these slots is for an account that was disconnected since it was chosen.
+
+    The accounts are held, behind their schedule: whoever disconnects one takes it out of the slots that it finds.
+    """
+    named = {f"slots.{place}.platforms": {*values["platforms"]} - {*registry.IDS} for place, values in enumerate(slots)}
+    pks = set[str]().union(*named.values())
+    accounts = lock_shared(SocialAccount.objects.filter(pk__in=pks)) if pks else []
+    there = {account.pk for account in accounts if account.is_connected}
+    gone = {field: sorted(each - there) for field, each in named.items() if each - there}
+    if gone:
+        raise InvalidInput(**{field: [destinations.unknown_destinations(each)] for field, each in gone.items()})
+
+
 def _slots_of(schedule: Schedule) -> list[dict[str, Any]]:
     """Return the slots as the journal has them."""
     rows = schedule.slots.order_by("day", "time", "pk")
@@ -180,6 +197,7 @@ def _slots_of(schedule: Schedule) -> list[dict[str, Any]]:
 
 def _tell_slots(schedule: Schedule, given: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Make the slots these; returns those before and after, where they are others now."""
+    _require_connected(given)
     before = _slots_of(schedule)
     _replace_slots(schedule, given)
     after = _slots_of(schedule)
@@ -281,10 +299,18 @@ def _follow_zone(pk: str, posts: list[str], *, now: datetime) -> int:
     return len(there)
 
 
+def lock_all(account: SocialAccount) -> list[Schedule]:
+    """Lock the schedules of an account's workspace and return them.
+
+    Ahead of the account that is to go: whoever queues a post has its schedule before the account.
+    """
+    pks = list(Schedule.objects.filter(workspace=account.workspace_id).values_list("pk", flat=True))
+    return list(Schedule.objects.select_for_update().filter(pk__in=pks).order_by("pk"))
+
+
 def leave(account: SocialAccount, actor: Actor, now: datetime) -> int:
     """Take a disconnected account out of all slots, and remove slots that are for nobody then; cancels no posts."""
-    pks = list(Schedule.objects.filter(workspace=account.workspace_id).values_list("pk", flat=True))
-    for schedule in Schedule.objects.select_for_update().filter(pk__in=pks).order_by("pk"):
+    for schedule in lock_all(account):
         before = _slots_of(schedule)
         is_gone = _forget(schedule, account)
         if before != (after := _slots_of(schedule)):

@@ -70,8 +70,16 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         values = written.values()
         if values is None or chosen is None:
             return self._show(request, written, workspace=chosen, status=400)
+        return self._make(request, chosen, values, written)
+
+    def _make(
+        self, request: HttpRequest, workspace: Workspace, values: dict[str, Any], written: schedule_form.Written
+    ) -> HttpResponse:
         actor = Actor.from_request(request)
-        made = in_transaction(lambda: schedules.create_schedule(chosen, values=values, actor=actor))
+        try:
+            made = in_transaction(lambda: schedules.create_schedule(workspace, values=values, actor=actor))
+        except DomainError as error:
+            return self._refuse(request, written, error, workspace=workspace)
         self.message_user(request, _("The schedule was made: posts can be put into its next free time."))
         return HttpResponseRedirect(page_of(made.pk))
 
@@ -105,12 +113,19 @@ class ScheduleAdmin(WorkspaceScopedAdmin[Schedule]):
         try:
             changed = in_transaction(lambda: schedules.update_schedule(schedule, **given))
         except DomainError as error:
-            written.errors[""] = words(error)
-            return self._show(request, written, schedule=schedule, status=error.status)
+            return self._refuse(request, written, error, schedule=schedule)
         self.message_user(request, _("The schedule was changed."))
         if told := catalogue.returned(changed):
             self.message_user(request, told, "WARNING")
         return HttpResponseRedirect(page_of(schedule.pk))
+
+    def _refuse(
+        self, request: HttpRequest, written: schedule_form.Written, error: DomainError, **of: Any
+    ) -> HttpResponse:
+        """Show what was written again: beside their fields what is wrong with it by now, else what was refused."""
+        if written.values() is not None:
+            written.errors[""] = words(error)
+        return self._show(request, written, status=error.status, **of)
 
     def _show(
         self,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
+from threading import Lock
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -82,9 +83,18 @@ class AdminGenerator(PartGenerator):
     }
 
 
-@cache
+ALONE = Lock()
+"""Whoever makes a description keeps the view that it is at on the class: two at once would describe each other's."""
+
+
 def document(generator: Any, renderer: Any, urlconf: str) -> bytes:
     """Return a description in one form, made once by each process: that takes a second, and anybody may ask for it."""
+    with ALONE:
+        return _made(generator, renderer, urlconf)
+
+
+@cache
+def _made(generator: Any, renderer: Any, urlconf: str) -> bytes:
     written: bytes = renderer().render(generator(urlconf=urlconf).get_schema(public=True))
     return written
 

@@ -26,6 +26,7 @@ FAILED, DISCARDED = DeliveryStatus.FAILED, DeliveryStatus.DISCARDED
 WAITS = tuple(engine_time(seconds) for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400))
 """The wait after each failed try; there is no eleventh."""
 JITTER = 0.2
+BATCH = 500
 MOST_WAIT = engine_time(86_400)
 DISABLE_AFTER, DISABLE_FAILURES = engine_time(5 * 86_400), 20
 GONE = Phrase("It answered 410 Gone.")
@@ -182,8 +183,11 @@ def discard(webhook: Webhook) -> int:
 
 def discard_unheard(webhook: Webhook) -> int:
     """Discard those of them that the webhook does not subscribe to any more; a test stays."""
-    wanted = Message.objects.filter(webhook.heard | Q(type=TEST))
-    return _discard(resting.waiting_for(webhook).exclude(message__in=wanted))
+    waiting = resting.waiting_for(webhook)
+    unheard = waiting.exclude(message__in=Message.objects.filter(webhook.heard | Q(type=TEST)))
+    # By their own ids: MariaDB would look for the rows of a join first, and fail where one has changed since.
+    pks = list(unheard.values_list("pk", flat=True))
+    return sum(_discard(waiting.filter(pk__in=pks[start : start + BATCH])) for start in range(0, len(pks), BATCH))
 
 
 def _discard(waiting: "QuerySet[Delivery]") -> int:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from typing import Any
 from unittest.mock import Mock
 
@@ -9,9 +10,12 @@ import pytest
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
+from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.validation import validate_schema
 
-from ouipost.api.docs import ApiGenerator
+from ouipost.api import docs
+from ouipost.api.docs import AdminGenerator, ApiGenerator, document
+from tests.foundation.threads import at_once
 
 OUTSIDE = re.compile(r"""(?:src|href)=["'](?:https?:)?//|url\((?:https?:)?//|@import|@font-face""")
 INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)|\bon\w+=", re.IGNORECASE)
@@ -62,6 +66,14 @@ def test_strangers_have_it_made_once_whatever_they_ask_along(
     for query in ("lang=tlh", "version=1%0d%0aX-Own: 1", "format=json"):
         again = client.get(f"/api/schema?{query}", headers={"Accept": accepted})
         assert (again.status_code, again.content) == (200, usual.content)
+
+
+def test_who_asks_for_a_description_while_it_is_made_gets_the_same() -> None:
+    make = partial(document, AdminGenerator, OpenApiJsonRenderer, "ouipost.urls")
+    alone = make()
+    docs._made.cache_clear()
+
+    assert at_once(make, make, make) == [alone] * 3
 
 
 def test_each_answer_is_shown_in_its_envelope(schema: Any) -> None:

@@ -1,6 +1,7 @@
 """Schedules in the console: written with their slots as rows, through the services, and who waits is told first."""
 
 import re
+from collections.abc import Callable
 from datetime import time
 from typing import Any
 
@@ -9,6 +10,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.services import disconnect
+from adminapi.console import schedules_admin
 from ouipost.events.journal import SYSTEM
 from ouipost.events.models import Event
 from posts import schedules
@@ -94,6 +97,24 @@ def test_what_the_api_refuses_is_told_beside_its_field_and_nothing_typed_is_lost
     assert said in re.findall(r'<(?:p|span) class="op-error">(.*?)</', page)[-1]
     assert (page.count('class="op-slot"'), 'value="facebook" checked' in page) == (3, True)  # one is the template
     assert f'value="{typed.get("timezone", "Europe/Paris")}"' in page
+    assert not Schedule.objects.exists()
+
+
+def test_a_schedule_for_an_account_that_goes_while_it_is_made_is_refused_and_nothing_typed_is_lost(
+    staff: Client, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = make_account(workspace)
+
+    def after_it_went(work: Callable[[], Any]) -> Any:
+        disconnect(account, actor=SYSTEM, now=timezone.now())
+        return work()
+
+    monkeypatch.setattr(schedules_admin, "in_transaction", after_it_went)
+    answer = staff.post(ADD, FORM | {"workspace": workspace.pk, "slot-0-platforms": [account.pk]})
+
+    page = text_of(answer, status=400)
+    assert f"Neither a platform nor a connected account: {account.pk}" in page
+    assert 'value="Mornings"' in page
     assert not Schedule.objects.exists()
 
 

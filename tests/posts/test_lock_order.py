@@ -25,7 +25,7 @@ from posts import counts, expiring, removal, schedules, services
 from posts.claiming import claim_targets
 from posts.holding import hold_account
 from posts.media import files
-from posts.models import Post, PostCount, Target
+from posts.models import Post, PostCount, Slot, Target
 from tests.factories import (
     NOW,
     make_account,
@@ -75,6 +75,17 @@ def schedules_and_accounts(workspace: Workspace) -> Meeting:
     )
 
 
+def queues_and_accounts(workspace: Workspace) -> Meeting:
+    now, schedule, account = database_now(), make_schedule(workspace), make_account(workspace)
+    post = make_post(workspace)
+    Post.objects.update(destinations=[account.pk])
+    return (
+        lambda: schedules.lock(schedule),
+        lambda: disconnect(account, actor=ACTOR, now=now),
+        lambda: schedules.queue_post(post, schedule, actor=ACTOR, now=now),
+    )
+
+
 def posts_and_files(workspace: Workspace) -> Meeting:
     post = make_post(workspace)
     for count in (counts.changed, counts.stored):
@@ -96,6 +107,16 @@ def webhooks_and_deliveries(workspace: Workspace) -> Meeting:
     )
 
 
+def deliveries_that_are_asked_for_no_longer(workspace: Workspace) -> Meeting:
+    webhook = make_webhook()
+    _, later = (make_delivery(webhook, status="pending", due_at=NOW).pk for _ in range(2))
+    return (
+        lambda: Delivery.objects.filter(pk=later).update(attempts=1),
+        lambda: webhooks.update_webhook(webhook, values={"events": ["post.failed"]}, actor=ACTOR),
+        lambda: Delivery.objects.filter(pk=later).update(tries=1),
+    )
+
+
 def targets_and_their_workspace(workspace: Workspace) -> Meeting:
     targets = make_post(workspace, accounts=[make_account(workspace)], status="scheduled").targets
     return (
@@ -106,8 +127,8 @@ def targets_and_their_workspace(workspace: Workspace) -> Meeting:
 
 
 MEETINGS = (
-    *(slots_and_posts, schedules_and_accounts, posts_and_files, webhooks_and_deliveries),
-    targets_and_their_workspace,
+    *(slots_and_posts, schedules_and_accounts, queues_and_accounts, posts_and_files),
+    *(webhooks_and_deliveries, deliveries_that_are_asked_for_no_longer, targets_and_their_workspace),
 )
 
 
@@ -196,6 +217,13 @@ def number_of_posts(workspace: Workspace) -> Change:
     return write, counts.recount, lambda: counts.posts_of(workspace.pk), 1
 
 
+def slots_for_an_account(workspace: Workspace) -> Change:
+    account = make_account(workspace)
+    slots = [{"day": 0, "time": "12:30", "platforms": ["twitter", account.pk]}]
+    make = partial(schedules.create_schedule, workspace, values={"name": "A", "slots": slots}, actor=ACTOR)
+    return make, partial(disconnect, account, actor=ACTOR, now=NOW), lambda: Slot.objects.get().platforms, ["twitter"]
+
+
 CHANGES: dict[str, Callable[[Workspace], Change]] = {
     "a key": lambda _: both(make_key()[0], keys.update_key, {"name": "B"}, {"tier": "pro"}),
     "a workspace": lambda one: both(one, workspaces.update_workspace, {"name": "B"}, {"description": "B"}),
@@ -217,7 +245,7 @@ CHANGES: dict[str, Callable[[Workspace], Change]] = {
         each.__name__: each
         for each in (
             *(list_of_a_key, calls, end_that_is_near, recovery, deliveries, days),
-            *(files_of_a_post, number_of_posts),
+            *(files_of_a_post, number_of_posts, slots_for_an_account),
         )
     },
 }

@@ -10,8 +10,10 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import SocialAccount
+from accounts.services import disconnect
 from ouipost import claims
 from ouipost.claims import database_now
+from ouipost.errors import InvalidInput
 from ouipost.events.models import Event
 from ouipost.writer import Inline
 from posts import publishing, schedules
@@ -255,3 +257,21 @@ def test_the_next_place_is_by_the_schedules_clock(workspace: Workspace) -> None:
 
     assert (place.at, place.date) == (datetime(2026, 11, 22, 11, 30, tzinfo=UTC), date(2026, 11, 23))
     assert place.at == occurs_at(place.date, Slot.objects.get().time, zone="Pacific/Auckland")
+
+
+@pytest.mark.django_db
+def test_slots_for_an_account_that_went_while_the_request_was_read_are_refused_by_their_place(
+    workspace: Workspace, accounts: list[SocialAccount]
+) -> None:
+    schedule = make_schedule(workspace)
+    slots = [{"day": day, "time": "12:30", "platforms": ["facebook", each.pk]} for day, each in enumerate(accounts)]
+    disconnect(accounts[1], actor=ACTOR, now=NOW)
+
+    for write in (
+        lambda: schedules.create_schedule(workspace, values={"name": "A", "slots": slots}, actor=ACTOR),
+        lambda: schedules.update_schedule(schedule, values={"slots": slots}, actor=ACTOR, now=NOW),
+    ):
+        with pytest.raises(InvalidInput) as refused, transaction.atomic():
+            write()
+        assert list(refused.value.details["fields"]) == ["slots.1.platforms"]
+    assert not Slot.objects.filter(time="12:30").exists()
