@@ -27,6 +27,8 @@ GIVE_WAY_SECONDS, GIVE_WAY_TRIES = 3, 120
 """So long a change of a table waits for its locks, and whoever uses the table for the change; then it gives way."""
 AWAY_SECONDS = 5
 """After this long without an answer from the server's machine, a connection to it fails."""
+REPLICA_SECONDS = 30
+"""Far more than a report takes. Without a limit, one that hangs would hold every thread of a web process for good."""
 IDLE_TRANSACTION_SECONDS = 30
 """The server rolls back a transaction whose client is silent for so long: its locks are free before others give up
 waiting for them (50 s), and before the leases of its claims end (90 s). No network call is made in a transaction."""
@@ -45,8 +47,8 @@ SESSION = f"""SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES'
 """MariaDB runs the first of the comments, MySQL the second."""
 
 
-def database(url: str) -> dict[str, Any]:
-    """Return Django's settings for the database at this URL.
+def database(url: str, *, patience: int | None = None) -> dict[str, Any]:
+    """Return Django's settings for the database at this URL; a server may take `patience` seconds for an answer.
 
     With READ COMMITTED a second claimer updates no row instead of failing; full sync keeps a committed claim through a
     power loss; the session is in UTC, because claims are compared with the database's clock.
@@ -73,6 +75,7 @@ def database(url: str) -> dict[str, Any]:
             "isolation_level": "read committed",
             "init_command": SESSION,
             "connect_timeout": AWAY_SECONDS,
+            **({"read_timeout": patience} if patience else {}),
             **_tls(config.get("OPTIONS", {})),
         },
     }

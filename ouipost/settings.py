@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from accounts import platforms
 from ouipost import logs, secrets_file
-from ouipost.databases import database
+from ouipost.databases import REPLICA_SECONDS, database
 from ouipost.environment import (
     address,
     at_least,
@@ -144,7 +144,7 @@ if SIMULATOR:
         database_address("SIMULATOR_DATABASE_URL", f"sqlite:///{OUIPOST_HOME / 'simulator.sqlite3'}")
     )
 if replica := database_address("DATABASE_REPLICA_URL", ""):
-    DATABASES["replica"] = database(replica) | {"TEST": {"MIRROR": "default"}}
+    DATABASES["replica"] = database(replica, patience=REPLICA_SECONDS) | {"TEST": {"MIRROR": "default"}}
 REDIS_URL = address("REDIS_URL", "")
 """Where keys, limits and usage are shared between processes; empty: each process has its own."""
 REDIS_TIMEOUT = env.float("REDIS_TIMEOUT", default=0.05)

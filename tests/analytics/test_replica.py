@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.databases import fresh_database, own_server
 from tests.services import ROOT, free_port
 
 pytestmark = [pytest.mark.any_database, pytest.mark.thorough]
@@ -35,6 +37,15 @@ Workspace.objects.update(description="written")
 ask = Client(headers={{"X-API-Key": {secret!r}, "X-Workspace-ID": {workspace!r}}}, HTTP_HOST="testserver")
 told = ask.get("/api/analytics").json()["data"]["summary"]["total_impressions"]
 print(json.dumps([told, list(ask.get("/readyz").json()["checks"]), Workspace.objects.get().description]))
+"""
+FREEZE = """
+import os
+import signal
+from django.db import connections
+replica = connections["replica"]
+replica.settings_dict["OPTIONS"]["read_timeout"] //= 15
+replica.ensure_connection()
+os.kill({pid}, signal.SIGSTOP)
 """
 
 
@@ -65,3 +76,17 @@ def test_reports_are_read_from_the_replica_and_from_the_database_when_it_is_away
     assert without == [5, needed, "written"]
     assert copied == [1, needed, "written"]
     assert away == [5, needed, "written"]
+
+
+def test_a_replica_that_hangs_holds_nobody_up_for_good(tmp_path: Path) -> None:
+    run(tmp_path, "from django.core.management import call_command as c; c('migrate', verbosity=0); print('{}')")
+    workspace, secret = run(tmp_path, PREPARE)
+    ask = FREEZE + ASK
+
+    with own_server() as server, fresh_database(tmp_path, server.url) as replica:
+        try:
+            told = run(tmp_path, ask.format(pid=server.process.pid, secret=secret, workspace=workspace), replica)
+        finally:
+            server.signal(signal.SIGCONT)
+
+    assert told == [1, ["default", "simulator"], "written"]
