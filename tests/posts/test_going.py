@@ -63,7 +63,7 @@ def test_disconnecting_costs_the_same_for_one_post_or_sixty(
         make_mixed(workspace, [account], "scheduled", scheduled_at=NOW)
         make_mixed(workspace, [account, other], "scheduled", "published", scheduled_at=NOW)
 
-    with django_assert_max_num_queries(27):
+    with django_assert_max_num_queries(28):
         assert disconnect(account, actor=ACTOR, now=NOW) == 2 * count
 
     assert told().count("post.published") == Delivery.objects.count() == count
