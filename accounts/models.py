@@ -1,6 +1,6 @@
 """Connected accounts and the sign-ins that connect them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.db import models
@@ -15,6 +15,8 @@ from ouipost.stored_json import JsonColumn, has, is_object, is_strings
 from workspaces.models import IS_SETTINGS, Workspace
 
 NAME_LENGTH, REASON_LENGTH = 255, 500
+SAME_END = timedelta(minutes=2)
+"""By less than this an end moves by itself where a network says how many seconds are left: its answer takes a while."""
 AFTER_RESTORE = "manage.py reconcile --after-restore"
 
 
@@ -137,7 +139,12 @@ class SocialAccount(Claimable, Guarded):
             sealed.seal(self, "refresh_token", tokens.refresh_token)
         self.access_expires_at = tokens.access_expires_at
         if tokens.ends_at or tokens.refresh_token or not self.refresh_token:
-            self.expires_at = tokens.ends_at
+            self.expires_at = self._known_end(tokens.ends_at)
+
+    def _known_end(self, ends_at: datetime | None) -> datetime | None:
+        """Return the end that is known already where this is the same: networks tell the seconds that are left."""
+        known = self.expires_at
+        return known if known and ends_at and abs(ends_at - known) <= SAME_END else ends_at
 
     def unseal(self) -> base.Account:
         """Return the account as its network's connector expects it, with tokens decrypted."""

@@ -147,6 +147,17 @@ def test_a_connection_ends_as_its_network_tells_now(workspace: Workspace, held: 
     assert account.expires_at == end
 
 
+@pytest.mark.parametrize(("moved", "is_kept"), [(MINUTE, True), (-MINUTE, True), (3 * MINUTE, False)])
+def test_an_end_that_a_network_counts_down_to_stays_where_it_is(
+    workspace: Workspace, moved: timedelta, is_kept: bool
+) -> None:
+    account = make_account(workspace, tokens=replace(PAIR, ends_at=NOW))
+
+    account.seal(replace(NEW_PAIR, ends_at=NOW + moved))
+
+    assert account.expires_at == (NOW if is_kept else NOW + moved)
+
+
 def test_the_call_has_as_long_as_the_lease(workspace: Workspace, network: FakeNetwork, settings: Settings) -> None:
     settings.ENGINE_SPEED = 0.5
     make_due(workspace)

@@ -8,6 +8,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import AccountStatus, SocialAccount
+from accounts.platforms.base import Tokens
 from ouipost.events.journal import record
 from ouipost.events.models import Event
 from posts import expiring
@@ -51,6 +52,18 @@ def test_an_account_that_was_connected_again_is_told_of_before_its_next_end(work
     counts = [expiring.tell(now), expiring.tell(now + 54 * DAY)]
 
     assert (counts, len(told())) == ([0, 1], 2)
+
+
+def test_it_is_told_once_where_each_renewal_says_how_many_seconds_are_left(workspace: Workspace) -> None:
+    now = timezone.now()
+    account = ending(workspace, expires_at=now + 6 * DAY)
+    expiring.tell(now)
+    account.refresh_from_db()
+
+    account.seal(Tokens(access_token="new", refresh_token="same", ends_at=now + 6 * DAY - timedelta(seconds=1.4)))
+    account.save()
+
+    assert expiring.tell(now) == 0
 
 
 @pytest.mark.parametrize(

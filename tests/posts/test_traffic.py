@@ -132,6 +132,23 @@ def test_what_waits_for_its_place_shows_when_it_comes(workspace: Workspace, pace
     assert shown["next_attempt_at"] == due_at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def test_what_waited_for_its_place_for_hours_is_tried_for_as_long_as_any_other(
+    workspace: Workspace, pace: Pace, network: ScriptedNetwork
+) -> None:
+    account = make_account(workspace)
+    breathless(account)
+    target = make_due(workspace, account, scheduled_at=database_now() - 7 * HOUR)
+    Target.objects.update(due_at=database_now(), give_up_at=database_now() - HOUR)
+    claim_targets(10)
+    SocialAccount.objects.filter(pk=account.pk).update(paced_at=None)
+    network.prepared = [StillWorking("It is being processed.", retry_after=5), {"ready": True}]
+
+    waiting = publish(target)
+
+    assert (waiting.status, waiting.error, waiting.waits_for) == ("publishing", None, "It is being processed.")
+    assert publish(waiting).status == "published"
+
+
 def test_a_free_place_is_for_the_next_in_line(workspace: Workspace, pace: Pace) -> None:
     account = make_account(workspace)
     wanted = make_many(account, 4)
