@@ -120,3 +120,11 @@ def test_a_moment_that_an_answer_showed_is_inside_its_own_bounds(api: Client) ->
 def test_a_bound_includes_all_that_its_text_means(value: str, first: datetime, last: datetime) -> None:
     assert parse_bound(value, zone=PARIS, end=False) == first
     assert parse_bound(value, zone=PARIS, end=True) == last
+
+
+def test_a_day_that_the_clocks_prolong_ends_with_its_last_hour() -> None:
+    """In Santiago it is 23 o'clock again when that day is over."""
+    santiago = ZoneInfo("America/Santiago")
+
+    assert parse_bound("2026-04-04", zone=santiago, end=False) == datetime(2026, 4, 4, 3, tzinfo=UTC)
+    assert parse_bound("2026-04-04", zone=santiago, end=True) == datetime(2026, 4, 5, 3, 59, 59, 999_999, tzinfo=UTC)
