@@ -102,7 +102,7 @@ def test_a_key_may_do_everything_everywhere_unless_said_otherwise(admin: AdminCl
     twice = ["posts.write", "posts.read", "posts.write"]
     bodies: list[dict[str, Any]] = [
         {"name": "A"},
-        {"name": "B", "permissions": [], "workspaces": []},
+        {"name": "B", "permissions": [], "workspaces": [], "expires_at": None},
         {"name": "C", "permissions": twice},
     ]
 
