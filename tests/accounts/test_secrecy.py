@@ -8,6 +8,7 @@ import pytest
 from accounts import services, tokens
 from accounts.models import Connection, SocialAccount
 from accounts.platforms.base import AuthExpired, Tokens
+from ouipost import sealed
 from ouipost.api.models import StoredAnswer
 from ouipost.claims import database_now
 from ouipost.crypto import CannotDecrypt
@@ -45,6 +46,16 @@ def test_a_ciphertext_in_another_column_does_not_open(workspace: Workspace) -> N
 
     with pytest.raises(CannotDecrypt):
         account.unseal()
+
+
+def test_a_ciphertext_in_another_table_does_not_open() -> None:
+    sign_in, answer = Connection(pk="one", workspace_id=""), StoredAnswer(pk="one")
+    sealed.seal(sign_in, "sealed", SECRETS[0])
+    answer.sealed = sign_in.sealed
+
+    assert sealed.opened(sign_in, "sealed") == SECRETS[0]
+    with pytest.raises(CannotDecrypt):
+        sealed.opened(answer, "sealed")
 
 
 def test_a_row_that_is_moved_to_another_workspace_does_not_open(workspace: Workspace) -> None:

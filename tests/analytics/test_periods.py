@@ -98,6 +98,13 @@ def test_buckets_follow_each_other_and_cover_every_day(
         assert {found.bucket_of(first + day * A_DAY) for day in range(days + 1)} == set(found.buckets)
 
 
+@pytest.mark.parametrize("granularity", ["day", "week", "month"])
+def test_what_lies_before_a_period_falls_into_its_first_bucket(granularity: str) -> None:
+    found = period("2026-01-15", "2026-03-15", granularity=granularity)
+
+    assert found.bucket_of(date(2025, 12, 1)) == found.buckets[0]
+
+
 @given(first=DAYS, zone=st.sampled_from(ZONES))
 def test_one_period_begins_a_second_after_the_one_before_ends(first: date, zone: str) -> None:
     before = Period(first=first - A_DAY, last=first - A_DAY, zone=zone)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -42,6 +43,17 @@ def test_a_list_without_pages_gives_all_until_it_is_asked_for_a_page(api: Client
 
     assert (ids(plain), plain.keys()) == (["n0", "n1", "n2", "n3", "n4"], {"notes"})
     assert (ids(paged), paged["pagination"]["total_pages"]) == (["n0", "n1"], 3)
+    assert [ids(get(api, f"/api/plain?limit=2&page={page}")) for page in (2, 3, 4)] == [["n2", "n3"], ["n4"], []]
+
+
+@pytest.mark.parametrize("number", ["abc", "0", "-1", "+1", "1_0", "1.0", "1e2", "\u0663", "1" * 10, "1001001"])
+def test_a_page_is_a_plain_whole_number_from_one_on(api: Client, number: str) -> None:
+    told = fields(api, f"/api/notes?page={quote(number)}&limit={quote(number)}")
+
+    assert told == {
+        "page": ["Must be a whole number from 1 to 1000000."],
+        "limit": ["Must be a whole number from 1 to 100."],
+    }
 
 
 def test_a_list_without_pages_ends_at_five_hundred(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,3 +132,11 @@ def test_a_moment_that_an_answer_showed_is_inside_its_own_bounds(api: Client) ->
 def test_a_bound_includes_all_that_its_text_means(value: str, first: datetime, last: datetime) -> None:
     assert parse_bound(value, zone=PARIS, end=False) == first
     assert parse_bound(value, zone=PARIS, end=True) == last
+
+
+def test_a_day_that_the_clocks_prolong_ends_with_its_last_hour() -> None:
+    """In Santiago it is 23 o'clock again when that day is over."""
+    santiago = ZoneInfo("America/Santiago")
+
+    assert parse_bound("2026-04-04", zone=santiago, end=False) == datetime(2026, 4, 4, 3, tzinfo=UTC)
+    assert parse_bound("2026-04-04", zone=santiago, end=True) == datetime(2026, 4, 5, 3, 59, 59, 999_999, tzinfo=UTC)

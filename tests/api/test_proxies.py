@@ -17,7 +17,7 @@ LARGE = b"x" * 300_000
 
 def seen(settings: Settings, peer: str, forwarded: str) -> tuple[str, bool]:
     """Return the address that views see, and whether they see the proxy's scheme."""
-    settings.TRUSTED_PROXIES = ["10.0.0.0/8"]
+    settings.TRUSTED_PROXIES = ["10.1.2.3/8", "fd00::1"]
     request = HttpRequest()
     request.META = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded, "HTTP_X_FORWARDED_PROTO": "https"}
     TrustedProxiesMiddleware(lambda _: HttpResponse())(request)
@@ -35,6 +35,8 @@ def seen(settings: Settings, peer: str, forwarded: str) -> tuple[str, bool]:
         (PROXY, f"{CALLER}:51234, 10.0.0.8:443", (CALLER, True)),
         (PROXY, "[2001:db8::5]:51234", ("2001:db8::5", True)),
         (PROXY, "2001:db8::5:1234", ("2001:db8::5:1234", True)),
+        ("fd00::1", f"{CALLER}, , 10.0.0.8, ", (CALLER, True)),
+        (PROXY, "x" * 60, ("x" * 45, True)),
     ],
 )
 def test_only_a_trusted_proxy_says_who_calls(

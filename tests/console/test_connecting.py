@@ -378,10 +378,9 @@ def test_a_choice_is_not_made_without_the_secret_state(of_api: str, network: Fak
         {"is_active": False},
         {"permissions": ["accounts.read"]},
         {"expires_at": "2020-01-01T00:00:00Z"},
-        {"workspace_ids": ["ws_other"]},
         {"revoked_at": "2020-01-01T00:00:00Z"},
     ],
-    ids=["switched off", "without the permission", "over", "of other workspaces", "revoked"],
+    ids=["switched off", "without the permission", "over", "revoked"],
 )
 def test_a_key_that_may_no_more_connects_nothing(of_api: str, network: FakeNetwork, changed: dict[str, Any]) -> None:
     ApiKey.objects.update(**changed)
@@ -390,6 +389,14 @@ def test_a_key_that_may_no_more_connects_nothing(of_api: str, network: FakeNetwo
 
     assert (answer.status_code, network.calls, SocialAccount.objects.count()) == (403, [], 0)
     assert "/console/" not in text(answer)
+
+
+def test_a_key_that_is_another_workspaces_by_now_connects_nothing(of_api: str, network: FakeNetwork) -> None:
+    ApiKey.objects.update(workspace_ids=[make_workspace().pk])
+
+    answer = come_back(Client(), of_api)
+
+    assert (answer.status_code, network.calls, SocialAccount.objects.count()) == (403, [], 0)
 
 
 def test_the_page_completes_nothing_that_comes_back_elsewhere(api: Any, network: FakeNetwork) -> None:

@@ -149,6 +149,19 @@ def test_members_that_another_took_out_stay_out_where_one_is_added(staff: Client
     assert set(workspace.memberships.values_list("user", flat=True)) == {second.pk, third.pk}
 
 
+def test_members_that_another_added_stay_where_one_is_taken_out(staff: Client) -> None:
+    first, second, third = (make_user(email=f"{each}@example.com", role="editor") for each in "abc")
+    workspace = make_workspace()
+    users.set_members(workspace, user_ids=[first.pk, second.pk], actor=SYSTEM)
+    page = f"/console/workspaces/workspace/{workspace.pk}/change/"
+    sent = opened(staff, page)
+
+    users.set_members(workspace, user_ids=[first.pk, second.pk, third.pk], actor=SYSTEM)
+    staff.post(page, sent | {"members": [first.pk]})
+
+    assert set(workspace.memberships.values_list("user", flat=True)) == {first.pk, third.pk}
+
+
 def test_a_member_that_is_gone_since_is_no_mistake_of_who_changes_the_name(staff: Client) -> None:
     first, second = (make_user(email=f"{each}@example.com", role="editor") for each in "ab")
     workspace = make_workspace()

@@ -399,7 +399,7 @@ def test_a_delivery_whose_message_is_gone_is_shown_beside_the_others(staff: Clie
 def test_deliveries_are_found_by_event_status_and_webhook(staff: Client) -> None:
     one, other = make_webhook(), make_webhook()
     sent = {"a": make_delivery(one), "b": make_delivery(one, status="failed"), "c": make_delivery(other)}
-    make_delivery(make_webhook(deleted_at=NOW))
+    of_none = make_delivery(make_webhook(deleted_at=NOW))
 
     def found(**query: str) -> str:
         page = text_of(staff.get(SENT, query))
@@ -411,6 +411,8 @@ def test_deliveries_are_found_by_event_status_and_webhook(staff: Client) -> None
         "c",
         "",
     ]
+    assert staff.get(f"{SENT}{sent['a'].pk}/change/").status_code == 200
+    assert staff.get(f"{SENT}{of_none.pk}/change/").status_code == 404
 
 
 def test_a_delivery_is_sent_again_unless_it_is_under_way(staff: Client) -> None:

@@ -137,7 +137,7 @@ def test_nobody_takes_themselves_out_by_mistake(db: None) -> None:
 
 
 def test_deleting_says_what_goes_with_it_and_asks(boss: Client) -> None:
-    workspace = make_workspace()
+    workspace, other = make_workspace(), make_workspace()
     account = make_account(workspace)
     make_schedule(workspace)
     for status in ("scheduled", "scheduled", "draft", "published"):
@@ -151,7 +151,7 @@ def test_deleting_says_what_goes_with_it_and_asks(boss: Client) -> None:
     assert "accounts (1)" in asked
     assert "schedules (1)" in asked
     assert "never sent then: 2." in asked
-    assert (before, Workspace.objects.present().count(), done["Location"]) == (1, 0, removal_of(workspace))
+    assert (before, Workspace.objects.present().get(), done["Location"]) == (2, other, removal_of(workspace))
     assert Event.objects.get(type="workspace.deleted").user_email == "admin@example.com"
 
 
@@ -200,6 +200,23 @@ def test_only_who_deleted_a_workspace_and_administrators_see_its_removal(boss: C
 
     assert [each.get(removal_of(workspace)).status_code for each in clients] == [200, 200, 404]
     assert [removal_of(workspace) in text(each.get("/console/jobs/")) for each in clients] == [True, True, False]
+
+
+def test_who_deleted_a_workspace_sees_no_other_removal_and_their_own_while_they_may(boss: Client) -> None:
+    mine, also, other = make_workspace(), make_workspace(), make_workspace()
+    browser, user = manager_of(mine)
+    Membership.objects.create(workspace=also, user=user)
+    browser.post(page_of(mine, "delete_workspace"), {"confirmed": "1"})
+    browser.post(page_of(also), FORM | {"name": "Also", "members": [user.pk]})
+    boss.post(page_of(other, "delete_workspace"), {"confirmed": "1"})
+
+    opened = [browser.get(removal_of(each)).status_code for each in (mine, also, other)]
+    listed = [removal_of(mine) in text(browser.get("/console/jobs/"))]
+    User.objects.filter(pk=user.pk).update(permissions=["posts.manage"])
+    listed.append(removal_of(mine) in text(browser.get("/console/jobs/")))
+
+    assert (opened, listed) == ([200, 404, 404], [True, False])
+    assert Event.objects.filter(type="workspace.updated", user_id=user.pk, resource_id=also.pk).exists()
 
 
 def test_nobody_changes_or_deletes_a_workspace_that_is_not_theirs(db: None) -> None:

@@ -102,7 +102,7 @@ def test_a_key_may_do_everything_everywhere_unless_said_otherwise(admin: AdminCl
     twice = ["posts.write", "posts.read", "posts.write"]
     bodies: list[dict[str, Any]] = [
         {"name": "A"},
-        {"name": "B", "permissions": [], "workspaces": []},
+        {"name": "B", "permissions": [], "workspaces": [], "expires_at": None},
         {"name": "C", "permissions": twice},
     ]
 
@@ -412,6 +412,8 @@ def test_who_is_no_administrator_comes_to_the_keys_of_their_own_workspaces_alone
 def test_a_key_that_makes_a_workspace_can_still_be_revoked(member: AdminClient, workspace: Workspace) -> None:
     colleague = make_user(email="cleo@example.com", role="editor")
     colleague.memberships.create(workspace=workspace)
+    stranger = make_user(email="nora@example.com", role="editor", permissions=["api_keys.manage"])
+    stranger.memberships.create(workspace=make_workspace())
     stolen, secret = make_key(workspace_ids=[workspace.pk])
     made = ApiClient(secret).post("/api/workspaces", {"name": "Hideout"}).json()["data"]["workspace"]["id"]
 

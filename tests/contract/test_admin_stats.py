@@ -88,10 +88,12 @@ def seed(admin: AdminClient) -> None:
     published = {"facebook": 320, "instagram": 280, "twitter": 245, "linkedin": 180}
     for platform, count in (published | {"tiktok": 179, "youtube": 154, "threads": 100}).items():
         gain(workspaces[0], platform, posts=count)
-    keys = [make_key(name=str(number))[0] for number in range(5)]
+    keys = [make_key(name=str(number))[0] for number in range(4)]
+    make_key(name="Ends", expires_at=NOW + timedelta(days=1))
     make_key(name="Ended", expires_at=NOW - timedelta(days=1))
+    make_key(name="Off", is_active=False)
     KeyUsage.objects.create(key=keys[0], day=TODAY, requests=2450)
-    KeyUsage.objects.create(key=keys[1], day=TODAY - timedelta(days=3), requests=45890 - 2450)
+    KeyUsage.objects.create(key=keys[1], day=TODAY.replace(day=1), requests=45890 - 2450)
     KeyUsage.objects.create(key=keys[1], day=TODAY - timedelta(days=24), requests=5)
     MediaBytes.objects.create(workspace=workspaces[0], total=2_449_999_999)
 

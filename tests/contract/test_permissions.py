@@ -8,7 +8,7 @@ from ouipost.ids import new_id
 from tests.conftest import ApiClient
 from tests.contract.routes import Route, api_routes
 from tests.contract.world import CALLBACK, error_of
-from tests.factories import make_account, make_key, make_workspace
+from tests.factories import make_account, make_key, make_post, make_workspace
 from workspaces.models import Workspace
 from workspaces.permissions import KEY_PERMISSIONS
 
@@ -81,7 +81,8 @@ def test_a_test_key_sees_and_creates_sandboxes_only() -> None:
     assert set(refused.json()["error"]["details"]["fields"]) == {"mode"}
     assert error_of(api.get(f"/api/workspaces/{live.pk}")) == (404, "NOT_FOUND")
     assert error_of(api.put(f"/api/workspaces/{live.pk}", {"name": "x"})) == (404, "NOT_FOUND")
-    assert error_of(ApiClient(secret, live.pk).get("/api/posts")) == (404, "WORKSPACE_NOT_FOUND")
+    for path in ("posts", f"posts/{make_post(live).pk}", f"accounts/{make_account(live).pk}"):
+        assert error_of(ApiClient(secret, live.pk).get(f"/api/{path}")) == (404, "WORKSPACE_NOT_FOUND")
     assert ApiClient(secret, sandbox.pk).get("/api/posts").status_code == 200
 
 

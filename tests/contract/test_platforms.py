@@ -4,7 +4,7 @@ import pytest
 
 from tests.conftest import ApiClient
 from tests.contract.seed import differences, sample
-from tests.factories import make_key
+from tests.factories import make_key, make_workspace
 from workspaces.models import Workspace
 
 IDS = ["facebook", "instagram", "twitter", "linkedin", "tiktok", "youtube", "pinterest", "threads", "bluesky"]
@@ -42,6 +42,16 @@ def test_a_connector_is_configured_in_a_sandbox_and_without_credentials_not_in_a
 
     assert [each["id"] for each in in_sandbox if each["configured"]] == IDS
     assert [each["id"] for each in elsewhere if each["configured"]] == ["bluesky"]
+
+
+def test_only_a_sandbox_that_the_key_sees_is_asked_for(workspace: Workspace) -> None:
+    live = make_workspace(mode="live")
+    everywhere, elsewhere = make_key()[1], make_key(workspace_ids=[live.pk])[1]
+
+    asked = [ApiClient(everywhere, live.pk), ApiClient(elsewhere, workspace.pk), ApiClient(everywhere, workspace.pk)]
+    answers = [each.get("/api/platforms").json()["data"]["platforms"] for each in asked]
+
+    assert [all(each["configured"] for each in platforms) for platforms in answers] == [False, False, True]
 
 
 @pytest.mark.django_db

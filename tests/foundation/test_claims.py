@@ -181,13 +181,13 @@ def test_whoever_lost_the_claim_writes_nothing(workspace: Workspace) -> None:
     assert (row.name, row.fence, row.lease_until is None) == ("Company Page", held.fence, False)
 
 
-def test_the_holder_writes(workspace: Workspace) -> None:
-    pk = make_work(workspace)
-    held = claim_one()
+def test_the_holder_writes_to_its_own_row_alone(workspace: Workspace) -> None:
+    pk, other = make_work(workspace), make_work(workspace)
+    held = claim_all()
 
-    assert write(SocialAccount, held, name="New")
+    assert write(SocialAccount, held[pk], name="New")
 
-    assert SocialAccount.objects.get(pk=pk).name == "New"
+    assert stored("name", "fence") == {pk: ("New", 1), other: ("Company Page", 1)}
 
 
 def test_the_holder_may_hold_on_for_another_lease(workspace: Workspace) -> None:
@@ -289,7 +289,7 @@ def test_a_released_row_is_due_at_its_next_time(workspace: Workspace) -> None:
     assert release(SocialAccount, held, due_at=later)
 
     row = SocialAccount.objects.get(pk=pk)
-    assert (row.lease_until, row.due_at) == (None, later)
+    assert (row.lease_until, row.due_at, row.claim_count) == (None, later, 0)
     assert claim_due(SocialAccount.objects.all(), limit=5, lease=LEASE) == []
 
 
@@ -302,6 +302,17 @@ def test_a_released_claim_is_over(workspace: Workspace) -> None:
 
     row = SocialAccount.objects.get(pk=pk)
     assert (row.due_at, row.name) == (None, "Company Page")
+
+
+def test_a_released_claim_stays_over_when_the_row_is_claimed_again(workspace: Workspace) -> None:
+    pk, held = make_work(workspace), claim_one()
+    release(SocialAccount, held, due_at=database_now())
+
+    again = claim_one()
+
+    assert not write(SocialAccount, held, name="stale")
+    assert not release(SocialAccount, held, due_at=None)
+    assert (again.pk, again.unsettled, again.fence > held.fence + 1) == (pk, 0, True)
 
 
 def test_a_holder_knows_how_long_it_has(workspace: Workspace) -> None:

@@ -101,16 +101,32 @@ def test_it_goes_on_where_it_was_stopped(
     assert [step.moved for step in sealed.move(ACCESS)] == [2, 1]
 
 
-def test_what_cannot_be_opened_is_named_and_left_alone(account: SocialAccount, settings: Settings) -> None:
+def test_what_cannot_be_opened_is_named_and_left_alone(
+    workspace: Workspace, account: SocialAccount, settings: Settings
+) -> None:
+    """Once each, and what it was found with is moved."""
+    settings.TOKEN_KEYS = [OLD]
+    others = [make_account(workspace, remote_id=f"2{number}", default_of=None) for number in range(2)]
+    settings.TOKEN_KEYS = [NEW, OLD]
     foreign = crypto.encrypt("x", place="elsewhere").replace("v1.new.", "v1.old.")
-    SocialAccount.objects.update(access_token=foreign)
+    broken = [account.pk, others[1].pk]
+    SocialAccount.objects.filter(pk__in=broken).update(access_token=foreign)
 
     [step] = sealed.move(ACCESS)
 
-    assert (step.moved, step.unreadable) == (0, [account.pk])
-    with pytest.raises(CannotDecrypt):
-        SocialAccount.objects.get().unseal()
-    assert SocialAccount.objects.get().access_token == foreign
+    assert (step.moved, sorted(step.unreadable)) == (1, sorted(broken))
+    for left in SocialAccount.objects.filter(pk__in=broken):
+        assert left.access_token == foreign
+        with pytest.raises(CannotDecrypt):
+            left.unseal()
+
+
+def test_a_column_without_a_secret_stays_empty(account: SocialAccount) -> None:
+    SocialAccount.objects.update(refresh_token="")
+
+    steps = [step for column in sealed.columns() for step in sealed.move(column)]
+
+    assert ([step.moved for step in steps], SocialAccount.objects.get().refresh_token) == ([1], "")
 
 
 def test_a_lost_race_for_a_lock_is_run_again(account: SocialAccount, monkeypatch: pytest.MonkeyPatch) -> None:
