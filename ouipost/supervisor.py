@@ -81,6 +81,13 @@ class Child:
                 os.killpg(self.process.pid, signal.SIGKILL)
 
 
+def when_told_to_stop(stop: Callable[..., None]) -> None:
+    """Call this at TERM, INT or HUP, with which a terminal is closed."""
+    for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(name) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(name, stop)
+
+
 @dataclass(kw_only=True)
 class Supervisor:
     """Runs children until it is told to stop."""
@@ -91,9 +98,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Supervise until TERM, INT or HUP."""
-        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if signal.getsignal(name) != signal.SIG_IGN:  # as nohup has it
-                signal.signal(name, self.stop)
+        when_told_to_stop(self.stop)
         try:
             while not self.stopping:
                 self.look()

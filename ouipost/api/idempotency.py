@@ -42,6 +42,7 @@ SECRETS_KEPT = timedelta(minutes=10)
 KEPT_REFUSALS = (409, 422)
 
 Prepared = TypeVar("Prepared")
+Result = TypeVar("Result")
 Work = Callable[[], Response]
 Path = tuple[str, ...]
 """The keys that lead to a value in a response's data, outermost first."""
@@ -125,7 +126,7 @@ def begin(request: Request, *, secrets: Sequence[Path] = ()) -> Run | Response |
     if not KEY.fullmatch(key):
         raise InvalidInput(**{HEADER: ["Must be 1 to 255 printable ASCII characters."]})
     run, mark = Run(digest=_digest(request, key), owner=uuid.uuid4().hex), fingerprint(request)
-    while not (_start(run, mark) or in_transaction(lambda: _take_over(run, mark))):
+    while not _guarded(run, lambda: _start(run, mark) or in_transaction(lambda: _take_over(run, mark))):
         row = StoredAnswer.objects.filter(pk=run.digest).first()
         if row is None:
             continue  # released between the two looks: it is free again
@@ -227,7 +228,11 @@ def _put(body: Any, path: Path, value: str | None) -> Any:
     return before
 
 
-def _guarded(run: Run, perform: Work) -> Response:
+def _guarded(run: Run, perform: Callable[[], Result]) -> Result:
+    """Do this, a part of the run; the run ends with it where it fails.
+
+    A commit may have been made although its answer was lost, so the key may be the run's even if beginning has failed.
+    """
     try:
         return perform()
     except Exception as error:
@@ -238,6 +243,7 @@ def _guarded(run: Run, perform: Work) -> Response:
 def _settle(run: Run, error: Exception) -> None:
     """After a rolled-back run, store a business rule's refusal as the response, or free the key for anything else."""
     try:
+        release_old_connections()  # the error may be that the one at hand was lost
         if isinstance(error, DomainError) and error.status in KEPT_REFUSALS:
             failure = describe(error)
             run.rows.update(status=failure.status, body=_dump(failure.body))

@@ -11,6 +11,7 @@ from django.test import Client
 from ouipost.api import idempotency
 from ouipost.api.models import StoredAnswer
 from ouipost.claims import database_now
+from ouipost.databases import in_transaction
 from ouipost.errors import DomainError
 from ouipost.pruning import remove_all
 from tests.api.conftest import Keys
@@ -111,6 +112,33 @@ def test_any_other_failure_frees_the_key(api: Client, error: Exception, path: st
     assert failed.status_code in (404, 500, 503)
     assert again.status_code in (200, 201)
     assert "Idempotent-Replayed" not in again.headers
+
+
+@pytest.mark.on_servers
+def test_a_connection_that_is_lost_in_the_work_frees_the_key(api: Client) -> None:
+    def lose() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("KILL CONNECTION_ID()")
+
+    Calls.work = lose
+    failed = post(api, path="/api/notes/call")
+    Calls.work = None
+
+    assert (failed.status_code, post(api, path="/api/notes/call").status_code) == (503, 200)
+
+
+def test_a_beginning_whose_commit_nobody_confirmed_frees_the_key(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def commit_and_lose(work: Any) -> None:
+        in_transaction(work)
+        raise OperationalError(2013, "Lost connection to server during query")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(idempotency, "in_transaction", commit_and_lose)
+        failed = post(api)
+
+    again = post(api)
+
+    assert (failed.status_code, again.status_code, notes()) == (503, 201, 1)
 
 
 def test_while_the_first_request_runs_the_second_is_told_to_wait(api: Client) -> None:

@@ -59,6 +59,7 @@ def manage(environment: dict[str, str], *arguments: str) -> "subprocess.Complete
     [
         pytest.param(["manage.py", "work"], signal.SIGTERM, id="TERM"),
         pytest.param(["manage.py", "work"], signal.SIGINT, id="INT"),
+        pytest.param(["manage.py", "work"], signal.SIGHUP, id="HUP"),
         pytest.param(["-c", HELD_UP], signal.SIGCONT, id="TERM, with a call that takes ten minutes"),
     ],
 )

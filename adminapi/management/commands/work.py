@@ -1,7 +1,6 @@
 """`manage.py work`: the worker alone, straight from the database, without a broker."""
 
 import os
-import signal
 import threading
 import time
 from typing import Any
@@ -13,19 +12,20 @@ from adminapi import keyring, restored
 from adminapi.commands import OperatorCommand
 from adminapi.worker import Worker, default_worker
 from ouipost import logs, memory
+from ouipost.supervisor import when_told_to_stop
 
 PARENT_LOOK_SECONDS = 1
 
 
 class Command(OperatorCommand):
-    help = "Publish what is due and renew tokens, until TERM or INT; run as many of these as you like."
+    help = "Publish what is due and renew tokens, until TERM, INT or HUP; run as many of these as you like."
     details = """
 Examples:
   manage.py work                      beside the web process
   WORKER_THREADS=16 manage.py work    on a small machine
 
-TERM and INT let what is in flight end, up to 45 seconds. Exits with 0 then, and with 1 at its start where TOKEN_KEYS
-does not open what is stored. A database that does not answer, or is not migrated yet, is waited for."""
+TERM, INT and HUP let what is in flight end, up to 45 seconds. Exits with 0 then, and with 1 at its start where
+TOKEN_KEYS does not open what is stored. A database that does not answer, or is not migrated yet, is waited for."""
     ends_without_database = False
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,8 +38,7 @@ does not open what is stored. A database that does not answer, or is not migrate
         restored.look_if_possible()
         memory.keep_loaded()
         worker = default_worker()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: worker.stop())
+        when_told_to_stop(lambda *_: worker.stop())
         if options["parent"]:
             threading.Thread(target=stop_with, args=(options["parent"], worker), daemon=True).start()
         self.stdout.write("The worker runs.")
