@@ -66,7 +66,8 @@ def manage(environment: dict[str, str], *arguments: str) -> "subprocess.Complete
 def test_the_worker_stops_when_it_is_asked_to(
     environment: dict[str, str], tmp_path: Path, command: list[str], sent: signal.Signals
 ) -> None:
-    command = [sys.executable, *command]
+    as_in_a_terminal = ("env", "--default-signal=INT,HUP")  # what runs in the background, as this may, ignores both
+    command = [*as_in_a_terminal, sys.executable, *command]
     with subprocess.Popen(  # noqa: S603
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as worker:
