@@ -136,30 +136,26 @@ def test_a_page_that_is_sent_as_it_was_opened_changes_nothing(staff: Client, nam
     assert type(row)._default_manager.values().get(pk=row.pk) == before
 
 
-def test_members_that_another_took_out_stay_out_where_one_is_added(staff: Client) -> None:
-    first, second, third = (make_user(email=f"{each}@example.com", role="editor") for each in "abc")
+@pytest.mark.parametrize(
+    ("meanwhile", "sent", "left"),
+    [
+        pytest.param("b", "abc", "bc", id="another took one out, and one is added"),
+        pytest.param("abc", "a", "ac", id="another added one, and one is taken out"),
+    ],
+)
+def test_members_that_another_changed_stay_as_they_are_where_others_are_changed(
+    staff: Client, meanwhile: str, sent: str, left: str
+) -> None:
+    people = {each: make_user(email=f"{each}@example.com", role="editor").pk for each in "abc"}
     workspace = make_workspace()
-    users.set_members(workspace, user_ids=[first.pk, second.pk], actor=SYSTEM)
+    users.set_members(workspace, user_ids=[people[each] for each in "ab"], actor=SYSTEM)
     page = f"/console/workspaces/workspace/{workspace.pk}/change/"
-    sent = opened(staff, page)
+    form = opened(staff, page)
 
-    users.set_members(workspace, user_ids=[second.pk], actor=SYSTEM)
-    staff.post(page, sent | {"members": [first.pk, second.pk, third.pk]})
+    users.set_members(workspace, user_ids=[people[each] for each in meanwhile], actor=SYSTEM)
+    staff.post(page, form | {"members": [people[each] for each in sent]})
 
-    assert set(workspace.memberships.values_list("user", flat=True)) == {second.pk, third.pk}
-
-
-def test_members_that_another_added_stay_where_one_is_taken_out(staff: Client) -> None:
-    first, second, third = (make_user(email=f"{each}@example.com", role="editor") for each in "abc")
-    workspace = make_workspace()
-    users.set_members(workspace, user_ids=[first.pk, second.pk], actor=SYSTEM)
-    page = f"/console/workspaces/workspace/{workspace.pk}/change/"
-    sent = opened(staff, page)
-
-    users.set_members(workspace, user_ids=[first.pk, second.pk, third.pk], actor=SYSTEM)
-    staff.post(page, sent | {"members": [first.pk]})
-
-    assert set(workspace.memberships.values_list("user", flat=True)) == {first.pk, third.pk}
+    assert set(workspace.memberships.values_list("user", flat=True)) == {people[each] for each in left}
 
 
 def test_a_member_that_is_gone_since_is_no_mistake_of_who_changes_the_name(staff: Client) -> None:
