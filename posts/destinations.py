@@ -38,12 +38,12 @@ class Destinations:
     called_off: frozenset[str] = field(default_factory=frozenset)
     """Accounts that were disconnected after the post was scheduled: their targets stay, and nothing goes there."""
 
-    @property
-    def warnings(self) -> list[str]:
-        """What keeps the post from going out as things are."""
+    def warnings(self, at: datetime | None) -> list[str]:
+        """Return what keeps the post from going out at its time, as things are."""
         missing: list[str] = [_unconnected(name, platform) for name, platform in self.missing.items()]
         expired = [account for account in self.accounts if account.status == AccountStatus.EXPIRED]
-        return missing + [rules.must_reconnect(account) for account in expired]
+        ending = [rules.ends_first(account, at) for account in self.accounts if account not in expired]
+        return [*missing, *map(rules.must_reconnect, expired), *filter(None, ending)]
 
     def unused(self, post: Post) -> list[str]:
         """Say which overrides are for where the post does not go, and which titles for networks that show none."""

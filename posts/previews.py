@@ -51,6 +51,7 @@ def validate(
     if scheduled_at is not None:
         services.require_future(scheduled_at, now=now)
     post = services.unsaved_post(workspace, values=values, now=now)
+    post.scheduled_at = scheduled_at
     issues = rules.find_issues(post, [*found.accounts, *_stand_ins(workspace, found.missing.values())], [])
     return [*issues, *find_repeats(post, found.accounts, at=scheduled_at or now)]
 
@@ -108,7 +109,7 @@ def _preview(post: Post, account: SocialAccount, target: Target | None, media: S
         platform=platform,
         content=content,
         limits=platform.limits_for(content, account.metadata),
-        issues=[] if is_out else rules.issues_of(account, content),
+        issues=[] if is_out else rules.issues_of(account, content, at=post.scheduled_at),
     )
 
 

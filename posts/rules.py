@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -61,7 +62,7 @@ def find_issues(post: Post, accounts: Iterable[SocialAccount], media: Sequence[M
         for account in accounts
         for issue in (
             *_of_damage(post, account),
-            *issues_of(account, compose(post, account, registry.get(account.platform), media)),
+            *issues_of(account, compose(post, account, registry.get(account.platform), media), at=post.scheduled_at),
         )
     ]
 
@@ -78,8 +79,8 @@ def _of_damage(post: Post, account: SocialAccount) -> Iterator[dict[str, Any]]:
         yield asdict(issue) | {"platform": account.platform, "account_id": account.pk}
 
 
-def issues_of(account: SocialAccount, content: Content) -> list[dict[str, Any]]:
-    """Return what its network would refuse in this content, and what is wrong with the account itself.
+def issues_of(account: SocialAccount, content: Content, *, at: datetime | None = None) -> list[dict[str, Any]]:
+    """Return what its network would refuse in this content, and what is wrong with the account itself, now or by then.
 
     An account without an id stands for one that is yet to be connected: the network's rules hold all the same.
     """
@@ -88,7 +89,7 @@ def issues_of(account: SocialAccount, content: Content) -> list[dict[str, Any]]:
         *rules.check_type(content, platform.post_types),
         *platform.validate(content, account.metadata),
         *_of_reach(content, account, platform),
-        *_of_connection(account, platform),
+        *_of_connection(account, platform, at),
     ]
     return [asdict(issue) | {"platform": account.platform, "account_id": account.pk} for issue in found]
 
@@ -109,7 +110,7 @@ def _of_reach(content: Content, account: SocialAccount, platform: Connector) -> 
         )
 
 
-def _of_connection(account: SocialAccount, platform: Connector) -> Iterator[Issue]:
+def _of_connection(account: SocialAccount, platform: Connector, at: datetime | None) -> Iterator[Issue]:
     if account.pk is None or not account.is_connected:
         none = Phrase("No account is connected for {network}.", network=platform.name)
         gone = Phrase("The account {account} was disconnected.", account=account.name)
@@ -127,8 +128,27 @@ def _of_connection(account: SocialAccount, platform: Connector) -> Iterator[Issu
             severity="warning",
             fix=f"POST /api/accounts/{account.pk}/reconnect",
         )
+    elif told := ends_first(account, at):
+        yield Issue(
+            rule="account_ends_first",
+            field="platforms",
+            message=told,
+            severity="warning",
+            fix=f"POST /api/accounts/{account.pk}/reconnect",
+        )
 
 
 def must_reconnect(account: SocialAccount) -> Phrase:
     """Say that nothing goes out to an account whose tokens have ended."""
     return Phrase("{account} must be reconnected before this post can go out.", account=account.name)
+
+
+def ends_first(account: SocialAccount, at: datetime | None) -> Phrase | None:
+    """Say that the account's connection is known to end before this time; None where it is not."""
+    if at is None or account.expires_at is None or account.expires_at >= at:
+        return None
+    return Phrase(
+        "The connection of {account} ends on {day} UTC, before this post is due: it must be renewed by then.",
+        account=account.name,
+        day=account.expires_at.astimezone(UTC).date().isoformat(),
+    )

@@ -118,7 +118,7 @@ def create_post(
     else:
         _schedule(post, targets, found, scheduled_at=scheduled_at, zone=zone, actor=actor, now=now)
     counts.changed(workspace.pk, +1)
-    return post, found.warnings + found.unused(post)
+    return post, found.warnings(scheduled_at) + found.unused(post)
 
 
 def unsaved_post(workspace: Workspace, *, values: dict[str, Any], now: datetime) -> Post:
@@ -148,7 +148,7 @@ def update_post(post: Post, *, values: dict[str, Any], actor: Actor, now: dateti
     changed = sync(locked)
     record_update(locked, before, actor=actor)
     _tell_outcome(locked, changed)
-    return locked, found.warnings + found.unused(locked)
+    return locked, found.warnings(locked.scheduled_at) + found.unused(locked)
 
 
 def _add_to_schedule(post: Post, targets: Iterable[Target], *, now: datetime) -> None:

@@ -156,7 +156,9 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
 
         def work() -> Response:
             post = change(self.get_object())
-            return self.answered(self._present(post), **_with_warnings(destinations.of(post).warnings))
+            return self.answered(
+                self._present(post), **_with_warnings(destinations.of(post).warnings(post.scheduled_at))
+            )
 
         return self.once(work)
 

@@ -18,7 +18,7 @@ from posts.media import files
 from posts.models import Post
 from posts.previews import Preview
 
-NEEDS_CONNECTION = ("account_not_connected", "account_expired")
+NEEDS_CONNECTION = ("account_not_connected", "account_expired", "account_ends_first")
 """The rules that connecting an account mends."""
 
 

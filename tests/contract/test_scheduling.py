@@ -1,11 +1,12 @@
 """POST /api/posts/{id}/schedule and unschedule, and scheduling at creation."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
 
+from accounts.platforms.base import Tokens
 from ouipost.events.models import Event
 from posts.models import Post
 from tests.conftest import ApiClient
@@ -141,6 +142,26 @@ def test_whoever_schedules_hears_of_accounts_that_must_be_reconnected(api: ApiCl
 
     assert [data["warnings"] for data in answers] == [["Bakery must be reconnected before this post can go out."]] * 4
     assert [data["post"]["status"] for data in answers] == ["scheduled"] * 4
+
+
+def test_whoever_schedules_hears_of_accounts_whose_connection_ends_before(api: ApiClient, paris: Workspace) -> None:
+    end = datetime.fromisoformat(FUTURE) - timedelta(seconds=1)
+    make_account(paris, name="Bakery", tokens=Tokens(access_token="token", ends_at=end))
+    body = {"content": "Hi", "platforms": ["facebook"]}
+    told = ["The connection of Bakery ends on 2027-02-01 UTC, before this post is due: it must be renewed by then."]
+
+    draft = api.post("/api/posts", body).json()["data"]
+    created = api.post("/api/posts", body | {"scheduled_at": FUTURE}).json()["data"]
+    address = f"/api/posts/{created['post']['id']}"
+    changed = api.put(address, {"content": "Hello"}).json()["data"]
+    moved = api.post(f"{address}/schedule", {"scheduled_at": FUTURE}).json()["data"]
+    validated = api.post("/api/posts/validate", body | {"scheduled_at": FUTURE}).json()["data"]
+    shown = api.get(f"{address}/preview").json()["data"]
+
+    assert [each.get("warnings") for each in (draft, created, changed, moved)] == [None, told, told, told]
+    assert [each["message"] for each in validated["issues"]] == told
+    assert [each["message"] for each in shown["targets"][0]["issues"]] == told
+    assert validated["valid"]
 
 
 def test_a_post_is_created_and_scheduled_at_once(api: ApiClient, paris: Workspace) -> None:

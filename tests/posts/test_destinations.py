@@ -28,7 +28,7 @@ def test_a_network_means_its_default_account(workspace: Workspace) -> None:
     found = resolve(workspace, ["facebook"])
 
     assert [account.pk for account in found.accounts] == [default.pk]
-    assert (found.platforms, found.missing, found.warnings) == (["facebook"], {}, [])
+    assert (found.platforms, found.missing, found.warnings(None)) == (["facebook"], {}, [])
 
 
 def test_networks_and_accounts_are_mixed_and_none_comes_twice(workspace: Workspace) -> None:
@@ -47,7 +47,7 @@ def test_a_network_without_an_account_is_a_warning(workspace: Workspace) -> None
     found = resolve(workspace, ["facebook", "twitter", "twitter"])
 
     assert (found.platforms, found.missing) == (["facebook", "twitter"], {"twitter": "twitter"})
-    assert found.warnings == ["No twitter account is connected: connect one before the post is scheduled."]
+    assert found.warnings(None) == ["No twitter account is connected: connect one before the post is scheduled."]
 
 
 def test_every_unknown_id_is_named(workspace: Workspace) -> None:

@@ -1,11 +1,13 @@
 """What any network would refuse is told of every account at once."""
 
+from datetime import UTC, datetime
+
 import pytest
 from pytest_django import Settings
 
 from accounts import registry
 from accounts.models import SocialAccount
-from accounts.platforms.base import Content
+from accounts.platforms.base import Content, Tokens
 from posts.content import compose
 from posts.models import Post
 from posts.rules import PostNotPublishable, check, find_issues, issues_of
@@ -81,6 +83,23 @@ def test_an_account_that_must_be_reconnected_is_a_warning_only(workspace: Worksp
     [issue] = find_issues(Post(content="Bread"), [account], [])
 
     assert (issue["rule"], issue["severity"]) == ("account_expired", "warning")
+    assert issue["fix"] == f"POST /api/accounts/{account.pk}/reconnect"
+
+
+def test_an_account_whose_connection_ends_before_the_post_is_due_is_a_warning_only(
+    workspace: Workspace, network: ScriptedNetwork
+) -> None:
+    account = make_account(
+        workspace, name="Bakery", tokens=Tokens(access_token="token", ends_at=datetime(2026, 3, 1, tzinfo=UTC))
+    )
+    before, after = (Post(content="Bread", scheduled_at=datetime(2026, 3, day, tzinfo=UTC)) for day in (1, 2))
+
+    check(after, [account], [])
+    [issue] = find_issues(after, [account], [])
+
+    assert find_issues(before, [account], []) == []
+    assert (issue["rule"], issue["severity"]) == ("account_ends_first", "warning")
+    assert issue["message"].startswith("The connection of Bakery ends on 2026-03-01 UTC")
     assert issue["fix"] == f"POST /api/accounts/{account.pk}/reconnect"
 
 
