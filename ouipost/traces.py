@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 SERVER, CLIENT, INTERNAL = "SERVER", "CLIENT", "INTERNAL"
 FLUSH_MS = 3_000
+EXPORT_SECONDS = 3
+"""So long the collector may take for an answer: the SDK's ten would keep a process from its end where it hangs."""
+TIMEOUTS = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
+"""The operator's own word on that."""
 NOTHING: AbstractContextManager[None] = nullcontext()
 
 
@@ -75,6 +79,7 @@ def _tracer() -> "Tracer":
     }
     provider = TracerProvider(resource=Resource.create(about))
     endpoint = f"{settings.OTEL_EXPORTER_OTLP_ENDPOINT}/v1/traces"
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+    timeout = None if any(name in os.environ for name in TIMEOUTS) else EXPORT_SECONDS
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=timeout)))
     Finalize(None, provider.force_flush, args=(FLUSH_MS,), exitpriority=0)  # also where atexit is not called
     return provider.get_tracer("ouipost", __version__)
