@@ -37,7 +37,7 @@ LEASE_SECONDS = 60
 KEEP_AGAIN_SECONDS = 0.5
 STALE_WITHIN = timedelta(seconds=30)
 IN_DOUBT = MOST_AHEAD - timedelta(days=1)
-"""A token that has so little left was to be renewed a day ago."""
+"""A token that has so little left was to be renewed long ago."""
 NOT_OPENED = Phrase("The stored tokens cannot be opened; the operator's log has the cause.")
 Answer = TypeVar("Answer")
 
@@ -48,11 +48,13 @@ class BeingRenewed(Exception):
 
 def refresh_time(account: SocialAccount, *, now: datetime) -> datetime | None:
     """Return when to refresh: when a quarter of the token's life is left, but half an hour to a week before its end;
-    short-lived tokens at half their life. None: never."""
+    short-lived tokens at half their life, and so those that nothing renews once they have ended. None: never."""
     ends = account.access_expires_at
     if ends is None or not account.refresh_token:
         return None
     life = ends - now
+    if registry.get(account.platform).renews_itself:
+        return now + life / 2  # an installation may be off for weeks
     ahead = min(max(life / 4, LEAST_AHEAD), MOST_AHEAD)
     return max(ends - ahead, now + life / 2)
 
@@ -236,7 +238,7 @@ def _try_again(account: SocialAccount, error: Unavailable, *, claim: Claim) -> N
 
 
 def _end_in_doubt(account: SocialAccount, *, now: datetime) -> dict[str, datetime]:
-    """Return when the connection ends, where that is once the token does and it was not renewed for a day."""
+    """Return when the connection ends, where that is once the token does and it could not be renewed for long."""
     ends = account.access_expires_at
     if ends is None or ends >= now + IN_DOUBT or not registry.get(account.platform).renews_itself:
         return {}

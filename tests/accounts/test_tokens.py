@@ -70,9 +70,17 @@ def told() -> list[str]:
     ],
 )
 def test_tokens_are_refreshed_well_before_their_end(ends_in: timedelta, refresh_in: timedelta) -> None:
-    account = SocialAccount(access_expires_at=NOW + ends_in, refresh_token="sealed")
+    account = SocialAccount(platform="pinterest", access_expires_at=NOW + ends_in, refresh_token="sealed")
 
     assert refresh_time(account, now=NOW) == NOW + refresh_in
+
+
+@pytest.mark.parametrize("platform", ["instagram", "threads"])
+def test_tokens_that_nothing_renews_after_their_end_are_refreshed_at_half_their_life(platform: str) -> None:
+    ends = NOW + timedelta(days=60)
+    account = SocialAccount(platform=platform, access_expires_at=ends, refresh_token="sealed")
+
+    assert refresh_time(account, now=NOW) == NOW + timedelta(days=30)
 
 
 @pytest.mark.parametrize("account", [SocialAccount(refresh_token="x"), SocialAccount(access_expires_at=NOW)])
