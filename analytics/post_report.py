@@ -1,6 +1,5 @@
 """The report of one post: its totals, each network's own numbers, and what it gained in each bucket."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -11,7 +10,7 @@ from analytics.gains import COUNTED, Numbers, bucketed, rate, summed, total
 from analytics.models import Snapshot, TargetDay, TargetNumbers
 from analytics.periods import Granularity, Period, day_of, midnight
 from analytics.reports import shown_bucket
-from posts.models import Post
+from posts.models import Post, TargetStatus
 
 FINE_FOR = timedelta(days=7)
 """So long after it went out a post is shown by the hour."""
@@ -37,13 +36,13 @@ def numbers_of(post: Post) -> list[TargetNumbers]:
     return list(TargetNumbers.objects.filter(target__post=post).order_by("pk"))
 
 
-def post_report(numbers: Sequence[TargetNumbers], period: Period | None) -> PostReport:
+def post_report(post: Post, numbers: Sequence[TargetNumbers], period: Period | None) -> PostReport:
     """Return the numbers of a post; without a period there is no timeline yet."""
     totals = {name: total(getattr(each, name) for each in numbers) for name in COUNTED}
     return PostReport(
         summary={f"total_{name}": value for name, value in totals.items()}
         | {"engagement_rate": rate(totals["engagement"], totals["impressions"])},
-        by_platform=_by_platform(numbers),
+        by_platform=_by_platform(post, numbers),
         timeline=_timeline(numbers, period) if period else [],
         as_of=max((each.read_at for each in numbers if each.read_at), default=None),
     )
@@ -78,11 +77,12 @@ def post_table(numbers: Collection[TargetNumbers], period: Period | None) -> lis
     return [{"timestamp": _instant(at, period), "platform": platform, **gain} for (at, platform), gain in found]
 
 
-def _by_platform(numbers: Iterable[TargetNumbers]) -> dict[str, Numbers]:
+def _by_platform(post: Post, numbers: Iterable[TargetNumbers]) -> dict[str, Numbers]:
     """Return each network's numbers by its own names, summed where a post went to several accounts there."""
-    groups: dict[str, list[TargetNumbers]] = defaultdict(list)
+    published = post.targets.filter(status=TargetStatus.PUBLISHED)  # `numbers` have them some seconds later
+    groups: dict[str, list[TargetNumbers]] = {platform: [] for platform in published.values_list("platform", flat=True)}
     for each in numbers:
-        groups[each.platform].append(each)
+        groups.setdefault(each.platform, []).append(each)
     return {platform: _own(platform, found) for platform, found in sorted(groups.items())}
 
 

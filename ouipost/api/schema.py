@@ -205,7 +205,8 @@ class EnvelopeSchema(AutoSchema):
             if resource:
                 data = {"type": "object", "properties": {resource: data}, "required": [resource]}
             if extra := self._extra_fields():
-                data = data | {"properties": data["properties"] | extra}
+                always = [name for name in extra if name not in WARNINGS]
+                data = data | {"properties": data["properties"] | extra, "required": data["required"] + always}
             content["schema"] = {
                 "type": "object",
                 "properties": {"success": {"type": "boolean", "const": True}, "data": data},

@@ -32,8 +32,8 @@ class ApiViewSet(GenericViewSet[M]):
 
     Checked in this order: credential, rate limit, method, permission, query, body. `scope` (or `required_permission`)
     is the permission needed, `query_parameters = {action: names}` what an action's query may have in addition to a
-    list's filters and pages, and `extra_fields = {action: {name: JSON Schema}}` what its response may have in addition
-    to the row or the message.
+    list's filters and pages, and `extra_fields = {action: {name: JSON Schema}}` what its response has in addition to
+    the row or the message, `warnings` only where there are any.
     """
 
     resource: ClassVar[str]

@@ -17,7 +17,7 @@ from tests.analytics.readings import counts, publish, publish_to, read
 from tests.conftest import ApiClient
 from tests.contract.seed import assert_matches, sample
 from tests.contract.world import connect_all
-from tests.factories import make_workspace
+from tests.factories import make_post, make_workspace
 from workspaces.models import Workspace
 
 NOW = datetime(2024, 1, 22, 18, 0, tzinfo=UTC)
@@ -471,6 +471,17 @@ def test_a_post_that_is_not_out_has_no_numbers_yet(api: ApiClient, workspace: Wo
         "timeline": [],
         "as_of": None,
     }
+
+
+def test_a_post_that_has_just_gone_out_has_its_networks(api: ApiClient, workspace: Workspace) -> None:
+    wanted = sample("GET /api/posts/{id}/analytics")["analytics"]["by_platform"]
+    post = make_post(workspace, accounts=connect_all(workspace, *wanted), status="published")
+
+    shown = get(api, f"/api/posts/{post.pk}/analytics")["analytics"]["by_platform"]
+
+    assert shown.keys() == wanted.keys()
+    assert all(shown[name].keys() >= wanted[name].keys() for name in wanted)
+    assert {number for numbers in shown.values() for number in numbers.values()} == {None}
 
 
 def test_two_accounts_of_a_network_are_summed(api: ApiClient, workspace: Workspace) -> None:

@@ -109,6 +109,17 @@ def test_what_stands_beside_a_row_or_a_message_is_described(api: ApiClient, work
     assert made.json()["data"]["warnings"]
 
 
+def test_what_always_stands_beside_a_row_or_a_message_is_required(schema: Any) -> None:
+    def required(method: str, path: str, status: str = "200") -> Any:
+        content = schema["paths"][path][method]["responses"][status]["content"]
+        return content["application/json"]["schema"]["properties"]["data"]["required"]
+
+    assert required("delete", "/api/accounts/{id}") == ["message", "cancelled_posts"]
+    assert required("delete", "/api/schedules/{id}") == ["message", "returned_to_draft"]
+    assert required("put", "/api/schedules/{id}") == ["schedule", "returned_to_draft"]
+    assert required("post", "/api/posts", "201") == ["post"]
+
+
 def test_what_a_call_answers_that_shows_no_row_of_its_own_address_is_described(
     api: ApiClient, admin: AdminClient, workspace: Workspace, schema: Any, admin_schema: Any
 ) -> None:
