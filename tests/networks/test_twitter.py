@@ -431,6 +431,18 @@ class TestTwitter(LookCase, OAuth2Case):
                     entities={"urls": [{"url": "https://t.co/abc", "expanded_url": "http://example.com/a"}]},
                 ),
             ),
+            (
+                Content(text="詳しくはexample.com/ryeをexample.jpで"),
+                listed(
+                    "詳しくはhttps://t.co/oneをhttps://t.co/twoで",
+                    entities={
+                        "urls": [
+                            {"url": "https://t.co/one", "expanded_url": "http://example.com/rye"},
+                            {"url": "https://t.co/two", "expanded_url": "http://example.jp"},
+                        ]
+                    },
+                ),
+            ),
             (Content(text="Salt & <butter> &amp; more"), listed("Salt &amp; &lt;butter&gt; &amp;amp; more")),
             (
                 Content(text="Salt &copy https://example.com/?lang=en&region=eu&copy=2"),
