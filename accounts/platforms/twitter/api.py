@@ -6,6 +6,7 @@ from typing import Any
 from accounts.platforms.base import (
     Answer,
     AuthExpired,
+    Connector,
     Duplicate,
     PlatformError,
     RateLimited,
@@ -16,10 +17,15 @@ from accounts.platforms.base import (
 from accounts.platforms.http import decoded, dig, dig_text, is_unclear, reset_after, retry_after, said
 from ouipost.phrases import Phrase
 
-API = "https://api.x.com/2"
+HOST = "https://api.x.com"
 QUOTAS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
 NO_KIND = {"", "about:blank"}
 TOKEN_IS_OVER = {"32", "89", "unsupported-authentication"}
+
+
+def address(connector: Connector, path: str) -> str:
+    """Return where this is in the API of the connector's version."""
+    return f"{HOST}/{connector.version}/{path}"
 
 
 @dataclass(frozen=True, kw_only=True)
