@@ -866,6 +866,19 @@ class TestTwitter(LookCase, OAuth2Case):
             "option_invalid"
         ]
 
+    def test_a_wrong_request_is_told_by_what_is_wrong_with_it(self) -> None:
+        told = {"message": "Your media IDs are invalid.", "parameters": {"media.media_ids": ["901"]}}
+        problem = {
+            "title": "Invalid Request",
+            "detail": "One or more parameters to your request was invalid.",
+            "type": PROBLEMS + "invalid-request",
+            "errors": [told],
+        }
+
+        error = self.connector.classify(make_answer(400, problem))
+
+        assert (error.message, error.error_code) == ("X says: Your media IDs are invalid.", "MEDIA_REJECTED")
+
     def test_an_unknown_refusal_keeps_its_code(self) -> None:
         error = self.connector.classify(make_answer(403, {"type": PROBLEMS + "brand-new"}))
 

@@ -34,7 +34,9 @@ class Problem:
 
     code: str
     """The last word of the problem's type, else the number of the older shape."""
-    detail: str
+    message: str
+    """What is wrong with this very request, where X says it: the detail may be the same for all of a kind."""
+    detail: str = ""
     title: str = ""
 
     @classmethod
@@ -42,19 +44,21 @@ class Problem:
         body = decoded(answer)
         old = dig(body, "errors", 0) or body
         kind = dig_text(body, "type").rpartition("/")[2]
-        title = dig_text(body, "title")
-        detail = dig_text(body, "detail") or dig_text(old, "message") or title
-        return cls(code=dig_text(old, "code") if kind in NO_KIND else kind, detail=detail, title=title)
+        title, detail = dig_text(body, "title"), dig_text(body, "detail")
+        message = dig_text(old, "message") or detail or title
+        code = dig_text(old, "code") if kind in NO_KIND else kind
+        return cls(code=code, message=message, detail=detail, title=title)
 
     def says(self, *words: str) -> bool:
-        return any(each in self.detail.lower() for each in words)
+        said_at_all = f"{self.message} {self.detail}".lower()
+        return any(each in said_at_all for each in words)
 
 
 def classify(answer: Answer) -> PlatformError:
     """Return what a refusal means, by the problem's type and words rather than its status."""
     problem = Problem.of(answer)
     facts: dict[str, Any] = {
-        "message": said("X", problem.detail, otherwise=_otherwise(answer.status, problem.code)),
+        "message": said("X", problem.message, otherwise=_otherwise(answer.status, problem.code)),
         "status": answer.status,
         "network_code": problem.code,
     }

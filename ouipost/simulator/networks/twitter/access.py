@@ -35,13 +35,8 @@ def problem(status: int, title: str, detail: str, kind: str = "", **more: Any) -
 def invalid(message: str, parameter: str, value: str = "") -> Refusal:
     """Return the refusal for a request that is wrong in itself."""
     errors = [{"message": message, "parameters": {parameter: [value]}}]
-    return problem(
-        400,
-        "Invalid Request",
-        f"One or more parameters to your request was invalid. {message}",
-        "invalid-request",
-        errors=errors,
-    )
+    detail = "One or more parameters to your request was invalid."
+    return problem(400, "Invalid Request", detail, "invalid-request", errors=errors)
 
 
 def invalid_request(description: str) -> Refusal:
