@@ -19,7 +19,10 @@ LONGEST_MESSAGE = 500
 MOST_PAGES = 10
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 """Control characters, and halves of surrogate pairs, which no database takes."""
-LOOKS_LIKE_A_TOKEN = re.compile(r"[\w.|~+-]{32,}", re.ASCII)
+_SIGN = r"[\w.|~+-]"
+_NAME_OF_A_CALL = r"[a-zA-Z]+\.[A-Z_]+(?:-[a-zA-Z]+)?(?:\.[A-Z_\d]{1,10})?\.?"
+"""As LinkedIn names what a token may not do, as in "partnerApiPostsExternal.CREATE.20260901"."""
+LOOKS_LIKE_A_TOKEN = re.compile(rf"(?<!{_SIGN})(?!{_NAME_OF_A_CALL}(?!{_SIGN})){_SIGN}{{32,}}", re.ASCII)
 
 
 def dig(value: Any, *path: str | int) -> Any:

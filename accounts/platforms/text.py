@@ -67,6 +67,7 @@ ESCAPED = {"&": regex.compile("&(?:amp;)++", regex.IGNORECASE)} | {
 }
 """What networks escape, once or twice; "&region=" in an address is none."""
 UNSEEN = regex.compile(r"\p{Default_Ignorable_Code_Point}")
+SCHEME = regex.compile("https?://", regex.IGNORECASE)
 ADDRESS = regex.compile(r"(?P<host>[^/?#]*)/?(?P<rest>.*?)/*", regex.DOTALL)
 
 
@@ -204,7 +205,7 @@ def _plain(address: str) -> str:
     """Return an address without its scheme, in lower case as far as that says the same, and without escapes."""
     found = ADDRESS.fullmatch(address.split("://", 1)[1])
     assert found is not None
-    rest = unquote(found["rest"])
+    rest = unquote(SCHEME.sub("", found["rest"]))
     return f"{_in_ascii(found['host']) or found['host']}{rest and '/'}{rest}"
 
 

@@ -42,9 +42,9 @@ def revoke_grant(token: Token, now: datetime) -> None:
 
 
 def secret_fits(network: str, client_id: str, secret: str) -> bool:
-    """Return whether this is the secret that the client id came with first; none at all is fine too."""
+    """Return whether this is the secret that the client id came with first; none is fine until it came with one."""
     if not secret:
-        return True
+        return not App.objects.filter(network=network, client_id=client_id).exists()
     with atomic():
         app, _ = App.objects.get_or_create(network=network, client_id=client_id, defaults={"secret": digest(secret)})
     return constant_time_compare(app.secret, digest(secret))

@@ -28,7 +28,7 @@ TABLE = {
         "graph.facebook.com/{v}": f"{CONTAINERS}, {FACEBOOK_LOGIN}",
     },
     "twitter": {
-        "api.x.com/2": "POST oauth2/token, POST oauth2/revoke, GET users/me, GET users/{id}/tweets, POST tweets, "
+        "api.x.com/{n}": "POST oauth2/token, POST oauth2/revoke, GET users/me, GET users/{id}/tweets, POST tweets, "
         "GET tweets, POST media/upload, GET media/upload, POST media/upload/initialize, "
         "POST media/upload/{id}/append, POST media/upload/{id}/finalize, POST media/metadata",
     },
@@ -88,6 +88,7 @@ ENDPOINTS = {
 PARTS = {
     "{id}": r"[\w.%-]*\d[\w.%-]*",
     "{v}": r"v\d+(?:\.\d+)?",
+    "{n}": r"\d+",
     "{pds}": r"[\w.:-]+",
     "{page}": rf"(?!{API_HOST}|\S*/xrpc/)[^/]+",
     "{storage}": r"[\w.-]*media-upload[\w.-]*",

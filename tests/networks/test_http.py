@@ -96,6 +96,21 @@ def test_words_of_a_network_are_one_clean_line() -> None:
     assert told == "X says: Bad text with […]"
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "partnerApiPostsExternal.CREATE.20260901",
+        "memberCreatorPostAnalyticsOfPeople.FINDER-entity.NO_VERSION",
+        "partnerApiPostsExternalEverywhere.CREATE.",
+    ],
+)
+def test_the_name_of_what_a_token_may_not_do_is_shown(name: str) -> None:
+    told = said("LinkedIn", f"Not enough permissions to access: {name}", otherwise="is silent.")
+
+    assert told == f"LinkedIn says: Not enough permissions to access: {name}"
+    assert said("LinkedIn", f"{name}{'x1' * 20}", otherwise="is silent.") == "LinkedIn says: […]"
+
+
 def test_a_long_speech_is_cut() -> None:
     assert len(said("X", "very " * 500, otherwise="")) == 500
 

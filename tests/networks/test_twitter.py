@@ -321,6 +321,25 @@ class TestTwitter(LookCase, OAuth2Case):
 
         assert tokens == self.refreshed
 
+    def test_a_new_version_of_the_api_moves_all_addresses(self) -> None:
+        newer = Twitter(App(client_id="id", client_secret="secret", version="3"))
+        image, gif = self.publications["image"], self.publications["gif"]
+        signs_in, posts = (*self.refresh_calls, *self.revoke_calls, ME_CALL), (*image.prepares, *gif.prepares)
+        reads = (*self.recover_calls, numbers_call(["5"], "public_metrics"))
+        calls = (*signs_in, *posts, *self.first.commits, *reads)
+        session = FakeSession(*(replace(call, url=call.url.replace("/2/", "/3/")) for call in calls))
+
+        newer.refresh(session, self.account, now=NOW)
+        newer.revoke(session, self.account)
+        newer.profile(session, self.account)
+        newer.prepare(session, self.operation(image.content), no_save)
+        newer.prepare(session, self.operation(gif.content), no_save)
+        newer.commit(session, self.operation(self.first.content))
+        newer.recover(session, self.operation(self.first.content, armed_at=NOW))
+        newer.post_metrics(session, self.account, ["5"], now=NOW)
+
+        session.assert_done()
+
     @pytest.mark.parametrize("expires_in", [None, True, "soon", [], 1e300, "nan", 1_785_400_000, 0, -5])
     def test_a_lifetime_that_makes_no_sense_is_none(self, expires_in: Any) -> None:
         answer = make_answer(200, TOKENS | {"expires_in": expires_in})
@@ -429,6 +448,18 @@ class TestTwitter(LookCase, OAuth2Case):
                 listed(
                     "Read https://t.co/abc, now",
                     entities={"urls": [{"url": "https://t.co/abc", "expanded_url": "http://example.com/a"}]},
+                ),
+            ),
+            (
+                Content(text="詳しくはexample.com/ryeをexample.jpで"),
+                listed(
+                    "詳しくはhttps://t.co/oneをhttps://t.co/twoで",
+                    entities={
+                        "urls": [
+                            {"url": "https://t.co/one", "expanded_url": "http://example.com/rye"},
+                            {"url": "https://t.co/two", "expanded_url": "http://example.jp"},
+                        ]
+                    },
                 ),
             ),
             (Content(text="Salt & <butter> &amp; more"), listed("Salt &amp; &lt;butter&gt; &amp;amp; more")),
@@ -834,6 +865,19 @@ class TestTwitter(LookCase, OAuth2Case):
         assert [each.rule for each in self.validate(Content(text="a", options={"made_with_ai": "yes"}))] == [
             "option_invalid"
         ]
+
+    def test_a_wrong_request_is_told_by_what_is_wrong_with_it(self) -> None:
+        told = {"message": "Your media IDs are invalid.", "parameters": {"media.media_ids": ["901"]}}
+        problem = {
+            "title": "Invalid Request",
+            "detail": "One or more parameters to your request was invalid.",
+            "type": PROBLEMS + "invalid-request",
+            "errors": [told],
+        }
+
+        error = self.connector.classify(make_answer(400, problem))
+
+        assert (error.message, error.error_code) == ("X says: Your media IDs are invalid.", "MEDIA_REJECTED")
 
     def test_an_unknown_refusal_keeps_its_code(self) -> None:
         error = self.connector.classify(make_answer(403, {"type": PROBLEMS + "brand-new"}))

@@ -36,6 +36,7 @@ from ouipost.simulator.counting import graphemes, urls, weighted_length
         ("müller.de", 23),
         ("https://✪df.ws/ejp", 23),
         ("https://en.wikipedia.org/wiki/Oui_(film)", 23),
+        ("https://example.com/a?b=(example.org", 23),
         ("⭐\ufe0e", 4),
         ("https://example.com https://example.org", 47),
     ],

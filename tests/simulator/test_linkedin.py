@@ -224,8 +224,10 @@ def test_revoking_ends_the_consent(net: Net, member: Member) -> None:
 
 def test_a_token_that_is_missing_unknown_or_over_is_told_apart(net: Net, member: Member) -> None:
     assert said(net.get(f"{API}/v2/me")) == (401, "EMPTY_ACCESS_TOKEN")
-    assert said(net.get(f"{API}/v2/me", access_token=member.token)) == (401, "EMPTY_ACCESS_TOKEN")
-    assert body(net.get(f"{API}/v2/me", "junk"))["serviceErrorCode"] == 65600
+    for name in ("access_token", "token"):
+        assert said(net.get(f"{API}/v2/me?{name}={member.token}")) == (401, "EMPTY_ACCESS_TOKEN")
+    assert body(net.get(f"{API}/v2/me?token={member.token}", "junk"))["serviceErrorCode"] == 65600
+    assert body(net.get(f"{API}/v2/me", member.refresh))["serviceErrorCode"] == 65600
     net.wait(61 * DAY)
     assert body(net.get(f"{API}/v2/me", member.token))["serviceErrorCode"] == 65602
 
@@ -404,6 +406,7 @@ def test_a_post_can_be_changed_and_deleted(member: Member, page: str) -> None:
     assert changed.status_code == 204
     assert body(member.rest("GET", f"posts/{urn}"))["commentary"] == "Hello \\(again\\)"
     assert member.rest("POST", f"posts/{urn}", patch).status_code == 400
+    assert member.rest("DELETE", f"posts/{urn}").status_code == 400
     for _ in range(2):
         assert member.rest("DELETE", f"posts/{urn}", X_RestLi_Method="DELETE").status_code == 204
     assert said(member.rest("GET", f"posts/{urn}")) == (404, "NOT_FOUND")
@@ -585,7 +588,9 @@ def test_a_video_needs_all_its_parts_and_their_tags(member: Member) -> None:
     value = announced_video(member, content)
 
     assert finalized(member, value, []).status_code == 400
-    assert put(member.net, value["uploadInstructions"][0]["uploadUrl"], content[:-1]).status_code == 400
+    first = value["uploadInstructions"][0]["uploadUrl"]
+    assert put(member.net, first, content[:-1]).status_code == 400
+    assert put(member.net, first, content, member.token).status_code == 400
     tags = tags_of(member, value, content)
     assert finalized(member, value, ["junk"]).status_code == 400
     assert finalized(member, value, tags, uploadToken="junk").status_code == 400

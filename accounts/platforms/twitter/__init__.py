@@ -33,7 +33,7 @@ from accounts.platforms.twitter import api as twitter_api
 from accounts.platforms.twitter import media as twitter_media
 from accounts.platforms.twitter import numbers as twitter_numbers
 from accounts.platforms.twitter import validation
-from accounts.platforms.twitter.api import API
+from accounts.platforms.twitter.api import HOST, address
 from accounts.platforms.twitter.timeline import posts_like
 from accounts.platforms.uploads import uploaded
 from ouipost.phrases import Phrase
@@ -66,12 +66,13 @@ class Twitter(OAuth2Connector):
     )
     metrics_batch = 100
     max_video_duration = 140
+    default_version = "2"
     uses_pkce = True
     recovery = Recovery.LOOK
     listing_lag = 10
 
     authorize_endpoint = "https://x.com/i/oauth2/authorize"
-    token_endpoint = f"{API}/oauth2/token"
+    token_endpoint = f"{HOST}/{{version}}/oauth2/token"
     basic_auth = True
     refresh_lifetime = timedelta(days=180)
 
@@ -87,7 +88,7 @@ class Twitter(OAuth2Connector):
 
     def _me(self, session: Session, token: str) -> dict[str, Any]:
         params = {"user.fields": PROFILE_FIELDS}
-        me = dig(self.call(session, "GET", f"{API}/users/me", headers=bearer(token), params=params), "data")
+        me = dig(self.call(session, "GET", address(self, "users/me"), headers=bearer(token), params=params), "data")
         if not dig_text(me, "id"):
             raise Unknown(Phrase("X did not say whose token this is."))
         return dict(me)
@@ -96,9 +97,8 @@ class Twitter(OAuth2Connector):
         for kind, token in (("refresh_token", account.refresh_token), ("access_token", account.access_token)):
             if not token:
                 continue
-            answer = self.send_form(
-                session, f"{API}/oauth2/revoke", urlencode({"token": token, "token_type_hint": kind})
-            )
+            form = urlencode({"token": token, "token_type_hint": kind})
+            answer = self.send_form(session, address(self, "oauth2/revoke"), form)
             if not answer.ok:
                 raise self.classify_token_error(answer, refusal=Rejected)
 
@@ -119,7 +119,7 @@ class Twitter(OAuth2Connector):
             self,
             session,
             "POST",
-            f"{API}/tweets",
+            address(self, "tweets"),
             id_at=("data", "id"),
             headers=bearer(account.access_token),
             json=_reply(operation) if operation.reply else _post(operation),

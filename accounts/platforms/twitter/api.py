@@ -6,6 +6,7 @@ from typing import Any
 from accounts.platforms.base import (
     Answer,
     AuthExpired,
+    Connector,
     Duplicate,
     PlatformError,
     RateLimited,
@@ -16,10 +17,15 @@ from accounts.platforms.base import (
 from accounts.platforms.http import decoded, dig, dig_text, is_unclear, reset_after, retry_after, said
 from ouipost.phrases import Phrase
 
-API = "https://api.x.com/2"
+HOST = "https://api.x.com"
 QUOTAS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
 NO_KIND = {"", "about:blank"}
 TOKEN_IS_OVER = {"32", "89", "unsupported-authentication"}
+
+
+def address(connector: Connector, path: str) -> str:
+    """Return where this is in the API of the connector's version."""
+    return f"{HOST}/{connector.version}/{path}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +34,9 @@ class Problem:
 
     code: str
     """The last word of the problem's type, else the number of the older shape."""
-    detail: str
+    message: str
+    """What is wrong with this very request, where X says it: the detail may be the same for all of a kind."""
+    detail: str = ""
     title: str = ""
 
     @classmethod
@@ -36,19 +44,21 @@ class Problem:
         body = decoded(answer)
         old = dig(body, "errors", 0) or body
         kind = dig_text(body, "type").rpartition("/")[2]
-        title = dig_text(body, "title")
-        detail = dig_text(body, "detail") or dig_text(old, "message") or title
-        return cls(code=dig_text(old, "code") if kind in NO_KIND else kind, detail=detail, title=title)
+        title, detail = dig_text(body, "title"), dig_text(body, "detail")
+        message = dig_text(old, "message") or detail or title
+        code = dig_text(old, "code") if kind in NO_KIND else kind
+        return cls(code=code, message=message, detail=detail, title=title)
 
     def says(self, *words: str) -> bool:
-        return any(each in self.detail.lower() for each in words)
+        said_at_all = f"{self.message} {self.detail}".lower()
+        return any(each in said_at_all for each in words)
 
 
 def classify(answer: Answer) -> PlatformError:
     """Return what a refusal means, by the problem's type and words rather than its status."""
     problem = Problem.of(answer)
     facts: dict[str, Any] = {
-        "message": said("X", problem.detail, otherwise=_otherwise(answer.status, problem.code)),
+        "message": said("X", problem.message, otherwise=_otherwise(answer.status, problem.code)),
         "status": answer.status,
         "network_code": problem.code,
     }

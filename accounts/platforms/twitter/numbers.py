@@ -6,7 +6,7 @@ from typing import Any
 
 from accounts.platforms.base import Account, Connector, PostNumbers, Rejected, Session, WhoActs
 from accounts.platforms.http import bearer, dig, dig_count, dig_list, dig_text
-from accounts.platforms.twitter.api import API
+from accounts.platforms.twitter.api import address
 
 PRIVATE_FOR = timedelta(days=30) - timedelta(hours=1)
 """X gives an author the numbers that only they see for 30 days."""
@@ -58,7 +58,8 @@ def _ask(
         "expansions": "attachments.media_keys",
         "media.fields": "public_metrics",
     }
-    answer = connector.call(session, "GET", f"{API}/tweets", headers=bearer(account.access_token), params=params)
+    url = address(connector, "tweets")
+    answer = connector.call(session, "GET", url, headers=bearer(account.access_token), params=params)
     views = {
         dig_text(each, "media_key"): dig_count(each, "public_metrics", "view_count")
         for each in dig_list(answer, "includes", "media")

@@ -248,6 +248,8 @@ def change(call: Call, urn: str) -> HttpResponse:
 
 def delete(call: Call, urn: str) -> HttpResponse:
     """Delete a post with its comments; also one that is gone already."""
+    if call.request.headers.get("X-RestLi-Method") != "DELETE":
+        raise error(400, "Send the header X-RestLi-Method: DELETE")
     authorized(call)
     post = Post.objects.alive().filter(network=ID, external_id=urn).first()
     if post is not None:

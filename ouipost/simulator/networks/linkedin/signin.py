@@ -72,9 +72,10 @@ def missing_path(call: Call) -> Refusal:
 
 def identify(call: Call) -> str:
     """Find the call's token, and return the member or organization that it acts for."""
-    call.token = tokens.find(ID, call.bearer, "access")
-    sent = call.text("refresh_token") or call.text("token")
-    call.token = call.token or tokens.find(ID, sent, "refresh", "access")
+    if call.bearer:
+        call.token = tokens.find(ID, call.bearer, "access")
+    else:
+        call.token = tokens.find(ID, call.text("refresh_token") or call.text("token"), "refresh", "access")
     source = call.token or tokens.find(ID, call.text("code"), "code")
     if source is None:
         return owner_of_upload(call)
@@ -140,7 +141,7 @@ def authorized(call: Call, *scopes: str) -> Token:
     token = call.token
     if not call.bearer:
         raise error(401, "Empty oauth2 access token", "EMPTY_ACCESS_TOKEN", 65600)
-    if token is None or token.kind != "access":
+    if token is None:
         raise error(401, "Invalid access token", service=65600)
     if token.revoked_at:
         raise error(401, "The token used in the request has been revoked by the user", "REVOKED_ACCESS_TOKEN", 65601)

@@ -35,13 +35,8 @@ def problem(status: int, title: str, detail: str, kind: str = "", **more: Any) -
 def invalid(message: str, parameter: str, value: str = "") -> Refusal:
     """Return the refusal for a request that is wrong in itself."""
     errors = [{"message": message, "parameters": {parameter: [value]}}]
-    return problem(
-        400,
-        "Invalid Request",
-        f"One or more parameters to your request was invalid. {message}",
-        "invalid-request",
-        errors=errors,
-    )
+    detail = "One or more parameters to your request was invalid."
+    return problem(400, "Invalid Request", detail, "invalid-request", errors=errors)
 
 
 def invalid_request(description: str) -> Refusal:
@@ -69,9 +64,10 @@ def not_found(kind: str, value: str, parameter: str = "id") -> dict[str, Any]:
 
 def identify(call: Call) -> str:
     """Find the call's token, also one that is being refreshed, and return its user."""
-    call.token = tokens.find(ID, call.bearer, "access")
-    sent = call.text("refresh_token") or call.text("token")
-    call.token = call.token or tokens.find(ID, sent, "refresh", "access")
+    if call.bearer:
+        call.token = tokens.find(ID, call.bearer, "access")
+    else:
+        call.token = tokens.find(ID, call.text("refresh_token") or call.text("token"), "refresh", "access")
     source = call.token or tokens.find(ID, call.text("code"), "code")
     return source.account if source else ""
 
@@ -79,7 +75,7 @@ def identify(call: Call) -> str:
 def authorized(call: Call, *scopes: str) -> Token:
     """Return the living access token with these scopes that the call came with, or refuse."""
     token = call.token
-    if token is None or token.kind != "access" or token.revoked_at or token.expired(call.now):
+    if not call.bearer or token is None or token.revoked_at or token.expired(call.now):
         raise problem(401, "Unauthorized", "Unauthorized")
     for scope in scopes:
         if scope not in token.scopes:

@@ -32,7 +32,7 @@ LAST_SEGMENT = 999
 def upload(call: Call) -> HttpResponse:
     """Take an image in one shot, as a multipart file or as base64 in JSON."""
     token = authorized(call, "media.write")
-    if call.text("media_category") not in (IMAGE, "dm_image"):
+    if call.text("media_category") != IMAGE:
         raise invalid("media_category must be tweet_image: other kinds are uploaded in chunks.", "media_category")
     content = uploaded_bytes(call)
     kept = media.keep(

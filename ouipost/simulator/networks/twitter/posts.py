@@ -20,9 +20,14 @@ MAX_VIDEO_MINUTES, MAX_PREMIUM_VIDEO_MINUTES = 20, 125
 DUPLICATE_WINDOW = timedelta(hours=24)
 REPLY_REFUSED = "Reply to this conversation is not allowed because you have not been mentioned or otherwise engaged"
 REPLY_SETTINGS = ("following", "mentionedUsers", "subscribers", "verified")
-FLAGS = ("made_with_ai", "paid_partnership", "nullcast", "for_super_followers_only", "share_with_followers")
+FLAGS = ("made_with_ai", "paid_partnership")
 UNSUPPORTED = ("poll", "quote_tweet_id", "community_id", "edit_options")
-BODY_FIELDS = {"text", "media", "reply", "reply_settings", *FLAGS, *UNSUPPORTED}
+SCHEMA = {
+    "": {"text", "media", "reply", "reply_settings", *FLAGS, *UNSUPPORTED},
+    "media": {"media_ids", "tagged_user_ids"},
+    "reply": {"in_reply_to_tweet_id", "exclude_reply_user_ids", "auto_populate_reply_metadata"},
+}
+"""The fields of a post, and of what it holds."""
 CASHTAG = regex.compile(r"(?<![\w$])\$[A-Za-z]{1,6}(?:[._][A-Za-z]{1,2})?(?!\w)")
 
 
@@ -50,10 +55,7 @@ def checked(call: Call) -> dict[str, Any]:
     body = call.json
     if not isinstance(body, dict):
         raise invalid("The body must be a JSON object.", "body")
-    for name in sorted(body.keys() - BODY_FIELDS):
-        raise invalid(
-            f"$.{name}: is not defined in the schema and the schema does not allow additional properties", name
-        )
+    refuse_unknown(body)
     for name in UNSUPPORTED:
         if name in body:
             raise problem(403, "Forbidden", f"You are not permitted to use {name}.", "client-forbidden")
@@ -63,6 +65,16 @@ def checked(call: Call) -> dict[str, Any]:
     if "reply_settings" in body and body["reply_settings"] not in REPLY_SETTINGS:
         raise invalid(f"reply_settings must be one of {', '.join(REPLY_SETTINGS)}.", "reply_settings")
     return body
+
+
+def refuse_unknown(body: dict[str, Any]) -> None:
+    """Refuse a field that a post, or what it holds, does not have."""
+    for part, known in SCHEMA.items():
+        fields = body.get(part, {}) if part else body
+        for name in sorted(fields.keys() - known if isinstance(fields, dict) else ()):
+            path = ".".join(filter(None, ("$", part, name)))
+            words = f"{path}: is not defined in the schema and the schema does not allow additional properties"
+            raise invalid(words, name)
 
 
 def check_text(body: dict[str, Any], most: int) -> None:

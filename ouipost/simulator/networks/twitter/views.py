@@ -133,8 +133,8 @@ def may_see_private(call: Call, post: Post) -> bool:
 
 
 def stamp(at: datetime) -> str:
-    """Return a time as X writes it."""
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"
+    """Return a time as X writes it: in whole seconds, with a fraction that says nothing."""
+    return f"{at:%Y-%m-%dT%H:%M:%S}.000Z"
 
 
 def lookup(call: Call) -> HttpResponse:
