@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -60,8 +61,7 @@ def checked(record: dict[str, Any]) -> dict[str, Any]:
         check_language(tag, f".langs[{index}]")
     for index, tag in enumerate(check_texts(record, "tags", MAX_TAGS)):
         check_length(tag, MAX_TAG_GRAPHEMES, MAX_TAG_BYTES, f".tags[{index}]")
-    for index, facet in enumerate(need(record, "facets", list, "") if "facets" in record else []):
-        check_facet(facet, len(text.encode()), f".facets[{index}]")
+    check_facets(need(record, "facets", list, "") if "facets" in record else [], len(text.encode()))
     if "embed" in record:
         check_embed(record["embed"], ".embed")
     if "reply" in record:
@@ -108,6 +108,16 @@ def check_count(values: list[Any], most: int, path: str) -> None:
     """Refuse a list with too many entries."""
     if len(values) > most:
         raise wrong(f"array too big (maximum {most}, got {len(values)})", path)
+
+
+def check_facets(facets: list[Any], length: int) -> None:
+    """Refuse facets that are wrong, or that share bytes of the text."""
+    for index, facet in enumerate(facets):
+        check_facet(facet, length, f".facets[{index}]")
+    order = sorted(range(len(facets)), key=lambda index: int(facets[index]["index"]["byteStart"]))
+    for before, after in pairwise(order):
+        if facets[after]["index"]["byteStart"] < facets[before]["index"]["byteEnd"]:
+            raise wrong("Overlapping facets", f".facets[{after}].index")
 
 
 def check_facet(facet: Any, length: int, path: str) -> None:
