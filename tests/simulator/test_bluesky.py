@@ -248,7 +248,8 @@ def test_a_write_without_an_object_is_refused(net: Net, session: Session) -> Non
     assert error(net.json(f"{REPO}.putRecord", session.access, [])) == (400, "InvalidRequest")
 
 
-FILE = {"$type": "blob", "ref": {"$link": "bafkreinone"}, "mimeType": "image/png", "size": 10}
+CID = f"bafyrei{'a' * 52}"
+FILE = {"$type": "blob", "ref": {"$link": f"bafkrei{'a' * 52}"}, "mimeType": "image/png", "size": 10}
 
 
 def images(*entries: Any) -> dict[str, Any]:
@@ -269,6 +270,11 @@ def facet(start: int, end: int, **feature: str) -> dict[str, Any]:
         ({"text": 5}, "at $.record.text"),
         ({"createdAt": "yesterday"}, "at $.record.createdAt"),
         ({"createdAt": "2026-11-24T10:00:00"}, "at $.record.createdAt"),
+        ({"createdAt": "2026-11-24T10:00Z"}, "at $.record.createdAt"),
+        ({"createdAt": "2026-11-31T10:00:00Z"}, "at $.record.createdAt"),
+        ({"createdAt": "20261124T100000Z"}, "at $.record.createdAt"),
+        ({"createdAt": "2026-11-24T10:00:00+01"}, "at $.record.createdAt"),
+        ({"createdAt": "2026-11-24T10:00:00-00:00"}, "at $.record.createdAt"),
         ({"langs": ["a", "b", "c", "d"]}, "array too big (maximum 3, got 4) at $.record.langs"),
         ({"langs": "en"}, "at $.record.langs"),
         ({"langs": ["en", "English please"]}, 'Invalid language (got "English please") at $.record.langs[1]'),
@@ -278,8 +284,9 @@ def facet(start: int, end: int, **feature: str) -> dict[str, Any]:
         ({"facets": {}}, "at $.record.facets"),
         ({"facets": [facet(0, 3, uri="https://a.b")]}, "at $.record.facets[0].index"),
         ({"facets": [facet(1, 1, uri="https://a.b")]}, "at $.record.facets[0].index"),
-        ({"facets": [facet(0, 2, uri="https://a.b")] * 2}, "at $.record.facets[1].index"),
+        ({"facets": [facet(0, 2, uri="https://a.b")] * 2}, "at $.record.facets"),
         ({"facets": [facet(0, 1, uri="a.b")]}, "at $.record.facets[0].features[0].uri"),
+        ({"facets": [facet(0, 1, uri="https://")]}, "at $.record.facets[0].features[0].uri"),
         ({"facets": [facet(0, 1)]}, 'Missing required key "uri"'),
         ({"facets": [facet(0, 1, kind="mention", did="bob")]}, "at $.record.facets[0].features[0].did"),
         ({"facets": [facet(0, 1, kind="tag", tag="x" * 65)]}, "at $.record.facets[0].features[0].tag"),
@@ -299,8 +306,10 @@ def facet(start: int, end: int, **feature: str) -> dict[str, Any]:
         ),
         ({"embed": {"$type": "app.bsky.embed.external", "external": {"uri": "https://a.b"}}}, 'key "title"'),
         ({"embed": {"$type": "app.bsky.embed.record", "record": {"uri": "https://a", "cid": "b"}}}, "Invalid at-uri"),
-        ({"reply": {"root": {"uri": "at://x", "cid": "bafy"}}}, 'Missing required key "parent"'),
-        ({"reply": {"root": {"uri": "at://x", "cid": "5"}}}, "Invalid cid"),
+        ({"reply": {"root": {"uri": "at://x", "cid": CID}}}, 'Missing required key "parent"'),
+        ({"reply": {"root": {"uri": "at://x", "cid": "bafy"}}}, "Invalid cid"),
+        ({"embed": images({"image": FILE | {"ref": {"$link": "none"}}, "alt": ""})}, "Expected blob value type"),
+        ({"more": [{"deep": 1.5}]}, "Expected one of null, boolean, integer, string"),
     ],
 )
 def test_a_record_that_breaks_its_schema_is_refused(put: Put, values: dict[str, Any], message: str) -> None:

@@ -140,6 +140,7 @@ def test_a_service_token_is_for_one_method_and_some_minutes(net: Net, session: S
         ({"exp": "soon"}, (400, "InvalidRequest")),
         ({"exp": int(time.time()) - 5}, (400, "BadExpiration")),
         ({"exp": int(time.time()) + 3600}, (400, "BadExpiration")),
+        ({"exp": int(time.time()) + 1500, "method": ""}, (400, "BadExpiration")),
     ],
 )
 def test_a_server_gives_no_token_for_just_anything(

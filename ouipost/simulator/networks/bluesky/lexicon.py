@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
-from urllib.parse import urlsplit
 
 from ouipost.simulator import atproto, counting
 from ouipost.simulator.call import Refusal
@@ -24,6 +23,7 @@ LANGUAGE = re.compile(
     r"|x(?:-[a-z\d]{1,8})+|i-[a-z]{3,8})",
     re.IGNORECASE | re.ASCII,
 )
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,20})?(?:Z|(?!-00:00)[+-]\d\d:\d\d)", re.ASCII)
 MAX_IMAGE_BYTES, MAX_THUMB_BYTES, MAX_VIDEO_BYTES = 2_000_000, 1_000_000, 300_000_000
 
 
@@ -54,6 +54,7 @@ def need(value: Any, name: str, kind: type, path: str) -> Any:
 
 def checked(record: dict[str, Any]) -> dict[str, Any]:
     """Return a post that keeps its schema, or refuse it, naming what is wrong and where."""
+    check_values(record, "")
     text = need(record, "text", str, "")
     check_length(text, MAX_GRAPHEMES, MAX_BYTES, ".text")
     check_time(need(record, "createdAt", str, ""))
@@ -70,6 +71,15 @@ def checked(record: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
+def check_values(value: Any, path: str) -> None:
+    """Refuse numbers with a point, which records cannot hold."""
+    if isinstance(value, float):
+        raise wrong(f"Expected one of null, boolean, integer, string, array or object value type (got {value})", path)
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, each in inner:
+        check_values(each, f"{path}.{name}" if isinstance(name, str) else f"{path}[{name}]")
+
+
 def check_length(text: str, graphemes: int, size: int, path: str) -> None:
     """Refuse a text of too many bytes or too many characters as readers see them."""
     used = len(text.encode("utf-8", "surrogatepass"))
@@ -82,11 +92,11 @@ def check_length(text: str, graphemes: int, size: int, path: str) -> None:
 def check_time(text: str) -> None:
     """Refuse what is no time with a zone."""
     try:
-        zone = datetime.fromisoformat(text).tzinfo
+        is_one = bool(TIME.fullmatch(text) and datetime.fromisoformat(text))
     except ValueError:
-        zone = None
-    if zone is None or "T" not in text:
-        raise wrong(f"Invalid datetime (got {text!r})", ".createdAt")
+        is_one = False
+    if not is_one:
+        raise wrong(f'Invalid datetime (got "{text}")', ".createdAt")
 
 
 def check_texts(record: dict[str, Any], name: str, most: int) -> list[str]:
@@ -114,10 +124,9 @@ def check_facets(facets: list[Any], length: int) -> None:
     """Refuse facets that are wrong, or that share bytes of the text."""
     for index, facet in enumerate(facets):
         check_facet(facet, length, f".facets[{index}]")
-    order = sorted(range(len(facets)), key=lambda index: int(facets[index]["index"]["byteStart"]))
-    for before, after in pairwise(order):
-        if facets[after]["index"]["byteStart"] < facets[before]["index"]["byteEnd"]:
-            raise wrong("Overlapping facets", f".facets[{after}].index")
+    spans = sorted((each["index"]["byteStart"], each["index"]["byteEnd"]) for each in facets)
+    if any(start < end for (_, end), (start, _) in pairwise(spans)):
+        raise wrong("The facets overlap", ".facets")
 
 
 def check_facet(facet: Any, length: int, path: str) -> None:
@@ -144,19 +153,15 @@ def check_feature(feature: Any, path: str) -> None:
 
 def check_uri(text: str, path: str) -> None:
     """Refuse an address without scheme."""
-    try:
-        whole = bool(urlsplit(text).scheme) and not any(character.isspace() for character in text)
-    except ValueError:
-        whole = False
-    if not whole:
-        raise wrong("Invalid uri", path)
+    if not atproto.URI.fullmatch(text):
+        raise wrong(f'Invalid uri (got "{text}")', path)
 
 
 def check_reference(reference: Any, path: str) -> None:
     """Refuse a reference that lacks the address or content id of its record."""
     if not need(reference, "uri", str, path).startswith("at://"):
         raise wrong("Invalid at-uri", f"{path}.uri")
-    if not need(reference, "cid", str, path).startswith("b"):
+    if not atproto.CID.fullmatch(need(reference, "cid", str, path)):
         raise wrong("Invalid cid", f"{path}.cid")
 
 
@@ -223,7 +228,8 @@ def check_blob(value: Any, mime: str, most: int, path: str) -> None:
     """Refuse what is no reference to a file of this type and size."""
     if not isinstance(value, dict) or value.get("$type") != "blob":
         raise wrong("Expected blob value type", path)
-    need(need(value, "ref", dict, path), "$link", str, f"{path}.ref")
+    if not atproto.CID.fullmatch(need(need(value, "ref", dict, path), "$link", str, f"{path}.ref")):
+        raise wrong("Expected blob value type", path)
     if not need(value, "mimeType", str, path).startswith(mime):
         raise wrong(f"blob has a MIME type that is not accepted ({value['mimeType']})", path)
     if need(value, "size", int, path) > most:

@@ -47,7 +47,8 @@ def authority_lifetime(call: Call) -> timedelta:
         lifetime = datetime.fromtimestamp(int(text), UTC) - call.now
     except (ValueError, OverflowError, OSError):
         raise invalid("Error: exp must be an integer") from None
-    if not timedelta() < lifetime <= LONGEST_AUTHORITY:
+    longest = LONGEST_AUTHORITY if call.text("lxm") else USUAL_AUTHORITY
+    if not timedelta() < lifetime <= longest:
         raise error(400, "BadExpiration", "expiration is in past or too far in the future")
     return lifetime
 
