@@ -162,8 +162,8 @@ def ranges(call: Call, upload: Media) -> tuple[int, int, int]:
 
 
 def held(count: int, total: int) -> str:
-    """Return the Content-Range that tells how many bytes are there."""
-    return f"bytes 0-{count - 1}/{total}" if count else f"bytes */{total}"
+    """Return the Content-Range that tells how many bytes are there: their number, not the last one's."""
+    return f"bytes 0-{count}/{total}"
 
 
 def completes(call: Call) -> bool:
