@@ -16,6 +16,9 @@ ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
 TID = re.compile(f"[234567abcdefghij][{ALPHABET}]{{12}}")
 HANDLE = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 DID = re.compile(r"did:(?:plc:[a-z2-7]{24}|web:[a-z0-9.-]+)")
+CID = re.compile(r"baf[ky]rei[a-z2-7]{52}")
+"""Of a file or a record."""
+URI = re.compile(r"[A-Za-z0-9_]+:(?://)?[^\s/]\S*")
 RAW, CBOR = 0x55, 0x71
 
 

@@ -62,6 +62,11 @@ class Call:
         """Return a parameter that has to stand in the address, empty where it is missing there."""
         return self.request.GET.get(name, "")
 
+    @property
+    def is_form(self) -> bool:
+        """Return whether all that is sent stands in a form, and nothing in the address, which logs keep."""
+        return self.content_type == FORMS[0] and not self.request.GET
+
     def flag(self, name: str, *, default: bool) -> bool:
         """Return a parameter that is true or false in any of the usual spellings."""
         value = self.text(name).lower()

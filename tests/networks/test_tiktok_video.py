@@ -97,10 +97,14 @@ class TestVideo(Steps):
 
         assert handles["sent"] == 16
 
-    def test_a_chunk_that_had_arrived_is_skipped(self) -> None:
+    @pytest.mark.parametrize("code", [206, 416])
+    @pytest.mark.parametrize("told", ["bytes 0-7/16", "bytes 0-8/16"])
+    def test_a_chunk_that_has_arrived_is_told_by_its_last_byte_or_by_the_number_of_bytes(
+        self, code: int, told: str
+    ) -> None:
         operation = self.operation(film(), handles=self.begun(sent=0))
 
-        handles = self.prepare(operation, chunk(0, FIRST, 16, 416, Content_Range="bytes 0-7/16"))
+        handles = self.prepare(operation, chunk(0, FIRST, 16, code, Content_Range=told))
 
         assert handles["sent"] == 8
 
@@ -135,6 +139,7 @@ class TestVideo(Steps):
         ("code", "headers", "meaning"),
         [
             (416, {"Content_Range": "bytes */16"}, Unavailable),
+            (416, {"Content_Range": "bytes 0-0/16"}, Unavailable),
             (416, {}, Unavailable),
             (400, {}, Rejected),
             (503, {}, Unavailable),
@@ -226,6 +231,9 @@ class TestVideo(Steps):
         [
             (make_answer(201), {"complete": True}),
             (make_answer(416, Content_Range="bytes 0-15/16"), {"complete": True}),
+            (make_answer(416, Content_Range="bytes 0-16/16"), {"complete": True}),
+            (make_answer(416, Content_Range="bytes 0-8/16"), {"sent": 8}),
+            (make_answer(416, Content_Range="bytes 0-0/16"), {"sent": 0}),
             (make_answer(416, Content_Range="bytes 0-3/16"), {"sent": 4}),
             (make_answer(206, Content_Range="bytes 0-3/16"), {"sent": 4}),
             (make_answer(416), {}),

@@ -231,9 +231,11 @@ class Session:
     refresh: str
 
 
-def bluesky_login(net: Net, handle: str = "alice.bsky.social", password: str = PASSWORD) -> HttpResponse:
-    """Log in on Bluesky."""
-    return net.json(f"{XRPC}/com.atproto.server.createSession", data={"identifier": handle, "password": password})
+def bluesky_login(
+    net: Net, handle: str = "alice.bsky.social", password: str = PASSWORD, *, at: str = XRPC
+) -> HttpResponse:
+    """Log in on Bluesky, or another server."""
+    return net.json(f"{at}/com.atproto.server.createSession", data={"identifier": handle, "password": password})
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from django.http import HttpResponse
 
 from ouipost.simulator.models import Media
+from ouipost.simulator.networks.bluesky.access import FIRST_PDS
 from tests.simulator.conftest import (
     PASSWORD,
     POSTS,
@@ -65,10 +66,7 @@ def test_an_account_is_opened_by_its_email_address_too(net: Net) -> None:
 
 def test_the_session_names_the_server_to_use_next(net: Net) -> None:
     entry = body(bluesky_login(net))["didDoc"]["service"][0]
-    own = net.json(
-        "pds.example.org/xrpc/com.atproto.server.createSession",
-        data={"identifier": "dan.example.org", "password": PASSWORD},
-    )
+    own = bluesky_login(net, "dan.example.org", at="pds.example.org/xrpc")
 
     assert (entry["id"], entry["serviceEndpoint"]) == ("#atproto_pds", "https://morel.us-east.host.bsky.network")
     assert body(own)["didDoc"]["service"][0]["serviceEndpoint"] == "https://pds.example.org"
@@ -107,6 +105,22 @@ def test_a_call_needs_the_right_token(net: Net, session: Session) -> None:
     assert error(net.get(f"{SERVER}.getSession", "junk")) == (400, "InvalidToken")
     assert error(net.get(f"{SERVER}.getSession", session.refresh)) == (400, "InvalidToken")
     assert error(net.call("POST", f"{SERVER}.refreshSession", session.access)) == (400, "InvalidToken")
+
+
+def test_a_session_is_good_at_the_server_of_its_account_alone(net: Net, session: Session) -> None:
+    elsewhere = "pds.example.org/xrpc/com.atproto.server"
+    own = f"{FIRST_PDS}/xrpc/com.atproto.server"
+
+    assert error(net.get(f"{elsewhere}.getSession", session.access)) == (400, "InvalidToken")
+    assert error(net.call("POST", f"{elsewhere}.refreshSession", session.refresh)) == (400, "InvalidToken")
+    assert net.get(f"{own}.getSession", session.access).status_code == 200
+    assert net.call("POST", f"{own}.refreshSession", session.refresh).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["refreshSession", "deleteSession"])
+def test_what_takes_no_body_is_refused_with_one(net: Net, session: Session, method: str) -> None:
+    assert error(net.json(f"{SERVER}.{method}", session.refresh, {})) == (400, "InvalidRequest")
+    assert net.call("POST", f"{SERVER}.{method}", session.refresh).status_code == 200
 
 
 def test_an_old_refresh_token_gives_the_same_pair_for_two_hours(net: Net, session: Session) -> None:
@@ -234,7 +248,8 @@ def test_a_write_without_an_object_is_refused(net: Net, session: Session) -> Non
     assert error(net.json(f"{REPO}.putRecord", session.access, [])) == (400, "InvalidRequest")
 
 
-FILE = {"$type": "blob", "ref": {"$link": "bafkreinone"}, "mimeType": "image/png", "size": 10}
+CID = f"bafyrei{'a' * 52}"
+FILE = {"$type": "blob", "ref": {"$link": f"bafkrei{'a' * 52}"}, "mimeType": "image/png", "size": 10}
 
 
 def images(*entries: Any) -> dict[str, Any]:
@@ -255,6 +270,11 @@ def facet(start: int, end: int, **feature: str) -> dict[str, Any]:
         ({"text": 5}, "at $.record.text"),
         ({"createdAt": "yesterday"}, "at $.record.createdAt"),
         ({"createdAt": "2026-11-24T10:00:00"}, "at $.record.createdAt"),
+        ({"createdAt": "2026-11-24T10:00Z"}, "at $.record.createdAt"),
+        ({"createdAt": "2026-11-31T10:00:00Z"}, "at $.record.createdAt"),
+        ({"createdAt": "20261124T100000Z"}, "at $.record.createdAt"),
+        ({"createdAt": "2026-11-24T10:00:00+01"}, "at $.record.createdAt"),
+        ({"createdAt": "2026-11-24T10:00:00-00:00"}, "at $.record.createdAt"),
         ({"langs": ["a", "b", "c", "d"]}, "array too big (maximum 3, got 4) at $.record.langs"),
         ({"langs": "en"}, "at $.record.langs"),
         ({"langs": ["en", "English please"]}, 'Invalid language (got "English please") at $.record.langs[1]'),
@@ -264,7 +284,9 @@ def facet(start: int, end: int, **feature: str) -> dict[str, Any]:
         ({"facets": {}}, "at $.record.facets"),
         ({"facets": [facet(0, 3, uri="https://a.b")]}, "at $.record.facets[0].index"),
         ({"facets": [facet(1, 1, uri="https://a.b")]}, "at $.record.facets[0].index"),
+        ({"facets": [facet(0, 2, uri="https://a.b")] * 2}, "at $.record.facets"),
         ({"facets": [facet(0, 1, uri="a.b")]}, "at $.record.facets[0].features[0].uri"),
+        ({"facets": [facet(0, 1, uri="https://")]}, "at $.record.facets[0].features[0].uri"),
         ({"facets": [facet(0, 1)]}, 'Missing required key "uri"'),
         ({"facets": [facet(0, 1, kind="mention", did="bob")]}, "at $.record.facets[0].features[0].did"),
         ({"facets": [facet(0, 1, kind="tag", tag="x" * 65)]}, "at $.record.facets[0].features[0].tag"),
@@ -284,8 +306,10 @@ def facet(start: int, end: int, **feature: str) -> dict[str, Any]:
         ),
         ({"embed": {"$type": "app.bsky.embed.external", "external": {"uri": "https://a.b"}}}, 'key "title"'),
         ({"embed": {"$type": "app.bsky.embed.record", "record": {"uri": "https://a", "cid": "b"}}}, "Invalid at-uri"),
-        ({"reply": {"root": {"uri": "at://x", "cid": "bafy"}}}, 'Missing required key "parent"'),
-        ({"reply": {"root": {"uri": "at://x", "cid": "5"}}}, "Invalid cid"),
+        ({"reply": {"root": {"uri": "at://x", "cid": CID}}}, 'Missing required key "parent"'),
+        ({"reply": {"root": {"uri": "at://x", "cid": "bafy"}}}, "Invalid cid"),
+        ({"embed": images({"image": FILE | {"ref": {"$link": "none"}}, "alt": ""})}, "Expected blob value type"),
+        ({"more": [{"deep": 1.5}]}, "Expected one of null, boolean, integer, string"),
     ],
 )
 def test_a_record_that_breaks_its_schema_is_refused(put: Put, values: dict[str, Any], message: str) -> None:
@@ -339,11 +363,11 @@ def test_a_blob_must_exist_as_it_is_described(net: Net, session: Session, put: P
 
 def test_a_blob_has_a_size_a_type_and_content(net: Net, session: Session) -> None:
     big = b"x" * (5 * 1024 * 1024 + 1)
+    own = body(bluesky_login(net, "dan.example.org", at="pds.example.org/xrpc"))["accessJwt"]
 
-    assert error(net.call("POST", "pds.example.org/xrpc/com.atproto.repo.uploadBlob", session.access, big)) == (
-        413,
-        "PayloadTooLarge",
-    )
+    refused = net.call("POST", "pds.example.org/xrpc/com.atproto.repo.uploadBlob", own, big)
+
+    assert error(refused) == (413, "PayloadTooLarge")
     assert blob(net, session, big).status_code == 200
     assert error(blob(net, session, b"")) == (400, "InvalidRequest")
     assert error(blob(net, session, b"x", "")) == (400, "InvalidRequest")
@@ -432,6 +456,17 @@ def test_a_used_up_write_budget_answers_429(put: Put) -> None:
 
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert (answers[1]["RateLimit-Remaining"], answers[1]["RateLimit-Policy"]) == ("1", "5;w=3600")
+
+
+def test_an_account_may_upload_so_many_files_a_day(net: Net, session: Session) -> None:
+    bob = body(bluesky_login(net, "bob.bsky.social"))
+    other = Session(bob["did"], bob["accessJwt"], bob["refreshJwt"])
+
+    with patch("ouipost.simulator.networks.bluesky.UPLOADS", ((2, timedelta(days=1)),)):
+        answers = [blob(net, each) for each in (session, session, session, other)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 200]
+    assert (error(answers[2])[1], answers[2]["RateLimit-Policy"]) == ("RateLimitExceeded", "2;w=86400")
 
 
 def test_nothing_that_was_sent_runs_in_a_browser(net: Net, session: Session, put: Put) -> None:

@@ -7,12 +7,13 @@ from unittest.mock import patch
 import pytest
 
 from ouipost.simulator import atproto
+from ouipost.simulator.networks.bluesky.access import FIRST_PDS
 from tests.simulator.clip import film
 from tests.simulator.conftest import POSTS, RKEY, XRPC, Net, Session, body, record, tags
 
 pytestmark = pytest.mark.django_db(databases=["simulator"])
 VIDEO = "video.bsky.app/xrpc/app.bsky.video"
-PDS = "did:web:bsky.social"
+PDS = f"did:web:{FIRST_PDS}"
 UPLOAD, LIMITS = "com.atproto.repo.uploadBlob", "app.bsky.video.getUploadLimits"
 
 
@@ -125,6 +126,9 @@ def test_a_service_token_is_for_one_method_and_some_minutes(net: Net, session: S
     assert error(net.get(f"{VIDEO}.getUploadLimits", token)) == (401, "AuthenticationRequired")
     assert error(net.get(f"{VIDEO}.getUploadLimits", session.access)) == (401, "AuthenticationRequired")
     assert error(net.get(f"{XRPC}/com.atproto.server.getSession", token)) == (400, "InvalidToken")
+    for stranger in ("did:web:video.bsky.app", "did:web:pds.example.org"):
+        misled = authority(net, session, audience=stranger)
+        assert error(upload(net, session, film(), token=misled)) == (401, "AuthenticationRequired")
     net.wait(61)
     assert error(upload(net, session, film(), token=token)) == (401, "AuthenticationRequired")
 
@@ -136,6 +140,7 @@ def test_a_service_token_is_for_one_method_and_some_minutes(net: Net, session: S
         ({"exp": "soon"}, (400, "InvalidRequest")),
         ({"exp": int(time.time()) - 5}, (400, "BadExpiration")),
         ({"exp": int(time.time()) + 3600}, (400, "BadExpiration")),
+        ({"exp": int(time.time()) + 1500, "method": ""}, (400, "BadExpiration")),
     ],
 )
 def test_a_server_gives_no_token_for_just_anything(

@@ -174,8 +174,10 @@ def test_a_code_works_once_and_for_ten_minutes(net: Net) -> None:
 
 def test_the_token_endpoint_takes_only_forms(net: Net) -> None:
     response = net.call("POST", f"{API}/oauth/token", data={}, content_type="application/json", headers=basic())
+    in_the_address = net.form(f"{API}/oauth/token?grant_type=refresh_token", headers=basic(), refresh_token="x")
 
-    assert error(response) == (400, 1)
+    assert error(response) == error(in_the_address) == (400, 1)
+    assert "application/x-www-form-urlencoded" in body(in_the_address)["message"]
 
 
 def test_each_refresh_gives_a_new_refresh_token_and_ends_the_old_one(net: Net) -> None:

@@ -113,7 +113,7 @@ def code(net: Net, login: str = "Demo", client_key: str = "key", **form: Any) ->
     return returned(net.form(f"{AUTHORIZE}?{urlencode(query(client_key=client_key))}", **sent))["code"]
 
 
-def exchange(net: Net, fresh: str, **change: str) -> Any:
+def exchange(net: Net, fresh: str, *, at: str = "", **change: str) -> Any:
     data = {
         "client_key": "key",
         "client_secret": "secret",
@@ -121,7 +121,7 @@ def exchange(net: Net, fresh: str, **change: str) -> Any:
         "grant_type": "authorization_code",
         "redirect_uri": BACK,
     }
-    return net.form(f"{API}/oauth/token/", **data | change)
+    return net.form(f"{API}/oauth/token/{at}", **data | change)
 
 
 def creator_of(net: Net, login: str = "Demo", client_key: str = "key", **form: Any) -> Creator:
@@ -212,6 +212,7 @@ class TestSignIn:
         response = net.json(f"{API}/oauth/token/", data={"client_key": "key", "grant_type": "refresh_token"})
 
         assert refusal(response) == (400, "invalid_request")
+        assert refusal(exchange(net, code(net), at="?client_secret=secret")) == (400, "invalid_request")
 
     def test_a_refresh_token_dies_when_it_is_used(self, net: Net, creator: Creator) -> None:
         def refresh(token: str) -> Any:
@@ -319,19 +320,19 @@ class TestVideo:
         assert net.get("www.tiktok.com/@nobody").status_code == 404
 
     def test_chunks_come_in_order_and_416_tells_where_to_go_on(self, net: Net, creator: Creator, film: bytes) -> None:
-        whole = film + b"\0" * (12_000_000 - len(film))
-        begun = body(creator.begin(len(whole), chunk=5_000_000, count=2))["data"]
+        whole = film + b"\0" * (13_000_000 - len(film))
+        begun = body(creator.begin(len(whole), chunk=6_000_000, count=2))["data"]
 
         def send(first: int, last: int) -> Any:
             response = put(net, begun["upload_url"], whole[first:last], first=first, total=len(whole))
             return response.status_code, response.get("Content-Range", "")
 
-        assert send(5_000_000, 12_000_000) == (416, "bytes */12000000")
-        assert send(0, 5_000_000) == (206, "bytes 0-4999999/12000000")
-        assert send(0, 5_000_000) == (416, "bytes 0-4999999/12000000")
-        assert creator.status(begun["publish_id"])["uploaded_bytes"] == 5_000_000
-        assert send(5_000_000, 12_000_000) == (201, "bytes 0-11999999/12000000")
-        assert send(5_000_000, 12_000_000) == (416, "bytes 0-11999999/12000000")
+        assert send(6_000_000, 13_000_000) == (416, "bytes 0-0/13000000")
+        assert send(0, 6_000_000) == (206, "bytes 0-6000000/13000000")
+        assert send(0, 6_000_000) == (416, "bytes 0-6000000/13000000")
+        assert creator.status(begun["publish_id"])["uploaded_bytes"] == 6_000_000
+        assert send(6_000_000, 13_000_000) == (201, "bytes 0-13000000/13000000")
+        assert send(6_000_000, 13_000_000) == (416, "bytes 0-13000000/13000000")
         assert len(net.posts()) == 1
 
     def test_of_two_last_chunks_at_the_same_moment_one_makes_the_post(
@@ -350,13 +351,14 @@ class TestVideo:
         ("size", "chunk", "count", "status"),
         [
             (4_000_000, 4_000_000, 1, 200),
-            (64 * 1024**2, 64 * 1024**2, 1, 200),
-            (4 * 1024**3, 5 * 1024**2, 819, 200),
+            (64_000_000, 64_000_000, 1, 200),
+            (4_000_000_000, 5 * 1024**2, 762, 200),
             (4_000_000, 2_000_000, 2, 400),
-            (65 * 1024**2, 65 * 1024**2, 1, 400),
-            (20_000_000, 5_000_000, 5, 400),
+            (20_000_000, 5_000_000, 4, 400),
+            (64_000_001, 64_000_001, 1, 400),
+            (20_000_000, 6_000_000, 4, 400),
             (20_000_000, 30_000_000, 1, 400),
-            (4 * 1024**3 + 1, 64 * 1024**2, 64, 400),
+            (4_000_000_001, 64_000_000, 62, 400),
             (0, 0, 0, 400),
         ],
     )
@@ -364,22 +366,24 @@ class TestVideo:
         assert creator.begin(size, chunk=chunk, count=count).status_code == status
 
     def test_wrong_chunks_are_refused(self, net: Net, creator: Creator, film: bytes) -> None:
-        size = 12_000_000
-        address = body(creator.begin(size, chunk=5_000_000, count=2))["data"]["upload_url"]
+        size = 13_000_000
+        address = body(creator.begin(size, chunk=6_000_000, count=2))["data"]["upload_url"]
 
         def status(content: bytes, url: str = address, **values: Any) -> int:
             sent = {"total": size} | values
             code: int = put(net, url, content, **sent).status_code
             return code
 
-        assert status(b"x" * 4_000_000) == 400
-        assert status(b"x" * 5_000_000, kind="text/plain") == 400
-        assert status(b"x" * 5_000_000, total=11) == 400
+        assert status(b"x" * 5_000_000) == 400
+        assert status(b"x" * size) == 400
+        assert status(b"x" * 6_000_000, kind="text/plain") == 400
+        assert status(b"x" * 6_000_000, total=11) == 400
+        assert status(b"x" * 6_000_000, Authorization=f"Bearer {creator.token}") == 400
         assert status(b"x", **{"Content-Range": "nonsense"}) == 400
-        assert status(b"x" * 5_000_000, url=f"{address}guess") == 403
+        assert status(b"x" * 6_000_000, url=f"{address}guess") == 403
         assert status(b"x", url="https://open-upload.tiktokapis.com/video/?upload_id=1") == 404
         net.wait(3601)
-        assert status(b"x" * 5_000_000) == 403
+        assert status(b"x" * 6_000_000) == 403
 
     @pytest.mark.parametrize(
         ("values", "reason"),
@@ -575,6 +579,7 @@ class TestPhotos:
         [
             ({"media_type": "VIDEO"}, (400, "invalid_params")),
             ({"post_mode": "LATER"}, (400, "invalid_params")),
+            ({"is_aigc": "yes"}, (400, "invalid_params")),
             ({"source_info": {"source": "FILE_UPLOAD"}}, (400, "invalid_params")),
             ({"source_info": {"source": "PULL_FROM_URL", "photo_images": []}}, (400, "invalid_params")),
             (

@@ -38,8 +38,8 @@ LONG = CLIP + b"\0" * (UNIT * 2)
 """The same video with something behind it, so that it fills three pieces."""
 
 
-def exchange(net: Net, code: str, **change: str) -> HttpResponse:
-    return net.form(TOKEN, data=FORM | {"grant_type": "authorization_code", "code": code} | change)
+def exchange(net: Net, code: str, *, at: str = TOKEN, **change: str) -> HttpResponse:
+    return net.form(at, data=FORM | {"grant_type": "authorization_code", "code": code} | change)
 
 
 def refresh(net: Net, token: str, **change: str) -> HttpResponse:
@@ -141,6 +141,7 @@ def test_a_code_needs_its_address_its_client_its_secret_and_its_verifier(net: Ne
     assert oauth_error(exchange(net, code, redirect_uri="https://app.example/")) == (400, "redirect_uri_mismatch")
     assert oauth_error(exchange(net, code, code_verifier="w" * 50)) == (400, "invalid_grant")
     assert oauth_error(exchange(net, code, grant_type="password")) == (400, "unsupported_grant_type")
+    assert oauth_error(exchange(net, code, at=f"{TOKEN}?client_secret=sec")) == (400, "invalid_request")
     assert exchange(net, code, code_verifier=VERIFIER).status_code == 200
     assert oauth_error(exchange(net, code, code_verifier=VERIFIER)) == (400, "invalid_grant")
 
@@ -576,6 +577,14 @@ def test_a_report_that_there_is_not_is_refused(net: Net, token: str) -> None:
         assert "not supported" in body(response)["error"]["message"]
     assert reason(report(net, token, "a", metrics="estimatedRevenue")) == (403, "forbidden")
     assert reason(report(net, token, "a", startDate="soon")) == (400, "invalidParameter")
+
+
+def test_a_report_needs_the_scope_to_read_the_channel_too(net: Net) -> None:
+    alone = body(exchange(net, code_of(net, choosing="scopes", scopes=SCOPES[2:])))["access_token"]
+    both = body(exchange(net, code_of(net, choosing="scopes", scopes=SCOPES[1:])))["access_token"]
+
+    assert reason(report(net, alone, "aaaaaaaaaaa")) == (403, "insufficientPermissions")
+    assert report(net, both, "aaaaaaaaaaa").status_code == 200
 
 
 def test_a_project_may_begin_a_hundred_uploads_a_day_until_midnight_in_california(net: Net) -> None:

@@ -170,7 +170,7 @@ class TikTok(TikTokApi):
         """Return the first byte that TikTok misses after a chunk."""
         if not answer.ok and answer.status not in tiktok_upload.OUT_OF_STEP:
             raise self.classify(answer)
-        arrived = tiktok_upload.received(answer)
+        arrived = tiktok_upload.received(answer, plan)
         if arrived is None and answer.ok:
             return plan.end(start)
         if arrived is None or arrived <= start:
@@ -186,7 +186,7 @@ class TikTok(TikTokApi):
         """Send the last chunk: nothing is published before it, and the same again does no harm."""
         handles = operation.handles
         answer = tiktok_upload.put(session, video, handles["upload_url"], handles["sent"])
-        arrived = tiktok_upload.received(answer)
+        arrived = tiktok_upload.received(answer, Plan(size=video.size))
         if answer.status in tiktok_upload.TAKEN or arrived == video.size:
             return tiktok_posts.taken(Phrase("TikTok is working on the video."), {**handles, "complete": True})
         if answer.status in tiktok_upload.GONE:

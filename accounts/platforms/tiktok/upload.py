@@ -42,6 +42,12 @@ class Plan:
         """Return where the chunk ends that this byte is in."""
         return self.size if start >= self.last else (start // self.chunk + 1) * self.chunk
 
+    def arrived(self, told: int) -> int:
+        """Return how many bytes TikTok has, from what it tells behind `bytes 0-`."""
+        # it calls that their number and writes it where a range has its last byte: what makes whole chunks is meant
+        is_whole = told == self.size or (told <= self.last and told % self.chunk == 0)
+        return told if is_whole else told + 1
+
 
 def put(session: Session, media: Media, url: str, start: int) -> Answer:
     """Send the chunk that begins here, or the rest of it."""
@@ -51,7 +57,7 @@ def put(session: Session, media: Media, url: str, start: int) -> Answer:
     return session.request("PUT", url, headers=headers, data=content, timeout=CHUNK_SECONDS)
 
 
-def received(answer: Answer) -> int | None:
+def received(answer: Answer, plan: Plan) -> int | None:
     """Return how many bytes TikTok has, None where it does not say."""
     found = RANGE.match(answer.headers.get("Content-Range", ""))
-    return int(found[1]) + 1 if found else None
+    return plan.arrived(int(found[1])) if found else None

@@ -13,19 +13,21 @@ from ouipost.simulator.call import Call, Network, Route
 from ouipost.simulator.models import Account, Post, Token, atomic
 from ouipost.simulator.networks.bluesky import records, video
 from ouipost.simulator.networks.bluesky.access import (
+    ENTRYWAY,
     ID,
     did_of,
     error,
     identify,
     invalid,
     login_of,
+    pds_of,
     revoke,
     session,
     spend,
     unknown_method,
+    without_body,
 )
 
-ENTRYWAY, FIRST_PDS = "bsky.social", "morel.us-east.host.bsky.network"
 PUBLIC_VIEW = "public.api.bsky.app"
 WEB = ("bsky.app",)
 LOOK = pages.Look(name="Bluesky", colour="#1185fe")
@@ -34,6 +36,7 @@ ACCESS_LIFETIME = timedelta(hours=2)
 REFRESH_LIFETIME = timedelta(days=90)
 REFRESH_GRACE = timedelta(hours=2)
 LOGINS = ((30, timedelta(minutes=5)), (300, timedelta(days=1)))
+UPLOADS = ((1000, timedelta(days=1)),)
 BLOB_LIFETIME = timedelta(hours=6)
 MAX_BLOB_BYTES = 5 * 1024 * 1024
 MAX_BLOB_BYTES_AT_BLUESKY = 50 * 1024 * 1024
@@ -70,18 +73,14 @@ def known(did: str, handle: str) -> Account:
 
 def new_pair(call: Call, source: Token) -> dict[str, str]:
     """Issue an access and a refresh token in the session of another token."""
-    shared = {"sub": source.account, "aud": f"did:web:{pds_of(call)}", "iat": int(call.now.timestamp())}
+    pds = pds_of(call)
+    shared = {"sub": source.account, "aud": f"did:web:{pds}", "iat": int(call.now.timestamp())}
     access_end, refresh_end = call.now + ACCESS_LIFETIME, call.now + REFRESH_LIFETIME
     access = atproto.jwt("at+jwt", scope="com.atproto.appPass", exp=int(access_end.timestamp()), **shared)
     refresh = atproto.jwt("refresh+jwt", scope="com.atproto.refresh", exp=int(refresh_end.timestamp()), **shared)
-    tokens.issue(access, like=source, now=call.now, lifetime=ACCESS_LIFETIME, kind="access")
-    tokens.issue(refresh, like=source, now=call.now, lifetime=REFRESH_LIFETIME, kind="refresh")
+    tokens.issue(access, like=source, now=call.now, lifetime=ACCESS_LIFETIME, kind="access", data={"pds": pds})
+    tokens.issue(refresh, like=source, now=call.now, lifetime=REFRESH_LIFETIME, kind="refresh", data={"pds": pds})
     return {"accessJwt": access, "refreshJwt": refresh}
-
-
-def pds_of(call: Call) -> str:
-    """Return the server where the account lives: behind Bluesky's entryway, another one."""
-    return FIRST_PDS if call.host == ENTRYWAY else call.host
 
 
 def described(call: Call, account: Account) -> dict[str, Any]:
@@ -108,6 +107,7 @@ def described(call: Call, account: Account) -> dict[str, Any]:
 
 def refresh_session(call: Call) -> HttpResponse:
     """Give a new pair; the old refresh token gives the same pair again for two hours."""
+    without_body(call)
     session(call, "refresh")
     assert call.token is not None
     with atomic():
@@ -128,6 +128,7 @@ def get_session(call: Call) -> HttpResponse:
 
 def delete_session(call: Call) -> HttpResponse:
     """Log out: the refresh tokens die, the access token lives until it expires."""
+    without_body(call)
     token = session(call, "refresh")
     of_session = Token.objects.filter(network=ID, grant=token.grant, kind="refresh", revoked_at=None)
     of_session.update(revoked_at=call.now)
@@ -144,6 +145,7 @@ def upload_blob(call: Call) -> HttpResponse:
         raise error(413, "PayloadTooLarge", "request entity too large")
     if not call.raw or "processing_failed" in call.effects:
         raise invalid("Request has a body that could not be read")
+    spend(call, f"uploads:{token.account}", *UPLOADS)
     time.sleep(call.seconds("slow_processing"))
     try:
         picture = media.look_at(call.raw)

@@ -7,6 +7,7 @@ from ouipost.simulator.call import Call, Refusal
 from ouipost.simulator.models import Account, Token
 
 ID = "bluesky"
+ENTRYWAY, FIRST_PDS = "bsky.social", "morel.us-east.host.bsky.network"
 
 
 def error(status: int, name: str, message: str) -> Refusal:
@@ -34,6 +35,11 @@ def identify(call: Call) -> str:
     return ""
 
 
+def pds_of(call: Call) -> str:
+    """Return the server that was called: behind Bluesky's entryway, another one."""
+    return FIRST_PDS if call.host == ENTRYWAY else call.host
+
+
 def login_of(identifier: str) -> str:
     """Return the handle or DID of who logs in: carol@example.com has the handle carol.example.com."""
     return identifier.lower().replace("@", ".")
@@ -59,13 +65,21 @@ def session(call: Call, kind: str = "access") -> Token:
     token = call.token
     if not call.bearer:
         raise error(401, "AuthMissing", "Authentication Required")
-    if token is None or token.kind != kind:
+    here = pds_of(call)
+    # sessions that an earlier version opened do not say where
+    if token is None or token.kind != kind or token.data.get("pds", here) != here:
         raise error(400, "InvalidToken", "Token could not be verified")
     if token.revoked_at and kind == "refresh":
         raise error(400, "ExpiredToken", "Token has been revoked")
     if token.expired(call.now) or token.revoked_at:
         raise error(400, "ExpiredToken", "Token has expired")
     return token
+
+
+def without_body(call: Call) -> None:
+    """Refuse a body where the method takes none."""
+    if call.raw or call.params:
+        raise invalid("A request body was provided when none was expected")
 
 
 def spend(call: Call, key: str, *budgets: tuple[int, timedelta], cost: int = 1) -> None:

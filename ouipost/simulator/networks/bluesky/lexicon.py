@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
-from urllib.parse import urlsplit
 
 from ouipost.simulator import atproto, counting
 from ouipost.simulator.call import Refusal
@@ -23,6 +23,7 @@ LANGUAGE = re.compile(
     r"|x(?:-[a-z\d]{1,8})+|i-[a-z]{3,8})",
     re.IGNORECASE | re.ASCII,
 )
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,20})?(?:Z|(?!-00:00)[+-]\d\d:\d\d)", re.ASCII)
 MAX_IMAGE_BYTES, MAX_THUMB_BYTES, MAX_VIDEO_BYTES = 2_000_000, 1_000_000, 300_000_000
 
 
@@ -53,6 +54,7 @@ def need(value: Any, name: str, kind: type, path: str) -> Any:
 
 def checked(record: dict[str, Any]) -> dict[str, Any]:
     """Return a post that keeps its schema, or refuse it, naming what is wrong and where."""
+    check_values(record, "")
     text = need(record, "text", str, "")
     check_length(text, MAX_GRAPHEMES, MAX_BYTES, ".text")
     check_time(need(record, "createdAt", str, ""))
@@ -60,14 +62,22 @@ def checked(record: dict[str, Any]) -> dict[str, Any]:
         check_language(tag, f".langs[{index}]")
     for index, tag in enumerate(check_texts(record, "tags", MAX_TAGS)):
         check_length(tag, MAX_TAG_GRAPHEMES, MAX_TAG_BYTES, f".tags[{index}]")
-    for index, facet in enumerate(need(record, "facets", list, "") if "facets" in record else []):
-        check_facet(facet, len(text.encode()), f".facets[{index}]")
+    check_facets(need(record, "facets", list, "") if "facets" in record else [], len(text.encode()))
     if "embed" in record:
         check_embed(record["embed"], ".embed")
     if "reply" in record:
         for name in ("root", "parent"):
             check_reference(need(record["reply"], name, dict, ".reply"), f".reply.{name}")
     return record
+
+
+def check_values(value: Any, path: str) -> None:
+    """Refuse numbers with a point, which records cannot hold."""
+    if isinstance(value, float):
+        raise wrong(f"Expected one of null, boolean, integer, string, array or object value type (got {value})", path)
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, each in inner:
+        check_values(each, f"{path}.{name}" if isinstance(name, str) else f"{path}[{name}]")
 
 
 def check_length(text: str, graphemes: int, size: int, path: str) -> None:
@@ -82,11 +92,11 @@ def check_length(text: str, graphemes: int, size: int, path: str) -> None:
 def check_time(text: str) -> None:
     """Refuse what is no time with a zone."""
     try:
-        zone = datetime.fromisoformat(text).tzinfo
+        is_one = bool(TIME.fullmatch(text) and datetime.fromisoformat(text))
     except ValueError:
-        zone = None
-    if zone is None or "T" not in text:
-        raise wrong(f"Invalid datetime (got {text!r})", ".createdAt")
+        is_one = False
+    if not is_one:
+        raise wrong(f'Invalid datetime (got "{text}")', ".createdAt")
 
 
 def check_texts(record: dict[str, Any], name: str, most: int) -> list[str]:
@@ -108,6 +118,15 @@ def check_count(values: list[Any], most: int, path: str) -> None:
     """Refuse a list with too many entries."""
     if len(values) > most:
         raise wrong(f"array too big (maximum {most}, got {len(values)})", path)
+
+
+def check_facets(facets: list[Any], length: int) -> None:
+    """Refuse facets that are wrong, or that share bytes of the text."""
+    for index, facet in enumerate(facets):
+        check_facet(facet, length, f".facets[{index}]")
+    spans = sorted((each["index"]["byteStart"], each["index"]["byteEnd"]) for each in facets)
+    if any(start < end for (_, end), (start, _) in pairwise(spans)):
+        raise wrong("The facets overlap", ".facets")
 
 
 def check_facet(facet: Any, length: int, path: str) -> None:
@@ -134,19 +153,15 @@ def check_feature(feature: Any, path: str) -> None:
 
 def check_uri(text: str, path: str) -> None:
     """Refuse an address without scheme."""
-    try:
-        whole = bool(urlsplit(text).scheme) and not any(character.isspace() for character in text)
-    except ValueError:
-        whole = False
-    if not whole:
-        raise wrong("Invalid uri", path)
+    if not atproto.URI.fullmatch(text):
+        raise wrong(f'Invalid uri (got "{text}")', path)
 
 
 def check_reference(reference: Any, path: str) -> None:
     """Refuse a reference that lacks the address or content id of its record."""
     if not need(reference, "uri", str, path).startswith("at://"):
         raise wrong("Invalid at-uri", f"{path}.uri")
-    if not need(reference, "cid", str, path).startswith("b"):
+    if not atproto.CID.fullmatch(need(reference, "cid", str, path)):
         raise wrong("Invalid cid", f"{path}.cid")
 
 
@@ -213,7 +228,8 @@ def check_blob(value: Any, mime: str, most: int, path: str) -> None:
     """Refuse what is no reference to a file of this type and size."""
     if not isinstance(value, dict) or value.get("$type") != "blob":
         raise wrong("Expected blob value type", path)
-    need(need(value, "ref", dict, path), "$link", str, f"{path}.ref")
+    if not atproto.CID.fullmatch(need(need(value, "ref", dict, path), "$link", str, f"{path}.ref")):
+        raise wrong("Expected blob value type", path)
     if not need(value, "mimeType", str, path).startswith(mime):
         raise wrong(f"blob has a MIME type that is not accepted ({value['mimeType']})", path)
     if need(value, "size", int, path) > most:

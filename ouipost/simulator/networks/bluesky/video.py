@@ -11,7 +11,7 @@ from ouipost.simulator import atproto, clips, limits, media, tokens
 from ouipost.simulator.call import Call, Refusal
 from ouipost.simulator.clips import Clip
 from ouipost.simulator.models import Counter, Media, Token
-from ouipost.simulator.networks.bluesky.access import ID, error, invalid, session
+from ouipost.simulator.networks.bluesky.access import ID, error, invalid, pds_of, session
 from ouipost.simulator.networks.bluesky.records import blob_of
 
 HOST = "video.bsky.app"
@@ -33,7 +33,7 @@ def get_service_auth(call: Call) -> HttpResponse:
     lifetime = authority_lifetime(call)
     claims = {"iss": token.account, "aud": audience, "lxm": method, "exp": int((call.now + lifetime).timestamp())}
     value = atproto.jwt("JWT", **claims)
-    data = {"aud": audience, "lxm": method}
+    data = {"aud": audience, "lxm": method, "pds": pds_of(call)}
     tokens.issue(value, like=token, now=call.now, lifetime=lifetime, kind="service", data=data)
     return JsonResponse({"token": value})
 
@@ -47,7 +47,8 @@ def authority_lifetime(call: Call) -> timedelta:
         lifetime = datetime.fromtimestamp(int(text), UTC) - call.now
     except (ValueError, OverflowError, OSError):
         raise invalid("Error: exp must be an integer") from None
-    if not timedelta() < lifetime <= LONGEST_AUTHORITY:
+    longest = LONGEST_AUTHORITY if call.text("lxm") else USUAL_AUTHORITY
+    if not timedelta() < lifetime <= longest:
         raise error(400, "BadExpiration", "expiration is in past or too far in the future")
     return lifetime
 
@@ -57,7 +58,8 @@ def authority(call: Call, method: str) -> Token:
     token = call.token
     if token is None or token.kind != "service" or token.expired(call.now) or token.revoked_at:
         raise error(401, "AuthenticationRequired", "Invalid service auth token")
-    if token.data["lxm"] != method or (method == LIMITS_METHOD and token.data["aud"] != OWN_AUDIENCE):
+    audience = OWN_AUDIENCE if method == LIMITS_METHOD else f"did:web:{token.data.get('pds')}"
+    if (token.data["lxm"], token.data["aud"]) != (method, audience):
         raise error(401, "AuthenticationRequired", "Service auth token was made for something else")
     return token
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import limits, pages, people, tokens
-from ouipost.simulator.call import FORMS, Call, Handler, Network, Route
+from ouipost.simulator.call import Call, Handler, Network, Route
 from ouipost.simulator.models import Post, Token
 from ouipost.simulator.networks.pinterest import boards, insights, pins
 from ouipost.simulator.networks.pinterest import media as videos
@@ -126,7 +126,7 @@ def grant_code(call: Call, scopes: list[str]) -> str:
 
 def client_of(call: Call) -> str:
     """Return the client that calls the token endpoint, by its Basic credentials."""
-    if call.content_type != FORMS[0]:
+    if not call.is_form:
         raise invalid("send the parameters as application/x-www-form-urlencoded")
     scheme, _, encoded = call.request.headers.get("Authorization", "").partition(" ")
     try:

@@ -15,7 +15,7 @@ from ouipost.simulator.networks.pinterest.signin import ID, STORAGE, authorized,
 LIFETIME = timedelta(hours=24)
 """How long a video may wait for its Pin; Pinterest only says that unused ones are dropped."""
 POLICY_LIFETIME = timedelta(hours=1)
-MAX_BYTES = 2 * 1024**3
+MAX_BYTES = 2_000_000_000
 SECONDS = (4, 900)
 RATIOS = (0.5, 1.91)
 CODECS = ("h264", "hevc")

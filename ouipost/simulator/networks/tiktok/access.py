@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import pages, people, tokens
-from ouipost.simulator.call import FORMS, Call, Refusal
+from ouipost.simulator.call import Call, Refusal
 from ouipost.simulator.models import Account, Media, Token
 
 ID = "tiktok"
@@ -177,7 +177,7 @@ def token(call: Call) -> HttpResponse:
 
 def client_of(call: Call) -> str:
     """Return the app that calls a token endpoint with its secret."""
-    if call.content_type != FORMS[0]:
+    if not call.is_form:
         raise token_error(400, "invalid_request", "Only `application/x-www-form-urlencoded` is supported.")
     client_key, secret = call.text("client_key"), call.text("client_secret")
     if not client_key or not secret or not tokens.secret_fits(ID, client_key, secret):

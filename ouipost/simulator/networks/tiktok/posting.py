@@ -40,10 +40,11 @@ from ouipost.simulator.networks.tiktok.posts import (
 PULLED_VIDEO_ID, PHOTO_ID, PULLED_INBOX_ID = "v_pub_url~v2-1.", "p_pub_url~v2-1.", "v_inbox_url~v2."
 PULL = "PULL_FROM_URL"
 UPLOAD_LIFETIME = timedelta(hours=1)
-MEBIBYTE = 1024 * 1024
-MIN_CHUNK, MAX_CHUNK, MAX_LAST_CHUNK, MAX_CHUNKS = 5_000_000, 64 * MEBIBYTE, 128 * MEBIBYTE, 1000
-MAX_VIDEO_BYTES, MAX_PULLED_VIDEO_BYTES = 4096 * MEBIBYTE, 64 * MEBIBYTE
-"""The second is of the simulator alone."""
+MIN_CHUNK, MAX_CHUNK, MAX_LAST_CHUNK, MAX_CHUNKS = 5 * 1024 * 1024, 64_000_000, 128_000_000, 1000
+"""Whether megabytes are meant or mebibytes is not said: taken is what is right as either."""
+MAX_VIDEO_BYTES = 4_000_000_000
+MAX_PULLED_VIDEO_BYTES = 64 * 1024 * 1024
+"""Of the simulator alone."""
 MAX_PHOTOS = 35
 VIDEO_TYPES = ("video/mp4", "video/quicktime", "video/webm")
 CAPTION, TITLE, DESCRIPTION = 2200, 90, 4000
@@ -127,7 +128,7 @@ def put_chunk(call: Call) -> HttpResponse:
     have = total if upload.used else media.received(ID, upload.external_id)
     if first != have:
         raise Refusal(416, {}, {"Content-Range": held(have, total)})
-    if last + 1 < total and len(call.raw) != upload.data["chunk"]:
+    if len(call.raw) != part_size(upload, first):
         raise Refusal(400, {})
     media.add_piece(ID, upload.external_id, first, call.raw)
     if last + 1 < total:
@@ -139,6 +140,12 @@ def put_chunk(call: Call) -> HttpResponse:
     return HttpResponse(status=201, headers={"Content-Range": held(total, total)})
 
 
+def part_size(upload: Media, first: int) -> int:
+    """Return how many bytes the chunk has that begins here; the last one also has what is left over."""
+    size, chunk = upload.data["size"], upload.data["chunk"]
+    return int(chunk if first + 2 * chunk <= size else size - first)
+
+
 def take(begun: Media) -> bool:
     """Begin to work on a post, and return whether this caller was the first."""
     return bool(Media.objects.filter(pk=begun.pk, used=False).update(used=True))
@@ -148,14 +155,15 @@ def ranges(call: Call, upload: Media) -> tuple[int, int, int]:
     """Return first byte, last byte and size as the headers tell them, or refuse headers that are wrong."""
     found = RANGE.fullmatch(call.request.headers.get("Content-Range", ""))
     first, last, total = (int(number) for number in found.groups()) if found else (0, 0, 0)
-    if call.content_type not in VIDEO_TYPES or total != upload.data["size"] or last - first + 1 != len(call.raw):
+    fits = total == upload.data["size"] and last - first + 1 == len(call.raw)
+    if call.content_type not in VIDEO_TYPES or not fits or "Authorization" in call.request.headers:
         raise Refusal(400, {})
     return first, last, total
 
 
 def held(count: int, total: int) -> str:
-    """Return the Content-Range that tells how many bytes are there."""
-    return f"bytes 0-{count - 1}/{total}" if count else f"bytes */{total}"
+    """Return the Content-Range that tells how many bytes are there: their number, not the last one's."""
+    return f"bytes 0-{count}/{total}"
 
 
 def completes(call: Call) -> bool:
@@ -169,6 +177,8 @@ def begin_photos(call: Call) -> HttpResponse:
     body = call.json if isinstance(call.json, dict) else {}
     if body.get("media_type") != "PHOTO" or body.get("post_mode") not in ("DIRECT_POST", "MEDIA_UPLOAD"):
         raise invalid("media_type must be PHOTO, and post_mode DIRECT_POST or MEDIA_UPLOAD.")
+    if not isinstance(body.get("is_aigc", False), bool):
+        raise invalid("is_aigc must be true or false.")
     is_direct = body["post_mode"] == "DIRECT_POST"
     account = account_of(authorized(call, PUBLISH if is_direct else UPLOAD))
     (admit_post if is_direct else admit_draft)(call, account.external_id)

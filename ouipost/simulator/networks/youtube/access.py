@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 
 from ouipost.simulator import pages, people, tokens
-from ouipost.simulator.call import FORMS, Call, Refusal
+from ouipost.simulator.call import Call, Refusal
 from ouipost.simulator.models import Media, Token
 
 ID = "youtube"
@@ -158,7 +158,7 @@ def oauth_error(status: int, error: str, description: str) -> Refusal:
 
 def token(call: Call) -> HttpResponse:
     """Give tokens for a code, or an access token for a refresh token, which stays as it is."""
-    if call.content_type != FORMS[0] or not call.text("client_id"):
+    if not call.is_form or not call.text("client_id"):
         raise oauth_error(400, "invalid_request", "Could not determine client ID from request.")
     if not tokens.secret_fits(ID, call.text("client_id"), call.text("client_secret")):
         raise oauth_error(401, "invalid_client", "The provided client secret is invalid.")

@@ -10,7 +10,7 @@ from django.http import HttpResponse, JsonResponse
 from ouipost.simulator import growth
 from ouipost.simulator.call import Call, Refusal
 from ouipost.simulator.models import Post
-from ouipost.simulator.networks.youtube.access import ANALYTICS, ID, authorized, refusal
+from ouipost.simulator.networks.youtube.access import ANALYTICS, ID, MANAGE, READ, authorized, refusal
 from ouipost.simulator.networks.youtube.videos import NUMBERS
 
 DELAY = timedelta(hours=60)
@@ -34,6 +34,7 @@ FILTER = re.compile(r"video==(?P<video>[\w-]+)")
 
 def query(call: Call) -> HttpResponse:
     """Give a table of a video's, or the channel's, numbers by day; days without any have no rows."""
+    authorized(call, READ, MANAGE)
     token = authorized(call, ANALYTICS)
     metrics = checked_metrics(call)
     first, last = day(call, "startDate"), day(call, "endDate")
