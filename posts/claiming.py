@@ -138,7 +138,8 @@ def _end(pk: str) -> None:
     target = Target.objects.select_for_update().get(pk=pk)
     status = TargetStatus.NEEDS_REVIEW if target.outcome_unknown or target.remote_id else TargetStatus.FAILED
     error = failure("PLATFORM_UNAVAILABLE", INTERNAL_ERROR, retryable=True, who_acts=WhoActs.OPERATOR)
-    Target.objects.filter(pk=pk).update(status=status, due_at=None, error=error)
+    ended = {"due_at": None, "lease_until": None, "in_flight": None, "error": error}
+    Target.objects.filter(pk=pk).update(status=status, fence=F("fence") + 1, **ended)
     sync_and_tell(post)
 
 

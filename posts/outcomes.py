@@ -180,8 +180,21 @@ def _later(target: Target, later: Later, *, now: datetime) -> dict[str, Any]:
 def _again(target: Target, error: Unavailable, waited: timedelta | None, *, now: datetime) -> dict[str, Any]:
     wait = _delay(target.attempts, error, waited)
     if gave_up(target, now=now + wait):
-        return _failed(target, error, now=now, retryable=True)
+        return _failed(target, _with_its_time(error, now=now), now=now, retryable=True)
     return _asked_again(target, error, wait=wait, now=now)
+
+
+def _with_its_time(error: Unavailable, *, now: datetime) -> Unavailable:
+    """Return the error with the time from which on the network takes it again, where it has said so."""
+    if error.retry_after is None:
+        return error
+    moment = f"{now + timedelta(seconds=error.retry_after):%Y-%m-%d %H:%M:%S} UTC"
+    told = Phrase(
+        "Nothing is taken before {moment}, and the time for trying is over by then: {error}",
+        moment=moment,
+        error=error.message,
+    )
+    return Unavailable(told, code=error.error_code, who_acts=error.acts, network_code=error.network_code)
 
 
 def _delay(attempts: int, error: Unavailable, waited: timedelta | None) -> timedelta:

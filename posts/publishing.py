@@ -241,9 +241,16 @@ class Publish:
         with traces.span("recover"):
             found = self._look()
         shown = [self._with_public_url(each) for each in self._unlinked(found)]
-        match shown or self.writer.run(told_late, self.target):
+        return self._one_of(shown or self._told_late()) or self._absent()
+
+    def _told_late(self) -> list[Published]:
+        return self.writer.run(told_late, self.target)
+
+    def _one_of(self, found: list[Published]) -> Outcome | None:
+        """Return the one post that was found; None where there is none."""
+        match found:
             case []:
-                return self._absent()
+                return None
             case [one]:
                 return one
         return Undecidable(message=Phrase("The account has several posts that could be this one."))
@@ -311,6 +318,8 @@ class Publish:
         with traces.span("prepare"):
             handles = self.connector.prepare(self.session, self.operation, self._save)
         self._hold(handles)
+        if self.sends and (out := self._one_of(self._told_late())):  # it may have come since the look
+            return out
         if self.is_ending():
             return Later(seconds=0, message=Phrase("The worker has to end; nothing was sent."))
         paused = self._arm(handles)

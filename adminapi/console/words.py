@@ -265,6 +265,7 @@ STORED = (
     _("The network has taken it and has not shown it: {error}"),
     _("{sent} of {all} parts are out; the next was not taken. {error}"),
     _("Whether it was published could not be found out: {error}"),
+    _("Nothing is taken before {moment}, and the time for trying is over by then: {error}"),
     _("The operator has paused {what}: {quoted}."),
     _("all publishing to {network}"),
     _("An image may have {most} megapixels and {side} pixels a side. Make it smaller."),

@@ -21,7 +21,8 @@ CLOCKS_DIFFER, CLOCKS_FAR_APART = timedelta(seconds=2), timedelta(seconds=30)
 REPLICA_BEHIND = timedelta(minutes=1)
 READ_COMMITTED = "READ-COMMITTED"
 FULL_SYNC = 2
-VARIABLES = ("tx_isolation", "transaction_isolation", "log_bin", "binlog_format", "innodb_flush_log_at_trx_commit")
+SYNCED_LOG, SYNCED_BINLOG = "innodb_flush_log_at_trx_commit", "sync_binlog"
+VARIABLES = ("tx_isolation", "transaction_isolation", "log_bin", "binlog_format", SYNCED_LOG, SYNCED_BINLOG)
 FOREIGN = (
     "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE() "
     "AND collation_name IS NOT NULL AND (character_set_name <> 'utf8mb4' OR collation_name NOT LIKE '%%\\_bin') "
@@ -61,26 +62,33 @@ def _of_sqlite() -> Finding:
 
 
 def _of_mysql() -> Finding:
-    names = ", ".join(f"'{name}'" for name in VARIABLES)
-    with connection.cursor() as cursor:
-        cursor.execute(f"SHOW VARIABLES WHERE Variable_name IN ({names})")
-        found: dict[str, str] = dict(cursor.fetchall())
+    found = _variables()
     isolation = found.get("transaction_isolation") or found.get("tx_isolation", "")
+    has_binlog = found.get("log_bin") == "ON"
     if isolation != READ_COMMITTED:
         return wrong(
             f"Transactions are isolated as {isolation}, not {READ_COMMITTED}: workers get in each other's way.",
             "Leave isolation_level as Oui Post sets it, and let no init_connect of the server change it.",
         )
-    if found.get("log_bin") == "ON" and found.get("binlog_format") == "STATEMENT":
+    if has_binlog and found.get("binlog_format") == "STATEMENT":
         return wrong(
             "The server logs statements: it refuses writes under READ COMMITTED.", "Set binlog_format to ROW or MIXED."
         )
-    if found.get("innodb_flush_log_at_trx_commit") != "1":
+    # What a power cut takes from the binary log, the server rolls back when it starts, committed or not.
+    needed = [SYNCED_LOG, SYNCED_BINLOG] if has_binlog else [SYNCED_LOG]
+    if loose := [name for name in needed if found.get(name) != "1"]:
         return warning(
             "A commit is not written through: after a power cut, what had been sent may be sent again.",
-            "Set innodb_flush_log_at_trx_commit to 1.",
+            f"Set {' and '.join(loose)} to 1.",
         )
     return well(f"They are isolated as {isolation} and written through.")
+
+
+def _variables() -> dict[str, str]:
+    names = ", ".join(f"'{name}'" for name in VARIABLES)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SHOW VARIABLES WHERE Variable_name IN ({names})")
+        return dict(cursor.fetchall())
 
 
 def collation() -> Finding:

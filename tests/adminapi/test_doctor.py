@@ -176,6 +176,27 @@ class TestDatabases:
         assert "synchronous is 1, not FULL" in databases._of_sqlite().message
 
     @pytest.mark.parametrize(
+        ("changed", "status", "action"),
+        [
+            ({}, "ok", ""),
+            ({"log_bin": "OFF", "sync_binlog": "0"}, "ok", ""),
+            ({"sync_binlog": "0"}, "warning", "Set sync_binlog to 1."),
+            ({"innodb_flush_log_at_trx_commit": "2"}, "warning", "Set innodb_flush_log_at_trx_commit to 1."),
+            ({"binlog_format": "STATEMENT"}, "wrong", "Set binlog_format to ROW or MIXED."),
+        ],
+    )
+    def test_a_server_that_does_not_write_through(
+        self, changed: dict[str, str], status: str, action: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        right = {"tx_isolation": "READ-COMMITTED", "log_bin": "ON", "binlog_format": "MIXED", "sync_binlog": "1"}
+        right |= {"innodb_flush_log_at_trx_commit": "1"}
+        monkeypatch.setattr(databases, "_variables", lambda: right | changed)
+
+        found = databases._of_mysql()
+
+        assert (found.status, found.action) == (status, action)
+
+    @pytest.mark.parametrize(
         ("apart", "trip", "status"),
         [
             (0.5, 0, "ok"),

@@ -23,6 +23,7 @@ from accounts.platforms.base import (
 from adminapi.worker import CHORES
 from analytics.models import TargetNumbers
 from analytics.sync import Syncer
+from ouipost import claims
 from ouipost.claims import database_now
 from ouipost.engine import Engine
 from ouipost.events.delivery import Deliverer
@@ -37,7 +38,7 @@ from posts.publisher import Publisher
 from tests.breaking import JSON_COLUMNS, break_rows, name_of
 from tests.console.world import make_world
 from tests.factories import NOW, make_account, make_media, make_schedule, make_workspace
-from tests.posts.fakes import ScriptedNetwork, bring_forward, error_of, make_due, send_into_the_dark
+from tests.posts.fakes import ScriptedNetwork, bring_forward, claim, error_of, make_due, send_into_the_dark
 from workspaces.models import User, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -296,6 +297,22 @@ def test_a_target_that_breaks_the_claim_of_all_is_ended_and_keeps_no_other_from_
     assert (after(sick).status, after(sound).status) == ("failed", "published")
     assert error_of(after(sick))["message"] == "An internal error stopped it; the operator's log has the cause."
     assert f"Target {sick.pk} cannot be claimed" in caplog.text
+
+
+def test_a_target_that_breaks_its_second_claim_is_ended_and_leaves_its_account_to_others(
+    sick: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = claim(sick)
+    bring_forward(sick, due_at=database_now() - timedelta(minutes=1))
+    make_one("Sound", remote_id="1002")
+    _break_claims_of(sick, monkeypatch)
+
+    work()
+
+    other = make_due(sick.post.workspace, sick.account)
+    assert after(sick).status == TargetStatus.FAILED
+    assert not claims.write(Target, lost, status=TargetStatus.PUBLISHED)
+    assert [each.pk for each in claim_targets(8)] == [other.pk]
 
 
 def test_a_target_is_not_ended_while_none_can_be_claimed(sick: Target, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,26 @@ def test_what_a_late_answer_told_of_is_not_sent_again_where_the_look_does_not_fi
     assert settled.remote_id == (HERE.remote_id if ends == "published" else "")
 
 
+@pytest.mark.parametrize("put_off", [False, True], ids=["while it is prepared", "while it waits for its file"])
+def test_what_a_late_answer_tells_of_before_it_is_sent_again_is_not_sent_again(
+    workspace: Workspace, network: ScriptedNetwork, put_off: bool
+) -> None:
+    target, sender, looker = being_looked_for(workspace, absences=1)
+
+    def told_meanwhile() -> Any:
+        settle_all([make_report(sender, HERE)])
+        if put_off:
+            raise StillWorking("It is at work on the file.", retry_after=5)
+        return {}
+
+    network.prepared = [told_meanwhile, {}]
+    publishing.publish(looker, writer=Inline())
+    settled = publish(target) if put_off else Target.objects.get(pk=target.pk)
+
+    assert network.sent == []
+    assert (settled.status, settled.remote_id, settled.sends) == ("published", HERE.remote_id, 1)
+
+
 def test_a_look_goes_back_to_the_first_of_all_sends(workspace: Workspace, network: ScriptedNetwork) -> None:
     target = make_due(workspace)
     first = send_into_the_dark(target, network)
