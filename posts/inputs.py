@@ -13,7 +13,17 @@ from rest_framework import serializers
 
 from accounts import platforms, registry
 from accounts.platforms import option_rules
-from ouipost.api.inputs import Choice, InstantOrLocal, Integer, JsonObject, StrictInput, StringList, Text, ZoneName
+from ouipost.api.inputs import (
+    Choice,
+    InstantOrLocal,
+    Integer,
+    Items,
+    JsonObject,
+    StrictInput,
+    StringList,
+    Text,
+    ZoneName,
+)
 from ouipost.api.schema import TEXT, Schema
 from ouipost.errors import problems_in
 from ouipost.ids import PATTERN
@@ -26,6 +36,8 @@ ACCOUNT_ID = re.compile(f"acc_{PATTERN}")
 OPTIONS = {platform.id: platform.option_kinds() for platform in platforms.ALL}
 MAX_CONTENT = 100_000
 ANY_TEXT = Text(allow_blank=True)
+ANY_LIST = Items(max_length=250)
+"""As long as the longest that a network takes: YouTube's tags, of one character each. A thread is a call for each."""
 LOCAL = "With an offset or Z it is an instant; without one it is local time in `timezone`, or else in the workspace's."
 MAX_DESTINATIONS = 100
 MAX_OPTIONS = 100
@@ -91,7 +103,7 @@ class OverrideInput(StrictInput):
 def _cleaned(value: Any) -> Any:
     """Return an option as it is stored: its texts are cleaned as all others are. Raises ValidationError."""
     if isinstance(value, list):
-        return [_cleaned(each) for each in value]
+        return [_cleaned(each) for each in ANY_LIST.run_validation(value)]
     return ANY_TEXT.run_validation(value) if isinstance(value, str) else value
 
 
