@@ -1,17 +1,19 @@
 """Publishing over real HTTP between real processes, counted at the networks."""
 
 import http.client
+import re
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urljoin
 from uuid import uuid4
 
 import pytest
 import requests
 
-from tests.posts.media.pictures import picture
+from tests.posts.media.pictures import PHONE_SECRETS, opened, phone_photo, picture
 from tests.processes.asking import settled
 from tests.product import NETWORKS, Product, wait_for
 
@@ -48,6 +50,21 @@ def test_a_scheduled_post_with_a_picture_reaches_three_networks_within_two_secon
     assert all(timedelta(seconds=-0.1) <= late <= timedelta(seconds=2) for late in lateness)
     pages = [requests.get(each["url"], timeout=10) for each in published["platform_posts"]]
     assert [(page.status_code, post["content"] in page.text) for page in pages] == [(200, True)] * 3
+
+
+def test_a_phones_photo_reaches_networks_upright_and_tells_them_neither_place_nor_maker(product: Product) -> None:
+    post = write(product, product.connect("Heidi"))
+    files = {"file": ("photo.jpg", phone_photo(), "image/jpeg")}
+    product.client.call("POST", f"/api/posts/{post['id']}/media", files=files)
+
+    product.client.call("POST", f"/api/posts/{post['id']}/publish")
+    published = settled(product, post, "published", "failed")
+
+    pages = [requests.get(each["url"], timeout=10) for each in published["platform_posts"]]
+    shown = [urljoin(page.url, path) for page in pages for path in re.findall(r'"([^"]+/_media/\d+)"', page.text)]
+    sent = [requests.get(address, timeout=10).content for address in shown]
+    assert [opened(file).width < opened(file).height for file in sent] == [True] * len(NETWORKS)
+    assert [secret for secret in PHONE_SECRETS for file in sent if secret in file] == []
 
 
 def test_a_slow_network_is_answered_with_202_and_published_later(product: Product) -> None:
