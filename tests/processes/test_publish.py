@@ -13,11 +13,16 @@ from uuid import uuid4
 import pytest
 import requests
 
+from tests.crash.scenarios import control
 from tests.posts.media.pictures import PHONE_SECRETS, opened, phone_photo, picture
 from tests.processes.asking import settled
 from tests.product import NETWORKS, Product, wait_for
 
 pytestmark = pytest.mark.crash
+
+RENEWED = {"twitter": "POST /2/oauth2/token", "bluesky": "com.atproto.server.refreshSession"}
+"""Networks whose tokens live for two hours, and what the call for new ones has in it."""
+LIVES_SECONDS, ROUNDS = 7300, 5
 
 
 def write(product: Product, accounts: dict[str, Any], **values: Any) -> dict[str, Any]:
@@ -65,6 +70,22 @@ def test_a_phones_photo_reaches_networks_upright_and_tells_them_neither_place_no
     sent = [requests.get(address, timeout=10).content for address in shown]
     assert [opened(file).width < opened(file).height for file in sent] == [True] * len(NETWORKS)
     assert [secret for secret in PHONE_SECRETS for file in sent if secret in file] == []
+
+
+def test_tokens_that_end_before_each_post_fail_none_of_them(product: Product) -> None:
+    accounts = {network: product.client.connect(network, "Ivan") for network in RENEWED}
+    before = {network: len(product.requests(network=network, match=call)) for network, call in RENEWED.items()}
+
+    for _ in range(ROUNDS):
+        control(product, "POST", "clock", advance=LIVES_SECONDS)
+        post = write(product, accounts)
+        product.client.call("POST", f"/api/posts/{post['id']}/publish", headers={"Prefer": "wait=0"})
+        settled(product, post, "published")
+        assert copies_of(product, post) == dict.fromkeys(RENEWED, 1)
+    control(product, "POST", "clock", advance=-ROUNDS * LIVES_SECONDS)
+
+    after = {network: len(product.requests(network=network, match=call)) for network, call in RENEWED.items()}
+    assert {network: after[network] - before[network] for network in RENEWED} == dict.fromkeys(RENEWED, ROUNDS)
 
 
 def test_a_slow_network_is_answered_with_202_and_published_later(product: Product) -> None:
