@@ -1,5 +1,6 @@
 """The bodies that write posts."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -88,6 +89,9 @@ class OverrideInput(StrictInput):
     def validate_options(self, value: dict[str, Any]) -> dict[str, Any]:
         if len(value) > MAX_OPTIONS:
             raise serializers.ValidationError(Phrase("At most {most} options can be given.", most=MAX_OPTIONS))
+        if len(json.dumps(value, ensure_ascii=False)) > MAX_CONTENT:
+            told = Phrase("All options together may have {most} characters as JSON. Remove some.", most=MAX_CONTENT)
+            raise serializers.ValidationError(told)
         known, cleaned = self.context["options"], {}
         problems: dict[str, Any] = {} if known is None else dict(option_rules.unreadable(value, known))
         for name, given in value.items():
