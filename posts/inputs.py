@@ -1,5 +1,6 @@
 """The bodies that write posts."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,17 @@ from rest_framework import serializers
 
 from accounts import platforms, registry
 from accounts.platforms import option_rules
-from ouipost.api.inputs import Choice, InstantOrLocal, Integer, JsonObject, StrictInput, StringList, Text, ZoneName
+from ouipost.api.inputs import (
+    Choice,
+    InstantOrLocal,
+    Integer,
+    Items,
+    JsonObject,
+    StrictInput,
+    StringList,
+    Text,
+    ZoneName,
+)
 from ouipost.api.schema import TEXT, Schema
 from ouipost.errors import problems_in
 from ouipost.ids import PATTERN
@@ -26,6 +37,8 @@ ACCOUNT_ID = re.compile(f"acc_{PATTERN}")
 OPTIONS = {platform.id: platform.option_kinds() for platform in platforms.ALL}
 MAX_CONTENT = 100_000
 ANY_TEXT = Text(allow_blank=True)
+ANY_LIST = Items(max_length=250)
+"""As long as the longest that a network takes: YouTube's tags, of one character each. A thread is a call for each."""
 LOCAL = "With an offset or Z it is an instant; without one it is local time in `timezone`, or else in the workspace's."
 MAX_DESTINATIONS = 100
 MAX_OPTIONS = 100
@@ -76,6 +89,9 @@ class OverrideInput(StrictInput):
     def validate_options(self, value: dict[str, Any]) -> dict[str, Any]:
         if len(value) > MAX_OPTIONS:
             raise serializers.ValidationError(Phrase("At most {most} options can be given.", most=MAX_OPTIONS))
+        if len(json.dumps(value, ensure_ascii=False)) > MAX_CONTENT:
+            told = Phrase("All options together may have {most} characters as JSON. Remove some.", most=MAX_CONTENT)
+            raise serializers.ValidationError(told)
         known, cleaned = self.context["options"], {}
         problems: dict[str, Any] = {} if known is None else dict(option_rules.unreadable(value, known))
         for name, given in value.items():
@@ -91,7 +107,7 @@ class OverrideInput(StrictInput):
 def _cleaned(value: Any) -> Any:
     """Return an option as it is stored: its texts are cleaned as all others are. Raises ValidationError."""
     if isinstance(value, list):
-        return [_cleaned(each) for each in value]
+        return [_cleaned(each) for each in ANY_LIST.run_validation(value)]
     return ANY_TEXT.run_validation(value) if isinstance(value, str) else value
 
 

@@ -251,6 +251,8 @@ class PostViewSet(Lists[Post], Retrieves[Post], WorkspaceScopedViewSet[Post]):
         post = self.get_object()
         answer = Response({"post": OutcomeSerializer(post).data}, status=200 if is_settled(post) else 202)
         answer["Preference-Applied"] = f"wait={seconds}"
+        if answer.status_code == 202:
+            answer["Location"] = self.request.path.rpartition("/")[0]  # where to ask what came of it: the post
         return answer
 
     def _present(self, post: Post) -> Post:

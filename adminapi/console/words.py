@@ -280,6 +280,7 @@ STORED = (
     _("Posts on {name} have no title: the one in platform_content is left out."),
     _("At most {most} platforms and accounts can be named."),
     _("At most {most} options can be given."),
+    _("All options together may have {most} characters as JSON. Remove some."),
     _("Another slot is at the same time of the week."),
     _("Must be one of: {choices}."),
     _("All settings together may have {most} characters as JSON. Remove some."),

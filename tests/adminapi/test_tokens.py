@@ -155,6 +155,15 @@ def test_what_a_token_says_of_its_end_is_not_believed_beyond_its_session() -> No
 
 
 @pytest.mark.django_db
+def test_a_token_that_ended_31_seconds_ago_is_refused_though_its_session_goes_on() -> None:
+    token = make_token(make_user())
+
+    answer = shown(f"Bearer {forged(token, claims={'exp': timezone.now() - timedelta(seconds=31)})}")
+
+    assert error_of(answer) == (401, "TOKEN_EXPIRED")
+
+
+@pytest.mark.django_db
 def test_another_secret_ends_tokens_unless_the_old_one_is_kept(settings: Settings) -> None:
     token, old = make_token(make_user()), settings.SECRET_KEY
     settings.SECRET_KEY = "another secret that is long enough to be one"

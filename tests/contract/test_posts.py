@@ -461,6 +461,33 @@ def test_more_options_than_any_network_has_are_refused_in_one_sentence(
     assert fields_of(refused) == {f"platform_content.{key}.options": ["At most 100 options can be given."]}
 
 
+@pytest.mark.parametrize("texts", [{"first_comment": "é" * 100_000}, {"thread": ["é" * 25_000] * 4}])
+def test_options_have_no_more_text_than_a_post(api: ApiClient, workspace: Workspace, texts: dict[str, Any]) -> None:
+    key = make_account(workspace, platform="twitter").pk
+    body = {"content": "x", "platforms": ["twitter"], "platform_content": {key: {"options": texts}}}
+
+    refused = [api.post(path, body) for path in ("/api/posts", "/api/posts/validate")]
+
+    told = "All options together may have 100000 characters as JSON. Remove some."
+    assert [fields_of(each) for each in refused] == [{f"platform_content.{key}.options": [told]}] * 2
+
+
+@pytest.mark.parametrize("by_account", [False, True])
+@pytest.mark.parametrize(("platform", "option"), [("bluesky", "thread"), ("youtube", "tags")])
+def test_a_list_that_is_longer_than_any_network_takes_is_refused_before_it_is_stored(
+    api: ApiClient, workspace: Workspace, platform: str, option: str, by_account: bool
+) -> None:
+    key = make_account(workspace, platform=platform).pk if by_account else platform
+    body = {"content": "x", "platforms": [platform]}
+    most, more = (body | {"platform_content": {key: {"options": {option: ["a"] * length}}}} for length in (250, 251))
+
+    refused = [api.post(path, more) for path in ("/api/posts", "/api/posts/validate")]
+    taken = api.post("/api/posts", most)
+
+    told = {f"platform_content.{key}.options.{option}": ["Ensure this field has no more than 250 elements."]}
+    assert ([fields_of(each) for each in refused], taken.status_code) == ([told] * 2, 201)
+
+
 @pytest.mark.parametrize("by_account", [False, True])
 def test_an_option_of_the_right_type_that_breaks_a_rule_is_refused_at_scheduling(
     api: ApiClient, workspace: Workspace, by_account: bool

@@ -31,6 +31,20 @@ def test_a_published_post_answers_its_results_as_in_the_reference(api: ApiClient
 
     assert_matches(response, "POST /api/posts/{id}/publish")
     assert [target.sends for target in post.targets.all()] == [0, 0]
+    assert "Location" not in response.headers
+
+
+@pytest.mark.parametrize("command", ["publish", "retry"])
+def test_what_is_still_running_tells_where_to_ask_what_came_of_it(
+    api: ApiClient, workspace: Workspace, command: str
+) -> None:
+    status = {"publish": "draft", "retry": "failed"}[command]
+    post = make_post(workspace, accounts=[make_account(workspace)], status=status)
+
+    response = api.post(f"/api/posts/{post.pk}/{command}", Prefer="wait=0")
+
+    assert response.status_code == 202
+    assert api.get(response.headers["Location"]).json()["data"]["post"]["id"] == post.pk
 
 
 @pytest.mark.parametrize("prefer", ["wait=0", "respond-async", "wait=0, handling=lenient"])

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.db import DatabaseError, connection
@@ -13,13 +14,14 @@ from accounts.models import SocialAccount
 from accounts.platforms.base import App, Published, Rejected, StillWorking, Unavailable
 from accounts.session import NetworkSession
 from ouipost.claims import database_now
+from ouipost.events import outbox
 from ouipost.events.models import Event
 from ouipost.writer import Inline
-from posts import claiming, publishing, settling
+from posts import claiming, publishing, services, settling
 from posts.media.storage import StorageUnavailable
 from posts.models import Attempt, Target
 from posts.outcomes import VISIBLE_CALL_SECONDS, Report
-from tests.factories import make_account, make_workspace
+from tests.factories import make_account, make_webhook, make_workspace
 from tests.posts.fakes import (
     HERE,
     LOST,
@@ -348,6 +350,34 @@ def test_an_outcome_that_cannot_be_settled_is_left_to_the_look(
 
     left = Target.objects.get(pk=target.pk)
     assert (left.status, left.outcome_unknown, left.remote_id) == ("publishing", True, "")
+
+
+ONCE_IT_IS_OUT: list[tuple[Any, str]] = [
+    *((settling, name) for name in ("_release", "_log", "sync_each", "_tell_of_files", "_leave_alone")),
+    (services, "record_all"),
+    (outbox, "put"),
+    (calls, "note"),
+]
+"""What is done with an answer: target, attempt, post, files, account, journal, webhooks, figures."""
+
+
+@pytest.mark.parametrize(("module", "name"), ONCE_IT_IS_OUT)
+def test_whatever_fails_once_the_network_has_it_sends_nothing_again(
+    workspace: Workspace, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
+) -> None:
+    target, failing = make_due(workspace), Mock(side_effect=RuntimeError("a bug"))
+    network.found = [[HERE]]
+    make_webhook()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, failing)
+        with pytest.raises(RuntimeError):
+            publish(target)
+    left = Target.objects.get(pk=target.pk)
+    settled = left if left.status == "published" else publish(target)
+
+    assert (settled.status, settled.remote_id, settled.sends) == ("published", HERE.remote_id, 1)
+    assert (network.calls.count("commit"), failing.called) == (1, True)
 
 
 def test_what_was_asked_of_the_network_is_kept_with_each_attempt(

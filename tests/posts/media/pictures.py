@@ -32,6 +32,10 @@ def noise(size: tuple[int, int], format_name: str = "PNG") -> bytes:
     return encoded(Image.effect_noise(size, 100).convert("RGB"), format_name)
 
 
+PHONE_SECRETS = (b"Secret", b"SERIAL", b"Exif", b"ns.adobe", b"JFXX", b"ICC_PROFILE")
+"""What stands in a phone's photo, and is for nobody else."""
+
+
 def phone_photo() -> bytes:
     """A JPEG as a phone makes it: lying on its side, and telling where, when and with what it was taken."""
     image = Image.new("RGB", (80, 40), BLUE)

@@ -19,8 +19,6 @@ from posts.media.intake import FileTooLarge, InvalidMedia, Processed, clean_file
 from posts.media.storage import StorageUnavailable
 from tests.posts.media import pictures
 
-SECRETS = (b"Secret", b"SERIAL", b"Exif", b"ns.adobe", b"JFXX", b"ICC_PROFILE")
-
 
 @pytest.fixture(autouse=True)
 def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -111,13 +109,13 @@ def test_a_gif_with_a_transparent_colour_keeps_all_the_others(mode: str) -> None
 
 def test_a_phone_photo_comes_out_upright_and_tells_nothing_of_its_maker() -> None:
     content = pictures.phone_photo()
-    assert all(secret in content for secret in SECRETS)
+    assert all(secret in content for secret in pictures.PHONE_SECRETS)
 
     with process_image(upload(content)) as image:
         files = image.path.read_bytes(), thumbnail_of(image)
         size = (image.width, image.height)
 
-    assert not [secret for secret in SECRETS for file in files if secret in file]
+    assert not [secret for secret in pictures.PHONE_SECRETS for file in files if secret in file]
     for file in files:
         found = pictures.opened(file)
         top, bottom = found.convert("RGB").getpixel((20, 5)), found.convert("RGB").getpixel((20, 75))
