@@ -153,6 +153,7 @@ def test_what_a_network_pulls_is_kept_for_it_once_a_day_as_it_takes_it() -> None
         clock.shift(timedelta(days=1))  # as old as this, it would be swept before its new address is over
         addresses.append(fit(media, LIMITS).pull_url())
 
+    assert f"?expires={int((NOW + timedelta(days=1)).timestamp())}&" in addresses[0]
     first, second, later = (address.split("/media/")[1].split("?")[0] for address in addresses)
     assert first == second != later
     with storage.open_stored(first) as kept:
