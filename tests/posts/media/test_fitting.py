@@ -131,9 +131,9 @@ def test_an_image_whose_bars_would_be_many_times_its_size_is_made_smaller_for_th
 @pytest.mark.parametrize(
     ("most", "shown"),
     [
-        ({"max_image_side": 1920, "max_image_short_side": 500}, (1000, 500)),
-        ({"max_image_side": 1200}, (1200, 600)),
-        ({"max_image_short_side": 400}, (800, 400)),
+        ({"max_image_side_pixels": 1920, "max_image_short_side_pixels": 500}, (1000, 500)),
+        ({"max_image_side_pixels": 1200}, (1200, 600)),
+        ({"max_image_short_side_pixels": 400}, (800, 400)),
     ],
 )
 def test_an_image_with_too_many_pixels_is_made_smaller(most: dict[str, Any], shown: tuple[int, int]) -> None:
