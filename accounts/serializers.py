@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from dataclasses import fields as dataclass_fields
 from functools import partial
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,7 +23,6 @@ from workspaces.settings import check_settings
 
 HASHTAG_SETTINGS = ("auto_hashtags", "default_hashtags")
 """What an account may say differently from its workspace."""
-LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class AccountErrorSerializer(serializers.Serializer[Any]):
@@ -282,7 +282,14 @@ def _is_callback_url(value: str) -> bool:
         return False
     if not host or parts.fragment or not value.isascii() or not value.isprintable() or " " in value:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK_HOSTS)
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class ConnectInput(ReconnectInput):

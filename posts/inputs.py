@@ -30,6 +30,7 @@ from ouipost.errors import problems_in
 from ouipost.ids import PATTERN
 from ouipost.phrases import Phrase
 from posts import destinations, schedules, services
+from posts.models import LAST_POSITION
 from posts.slots import instant
 from workspaces.hashtags import is_hashtag
 
@@ -289,4 +290,4 @@ class MediaInput(StrictInput):
         "created_at",
     )
     alt_text = Text(required=False, allow_blank=True, max_length=2000)
-    position = Integer(required=False, min_value=0, max_value=1000)
+    position = Integer(required=False, min_value=0, max_value=LAST_POSITION)

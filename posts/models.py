@@ -263,6 +263,10 @@ class Attempt(models.Model):
         return f"{self.step} {self.number} of {self.target_id}: {self.outcome}"
 
 
+LAST_POSITION = 1000
+"""Of a file. There can be several with the same; they keep the order of their upload."""
+
+
 class MediaType(models.TextChoices):
     IMAGE = "image"
     VIDEO = "video"

@@ -131,9 +131,9 @@ def _video(media: Media, field: str, limits: Limits) -> Iterator[Issue]:
     yield from between("video_fps", field, Phrase("The video"), round(media.fps, 1),
                        (limits.min_video_fps, limits.max_video_fps), Phrase("frames a second"))  # fmt: skip
     yield from between("video_side", field, Phrase("The video's shorter side"), min(media.width, media.height),
-                       (limits.min_video_side, None), PIXELS)  # fmt: skip
+                       (limits.min_video_side_pixels, None), PIXELS)  # fmt: skip
     yield from between("video_side", field, Phrase("The video's longer side"), max(media.width, media.height),
-                       (None, limits.max_video_side), PIXELS)  # fmt: skip
+                       (None, limits.max_video_side_pixels), PIXELS)  # fmt: skip
     yield from _codecs(media, field, limits)
 
 

@@ -70,9 +70,9 @@ class Limits:
     min_image_ratio: float | None = None
     """Width by height. Images beyond get bars at their sides; nothing is cut off."""
     max_image_ratio: float | None = None
-    max_image_side: int | None = None
-    """Pixels. Larger images are made smaller."""
-    max_image_short_side: int | None = None
+    max_image_side_pixels: int | None = None
+    """Larger images are made smaller."""
+    max_image_short_side_pixels: int | None = None
     max_animated_image_bytes: int | None = None
     """Where GIFs that move may be heavier than other images."""
     animated_image_alone: bool = False
@@ -86,8 +86,8 @@ class Limits:
     max_video_duration_seconds: float | None = None
     min_video_ratio: float | None = None
     max_video_ratio: float | None = None
-    min_video_side: int | None = None
-    max_video_side: int | None = None
+    min_video_side_pixels: int | None = None
+    max_video_side_pixels: int | None = None
     min_video_fps: float | None = None
     max_video_fps: float | None = None
     video_codecs: tuple[str, ...] = ()

@@ -24,9 +24,9 @@ class UnknownAddress(APIView):
     schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        refuse_key_in_address(request)
         self.perform_authentication(request)
         limits.enforce(request._request, caller_of(request))
+        refuse_key_in_address(request)
         if request.path.endswith("/"):
             raise EndsInSlash
         raise Http404

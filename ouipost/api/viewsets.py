@@ -59,9 +59,9 @@ class ApiViewSet(GenericViewSet[M]):
             cls.partial_update = cls.update  # type: ignore[attr-defined]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        refuse_key_in_address(request)
         self.perform_authentication(request)
         limits.enforce(request._request, caller_of(request))
+        refuse_key_in_address(request)
         if self.action is None:
             raise MethodNotAllowed(request.method or "")
         super().initial(request, *args, **kwargs)

@@ -22,7 +22,7 @@ from posts import counts, rules
 from posts.media import storage
 from posts.media.intake import Processed
 from posts.media.signing import signed_url
-from posts.models import Media, Post, PostStatus, Target
+from posts.models import LAST_POSITION, Media, Post, PostStatus, Target
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +105,7 @@ def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor) -> Media:
     locked = _lock(post)
     require_place(locked)
     before = _of_scheduled(locked)
+    last = locked.files.aggregate(last=Max("position"))["last"] or 0
     media = Media.objects.create(
         post=locked,
         type=stored.file.type,
@@ -117,7 +118,7 @@ def attach(post: Post, stored: Stored, *, alt_text: str, actor: Actor) -> Media:
         stored_name=stored.name,
         thumbnail_name=stored.thumbnail_name,
         alt_text=alt_text,
-        position=(locked.files.aggregate(last=Max("position"))["last"] or 0) + 1,
+        position=min(last + 1, LAST_POSITION),
     )
     _copy_to(locked)
     _check(locked, before)

@@ -67,7 +67,7 @@ def _reasons(media: Media, limits: Limits) -> Iterator[str]:
     if limits.max_image_ratio and media.ratio > limits.max_image_ratio:
         yield Phrase("with bars above and below")
     long, short = max(media.width, media.height), min(media.width, media.height)
-    if (limits.max_image_side or long) < long or (limits.max_image_short_side or short) < short:
+    if (limits.max_image_side_pixels or long) < long or (limits.max_image_short_side_pixels or short) < short:
         yield Phrase("made smaller")
 
 
@@ -76,8 +76,8 @@ def _shape(limits: Limits) -> Shape:
         max_bytes=limits.max_image_bytes or NO_LIMIT,
         min_ratio=limits.min_image_ratio or 0,
         max_ratio=limits.max_image_ratio or 0,
-        max_side=limits.max_image_side or 0,
-        max_short_side=limits.max_image_short_side or 0,
+        max_side=limits.max_image_side_pixels or 0,
+        max_short_side=limits.max_image_short_side_pixels or 0,
     )
 
 

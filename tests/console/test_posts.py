@@ -316,6 +316,7 @@ def test_a_duplicate_is_a_draft_of_its_own_with_copies_of_the_files(
     post = make_post(workspace, accounts=[account], platform_content={"facebook": {"content": "Other"}}, **values)
     for alt in ("One", "Two"):
         upload(api, post, picture(), alt_text=alt)
+    Media.objects.filter(alt_text="One").update(position=9)
     before = bytes_used()
     post.refresh_from_db()
 
@@ -327,7 +328,7 @@ def test_a_duplicate_is_a_draft_of_its_own_with_copies_of_the_files(
     assert [getattr(copy, name) for name in same] == [getattr(post, name) for name in same]
     assert (copy.status, copy.scheduled_at, Target.objects.get(post=copy).account_id) == ("draft", None, account.pk)
     files, copies = (list(Media.objects.filter(post=each).order_by("position")) for each in (post, copy))
-    assert [media.alt_text for media in copies] == ["One", "Two"]
+    assert [media.alt_text for media in copies] == ["Two", "One"]
     assert [media["name"] for media in copy.media] == [media.stored_name for media in copies]
     assert not {media.stored_name for media in files} & {media.stored_name for media in copies}
     for media, other in zip(files, copies, strict=True):

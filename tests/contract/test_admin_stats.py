@@ -265,6 +265,8 @@ def test_a_period_has_the_sums_of_its_days_in_every_cut(
     assert sum(each["posts"] for each in found["timeline"]) == wanted["posts"]
     assert [each["date"] for each in found["timeline"]] == [each["date"] for each in found["api_usage"]]
     assert len(found["timeline"]) == days
+    engaged = [each["engagement"] or 0 for each in found["by_workspace"]]
+    assert engaged == sorted(engaged, reverse=True)
     by_workspace = {each["id"]: {name: each[name] or 0 for name in SUMMED} for each in found["by_workspace"]}
     assert by_workspace == {
         each.pk: {name: sum(getattr(row, name) or 0 for row in rows if row.workspace_id == each.pk) for name in SUMMED}

@@ -117,8 +117,19 @@ def test_without_credentials_a_live_workspace_cannot_connect_but_bluesky_needs_n
     assert answers["bluesky"].json()["data"]["auth_url"].startswith("http://testserver/connect/bluesky?state=")
 
 
-GOOD = ["https://a.example/cb?x=1", "http://localhost:3000/cb", "http://127.0.0.1/cb", "http://[::1]:8080/cb"]
+GOOD = [
+    "https://a.example/cb?x=1",
+    "http://localhost:3000/cb",
+    "http://127.0.0.1/cb",
+    "http://127.0.1.1/cb",
+    "http://127.255.255.254/cb",
+    "http://[::1]:8080/cb",
+]
 BAD = [
+    "http://128.0.0.1/cb",
+    "http://0.0.0.0/cb",
+    "http://127.1/cb",
+    "http://[::2]/cb",
     "http://a.example/cb",
     "http://127.0.0.1.a.example/cb",
     "http://localhost.a.example",

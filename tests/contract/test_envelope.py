@@ -146,6 +146,16 @@ def test_a_key_in_the_address_is_refused_whoever_sends_it(api: ApiClient) -> Non
     assert api.headers["X-API-Key"].encode() not in response.content
 
 
+@pytest.mark.parametrize("path", ["/api/posts", "/api/nothing"])
+def test_a_known_key_that_sends_it_in_the_address_too_uses_up_its_allowance(api: ApiClient, path: str) -> None:
+    before = int(api.get(path).headers["X-RateLimit-Remaining"])
+
+    response = api.get(f"{path}?api_key={api.headers['X-API-Key']}")
+
+    assert error_of(response) == (400, "VALIDATION_ERROR")
+    assert int(response.headers["X-RateLimit-Remaining"]) == before - 1
+
+
 @pytest.mark.parametrize(
     "call", [("GET", "/api/posts"), ("POST", "/api/posts", {}), ("GET", "/api/accounts"), ("GET", "/api/analytics")]
 )

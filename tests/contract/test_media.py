@@ -118,6 +118,20 @@ def test_the_whole_of_a_get_can_be_sent_back_and_changes_nothing(api: ApiClient,
     assert after | addresses == before | addresses
 
 
+def test_a_file_that_comes_after_the_last_position_stands_last_and_can_be_sent_back_too(
+    api: ApiClient, post: Post
+) -> None:
+    first = upload(api, post, picture()).json()["data"]["media"]
+    assert api.put(f"/api/media/{first['id']}", {"position": 1000}).status_code == 200
+
+    second = upload(api, post, picture()).json()["data"]["media"]
+
+    response = api.put(f"/api/media/{second['id']}", second)
+    order = [media["id"] for media in api.get(f"/api/posts/{post.pk}").json()["data"]["post"]["media"]]
+    assert response.status_code == 200, response.content
+    assert order == [first["id"], second["id"]]
+
+
 def test_deleting_says_so_and_the_file_is_gone(api: ApiClient, post: Post) -> None:
     media = make_media(post)
 

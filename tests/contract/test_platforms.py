@@ -9,6 +9,8 @@ from workspaces.models import Workspace
 
 IDS = ["facebook", "instagram", "twitter", "linkedin", "tiktok", "youtube", "pinterest", "threads", "bluesky"]
 OURS = {"limits": dict, "post_types": dict, "account_types": list, "scopes": list, "configured": bool, "metrics": list}
+UNITS = ("_bytes", "_characters", "_fps", "_pages", "_pixels", "_ratio", "_seconds")
+COUNTED = ("_documents", "_hashtags", "_images", "_links", "_media", "_mentions", "_videos")
 
 
 def test_the_platforms_of_the_reference_are_answered_as_it_shows_them(api: ApiClient) -> None:
@@ -30,6 +32,15 @@ def test_all_nine_are_there_in_their_order_with_the_same_fields(api: ApiClient) 
         pace = platform.pop("pace")
         assert pace is None or set(pace) == {"posts", "seconds"}
         assert {name: type(value) for name, value in platform.items()} == types
+
+
+def test_the_name_of_a_limit_says_in_what_it_is_given(api: ApiClient) -> None:
+    [facebook, *_] = api.get("/api/platforms").json()["data"]["platforms"]
+
+    limits = [name for name in facebook["limits"] if name.startswith(("min_", "max_"))]
+
+    assert limits
+    assert [name for name in limits if not name.endswith(UNITS + COUNTED)] == []
 
 
 def test_a_connector_is_configured_in_a_sandbox_and_without_credentials_not_in_a_live_workspace(

@@ -238,6 +238,22 @@ def test_rate_limits_are_overridden_tier_by_tier(tmp_path: Path) -> None:
     assert shown["RATE_LIMITS"] == {"starter": 5, "professional": 300, "enterprise": 1200}
 
 
+def test_files_have_the_limits_of_the_contract_and_each_can_be_another(tmp_path: Path) -> None:
+    limits = {
+        "IMAGE_MAX_BYTES": 20_000_000,
+        "IMAGE_MAX_PIXELS": 50_000_000,
+        "VIDEO_MAX_BYTES": 1_000_000_000,
+        "DOCUMENT_MAX_BYTES": 100_000_000,
+        "MEDIA_PER_POST": 35,
+    }
+
+    usual = started(tmp_path)
+    changed = started(tmp_path, **{name: str(limit + 1) for name, limit in limits.items()})
+
+    assert {name: usual[name] for name in limits} == limits
+    assert {name: changed[name] for name in limits} == {name: limit + 1 for name, limit in limits.items()}
+
+
 PROXIES = "TRUSTED_PROXIES must be addresses and networks such as 10.0.0.0/8, joined by commas"
 LIMITS = "RATE_LIMITS must be tier=number, joined by commas, the tiers among starter, professional, enterprise"
 

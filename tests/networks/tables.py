@@ -185,7 +185,7 @@ def _text_rules(limits: Limits) -> Iterator[str]:
 def _images(limits: Limits) -> Row:
     if not limits.max_images:
         return []
-    sides = [limits.max_image_side, limits.max_image_short_side]
+    sides = [limits.max_image_side_pixels, limits.max_image_short_side_pixels]
     alone = ", one that moves alone" if limits.animated_image_alone else ""
     return [
         f"{limits.max_images}{alone}",
@@ -206,7 +206,7 @@ def _videos(limits: Limits) -> Row:
         _size(limits.max_video_bytes),
         _between(limits.min_video_duration_seconds, limits.max_video_duration_seconds),
         _between(limits.min_video_ratio, limits.max_video_ratio),
-        _between(limits.min_video_side, limits.max_video_side),
+        _between(limits.min_video_side_pixels, limits.max_video_side_pixels),
         _between(limits.min_video_fps, limits.max_video_fps),
         ", ".join((*limits.video_codecs, *limits.audio_codecs)) or "any",
     ]

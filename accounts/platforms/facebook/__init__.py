@@ -67,7 +67,7 @@ SHORT_VIDEO: dict[str, Any] = {
     "video_mime_types": VIDEO_TYPES,
     "max_videos": 1,
     "min_video_duration_seconds": 3,
-    "min_video_side": 540,
+    "min_video_side_pixels": 540,
     "min_video_fps": 23.9,  # 24, which 23.976 is called
     "max_video_fps": 60.1,
     "video_codecs": ("h264", "hevc", "vp9", "av1"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings as django_settings
 from django.core.files.storage import default_storage
 from django.db import transaction
@@ -19,7 +20,7 @@ from posts.media import files, storage
 from posts.media.files import MediaInUse, StorageLimitReached, Stored
 from posts.media.intake import Processed
 from posts.models import Media, Post
-from tests.factories import make_media, make_post
+from tests.factories import NOW, make_media, make_post
 from tests.posts.fakes import ACTOR, told
 from tests.stores import Kept
 from workspaces.models import Workspace
@@ -114,6 +115,16 @@ def test_connectors_get_the_bytes_and_an_address_for_networks_that_pull(post: Po
     assert (content.id, content.read(), content.alt_text, content.width) == (media.pk, b"picture", "Bread", 30)
     assert content.pull_url().startswith("http://testserver/")
     assert media.stored_name in content.pull_url()
+
+
+def test_an_address_for_networks_that_pull_is_good_for_a_day(post: Post, image: Processed) -> None:
+    add(post, image)
+    [content] = files.as_content(post)
+
+    with time_machine.travel(NOW, tick=False):
+        address = content.pull_url()
+
+    assert f"?expires={int((NOW + timedelta(days=1)).timestamp())}&" in address
 
 
 @pytest.mark.parametrize("status", LOCKED)

@@ -131,9 +131,9 @@ def test_an_image_whose_bars_would_be_many_times_its_size_is_made_smaller_for_th
 @pytest.mark.parametrize(
     ("most", "shown"),
     [
-        ({"max_image_side": 1920, "max_image_short_side": 500}, (1000, 500)),
-        ({"max_image_side": 1200}, (1200, 600)),
-        ({"max_image_short_side": 400}, (800, 400)),
+        ({"max_image_side_pixels": 1920, "max_image_short_side_pixels": 500}, (1000, 500)),
+        ({"max_image_side_pixels": 1200}, (1200, 600)),
+        ({"max_image_short_side_pixels": 400}, (800, 400)),
     ],
 )
 def test_an_image_with_too_many_pixels_is_made_smaller(most: dict[str, Any], shown: tuple[int, int]) -> None:
@@ -153,6 +153,7 @@ def test_what_a_network_pulls_is_kept_for_it_once_a_day_as_it_takes_it() -> None
         clock.shift(timedelta(days=1))  # as old as this, it would be swept before its new address is over
         addresses.append(fit(media, LIMITS).pull_url())
 
+    assert f"?expires={int((NOW + timedelta(days=1)).timestamp())}&" in addresses[0]
     first, second, later = (address.split("/media/")[1].split("?")[0] for address in addresses)
     assert first == second != later
     with storage.open_stored(first) as kept:
