@@ -145,7 +145,7 @@ class Instagram(ContainerConnector):
 
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
         limits = self.limits_of(content.post_type)
-        return [*rules.check(as_sent(content), limits, account), *validation.beside_the_limits(content)]
+        return [*rules.check(as_sent(content), limits, account), *validation.beside_the_limits(content, limits)]
 
     def recovery_of(self, operation: Operation) -> Recovery:
         return Recovery.LOOK if operation.reply else self.recovery
