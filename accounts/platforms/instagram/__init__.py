@@ -82,7 +82,7 @@ class Instagram(ContainerConnector):
     status_field = "status_code"
     reason_field = "status"
     text_field = "caption"
-    doubtful = errors.DOUBTFUL
+    doubtful = ContainerConnector.doubtful | {errors.PUBLISHED_AGAIN}
 
     def __init__(self, app: App) -> None:
         super().__init__(app)
