@@ -15,7 +15,7 @@ from ouipost.errors import DomainError
 from ouipost.phrases import Phrase, both
 from workspaces.models import Workspace
 
-SANDBOX_APP = App(client_id="sandbox", client_secret="sandbox")  # noqa: S106 (the simulator takes any)
+SANDBOX_ID = SANDBOX_SECRET = "sandbox"  # noqa: S105 (the simulator takes any)
 IDS = tuple(platforms.BY_ID)
 
 
@@ -33,7 +33,8 @@ def get(platform_id: str, *, sandbox: bool = False) -> Connector:
     platform = platforms.BY_ID[platform_id]
     app = App(**settings.NETWORKS.get(platform_id, {}), limits=settings.NETWORK_LIMITS.get(platform_id, {}))
     if sandbox and not app.client_id:
-        app = replace(SANDBOX_APP, product=app.product or platform.widest_product)
+        product = app.product or platform.widest_product
+        app = replace(app, client_id=SANDBOX_ID, client_secret=SANDBOX_SECRET, product=product)
     return platform(app)
 
 

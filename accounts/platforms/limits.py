@@ -84,6 +84,8 @@ class Limits:
     max_video_bytes: int | None = None
     min_video_duration_seconds: float | None = None
     max_video_duration_seconds: float | None = None
+    max_carousel_video_duration_seconds: float | None = None
+    """Of a video that is not alone, where that is less."""
     min_video_ratio: float | None = None
     max_video_ratio: float | None = None
     min_video_side_pixels: int | None = None

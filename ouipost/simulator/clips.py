@@ -61,5 +61,16 @@ def look_at_clip(content: bytes | IO[bytes]) -> Clip:
         raise NotAVideo from error
 
 
+def begins_with_its_index(content: bytes) -> bool:
+    """Return whether an MP4 or MOV has its index (moov) before its pictures, as who streams it wants it."""
+    at = 0
+    while at + 8 <= len(content):
+        size, name = int.from_bytes(content[at : at + 4]), content[at + 4 : at + 8]
+        if name in (b"moov", b"mdat"):
+            return name == b"moov"
+        at += max(size if size != 1 else int.from_bytes(content[at + 8 : at + 16]), 8)
+    return False
+
+
 def _mime(container: str, brand: str) -> str:
     return "video/quicktime" if brand.strip() == "qt" else CONTAINERS[container]

@@ -1,5 +1,7 @@
 """What Meta's networks share: Graph versions, errors, parameters, fields and usage headers."""
 
+import hashlib
+import hmac
 import json
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -57,6 +59,19 @@ def check_version(call: Call, version: str) -> None:
     end = VERSION_ENDS.get(version, datetime.min.replace(tzinfo=UTC))
     if end is not None and end <= call.now:
         raise error(f"Unknown path components: /{version} (this version is not available)", 2500)
+
+
+def proof(token: str, secret: str) -> str:
+    """Return the `appsecret_proof` of a token, which only who knows the app's secret can make."""
+    return hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()
+
+
+def check_proof(call: Call) -> None:
+    """Refuse a proof that is not that of the token it came with."""
+    sent, right = call.text("appsecret_proof"), call.token.data.get("proof") if call.token else None
+    if sent and right and sent != right:
+        # which code this has is not in the facts
+        raise invalid("Invalid appsecret_proof provided in the API argument")
 
 
 def structure(call: Call, name: str) -> Any:

@@ -15,6 +15,8 @@ from ouipost.simulator.models import Account, Token
 CODE_LIFETIME = timedelta(hours=1)
 SHORT_LIFETIME = timedelta(hours=1)
 LONG_LIFETIME = timedelta(days=60)
+BEHIND = "#_"
+"""What both networks put behind the address that they send people back to: it is no part of the code."""
 RENEWABLE_AFTER = timedelta(hours=24)
 """For Threads from memory."""
 
@@ -49,7 +51,9 @@ class Login:
         if not pages.allowed(call):
             told = "The user denied your request"
             return pages.send_back(call, error="access_denied", error_reason="user_denied", error_description=told)
-        return pages.send_back(call, code=self._code(call, scopes))
+        answer = pages.send_back(call, code=self._code(call, scopes))
+        answer.headers["Location"] += BEHIND
+        return answer
 
     def _code(self, call: Call, scopes: list[str]) -> str:
         someone = people.person(call.text("client_id"), call.text("login"))

@@ -300,7 +300,15 @@ def write(image: Image.Image, path: str, format_name: str, **options: Any) -> No
 
 def scaled(image: Image.Image, scale: float) -> Image.Image:
     """Return the picture with its sides multiplied, at least one pixel each."""
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return resized(image, times(image.size, scale))
+
+
+def times(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Return the sides multiplied, in whole pixels."""
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
@@ -372,9 +380,10 @@ def shape(job: Job) -> dict[str, Any]:
         if len(encoded) <= job.max_bytes:
             break
     while len(encoded) > job.max_bytes:
-        if image.size == (1, 1):
+        size = within_ratio(*times(image.size, min(0.9, math.sqrt(job.max_bytes / len(encoded)))), job)
+        if size == image.size:
             raise Refused("too_large", f"The image cannot be made to fit into {job.max_bytes} bytes.")
-        image = scaled(image, min(0.9, math.sqrt(job.max_bytes / len(encoded))))
+        image = resized(image, size)
         encoded = jpeg(image, *QUALITIES[-1])
     Path(job.target).write_bytes(encoded)
     return {"width": image.width, "height": image.height}
@@ -382,12 +391,7 @@ def shape(job: Job) -> dict[str, Any]:
 
 def with_bars(image: Image.Image, job: Job) -> Image.Image:
     """Return the picture in the middle of a white one whose width by height is within the limits."""
-    ratio = image.width / image.height
-    width, height = image.size
-    if job.min_ratio and ratio < job.min_ratio:
-        width = math.ceil(image.height * job.min_ratio)
-    if job.max_ratio and ratio > job.max_ratio:
-        height = math.ceil(image.width / job.max_ratio)
+    width, height = within_ratio(*image.size, job)
     if (width, height) == image.size:
         return image
     if width * height > MAX_CANVAS_PIXELS:
@@ -395,6 +399,15 @@ def with_bars(image: Image.Image, job: Job) -> Image.Image:
     canvas = Image.new("RGB", (width, height), "white")
     canvas.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
     return canvas
+
+
+def within_ratio(width: int, height: int, job: Job) -> tuple[int, int]:
+    """Return these sides, one of them longer where the limits of width by height want it."""
+    if job.min_ratio and width / height < job.min_ratio:
+        width = math.ceil(height * job.min_ratio)
+    if job.max_ratio and width / height > job.max_ratio:
+        height = math.ceil(width / job.max_ratio)
+    return width, height
 
 
 def within_sides(image: Image.Image, job: Job) -> Image.Image:

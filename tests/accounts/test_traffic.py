@@ -230,6 +230,16 @@ def test_the_operator_says_what_a_network_takes(monkeypatch: pytest.MonkeyPatch,
     assert Facebook.limits.max_characters == 63_206
 
 
+def test_a_sandbox_without_an_app_keeps_to_the_limits_and_the_version_that_are_set(settings: Settings) -> None:
+    settings.NETWORKS = {"facebook": {"version": "v25.0"}}
+    settings.NETWORK_LIMITS = {"facebook": {"max_characters": 60_000.0}}
+
+    facebook = registry.get("facebook", sandbox=True)
+
+    assert (facebook.limits.max_characters, facebook.version) == (60_000, "v25.0")
+    assert (facebook.app.client_id, facebook.app.client_secret) == ("sandbox", "sandbox")
+
+
 @pytest.mark.parametrize("given", ["max_images", "max_images=0", "max_images=nan", "size=4", "moon.max_images=4"])
 def test_a_limit_that_is_none_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv("FACEBOOK_LIMITS", f"max_characters=9,{given}")

@@ -306,6 +306,18 @@ class ContainerCase(OAuth2Case):
         with pytest.raises(Unknown):
             self.refused_by(graph_error(4, 2207051), asked, self.listing(self.own, {**self.own, "id": "9"}))
 
+    @pytest.mark.parametrize(
+        "refusal",
+        [graph_error(4, 2207051), graph_error(2207051), graph_error(368), graph_error(368, 4854002, 403)],
+        ids=["subcode", "code", "abusive", "identity"],
+    )
+    def test_a_post_that_is_out_in_spite_of_a_block_is_found_in_whatever_form_it_is_told(self, refusal: Any) -> None:
+        asked = self.status(self.container, "PUBLISHED")
+
+        published = self.refused_by(refusal, asked, self.listing(self.own))
+
+        assert published == self.first.published
+
     @pytest.mark.parametrize("code", [1, 2])
     def test_a_transient_code_leaves_a_visible_call_unknown(self, code: int) -> None:
         with pytest.raises(Unknown) as caught:

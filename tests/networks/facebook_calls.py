@@ -70,7 +70,10 @@ def feed(**fields: str) -> Call:
 
 def write(edge: str, answer: Any, *, host: str = "graph.facebook.com", **fields: str) -> Call:
     """Return a call that writes for the Page."""
-    sends = {"headers": PAGE_BEARER, "data": fields | PAGE_PROOF}
+    # only of the hosts that are named graph it is known that they take a token in a header
+    in_form = host != "graph.facebook.com"
+    sends = {"data": fields | {"access_token": "PAGE_TOKEN"}} if in_form else {"headers": PAGE_BEARER, "data": fields}
+    sends["data"] |= PAGE_PROOF
     return Call("POST", f"https://{host}/v26.0/1001/{edge}", sends, make_answer(200, answer))
 
 

@@ -561,6 +561,16 @@ class TestInstagram(ContainerCase):
         assert (issue.rule, issue.field, issue.limit) == ("video_duration_too_large", "media.1", 60)
         assert self.connector.validate(fits, {}) == []
 
+    def test_an_operator_who_knows_better_lets_a_video_run_longer_in_a_carousel(self) -> None:
+        connector = Instagram(App(client_id="id", limits={"max_carousel_video_duration_seconds": 90}))
+        fits = Content(text="", media=(make_image("1"), make_video("2", seconds=90.0)))
+        runs_on = Content(text="", media=(make_image("1"), make_video("2", seconds=90.01)))
+
+        [issue] = connector.validate(runs_on, {})
+
+        assert (issue.rule, issue.limit) == ("video_duration_too_large", 90)
+        assert connector.validate(fits, {}) == []
+
     @pytest.mark.parametrize(("offset", "issues"), [(-1, 1), (0, 0), (20_000, 0), (20_001, 1)])
     def test_a_cover_is_a_moment_of_its_video(self, offset: int, issues: int) -> None:
         content = Content(text="", media=(make_video(seconds=20.0),), options={"thumb_offset": offset})

@@ -21,10 +21,12 @@ def film(
     codec: str = "libx264",
     audio: str = "aac",
     container: str = "mp4",
+    index_first: bool = True,
 ) -> bytes:
     """Return a video file of one colour, with silence where it has sound."""
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format=container) as output:
+    options = {"moov_size": "300000"} if index_first and container in ("mp4", "mov") else {}
+    with av.open(buffer, "w", format=container, options=options) as output:
         pictures = output.add_stream(codec, rate=fps)
         assert isinstance(pictures, VideoStream)
         pictures.width, pictures.height, pictures.pix_fmt = width, height, "yuv420p"

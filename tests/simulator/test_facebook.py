@@ -1,5 +1,7 @@
 """Facebook Pages as the facts describe them."""
 
+import hashlib
+import hmac
 import io
 import json
 import time
@@ -317,7 +319,7 @@ def test_a_post_is_edited_and_deleted_by_its_page(net: Net, page: Page) -> None:
     post_id = body(net.form(f"{GRAPH}/{page.id}/feed", page.token, message="Post"))["id"]
     other = body(net.get(f"{GRAPH}/me/accounts", page.user))["data"][1]["access_token"]
 
-    assert error(net.call("DELETE", f"{GRAPH}/{post_id}", other)) == (400, 200, None)
+    assert error(net.call("DELETE", f"{GRAPH}/{post_id}", other)) == (400, 100, 33)
     assert error(net.form(f"{GRAPH}/{post_id}", page.token)) == (400, 100, None)
     assert body(net.form(f"{GRAPH}/{post_id}", page.token, message="New")) == {"success": True}
     assert [post["text"] for post in net.posts()] == ["New"]
@@ -335,6 +337,33 @@ def test_a_wrong_kind_of_token_is_refused(net: Net, page: Page) -> None:
     assert error(net.form(f"{GRAPH}/{page.id}/feed", "junk", message="x")) == (400, 190, None)
     assert error(net.form(f"{GRAPH}/{page.id}/feed", message="x")) == (400, 2500, None)
     assert error(net.get(f"{GRAPH}/me/accounts", page.token)) == (400, 100, None)
+
+
+def test_what_a_page_has_is_seen_by_itself_and_its_person_alone(net: Net, page: Page) -> None:
+    other = body(net.get(f"{GRAPH}/me/accounts", page.user))["data"][1]["access_token"]
+    stranger = facebook_user(net, login="Somebody else")
+    picture = body(photo(net, page, published="false"))["id"]
+    post = body(net.form(f"{GRAPH}/{page.id}/feed", page.token, message="Post"))["id"]
+    reel = body(net.form(f"{GRAPH}/{page.id}/video_reels", page.token, upload_phase="start"))["video_id"]
+
+    for address in (picture, post, reel, f"{post}/comments", f"{post}/insights?metric=post_clicks"):
+        seen = [net.get(f"{GRAPH}/{address}", token).status_code for token in (page.token, page.user)]
+        hidden = [error(net.get(f"{GRAPH}/{address}", token)) for token in (other, stranger)]
+
+        assert (seen, hidden) == ([200, 200], [(400, 100, 33)] * 2), address
+    assert error(net.form(f"{GRAPH}/{post}/comments", other, message="x")) == (400, 100, 33)
+    assert error(net.get(f"{GRAPH}/{post}")) == (400, 2500, None)
+
+
+def test_a_proof_must_be_that_of_the_token_it_came_with(net: Net, page: Page) -> None:
+    proofs = {token: hmac.new(b"sec", token.encode(), hashlib.sha256).hexdigest() for token in (page.token, page.user)}
+
+    for token, other in ((page.token, page.user), (page.user, page.token)):
+        assert net.get(f"{GRAPH}/me", token, appsecret_proof=proofs[token]).status_code == 200
+        assert error(net.get(f"{GRAPH}/me", token, appsecret_proof=proofs[other])) == (400, 100, None)
+    wrong = net.form(f"{GRAPH}/{page.id}/feed", page.token, message="x", appsecret_proof=proofs[page.user])
+    assert error(wrong) == (400, 100, None)
+    assert net.posts() == []
 
 
 def test_a_missing_permission_is_refused(net: Net) -> None:
@@ -462,6 +491,27 @@ def test_the_numbers_of_a_page_are_told_day_by_day(net: Net, page: Page) -> None
         assert error(days(**wrong)) == (400, 100, None)
 
 
+@pytest.mark.parametrize(
+    ("metric", "periods"),
+    [
+        ("page_media_view", ["day", "week", "days_28"]),
+        ("page_follows", ["day"]),
+        ("page_follows_country", ["day", "lifetime"]),
+    ],
+)
+def test_a_number_of_a_page_is_told_for_its_periods_alone(
+    net: Net, page: Page, metric: str, periods: list[str]
+) -> None:
+    ask = f"{GRAPH}/{page.id}/insights"
+
+    answers = {
+        period: net.get(ask, page.token, metric=metric, period=period).status_code
+        for period in ("day", "week", "days_28", "lifetime", "year")
+    }
+
+    assert [period for period, status in answers.items() if status == 200] == periods
+
+
 def test_what_people_did_with_a_post_is_counted_by_kind(net: Net, page: Page) -> None:
     post_id = body(net.form(f"{GRAPH}/{page.id}/feed", page.token, message="Post"))["id"]
     net.form(f"{GRAPH}/{post_id}/comments", page.token, message="Mine")
@@ -472,6 +522,15 @@ def test_what_people_did_with_a_post_is_counted_by_kind(net: Net, page: Page) ->
     assert activity["values"] == [{"value": {"comment": 1}}]
     assert clicks["values"] == [{"value": {"link clicks": 0, "other clicks": 0}}]
     assert plays["values"] == [{"value": 0}]
+
+
+def test_a_post_tells_how_many_commented_only_with_a_summary(net: Net, page: Page) -> None:
+    post_id = body(net.form(f"{GRAPH}/{page.id}/feed", page.token, message="Post"))["id"]
+    asked = "comments.limit(0),reactions.limit(0).summary(true)"
+
+    shown = body(net.get(f"{GRAPH}/{post_id}", page.token, fields=asked))
+
+    assert (shown["comments"], shown["reactions"]) == ({"data": []}, {"data": [], "summary": {"total_count": 0}})
 
 
 def test_only_who_may_read_what_visitors_write_sees_counts_of_comments(net: Net) -> None:

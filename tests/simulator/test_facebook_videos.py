@@ -43,6 +43,16 @@ def ask(net: Net, page: Page, edge: str, phase: str, **values: Any) -> Any:
     return net.form(f"{GRAPH}/{page.id}/{edge}", page.token, upload_phase=phase, **values)
 
 
+def send_video(net: Net, page: Page, **values: Any) -> Any:
+    """Call the host of videos, which takes a token only as a parameter."""
+    return net.form(f"{VIDEO}/{page.id}/videos", access_token=page.token, **values)
+
+
+def send_file(net: Net, page: Page, **values: Any) -> Any:
+    """The same with a file."""
+    return net.client.post(f"/sandbox/{VIDEO}/{page.id}/videos", {"access_token": page.token} | values)
+
+
 def stream(net: Net, page: Page, video_id: str, content: bytes, offset: int = 0, **more: str) -> Any:
     headers = {"Authorization": f"OAuth {page.token}", "offset": str(offset)} | more
     address = f"rupload.facebook.com/video-upload/v26.0/{video_id}"
@@ -86,11 +96,19 @@ def test_the_upload_host_takes_a_token_behind_the_word_oauth_alone(net: Net, pag
     assert body(stream(net, page, video_id, clip(), file_size=facts["file_size"])) == {"success": True}
 
 
+def test_chunks_go_to_the_host_of_videos_with_the_token_as_a_parameter(net: Net, page: Page) -> None:
+    start = {"upload_phase": "start", "file_size": 100}
+
+    assert error(net.form(f"{GRAPH}/{page.id}/videos", page.token, **start)) == (400, 100, None)
+    assert error(net.form(f"{VIDEO}/{page.id}/videos", page.token, **start)) == (400, 2500, None)
+    assert "upload_session_id" in body(send_video(net, page, **start))
+
+
 def test_a_video_comes_in_the_chunks_that_are_asked_for(net: Net, page: Page) -> None:
     content = clip()
     size = len(content) // 2 + 1
     with patch.object(facebook_videos, "CHUNK_BYTES", size):
-        started = body(net.form(f"{VIDEO}/{page.id}/videos", page.token, upload_phase="start", file_size=len(content)))
+        started = body(send_video(net, page, upload_phase="start", file_size=len(content)))
         assert (started["start_offset"], started["end_offset"]) == ("0", str(size))
         session = {"upload_session_id": started["upload_session_id"]}
         offsets = []
@@ -98,16 +116,8 @@ def test_a_video_comes_in_the_chunks_that_are_asked_for(net: Net, page: Page) ->
         while start < end:
             chunk = io.BytesIO(content[start:end])
             chunk.name = "chunk"
-            answer = body(
-                net.upload(
-                    f"{VIDEO}/{page.id}/videos",
-                    page.token,
-                    upload_phase="transfer",
-                    start_offset=start,
-                    video_file_chunk=chunk,
-                    **session,
-                )
-            )
+            values = session | {"upload_phase": "transfer", "start_offset": start, "video_file_chunk": chunk}
+            answer = body(send_file(net, page, **values))
             start, end = int(answer["start_offset"]), int(answer["end_offset"])
             offsets.append((start, end))
     assert offsets == [(size, len(content)), (len(content), len(content))]
@@ -115,7 +125,7 @@ def test_a_video_comes_in_the_chunks_that_are_asked_for(net: Net, page: Page) ->
     assert net.posts() == []
 
     finish = {"upload_phase": "finish", "title": "Rye", "description": "How we bake"} | session
-    again = [body(net.form(f"{VIDEO}/{page.id}/videos", page.token, **finish)) for _ in range(2)]
+    again = [body(send_video(net, page, **finish)) for _ in range(2)]
 
     assert again == [{"success": True}] * 2
     assert [(post["text"], post["media_count"]) for post in net.posts()] == [("How we bake", 1)]
@@ -139,23 +149,23 @@ def test_a_video_comes_in_the_chunks_that_are_asked_for(net: Net, page: Page) ->
     ],
 )
 def test_a_wrong_video_call_is_refused(net: Net, page: Page, values: dict[str, str], code: int) -> None:
-    response = net.form(f"{VIDEO}/{page.id}/videos", page.token, **values)
+    response = send_video(net, page, **values)
 
     assert (response.status_code, body(response)["error"]["code"]) == (400, code)
 
 
 def test_a_chunk_that_was_not_asked_for_is_refused_and_changes_nothing(net: Net, page: Page) -> None:
-    started = body(net.form(f"{VIDEO}/{page.id}/videos", page.token, upload_phase="start", file_size=100))
+    started = body(send_video(net, page, upload_phase="start", file_size=100))
     session = {"upload_phase": "transfer", "upload_session_id": started["upload_session_id"]}
 
     def send(start: int, size: int) -> Any:
         chunk = io.BytesIO(b"x" * size)
         chunk.name = "chunk"
         values = session | {"start_offset": start, "video_file_chunk": chunk}
-        return net.upload(f"{VIDEO}/{page.id}/videos", page.token, **values)
+        return send_file(net, page, **values)
 
     assert error(send(10, 10)) == error(send(0, 101)) == (400, 6001, None)
-    assert error(net.form(f"{VIDEO}/{page.id}/videos", page.token, **session)) == (400, 100, None)
+    assert error(send_video(net, page, **session)) == (400, 100, None)
     send(0, 40)
     assert error(send(0, 40)) == (400, 6001, None)
     assert status(net, page, started["video_id"])["status"]["uploading_phase"] == {
@@ -164,9 +174,9 @@ def test_a_chunk_that_was_not_asked_for_is_refused_and_changes_nothing(net: Net,
         "source_file_size": 100,
     }
     finish = {"upload_phase": "finish", "upload_session_id": started["upload_session_id"]}
-    assert error(net.form(f"{VIDEO}/{page.id}/videos", page.token, **finish)) == (400, 6000, None)
+    assert error(send_video(net, page, **finish)) == (400, 6000, None)
     cancel = finish | {"upload_phase": "cancel"}
-    assert body(net.form(f"{VIDEO}/{page.id}/videos", page.token, **cancel)) == {"success": True}
+    assert body(send_video(net, page, **cancel)) == {"success": True}
     assert error(net.get(f"{GRAPH}/{started['video_id']}", page.token)) == (400, 100, 33)
 
 
@@ -175,15 +185,16 @@ def test_a_short_video_may_come_in_one_request(net: Net, page: Page, settings: S
     source.name = "video.mp4"
     settings.PUBLIC_BASE_URL = "http://127.0.0.1:1"
 
-    video_id = body(net.upload(f"{VIDEO}/{page.id}/videos", page.token, source=source, description="Sent"))["id"]
+    video_id = body(send_file(net, page, source=source, description="Sent"))["id"]
     with patch("ouipost.simulator.pulling.fetch", autospec=True, return_value=clip()):
-        pulled = net.form(f"{VIDEO}/{page.id}/videos", page.token, file_url="http://127.0.0.1:1/a.mp4")
+        pulled = send_video(net, page, file_url="http://127.0.0.1:1/a.mp4")
 
     assert pulled.status_code == 200
     assert [post["text"] for post in net.posts()] == ["Sent", ""]
-    with patch.object(facebook_videos, "MAX_SIMPLE_SECONDS", 1):
+    for module, longest in ((facebook_videos, "MAX_SIMPLE_SECONDS"), (facebook_processing, "LONGEST_SECONDS")):
         source.seek(0)
-        assert error(net.upload(f"{VIDEO}/{page.id}/videos", page.token, source=source)) == (400, 6000, None)
+        with patch.object(module, longest, 1):
+            assert error(send_file(net, page, source=source)) == (400, 6000, None)
     assert phases(net, page, video_id)[0] == "processing"
 
 
@@ -300,6 +311,17 @@ def test_the_bytes_of_a_reel_may_be_fetched(net: Net, page: Page) -> None:
 
     assert body(fetched) == {"success": True}
     assert phases(net, page, video_id)[0] == "upload_complete"
+
+
+def test_a_stream_must_say_where_it_begins_and_is_for_reels_and_stories_alone(net: Net, page: Page) -> None:
+    reel_id = body(ask(net, page, "video_reels", "start"))["video_id"]
+    video_id = body(send_video(net, page, upload_phase="start", file_size=100))["video_id"]
+    headers = {"Authorization": f"OAuth {page.token}"}
+
+    lost = net.call("POST", f"rupload.facebook.com/video-upload/v26.0/{reel_id}", "", clip(), headers=headers)
+
+    assert (lost.status_code, body(lost)["debug_info"]["type"]) == (400, "OffsetInvalidError")
+    assert error(stream(net, page, video_id, clip())) == (400, 100, 33)
 
 
 def test_a_server_that_drops_headers_with_underscores_loses_nothing(net: Net, page: Page) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.simulator.meta import (
     IG,
     IG_FACEBOOK_SCOPES,
     IG_SCOPES,
+    THREADS_SCOPES,
     Files,
     Member,
     clip,
@@ -28,6 +30,7 @@ pytestmark = pytest.mark.django_db(databases=["simulator"])
 AUTHORIZE = "www.instagram.com/oauth/authorize"
 QUERY = {"client_id": "app", "redirect_uri": CALLBACK, "response_type": "code", "state": "s1", "scope": IG_SCOPES}
 TOKEN = "api.instagram.com/oauth/access_token"
+THREADS_TOKEN = "graph.threads.net/oauth/access_token"
 NODE = "id,permalink,shortcode,timestamp,media_type,media_product_type,caption"
 
 
@@ -82,6 +85,22 @@ def out(net: Net, member: Member, files: Files, **fields: Any) -> str:
 )
 def test_the_consent_page_refuses_a_wrong_request(net: Net, change: dict[str, str]) -> None:
     assert net.get(AUTHORIZE, **QUERY | change).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("page", "token", "scopes"),
+    [(AUTHORIZE, TOKEN, IG_SCOPES), ("www.threads.net/oauth/authorize", THREADS_TOKEN, THREADS_SCOPES)],
+    ids=["instagram", "threads"],
+)
+def test_what_stands_behind_a_code_is_no_part_of_it(net: Net, page: str, token: str, scopes: str) -> None:
+    query = urlencode(QUERY | {"scope": scopes})
+
+    address = net.form(f"{page}?{query}", decision="allow", login="Demo")["Location"]
+
+    fresh = dict(parse_qsl(urlsplit(address).query))["code"]
+    assert address.endswith("#_")
+    assert trade(net, token, f"{fresh}#_").status_code == 400
+    assert trade(net, token, fresh).status_code == 200
 
 
 def test_a_code_gives_a_token_for_an_hour_once(net: Net) -> None:
@@ -250,9 +269,11 @@ def test_a_processing_that_fails_says_so(net: Net, own: Member, files: Files) ->
         (b"no picture", (400, 36001, 2207005)),
         (jpeg(400, 800), (400, 36003, 2207009)),
         (jpeg(800, 400), (400, 36003, 2207009)),
+        (jpeg(799, 1000), (400, 36003, 2207009)),
+        (jpeg(956, 500), (400, 36003, 2207009)),
         (jpeg() + bytes(8 * 1024 * 1024), (400, 36000, 2207004)),
     ],
-    ids=["PNG", "junk", "narrow", "wide", "large"],
+    ids=["PNG", "junk", "narrow", "wide", "a little narrow", "a little wide", "large"],
 )
 def test_a_picture_that_instagram_does_not_take_is_refused(
     net: Net, own: Member, files: Files, content: bytes, refusal: tuple[int, int, int]
@@ -280,6 +301,9 @@ def test_a_picture_at_the_edge_is_taken(net: Net, own: Member, files: Files, siz
         ({"image_url": "x", "alt_text": "x" * 1001}, (400, 100, None)),
         ({"image_url": "x", "alt_text": "x", "media_type": "STORIES"}, (400, 100, None)),
         ({"video_url": "x", "alt_text": "x", "media_type": "REELS"}, (400, 100, None)),
+        ({"media_type": "CAROUSEL", "alt_text": "x", "children": "1,2"}, (400, 100, None)),
+        ({"image_url": "x", "caption": "x", "media_type": "STORIES"}, (400, 100, None)),
+        ({"image_url": "x", "caption": "x", "is_carousel_item": "true"}, (400, 100, None)),
         ({"media_type": "CAROUSEL", "children": "18000000000000000"}, (400, 100, 2207028)),
         ({"media_type": "CAROUSEL", "children": "18000000000000000,18000000000000001"}, (400, 24, 2207006)),
     ],
@@ -308,7 +332,14 @@ def test_a_thumbnail_beyond_the_video_is_refused(net: Net, own: Member, files: F
 
 @pytest.mark.parametrize(
     "values",
-    [{"seconds": 2}, {"fps": 15}, {"codec": "mpeg4"}, {"container": "matroska"}, {"width": 1922, "height": 16}],
+    [
+        {"seconds": 2},
+        {"fps": 15},
+        {"codec": "mpeg4"},
+        {"container": "matroska"},
+        {"width": 1922, "height": 16},
+        {"index_first": False},
+    ],
     ids=str,
 )
 def test_a_video_that_instagram_cannot_play_fails_later(
@@ -420,6 +451,20 @@ def test_a_comment_is_part_of_its_post(net: Net, member: Member, files: Files) -
     assert [part["text"] for part in net.posts()[0]["parts"]] == ["First", "Second"]
     assert error(comment(net, member, media, "")) == (400, 100, None)
     assert error(comment(net, member, media, "x" * 2201)) == (400, 100, None)
+
+
+def test_a_comment_that_is_asked_for_its_fields_is_refused_and_there_all_the_same(
+    net: Net, member: Member, files: Files
+) -> None:
+    media = out(net, member, files)
+
+    refused = net.form(f"{member.graph}/{media}/comments", member.token, message="First", fields="id")
+
+    assert error(refused) == (400, 20, 1772107)
+    assert [part["text"] for part in net.posts()[0]["parts"]] == ["First"]
+
+
+def test_a_comment_needs_its_post(net: Net, member: Member) -> None:
     assert error(comment(net, member, "17900000000000000")) == (400, 100, 33)
 
 
@@ -482,9 +527,11 @@ def test_an_account_has_numbers_and_followers(net: Net, member: Member) -> None:
         {"metric": "impressions", "period": "day", "metric_type": "total_value"},
         {"metric": "views", "period": "day", "metric_type": "total_value", "since": "1700000000"},
         {"metric": "follower_demographics", "period": "lifetime", "metric_type": "total_value"},
+        {"metric": "follower_demographics", "period": "lifetime", "metric_type": "total_value", "breakdown": "age"},
     ]
     assert [error(net.get(ask, member.token, **each)) for each in wrong] == [(400, 100, None)] * len(wrong)
     who = {"metric": "follower_demographics", "period": "lifetime", "metric_type": "total_value"}
+    who["timeframe"] = "last_30_days"
     [country] = body(net.get(ask, member.token, **who, breakdown="country"))["data"]
     results = country["total_value"]["breakdowns"][0]["results"]
     assert [each["dimension_values"] for each in results] == [["GB"], ["DE"], ["US"]]

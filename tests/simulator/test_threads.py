@@ -130,6 +130,14 @@ def test_a_text_is_published_and_read_back(net: Net, own: Member) -> None:
     assert len(net.posts()) == 1
 
 
+def test_a_post_is_read_by_its_own_profile_alone(net: Net, own: Member) -> None:
+    media = made(net, own, text="Rye", auto_publish_text="true")
+    other = threads_member(net, login="Somebody else")
+
+    assert node(net, own, media, "text")["text"] == "Rye"
+    assert error(net.get(f"{THREADS}/{media}", other.token, fields="text")) == (400, 100, 33)
+
+
 def test_a_text_can_be_published_at_once(net: Net, own: Member) -> None:
     media = made(net, own, text="Rye", auto_publish_text="true")
 
@@ -369,3 +377,4 @@ def test_a_profile_has_numbers_and_followers(net: Net, own: Member) -> None:
     assert age["total_value"]["breakdowns"][0]["results"][0]["dimension_values"] == ["18-24"]
     assert error(net.get(ask, own.token, **who)) == (400, 100, None)
     assert error(net.get(ask, own.token, metric="views", since="1700000000")) == (400, 100, None)
+    assert error(net.get(ask, own.token, metric="views,followers_count", since="1800000000")) == (400, 100, None)

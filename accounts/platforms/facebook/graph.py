@@ -39,7 +39,7 @@ UPLOAD_REFUSED = "ProcessingFailedError"
 
 
 class Graph(OAuth2Connector):
-    """A connector whose calls carry the Page's token in a header, and the proof that the app itself sends it."""
+    """A connector whose calls carry the Page's token beside their address, and the proof that the app itself calls."""
 
     def url(self, path: str, host: str = GRAPH_HOST) -> str:
         return f"https://{host}/{self.version}/{path}"
@@ -65,23 +65,28 @@ class Graph(OAuth2Connector):
                 raise Unknown(Phrase("Facebook answered without the list that was asked for."))
             yield from dig_list(answer, "data")
 
-    def form(self, account: Account, fields: Mapping[str, str], **request: Any) -> dict[str, Any]:
+    def form(
+        self, account: Account, fields: Mapping[str, str], *, host: str = GRAPH_HOST, **request: Any
+    ) -> dict[str, Any]:
         """Return what a call sends that writes for a Page: all fields that are not empty."""
         token = account.access_token
-        written = {key: value for key, value in fields.items() if value}
-        return {"headers": bearer(token), "data": written | self.proof(token), **request}
+        written = {key: value for key, value in fields.items() if value} | self.proof(token)
+        if host == VIDEO_HOST:  # nothing says that it looks at the header, too
+            return {"data": written | {"access_token": token}, **request}
+        return {"headers": bearer(token), "data": written, **request}
 
     def write(self, session: Session, account: Account, edge: str, fields: Mapping[str, str], **request: Any) -> Any:
         """Do something that nobody sees."""
         host = request.pop("host", GRAPH_HOST)
         url = self.url(f"{account.remote_id}/{edge}", host)
-        return self.call(session, "POST", url, **self.form(account, fields, **request))
+        return self.call(session, "POST", url, **self.form(account, fields, host=host, **request))
 
     def finish(
         self, session: Session, account: Account, edge: str, fields: Mapping[str, str], host: str = GRAPH_HOST
     ) -> Any:
         """Do what makes a post visible and is answered by `success`; raises Unknown where it may have been done."""
-        answer = session.request("POST", self.url(f"{account.remote_id}/{edge}", host), **self.form(account, fields))
+        url = self.url(f"{account.remote_id}/{edge}", host)
+        answer = session.request("POST", url, **self.form(account, fields, host=host))
         if not answer.ok:
             raise unclear_is_unknown(self.classify(answer))
         said_so = answer.json()

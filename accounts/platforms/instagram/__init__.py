@@ -82,7 +82,7 @@ class Instagram(ContainerConnector):
     status_field = "status_code"
     reason_field = "status"
     text_field = "caption"
-    doubtful = errors.DOUBTFUL
+    doubtful = ContainerConnector.doubtful | {errors.PUBLISHED_AGAIN}
 
     def __init__(self, app: App) -> None:
         super().__init__(app)
@@ -145,7 +145,7 @@ class Instagram(ContainerConnector):
 
     def validate(self, content: Content, account: Mapping[str, Any]) -> list[Issue]:
         limits = self.limits_of(content.post_type)
-        return [*rules.check(as_sent(content), limits, account), *validation.beside_the_limits(content)]
+        return [*rules.check(as_sent(content), limits, account), *validation.beside_the_limits(content, limits)]
 
     def recovery_of(self, operation: Operation) -> Recovery:
         return Recovery.LOOK if operation.reply else self.recovery

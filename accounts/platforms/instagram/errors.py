@@ -31,8 +31,8 @@ DAY_IS_FULL = "2207042"
 OWNER_ACTS = {"2207050", "2207081"}
 BAD_MEDIA = {"2207004", "2207005", "2207009", "2207026"}
 REFUSED = {"2207006", "2207010", "2207023", "2207028", "2207040", "2207057"}
-DOUBTFUL = frozenset({"4/2207051", "24/2207006"})
-"""The first was seen with a post that was out; the second is what becomes of a container that is published again."""
+PUBLISHED_AGAIN = "2207006"
+"""What becomes of a container that is published a second time: it is not found."""
 TRANSIENT_CODES = {"-1", "-2"}
 
 SUBCODE = re.compile(r"\b22\d{5}\b")

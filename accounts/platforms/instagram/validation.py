@@ -10,8 +10,6 @@ from ouipost.phrases import Phrase
 FIRST_COMMENT = Option(name="first_comment", max_characters=2200)
 REEL_OPTIONS = (Option(name="share_to_feed", kind="flag"), Option(name="thumb_offset", kind="integer"))
 MOST_MEGABITS = 25.0
-LONGEST_IN_CAROUSEL = 60.0
-"""Not documented by Instagram; it is what other connectors keep to."""
 
 FEED = Limits(
     max_characters=2200,
@@ -30,6 +28,7 @@ FEED = Limits(
     max_video_bytes=300_000_000,
     min_video_duration_seconds=3,
     max_video_duration_seconds=900,
+    max_carousel_video_duration_seconds=60,  # not documented by Instagram; it is what other connectors keep to
     min_video_ratio=0.01,
     max_video_ratio=10,
     min_video_fps=23,
@@ -40,7 +39,14 @@ FEED = Limits(
     options=(FIRST_COMMENT, *REEL_OPTIONS),
 )
 REEL = replace(
-    FEED, alt_text_for=(), image_mime_types=(), max_images=0, max_videos=1, max_media=1, mixes_images_and_videos=False
+    FEED,
+    alt_text_for=(),
+    image_mime_types=(),
+    max_images=0,
+    max_videos=1,
+    max_media=1,
+    max_carousel_video_duration_seconds=None,
+    mixes_images_and_videos=False,
 )
 STORY = replace(
     FEED,
@@ -52,18 +58,19 @@ STORY = replace(
     max_image_ratio=None,
     max_video_bytes=100_000_000,
     max_video_duration_seconds=60,
+    max_carousel_video_duration_seconds=None,
     mixes_images_and_videos=False,
     options=(),
 )
 
 
-def beside_the_limits(content: Content) -> Iterator[Issue]:
+def beside_the_limits(content: Content, limits: Limits) -> Iterator[Issue]:
     """Name what depends on how the parts of a post go together."""
-    is_carousel = len(content.media) > 1
+    in_carousel = limits.max_carousel_video_duration_seconds if len(content.media) > 1 else None
     for position, media in enumerate(content.media):
         yield from video_issues(media, position, most_megabits=MOST_MEGABITS)
-        if is_carousel:
-            yield from too_long_for_its_place(media, position, place=Phrase("a carousel"), most=LONGEST_IN_CAROUSEL)
+        if in_carousel is not None:
+            yield from too_long_for_its_place(media, position, place=Phrase("a carousel"), most=in_carousel)
     yield from _reel_options(content)
     if content.post_type == "story" and content.text.strip():
         yield Issue(

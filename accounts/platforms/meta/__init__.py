@@ -49,7 +49,8 @@ BAD_MEDIA = {324, 382, 1366046, 6000}
 """Both as codes or as subcodes: connectors tell of the longer ones by number alone."""
 RETRYABLE_MEDIA = {389, 6001}
 
-SPAM_BLOCK_SUBCODES = {2207051}
+SPAM_BLOCK = {2207051}
+"""Threads' documentation does not say of which code it is the subcode, or whether of any."""
 TOO_FAST_SUBCODES = {1390008}
 
 
@@ -77,7 +78,7 @@ def _blocked(code: int, subcode: int, facts: dict[str, Any]) -> PlatformError | 
         return Duplicate(**facts)
     if subcode in TOO_FAST_SUBCODES:
         return RateLimited(retry_after=AFTER_POSTING_TOO_FAST, **facts)
-    if code in BLOCKED or subcode in SPAM_BLOCK_SUBCODES:
+    if code in BLOCKED or {code, subcode} & SPAM_BLOCK:
         return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **facts)
     return None
 

@@ -90,8 +90,8 @@ class ContainerConnector(LongLivedTokens):
     reason_field: ClassVar[str]
     text_field: ClassVar[str]
     """Of a listed post."""
-    doubtful: ClassVar[frozenset[str]] = frozenset()
-    """Refusals of the visible call after which the post was out all the same."""
+    doubtful: ClassVar[frozenset[str]] = frozenset({"368", "2207051"})
+    """Codes or subcodes of refusals of the visible call that do not prove that the post is not out, such as blocks."""
 
     def base(self, account: Account) -> str:
         """Return the address that all paths of an account are under."""
@@ -225,7 +225,7 @@ class ContainerConnector(LongLivedTokens):
         try:
             remote_id = call_visible(self, session, "POST", url, id_at=("id",), **request)
         except (NotReady, Rejected) as refusal:
-            if not isinstance(refusal, NotReady) and refusal.network_code not in self.doubtful:
+            if not isinstance(refusal, NotReady) and not self.doubtful & set(refusal.network_code.split("/")):
                 raise
             return self._out_after_all(session, operation, refusal)
         return Published(remote_id=remote_id, url=self._permalink(session, account, remote_id))

@@ -88,7 +88,6 @@ class Threads(ContainerConnector):
     status_field = "status"
     reason_field = "error_message"
     text_field = "text"
-    doubtful = frozenset({"4/2207051"})
 
     def base(self, account: Account) -> str:
         return f"{HOST}/{self.version}"

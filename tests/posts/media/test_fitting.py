@@ -128,6 +128,19 @@ def test_an_image_whose_bars_would_be_many_times_its_size_is_made_smaller_for_th
     assert 0.8 <= width / height <= 1.91
 
 
+@pytest.mark.parametrize("size", [(400, 500), (404, 505), (955, 500), (764, 400), (200, 600), (900, 300)])
+def test_an_image_that_is_made_smaller_for_its_weight_is_no_narrower_or_wider_than_it_may_be(
+    size: tuple[int, int],
+) -> None:
+    media = replace(holding(noise(size)), width=size[0], height=size[1])
+
+    sent = {most: fit(media, replace(UPRIGHT, max_image_bytes=most)).read() for most in (30_000, 20_000, 12_000, 5_000)}
+
+    ratios = [width / height for width, height in (opened(each).size for each in sent.values())]
+    assert [ratio for ratio in ratios if not 0.8 <= ratio <= 1.91] == []
+    assert [most for most, each in sent.items() if len(each) > most] == []
+
+
 @pytest.mark.parametrize(
     ("most", "shown"),
     [

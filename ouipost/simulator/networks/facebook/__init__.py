@@ -13,9 +13,11 @@ from ouipost.simulator.models import Account, Token
 from ouipost.simulator.networks.facebook import comments, insights, nodes, posts, stories, videos
 from ouipost.simulator.networks.facebook import owned as own_pages
 from ouipost.simulator.networks.facebook.access import (
+    EDGES,
     ID,
     SCOPES,
     UPLOAD_PATH,
+    VIDEO_HOST,
     authorized,
     identify,
     revoke,
@@ -23,7 +25,7 @@ from ouipost.simulator.networks.facebook.access import (
 )
 
 GRAPH = ("graph.facebook.com",)
-VIDEO = ("graph-video.facebook.com",)
+VIDEO = (VIDEO_HOST,)
 UPLOAD = ("rupload.facebook.com",)
 WWW = ("www.facebook.com",)
 V = r"/(?P<version>v\d+\.\d+)"
@@ -38,6 +40,7 @@ def admit(call: Call, route: Route) -> None:
     """Refuse dead versions, and count calls of the Graph against the account's hour."""
     if call.host in GRAPH + VIDEO:
         graph.check_version(call, call.path.split("/")[1])
+        graph.check_proof(call)
         graph.count(f"{ID}:{call.account or 'app'}", call)
 
 
@@ -140,13 +143,15 @@ def exchange_token(call: Call, client_id: str) -> HttpResponse:
 
 def user_token_answer(call: Call, source: Token, lifetime: timedelta, *, long: bool) -> HttpResponse:
     """Issue a user token in the grant of a code or of another token."""
-    value = tokens.issue(
-        f"EAAU{secrets.token_urlsafe(80)}",
+    value = f"EAAU{secrets.token_urlsafe(80)}"
+    proofs = own_pages.proofs(value, source, secret=call.text("client_secret"))
+    tokens.issue(
+        value,
         like=source,
         now=call.now,
         lifetime=lifetime,
         kind="user",
-        data={name: source.data[name] for name in (*own_pages.EDGES, "declined")} | {"long": long},
+        data={name: source.data[name] for name in (*EDGES, "declined")} | {"long": long} | proofs,
     )
     return JsonResponse({"access_token": value, "token_type": "bearer", "expires_in": int(lifetime.total_seconds())})
 

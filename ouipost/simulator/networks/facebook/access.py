@@ -9,6 +9,7 @@ from ouipost.simulator.models import Token
 
 ID = "facebook"
 UPLOAD_PATH = "/video-upload/"
+VIDEO_HOST = "graph-video.facebook.com"
 SCOPES = (
     "public_profile",
     "email",
@@ -30,6 +31,8 @@ SCOPES = (
     "ads_management",
 )
 WRITE = ("pages_manage_posts", "pages_read_engagement")
+EDGES = ("pages", "owned_pages", "client_pages")
+"""Where a person's token lists pages."""
 PAGE_TASKS = ("ANALYZE", "ADVERTISE", "MODERATE", "CREATE_CONTENT", "MANAGE")
 
 
@@ -41,11 +44,12 @@ def identify(call: Call) -> str:
 
 
 def credential(call: Call) -> str:
-    """Return the token that came with the call; the upload host takes it behind the word OAuth alone."""
+    """Return the token that came with the call: the upload host takes it behind the word OAuth alone, the host of
+    videos as a parameter."""
     scheme, _, value = call.request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "oauth":
-        return value.strip()
-    return "" if call.path.startswith(UPLOAD_PATH) else call.credential
+    if call.path.startswith(UPLOAD_PATH):
+        return value.strip() if scheme.lower() == "oauth" else ""
+    return call.text("access_token") if call.host == VIDEO_HOST else call.credential
 
 
 def revoke(token: Token, now: datetime) -> None:
@@ -77,6 +81,11 @@ def user_token(call: Call, *scopes: str) -> Token:
     if token.kind != "user":
         raise error("(#100) This call needs a user access token", 100)
     return token
+
+
+def sees(token: Token, page: str) -> bool:
+    """Return whether a page is this token's own, or one of its person's: of others neither shows anything."""
+    return page == token.account or (token.kind == "user" and any(page in token.data[edge] for edge in EDGES))
 
 
 def page_token(call: Call, page: str, *scopes: str) -> Token:

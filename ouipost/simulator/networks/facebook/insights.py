@@ -35,7 +35,13 @@ PAGE_OBJECTS = {
     "page_follows_city": {"Paris, Île-de-France, France": 40, "Berlin, Germany": 20},
     "page_actions_post_reactions_total": {"like": 90, "love": 30},
 }
-PERIODS = {"day": 1, "week": 7, "days_28": 28}
+PERIODS = ("day", "week", "days_28")
+OTHER_PERIODS = {
+    "page_follows": ("day",),
+    "page_actions_post_reactions_total": ("day",),
+    "page_follows_country": ("day", "lifetime"),
+    "page_follows_city": ("day", "lifetime"),
+}
 LONGEST = timedelta(days=90)
 HISTORY = timedelta(days=730)
 Value = int | dict[str, int]
@@ -91,8 +97,10 @@ def of_page(call: Call, version: str, page: str) -> HttpResponse:
         raise invalid("Tried accessing nonexisting field (insights) on node type (Video)")
     token = page_token(call, page, "pages_read_engagement")
     period = call.text("period") or "day"
-    if period not in PERIODS and period != "lifetime":
-        raise invalid("Param period must be one of {day, week, days_28, lifetime}")
+    for name in call.text("metric").split(","):
+        periods = OTHER_PERIODS.get(name, PERIODS)
+        if period not in periods:
+            raise invalid(f"Param period must be one of {{{', '.join(periods)}}} for {name}")
     ends = list(days(call))
 
     def entry(name: str) -> dict[str, Any]:

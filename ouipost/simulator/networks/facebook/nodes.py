@@ -1,5 +1,6 @@
 """What Facebook's Graph shows of posts, photos and videos."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from ouipost.simulator import graph, growth
 from ouipost.simulator.call import Call
 from ouipost.simulator.models import Account, Media, Post
 from ouipost.simulator.networks.facebook import processing
-from ouipost.simulator.networks.facebook.access import ID, authorized, page_token
+from ouipost.simulator.networks.facebook.access import ID, authorized, page_token, sees
 
 REACTIONS = {
     "post_reactions_like_total": 60,
@@ -60,27 +61,29 @@ def post_fields(call: Call) -> graph.Fields:
 
 
 def existing(call: Call, external_id: str) -> Post:
-    """Return a living post or comment, or refuse; a post with a video is known by the video's id, too."""
+    """Return a living post or comment of a page that the token sees, or refuse; a post with a video is known by the
+    video's id, too."""
+    token = authorized(call)
     found = Post.objects.alive().filter(network=ID, created_at__lte=call.now)
     post = found.filter(external_id=external_id).first()
     if post is None:
         page, _, video_id = external_id.rpartition("_")
         video = processing.find(video_id, page)
         post = found.filter(external_id=video.data["post"]).first() if video else None
-    if post is None:
+    if post is None or not sees(token, post.account):
         raise graph.missing(call)
     return post
 
 
 def show(call: Call, node_id: str) -> HttpResponse:
     """Show the asked fields of a post, comment, photo or video."""
-    authorized(call, "pages_read_engagement")
-    if video := processing.find(node_id):
+    token = authorized(call, "pages_read_engagement")
+    if (video := processing.find(node_id)) and sees(token, video.account):
         fields = graph.fields_of(call.text("fields") or "id,description,updated_time")
         return JsonResponse(graph.pick(processing.node(video, call.now), fields, "Video"))
     photo = Media.objects.defer("content").filter(network=ID, external_id=node_id).first()
     if photo is not None:
-        if not photo.used and photo.expires_at <= call.now:
+        if not sees(token, photo.account) or (not photo.used and photo.expires_at <= call.now):
             raise graph.missing(call)
         fields = graph.fields_of(call.text("fields") or "id,created_time")
         return JsonResponse(graph.pick(photo_node(photo), fields, "Photo"))
@@ -127,8 +130,8 @@ def post_node(call: Call, post: Post) -> dict[str, Any]:
         "from": author(post),
         "attachments": attachments(post),
         "shares": {"count": shares} if shares else None,
-        "comments": summary(comment_count(call, post)),
-        "reactions": summary(sum(growth.counted(call, post, name, most) for name, most in REACTIONS.items())),
+        "comments": summary(call, "comments", comment_count(call, post)),
+        "reactions": summary(call, "reactions", sum(by_kind(call, post).values())),
     }
 
 
@@ -138,9 +141,15 @@ def comment_count(call: Call, post: Post) -> int:
     return growth.counted(call, post, "comments", MOST_COMMENTS) + there
 
 
-def summary(total: int) -> dict[str, Any]:
-    """Return an edge that tells only its size."""
-    return {"data": [], "summary": {"total_count": total}}
+def by_kind(call: Call, post: Post) -> dict[str, int]:
+    """Return how many reacted, by the names of the metrics."""
+    return {name: growth.counted(call, post, name, most) for name, most in REACTIONS.items()}
+
+
+def summary(call: Call, edge: str, total: int) -> dict[str, Any]:
+    """Return an edge that tells its size alone, and that only where it is asked for."""
+    asked = re.search(rf"\b{edge}(?:\.\w+\(\w*\))*\.summary\((?:true|1)\)", call.text("fields"))
+    return {"data": []} | ({"summary": {"total_count": total}} if asked else {})
 
 
 def author(post: Post) -> dict[str, str]:

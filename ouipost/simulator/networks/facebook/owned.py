@@ -7,12 +7,11 @@ from django.http import HttpResponse, JsonResponse
 from ouipost.simulator import graph, growth, people, tokens
 from ouipost.simulator.call import Call
 from ouipost.simulator.models import Account, Token
-from ouipost.simulator.networks.facebook.access import ID, PAGE_TASKS, authorized, user_token
+from ouipost.simulator.networks.facebook.access import EDGES, ID, PAGE_TASKS, authorized, user_token
 from ouipost.simulator.networks.instagram import insights as instagram_insights
 
 KINDS = ("Bakery", "Books")
 OF_BUSINESS = {"owned_pages": "Garden", "client_pages": "Market"}
-EDGES = ("pages", *OF_BUSINESS)
 
 
 def page_of(someone: people.Person, kind: str) -> Account:
@@ -109,5 +108,19 @@ def pages_shown(call: Call, token: Token, external_ids: list[str]) -> HttpRespon
 def page_token(call: Call, user: Token, page: Account) -> str:
     """Return the page's token of this user token: always the same, endless if the user token is long-lived."""
     rest = None if user.data["long"] or user.expires_at is None else user.expires_at - call.now
-    value = f"EAAP{tokens.digest(user.digest + page.external_id)}{tokens.digest(page.external_id + user.digest)}"
-    return tokens.issue(value, like=user, now=call.now, lifetime=rest, kind="page", account=page.external_id)
+    value, proof = page_value(user.digest, page.external_id), user.data.get("proofs", {}).get(page.external_id)
+    data = {"proof": proof}
+    return tokens.issue(value, like=user, now=call.now, lifetime=rest, kind="page", account=page.external_id, data=data)
+
+
+def page_value(user: str, page: str) -> str:
+    """Return the token that the user token with this digest gives for a page."""
+    return f"EAAP{tokens.digest(user + page)}{tokens.digest(page + user)}"
+
+
+def proofs(value: str, source: Token, *, secret: str) -> dict[str, Any]:
+    """Return what proves that the app sends a user token, or one of the page tokens to come: only now is its secret
+    here."""
+    user = tokens.digest(value)
+    pages = {page: graph.proof(page_value(user, page), secret) for edge in EDGES for page in source.data[edge]}
+    return {"proof": graph.proof(value, secret), "proofs": pages}

@@ -15,6 +15,8 @@ PROCESSING_SECONDS = 2
 SAID_LATE_SECONDS = 30
 """For so long the status goes on to say `processing` while its phase tells of an error."""
 SESSION_LIFETIME = timedelta(hours=24)
+LONGEST_SECONDS = 4 * 3600
+"""Of a video that comes in chunks, from memory."""
 CONTAINERS = ("video/mp4", "video/quicktime")
 CODECS = ("h264", "hevc", "vp9", "av1")
 RATIO, RATIO_MARGIN = 9 / 16, 0.02
@@ -70,6 +72,8 @@ def finish(call: Call, video: Media, *, text: str, title: str = "") -> None:
     note(call, video)
     content = media.whole(ID, video.external_id)
     clip = looked_at(content)
+    if clip and video.data["kind"] == "video" and clip.seconds > LONGEST_SECONDS:
+        raise error("(#6000) The video is too long.", 6000)
     if clip and video.data["kind"] != "video":
         check_upright(clip, most=60 if video.data["kind"] == STORY else 90)
     video.ready_at = call.now + timedelta(

@@ -11,7 +11,7 @@ from ouipost.simulator.call import Call, Refusal
 from ouipost.simulator.graph import error, invalid
 from ouipost.simulator.models import Media, Post, Token, atomic
 from ouipost.simulator.networks.facebook import processing
-from ouipost.simulator.networks.facebook.access import ID, WRITE, page_token
+from ouipost.simulator.networks.facebook.access import ID, VIDEO_HOST, WRITE, page_token
 from ouipost.simulator.networks.facebook.posts import check_message
 
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -41,6 +41,8 @@ def is_finish(call: Call) -> bool:
 def add_video(call: Call, version: str, page: str) -> HttpResponse:
     """Take a video in one request, or in the phases of a chunked upload."""
     token = page_token(call, page, *WRITE, "pages_show_list")
+    if call.text("upload_phase") and call.host != VIDEO_HOST:
+        raise invalid(f"An upload in chunks goes to {VIDEO_HOST}")
     match call.text("upload_phase"):
         case "":
             return simple(call, token)
@@ -191,19 +193,19 @@ def receive(call: Call, version: str, video_id: str) -> HttpResponse:
     """Take the bytes of a reel or a story from an offset on, or fetch them all."""
     token = page_token(call, "me", *WRITE)
     video = processing.find(video_id, token.account)
-    if video is None:
+    if video is None or video.data["kind"] == "video":
         raise graph.missing(call)
     if address := call.request.META.get("HTTP_FILE_URL"):
         content = fetched(address)
         processing.note(call, video, total=len(content))
         media.add_piece(ID, video.external_id, 0, content)
         return JsonResponse({"success": True})
-    offset = header_number(call, "HTTP_OFFSET", 0)
+    offset = header_number(call, "HTTP_OFFSET")
     if offset != processing.received(video):
         raise broken("OffsetInvalidError", "The offset is not where the upload stands.")
     # Servers that drop headers with underscores leave only the length of the body.
-    length = header_number(call, "CONTENT_LENGTH", 0)
-    processing.note(call, video, total=header_number(call, "HTTP_FILE_SIZE", offset + length))
+    length = header_number(call, "CONTENT_LENGTH")
+    processing.note(call, video, total=header_number(call, "HTTP_FILE_SIZE", otherwise=offset + length))
     for piece in pieces(call):
         media.add_piece(ID, video.external_id, offset, piece)
         offset += len(piece)
@@ -219,9 +221,9 @@ def pieces(call: Call) -> Iterator[bytes]:
         yield piece
 
 
-def header_number(call: Call, name: str, default: int) -> int:
-    """Return the number in a header."""
-    text: Any = call.request.META.get(name) or str(default)
+def header_number(call: Call, name: str, *, otherwise: int | None = None) -> int:
+    """Return the number in a header, or refuse: one without a number in its stead must be there."""
+    text: Any = call.request.META.get(name) or ("" if otherwise is None else str(otherwise))
     if not text.isascii() or not text.isdigit():
         raise broken("OffsetInvalidError", "The headers offset and file_size must be numbers.")
     return int(text)

@@ -33,6 +33,8 @@ def admit(call: Call, route: Route) -> None:
     if call.host in GRAPH:
         if call.path.startswith("/v"):
             graph.check_version(call, call.path.split("/")[1])
+        if call.host == FACEBOOK_HOST:
+            graph.check_proof(call)
         graph.count(f"{ID}:{call.account or 'app'}", call, kind="instagram", code=CALLS_LIMIT)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpResponse, JsonResponse
 
-from ouipost.simulator import containers, graph, pulling
+from ouipost.simulator import clips, containers, graph, pulling
 from ouipost.simulator.call import Call
 from ouipost.simulator.clips import Clip
 from ouipost.simulator.graph import error, invalid
@@ -20,7 +20,6 @@ MAX_CAPTION, MAX_HASHTAGS, MAX_MENTIONS, MAX_ALT_TEXT = 2200, 30, 20, 1000
 CAROUSEL = (2, 10)
 IMAGE_BYTES = 8 * 1024 * 1024
 IMAGE_RATIOS = (4 / 5, 1.91)
-RATIO_TOLERANCE = 0.01
 VIDEO_BYTES, STORY_VIDEO_BYTES = 300 * 1024 * 1024, 100 * 1024 * 1024
 SHORTEST_VIDEO, LONGEST_REEL, LONGEST_IN_CAROUSEL, LONGEST_STORY = 3, 900, 60, 60
 """Seconds; the one for carousels is what other connectors keep to."""
@@ -46,6 +45,10 @@ def create(call: Call, version: str, ig: str) -> HttpResponse:
         # the facts name no code for this one; it is that of the publish limit
         raise error("Too many containers were created within a day", 9, 2207042)
     check_caption(call.text("caption"))
+    if call.text("caption") and (is_item or kind == "STORIES"):
+        raise invalid("Param caption is for posts, not for stories and the items of a carousel")
+    if call.text("alt_text") and kind:
+        raise invalid("Param alt_text is for pictures of the feed")
     if kind == "CAROUSEL":
         container = carousel(call, account)
     elif kind in ("REELS", "VIDEO") or (kind == "STORIES" and call.text("video_url")):
@@ -85,8 +88,8 @@ def image(call: Call, account: str, kind: str) -> Media:
     if not call.text("image_url"):
         raise invalid("The parameter image_url is required")
     alt_text = call.text("alt_text")
-    if len(alt_text) > MAX_ALT_TEXT or (alt_text and kind == "STORIES"):
-        raise invalid(f"Param alt_text is for pictures of the feed, and at most {MAX_ALT_TEXT} characters long")
+    if len(alt_text) > MAX_ALT_TEXT:
+        raise invalid(f"Param alt_text must be at most {MAX_ALT_TEXT} characters long")
     try:
         content = containers.fetch(call.text("image_url"), most=IMAGE_BYTES)
     except pulling.Unreachable as why:
@@ -105,7 +108,7 @@ def examined(content: bytes, *, ratios: tuple[float, float]) -> Picture:
     if picture is None or picture.mime != "image/jpeg":
         raise error("The image format is not supported.", 36001, 2207005)
     narrow, wide = ratios
-    if wide and not narrow - RATIO_TOLERANCE <= picture.width / picture.height <= wide + RATIO_TOLERANCE:
+    if wide and not narrow <= picture.width / picture.height <= wide:
         raise error("The submitted image has an aspect ratio that is not allowed.", 36003, 2207009)
     return picture
 
@@ -114,8 +117,6 @@ def video(call: Call, account: str, kind: str) -> Media:
     """Make a container of a video, which fails later where the video is not as it must be."""
     if not call.text("video_url"):
         raise invalid("The parameter video_url is required")
-    if call.text("alt_text"):
-        raise invalid("Param alt_text is for pictures of the feed")
     most = STORY_VIDEO_BYTES if kind == "STORIES" else VIDEO_BYTES
     try:
         content = containers.fetch(call.text("video_url"), most=most)
@@ -139,7 +140,8 @@ def longest(kind: str) -> int:
 def suits(content: bytes, clip: Clip, *, longest: float) -> bool:
     """Return whether Instagram can play this video."""
     return (
-        SHORTEST_VIDEO <= round(clip.seconds, 1) <= longest
+        clips.begins_with_its_index(content)
+        and SHORTEST_VIDEO <= round(clip.seconds, 1) <= longest
         and clip.video_codec in containers.CODECS
         and clip.audio_codec in containers.SOUNDS
         and containers.FPS[0] <= clip.fps <= containers.FPS[1]

@@ -105,8 +105,8 @@ def of_account(call: Call, version: str, ig: str) -> HttpResponse:
 def demographics(call: Call, account: str, names: list[str]) -> HttpResponse:
     """Show who follows, by one breakdown; nothing below a hundred followers."""
     breakdown = call.text("breakdown")
-    if call.text("period") != "lifetime" or breakdown not in BREAKDOWNS:
-        raise invalid("Demographics need period=lifetime and a breakdown of age, city, country or gender")
+    if call.text("period") != "lifetime" or breakdown not in BREAKDOWNS or not call.text("timeframe"):
+        raise invalid("Demographics need period=lifetime, a timeframe, and a breakdown of age, city, country or gender")
     followers = growth.followers(account, call.now)
     shares = BREAKDOWNS[breakdown] if followers >= FOLLOWERS_FOR_DEMOGRAPHICS else {}
     results = [{"dimension_values": [key], "value": followers * part // 100} for key, part in shares.items()]

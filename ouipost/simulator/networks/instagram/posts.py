@@ -177,6 +177,8 @@ def comment(call: Call, version: str, media: str) -> HttpResponse:
         text=message,
         url=post.url,
     )
+    if "fields" in call.params:  # of which no other word is known than that it answered so
+        raise error("(#20) The comment could not be shown", 20, 1772107)
     return JsonResponse({"id": made.external_id})
 
 

@@ -46,7 +46,9 @@ def show(call: Call, node_id: str) -> HttpResponse:
     container = containers.find(ID, account, node_id)
     if container is not None:
         return JsonResponse(graph.pick(making.status(call, container), fields, "Container"))
-    return JsonResponse(graph.pick(posts.node(posts.existing(call, node_id)), fields, "Media"))
+    post = posts.existing(call, node_id)
+    authorized(call, user=post.account)
+    return JsonResponse(graph.pick(posts.node(post), fields, "Media"))
 
 
 def debug_token(call: Call) -> HttpResponse:

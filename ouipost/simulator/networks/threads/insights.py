@@ -56,6 +56,8 @@ def of_user(call: Call, user: str) -> HttpResponse:
     """Show a profile's numbers of some days, how many follow it, or who."""
     account = authorized(call, INSIGHTS, user=user)
     names = graph.metrics_of(call, (*USER_METRICS, FOLLOWERS, DEMOGRAPHICS))
+    if FOLLOWERS in names and (call.text("since") or call.text("until")):
+        raise invalid(f"The metric {FOLLOWERS} takes neither since nor until")
     since = graph.moment(call, "since") or call.now - timedelta(days=1)
     until = min(graph.moment(call, "until") or call.now, call.now)
     if since < BEGINNING:
