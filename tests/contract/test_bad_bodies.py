@@ -17,7 +17,7 @@ from workspaces.models import Workspace
 GOOD: dict[str, dict[str, Any]] = {
     "create a post": {"content": "x", "platforms": ["facebook"]},
     "change a post": {"content": "x"},
-    "schedule a post": {"scheduled_at": "2027-01-01T00:00:00Z"},
+    "schedule a post": {"scheduled_at": "2090-01-01T00:00:00Z"},
     "create a workspace": {"name": "x"},
     "connect an account": {"platform": "facebook", "callback_url": CALLBACK},
 }

@@ -98,7 +98,7 @@ CALLS: list[Callable[[dict[str, str]], Call]] = [
     lambda ids: ("POST", "/api/posts/validate", BODY),
     lambda ids: ("PUT", "/api/posts/{draft}".format(**ids), {"content": "Other"}),
     lambda ids: ("DELETE", "/api/posts/{draft}".format(**ids), {}),
-    lambda ids: ("POST", "/api/posts/{draft}/schedule".format(**ids), {"scheduled_at": "2027-01-01T00:00:00Z"}),
+    lambda ids: ("POST", "/api/posts/{draft}/schedule".format(**ids), {"scheduled_at": "2090-01-01T00:00:00Z"}),
     lambda ids: ("POST", "/api/posts/{scheduled}/unschedule".format(**ids), {}),
     lambda ids: ("PUT", "/api/media/{media}".format(**ids), {"alt_text": "Other"}),
     lambda ids: ("DELETE", "/api/media/{media}".format(**ids), {}),
@@ -145,7 +145,7 @@ def test_what_a_business_rule_refused_is_kept(api: ApiClient, workspace: Workspa
     long = make_post(workspace, accounts=[account], content="x" * 70_000)
     calls = [
         ("PUT", f"/api/posts/{post.pk}", {"content": "Other"}),
-        ("POST", f"/api/posts/{long.pk}/schedule", {"scheduled_at": "2027-01-01T00:00:00Z"}),
+        ("POST", f"/api/posts/{long.pk}/schedule", {"scheduled_at": "2090-01-01T00:00:00Z"}),
     ]
     refused = [api(*call, Idempotency_Key="k") for call in calls]
     Post.objects.update(status="draft", content="Fine")

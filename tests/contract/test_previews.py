@@ -13,7 +13,7 @@ from tests.factories import NOW, make_account, make_media, make_post
 from tests.posts.media.pictures import animation, picture
 from workspaces.models import Workspace
 
-FUTURE = "2027-02-01T09:00:00Z"
+FUTURE = "2090-02-01T09:00:00Z"
 
 
 def targets_of(api: ApiClient, post: Post) -> list[dict[str, Any]]:

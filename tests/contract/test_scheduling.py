@@ -15,8 +15,8 @@ from tests.contract.world import at, connect_all, error_of, fields_of
 from tests.factories import NOW, make_account, make_post, make_schedule
 from workspaces.models import Workspace
 
-FUTURE = "2027-02-01T09:00:00Z"
-SPRING_GAP, AUTUMN_FOLD = "2027-03-28T02:30:00", "2027-10-31T02:30:00"
+FUTURE = "2090-02-01T09:00:00Z"
+SPRING_GAP, AUTUMN_FOLD = "2090-03-26T02:30:00", "2090-10-29T02:30:00"
 
 
 @pytest.fixture
@@ -41,12 +41,12 @@ def test_scheduling_answers_as_in_the_reference(api: ApiClient, post: Post) -> N
 @pytest.mark.parametrize(
     ("body", "instant", "zone"),
     [
-        ({"scheduled_at": "2027-02-01T09:00:00Z"}, "2027-02-01T09:00:00Z", "Europe/Paris"),
-        ({"scheduled_at": "2027-02-01T09:00:00-05:00"}, "2027-02-01T14:00:00Z", "Europe/Paris"),
-        ({"scheduled_at": "2027-02-01T09:00:00"}, "2027-02-01T08:00:00Z", "Europe/Paris"),
-        ({"scheduled_at": "2027-02-01T09:00:00", "timezone": "Asia/Tokyo"}, "2027-02-01T00:00:00Z", "Asia/Tokyo"),
-        ({"scheduled_at": "2027-02-01T09:00:00Z", "timezone": "Asia/Tokyo"}, "2027-02-01T09:00:00Z", "Asia/Tokyo"),
-        ({"scheduled_at": f"{AUTUMN_FOLD}+02:00"}, "2027-10-31T00:30:00Z", "Europe/Paris"),
+        ({"scheduled_at": "2090-02-01T09:00:00Z"}, "2090-02-01T09:00:00Z", "Europe/Paris"),
+        ({"scheduled_at": "2090-02-01T09:00:00-05:00"}, "2090-02-01T14:00:00Z", "Europe/Paris"),
+        ({"scheduled_at": "2090-02-01T09:00:00"}, "2090-02-01T08:00:00Z", "Europe/Paris"),
+        ({"scheduled_at": "2090-02-01T09:00:00", "timezone": "Asia/Tokyo"}, "2090-02-01T00:00:00Z", "Asia/Tokyo"),
+        ({"scheduled_at": "2090-02-01T09:00:00Z", "timezone": "Asia/Tokyo"}, "2090-02-01T09:00:00Z", "Asia/Tokyo"),
+        ({"scheduled_at": f"{AUTUMN_FOLD}+02:00"}, "2090-10-29T00:30:00Z", "Europe/Paris"),
     ],
 )
 def test_an_offset_makes_an_instant_and_without_one_it_is_local_time(
@@ -61,8 +61,8 @@ def test_an_offset_makes_an_instant_and_without_one_it_is_local_time(
 @pytest.mark.parametrize(
     ("moment", "candidates"),
     [
-        (SPRING_GAP, ["2027-03-28T03:30:00+02:00", "2027-03-28T01:30:00+01:00"]),
-        (AUTUMN_FOLD, ["2027-10-31T02:30:00+02:00", "2027-10-31T02:30:00+01:00"]),
+        (SPRING_GAP, ["2090-03-26T03:30:00+02:00", "2090-03-26T01:30:00+01:00"]),
+        (AUTUMN_FOLD, ["2090-10-29T02:30:00+02:00", "2090-10-29T02:30:00+01:00"]),
     ],
 )
 def test_a_local_time_that_is_not_there_once_is_refused_with_both_candidates(
@@ -93,8 +93,8 @@ def test_the_past_is_refused_from_a_minute_on(api: ApiClient, post: Post, late: 
         ({"scheduled_at": 1800000000, "timezone": 5}, {"scheduled_at", "timezone"}),
         ({"scheduled_at": None}, {"scheduled_at"}),
         ({"scheduled_at": "99999-01-01T00:00:00Z"}, {"scheduled_at"}),
-        ({"scheduled_at": "2027-02-01"}, {"scheduled_at"}),
-        ({"scheduled_at": "2027-02-30T09:00:00Z", "timezone": "Paris"}, {"scheduled_at", "timezone"}),
+        ({"scheduled_at": "2090-02-01"}, {"scheduled_at"}),
+        ({"scheduled_at": "2090-02-30T09:00:00Z", "timezone": "Paris"}, {"scheduled_at", "timezone"}),
     ],
 )
 def test_what_is_wrong_with_the_time_is_named(api: ApiClient, post: Post, body: Any, names: set[str]) -> None:
@@ -148,7 +148,7 @@ def test_whoever_schedules_hears_of_accounts_whose_connection_ends_before(api: A
     end = datetime.fromisoformat(FUTURE) - timedelta(seconds=1)
     make_account(paris, name="Bakery", tokens=Tokens(access_token="token", ends_at=end))
     body = {"content": "Hi", "platforms": ["facebook"]}
-    told = ["The connection of Bakery ends on 2027-02-01 UTC, before this post is due: it must be renewed by then."]
+    told = ["The connection of Bakery ends on 2090-02-01 UTC, before this post is due: it must be renewed by then."]
 
     draft = api.post("/api/posts", body).json()["data"]
     created = api.post("/api/posts", body | {"scheduled_at": FUTURE}).json()["data"]
@@ -166,13 +166,13 @@ def test_whoever_schedules_hears_of_accounts_whose_connection_ends_before(api: A
 
 def test_a_post_is_created_and_scheduled_at_once(api: ApiClient, paris: Workspace) -> None:
     make_account(paris)
-    body = {"content": "Hi", "platforms": ["facebook"], "scheduled_at": "2027-02-01T10:00:00", "timezone": "Asia/Tokyo"}
+    body = {"content": "Hi", "platforms": ["facebook"], "scheduled_at": "2090-02-01T10:00:00", "timezone": "Asia/Tokyo"}
 
     response = api.post("/api/posts", body)
 
     shown = response.json()["data"]["post"]
     assert response.status_code == 201
-    assert (shown["status"], shown["scheduled_at"]) == ("scheduled", "2027-02-01T01:00:00Z")
+    assert (shown["status"], shown["scheduled_at"]) == ("scheduled", "2090-02-01T01:00:00Z")
     assert shown["scheduled_timezone"] == "Asia/Tokyo"
     assert "warnings" not in response.json()["data"]
 

@@ -34,7 +34,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "posts": {"content": "Taken over"},
     "media": {"alt_text": "Taken over"},
     "schedules": {"name": "Taken over"},
-    "schedule": {"scheduled_at": "2027-01-01T00:00:00Z"},
+    "schedule": {"scheduled_at": "2090-01-01T00:00:00Z"},
     "reconnect": {"callback_url": CALLBACK},
     "resolve": {"outcome": "not_published"},
 }

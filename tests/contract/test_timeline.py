@@ -13,7 +13,7 @@ from tests.factories import make_account, make_post
 from tests.posts.media.pictures import picture
 from workspaces.models import Workspace
 
-FUTURE = "2027-02-01T09:00:00Z"
+FUTURE = "2090-02-01T09:00:00Z"
 REFUSAL: dict[str, Any] = {
     "step": "commit",
     "outcome": "rejected",
@@ -67,7 +67,7 @@ def test_what_people_do_is_told_in_order(api: ApiClient, workspace: Workspace) -
         ("media_added", "The file oats.jpg was added."),
         ("media_deleted", "The file oats.jpg was removed."),
         ("updated", "The post was changed."),
-        ("scheduled", "The post was scheduled for 2027-02-01 09:00 UTC."),
+        ("scheduled", "The post was scheduled for 2090-02-01 09:00 UTC."),
         ("unscheduled", "The post was returned to draft."),
         ("publish_requested", "The post was to be published at once."),
         ("waiting", "It is due: the next free worker takes it."),

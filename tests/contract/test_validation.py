@@ -15,7 +15,7 @@ from tests.factories import NOW, make_account, make_key, make_post
 from workspaces.models import Workspace
 
 PATH = "/api/posts/validate"
-FUTURE = "2027-02-01T09:00:00Z"
+FUTURE = "2090-02-01T09:00:00Z"
 
 
 def stored() -> list[int]:
@@ -133,8 +133,8 @@ REFUSED: list[dict[str, Any]] = [
     {"status": "scheduled"},
     {"unheard_of": 1},
     {"scheduled_at": "2020-01-01T00:00:00Z"},
-    {"scheduled_at": "2027-03-28T02:30:00", "timezone": "Europe/Paris"},
-    {"scheduled_at": "2027-10-31T02:30:00", "timezone": "Europe/Paris"},
+    {"scheduled_at": "2090-03-26T02:30:00", "timezone": "Europe/Paris"},
+    {"scheduled_at": "2090-10-29T02:30:00", "timezone": "Europe/Paris"},
     {"scheduled_at": "soon", "timezone": "Paris"},
     {"scheduled_at": "2020-01-01T00:00:00Z", "platforms": ["acc_00000000-0000-7000-8000-000000000000"]},
 ]
@@ -222,13 +222,13 @@ def test_a_sandbox_is_told_what_its_own_app_may_do_before_an_account_is_connecte
 
 
 REPEATS: list[tuple[str, str, bool]] = [
-    ("scheduled", "2027-02-01T09:00:00+00:00", True),
-    ("scheduled", "2027-01-31T09:00:00+00:00", True),
-    ("scheduled", "2027-02-02T09:00:01+00:00", False),
-    ("published", "2027-02-01T08:00:00+00:00", True),
-    ("draft", "2027-02-01T09:00:00+00:00", False),
-    ("failed", "2027-02-01T09:00:00+00:00", False),
-    ("cancelled", "2027-02-01T09:00:00+00:00", False),
+    ("scheduled", "2090-02-01T09:00:00+00:00", True),
+    ("scheduled", "2090-01-31T09:00:00+00:00", True),
+    ("scheduled", "2090-02-02T09:00:01+00:00", False),
+    ("published", "2090-02-01T08:00:00+00:00", True),
+    ("draft", "2090-02-01T09:00:00+00:00", False),
+    ("failed", "2090-02-01T09:00:00+00:00", False),
+    ("cancelled", "2090-02-01T09:00:00+00:00", False),
 ]
 
 

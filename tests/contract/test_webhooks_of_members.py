@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from ouipost.events.models import Delivery, Event, Replay, Webhook
 from tests.conftest import AdminClient
 from tests.contract.world import error_of, fields_of
-from tests.factories import NOW, make_delivery, make_token, make_user, make_webhook, make_workspace
+from tests.factories import make_delivery, make_token, make_user, make_webhook, make_workspace
 from workspaces.models import Workspace
 
 NEW = {"url": "https://1.1.1.1/hook", "events": ["post.published"]}
@@ -29,7 +30,7 @@ def calls_of(webhook: Webhook, delivery: Delivery) -> list[tuple[str, str, Any]]
         ("PUT", own, {"url": "https://1.1.1.1/other"}),
         ("PATCH", own, {"is_active": True}),
         *(("POST", f"{own}{end}", {}) for end in ("/test", "/rotate-secret", f"/deliveries/{delivery.pk}/redeliver")),
-        ("POST", f"{own}/replay", {"since": NOW.isoformat()}),
+        ("POST", f"{own}/replay", {"since": timezone.now().isoformat()}),
         ("DELETE", own, None),
     ]
 
