@@ -106,7 +106,7 @@ class ProfileViewSet(AdminViewSet[User]):
 
     @extend_schema(request=None, responses={200: MESSAGE})
     def logout(self, request: Request) -> Response:
-        """End the token's session: from then on the token is refused, by this call too."""
+        """End the token's session: from then on the token is refused, but by this call, which does nothing more."""
 
         def work() -> Response:
             logins.log_out(self.session, actor=self.actor, now=timezone.now())

@@ -45,8 +45,11 @@ def encode(session: Session) -> str:
     return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"typ": TYPE, "kid": key_id})
 
 
-def session_of(token: str, *, now: datetime) -> Session:
-    """Return the session that a token names, with its user; raises InvalidToken or TokenExpired."""
+def session_of(token: str, *, now: datetime, or_ended: bool = False) -> Session:
+    """Return the session that a token names, with its user; raises InvalidToken or TokenExpired.
+
+    One that a logout has ended is invalid, unless `or_ended`.
+    """
     claims = decode(token)
     rows = Session.objects.select_related("user").filter(pk=str(claims["jti"]), user=str(claims["sub"]))
     session = rows.first()
@@ -54,7 +57,7 @@ def session_of(token: str, *, now: datetime) -> Session:
         raise InvalidToken
     if session.expires_at <= now:
         raise TokenExpired
-    if not session.holds(now):
+    if not session.holds(now) and not (or_ended and session.revoked_at):
         raise InvalidToken
     return session
 
