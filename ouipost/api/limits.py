@@ -42,6 +42,8 @@ class Allowance:
     remaining: int
     reset: int
     """Unix seconds at which the next window begins."""
+    seconds_left: int
+    """Until then, rounded up."""
 
 
 class AtomicMemory(MemoryStorage):
@@ -91,10 +93,12 @@ def enforce(request: HttpRequest, caller: Caller | None) -> None:
         return
     window: Window = getattr(request, "window", None) or IN_PROCESS.count(f"requests/{caller.pk}")
     limit = limit_of(caller, window)
-    allowance = Allowance(limit=limit, remaining=max(0, limit - window.requests), reset=window.ends_at)
+    left = max(1, math.ceil(window.seconds_left))
+    remaining = max(0, limit - window.requests)
+    allowance = Allowance(limit=limit, remaining=remaining, reset=window.ends_at, seconds_left=left)
     request.allowance = allowance  # type: ignore[attr-defined]  # the middleware reads it, whatever became of the view
     if window.requests > limit:
-        raise RateLimitExceeded(limit=limit, retry_after=max(1, math.ceil(window.seconds_left)))
+        raise RateLimitExceeded(limit=limit, retry_after=left)
 
 
 def limit_of(caller: Caller, window: Window) -> int:
@@ -104,7 +108,8 @@ def limit_of(caller: Caller, window: Window) -> int:
 
 
 def headers(request: HttpRequest) -> dict[str, str]:
-    """Return the X-RateLimit headers of a request whose caller is limited; else none."""
+    """Return the headers that tell a limited caller's allowance, by their usual names and by those of the IETF's draft
+    (draft-ietf-httpapi-ratelimit-headers); none for others."""
     allowance: Allowance | None = getattr(request, "allowance", None)
     if allowance is None:
         return {}
@@ -112,4 +117,6 @@ def headers(request: HttpRequest) -> dict[str, str]:
         "X-RateLimit-Limit": str(allowance.limit),
         "X-RateLimit-Remaining": str(allowance.remaining),
         "X-RateLimit-Reset": str(allowance.reset),
+        "RateLimit-Policy": f'"minute";q={allowance.limit};w={WINDOW_SECONDS}',
+        "RateLimit": f'"minute";r={allowance.remaining};t={allowance.seconds_left}',
     }

@@ -15,6 +15,7 @@ from ouipost.errors import DomainError
 
 LIMIT_BYTES = 1024 * 1024
 DEPTH = 20
+VALUES = 10_000
 LARGEST = 2**53
 BOM = b"\xef\xbb\xbf"
 UTF8 = ("utf-8", "utf8", "us-ascii")
@@ -39,7 +40,7 @@ class PayloadTooLarge(DomainError):
 
 
 class StrictJSONParser(JSONParser):
-    """Parses a JSON object of at most 1 MiB and 20 levels.
+    """Parses a JSON object of at most 1 MiB, 20 levels and 10,000 values.
 
     Django refuses what is announced as larger before it is read (`DATA_UPLOAD_MAX_MEMORY_SIZE`). A subclass of
     JSONParser, so that REST framework keeps the body's bytes readable.
@@ -67,7 +68,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
     text = _decode(body)
-    _refuse_depth(text)
+    _refuse_size(text)
     try:
         value = json.loads(text, object_pairs_hook=_without_duplicates)
     except json.JSONDecodeError as error:
@@ -91,13 +92,16 @@ def _decode(body: bytes) -> str:
         raise MalformedJSON(f"The body is not UTF-8 (byte {error.start}).") from error
 
 
-def _refuse_depth(text: str) -> None:
-    """Raise MalformedJSON for too many levels, by counting brackets: the parser itself would recurse."""
+def _refuse_size(text: str) -> None:
+    """Raise MalformedJSON for too many levels or values, by counting signs: the parser itself would recurse."""
+    bare = STRING.sub("", text)
     depth = 0
-    for bracket in NOT_BRACKETS.sub("", STRING.sub("", text)):
+    for bracket in NOT_BRACKETS.sub("", bare):
         depth += 1 if bracket in "[{" else -1
         if depth > DEPTH:
             raise MalformedJSON(f"The body is nested deeper than {DEPTH} levels.")
+    if bare.count(",") + bare.count("[") + bare.count("{") > VALUES:
+        raise MalformedJSON(f"The body has more than {VALUES} values.")
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

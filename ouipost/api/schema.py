@@ -112,6 +112,8 @@ ALLOWANCE: Schema = {
     "X-RateLimit-Limit": {"schema": COUNT, "description": "Requests a minute that the key has."},
     "X-RateLimit-Remaining": {"schema": COUNT, "description": "Those that are left."},
     "X-RateLimit-Reset": {"schema": COUNT, "description": "When there are all again, in unix seconds."},
+    "RateLimit-Policy": {"schema": TEXT, "description": "The same limit as the IETF's draft writes it."},
+    "RateLimit": {"schema": TEXT, "description": "The rest, and the seconds until there are all again, by that draft."},
 }
 REPLAYED: Schema = {
     "Idempotent-Replayed": {"schema": {**TEXT, "const": "true"}, "description": "It is a repeat's answer."}

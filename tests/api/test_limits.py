@@ -133,6 +133,8 @@ def test_a_request_that_all_processes_counted_is_not_counted_again(settings: Any
         "X-RateLimit-Limit": "60",
         "X-RateLimit-Remaining": "43",
         "X-RateLimit-Reset": "1700000000",
+        "RateLimit-Policy": '"minute";q=60;w=60',
+        "RateLimit": '"minute";r=43;t=4',
     }
     alone = ask(key)
     assert alone is not None

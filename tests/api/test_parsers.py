@@ -78,6 +78,20 @@ def test_deeper_nesting_is_refused_without_recursion(body: bytes) -> None:
     assert refusal.value.message == "The body is nested deeper than 20 levels."
 
 
+def test_ten_thousand_values_are_allowed_and_commas_in_strings_do_not_count() -> None:
+    values = b"[" + b",".join([b'"a, b"'] * 9_999) + b"]"
+
+    assert len(parse_object(b'{"a": ' + values + b"}")["a"]) == 9_999
+
+
+@pytest.mark.parametrize("body", [b'{"a": [' + b"0," * 9_999 + b"0]}", b'{"a": [' + b"[]," * 5_000 + b"[]]}"])
+def test_more_values_are_refused(body: bytes) -> None:
+    with pytest.raises(MalformedJSON) as refusal:
+        parse_object(body)
+
+    assert refusal.value.message == "The body has more than 10000 values."
+
+
 @pytest.fixture
 def frozen() -> Iterator[None]:
     """Let the collector look at new objects alone, as in the product: not at those of all tests before."""

@@ -226,7 +226,7 @@ def test_what_stands_beside_a_refusal_is_described(schema: Any, admin_schema: An
         return {status: set(told["headers"]) for status, told in one["paths"][path]["post"]["responses"].items()}
 
     always, replayed, later = {"X-Request-ID"}, {"Idempotent-Replayed"}, {"Retry-After"}
-    allowance = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"}
+    allowance = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit-Policy", "RateLimit"}
     api, admin = headers_of(schema, "/api/posts"), headers_of(admin_schema, "/admin/users")
 
     assert [api["400"], api["401"], api["422"]] == [always | allowance, always, always | allowance | replayed]
