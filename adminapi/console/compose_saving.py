@@ -28,7 +28,7 @@ from ouipost.databases import in_transaction
 from ouipost.errors import DomainError, InvalidInput
 from ouipost.events.journal import Actor
 from ouipost.translating import translated
-from posts import schedules, services
+from posts import destinations, schedules, services
 from posts.destinations import AccountNotConnected
 from posts.media import files, uploads
 from posts.media.intake import clean_filename
@@ -93,6 +93,8 @@ def _carry_out(sheet: Sheet, work: Work) -> tuple[Post, list[str]]:
         post = schedules.queue_post(post, queue, actor=work.actor, now=timezone.now())
     elif work.do == PUBLISH:
         post = services.publish_post(post, actor=work.actor, now=database_now())
+    if post.status == PostStatus.SCHEDULED:
+        warnings += [told for told in destinations.of(post).warnings(post.scheduled_at) if told not in warnings]
     return post, warnings
 
 

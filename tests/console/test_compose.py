@@ -1,6 +1,6 @@
 """Composing a post in the console: each button does what the API does, and what is refused loses nothing."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from pytest_django import Settings
 
 from accounts import platforms
 from accounts.models import SocialAccount
+from accounts.platforms.base import Tokens
 from adminapi.console import compose_words as words
 from adminapi.console.compose_forms import options_of
 from ouipost.events.journal import SYSTEM
@@ -356,6 +357,23 @@ def test_what_a_network_refuses_stops_scheduling_and_stays_on_the_page(staff: Cl
     assert b"No picture yet" in answer.content
     assert b'id="compose-file-error"' in answer.content
     assert Post.objects.count() == 0
+
+
+@pytest.mark.parametrize("do", ["schedule", "queue"])
+def test_whoever_schedules_is_told_once_of_a_connection_that_ends_before(
+    staff: Client, workspace: Workspace, do: str
+) -> None:
+    ends_at = timezone.now() + timedelta(seconds=1)
+    account = make_account(workspace, name="Oven", tokens=Tokens(access_token="token", ends_at=ends_at))
+    schedule = make_schedule(workspace, slots=[(0, "09:00", ["facebook"])])
+    when = {"scheduled_at": "2090-07-01T09:30", "schedule_id": schedule.pk}
+
+    answer = staff.post(NEW, written(account, **when, do=do), follow=True)
+    again = staff.post(edit_address(Post.objects.get()), written(account, content="Rye", do="save"), follow=True)
+
+    told = f"The connection of Oven ends on {ends_at:%Y-%m-%d} UTC"
+    for each in (answer, again):
+        assert [str(message).startswith(told) for message in each.context["messages"]].count(True) == 1
 
 
 def test_the_next_free_slot_is_taken_from_the_chosen_schedule(
