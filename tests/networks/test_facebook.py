@@ -577,6 +577,8 @@ class TestFacebook(LookCase, OAuth2Case):
             *((graph_error(200, subcode), (AuthExpired, *OWNER)) for subcode in (2069030, 2069033)),
             (graph_error(100, status=401), (Rejected, *CALLER)),
             (make_answer(403), (Rejected, *CALLER)),
+            (make_answer(400, body=b"<h1>Sorry, something went wrong.</h1>"), (Unavailable, *BUSY)),
+            (make_answer(400, body=b"Bad Request"), (Unavailable, *BUSY)),
             (graph_error(10), (Rejected, *OWNER)),
             *((graph_error(code), (Rejected, *OWNER)) for code in (200, 283, 299)),
             (graph_error(3), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),

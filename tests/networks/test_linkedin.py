@@ -862,6 +862,12 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
             assert caught.value.network_code == code
 
+    def test_what_a_firewall_kept_away_was_surely_not_posted(self) -> None:
+        with pytest.raises(NotTaken) as caught:
+            self.commit(self.first, make_answer(403, body=b"<html>Access denied</html>"))
+
+        assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", WhoActs.NETWORK)
+
     def test_a_file_that_is_not_ready_is_waited_for(self) -> None:
         error = self.connector.classify(make_answer(400, {"code": "MEDIA_ASSET_WAITING_UPLOAD"}))
 

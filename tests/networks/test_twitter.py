@@ -576,6 +576,10 @@ class TestTwitter(LookCase, OAuth2Case):
 
         assert (type(error), error.error_code, error.acts) == meaning
 
+    def test_a_firewall_that_answers_in_its_place_leaves_the_outcome_unknown(self) -> None:
+        with pytest.raises(Unknown):
+            self.commit(self.first, make_answer(403, body=b"<title>Attention Required! | Cloudflare</title>"))
+
     @pytest.mark.parametrize("whose", ["user", "app"])
     def test_the_day_quota_is_waited_for_when_it_is_the_one_that_is_used_up(self, whose: str) -> None:
         of_the_day: dict[str, Any] = {

@@ -26,6 +26,7 @@ from accounts.platforms.http import (
     dig_count,
     dig_list,
     dig_text,
+    is_a_page,
     is_unclear,
     paged,
     retry_after,
@@ -197,7 +198,7 @@ def _waiting(answer: Answer, problem: Problem, facts: dict[str, Any]) -> Platfor
         return UploadOver(**facts)
     if problem.has(FILE_NOT_READY):
         return NotTaken(retry_after=UNTIL_FILES_ARE_READY, **facts)
-    if problem.has(CONFLICT) or answer.status == 409:
+    if problem.has(CONFLICT) or answer.status == 409 or is_a_page(answer):
         return NotTaken(**facts)
     return None
 

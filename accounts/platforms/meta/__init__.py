@@ -17,7 +17,7 @@ from accounts.platforms.base import (
     WhoActs,
     parsed,
 )
-from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said, sane_wait
+from accounts.platforms.http import decoded, dig, dig_text, is_a_page, is_unclear, retry_after, said, sane_wait
 from ouipost.phrases import Phrase
 
 AFTER_POSTING_TOO_FAST = 3600.0
@@ -64,7 +64,7 @@ def classify(network: str, answer: Answer) -> PlatformError:
         "status": answer.status,
         "network_code": "/".join(str(each) for each in (code, subcode) if each),
     }
-    if code in TRANSIENT | RETRYABLE_MEDIA:
+    if code in TRANSIENT | RETRYABLE_MEDIA or is_a_page(answer):
         return Unavailable(**facts)
     told = _blocked(code, subcode, facts) or _waiting(answer, code, facts)
     passes = dig(error, "is_transient") is True  # which is said of quotas, too

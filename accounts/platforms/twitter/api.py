@@ -14,7 +14,7 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.http import decoded, dig, dig_text, is_unclear, reset_after, retry_after, said
+from accounts.platforms.http import decoded, dig, dig_text, is_a_page, is_unclear, reset_after, retry_after, said
 from ouipost.phrases import Phrase
 
 HOST = "https://api.x.com"
@@ -85,7 +85,7 @@ def _spent(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformE
 def _refused(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError:
     if answer.status == 401 or problem.code in TOKEN_IS_OVER:
         return AuthExpired(**facts)
-    if is_unclear(answer.status) or problem.code == "internal-error":
+    if is_unclear(answer.status) or is_a_page(answer) or problem.code == "internal-error":
         return Unavailable(retry_after=retry_after(answer), **facts)
     if problem.code == "187" or problem.says("duplicate content"):
         return Duplicate(**facts)
