@@ -584,6 +584,17 @@ class TestFacebook(LookCase, OAuth2Case):
             (graph_error(3), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(101), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(2500), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
+            *(
+                (graph_error(code, message=words), (Rejected, "PLATFORM_UNAVAILABLE", "operator"))
+                for code, words in (
+                    (100, "Invalid appsecret_proof provided in the API argument"),
+                    (100, "API calls from the server require an appsecret_proof argument"),
+                    (1, "Error validating client secret."),
+                    (200, "API access blocked."),
+                    (200, "API access deactivated. To reactivate, go to the app dashboard."),
+                )
+            ),
+            (graph_error(100, message="(#100) No permission to publish the video"), (Rejected, *OWNER)),
             (graph_error(100, 33), (Rejected, *CALLER)),
             (graph_error(506, 1455006), (Duplicate, *CALLER)),
             (graph_error(1366051), (Duplicate, *CALLER)),

@@ -108,10 +108,7 @@ def of_sign_in(answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -
     if not words or not 400 <= answer.status < 429:
         return None
     message = said(NAME, words, otherwise=Phrase("refused the sign-in."))
-    return refusal(
-        message,
-        code="TOKEN_REVOKED",
-        who_acts=WhoActs.ACCOUNT_OWNER,
-        status=answer.status,
-        network_code=dig_text(body, "code"),
-    )
+    facts: dict[str, Any] = {"status": answer.status, "network_code": dig_text(body, "code")}
+    if meta.is_about_the_app(words):
+        return Rejected(message, code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+    return refusal(message, code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
