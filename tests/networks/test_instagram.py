@@ -372,6 +372,7 @@ class TestInstagram(ContainerCase):
             (graph_error(9007, 2207027), (NotReady, "PLATFORM_UNAVAILABLE", "network")),
             (graph_error(36000, 2207004), (Rejected, "MEDIA_REJECTED", "caller")),
             (graph_error(36001, 2207005), (Rejected, "MEDIA_REJECTED", "caller")),
+            (graph_error(36001, 2207083), (Rejected, "MEDIA_REJECTED", "caller")),
             (graph_error(36003, 2207009), (Rejected, "MEDIA_REJECTED", "caller")),
             (graph_error(36004, 2207010), (Rejected, "CONTENT_REJECTED", "caller")),
             (graph_error(100, 2207023), (Rejected, "CONTENT_REJECTED", "caller")),

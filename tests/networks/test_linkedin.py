@@ -906,6 +906,13 @@ class TestLinkedIn(LookCase, OAuth2Case):
         midnight = 86_400 - datetime.now(UTC).timestamp() % 86_400
         assert error.retry_after == pytest.approx(midnight, abs=60)
 
+    def test_a_quota_is_told_without_wondering_at_its_code(self) -> None:
+        throttled = {"serviceErrorCode": 101, "message": "Resource level throttle limit is reached.", "status": 429}
+
+        error = self.connector.classify(make_answer(429, throttled))
+
+        assert error.message == "LinkedIn says: Resource level throttle limit is reached."
+
     def rules(self, content: Content, **metadata: Any) -> list[str]:
         return [issue.rule for issue in self.connector.validate(content, {**METADATA, **metadata})]
 
