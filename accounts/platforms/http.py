@@ -104,6 +104,15 @@ def is_unclear(status: int) -> bool:
     return not 400 <= status < 500 or status == 408
 
 
+def is_a_page(answer: Answer) -> bool:
+    """Whether a refusal is the page of something before the network, such as a firewall: the next try may pass.
+
+    That a token is over or a file too large is told by the status, in whatever form.
+    """
+    is_told = is_unclear(answer.status) or answer.status in {401, 413, 429}
+    return not is_told and bool(answer.body.strip()) and decoded(answer) is None
+
+
 def retry_after(answer: Answer) -> float | None:
     """Return the seconds of Retry-After, a number or a date; None where it is missing or makes no sense."""
     value = answer.headers.get("Retry-After", "").strip()

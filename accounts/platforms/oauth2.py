@@ -22,7 +22,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said, sane_end
+from accounts.platforms.http import decoded, dig, dig_text, is_a_page, is_unclear, retry_after, said, sane_end
 from ouipost.phrases import Phrase
 
 OPERATOR_ERRORS = {"invalid_client", "unauthorized_client", "invalid_scope", "unsupported_grant_type"}
@@ -111,7 +111,7 @@ class OAuth2Connector(Connector):
         }
         if answer.status == 429:
             return RateLimited(retry_after=retry_after(answer), **facts)
-        if is_unclear(answer.status):
+        if is_unclear(answer.status) or is_a_page(answer):
             return Unavailable(retry_after=retry_after(answer), **facts)
         if name in OPERATOR_ERRORS:
             return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)

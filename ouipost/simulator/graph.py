@@ -70,8 +70,7 @@ def check_proof(call: Call) -> None:
     """Refuse a proof that is not that of the token it came with."""
     sent, right = call.text("appsecret_proof"), call.token.data.get("proof") if call.token else None
     if sent and right and sent != right:
-        # which code this has is not in the facts
-        raise invalid("Invalid appsecret_proof provided in the API argument")
+        raise error("Invalid appsecret_proof provided in the API argument", 100, type="GraphMethodException")
 
 
 def structure(call: Call, name: str) -> Any:

@@ -93,7 +93,7 @@ class Login:
         if token.data.get("long"):
             raise graph.error("Sessions that are long-lived already cannot be exchanged.", 452)
         if not self._knows_secret(call, token.client_id):
-            raise graph.error("Error validating client secret.", 101)
+            raise graph.error("Error validating client secret.", 100)
         return self._long(call, token)
 
     def renew(self, call: Call) -> HttpResponse:

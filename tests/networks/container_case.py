@@ -318,6 +318,14 @@ class ContainerCase(OAuth2Case):
 
         assert published == self.first.published
 
+    def test_a_refusal_of_a_server_in_trouble_is_no_proof_that_nothing_is_out(self) -> None:
+        asked = self.status(self.container, "PUBLISHED")
+
+        assert self.refused_by(graph_error(10, status=500), asked, self.listing(self.own)) == self.first.published
+        with pytest.raises(Rejected) as caught:
+            self.refused_by(graph_error(10, status=500), self.status(self.container, "FINISHED"))
+        assert caught.value.error_code == "TOKEN_REVOKED"
+
     @pytest.mark.parametrize("code", [1, 2])
     def test_a_transient_code_leaves_a_visible_call_unknown(self, code: int) -> None:
         with pytest.raises(Unknown) as caught:
@@ -368,6 +376,7 @@ class ContainerCase(OAuth2Case):
             (graph_error(190, 463), (AuthExpired, "TOKEN_REVOKED", "account_owner")),
             (graph_error(10), (Rejected, "TOKEN_REVOKED", "account_owner")),
             (graph_error(3), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
+            (graph_error(200, message="API access blocked."), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(4), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (graph_error(4, is_transient=True), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (graph_error(80002), (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),

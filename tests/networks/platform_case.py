@@ -376,6 +376,13 @@ class PlatformCase:
                 FakeSession(replace(self.refresh_calls[0], gets=make_answer(503))), self.account, now=NOW
             )
 
+    @pytest.mark.parametrize("status", [400, 403, 404])
+    def test_a_page_of_a_firewall_says_nothing_of_the_tokens(self, status: int) -> None:
+        page = make_answer(status, body=b"<html><title>Attention Required!</title>")
+
+        with pytest.raises(Unavailable):
+            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=page)), self.account, now=NOW)
+
     def test_it_makes_the_network_forget_the_tokens(self) -> None:
         session = FakeSession(*self.revoke_calls)
 

@@ -577,11 +577,24 @@ class TestFacebook(LookCase, OAuth2Case):
             *((graph_error(200, subcode), (AuthExpired, *OWNER)) for subcode in (2069030, 2069033)),
             (graph_error(100, status=401), (Rejected, *CALLER)),
             (make_answer(403), (Rejected, *CALLER)),
+            (make_answer(400, body=b"<h1>Sorry, something went wrong.</h1>"), (Unavailable, *BUSY)),
+            (make_answer(400, body=b"Bad Request"), (Unavailable, *BUSY)),
             (graph_error(10), (Rejected, *OWNER)),
             *((graph_error(code), (Rejected, *OWNER)) for code in (200, 283, 299)),
             (graph_error(3), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(101), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(2500), (Rejected, "PLATFORM_UNAVAILABLE", "operator")),
+            *(
+                (graph_error(code, message=words), (Rejected, "PLATFORM_UNAVAILABLE", "operator"))
+                for code, words in (
+                    (100, "Invalid appsecret_proof provided in the API argument"),
+                    (100, "API calls from the server require an appsecret_proof argument"),
+                    (1, "Error validating client secret."),
+                    (200, "API access blocked."),
+                    (200, "API access deactivated. To reactivate, go to the app dashboard."),
+                )
+            ),
+            (graph_error(100, message="(#100) No permission to publish the video"), (Rejected, *OWNER)),
             (graph_error(100, 33), (Rejected, *CALLER)),
             (graph_error(506, 1455006), (Duplicate, *CALLER)),
             (graph_error(1366051), (Duplicate, *CALLER)),

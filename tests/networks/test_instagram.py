@@ -314,6 +314,15 @@ class TestInstagram(ContainerCase):
         assert (caught.value.error_code, caught.value.acts) == ("TOKEN_REVOKED", "account_owner")
         assert caught.value.message == "Instagram says: Invalid authorization code"
 
+    @pytest.mark.parametrize("words", ["Invalid platform app", "Error validating client secret."])
+    def test_a_wrong_app_is_the_operators_to_mend(self, words: str) -> None:
+        refused = make_answer(400, {"error_type": "OAuthException", "code": 400, "error_message": words})
+
+        with pytest.raises(Rejected) as caught:
+            self.exchange(FakeSession(replace(self.exchange_calls[0], gets=refused)))
+
+        assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", "operator")
+
     @pytest.mark.parametrize("status", [429, 500, 503])
     @pytest.mark.parametrize("words", [{}, {"error_message": "Later"}], ids=["without words", "in words"])
     def test_a_sign_in_at_an_overloaded_network_is_tried_again(self, status: int, words: Any) -> None:
@@ -363,6 +372,7 @@ class TestInstagram(ContainerCase):
             (graph_error(9007, 2207027), (NotReady, "PLATFORM_UNAVAILABLE", "network")),
             (graph_error(36000, 2207004), (Rejected, "MEDIA_REJECTED", "caller")),
             (graph_error(36001, 2207005), (Rejected, "MEDIA_REJECTED", "caller")),
+            (graph_error(36001, 2207083), (Rejected, "MEDIA_REJECTED", "caller")),
             (graph_error(36003, 2207009), (Rejected, "MEDIA_REJECTED", "caller")),
             (graph_error(36004, 2207010), (Rejected, "CONTENT_REJECTED", "caller")),
             (graph_error(100, 2207023), (Rejected, "CONTENT_REJECTED", "caller")),

@@ -862,6 +862,12 @@ class TestLinkedIn(LookCase, OAuth2Case):
 
             assert caught.value.network_code == code
 
+    def test_what_a_firewall_kept_away_was_surely_not_posted(self) -> None:
+        with pytest.raises(NotTaken) as caught:
+            self.commit(self.first, make_answer(403, body=b"<html>Access denied</html>"))
+
+        assert (caught.value.error_code, caught.value.acts) == ("PLATFORM_UNAVAILABLE", WhoActs.NETWORK)
+
     def test_a_file_that_is_not_ready_is_waited_for(self) -> None:
         error = self.connector.classify(make_answer(400, {"code": "MEDIA_ASSET_WAITING_UPLOAD"}))
 
@@ -899,6 +905,13 @@ class TestLinkedIn(LookCase, OAuth2Case):
         assert isinstance(error, RateLimited)
         midnight = 86_400 - datetime.now(UTC).timestamp() % 86_400
         assert error.retry_after == pytest.approx(midnight, abs=60)
+
+    def test_a_quota_is_told_without_wondering_at_its_code(self) -> None:
+        throttled = {"serviceErrorCode": 101, "message": "Resource level throttle limit is reached.", "status": 429}
+
+        error = self.connector.classify(make_answer(429, throttled))
+
+        assert error.message == "LinkedIn says: Resource level throttle limit is reached."
 
     def rules(self, content: Content, **metadata: Any) -> list[str]:
         return [issue.rule for issue in self.connector.validate(content, {**METADATA, **metadata})]

@@ -255,6 +255,8 @@ class TestThreads(ContainerCase):
         [
             (graph_error(24), (NotReady, "PLATFORM_UNAVAILABLE", "network")),
             (graph_error(24, 2207008), (NotReady, "PLATFORM_UNAVAILABLE", "network")),
+            (graph_error(24, 4279009), (NotReady, "PLATFORM_UNAVAILABLE", "network")),
+            (graph_error(1, 2207052), (MakeAgain, "PLATFORM_UNAVAILABLE", "operator")),
             (graph_error(4, 2207051), (Rejected, "CONTENT_REJECTED", "account_owner")),
             (graph_error(10, 4279013), (Rejected, "CONTENT_REJECTED", "account_owner")),
             (graph_error(4279013), (Rejected, "CONTENT_REJECTED", "account_owner")),

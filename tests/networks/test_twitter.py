@@ -54,6 +54,8 @@ CALLER = ("CONTENT_REJECTED", "caller")
 OWNER = ("TOKEN_REVOKED", "account_owner")
 REPEATED = (Duplicate, *CALLER)
 BAD_MEDIA = (Rejected, "MEDIA_REJECTED", "caller")
+BLOCKED = (Rejected, "CONTENT_REJECTED", "account_owner")
+OVER_QUOTA = (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")
 APP_IS_STOPPED = (Rejected, "PLATFORM_UNAVAILABLE", "operator")
 BEARER = {"Authorization": "Bearer AT"}
 BASIC = {"Authorization": "Basic aWQ6c2VjcmV0"}
@@ -555,6 +557,15 @@ class TestTwitter(LookCase, OAuth2Case):
             (403, {"detail": "This account does not have any credits."}, APP_IS_STOPPED),
             (403, {"title": "CreditsDepleted", "detail": "Your account is out."}, APP_IS_STOPPED),
             (403, {"type": PROBLEMS + "client-forbidden"}, APP_IS_STOPPED),
+            (
+                403,
+                {"errors": [{"code": 453, "message": "You have limited endpoints (e.g. media post)."}]},
+                APP_IS_STOPPED,
+            ),
+            (403, {"detail": "Your account is temporarily locked. Please log in to https://x.com."}, BLOCKED),
+            (403, {"detail": "Your account is not permitted to access this feature."}, BLOCKED),
+            (403, {"type": PROBLEMS + "user-suspended", "detail": "The user is suspended"}, BLOCKED),
+            *((403, {"errors": [{"code": code, "message": "No."}]}, BLOCKED) for code in (64, 226, 326)),
             (403, {"detail": "This user is not allowed to post a video longer than 20 minutes."}, BAD_MEDIA),
             (404, {"type": PROBLEMS + "resource-not-found"}, (Rejected, *CALLER)),
             (429, {"type": PROBLEMS + "usage-capped"}, (Rejected, "RATE_LIMITED_BY_PLATFORM", "operator")),
@@ -567,6 +578,7 @@ class TestTwitter(LookCase, OAuth2Case):
             (403, {"detail": "Reply to this conversation is not allowed."}, (Rejected, *CALLER)),
             (403, {"errors": [{"code": 88, "message": "Limit"}]}, (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
             (403, {"code": 88, "message": "Limit"}, (RateLimited, "RATE_LIMITED_BY_PLATFORM", "network")),
+            (403, {"errors": [{"code": 185, "message": "User is over daily status update limit."}]}, OVER_QUOTA),
             (400, {"type": PROBLEMS + "internal-error"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
             (503, {"title": "Service Unavailable"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
         ],
@@ -575,6 +587,10 @@ class TestTwitter(LookCase, OAuth2Case):
         error = self.connector.classify(make_answer(status, problem))
 
         assert (type(error), error.error_code, error.acts) == meaning
+
+    def test_a_firewall_that_answers_in_its_place_leaves_the_outcome_unknown(self) -> None:
+        with pytest.raises(Unknown):
+            self.commit(self.first, make_answer(403, body=b"<title>Attention Required! | Cloudflare</title>"))
 
     @pytest.mark.parametrize("whose", ["user", "app"])
     def test_the_day_quota_is_waited_for_when_it_is_the_one_that_is_used_up(self, whose: str) -> None:

@@ -60,8 +60,8 @@ def test_a_code_works_once_for_its_own_address_and_client(net: Net) -> None:
     assert error(exchange(net, code, client_id="")) == (400, 101, None)
     assert body(exchange(net, code))["expires_in"] == 5400
     assert error(exchange(net, code)) == (400, 100, 36009)
-    assert error(exchange(net, code, client_secret="guess")) == (400, 101, None)
-    assert error(exchange(net, code, client_secret="")) == (400, 101, None)
+    assert error(exchange(net, code, client_secret="guess")) == (400, 1, None)
+    assert error(exchange(net, code, client_secret="")) == (400, 1, None)
     assert error(exchange(net, code, grant_type="password")) == (400, 100, None)
 
 

@@ -15,7 +15,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.http import bearer, decoded, dig_text, is_unclear, reset_after, retry_after, said
+from accounts.platforms.http import bearer, decoded, dig_text, is_a_page, is_unclear, reset_after, retry_after, said
 from ouipost.phrases import Phrase
 
 DEFAULT_SERVICE = "https://bsky.social"
@@ -71,7 +71,7 @@ def classify(answer: Answer) -> PlatformError:
     }
     if answer.status == 429:
         return RateLimited(retry_after=retry_after(answer) or reset_after(answer, "RateLimit-Reset"), **facts)
-    if is_unclear(answer.status):
+    if is_unclear(answer.status) or is_a_page(answer):
         return Unavailable(retry_after=retry_after(answer), **facts)
     return _refused(answer, name, words, facts)
 

@@ -29,7 +29,7 @@ NOT_FETCHED = {"2207003", "2207052"}
 TRANSIENT = {"2207001", "2207032", "2207085"}
 DAY_IS_FULL = "2207042"
 OWNER_ACTS = {"2207050", "2207081"}
-BAD_MEDIA = {"2207004", "2207005", "2207009", "2207026"}
+BAD_MEDIA = {"2207004", "2207005", "2207009", "2207026", "2207083"}
 REFUSED = {"2207006", "2207010", "2207023", "2207028", "2207040", "2207057"}
 PUBLISHED_AGAIN = "2207006"
 """What becomes of a container that is published a second time: it is not found."""
@@ -108,10 +108,7 @@ def of_sign_in(answer: Answer, *, refusal: type[Rejected] | type[AuthExpired]) -
     if not words or not 400 <= answer.status < 429:
         return None
     message = said(NAME, words, otherwise=Phrase("refused the sign-in."))
-    return refusal(
-        message,
-        code="TOKEN_REVOKED",
-        who_acts=WhoActs.ACCOUNT_OWNER,
-        status=answer.status,
-        network_code=dig_text(body, "code"),
-    )
+    facts: dict[str, Any] = {"status": answer.status, "network_code": dig_text(body, "code")}
+    if meta.is_about_the_app(words):
+        return Rejected(message, code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+    return refusal(message, code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)

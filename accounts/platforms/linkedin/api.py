@@ -26,6 +26,7 @@ from accounts.platforms.http import (
     dig_count,
     dig_list,
     dig_text,
+    is_a_page,
     is_unclear,
     paged,
     retry_after,
@@ -49,6 +50,7 @@ FILE_NOT_READY = {"MEDIA_ASSET_WAITING_UPLOAD"}
 FILE_IS_BAD = {"MEDIA_ASSET_PROCESSING_FAILED"}
 UPLOAD_IS_OVER = {"EXPIRED_UPLOAD_URL"}
 CONFLICT = {"CONFLICT"}
+QUOTA_IS_SPENT = {"TOO_MANY_REQUESTS", "101"}
 DUPLICATE = {"DUPLICATE_POST"}
 DUPLICATE_WORDS = "duplicate of urn:li:"
 OF_THE_REQUEST = {
@@ -63,6 +65,7 @@ KNOWN = (
     | FILE_IS_BAD
     | UPLOAD_IS_OVER
     | CONFLICT
+    | QUOTA_IS_SPENT
     | DUPLICATE
     | OF_THE_REQUEST
 )
@@ -197,7 +200,7 @@ def _waiting(answer: Answer, problem: Problem, facts: dict[str, Any]) -> Platfor
         return UploadOver(**facts)
     if problem.has(FILE_NOT_READY):
         return NotTaken(retry_after=UNTIL_FILES_ARE_READY, **facts)
-    if problem.has(CONFLICT) or answer.status == 409:
+    if problem.has(CONFLICT) or answer.status == 409 or is_a_page(answer):
         return NotTaken(**facts)
     return None
 

@@ -17,7 +17,7 @@ from accounts.platforms.base import (
     WhoActs,
     parsed,
 )
-from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said, sane_wait
+from accounts.platforms.http import decoded, dig, dig_text, is_a_page, is_unclear, retry_after, said, sane_wait
 from ouipost.phrases import Phrase
 
 AFTER_POSTING_TOO_FAST = 3600.0
@@ -39,6 +39,12 @@ PERMISSION_MISSING = {10, *range(200, 300)}
 OPERATOR_ACTS = {3, 101, 2500}
 """The app lacks the capability; its id or secret is wrong; or an address that there is not, as under a version that has
 ended."""
+WORDS_OF_THE_APP = (
+    *("appsecret_proof", "validating client secret", "Invalid platform app"),
+    *("API access blocked", "API access deactivated"),
+)
+"""Its id or secret is wrong, or Meta has stopped it: told by codes that stand for other things, too."""
+WORDS_OF_A_PERMISSION = "No permission to publish"
 CLEAR = TOKEN_IS_OVER | WRONG_TOKEN | PERMISSION_MISSING | OPERATOR_ACTS
 """Refusals with any status: the code counts, not the status."""
 RATE_LIMITED = {4, 17, 32, 341, 613, *range(80_000, 80_100)}
@@ -58,19 +64,29 @@ def classify(network: str, answer: Answer) -> PlatformError:
     """Return what a refusal of a Graph API means, by its code and subcode rather than its status."""
     error = dig(decoded(answer), "error")
     code, subcode = _number(error, "code"), _number(error, "error_subcode")
-    message = dig(error, "error_user_msg") or dig(error, "message")
+    words = dig_text(error, "message")
+    message = dig(error, "error_user_msg") or words
     facts: dict[str, Any] = {
         "message": said(network, message, otherwise=Phrase("answered with status {status}.", status=answer.status)),
         "status": answer.status,
         "network_code": "/".join(str(each) for each in (code, subcode) if each),
     }
-    if code in TRANSIENT | RETRYABLE_MEDIA:
+    if is_about_the_app(words):
+        return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+    if code in TRANSIENT | RETRYABLE_MEDIA or is_a_page(answer):
         return Unavailable(**facts)
     told = _blocked(code, subcode, facts) or _waiting(answer, code, facts)
     passes = dig(error, "is_transient") is True  # which is said of quotas, too
     if told is None and (passes or (is_unclear(answer.status) and code not in CLEAR)):
         return Unavailable(**facts)
+    if told is None and WORDS_OF_A_PERMISSION in words:
+        return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
     return told or _refused(answer, code, subcode, facts)
+
+
+def is_about_the_app(words: str) -> bool:
+    """Whether a refusal in these words is the operator's to mend."""
+    return any(each in words for each in WORDS_OF_THE_APP)
 
 
 def _blocked(code: int, subcode: int, facts: dict[str, Any]) -> PlatformError | None:

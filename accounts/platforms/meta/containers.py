@@ -29,7 +29,7 @@ from accounts.platforms.base import (
     Unknown,
     WhoActs,
 )
-from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text, moment, paged
+from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text, is_unclear, moment, paged
 from accounts.platforms.meta.longlived import LongLivedTokens
 from accounts.platforms.text import comparable
 from accounts.platforms.uploads import UPLOADS, upload_missing, uploaded
@@ -225,10 +225,15 @@ class ContainerConnector(LongLivedTokens):
         try:
             remote_id = call_visible(self, session, "POST", url, id_at=("id",), **request)
         except (NotReady, Rejected) as refusal:
-            if not isinstance(refusal, NotReady) and not self.doubtful & set(refusal.network_code.split("/")):
+            if not isinstance(refusal, NotReady) and not self._is_doubtful(refusal):
                 raise
             return self._out_after_all(session, operation, refusal)
         return Published(remote_id=remote_id, url=self._permalink(session, account, remote_id))
+
+    def _is_doubtful(self, refusal: Rejected) -> bool:
+        """Return whether the post may be out all the same: Threads has published what it refused as not permitted."""
+        in_trouble = refusal.status is not None and is_unclear(refusal.status)
+        return in_trouble or not self.doubtful.isdisjoint(refusal.network_code.split("/"))
 
     def _out_after_all(self, session: Session, operation: Operation, refusal: PlatformError) -> Published:
         """Return the post that the container became before, or in spite of this refusal, else raise the refusal."""

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from accounts.platforms.base import Answer, AuthExpired, PlatformError, RateLimited, Rejected, Unavailable, WhoActs
-from accounts.platforms.http import decoded, dig_text, is_unclear, retry_after, said, sane_wait
+from accounts.platforms.http import decoded, dig_text, is_a_page, is_unclear, retry_after, said, sane_wait
 from ouipost.phrases import Phrase, joined
 
 AFTER_SPAM = 6 * 3600.0
@@ -35,7 +35,7 @@ def classify(answer: Answer) -> PlatformError:
         return RateLimited(retry_after=AFTER_SPAM, **facts)
     if answer.status == 429 or code in RATE_LIMITED:
         return RateLimited(retry_after=_wait(answer), **facts)
-    if is_unclear(answer.status):
+    if is_unclear(answer.status) or is_a_page(answer):
         return Unavailable(retry_after=retry_after(answer), **facts)
     return _refused(answer, code, words, facts)
 

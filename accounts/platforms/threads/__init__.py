@@ -43,6 +43,8 @@ NOT_READY_WAIT = 30.0
 NOT_READY = "24"
 RESTRICTED = "4279013"
 NOT_FETCHED = "FAILED_DOWNLOADING_VIDEO"
+IMAGE_NOT_FETCHED = "2207052"
+"""Refused at once, with the code of a passing error; three tries are enough to see that it does not pass."""
 MADE_AGAIN = {NOT_FETCHED, "UNKNOWN"}
 WORDS = {
     "FAILED_DOWNLOADING_VIDEO": Phrase("it could not fetch the file from this installation's public address"),
@@ -162,6 +164,8 @@ class Threads(ContainerConnector):
         codes = error.network_code.split("/")
         if codes[0] == NOT_READY:
             return NotReady(retry_after=NOT_READY_WAIT, **facts)
+        if IMAGE_NOT_FETCHED in codes:
+            return MakeAgain(who_acts=WhoActs.OPERATOR, **facts)
         if RESTRICTED in codes:
             return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **facts)
         return error

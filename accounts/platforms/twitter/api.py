@@ -14,13 +14,19 @@ from accounts.platforms.base import (
     Unavailable,
     WhoActs,
 )
-from accounts.platforms.http import decoded, dig, dig_text, is_unclear, reset_after, retry_after, said
+from accounts.platforms.http import decoded, dig, dig_text, is_a_page, is_unclear, reset_after, retry_after, said
 from ouipost.phrases import Phrase
 
 HOST = "https://api.x.com"
 QUOTAS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
 NO_KIND = {"", "about:blank"}
 TOKEN_IS_OVER = {"32", "89", "unsupported-authentication"}
+APP_IS_STOPPED = {"453", "client-forbidden"}
+"""The first of them: the app's level of access has not this call."""
+QUOTA_IS_SPENT = {"88", "185"}
+BLOCKED = {"64", "226", "326", "user-suspended"}
+"""The account is suspended, taken for a machine, or locked until its owner signs in; mostly told in words alone."""
+BLOCKED_WORDS = ("temporarily locked", "not permitted to access this feature")
 
 
 def address(connector: Connector, path: str) -> str:
@@ -77,7 +83,7 @@ def _spent(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformE
         return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
     if problem.code == "usage-capped":
         return Rejected(code="RATE_LIMITED_BY_PLATFORM", who_acts=WhoActs.OPERATOR, **facts)
-    if answer.status == 429 or problem.code == "88":
+    if answer.status == 429 or problem.code in QUOTA_IS_SPENT:
         return RateLimited(retry_after=_wait(answer), **facts)
     return None
 
@@ -85,12 +91,14 @@ def _spent(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformE
 def _refused(answer: Answer, problem: Problem, facts: dict[str, Any]) -> PlatformError:
     if answer.status == 401 or problem.code in TOKEN_IS_OVER:
         return AuthExpired(**facts)
-    if is_unclear(answer.status) or problem.code == "internal-error":
+    if is_unclear(answer.status) or is_a_page(answer) or problem.code == "internal-error":
         return Unavailable(retry_after=retry_after(answer), **facts)
     if problem.code == "187" or problem.says("duplicate content"):
         return Duplicate(**facts)
-    if problem.code == "client-forbidden":
+    if problem.code in APP_IS_STOPPED:
         return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
+    if problem.code in BLOCKED or problem.says(*BLOCKED_WORDS):
+        return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **facts)
     if problem.code == "not-authorized-for-resource" or problem.says("not permitted to perform"):
         return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
     return Rejected(code="MEDIA_REJECTED" if problem.says("media", "video", "image") else None, **facts)

@@ -102,7 +102,7 @@ def access_token(call: Call, version: str) -> HttpResponse:
     if not client_id:
         raise error("Missing client_id parameter.", 101)
     if not secret or not tokens.secret_fits(ID, client_id, secret):
-        raise error("Error validating client secret.", 101)
+        raise error("Error validating client secret.", 1)
     match call.text("grant_type"):
         case "" | "authorization_code":
             return exchange_code(call, client_id)
