@@ -5,6 +5,7 @@ Embedded mode works with none of them. Production refuses to start half-configur
 
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
@@ -66,6 +67,8 @@ if len(SECRET_KEY) < 32:
 
 PORT = env.int("PORT", default=8000)
 PUBLIC_BASE_URL = base_address("PUBLIC_BASE_URL", default=f"http://127.0.0.1:{PORT}")
+CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_BASE_URL.lower()))]
+"""Where the console's forms come from, also where a proxy in front says neither the scheme nor the port."""
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if EMBEDDED else [])
 TRUSTED_PROXIES = networks("TRUSTED_PROXIES")
 WEB_WORKERS = at_least(1, "WEB_WORKERS", default=1)

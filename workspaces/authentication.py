@@ -13,7 +13,7 @@ from ouipost.api.limits import Window
 from ouipost.crypto import digest
 from workspaces import admission, guesses, usage
 from workspaces.admission import Known, Unknown
-from workspaces.keys import Found, InvalidApiKey, from_record, look_up, looks_like_a_key, to_record
+from workspaces.keys import Found, InvalidApiKey, NoApiKey, from_record, look_up, looks_like_a_key, to_record
 from workspaces.models import ApiKey
 
 
@@ -45,7 +45,7 @@ def identify(secret: str, *, address: str, now: datetime) -> tuple[ApiKey, Windo
     Raises InvalidApiKey or ApiKeyExpired. One trip to Redis and no query for a key that Redis knows.
     """
     if not looks_like_a_key(secret):
-        raise InvalidApiKey
+        raise NoApiKey
     shown = digest(secret)
     if not guesses.may_look_up(shown, address):
         raise InvalidApiKey

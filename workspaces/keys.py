@@ -33,6 +33,10 @@ class InvalidApiKey(DomainError):
     message = "The API key is not valid."
 
 
+class NoApiKey(InvalidApiKey):
+    message = "X-API-Key has more or less than an API key: send it alone, without Bearer, quotes or blanks, and whole."
+
+
 class KeyRevoked(DomainError):
     code = "CONFLICT"
     status = 409

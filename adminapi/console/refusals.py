@@ -11,6 +11,9 @@ from django.views import csrf, defaults
 from adminapi.console.pages import show
 from adminapi.middleware import CONSOLE
 
+ELSEWHERE = ("Origin checking failed", "Referer checking failed")
+"""How Django's reasons begin for a form that comes from another address."""
+
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 404, in the console's frame where staff ask for one of its pages."""
@@ -29,17 +32,28 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer 403 to a form without its secret: one from before the last login, or from another site."""
+    """Answer 403 to a form without its secret, one from before the last login, or from another site."""
     if not request.path.startswith(CONSOLE):
         return csrf.csrf_failure(request, reason)
-    told = _(
-        "This page is from before you last logged in or out, or your browser keeps no cookies. Go back, copy what you "
-        "typed, load the page again, and repeat it."
-    )
+    told = _told(reason)
     if _is_staffs(request):
         return show(request, "refused.html", title=_("Nothing was changed"), told=told, status=HTTPStatus.FORBIDDEN)
     context = {"title": _("Nothing was changed"), "says": told, "again": reverse("admin:index")}
     return render(request, "accounts/stopped.html", context, status=HTTPStatus.FORBIDDEN)
+
+
+def _told(reason: str) -> str:
+    """Return what can be done about it: a proxy that hides where people are keeps everybody from logging in."""
+    if reason.startswith(ELSEWHERE):
+        return _(
+            "Your browser says that this form comes from another address than this installation's. If you run it: set "
+            "PUBLIC_BASE_URL to the address that people open, and let no proxy in front change the header "
+            "Referrer-Policy."
+        )
+    return _(
+        "This page is from before you last logged in or out, or your browser keeps no cookies. Go back, copy what you "
+        "typed, load the page again, and repeat it."
+    )
 
 
 def broken(request: HttpRequest) -> HttpResponse:

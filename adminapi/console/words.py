@@ -174,6 +174,7 @@ REFUSALS = (
     _("Files can be neither stored nor read at the moment. Try again."),
     _("The API key has expired."),
     _("The API key is not valid."),
+    _("X-API-Key has more or less than an API key: send it alone, without Bearer, quotes or blanks, and whole."),
     _("The API key that began this sign-in may not connect accounts any more."),
     _("The X-Workspace-ID header is required."),
     _("The body is not valid JSON."),

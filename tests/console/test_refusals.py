@@ -1,10 +1,14 @@
 """Who asks the console for what is not there, or not theirs, is told so in its frame and finds the way back."""
 
+import json
+from pathlib import Path
+
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 
 from adminapi.console.posts_admin import PostAdmin
 from tests.factories import make_user
+from tests.foundation.starts import start
 from workspaces.models import Role
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +54,32 @@ def test_who_sends_a_form_that_is_no_longer_valid_is_told_what_to_do(path: str) 
 
     page = answer.content.decode()
     assert (answer.status_code, "Nothing was changed" in page, 'href="/console/"' in page) == (403, True, True)
+
+
+@pytest.mark.parametrize("origin", ["https://elsewhere.example", "null"])
+def test_who_sends_a_form_from_another_address_is_told_what_hides_ours(origin: str) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    token = browser.get("/console/login/").cookies["csrftoken"].value
+
+    answer = browser.post("/console/login/", {"csrfmiddlewaretoken": token}, headers={"Origin": origin})
+
+    page = answer.content.decode()
+    assert (answer.status_code, "PUBLIC_BASE_URL" in page, "keeps no cookies" in page) == (403, True, False)
+
+
+@pytest.mark.thorough  # a process for each
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8000/base", "https://Social.Example.com:8443"])
+def test_a_form_comes_from_the_address_that_people_open_whatever_a_proxy_says(tmp_path: Path, address: str) -> None:
+    shown = json.loads(start(tmp_path, PUBLIC_BASE_URL=address).stdout)
+    scheme, _, rest = address.lower().partition("://")
+    browser = Client(enforce_csrf_checks=True)
+    token = browser.get("/console/login/").cookies["csrftoken"].value
+    headers = {"Origin": f"{scheme}://{rest.partition('/')[0]}"}
+
+    with override_settings(CSRF_TRUSTED_ORIGINS=shown["CSRF_TRUSTED_ORIGINS"]):
+        answer = browser.post("/console/login/", {"csrfmiddlewaretoken": token}, headers=headers)
+
+    assert answer.status_code == 200  # the form is shown again, for it lacks a password
 
 
 def test_a_form_that_another_site_sends_here_is_told_nothing_of_the_console() -> None:

@@ -134,6 +134,17 @@ def test_without_a_good_key_there_is_nothing(path: str, secret: str, refusal: tu
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("around", ["Bearer {}", '"{}"', "{}x"])
+def test_who_sends_more_than_the_key_is_told_so(around: str) -> None:
+    _, secret = make_key()
+
+    response = ApiClient(around.format(secret), make_workspace().pk).get("/api/posts")
+
+    assert error_of(response) == (401, "INVALID_API_KEY")
+    assert "without Bearer, quotes or blanks" in response.json()["error"]["message"]
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(("path", "header"), [("/api/posts", "X-API-Key"), ("/admin/users", "Authorization")])
 def test_who_sends_no_credential_is_told_which(path: str, header: str) -> None:
     assert header in Client().get(path).json()["error"]["message"]

@@ -906,9 +906,9 @@ class TestSigningIn:
         url = f"{service}/xrpc/com.atproto.server.createSession"
         return Call("POST", url, {"json": login}, make_answer(200, given | answer))
 
-    def sign_in(self, *calls: Call, service: str = "") -> list[Candidate]:
+    def sign_in(self, *calls: Call, service: str = "", identifier: str = " @alice.example") -> list[Candidate]:
         session = FakeSession(*calls)
-        credentials = SignIn(identifier=" @alice.example", password="aaaa-bbbb-cccc-dddd", service=service)
+        credentials = SignIn(identifier=identifier, password="aaaa-bbbb-cccc-dddd", service=service)
         candidates = self.connector.sign_in(session, credentials, now=NOW)
         session.assert_done()
         return candidates
@@ -918,6 +918,32 @@ class TestSigningIn:
         url = f"{host}/xrpc/app.bsky.actor.getProfile"
         sends = {"headers": {"Authorization": f"Bearer {access}"}, "params": {"actor": DID}}
         return Call("GET", url, sends, make_answer(200, SHOWN))
+
+    @pytest.mark.parametrize(
+        ("entered", "sent"),
+        [
+            ("\u202a@alice.example\u202c", "alice.example"),  # as it is copied from a profile's page
+            (" \u2068alice.example\u2069\u200b ", "alice.example"),
+            ("@alice", "alice.bsky.social"),
+            ("alice@example.com", "alice@example.com"),
+            (DID, DID),
+        ],
+    )
+    def test_who_signs_in_is_named_as_the_server_knows_them(self, entered: str, sent: str) -> None:
+        login = self.session()
+        login.sends["json"]["identifier"] = sent
+
+        candidates = self.sign_in(login, self.profile(login), identifier=entered)
+
+        assert [each.remote_id for each in candidates] == [DID]
+
+    def test_a_server_of_its_own_is_asked_for_the_name_as_it_is(self) -> None:
+        login = self.session(service="https://pds.example")
+        login.sends["json"]["identifier"] = "alice"
+
+        candidates = self.sign_in(login, self.profile(login), service="pds.example", identifier="alice")
+
+        assert [each.remote_id for each in candidates] == [DID]
 
     def test_the_account_is_used_where_it_lives(self) -> None:
         login = self.session()

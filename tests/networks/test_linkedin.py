@@ -471,6 +471,21 @@ class TestLinkedIn(LookCase, OAuth2Case):
         assert [each.remote_id for each in organizations] == [PAGE] * is_offered
         session.assert_done()
 
+    @pytest.mark.parametrize("status", [403, 404])
+    def test_an_organization_that_is_not_shown_keeps_from_no_other(self, status: int) -> None:
+        hidden = "urn:li:organization:6"
+        acls = [{"organization": each, "role": "ADMINISTRATOR", "state": "APPROVED"} for each in (hidden, PAGE)]
+        me, followers, *_ = self.candidate_calls
+        held = get("/rest/organizationAcls?q=roleAssignee&state=APPROVED&count=100", {"elements": acls})
+        refused = make_answer(status, {"status": status, "message": "Viewer does not have permission"})
+        shown = replace(get("/rest/organizations/6", {}), gets=refused)
+        session = FakeSession(me, followers, held, shown, *organization_calls())
+
+        _, *organizations = self.connector.candidates(session, GIVEN)
+
+        assert [(each.remote_id, each.profile.name) for each in organizations] == [(hidden, hidden), (PAGE, "Bakery")]
+        session.assert_done()
+
     def test_who_has_roles_at_many_organizations_can_sign_in(self) -> None:
         others = [{"organization": f"urn:li:organization:{number}", "role": "ANALYST"} for number in range(100, 219)]
         roles = [*others, {"organization": PAGE, "role": "ADMINISTRATOR"}]

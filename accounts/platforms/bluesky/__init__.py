@@ -48,11 +48,13 @@ from accounts.platforms.bluesky.listing import records_like
 from accounts.platforms.bluesky.video import upload_video
 from accounts.platforms.http import bearer, call_visible, dig, dig_count, dig_list, dig_text
 from accounts.platforms.linkcard import fetch_link_card
+from accounts.platforms.text import UNSEEN
 from accounts.platforms.uploads import upload_missing
 from ouipost.phrases import Phrase
 
 BLOB_LIVES = timedelta(hours=1)
 """Servers drop a blob that no record names after some hours."""
+USUAL_HANDLES_END = ".bsky.social"
 NO_PROFILES = {"InvalidRequest", *bluesky_api.NOT_THERE}
 """What a server says to app.bsky calls without Bluesky's own service beside it."""
 MAY_BE_THERE = {"InvalidSwap", "InternalServerError"}
@@ -91,7 +93,7 @@ class Bluesky(PasswordConnector):
 
     def sign_in(self, session: Session, credentials: SignIn, *, now: datetime) -> list[Candidate]:
         service = service_origin(credentials.service or DEFAULT_SERVICE)
-        login = {"identifier": credentials.identifier.strip().removeprefix("@"), "password": credentials.password}
+        login = {"identifier": _identifier(credentials.identifier, service), "password": credentials.password}
         try:
             given = self.call(session, "POST", xrpc(service, "com.atproto.server.createSession"), json=login)
         except AuthExpired as error:
@@ -253,6 +255,16 @@ class Bluesky(PasswordConnector):
 
     def classify(self, answer: Answer) -> PlatformError:
         return bluesky_api.classify(answer)
+
+
+def _identifier(given: str, service: str) -> str:
+    """Return a handle, an email address or a DID as its server knows it; many write only the beginning of their handle.
+
+    Bluesky's own pages put signs that nobody sees around a handle, which come along when it is copied there.
+    """
+    plain = UNSEEN.sub("", given).strip().removeprefix("@")
+    is_whole = service != DEFAULT_SERVICE or not plain or any(sign in plain for sign in ".@:")
+    return plain if is_whole else f"{plain}{USUAL_HANDLES_END}"
 
 
 def _place(operation: Operation) -> dict[str, Any]:

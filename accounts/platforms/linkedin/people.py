@@ -62,10 +62,18 @@ def _organizations(api: Api, tokens: Tokens, metadata: Mapping[str, Any]) -> Ite
             yield Candidate(
                 remote_id=urn,
                 type="organization",
-                profile=organization(api, urn),
+                profile=_offered(api, urn),
                 tokens=tokens,
                 metadata={**metadata, "kind": "organization", "roles": sorted(set(held))},
             )
+
+
+def _offered(api: Api, urn: str) -> Profile:
+    """Return how an organization is offered: by its URN where this one is not shown, so that it keeps from no other."""
+    try:
+        return organization(api, urn)
+    except Rejected:
+        return Profile(name=urn)
 
 
 def organization(api: Api, urn: str) -> Profile:

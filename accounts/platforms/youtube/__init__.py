@@ -77,11 +77,12 @@ class YouTube(OAuth2Connector):
     token_endpoint = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
 
     def authorize_url(self, *, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str = "") -> str:
-        """Ask for a refresh token, which Google gives a second time only with the consent page shown anew."""
+        """Ask for a refresh token, which Google gives a second time only with the consent page shown anew, and for the
+        choice of an account: who has been here before is else taken to the channel of then."""
         url = super().authorize_url(
             redirect_uri=redirect_uri, state=state, scopes=scopes, code_challenge=code_challenge
         )
-        return f"{url}&access_type=offline&prompt=consent"
+        return f"{url}&access_type=offline&prompt=consent+select_account"
 
     def revoke(self, session: Session, account: Account) -> None:
         """Revoking the refresh token ends the whole grant; one that is revoked already needs nothing more."""
