@@ -6,10 +6,12 @@ from typing import Any
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from adminapi import jwts, logins
+from adminapi.authentication import SessionAuthentication
 from adminapi.logins import InvalidCredentials
 from adminapi.models import Session
 from adminapi.passwords import PASSWORD_LENGTH, hash_password, require_good
@@ -96,13 +98,14 @@ class LoginViewSet(AdminViewSet[Session]):
         return self.answered(LoginSerializer(shown).data)
 
 
-class ProfileViewSet(AdminViewSet[User]):
-    """/admin/logout and /admin/profile."""
+class LogoutViewSet(AdminViewSet[Session]):
+    """/admin/logout."""
 
-    queryset = User.objects.none()
-    resource = "user"
+    queryset = Session.objects.none()
     required_permission = None
-    serializer_class, input_class = ProfileSerializer, ProfileInput
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [SessionAuthentication(or_ended=True)]  # whoever logs out twice is logged out
 
     @extend_schema(request=None, responses={200: MESSAGE})
     def logout(self, request: Request) -> Response:
@@ -113,6 +116,15 @@ class ProfileViewSet(AdminViewSet[User]):
             return self.done("Logged out successfully")
 
         return self.once(work)
+
+
+class ProfileViewSet(AdminViewSet[User]):
+    """/admin/profile."""
+
+    queryset = User.objects.none()
+    resource = "user"
+    required_permission = None
+    serializer_class, input_class = ProfileSerializer, ProfileInput
 
     def retrieve(self, request: Request) -> Response:
         """Show one's own user."""

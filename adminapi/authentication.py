@@ -1,7 +1,5 @@
 """Authentication of admin API calls, by the session of the token in `Authorization: Bearer`."""
 
-from typing import ClassVar
-
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -15,26 +13,22 @@ from workspaces.models import User
 class SessionAuthentication(BaseAuthentication):
     """Accepts a token of ours, no API keys; a request without the header stays anonymous, a wrong token is refused."""
 
-    takes_ended: ClassVar[bool] = False
-    """Whether a token that a logout has ended is accepted, too."""
     wanted = "Send the token of POST /admin/login in the header Authorization, after the word Bearer."
+
+    def __init__(self, *, or_ended: bool = False) -> None:
+        """Accept also a token that a logout has ended, if `or_ended`."""
+        self._or_ended = or_ended
 
     def authenticate(self, request: Request) -> tuple[User | None, Caller] | None:
         token = bearer_of(request)
         if token is None:
             return None
-        session = session_of(token, now=timezone.now(), or_ended=self.takes_ended)
+        session = session_of(token, now=timezone.now(), or_ended=self._or_ended)
         bind_contextvars(user_id=session.user_id)
         return session.user, session
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
-
-
-class LogoutAuthentication(SessionAuthentication):
-    """Accepts a token that a logout has ended as well: whoever logs out twice is logged out."""
-
-    takes_ended = True
 
 
 def bearer_of(request: Request) -> str | None:

@@ -3,9 +3,8 @@
 from django.urls import include, path, re_path
 from rest_framework.routers import SimpleRouter
 
-from adminapi.access import LoginViewSet, ProfileViewSet
+from adminapi.access import LoginViewSet, LogoutViewSet, ProfileViewSet
 from adminapi.audit import AuditViewSet
-from adminapi.authentication import LogoutAuthentication
 from adminapi.dashboard import FiguresViewSet
 from adminapi.health import HealthViewSet, PlatformHealthViewSet, SystemViewSet
 from adminapi.keys import KeyViewSet
@@ -20,7 +19,6 @@ router.register("keys", KeyViewSet, basename="admin-keys")
 router.register("webhooks", WebhookViewSet, basename="admin-webhooks")
 router.register("audit", AuditViewSet, basename="admin-audit")
 profile = ProfileViewSet.as_view({"get": "retrieve", "put": "update", "patch": "update"})
-logout = ProfileViewSet.as_view({"post": "logout"}, authentication_classes=[LogoutAuthentication])
 members = MembersViewSet.as_view({"get": "retrieve", "put": "update", "patch": "update"})
 WEBHOOK = rf"^webhooks/(?P<webhook>wh_{PATTERN})"
 DELIVERY = rf"{WEBHOOK}/deliveries/(?P<pk>dlv_{PATTERN})"
@@ -30,7 +28,7 @@ redeliver = DeliveryViewSet.as_view({"post": "redeliver"}, detail=True)
 
 urlpatterns = [
     path("login", LoginViewSet.as_view({"post": "login"}), name="admin-login"),
-    path("logout", logout, name="admin-logout"),
+    path("logout", LogoutViewSet.as_view({"post": "logout"}), name="admin-logout"),
     path("health", HealthViewSet.as_view({"get": "retrieve"}), name="admin-health"),
     path("platform-health", PlatformHealthViewSet.as_view({"get": "retrieve"}), name="admin-platform-health"),
     path("system", SystemViewSet.as_view({"get": "retrieve"}), name="admin-system"),

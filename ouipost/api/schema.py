@@ -348,7 +348,6 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     """The token of an administrator."""
 
     target_class = "adminapi.authentication.SessionAuthentication"
-    match_subclasses = True
     name = "Token"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
@@ -359,7 +358,6 @@ class HealthScheme(TokenScheme):  # type: ignore[no-untyped-call]
     """The token of an administrator, or METRICS_TOKEN."""
 
     target_class = "adminapi.monitoring.HealthAuthentication"
-    priority = 1
     name = "HealthToken"
 
 
