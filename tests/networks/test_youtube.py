@@ -90,6 +90,8 @@ VIDEO = Published(remote_id="vid00000001", url="https://www.youtube.com/watch?v=
 COMMENT = Published(remote_id="Ug1", url="https://www.youtube.com/watch?v=vid00000001&lc=Ug1")
 OWNER = ("TOKEN_REVOKED", WhoActs.ACCOUNT_OWNER)
 CALLER = ("CONTENT_REJECTED", WhoActs.CALLER)
+OPERATOR = ("PLATFORM_UNAVAILABLE", WhoActs.OPERATOR)
+NETWORK = ("PLATFORM_UNAVAILABLE", WhoActs.NETWORK)
 
 
 def channels(**change: Any) -> Call:
@@ -355,6 +357,30 @@ class TestYouTube(OAuth2Case):
             self.connector.refresh(
                 FakeSession(replace(self.refresh_calls[0], gets=make_answer(400, dead))), self.account, now=NOW
             )
+
+    @pytest.mark.parametrize(
+        ("status", "error", "words", "meaning"),
+        [
+            (400, "invalid_grant", "Bad Request", (AuthExpired, *OWNER)),
+            (400, "invalid_grant", "reauth related error (invalid_rapt)", (AuthExpired, *OWNER)),
+            (400, "admin_policy_enforced", "Access is restricted by your organization.", (AuthExpired, *OWNER)),
+            (401, "deleted_client", "The OAuth client was deleted.", (Rejected, *OPERATOR)),
+            (401, "disabled_client", "The OAuth client was disabled.", (Rejected, *OPERATOR)),
+            (401, "unauthorized_client", "Unauthorized", (Rejected, *OPERATOR)),
+            (400, "internal_failure", "Backend Error", (Unavailable, *NETWORK)),
+            (400, "server_error", "Try again.", (Unavailable, *NETWORK)),
+        ],
+    )
+    def test_a_refused_refresh_says_who_can_mend_it(
+        self, status: int, error: str, words: str, meaning: tuple[Any, ...]
+    ) -> None:
+        refused = make_answer(status, {"error": error, "error_description": words})
+
+        with pytest.raises(PlatformError) as caught:
+            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=refused)), self.account, now=NOW)
+
+        assert (type(caught.value), caught.value.error_code, caught.value.acts) == meaning
+        assert (caught.value.network_code, caught.value.message) == (error, f"YouTube says: {words}")
 
     def test_an_app_in_testing_is_told_when_its_connection_ends(self) -> None:
         answer = make_answer(200, TOKENS | {"refresh_token_expires_in": 604_799})
