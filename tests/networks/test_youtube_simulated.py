@@ -31,7 +31,7 @@ from tests.simulator.youtube import UNIT
 pytestmark = pytest.mark.django_db(databases=["simulator"])
 CONNECTOR = YouTube(App(client_id="app", client_secret="sec"))
 CLIP = film()
-LONG = CLIP + b"\0" * (UNIT * 2)
+LONG = CLIP.ljust(UNIT * 5 // 2, b"\0")
 DAY = 86_400
 
 
