@@ -22,7 +22,9 @@ UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _SIGN = r"[\w.|~+-]"
 _NAME_OF_A_CALL = r"[a-zA-Z]+\.[A-Z_]+(?:-[a-zA-Z]+)?(?:\.[A-Z_\d]{1,10})?\.?"
 """As LinkedIn names what a token may not do, as in "partnerApiPostsExternal.CREATE.20260901"."""
-LOOKS_LIKE_A_TOKEN = re.compile(rf"(?<!{_SIGN})(?!{_NAME_OF_A_CALL}(?!{_SIGN})){_SIGN}{{32,}}", re.ASCII)
+_WORDS = "(?:[a-z]{1,16}[-_])+[a-z]{1,16}"
+"""As TikTok names what it refuses, as in "spam_risk_user_banned_from_posting", and its pages: small letters alone."""
+LOOKS_LIKE_A_TOKEN = re.compile(rf"(?<!{_SIGN})(?!(?:{_NAME_OF_A_CALL}|{_WORDS})(?!{_SIGN})){_SIGN}{{32,}}", re.ASCII)
 
 
 def dig(value: Any, *path: str | int) -> Any:

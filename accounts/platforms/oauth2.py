@@ -25,8 +25,13 @@ from accounts.platforms.base import (
 from accounts.platforms.http import decoded, dig, dig_text, is_a_page, is_unclear, retry_after, said, sane_end
 from ouipost.phrases import Phrase
 
-OPERATOR_ERRORS = {"invalid_client", "unauthorized_client", "invalid_scope", "unsupported_grant_type"}
-"""Token errors that say that the app is registered or configured wrongly."""
+OPERATOR_ERRORS = {
+    *("invalid_client", "unauthorized_client", "invalid_scope", "unsupported_grant_type"),
+    *("deleted_client", "disabled_client"),
+}
+"""Token errors that say that the app is registered or configured wrongly, or, as Google says it, is no more."""
+NOT_NOW = {"server_error", "temporarily_unavailable", "internal_failure"}
+"""Token errors after which the same may be asked again, whatever their status; the last is Google's."""
 
 
 class OAuth2Connector(Connector):
@@ -111,7 +116,7 @@ class OAuth2Connector(Connector):
         }
         if answer.status == 429:
             return RateLimited(retry_after=retry_after(answer), **facts)
-        if is_unclear(answer.status) or is_a_page(answer):
+        if is_unclear(answer.status) or is_a_page(answer) or name in NOT_NOW:
             return Unavailable(retry_after=retry_after(answer), **facts)
         if name in OPERATOR_ERRORS:
             return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)

@@ -273,7 +273,11 @@ TRY_AGAIN: list[tuple[Exception, tuple[str, str]]] = [
     (Rejected("No.", code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR), OPERATOR),
     (AuthExpired("No.", code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR), OPERATOR),
     (registry.PlatformNotConfigured("No."), OPERATOR),
+    (AuthExpired("No.", status=401), AWAY),
+    (Rejected("No.", code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, status=403), AWAY),
+    (Rejected("No.", status=404), AWAY),
 ]
+"""The last three as a page of something before the network, which names no reason."""
 
 
 @pytest.mark.parametrize(("error", "cause"), TRY_AGAIN, ids=lambda value: type(value).__name__)

@@ -217,6 +217,9 @@ TAKEN = [
 """How a server may say that there is a record at the key already."""
 
 
+MEDIA_OF_CALLER = (Rejected, "MEDIA_REJECTED", "caller")
+
+
 class TestBluesky(PlatformCase):
     connector = Bluesky(App())
     account = Account(
@@ -558,6 +561,8 @@ class TestBluesky(PlatformCase):
             (403, "ScopeMissingError", "Missing scope", (Rejected, "TOKEN_REVOKED", "account_owner")),
             (413, "PayloadTooLarge", "request entity too large", (Rejected, "MEDIA_REJECTED", "caller")),
             (400, "InvalidRequest", "blob too big (maximum 1000000)", (Rejected, "MEDIA_REJECTED", "caller")),
+            (400, "BlobTooLarge", "This file is too large. It is 1.47MB.", (Rejected, "MEDIA_REJECTED", "caller")),
+            (400, "InvalidMimeType", "Wrong type of file.", (Rejected, "MEDIA_REJECTED", "caller")),
             (400, "InvalidRequest", "Invalid record key", (Rejected, "CONTENT_REJECTED", "caller")),
             (400, "InvalidSwap", "Record was at bafy", (Unknown, "OUTCOME_UNKNOWN", "network")),
             (503, "NotEnoughResources", "Busy", (Unavailable, "PLATFORM_UNAVAILABLE", "network")),
@@ -715,6 +720,36 @@ class TestBluesky(PlatformCase):
         assert (caught.value.error_code, caught.value.network_code) == ("MEDIA_REJECTED", "bad_video")
         assert caught.value.message == "Bluesky says: Not a video"
         assert self.saved == {}
+
+    @pytest.mark.parametrize(
+        ("code", "told", "meaning", "words"),
+        [
+            ("validation_failure", {"error": "BadAspectRatio"}, MEDIA_OF_CALLER, "says: BadAspectRatio"),
+            ("encoding_failure", {}, MEDIA_OF_CALLER, "says: encoding_failure"),
+            ("pds_upload_unsupported_blob_size", {}, MEDIA_OF_CALLER, "says: pds_upload_unsupported_blob_size"),
+            ("", {"message": "Failed to process video"}, MEDIA_OF_CALLER, "says: Failed to process video"),
+            ("", {}, MEDIA_OF_CALLER, "could not work on the video."),
+            ("pds_upload_failure", {"message": "Failed"}, (Unavailable, "PLATFORM_UNAVAILABLE", "network"), "Failed"),
+        ],
+    )
+    def test_a_failed_video_says_why_and_is_sent_again_where_the_server_did_not_take_it(
+        self, code: str, told: dict[str, Any], meaning: tuple[Any, ...], words: str
+    ) -> None:
+        failed = job(state="JOB_STATE_FAILED", **told, **({"failureCode": code} if code else {}))
+
+        with pytest.raises(PlatformError, match=words) as caught:
+            self.upload(failed, handles={"job": {"id": "job1", "at": NOW.isoformat()}})
+
+        assert (type(caught.value), caught.value.error_code, caught.value.acts) == meaning
+        assert self.saved == {}, "the next try sends it anew"
+
+    def test_an_account_whose_e_mail_is_not_confirmed_is_told_so(self) -> None:
+        refused = {"jobStatus": {"did": "", "error": "unconfirmed_email", "jobId": "", "state": ""}}
+
+        with pytest.raises(Rejected, match="confirm the account's e-mail address") as caught:
+            self.upload(*ASK_FOR_ROOM, SERVICE_AUTH, send_video(make_answer(200, refused)))
+
+        assert (caught.value.error_code, caught.value.acts) == ("MEDIA_REJECTED", "account_owner")
 
     @pytest.mark.parametrize("answer", [{}, {"jobStatus": {}}, []])
     def test_a_service_that_says_nothing_of_the_video_is_asked_again(self, answer: Any) -> None:

@@ -111,6 +111,23 @@ def test_the_name_of_what_a_token_may_not_do_is_shown(name: str) -> None:
     assert said("LinkedIn", f"{name}{'x1' * 20}", otherwise="is silent.") == "LinkedIn says: […]"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "spam_risk_user_banned_from_posting",
+        "unaudited_client_can_only_post_to_private_accounts",
+        "See https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide/#pull_from_url",
+    ],
+)
+def test_a_name_and_an_address_of_words_alone_are_shown(words: str) -> None:
+    assert said("TikTok", words, otherwise="is silent.") == f"TikTok says: {words}"
+
+
+@pytest.mark.parametrize("token", ["abcdefgh_" * 4 + "x1", "abcdefghijklmnopqrstuvwxyzabcdefgh", "Abcdefgh-" * 4 + "x"])
+def test_what_is_not_words_alone_is_taken_for_a_token(token: str) -> None:
+    assert said("TikTok", f"Wrong: {token}", otherwise="is silent.") == "TikTok says: Wrong: […]"
+
+
 def test_a_long_speech_is_cut() -> None:
     assert len(said("X", "very " * 500, otherwise="")) == 500
 

@@ -45,6 +45,19 @@ class TestErrors:
         assert error.network_code == code
         assert "log_id L2" in error.message
 
+    def test_an_app_that_is_not_audited_is_told_what_that_means(self) -> None:
+        """TikTok's own words name neither the audit nor the account."""
+        words = (
+            "Please review our integration guidelines at https://developers.tiktok.com/doc/content-sharing-guidelines/"
+        )
+
+        error = CONNECTOR.classify(bad(403, "unaudited_client_can_only_post_to_private_accounts", words))
+
+        assert error.message == (
+            f"TikTok says: {words} Until TikTok has audited the app, the account itself must be private while it posts."
+            " (log_id L2)"
+        )
+
     def test_a_minute_without_a_time_is_a_minute(self) -> None:
         error = CONNECTOR.classify(bad(429, "rate_limit_exceeded"))
 

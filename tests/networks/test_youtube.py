@@ -90,6 +90,12 @@ VIDEO = Published(remote_id="vid00000001", url="https://www.youtube.com/watch?v=
 COMMENT = Published(remote_id="Ug1", url="https://www.youtube.com/watch?v=vid00000001&lc=Ug1")
 OWNER = ("TOKEN_REVOKED", WhoActs.ACCOUNT_OWNER)
 CALLER = ("CONTENT_REJECTED", WhoActs.CALLER)
+SPENT = (
+    "Quota exceeded for quota metric 'Video Uploads' and limit '{limit}' of service 'youtube.googleapis.com' for"
+    " consumer 'project_number:100'."
+)
+OPERATOR = ("PLATFORM_UNAVAILABLE", WhoActs.OPERATOR)
+NETWORK = ("PLATFORM_UNAVAILABLE", WhoActs.NETWORK)
 
 
 def channels(**change: Any) -> Call:
@@ -355,6 +361,30 @@ class TestYouTube(OAuth2Case):
             self.connector.refresh(
                 FakeSession(replace(self.refresh_calls[0], gets=make_answer(400, dead))), self.account, now=NOW
             )
+
+    @pytest.mark.parametrize(
+        ("status", "error", "words", "meaning"),
+        [
+            (400, "invalid_grant", "Bad Request", (AuthExpired, *OWNER)),
+            (400, "invalid_grant", "reauth related error (invalid_rapt)", (AuthExpired, *OWNER)),
+            (400, "admin_policy_enforced", "Access is restricted by your organization.", (AuthExpired, *OWNER)),
+            (401, "deleted_client", "The OAuth client was deleted.", (Rejected, *OPERATOR)),
+            (401, "disabled_client", "The OAuth client was disabled.", (Rejected, *OPERATOR)),
+            (401, "unauthorized_client", "Unauthorized", (Rejected, *OPERATOR)),
+            (400, "internal_failure", "Backend Error", (Unavailable, *NETWORK)),
+            (400, "server_error", "Try again.", (Unavailable, *NETWORK)),
+        ],
+    )
+    def test_a_refused_refresh_says_who_can_mend_it(
+        self, status: int, error: str, words: str, meaning: tuple[Any, ...]
+    ) -> None:
+        refused = make_answer(status, {"error": error, "error_description": words})
+
+        with pytest.raises(PlatformError) as caught:
+            self.connector.refresh(FakeSession(replace(self.refresh_calls[0], gets=refused)), self.account, now=NOW)
+
+        assert (type(caught.value), caught.value.error_code, caught.value.acts) == meaning
+        assert (caught.value.network_code, caught.value.message) == (error, f"YouTube says: {words}")
 
     def test_an_app_in_testing_is_told_when_its_connection_ends(self) -> None:
         answer = make_answer(200, TOKENS | {"refresh_token_expires_in": 604_799})
@@ -673,6 +703,8 @@ class TestYouTube(OAuth2Case):
             (403, "insufficientPermissions", (Rejected, *OWNER)),
             (403, "accountDelegationForbidden", (Rejected, *OWNER)),
             (403, "authenticatedUserAccountSuspended", (Rejected, *OWNER)),
+            (403, "channelSuspended", (Rejected, *OWNER)),
+            (403, "channelClosed", (Rejected, *OWNER)),
             (403, "forbiddenPrivacySetting", (Rejected, *CALLER)),
             (403, "accessNotConfigured", (Rejected, "PLATFORM_UNAVAILABLE", WhoActs.OPERATOR)),
             (403, "quotaExceeded", (RateLimited, "RATE_LIMITED_BY_PLATFORM", WhoActs.NETWORK)),
@@ -693,6 +725,13 @@ class TestYouTube(OAuth2Case):
         assert (type(found), found.error_code, found.acts) == meaning
         assert found.network_code == reason
 
+    def test_what_youtube_says_is_told_without_its_markup(self) -> None:
+        words = 'You have exceeded your <a href="/youtube/v3/getting-started#quota">quota</a>.'
+
+        assert self.connector.classify(error(403, "quotaExceeded", words)).message == (
+            "YouTube says: You have exceeded your quota."
+        )
+
     def test_an_unknown_reason_is_told_as_it_came(self) -> None:
         assert self.connector.classify(error(400, "somethingNew", "No.")).message == (
             "YouTube says: No. (refused with the unknown reason 'somethingNew')"
@@ -708,6 +747,9 @@ class TestYouTube(OAuth2Case):
             (error(403, "rateLimitExceeded", Retry_After="7"), 7),
             (error(400, "uploadLimitExceeded"), 86_400),
             (error(403, "quotaExceeded"), 22 * 3600),
+            (error(429, "rateLimitExceeded", SPENT.format(limit="Video Uploads per day")), 22 * 3600),
+            (error(429, "rateLimitExceeded", SPENT.format(limit="Queries per minute")), None),
+            (make_answer(429, {"error": {"message": SPENT.format(limit="Queries per day")}}), 22 * 3600),
         ],
     )
     def test_a_limit_says_when_it_is_over(self, answer: Any, wait: float | None) -> None:

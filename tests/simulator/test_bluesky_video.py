@@ -98,7 +98,7 @@ def test_a_blob_of_unfinished_or_failed_work_cannot_be_posted(net: Net, session:
     net.fault("bluesky", "processing_failed")
     failed = body(upload(net, session, film(seconds=2)))
 
-    assert (failed["state"], failed["failureCode"]) == ("JOB_STATE_FAILED", "processing_failed")
+    assert (failed["state"], failed["failureCode"]) == ("JOB_STATE_FAILED", "encoding_failure")
     assert [error(put(film(seconds=seconds))) for seconds in (1, 2)] == [(400, "BlobNotFound")] * 2
     assert body(upload(net, session, film(seconds=2)))["state"] == "JOB_STATE_COMPLETED"
     assert put(film(seconds=2)).status_code == 200
@@ -116,7 +116,7 @@ def test_a_blob_of_unfinished_or_failed_work_cannot_be_posted(net: Net, session:
 def test_a_file_that_cannot_be_shown_fails(net: Net, session: Session, content: bytes, words: str) -> None:
     answer = body(upload(net, session, content))
 
-    assert answer["state"] == "JOB_STATE_FAILED"
+    assert (answer["state"], answer["failureCode"]) == ("JOB_STATE_FAILED", "validation_failure")
     assert words in answer["message"]
 
 

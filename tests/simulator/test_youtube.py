@@ -594,11 +594,13 @@ def test_a_project_may_begin_a_hundred_uploads_a_day_until_midnight_in_californi
     for _ in range(100):
         assert begin(net, token).status_code == 200
 
-    assert reason(begin(net, token)) == (403, "quotaExceeded")
+    refused = begin(net, token)
+    assert reason(refused) == (429, "rateLimitExceeded")
+    assert "'Video Uploads per day'" in body(refused)["error"]["message"]
     assert net.get(f"{DATA}/channels", token, part="id", mine="true").status_code == 200
     net.control("POST", "clock", {"set": "2026-11-25T07:59:00Z"})
     token = body(refresh(net, grant["refresh_token"]))["access_token"]
-    assert reason(begin(net, token)) == (403, "quotaExceeded")
+    assert reason(begin(net, token)) == (429, "rateLimitExceeded")
     net.control("POST", "clock", {"set": "2026-11-25T08:01:00Z"})
     assert begin(net, token).status_code == 200
 

@@ -29,6 +29,7 @@ TOKEN_IS_OVER = {
     "AccountDeactivated",
 }
 PERMISSION_MISSING = {"AccountNotFound", "ScopeMissingError"}
+ABOUT_A_FILE = {"BlobTooLarge", "InvalidMimeType"}
 NOT_THERE = {"MethodNotImplemented", "XRPCNotSupported"}
 """What a server says to a method that it does not have."""
 
@@ -85,7 +86,7 @@ def _refused(answer: Answer, name: str, words: str, facts: dict[str, Any]) -> Pl
         return AuthExpired(**facts)
     if name in PERMISSION_MISSING:
         return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
-    is_about_media = answer.status == 413 or "blob" in words.lower()
+    is_about_media = answer.status == 413 or name in ABOUT_A_FILE or "blob" in words.lower()
     return Rejected(code="MEDIA_REJECTED" if is_about_media else None, **facts)
 
 

@@ -37,6 +37,9 @@ AUTHORITY = timedelta(minutes=25)
 LONGEST_UPLOAD = 600
 USUAL_WAIT = 5
 UNTIL_THERE_IS_ROOM = 3600.0
+KNOWN, UNCONFIRMED = "already_exists", "unconfirmed_email"
+NOT_TAKEN_BY_SERVER = "pds_upload_failure"
+"""Why a job failed of which the video is in order: the service could not give it to the account's server."""
 
 
 def upload_video(connector: Connector, session: Session, operation: Operation, save: Save) -> Handles:
@@ -112,8 +115,12 @@ class VideoUpload:
         self._save(self._handles, seconds=LONGEST_UPLOAD)
         query = urlencode({"did": self._account.remote_id, "name": self._media.filename or "video.mp4"})
         answer = self._send(f"{xrpc(SERVICE, 'app.bsky.video.uploadVideo')}?{query}", token)
-        is_known = dig_text(decoded(answer), "error") == "already_exists"
-        if not answer.ok and not is_known:
+        trouble = dig_text(decoded(answer), "jobStatus", "error") or dig_text(decoded(answer), "error")
+        if trouble == UNCONFIRMED:
+            message = Phrase("Bluesky takes no videos of this account yet: confirm the account's e-mail address.")
+            facts: dict[str, Any] = {"status": answer.status, "network_code": trouble}
+            raise Rejected(message, code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+        if not answer.ok and trouble != KNOWN:
             raise _not_the_account(self._connector.classify(answer))
         return answer.json()
 
@@ -176,8 +183,10 @@ def _not_the_account(error: PlatformError) -> PlatformError:
     return Rejected(error.message, code="MEDIA_REJECTED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
 
 
-def _failed(status: Any) -> Rejected:
-    words = dig_text(status, "message") or dig_text(status, "error")
+def _failed(status: Any) -> PlatformError:
     code = dig_text(status, "failureCode") or dig_text(status, "error")
+    words = dig_text(status, "message") or dig_text(status, "error") or code
     message = said("Bluesky", words, otherwise=Phrase("could not work on the video."))
+    if code == NOT_TAKEN_BY_SERVER:
+        return Unavailable(message, network_code=code)
     return Rejected(message, code="MEDIA_REJECTED", network_code=code)

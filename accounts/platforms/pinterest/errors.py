@@ -59,13 +59,13 @@ def _wait(answer: Answer) -> float | None:
 
 
 def _refused(answer: Answer, code: str, words: str, facts: dict[str, Any]) -> PlatformError:
-    if answer.status == 401 or code in TOKEN_IS_OVER:
-        return AuthExpired(**facts)
     if code in SCOPE_MISSING:
         return Rejected(code="TOKEN_REVOKED", who_acts=WhoActs.ACCOUNT_OWNER, **facts)
     if code in NOT_PERMITTED:
         return Rejected(code="PLATFORM_UNAVAILABLE", who_acts=WhoActs.OPERATOR, **facts)
     if code in ACCOUNT_STOPPED:
         return Rejected(who_acts=WhoActs.ACCOUNT_OWNER, **facts)
+    if answer.status == 401 or code in TOKEN_IS_OVER:
+        return AuthExpired(**facts)
     is_about_media = code in PARAMETERS and any(each in words.lower() for each in ABOUT_MEDIA)
     return Rejected(code="MEDIA_REJECTED" if is_about_media else None, **facts)

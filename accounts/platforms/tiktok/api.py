@@ -16,8 +16,6 @@ from accounts.platforms.tiktok import errors as tiktok_errors
 from ouipost.phrases import Phrase
 
 JSON = {"Content-Type": "application/json; charset=UTF-8"}
-NOT_NOW = {"server_error", "temporarily_unavailable"}
-"""Token errors after which the same may be asked again."""
 USER_FIELDS = {
     "user.info.basic": ("open_id", "union_id", "avatar_url", "display_name"),
     "user.info.profile": ("username",),
@@ -48,14 +46,11 @@ class TikTokApi(OAuth2Connector):
         return f"{self.authorize_endpoint.format(version=self.version)}?{urlencode(asked)}"
 
     def send_form(self, session: Session, url: str, form: str) -> Answer:
-        """Send a form to a token endpoint; an error gets the status that it means, unless that tells more already."""
+        """Send a form to a token endpoint; an error that comes with a good status gets a bad one."""
         proof = {"client_key": self.app.client_id, "client_secret": self.app.client_secret}
         fields = proof | dict(parse_qsl(form, keep_blank_values=True))
         answer = session.request("POST", url.format(version=self.version), data=fields)
-        error = dig_text(decoded(answer), "error")
-        if answer.status == 429 or answer.status >= 500 or not error:
-            return answer
-        return replace(answer, status=503 if error in NOT_NOW else 400)
+        return replace(answer, status=400) if answer.ok and dig_text(decoded(answer), "error") else answer
 
     def tokens(self, payload: Any, *, now: datetime) -> Tokens:
         return super().tokens(

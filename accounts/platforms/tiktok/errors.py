@@ -16,7 +16,7 @@ from accounts.platforms.base import (
     WhoActs,
 )
 from accounts.platforms.http import decoded, dig, dig_text, is_unclear, retry_after, said
-from ouipost.phrases import Phrase
+from ouipost.phrases import Phrase, joined
 
 NAME = "TikTok"
 OK = "ok"
@@ -42,6 +42,12 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "invalid_params": {},
     "privacy_level_option_mismatch": {},
 }
+ADVICE = {
+    "unaudited_client_can_only_post_to_private_accounts": Phrase(
+        "Until TikTok has audited the app, the account itself must be private while it posts."
+    ),
+}
+"""What its own words lack: they only name the address of its guidelines."""
 
 AUTH_REMOVED = "auth_removed"
 WORTH_ANOTHER_TRY = {"internal", "video_pull_failed", "photo_pull_failed"}
@@ -55,7 +61,14 @@ BAD_CONTENT = {
     "spam_risk_text": Phrase("it takes the text for spam"),
     "spam_risk": Phrase("it takes the post for spam"),
     "publish_cancelled": Phrase("it was cancelled"),
+    "spam_risk_too_many_posts": Phrase("the creator has posted too much in 24 hours; try again a day later"),
+    "spam_risk_user_banned_from_posting": Phrase("it has banned the creator from posting"),
 }
+NOT_FOR_THE_CONTENT: dict[str, dict[str, Any]] = {
+    "spam_risk_too_many_posts": {"code": RateLimited.code, "who_acts": WhoActs.CALLER},
+    "spam_risk_user_banned_from_posting": {"who_acts": WhoActs.ACCOUNT_OWNER},
+}
+"""Of these, the reasons that lie in what the creator may do at all."""
 
 
 def code_of(answer: Answer) -> str:
@@ -85,6 +98,8 @@ def _told(answer: Answer, code: str) -> str:
     message = said(
         NAME, dig(error, "message") or code, otherwise=Phrase("answered with status {status}.", status=answer.status)
     )
+    if code in ADVICE:
+        message = joined([message, ADVICE[code]], " ")
     is_known = code in {"", *REFUSALS, *TOKEN_IS_OVER, *DAY_IS_FULL, *MINUTE_IS_FULL, *TRANSIENT}
     log_id = dig_text(error, "log_id")
     if is_known:
@@ -108,6 +123,5 @@ def given_up(reason: str) -> ProcessingFailed:
     why = BAD_CONTENT.get(reason) or Phrase(
         "its reason is {reason}, which is unknown here", reason=reason or Phrase("not told")
     )
-    return ProcessingFailed(
-        Phrase("TikTok gave the post up: {why}.", why=why), code="CONTENT_REJECTED", network_code=reason
-    )
+    facts = {"code": "CONTENT_REJECTED"} | NOT_FOR_THE_CONTENT.get(reason, {})
+    return ProcessingFailed(Phrase("TikTok gave the post up: {why}.", why=why), **facts, network_code=reason)

@@ -1,5 +1,6 @@
 """What YouTube's refusals mean: its APIs say it in the first error's `reason`, the processing in words of its own."""
 
+import re
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,6 +21,10 @@ from ouipost.phrases import Phrase
 PACIFIC = ZoneInfo("America/Los_Angeles")
 """Where the day of Google's quotas ends."""
 AFTER_TOO_MANY_UPLOADS = 86_400.0
+OF_THE_DAY = "per day'"
+"""How Google ends the name of a quota that lasts until then, which it does not tell by the reason."""
+MARKUP = re.compile(r"</?\w[^<>]*>")
+"""Its words have links to its documentation in them."""
 
 TOKEN_IS_OVER = {"authError"}
 NO_CHANNEL = {"youtubeSignupRequired"}
@@ -34,6 +39,8 @@ PERMISSION_MISSING = {
     "authenticatedUserAccountClosed",
     "authenticatedUserAccountSuspended",
     "authenticatedUserNotChannel",
+    "channelClosed",
+    "channelSuspended",
 }
 APP_IS_STOPPED = {"accessNotConfigured"}
 BAD_MEDIA = {"mediaBodyRequired", "invalidFilename", "invalidImage"}
@@ -82,9 +89,10 @@ def classify(answer: Answer) -> PlatformError:
     """Return what a refusal of one of YouTube's APIs means, by its reason rather than its status."""
     error = dig(decoded(answer), "error")
     reason = dig_text(error, "errors", 0, "reason")
-    message = _told(dig_text(error, "message"), reason, answer.status)
+    words = MARKUP.sub("", dig_text(error, "message"))
+    message = _told(words, reason, answer.status)
     facts: dict[str, Any] = {"message": message, "status": answer.status, "network_code": reason}
-    return _waiting(answer, reason, facts) or _refused(answer, reason, facts)
+    return _waiting(answer, reason, words, facts) or _refused(answer, reason, facts)
 
 
 def _told(words: str, reason: str, status: int) -> str:
@@ -101,12 +109,13 @@ def _told(words: str, reason: str, status: int) -> str:
     return Phrase("{message} (refused with the unknown reason {reason!r})", message=quoted, reason=shown)
 
 
-def _waiting(answer: Answer, reason: str, facts: dict[str, Any]) -> PlatformError | None:
-    if reason in SPENT_FOR_THE_DAY:
+def _waiting(answer: Answer, reason: str, words: str, facts: dict[str, Any]) -> PlatformError | None:
+    is_too_much = reason in TOO_FAST or answer.status == 429
+    if reason in SPENT_FOR_THE_DAY or (is_too_much and OF_THE_DAY in words):
         return RateLimited(retry_after=until_midnight(their_clock(answer)), **facts)
     if reason in TOO_MANY_UPLOADS:
         return RateLimited(retry_after=AFTER_TOO_MANY_UPLOADS, **facts)
-    if reason in TOO_FAST or answer.status == 429:
+    if is_too_much:
         return RateLimited(retry_after=retry_after(answer), **facts)
     if reason in TRANSIENT or is_unclear(answer.status):
         return Unavailable(retry_after=retry_after(answer), **facts)

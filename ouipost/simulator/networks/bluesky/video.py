@@ -124,7 +124,9 @@ def already_there(call: Call, file: Media) -> Refusal:
 def begin(call: Call, did: str, content: bytes) -> Media:
     """Keep a video that is ready, or has failed, some time later."""
     clip, trouble = examine(content)
-    trouble = "The video could not be processed" if "processing_failed" in call.effects else trouble
+    code = "validation_failure"
+    if "processing_failed" in call.effects:
+        trouble, code = "The video could not be processed", "encoding_failure"
     cid = atproto.cid(content, atproto.RAW)
     return media.keep(
         cid,
@@ -137,7 +139,11 @@ def begin(call: Call, did: str, content: bytes) -> Media:
         mime="video/mp4",
         ready_at=call.now + timedelta(seconds=call.seconds("slow_processing")),
         failed=bool(trouble),
-        data={"job": atproto.base32(hashlib.sha256(f"{did} {cid}".encode()).digest())[:26], "trouble": trouble},
+        data={
+            "job": atproto.base32(hashlib.sha256(f"{did} {cid}".encode()).digest())[:26],
+            "trouble": trouble,
+            "code": code,
+        },
     )
 
 
@@ -169,6 +175,7 @@ def status_of(call: Call, file: Media) -> dict[str, Any]:
         begun = call.now > file.created_at
         return status | {"state": "JOB_STATE_ENCODING" if begun else "JOB_STATE_CREATED", "progress": 0}
     if file.failed:
-        trouble = {"error": file.data["trouble"], "failureCode": "processing_failed"}
-        return status | {"state": "JOB_STATE_FAILED", "message": file.data["trouble"]} | trouble
+        trouble = file.data["trouble"]
+        said = {"error": trouble, "failureCode": file.data["code"], "message": trouble}
+        return status | {"state": "JOB_STATE_FAILED"} | said
     return status | {"state": "JOB_STATE_COMPLETED", "progress": 100, "blob": blob_of(file)}

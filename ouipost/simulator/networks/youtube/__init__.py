@@ -39,6 +39,10 @@ def admit(call: Call, route: Route) -> None:
     day = call.now.astimezone(PACIFIC).date()
     key = f"{ID}:{call.token.client_id}:{bucket}:{day}"
     usage = limits.take(key, limit=BUCKETS[bucket], window=timedelta(days=2), now=call.now, cost=cost)
+    if usage.exceeded and bucket == "uploads":
+        limit = "quota metric 'Video Uploads' and limit 'Video Uploads per day'"
+        message = f"Quota exceeded for {limit} of service 'youtube.googleapis.com'."
+        raise refusal(429, "rateLimitExceeded", message, domain="global", word="RESOURCE_EXHAUSTED")
     if usage.exceeded:
         message = "The request cannot be completed because you have exceeded your quota."
         raise refusal(403, "quotaExceeded", message, domain="youtube.quota")
