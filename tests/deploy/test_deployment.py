@@ -137,6 +137,14 @@ def test_every_service_has_limits_a_restart_and_a_word_on_its_health(name: str) 
     assert ":" in service["image"] or name in OURS
 
 
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_no_service_fills_the_disk_with_its_log(name: str) -> None:
+    logging = COMPOSE["services"][name]["logging"]
+
+    assert logging["driver"] == "json-file"
+    assert set(logging["options"]) == {"max-size", "max-file"}
+
+
 def test_nothing_starts_before_the_databases_are_ready_for_it() -> None:
     waits = {name: service["depends_on"] for name, service in OURS.items() if name != "migrate"}
     ready_ones = {name: {"condition": "service_healthy"} for name in THEIRS}
