@@ -3,7 +3,9 @@
 import re
 import shlex
 import shutil
+import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
@@ -143,6 +145,21 @@ def test_no_service_fills_the_disk_with_its_log(name: str) -> None:
 
     assert logging["driver"] == "json-file"
     assert set(logging["options"]) == {"max-size", "max-file"}
+
+
+def test_the_image_can_be_read_where_the_checkout_kept_others_out(tmp_path: Path) -> None:
+    [step] = [each for each in instructions("RUN") if "compileall" in each]
+    (tmp_path / "ouipost").mkdir(mode=0o700)
+    for name in ("manage.py", "ouipost/settings.py"):
+        (tmp_path / name).touch(mode=0o600)
+    programs = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+
+    subprocess.run(["sh", "-c", step], cwd=tmp_path, env={"PATH": programs}, check=True)  # noqa: S603, S607
+
+    made = {path.relative_to(tmp_path): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
+    assert any(path.suffix == ".pyc" for path in made)
+    assert [path for path, mode in made.items() if not mode & stat.S_IROTH] == []
+    assert made[Path("ouipost")] & stat.S_IXOTH
 
 
 def test_nothing_starts_before_the_databases_are_ready_for_it() -> None:
