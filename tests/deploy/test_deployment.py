@@ -227,6 +227,10 @@ def test_a_command_by_hand_has_the_settings_of_the_units() -> None:
     assert added == service["Environment"]
 
 
+def test_the_journal_drops_no_line_of_a_busy_service() -> None:
+    assert unit(UNITS / "ouipost-web.service")["Service"]["LogRateLimitIntervalSec"] == "0"
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
     folder = tmp_path / "units"
