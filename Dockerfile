@@ -32,7 +32,8 @@ COPY posts ./posts
 COPY analytics ./analytics
 COPY adminapi ./adminapi
 COPY deploy/ready.py ./deploy/ready.py
-RUN python -m compileall -q .
+# A checkout keeps others out where whoever made it has a umask of 027 or 077, and files are copied with their modes.
+RUN chmod -R a+rX . && python -m compileall -q .
 ENV ENVIRONMENT=production \
     OUIPOST_HOME=/data \
     PYTHONUNBUFFERED=1 \

@@ -3,7 +3,9 @@
 import re
 import shlex
 import shutil
+import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
@@ -137,6 +139,29 @@ def test_every_service_has_limits_a_restart_and_a_word_on_its_health(name: str) 
     assert ":" in service["image"] or name in OURS
 
 
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_no_service_fills_the_disk_with_its_log(name: str) -> None:
+    logging = COMPOSE["services"][name]["logging"]
+
+    assert logging["driver"] == "json-file"
+    assert set(logging["options"]) == {"max-size", "max-file"}
+
+
+def test_the_image_can_be_read_where_the_checkout_kept_others_out(tmp_path: Path) -> None:
+    [step] = [each for each in instructions("RUN") if "compileall" in each]
+    (tmp_path / "ouipost").mkdir(mode=0o700)
+    for name in ("manage.py", "ouipost/settings.py"):
+        (tmp_path / name).touch(mode=0o600)
+    programs = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+
+    subprocess.run(["sh", "-c", step], cwd=tmp_path, env={"PATH": programs}, check=True)  # noqa: S603, S607
+
+    made = {path.relative_to(tmp_path): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
+    assert any(path.suffix == ".pyc" for path in made)
+    assert [path for path, mode in made.items() if not mode & stat.S_IROTH] == []
+    assert made[Path("ouipost")] & stat.S_IXOTH
+
+
 def test_nothing_starts_before_the_databases_are_ready_for_it() -> None:
     waits = {name: service["depends_on"] for name, service in OURS.items() if name != "migrate"}
     ready_ones = {name: {"condition": "service_healthy"} for name in THEIRS}
@@ -200,6 +225,10 @@ def test_a_command_by_hand_has_the_settings_of_the_units() -> None:
     assert f" -p EnvironmentFile={service['EnvironmentFile']} " in line
     assert line.endswith(f'{service["ExecStart"].partition("prepare")[0]}"$@"')
     assert added == service["Environment"]
+
+
+def test_the_journal_drops_no_line_of_a_busy_service() -> None:
+    assert unit(UNITS / "ouipost-web.service")["Service"]["LogRateLimitIntervalSec"] == "0"
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
