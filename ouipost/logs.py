@@ -35,6 +35,14 @@ FIELDS = ("method", "route", "status", "ms", "outcome", "step")
 FRAMES = 50
 FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "disk is full", "Disk full", "' is full")
 """What the system, SQLite and MariaDB say where the disk takes no more."""
+AWAY = (
+    "Can't connect to",
+    "Lost connection to",
+    "erver has gone away",
+    "Too many connections",
+    "unable to open database",
+)
+"""What the databases' clients say of a server that is away or full, or a file that is."""
 A_MINUTE = 60
 
 logger = logging.getLogger(__name__)
@@ -56,8 +64,8 @@ def logging_config(form: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"lines": {"()": "ouipost.logs.formatter", "form": form}},
-        "filters": {"full_disk": {"()": "ouipost.logs.FullDisk"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["full_disk"]}},
+        "filters": {"outages": {"()": "ouipost.logs.Outages"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["outages"]}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
             "django": {"handlers": [], "level": "INFO", "propagate": True},
@@ -85,8 +93,9 @@ def formatter(form: str = JSON) -> logging.Formatter:
     )
 
 
-class FullDisk(logging.Filter):
-    """Tells of a full disk in one line without a traceback, the same trouble once a minute: every try meets it."""
+class Outages(logging.Filter):
+    """Tells of a full disk or a database that is away in one line without a traceback, the same trouble once a minute:
+    every try meets it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +103,7 @@ class FullDisk(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = str(record.exc_info[1]) if record.exc_info else ""
-        if not any(words in error for words in FULL):
+        if not any(words in error for words in FULL + AWAY):
             return True
         trouble = (str(record.msg), error)
         if record.created - self._told.get(trouble, -math.inf) < A_MINUTE:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import OperationalError
 from structlog.contextvars import bound_contextvars, clear_contextvars
 
 from ouipost import logs
@@ -69,25 +70,28 @@ def test_an_exception_is_told_in_fields_with_its_cause_and_notes_and_without_sec
     assert not [secret for secret in (KEY, "b" * 24, password) if secret in log.getvalue()]
 
 
-def test_a_full_disk_is_told_once_a_minute_without_a_traceback_and_what_else_breaks_each_time_with_one(
+def test_an_outage_is_told_once_a_minute_without_a_traceback_and_what_else_breaks_each_time_with_one(
     log: StringIO,
 ) -> None:
     logger, database = logging.getLogger("tests.lines"), sqlite3.connect(":memory:")
-    logger.handlers[0].addFilter(logs.FullDisk())
+    logger.handlers[0].addFilter(logs.Outages())
     database.executescript("PRAGMA max_page_count = 2; CREATE TABLE pages (bytes);")
 
     def fail(work: Callable[[], object]) -> None:
         try:
             work()
-        except (OSError, sqlite3.Error, ZeroDivisionError):
+        except (OSError, sqlite3.Error, OperationalError, ZeroDivisionError):
             logger.exception("%s failed", "A chore")
 
     def fill_database() -> None:
         database.execute("INSERT INTO pages VALUES (zeroblob(9000))")
 
+    def connect_in_vain() -> None:
+        raise OperationalError(2002, "Can't connect to server on 'db' (115)")
+
     with time_machine.travel(NOW, tick=False) as clock, Path("/dev/full").open("wb", buffering=0) as full:
         for _ in range(2):
-            for work in (fill_database, lambda: full.write(b"x"), lambda: 1 / 0):
+            for work in (fill_database, lambda: full.write(b"x"), lambda: 1 / 0, connect_in_vain):
                 fail(work)
         clock.shift(61)
         fail(fill_database)
@@ -95,8 +99,9 @@ def test_a_full_disk_is_told_once_a_minute_without_a_traceback_and_what_else_bre
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     of_database = ("A chore failed: database or disk is full", False)
     of_file, of_us = ("A chore failed: [Errno 28] No space left on device", False), ("A chore failed", True)
+    of_server = ("A chore failed: (2002, \"Can't connect to server on 'db' (115)\")", False)
     assert [(line["event"], "exception" in line) for line in lines] == [
-        *(of_database, of_file, of_us, of_us, of_database)
+        *(of_database, of_file, of_us, of_server, of_us, of_database)
     ]
 
 
