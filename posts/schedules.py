@@ -240,15 +240,16 @@ def _move(
     was_active, had_zone = before.get("is_active", schedule.is_active), before.get("timezone", schedule.timezone)
     is_new = has_new_slots or had_zone != schedule.timezone or not was_active
     if schedule.is_active:
-        return _deal_out(schedule, actor=actor, now=now) if is_new else []
+        return _deal_out(schedule, queued(schedule), actor=actor, now=now) if is_new else []
     if was_active:
         _hold(schedule)
     return []
 
 
-def _deal_out(schedule: Schedule, *, actor: Actor, now: datetime, without: str = "") -> list[Post]:
-    """Give the queue of a schedule the first free places, and tell of what moved; returns the posts that none fits."""
-    posts = queued(schedule)
+def _deal_out(
+    schedule: Schedule, posts: Sequence[Post], *, actor: Actor, now: datetime, without: str = ""
+) -> list[Post]:
+    """Give posts of a queue the first free places, and tell of what moved; returns the posts that none fits."""
     before = {post.pk: snapshot(post) for post in posts}
     returned = requeue(schedule, posts, now=now, without=without)
     _tell_moved(posts, before, actor=actor)
@@ -309,14 +310,18 @@ def lock_all(account: SocialAccount) -> list[Schedule]:
 
 
 def leave(account: SocialAccount, actor: Actor, now: datetime) -> int:
-    """Take a disconnected account out of all slots, and remove slots that are for nobody then; cancels no posts."""
+    """Take a disconnected account out of all slots; those that are for nobody then are removed, and their posts move.
+
+    It cancels no posts.
+    """
     for schedule in lock_all(account):
         before = _slots_of(schedule)
         is_gone = _forget(schedule, account)
         if before != (after := _slots_of(schedule)):
             record("updated", schedule, actor=actor, before={"slots": before}, after={"slots": after})
         if is_gone and schedule.is_active:
-            returned = _deal_out(schedule, actor=actor, now=now, without=account.pk)
+            lost = [post for post in queued(schedule) if post.slot_id is None]  # the others keep their places
+            returned = _deal_out(schedule, lost, actor=actor, now=now, without=account.pk)
             _return_to_draft(returned, actor=SYSTEM, now=now)
     return 0
 

@@ -570,7 +570,33 @@ def test_an_account_that_goes_leaves_all_schedules(api: ApiClient, workspace: Wo
     shown = get(api, f"/api/schedules/{schedule['id']}")["schedule"]
     assert [(slot["day"], slot["platforms"]) for slot in shown["slots"]] == [("tuesday", ["twitter"])]
     assert Post.objects.get(pk=alone.pk).status == "draft"
-    assert (Post.objects.get(pk=both.pk).status, times(both)) == ("scheduled", ["Tue 23 09:00"])
+    assert (Post.objects.get(pk=both.pk).status, times(both)) == ("scheduled", ["Tue 30 09:00"])
+
+
+def test_an_account_that_goes_with_its_slot_moves_none_of_the_other_slots_posts(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    own = {"day": "monday", "time": "09:00", "platforms": [accounts[0].pk]}
+    schedule = make(api, slots=[own, {"day": "monday", "time": "10:00", "platforms": ["twitter"]}])
+    posts = queue_with_a_hole(api, workspace, schedule, accounts[1:])
+
+    assert api.delete(f"/api/accounts/{accounts[0].pk}").status_code == 200
+
+    assert times(*posts) == ["Mon 05 10:00", "Mon 12 10:00"]
+
+
+def test_the_posts_of_a_slot_that_goes_with_its_account_take_the_first_free_places(
+    api: ApiClient, workspace: Workspace, accounts: list[Any]
+) -> None:
+    own = {"day": "monday", "time": "09:00", "platforms": [accounts[0].pk]}
+    schedule = make(api, slots=[own, {"day": "monday", "time": "10:00", "platforms": ["twitter"]}])
+    [stays] = queue(api, workspace, schedule, accounts[1:])
+    [redirected] = queue(api, workspace, schedule, accounts[:1])
+    api.put(f"/api/posts/{redirected.pk}", {"platforms": [accounts[1].pk]})
+
+    assert api.delete(f"/api/accounts/{accounts[0].pk}").status_code == 200
+
+    assert times(stays, redirected) == ["Mon 29 10:00", "Mon 05 10:00"]
 
 
 def test_an_account_that_goes_moves_no_queue_that_keeps_its_slots_or_is_on_hold(
