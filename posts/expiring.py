@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from accounts.models import AccountStatus, SocialAccount, SocialAccountQuerySet
 from ouipost.events.journal import SYSTEM, record
@@ -23,7 +23,7 @@ def tell(now: datetime) -> int:
 def _untold(now: datetime) -> SocialAccountQuerySet:
     rows = SocialAccount.objects.connected().exclude(status=AccountStatus.EXPIRED)
     rows = rows.filter(expires_at__gt=now, expires_at__lte=now + SOON)
-    return rows.filter(Q(end_told=None) | ~Q(end_told=F("expires_at")))
+    return rows.exclude(end_told=F("expires_at"))
 
 
 @transaction.atomic

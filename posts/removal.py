@@ -68,7 +68,7 @@ def call_off(targets: TargetQuerySet) -> None:
 def purge(workspace: Workspace) -> bool:
     """Remove the posts and files of a deleted workspace; False while one of them is being published."""
     gone = Post.objects.filter(workspace=workspace).exclude(targets__status=TargetStatus.PUBLISHING)
-    for post in gone.distinct().order_by("pk")[:500]:
+    for post in gone.order_by("pk")[:500]:
         with transaction.atomic():
             freed = files.remove_all(post)
             post.delete()

@@ -588,6 +588,22 @@ def test_what_was_published_lately_is_taken_up_and_what_an_outage_left_out_with_
     assert (discover(now=time.now), discover_all(now=time.now), what_is_wrong()) == (0, 0, [])
 
 
+def test_an_account_is_due_with_the_first_of_its_new_posts_and_no_other_account_is(
+    account: SocialAccount, time: Time
+) -> None:
+    other, soon = (make_account(account.workspace, remote_id=name, default_of=None) for name in ("2", "3"))
+    discover(now=time.now)
+    AccountSync.objects.exclude(account=soon).update(due_at=time.now + DAY)
+    for number, ago in enumerate((0, 60, 30)):
+        make_published(account, str(number), at=time.now - timedelta(seconds=ago))
+    make_published(soon, "3", at=time.now)
+
+    discover(now=time.now)
+
+    due = [sync_of(each).due_at for each in (account, other, soon)]
+    assert due == [time.now + 14 * MINUTE, time.now + DAY, time.now]
+
+
 def test_a_post_without_an_id_is_counted_and_never_asked_for(
     account: SocialAccount, network: PaperNumbers, time: Time
 ) -> None:

@@ -172,17 +172,18 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_typed_is_lost(editor:
 def test_disconnecting_says_how_many_posts_it_cancels_and_asks(
     editor: Client, workspace: Workspace, network: FakeNetwork
 ) -> None:
-    account = make_account(workspace)
+    account, other = make_account(workspace), make_account(workspace, remote_id="2", default_of=None)
     for status in ("draft", "scheduled", "scheduled", "missed", "published", "failed"):
         make_post(workspace, accounts=[account], status=status, scheduled_at=NOW)
+    make_post(workspace, accounts=[other], status="scheduled", scheduled_at=NOW)
 
     asked = editor.get(page_of(account, "disconnect"))
-    before = SocialAccount.objects.get().is_connected
+    before = set(SocialAccount.objects.connected())
     done = editor.post(page_of(account, "disconnect"), {"confirmed": "1"})
 
     assert "3 posts that were not sent yet are cancelled for it." in text(asked)
     assert "<li>Company Page (Facebook)</li>" in text(asked)
-    assert (before, SocialAccount.objects.get().is_connected) == (True, False)
+    assert (before, set(SocialAccount.objects.connected())) == ({account, other}, {other})
     assert "Disconnect: 1 done." in told(editor, done)
     event = Event.objects.get(type="account.disconnected")
     assert (event.details["cancelled"], event.user_email) == (3, "editor@example.com")

@@ -342,17 +342,19 @@ def bytes_of(media: Media) -> bytes:
         return bytes(file.read())
 
 
-def test_a_duplicate_leaves_out_an_account_that_is_gone(staff: Client, workspace: Workspace) -> None:
+def test_a_duplicate_leaves_out_an_account_that_is_gone_and_keeps_a_network_that_waits_for_one(
+    staff: Client, workspace: Workspace
+) -> None:
     kept, gone = make_account(workspace), make_account(workspace, platform="bluesky", remote_id="2")
     post = make_post(workspace, accounts=[kept, gone], platform_content={gone.pk: {"content": "Other"}})
-    post.destinations = [kept.pk, gone.pk]
+    post.destinations = [kept.pk, gone.pk, "twitter"]
     post.save()
     type(gone).objects.filter(pk=gone.pk).update(disconnected_at=NOW, default_of=None)
 
     staff.post(do(post, "duplicate"), {"confirmed": "1"})
 
     copy = Post.objects.exclude(pk=post.pk).get()
-    assert (copy.destinations, copy.platform_content) == ([kept.pk], {})
+    assert (copy.destinations, copy.platform_content) == ([kept.pk, "twitter"], {})
 
 
 def test_a_duplicate_that_fails_leaves_no_file_behind(

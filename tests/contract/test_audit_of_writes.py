@@ -36,6 +36,7 @@ from tests.factories import (
     make_schedule,
     make_user,
     make_webhook,
+    make_workspace,
 )
 from workspaces.models import Membership, User
 
@@ -313,10 +314,13 @@ def test_a_command_is_told_as_the_agent(db: None) -> None:
 
 
 def test_an_account_that_can_be_read_again_is_told(world: World) -> None:
-    account = make_account(world.workspace, status=AccountStatus.ERROR, last_error={"code": "X", "message": "x"})
+    trouble = {"status": AccountStatus.ERROR, "last_error": {"code": "X", "message": "x"}}
+    account, other = (make_account(each, **trouble) for each in (world.workspace, make_workspace()))
 
     health.mark_readable([account.pk])
     health.mark_readable([account.pk])
 
-    assert list(Event.objects.filter(resource_id=account.pk).values_list("type")) == [("account.recovered",)]
-    assert SocialAccount.objects.get(pk=account.pk).status == AccountStatus.ACTIVE
+    assert list(Event.objects.filter(type="account.recovered").values_list("resource_id")) == [(account.pk,)]
+    shown = SocialAccount.objects.in_bulk([account.pk, other.pk])
+    assert (shown[account.pk].status, shown[account.pk].last_error) == (AccountStatus.ACTIVE, None)
+    assert (shown[other.pk].status, shown[other.pk].last_error) == tuple(trouble.values())

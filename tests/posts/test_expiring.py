@@ -12,8 +12,7 @@ from accounts.platforms.base import Tokens
 from ouipost.events.journal import record
 from ouipost.events.models import Event
 from posts import expiring
-from posts.models import Target
-from tests.factories import make_account, make_post
+from tests.factories import make_account, make_post, make_workspace
 from workspaces.models import Workspace
 
 DAY = timedelta(days=1)
@@ -34,7 +33,8 @@ def test_it_is_told_once_for_each_end_with_the_posts_behind_it(workspace: Worksp
     account = ending(workspace, expires_at=now + 6 * DAY)
     make_post(workspace, accounts=[account], status="scheduled", scheduled_at=now + 5 * DAY)
     risky = make_post(workspace, accounts=[account], status="scheduled", scheduled_at=now + 8 * DAY)
-    Target.objects.filter(post=risky).update(due_at=now + 8 * DAY)
+    neighbour = make_workspace()
+    make_post(neighbour, accounts=[make_account(neighbour)], status="scheduled", scheduled_at=now + 8 * DAY)
 
     counts = [expiring.tell(now), expiring.tell(now)]
 

@@ -290,6 +290,23 @@ def test_a_process_writes_what_it_counted_by_itself(flusher: flushing.Flusher) -
     assert UsageBatch.objects.count() == 1
 
 
+def test_however_often_it_is_told_to_one_write_waits_and_one_comes_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[Any] = []
+    monkeypatch.setattr(flushing, "Finalize", lambda _, callback, exitpriority: ends.append(callback))
+    flusher = flushing.Flusher(lambda: None, seconds=600)
+
+    for _ in range(2):
+        flusher.flush_soon()
+        flusher.flush_soon()
+        [timer] = [each for each in threading.enumerate() if isinstance(each, threading.Timer)]
+        timer.cancel()
+        timer.join()
+        timer.function()
+
+    assert timer.daemon
+    assert ends == [timer.function]
+
+
 @with_threads
 def test_what_cannot_be_written_goes_with_the_next(
     flusher: flushing.Flusher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
