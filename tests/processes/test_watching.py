@@ -109,7 +109,7 @@ def played(product: Watched, receiver: Receiver) -> Story:
     posts = {}
     for name in ("published", "refused", "broken"):
         if name == "refused":
-            product.order(network="twitter", effect="status", status=400, body="no")
+            product.order(network="twitter", effect="status", status=400, body='{"detail": "no"}')
         post = call("POST", "/api/posts", json={"content": f"This is {name}.", "platforms": ["twitter"]})["post"]["id"]
         if name == "broken":
             soon = (datetime.now(UTC) + timedelta(seconds=5)).isoformat()
