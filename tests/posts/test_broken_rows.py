@@ -339,6 +339,7 @@ def _break_claims_of(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_webhook_whose_address_cannot_be_parsed_fails_alone(url: str, network: ScriptedNetwork) -> None:
     make_world()
     Webhook.objects.update(url=url)
+    Message.objects.update(created_at=database_now())
     Delivery.objects.update(status="pending", due_at=database_now())
 
     work()
@@ -349,7 +350,7 @@ def test_a_webhook_whose_address_cannot_be_parsed_fails_alone(url: str, network:
 
 def test_a_message_that_is_no_json_is_sent_as_it_is(network: ScriptedNetwork) -> None:
     make_world()
-    Message.objects.update(body="no JSON")
+    Message.objects.update(body="no JSON", created_at=database_now())
     Delivery.objects.update(status="pending", due_at=database_now())
 
     work()
