@@ -15,7 +15,8 @@ from ouipost.errors import DomainError
 from ouipost.phrases import Phrase, both
 from workspaces.models import Workspace
 
-SANDBOX_ID = SANDBOX_SECRET = "sandbox"  # noqa: S105 (the simulator takes any)
+SANDBOX = "sandbox"
+"""Id and secret of an app at the simulator, which takes any."""
 IDS = tuple(platforms.BY_ID)
 
 
@@ -34,7 +35,7 @@ def get(platform_id: str, *, sandbox: bool = False) -> Connector:
     app = App(**settings.NETWORKS.get(platform_id, {}), limits=settings.NETWORK_LIMITS.get(platform_id, {}))
     if sandbox and not app.client_id:
         product = app.product or platform.widest_product
-        app = replace(app, client_id=SANDBOX_ID, client_secret=SANDBOX_SECRET, product=product)
+        app = replace(app, client_id=SANDBOX, client_secret=SANDBOX, product=product)
     return platform(app)
 
 
