@@ -115,6 +115,7 @@ ALLOWANCE: Schema = {
     "RateLimit-Policy": {"schema": TEXT, "description": "The same limit as the IETF's draft writes it."},
     "RateLimit": {"schema": TEXT, "description": "The rest, and the seconds until there are all again, by that draft."},
 }
+LOCATION: Schema = {"Location": {"schema": TEXT, "description": "Where to ask what came of it: the post."}}
 REPLAYED: Schema = {
     "Idempotent-Replayed": {"schema": {**TEXT, "const": "true"}, "description": "It is a repeat's answer."}
 }
@@ -235,6 +236,8 @@ class EnvelopeSchema(AutoSchema):
     def _headers(self, status: int) -> Schema:
         """Return what an answer carries beside its body; the allowance is told to API keys alone."""
         told = REQUEST_ID | (RETRY_AFTER if status in (409, 429, 503) else {})
+        if status == 202:
+            told |= LOCATION
         if status != 401 and self.path.startswith("/api/"):
             told |= ALLOWANCE
         if (status < 300 or status in (409, 422)) and self.method not in SAFE_METHODS:

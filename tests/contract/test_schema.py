@@ -228,9 +228,11 @@ def test_what_stands_beside_a_refusal_is_described(schema: Any, admin_schema: An
     always, replayed, later = {"X-Request-ID"}, {"Idempotent-Replayed"}, {"Retry-After"}
     allowance = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit-Policy", "RateLimit"}
     api, admin = headers_of(schema, "/api/posts"), headers_of(admin_schema, "/admin/users")
+    publish = headers_of(schema, "/api/posts/{id}/publish")
 
     assert [api["400"], api["401"], api["422"]] == [always | allowance, always, always | allowance | replayed]
     assert [api["429"], api["503"]] == [always | allowance | later] * 2
+    assert publish["202"] - publish["200"] == {"Location"}
     assert [admin["400"], admin["409"], admin["429"]] == [always, always | replayed | later, always | later]
 
 
