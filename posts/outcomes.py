@@ -180,15 +180,16 @@ def _later(target: Target, later: Later, *, now: datetime) -> dict[str, Any]:
 def _again(target: Target, error: Unavailable, waited: timedelta | None, *, now: datetime) -> dict[str, Any]:
     wait = _delay(target.attempts, error, waited)
     if gave_up(target, now=now + wait):
-        return _failed(target, _with_its_time(error, now=now), now=now, retryable=True)
+        return _failed(target, _with_its_time(target, error, now=now), now=now, retryable=True)
     return _asked_again(target, error, wait=wait, now=now)
 
 
-def _with_its_time(error: Unavailable, *, now: datetime) -> Unavailable:
-    """Return the error with the time from which on the network takes it again, where it has said so."""
-    if error.retry_after is None:
+def _with_its_time(target: Target, error: Unavailable, *, now: datetime) -> Unavailable:
+    """Return the error with the time from which on the network takes it again, where that is too late by its word."""
+    again_at = now + timedelta(seconds=error.retry_after or 0)
+    if not gave_up(target, now=again_at):  # it is our own wait that is too long
         return error
-    moment = f"{now + timedelta(seconds=error.retry_after):%Y-%m-%d %H:%M:%S} UTC"
+    moment = f"{again_at:%Y-%m-%d %H:%M:%S} UTC"
     told = Phrase(
         "Nothing is taken before {moment}, and the time for trying is over by then: {error}",
         moment=moment,

@@ -154,6 +154,14 @@ def test_what_the_network_takes_only_after_the_end_of_trying_fails_with_the_time
     assert (state["error"]["message"], state["error"]["network_code"]) == (told, "88")
 
 
+def test_where_our_own_wait_is_what_lasts_too_long_no_time_is_told() -> None:
+    refused = Unavailable("X says: slow", retry_after=10)
+
+    state = after(refused, target=armed(give_up_at=NOW + timedelta(seconds=15)))
+
+    assert (state["status"], state["error"]["message"]) == ("failed", "X says: slow")
+
+
 def test_later_is_the_same_again_and_no_attempt() -> None:
     state = after(Later(seconds=2, message="wait"))
 
