@@ -186,7 +186,9 @@ def _again(target: Target, error: Unavailable, waited: timedelta | None, *, now:
 
 def _with_its_time(target: Target, error: Unavailable, *, now: datetime) -> Unavailable:
     """Return the error with the time from which on the network takes it again, where that is too late by its word."""
-    again_at = now + timedelta(seconds=error.retry_after or 0)
+    if error.retry_after is None:
+        return error
+    again_at = now + timedelta(seconds=error.retry_after)
     if not gave_up(target, now=again_at):  # it is our own wait that is too long
         return error
     moment = f"{again_at:%Y-%m-%d %H:%M:%S} UTC"
